@@ -1,0 +1,39 @@
+# make run       sets everything up and opens the app on the embedded Hub
+# make test      sets everything up and runs all tests, the browser's too
+# make test-gpu  the tests marked gpu, on a machine that has one
+# make bench     the benchmarks in tests/bench, one after another
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run test test-gpu bench clean
+
+run: $(STAMPS)/app
+	@$(BIN)/python app.py
+
+test: $(STAMPS)/app $(STAMPS)/tests
+	@sh tests/find_chromium.sh >/dev/null
+	LORA_HUB_CHROMIUM="$$(sh tests/find_chromium.sh)" $(BIN)/python -m pytest tests -q -m "not gpu" --ignore=tests/bench --durations=8
+
+test-gpu: $(STAMPS)/app $(STAMPS)/tests
+	$(BIN)/python -m pytest tests -q -m gpu --ignore=tests/bench
+
+bench: $(STAMPS)/app $(STAMPS)/tests
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LoRA Hub needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make run PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/app: requirements.txt $(STAMPS)/venv
+	$(BIN)/pip install -q --no-compile -r requirements.txt
+	@touch $@
+
+$(STAMPS)/tests: tests/requirements.txt $(STAMPS)/app
+	$(BIN)/pip install -q --no-compile -r tests/requirements.txt
+	@touch $@
+
+clean:
+	rm -rf .venv

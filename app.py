@@ -1,0 +1,62 @@
+"""The page: `make run` starts it, and so does a Hugging Face Space.
+
+The Hub is decided first (endpoint.connect): `huggingface_hub` reads its endpoint once, when it is imported, and gradio
+imports it. LORA_HUB_PORT names the port; everything else is in lora_hub/settings.py.
+"""
+
+import logging
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    """Connects to a Hub, builds the page and serves it until it is told to end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # No request leaves the machine that a person has not asked for.
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+    from lora_hub import endpoint, settings
+    from lora_hub.errors import LoraHubError
+
+    try:
+        connection = endpoint.connect()
+    except LoraHubError as error:
+        sys.exit(f"error: {error}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        serve(connection, settings.port(), settings.in_space())
+    finally:
+        connection.close()
+
+
+def serve(connection: object, port: int, in_space: bool) -> None:
+    """Serves the page until interrupted."""
+    from lora_hub.compare import Comparer
+    from lora_hub.ui import app, page, text
+
+    labels = page.Labels(text.translations())
+    blocks = app.build(connection, Comparer(), labels)
+    blocks.queue(default_concurrency_limit=4, api_open=False)
+    host = "0.0.0.0" if in_space else "127.0.0.1"
+    try:
+        blocks.launch(
+            server_name=host, server_port=port, inbrowser=has_display() and not in_space, prevent_thread_lock=True, quiet=True, **app.launch_arguments(labels)
+        )
+    except OSError as error:
+        sys.exit(f"error: port {port} cannot be used: {error}. Set LORA_HUB_PORT to another one.")
+    print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
+    blocks.block_thread()
+
+
+def has_display() -> bool:
+    """Whether a browser could be opened here, and opening is wanted (LORA_HUB_NO_BROWSER unset)."""
+    if os.environ.get("LORA_HUB_NO_BROWSER") or os.environ.get("CI"):
+        return False
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""`python -m lora_hub ...`: see cli.py."""
+
+import sys
+
+from lora_hub.cli import main
+
+sys.exit(main())

@@ -1,0 +1,356 @@
+"""Base models: what there is, how large, under which licence, and what memory it takes.
+
+    list_bases()                               the built-in base first, then the catalogue (bases.yaml)
+    get_base("built-in")                       ships with the project; its figures are read from its files
+    get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
+    get_base("/models/mine")                   a local folder with config.json and weights
+    get_base("someone/anything")               any other repo of the Hub; its figures are unknown here (parameters 0)
+
+Nothing here talks to a Hub or imports torch: a local folder is read by the safetensors format's own rule (8 bytes of
+little-endian length, then a JSON header, then the tensors; https://github.com/huggingface/safetensors#format).
+"""
+
+import difflib
+import hashlib
+import json
+import math
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub.errors import BaseError
+from lora_hub.schema import BaseModel
+
+BUILT_IN = "built-in"
+CATALOGUE = Path(__file__).with_name("bases.yaml")
+HASH_WHOLE_UP_TO = 2 * 1024**3  # bytes of weights that are hashed whole; above, headers and sizes stand for them
+AGAIN = "Copy or download the base again, whole."
+MAX_HEADER = 100 * 1024**2  # the safetensors format's own limit
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+# Of a bf16 weight in nf4: 4 bits, 8-bit absmax for every 64 and a 32-bit constant for every 256 of those
+# (QLoRA, Dettmers et al. 2023, section 3, double quantization).
+NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
+BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+# TRL's fused head computes log-probabilities on tiles of this many tokens by this many entries of the vocabulary.
+LOGIT_TILE = (4096, 32768)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A decoder's sizes. heads x head and kv_heads x head are the widths of queries and of keys/values."""
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head: int
+    intermediate: int
+    vocab: int
+    tied: bool = True
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    norms: int = 2
+
+    @property
+    def linears(self) -> list[tuple[int, int]]:
+        """(in, out) of one layer's linear maps: q, k, v, o, gate, up, down."""
+        query, kv, h, i = self.heads * self.head, self.kv_heads * self.head, self.hidden, self.intermediate
+        return [(h, query), (h, kv), (h, kv), (query, h), (h, i), (h, i), (i, h)]
+
+    @property
+    def linear_parameters(self) -> int:
+        return self.layers * sum(i * o for i, o in self.linears)
+
+    @property
+    def parameters(self) -> int:
+        """All parameters of a Llama-like decoder of this shape (exact for the catalogue's)."""
+        bias = (self.heads + 2 * self.kv_heads) * self.head if self.qkv_bias else 0
+        norms = self.norms * self.hidden + (2 * self.head if self.qk_norm else 0)
+        matrices = 1 if self.tied else 2
+        outside = self.hidden + matrices * self.vocab * self.hidden
+        return self.linear_parameters + self.layers * (bias + norms) + outside
+
+    def lora_parameters(self, r: int) -> int:
+        """Parameters of an adapter of rank r on all linear maps: r x (in + out) each."""
+        return self.layers * sum(r * (i + o) for i, o in self.linears)
+
+
+def built_in_folder() -> Path:
+    """The folder of the base that ships with the project."""
+    return Path(__file__).parent / "built_in" / "model"
+
+
+def list_bases() -> list[BaseModel]:
+    """The built-in base and the catalogue. Raises BaseError where the built-in base is not whole."""
+    return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]
+
+
+def get_base(name: str) -> BaseModel:
+    """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`.
+
+    Raises BaseError: no such base, a folder without a causal language model, weights that are missing or cut short.
+    """
+    name = str(name).strip()
+    if name == BUILT_IN:
+        return _built_in()
+    folder = Path(name).expanduser()
+    if name and folder.is_dir():
+        return _read_folder(folder.resolve())
+    hub_id, _, revision = name.partition("@")
+    for entry in _catalogue():
+        if entry["id"] == hub_id:
+            return _catalogue_base(entry).model_copy(update={"revision": revision})
+    if HUB_ID.fullmatch(hub_id):
+        return BaseModel(id=hub_id, revision=revision, title=hub_id, languages=())
+    ids = [BUILT_IN, *(entry["id"] for entry in _catalogue())]
+    short = {i.rpartition("/")[2].lower(): i for i in ids}
+    near = [short[match] for match in difflib.get_close_matches(name.lower(), short, n=2, cutoff=0.5)]
+    if name.startswith((".", "/", "~")) or hub_id.count("/") > 1:
+        raise BaseError(f"There is no folder {name!r}.", "Give the path of a folder with config.json.")
+    hint = "Give built-in, a Hub id like owner/name, or a folder with config.json."
+    if near:
+        hint = f"Did you mean {' or '.join(near)}?"
+    raise BaseError(f"There is no base {name!r}.", hint)
+
+
+def default_lr(hidden: int, exponent: float = 0.781) -> float:
+    """LoRA's peak learning rate for AdamW, from the base's width.
+
+    5e-5 x 10 x (2000 / hidden) ^ exponent, the exponent 0.781 fitted on Llama and 0.0775 on Qwen: "LoRA Without Regret"
+    (Schulman et al., Thinking Machines, 2025). Capped at 5e-3, where bases narrower than the fit ever saw still train.
+    """
+    return float(f"{min(5e-3, 5e-5 * 10 * (2000 / hidden) ** exponent):.2g}")
+
+
+def memory_bytes(
+    base: BaseModel,
+    *,
+    train: bool,
+    batch: int = 1,
+    length: int = 512,
+    r: int = 16,
+    precision: str = "bf16",
+    quantization: str = "none",
+    gradient_checkpointing: bool = False,
+) -> int:
+    """Bytes that the base takes on the device, training an adapter or answering; 0 where its size is unknown.
+
+    batch rows of length tokens are in memory at once. Not counted: the framework itself (on CUDA about half a GiB).
+
+    - weights: parameters x 4 (fp32) or 2 (bf16, fp16) bytes; in nf4 the linear maps take 0.516 bytes each (QLoRA), the
+      rest 2.
+    - adapter: r x (in + out) for each linear map, kept in fp32 (PEFT): training 16 bytes each (weight, gradient, two
+      moments of AdamW), answering 4.
+    - activations a token and layer, with h hidden, q queries', k keys' width, i intermediate, in numbers of the compute
+      precision: 4h + 2q + 2k + 4i + 7r in fp32, 9h + 3q + 2k + 4i + 7r in 16 bit, where norms and LoRA inputs keep an
+      fp32 copy. What autograd keeps for a Llama layer with frozen weights and SDPA; counted by saved-tensor hooks
+      (tests/test_bases.py counts again). With gradient checkpointing: h a layer and one layer whole.
+    - logits: one tile of TRL's fused head, in 12 bytes a number (16- and 32-bit values and the gradient).
+    - answering: keys and values of every layer for each token (2k), and one row of logits for each sequence.
+    """
+    shape = _shape_of(base)
+    if shape is None:
+        return 0
+    width = BYTES[precision]
+    parameters = base.parameters or shape.parameters
+    weights = parameters * width
+    if quantization == "nf4":
+        linear = min(shape.linear_parameters, parameters)
+        weights = linear * NF4_BYTES + (parameters - linear) * 2
+    tokens = batch * length
+    query, kv = shape.heads * shape.head, shape.kv_heads * shape.head
+    adapter = shape.lora_parameters(r)
+    if not train:
+        cache = 2 * kv * shape.layers * tokens * width
+        return int(weights + adapter * 4 + cache + batch * shape.vocab * 4)
+    norms, copies = (4, 2) if width == 4 else (9, 3)
+    layer = (norms * shape.hidden + copies * query + 2 * kv + 4 * shape.intermediate + 7 * r) * width * tokens
+    activations = shape.layers * layer
+    if gradient_checkpointing:
+        activations = shape.layers * shape.hidden * width * tokens + layer
+    logits = min(tokens, LOGIT_TILE[0]) * min(shape.vocab, LOGIT_TILE[1]) * 12
+    return int(weights + adapter * 16 + activations + logits)
+
+
+def _catalogue() -> list[dict[str, Any]]:
+    import yaml
+
+    return yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+
+
+def _catalogue_base(entry: dict[str, Any]) -> BaseModel:
+    fields = {key: value for key, value in entry.items() if key not in ("shape", "lr_exponent")}
+    hidden = entry["shape"]["hidden"]
+    return BaseModel(hidden_size=hidden, default_lr=default_lr(hidden, entry.get("lr_exponent", 0.781)), **fields)
+
+
+def _built_in() -> BaseModel:
+    folder = built_in_folder()
+    if not folder.is_dir():
+        raise BaseError(f"The built-in base is missing from {str(folder)!r}.", "Check the project out again, whole.")
+    update = {"id": BUILT_IN, "title": "Built-in", "licence": "apache-2.0", "languages": ("en", "fa")}
+    return _read_folder(folder).model_copy(update=update)
+
+
+def _shape_of(base: BaseModel) -> Shape | None:
+    if base.folder:
+        return _shape_of_config(_read_json(Path(base.folder) / "config.json"))
+    for entry in _catalogue():
+        if entry["id"] == base.id:
+            return Shape(**entry["shape"])
+    return None
+
+
+def _shape_of_config(config: dict[str, Any]) -> Shape:
+    """The shape by the names that decoder families use for it (Llama's, GPT-2's, GPT-Neo's)."""
+    config = {**config, **(config.get("text_config") or {})}
+
+    def first(*names: str, default: int = 0) -> int:
+        return next((int(config[name]) for name in names if isinstance(config.get(name), int)), default)
+
+    hidden = first("hidden_size", "n_embd", "d_model")
+    heads = first("num_attention_heads", "n_head", "num_heads", default=1)
+    return Shape(
+        hidden=hidden,
+        layers=first("num_hidden_layers", "n_layer", "num_layers", default=1),
+        heads=heads,
+        kv_heads=first("num_key_value_heads", default=heads),
+        head=first("head_dim", default=hidden // heads),
+        intermediate=first("intermediate_size", "n_inner", default=4 * hidden),
+        vocab=first("vocab_size"),
+        tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+def _read_folder(folder: Path) -> BaseModel:
+    if not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            hint = "Give the base that it was made for."
+            raise BaseError(f"The folder {str(folder)!r} holds an adapter, not a base.", hint)
+        raise BaseError(f"The folder {str(folder)!r} holds no config.json.", "Give a folder with a whole model.")
+    config = _read_json(folder / "config.json")
+    if config.get("is_encoder_decoder"):
+        kind = config.get("model_type", "an encoder-decoder")
+        hint = "Choose a decoder-only base."
+        raise BaseError(f"The base in {str(folder)!r} is {kind}, not a causal language model.", hint)
+    shape = _shape_of_config(config)
+    if not shape.hidden or not shape.vocab:
+        hint = "Give a causal language model."
+        raise BaseError(f"The config.json in {str(folder)!r} names no hidden_size or vocab_size.", hint)
+    files = _weights_files(folder)
+    text = config.get("text_config") or config
+    contexts = [text.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx")]
+    card = _read_card_facts(folder)
+    return BaseModel(
+        id=str(folder),
+        fingerprint=_fingerprint(files),
+        title=folder.name,
+        parameters=_count_parameters(files, shape),
+        hidden_size=shape.hidden,
+        context=next((value for value in contexts if isinstance(value, int)), 2048),
+        licence=card.get("license", "unknown"),
+        has_chat_template=_has_chat_template(folder),
+        default_lr=default_lr(shape.hidden, 0.0775 if "qwen" in str(config.get("model_type", "")) else 0.781),
+        folder=str(folder),
+        languages=(card["language"],) if "language" in card else (),
+    )
+
+
+def _weights_files(folder: Path) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names = sorted(set(_read_json(index).get("weight_map", {}).values()))
+        files = [folder / Path(name).name for name in names]
+    elif (folder / "model.safetensors").is_file():
+        files = [folder / "model.safetensors"]
+    else:
+        files = sorted(folder.glob("pytorch_model*.bin"))
+    missing = [file.name for file in files if not file.is_file()]
+    if not files or missing:
+        what = missing[0] if missing else "model.safetensors"
+        raise BaseError(f"The folder {str(folder)!r} lacks the weights file {what}.", AGAIN)
+    return files
+
+
+def read_safetensors_header(path: Path) -> dict[str, Any]:
+    """A safetensors file's header: name -> {dtype, shape, data_offsets}. Raises BaseError where it is not whole."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        if start == b"version ":
+            raise BaseError(f"The file {str(path)!r} is a Git LFS pointer, not the weights.", "Run git lfs pull.")
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else MAX_HEADER + 1
+        if length > min(MAX_HEADER, size - 8):
+            raise BaseError(f"The file {str(path)!r} is not a whole safetensors file ({size:,} bytes).", AGAIN)
+        try:
+            header = json.loads(file.read(length))
+            tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+            end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BaseError(f"The header of {str(path)!r} cannot be read.", AGAIN) from error
+    if size != 8 + length + end:
+        raise BaseError(f"The file {str(path)!r} has {size:,} bytes where its header says {8 + length + end:,}.", AGAIN)
+    return tensors
+
+
+def _count_parameters(files: list[Path], shape: Shape) -> int:
+    """Parameters in safetensors files, without masks, rotary tables and a second copy of tied embeddings.
+
+    Of .bin files, which are pickles that only torch may open, by the shape in config.json.
+    """
+    if any(file.suffix != ".safetensors" for file in files):
+        return shape.parameters
+    tensors = {name: entry for file in files for name, entry in read_safetensors_header(file).items()}
+    tied = shape.tied and any("embed" in name or "wte" in name for name in tensors)
+    total = 0
+    for name, entry in tensors.items():
+        is_mask = entry["dtype"] in ("BOOL", "U8") or len(entry["shape"]) == 4
+        is_buffer = is_mask or name.endswith(("masked_bias", "inv_freq"))
+        if not is_buffer and not (tied and name == "lm_head.weight"):
+            total += math.prod(entry["shape"])
+    return total
+
+
+def _fingerprint(files: list[Path]) -> str:
+    """sha256 over the weights files; where they are past 2 GiB, over their headers and sizes ("headers:" before it)."""
+    digest = hashlib.sha256()
+    if sum(file.stat().st_size for file in files) <= HASH_WHOLE_UP_TO:
+        for file in files:
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+    for file in files:
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        if file.suffix == ".safetensors":
+            digest.update(json.dumps(read_safetensors_header(file), sort_keys=True).encode())
+    return f"headers:{digest.hexdigest()}"
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if any((folder / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
+        return True
+    config = folder / "tokenizer_config.json"
+    return config.is_file() and bool(_read_json(config).get("chat_template"))
+
+
+def _read_card_facts(folder: Path) -> dict[str, str]:
+    """`license` and `language` of the folder's card, where its front matter gives them on one line."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return {}
+    parts = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
+    front = parts[1] if len(parts) == 3 and not parts[0].strip() else ""
+    return dict(re.findall(r"^(license|language):[ \t]*([\w.-]+)[ \t]*$", front, flags=re.MULTILINE))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BaseError(f"The file {str(path)!r} cannot be read as JSON.", AGAIN) from error
+    if not isinstance(data, dict):
+        raise BaseError(f"The file {str(path)!r} is not a JSON object.", AGAIN)
+    return data

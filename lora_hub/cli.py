@@ -1,0 +1,350 @@
+"""The shell's side of everything the page does: `python -m lora_hub --help`.
+
+With --json the last line of standard output is one JSON object and nothing else is printed there; progress and messages
+go to standard error. The exit status is 0 only where the thing asked for happened. Nothing heavy is imported before a
+command needs it.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lora_hub import cli_text, settings
+from lora_hub.errors import LoraHubError, RunError, SpecError
+
+Result = dict[str, Any]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parses the arguments, runs the command and returns the exit status."""
+    options = make_parser().parse_args(arguments)
+    as_json = getattr(options, "json", False)
+    try:
+        # Libraries that print to standard output would spoil the JSON.
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            result = options.command(options)
+    except LoraHubError as error:
+        return _tell_error(error, as_json)
+    except KeyboardInterrupt:
+        return _tell_error(LoraHubError("Interrupted."), as_json, status=130)
+    except BrokenPipeError:
+        return 141
+    except Exception as error:
+        return _tell_error(_note_bug(error), as_json)
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+    elif result is not None:
+        text = options.show(result)
+        if text:
+            print(text)
+    return 1 if isinstance(result, dict) and "error" in result else 0
+
+
+def _tell_error(error: LoraHubError, as_json: bool, status: int = 1) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({**error.to_json(), **getattr(error, "also", {})}, ensure_ascii=False))
+    return status
+
+
+def _note_bug(error: Exception) -> LoraHubError:
+    """A bug, logged whole where it can be found; people get a sentence."""
+    file = settings.home() / "errors.log"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as log:
+        log.write(time.strftime("%Y-%m-%d %H:%M:%S\n") + "".join(traceback.format_exception(error)) + "\n")
+    first = str(error).splitlines()[0] if str(error) else ""
+    return LoraHubError(f"This is a bug in LoRA Hub: {type(error).__name__}: {first}", f"The details are in {file}.")
+
+
+# --- the commands: options -> result ----------------------------------------------------------------------------------
+
+
+def list_tasks(_: argparse.Namespace) -> Result:
+    from lora_hub.tasks import catalogue
+
+    return {"tasks": [task.model_dump(mode="json") for task in catalogue.list_tasks()]}
+
+
+def list_bases(_: argparse.Namespace) -> Result:
+    from lora_hub import bases
+
+    return {"bases": [base.model_dump(mode="json", exclude={"folder"}) for base in bases.list_bases()]}
+
+
+def inspect(options: argparse.Namespace) -> Result:
+    from lora_hub import store
+    from lora_hub.data import inspection
+
+    kept = store.add_dataset(options.file)
+    task = _task(options.task) if options.task else None
+    seen = inspection.inspect_file(kept, task, _mapping(options.map), name=options.file.name, **_reading(options))
+    return seen.to_json()
+
+
+def train(options: argparse.Namespace) -> Result:
+    from lora_hub import bases, runs
+
+    plan = runs.plan_run(
+        options.file,
+        _task(options.task),
+        bases.get_base(options.base),
+        mapping=_mapping(options.map),
+        effort=options.effort,
+        overrides=_pairs(options.set, "--set KEY=VALUE"),
+        test_file=options.test,
+        name=options.name,
+        dataset_name=options.file.name,
+        publish_to=(options.org or settings.organization()) if options.publish else "",
+        reading=_reading(options),
+    )
+    for problem in plan.problems:
+        print(f"{problem.severity}: {problem.message} {problem.hint}".strip(), file=sys.stderr)
+    if plan.errors:
+        raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
+    estimate = plan.estimate
+    print(f"about {estimate.steps} steps, {estimate.seconds:.0f} s, {estimate.memory_bytes / 2**20:.0f} MiB", file=sys.stderr)
+    run = runs.start_run(plan.spec)
+    print(f"run {run.id}", file=sys.stderr)
+    try:
+        with cli_text.ProgressBar() as bar:
+            run = runs.wait_for_run(run.id, bar.show)
+    except KeyboardInterrupt:
+        print("\ncancelling ...", file=sys.stderr)
+        runs.cancel_run(run.id)
+        raise
+    result = run_result(run)
+    if run.error or run.state != "succeeded":
+        told = run.error or {"message": f"The run {run.id} was {run.state.value}.", "hint": f"python -m lora_hub runs resume {run.id}"}
+        error = RunError(told["message"], told["hint"])
+        error.also = {"run": run.id, "state": run.state.value}
+        raise error
+    return result
+
+
+def run_result(run: Any) -> Result:
+    """The keys of `train`: run, state, adapter, revision, base, seconds, train_rows, eval_rows, metrics."""
+    from lora_hub import store
+
+    folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
+    return {
+        "run": run.id,
+        "state": run.state.value,
+        "adapter": run.adapter.repo_id if run.adapter else folder,
+        "revision": run.adapter.revision if run.adapter else "",
+        "base": run.spec.base.id,
+        "seconds": round(run.seconds, 1),
+        "train_rows": run.train_rows,
+        "eval_rows": run.eval_rows,
+        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
+        "notes": list(run.notes),
+    }
+
+
+def manage_runs(options: argparse.Namespace) -> Result:
+    from lora_hub import runs
+
+    if options.action in ("", "list"):
+        return {"runs": [cli_text.run_row(run) for run in runs.list_runs()]}
+    if not options.id:
+        raise RunError(f"`runs {options.action}` needs a run's id.", "`python -m lora_hub runs` lists them.")
+    if options.action == "log":
+        return {"run": options.id, "log": runs.read_log(options.id, 1000)}
+    if options.action == "cancel":
+        run = runs.cancel_run(options.id)
+    elif options.action == "resume":
+        run = runs.resume_run(options.id)
+    else:
+        run = runs.refresh_run(options.id)
+    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, "phase": run.phase, "failure": run.error}
+
+
+def publish(options: argparse.Namespace) -> Result:
+    from lora_hub import runs
+
+    with _hub():
+        ref = runs.publish_run(options.run, org=options.org, name=options.name, private=options.private)
+    return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id}
+
+
+def list_adapters(options: argparse.Namespace) -> Result:
+    with _hub():
+        from lora_hub import hub
+
+        found = hub.list_adapters(options.org or settings.organization(), options.task, options.base)
+    return {"adapters": [ref.model_dump(mode="json") for ref in found]}
+
+
+def compare(options: argparse.Namespace) -> Result:
+    from lora_hub import store
+
+    if len(options.adapter) > 8:
+        raise SpecError(f"{len(options.adapter)} adapters are too many at once.", "Name at most 8.")
+    given = [bool(options.prompt), bool(options.input), bool(options.test)]
+    if sum(given) != 1:
+        raise SpecError("compare needs exactly one of --prompt, --input and --test.", "For example: --prompt 'You won a prize!'")
+    known_runs = store.list_run_ids()
+    local = all((Path(name).expanduser() / "adapter_config.json").is_file() or name in known_runs for name in options.adapter)
+    with contextlib.nullcontext() if local else _hub():
+        from lora_hub.compare import Comparer
+
+        comparer = Comparer()
+        if options.test:
+            scored = comparer.score_file(options.adapter, options.test, _mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
+            return {
+                "rows": scored["rows"],
+                "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scored["metrics"].items()},
+            }
+        events = comparer.stream(
+            options.adapter,
+            base=not options.no_base,
+            prompt=options.prompt,
+            inputs=_pairs(options.input, "--input ROLE=TEXT") if options.input else None,
+            max_new_tokens=options.max_new_tokens,
+            temperature=options.temperature,
+            seed=options.seed,
+        )
+        done = sorted((event for event in events if event.done), key=lambda event: event.pane)
+    return {
+        "answers": [
+            {
+                "adapter": event.name,
+                "revision": event.revision,
+                "text": event.text,
+                "tokens": event.tokens,
+                "seconds": round(event.seconds, 3),
+                "finish": event.finish,
+                "divergence": event.divergence.model_dump() if event.divergence else None,
+            }
+            for event in done
+        ]
+    }
+
+
+def serve_hub(options: argparse.Namespace) -> None:
+    from lora_hub.local_hub import server
+
+    server.run(port=options.port, directory=options.dir or settings.hub_dir(), accounts=options.accounts, organization=settings.organization())
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _hub() -> Any:
+    """Connected to the Hub in use; an embedded one that was started for this ends with it."""
+    from lora_hub import endpoint
+
+    connection = endpoint.connect()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _task(name: str) -> Any:
+    from lora_hub.tasks import catalogue
+
+    return catalogue.get_task(name)
+
+
+def _mapping(text: str) -> dict[str, str] | None:
+    if not text:
+        return None
+    from lora_hub.data import columns
+
+    return columns.parse_map(text)
+
+
+def _pairs(items: list[str], usage: str) -> dict[str, str]:
+    found = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise SpecError(f"{item!r} is not of the form KEY=VALUE.", f"Use {usage}.")
+        found[key.strip()] = value
+    return found
+
+
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {key: getattr(options, key) for key in ("encoding", "delimiter", "sheet", "skip_broken") if getattr(options, key, None)}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m lora_hub", description="From a dataset to a measured, published, comparable LoRA adapter.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[..., Any], show: Callable[[Any], str], text: str, *, json_too: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(command=command, show=show)
+        if json_too:
+            added.add_argument("--json", action="store_true", help="print one JSON object")
+        return added
+
+    add("tasks", list_tasks, cli_text.show_tasks, "list the tasks")
+    add("bases", list_bases, cli_text.show_bases, "list the base models")
+
+    command = add("inspect", inspect, cli_text.show_inspection, "see how a file is read, mapped and put to the model")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--task", default="", help="task id, or a YAML file of your own")
+    _add_reading(command)
+
+    command = add("train", train, cli_text.show_result, "train an adapter on a file, score it, publish it")
+    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("--task", required=True, help="task id, or a YAML file of your own")
+    command.add_argument("--base", default="built-in", help="base model: id or folder (default: built-in)")
+    command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a derived setting; may be repeated")
+    command.add_argument("--test", type=Path, metavar="FILE", help="score on this file instead of a part of FILE")
+    command.add_argument("--publish", action="store_true", help="publish the adapter to the organization")
+    command.add_argument("--org", default="", help="organization (default: LORA_HUB_ORG or lora-hub)")
+    command.add_argument("--name", default="", help="name of the adapter's repo")
+    _add_reading(command)
+
+    command = add("runs", manage_runs, cli_text.show_runs, "list runs, or show, log, cancel, resume one")
+    command.add_argument("action", nargs="?", default="", choices=("", "list", "show", "log", "cancel", "resume"))
+    command.add_argument("id", nargs="?", default="", metavar="ID")
+
+    command = add("publish", publish, cli_text.show_published, "publish a run's adapter")
+    command.add_argument("run", metavar="RUN")
+    command.add_argument("--org", default="")
+    command.add_argument("--name", default="")
+    command.add_argument("--private", action="store_true")
+
+    command = add("adapters", list_adapters, cli_text.show_adapters, "list the organization's adapters")
+    command.add_argument("--org", default="")
+    command.add_argument("--task", default="")
+    command.add_argument("--base", default="")
+
+    command = add("compare", compare, cli_text.show_comparison, "put one question, or a file, to a base and its adapters")
+    command.add_argument("--adapter", action="append", required=True, metavar="A", help="repo id, repo@revision, run id or PEFT folder; may be repeated")
+    command.add_argument("--no-base", action="store_true", help="leave the base out")
+    command.add_argument("--prompt", default="", metavar="TEXT")
+    command.add_argument("--input", action="append", default=[], metavar="ROLE=TEXT")
+    command.add_argument("--test", type=Path, metavar="FILE")
+    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...")
+    command.add_argument("--max-new-tokens", type=int, default=0, metavar="N")
+    command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy")
+    command.add_argument("--seed", type=int, default=0, metavar="S")
+
+    command = add("hub", serve_hub, str, "run the embedded Hub alone", json_too=False)
+    command.add_argument("--port", type=int, default=0, help="0: a free one")
+    command.add_argument("--dir", type=Path, default=None)
+    command.add_argument("--accounts", type=Path, default=None)
+    return parser
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help="which column is what")
+    command.add_argument("--encoding", default="", help="of the file, where the guess is wrong")
+    command.add_argument("--delimiter", default="", help="of the file, where the guess is wrong")
+    command.add_argument("--sheet", default="", help="of a spreadsheet with several")
+    command.add_argument("--skip-broken", action="store_true", help="go on without broken lines")

@@ -1,0 +1,158 @@
+"""What the shell prints for people: tables, answers, a progress bar. Plain text only; no decisions."""
+
+import shutil
+import sys
+import time
+from typing import Any
+
+from lora_hub.schema import Run
+
+
+class ProgressBar:
+    """Shows a run on standard error: a bar where it is a terminal, else a line for each new phase."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._last = ""
+
+    def __enter__(self) -> "ProgressBar":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._terminal and self._last:
+            print(file=sys.stderr)
+
+    def show(self, run: Run) -> None:
+        phase = run.phase or run.state.value
+        if not self._terminal:
+            if phase.split(" (")[0] != self._last:
+                self._last = phase.split(" (")[0]
+                print(self._last, file=sys.stderr, flush=True)
+            return
+        width = 28
+        share = run.step / run.total_steps if run.total_steps else 0.0
+        bar = "#" * round(width * share) + "." * (width - round(width * share))
+        loss = f"  loss {run.train_losses[-1][1]:.3f}" if run.train_losses else ""
+        eta = f"  {run.eta:.0f} s left" if run.eta else ""
+        line = f"[{bar}] {run.step}/{run.total_steps}  {phase}{loss}{eta}"[: shutil.get_terminal_size().columns - 1]
+        self._last = line
+        print("\r\033[K" + line, end="", file=sys.stderr, flush=True)
+
+
+def show_scoring(name: str, done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{name}: {done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+
+
+def table(header: list[str], rows: list[list[Any]]) -> str:
+    """Columns of text, as wide as their widest cell."""
+    cells = [header, *[["" if cell is None else str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    """A run as `runs --json` lists it."""
+    return {
+        "run": run.id, "state": run.state.value, "task": run.spec.task.id, "base": run.spec.base.id, "step": run.step, "total_steps": run.total_steps,
+        "created": run.created, "seconds": round(run.seconds, 1), "adapter": run.adapter.repo_id if run.adapter else "", "error": run.error,
+    }  # fmt: skip
+
+
+def show_tasks(result: dict) -> str:
+    return table(
+        ["task", "title", "inputs", "answer", "metrics"],
+        [[t["id"], t["title"]["en"], ", ".join(t["inputs"]), t["output"], ", ".join(t["metrics"])] for t in result["tasks"]],
+    )
+
+
+def show_bases(result: dict) -> str:
+    rows = []
+    for base in result["bases"]:
+        size = f"{base['parameters'] / 1e6:,.1f} M" if base["parameters"] else "?"
+        rows.append([base["id"], size, base["context"], base["licence"], "gated" if base["gated"] else ""])
+    return table(["base", "parameters", "context", "licence", ""], rows)
+
+
+def show_inspection(result: dict) -> str:
+    lines = [f"{result['rows']} rows, columns: {', '.join(result['columns'])}"]
+    lines.append(f"format {result['format']}, encoding {result['encoding'] or '-'}, delimiter {result['delimiter']!r}")
+    lines.append("mapping: " + ", ".join(f"{role} = {column}" for role, column in result["mapping"].items()))
+    for problem in result["problems"]:
+        lines.append(f"{problem['severity']}: {problem['message']} {problem['hint']}".rstrip())
+    for shown in result["preview"][:2]:
+        lines += ["", shown["prompt"], f">>> {shown['completion']}"]
+    return "\n".join(lines)
+
+
+def score_table(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
+    names = list(dict.fromkeys(name for of in metrics.values() for name in of))
+    rows = [
+        [who, *[f"{of[name]['value']:.1f} ({of[name]['low']:.1f} to {of[name]['high']:.1f})" if name in of else "" for name in names]]
+        for who, of in metrics.items()
+    ]
+    return table(["", *names], rows)
+
+
+def show_result(result: dict) -> str:
+    rows = f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored, {result['seconds']} s"
+    lines = [f"{result['state']}: {result['adapter']}", rows, *result["notes"], score_table(result["metrics"]), "(per cent, 95 % intervals)"]
+    if not result["revision"]:
+        lines.append(f"publish it: python -m lora_hub publish {result['run']}")
+    return "\n".join(lines)
+
+
+def show_runs(result: dict) -> str:
+    if "runs" in result:
+        if not result["runs"]:
+            return "No runs yet. Start one: python -m lora_hub train FILE --task TASK"
+        rows = [
+            [run["run"], run["state"], run["task"], run["base"], f"{run['step']}/{run['total_steps']}", _age(run["created"]), run["adapter"]]
+            for run in result["runs"]
+        ]
+        return table(["run", "state", "task", "base", "step", "age", "adapter"], rows)
+    if "log" in result:
+        return result["log"]
+    lines = [f"{result['run']}: {result['state']}, step {result['step']} of {result['total_steps']}"]
+    if result["phase"]:
+        lines.append(result["phase"] + (f", {result['eta']:.0f} s left" if result["eta"] else ""))
+    if result["failure"]:
+        lines.append(f"{result['failure']['message']} {result['failure']['hint']}")
+    if result["metrics"]:
+        lines += [f"adapter: {result['adapter']}", score_table(result["metrics"])]
+    return "\n".join(lines)
+
+
+def _age(created: float) -> str:
+    seconds = max(0, time.time() - created)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def show_published(result: dict) -> str:
+    return f"{result['adapter']} {', '.join(result['versions'])} at {result['revision'][:12]}\n{result['url']}"
+
+
+def show_adapters(result: dict) -> str:
+    if not result["adapters"]:
+        return "No adapters yet. Train and publish one: python -m lora_hub train FILE --task TASK --publish"
+    rows = []
+    for ref in result["adapters"]:
+        scores = ref["metrics"].get("adapter", {})
+        first = next(iter(scores.items()), None)
+        rows.append([ref["repo_id"], ref["task"], ref["base"], f"{first[0]} {first[1]['value']:.1f}" if first else "", ref["updated"][:10]])
+    return table(["adapter", "task", "base", "score", "updated"], rows)
+
+
+def show_comparison(result: dict) -> str:
+    if "metrics" in result:
+        return f"{result['rows']} rows (per cent, 95 % intervals)\n{score_table(result['metrics'])}"
+    lines = []
+    for answer in result["answers"]:
+        commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""
+        lines += [f"--- {answer['adapter']}{commit}: {answer['tokens']} tokens, {answer['seconds']} s", answer["text"]]
+        if answer["divergence"] and answer["divergence"]["kl"] == 0 and answer["divergence"]["changed"] == 0:
+            lines.append("(this adapter changes nothing)")
+    return "\n".join(lines)

@@ -1,0 +1,306 @@
+"""Side by side: one question put to a base and its adapters, answered together in one batch by the stack.
+
+`Comparer` holds the bases it has loaded; app.py builds one and passes it on. Every adapter is asked with its own
+template, as it was trained; the base with the first adapter's.
+"""
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub import bases, hub, settings, store
+from lora_hub.errors import AdapterError, BaseError, DataError, LoraHubError
+from lora_hub.schema import Answer, BaseModel, Comparison, Divergence, Scores, Task
+
+BASE = "base"
+# Bases kept in memory at once; the least recently used goes first.
+MAX_LOADED = 1
+DEFAULT_NEW_TOKENS = 128
+
+
+@dataclass(frozen=True)
+class Pane:
+    """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere."""
+
+    name: str
+    base: BaseModel
+    revision: str = ""
+    task: Task | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class PaneEvent:
+    """A pane's answer so far; with `done` its whole answer. seconds: since the start. divergence: of adapters, when done."""
+
+    pane: int
+    name: str
+    revision: str
+    text: str
+    tokens: int
+    seconds: float
+    done: bool
+    finish: str = "stop"
+    divergence: Divergence | None = None
+
+
+@dataclass
+class Loaded:
+    """A base in memory. One question at a time: two generations at once on one model would mix their routes."""
+
+    stack: Any
+    tokenizer: Any
+    lock: threading.Lock
+
+
+class Comparer:
+    """Answers questions with bases and adapters. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+        self._loading = threading.Lock()
+
+    def resolve(self, adapters: list[str], *, base_only: BaseModel | None = None) -> list[Pane]:
+        """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision.
+
+        Raises AdapterError where one cannot be found, or where they were not made for one and the same base.
+        """
+        panes = [resolve_adapter(name) for name in adapters]
+        for pane in panes[1:]:
+            if base_key(pane.base) != base_key(panes[0].base):
+                raise AdapterError(
+                    f"{panes[0].name} was made for {panes[0].base.id}, {pane.name} for {pane.base.id}.",
+                    "Compare adapters of one base.",
+                )
+        return panes
+
+    def stream(
+        self,
+        adapters: list[str],
+        *,
+        base: bool = True,
+        prompt: str = "",
+        inputs: dict[str, Any] | None = None,
+        max_new_tokens: int = 0,
+        temperature: float = 0.0,
+        seed: int = 0,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[PaneEvent]:
+        """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own.
+
+        Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role.
+        Raises AdapterError, BaseError, DataError.
+        """
+        from lora_hub import generate
+
+        panes = self.resolve(adapters)
+        if not panes:
+            raise AdapterError("No adapter was chosen.", "Choose one to four adapters.")
+        if base:
+            panes = [Pane(BASE, panes[0].base, panes[0].base.revision, panes[0].task), *panes]
+        with self._hold(panes) as loaded:
+            rows = [
+                generate.PromptRow(ids=encode(loaded.tokenizer, pane, prompt, inputs), adapter=slot_name(pane), seed=seed)
+                for pane in panes
+            ]
+            most = max_new_tokens or max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS) for pane in panes)
+            for event in generate.stream(
+                loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled
+            ):
+                pane = panes[event.row]
+                divergence = None
+                if event.done and pane.folder is not None and event.finish != "cancelled":
+                    divergence = generate.divergence(loaded.stack, loaded.tokenizer, rows[event.row], event.ids)
+                yield PaneEvent(
+                    event.row, pane.name, pane.revision, event.text.strip(), event.tokens, event.seconds, event.done, event.finish, divergence
+                )
+
+    def score_file(
+        self,
+        adapters: list[str],
+        file: Path,
+        mapping: dict[str, str] | None = None,
+        *,
+        base: bool = True,
+        max_rows: int = 0,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> dict[str, Any]:
+        """{"rows": n, "metrics": {name: Scores}} of the panes on a file of their task. max_rows 0: all rows."""
+        from lora_hub import exam
+        from lora_hub.data import columns, inspection, prepare
+
+        panes = self.resolve(adapters)
+        task = next((pane.task for pane in panes if pane.task), None)
+        if task is None:
+            raise AdapterError(f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.")
+        if base:
+            panes = [Pane(BASE, panes[0].base, panes[0].base.revision, task), *panes]
+        kept = store.add_dataset(file)
+        seen = inspection.inspect_file(kept, task, mapping)
+        columns.check_mapping(seen.table, task, seen.mapping)
+        examples = prepare.build_examples(seen.table, task, seen.mapping)
+        examples = examples[:max_rows] if max_rows else examples
+        scores: dict[str, Scores] = {}
+        with self._hold(panes) as loaded:
+            for pane in panes:
+                if pane.task is not None and pane.task.id != task.id:
+                    raise AdapterError(f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.")
+                told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
+                answers = exam.answer_examples(loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told)
+                scores[pane.name] = exam.score_answers(task, answers, examples)
+        return {"rows": len(examples), "metrics": scores}
+
+    def _hold(self, panes: list[Pane]) -> "Held":
+        """The loaded base of the panes with their adapters attached, for one question."""
+        return Held(self._load(panes[0].base), panes)
+
+    def _load(self, base: BaseModel) -> Loaded:
+        from lora_hub import loading
+        from lora_hub.stack import AdapterStack
+
+        key = base_key(base)
+        with self._loading:
+            if key in self._loaded:
+                self._loaded.move_to_end(key)
+                return self._loaded[key]
+            while len(self._loaded) >= MAX_LOADED:
+                _, gone = self._loaded.popitem(last=False)
+                with gone.lock:  # a question under way ends first
+                    gone.stack = None
+            tokenizer = loading.load_tokenizer(base)
+            loaded = Loaded(AdapterStack(loading.load_base(base), base), tokenizer, threading.Lock())
+            self._loaded[key] = loaded
+            return loaded
+
+
+class Held:
+    """Holds a loaded base's lock while its adapters answer."""
+
+    def __init__(self, loaded: Loaded, panes: list[Pane]) -> None:
+        self._loaded = loaded
+        self._panes = panes
+
+    def __enter__(self) -> Loaded:
+        self._loaded.lock.acquire()
+        try:
+            if self._loaded.stack is None:
+                raise BaseError("This base was just put away for another one.", "Ask again.")
+            for pane in self._panes:
+                if pane.folder is not None and slot_name(pane) not in self._loaded.stack.names:
+                    self._loaded.stack.attach(pane.folder, slot_name(pane))
+        except BaseException:
+            self._loaded.lock.release()
+            raise
+        return self._loaded
+
+    def __exit__(self, *_: Any) -> None:
+        self._loaded.lock.release()
+
+
+def resolve_adapter(name: str) -> Pane:
+    """The pane of one name. Raises AdapterError where nothing is found under it."""
+    folder = Path(name).expanduser()
+    if (folder / "adapter_config.json").is_file():
+        return pane_of_folder(name, folder)
+    if name in store.list_run_ids():
+        run = store.read_run(name)
+        if not run.adapter_folder:
+            raise AdapterError(f"The run {name} has no adapter yet: it is {run.state.value}.", "Wait until it has succeeded.")
+        found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder)
+        # The run knows where its base lies on this disk; the record that travels does not.
+        revision = run.adapter.revision if run.adapter else ""
+        return Pane(name, run.spec.base, revision, found.task, found.folder)
+    if folder.is_dir():
+        raise AdapterError(f"{name} holds no adapter_config.json.", "Give a folder that PEFT's save_pretrained wrote.")
+    if "/" not in name.partition("@")[0]:
+        name = f"{settings.organization()}/{name}"
+    fetched, ref = hub.fetch_adapter(name)
+    pane = pane_of_folder(name, fetched)
+    return Pane(name, pane.base, ref.revision, pane.task, pane.folder)
+
+
+def pane_of_folder(name: str, folder: Path) -> Pane:
+    """The pane of a PEFT folder, with the record that lies beside the weights where there is one."""
+    record = hub.read_adapter_record(folder)
+    if record is None:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        named = config.get("base_model_name_or_path")
+        if not named:
+            raise AdapterError(f"{name} does not say which base it was made for.", "Set base_model_name_or_path in its adapter_config.json.")
+        return Pane(name, bases.get_base(named), folder=folder)
+    try:
+        task, recorded = Task(**record["task"]), BaseModel(**record["base"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise AdapterError(f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.") from error
+    return Pane(name, find_base(recorded, name), task=task, folder=folder)
+
+
+def find_base(recorded: BaseModel, name: str) -> BaseModel:
+    """The recorded base as it is here: built-in, a folder known from a run by its weights' fingerprint, or a Hub id."""
+    if recorded.id == bases.BUILT_IN:
+        here = bases.get_base(bases.BUILT_IN)
+        if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
+            raise AdapterError(f"{name} was made for another version of the built-in base.", "Train it again on this version, or use the version it was made with.")
+        return here
+    if not recorded.fingerprint:
+        return recorded
+    for run_id in store.list_run_ids():
+        known = store.read_spec(run_id).base
+        if known.fingerprint == recorded.fingerprint and known.folder and Path(known.folder).is_dir():
+            return known
+    raise AdapterError(
+        f"{name} was made for the base {recorded.id} (weights {recorded.fingerprint[:12]}), which is not on this machine.",
+        "Bring the base's folder here and train or inspect with --base FOLDER once.",
+    )
+
+
+def base_key(base: BaseModel) -> str:
+    """What makes two bases one and the same: their weights' fingerprint, else id and revision."""
+    return base.fingerprint or f"{base.id}@{base.revision}"
+
+
+def slot_name(pane: Pane) -> str:
+    """A pane's name in the stack: two revisions, or a retrained folder, are two adapters."""
+    if pane.folder is None:
+        return BASE
+    stamp = (pane.folder / "adapter_model.safetensors").stat().st_mtime_ns
+    return f"{pane.name}@{pane.revision or stamp}"
+
+
+def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | None) -> list[int]:
+    """The prompt's token ids for one pane, in its own template. Raises DataError where an input is missing."""
+    from lora_hub.data import template
+
+    task = pane.task
+    if inputs is None:
+        if not prompt.strip():
+            raise DataError("The prompt is empty.", "Type what is to be answered.")
+        if task is not None and task.is_chat:
+            return template.encode_prompt(tokenizer, task, {"messages": [{"role": "user", "content": prompt}]})
+        needed = [role for role in task.inputs if role not in task.optional_inputs] if task else []
+        if len(needed) == 1:
+            return template.encode_prompt(tokenizer, task, {needed[0]: prompt})
+        return template.encode_prompt(tokenizer, None, {"text": prompt})
+    if task is None:
+        return template.encode_prompt(tokenizer, None, {"text": "\n".join(str(value) for value in inputs.values())})
+    unknown = [role for role in inputs if role not in task.inputs]
+    if unknown:
+        raise DataError(f"The task {task.id} of {pane.name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.")
+    return template.encode_prompt(tokenizer, task, inputs)
+
+
+def keep_comparison(base: str, prompt: str, answers: list[Answer], *, blind: bool = False, winner: str = "") -> Comparison:
+    """Appends what was asked and answered to comparisons.jsonl."""
+    import secrets
+
+    comparison = Comparison(id=secrets.token_hex(6), at=time.time(), base=base, prompt=prompt, answers=tuple(answers), blind=blind, winner=winner)
+    store.append_line(settings.comparisons_file(), comparison.model_dump_json())
+    return comparison
+
+
+__all__ = ["Comparer", "LoraHubError", "Pane", "PaneEvent", "keep_comparison"]

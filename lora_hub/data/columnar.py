@@ -1,0 +1,87 @@
+"""Parquet and Arrow files. Class numbers become the class names where the file carries them (datasets' ClassLabel)."""
+
+import json
+
+import polars
+
+from lora_hub.data.json_files import flatten_known
+from lora_hub.data.source import Source
+from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem
+
+
+def read_parquet(source: Source, *, limit: int) -> Table:
+    """Raises DataError for a damaged file or one that unpacks to more than `limit` bytes."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with source.open() as file:
+            footer = parquet.ParquetFile(file)
+            unpacked = sum(footer.metadata.row_group(i).total_byte_size for i in range(footer.metadata.num_row_groups))
+            _check(source, footer.metadata.num_rows, len(footer.schema_arrow.names), unpacked, limit)
+            names = _class_names(footer.schema_arrow.metadata)
+        frame = polars.read_parquet(source.path if source.data is None else source.open())
+    except (pyarrow.ArrowException, polars.exceptions.PolarsError, OSError) as error:
+        raise _damaged(source, "Parquet", error) from None
+    return _table(frame, "parquet", names)
+
+
+def read_arrow(source: Source, *, limit: int) -> Table:
+    """An Arrow file or stream (what `datasets` keeps on disk)."""
+    import pyarrow
+    from pyarrow import ipc
+
+    try:
+        with source.open() as file:
+            reader = ipc.open_file(file) if source.head(6) == b"ARROW1" else ipc.open_stream(file)
+            names = _class_names(reader.schema.metadata)
+            table = reader.read_all()
+        _check(source, table.num_rows, table.num_columns, table.nbytes, limit)
+        frame = polars.from_arrow(table)
+    except (pyarrow.ArrowException, polars.exceptions.PolarsError, OSError) as error:
+        raise _damaged(source, "Arrow", error) from None
+    return _table(frame, "arrow", names)
+
+
+def _damaged(source: Source, kind: str, error: Exception) -> DataError:
+    reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return DataError(f"The {kind} file {source.name} is damaged: {reason}.", "Write the file again.")
+
+
+def _check(source: Source, rows: int, columns: int, unpacked: int, limit: int) -> None:
+    if rows > MAX_ROWS or columns > MAX_COLUMNS:
+        raise DataError(f"{source.name} has {rows:,} rows and {columns} columns.",
+                        f"At most {MAX_ROWS:,} rows and {MAX_COLUMNS} columns can be read.")  # fmt: skip
+    if unpacked > 4 * limit:
+        raise DataError(f"{source.name} unpacks to {unpacked >> 20} MB.", f"At most {4 * limit >> 20} MB are read.")
+
+
+def _class_names(metadata: dict | None) -> dict[str, list[str]]:
+    try:
+        features = json.loads((metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    except ValueError:
+        return {}
+    return {name: feature["names"] for name, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")}  # fmt: skip
+
+
+def _table(frame: polars.DataFrame, kind: str, names: dict[str, list[str]]) -> Table:
+    problems = []
+    for column, labels in names.items():
+        if column in frame.columns and frame.schema[column].is_integer():
+            frame = frame.with_columns(frame[column].replace_strict(dict(enumerate(labels)), default=None).cast(polars.String))
+            problems.append(
+                Problem(code="class-names", severity="info", message=f"The numbers of {column!r} were read as the class names"
+                        f" that the file gives: {', '.join(map(str, labels[:5]))}{' ...' if len(labels) > 5 else ''}.")
+            )  # fmt: skip
+    binary = [name for name, dtype in frame.schema.items() if dtype == polars.Binary]
+    media = [name for name, dtype in frame.schema.items()
+             if isinstance(dtype, polars.Struct) and any(field.dtype == polars.Binary for field in dtype.fields)]  # fmt: skip
+    if dropped := binary + media:
+        frame = frame.drop(dropped)
+        problems.append(
+            Problem(code="binary-columns", severity="warning", message=f"Columns of bytes were left out: {', '.join(dropped)}.")
+        )
+    return Table(flatten_known(scalars_to_text(frame)), kind, problems=problems)

@@ -1,0 +1,189 @@
+"""Where a table begins: title rows above the header, whether the first row is a header at all, and the columns' names.
+
+Works on cells (lists of text) and knows no file format, so that a CSV and a spreadsheet are judged alike.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lora_hub.data.table import row_problem
+from lora_hub.schema import Problem
+
+Cells = Sequence[str | None]
+TITLE_ROWS = 20
+NUMBER = re.compile(r"[-+]?[\d.,\s\u0660-\u0669\u06f0-\u06f9]*[\d\u0660-\u0669\u06f0-\u06f9]\s*%?$")
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
+# Names that a header of a training table is made of; one of them in the first row decides.
+HEADER_WORDS = set(
+    "text texts label labels category class sentence sentence1 sentence2 sent1 sent2 review comment message messages "
+    "question answer answers context passage instruction input inputs output outputs prompt completion response source "
+    "target translation summary document dialogue article title description content intent sentiment topic tag rating "
+    "score id idx index uid name query sql schema conversation conversations en fa de fr premise hypothesis utterance "
+    "tweet body subject date email v1 v2 lang language headline abstract "
+    "متن برچسب جمله نظر دیدگاه پیام پرسش پاسخ سوال سؤال جواب دسته موضوع احساس خلاصه ترجمه عنوان شرح توضیحات شناسه ردیف "
+    "دستور ورودی خروجی انگلیسی فارسی امتیاز تاریخ نام محتوا".split()
+)
+
+
+@dataclass
+class Layout:
+    """`skip`: rows above the header. `header`: there is one, at row `skip`. `names`: the columns' names, one for each."""
+
+    skip: int
+    header: bool
+    names: list[str]
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def first_row(self) -> int:
+        return self.skip + (1 if self.header else 0)
+
+
+def find_layout(sample: Sequence[Cells], width: int) -> Layout:
+    """The layout of a table from its first rows (a hundred or so). `width`: columns of the whole table."""
+    skip = _title_rows(sample, width)
+    problems = []
+    if skip:
+        titles = [next((cell for cell in row if not _empty(cell)), "") for row in sample[:skip]]
+        shown = "; ".join(title.strip()[:60] for title in titles if title)
+        problems.append(
+            row_problem(
+                "title-rows", "info", f"{skip} row{'s' if skip > 1 else ''} above the header left out: {shown}".rstrip(": "),
+                [], count=skip,
+            )  # fmt: skip
+        )
+    header = bool(sample[skip:]) and is_header(sample[skip], sample[skip + 1 :])
+    if not header:
+        names = [f"column_{number}" for number in range(1, width + 1)]
+        first = " | ".join((cell or "")[:30] for cell in sample[skip][:4]) if sample[skip:] else ""
+        problems.append(
+            row_problem(
+                "no-header", "info", f"The first row ({first}) reads like data, so the columns are named column_1 on.", [],
+                hint="If it is a header, put plain column names in the first row.",
+            )  # fmt: skip
+        )
+        return Layout(skip, False, names, problems)
+    names, more = name_columns(list(sample[skip]) + [""] * (width - len(sample[skip])))
+    return Layout(skip, True, names, problems + more)
+
+
+def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
+    """Distinct, non-empty names. An empty one becomes column_N, the second "text" becomes text_2; both are told."""
+    names: list[str] = []
+    unnamed, repeated = [], []
+    cleaned = [re.sub(r"\s+", " ", (cell or "").strip("\ufeff \t\r\n\"'")) for cell in cells]
+    taken = set(cleaned)
+    for number, name in enumerate(cleaned, 1):
+        if not name:
+            unnamed.append(number)
+            name = f"column_{number}"
+            while name in names or name in taken:
+                name += "_"
+        elif name in names:
+            repeated.append(name)
+            count = 2
+            while f"{name}_{count}" in names or f"{name}_{count}" in taken:
+                count += 1
+            name = f"{name}_{count}"
+        names.append(name)
+    problems = []
+    if unnamed:
+        which = ", ".join(f"column_{number}" for number in unnamed[:5]) + (" ..." if len(unnamed) > 5 else "")
+        problems.append(
+            row_problem("unnamed-columns", "info", f"{len(unnamed)} columns have no name; they are called {which}.", [],
+                        count=len(unnamed))  # fmt: skip
+        )
+    if repeated:
+        which = ", ".join(dict.fromkeys(repeated))
+        problems.append(
+            row_problem("repeated-columns", "warning", f"Column names that occur more than once were numbered: {which}.", [],
+                        count=len(repeated))  # fmt: skip
+        )
+    return names, problems
+
+
+def is_header(first: Cells, rest: Sequence[Cells]) -> bool:
+    """Whether `first` names the columns of `rest`, by the words in it and by how it differs from what is below."""
+    cells = [(cell or "").strip() for cell in first]
+    filled = [cell for cell in cells if cell]
+    if not filled:
+        return False
+    if any(_word(cell) in HEADER_WORDS for cell in filled):
+        return not _occurs_below(cells, rest, share=0.2)
+    if all(_numeric(cell) for cell in filled):
+        return False
+    if not rest:
+        return all(_is_name(cell) for cell in filled)
+    for_, against = 0.0, 0.0
+    for index, cell in enumerate(cells):
+        below = [row[index].strip() for row in rest if index < len(row) and not _empty(row[index])]
+        if not cell or not below:
+            continue
+        if _numeric(cell):
+            against += 1
+            continue
+        numeric = sum(_numeric(value) for value in below) / len(below)
+        if numeric > 0.8:
+            for_ += 2
+            continue
+        if below.count(cell) > 0.02 * len(below) and len(set(below)) < 0.5 * len(below):
+            against += 2  # the first row holds one of the labels
+            continue
+        lengths = sorted(len(value) for value in below)
+        median = lengths[len(lengths) // 2]
+        if _is_name(cell) and len(cell) < 0.5 * median:
+            for_ += 1
+        elif not _is_name(cell) or len(cell) > 1.5 * median:
+            against += 1
+        elif len(set(below)) < 0.2 * len(below) and cell not in below:
+            for_ += 1  # not one of the few values below it
+    if for_ == against:
+        return all(_is_name(cell) for cell in filled) and len(set(filled)) == len(filled)
+    return for_ > against
+
+
+def _title_rows(sample: Sequence[Cells], width: int) -> int:
+    """Rows above the header: much emptier than the rows below them."""
+    if width < 2 or len(sample) < 2:
+        return 0
+    counts = [sum(not _empty(cell) for cell in row) for row in sample]
+    below = sorted(counts[1:])
+    usual = below[len(below) // 2]
+    if usual < 2:
+        return 0
+    skip = 0
+    while skip < min(TITLE_ROWS, len(sample) - 1) and counts[skip] < max(2, 0.5 * usual):
+        skip += 1
+    if counts[skip] < max(2, 0.5 * usual):
+        return 0
+    # A row of one repeated word above the true header ("province, province, ...") is a title, too.
+    if skip and len({cell for cell in sample[skip] if not _empty(cell)}) == 1 and skip + 1 < len(sample):
+        skip += 1
+    return skip
+
+
+def _occurs_below(cells: list[str], rest: Sequence[Cells], share: float) -> bool:
+    """The first row's words are values of the table: `label` as one of the labels, a header repeated every few rows."""
+    if not rest:
+        return False
+    hits = sum(
+        1 for row in rest if all(index < len(row) and (row[index] or "").strip() == cell for index, cell in enumerate(cells))
+    )
+    return hits > share * len(rest)
+
+
+def _word(cell: str) -> str:
+    return re.sub(r"[\s_\-]+", "", cell.strip("\ufeff\u200e\u200f \t\"'").lower())
+
+
+def _is_name(cell: str) -> bool:
+    return len(cell) <= 40 and len(cell.split()) <= 5 and not re.search(r"[.!?؟;。]$", cell) and not _numeric(cell)
+
+
+def _numeric(cell: str) -> bool:
+    return bool(NUMBER.match(cell) or DATE.match(cell))
+
+
+def _empty(cell: str | None) -> bool:
+    return cell is None or not cell.strip()

@@ -1,0 +1,216 @@
+"""From a table to rows that can be trained on: examples, the split, the tokens.
+
+    table -> build_examples -> split_examples -> encode_examples
+
+Nothing held out is ever trained on: the held-out rows are set apart first, and rows that say the same thing stay on the
+same side. Half of what is held out (at most `MAX_VALIDATION`) chooses the checkpoint; the scores come from the rest,
+which chose nothing.
+"""
+
+import random
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lora_hub.data import template
+from lora_hub.errors import DataError
+from lora_hub.schema import Task
+
+if TYPE_CHECKING:
+    from lora_hub.data.read import Table
+
+MAX_VALIDATION = 200
+MIN_TRAIN_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Example:
+    """One thing to learn. row: the table's row it came from, counted from 1."""
+
+    row: int
+    inputs: dict[str, Any]
+    answer: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """train is trained on, validation chooses the checkpoint, test is scored."""
+
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows as token ids. completion_mask: 1 where a token is trained on. too_long: table rows left out."""
+
+    rows: list[dict[str, list[int]]]
+    examples: list[Example]
+    too_long: list[int] = field(default_factory=list)
+
+    @property
+    def trained_tokens(self) -> int:
+        return sum(sum(row["completion_mask"]) for row in self.rows)
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(row["input_ids"]) for row in self.rows)
+
+
+def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[Example]:
+    """The table's rows as examples; rows with an empty answer or a missing input are left out (the checks report them).
+
+    A chat becomes one example for each turn of the assistant that has something before it. Raises DataError naming the
+    rows where nothing is left.
+    """
+    roles = [role for role in (*task.inputs, "answer") if role in mapping]
+    columns = {role: table.frame.get_column(mapping[role]).to_list() for role in roles}
+    examples: list[Example] = []
+    if task.is_chat:
+        for number, value in enumerate(columns["messages"], 1):
+            examples.extend(_chat_examples(number, value))
+    else:
+        needed = [role for role in task.inputs if role not in task.optional_inputs]
+        for index in range(table.frame.height):
+            inputs = {role: template.as_text(columns[role][index]).strip() for role in task.inputs if role in columns}
+            answer = template.as_text(columns["answer"][index]).strip()
+            if answer and all(inputs.get(role) for role in needed):
+                examples.append(Example(index + 1, inputs, answer))
+    if not examples:
+        raise DataError(
+            f"None of the {table.frame.height} rows has both {' and '.join(needed if not task.is_chat else ['messages'])} and an answer.",
+            f"Columns taken: {', '.join(f'{role} = {column!r}' for role, column in mapping.items())}. Choose others.",
+        )
+    return examples
+
+
+def labels_of(examples: list[Example]) -> tuple[str, ...]:
+    """The distinct answers, in a stable order. Raises DataError where there is only one: nothing can be told apart."""
+    counts = Counter(example.answer for example in examples)
+    if len(counts) < 2:
+        only = next(iter(counts))
+        raise DataError(
+            f"All {len(examples)} rows have the same answer, {only[:60]!r}.",
+            "Add rows of the other class, or check which column is the answer.",
+        )
+    return tuple(sorted(counts))
+
+
+def split_examples(examples: list[Example], task: Task, *, held_out: float, max_held_out: int, seed: int) -> Split:
+    """Stratified by label, seeded; rows with the same inputs (case, spaces and Unicode form aside) stay together.
+
+    held_out: share of the rows that is never trained on. max_held_out: at most so many rows are scored.
+    Raises DataError where too few rows are left to train on.
+    """
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        # Turns of one conversation overlap, so they belong together as equal inputs do.
+        key = f"row {example.row}" if task.is_chat else _same_key(example.inputs)
+        groups[key].append(example)
+    strata: dict[str, list[list[Example]]] = defaultdict(list)
+    for group in groups.values():
+        strata[group[0].answer if task.output == "labels" else ""].append(group)
+    shuffler = random.Random(seed)
+    train: list[Example] = []
+    validation: list[Example] = []
+    test: list[Example] = []
+    wanted_test, wanted_validation = _held_out_sizes(len(examples), held_out, max_held_out)
+    for label in sorted(strata):
+        stratum = strata[label]
+        shuffler.shuffle(stratum)
+        size = sum(len(group) for group in stratum)
+        share = size / len(examples)
+        # Every class that has rows enough is in every part, however rare it is.
+        least = 1 if len(stratum) >= 3 else 0
+        for_test = max(least, round(wanted_test * share))
+        for_validation = max(least, round(wanted_validation * share))
+        for group in stratum:
+            part, room = (test, for_test) if for_test > 0 else (validation, for_validation)
+            if room <= 0 or len(group) > room + 3:
+                train.extend(group)
+            elif part is test:
+                test.extend(group)
+                for_test -= len(group)
+            else:
+                validation.extend(group)
+                for_validation -= len(group)
+    for part in (train, validation, test):
+        shuffler.shuffle(part)
+    if len(train) < MIN_TRAIN_ROWS or not test or not validation:
+        raise DataError(
+            f"{len(examples)} usable rows are too few: {len(train)} to train on, {len(validation)} to choose the checkpoint, {len(test)} to score.",
+            f"Bring at least {MIN_TRAIN_ROWS * 2} different rows.",
+        )
+    return Split(train, validation, test)
+
+
+def split_with_test(examples: list[Example], test: list[Example], task: Task, *, max_held_out: int, seed: int) -> tuple[Split, int]:
+    """The person's own test file is what is scored; validation comes from the training rows.
+
+    Training rows that stand in the test file too are left out of training; returns (split, how many were left out).
+    """
+    tested = {_same_key(example.inputs) for example in test}
+    kept = [example for example in examples if _same_key(example.inputs) not in tested]
+    share = min(0.2, MAX_VALIDATION / max(1, len(kept)) * 2)
+    inner = split_examples(kept, task, held_out=share, max_held_out=MAX_VALIDATION, seed=seed)
+    shuffled = list(test)
+    random.Random(seed).shuffle(shuffled)
+    # No row is to be scored in the split's own test part: it goes back to training.
+    return Split(inner.train + inner.test, inner.validation, shuffled[:max_held_out]), len(examples) - len(kept)
+
+
+def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_length: int) -> Encoded:
+    """Prompt ids + answer ids of every example; those longer than `max_length` tokens are left out and named."""
+    prompts = template.encode_prompts(tokenizer, task, [example.inputs for example in examples])
+    answers = template.encode_answers(tokenizer, [example.answer for example in examples])
+    rows, kept, too_long = [], [], []
+    for example, prompt, answer in zip(examples, prompts, answers, strict=True):
+        if len(prompt) + len(answer) > max_length:
+            too_long.append(example.row)
+            continue
+        rows.append({"input_ids": prompt + answer, "completion_mask": [0] * len(prompt) + [1] * len(answer)})
+        kept.append(example)
+    return Encoded(rows, kept, too_long)
+
+
+def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
+    """Refuses, before anything is trained, data whose answers would be cut away. `total`: rows before encoding."""
+    if encoded.rows and encoded.trained_tokens and len(encoded.rows) >= min(MIN_TRAIN_ROWS, total) and 2 * len(encoded.too_long) <= total:
+        return
+    shown = ", ".join(str(row) for row in encoded.too_long[:8]) + (", ..." if len(encoded.too_long) > 8 else "")
+    raise DataError(
+        f"{len(encoded.too_long)} of {total} rows are longer than max_length = {max_length} tokens, so that their answers would be cut away: rows {shown}.",
+        "Raise max_length, choose a base with a longer context, or shorten the texts.",
+    )
+
+
+def _held_out_sizes(rows: int, held_out: float, max_held_out: int) -> tuple[int, int]:
+    """How many rows to score and how many choose the checkpoint."""
+    wanted = max(2, round(rows * held_out))
+    validation = min(MAX_VALIDATION, max(1, round(wanted * 0.35)))
+    return min(max_held_out, max(1, wanted - validation)), validation
+
+
+def _chat_examples(row: int, value: Any) -> list[Example]:
+    if value is None or value == "":
+        return []
+    from lora_hub.data import convert
+
+    messages = convert.to_messages(value)
+    found = []
+    for index, message in enumerate(messages):
+        before = messages[:index]
+        if message["role"] == "assistant" and message["content"].strip() and any(m["role"] == "user" for m in before):
+            found.append(Example(row, {"messages": before}, message["content"].strip()))
+    return found
+
+
+_SPACES = re.compile(r"\s+")
+
+
+def _same_key(inputs: dict[str, Any]) -> str:
+    text = "\x1f".join(f"{role}={template.as_text(inputs[role])}" for role in sorted(inputs))
+    return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).casefold().strip()

@@ -1,0 +1,124 @@
+"""Delimited files with lines at fault, read record by record with Python's csv module.
+
+A short record is padded and told. A record with more cells than the header, or with a quotation mark that is never closed,
+cannot be placed in columns by guessing: it is refused by line number, and left out only where the person says so.
+"""
+
+import csv
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import polars
+
+from lora_hub.data.source import Source
+from lora_hub.data.table import row_problem
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem
+
+if TYPE_CHECKING:
+    from lora_hub.data.delimited import Dialect
+
+TOLD = 8
+
+
+def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tuple[polars.DataFrame, list[Problem]]:
+    """All records, header included, as a frame of text. Raises DataError naming lines and reasons."""
+    lines = _lines(source)
+    records, starts, faults = _records(lines, dialect)
+    if not records:
+        raise DataError(f"{source.name} has no readable line.", "Choose another file or delimiter.")
+    width = _table_width(records)
+    kept: list[list[str | None]] = []
+    short: list[int] = []
+    for record, line in zip(records, starts, strict=True):
+        extra = record[width:]
+        if any(cell.strip() for cell in extra):
+            faults.append((line, f"has {len(record)} cells where the table has {width}"))
+            continue
+        if len(record) < width:
+            short.append(len(kept))
+            record = record + [None] * (width - len(record))
+        kept.append(record[:width])
+    problems = []
+    if faults:
+        faults.sort()
+        told = "; ".join(f"line {line} {reason}" for line, reason in faults[:TOLD])
+        more = f"; and {len(faults) - TOLD} more lines" if len(faults) > TOLD else ""
+        if not skip_broken:
+            raise DataError(
+                f"{source.name} has {len(faults)} line{'s' if len(faults) > 1 else ''} that cannot be read: {told}{more}.",
+                "Put texts that hold the delimiter in quotation marks, or go on without these lines (skip broken lines).",
+            )
+        problems.append(
+            row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(faults),
+                        hint="Mend these lines and drop the file again to keep them.")  # fmt: skip
+        )
+    data_rows = [index for index in short if index > 0]
+    if data_rows:
+        problems.append(
+            row_problem("short-rows", "warning", f"{len(data_rows)} rows have fewer cells than the header; the rest is empty.",
+                        data_rows, hint="See whether a delimiter is missing there.")  # fmt: skip
+        )
+    columns = {f"f{index}": [row[index] for row in kept] for index in range(width)}
+    return polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), problems
+
+
+def _lines(source: Source) -> list[str]:
+    text = source.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    return text.splitlines(keepends=True) if not _odd_breaks(text) else [line + "\n" for line in text.split("\n")]
+
+
+def _odd_breaks(text: str) -> bool:
+    """str.splitlines also breaks at separators that are part of a text (U+2028, form feed, ...)."""
+    return any(mark in text for mark in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+
+
+def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, str]]]:
+    """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it."""
+    records: list[list[str]] = []
+    starts: list[int] = []
+    faults: list[tuple[int, str]] = []
+    position = 0
+    while position < len(lines):
+        reader = dialect.reader(lines[position:] if position else lines)
+        done = 0  # lines consumed by whole records of this reader
+        try:
+            for record in reader:
+                if record:
+                    records.append(record)
+                    starts.append(position + done + 1)
+                done = reader.line_num
+            break
+        except csv.Error as error:
+            line = position + done
+            literal = _literal(lines[line], dialect, records)
+            if literal:
+                records.append(literal)
+                starts.append(line + 1)
+            else:
+                unclosed = "unexpected end" in str(error) or reader.line_num - done > 1
+                reason = "opens a quotation mark that is never closed" if unclosed else "has text after a closing quotation mark"
+                faults.append((line + 1, reason))
+            position = line + 1
+    return records, starts, faults
+
+
+def _literal(line: str, dialect: "Dialect", records: list[list[str]]) -> list[str] | None:
+    """The cells of a line such as `"Hello" he said,ham`: quotation marks that pair up within their cell are part of it."""
+    cells = line.rstrip("\r\n").split(dialect.delimiter)
+    width = len(records[0]) if records else len(cells)
+    if len(cells) != width or any(cell.count(dialect.quote) % 2 for cell in cells):
+        return None
+    pairs = ((cell[:1] == dialect.quote == cell[-1:] and len(cell) > 1, cell) for cell in cells)
+    return [cell[1:-1].replace(dialect.quote * 2, dialect.quote) if quoted else cell for quoted, cell in pairs]
+
+
+def _table_width(records: list[list[str]]) -> int:
+    """As many cells as the header has; where the first lines are titles, as most records have."""
+    width, count = Counter(len(record) for record in records).most_common(1)[0]
+    first = len(records[0])
+    if first == 1 and width > 1:
+        return width
+    return first if count < 0.9 * len(records) or first >= width else width

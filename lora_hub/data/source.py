@@ -1,0 +1,44 @@
+"""The bytes a reader works on: a file on disk or what an archive or another encoding unpacked to, in memory.
+
+Readers go over `chunks()` where they can, so that a 500 MB file is never held twice.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+CHUNK = 8 << 20
+
+
+@dataclass
+class Source:
+    """Either `path` or `data`. `name` is what people call it."""
+
+    name: str
+    path: Path | None = None
+    data: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.data) if self.data is not None else self.path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self.data) if self.data is not None else self.path.open("rb")
+
+    def head(self, size: int) -> bytes:
+        with self.open() as file:
+            return file.read(size)
+
+    def read(self) -> bytes:
+        return self.data if self.data is not None else self.path.read_bytes()
+
+    def chunks(self, size: int = CHUNK) -> Iterator[bytes]:
+        if self.data is not None:
+            for start in range(0, len(self.data), size):
+                yield self.data[start : start + size]
+            return
+        with self.path.open("rb") as file:
+            while chunk := file.read(size):
+                yield chunk

@@ -1,0 +1,164 @@
+"""Excel and OpenDocument sheets, by fastexcel: which sheet, title rows, and refusals in words. Formulas are never evaluated:
+the values that the file was saved with are read. HTML tables saved as .xls are here, too."""
+
+import zipfile
+from html.parser import HTMLParser
+
+import polars
+
+from lora_hub.data.delimited import SAMPLE_ROWS, apply_layout
+from lora_hub.data.headers import find_layout
+from lora_hub.data.source import Source
+from lora_hub.data.table import MAX_COLUMNS, Table
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
+    """`kind`: xlsx, xlsb, xls or ods. Raises DataError for an encrypted, empty or damaged workbook."""
+    import fastexcel
+
+    try:
+        book = fastexcel.read_excel(source.data if source.data is not None else str(source.path))
+        names = book.sheet_names
+        if sheet and sheet not in names:
+            raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(names)}.")
+        sheets = {name: _cells(book, name) for name in ([sheet] if sheet else names)}
+    except fastexcel.FastExcelError as error:
+        raise _in_words(source, str(error)) from None
+    filled = {name: frame for name, frame in sheets.items() if frame.height}
+    if not filled:
+        raise DataError(f"{source.name} has no cell with a value in it.", "Choose a workbook with data in it.")
+    chosen = max(filled, key=lambda name: (filled[name].height > 1, filled[name].width > 1, filled[name].height))
+    first = next(iter(filled))
+    if filled[first].height * 2 >= filled[chosen].height and filled[first].width > 1:
+        chosen = first
+    table = table_of_cells(filled[chosen], "ods" if kind == "ods" else kind)
+    others = [name for name in filled if name != chosen]
+    if others:
+        table.problems.append(
+            Problem(
+                code="other-sheets", severity="info", count=len(others),
+                message=f"Sheet {chosen!r} was read; the workbook also has {', '.join(map(repr, others[:5]))}.",
+                hint="Choose another sheet if this is not the one.",
+            )  # fmt: skip
+        )
+    return table
+
+
+def table_of_cells(frame: polars.DataFrame, kind: str) -> Table:
+    """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found."""
+    if frame.width > MAX_COLUMNS:
+        raise DataError(f"The sheet has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.")
+    layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
+    return Table(apply_layout(frame, layout), kind, problems=layout.problems)
+
+
+def _cells(book, name: str) -> polars.DataFrame:
+    sheet = book.load_sheet(name, header_row=None, dtypes="string")
+    frame = sheet.to_polars()
+    if not frame.width:
+        return frame
+    filled = frame.select(polars.all().is_not_null() & (polars.all().str.strip_chars() != ""))
+    frame = frame.select([column for column in frame.columns if filled[column].any()])
+    if not frame.width:
+        return polars.DataFrame()
+    return frame.filter(filled.select(any=polars.any_horizontal(polars.all()))["any"])
+
+
+def _in_words(source: Source, error: str) -> DataError:
+    lowered = error.lower()
+    head = source.read()
+    if "password" in lowered or "encrypt" in lowered or "E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e".encode() in head:
+        return DataError(
+            f"The workbook {source.name} is protected with a password.", "Save it without a password and drop it again."
+        )
+    if head.startswith(OLE) and "W\0o\0r\0d\0D\0o\0c".encode() in head:
+        return DataError(f"{source.name} is a Word document, not a table.", "Save its table as a CSV or an Excel file.")
+    reason = error.splitlines()[0].removeprefix("calamine error: ")[:200]
+    return DataError(f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.")
+
+
+def workbook_kind(source: Source) -> str:
+    """xlsx, xlsb or ods where a zip archive is a workbook; else empty."""
+    with source.open() as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                names = set(archive.namelist())
+                if "xl/workbook.bin" in names:
+                    return "xlsb"
+                if any(name.startswith("xl/") for name in names):
+                    return "xlsx"
+                if "mimetype" in names and b"opendocument" in archive.read("mimetype")[:200]:
+                    return "ods"
+                if any(name.startswith("word/") for name in names):
+                    raise DataError(f"{source.name} is a Word document, not a table.", "Save its table as CSV or Excel.")
+                if any(name.startswith("ppt/") for name in names):
+                    raise DataError(f"{source.name} is a presentation, not a table.", "Save its table as CSV or Excel.")
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+            raise DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.") from None
+    return ""
+
+
+class _Rows(HTMLParser):
+    """Cells of every table of a page; nothing is fetched and no script is run."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tables: list[list[list[str]]] = []
+        self.cell: list[str] | None = None
+        self.span = 1
+        self.silent = 0
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag == "table":
+            self._end_cell()
+            self.tables.append([])
+        elif tag == "tr" and self.tables:
+            self._end_cell()
+            self.tables[-1].append([])
+        elif tag in ("td", "th") and self.tables:
+            self._end_cell()
+            if not self.tables[-1]:
+                self.tables[-1].append([])
+            self.cell = []
+            span = dict(attrs).get("colspan") or "1"
+            self.span = min(MAX_COLUMNS, max(1, int(span))) if span.isdigit() else 1
+        elif tag == "br" and self.cell is not None:
+            self.cell.append("\n")
+        elif tag in ("script", "style"):
+            self.silent += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th", "tr", "table"):
+            self._end_cell()
+        elif tag in ("script", "style"):
+            self.silent = max(0, self.silent - 1)
+
+    def handle_data(self, data: str) -> None:
+        if self.cell is not None and not self.silent:
+            self.cell.append(data)
+
+    def _end_cell(self) -> None:
+        if self.cell is not None:
+            text = "".join(self.cell)
+            lines = [" ".join(line.split(None)) if "\u200c" not in line else line.strip() for line in text.split("\n")]
+            self.tables[-1][-1] += ["\n".join(lines).strip()] + [""] * (self.span - 1)
+            self.cell = None
+
+
+def read_html(source: Source) -> Table:
+    """The largest table of UTF-8 HTML."""
+    parser = _Rows()
+    parser.feed(source.read().decode("utf-8", errors="replace"))
+    parser.close()
+    parser._end_cell()
+    rows = max(parser.tables, key=len, default=[])
+    rows = [row for row in rows if any(cell for cell in row)]
+    if not rows:
+        raise DataError(f"{source.name} is a web page without a table in it.", "Save the data as CSV or Excel.")
+    width = max(len(row) for row in rows)
+    columns = {f"f{index}": [row[index] if index < len(row) else None for row in rows] for index in range(width)}
+    return table_of_cells(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "html")

@@ -1,0 +1,91 @@
+"""A table read from a file: what every reader gives back and everything after it works on.
+
+`Table.frame` holds text: every scalar column is a polars String column, exactly as it stood in the file ("007" stays
+"007"). Nested values (chat messages, lists) are kept, as polars lists and structs where all rows agree and as a polars
+Object column of Python lists and dicts where they do not. A missing value is null; an empty cell of a CSV is "".
+"""
+
+from dataclasses import dataclass, field
+
+import polars
+
+from lora_hub.schema import Problem
+
+MAX_COLUMNS = 2_000
+MAX_ROWS = 20_000_000
+SHOWN_ROWS = 10
+
+
+@dataclass
+class Table:
+    """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are empty
+    where the format has none. `test`: the second half of an archive that holds a train and a test file."""
+
+    frame: polars.DataFrame
+    format: str
+    encoding: str = ""
+    delimiter: str = ""
+    problems: list[Problem] = field(default_factory=list)
+    test: "Table | None" = None
+
+    @property
+    def columns(self) -> list[str]:
+        return self.frame.columns
+
+    @property
+    def rows(self) -> int:
+        return self.frame.height
+
+    def is_nested(self, column: str) -> bool:
+        return is_nested(self.frame.schema[column])
+
+    def texts(self, column: str) -> polars.Series:
+        """The column as text; nested values as JSON, so that rows can be compared. Null stays null."""
+        return as_text(self.frame[column])
+
+
+def is_nested(dtype: polars.DataType) -> bool:
+    return dtype.is_nested() or dtype == polars.Object
+
+
+def as_text(series: polars.Series) -> polars.Series:
+    """String series of any column; nested values become JSON text."""
+    if series.dtype == polars.String:
+        return series
+    if series.dtype == polars.Object:
+        import json
+
+        values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in series.to_list()]
+        return polars.Series(series.name, values, dtype=polars.String)
+    if series.dtype.is_nested():
+        encoded = polars.DataFrame({"v": series}).to_struct("s").struct.json_encode().str.slice(5).str.head(-1)
+        return encoded.set(series.is_null(), None).alias(series.name)
+    return series.cast(polars.String, strict=False)
+
+
+def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
+    """The frame with every scalar column as String. Whole-number floats lose their ".0": labels 0/1 that a missing value
+    turned into 0.0/1.0 somewhere upstream are labels 0/1. Booleans are "true" and "false", as in JSON."""
+    columns = []
+    for series in frame.get_columns():
+        if series.dtype == polars.String or is_nested(series.dtype):
+            columns.append(series)
+            continue
+        if series.dtype.is_float():
+            series = series.fill_nan(None)
+            whole = series.drop_nulls()
+            if whole.len() and bool(((whole == whole.floor()) & (whole.abs() < 2**53)).all()):
+                series = series.cast(polars.Int64)
+        if series.dtype == polars.Null:
+            series = series.cast(polars.String)
+        elif series.dtype == polars.Binary:
+            series = series.cast(polars.String, strict=False)
+        columns.append(series.cast(polars.String, strict=False))
+    return polars.DataFrame(columns)
+
+
+def row_problem(code: str, severity: str, message: str, rows: list[int], *, hint: str = "", count: int = 0) -> Problem:
+    """A Problem with at most ten example rows (from 1)."""
+    return Problem(
+        code=code, severity=severity, message=message, hint=hint, rows=tuple(rows[:SHOWN_ROWS]), count=count or len(rows)
+    )

@@ -1,0 +1,129 @@
+"""How a row becomes the exact tokens the model sees: one road for training, scoring and asking.
+
+A row's prompt and its answer are encoded apart and put one behind the other. So the ids trained on are by construction
+the ids asked later plus those of the answer, whatever a tokenizer does at the seam between two texts (a byte-level BPE
+merges "Kind: " + "ham" into other tokens than it sees when only the prompt is there).
+
+Only the tokenizer's methods are called; nothing heavy is imported here.
+"""
+
+import re
+from typing import Any
+
+from lora_hub.errors import DataError
+from lora_hub.schema import Task
+
+# More labels than these are not listed in the prompt: 77 intents would cost more tokens than the question itself.
+MAX_LISTED_LABELS = 10
+
+# Chat templates that print today's date would ask another prompt tomorrow than was trained; ones that think aloud by
+# default are asked not to. Templates without these variables ignore them.
+TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
+
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
+    """The user's turn of one row: the task's template with the instruction, the labels and the row's inputs filled in.
+
+    A template line whose optional input is empty is left out, and so is the line with `{labels}` where there are none
+    or more than `MAX_LISTED_LABELS`. Raises DataError where an input is missing or the task is a chat.
+    """
+    if task.is_chat:
+        raise DataError(f"The task {task.id} takes messages and has no template.", "Give the messages themselves.")
+    values = {role: as_text(inputs.get(role)) for role in task.inputs}
+    for role, value in values.items():
+        if not value.strip() and role not in task.optional_inputs:
+            raise DataError(f"The input {role!r} is empty.", f"The task {task.id} needs: {', '.join(task.inputs)}.")
+    listed = 0 < len(task.labels) <= MAX_LISTED_LABELS
+    values["labels"] = ", ".join(task.labels) if listed else ""
+    # A task whose rows bring their own instruction has it as an input.
+    values.setdefault("instruction", task.instruction.in_language(task.prompt_language))
+    may_be_left_out = {"labels", *task.optional_inputs}
+    lines = []
+    for line in task.template.split("\n"):
+        fields = set(_FIELD.findall(line))
+        if any(not values[field].strip() for field in fields & may_be_left_out):
+            continue
+        lines.append(_FIELD.sub(lambda field: values.get(field[1], field[0]), line))
+    return "\n".join(lines).strip()
+
+
+def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any]) -> str:
+    """The whole text put to the model, special tokens written out, up to where its answer begins.
+
+    With a chat template: the template's rendering with the generation prompt. Without one: the prompt, a line break and
+    "Answer:" (no space at the end: the answer brings its own). `task` None: inputs["text"] as it is.
+    """
+    if task is not None and task.is_chat:
+        messages = list(inputs["messages"])
+    else:
+        user = inputs["text"] if task is None else render_prompt(task, inputs)
+        messages = [{"role": "user", "content": user}]
+    if tokenizer.chat_template:
+        return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **TEMPLATE_VARIABLES)
+    if task is None:
+        return inputs["text"]
+    if task.is_chat:
+        return "\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages) + "\nAssistant:"
+    cue = task.answer.in_language(task.prompt_language)
+    return f"{messages[0]['content'].rstrip()}\n{cue[:1].upper() + cue[1:]}:"
+
+
+def encode_prompts(tokenizer: Any, task: Task | None, rows: list[dict[str, Any]]) -> list[list[int]]:
+    """Token ids of each row's prompt, exactly as it is asked."""
+    if not rows:
+        return []
+    texts = [prompt_text(tokenizer, task, inputs) for inputs in rows]
+    # A chat template writes its own first token; plain text gets the one that the tokenizer adds.
+    encoded = tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]
+    if not tokenizer.chat_template and tokenizer.eos_token_id is not None and tokenizer.eos_token_id != tokenizer.bos_token_id:
+        # Some tokenizers close every text with the end token; a prompt must stay open.
+        encoded = [ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids for ids in encoded]
+    return encoded
+
+
+def encode_prompt(tokenizer: Any, task: Task | None, inputs: dict[str, Any]) -> list[int]:
+    """`encode_prompts` for one row."""
+    return encode_prompts(tokenizer, task, [inputs])[0]
+
+
+def end_token(tokenizer: Any) -> int:
+    """The id that ends an answer: the token with which the chat template closes the assistant's turn, else the end token.
+
+    Raises DataError where the tokenizer has neither.
+    """
+    if tokenizer.chat_template:
+        mark = "\u241e"
+        turns = [{"role": "user", "content": "."}, {"role": "assistant", "content": mark}]
+        rest = tokenizer.apply_chat_template(turns, tokenize=False, **TEMPLATE_VARIABLES).rpartition(mark)[2]
+        special = set(tokenizer.all_special_ids) | {int(i) for i in getattr(tokenizer, "added_tokens_decoder", {})}
+        for token in tokenizer(rest.strip(), add_special_tokens=False)["input_ids"]:
+            if token in special:
+                return token
+    if tokenizer.eos_token_id is None:
+        raise DataError("The base's tokenizer has no end token.", "Choose a base whose tokenizer has an eos_token.")
+    return tokenizer.eos_token_id
+
+
+def answer_text(tokenizer: Any, answer: str) -> str:
+    """The answer as it stands behind the prompt: after "Answer:" it begins with a space, after a chat template's turn it doesn't."""
+    return answer.strip() if tokenizer.chat_template else " " + answer.strip()
+
+
+def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:
+    """Token ids of each answer with the end token behind it: exactly what is trained."""
+    if not answers:
+        return []
+    end = end_token(tokenizer)
+    texts = [answer_text(tokenizer, answer) for answer in answers]
+    return [ids + [end] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def encode_answer(tokenizer: Any, answer: str) -> list[int]:
+    """`encode_answers` for one answer."""
+    return encode_answers(tokenizer, [answer])[0]
+
+
+def as_text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else str(value)

@@ -1,0 +1,30 @@
+"""The only package that talks to Hub repos: publish, list, fetch, promote. All of it goes through `huggingface_hub`.
+
+    from lora_hub import endpoint, hub
+    endpoint.connect()                       # before huggingface_hub is imported anywhere: it reads HF_ENDPOINT at its import
+    ref = hub.publish_adapter(folder, spec=spec, scores=scores, run_id=run_id, versions=versions)
+    hub.list_adapters(task="spam"); hub.fetch_adapter("spam-built-in@v1")
+
+`client` is the connection and how refusals are told, `publish` writes, `listing` reads facts, `fetch` brings files here.
+Tokens come from the environment of this process and are never logged.
+"""
+
+from lora_hub.hub.client import describe_hub
+from lora_hub.hub.fetch import fetch_adapter, fetch_base, read_adapter_record
+from lora_hub.hub.listing import Version, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.hub.publish import promote, publish_adapter, publish_base
+
+__all__ = [
+    "Version",
+    "describe_hub",
+    "fetch_adapter",
+    "fetch_base",
+    "get_adapter",
+    "list_adapters",
+    "list_versions",
+    "promote",
+    "publish_adapter",
+    "publish_base",
+    "read_adapter_record",
+    "read_card",
+]

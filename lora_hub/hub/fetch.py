@@ -1,0 +1,121 @@
+"""Brings adapters and bases here, through the client's cache: what was fetched once works with the Hub down."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lora_hub import bases, card
+from lora_hub.errors import AdapterError, BaseError, HubError
+from lora_hub.hub.client import full_id, hub_url, open_api, told
+from lora_hub.schema import AdapterRef, BaseModel, Score
+
+CONFIG, WEIGHTS, RECORD = "adapter_config.json", "adapter_model.safetensors", "lora_hub.json"
+RECORD_VERSION = 1
+
+
+def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
+    """The folder of an adapter here, and what it is; `revision` is the exact commit.
+
+    `name`: `owner/name` or a name of our organization, with `@revision` (a version, branch or commit) if need be. With the
+    Hub down, what the cache holds of it answers. Raises AdapterError (not there, or no LoRA adapter) and HubError.
+    """
+    repo, _, revision = name.partition("@")
+    repo_id = full_id(repo)
+    with told(f"hand out {repo_id}", repo_id, revision):
+        api = open_api()
+        commit = api.resolve_revision(repo_id, revision=revision or None)
+        folder = Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md"]))
+    for file in (CONFIG, WEIGHTS):
+        if not (folder / file).is_file():
+            raise AdapterError(f"{repo_id} is no LoRA adapter that can be loaded: it has no {file}.", "Choose another one, or save it with PEFT again.")
+    return folder, _ref_of_folder(folder, repo_id, commit.resolved)
+
+
+def fetch_base(base: BaseModel) -> str:
+    """What `from_pretrained` takes: the folder of a local or the built-in base, else its id on the Hub.
+
+    A base of a Hub that cannot be reached, but whose files are in the cache, gives the cached folder. Raises BaseError where
+    there is no such base, this account has not been let in, or it is neither reachable nor cached.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if base.folder or base.id == bases.BUILT_IN:
+        folder = Path(base.folder) if base.folder else bases.built_in_folder()
+        if not (folder / "config.json").is_file():
+            raise BaseError(f"The folder of the base {folder.name} holds no config.json.", "Give a folder with a causal language model.")
+        return str(folder)
+    try:
+        with told(f"hand out {base.id}", base.id, base.revision, BaseError):
+            api = open_api()
+            info = api.model_info(base.id, revision=base.revision or None)
+            if info.gated:
+                api.auth_check(base.id)
+    except (BaseError, HubError) as error:
+        cached = _cached_base(base)
+        # Whoever was let in once has the files by right; a network that is down must not stop the work.
+        if cached and not (isinstance(error.__cause__, HfHubHTTPError) and error.__cause__.response.status_code in (401, 403)):
+            return str(cached)
+        if isinstance(error, BaseError):
+            raise
+        raise BaseError(f"The base {base.id} cannot be fetched: {error.message}", f"{error.hint} Or choose built-in, or a local folder.".strip()) from error
+    files = {sibling.rfilename for sibling in info.siblings or []}
+    if files and "config.json" not in files:
+        kind = "an adapter" if CONFIG in files else "no model that transformers can load"
+        raise BaseError(f"{base.id} on {hub_url()} is {kind}: it has no config.json.", "Choose a base that a causal language model was saved as.")
+    return base.id
+
+
+def _cached_base(base: BaseModel) -> Path | None:
+    """The folder of a base whose config and weights are all in the client's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    revision = base.revision or None
+    config = try_to_load_from_cache(base.id, "config.json", revision=revision)
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    index = folder / "model.safetensors.index.json"
+    needed = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {"model.safetensors"}
+    return folder if all((folder / file).is_file() for file in needed) else None
+
+
+def read_adapter_record(folder: Path) -> dict[str, Any] | None:
+    """The record (`lora_hub.json`) in an adapter's folder; None where the adapter was made elsewhere.
+
+    Raises AdapterError where there is one that is damaged, or that a newer LoRA Hub wrote.
+    """
+    path = Path(folder) / RECORD
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("version"), int):
+        raise AdapterError(f"The {RECORD} of the adapter in {path.parent.name} is damaged.", "Fetch the adapter again, or train it again.")
+    if record["version"] > RECORD_VERSION:
+        raise AdapterError(f"The adapter in {path.parent.name} was made by a newer LoRA Hub (record {record['version']}).", "Update LoRA Hub.")
+    return record
+
+
+def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
+    """The facts in the fetched files themselves: they are this commit's, whatever the Hub shows by now."""
+    record = read_adapter_record(folder)
+    if record is None:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        base = config.get("base_model_name_or_path") or ""
+        return AdapterRef(repo_id=repo_id, revision=commit, base=base, title=repo_id.partition("/")[2], url=f"{hub_url()}/{repo_id}")
+    try:
+        spec = card.spec_of(record)
+        metrics = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:  # anybody may have written it
+        raise AdapterError(f"The {RECORD} of {repo_id} is damaged: {' '.join(str(error).split())[:200]}", "Publish the adapter again from its run.") from error
+    return AdapterRef(
+        repo_id=repo_id,
+        revision=commit,
+        base=spec.base.id,
+        task=spec.task.id,
+        title=card.card_title(spec),
+        metrics=metrics,
+        url=f"{hub_url()}/{repo_id}",
+    )

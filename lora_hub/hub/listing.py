@@ -1,0 +1,162 @@
+"""What the organization holds: adapters, their cards and versions. Reads facts, brings no files but the card."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lora_hub import settings
+from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
+from lora_hub.schema import AdapterRef, Score, Scores
+
+EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A tag of an adapter's repo. `date`: ISO 8601, UTC; empty where the Hub does not say."""
+
+    tag: str
+    commit: str
+    date: str
+    message: str
+
+
+def list_adapters(org: str = "", task: str = "", base: str = "") -> list[AdapterRef]:
+    """The adapters of an organization, last changed first; those made elsewhere, too (their task is "").
+
+    One request a page of the Hub's listing, whatever the number of adapters. `task`: a task's id. `base`: a base's id, as
+    the adapter's record or its card names it. Versions are not filled in: `get_adapter` has them. Raises HubError.
+    """
+    org = org or settings.organization()
+    with told(f"list the adapters of {org}"):
+        check_listening()
+        found = list(open_api().list_models(author=org, filter=[f"task:{task}"] if task else None, expand=EXPAND))
+    refs = [ref_of(info) for info in found if _is_adapter(info)]
+    if base:
+        wanted = {base, f"{org}/{base}"}
+        if base.startswith((f"{org}/", "/", ".", "~")):  # the built-in base by its repo, or a local one by its folder
+            wanted.add(base.rstrip("/").rpartition("/")[2])
+        refs = [ref for ref in refs if ref.base in wanted]
+    return sorted(refs, key=lambda ref: ref.updated, reverse=True)
+
+
+def get_adapter(repo_id: str, revision: str = "") -> AdapterRef:
+    """One adapter at a version, branch or commit (default: the newest), with the names of its versions.
+
+    Raises AdapterError (no such adapter or version) and HubError.
+    """
+    repo_id = full_id(repo_id)
+    with told(f"describe {repo_id}", repo_id, revision):
+        info = open_api().model_info(repo_id, revision=revision or None)
+    return ref_of(info, tuple(version.tag for version in list_versions(repo_id)))
+
+
+def list_versions(repo_id: str) -> list[Version]:
+    """The tags of an adapter's repo, newest version first and `production` before them. Raises AdapterError, HubError."""
+    repo_id = full_id(repo_id)
+    with told(f"list the versions of {repo_id}", repo_id):
+        api = open_api()
+        tags = api.list_repo_refs(repo_id).tags
+        commits = {commit.commit_id: commit for commit in api.list_repo_commits(repo_id)} if tags else {}
+    versions = []
+    for tag in tags:
+        commit = commits.get(tag.target_commit)
+        versions.append(Version(tag.name, tag.target_commit, commit.created_at.isoformat() if commit else "", commit.title if commit else ""))
+    return sorted(versions, key=_version_order, reverse=True)
+
+
+def read_card(repo_id: str, revision: str = "") -> str:
+    """The text of an adapter's card, without its metadata; empty where it has none. Raises AdapterError, HubError."""
+    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
+    repo_id = full_id(repo_id)
+    with told(f"show the card of {repo_id}", repo_id, revision):
+        try:
+            path = open_api().hf_hub_download(repo_id, "README.md", revision=revision or None)
+        except EntryNotFoundError as error:
+            if getattr(error, "response", None) is None:  # the Hub did not say so: it could not be asked
+                raise
+            return ""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return REGEX_YAML_BLOCK.sub("", file.read(), count=1).strip() + "\n"
+
+
+def ref_of(info: Any, versions: tuple[str, ...] = ()) -> AdapterRef:
+    """An adapter's facts from the Hub's own (`ModelInfo`)."""
+    card = info.card_data
+    ours = card.get("lora_hub") if card else None
+    ours = ours if isinstance(ours, dict) else {}
+    tags = info.tags or []
+    task = next((tag.removeprefix("task:") for tag in tags if tag.startswith("task:")), "") if "lora-hub" in tags else ""
+    return AdapterRef(
+        repo_id=info.id,
+        revision=info.sha or "",
+        base=_text(ours.get("base")) or _base_of(card, tags),
+        task=task,
+        title=_text(ours.get("title")) or info.id.partition("/")[2],
+        metrics=_recorded_scores(ours.get("metrics")) or _card_scores(card, info.model_index),
+        versions=versions,
+        updated=info.last_modified.isoformat() if info.last_modified else "",
+        downloads=info.downloads or 0,
+        private=bool(info.private),
+        url=f"{hub_url()}/{info.id}",
+    )
+
+
+def _is_adapter(info: Any) -> bool:
+    files = {sibling.rfilename for sibling in info.siblings or []}
+    return "adapter_config.json" in files or "lora-hub" in (info.tags or [])
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _base_of(card: Any, tags: list[str]) -> str:
+    base = card.get("base_model") if card else None
+    base = base[0] if isinstance(base, list) and base else base
+    tagged = [tag.removeprefix("base_model:adapter:") for tag in tags if tag.startswith("base_model:adapter:")]
+    return _text(base) or next(iter(tagged), "")
+
+
+def _recorded_scores(metrics: Any) -> dict[str, Scores]:
+    """Base and adapter with their intervals, as our own cards keep them. Anybody can edit a card: what is no score is left out."""
+    if not isinstance(metrics, dict):
+        return {}
+    return {
+        str(who): {str(name): Score(**score) for name, score in scores.items() if _is_score(score)}
+        for who, scores in metrics.items()
+        if isinstance(scores, dict)
+    }
+
+
+def _is_score(score: Any) -> bool:
+    return (
+        isinstance(score, dict)
+        and set(score) == {"value", "low", "high"}
+        and all(isinstance(number, int | float) and not isinstance(number, bool) for number in score.values())
+    )
+
+
+def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
+    """The adapter's scores from the Hub's own evaluation results, which have no intervals and may be shares or per cent."""
+    from huggingface_hub.repocard_data import model_index_to_eval_results
+
+    results = card.get("eval_results") if card else None
+    if not results and model_index:
+        try:
+            results = model_index_to_eval_results(model_index)[1]
+        except (KeyError, TypeError, ValueError):  # a card that its author wrote wrongly has no scores to show
+            results = []
+    values = {result.metric_type: result.metric_value for result in results or []}
+    scores = {
+        str(name): Score(value=value, low=value, high=value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    return {"adapter": scores} if scores else {}
+
+
+def _version_order(version: Version) -> tuple[int, int, str]:
+    number = version.tag.removeprefix("v")
+    return (version.tag == PRODUCTION, int(number) if number.isdecimal() else -1, version.tag)

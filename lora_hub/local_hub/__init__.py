@@ -1,0 +1,1 @@
+"""The embedded Hub: a small Hub of our own that the unmodified `huggingface_hub` client talks to over HTTP."""

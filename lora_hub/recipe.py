@@ -1,0 +1,238 @@
+"""The one dial and what it derives: (task, base, data, effort) -> TrainSpec.
+
+Evidence: J. Schulman and Thinking Machines Lab, "LoRA Without Regret" (2025). LoRA on all linear layers with a learning
+rate about ten times that of full fine-tuning learns as well as full fine-tuning on datasets of this size; the best rate
+hardly depends on the rank when alpha / r scales the update (alpha = 32 there and here); LoRA pays more than full
+fine-tuning for large batches, so batches stay at 32 or below. The rate's dependence on a base's width is theirs too:
+lr = 5e-5 * 10 * (2000 / hidden_size) ** p with p = 0.781 for the Llama family and 0.0775 for Qwen.
+
+Every derived value is shown with its reason (`explain`) and can be overridden by its key (`make_spec(overrides=...)`).
+"""
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from lora_hub import bases
+from lora_hub.errors import SpecError
+from lora_hub.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec
+
+EFFORTS = ("quick", "balanced", "thorough")
+FULL_FINE_TUNING_LR = 5e-5
+LORA_LR_FACTOR = 10
+# Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.
+SMALL_BASE = 20_000_000
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of the form under *Advanced*, and a key of `--set`. `key`: dotted path into TrainSpec."""
+
+    key: str
+    kind: Literal["int", "float", "choice", "text", "bool"]
+    title: Text2
+    help: Text2
+    choices: tuple[str, ...] = ()
+
+
+FIELDS: tuple[Field, ...] = (
+    Field("lora.r", "int", Text2(en="Rank (r)", fa="رتبه (r)"), Text2(en="Size of the adapter: rank of its matrices.", fa="اندازهٔ آداپتور: رتبهٔ ماتریس‌های آن.")),
+    Field("lora.alpha", "float", Text2(en="Alpha", fa="آلفا"), Text2(en="The adapter's output is scaled by alpha / r.", fa="خروجی آداپتور در alpha / r ضرب می‌شود.")),
+    Field("lora.dropout", "float", Text2(en="Dropout", fa="دراپ‌اوت"), Text2(en="Share of the adapter's inputs dropped while training.", fa="سهمی از ورودی آداپتور که هنگام آموزش کنار گذاشته می‌شود.")),
+    Field("lora.targets", "text", Text2(en="Target layers", fa="لایه‌های هدف"), Text2(en="all-linear, or module names with commas between.", fa="all-linear یا نام لایه‌ها با ویرگول.")),
+    Field("lora.rslora", "bool", Text2(en="rsLoRA scaling", fa="مقیاس rsLoRA"), Text2(en="Scale by alpha / sqrt(r), for high ranks.", fa="مقیاس alpha / sqrt(r) برای رتبه‌های بالا.")),
+    Field("lr", "float", Text2(en="Learning rate", fa="نرخ یادگیری"), Text2(en="Peak learning rate of AdamW.", fa="بیشینهٔ نرخ یادگیری AdamW.")),
+    Field("schedule", "choice", Text2(en="Schedule", fa="زمان‌بندی"), Text2(en="How the learning rate falls after the warm-up.", fa="کاهش نرخ یادگیری پس از گرم شدن."), ("linear", "cosine", "constant")),
+    Field("warmup", "float", Text2(en="Warm-up", fa="گرم کردن"), Text2(en="Share of the steps in which the rate rises.", fa="سهمی از گام‌ها که نرخ در آن بالا می‌رود.")),
+    Field("weight_decay", "float", Text2(en="Weight decay", fa="کاهش وزن"), Text2(en="AdamW's weight decay.", fa="کاهش وزن AdamW.")),
+    Field("epochs", "float", Text2(en="Epochs", fa="دورها"), Text2(en="Passes over the training rows.", fa="تعداد گذر از داده‌های آموزش.")),
+    Field("steps", "int", Text2(en="Steps", fa="گام‌ها"), Text2(en="Exact number of steps; 0: the epochs decide.", fa="تعداد دقیق گام‌ها؛ ۰ یعنی بر پایهٔ دورها.")),
+    Field("batch", "int", Text2(en="Batch", fa="دسته"), Text2(en="Rows a step.", fa="ردیف در هر گام.")),
+    Field("micro_batch", "int", Text2(en="Micro-batch", fa="ریزدسته"), Text2(en="Rows in memory at once; 0: the whole batch.", fa="ردیف‌های هم‌زمان در حافظه؛ ۰ یعنی همهٔ دسته.")),
+    Field("max_length", "int", Text2(en="Longest row", fa="بلندترین ردیف"), Text2(en="Tokens; longer rows are left out and named.", fa="بر حسب توکن؛ ردیف‌های بلندتر کنار می‌روند و نام برده می‌شوند.")),
+    Field("packing", "choice", Text2(en="Packing", fa="بسته‌بندی"), Text2(en="Several short rows in one sequence.", fa="چند ردیف کوتاه در یک دنباله."), ("auto", "on", "off")),
+    Field("precision", "choice", Text2(en="Precision", fa="دقت عددی"), Text2(en="auto: fp32 on a CPU, bf16 or fp16 on a GPU.", fa="خودکار: fp32 روی CPU و bf16 یا fp16 روی GPU."), ("auto", "fp32", "bf16", "fp16")),
+    Field("quantization", "choice", Text2(en="Quantization", fa="کوانتیزه کردن"), Text2(en="nf4 (QLoRA) holds the base in 4 bits.", fa="nf4 (QLoRA) پایه را چهاربیتی نگه می‌دارد."), ("none", "nf4")),
+    Field("gradient_checkpointing", "choice", Text2(en="Gradient checkpointing", fa="نقطهٔ وارسی گرادیان"), Text2(en="Less memory, more time; auto: only where memory needs it.", fa="حافظهٔ کمتر، زمان بیشتر؛ خودکار: فقط اگر لازم باشد."), ("auto", "on", "off")),
+    Field("held_out", "float", Text2(en="Held-out share", fa="سهم کنار گذاشته"), Text2(en="Share of the rows never trained on.", fa="سهمی از ردیف‌ها که هرگز آموزش داده نمی‌شود.")),
+    Field("max_held_out", "int", Text2(en="Most rows scored", fa="بیشینهٔ ردیف‌های آزمون"), Text2(en="At most so many held-out rows are scored.", fa="حداکثر ردیف‌هایی که نمره می‌گیرند.")),
+    Field("evaluations", "int", Text2(en="Evaluations", fa="ارزیابی‌ها"), Text2(en="How often the held-out loss is measured.", fa="تعداد سنجش زیان کنار گذاشته.")),
+    Field("patience", "int", Text2(en="Patience", fa="شکیبایی"), Text2(en="Evaluations without progress before it stops; 0: never.", fa="ارزیابی‌های بی‌بهبود پیش از توقف؛ ۰ یعنی هرگز.")),
+    Field("seed", "int", Text2(en="Seed", fa="بذر"), Text2(en="Fixes the split, the order and the start.", fa="تقسیم، ترتیب و آغاز را ثابت می‌کند.")),
+)
+
+# Names that people know from TrainingArguments and LoraConfig.
+SYNONYMS = {
+    "learning_rate": "lr", "num_train_epochs": "epochs", "num_epochs": "epochs", "max_steps": "steps", "per_device_train_batch_size": "micro_batch",
+    "batch_size": "batch", "max_seq_length": "max_length", "lora_alpha": "lora.alpha", "lora_dropout": "lora.dropout", "rank": "lora.r",
+    "lora_r": "lora.r", "target_modules": "lora.targets", "use_rslora": "lora.rslora", "lr_scheduler_type": "schedule", "warmup_ratio": "warmup",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A derived value and why."""
+
+    value: Any
+    why: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take. tokens_row: mean tokens a row; seconds: wall time, start and scoring included."""
+
+    steps: int
+    tokens_row: float
+    seconds: float
+    memory_bytes: int
+
+
+def learning_rate(base: BaseModel) -> float:
+    """Peak LoRA learning rate for this base's width (formula and source: module docstring), two significant digits."""
+    if not base.hidden_size:
+        return base.default_lr
+    power = 0.0775 if "qwen" in base.id.lower() else 0.781
+    return float(f"{FULL_FINE_TUNING_LR * LORA_LR_FACTOR * (2000 / base.hidden_size) ** power:.2g}")
+
+
+def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Derived]:
+    """Every value the dial decides, by key, with its reason. rows: rows of the dataset."""
+    level = EFFORTS.index(effort)
+    small = 0 < base.parameters < SMALL_BASE
+    rank = (8, 16, 32)[level]
+    seen, most, least = ((3000, 8000, 20000), (6, 12, 30), 1) if small else ((1000, 3000, 9000), (1, 3, 5), 1)
+    epochs = max(least, min(most[level], round(seen[level] / max(1, rows), 1)))
+    batch = 8 if rows < 200 else 16 if rows < 20_000 else 32
+    micro = 0 if base.parameters < 1e9 else 4 if base.parameters < 3.5e9 else 2
+    length = min(base.context, (512, 1024, 2048)[level])
+    scored = (200, 500, 1000)[level] if task.output == "labels" else (60, 120, 300)[level]
+    return {
+        "lora.r": Derived(rank, f"{effort}: rank {rank}"),
+        "lora.alpha": Derived(32.0, "alpha 32 as in LoRA Without Regret, whatever the rank"),
+        "lr": Derived(learning_rate(base), f"ten times full fine-tuning's, for a base {base.hidden_size or '?'} wide"),
+        "epochs": Derived(epochs, f"{effort}: about {seen[level]} rows seen, at most {most[level]} passes"),
+        "batch": Derived(batch, "small batches suit LoRA"),
+        "micro_batch": Derived(micro, "the whole batch at once" if not micro else f"{micro} rows at once for a base of this size"),
+        "max_length": Derived(length, f"{effort}, within the base's context of {base.context} tokens"),
+        "held_out": Derived(0.2 if rows < 2000 else 0.1, "a fifth of a small dataset, a tenth of a larger one"),
+        "max_held_out": Derived(scored, "labels are quick to score" if task.output == "labels" else "answers are written out to be scored"),
+        "evaluations": Derived((4, 6, 10)[level], f"{effort}: looked at {(4, 6, 10)[level]} times"),
+        "patience": Derived((2, 3, 4)[level], "stops when the held-out loss no longer falls"),
+    }
+
+
+def make_spec(
+    task: Task,
+    base: BaseModel,
+    dataset: DatasetInfo,
+    mapping: dict[str, str],
+    *,
+    effort: str = "balanced",
+    overrides: dict[str, Any] | None = None,
+    test_dataset: DatasetInfo | None = None,
+    test_mapping: dict[str, str] | None = None,
+    name: str = "",
+    share_rows: bool = False,
+    publish_to: str = "",
+) -> TrainSpec:
+    """The spec of a run. `overrides`: {key: value} with keys of `FIELDS`, their last part, or a synonym; values may be text.
+
+    Raises SpecError for an unknown effort, an unknown key or a value out of range.
+    """
+    if effort not in EFFORTS:
+        raise SpecError(f"There is no effort {effort!r}.", f"Choose one of: {', '.join(EFFORTS)}.")
+    values: dict[str, Any] = {key: derived.value for key, derived in derive(task, base, dataset.rows, effort).items()}
+    for key, value in (overrides or {}).items():
+        values[find_key(key)] = _parse(find_key(key), value)
+    lora = {key.removeprefix("lora."): values.pop(key) for key in list(values) if key.startswith("lora.")}
+    try:
+        return TrainSpec(
+            task=task, base=base, dataset=dataset, mapping=mapping, test_dataset=test_dataset, test_mapping=test_mapping or {},
+            name=name, effort=effort, share_rows=share_rows, publish_to=publish_to, lora=LoraSpec(**lora), **values,
+        )  # fmt: skip
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SpecError(f"{key} = {first.get('input')!r} will not do: {first['msg'].lower()}.", "Give another value.") from error
+
+
+def find_key(key: str) -> str:
+    """The full key for a key, its last part or a synonym. Raises SpecError with near misses for an unknown one."""
+    keys = [field.key for field in FIELDS]
+    if key in keys:
+        return key
+    if key in SYNONYMS:
+        return SYNONYMS[key]
+    tails = [known for known in keys if known.rpartition(".")[2] == key]
+    if tails:
+        return tails[0]
+    near = difflib.get_close_matches(key, [*keys, *(known.rpartition(".")[2] for known in keys), *SYNONYMS], n=2)
+    raise SpecError(f"There is no setting {key!r}.", f"Did you mean {' or '.join(near)}?" if near else f"Settings: {', '.join(keys)}.")
+
+
+def explain(spec: TrainSpec) -> list[tuple[str, Any, str]]:
+    """(key, value, why) of every field of the form; a value other than the derived one was set by the person."""
+    derived = derive(spec.task, spec.base, spec.dataset.rows, spec.effort)
+    rows = []
+    for field in FIELDS:
+        value = value_of(spec, field.key)
+        default = derived[field.key].value if field.key in derived else value_of_default(field.key)
+        reason = derived[field.key].why if field.key in derived else "default"
+        rows.append((field.key, value, reason if value == default else "set by you"))
+    return rows
+
+
+def value_of(spec: TrainSpec, key: str) -> Any:
+    """The spec's value of a field's key."""
+    head, _, tail = key.partition(".")
+    return getattr(getattr(spec, head), tail) if tail else getattr(spec, head)
+
+
+def value_of_default(key: str) -> Any:
+    head, _, tail = key.partition(".")
+    return LoraSpec.model_fields[tail].default if tail else TrainSpec.model_fields[head].default
+
+
+def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> Estimate:
+    """What the run will take. tokens_row: mean tokens a row; gpu_flops: peak FLOP/s of a GPU, 0 where it is a CPU.
+
+    Training costs 4 FLOPs a parameter and token with a frozen base (2 forward, 2 back through the activations), scoring
+    2. A small base on a CPU is bound by the cost of a step rather than by its FLOPs, hence the constant per step.
+    """
+    train_rows = max(1, round(spec.dataset.rows * (1 - spec.held_out)))
+    steps = spec.steps or max(1, round(spec.epochs * train_rows / spec.batch))
+    parameters = spec.base.parameters or 1_000_000_000
+    flops, step_cost, start = (0.3 * gpu_flops, 0.02, 25) if gpu_flops else (2.5e10, 0.03, 14)
+    training = steps * (step_cost + 4 * parameters * spec.batch * tokens_row / flops)
+    scored = min(spec.max_held_out, spec.dataset.rows * spec.held_out)
+    answer = 4 if spec.task.output == "labels" else min(spec.task.max_new_tokens, 40)
+    scoring = 2 * scored * (2 * parameters * (tokens_row + answer) / flops + 0.002 * answer)
+    memory = bases.memory_bytes(
+        spec.base, train=True, batch=spec.micro_batch or spec.batch, length=int(min(spec.max_length, tokens_row * 2)), r=spec.lora.r,
+        precision="bf16" if gpu_flops else "fp32", quantization=spec.quantization,
+    )  # fmt: skip
+    return Estimate(steps=steps, tokens_row=tokens_row, seconds=start + training + scoring, memory_bytes=memory)
+
+
+def _parse(key: str, value: Any) -> Any:
+    """Text from the command line or a form as the field's kind; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    kind = next(field.kind for field in FIELDS if field.key == key)
+    text = value.strip()
+    try:
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text)
+    except ValueError as error:
+        raise SpecError(f"{key} = {value!r} is not a number.", "Give a number, such as 16 or 2e-4.") from error
+    if kind == "bool":
+        if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+            raise SpecError(f"{key} = {value!r} is neither true nor false.", "Give true or false.")
+        return text.lower() in ("true", "1", "yes", "on")
+    if key == "lora.targets" and text != "all-linear":
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text

@@ -1,0 +1,36 @@
+"""`lora_hub.json`, the record that travels with an adapter: how it is to be asked, what it was made from, what it scored.
+
+It lies beside PEFT's files in a run's folder and in the published repo alike. The rows themselves are never in it, and
+neither is where the base lay on somebody's disk.
+"""
+
+from importlib import metadata
+from typing import Any
+
+from lora_hub.schema import BaseModel, Scores, Task, TrainSpec
+
+LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
+
+
+def make_record(spec: TrainSpec, task: Task, run_id: str, scores: dict[str, Scores], counts: dict[str, int], best_step: int) -> dict[str, Any]:
+    """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: train_rows, eval_rows."""
+    return {
+        "version": 1,
+        "run": run_id,
+        "task": task.model_dump(mode="json"),
+        "base": public_base(spec.base).model_dump(mode="json"),
+        "dataset": {**spec.dataset.model_dump(mode="json", exclude={"problems", "source"}), "mapping": spec.mapping, **counts},
+        "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping", "test_mapping"}),
+        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
+        "best_step": best_step,
+        "libraries": library_versions(),
+    }
+
+
+def public_base(base: BaseModel) -> BaseModel:
+    """The base without its place on this disk; a folder's last part is its name."""
+    return base.model_copy(update={"folder": "", "id": base.id.rstrip("/").rpartition("/")[2] if base.folder and base.id.startswith(("/", ".", "~")) else base.id})
+
+
+def library_versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in LIBRARIES}

@@ -1,0 +1,279 @@
+"""The nouns of the house: frozen data, to and from JSON. Imports nothing of ours.
+
+Every noun is a frozen pydantic model that refuses unknown fields where a person or a file can write them, so that a
+misspelt key is an error and never a setting silently ignored.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel as Pydantic
+from pydantic import ConfigDict, Field, model_validator
+
+SPEC_VERSION = 1
+
+
+class Noun(Pydantic):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text2(Noun):
+    """One text in English and in Persian. `fa` empty: the English one is shown."""
+
+    en: str
+    fa: str = ""
+
+    def in_language(self, language: str) -> str:
+        return (self.fa if language == "fa" else "") or self.en
+
+
+class Task(Noun):
+    """What an adapter does: the inputs it reads, how they are put to the model, and what counts as right.
+
+    `template` is the user's turn with `{role}` for each input and, where the task has labels, `{labels}`. `chat` tasks
+    have the one input `messages` (a list of {role, content}) and no template. `prompt_language` says which instruction
+    fills `{instruction}`; it is frozen with the task, so an adapter is always asked as it was trained.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+    title: Text2
+    instruction: Text2
+    inputs: tuple[str, ...] = ("text",)
+    optional_inputs: tuple[str, ...] = ()
+    output: Literal["labels", "text"] = "text"
+    answer: Text2 = Text2(en="answer", fa="پاسخ")
+    template: str = ""
+    prompt_language: Literal["en", "fa"] = "en"
+    labels: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ("chrf",)
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = 128
+    sample: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Task":
+        if not self.inputs:
+            raise ValueError("a task needs at least one input")
+        if "answer" in self.inputs:
+            raise ValueError("'answer' is the output and cannot be an input")
+        unknown = set(self.optional_inputs) - set(self.inputs)
+        if unknown:
+            raise ValueError(f"optional_inputs names what inputs lacks: {sorted(unknown)}")
+        return self
+
+    @property
+    def is_chat(self) -> bool:
+        return self.inputs == ("messages",)
+
+
+class BaseModel(Noun):
+    """A base model. `memory` figures are bytes that `bases.memory` derives; parameters 0 means unknown.
+
+    `fingerprint`: sha256 over the weights files of a local base; a Hub base is named by its revision instead.
+    """
+
+    id: str
+    revision: str = ""
+    fingerprint: str = ""
+    title: str = ""
+    parameters: int = 0
+    hidden_size: int = 0
+    context: int = 2048
+    licence: str = "unknown"
+    gated: bool = False
+    has_chat_template: bool = True
+    default_lr: float = 2e-4
+    folder: str = ""
+    languages: tuple[str, ...] = ("en",)
+
+
+class Problem(Noun):
+    """One finding about the data. `rows`: example row numbers, counted from 1 as a person counts data rows."""
+
+    code: str
+    severity: Literal["error", "warning", "info"]
+    message: str
+    hint: str = ""
+    rows: tuple[int, ...] = ()
+    count: int = 0
+
+
+class DatasetInfo(Noun):
+    """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes."""
+
+    fingerprint: str
+    name: str
+    rows: int
+    columns: tuple[str, ...]
+    format: str
+    encoding: str = ""
+    delimiter: str = ""
+    source: str = "upload"
+    problems: tuple[Problem, ...] = ()
+
+
+class LoraSpec(Noun):
+    """The adapter's shape. `targets`: "all-linear" or module names."""
+
+    r: Annotated[int, Field(ge=1, le=1024)] = 16
+    alpha: Annotated[float, Field(gt=0)] = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: str | tuple[str, ...] = "all-linear"
+    rslora: bool = False
+
+
+class TrainSpec(Noun):
+    """Everything a run needs, written once as `spec.json`. No secrets: tokens travel in the worker's environment.
+
+    lr: peak learning rate of AdamW. batch: rows a step. max_length: tokens a row, prompt and answer together.
+    steps: 0 means `epochs` decide. patience: evaluations without a better loss before the run stops; 0 never stops.
+    packing "auto": on where it is exact and pays. precision "auto": fp32 on CPU, bf16 on a GPU that has it, else fp16.
+    """
+
+    version: Literal[1] = SPEC_VERSION
+    task: Task
+    base: BaseModel
+    dataset: DatasetInfo
+    mapping: dict[str, str]
+    test_dataset: DatasetInfo | None = None
+    test_mapping: dict[str, str] = {}
+    name: str = ""
+    effort: Literal["quick", "balanced", "thorough"] = "balanced"
+    lora: LoraSpec = LoraSpec()
+    lr: Annotated[float, Field(gt=0, le=1)] = 2e-4
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    epochs: Annotated[float, Field(gt=0, le=1000)] = 3
+    steps: Annotated[int, Field(ge=0)] = 0
+    batch: Annotated[int, Field(ge=1, le=4096)] = 16
+    micro_batch: Annotated[int, Field(ge=0, le=4096)] = 0
+    max_length: Annotated[int, Field(ge=8, le=1048576)] = 1024
+    packing: Literal["auto", "on", "off"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    quantization: Literal["none", "nf4"] = "none"
+    gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
+    held_out: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
+    max_held_out: Annotated[int, Field(ge=1)] = 500
+    evaluations: Annotated[int, Field(ge=1, le=1000)] = 6
+    patience: Annotated[int, Field(ge=0)] = 3
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
+    share_rows: bool = False
+    publish_to: str = ""
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    PUBLISHING = "publishing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.LOST)
+
+
+EventKind = Literal["submitted", "state", "progress", "metric", "exam", "error", "adapter"]
+
+
+class Event(Noun):
+    """One line of `events.jsonl`. `source`: who wrote it (app, worker-PID); `seq` counts up per source; `at`: UTC seconds."""
+
+    source: str
+    seq: int
+    at: float
+    kind: EventKind
+    data: dict[str, Any] = {}
+
+
+class Score(Noun):
+    """A metric in per cent (0 to 100) with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+Scores = dict[str, Score]
+
+
+class AdapterRef(Noun):
+    """An adapter on a Hub. `revision`: commit. `versions`: its tags (`v1`, `v2`, ...; `production` where promoted)."""
+
+    repo_id: str
+    revision: str = ""
+    base: str = ""
+    task: str = ""
+    title: str = ""
+    metrics: dict[str, Scores] = {}
+    versions: tuple[str, ...] = ()
+    updated: str = ""
+    downloads: int = 0
+    private: bool = False
+    url: str = ""
+
+
+class Run(Noun):
+    """A run as folded from its events. `seconds`: from the start of the work. `losses`: (step, loss) pairs, train and validation."""
+
+    id: str
+    owner: str = "local"
+    spec: TrainSpec
+    runner: str = "local"
+    handle: dict[str, Any] = {}
+    state: RunState = RunState.QUEUED
+    created: float = 0.0
+    started: float = 0.0
+    ended: float = 0.0
+    step: int = 0
+    total_steps: int = 0
+    phase: str = ""
+    eta: float | None = None
+    train_losses: tuple[tuple[int, float], ...] = ()
+    eval_losses: tuple[tuple[int, float], ...] = ()
+    train_rows: int = 0
+    eval_rows: int = 0
+    metrics: dict[str, Scores] = {}
+    best_step: int = 0
+    notes: tuple[str, ...] = ()
+    error: dict[str, str] | None = None
+    adapter: AdapterRef | None = None
+    adapter_folder: str = ""
+
+    @property
+    def seconds(self) -> float:
+        return max(0.0, (self.ended or self.started) - self.started) if self.started else 0.0
+
+
+class Divergence(Noun):
+    """How far an adapter's answer is from the base's. kl: nats, of the first-token distributions; changed: share of answer
+    tokens (0 to 1) where the adapter's first choice is not the base's."""
+
+    kl: float
+    changed: float
+
+
+class Answer(Noun):
+    """One pane: who answered and what. adapter "base" is the base, proved by the stack's slot 0."""
+
+    adapter: str
+    revision: str = ""
+    text: str
+    tokens: int
+    seconds: float
+    finish: Literal["stop", "length", "cancelled"] = "stop"
+    divergence: Divergence | None = None
+
+
+class Comparison(Noun):
+    """What was asked and what every pane said."""
+
+    id: str
+    at: float
+    base: str
+    prompt: str
+    answers: tuple[Answer, ...]
+    blind: bool = False
+    winner: str = ""

@@ -1,0 +1,106 @@
+"""The code on a card that a reader pastes: base and adapter by PEFT, the prompt as the adapter was trained, the answer printed.
+
+It needs nothing of LoRA Hub. What `data/template` does with a row at run time is written out here as plain Python, so both
+have to say the same; tests/test_card.py runs the code and compares, for every task of the catalogue.
+"""
+
+import re
+
+from lora_hub.data.template import MAX_LISTED_LABELS, TEMPLATE_VARIABLES
+from lora_hub.schema import Task
+
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def write(task: Task, *, repo_id: str, base: str, base_revision: str = "", chat_template: bool = True, end_token: str = "") -> str:
+    """Python source that loads `base` (Hub id or folder) with the adapter `repo_id` and prints an answer.
+
+    `chat_template`: whether the base's tokenizer has one. `end_token`: the token that ends an answer, where it is known.
+    """
+    revision = f", revision={base_revision!r}" if base_revision else ""
+    end = f", eos_token_id=tokenizer.convert_tokens_to_ids({end_token!r})" if end_token else ""
+    parts = [
+        "from peft import PeftModel",
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        "",
+        f"BASE = {base!r}",
+        f"tokenizer = AutoTokenizer.from_pretrained(BASE{revision})",
+        f"base = AutoModelForCausalLM.from_pretrained(BASE{revision})",
+        f"model = PeftModel.from_pretrained(base, {repo_id!r}).eval()",
+        "",
+        prompt_code(task),
+        *(_chat_code(task) if chat_template else _plain_code(task)),
+        f"output = model.generate(ids, attention_mask=ids.new_ones(ids.shape), max_new_tokens={task.max_new_tokens}, do_sample=False{end})",
+        "print(tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip())",
+    ]
+    return "\n".join(parts)
+
+
+def prompt_code(task: Task) -> str:
+    """Source that ends with `prompt` (for a chat: `messages`) set from a row's `inputs`."""
+    if task.is_chat:
+        return 'messages = [{"role": "user", "content": "Put your words here."}]'
+    given = ", ".join(f"{role!r}: {f'Put the {role} here.'!r}" for role in task.inputs)
+    return "\n".join(
+        [f"inputs = {{{given}}}", "lines = [", *(f"    {line}," for line in _lines(task)), "]", r'prompt = "\n".join(lines).strip()']
+    )
+
+
+def _lines(task: Task) -> list[str]:
+    """Each line of the template as an expression over `inputs`; a line whose optional input is empty is left out."""
+    listed = 0 < len(task.labels) <= MAX_LISTED_LABELS
+    known = {"instruction": task.instruction.in_language(task.prompt_language), "labels": ", ".join(task.labels) if listed else ""}
+    expressions = []
+    for line in task.template.split("\n"):
+        fields = set(_FIELD.findall(line))
+        if "labels" in fields and "labels" not in task.inputs and not listed:
+            continue
+        expression = _line(line, task, known)
+        optional = [role for role in task.optional_inputs if role in fields]
+        if optional:
+            condition = " and ".join(f"inputs[{role!r}].strip()" for role in optional)
+            expression = f"*([{expression}] if {condition} else [])"
+        expressions.append(expression)
+    return expressions
+
+
+def _line(line: str, task: Task, known: dict[str, str]) -> str:
+    pieces: list[str] = []
+    text = ""
+    position = 0
+    for field in _FIELD.finditer(line):
+        text += line[position : field.start()]
+        position = field.end()
+        if field[1] in task.inputs:
+            pieces += [repr(text)] if text else []
+            pieces.append(f"inputs[{field[1]!r}]")
+            text = ""
+        else:
+            text += known.get(field[1], field[0])
+    text += line[position:]
+    return " + ".join(pieces + ([repr(text)] if text or not pieces else []))
+
+
+def _chat_code(task: Task) -> list[str]:
+    variables = ", ".join(f"{key}={value!r}" for key, value in TEMPLATE_VARIABLES.items())
+    messages = [] if task.is_chat else ['messages = [{"role": "user", "content": prompt}]']
+    return [
+        *messages,
+        f"text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, {variables})",
+        'ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]',
+    ]
+
+
+def _plain_code(task: Task) -> list[str]:
+    if task.is_chat:
+        text = r'''text = "\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages) + "\nAssistant:"'''
+    else:
+        cue = task.answer.in_language(task.prompt_language)
+        ending = "\n" + cue[:1].upper() + cue[1:] + ":"
+        text = f"text = prompt.rstrip() + {ending!r}"
+    return [
+        text,
+        'ids = tokenizer(text, return_tensors="pt")["input_ids"]',
+        "if tokenizer.bos_token_id != tokenizer.eos_token_id and ids[0, -1] == tokenizer.eos_token_id:",
+        "    ids = ids[:, :-1]  # the prompt has to stay open",
+    ]

@@ -1,0 +1,358 @@
+"""One frozen base, N adapters: every row of a batch goes through the adapter that its slot names. Slot 0 is the base.
+
+How it works: an attached adapter is a pair A [r, in], B [out, r] and a scale for each layer it touches, in a slot of its
+own. A `Plan` says which row belongs to which slot and holds the tensors it needs, several adapters stacked as
+A [n, in, r_max] and B [n, r_max, out] (smaller ranks and untouched layers are zeros), so that one batched product serves
+all rows. Forward hooks on the base's own linear layers add the delta to the rows with a slot above 0 and never touch the
+others: a base row is bit for bit what the untouched base gives in a batch of the same shape.
+
+Threads: tensors of a slot are never written again and a plan keeps what it refers to, so adapters come and go while
+others answer. The plan in use belongs to a thread; a forward outside of any plan is the base. One lock lets one forward
+at a time through the base: visitors take turns by the step, not by the answer.
+
+    stack = AdapterStack(model, base)
+    slot = stack.attach(Path("runs/x/adapter"), "spam")
+    with torch.no_grad(), stack.route([0, slot]):
+        logits = model(input_ids=ids_of_two_rows).logits
+"""
+
+import itertools
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from lora_hub.errors import AdapterError
+from lora_hub.peft_folder import LayerWeights, SavedAdapter, read_adapter
+from lora_hub.schema import BaseModel
+
+_KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before
+
+
+@dataclass(frozen=True)
+class Attached:
+    """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot."""
+
+    name: str
+    slot: int
+    serial: int
+    layers: dict[str, LayerWeights]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(w.a.nbytes + w.b.nbytes for w in self.layers.values())
+
+
+@dataclass(frozen=True)
+class StackedLayer:
+    """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out]; scale: [n, 1, 1]."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    scale: torch.Tensor
+
+
+class Plan:
+    """Which slot each row of a batch belongs to, and the tensors that takes. Made by `AdapterStack.plan`.
+
+    Rows are worked on in the order of their slots. Where every adapter has as many rows as the next one, all of them go
+    through one batched product; else adapter by adapter, each with all its rows at once.
+    """
+
+    def __init__(
+        self, slots: list[int], adapters: dict[int, Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer]]
+    ) -> None:
+        self.slots = list(slots)
+        self._adapters = adapters
+        self._stacker = stacker
+        order = sorted(range(len(slots)), key=lambda row: slots[row])  # stable: rows of a slot keep their order
+        used = sorted(set(slots) - {0})
+        counts = [slots.count(slot) for slot in used]
+        self._base_rows = slots.count(0)
+        self._order = None if order == list(range(len(slots))) else torch.tensor(order[self._base_rows :])
+        ends = list(itertools.accumulate(counts))
+        self._segments = [(adapters[s], end - n, end) for s, n, end in zip(used, counts, ends, strict=True)]
+        even = len(counts) > 1 and len(set(counts)) == 1
+        self._stacked = stacker([adapters[slot] for slot in used]) if even else None
+        self._touched = {layer for slot in used for layer in adapters[slot].layers}
+        self._length = 0
+
+    @property
+    def rows(self) -> int:
+        return len(self.slots)
+
+    def select(self, rows: list[int]) -> "Plan":
+        """The plan of some of the rows, with the same tensors, whatever has been detached since."""
+        return Plan([self.slots[row] for row in rows], self._adapters, self._stacker)
+
+    def expect(self, rows: int, length: int) -> None:
+        """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
+        if rows != self.rows:
+            raise AdapterError(
+                f"The batch has {rows} rows, but slots were given for {self.rows}.", "Give one slot for each row, beams included."
+            )
+        self._length = length
+
+    def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """Adds the adapters' share to a linear layer's output. x: [rows, length, in]; out: [rows, length, out]; or both
+        flattened over rows and length. Changes `out` in place, only rows with a slot above 0. Raises AdapterError."""
+        if layer not in self._touched:
+            return out
+        if x.shape[0] != self.rows or x.dim() < 3:
+            if x.dim() != 2 or x.shape[0] != self.rows * self._length:
+                raise AdapterError(
+                    f"The layer {layer} saw {list(x.shape)} in a batch of {self.rows} x {self._length}: this base sends tokens "
+                    "different ways, and adapters cannot be told apart there.",
+                    "Use adapters that leave this layer alone.",
+                )
+            x = x.view(self.rows, self._length, -1)
+        whole = out.contiguous()
+        rows = whole.view(*x.shape[:-1], -1)
+        if self._order is None:
+            self._add(layer, x[self._base_rows :], rows[self._base_rows :])
+        else:
+            index = self._order.to(x.device)
+            picked = rows.index_select(0, index)
+            self._add(layer, x.index_select(0, index), picked)
+            rows.index_copy_(0, index, picked)
+        return whole
+
+    def _add(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> None:
+        """x and out: the adapters' rows only, in the order of the segments. Changes `out`."""
+        if self._stacked is not None:
+            w = self._stacked[layer]
+            n = len(self._segments)
+            h = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(w.a.dtype), w.a).mul_(w.scale)
+            target = out.view(n, -1, out.shape[-1])
+            if target.dtype == w.b.dtype:
+                target.baddbmm_(h, w.b)
+            else:
+                target.add_(torch.bmm(h, w.b))
+            return
+        for adapter, start, end in self._segments:
+            w = adapter.layers.get(layer)
+            if w is not None:
+                h = nn.functional.linear(x[start:end].to(w.a.dtype), w.a).mul_(w.scale)
+                out[start:end].add_(nn.functional.linear(h, w.b))
+
+
+class AdapterStack:
+    """A loaded base (see `loading.load_base`) and the adapters attached to it, at most `max_slots` at a time: one more
+    takes the place of the one that was asked least recently."""
+
+    def __init__(self, model: PreTrainedModel, base: BaseModel, *, max_slots: int = 16) -> None:
+        self.model = model
+        self.base = base
+        self.max_slots = max_slots
+        self._modules = {name: module for name, module in model.named_modules() if _features(module)}
+        self._attached: OrderedDict[str, Attached] = OrderedDict()  # least recently asked first
+        self._hooks: dict[str, Any] = {}
+        self._sets: OrderedDict[tuple[int, ...], dict[str, StackedLayer]] = OrderedDict()
+        self._serials = itertools.count(1)
+        self._registry = threading.RLock()
+        self._forward = threading.Lock()
+        self._local = threading.local()
+        self._watch = model.register_forward_pre_hook(self._see_batch, with_kwargs=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The attached adapters, by slot."""
+        with self._registry:
+            return [a.name for a in sorted(self._attached.values(), key=lambda a: a.slot)]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the adapters take, the stacked copies of the sets in use included."""
+        with self._registry:
+            stacked = sum(w.a.nbytes + w.b.nbytes for layers in self._sets.values() for w in layers.values())
+            return sum(a.nbytes for a in self._attached.values()) + stacked
+
+    def slot(self, name: str) -> int:
+        """The slot of an attached adapter; "base" is 0. Raises AdapterError."""
+        if name == "base":
+            return 0
+        with self._registry:
+            if name not in self._attached:
+                raise AdapterError(f"The adapter {name!r} is not attached to {self.base.id!r}.", "Attach it first.")
+            return self._attached[name].slot
+
+    def attach(self, folder: Path, name: str) -> int:
+        """Reads a PEFT folder into a slot of its own and returns the slot (1 or more). A name that is attached already
+        gets the new weights. Raises AdapterError: unreadable, not stackable, or made for another base."""
+        if name == "base":
+            raise AdapterError("An adapter cannot be called 'base'.", "Give it another name.")
+        folder = Path(folder)
+        saved = read_adapter(folder)
+        self._check_base(folder)
+        layers = self._place(saved, folder)
+        with self._registry:
+            old = self._attached.pop(name, None)
+            if old is None and len(self._attached) >= self.max_slots:
+                old = self._attached.pop(next(iter(self._attached)))
+            taken = {a.slot for a in self._attached.values()}
+            slot = old.slot if old else next(s for s in itertools.count(1) if s not in taken)
+            self._attached[name] = Attached(name, slot, next(self._serials), layers)
+            self._settle()
+        return slot
+
+    def detach(self, name: str) -> None:
+        """Frees the adapter's slot and memory; an answer under way keeps its tensors until it ends. Raises AdapterError."""
+        with self._registry:
+            self.slot(name)
+            if name == "base":
+                raise AdapterError("The base itself cannot be detached.", "Name an adapter.")
+            del self._attached[name]
+            self._settle()
+
+    def close(self) -> None:
+        """Gives the base back as it was: no adapter, no hook."""
+        with self._registry:
+            self._attached.clear()
+            self._settle()
+            self._watch.remove()
+
+    def plan(self, slots: list[int]) -> Plan:
+        """Who answers which row, from now on independent of attach and detach. Raises AdapterError for a free slot."""
+        with self._registry:
+            by_slot = {a.slot: a for a in self._attached.values()}
+            for slot in sorted(set(slots) - {0}):
+                if slot not in by_slot:
+                    raise AdapterError(f"Slot {slot} holds no adapter.", f"These are attached: {', '.join(self.names) or 'none'}.")
+                self._attached.move_to_end(by_slot[slot].name)
+            return Plan(slots, {slot: by_slot[slot] for slot in set(slots) - {0}}, self._stack_set)
+
+    @contextmanager
+    def route(self, slots: list[int]) -> Iterator[None]:
+        """Within it, this thread's forwards take these slots, one for each row of the batch."""
+        with self.use(self.plan(slots)):
+            yield
+
+    @contextmanager
+    def use(self, plan: Plan) -> Iterator[None]:
+        """As `route`, with a plan made before. Other threads' forwards under a plan wait."""
+        if getattr(self._local, "plan", None) is not None:
+            raise AdapterError("This thread is answering already.", "End the route in use before the next one.")
+        with self._forward:
+            self._local.plan = plan
+            try:
+                yield
+            finally:
+                self._local.plan = None
+
+    def _see_batch(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        plan = getattr(self._local, "plan", None)
+        if plan is not None:
+            batch = next(t for t in (kwargs.get("input_ids"), kwargs.get("inputs_embeds"), *args) if t is not None)
+            plan.expect(batch.shape[0], batch.shape[1])
+
+    def _hook(self, layer: str) -> Callable:
+        local = self._local
+
+        def add(module: nn.Module, args: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
+            plan = getattr(local, "plan", None)
+            return out if plan is None else plan.add_delta(layer, args[0], out)
+
+        return add
+
+    def _place(self, saved: SavedAdapter, folder: Path) -> dict[str, LayerWeights]:
+        """The adapter's tensors beside the layers they belong to: same device, the type the layer computes in."""
+        for name, tensor in saved.others.items():
+            own = dict(self.model.named_parameters(remove_duplicate=False)).get(name)
+            if own is None or own.shape != tensor.shape or not torch.equal(own.cpu(), tensor.to(own.dtype)):
+                raise AdapterError(
+                    f"The adapter in {folder} brings its own {name}, which differs from that of {self.base.id!r}: it cannot be stacked.",
+                    "Choose the base it was made for, or load it with PEFT by itself.",
+                )
+        hint = "Choose the base it was made for" + (f": {made}." if (made := saved.config.get("base_model_name_or_path")) else ".")
+        placed = {}
+        for name, w in saved.layers.items():
+            module = self._modules.get(name)
+            if module is None or ".experts." in name:  # experts see other rows than the batch has
+                raise AdapterError(
+                    f"The adapter in {folder} was made for another base: {self.base.id!r} has no linear layer {name} to stack it on.",
+                    hint,
+                )
+            features = _features(module)
+            if (w.a.shape[1], w.b.shape[0]) != features:
+                raise AdapterError(
+                    f"The adapter in {folder} was made for another base: its {name} goes from {w.a.shape[1]} to {w.b.shape[0]}, "
+                    f"that of {self.base.id!r} from {features[0]} to {features[1]}.",
+                    hint,
+                )
+            if not torch.isfinite(w.a.sum(dtype=torch.float32) + w.b.sum(dtype=torch.float32)):
+                raise AdapterError(f"The adapter in {folder} holds values that are not numbers at {name}.", "Train it again.")
+            weight = module.weight
+            dtype = weight.dtype if weight.dtype.is_floating_point else self.model.dtype  # quantized: what the rest is in
+            # copies: the file the tensors are mapped to may be replaced
+            a, b = (t.to(weight.device, dtype, copy=True) for t in (w.a, w.b))
+            placed[name] = LayerWeights(a, b, w.scale)
+        return placed
+
+    def _check_base(self, folder: Path) -> None:
+        """Shapes can agree by chance; where our record knows the base's weights, they must be these."""
+        path = folder / "lora_hub.json"
+        made_for = json.loads(path.read_text(encoding="utf-8")).get("base", {}) if path.is_file() else {}
+        if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
+            raise AdapterError(
+                f"The adapter in {folder} was made for {made_for.get('id')!r} with other weights than {self.base.id!r} has here.",
+                "Train it again on this base, or load the base it was made for.",
+            )
+
+    def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer]:
+        """The stacked tensors of a set of adapters; of sets still attached the last few are kept."""
+        key = tuple(a.serial for a in adapters)
+        with self._registry:
+            layers = self._sets.get(key) or _stack_layers(adapters)
+            if set(key) <= {a.serial for a in self._attached.values()}:
+                self._sets[key] = layers
+                self._sets.move_to_end(key)
+                while len(self._sets) > _KEPT_SETS:
+                    self._sets.popitem(last=False)
+            return layers
+
+    def _settle(self) -> None:
+        """After a change: hooks on exactly the layers that are touched, no stacked set with an adapter that is gone."""
+        alive = {a.serial for a in self._attached.values()}
+        for key in [key for key in self._sets if not set(key) <= alive]:
+            del self._sets[key]
+        touched = {layer for a in self._attached.values() for layer in a.layers}
+        for layer in touched - self._hooks.keys():
+            self._hooks[layer] = self._modules[layer].register_forward_hook(self._hook(layer))
+        for layer in self._hooks.keys() - touched:
+            self._hooks.pop(layer).remove()
+
+
+def _features(module: nn.Module) -> tuple[int, int] | None:
+    """(in, out) of a linear layer, quantized ones included; None for anything else."""
+    if isinstance(module, Conv1D):
+        return module.nx, module.nf
+    if isinstance(module, nn.Linear) or (hasattr(module, "qweight") and hasattr(module, "in_features")):
+        return module.in_features, module.out_features
+    return None
+
+
+def _stack_layers(adapters: list[Attached]) -> dict[str, StackedLayer]:
+    stacked = {}
+    for layer in {layer for adapter in adapters for layer in adapter.layers}:
+        own = [adapter.layers.get(layer) for adapter in adapters]
+        some = next(w for w in own if w is not None)
+        rank = max(w.a.shape[0] for w in own if w is not None)
+        # laid out as saved (rank first for A, out first for B) and turned by a view: copying stays a plain copy
+        a = some.a.new_zeros(len(own), rank, some.a.shape[1])
+        b = some.b.new_zeros(len(own), some.b.shape[0], rank)
+        for i, w in enumerate(own):
+            if w is not None:
+                a[i, : w.a.shape[0]] = w.a
+                b[i, :, : w.b.shape[1]] = w.b
+        scale = torch.tensor([w.scale if w else 0.0 for w in own], dtype=a.dtype, device=a.device).view(-1, 1, 1)
+        stacked[layer] = StackedLayer(a.transpose(1, 2), b.transpose(1, 2), scale)
+    return stacked

@@ -1,0 +1,210 @@
+"""The only module that touches our folders on disk.
+
+    $LORA_HUB_HOME/datasets/<fingerprint>/{info.json, the file as it came}
+    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, log.txt, held_out.jsonl, checkpoints/, adapter/}
+    $LORA_HUB_HOME/comparisons.jsonl
+
+Files are written to a temporary name and renamed, so that nobody ever reads half of one.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lora_hub import events, settings
+from lora_hub.errors import DataError, LoraHubError, RunError
+from lora_hub.schema import DatasetInfo, Run, TrainSpec
+
+_RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Tells a full or read-only disk in words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise LoraHubError(f"The disk that holds {path} is full.", "Free some space there, or set LORA_HUB_HOME to another disk.") from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise LoraHubError(f"{path} cannot be written.", "Give this user the right to write there, or set LORA_HUB_HOME to another folder.") from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file in one step: the old content or the new, never a half."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_jsonl(path: Path, rows: list[Any]) -> None:
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds one line to a file that only grows."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def read_jsonl(path: Path) -> list[dict]:
+    """The objects of a JSON Lines file; none where there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.strip()]
+
+
+# --- datasets ---------------------------------------------------------------------------------------------------------
+
+
+def fingerprint(path: Path) -> str:
+    """First 16 hex digits of the sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def add_dataset(path: Path, name: str = "") -> Path:
+    """Keeps a copy of an uploaded file and returns where: the upload itself may be cleaned away at any time.
+
+    Raises DataError where there is no such file or it is too large.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"There is no file {str(path)!r}.", "Check the path, or upload the file again.")
+    size, most = path.stat().st_size, settings.max_upload_bytes()
+    if size > most:
+        raise DataError(
+            f"{name or path.name} is {size / 1e6:.0f} MB; the limit is {most / 1e6:.0f} MB.",
+            "Upload a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.",
+        )
+    folder = settings.datasets_dir() / fingerprint(path)
+    kept = folder / _safe_name(name or path.name)
+    if not kept.exists():
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = kept.with_name(f".{kept.name}.{secrets.token_hex(4)}")
+            try:
+                shutil.copyfile(path, temporary)
+                temporary.replace(kept)
+            finally:
+                temporary.unlink(missing_ok=True)
+    return kept
+
+
+def dataset_file(info: DatasetInfo) -> Path:
+    """The kept file of a dataset. Raises DataError where it is gone."""
+    folder = settings.datasets_dir() / info.fingerprint
+    kept = folder / _safe_name(info.name)
+    if not kept.is_file():
+        others = [file for file in folder.glob("*") if not file.name.startswith(".")] if folder.is_dir() else []
+        if not others:
+            raise DataError(f"The dataset {info.name!r} ({info.fingerprint}) is no longer in {settings.datasets_dir()}.", "Upload it again.")
+        kept = others[0]
+    return kept
+
+
+def _safe_name(name: str) -> str:
+    cleaned = re.sub(r"[^\w.\- ]", "_", Path(name).name).strip(" .")
+    return cleaned[-100:] or "dataset"
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+
+def create_run(spec: TrainSpec) -> str:
+    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits."""
+    run_id = f"{spec.task.id}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+    folder = settings.runs_dir() / run_id
+    with disk_errors(folder):
+        folder.mkdir(parents=True)
+    write_json(folder / "spec.json", spec.model_dump(mode="json"))
+    return run_id
+
+
+def run_folder(run_id: str) -> Path:
+    """A run's folder. Raises RunError where there is no such run."""
+    folder = settings.runs_dir() / run_id
+    if not _RUN_ID.match(run_id) or not (folder / "spec.json").is_file():
+        near = [known for known in list_run_ids() if run_id and run_id in known][:3]
+        raise RunError(
+            f"There is no run {run_id!r}.",
+            f"Did you mean {', '.join(near)}?" if near else "`python -m lora_hub runs` lists the runs there are.",
+        )
+    return folder
+
+
+def list_run_ids() -> list[str]:
+    """Ids of all runs, newest first."""
+    folder = settings.runs_dir()
+    if not folder.is_dir():
+        return []
+    found = [entry for entry in folder.iterdir() if (entry / "spec.json").is_file()]
+    return [entry.name for entry in sorted(found, key=lambda entry: (entry / "spec.json").stat().st_mtime_ns, reverse=True)]
+
+
+def read_spec(run_id: str) -> TrainSpec:
+    path = run_folder(run_id) / "spec.json"
+    try:
+        return TrainSpec.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged or was written by another version.", "Start the run again.") from error
+
+
+def read_run(run_id: str) -> Run:
+    """The run as its events tell it, with no look at its process."""
+    return events.fold(run_id, read_spec(run_id), read_events(run_id))
+
+
+def events_file(run_id: str) -> Path:
+    return run_folder(run_id) / "events.jsonl"
+
+
+def read_events(run_id: str) -> list[events.Event]:
+    path = events_file(run_id)
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return events.parse_lines(file)
+
+
+def log_file(run_id: str) -> Path:
+    return run_folder(run_id) / "log.txt"
+
+
+def read_log(run_id: str, lines: int = 200) -> str:
+    """The last lines of a run's log."""
+    path = log_file(run_id)
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - lines * 400))
+        text = file.read().decode("utf-8", errors="replace")
+    return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,295 @@
+"""TrainSpec -> adapter folder. Reads from top to bottom like a script; the trainer is TRL's SFTTrainer with PEFT LoRA.
+
+Owns how a spec's fields become SFTConfig and LoraConfig, and what is watched while training goes on. The rows come in as
+token ids (data/prepare.py), so that only the answer's tokens are trained on and no second tokenization can differ.
+Used by worker.py; to try it alone: `python -m lora_hub train FILE --task T`.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub.data.prepare import Encoded
+from lora_hub.errors import BaseError, LoraHubError, SpecError
+from lora_hub.schema import TrainSpec
+
+IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
+# A flattened batch is attended through a dense mask of its length squared, so longer ones are padded instead.
+MAX_FLAT_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of it. folder: PEFT's files of the best checkpoint. best_step: its step. cancelled: ended by a person."""
+
+    folder: Path
+    best_step: int
+    best_loss: float
+    steps: int
+    seconds: float
+    cancelled: bool
+
+
+Report = Callable[..., Any]  # report(kind, **data): appends an event
+
+
+def train_adapter(
+    spec: TrainSpec,
+    model: Any,
+    tokenizer: Any,
+    train: Encoded,
+    validation: Encoded,
+    folder: Path,
+    *,
+    report: Report,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Trains the adapter of a run and saves its best checkpoint in `folder`/adapter.
+
+    model: the loaded, frozen base; it comes back as it was. folder: the run's; checkpoints lie in `folder`/checkpoints,
+    and where there are some from before, training goes on from the last.
+    Raises BaseError where memory runs out, SpecError where the targets don't fit the base or the loss is not a number.
+    """
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    on_gpu = torch.cuda.is_available() and model.device.type == "cuda"
+    precision = pick_precision(spec.precision, on_gpu, on_gpu and torch.cuda.is_bf16_supported())
+    micro = min(spec.micro_batch or spec.batch, spec.batch)
+    accumulation = max(1, round(spec.batch / micro))
+    steps_epoch = math.ceil(len(train.rows) / (micro * accumulation))
+    total = spec.steps or max(1, round(spec.epochs * steps_epoch))
+    every = max(1, math.ceil(total / spec.evaluations))
+    flat = _use_flat_batches(spec, model, train, micro)
+    checkpointing = _use_checkpointing(spec, model, train, micro, on_gpu)
+
+    lora = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=spec.lora.r,
+        lora_alpha=spec.lora.alpha,
+        lora_dropout=spec.lora.dropout,
+        target_modules=spec.lora.targets if isinstance(spec.lora.targets, str) else list(spec.lora.targets),
+        use_rslora=spec.lora.rslora,
+    )
+    config = SFTConfig(
+        output_dir=str(folder / "checkpoints"),
+        max_steps=total,
+        learning_rate=spec.lr,
+        lr_scheduler_type=spec.schedule,
+        warmup_steps=round(spec.warmup * total),
+        weight_decay=spec.weight_decay,
+        max_grad_norm=1.0,
+        per_device_train_batch_size=micro,
+        per_device_eval_batch_size=min(64, max(micro, 8)),
+        gradient_accumulation_steps=accumulation,
+        gradient_checkpointing=checkpointing,
+        max_length=None,  # too long rows were left out and named already
+        padding_free=flat,
+        completion_only_loss=True,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=not on_gpu,
+        eval_strategy="steps",
+        eval_steps=every,
+        eval_on_start=True,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        logging_steps=max(1, total // 150),
+        logging_first_step=True,
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=on_gpu,
+        seed=spec.seed,
+        data_seed=spec.seed,
+    )
+    watch = _make_watch(spec, total, report, cancelled)
+    began = time.monotonic()
+    try:
+        trainer = SFTTrainer(
+            model=model,
+            args=config,
+            train_dataset=Dataset.from_list(_labelled(train)),
+            eval_dataset=Dataset.from_list(_labelled(validation)),
+            processing_class=tokenizer,
+            peft_config=lora,
+            callbacks=[watch],
+        )
+        last = _last_checkpoint(folder / "checkpoints")
+        report("progress", phase="training", step=0, total=total, eta=None)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    except torch.OutOfMemoryError as error:
+        raise BaseError(
+            f"The GPU's memory ran out with {micro} rows of up to {spec.max_length} tokens at once on {spec.base.id}.",
+            "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or choose a smaller base.",
+        ) from error
+    except ValueError as error:
+        if "target modules" in str(error).lower():
+            raise SpecError(f"The base {spec.base.id} has no layers {spec.lora.targets!r}.", "Set lora.targets = all-linear.") from error
+        raise
+    if watch.not_a_number:
+        raise SpecError(
+            f"The loss became {watch.not_a_number} at step {watch.step} with lr = {spec.lr:g}.", "Set a learning rate a third as high, and start again."
+        )
+    stopped = cancelled()
+    if not stopped:
+        trainer.model.save_pretrained(folder / "adapter")
+    best = trainer.state.best_metric
+    best_step = int(trainer.state.best_global_step or trainer.state.global_step)
+    _restore_base(trainer)
+    return Trained(folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped)
+
+
+def pick_precision(wanted: str, on_gpu: bool, has_bf16: bool) -> str:
+    """fp32 on a CPU; on a GPU bf16 where it has it, else fp16; or what the spec names."""
+    if wanted != "auto":
+        if wanted == "fp16" and not on_gpu:
+            raise SpecError("precision = fp16 needs a GPU.", "Set precision = auto.")
+        return wanted
+    return "fp32" if not on_gpu else "bf16" if has_bf16 else "fp16"
+
+
+def _labelled(encoded: Encoded) -> list[dict[str, list[int]]]:
+    return [
+        {
+            "input_ids": row["input_ids"],
+            "labels": [token if trained else IGNORED for token, trained in zip(row["input_ids"], row["completion_mask"], strict=True)],
+        }
+        for row in encoded.rows
+    ]
+
+
+def _use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) -> bool:
+    """Whether rows lie one behind the other in one sequence instead of being padded to the longest (TRL's padding_free).
+
+    "auto": where this base proves exact on two rows and the sequence stays short enough to pay.
+    """
+    if spec.packing == "off":
+        return False
+    exact = _flat_is_exact(model, [row["input_ids"][:64] for row in train.rows[:2]])
+    if spec.packing == "on":
+        if not exact:
+            raise SpecError(f"The base {spec.base.id} mixes rows that are packed together.", "Set packing = auto.")
+        return True
+    return exact and micro > 1 and micro * train.tokens / len(train.rows) <= MAX_FLAT_TOKENS
+
+
+def _flat_is_exact(model: Any, rows: list[list[int]]) -> bool:
+    """Whether two rows in one sequence, told apart by their position ids, give the logits that they give alone."""
+    import torch
+
+    with torch.inference_mode():
+        alone = [model(input_ids=torch.tensor([row], device=model.device), use_cache=False).logits[0] for row in rows]
+        positions = [position for row in rows for position in range(len(row))]
+        together = model(
+            input_ids=torch.tensor([[token for row in rows for token in row]], device=model.device),
+            position_ids=torch.tensor([positions], device=model.device),
+            use_cache=False,
+        ).logits[0]
+    tolerance = 1e-3 if together.dtype == torch.float32 else 0.25
+    return bool((torch.cat(alone) - together).abs().max() < tolerance)
+
+
+def _use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, on_gpu: bool) -> bool:
+    """Recomputing activations costs about a third more time: only where they would not fit."""
+    if spec.gradient_checkpointing != "auto":
+        return spec.gradient_checkpointing == "on"
+    if not on_gpu:
+        return False
+    import torch
+
+    config = model.config.get_text_config()
+    longest = max(len(row["input_ids"]) for row in train.rows)
+    # About 34 bytes a token and hidden unit in each layer at 16 bits (Korthikanti et al. 2022, "Reducing Activation
+    # Recomputation in Large Transformer Models", without the attention matrix, which SDPA does not keep).
+    needed = 34 * micro * longest * config.hidden_size * config.num_hidden_layers
+    free, _ = torch.cuda.mem_get_info()
+    return needed > 0.7 * free
+
+
+def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool]) -> Any:
+    """The callback that reports progress and losses, stops on cancel, on a loss that is no number, and early."""
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):
+        def __init__(self) -> None:
+            self.began = time.monotonic()
+            self.first = 0
+            self.reported = 0.0
+            self.step = 0
+            self.best = math.inf
+            self.stale = 0
+            self.not_a_number = ""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.began, self.first = time.monotonic(), state.global_step
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.step = state.global_step
+            now = time.monotonic()
+            if now - self.reported >= 0.5 or state.global_step == total:
+                self.reported = now
+                done = state.global_step - self.first
+                eta = (now - self.began) / max(1, done) * (total - state.global_step)
+                report("progress", phase="training", step=state.global_step, total=total, eta=round(eta, 1))
+            if cancelled():
+                control.should_training_stop = True
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
+            loss = (logs or {}).get("loss")
+            if loss is None:
+                return
+            if not math.isfinite(loss):
+                self.not_a_number = str(loss)
+                control.should_training_stop = True
+                return
+            report("metric", step=state.global_step, loss=round(loss, 5), lr=logs.get("learning_rate"))
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict | None = None, **_: Any) -> None:
+            loss = (metrics or {}).get("eval_loss")
+            if loss is None or not math.isfinite(loss):
+                return
+            report("metric", step=state.global_step, eval_loss=round(loss, 5))
+            if loss < self.best - 1e-4:
+                self.best, self.stale = loss, 0
+            elif state.global_step:
+                self.stale += 1
+            if spec.patience and self.stale >= spec.patience:
+                control.should_training_stop = True
+
+    return Watch()
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint; one without trainer_state.json was cut off while it was written."""
+    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _restore_base(trainer: Any) -> None:
+    """Takes the adapter's layers and the trainer's patched forward off the base, so that it is the base again."""
+    base = trainer.model.unload()
+    base.__dict__.pop("forward", None)
+    if hasattr(base, "disable_input_require_grads") and trainer.args.gradient_checkpointing:
+        base.gradient_checkpointing_disable()
+        base.disable_input_require_grads()
+    base.eval()
+    base.requires_grad_(False)
+
+
+def explain_os_error(error: OSError) -> LoraHubError | None:
+    """A full disk while checkpoints are written, in words."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return LoraHubError(f"The disk is full: {error.filename or 'the run folder'} could not be written.", "Free some space, then resume the run.")
+    return None

@@ -1,0 +1,79 @@
+"""The Adapters tab: what the organization holds, by task and base; an adapter's card, versions and numbers."""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub import bases
+from lora_hub.tasks import catalogue
+from lora_hub.ui import page as shared
+from lora_hub.ui import render, render_adapters
+from lora_hub.ui.page import LIGHT, PICK, Page
+from lora_hub.ui.text import t
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Draws the tab inside the current context and wires it; the shelf is read when the tab is opened."""
+    words = page.words
+    chosen = gr.Textbox(visible="hidden", elem_id="lh-adapter-id")
+    with gr.Column(elem_classes="lh-page lh-wide"):
+        with gr.Row(elem_classes="lh-filter"):
+            tasks = [(words(f"task.{task.id}"), task.id) for task in catalogue.list_tasks()]
+            task = gr.Dropdown([(words("all"), ""), *tasks], value="", label=words("task"), min_width=150, elem_id="lh-filter-task")
+            known = [(base.title or base.id, base.id) for base in bases.list_bases()]
+            base = gr.Dropdown([(words("all"), ""), *known], value="", label=words("base"), allow_custom_value=True, min_width=150)
+            org = gr.Textbox(page.organization, label=words("organization"), max_lines=1, min_width=140)
+            refresh = gr.Button(words("refresh"), size="md", scale=0, min_width=110, elem_id="lh-refresh")
+        shelf = shared.html(elem_id="lh-shelf", js_on_load=PICK)
+        head = shared.html(elem_id="lh-adapter")
+        compare = gr.Button(words("add_to_compare"), size="md", visible=False, elem_id="lh-adapter-compare")
+        card = gr.Markdown(visible=False, elem_id="lh-card", elem_classes="lh-section lh-readme")
+
+    @shared.told
+    def look(language: str, org: str, task: str, base: str, chosen: str) -> Any:
+        from lora_hub import hub
+
+        organization = org.strip() or page.organization
+        found = hub.list_adapters(org=organization, task=task, base=base.strip())
+        titles = {one.id: one.title.in_language(language) for one in catalogue.list_tasks()}
+        return render_adapters.shelf(found, chosen, titles, organization, bool(task or base), language)
+
+    @shared.told
+    def pick(language: str, names: list[str], event: gr.EventData) -> Any:
+        repo_id = event._data["id"]
+        if event._data.get("compare"):
+            return (*_add(names, repo_id), gr.Tabs(selected="compare"), gr.skip())
+        return gr.skip(), gr.skip(), repo_id
+
+    @shared.told
+    def open_card(language: str, repo_id: str) -> Any:
+        if not repo_id:
+            return "", gr.Button(visible=False), gr.Markdown(visible=False)
+        from lora_hub import hub
+
+        ref = hub.get_adapter(repo_id)
+        versions = [(one.tag, one.commit, one.date, one.message) for one in hub.list_versions(repo_id)]
+        text = render_adapters.card_body(hub.read_card(repo_id))
+        top = render_adapters.adapter_head(ref, language) + render_adapters.versions_table(versions, language)
+        return top, gr.Button(visible=True), gr.Markdown(text, visible=True)
+
+    @shared.told
+    def to_compare(language: str, names: list[str], repo_id: str) -> Any:
+        return (*_add(names, repo_id), gr.Tabs(selected="compare"))
+
+    asked = [page.language, org, task, base, chosen]
+    looking = {"fn": look, "inputs": asked, "outputs": shelf, "concurrency_id": "hub", "concurrency_limit": 4, "api_visibility": "private"}
+    # Writing, the last answer counts: two filters set quickly must not show the first one's rows.
+    gr.on([tab.select, refresh.click, task.input, base.change, org.submit, org.blur], **looking, show_progress="minimal", trigger_mode="always_last")
+    shelf.pick(pick, [page.language, page.compare_names], [page.compare_names, page.tabs, chosen], **LIGHT)
+    opening = chosen.change(open_card, [page.language, chosen], [head, compare, card], concurrency_id="hub", show_progress="minimal", show_progress_on=[head], api_visibility="private")
+    opening.then(**looking, show_progress="hidden")
+    compare.click(to_compare, [page.language, page.compare_names, chosen], [page.compare_names, page.tabs], **LIGHT)
+
+
+def _add(names: list[str] | None, repo_id: str) -> tuple[Any]:
+    """The names in the Compare tab with one more."""
+    kept = [*(names or [])]
+    if repo_id not in kept:
+        kept.append(repo_id)
+    return (gr.Dropdown(choices=kept, value=kept),)

@@ -1,0 +1,203 @@
+"""The Compare tab: the base and one to four adapters beside each other, on one prompt or one held-out example."""
+
+import random
+import secrets
+import threading
+import time
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.errors import AdapterError, DataError
+from lora_hub.schema import Task
+from lora_hub.tasks import catalogue
+from lora_hub.ui import page as shared
+from lora_hub.ui import render, render_adapters
+from lora_hub.ui.page import LIGHT, Page
+from lora_hub.ui.render_adapters import PaneView
+from lora_hub.ui.text import t
+
+MOST_ADAPTERS = 4
+ROLE_SLOTS = 6
+# The panes are drawn at most so often: faster than one reads, slower than a page chokes.
+DRAW_SECONDS = 0.08
+
+
+class Stops:
+    """The questions under way and how each is told to stop. One object a page's app, built in app.py's `build`."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def start(self) -> tuple[str, threading.Event]:
+        name, event = secrets.token_hex(8), threading.Event()
+        with self._lock:
+            self._running[name] = event
+        return name, event
+
+    def stop(self, name: str) -> None:
+        with self._lock:
+            if name in self._running:
+                self._running[name].set()
+
+    def end(self, name: str) -> None:
+        with self._lock:
+            self._running.pop(name, None)
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Draws the tab inside the current context and wires it."""
+    words = page.words
+    stops = Stops()
+    asking = gr.Textbox(visible="hidden")
+    reference = gr.Textbox(visible="hidden")
+    with gr.Column(elem_classes="lh-page lh-wide"):
+        with gr.Column(elem_classes="lh-section"):
+            page.compare_names.render()
+            with_base = gr.Checkbox(True, label=words("with_base"), elem_id="lh-with-base")
+            prompt = gr.Textbox(label=words("free_prompt"), placeholder=words("free_prompt_hint"), lines=3, max_lines=12, elem_id="lh-prompt")
+            roles = [gr.Textbox(visible=False, lines=2, max_lines=12, elem_id=f"lh-input-{place}") for place in range(ROLE_SLOTS)]
+            roles_named = gr.Textbox(visible="hidden")
+            example_html = shared.html(elem_id="lh-example-note")
+            with gr.Row(elem_classes="lh-tight"):
+                ask = gr.Button(words("ask"), variant="primary", size="md", elem_id="lh-ask")
+                stop = gr.Button(words("stop"), variant="stop", size="md", visible=False, elem_id="lh-stop")
+                example = gr.Button(words("example"), size="md", elem_id="lh-example")
+            with gr.Accordion(words("decoding"), open=False):
+                with gr.Row():
+                    most = gr.Number(0, label=words("max_new_tokens"), info=words("max_new_tokens_info"), precision=0, minimum=0, maximum=4096, min_width=160)
+                    temperature = gr.Number(0, label=words("temperature"), info=words("temperature_info"), minimum=0, maximum=5, step=0.1, min_width=160)
+                    seed = gr.Number(0, label=words("seed"), precision=0, minimum=0, maximum=2**31 - 1, min_width=120)
+        answers = shared.html(elem_id="lh-answers")
+
+    @shared.told
+    def list_names(language: str, names: list[str]) -> Any:
+        return gr.Dropdown(choices=_choices(page, language, names or []), value=names or [])
+
+    @shared.told
+    def show_fields(language: str, names: list[str], roles_before: str) -> Any:
+        """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt."""
+        task = _common_task(page, names)
+        named = list(task.inputs) if task and not task.is_chat and len(task.inputs) <= ROLE_SLOTS else []
+        if "\n".join(named) == roles_before:
+            return gr.skip()
+        fields = [gr.Textbox(visible=True, label=role) for role in named] + [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
+        return ["\n".join(named), gr.Textbox(visible=not named), *fields]
+
+    @shared.told
+    def take_example(language: str, names: list[str], roles_named: str) -> Any:
+        if not names:
+            raise AdapterError(t("need_adapter", language), t("need_adapter_hint", language))
+        named = roles_named.split("\n") if roles_named else []
+        inputs, answer, origin = _example(page, names[0], language)
+        note = f'<p class="lh-quiet">{render.escape(origin)} · {render.escape(t("example_answer", language, answer=answer))}</p>'
+        if named:
+            values = [str(inputs.get(role, "") or "") for role in named] + [""] * (ROLE_SLOTS - len(named))
+            return [note, answer, gr.skip(), *values]
+        turns = inputs.get("messages")
+        text = str(turns[-1]["content"]) if turns else "\n".join(str(value) for value in inputs.values() if value)
+        return [note, answer, text, *[gr.skip()] * ROLE_SLOTS]
+
+    @shared.told_stream
+    def answer(
+        language: str, names: list[str], with_base: bool, prompt: str, most: float, temperature: float, seed: float, right: str, roles_named: str, *values: str
+    ) -> Any:
+        idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
+        names = names or []
+        if not names:
+            raise AdapterError(t("need_adapter", language), t("need_adapter_hint", language))
+        if len(names) > MOST_ADAPTERS:
+            raise AdapterError(t("too_many", language, count=len(names)), t("too_many_hint", language))
+        named = roles_named.split("\n") if roles_named else []
+        inputs = {role: value for role, value in zip(named, values, strict=False)} or None
+        if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
+            raise DataError(t("need_prompt", language), t("need_prompt_hint", language))
+        views = [PaneView(name) for name in (["base"] if with_base else []) + names]
+        asked, stopped = stops.start()
+        yield [render_adapters.panes(views, language), gr.Button(visible=False), gr.Button(visible=True), asked]
+        try:
+            drawn = 0.0
+            stream = page.comparer.stream(
+                names, base=with_base, prompt=prompt, inputs=inputs, max_new_tokens=int(most or 0), temperature=float(temperature or 0),
+                seed=int(seed or 0), cancelled=stopped.is_set,
+            )  # fmt: skip
+            for event in stream:
+                views[event.pane] = PaneView(
+                    views[event.pane].name, event.revision, event.text, event.tokens, event.seconds, event.done, event.finish, event.divergence
+                )
+                if event.done or time.monotonic() - drawn >= DRAW_SECONDS:
+                    drawn = time.monotonic()
+                    yield [render_adapters.panes(views, language, right), gr.skip(), gr.skip(), gr.skip()]
+            yield [render_adapters.panes(views, language, right), *idle]
+        except BaseException as error:
+            # The buttons come back whatever happened; what was answered so far stays.
+            if isinstance(error, Exception):
+                yield [render_adapters.panes([view for view in views if view.text], language, right), *idle]
+            raise
+        finally:
+            stops.end(asked)
+
+    @shared.told
+    def stop_asking(language: str, asked: str) -> None:
+        stops.stop(asked)
+
+    fields = [page.language, page.compare_names, with_base, prompt, most, temperature, seed, reference, roles_named, *roles]
+    # One question at a time: the base is in memory once. The others wait in the queue and see their place.
+    asking_events = [ask.click, prompt.submit]
+    gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=1, show_progress="hidden", api_visibility="private", trigger_mode="once")
+    stop.click(stop_asking, [page.language, asking], None, **{**LIGHT, "queue": False})
+    example.click(take_example, [page.language, page.compare_names, roles_named], [example_html, reference, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private")
+    # Another input than the example's has another right answer.
+    gr.on([prompt.input, *[role.input for role in roles]], lambda: ("", ""), None, [reference, example_html], **LIGHT)
+    tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
+    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
+        None, page.compare_names, None, js="(names) => { window.loraHub.address('adapters', (names || []).join(',')); }"
+    )
+
+
+def _choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
+    """Adapters of the organization, then finished runs that are not published, then what was typed."""
+    from lora_hub import hub, runs
+    from lora_hub.ui.text import age
+
+    found = hub.list_adapters(org=page.organization)
+    choices = [(ref.repo_id, ref.repo_id) for ref in found]
+    for run in runs.list_runs():
+        if run.adapter_folder and not run.adapter:
+            title = run.spec.name or run.spec.task.title.in_language(language)
+            choices.append((f"{title}, {age(run.created, language)} ({run.id})", run.id))
+    known = {value for _, value in choices}
+    return choices + [(name, name) for name in names if name not in known]
+
+
+def _common_task(page: Page, names: list[str] | None) -> Task | None:
+    """The task of all these adapters where they read the same inputs, else None."""
+    if not names:
+        return None
+    tasks = [pane.task for pane in page.comparer.resolve(names[:MOST_ADAPTERS])]
+    if any(task is None or task.inputs != tasks[0].inputs for task in tasks):
+        return None
+    return tasks[0]
+
+
+def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:
+    """(inputs, right answer, where it is from): a held-out row of the adapter's run where that is here, else of the sample."""
+    from lora_hub import runs
+
+    for run in runs.list_runs():
+        if run.id == name or (run.adapter and run.adapter.repo_id == name.partition("@")[0]):
+            rows = runs.read_held_out(run.id)
+            if rows:
+                row = random.choice(rows)
+                return row["inputs"], str(row["reference"]), t("example_held_out", language, row=row["row"], run=run.id)
+    task = page.comparer.resolve([name])[0].task
+    known = task if task is None or task.id not in catalogue.ORDER else catalogue.get_task(task.id)
+    file = catalogue.sample_file(known) if known else None
+    if file is None:
+        raise DataError(t("no_example", language), t("no_example_hint", language))
+    from lora_hub.data import columns, prepare, read
+
+    table = read.read_table(file)
+    picked = random.choice(prepare.build_examples(table, known, columns.propose_mapping(table, known).mapping))
+    return picked.inputs, picked.answer, t("example_sample", language, row=picked.row)

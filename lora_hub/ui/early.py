@@ -1,0 +1,53 @@
+"""Puts page.js and style.css at the head of the page, before Gradio's scripts: those read the browser's language once, at start.
+
+Gradio's own `head=` and `css=` come too late for that (they are added after the page has been drawn, and its style rules
+are rewritten). A few bytes are written into the one HTML answer; everything else passes through untouched, streams included.
+"""
+
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+
+def head() -> str:
+    """What goes right behind <head>."""
+    script = (FOLDER / "page.js").read_text(encoding="utf-8")
+    style = (FOLDER / "style.css").read_text(encoding="utf-8")
+    return f"<script>{script}</script><style>{style}</style>"
+
+
+class EarlyHead:
+    """ASGI middleware. head: HTML for the beginning of each page's head."""
+
+    def __init__(self, app: Any, head: str) -> None:
+        self.app = app
+        self.head = b"<head>" + head.encode()
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET":
+            await self.app(scope, receive, send)
+            return
+        start: dict | None = None
+
+        async def relay(message: dict) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_page(message):
+                start = message
+                return
+            if message["type"] == "http.response.body" and start is not None:
+                body = message.get("body", b"")
+                grown = body.replace(b"<head>", self.head, 1)
+                more = len(grown) - len(body)
+                headers = [(name, str(int(value) + more).encode() if name.lower() == b"content-length" else value) for name, value in start["headers"]]
+                await send({**start, "headers": headers})
+                start = None
+                message = {**message, "body": grown}
+            await send(message)
+
+        await self.app(scope, receive, relay)
+
+
+def _is_page(message: dict) -> bool:
+    headers = {name.lower(): value for name, value in message["headers"]}
+    return headers.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in headers

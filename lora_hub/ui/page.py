@@ -1,0 +1,103 @@
+"""What the tabs share: the parts of the page that more than one of them touches, and how a handler tells an error.
+
+A handler takes the page's language first, then values by name; it makes a noun, calls one use case and renders. `told`
+shows a LoraHubError as a message and leaves everything on the page as it was; anything else is a bug and logged whole.
+"""
+
+import functools
+import logging
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.errors import LoraHubError
+from lora_hub.ui.render import escape
+from lora_hub.ui.text import t
+
+logger = logging.getLogger("lora_hub.ui")
+
+# Gradio's arguments of an event that only looks: as many at once as there are pages, no spinner, no public endpoint.
+LIGHT = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+# Sends what was clicked inside rendered HTML: any element with data-id, data-open or data-compare.
+PICK = """element.addEventListener('click', (event) => {
+  const found = event.target.closest('[data-id],[data-open],[data-compare]');
+  if (found) trigger('pick', {id: found.dataset.id || found.dataset.open || found.dataset.compare, compare: 'compare' in found.dataset});
+});"""
+
+
+class Labels:
+    """The labels of components, which the browser translates: `labels("train")`. Raises KeyError for an unknown key."""
+
+    def __init__(self, translations: dict[str, dict[str, str]]) -> None:
+        # Gradio's own words live in the same table and a dot means a level there, so ours get names of their own.
+        self._names = {key: "lora_hub_" + re.sub(r"\W", "_", key) for key in translations["en"]}
+        self.i18n = gr.I18n(**{language: {self._names[key]: text for key, text in of.items()} for language, of in translations.items()})
+
+    def __call__(self, key: str) -> Any:
+        return self.i18n(self._names[key])
+
+
+@dataclass
+class Page:
+    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they outlive the app."""
+
+    words: Labels
+    language: gr.Textbox
+    run_id: gr.Textbox
+    compare_names: gr.Dropdown
+    tabs: gr.Tabs
+    organization: str
+    comparer: Any
+
+
+def html(value: str = "", **arguments: Any) -> gr.HTML:
+    """A place for rendered HTML."""
+    return gr.HTML(value, apply_default_css=False, js_on_load=arguments.pop("js_on_load", None), **arguments)
+
+
+def warn(error: LoraHubError, language: str) -> None:
+    """Shows what went wrong and what to do next, for a while, above the page."""
+    gr.Warning(f"<b>{escape(error.message)}</b><br>{escape(error.hint)}", duration=12, title="")
+
+
+def warn_bug(error: Exception, language: str) -> None:
+    logger.error("a handler of the page failed", exc_info=error)
+    gr.Warning(escape(t("bug", language)), duration=12, title="")
+
+
+def told(handler: Callable) -> Callable:
+    """handler(language, ...) with its errors shown; the page stays as it was."""
+
+    @functools.wraps(handler)
+    def safe(language: str, *values: Any) -> Any:
+        language = language or "en"
+        try:
+            return handler(language, *values)
+        except LoraHubError as error:
+            warn(error, language)
+        except Exception as error:
+            warn_bug(error, language)
+        return gr.skip()
+
+    return safe
+
+
+def told_stream(handler: Callable) -> Callable:
+    """The same for a handler that yields."""
+
+    @functools.wraps(handler)
+    def safe(language: str, *values: Any) -> Iterator[Any]:
+        language = language or "en"
+        try:
+            yield from handler(language, *values)
+        except LoraHubError as error:
+            warn(error, language)
+            yield gr.skip()
+        except Exception as error:
+            warn_bug(error, language)
+            yield gr.skip()
+
+    return safe

@@ -1,0 +1,108 @@
+"""Nouns -> HTML: the pieces that every tab uses. Everything that a person, a file or a model wrote is escaped here.
+
+    badge("fits", "good")          a small coloured word
+    table(heads, rows)             cells are HTML already: give them through `cell` or `escape`
+    problems(list, "en")           findings about the data as cards
+    error_card(error)              a LoraHubError in the page
+
+Texts of unknown direction carry dir="auto", so that a Persian cell reads right to left inside an English page.
+"""
+
+import html
+from collections.abc import Iterable, Sequence
+
+from lora_hub.errors import LoraHubError
+from lora_hub.schema import Problem
+from lora_hub.ui.text import LANGUAGES, digits, t
+
+# A cell longer than this is cut on the page; the file itself is read whole.
+LONGEST_CELL = 600
+
+
+def escape(text: object) -> str:
+    """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks."""
+    shown = "".join("\ufffd" if ch in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068" or (ch < " " and ch not in "\n\t\r") else ch for ch in str(text))
+    return html.escape(shown, quote=True)
+
+
+def cell(text: object, limit: int = LONGEST_CELL) -> str:
+    """One value of unknown direction, cut where it is long."""
+    text = "" if text is None else str(text)
+    shown = text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    return f'<bdi dir="auto" class="lh-text">{escape(shown)}</bdi>'
+
+
+def both(key: str, tag: str = "span", css: str = "") -> str:
+    """A sentence in both languages; the style sheet shows the one of the page."""
+    attribute = f" {css}" if css else ""
+    return "".join(
+        f'<{tag} class="lh-{language}{attribute}" lang="{language}">{escape(t(key, language))}</{tag}>' for language in LANGUAGES
+    )
+
+
+def badge(word: str, kind: str = "plain") -> str:
+    """kind: plain, good, warn, bad, live."""
+    return f'<span class="lh-badge lh-{kind}">{escape(word)}</span>'
+
+
+def heading(step: int, key: str) -> str:
+    """The heading of a numbered step, in both languages."""
+    number = "".join(f'<span class="lh-{language}">{digits(str(step), language)}</span>' for language in LANGUAGES)
+    return (
+        f'<div class="lh-step"><span class="lh-number" aria-hidden="true">{number}</span><div>'
+        f"<h2>{both(key)}</h2><p>{both(key + '_why')}</p></div></div>"
+    )
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], css: str = "") -> str:
+    """A table that scrolls by itself where the screen is narrow. Heads are texts; cells are HTML."""
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    body = "".join("<tr>" + "".join(f"<td>{value}</td>" for value in row) + "</tr>" for row in rows)
+    return f'<div class="lh-scroll" tabindex="0"><table class="lh-table {css}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def empty(title: str, why: str = "") -> str:
+    """What a place says where there is nothing yet, and how to get the first one."""
+    more = f"<p>{escape(why)}</p>" if why else ""
+    return f'<div class="lh-empty"><strong>{escape(title)}</strong>{more}</div>'
+
+
+def note(text: str, kind: str = "plain") -> str:
+    return f'<p class="lh-note lh-{kind}">{escape(text)}</p>'
+
+
+def link(url: str, words: str) -> str:
+    """A link to http or https only; anything else is shown as words."""
+    if not url.startswith(("http://", "https://")):
+        return escape(words)
+    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
+
+
+def error_card(error: LoraHubError) -> str:
+    return card("bad", escape(error.message), escape(error.hint))
+
+
+def card(kind: str, title: str, body: str = "", label: str = "") -> str:
+    """A coloured card. title and body are HTML."""
+    word = f'<span class="lh-card-kind">{escape(label)}</span>' if label else ""
+    more = f"<p>{body}</p>" if body else ""
+    role = ' role="alert"' if kind == "bad" else ""
+    return f'<div class="lh-card lh-{kind}"{role}>{word}<strong dir="auto">{title}</strong>{more}</div>'
+
+
+_KIND = {"error": "bad", "warning": "warn", "info": "plain"}
+
+
+def problems(found: Sequence[Problem], language: str) -> str:
+    """Findings about the data, the worst first."""
+    if not found:
+        return card("good", escape(t("problems_none", language)))
+    order = list(_KIND)
+    cards = []
+    for problem in sorted(found, key=lambda problem: order.index(problem.severity)):
+        body = escape(problem.hint)
+        if problem.rows:
+            shown = ", ".join(str(row) for row in problem.rows[:8]) + (" …" if len(problem.rows) > 8 else "")
+            body += f' <span class="lh-rows">{escape(t("problem_rows", language, rows=digits(shown, language)))}</span>'
+        cards.append(card(_KIND[problem.severity], escape(problem.message), body, t(f"severity_{problem.severity}", language)))
+    return f'<div class="lh-cards">{"".join(cards)}</div>'

@@ -1,0 +1,135 @@
+"""The Adapters and Compare tabs' nouns -> HTML: the shelf, an adapter's facts, the panes of answers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lora_hub.schema import AdapterRef, Divergence
+from lora_hub.ui.render import badge, card, empty, escape, link, table
+from lora_hub.ui.render_data import metric_title
+from lora_hub.ui.text import number, percent, t
+
+# Below these an adapter's answer is the base's: rounding, not learning.
+SAME_KL, SAME_CHANGED = 1e-6, 0.0
+
+
+def shelf(found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], organization: str, filtered: bool, language: str) -> str:
+    """The organization's adapters as a table: one row each, with what it scored and a Compare button."""
+    if not found:
+        return empty(t("no_adapters_match", language)) if filtered else empty(t("no_adapters", language), t("no_adapters_why", language))
+    rows = []
+    for ref in found:
+        owner, _, name = ref.repo_id.rpartition("/")
+        key = escape(ref.repo_id)
+        current = ' aria-current="true"' if ref.repo_id == chosen else ""
+        opener = f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b><span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
+        rows.append([
+            opener, escape(titles.get(ref.task, ref.task)), f"<bdi>{escape(ref.base)}</bdi>", _headline(ref, language), _versions(ref.versions),
+            f'<span class="lh-quiet">{escape(ref.updated[:10])}</span>',
+            f'<button type="button" class="lh-small" data-compare="{key}">{escape(t("compare", language))}</button>',
+        ])  # fmt: skip
+    heads = [t("adapter", language), t("task", language), t("base", language), t("metric", language), t("versions", language), t("updated", language), ""]
+    counted = t("adapters_count", language, count=number(len(found), language), organization=organization)
+    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, rows, "lh-shelf")
+
+
+def _headline(ref: AdapterRef, language: str) -> str:
+    """The first metric: the adapter's value, and the base's beside it."""
+    scores = ref.metrics.get("adapter", {})
+    if not scores:
+        return ""
+    name = next(iter(scores))
+    base = ref.metrics.get("base", {}).get(name)
+    before = f'<span class="lh-quiet"> {escape(t("base", language))} {escape(percent(base.value, language))}</span>' if base else ""
+    return f'<span title="{escape(metric_title(name))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name))}{before}</span>'
+
+
+def _versions(versions: Sequence[str]) -> str:
+    return "".join(badge(version, "good" if version == "production" else "plain") for version in versions)
+
+
+def adapter_head(ref: AdapterRef, language: str) -> str:
+    name = f"<bdi>{escape(ref.repo_id)}</bdi>"
+    to_hub = link(ref.url, t("open_on_hub", language)) if ref.url else ""
+    commit = f"<code>{escape(ref.revision[:12])}</code>" if ref.revision else ""
+    return f'<div class="lh-runhead"><h3>{name} {_versions(ref.versions)}</h3><p class="lh-quiet">{commit} {to_hub}</p></div>'
+
+
+def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str) -> str:
+    """versions: (tag, commit, date, message)."""
+    rows = [
+        [badge(tag, "good" if tag == "production" else "plain"), f"<code>{escape(commit[:12])}</code>", escape(date[:16].replace("T", " ")), escape(message)]
+        for tag, commit, date, message in versions
+    ]
+    return table([t("versions", language), "commit", t("updated", language), ""], rows) if rows else ""
+
+
+def card_body(text: str) -> str:
+    """A card without its front matter, as Markdown; raw HTML in it is shown and not run."""
+    body = re.sub(r"\A---\n.*?\n---\n", "", text.replace("\r\n", "\n"), count=1, flags=re.DOTALL)
+    inside_code = False
+    lines = []
+    for line in body.split("\n"):
+        if line.lstrip().startswith("```"):
+            inside_code = not inside_code
+        # Pictures would be fetched from wherever the card's author says; their words stay.
+        lines.append(line if inside_code else line.replace("![", "[").replace("<", "&lt;"))
+    return "\n".join(lines)
+
+
+@dataclass
+class PaneView:
+    """One pane as it stands: name "base" is the base."""
+
+    name: str
+    revision: str = ""
+    text: str = ""
+    tokens: int = 0
+    seconds: float = 0.0
+    done: bool = False
+    finish: str = ""
+    divergence: Divergence | None = None
+
+
+def panes(views: Sequence[PaneView], language: str, reference: str = "") -> str:
+    """The answers beside each other. reference: the right answer where the input was an example."""
+    if not views:
+        return empty(t("compare_empty", language))
+    return f'<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language, reference) for view in views)}</div>'
+
+
+def _pane(view: PaneView, language: str, reference: str) -> str:
+    is_base = view.name == "base"
+    name = escape(t("base_alone", language)) if is_base else f"<bdi>{escape(view.name)}</bdi>"
+    commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
+    body = f'<div class="lh-answer" dir="auto">{escape(view.text)}{"" if view.done else _CARET}</div>'
+    if view.done and not view.text.strip():
+        body = f'<div class="lh-answer lh-quiet">{escape(t("empty_answer", language))}</div>'
+    facts = []
+    if view.tokens:
+        facts.append(t("tokens_count", language, count=number(view.tokens, language)))
+    if view.seconds:
+        facts.append(t("seconds_count", language, count=number(view.seconds, language, 2)))
+    if view.done and view.finish:
+        facts.append(t(f"finish_{view.finish}", language))
+    verdict = ""
+    if view.done and reference and view.finish == "stop":
+        right = view.text.strip().casefold() == reference.strip().casefold()
+        verdict = badge(t("right" if right else "wrong", language), "good" if right else "warn")
+    alarm = "" if is_base or not view.done else _alarm(view.divergence, language)
+    css = "lh-pane lh-pane-base" if is_base else "lh-pane"
+    return (
+        f'<article class="{css}" data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}><header><h4>{name}</h4>{commit}{verdict}</header>'
+        f'{body}<footer class="lh-quiet">{escape(" · ".join(facts))}</footer>{alarm}</article>'
+    )
+
+
+_CARET = '<span class="lh-caret" aria-hidden="true"></span>'
+
+
+def _alarm(divergence: Divergence | None, language: str) -> str:
+    if divergence is None:
+        return ""
+    if divergence.kl <= SAME_KL and divergence.changed <= SAME_CHANGED:
+        return card("bad", escape(t("same_as_base", language)))
+    return f'<p class="lh-quiet">{escape(t("divergence", language, changed=percent(100 * divergence.changed, language)))}</p>'

@@ -1,0 +1,209 @@
+"""The Runs tab's nouns -> HTML: the list, a run's head, its result, its held-out examples."""
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub.schema import Run, RunState, Score
+from lora_hub.ui.render import badge, card, cell, empty, escape, note, table
+from lora_hub.ui.render_data import metric_title, spec_line
+from lora_hub.ui.text import age, digits, duration, number, percent, t
+from lora_hub.ui.words import WORDS
+
+SHOWN_EXAMPLES = 50
+_PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
+_KIND = {
+    RunState.QUEUED: "plain", RunState.RUNNING: "live", RunState.PUBLISHING: "live", RunState.SUCCEEDED: "good", RunState.FAILED: "bad",
+    RunState.CANCELLED: "plain", RunState.LOST: "warn",
+}  # fmt: skip
+
+
+def state_badge(run: Run, language: str) -> str:
+    return badge(t(f"state_{run.state}", language), _KIND[run.state])
+
+
+def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
+    """Buttons, newest first; the chosen one is marked."""
+    if not runs:
+        return empty(t("no_runs", language), t("no_runs_why", language))
+    items = []
+    for run in runs:
+        task = run.spec.task.title.in_language(language)
+        base = run.spec.base.title or run.spec.base.id
+        percent_done = f'<span class="lh-mini"><i style="inline-size:{_share(run):.0f}%"></i></span>' if not run.state.is_final else ""
+        items.append(
+            f'<button type="button" class="lh-item" data-id="{escape(run.id)}"{" aria-current=true" if run.id == chosen else ""}>'
+            f'<span class="lh-item-top"><b>{escape(run.spec.name or task)}</b>{state_badge(run, language)}</span>'
+            f'<span class="lh-quiet"><bdi>{escape(base)}</bdi> · {escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
+            f"{percent_done}</button>"
+        )
+    return f'<div class="lh-list" role="list">{"".join(items)}</div>'
+
+
+def _headline(run: Run, language: str) -> str:
+    """The main metric of a finished run, for the list."""
+    pair = main_scores(run)
+    return f" · {escape(metric_title(pair[0]))} <b>{escape(percent(pair[2].value, language))}</b>" if pair else ""
+
+
+def main_scores(run: Run) -> tuple[str, Score, Score] | None:
+    """(metric, base's score, adapter's score) of the task's first metric that both have."""
+    base, adapter = run.metrics.get("base", {}), run.metrics.get("adapter", {})
+    for name in [*run.spec.task.metrics, *adapter]:
+        if name in base and name in adapter:
+            return name, base[name], adapter[name]
+    return None
+
+
+def _share(run: Run) -> float:
+    """How far a run is, in per cent of its steps."""
+    return min(100.0, 100.0 * run.step / run.total_steps) if run.total_steps else 0.0
+
+
+def run_head(run: Run, language: str) -> str:
+    """Title, state, progress bar, what it does now, and what went wrong."""
+    title = escape(run.spec.name or run.spec.task.title.in_language(language))
+    parts = [
+        f'<div class="lh-runhead"><h3 dir="auto">{title} {state_badge(run, language)}</h3>',
+        f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p class="lh-quiet"><code>{escape(run.id)}</code></p>',
+    ]
+    if not run.state.is_final:
+        parts.append(_bar(run, language))
+    facts = []
+    if run.train_rows:
+        facts.append(t("run_facts", language, train=number(run.train_rows, language), held_out=number(run.eval_rows, language)))
+    if run.state.is_final and run.seconds:
+        facts.append(t("elapsed", language, time=duration(run.seconds, language)))
+    if facts:
+        parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
+    parts.append("</div>")
+    if run.error:
+        parts.append(card("bad", escape(run.error.get("message", "")), escape(run.error.get("hint", ""))))
+    elif run.state is RunState.LOST:
+        parts.append(card("warn", escape(t("state_lost_why", language))))
+    parts.extend(note(text) for text in run.notes)
+    return "".join(parts)
+
+
+def phase_words(phase: str, language: str) -> str:
+    """What the worker does now, "scoring the base (3 of 40)" included; a phase without a translation is shown as it is."""
+    name, done, total = _PHASE.match(phase).groups()
+    words = t(f"phase {name}", language) if f"phase {name}" in WORDS else name
+    return t("phase_part", language, phase=words, done=digits(done, language), total=digits(total, language)) if done else words
+
+
+def _bar(run: Run, language: str) -> str:
+    share = _share(run)
+    words = []
+    words.append(phase_words(run.phase, language) or t(f"state_{run.state}", language))
+    if run.total_steps:
+        words.append(t("step_of", language, step=number(run.step, language), total=number(run.total_steps, language)))
+    if run.eta:
+        words.append(t("eta", language, time=duration(run.eta, language)))
+    elif run.started:
+        words.append(t("running_for", language, time=duration(time.time() - run.started, language)))
+    waiting = " lh-unsure" if not run.total_steps or share >= 100 else ""
+    return (
+        f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t("progress", language))}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{share:.0f}"><i style="inline-size:{share:.1f}%"></i></div>'
+        f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span><b>{escape(digits(f"{share:.0f}%", language))}</b></p>'
+    )
+
+
+def log_text(text: str, language: str) -> str:
+    return f'<pre class="lh-log" dir="ltr">{escape(text)}</pre>' if text.strip() else note(t("log_empty", language))
+
+
+def result(run: Run, language: str) -> str:
+    """Base and adapter beside each other, with intervals, and what that says in one sentence."""
+    pair = main_scores(run)
+    if pair is None:
+        return ""
+    rows = []
+    base, adapter = run.metrics.get("base", {}), run.metrics.get("adapter", {})
+    for name in [metric for metric in run.spec.task.metrics if metric in base and metric in adapter]:
+        gain = adapter[name].value - base[name].value
+        sign = "+" if gain >= 0 else "−"
+        kind = "good" if gain > 0 else "bad" if gain < 0 else "plain"
+        rows.append([
+            f"<b>{escape(metric_title(name))}</b>", _score(base[name], language), _score(adapter[name], language),
+            f'<span class="lh-gain lh-{kind}" dir="ltr">{sign}{escape(number(abs(gain), language, 1))}</span>',
+        ])  # fmt: skip
+    heads = [t("metric", language), t("base", language), t("adapter", language), t("difference", language)]
+    verdict, kind = _verdict(*pair, language)
+    return (
+        f'<section class="lh-result"><h4>{escape(t("result", language))}</h4>{card(kind, escape(verdict))}{table(heads, rows, "lh-scores")}'
+        f'<p class="lh-quiet">{escape(t("result_on", language, count=number(run.eval_rows, language)))}</p></section>'
+    )
+
+
+def _verdict(name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
+    apart = adapter.low > base.high or adapter.high < base.low
+    key = "same" if not apart else "better" if adapter.value > base.value else "worse"
+    words = t(key, language, metric=metric_title(name), base=percent(base.value, language), adapter=percent(adapter.value, language))
+    return words, {"same": "warn", "better": "good", "worse": "bad"}[key]
+
+
+def _score(score: Score, language: str) -> str:
+    """A value, its interval in figures and as a bar from 0 to 100."""
+    interval = f"{number(score.low, language, 1)} – {number(score.high, language, 1)}"
+    low, width = max(0.0, score.low), max(0.5, score.high - score.low)
+    return (
+        f'<span class="lh-score"><b>{escape(percent(score.value, language))}</b>'
+        f'<span class="lh-quiet" dir="ltr" title="{escape(t("interval", language))}">{escape(interval)}</span>'
+        f'<span class="lh-whisker" aria-hidden="true"><i style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
+        f'<em style="inset-inline-start:{score.value:.1f}%"></em></span></span>'
+    )
+
+
+def is_right(answer: str, reference: Any) -> bool:
+    """Whether an answer is one of the right ones, letter case and outer spaces apart."""
+    accepted = reference if isinstance(reference, (list, tuple)) else [reference]
+    return answer.strip().casefold() in [str(one).strip().casefold() for one in accepted]
+
+
+def pick_examples(rows: Sequence[dict], show: str) -> list[dict]:
+    """The held-out rows of a filter: all, wrong, fixed (only the adapter is right), broken (only the base is)."""
+    def wanted(row: dict) -> bool:
+        base, adapter = is_right(row["base"], row["reference"]), is_right(row["adapter"], row["reference"])
+        return {"all": True, "wrong": not adapter, "fixed": adapter and not base, "broken": base and not adapter}[show]
+
+    return [row for row in rows if wanted(row)]
+
+
+def examples(rows: Sequence[dict], show: str, language: str) -> str:
+    """A table of held-out rows with both answers."""
+    picked = pick_examples(rows, show)
+    if not picked:
+        return empty(t("none_such", language))
+    heads = ["#", t("input", language), t("reference", language), t("base", language), t("adapter", language)]
+    cells = []
+    for row in picked[:SHOWN_EXAMPLES]:
+        right = row["reference"]
+        shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
+        cells.append([
+            escape(digits(str(row["row"]), language)), inputs_cell(row["inputs"]), cell(shown),
+            _answer(row["base"], right), _answer(row["adapter"], right),
+        ])  # fmt: skip
+    counted = t("shown_of", language, shown=number(len(cells), language), total=number(len(rows), language))
+    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, cells, "lh-examples")
+
+
+def _answer(text: str, reference: Any) -> str:
+    kind = "lh-right" if is_right(text, reference) else "lh-wrong"
+    return f'<span class="{kind}">{cell(text, 300)}</span>'
+
+
+def inputs_cell(inputs: dict[str, Any]) -> str:
+    """A row's inputs; each with its name where there are several."""
+    if len(inputs) == 1:
+        return cell(_as_words(next(iter(inputs.values()))), 300)
+    return "".join(f'<div><span class="lh-quiet">{escape(role)}</span> {cell(_as_words(value), 240)}</div>' for role, value in inputs.items() if value)
+
+
+def _as_words(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(f"{turn.get('role', '')}: {turn.get('content', '')}" if isinstance(turn, dict) else str(turn) for turn in value)
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,257 @@
+"""A run's own process: prepare, train, score, publish. `python -m lora_hub.worker RUN`
+
+It writes the run's events and nothing else speaks for it. It waits for its turn (a machine trains as many runs at once as
+LORA_HUB_SLOTS says), survives the app, ends in words whatever happens, and on SIGTERM ends as cancelled.
+"""
+
+import fcntl
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from lora_hub import endpoint, record, settings, store
+from lora_hub.errors import LoraHubError
+from lora_hub.events import EventLog
+from lora_hub.schema import Run, RunState, TrainSpec
+
+POLL_SECONDS = 0.25
+
+
+class Cancelled(Exception):
+    """A person ended the run."""
+
+
+class Worker:
+    """One run's work. `cancelled` turns true on SIGTERM and is asked at every step."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.folder = store.run_folder(run_id)
+        self.spec: TrainSpec = store.read_spec(run_id)
+        self.log = EventLog(self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}")
+        self.report = self.log.append
+        self._cancelled = False
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, *_: Any) -> None:
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def check_cancelled(self) -> None:
+        if self._cancelled:
+            raise Cancelled
+
+    def phase(self, name: str) -> None:
+        """Says what is being done now, in events and in the log."""
+        self.check_cancelled()
+        print(f"[{time.strftime('%H:%M:%S')}] {name}", flush=True)
+        run = store.read_run(self.run_id)
+        self.report("progress", phase=name, step=run.step, total=run.total_steps, eta=None)
+
+    def run(self) -> int:
+        """Does the work; the exit status is 0 only where the run succeeded."""
+        connection = None
+        try:
+            with take_slot(self.cancelled):
+                self.report("state", state=RunState.RUNNING)
+                if self.spec.publish_to or not self.spec.base.folder:
+                    connection = endpoint.connect()
+                self._work()
+                if self.spec.publish_to:
+                    self.report("state", state=RunState.PUBLISHING)
+                    self.phase("publishing")
+                    publish_run(store.read_run(self.run_id), self.report, org=self.spec.publish_to)
+            self.report("state", state=RunState.SUCCEEDED)
+            print("done", flush=True)
+            return 0
+        except Cancelled:
+            print("cancelled", flush=True)
+            self.report("state", state=RunState.CANCELLED)
+        except LoraHubError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            self._fail(error.message, error.hint)
+        except BaseException as error:
+            traceback.print_exc()
+            told = explain_crash(error)
+            self._fail(told.message, told.hint)
+        finally:
+            if connection is not None:
+                connection.close()
+        return 1
+
+    def _fail(self, message: str, hint: str) -> None:
+        # What was published or trained before the failure stays in the events: publishing can be tried again.
+        self.report("error", message=message, hint=hint)
+        trained = store.read_run(self.run_id).adapter_folder
+        self.report("state", state=RunState.SUCCEEDED if trained else RunState.FAILED)
+
+    def _work(self) -> None:
+        if store.read_run(self.run_id).adapter_folder:
+            return  # trained and scored before; only the publishing is left to do
+        from lora_hub.data import prepare
+
+        spec = self.spec
+        self.phase("reading the data")
+        task, split, notes = read_split(spec)
+        for note in notes:
+            self.report("exam", note=note)
+
+        self.phase("loading the base")
+        from lora_hub import exam, loading, train
+        from lora_hub.stack import AdapterStack
+
+        tokenizer = loading.load_tokenizer(spec.base)
+        encoded = prepare.encode_examples(tokenizer, task, split.train, spec.max_length)
+        prepare.check_trainable(encoded, len(split.train), spec.max_length)
+        validation = prepare.encode_examples(tokenizer, task, split.validation, spec.max_length)
+        held_out = prepare.encode_examples(tokenizer, task, split.test, spec.max_length)
+        for part, rows in (("training", encoded), ("validation", validation), ("held-out", held_out)):
+            if rows.too_long:
+                self.report("exam", note=too_long_note(part, rows.too_long, spec.max_length))
+        if not held_out.examples or not validation.examples:
+            prepare.check_trainable(held_out if not held_out.examples else validation, len(split.test), spec.max_length)
+        self.report("exam", train_rows=len(encoded.rows), eval_rows=len(held_out.examples))
+        print(f"{len(encoded.rows)} rows, {encoded.trained_tokens} tokens trained on an epoch", flush=True)
+        model = loading.load_base(spec.base, precision=spec.precision, quantization=spec.quantization)
+
+        self.phase("training")
+        trained = train.train_adapter(
+            spec, model, tokenizer, encoded, validation, self.folder, report=self.report, cancelled=self.cancelled
+        )  # fmt: skip
+        self.check_cancelled()
+        print(f"best held-out loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
+
+        stack = AdapterStack(model, spec.base)
+        stack.attach(trained.folder, "adapter")
+        answers, scores = {}, {}
+        for who in ("base", "adapter"):
+            self.phase(f"scoring the {who}")
+            answers[who] = exam.answer_examples(
+                stack, tokenizer, task, held_out.examples, who, progress=self._scoring(who), cancelled=self.cancelled
+            )  # fmt: skip
+            self.check_cancelled()
+            scores[who] = exam.score_answers(task, answers[who], held_out.examples)
+        rows = exam.held_out_table(task, held_out.examples, answers)
+        store.write_jsonl(self.folder / "held_out.jsonl", rows)
+        counts = {"train_rows": len(encoded.rows), "eval_rows": len(held_out.examples)}
+        metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()}
+        store.write_json(trained.folder / "lora_hub.json", record.make_record(spec, task, self.run_id, scores, counts, trained.best_step))
+        self.report("exam", **counts, metrics=metrics)
+        self.report("adapter", folder="adapter", best_step=trained.best_step)
+
+    def _scoring(self, who: str) -> Callable[[int, int], None]:
+        last = 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= 0.5:
+                last = time.monotonic()
+                run = store.read_run(self.run_id)
+                self.report("progress", phase=f"scoring the {who} ({done} of {total})", step=run.step, total=run.total_steps, eta=None)
+
+        return progress
+
+
+def read_split(spec: TrainSpec) -> tuple[Any, Any, list[str]]:
+    """(task with its labels frozen, split, notes) of a spec's data. Raises DataError."""
+    from lora_hub.data import prepare, read
+
+    def examples_of(info: Any, mapping: dict[str, str]) -> list[Any]:
+        table = read.read_table(store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, skip_broken=True)
+        return prepare.build_examples(table, spec.task, mapping)
+
+    examples = examples_of(spec.dataset, spec.mapping)
+    task, notes = spec.task, []
+    if task.output == "labels":
+        labels = prepare.labels_of(examples)
+        if not task.labels:
+            task = task.model_copy(update={"labels": labels})
+    left_out = spec.dataset.rows - len({example.row for example in examples})
+    if left_out > 0:
+        notes.append(f"{left_out} rows without an answer or an input were left out.")
+    if spec.test_dataset:
+        test = examples_of(spec.test_dataset, spec.test_mapping or spec.mapping)
+        split, leaked = prepare.split_with_test(examples, test, task, max_held_out=max(spec.max_held_out, len(test)), seed=spec.seed)
+        if leaked:
+            notes.append(f"{leaked} training rows stand in the test file too and were not trained on.")
+    else:
+        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+    return task, split, notes
+
+
+def too_long_note(part: str, rows: list[int], max_length: int) -> str:
+    shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+    return f"{len(rows)} {part} rows are longer than {max_length} tokens and were left out: rows {shown}."
+
+
+def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: str = "", private: bool = False) -> Any:
+    """Publishes a run's adapter and reports it. Raises HubError; the adapter stays in the run's folder either way."""
+    from lora_hub import hub
+
+    folder = store.run_folder(run.id) / "adapter"
+    examples = store.read_jsonl(store.run_folder(run.id) / "held_out.jsonl") if run.spec.share_rows else None
+    losses = [event.model_dump(mode="json") for event in store.read_events(run.id) if event.kind == "metric"]
+    log = store.run_folder(run.id) / "training_log.jsonl"
+    store.write_jsonl(log, losses)
+    ref = hub.publish_adapter(
+        folder, spec=run.spec, scores=run.metrics, run_id=run.id, org=org or settings.organization(), name=name, private=private,
+        log=log, versions=record.library_versions(), examples=examples,
+    )  # fmt: skip
+    report("adapter", published=ref.model_dump(mode="json"))
+    return ref
+
+
+def explain_crash(error: BaseException) -> LoraHubError:
+    """What ended the process, in words; the traceback is in the run's log."""
+    if isinstance(error, OSError):
+        import errno
+
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return LoraHubError("The disk is full.", f"Free some space on the disk of {settings.home()}, then resume the run.")
+    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
+        return LoraHubError("The machine's memory ran out.", "Choose a smaller base, or set a smaller micro_batch and max_length.")
+    return LoraHubError(f"The training process failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", "The log has the details.")
+
+
+class take_slot:
+    """Waits until this machine has room for one more run. The lock goes with the process, however it ends."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        self._cancelled = cancelled
+        self._file: Any = None
+
+    def __enter__(self) -> "take_slot":
+        while True:
+            for index in range(settings.slots()):
+                file = open(settings.runs_dir() / f".slot-{index}", "w")
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    file.close()
+                    continue
+                self._file = file
+                return self
+            if self._cancelled():
+                raise Cancelled
+            time.sleep(POLL_SECONDS)
+
+    def __exit__(self, *_: Any) -> None:
+        self._file.close()
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python -m lora_hub.worker RUN", file=sys.stderr)
+        return 2
+    return Worker(arguments[0]).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,53 @@
+"""A road to the Hub that breaks: hands requests on until one matches, then closes the line without an answer."""
+
+import http.client
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+
+class BreakingProxy:
+    """`with BreakingProxy(hub_url, r"^POST .*/commit/") as url:` breaks each request whose "METHOD path" matches."""
+
+    def __init__(self, target: str, breaks: str) -> None:
+        address, pattern, broken = urlsplit(target), re.compile(breaks), []
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if pattern.search(f"{self.command} {self.path}"):
+                    broken.append(self.path)
+                    self.close_connection = True
+                    return
+                line = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+                line.request(self.command, self.path, body, dict(self.headers))
+                answer = line.getresponse()
+                content = answer.read()
+                self.send_response(answer.status)
+                for key, value in answer.getheaders():
+                    if key.lower() not in ("content-length", "transfer-encoding", "connection"):
+                        self.send_header(key, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+                line.close()
+
+            do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = handle_any
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.broken = broken
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self) -> "BreakingProxy":
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()

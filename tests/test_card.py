@@ -1,0 +1,137 @@
+"""The card: valid metadata, the numbers as they are, and nothing in it that a person's words could break."""
+
+import re
+
+import pytest
+
+from lora_hub.card import render_base_card, render_card
+from lora_hub.record import make_record
+from lora_hub.schema import BaseModel, DatasetInfo, Problem, Score, TrainSpec
+from lora_hub.tasks.catalogue import get_task
+
+SCORES = {
+    "base": {"accuracy": Score(value=51.25, low=45.0, high=57.5), "macro_f1": Score(value=34.0, low=30.0, high=38.0)},
+    "adapter": {"accuracy": Score(value=94.126, low=90.0, high=97.5), "macro_f1": Score(value=93.0, low=89.0, high=96.0)},
+}
+NASTY = 'x | y\n---\nlicense: mit\n<img src=x onerror="alert(1)"> [a](b) `c` "quoted": {yes} #\u202e'
+
+
+def make_spec(**update) -> TrainSpec:
+    task = get_task("spam").model_copy(update={"labels": ("ham", "spam")})
+    dataset = DatasetInfo(
+        fingerprint="0123456789abcdef",
+        name="spam.csv",
+        rows=600,
+        columns=("v1", "v2"),
+        format="csv",
+        problems=(Problem(code="short", severity="warning", message="row 3 says SECRET-ROW"),),
+    )
+    base = BaseModel(id="built-in", licence="apache-2.0", languages=("en", "fa"), fingerprint="ab" * 32, folder="/home/somebody/built_in")
+    whole = {"task": task, "base": base, "dataset": dataset, "mapping": {"text": "v2", "answer": "v1"}, **update}
+    return TrainSpec(**whole)
+
+
+def card_of(spec: TrainSpec, scores: dict = SCORES, **more) -> str:
+    record = make_record(spec, spec.task, "spam-run-1", scores, {"train_rows": 480, "eval_rows": 120}, 40)
+    return render_card(record, "lora-hub/spam-built-in", **more)
+
+
+def read(card: str):
+    from huggingface_hub import ModelCard
+
+    return ModelCard(card)
+
+
+def test_metadata_is_the_hubs_own() -> None:
+    data = read(card_of(make_spec(), base_repo="lora-hub/built-in", languages=("en",))).data
+    assert data.base_model == "lora-hub/built-in" and data["base_model_relation"] == "adapter"
+    assert (data.library_name, data.pipeline_tag, data.license, data.language) == ("peft", "text-classification", "apache-2.0", ["en"])
+    assert {"lora-hub", "lora", "task:spam"} <= set(data.tags)
+    assert data.datasets is None
+    assert [(result.metric_type, result.metric_value) for result in data.eval_results] == [("accuracy", 94.13), ("f1", 93.0)]
+    assert data["lora_hub"]["metrics"]["base"]["accuracy"] == {"value": 51.25, "low": 45.0, "high": 57.5}
+
+
+def test_text_has_the_numbers_and_the_facts() -> None:
+    card = card_of(make_spec(), base_repo="lora-hub/built-in", base_revision="f" * 40)
+    assert "| Accuracy | 51.2 (45.0 to 57.5) | 94.1 (90.0 to 97.5) |" in card
+    assert "120 held-out rows" in card and "480 rows" in card and "0123456789abcdef" in card and "v1, v2" in card
+    assert "rank 16, alpha 32" in card and "peft " in card and "answer=v1" in card
+    assert "python -m lora_hub train spam.csv --task spam --base built-in" in card
+    assert f"revision='{'f' * 40}'" in card
+
+
+def test_no_path_and_nothing_of_the_rows() -> None:
+    card = card_of(make_spec(), base_repo="lora-hub/built-in")
+    assert "/home/somebody" not in card and "SECRET-ROW" not in card
+
+
+def test_same_facts_same_bytes() -> None:
+    assert card_of(make_spec()) == card_of(make_spec())
+
+
+def test_base_in_a_folder_is_told_in_words() -> None:
+    base = BaseModel(id="/home/somebody/models/Tiny-1M", folder="/home/somebody/models/Tiny-1M", fingerprint="cd" * 32, has_chat_template=False)
+    card = card_of(make_spec(base=base), architecture="LlamaForCausalLM")
+    data = read(card).data
+    assert data.base_model is None and "base_model_relation" not in data and data.license == "unknown"
+    assert "Tiny-1M" in card and "LlamaForCausalLM" in card and "cd" * 32 in card
+    assert "/home/somebody" not in card and "apply_chat_template" not in card
+
+
+def test_hub_dataset_and_licence_of_the_base() -> None:
+    base = BaseModel(id="owner/base", licence="Some Own License v2")
+    spec = make_spec(base=base)
+    spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"source": "hub:owner/data"})})
+    record = make_record(spec, spec.task, "run", SCORES, {}, 1)
+    record["dataset"]["source"] = "hub:owner/data"
+    data = read(render_card(record, "org/name", base_repo="owner/base")).data
+    assert data.datasets == ["owner/data"] and data.license == "other" and data.license_name == "some-own-license-v2"
+    assert data.eval_results[0].dataset_type == "owner/data"
+
+
+def test_unscored_adapter_claims_nothing() -> None:
+    card = card_of(make_spec(), scores={"base": {}, "adapter": {}})
+    assert not read(card).data.eval_results and "It was not scored." in card and "%" not in card.split("## Use it")[0]
+
+
+def test_rows_only_where_the_person_says_so() -> None:
+    rows = [{"prompt": f"PROMPT-{NASTY}", "reference": "spam", "base": "ham", "adapter": "spam"}] * 30
+    assert "PROMPT-" not in card_of(make_spec(), examples=rows)
+    shared = card_of(make_spec(share_rows=True), examples=rows)
+    assert shared.count("PROMPT-") == 10
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in shared.splitlines() if "PROMPT-" in line)
+
+
+def test_peoples_words_break_nothing() -> None:
+    spec = make_spec(name=NASTY)
+    task = spec.task.model_copy(
+        update={
+            "title": spec.task.title.model_copy(update={"en": NASTY}),
+            "instruction": spec.task.instruction.model_copy(update={"en": "```\n</code>" + NASTY}),
+            "labels": ("ham", NASTY),
+        }
+    )
+    dataset = spec.dataset.model_copy(update={"name": NASTY, "columns": (NASTY, "v2")})
+    card = card_of(spec.model_copy(update={"task": task, "dataset": dataset, "mapping": {"text": NASTY, "answer": "v2"}}), base_repo="o/b")
+    parsed = read(card)
+    assert parsed.data.license == "apache-2.0" and "\n" not in parsed.data["lora_hub"]["title"]
+    outside_code = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", parsed.text)
+    assert "<" not in outside_code and "alert(1)" in outside_code and "[a](b)" not in outside_code and "\u202e" not in card
+    tables = [line for line in outside_code.splitlines() if line.startswith("|")]
+    assert tables and all(len(re.findall(r"(?<!\\)\|", line)) in (3, 4) for line in tables)
+
+
+@pytest.mark.parametrize(
+    ("task", "tag"), [("sentiment", "text-classification"), ("translation", "translation"), ("question-answering", "question-answering"),
+                      ("summarization", "summarization"), ("chat", "text-generation"), ("text-to-sql", "text-generation")]
+)  # fmt: skip
+def test_pipeline_tag_fits_the_task(task: str, tag: str) -> None:
+    assert read(card_of(make_spec(task=get_task(task)))).data.pipeline_tag == tag
+
+
+def test_card_of_the_built_in_base() -> None:
+    card = render_base_card(BaseModel(id="built-in", title="Built-in", licence="apache-2.0", languages=("en", "fa"), parameters=2_000_000), "org/built-in")
+    data = read(card).data
+    assert (data.license, data.language, data.library_name) == ("apache-2.0", ["en", "fa"], "transformers")
+    assert "2.0 million parameters" in card and "'org/built-in'" in card

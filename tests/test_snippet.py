@@ -1,0 +1,66 @@
+"""The pasted code asks the very prompt that the adapter was trained with."""
+
+import pytest
+
+from lora_hub import snippet
+from lora_hub.data.template import render_prompt
+from lora_hub.schema import Task, Text2
+from lora_hub.tasks.catalogue import list_tasks
+
+ODD = Task(
+    id="odd",
+    title=Text2(en="Odd"),
+    instruction=Text2(en='Say "yes" or {no}\\n', fa="بگو"),
+    inputs=("text", "hint"),
+    optional_inputs=("hint",),
+    output="labels",
+    labels=("it's", '{text} """', "```"),
+    template="{instruction}\n{labels}\n\nHint: {hint}\nA {text} and {unknown} and {text}!",
+    prompt_language="en",
+)
+
+
+def run_prompt_code(task: Task, inputs: dict[str, str]) -> str:
+    source = snippet.prompt_code(task)
+    given, rest = source.split("\n", 1)
+    names: dict = {}
+    exec(given, names)
+    assert set(names["inputs"]) == set(task.inputs)
+    names["inputs"] = inputs
+    exec(rest, names)
+    return names["prompt"]
+
+
+@pytest.mark.parametrize("task", [*list_tasks(), ODD], ids=lambda task: task.id)
+def test_prompt_is_the_one_trained_on(task: Task) -> None:
+    if task.is_chat:
+        names: dict = {}
+        exec(snippet.prompt_code(task), names)
+        assert names["messages"][0]["role"] == "user"
+        return
+    if task.output == "labels" and not task.labels:
+        task = task.model_copy(update={"labels": ("ham", "spam")})
+    rows = [{role: f"the {role} {{text}} \"quoted\" \\ line\nbreak" for role in task.inputs}]
+    rows += [{**rows[0], role: " "} for role in task.optional_inputs]
+    for inputs in rows:
+        assert run_prompt_code(task, inputs) == render_prompt(task, inputs)
+
+
+def test_many_labels_are_not_listed() -> None:
+    task = ODD.model_copy(update={"labels": tuple(f"intent {number}" for number in range(77))})
+    inputs = {"text": "t", "hint": "h"}
+    assert run_prompt_code(task, inputs) == render_prompt(task, inputs)
+    assert "intent 3" not in snippet.prompt_code(task)
+
+
+def test_persian_prompts_stay_readable() -> None:
+    task = ODD.model_copy(update={"prompt_language": "fa"})
+    assert "بگو" in snippet.prompt_code(task)
+
+
+@pytest.mark.parametrize("chat_template", [True, False])
+@pytest.mark.parametrize("task", list_tasks(), ids=lambda task: task.id)
+def test_the_whole_is_python(task: Task, chat_template: bool) -> None:
+    code = snippet.write(task, repo_id="org/it's", base='b"ase', base_revision="abc", chat_template=chat_template, end_token="<|im_end|>")
+    compile(code, "card", "exec")
+    assert "revision='abc'" in code and "'<|im_end|>'" in code
