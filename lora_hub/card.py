@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from lora_hub import snippet
+from lora_hub import recipe, snippet
 from lora_hub.markdown import escape, fence, plain
 from lora_hub.schema import BaseModel, Score, Task, TrainSpec
 
@@ -28,6 +28,7 @@ METRIC_TITLES = {
 }
 # The Hub's own ids where they are others than ours.
 HUB_METRICS = {"macro_f1": "f1", "rougeL": "rouge"}
+DERIVED = ("lora.r", "lora.alpha", "lr", "epochs", "batch", "max_length", "seed")
 PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}
 # The licence ids that the Hub knows, of those that bases come with; another one is "other" with its name.
 LICENCES = {
@@ -292,14 +293,24 @@ def _reproduce(facts: Facts) -> str:
         words += ["--map", ",".join(f"{role}={plain(column)}" for role, column in spec.mapping.items())]
     if spec.test_dataset:
         words += ["--test", plain(spec.test_dataset.name)]
-    words += ["--set", f"seed={spec.seed}"]
+    command = shlex.join(words) + " \\\n  " + shlex.join(["--set", *_settings(spec)])
     libraries = ", ".join(f"{escape(name, 40)} {escape(version, 40)}" for name, version in record.get("libraries", {}).items())
     return (
-        fence(shlex.join(words), "sh")
+        fence(command, "sh")
         + "\n\nThe whole specification, with every derived value, is in `lora_hub.json`; the course of the training is in"
         + f" `training_log.jsonl`. Run {escape(record['run'])}"
         + (f", libraries: {libraries}." if libraries else ".")
     )
+
+
+def _settings(spec: TrainSpec) -> list[str]:
+    """KEY=VALUE of what the recipe derives, and of all that is not the default: a later recipe may derive other values."""
+    told = []
+    for field in recipe.FIELDS:
+        value = recipe.value_of(spec, field.key)
+        if field.key in DERIVED or value != recipe.value_of_default(field.key):
+            told.append(f"{field.key}={','.join(value) if isinstance(value, tuple) else value}")
+    return told
 
 
 def _limits(spec: TrainSpec) -> str:

@@ -10,7 +10,6 @@ every later load too (seen with transformers 5.23).
 """
 
 import importlib.util
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -204,6 +203,8 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
         return BaseError(f"The base {base.id!r} runs code of its own, which is never done here.", "Choose another base.")
     if names & {"OutOfMemoryError", "MemoryError"} or "out of memory" in text:
         return BaseError(f"The base {base.id!r} did not fit into the memory.", "Choose a smaller base or quantization 'nf4'.")
+    if "backend tokenizer" in text:
+        return BaseError(f"The base {base.id!r} has no tokenizer that can be read.", "Choose a base that comes with its tokenizer files.")
     damaged = names & {"SafetensorError", "JSONDecodeError", "UnicodeDecodeError"} or type(error) is Exception
     if damaged and local:
         return BaseError(f"A file of the base {base.id!r} is damaged: {_first_line(error)}", "Copy or download the base again.")
@@ -223,4 +224,4 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
 
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
-    return json.dumps(text.splitlines()[0][:300], ensure_ascii=False)[1:-1]
+    return text.splitlines()[0][:300].rstrip(" .:") + "."

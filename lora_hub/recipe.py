@@ -150,7 +150,7 @@ def make_spec(
     try:
         return TrainSpec(
             task=task, base=base, dataset=dataset, mapping=mapping, test_dataset=test_dataset, test_mapping=test_mapping or {},
-            name=name, effort=effort, share_rows=share_rows, publish_to=publish_to, lora=LoraSpec(**lora), **values,
+            name=name, effort=effort, share_rows=share_rows, publish_to=publish_to, lora=lora, **values,
         )  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]

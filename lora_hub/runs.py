@@ -136,6 +136,7 @@ def check_fits(spec: TrainSpec) -> None:
     if not spec.base.parameters or gpu_flops():
         return
     needed = bases.memory_bytes(spec.base, train=True, batch=1, length=64, r=spec.lora.r, precision="fp32", quantization=spec.quantization)
+    needed = needed or 4 * spec.base.parameters  # a shape that is not known: at least its weights in fp32
     total = psutil.virtual_memory().total
     if needed > total:
         raise BaseError(

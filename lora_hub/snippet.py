@@ -42,7 +42,7 @@ def prompt_code(task: Task) -> str:
         return 'messages = [{"role": "user", "content": "Put your words here."}]'
     given = ", ".join(f"{role!r}: {f'Put the {role} here.'!r}" for role in task.inputs)
     return "\n".join(
-        [f"inputs = {{{given}}}", "lines = [", *(f"    {line}," for line in _lines(task)), "]", r'prompt = "\n".join(lines).strip()']
+        ["# What to ask about. The lines below are the prompt that the adapter was trained with.", f"inputs = {{{given}}}", "lines = [", *(f"    {line}," for line in _lines(task)), "]", r'prompt = "\n".join(lines).strip()']
     )
 
 

@@ -16,10 +16,7 @@ def check_labels(frame: polars.DataFrame, task: Task) -> list[Problem]:
     """`frame`: row and answer of the rows that can be trained on. Nothing for a task that writes text."""
     if task.output != "labels" or "answer" not in frame.columns:
         return []
-    frame = frame.select("row", answer=polars.col("answer").str.strip_chars())
-    counts = dict(
-        frame["answer"].value_counts(sort=True).rows()
-    )
+    counts = dict(frame["answer"].value_counts(sort=True).rows())
     problems = [_listed(counts)]
     if len(counts) == 1:
         only = next(iter(counts))

@@ -18,6 +18,11 @@ SECRETS = {
     "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY",
     "password": r"(?i)\b(?:password|passwd|pwd|api[_-]?key|secret)\s*[:=]\s*[\"']?[^\s\"',;]{6,}",
 }
+# What each of the patterns holds: a row without any of these needs no pattern (Aho-Corasick, one pass).
+SECRET_SIGNS = ["sk-", "AIza", "xox", "glpat-", "k_live_", "SG.", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_",
+                "eyJ", "AKIA", "ASIA", "PRIVATE KEY"]  # fmt: skip
+PASSWORD_SIGNS = ["password", "passwd", "pwd", "api_key", "apikey", "api-key", "secret"]
+PLACEHOLDER_SIGNS = ["{", "<", "[", "%", "lorem ipsum"]
 EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 CARD = r"\b\d(?:[ -]?\d){12,18}\b"
 PLACEHOLDER = (
@@ -28,7 +33,7 @@ MOJIBAKE = r"Ã[\u0080-\u00bf¡-¿ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–
 
 
 def check_placeholders(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
-    count, rows = _rows(frame, _any(roles, PLACEHOLDER))
+    count, rows = _rows(_with_signs(frame, roles, PLACEHOLDER_SIGNS), _any(roles, PLACEHOLDER))
     if not count:
         return []
     return [
@@ -43,8 +48,9 @@ def check_placeholders(frame: polars.DataFrame, roles: list[str]) -> list[Proble
 def check_secrets(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
     """What looks like a key, token, card number or e-mail address: kind, count and rows, never the text."""
     problems = []
+    signed, named = _with_signs(frame, roles, SECRET_SIGNS), _with_signs(frame, roles, PASSWORD_SIGNS)
     for kind, pattern in SECRETS.items():
-        count, rows = _rows(frame, _any(roles, pattern))
+        count, rows = _rows(named if kind == "password" else signed, _any(roles, pattern))
         if count:
             problems.append(_secret(kind, count, rows))
     cards = frame.filter(_any(roles, CARD))
@@ -52,8 +58,7 @@ def check_secrets(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
                if any(_is_card(found) for role in roles for found in re.findall(CARD, row[role]))]  # fmt: skip
     if numbers:
         problems.append(_secret("card number", len(numbers), tuple(numbers[:SHOWN_ROWS])))
-    at = frame.filter(polars.any_horizontal([polars.col(role).str.contains("@", literal=True) for role in roles]))
-    count, rows = _rows(at, _any(roles, EMAIL)) if at.height else (0, ())
+    count, rows = _rows(_with_signs(frame, roles, ["@"]), _any(roles, EMAIL))
     if count:
         problems.append(_secret("e-mail address", count, rows))
     return problems
@@ -72,6 +77,9 @@ def _secret(kind: str, count: int, rows: tuple[int, ...]) -> Problem:
 def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
     """Damaged letters; and, counted only, the characters in which Persian texts differ from one another."""
     problems = []
+    frame = frame.filter(polars.any_horizontal([polars.col(r).str.len_bytes() != polars.col(r).str.len_chars() for r in roles]))
+    if not frame.height:
+        return []
     count, rows = _rows(frame, _any(roles, MOJIBAKE))
     if count:
         problems.append(
@@ -81,7 +89,6 @@ def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Problem]
                 hint="Choose another encoding, or export the file as UTF-8.",
             )
         )  # fmt: skip
-    # One pass tells whether there is any; most files have none.
     special = "[\u064a\u0643\u0649\u200c\u200e\u200f\u202a-\u202e\u2066-\u2069\u0640\u06f0-\u06f9\u0660-\u0669]"
     marked = frame.filter(_any(roles, special)).select(roles)
     if not marked.height:
@@ -101,6 +108,15 @@ def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Problem]
             Problem(code="persian-characters", severity="info", count=sum(told.values()), message=f"Left as they are: {shown}.")
         )
     return problems
+
+
+def _with_signs(frame: polars.DataFrame, roles: list[str], signs: list[str]) -> polars.DataFrame:
+    """The rows in which any of `signs` occurs, in whichever case."""
+    if len(signs) == 1:
+        found = [polars.col(role).str.contains(signs[0], literal=True) for role in roles]
+    else:
+        found = [polars.col(role).str.contains_any(signs, ascii_case_insensitive=True) for role in roles]
+    return frame.filter(polars.any_horizontal(found)).select("row", *roles)
 
 
 def _any(roles: list[str], pattern: str) -> polars.Expr:

@@ -4,7 +4,7 @@ import json
 
 import polars
 
-from lora_hub.data.json_files import flatten_known
+from lora_hub.data.json_rows import flatten_known
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text
 from lora_hub.errors import DataError

@@ -234,7 +234,7 @@ def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
     while True:
         width = _width(source, dialect)
         convert = arrow_csv.ConvertOptions(
-            column_types={f"f{index}": pyarrow.large_string() for index in range(width)},
+            column_types={f"f{index}": pyarrow.string() for index in range(width)},
             strings_can_be_null=False, quoted_strings_can_be_null=False,
         )  # fmt: skip
         try:

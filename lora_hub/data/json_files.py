@@ -1,22 +1,16 @@
-"""JSON and JSONL: arrays, wrapped arrays, objects of columns, SQuAD's nesting, one object a line.
-
-JSONL goes through polars (fast, strict). What polars does not take (mixed types, NaN, a broken line, a byte order mark) is
-read line by line, so that every broken line is told by its number.
-"""
+"""JSON documents: arrays, wrapped arrays, objects of columns, pandas' forms, SQuAD's nesting; and which file is JSONL."""
 
 import json
 import re
 from typing import Any
 
-import polars
-
-from lora_hub.data.headers import find_layout
+from lora_hub.data.json_lines import read_lines
+from lora_hub.data.json_rows import frame_of, table_of_values
 from lora_hub.data.source import Source
-from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
+from lora_hub.data.table import Table
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
-TOLD = 8
 # Keys that hold the rows of a wrapped file, in the order they are looked for.
 ROW_KEYS = ("data", "rows", "records", "examples", "items", "results", "instances", "samples", "dataset", "train")
 TEST_KEYS = ("test", "validation", "valid", "val", "dev", "eval")
@@ -114,68 +108,16 @@ def _objects_in_a_row(text: str) -> list[dict] | None:
     return objects or None
 
 
-def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
-    """JSONL. Blank lines are passed over; a broken one is refused by its number, or left out where the person says so."""
-    frame = _read_fast(source)
-    if frame is not None:
-        return Table(flatten_known(scalars_to_text(frame)), "jsonl")
-    values, broken = [], []
-    for number, line in enumerate(_text(source).replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            values.append(_load(line))
-        except json.JSONDecodeError as error:
-            broken.append((number, f"column {error.colno}: {error.msg.lower()}"))
-        except (ValueError, RecursionError) as error:
-            broken.append((number, str(error)))
-    problems = _broken_lines(source.name, broken, skip_broken)
-    if not values:
-        raise DataError(f"{source.name} holds no readable line.", "Choose another file.")
-    table = _from_values(values, source.name)
-    return Table(table.frame, "jsonl", problems=problems + table.problems)
-
-
-def _broken_lines(name: str, broken: list[tuple[int, str]], skip_broken: bool) -> list[Problem]:
-    if not broken:
-        return []
-    told = "; ".join(f"line {number} ({reason})" for number, reason in broken[:TOLD])
-    more = f"; and {len(broken) - TOLD} more" if len(broken) > TOLD else ""
-    if not skip_broken:
-        raise DataError(
-            f"{name} has {len(broken)} line{'s' if len(broken) > 1 else ''} that are not valid JSON: {told}{more}.",
-            "Mend them, or go on without these lines (skip broken lines).",
-        )
-    return [row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(broken))]
-
-
-def _read_fast(source: Source) -> polars.DataFrame | None:
-    """None where polars refuses, or would change a value: numbers and texts in one column, half a surrogate pair."""
-    data = source.data if source.data is not None else source.path
-    if source.head(3) == b"\xef\xbb\xbf" or not source.head(64).lstrip().startswith(b"{"):
-        return None
-    if any(rb"\ud" in chunk or rb"\uD" in chunk or b"\\u0000" in chunk for chunk in source.chunks()):
-        return None
-    try:
-        return polars.read_ndjson(data, infer_schema_length=None)
-    except polars.exceptions.PolarsError:
-        return None
-    except BaseException as error:  # polars' own panics are not Exceptions
-        if type(error).__name__ == "PanicException":
-            return None
-        raise
-
-
 def _from_document(value: Any, name: str) -> Table:
     if isinstance(value, list):
-        return _from_values(value, name)
+        return table_of_values(value, name)
     if not isinstance(value, dict):
         raise DataError(f"{name} holds a single value, not a table.", "Save an array of objects or one object a line.")
     squad = _squad(value)
     if squad is not None:
         return Table(frame_of(squad), "json")
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
-        return _from_values([value["columns"], *value["data"]], name)
+        return table_of_values([value["columns"], *value["data"]], name)
     lists = {key: item for key, item in value.items() if isinstance(item, list)}
     rows = {key: item for key, item in lists.items() if item and isinstance(item[0], dict)}
     if "messages" in rows or "conversations" in rows:
@@ -192,7 +134,7 @@ def _from_document(value: Any, name: str) -> Table:
     if objects and len(objects) == len(value):
         return _from_objects(value, name)
     if len(lists) == 1 and next(iter(lists.values())):
-        return _from_values(next(iter(lists.values())), name)
+        return table_of_values(next(iter(lists.values())), name)
     if not value or (lists and not any(lists.values())):
         raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
     return Table(frame_of([value]), "json")
@@ -201,10 +143,10 @@ def _from_document(value: Any, name: str) -> Table:
 def _from_wrapped(rows: dict[str, list], name: str) -> Table:
     """{"version": ..., "data": [rows]}; {"train": [...], "test": [...]} is a split."""
     main = next((key for key in ROW_KEYS if key in rows), max(rows, key=lambda key: len(rows[key])))
-    table = _from_values(rows[main], name)
+    table = table_of_values(rows[main], name)
     test = next((key for key in TEST_KEYS if key in rows and key != main), "")
     if test:
-        table.test = _from_values(rows[test], name)
+        table.test = table_of_values(rows[test], name)
         told = f"The rows are under {main!r}; those under {test!r} are the test rows."
     else:
         told = f"The rows are under {main!r}."
@@ -218,67 +160,7 @@ def _from_objects(value: dict[str, dict], name: str) -> Table:
     if all(keys == inner[0] for keys in inner) and all(re.fullmatch(r"\d+", key) for key in inner[0]):
         keys = list(value)
         return Table(frame_of([{key: value[key][row] for key in keys} for row in inner[0]]), "json")
-    return _from_values(list(value.values()), name)
-
-
-def _from_values(values: list, name: str) -> Table:
-    if not values:
-        raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
-    objects = [value for value in values if isinstance(value, dict)]
-    if len(objects) == len(values):
-        if all(set(value) >= {"row"} and isinstance(value["row"], dict) and set(value) <= {"row", "row_idx", "truncated_cells"}
-               for value in values):  # fmt: skip
-            values = [value["row"] for value in values]
-        return Table(frame_of(values), "json")
-    if objects:
-        others = [number for number, value in enumerate(values, 1) if not isinstance(value, dict)]
-        raise DataError(
-            f"{name} mixes objects with other values (row {', '.join(map(str, others[:5]))}).", "Every row has to be an object."
-        )
-    if all(isinstance(value, list) for value in values):
-        if values[0] and all(isinstance(turn, dict) for value in values for turn in value):
-            return Table(frame_of([{"messages": value} for value in values]), "json")
-        width = max(len(value) for value in values)
-        if not width:
-            raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
-        cells = [[_scalar(cell) for cell in value] + [None] * (width - len(value)) for value in values]
-        layout = find_layout(cells[:300], width)
-        body = cells[layout.first_row :]
-        columns = {key: [row[index] for row in body] for index, key in enumerate(layout.names)}
-        return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "json", problems=layout.problems)
-    return Table(polars.DataFrame({"text": [_scalar(value) for value in values]}, schema={"text": polars.String}), "json")
-
-
-def frame_of(rows: list[dict]) -> polars.DataFrame:
-    """Rows of any shape as a frame: columns in the order they first occur, scalars as text, nested values kept."""
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    if len(names) > MAX_COLUMNS:
-        raise DataError(f"The rows have {len(names)} different keys.", f"At most {MAX_COLUMNS} columns can be read.")
-    columns = []
-    for name in names:
-        values = [row.get(name) for row in rows]
-        if any(isinstance(value, (list, dict)) for value in values):
-            columns.append(_nested(name, values))
-        else:
-            columns.append(polars.Series(name, [_scalar(value) for value in values], dtype=polars.String))
-    return flatten_known(polars.DataFrame(columns))
-
-
-def _nested(name: str, values: list) -> polars.Series:
-    return polars.Series(name, values, dtype=polars.Object)
-
-
-def _scalar(value: Any) -> str | None:
-    """JSON text of a scalar; a text as it is."""
-    if value is None or isinstance(value, str):
-        return value if value is None or value.isascii() else value.encode("utf-8", errors="replace").decode()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return None if value != value else repr(value)
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    return table_of_values(list(value.values()), name)
 
 
 def _squad(value: dict) -> list[dict] | None:
@@ -306,42 +188,3 @@ def _squad(value: dict) -> list[dict] | None:
                     }
                 )  # fmt: skip
     return rows or None
-
-
-def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
-    """Columns of their own for well-known nestings: `translation: {en, fa}` becomes en and fa; `answers: {text: [...]}`
-    (SQuAD on the Hub) gains the column `answer`, its first text; rows with messages and rows with conversations are one."""
-    if {"messages", "conversations"} <= set(frame.columns):
-        frame = _one_chat_column(frame)
-    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
-        if name == "translation" and (dtype == polars.Object or isinstance(dtype, polars.Struct)):
-            values = frame[name].to_list()
-            if all(value is None or (isinstance(value, dict) and all(not isinstance(v, (list, dict)) for v in value.values()))
-                   for value in values):  # fmt: skip
-                keys = list(dict.fromkeys(key for value in values if value for key in value))
-                new = [polars.Series(key, [_scalar((value or {}).get(key)) for value in values], dtype=polars.String)
-                       for key in keys if key not in frame.columns]  # fmt: skip
-                frame = frame.drop(name).with_columns(new)
-        elif name == "answers" and "answer" not in frame.columns and (dtype == polars.Object or dtype.is_nested()):
-            firsts = [_first_answer(value) for value in frame[name].to_list()]
-            if any(first is not None for first in firsts):
-                frame = frame.with_columns(polars.Series("answer", firsts, dtype=polars.String))
-    return frame
-
-
-def _one_chat_column(frame: polars.DataFrame) -> polars.DataFrame:
-    """A file put together of two dialects: each row has the one column or the other."""
-    pairs = list(zip(frame["messages"].to_list(), frame["conversations"].to_list(), strict=True))
-    if any(left is not None and right is not None for left, right in pairs):
-        return frame
-    return frame.drop("conversations").with_columns(_nested("messages", [right if left is None else left for left, right in pairs]))
-
-
-def _first_answer(value: Any) -> str | None:
-    if isinstance(value, dict):
-        value = value.get("text")
-    if isinstance(value, list):
-        value = value[0] if value else ""
-    if isinstance(value, dict):
-        value = value.get("text")
-    return _scalar(value) if not isinstance(value, (list, dict)) else None

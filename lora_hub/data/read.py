@@ -111,9 +111,9 @@ def _delimiter(chosen: str) -> str:
 
 def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
     """NUL is never part of a text. A few are left out and told by line; many mean that this is no text."""
-    count = sum(chunk.count(0) for chunk in source.chunks())
-    if not count:
+    if not any(b"\0" in chunk for chunk in source.chunks()):
         return source, []
+    count = sum(chunk.count(0) for chunk in source.chunks())
     if count > 0.01 * source.size:
         raise DataError(f"{name} is not a text or a table: it is full of zero bytes.", FORMATS)
     data = source.read()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-CHUNK = 8 << 20
+CHUNK = 1 << 20
 
 
 @dataclass

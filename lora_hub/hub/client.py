@@ -46,7 +46,7 @@ def describe_hub() -> dict[str, str]:
     user = ""
     if get_token():
         with told("say who this token belongs to"):
-            user = open_api().whoami(cache=True)["name"]
+            user = open_api().whoami()["name"]
     return {"kind": hub_kind(url), "url": url, "organization": settings.organization(), "user": user}
 
 

@@ -215,11 +215,11 @@ def _claim(api: "HfApi", repo_id: str, spec: TrainSpec, private: bool) -> set[st
 
     Raises HubError where it is somebody else's, for another task or base, or too public.
     """
-    from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         info = api.model_info(repo_id)
-    except RepositoryNotFoundError:
+    except (RepositoryNotFoundError, RevisionNotFoundError):  # the latter: somebody makes it just now
         api.create_repo(repo_id, private=private, exist_ok=True)
         return set()
     another = "Choose another name (--name)."

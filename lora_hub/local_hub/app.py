@@ -118,11 +118,11 @@ class Hub:
     """The ASGI application over one store."""
 
     def __init__(self, store: Store, accounts: Accounts, hub_id: str, upstream: Any = None):
-        from . import commits, discussions, lfs, listing, pages, reading, repos
+        from . import access, collection, commits, discussions, lfs, listing, pages, reading, repos
 
         self.store, self.accounts, self.hub_id, self.upstream = store, accounts, hub_id, upstream
         self.secret = secrets.token_bytes(32)  # signs upload links; links die with the process, uploads are retried
-        modules = (repos, reading, discussions, commits, lfs, listing, pages)
+        modules = (repos, access, collection, reading, discussions, commits, lfs, listing, pages)
         self.passed_on = (reading.resolve, reading.tree, reading.paths_info, reading.history, repos.refs, listing.info)
         self.routes = [Route(*route) for module in modules for route in module.ROUTES]
 

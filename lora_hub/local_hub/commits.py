@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .app import Call
 from .cards import read_facts
-from .faults import HubFault
+from .faults import HubFault, revision_missing
 from .store import Commit, Entry, Repo, Store, Tree, git_oid, pointer
 
 MAX_LINE = 48 * 1024 * 1024
@@ -204,11 +204,11 @@ def commit(call: Call, type: str, repo: str, rev: str) -> dict:
             raise HubFault(412, "The branch was updated since you opened this page. Please refresh and try again.")
         tree = apply(call.store.read_tree(head.tree), operations)
         ref = rev if rev.startswith("refs/") else f"refs/heads/{rev}"
+        if call.store.find_ref(found, ref) is None:
+            raise revision_missing(rev)
         if as_pull:
             num = open_discussion(call, found, user, title, description, fork=head, base=rev.removeprefix("refs/heads/"), status="open")
             ref = f"refs/pr/{num}"
-        elif call.store.find_ref(found, ref) is None:
-            raise HubFault(400, f"{rev} is not a branch; commits go to branches")
         made = head
         if as_pull or tree != call.store.read_tree(head.tree):
             made = call.store.add_commit(found, ref, tree, (head.id,), user.name, title, description)

@@ -1,7 +1,7 @@
 """Runs the embedded Hub: its folder, its lock, its port, its log.
 
-`python -m lora_hub.local_hub --port P --dir D [--accounts FILE]`. Once it listens, `server.json` in the folder says
-{url, port, pid, id}. One folder has one server: a second one refuses. No token is ever logged.
+`python -m lora_hub.local_hub [serve|fsck|gc] --port P --dir D [--accounts FILE]`. Once it listens, `server.json` in the
+folder says {url, port, pid, id}. One folder has one server: a second one refuses. No token is ever logged.
 """
 
 import argparse
@@ -18,34 +18,45 @@ from pathlib import Path
 from ..errors import HubError
 
 PUBLIC_HUB = "https://huggingface.co"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def lock(directory: Path) -> object:
+    """Takes the folder for this process as long as the answer lives. Raises HubError where another server has it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    os.chmod(directory, 0o700)
+    file = open(directory / "server.lock", "w")
+    for wait in (0.1,) * 30 + (0,):  # one that was just told to stop needs a moment
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError as error:
+            if not wait:
+                raise HubError(f"Another embedded Hub already serves {directory}.",
+                               f"Its address is in {directory / 'server.json'}.") from error
+            time.sleep(wait)
+    return file
+
+
+def listen(host: str, port: int) -> socket.socket:
+    # TCP by name: asyncio switches Nagle's delay (40 ms an answer) off only where the socket says that it is TCP
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(256)
+    except (OSError, OverflowError) as error:
+        raise HubError(f"The embedded Hub cannot listen on {host}:{port} ({error}).", "Choose another port, or 0 for a free one.") from error
+    return listener
 
 
 def run(port: int, directory: Path, accounts: Path | None = None, organization: str = "", *, host: str = "127.0.0.1",
         upstream: str = "") -> None:
     """Serves until it is told to stop. `port` 0 takes a free one. Raises HubError where it cannot start."""
-    organization = organization or os.environ.get("LORA_HUB_ORG") or "lora-hub"
-    upstream = upstream or os.environ.get("LORA_HUB_UPSTREAM") or PUBLIC_HUB
-    if accounts is None and host not in ("127.0.0.1", "localhost", "::1"):
-        raise HubError(f"Without accounts the embedded Hub listens on this machine only, not on {host}.", "Name users in a file and pass it as --accounts.")
-    directory.mkdir(parents=True, exist_ok=True)
-    os.chmod(directory, 0o700)
-    lock = open(directory / "server.lock", "w")
-    for wait in (0.1,) * 30 + (0,):  # one that was just told to stop needs a moment
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError as error:
-            if not wait:
-                raise HubError(f"Another embedded Hub already serves {directory}.", f"Its address is in {directory / 'server.json'}.") from error
-            time.sleep(wait)
-    try:
-        # TCP by name: asyncio switches Nagle's delay (40 ms an answer) off only where the socket says that it is TCP
-        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(256)
-    except OSError as error:
-        raise HubError(f"The embedded Hub cannot listen on {host}:{port} ({error.strerror}).", "Choose another --port, or 0 for a free one.") from error
+    if accounts is None and host not in LOOPBACK:
+        raise HubError(f"Without accounts the embedded Hub listens on this machine only, not on {host}.",
+                       "Name users in a file and pass it as --accounts.")
+    held, listener = lock(directory), listen(host, port)
 
     import uvicorn
 
@@ -59,39 +70,53 @@ def run(port: int, directory: Path, accounts: Path | None = None, organization: 
     identity = directory / "id"
     if not identity.exists():
         identity.write_text(secrets.token_hex(12))
-    hub_id = identity.read_text()
     try:
-        known = Accounts(directory, accounts, organization)
+        known = Accounts(directory, accounts, organization or os.environ.get("LORA_HUB_ORG") or "lora-hub")
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise HubError(f"The accounts file {accounts} cannot be used: {error}.", "See the form in lora_hub/local_hub/accounts.py.") from error
+        raise HubError(f"The accounts file {accounts} cannot be used: {error}.", "Its form is in lora_hub/local_hub/accounts.py.") from error
+    upstream = upstream or os.environ.get("LORA_HUB_UPSTREAM") or PUBLIC_HUB
+    hub_id, port = identity.read_text(), listener.getsockname()[1]
     app = Hub(Store(directory), known, hub_id, None if upstream == "off" else Upstream(upstream, directory / "upstream"))
-    port = listener.getsockname()[1]
-    write_json(directory / "server.json", {"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id})
+    temporary = directory / ".server.json"
+    temporary.write_text(json.dumps({"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id}))
+    os.replace(temporary, directory / "server.json")
+    print(f"Embedded Hub of {directory}: http://{host}:{port}", file=sys.stderr, flush=True)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none", loop="asyncio",
                             timeout_graceful_shutdown=2, server_header=False)
-    print(f"Embedded Hub of {directory}: http://{host}:{port}", file=sys.stderr, flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    with held:
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-def write_json(path: Path, value: dict) -> None:
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    temporary.write_text(json.dumps(value))
-    os.replace(temporary, path)
+def check(action: str, directory: Path) -> int:
+    """`fsck` (status 1 where something is damaged) and `gc`, while no server serves the folder."""
+    from .check import fsck, gc
+
+    with lock(directory):
+        if action == "gc":
+            print("{} unused files removed, {} bytes".format(*gc(directory)))
+            return 0
+        problems = fsck(directory)
+        print("\n".join([*problems, f"{len(problems)} problems"]))
+        return 1 if problems else 0
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lora_hub hub", description="The embedded Hub: a small Hub on this machine.")
+    parser.add_argument("action", nargs="?", default="serve", choices=["serve", "fsck", "gc"], help="serve (the default), prove the store, or clean it")
     parser.add_argument("--port", type=int, default=0, help="port; 0 (the default) takes a free one")
     parser.add_argument("--dir", type=Path, default=None, help="folder; default $LORA_HUB_HOME/hub")
     parser.add_argument("--accounts", type=Path, default=None, help="YAML or JSON file of users and organizations")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--org", default="", help="the organization without an accounts file; default $LORA_HUB_ORG or lora-hub")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; others than this machine's need --accounts")
+    parser.add_argument("--org", default="", help="organization without an accounts file; default $LORA_HUB_ORG or lora-hub")
     parser.add_argument("--upstream", default="", help="Hub that reads fall through to, or off; default $LORA_HUB_UPSTREAM or the public Hub")
     args = parser.parse_args(argv)
     home = Path(os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub").expanduser()
+    directory = (args.dir or home / "hub").expanduser().resolve()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        run(args.port, (args.dir or home / "hub").resolve(), args.accounts, args.org, host=args.host, upstream=args.upstream)
+        if args.action != "serve":
+            return check(args.action, directory)
+        run(args.port, directory, args.accounts, args.org, host=args.host, upstream=args.upstream)
     except HubError as error:
         print(error, file=sys.stderr)
         return 1

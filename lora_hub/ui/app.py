@@ -51,12 +51,12 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
     def open_address(tab: str, run_id: str, names: str) -> Any:
         chosen = [name for name in names.split(",") if name][: compare_tab.MOST_ADAPTERS]
         compared = gr.Dropdown(choices=chosen, value=chosen) if chosen else gr.skip()
-        return gr.Tabs(selected=tab) if tab in TABS[1:] else gr.skip(), run_id[:160], compared
+        return gr.Tabs(selected=tab) if tab in TABS[1:] else gr.skip(), run_id[:160], compared, gr.Timer(active=tab == "runs")
 
     blocks.load(None, None, page.language, js="() => window.loraHub.language", **LIGHT)
     tab, names = (gr.Textbox(visible=False) for _ in range(2))
     blocks.load(
-        open_address, [tab, page.run_id, names], [page.tabs, page.run_id, page.compare_names], **LIGHT,
+        open_address, [tab, page.run_id, names], [page.tabs, page.run_id, page.compare_names, timer], **LIGHT,
         js="() => { const read = window.loraHub.read; return [read('tab') || (read('run') ? 'runs' : ''), read('run'), read('adapters')]; }",
     )  # fmt: skip
     for name, one in zip(TABS, tabs, strict=True):

@@ -149,12 +149,13 @@ def _verdict(name: str, base: Score, adapter: Score, language: str) -> tuple[str
 def _score(score: Score, language: str) -> str:
     """A value, its interval in figures and as a bar from 0 to 100."""
     interval = f"{number(score.low, language, 1)} – {number(score.high, language, 1)}"
-    low, width = max(0.0, score.low), max(0.5, score.high - score.low)
+    low = min(max(0.0, score.low), 98.0)
+    width = min(max(2.0, score.high - low), 100.0 - low)
     return (
         f'<span class="lh-score"><b>{escape(percent(score.value, language))}</b>'
         f'<span class="lh-quiet" dir="ltr" title="{escape(t("interval", language))}">{escape(interval)}</span>'
         f'<span class="lh-whisker" aria-hidden="true"><i style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
-        f'<em style="inset-inline-start:{score.value:.1f}%"></em></span></span>'
+        f'<em style="inset-inline-start:{min(max(score.value, 0.0), 98.5):.1f}%"></em></span></span>'
     )
 
 

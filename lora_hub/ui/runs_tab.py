@@ -38,7 +38,7 @@ def build(page: Page) -> gr.Timer:
                 published = shared.html(elem_id="lh-published")
                 with gr.Row(equal_height=True):
                     org = gr.Textbox(page.organization, label=words("organization"), max_lines=1, min_width=140, elem_id="lh-org")
-                    name = gr.Textbox(label=words("publish_name"), info=words("publish_name_info"), max_lines=1, min_width=180)
+                    name = gr.Textbox(label=words("publish_name"), placeholder=words("publish_name_info"), max_lines=1, min_width=180)
                     private = gr.Checkbox(label=words("private"), min_width=90)
                 with gr.Row(elem_classes="lh-tight"):
                     publish = gr.Button(words("publish"), variant="primary", size="md", elem_id="lh-publish")

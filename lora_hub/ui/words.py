@@ -215,7 +215,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "publish": ("Publish", "انتشار"),
     "publish_title": ("Share this adapter", "این آداپتور را هم‌رسانی کنید"),
     "publish_name": ("Repository name", "نام مخزن"),
-    "publish_name_info": ("Empty: made from task and base", "خالی: از کار و مدل پایه"),
+    "publish_name_info": ("made from task and base", "از کار و مدل پایه"),
     "private": ("Private", "خصوصی"),
     "published": ("Published as {name}", "با نام {name} منتشر شد"),
     "open_on_hub": ("Open on the Hub", "در هاب بازکنید"),

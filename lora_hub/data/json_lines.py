@@ -1,0 +1,182 @@
+"""JSONL: one object a line, a million of them in about a second.
+
+Flat rows are parsed by orjson, a block of lines at a time, so that memory holds text and not a million dicts. Rows with
+nested values (conversations) go through polars, which keeps them compact, unless their types differ from row to row. Where
+a block does not parse, its lines are read one by one and every broken one is told by its number.
+"""
+
+import json
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import Any
+
+import orjson
+import polars
+
+from lora_hub.data.json_rows import flatten_known, scalar_text, table_of_values
+from lora_hub.data.source import Source
+from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem
+
+BLOCK = 4 << 20
+TOLD = 8
+
+
+class _NotFlat(Exception):
+    """A row that is not an object of scalars: another reader's work."""
+
+
+def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
+    """The table of UTF-8 JSONL. Blank lines are passed over. Raises DataError naming broken lines, unless `skip_broken`."""
+    try:
+        frame, broken = _read_flat(source)
+        problems = broken_lines(source.name, broken, skip_broken)
+        if not frame.height:
+            raise DataError(f"{source.name} holds no readable line.", "Choose another file.")
+        return Table(frame, "jsonl", problems=problems)
+    except _NotFlat:
+        pass
+    nested = _read_nested(source)
+    if nested is not None:
+        return Table(flatten_known(scalars_to_text(nested)), "jsonl")
+    values, broken = [], []
+    for number, line in enumerate(_lines(source), 1):
+        if line.strip():
+            _load_line(line, number, values, broken)
+    problems = broken_lines(source.name, broken, skip_broken)
+    if not values:
+        raise DataError(f"{source.name} holds no readable line.", "Choose another file.")
+    table = table_of_values(values, source.name)
+    return Table(table.frame, "jsonl", problems=problems + table.problems)
+
+
+def broken_lines(name: str, broken: list[tuple[int, str]], skip_broken: bool) -> list[Problem]:
+    """One warning for lines left out; DataError where they must not be."""
+    if not broken:
+        return []
+    told = "; ".join(f"line {number} ({reason})" for number, reason in broken[:TOLD])
+    more = f"; and {len(broken) - TOLD} more" if len(broken) > TOLD else ""
+    if not skip_broken:
+        raise DataError(
+            f"{name} has {len(broken)} line{'s' if len(broken) > 1 else ''} that are not valid JSON: {told}{more}.",
+            "Mend them, or go on without these lines (skip broken lines).",
+        )
+    return [row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(broken))]
+
+
+def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, str]]]:
+    """Raises _NotFlat at the first row that is not an object of scalars."""
+    frames: list[polars.DataFrame] = []
+    broken: list[tuple[int, str]] = []
+    names: dict[str, None] = {}
+    first = 1
+    for block in _blocks(source):
+        rows = _rows(block, first, broken)
+        first += block.count(b"\n")
+        if not rows:
+            continue
+        shapes = dict.fromkeys(map(tuple, rows))  # the keys of each kind of row
+        keys = list(dict.fromkeys(key for shape in shapes for key in shape))
+        names |= dict.fromkeys(keys)
+        if len(names) > MAX_COLUMNS:
+            raise DataError(f"The rows have more than {MAX_COLUMNS} different keys.", f"At most {MAX_COLUMNS} can be read.")
+        if len(shapes) == 1:
+            columns = [_column(key, list(map(itemgetter(key), rows))) for key in keys]
+        else:
+            columns = [_column(key, [row.get(key) for row in rows]) for key in keys]
+        frames.append(polars.DataFrame(columns))
+    if not frames:
+        return polars.DataFrame(), broken
+    frame = polars.concat(frames, how="vertical" if all(f.columns == frames[0].columns for f in frames) else "diagonal")
+    return frame.select(list(names)), broken
+
+
+def _blocks(source: Source) -> Iterator[bytes]:
+    """Whole lines, about `BLOCK` bytes of them at a time, without the byte order mark."""
+    rest = b""
+    start = True
+    for chunk in source.chunks(BLOCK):
+        if start:
+            chunk, start = chunk.removeprefix(b"\xef\xbb\xbf"), False
+            if b"\n" not in chunk and b"\r" in chunk:
+                raise _NotFlat
+        cut = chunk.rfind(b"\n") + 1
+        if not cut:
+            rest += chunk
+            continue
+        yield rest + chunk[:cut]
+        rest = chunk[cut:]
+    if rest:
+        yield rest
+
+
+def _rows(block: bytes, first: int, broken: list[tuple[int, str]]) -> list[dict[str, Any]]:
+    """The rows of a block of lines; `first`: the number of its first line."""
+    body = block.rstrip()
+    try:
+        # No JSON text holds a bare line break, so the lines of a sound block are an array's items.
+        rows = orjson.loads(b"[" + body.replace(b"\n", b",") + b"]")
+    except orjson.JSONDecodeError:
+        rows = None
+    if rows is None or len(rows) != body.count(b"\n") + 1:
+        rows = []
+        for number, line in enumerate(block.split(b"\n"), first):
+            if line and not line.isspace():
+                _load_line(line.decode("utf-8", errors="replace"), number, rows, broken)
+    if not set(map(type, rows)) <= {dict}:
+        raise _NotFlat
+    return rows
+
+
+def _column(name: str, values: list) -> polars.Series:
+    kinds = set(map(type, values))
+    if list in kinds or dict in kinds:
+        raise _NotFlat
+    if float in kinds and any(type(value) is float and abs(value) >= 2**53 for value in values):
+        raise _NotFlat  # orjson makes a float of a whole number beyond 64 bits
+    if not kinds <= {str, type(None)}:
+        values = [scalar_text(value) for value in values]
+    return polars.Series(name, values, dtype=polars.String)
+
+
+def _load_line(line: str, number: int, values: list, broken: list[tuple[int, str]]) -> None:
+    try:
+        values.append(json.loads(line, parse_constant=lambda _: None))
+    except json.JSONDecodeError as error:
+        broken.append((number, f"column {error.colno}: {error.msg.lower()}"))
+    except RecursionError:
+        broken.append((number, "nested too deeply"))
+    except ValueError as error:
+        broken.append((number, str(error)))
+
+
+def _lines(source: Source) -> list[str]:
+    text = source.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _read_nested(source: Source) -> polars.DataFrame | None:
+    """None where polars refuses, or would change a value: a text in one row and a list in the next, half a surrogate pair."""
+    if source.head(3) == b"\xef\xbb\xbf" or not source.head(64).lstrip().startswith(b"{"):
+        return None
+    if any(rb"\ud" in chunk or rb"\uD" in chunk or rb"\u0000" in chunk for chunk in source.chunks()):
+        return None
+    try:
+        frame = polars.read_ndjson(source.data if source.data is not None else source.path, infer_schema_length=None)
+    except polars.exceptions.PolarsError:
+        return None
+    except BaseException as error:  # polars' own panics are not Exceptions
+        if type(error).__name__ == "PanicException":
+            return None
+        raise
+    return None if any(_mixes(series) for series in frame.get_columns() if series.dtype.is_nested()) else frame
+
+
+def _mixes(series: polars.Series) -> bool:
+    """Texts inside a nested column that begin as JSON does: polars writes a list as text where other rows have a text."""
+    if isinstance(series.dtype, (polars.List, polars.Array)):
+        return _mixes(series.explode())
+    if isinstance(series.dtype, polars.Struct):
+        return any(_mixes(series.struct.field(field.name)) for field in series.dtype.fields)
+    return series.dtype == polars.String and bool(series.str.contains(r"^\s*[\[{]").any())

@@ -1,0 +1,110 @@
+"""Rows from JSON values of any shape: objects, lists, single values; and well-known nestings as columns of their own."""
+
+import json
+from typing import Any
+
+import polars
+
+from lora_hub.data.headers import find_layout
+from lora_hub.data.table import MAX_COLUMNS, Table
+from lora_hub.errors import DataError
+
+
+def table_of_values(values: list, name: str) -> Table:
+    """The table of an array's values. Raises DataError where they are no rows."""
+    if not values:
+        raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
+    objects = [value for value in values if isinstance(value, dict)]
+    if len(objects) == len(values):
+        if all(set(value) >= {"row"} and isinstance(value["row"], dict) and set(value) <= {"row", "row_idx", "truncated_cells"}
+               for value in values):  # fmt: skip
+            values = [value["row"] for value in values]
+        return Table(frame_of(values), "json")
+    if objects:
+        others = [number for number, value in enumerate(values, 1) if not isinstance(value, dict)]
+        raise DataError(
+            f"{name} mixes objects with other values (row {', '.join(map(str, others[:5]))}).", "Every row has to be an object."
+        )
+    if all(isinstance(value, list) for value in values):
+        if values[0] and all(isinstance(turn, dict) for value in values for turn in value):
+            return Table(frame_of([{"messages": value} for value in values]), "json")
+        width = max(len(value) for value in values)
+        if not width:
+            raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
+        cells = [[scalar_text(cell) for cell in value] + [None] * (width - len(value)) for value in values]
+        layout = find_layout(cells[:300], width)
+        body = cells[layout.first_row :]
+        columns = {key: [row[index] for row in body] for index, key in enumerate(layout.names)}
+        return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "json", problems=layout.problems)
+    return Table(polars.DataFrame({"text": [scalar_text(value) for value in values]}, schema={"text": polars.String}), "json")
+
+
+def frame_of(rows: list[dict]) -> polars.DataFrame:
+    """Rows of any shape as a frame: columns in the order they first occur, scalars as text, nested values kept."""
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    if len(names) > MAX_COLUMNS:
+        raise DataError(f"The rows have {len(names)} different keys.", f"At most {MAX_COLUMNS} columns can be read.")
+    columns = []
+    for name in names:
+        values = [row.get(name) for row in rows]
+        if any(isinstance(value, (list, dict)) for value in values):
+            columns.append(_nested(name, values))
+        else:
+            columns.append(polars.Series(name, [scalar_text(value) for value in values], dtype=polars.String))
+    return flatten_known(polars.DataFrame(columns))
+
+
+def _nested(name: str, values: list) -> polars.Series:
+    return polars.Series(name, values, dtype=polars.Object)
+
+
+def scalar_text(value: Any) -> str | None:
+    """JSON text of a scalar; a text as it is."""
+    if value is None or isinstance(value, str):
+        return value if value is None or value.isascii() else value.encode("utf-8", errors="replace").decode()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return None if value != value else repr(value)
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
+    """Columns of their own for well-known nestings: `translation: {en, fa}` becomes en and fa; `answers: {text: [...]}`
+    (SQuAD on the Hub) gains the column `answer`, its first text; rows with messages and rows with conversations are one."""
+    if {"messages", "conversations"} <= set(frame.columns):
+        frame = _one_chat_column(frame)
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if name == "translation" and (dtype == polars.Object or isinstance(dtype, polars.Struct)):
+            values = frame[name].to_list()
+            if all(value is None or (isinstance(value, dict) and all(not isinstance(v, (list, dict)) for v in value.values()))
+                   for value in values):  # fmt: skip
+                keys = list(dict.fromkeys(key for value in values if value for key in value))
+                new = [polars.Series(key, [scalar_text((value or {}).get(key)) for value in values], dtype=polars.String)
+                       for key in keys if key not in frame.columns]  # fmt: skip
+                frame = frame.drop(name).with_columns(new)
+        elif name == "answers" and "answer" not in frame.columns and (dtype == polars.Object or dtype.is_nested()):
+            firsts = [_first_answer(value) for value in frame[name].to_list()]
+            if any(first is not None for first in firsts):
+                frame = frame.with_columns(polars.Series("answer", firsts, dtype=polars.String))
+    return frame
+
+
+def _one_chat_column(frame: polars.DataFrame) -> polars.DataFrame:
+    """A file put together of two dialects: each row has the one column or the other."""
+    pairs = list(zip(frame["messages"].to_list(), frame["conversations"].to_list(), strict=True))
+    if any(left is not None and right is not None for left, right in pairs):
+        return frame
+    return frame.drop("conversations").with_columns(_nested("messages", [right if left is None else left for left, right in pairs]))
+
+
+def _first_answer(value: Any) -> str | None:
+    if isinstance(value, dict):
+        value = value.get("text")
+    if isinstance(value, list):
+        value = value[0] if value else ""
+    if isinstance(value, dict):
+        value = value.get("text")
+    return scalar_text(value) if not isinstance(value, (list, dict)) else None

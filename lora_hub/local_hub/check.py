@@ -1,0 +1,67 @@
+"""`fsck` proves a store sound: every blob is its sha256, every commit its hash. `gc` removes what nothing refers to."""
+
+import hashlib
+import time
+from pathlib import Path
+
+from .lfs import read_pieces
+from .store import Repo, Store, git_oid, pointer
+
+GRACE_SECONDS = 24 * 3600.0
+
+
+def _blobs(store: Store) -> list[Path]:
+    return [file for folder in store.blobs.iterdir() for file in folder.iterdir()]
+
+
+def fsck(folder: Path) -> list[str]:
+    """Sentences about what is damaged; none for a sound store. Reads every byte."""
+    store, problems, sizes = Store(folder), [], {}
+    for file in _blobs(store):
+        digest = hashlib.sha256()
+        for piece in read_pieces(file):
+            digest.update(piece)
+        sizes[file.name] = file.stat().st_size
+        if digest.hexdigest() != file.name:
+            problems.append(f"blob {file.name} has other bytes than its name says")
+            del sizes[file.name]
+    for repo in [Repo(**row) for row in store.db.execute("SELECT * FROM repos")]:
+        ids = {row[0] for row in store.db.execute("SELECT id FROM commits WHERE repo = ?", (repo.id,))}
+        for id in sorted(ids):
+            commit = store.get_commit(repo, id)
+            if commit.compute_id() != id or not ids.issuperset(commit.parents):
+                problems.append(f"commit {id} of {repo.key} is not what its id says")
+            if commit.tree not in sizes:
+                problems.append(f"commit {id} of {repo.key} has lost its tree")
+                continue
+            for path, entry in store.read_tree(commit.tree).items():
+                oid = entry.oid if entry.sha256 not in sizes else git_oid(pointer(entry.sha256, entry.size) if entry.lfs else store.read_blob(entry.sha256))
+                if sizes.get(entry.sha256) != entry.size or oid != entry.oid:
+                    problems.append(f"{path} of commit {id} of {repo.key} is lost or damaged")
+        refs = dict(store.db.execute("SELECT name, commit_id FROM refs WHERE repo = ?", (repo.id,)).fetchall())
+        problems += [f"{name} of {repo.key} leads to a commit that is not there" for name, id in refs.items() if id not in ids]
+        if refs.get("refs/heads/main") != repo.head:
+            problems.append(f"the index of {repo.key} is not at its main branch")
+    for sha256, size in store.db.execute("SELECT sha256, size FROM objects"):
+        if sizes.get(sha256) != size:
+            problems.append(f"LFS object {sha256} is lost or damaged")
+    return problems
+
+
+def gc(folder: Path, grace: float = GRACE_SECONDS) -> tuple[int, int]:
+    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What is
+    younger than `grace` seconds stays, because an upload may be about to be committed."""
+    store, before, kept = Store(folder), time.time() - grace, set()
+    with store.write() as db:
+        for repo, in db.execute("SELECT id FROM repos").fetchall():
+            trees = {row[0] for row in db.execute("SELECT tree FROM commits WHERE repo = ?", (repo,))}
+            used = {entry.sha256 for tree in trees for entry in store.read_tree(tree).values()}
+            stale = db.execute("SELECT sha256 FROM objects WHERE repo = ? AND time < ?", (repo, before)).fetchall()
+            db.executemany("DELETE FROM objects WHERE repo = ? AND sha256 = ?", [(repo, sha256) for sha256, in stale if sha256 not in used])
+            kept |= trees | used
+        kept |= {row[0] for row in db.execute("SELECT sha256 FROM objects")}
+    dead = [file for file in _blobs(store) if file.name not in kept and file.stat().st_mtime < before]
+    freed = sum(file.stat().st_size for file in dead)
+    for file in dead:
+        file.unlink()
+    return len(dead), freed

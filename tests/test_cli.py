@@ -1,0 +1,125 @@
+"""The shell as people and scripts use it: real processes, one JSON object on standard output, honest exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_data import sentiment_rows, write_csv
+
+ROOT = Path(__file__).parents[1]
+
+
+def call(*arguments: str, home: Path, expect: int = 0, text: str | None = None) -> Any:
+    """Runs a command; returns its JSON where it has --json, else its output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lora_hub", *arguments],
+        cwd=ROOT, env={**os.environ, "LORA_HUB_HOME": str(home)}, capture_output=True, text=True, timeout=300, input=text,
+    )  # fmt: skip
+    assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr and "Traceback" not in done.stdout
+    if "--json" in arguments:
+        lines = done.stdout.splitlines()
+        assert len(lines) == 1, f"more than the JSON on standard output: {done.stdout[:500]}"
+        return json.loads(lines[0])
+    return done.stdout if not expect else done.stderr
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "reviews.csv", sentiment_rows(160))
+
+
+def test_tasks_and_bases(home: Path) -> None:
+    tasks = call("tasks", "--json", home=home)["tasks"]
+    assert {"spam", "sentiment", "translation", "question-answering", "chat"} <= {task["id"] for task in tasks}
+    found = call("bases", "--json", home=home)["bases"]
+    assert found[0]["id"] == "built-in" and found[0]["parameters"] > 100_000
+    assert "spam" in call("tasks", home=home)
+
+
+def test_inspect(home: Path, data: Path) -> None:
+    seen = call("inspect", str(data), "--task", "sentiment", "--json", home=home)
+    assert {"rows", "columns", "encoding", "delimiter", "format", "mapping", "problems", "preview"} <= set(seen)
+    assert seen["rows"] == 160 and seen["mapping"] == {"text": "text", "answer": "label"}
+    assert seen["preview"][0]["completion"] in ("good", "bad") and "The " in seen["preview"][0]["prompt"]
+    for problem in seen["problems"]:
+        assert {"code", "severity", "message", "hint", "rows"} <= set(problem)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["train", "{data}", "--task", "nonsense"], "nonsense"),
+        (["train", "{data}", "--task", "sentiment", "--base", "no such base"], "no such base"),
+        (["train", "{data}", "--task", "sentiment", "--map", "text=nowhere,answer=label"], "nowhere"),
+        (["train", "{data}", "--task", "sentiment", "--set", "epoch=3"], "epoch"),
+        (["train", "{data}", "--task", "sentiment", "--set", "r"], "'r'"),
+        (["train", "/no/such/file.csv", "--task", "spam"], "/no/such/file.csv"),
+        (["inspect", "{empty}"], "empty.csv"),
+        (["runs", "show", "nope"], "nope"),
+        (["runs", "show"], "show"),
+        (["publish", "nope"], "nope"),
+        (["compare", "--adapter", "{data}", "--prompt", "x"], "reviews.csv"),
+        (["compare", "--adapter", "x"], "--prompt"),
+    ],
+)
+def test_bad_input_says_what_and_what_next(arguments: list[str], named: str, home: Path, data: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    arguments = [argument.format(data=data, empty=empty) for argument in arguments]
+    told = call(*arguments, "--json", home=home, expect=1)
+    assert named in told["error"]["message"] + told["error"]["hint"] and told["error"]["hint"]
+
+
+def test_unknown_options_are_usage_errors(home: Path) -> None:
+    assert "invalid choice" in call("trian", home=home, expect=2)
+    assert "--efort" in call("train", "x", "--task", "spam", "--efort", "quick", home=home, expect=2)
+
+
+def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> None:
+    """The whole road from the shell, on a Hub that each command starts for itself."""
+    environment = {name: os.environ.pop(name) for name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE") if name in os.environ}
+    try:
+        trained = call(
+            "train", str(data), "--task", "sentiment", "--effort", "quick", "--set", "epochs=6", "--set", "evaluations=2",
+            "--publish", "--name", "reviews", "--json", home=home,
+        )  # fmt: skip
+        assert {"run", "state", "adapter", "revision", "base", "seconds", "train_rows", "eval_rows", "metrics"} <= set(trained)
+        assert trained["state"] == "succeeded" and trained["adapter"] == "lora-hub/reviews" and len(trained["revision"]) >= 40
+        scores = trained["metrics"]
+        assert scores["adapter"]["accuracy"]["value"] > scores["base"]["accuracy"]["value"]
+        assert set(scores["adapter"]["accuracy"]) == {"value", "low", "high"}
+
+        listed = call("adapters", "--task", "sentiment", "--json", home=home)["adapters"]
+        assert [ref["repo_id"] for ref in listed] == ["lora-hub/reviews"]
+        assert call("adapters", "--task", "spam", "--json", home=home)["adapters"] == []
+
+        asked = call(
+            "compare", "--adapter", "lora-hub/reviews", "--adapter", f"lora-hub/reviews@{trained['revision']}", "--adapter", trained["run"],
+            "--input", "text=The soup number 5 was delicious.", "--json", home=home,
+        )["answers"]  # fmt: skip
+        assert [answer["adapter"] for answer in asked][0] == "base" and len(asked) == 4
+        assert {answer["text"] for answer in asked[1:]} == {"good"} and asked[1]["revision"] == trained["revision"]
+        assert all({"adapter", "revision", "text", "tokens", "seconds"} <= set(answer) for answer in asked)
+
+        held = write_csv(tmp_path / "held.csv", sentiment_rows(40, seed=9))
+        scored = call("compare", "--adapter", trained["run"], "--test", str(held), "--json", home=home)
+        assert scored["rows"] == 40 and set(scored["metrics"]) == {"base", trained["run"]}
+
+        shown = call("runs", "show", trained["run"], "--json", home=home)
+        assert shown["state"] == "succeeded" and shown["adapter"] == "lora-hub/reviews"
+        assert call("runs", "--json", home=home)["runs"][0]["run"] == trained["run"]
+        assert "training" in call("runs", "log", trained["run"], "--json", home=home)["log"]
+        told = call("compare", "--adapter", "lora-hub/reveiws", "--prompt", "x", "--json", home=home, expect=1)
+        assert "reveiws" in told["error"]["message"]
+    finally:
+        os.environ |= environment
+
+
+def test_help_and_bare_call(home: Path) -> None:
+    assert "train" in call("--help", home=home)
+    assert "usage" in call(home=home, expect=2)

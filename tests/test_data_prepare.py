@@ -1,0 +1,111 @@
+"""Examples, the split that leaks nothing, and the refusal of what can't be trained on."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from tiny_bases import byte_tokenizer
+
+from lora_hub.data import prepare
+from lora_hub.data.prepare import Example
+from lora_hub.errors import DataError
+from lora_hub.tasks import catalogue
+
+SPAM = catalogue.get_task("spam")
+
+
+def table(**columns: list) -> SimpleNamespace:
+    return SimpleNamespace(frame=pl.DataFrame(columns))
+
+
+def examples(count: int, labels: tuple[str, ...] = ("ham", "spam")) -> list[Example]:
+    return [Example(i + 1, {"text": f"message {i}"}, labels[i % len(labels)]) for i in range(count)]
+
+
+def test_rows_without_answer_or_input_are_left_out_and_the_rest_keeps_its_number() -> None:
+    found = prepare.build_examples(table(t=["a", "", "c", None, "e"], l=["x", "y", "", "z", " w "]), SPAM, {"text": "t", "answer": "l"})
+    assert [(e.row, e.inputs["text"], e.answer) for e in found] == [(1, "a", "x"), (5, "e", "w")]
+
+
+def test_nothing_usable_is_told_with_the_columns_taken() -> None:
+    with pytest.raises(DataError, match="None of the 2 rows") as caught:
+        prepare.build_examples(table(t=["a", "b"], l=["", None]), SPAM, {"text": "t", "answer": "l"})
+    assert "answer = 'l'" in caught.value.hint
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(DataError, match="All 5 rows have the same answer, 'ham'"):
+        prepare.labels_of(examples(5, ("ham",)))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42])
+def test_split_is_a_partition_stratified_and_seeded(seed: int) -> None:
+    rows = examples(300, ("ham", "ham", "ham", "spam"))
+    split = prepare.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=seed)
+    again = prepare.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=seed)
+    assert split == again
+    numbers = [e.row for part in (split.train, split.validation, split.test) for e in part]
+    assert sorted(numbers) == list(range(1, 301))
+    for part in (split.train, split.validation, split.test):
+        share = Counter(e.answer for e in part)["spam"] / len(part)
+        assert 0.2 < share < 0.3
+    assert 50 <= len(split.validation) + len(split.test) <= 70
+
+
+def test_equal_inputs_never_stand_on_both_sides() -> None:
+    rows = [Example(i + 1, {"text": f"Message  {i // 3}" if i % 2 else f"message {i // 3} "}, "ham" if i % 7 else "spam") for i in range(300)]
+    split = prepare.split_examples(rows, SPAM, held_out=0.3, max_held_out=500, seed=3)
+
+    def texts(part: list[Example]) -> set[str]:
+        return {" ".join(e.inputs["text"].casefold().split()) for e in part}
+
+    assert not texts(split.train) & texts(split.test)
+    assert not texts(split.train) & texts(split.validation)
+    assert not texts(split.validation) & texts(split.test)
+
+
+def test_every_class_with_rows_enough_is_in_every_part() -> None:
+    rows = examples(200, ("ham",)) + [Example(1000 + i, {"text": f"rare {i}"}, "spam") for i in range(5)]
+    split = prepare.split_examples(rows, SPAM, held_out=0.1, max_held_out=500, seed=0)
+    for part in (split.train, split.validation, split.test):
+        assert {e.answer for e in part} == {"ham", "spam"}
+
+
+def test_too_few_rows_are_refused_with_the_numbers() -> None:
+    with pytest.raises(DataError, match="6 usable rows are too few"):
+        prepare.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=500, seed=0)
+
+
+def test_own_test_file_is_what_is_scored_and_leaking_rows_are_not_trained_on() -> None:
+    rows = examples(100)
+    test = [Example(i + 1, {"text": f"message {i}"}, "ham") for i in range(95, 105)]
+    split, leaked = prepare.split_with_test(rows, test, SPAM, max_held_out=50, seed=0)
+    assert leaked == 5
+    assert {e.inputs["text"] for e in split.test} == {e.inputs["text"] for e in test}
+    trained = {e.inputs["text"] for e in split.train + split.validation}
+    assert not trained & {e.inputs["text"] for e in test}
+    assert len(trained) == 95
+
+
+def test_rows_too_long_are_named_and_too_many_are_refused() -> None:
+    tokenizer = byte_tokenizer()
+    rows = [Example(i + 1, {"text": "x" * (400 if i in (2, 4) else 5)}, "ham") for i in range(20)]
+    encoded = prepare.encode_examples(tokenizer, SPAM, rows, 200)
+    assert encoded.too_long == [3, 5] and len(encoded.rows) == 18
+    prepare.check_trainable(encoded, 20, 200)
+    encoded = prepare.encode_examples(tokenizer, SPAM, rows, 16)
+    with pytest.raises(DataError, match="20 of 20 rows are longer than max_length = 16 tokens") as caught:
+        prepare.check_trainable(encoded, 20, 16)
+    assert "rows 1, 2, 3" in caught.value.message and "max_length" in caught.value.hint
+
+
+def test_a_chat_becomes_a_row_for_each_turn_of_the_assistant_and_stays_on_one_side() -> None:
+    chat = catalogue.get_task("chat")
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}]
+    rows = prepare.build_examples(table(m=[turns] * 30), chat, {"messages": "m"})
+    assert len(rows) == 60
+    assert [len(e.inputs["messages"]) for e in rows[:2]] == [1, 3] and [e.answer for e in rows[:2]] == ["b", "d"]
+    split = prepare.split_examples(rows, chat, held_out=0.2, max_held_out=500, seed=0)
+    sides = [{e.row for e in part} for part in (split.train, split.validation, split.test)]
+    assert not sides[0] & sides[2] and not sides[0] & sides[1]

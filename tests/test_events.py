@@ -1,0 +1,94 @@
+"""Events append, runs fold."""
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from lora_hub import bases, events, recipe
+from lora_hub.schema import DatasetInfo, Run, RunState, TrainSpec
+from lora_hub.tasks import catalogue
+
+
+@pytest.fixture
+def spec() -> TrainSpec:
+    info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=100, columns=("text", "answer"), format="csv")
+    return recipe.make_spec(catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"})
+
+
+def write_many(path: str, source: str) -> None:
+    log = events.EventLog(Path(path), source)
+    for step in range(200):
+        log.append("metric", step=step, loss=0.5, note="گزارش " * 20)
+
+
+def test_two_writers_never_mix_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    writers = [multiprocessing.get_context("spawn").Process(target=write_many, args=(str(path), name)) for name in ("a", "b")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    found = events.parse_lines(path.read_text(encoding="utf-8").splitlines())
+    assert len(found) == 400
+    for name in ("a", "b"):
+        assert [event.seq for event in found if event.source == name] == list(range(200))
+
+
+def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    log = events.EventLog(tmp_path / "e.jsonl", "w")
+    log.append("state", state="running")
+    with (tmp_path / "e.jsonl").open("a") as file:
+        file.write('{"source":"w","seq":1,"at":1.0,"kind":"st')
+    assert [event.seq for event in events.parse_lines((tmp_path / "e.jsonl").read_text().splitlines())] == [0]
+
+
+def fold(spec: TrainSpec, tmp_path: Path, *made: tuple[str, dict]) -> Run:
+    log = events.EventLog(tmp_path / "events.jsonl", "w")
+    for kind, data in made:
+        log.append(kind, **data)
+    return events.fold("r", spec, events.parse_lines((tmp_path / "events.jsonl").read_text().splitlines()))
+
+
+def test_a_whole_run_folds(spec: TrainSpec, tmp_path: Path) -> None:
+    score = {"value": 90.0, "low": 85.0, "high": 95.0}
+    run = fold(
+        spec,
+        tmp_path,
+        ("submitted", {"owner": "sara", "runner": "local"}),
+        ("state", {"state": "queued", "handle": {"pid": 1}}),
+        ("state", {"state": "running"}),
+        ("progress", {"phase": "training", "step": 3, "total": 10, "eta": 4.0}),
+        ("metric", {"step": 3, "loss": 1.5}),
+        ("metric", {"step": 3, "eval_loss": 1.25}),
+        ("exam", {"train_rows": 80, "eval_rows": 20, "note": "2 rows left out"}),
+        ("exam", {"metrics": {"base": {"accuracy": score}, "adapter": {"accuracy": score}}}),
+        ("adapter", {"folder": "adapter", "best_step": 3}),
+        ("state", {"state": "succeeded"}),
+    )
+    assert (run.owner, run.state, run.step, run.total_steps, run.handle) == ("sara", RunState.SUCCEEDED, 3, 10, {"pid": 1})
+    assert run.train_losses == ((3, 1.5),) and run.eval_losses == ((3, 1.25),)
+    assert run.metrics["adapter"]["accuracy"].high == 95.0 and run.notes == ("2 rows left out",)
+    assert run.adapter_folder == "adapter" and run.ended >= run.started > 0 and run.eta is None
+
+
+def test_lost_does_not_undo_what_the_worker_said(spec: TrainSpec, tmp_path: Path) -> None:
+    run = fold(spec, tmp_path, ("state", {"state": "running"}), ("state", {"state": "succeeded"}), ("state", {"state": "lost"}))
+    assert run.state is RunState.SUCCEEDED
+
+
+def test_resuming_clears_the_error(spec: TrainSpec, tmp_path: Path) -> None:
+    run = fold(spec, tmp_path, ("error", {"message": "m", "hint": "h"}), ("state", {"state": "failed"}), ("state", {"state": "queued"}))
+    assert run.state is RunState.QUEUED and run.error is None and run.ended == 0
+
+
+def test_only_known_kinds_are_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        events.EventLog(tmp_path / "e.jsonl", "w").append("nonsense")  # type: ignore[arg-type]
+
+
+def test_lines_are_json_with_persian_as_it_is(tmp_path: Path) -> None:
+    event = events.EventLog(tmp_path / "e.jsonl", "w").append("exam", note="سلام")
+    line = events.to_line(event)
+    assert "سلام" in line and json.loads(line)["data"] == {"note": "سلام"}

@@ -1,0 +1,234 @@
+"""The embedded Hub's store: killed at any moment, many writers at once, damaged on purpose; and hostile input."""
+
+import base64
+import hashlib
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from test_local_hub import ACCOUNTS, ROOT, TOKENS, Server, _client, new_repo, server, start_server  # noqa: F401
+
+ALICE = TOKENS["alice"]
+
+
+def post_lines(server: Server, repo: str, *operations: dict, token: str = ALICE, branch: str = "main", **header: str) -> tuple[int, dict, bytes]:
+    """A commit as raw lines, as a client that means harm would send it."""
+    lines = [{"key": "header", "value": {"summary": "x", **header}}, *operations]
+    return server.fetch(f"/api/models/{repo}/commit/{branch}", method="POST", body="\n".join(map(json.dumps, lines)).encode(), token=token)
+
+
+def add(path: str, data: bytes = b"x") -> dict:
+    return {"key": "file", "value": {"path": path, "encoding": "base64", "content": base64.b64encode(data).decode()}}
+
+
+def check(folder: Path, action: str = "fsck") -> tuple[int, str]:
+    done = subprocess.run([sys.executable, "-m", "lora_hub.local_hub", action, "--dir", str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Starts (again) a server over a folder of the test's own."""
+    (tmp_path / "h").mkdir()
+    (tmp_path / "h" / "accounts.json").write_text(json.dumps(ACCOUNTS))
+    running: list[Server] = []
+
+    def start() -> Server:
+        running.append(start_server(tmp_path / "h" / "hub", "--accounts", str(tmp_path / "h" / "accounts.json")))
+        return running[-1]
+
+    yield start
+    for started in running:
+        if started.process.poll() is None:
+            started.kill()
+
+
+def test_kill_9_at_random_moments_loses_nothing_acknowledged(own: Callable[[], Server]) -> None:
+    dice, acknowledged = random.Random(7), {}
+    for round in range(8):
+        started = own()
+        api = started.api()
+        if round == 0:
+            api.create_repo("lora-hub/killed")
+        stop = threading.Event()
+
+        def write(worker: int, started: Server = started, stop: threading.Event = stop, round: int = round) -> None:
+            count = 0
+            while not stop.is_set():
+                path, data = f"{worker}/{round}-{count}.bin", f"{worker} {round} {count}".encode() * 3000
+                try:
+                    oid = hashlib.sha256(data).hexdigest()
+                    body = json.dumps({"operation": "upload", "objects": [{"oid": oid, "size": len(data)}]}).encode()
+                    found = json.loads(started.fetch("/lora-hub/killed.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2])
+                    href = found["objects"][0]["actions"]["upload"]["href"].removeprefix(started.url)
+                    if started.fetch(href, method="PUT", body=data)[0] != 200:
+                        continue
+                    status, _, answer = post_lines(started, "lora-hub/killed", {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, "size": len(data)}},
+                                                   add(path + ".txt", data[:100]))
+                    if status == 200:
+                        acknowledged[path] = json.loads(answer)["commitOid"]
+                except (OSError, ValueError):  # the server was killed in the middle of it
+                    return
+                count += 1
+
+        workers = [threading.Thread(target=write, args=(n,)) for n in range(3)]
+        for worker in workers:
+            worker.start()
+        time.sleep(0.3 + dice.random() * 0.5)
+        started.process.kill()
+        started.process.wait()
+        stop.set()
+        for worker in workers:
+            worker.join()
+        assert check(started.folder) == (0, "0 problems\n")
+    assert len(acknowledged) > 20
+    again = own()
+    there = set(again.api().list_repo_files("lora-hub/killed"))
+    assert {name for path in acknowledged for name in (path, path + ".txt")} <= there
+    commits = {commit.commit_id for commit in again.api().list_repo_commits("lora-hub/killed")}
+    assert set(acknowledged.values()) <= commits
+
+
+def test_twenty_writers_to_one_repo_and_to_twenty(server: Server, new_repo: Callable[..., str]) -> None:
+    repos, one = [new_repo() for _ in range(20)], new_repo()
+    with ThreadPoolExecutor(20) as pool:
+        apart = list(pool.map(lambda n: post_lines(server, repos[n], add("a.txt", str(n).encode()))[0], range(20)))
+        together = list(pool.map(lambda n: post_lines(server, one, add(f"{n}.txt"))[0], range(20)))
+    assert apart == together == [200] * 20
+    assert {f"{n}.txt" for n in range(20)} <= set(server.api().list_repo_files(one))
+    assert len(server.api().list_repo_commits(one)) == 21
+    head = server.api().model_info(one).sha
+    with ThreadPoolExecutor(20) as pool:
+        raced = list(pool.map(lambda n: post_lines(server, one, add("race.txt", str(n).encode()), parentCommit=head)[0], range(20)))
+    assert sorted(raced) == [200] + [412] * 19
+
+
+def test_fsck_finds_damage_and_gc_keeps_what_is_used(own: Callable[[], Server]) -> None:
+    started = own()
+    repo = started.api().create_repo("lora-hub/damaged").repo_id
+    started.api().upload_file(repo_id=repo, path_in_repo="w.bin", path_or_fileobj=b"weights")
+    started.api().upload_file(repo_id=repo, path_in_repo="a.txt", path_or_fileobj=b"text")
+    started.api().create_repo("lora-hub/dropped")
+    started.api().upload_file(repo_id="lora-hub/dropped", path_in_repo="d.bin", path_or_fileobj=b"dropped")
+    started.api().delete_repo("lora-hub/dropped")
+    status, text = check(started.folder)
+    assert status == 1 and text == ""  # while the server runs, the folder is its own
+    started.kill()
+    assert check(started.folder) == (0, "0 problems\n")
+    blob = started.folder / "blobs" / (name := hashlib.sha256(b"dropped").hexdigest())[:2] / name
+    check(started.folder, "gc")
+    assert blob.exists()  # too young: an upload could be about to be committed
+    subprocess.run(["find", str(started.folder / "blobs"), "-type", "f", "-exec", "touch", "-d", "3 days ago", "{}", "+"], check=True)
+    assert check(started.folder, "gc")[1].startswith("3 unused files") and not blob.exists()  # the file and two trees
+    assert check(started.folder) == (0, "0 problems\n")
+    weights = started.folder / "blobs" / (name := hashlib.sha256(b"weights").hexdigest())[:2] / name
+    weights.write_bytes(b"w3ights")
+    status, text = check(started.folder)
+    assert status == 1 and "other bytes" in text and "w.bin" in text
+    import sqlite3
+
+    weights.write_bytes(b"weights")
+    with sqlite3.connect(started.folder / "hub.sqlite") as db:
+        db.execute("UPDATE commits SET author = 'mallory' WHERE title LIKE '%w.bin%'")
+    status, text = check(started.folder)
+    assert status == 1 and "is not what its id says" in text
+
+
+# ---- hostile input
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a//b", "a/./b", "", ".git/config", "a/.GIT/hooks", "a\0b", "a\nb", "a\\..\\b", "x" * 300, "a/" * 600 + "b"])
+def test_paths_that_could_mean_another_place_are_refused(server: Server, new_repo: Callable[..., str], path: str) -> None:
+    repo = new_repo()
+    status, headers, body = post_lines(server, repo, add(path))
+    assert status in (400, 422) and "Invalid path" in json.loads(body)["error"] and headers["x-error-message"].isprintable()
+    assert server.api().list_repo_files(repo) == [".gitattributes"]
+    oid = hashlib.sha256(b"x").hexdigest()
+    assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": path, "oid": oid, "size": 1}})[0] in (400, 422)
+
+
+def test_reading_outside_of_the_store_is_not_possible(server: Server, new_repo: Callable[..., str]) -> None:
+    repo = new_repo()
+    for path in (f"/{repo}/resolve/main/..%2F..%2F..%2Fetc%2Fpasswd", f"/{repo}/resolve/..%2F..%2Frefs/x", "/..%2F..%2Fetc/passwd/resolve/main/x",
+                 f"/{repo}/resolve/main/%00", f"/lora-hub/..%2Fx/resolve/main/x"):
+        assert server.fetch(path)[0] in (400, 404)
+
+
+@pytest.mark.parametrize("name", ["..", "a..b", "a--b", "-a", "a b", "resolve", "x.git", "a\r\nb", "x" * 120, "é"])
+def test_reserved_and_malformed_names_are_refused(server: Server, name: str) -> None:
+    status, _, body = server.fetch("/api/repos/create", method="POST", body=json.dumps({"name": name, "organization": "lora-hub"}).encode(), token=ALICE)
+    assert status == 400 and "Invalid repository name" in json.loads(body)["error"]
+
+
+def test_odd_references_are_refused(server: Server, new_repo: Callable[..., str]) -> None:
+    repo = new_repo()
+    for name in ("refs%2Fheads%2Fmain", "a..b", "a%0d%0ab", "a%20b", "-x", "a.lock"):
+        assert server.fetch(f"/api/models/{repo}/branch/{name}", method="POST", body=b"{}", token=ALICE)[0] == 400
+    assert server.fetch(f"/api/models/{repo}/tag/main", method="POST", body=b'{"tag": "a:b"}', token=ALICE)[0] == 400
+
+
+def test_a_blob_whose_hash_or_size_lies_is_refused(server: Server, new_repo: Callable[..., str]) -> None:
+    repo, oid = new_repo(), hashlib.sha256(b"honest").hexdigest()
+
+    def batch(size: int) -> str:
+        body = json.dumps({"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": size}]}).encode()
+        answer = json.loads(server.fetch(f"/{repo}.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2])
+        return answer["objects"][0]["actions"]["upload"]["href"].removeprefix(server.url)
+
+    assert server.fetch(batch(6), method="PUT", body=b"l1ar!!")[0] == 400
+    assert server.fetch(batch(5), method="PUT", body=b"honest")[0] == 400
+    href = batch(6)
+    assert server.fetch(href.replace("sig=", "sig=0"), method="PUT", body=b"honest")[0] == 403
+    assert server.fetch(href.replace("size=6", "size=5"), method="PUT", body=b"hones")[0] == 403
+    assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": "w.bin", "oid": oid, "size": 6}})[0] == 400
+    assert server.fetch(href, method="PUT", body=b"honest")[0] == 200
+    assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": "w.bin", "oid": oid, "size": 5}})[0] == 400
+    assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": "w.bin", "oid": oid, "size": 6}})[0] == 200
+
+
+def test_another_users_lfs_object_cannot_be_linked(server: Server) -> None:
+    secret, data = server.api().create_repo("closed/secret", exist_ok=True).repo_id, b"a secret of the closed organization"
+    server.api().upload_file(repo_id=secret, path_in_repo="s.bin", path_or_fileobj=data)
+    thief, oid = server.api("carol").create_repo("carol/thief").repo_id, hashlib.sha256(data).hexdigest()
+    line = {"key": "lfsFile", "value": {"path": "s.bin", "algo": "sha256", "oid": oid, "size": len(data)}}
+    assert post_lines(server, thief, line, token=TOKENS["carol"])[0] == 400
+    body = json.dumps({"operation": "upload", "objects": [{"oid": oid, "size": len(data)}]}).encode()
+    answer = json.loads(server.fetch(f"/{thief}.git/info/lfs/objects/batch", method="POST", body=body, token=TOKENS["carol"])[2])
+    assert "actions" in answer["objects"][0]  # the answer does not tell that the object is there
+    assert post_lines(server, "alice/mine", line)[0] == 404
+    server.api().create_repo("alice/mine")
+    assert post_lines(server, "alice/mine", line)[0] == 200  # who may read it may also copy it
+
+
+def test_large_and_malformed_bodies_are_refused(server: Server, new_repo: Callable[..., str]) -> None:
+    repo = new_repo()
+    commit = f"/api/models/{repo}/commit/main"
+    for body, status in ((b"{", 400), (b"[1]", 400), (b'{"key": "file", "value": 3}', 400), (b'{"key": "nope", "value": {}}', 400),
+                         (json.dumps(add("a") | {"value": {"path": "a", "encoding": "base64", "content": "!"}}).encode(), 400),
+                         (b"[" * 100_000, 400), (b" " * (49 * 1024 * 1024), 413)):
+        assert server.fetch(commit, method="POST", body=body, token=ALICE)[0] == status
+    assert server.fetch("/api/repos/create", method="POST", body=b"{" + b" " * (9 * 1024 * 1024), token=ALICE)[0] == 413
+    assert server.fetch("/api/repos/create", method="POST", body=b'{"name": 3}', token=ALICE)[0] == 400
+    assert server.fetch("/api/models?limit=x")[0] == 400 and server.fetch("/api/models?sort=passwords")[0] == 400
+
+
+def test_a_commit_of_ten_thousand_files(server: Server, new_repo: Callable[..., str]) -> None:
+    repo, started = new_repo(), time.monotonic()
+    status, _, _ = post_lines(server, repo, *(add(f"d{n % 100}/{n}.txt", str(n).encode()) for n in range(10_000)))
+    assert status == 200 and time.monotonic() - started < 60
+    assert len(list(server.api().list_repo_tree(repo, recursive=True))) == 10_101
+    assert post_lines(server, repo, *(add(f"{n}.txt") for n in range(25_001)))[0] == 413
+
+
+def test_a_file_cannot_be_a_folder_too(server: Server, new_repo: Callable[..., str]) -> None:
+    repo = new_repo()
+    assert post_lines(server, repo, add("a"), add("a/b"))[0] == 400
+    assert post_lines(server, repo, add("a/b"))[0] == 200 and post_lines(server, repo, add("a"))[0] == 400

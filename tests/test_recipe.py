@@ -1,0 +1,105 @@
+"""The dial derives, people override, unknown keys are errors."""
+
+import pytest
+
+from lora_hub import bases, recipe
+from lora_hub.errors import SpecError
+from lora_hub.schema import BaseModel, DatasetInfo, LoraSpec, TrainSpec
+from lora_hub.tasks import catalogue
+
+TASK = catalogue.get_task("spam")
+BASE = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
+MAPPING = {"text": "text", "answer": "answer"}
+
+
+def info(rows: int = 1000) -> DatasetInfo:
+    return DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=rows, columns=("text", "answer"), format="csv")
+
+
+def make(effort: str = "balanced", rows: int = 1000, base: BaseModel = BASE, **overrides: object) -> TrainSpec:
+    return recipe.make_spec(TASK, base, info(rows), MAPPING, effort=effort, overrides=overrides)
+
+
+def test_more_effort_is_more_of_everything() -> None:
+    quick, balanced, thorough = (make(effort) for effort in recipe.EFFORTS)
+    assert quick.lora.r < balanced.lora.r < thorough.lora.r
+    assert quick.epochs < balanced.epochs < thorough.epochs
+    assert quick.max_length < balanced.max_length < thorough.max_length
+
+
+def test_learning_rate_follows_the_published_formula() -> None:
+    assert recipe.learning_rate(BaseModel(id="x/llama", hidden_size=2000)) == pytest.approx(5e-4)
+    assert recipe.learning_rate(BaseModel(id="x/llama", hidden_size=128)) == pytest.approx(5e-4 * (2000 / 128) ** 0.781, rel=0.02)
+    assert recipe.learning_rate(BaseModel(id="Qwen/Qwen3-0.6B", hidden_size=1024)) == pytest.approx(5e-4 * (2000 / 1024) ** 0.0775, rel=0.02)
+    assert recipe.learning_rate(BaseModel(id="x/y", default_lr=3e-4)) == 3e-4
+
+
+@pytest.mark.parametrize("rows", [20, 300, 5000, 200_000])
+@pytest.mark.parametrize("effort", recipe.EFFORTS)
+def test_batches_stay_small_and_length_within_the_context(rows: int, effort: str) -> None:
+    spec = make(effort, rows, base=BASE.model_copy(update={"context": 256}))
+    assert spec.batch <= 32 and spec.max_length <= 256 and spec.lora.targets == "all-linear"
+    assert spec.epochs >= 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "where"),
+    [
+        ("lora.r", "4", lambda s: s.lora.r == 4),
+        ("r", 4, lambda s: s.lora.r == 4),
+        ("learning_rate", "1e-3", lambda s: s.lr == 1e-3),
+        ("lr", "0.002", lambda s: s.lr == 0.002),
+        ("num_train_epochs", "2", lambda s: s.epochs == 2),
+        ("targets", "q_proj, v_proj", lambda s: s.lora.targets == ("q_proj", "v_proj")),
+        ("rslora", "true", lambda s: s.lora.rslora is True),
+        ("packing", "off", lambda s: s.packing == "off"),
+        ("steps", "7", lambda s: s.steps == 7),
+    ],
+)
+def test_overrides(key: str, value: object, where) -> None:
+    spec = make(**{key: value})
+    assert where(spec)
+    told = {k: why for k, _, why in recipe.explain(spec)}
+    assert told[recipe.find_key(key)] == "set by you"
+
+
+def test_unknown_key_is_an_error_with_a_near_miss() -> None:
+    with pytest.raises(SpecError, match="no setting 'epoch'") as caught:
+        make(epoch="3")
+    assert "epochs" in caught.value.hint
+
+
+@pytest.mark.parametrize(("key", "value"), [("lr", "fast"), ("r", "0"), ("dropout", "1.5"), ("schedule", "zigzag"), ("rslora", "maybe"), ("epochs", "-1"), ("batch", "2.5")])
+def test_bad_values_name_key_and_value(key: str, value: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        make(**{key: value})
+    assert recipe.find_key(key) in caught.value.message and value in caught.value.message and caught.value.hint
+
+
+def test_unknown_effort() -> None:
+    with pytest.raises(SpecError, match="'heroic'"):
+        make("heroic")
+
+
+def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_form() -> None:
+    keys = {field.key for field in recipe.FIELDS}
+    nested = {f"lora.{name}" for name in LoraSpec.model_fields}
+    ours = {"version", "task", "base", "dataset", "mapping", "test_dataset", "test_mapping", "name", "effort", "lora", "share_rows", "publish_to"}
+    assert keys == (set(TrainSpec.model_fields) - ours) | nested
+    assert set(recipe.SYNONYMS.values()) <= keys
+    for field in recipe.FIELDS:
+        assert field.title.fa and field.help.fa
+        if field.kind == "choice":
+            assert recipe.value_of_default(field.key) in field.choices
+
+
+def test_estimate_grows_with_the_work() -> None:
+    small = recipe.estimate(make(rows=500), tokens_row=40)
+    large = recipe.estimate(make(rows=50_000), tokens_row=40)
+    on_gpu = recipe.estimate(make(rows=50_000), tokens_row=40, gpu_flops=1e15)
+    assert small.steps < large.steps and small.seconds < large.seconds and on_gpu.seconds < large.seconds
+    assert small.memory_bytes > BASE.parameters
+
+
+def test_built_in_base_has_a_width_to_derive_from() -> None:
+    assert bases.get_base("built-in").hidden_size > 0

@@ -1,0 +1,224 @@
+"""Runs for real: SFTTrainer on the built-in base in a process of its own, killed, cancelled, resumed, published, loaded."""
+
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from small_data import sentiment_rows, write_csv
+
+from lora_hub import bases, compare, runs, settings, store
+from lora_hub.errors import BaseError, DataError, HubError, RunError, SpecError
+from lora_hub.runners import local
+from lora_hub.schema import BaseModel, RunState
+from lora_hub.tasks import catalogue
+
+TASK = catalogue.get_task("sentiment")
+QUICK = {"epochs": "3", "evaluations": "3", "max_held_out": "40"}
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs-home")
+
+
+@pytest.fixture
+def same_home(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One home for the tests that look at one finished run."""
+    monkeypatch.setenv("LORA_HUB_HOME", str(shared_home))
+    return shared_home
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "reviews.csv", sentiment_rows(160))
+
+
+def plan(data: Path, **overrides: str) -> runs.Plan:
+    return runs.plan_run(data, TASK, bases.get_base("built-in"), effort="quick", overrides={**QUICK, **overrides})
+
+
+@pytest.fixture
+def finished(same_home: Path, tmp_path: Path) -> str:
+    """The id of one run that succeeded; made once."""
+    known = store.list_run_ids()
+    if known:
+        return known[0]
+    data = write_csv(tmp_path / "reviews.csv", sentiment_rows(240))
+    run = runs.start_run(plan(data, epochs="6").spec, environment={"HF_TOKEN_FOR_TEST": "hf_secretsecretsecret"})
+    run = runs.wait_for_run(run.id)
+    assert run.state is RunState.SUCCEEDED, runs.read_log(run.id)
+    return run.id
+
+
+def wait_until(condition, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_the_adapter_learns_and_both_are_scored_on_the_same_held_out_rows(finished: str) -> None:
+    run = runs.refresh_run(finished)
+    base, adapter = run.metrics["base"]["accuracy"], run.metrics["adapter"]["accuracy"]
+    assert adapter.value >= 90 and adapter.value > base.value + 20
+    assert base.low <= base.value <= base.high and adapter.low <= adapter.value <= adapter.high
+    rows = runs.read_held_out(finished)
+    assert len(rows) == run.eval_rows > 10
+    right = sum(row["adapter"] == row["reference"] for row in rows)
+    assert 100 * right / len(rows) == pytest.approx(adapter.value)
+    # Nothing that was scored was trained on.
+    spec = store.read_spec(finished)
+    assert run.train_rows + run.eval_rows < spec.dataset.rows
+    assert run.best_step > 0 and len(run.eval_losses) >= 2 and run.eval_losses[-1][1] < run.eval_losses[0][1]
+    assert all(math.isfinite(loss) for _, loss in run.train_losses)
+
+
+def test_the_adapter_is_pefts_and_gives_the_same_answers_there(finished: str) -> None:
+    """PEFT itself, on an untouched base, reproduces what the exam wrote down."""
+    import peft
+    import torch
+    import transformers
+
+    from lora_hub.data import template
+
+    folder = store.run_folder(finished) / "adapter"
+    assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json"} <= {file.name for file in folder.iterdir()}
+    base = bases.built_in_folder()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+    model = peft.PeftModel.from_pretrained(transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), folder).eval()
+    record = json.loads((folder / "lora_hub.json").read_text(encoding="utf-8"))
+    task = catalogue.task_from_dict(record["task"])
+    firsts = {template.encode_answer(tokenizer, label)[0]: label for label in task.labels}
+    assert len(firsts) == len(task.labels)
+    for row in runs.read_held_out(finished)[:12]:
+        ids = template.encode_prompt(tokenizer, task, row["inputs"])
+        with torch.inference_mode():
+            logits = model(torch.tensor([ids])).logits[0, -1]
+        assert max(firsts, key=lambda token: logits[token].item()) and firsts[max(firsts, key=lambda token: logits[token].item())] == row["adapter"]
+
+
+def test_the_record_names_labels_data_and_libraries_but_no_row_and_no_path(finished: str) -> None:
+    text = (store.run_folder(finished) / "adapter" / "lora_hub.json").read_text(encoding="utf-8")
+    record = json.loads(text)
+    assert record["task"]["labels"] == ["bad", "good"] and record["dataset"]["mapping"] == {"text": "text", "answer": "label"}
+    assert set(record["libraries"]) >= {"torch", "peft", "trl", "transformers"}
+    assert "number" not in text and str(settings.home()) not in text and str(Path.cwd()) not in text
+
+
+def test_no_secret_is_in_any_file_of_the_home(finished: str, same_home: Path) -> None:
+    token = os.environ.get("HF_TOKEN", "")
+    assert token, "the embedded Hub gives a token to look for"
+    for file in same_home.rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert b"hf_secretsecretsecret" not in content and token.encode() not in content, file
+
+
+def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
+    ref = runs.publish_run(finished, org=hub.organization, name="reviews")
+    assert ref.repo_id == f"{hub.organization}/reviews" and "v1" in ref.versions
+    assert runs.refresh_run(finished).adapter == ref
+    comparer = compare.Comparer()
+    events = [event for event in comparer.stream([ref.repo_id, finished], inputs={"text": "The soup number 5 was delicious."}) if event.done]
+    by_pane = {event.pane: event for event in events}
+    assert [by_pane[i].name for i in range(3)] == ["base", ref.repo_id, finished]
+    assert by_pane[1].text == by_pane[2].text == "good" and by_pane[1].revision == ref.revision
+    assert by_pane[1].divergence is not None and by_pane[1].divergence.kl > 0 and by_pane[0].divergence is None
+
+
+def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> None:
+    rows = runs.read_held_out(finished)
+    file = write_csv(tmp_path / "held.csv", [(row["inputs"]["text"], row["reference"]) for row in rows])
+    scored = compare.Comparer().score_file([finished], file)
+    run = runs.refresh_run(finished)
+    assert scored["rows"] == len(rows)
+    for who, name in (("base", "base"), ("adapter", finished)):
+        assert scored["metrics"][name]["accuracy"].value == pytest.approx(run.metrics[who]["accuracy"].value)
+
+
+def test_a_run_that_succeeded_cannot_be_resumed_or_cancelled(finished: str) -> None:
+    with pytest.raises(RunError, match="succeeded"):
+        runs.resume_run(finished)
+    with pytest.raises(RunError, match="ended already"):
+        runs.cancel_run(finished)
+
+
+def test_publish_fails_in_words_when_the_hub_is_down_and_works_later(finished: str, hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub.constants
+
+    with monkeypatch.context() as down:
+        down.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+        down.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+        with pytest.raises(HubError) as caught:
+            runs.publish_run(finished, org=hub.organization, name="later")
+        assert "127.0.0.1:9" in str(caught.value) and caught.value.hint
+    assert (store.run_folder(finished) / "adapter" / "adapter_model.safetensors").is_file()
+    assert runs.publish_run(finished, org=hub.organization, name="later").repo_id.endswith("/later")
+
+
+def test_killed_worker_is_lost_then_resumed_from_its_checkpoint(data: Path) -> None:
+    started = runs.start_run(plan(data, steps="60", evaluations="20", patience="0").spec)
+    checkpoints = store.run_folder(started.id) / "checkpoints"
+    wait_until(lambda: len(list(checkpoints.glob("checkpoint-*/trainer_state.json"))) >= 1)
+    os.kill(started.handle["pid"], signal.SIGKILL)
+    wait_until(lambda: not local.is_alive(started.handle))
+    time.sleep(runs.START_GRACE_SECONDS)
+    lost = runs.refresh_run(started.id)
+    assert lost.state is RunState.LOST and "killed" in lost.error["message"] and "Resume" in lost.error["hint"]
+    before = lost.step
+    assert before > 0
+    resumed = runs.wait_for_run(runs.resume_run(started.id).id)
+    assert resumed.state is RunState.SUCCEEDED and resumed.error is None, runs.read_log(started.id)
+    progress = [event.data["step"] for event in store.read_events(started.id) if event.kind == "metric" and "loss" in event.data]
+    after_resume = progress[progress.index(max(p for p in progress if p <= before)) + 1 :]
+    assert after_resume and min(after_resume) > 1, "it began anew instead of going on"
+
+
+def test_cancel_ends_clearly_and_a_second_run_waits_for_its_turn(data: Path) -> None:
+    first = runs.start_run(plan(data, steps="100000", patience="0").spec)
+    second = runs.start_run(plan(data, steps="100000", patience="0", seed="7").spec)
+    wait_until(lambda: runs.refresh_run(first.id).step > 0 or runs.refresh_run(second.id).step > 0)
+    running, waiting = (first, second) if runs.refresh_run(first.id).step else (second, first)
+    assert runs.refresh_run(waiting.id).state is RunState.QUEUED
+    gone = runs.cancel_run(waiting.id)
+    assert gone.state is RunState.CANCELLED
+    ended = runs.cancel_run(running.id)
+    assert ended.state is RunState.CANCELLED and ended.step > 0
+    wait_until(lambda: not local.is_alive(running.handle), 20)
+    assert list((store.run_folder(running.id) / "checkpoints").parent.glob("log.txt"))
+
+
+def test_bad_data_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    one_class = write_csv(tmp_path / "one.csv", [(f"text {i}", "ham") for i in range(40)])
+    with pytest.raises(DataError, match="same answer|one class|only"):
+        found = plan(one_class)
+        assert found.errors
+        raise DataError(found.errors[0].message)
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    with pytest.raises(DataError):
+        plan(empty)
+    with pytest.raises(DataError, match="nowhere"):
+        runs.plan_run(write_csv(tmp_path / "x.csv", sentiment_rows(40)), TASK, bases.get_base("built-in"), mapping={"text": "nowhere", "answer": "label"})
+    with pytest.raises(SpecError):
+        plan(write_csv(tmp_path / "y.csv", sentiment_rows(40)), nonsense="1")
+    assert store.list_run_ids() == []
+
+
+def test_a_base_too_large_for_the_memory_is_refused_with_both_figures(data: Path) -> None:
+    huge = BaseModel(id="some/huge", parameters=2_000_000_000_000, hidden_size=16384, context=4096)
+    spec = plan(data).spec.model_copy(update={"base": huge})
+    with pytest.raises(BaseError, match=r"some/huge needs about .* GiB .* this machine has"):
+        runs.start_run(spec)
+
+
+def test_answers_that_would_be_cut_away_end_the_run_in_words(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "long.csv", [(f"{i} " + "word " * 300, "good" if i % 2 else "bad") for i in range(40)])
+    run = runs.wait_for_run(runs.start_run(plan(data, max_length="64").spec).id)
+    assert run.state is RunState.FAILED
+    assert "longer than max_length = 64" in run.error["message"] and "max_length" in run.error["hint"]
+    assert "Traceback" not in run.error["message"]

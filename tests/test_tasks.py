@@ -1,0 +1,179 @@
+"""tasks.catalogue: the eleven tasks, a person's own task, and what is said about a wrong one."""
+
+import re
+
+import pytest
+
+from lora_hub.errors import SpecError
+from lora_hub.schema import Task
+from lora_hub.tasks import catalogue
+
+IDS = "spam sentiment topic intent translation question-answering summarization instruction chat text-to-sql grammar".split()
+ROLES = {
+    "translation": ("source",),
+    "question-answering": ("question", "context"),
+    "instruction": ("instruction", "input"),
+    "text-to-sql": ("question", "schema"),
+    "chat": ("messages",),
+}
+TASKS = catalogue.list_tasks()
+PERSIAN = re.compile(r"[آ-ی]")
+
+
+def test_the_catalogue_is_whole_and_in_order():
+    assert [task.id for task in TASKS] == IDS
+    assert {file.stem for file in catalogue.FOLDER.glob("*.yaml")} == set(IDS)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=IDS)
+def test_a_task_speaks_both_languages(task):
+    for text in (task.title, task.instruction, task.answer):
+        assert text.en.isascii()
+        assert PERSIAN.search(text.fa)
+        assert not re.search("[يك]", text.fa)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=IDS)
+def test_a_template_holds_every_role_on_a_line_of_its_own(task):
+    assert task.inputs == ROLES.get(task.id, ("text",))
+    assert task.labels == ()
+    if task.is_chat:
+        assert task.template == ""
+        return
+    lines = [catalogue.FIELD.findall(line) for line in task.template.split("\n")]
+    assert all(len(fields) <= 1 for fields in lines)
+    assert {field for fields in lines for field in fields} >= {*task.inputs, "instruction"}
+    assert (["labels"] in lines) == (task.output == "labels")
+    assert task.template == task.template.strip()
+
+
+@pytest.mark.parametrize("task", TASKS, ids=IDS)
+def test_metrics_fit_the_output(task):
+    assert set(task.metrics) <= set(catalogue.METRIC_NAMES)
+    assert (task.metrics == catalogue.LABEL_METRICS) == (task.output == "labels")
+
+
+def test_samples_are_there():
+    samples = {task.id: catalogue.sample_file(task) for task in TASKS}
+    assert {key for key, file in samples.items() if file} >= {"spam", "sentiment", "translation", "question-answering"}
+    assert all(bool(task.sample) == bool(samples[task.id]) for task in TASKS)
+
+
+def test_a_sample_stays_inside_its_folder():
+    stranger = catalogue.get_task("spam").model_copy(update={"sample": "../../../../../../etc/passwd"})
+    assert catalogue.sample_file(stranger) is None
+
+
+def test_a_task_survives_json():
+    for task in TASKS:
+        assert Task.model_validate_json(task.model_dump_json()) == task
+
+
+def test_a_near_miss_is_named():
+    with pytest.raises(SpecError) as told:
+        catalogue.get_task("question_answer")
+    assert "'question_answer'" in told.value.message
+    assert "question-answering" in told.value.hint
+    with pytest.raises(SpecError) as told:
+        catalogue.get_task("xyzzy")
+    assert "spam" in told.value.hint and "grammar" in told.value.hint
+
+
+def test_a_task_of_ones_own_from_yaml(tmp_path):
+    file = tmp_path / "tone.yaml"
+    file.write_text(
+        "title: {en: Tone of voice, fa: لحن}\ninstruction: Which tone is this?\n"
+        "inputs: [text, who_writes]\noptional_inputs: [who_writes]\nlabels: [formal, casual, no]\n",
+        encoding="utf-8",
+    )
+    task = catalogue.get_task(str(file))
+    assert task.id == "tone-of-voice"
+    assert task.title.fa == "لحن"
+    assert task.output == "labels"
+    assert task.labels == ("formal", "casual", "no")
+    assert task.metrics == catalogue.LABEL_METRICS
+    lines = task.template.split("\n")
+    assert lines == ["{instruction}", catalogue.LABELS_LINE, "", "Text: {text}", "Who writes: {who_writes}"]
+
+
+def test_a_task_of_ones_own_from_the_page():
+    """What a form gives: plain strings, names with commas, empty fields."""
+    task = catalogue.task_from_dict(
+        {"title": " لحن ", "instruction": "لحن این متن چیست؟", "inputs": "text", "labels": "رسمی، خودمانی", "template": ""}
+    )
+    assert task.id == "my-task"
+    assert task.title.en == "لحن"
+    assert task.labels == ("رسمی", "خودمانی")
+    free = catalogue.task_from_dict({"title": "Reply", "instruction": "Reply to this.", "labels": "", "inputs": ["mail"]})
+    assert free.output == "text"
+    assert free.template == "{instruction}\n\nMail: {mail}"
+    assert "accuracy" not in free.metrics
+
+
+def test_a_rows_own_instruction_gets_no_second_one():
+    task = catalogue.task_from_dict({"title": "Do", "instruction": "Do it.", "inputs": ["instruction", "input"]})
+    assert task.template.count("{instruction}") == 1
+
+
+GOOD = {"title": "Tone", "instruction": "Which tone?"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"title": ""}, "'title'"),
+        ({"instruction": {"en": " "}}, "'instruction'"),
+        ({"lables": ["a"]}, "'lables'"),
+        ({"template": "{txt}"}, "{txt}"),
+        ({"template": "Hello"}, "{text}"),
+        ({"template": "{text}\n"}, "'template'"),
+        ({"inputs": ["text", "who"], "optional_inputs": ["who"], "template": "{text} by {who}"}, "{who}"),
+        ({"inputs": ["two words"]}, "'two words'"),
+        ({"inputs": ["text", "text"]}, "twice"),
+        ({"inputs": ["answer"]}, "'answer'"),
+        ({"inputs": 7}, "'inputs'"),
+        ({"optional_inputs": ["who"]}, "who"),
+        ({"labels": ["a", "a"]}, "'a' twice"),
+        ({"metrics": ["f9"]}, "'f9'"),
+        ({"max_new_tokens": 100_000}, "'max_new_tokens' is 100000"),
+        ({"max_new_tokens": "many"}, "'max_new_tokens' is 'many'"),
+        ({"output": "poem"}, "'output' is 'poem'"),
+        ({"id": "Has Spaces"}, "'id' is 'Has Spaces'"),
+        ({"inputs": ["messages"], "template": "{messages}"}, "'template'"),
+    ],
+)
+def test_a_wrong_task_is_told_by_field_and_value(wrong, says):
+    with pytest.raises(SpecError) as told:
+        catalogue.task_from_dict({**GOOD, **wrong})
+    assert says in told.value.message
+    assert told.value.hint
+
+
+def test_a_misspelt_field_is_corrected():
+    with pytest.raises(SpecError) as told:
+        catalogue.task_from_dict({**GOOD, "lables": ["a"]})
+    assert "'labels'" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"title: [unclosed", "YAML at line"),
+        (b"- a\n- list\n", "not list"),
+        (b"", "not NoneType"),
+        ("title: لحن".encode("utf-16"), "UTF-8"),
+        (b"x" * 300_000, "too large"),
+        (b"!!python/object/apply:os.system ['true']", "YAML"),
+    ],
+)
+def test_a_wrong_file_is_told(tmp_path, content, says):
+    file = tmp_path / "wrong.yaml"
+    file.write_bytes(content)
+    with pytest.raises(SpecError) as told:
+        catalogue.get_task(str(file))
+    assert says in told.value.message
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(SpecError, match="no.yaml"):
+        catalogue.get_task(str(tmp_path / "no.yaml"))
