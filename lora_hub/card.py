@@ -2,68 +2,21 @@
 
 `render_card` writes the card from an adapter's record (`record.make_record`) and from nothing else, so that the same facts
 give the same bytes and a repeated publish changes nothing. Words that come from people (names, titles, labels, columns) pass
-`markdown.escape`; the metadata is dumped by `huggingface_hub`'s own card classes. The code that a reader pastes is `snippet`'s.
+`markdown.escape`. The metadata at its head is `card_metadata`'s, the code that a reader pastes is `snippet`'s.
 """
 
 import re
 import shlex
-from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from lora_hub import recipe, snippet
+from lora_hub.card_metadata import METRIC_TITLES, Facts, adapter_metadata, card_title, front_matter, is_hub_id, licence_of, short_name, spec_of
 from lora_hub.markdown import escape, fence, plain
-from lora_hub.schema import BaseModel, Score, Task, TrainSpec
+from lora_hub.schema import BaseModel, Score, TrainSpec
 
 MAX_SHARED_ROWS = 10
-
-METRIC_TITLES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "exact_match": "Exact match",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rougeL": "ROUGE-L",
-}
-# The Hub's own ids where they are others than ours.
-HUB_METRICS = {"macro_f1": "f1", "rougeL": "rouge"}
+# What the recipe derives; the command on the card says these even where they are the defaults.
 DERIVED = ("lora.r", "lora.alpha", "lr", "epochs", "batch", "max_length", "seed")
-PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}
-# The licence ids that the Hub knows, of those that bases come with; another one is "other" with its name.
-LICENCES = {
-    "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc0-1.0",
-    "gpl-3.0", "lgpl-3.0", "mpl-2.0", "openrail", "bigscience-bloom-rail-1.0", "bigcode-openrail-m", "gemma", "llama2", "llama3",
-    "llama3.1", "llama3.2", "llama3.3", "unknown", "other",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a card tells.
-
-    record: `lora_hub.json`. base_repo: the base's repo on this Hub, empty where it has none; base_revision: its commit.
-    architecture: the class of a local base. languages: ISO codes of the data, where known. examples: held-out rows (prompt,
-    reference, base, adapter); shown only where the record's spec says that rows may be shared.
-    """
-
-    record: dict[str, Any]
-    spec: TrainSpec
-    repo_id: str
-    base_repo: str = ""
-    base_revision: str = ""
-    architecture: str = ""
-    languages: tuple[str, ...] = ()
-    examples: tuple[dict, ...] = ()
-
-    def scores(self, who: str) -> dict[str, Score]:
-        return {name: Score(**score) for name, score in self.record["metrics"].get(who, {}).items()}
-
-    @property
-    def hub_dataset(self) -> str:
-        """The Hub id of the data, where it came from a Hub (`source` is "hub:owner/name")."""
-        found = re.fullmatch(r"hub:([\w.-]+/[\w.-]+)", self.spec.dataset.source, re.ASCII)
-        return found[1] if found else ""
 
 
 def render_card(
@@ -90,7 +43,7 @@ def render_card(
     ]
     if facts.examples and facts.spec.share_rows:
         parts.insert(4, "## Held-out examples\n\n" + _examples(facts.examples))
-    return _front_matter(adapter_metadata(facts)) + "\n\n".join(parts) + "\n"
+    return front_matter(adapter_metadata(facts)) + "\n\n".join(parts) + "\n"
 
 
 def render_base_card(base: BaseModel, repo_id: str) -> str:
@@ -102,7 +55,7 @@ def render_base_card(base: BaseModel, repo_id: str) -> str:
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=["lora-hub-base"],
-        **_licence(base.licence),
+        **licence_of(base.licence),
     )
     size = f"{base.parameters / 1e6:.1f} million parameters, " if base.parameters else ""
     text = f"""# {escape(base.title or short_name(base))}
@@ -119,88 +72,7 @@ model = AutoModelForCausalLM.from_pretrained({repo_id!r})
 
 Weights: sha256 {escape(base.fingerprint or "not recorded", 80)}. Licence: {escape(base.licence)}.
 """
-    return _front_matter(data) + text
-
-
-def card_title(spec: TrainSpec) -> str:
-    """The adapter's name, or else its task and base."""
-    return plain(spec.name) or f"{plain(spec.task.title.en)} on {short_name(spec.base)}"
-
-
-def short_name(base: BaseModel) -> str:
-    """The last part of a base's id: of `owner/name` the name, of a folder its own name and never the path to it."""
-    return plain(PurePath(base.id).name, 96) or "base"
-
-
-def is_hub_id(base: BaseModel) -> bool:
-    """True where the base is a repo on a Hub, and not a folder or the built-in one."""
-    return not base.folder and re.fullmatch(r"[\w.-]+/[\w.-]+", base.id, re.ASCII) is not None
-
-
-def pipeline_tag(task: Task) -> str:
-    """The Hub's name for what the task does."""
-    return "text-classification" if task.output == "labels" else PIPELINES.get(task.id, "text-generation")
-
-
-def spec_of(record: dict[str, Any]) -> TrainSpec:
-    """The specification that a record tells in parts."""
-    dataset = {key: value for key, value in record["dataset"].items() if key not in ("mapping", "train_rows", "eval_rows")}
-    mapping = record["dataset"].get("mapping", {})
-    return TrainSpec.model_validate({**record["spec"], "task": record["task"], "base": record["base"], "dataset": dataset, "mapping": mapping})
-
-
-def adapter_metadata(facts: Facts) -> Any:
-    """The card's `ModelCardData`."""
-    from huggingface_hub import EvalResult, ModelCardData
-
-    spec, task = facts.spec, facts.spec.task
-    tested_on = spec.test_dataset or spec.dataset
-    results = [
-        EvalResult(
-            task_type=pipeline_tag(task),
-            task_name=_meta(task.title.en),
-            dataset_type=facts.hub_dataset or "uploaded-file",
-            dataset_name=_meta(tested_on.name) or "uploaded file",
-            dataset_split="test" if spec.test_dataset else "held-out",
-            metric_type=HUB_METRICS.get(name, name),
-            metric_name=METRIC_TITLES.get(name, name),
-            metric_value=round(score.value, 2),
-        )
-        for name, score in facts.scores("adapter").items()
-    ]
-    more: dict[str, Any] = {"base_model_relation": "adapter"} if facts.base_repo else {}
-    # Ours: what a list of adapters shows without opening each repo.
-    more["lora_hub"] = {"task": task.id, "title": _meta(card_title(spec)), "base": spec.base.id, "metrics": facts.record["metrics"]}
-    return ModelCardData(
-        base_model=facts.base_repo or None,
-        datasets=[facts.hub_dataset] if facts.hub_dataset else None,
-        eval_results=results or None,
-        model_name=facts.repo_id.split("/")[-1] if results else None,
-        metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
-        language=[code for code in facts.languages if re.fullmatch(r"[a-z]{2,3}", code)] or None,
-        library_name="peft",
-        pipeline_tag=pipeline_tag(task),
-        tags=["lora-hub", "lora", f"task:{task.id}"],
-        **_licence(spec.base.licence),
-        **more,
-    )
-
-
-def _meta(text: str) -> str:
-    """People's words as a value of the metadata. Not every reader of cards looks for its closing dashes on a line of their own."""
-    return re.sub("-{3,}", "—", plain(text))
-
-
-def _front_matter(data: Any) -> str:
-    return f"---\n{data.to_yaml()}\n---\n\n"
-
-
-def _licence(licence: str) -> dict[str, str]:
-    """An adapter comes under its base's licence. One that the Hub has no id for is "other" with its name."""
-    licence = plain(licence, 60).lower() or "unknown"
-    if licence in LICENCES:
-        return {"license": licence}
-    return {"license": "other", "license_name": re.sub(r"[^a-z0-9.]+", "-", licence).strip("-.") or "unnamed"}
+    return front_matter(data) + text
 
 
 def _base_words(facts: Facts) -> str:
@@ -293,7 +165,7 @@ def _reproduce(facts: Facts) -> str:
         words += ["--map", ",".join(f"{role}={plain(column)}" for role, column in spec.mapping.items())]
     if spec.test_dataset:
         words += ["--test", plain(spec.test_dataset.name)]
-    command = shlex.join(words) + " \\\n  " + shlex.join(["--set", *_settings(spec)])
+    command = shlex.join(words) + " \\\n  " + shlex.join(word for setting in _settings(spec) for word in ("--set", setting))
     libraries = ", ".join(f"{escape(name, 40)} {escape(version, 40)}" for name, version in record.get("libraries", {}).items())
     return (
         fence(command, "sh")
@@ -314,7 +186,7 @@ def _settings(spec: TrainSpec) -> list[str]:
 
 
 def _limits(spec: TrainSpec) -> str:
-    licence = _licence(spec.base.licence)
+    licence = licence_of(spec.base.licence)
     name = licence.get("license_name", licence["license"])
     return (
         f"An adapter is used with its base and comes under the base's licence ({escape(name)}). The scores hold for rows like the"

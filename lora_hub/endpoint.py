@@ -71,16 +71,19 @@ def connect(*, start: bool = True) -> HubConnection:
         url = (os.environ.get("HF_ENDPOINT") or PUBLIC_URL).rstrip("/")
         _check_client(url)
         return HubConnection("public", url, settings.organization())
-    if not start and find_server(settings.hub_dir()) is None:
-        raise HubError(f"The embedded Hub of {settings.hub_dir()} is not running.", "Start it with `python -m lora_hub hub`.")
     folder = settings.hub_dir()
     url, server = find_server(folder), None
+    if url is None and not start:
+        raise HubError(f"The embedded Hub of {folder} is not running.", "Start it with `python -m lora_hub hub`.")
     if url is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / "start.lock"):  # of two processes that start at once, the second finds the first one's server
-            url = find_server(folder)
-            if url is None:
-                url, server = _start(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _alone(folder / "start.lock"):  # of two processes that start at once, the second finds the first one's server
+                url = find_server(folder)
+                if url is None:
+                    url, server = _start(folder)
+        except OSError as error:
+            raise HubError(f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.", "Set LORA_HUB_HOME to a folder that you may write to.") from error
     _check_client(url)
     cache = settings.home() / "cache"
     addresses = [part for part in os.environ.get("NO_PROXY", "").split(",") if part]
@@ -114,7 +117,7 @@ def _read_record(folder: Path) -> dict:
     return record if isinstance(record, dict) else {}
 
 
-def find_server(folder: Path, seconds: float = 10.0) -> str | None:
+def find_server(folder: Path, seconds: float = 4.0) -> str | None:
     """The address of the live server of this folder; None where there is none, or another one has its port now."""
     record = _read_record(folder)
     if not record.get("url") or not record.get("id"):

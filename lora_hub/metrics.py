@@ -3,7 +3,7 @@
     score(task, answers, references)                     {"accuracy": Score(value=93.5, low=90.0, high=96.5), ...}
     paired_difference(task, ours, theirs, references)    ours minus theirs, in points, on the same rows
 
-Every metric is first a table of numbers a row (hits, counts, n-gram statistics) and then a function of the table's sums.
+Every metric is first a table of numbers a row (hits, counts, n-gram statistics) and then a function of its sums.
 So a bootstrap draws rows by a matrix product instead of scoring texts a thousand times over. The intervals are
 percentile bootstrap intervals over rows (Efron 1979). An empty answer is a wrong answer, never an error.
 """

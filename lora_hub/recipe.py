@@ -3,8 +3,7 @@
 Evidence: J. Schulman and Thinking Machines Lab, "LoRA Without Regret" (2025). LoRA on all linear layers with a learning
 rate about ten times that of full fine-tuning learns as well as full fine-tuning on datasets of this size; the best rate
 hardly depends on the rank when alpha / r scales the update (alpha = 32 there and here); LoRA pays more than full
-fine-tuning for large batches, so batches stay at 32 or below. The rate's dependence on a base's width is theirs too:
-lr = 5e-5 * 10 * (2000 / hidden_size) ** p with p = 0.781 for the Llama family and 0.0775 for Qwen.
+fine-tuning for large batches, so batches stay at 32 or below. The rate for a base's width is theirs too (bases.default_lr).
 
 Every derived value is shown with its reason (`explain`) and can be overridden by its key (`make_spec(overrides=...)`).
 """
@@ -20,8 +19,6 @@ from lora_hub.errors import SpecError
 from lora_hub.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec
 
 EFFORTS = ("quick", "balanced", "thorough")
-FULL_FINE_TUNING_LR = 5e-5
-LORA_LR_FACTOR = 10
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.
 SMALL_BASE = 20_000_000
 
@@ -89,14 +86,6 @@ class Estimate:
     memory_bytes: int
 
 
-def learning_rate(base: BaseModel) -> float:
-    """Peak LoRA learning rate for this base's width (formula and source: module docstring), two significant digits."""
-    if not base.hidden_size:
-        return base.default_lr
-    power = 0.0775 if "qwen" in base.id.lower() else 0.781
-    return float(f"{FULL_FINE_TUNING_LR * LORA_LR_FACTOR * (2000 / base.hidden_size) ** power:.2g}")
-
-
 def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Derived]:
     """Every value the dial decides, by key, with its reason. rows: rows of the dataset."""
     level = EFFORTS.index(effort)
@@ -111,7 +100,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Der
     return {
         "lora.r": Derived(rank, f"{effort}: rank {rank}"),
         "lora.alpha": Derived(32.0, "alpha 32 as in LoRA Without Regret, whatever the rank"),
-        "lr": Derived(learning_rate(base), f"ten times full fine-tuning's, for a base {base.hidden_size or '?'} wide"),
+        "lr": Derived(base.default_lr, f"ten times full fine-tuning's, for a base {base.hidden_size or '?'} wide"),
         "epochs": Derived(epochs, f"{effort}: about {seen[level]} rows seen, at most {most[level]} passes"),
         "batch": Derived(batch, "small batches suit LoRA"),
         "micro_batch": Derived(micro, "the whole batch at once" if not micro else f"{micro} rows at once for a base of this size"),

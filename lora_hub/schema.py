@@ -107,6 +107,7 @@ class DatasetInfo(Noun):
     format: str
     encoding: str = ""
     delimiter: str = ""
+    sheet: str = ""
     source: str = "upload"
     problems: tuple[Problem, ...] = ()
 

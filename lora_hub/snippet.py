@@ -41,9 +41,14 @@ def prompt_code(task: Task) -> str:
     if task.is_chat:
         return 'messages = [{"role": "user", "content": "Put your words here."}]'
     given = ", ".join(f"{role!r}: {f'Put the {role} here.'!r}" for role in task.inputs)
-    return "\n".join(
-        ["# What to ask about. The lines below are the prompt that the adapter was trained with.", f"inputs = {{{given}}}", "lines = [", *(f"    {line}," for line in _lines(task)), "]", r'prompt = "\n".join(lines).strip()']
-    )
+    parts = [
+        f"inputs = {{{given}}}  # what to ask about",
+        "lines = [  # the prompt, as it was in the training",
+        *(f"    {line}," for line in _lines(task)),
+        "]",
+        r'prompt = "\n".join(lines).strip()',
+    ]
+    return "\n".join(parts)
 
 
 def _lines(task: Task) -> list[str]:

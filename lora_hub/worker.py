@@ -160,29 +160,33 @@ class Worker:
 
 
 def read_split(spec: TrainSpec) -> tuple[Any, Any, list[str]]:
-    """(task with its labels frozen, split, notes) of a spec's data. Raises DataError."""
+    """(task with its labels frozen, split, notes) of a spec's data. Raises DataError.
+
+    What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
+    """
     from lora_hub.data import prepare, read
 
-    def examples_of(info: Any, mapping: dict[str, str]) -> list[Any]:
-        table = read.read_table(store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, skip_broken=True)
-        return prepare.build_examples(table, spec.task, mapping)
+    def read_kept(info: Any) -> Any:
+        return read.read_table(
+            store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True
+        )  # fmt: skip
 
-    examples = examples_of(spec.dataset, spec.mapping)
+    table = read_kept(spec.dataset)
+    examples = prepare.build_examples(table, spec.task, spec.mapping)
     task, notes = spec.task, []
-    if task.output == "labels":
-        labels = prepare.labels_of(examples)
-        if not task.labels:
-            task = task.model_copy(update={"labels": labels})
-    left_out = spec.dataset.rows - len({example.row for example in examples})
+    if task.output == "labels" and not task.labels:
+        task = task.model_copy(update={"labels": prepare.labels_of(examples)})
+    left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
         notes.append(f"{left_out} rows without an answer or an input were left out.")
-    if spec.test_dataset:
-        test = examples_of(spec.test_dataset, spec.test_mapping or spec.mapping)
-        split, leaked = prepare.split_with_test(examples, test, task, max_held_out=max(spec.max_held_out, len(test)), seed=spec.seed)
+    test_table = read_kept(spec.test_dataset) if spec.test_dataset else table.test
+    if test_table is None:
+        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+    else:
+        test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
+        split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
         if leaked:
             notes.append(f"{leaked} training rows stand in the test file too and were not trained on.")
-    else:
-        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
     return task, split, notes
 
 

@@ -38,7 +38,7 @@ def make_folder(folder: Path, spec: TrainSpec, seed: int = 0) -> Path:
     save_file({"base_model.model.layer.lora_A.weight": weights}, folder / "adapter_model.safetensors")
     config = {"peft_type": "LORA", "r": 4, "base_model_name_or_path": "/home/somebody/models/Tiny-1M", "task_type": "CAUSAL_LM"}
     (folder / "adapter_config.json").write_text(json.dumps(config))
-    record = make_record(spec, spec.task, "run-1", SCORES, {"train_rows": 480, "eval_rows": 120}, 10)
+    record = make_record(spec, spec.task, f"run-{seed}", SCORES, {"train_rows": 480, "eval_rows": 120}, 10)
     (folder / "lora_hub.json").write_text(json.dumps(record))
     return folder
 
@@ -57,4 +57,4 @@ def publish(tmp_path: Path, name: str, *, seed: int = 0, spec: TrainSpec | None 
     spec = spec or make_spec(name)
     folder = make_folder(tmp_path / f"adapter-{seed}", spec, seed)
     more = {"log": write_log(tmp_path / "events.jsonl"), "versions": {"peft": "0.0"}, **more}
-    return hubs.publish_adapter(folder, spec=spec, scores=SCORES, run_id="run-1", **more)
+    return hubs.publish_adapter(folder, spec=spec, scores=SCORES, run_id=f"run-{seed}", **more)

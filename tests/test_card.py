@@ -1,9 +1,11 @@
 """The card: valid metadata, the numbers as they are, and nothing in it that a person's words could break."""
 
 import re
+import shlex
 
 import pytest
 
+from lora_hub import bases, recipe
 from lora_hub.card import render_base_card, render_card
 from lora_hub.record import make_record
 from lora_hub.schema import BaseModel, DatasetInfo, Problem, Score, TrainSpec
@@ -59,6 +61,18 @@ def test_text_has_the_numbers_and_the_facts() -> None:
     assert "rank 16, alpha 32" in card and "peft " in card and "answer=v1" in card
     assert "python -m lora_hub train spam.csv --task spam --base built-in" in card
     assert f"revision='{'f' * 40}'" in card
+
+
+def test_the_command_gives_the_same_settings_again() -> None:
+    given = {"lora.r": "8", "lr": "3e-3", "epochs": "2", "batch": "4", "max_length": "128", "seed": "7", "lora.targets": "q_proj,v_proj", "patience": "0"}
+    task = get_task("spam").model_copy(update={"labels": ("ham", "spam")})
+    base = bases.get_base("built-in")
+    made = recipe.make_spec(task, base, make_spec().dataset, {"text": "v2", "answer": "v1"}, effort="thorough", overrides=given)
+    command = re.search(r"```sh\n(.*?)\n```", card_of(made, base_repo="o/b"), re.DOTALL)[1]
+    words = shlex.split(command.replace("\\\n", " "))
+    settings = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--set")
+    again = recipe.make_spec(task, base, made.dataset, made.mapping, effort=words[words.index("--effort") + 1], overrides=settings)
+    assert again == made and {"lora.r", "lr", "epochs", "batch", "max_length", "seed", "lora.targets", "patience"} <= set(settings)
 
 
 def test_no_path_and_nothing_of_the_rows() -> None:

@@ -80,7 +80,7 @@ def test_too_few_rows_are_refused_with_the_numbers() -> None:
 def test_own_test_file_is_what_is_scored_and_leaking_rows_are_not_trained_on() -> None:
     rows = examples(100)
     test = [Example(i + 1, {"text": f"message {i}"}, "ham") for i in range(95, 105)]
-    split, leaked = prepare.split_with_test(rows, test, SPAM, max_held_out=50, seed=0)
+    split, leaked = prepare.split_with_test(rows, test, SPAM, seed=0)
     assert leaked == 5
     assert {e.inputs["text"] for e in split.test} == {e.inputs["text"] for e in test}
     trained = {e.inputs["text"] for e in split.train + split.validation}

@@ -15,7 +15,7 @@ from sample_adapters import CLOSED, ORG, SCORES, make_folder, make_spec, publish
 
 from lora_hub import hub as hubs
 from lora_hub.errors import AdapterError, HubError
-from lora_hub.hub.publish import repo_name, slugify
+from lora_hub.hub.naming import repo_name, slugify
 from lora_hub.tasks.catalogue import get_task
 
 
@@ -70,6 +70,11 @@ def test_publishing_at_the_same_time_loses_nothing(tmp_path, name) -> None:
     versions = hubs.list_versions(f"{ORG}/{name}")
     assert sorted(version.tag for version in versions) == ["v1", "v2", "v3", "v4"]
     assert {version.commit for version in versions} == {ref.revision for ref in refs}
+    for seed, ref in enumerate(refs):  # and no version has a file of another's
+        folder, _ = hubs.fetch_adapter(f"{name}@{ref.revision}")
+        mine = tmp_path / str(seed) / f"adapter-{seed}" / "adapter_model.safetensors"
+        assert (folder / mine.name).read_bytes() == mine.read_bytes()
+        assert hubs.read_adapter_record(folder)["run"] == f"run-{seed}"
 
 
 def test_the_card_passes_the_hubs_check_and_shows_in_the_listing(tmp_path, name, api) -> None:

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import HfApi, constants
 from sample_adapters import CLOSED, ORG, SCORES, make_folder, make_spec, publish
 
-from lora_hub import bases, card, endpoint, settings
+from lora_hub import bases, card_metadata, endpoint, settings
 from lora_hub import hub as hubs
 from lora_hub.errors import AdapterError, BaseError, HubError
 from lora_hub.schema import BaseModel
@@ -123,7 +123,7 @@ def test_fetch_gives_the_exact_version_and_works_with_the_hub_down(first, tmp_pa
     assert (folder / weights).read_bytes() == (make_folder(tmp_path / "0", make_spec(), 0) / weights).read_bytes()
     assert (newest / weights).read_bytes() == (make_folder(tmp_path / "1", make_spec(), 1) / weights).read_bytes()
     record = hubs.read_adapter_record(folder)
-    assert record and record["task"]["labels"] == ["ham", "spam"] and card.spec_of(record).lora.r == 16
+    assert record and record["task"]["labels"] == ["ham", "spam"] and card_metadata.spec_of(record).lora.r == 16
     monkeypatch.setattr(constants, "ENDPOINT", CLOSED)
     assert hubs.fetch_adapter("first@v1")[0] == folder and hubs.fetch_adapter("first")[1].revision == first.revision
     with pytest.raises(HubError, match="does not answer"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class Server:
         request = urllib.request.Request(self.url + path, body, {**headers, **({"Authorization": f"Bearer {token}"} if token else {})}, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=30) as answer:
+            with opener.open(request, timeout=120) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()
@@ -97,11 +98,10 @@ def _client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def new_repo(server: Server, request: pytest.FixtureRequest) -> Callable[..., str]:
     """Makes repositories named after the test."""
-    count = iter(range(1000))
 
     def make(owner: str = "lora-hub", **options: object) -> str:
         name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:50].strip("-")
-        return server.api().create_repo(f"{owner}/{name}-{next(count)}", **options).repo_id
+        return server.api().create_repo(f"{owner}/{name}-{uuid.uuid4().hex[:8]}", **options).repo_id
 
     return make
 

@@ -56,7 +56,8 @@ def test_bleu_with_several_references_is_sacrebleus():
 
     answers, first = make_pairs(30)
     second = make_pairs(30, seed=9)[1]
-    scores = metrics.score_metrics(["bleu"], answers, [list(pair) for pair in zip(first, second, strict=True)], resamples=5)
+    both = [list(pair) for pair in zip(first, second, strict=True)]
+    scores = metrics.score_metrics(["bleu"], answers, both, resamples=5)
     assert scores["bleu"].value == pytest.approx(sacrebleu.corpus_bleu(answers, [first, second]).score, abs=1e-9)
 
 
@@ -107,7 +108,14 @@ def test_a_constant_answer_is_chance_when_balanced():
 
 @pytest.mark.parametrize(
     ("answer", "reference"),
-    [(" Spam\n", "spam"), ("مثبت", "مثبت "), ("منفي", "منفی"), ("نمی\u200cدانم", "نمیدانم"), ("كتاب", "کتاب"), ("é", "e\u0301")],
+    [
+        (" Spam\n", "spam"),
+        ("مثبت", "مثبت "),
+        ("منفي", "منفی"),
+        ("نمی\u200cدانم", "نمیدانم"),
+        ("كتاب", "کتاب"),
+        ("é", "e\u0301"),
+    ],
 )
 def test_labels_are_compared_normalized(answer, reference):
     assert metrics.score_metrics(["accuracy"], [answer], [reference])["accuracy"].value == 100

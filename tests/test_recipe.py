@@ -27,11 +27,9 @@ def test_more_effort_is_more_of_everything() -> None:
     assert quick.max_length < balanced.max_length < thorough.max_length
 
 
-def test_learning_rate_follows_the_published_formula() -> None:
-    assert recipe.learning_rate(BaseModel(id="x/llama", hidden_size=2000)) == pytest.approx(5e-4)
-    assert recipe.learning_rate(BaseModel(id="x/llama", hidden_size=128)) == pytest.approx(5e-4 * (2000 / 128) ** 0.781, rel=0.02)
-    assert recipe.learning_rate(BaseModel(id="Qwen/Qwen3-0.6B", hidden_size=1024)) == pytest.approx(5e-4 * (2000 / 1024) ** 0.0775, rel=0.02)
-    assert recipe.learning_rate(BaseModel(id="x/y", default_lr=3e-4)) == 3e-4
+def test_learning_rate_is_the_bases() -> None:
+    assert make().lr == BASE.default_lr == pytest.approx(5e-4 * (2000 / 576) ** 0.781, rel=0.05)
+    assert make(base=BaseModel(id="x/y", default_lr=3e-4)).lr == 3e-4
 
 
 @pytest.mark.parametrize("rows", [20, 300, 5000, 200_000])

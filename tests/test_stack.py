@@ -317,7 +317,7 @@ def test_threads_that_answer_while_others_attach_and_detach(llama, stack, folder
     wrong, stop = [], threading.Event()
 
     def answer(order: list[str]) -> None:
-        for _ in range(25):
+        for _ in range(10):
             out = logits(llama, ids, stack, [stack.slot(name) for name in order])
             for row, name in enumerate(order):
                 if (out[row] - expected[int(name[-1]) if name != "base" else 0][row]).abs().max() > 1e-5:

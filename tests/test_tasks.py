@@ -8,7 +8,9 @@ from lora_hub.errors import SpecError
 from lora_hub.schema import Task
 from lora_hub.tasks import catalogue
 
-IDS = "spam sentiment topic intent translation question-answering summarization instruction chat text-to-sql grammar".split()
+IDS = (
+    "spam sentiment topic intent translation question-answering summarization instruction chat text-to-sql grammar"
+).split()
 ROLES = {
     "translation": ("source",),
     "question-answering": ("question", "context"),
@@ -99,12 +101,12 @@ def test_a_task_of_ones_own_from_yaml(tmp_path):
 def test_a_task_of_ones_own_from_the_page():
     """What a form gives: plain strings, names with commas, empty fields."""
     task = catalogue.task_from_dict(
-        {"title": " لحن ", "instruction": "لحن این متن چیست؟", "inputs": "text", "labels": "رسمی، خودمانی", "template": ""}
+        {"title": " لحن ", "instruction": "لحن چیست؟", "inputs": "text", "labels": "رسمی، خودمانی", "template": ""}
     )
     assert task.id == "my-task"
     assert task.title.en == "لحن"
     assert task.labels == ("رسمی", "خودمانی")
-    free = catalogue.task_from_dict({"title": "Reply", "instruction": "Reply to this.", "labels": "", "inputs": ["mail"]})
+    free = catalogue.task_from_dict({"title": "Reply", "instruction": "Reply.", "labels": "", "inputs": ["mail"]})
     assert free.output == "text"
     assert free.template == "{instruction}\n\nMail: {mail}"
     assert "accuracy" not in free.metrics

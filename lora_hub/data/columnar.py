@@ -38,6 +38,8 @@ def read_arrow(source: Source, *, limit: int) -> Table:
             reader = ipc.open_file(file) if source.head(6) == b"ARROW1" else ipc.open_stream(file)
             names = _class_names(reader.schema.metadata)
             table = reader.read_all()
+        # Without this, lengths that a damaged file claims are believed, and the process is killed when they are followed.
+        table.validate(full=True)
         _check(source, table.num_rows, table.num_columns, table.nbytes, limit)
         frame = polars.from_arrow(table)
     except (pyarrow.ArrowException, polars.exceptions.PolarsError, OSError) as error:

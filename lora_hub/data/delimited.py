@@ -49,6 +49,9 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     text = _sample_text(source)
     if not text.strip():
         raise DataError(f"{source.name} holds nothing but blank lines.", "Choose another file.")
+    if said := re.match(r"(?i)(?:\ufeff)?sep=([,;|\t])\r?\n", text):  # Excel's own hint, above the header
+        delimiter, text = said[1], text[said.end() :]
+        source = Source(source.name, data=source.read().removeprefix(b"\xef\xbb\xbf")[len(said[0].removeprefix("\ufeff").encode()) :])
     dialect = Dialect(delimiter or sniff_delimiter(text) or NEVER)
     if dialect.delimiter == NEVER and not _one_quoted_column(text):
         dialect = Dialect(NEVER, quote="")
@@ -218,30 +221,22 @@ def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
-    ragged = []
-
-    def note(row) -> str:
-        ragged.append(row)
-        return "error"
-
     data = pyarrow.BufferReader(source.data) if source.data is not None else str(source.path)
     parse = arrow_csv.ParseOptions(
         delimiter=dialect.delimiter, quote_char=dialect.quote or False, double_quote=not dialect.escape,
-        escape_char=dialect.escape or False, newlines_in_values=bool(dialect.quote), invalid_row_handler=note,
+        escape_char=dialect.escape or False, newlines_in_values=bool(dialect.quote),
     )  # fmt: skip
     block = max(1 << 20, min(16 << 20, source.size + 1))
     read = arrow_csv.ReadOptions(autogenerate_column_names=True, block_size=block)
+    convert = arrow_csv.ConvertOptions(
+        column_types={f"f{index}": pyarrow.string() for index in range(_width(source, dialect))},
+        strings_can_be_null=False, quoted_strings_can_be_null=False,
+    )  # fmt: skip
     while True:
-        width = _width(source, dialect)
-        convert = arrow_csv.ConvertOptions(
-            column_types={f"f{index}": pyarrow.string() for index in range(width)},
-            strings_can_be_null=False, quoted_strings_can_be_null=False,
-        )  # fmt: skip
         try:
             return polars.from_arrow(arrow_csv.read_csv(data, read, parse, convert))
         except pyarrow.ArrowInvalid as error:
-            if ragged or "Expected" in str(error):
-                return None
+            # No Python callback for these rows: pyarrow's threads may call it after the interpreter has begun to end.
             if "straddling" in str(error) and read.block_size < 1 << 30:
                 read.block_size *= 8  # one text longer than a block
                 continue

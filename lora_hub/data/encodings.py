@@ -62,9 +62,9 @@ def decode(source: Source, encoding: str = "") -> Decoded:
         if head.startswith(mark):
             if name == "utf-8-sig":
                 return _decode_utf8(source, name)
-            return _transcode(source, name)
+            return _transcode_wide(source, name)
     if wide := _utf16_without_mark(source.head(4096)):
-        return _transcode(source, wide)
+        return _transcode_wide(source, wide)
     if is_utf8(source):
         return Decoded(source, "utf-8")
     return _detect(source)
@@ -96,11 +96,22 @@ def _damage(data: bytes) -> float:
 
 def _repair_utf8(source: Source, name: str) -> Decoded:
     """UTF-8 with a few damaged bytes: replaced by U+FFFD, and told by line."""
-    text = source.read().decode("utf-8", errors="replace")
+    return _with_replacements(source, source.read().decode("utf-8", errors="replace"), name)
+
+
+def _transcode_wide(source: Source, name: str) -> Decoded:
+    """UTF-16 or UTF-32; halves of characters are replaced by U+FFFD, and told by line."""
+    try:
+        return _transcode(source, name)
+    except ValueError:
+        return _with_replacements(source, source.read().decode(name, errors="replace").removeprefix("\ufeff"), name)
+
+
+def _with_replacements(source: Source, text: str, name: str) -> Decoded:
     lines = [number for number, line in enumerate(text.split("\n"), 1) if "\ufffd" in line]
     problem = Problem(
         code="damaged-bytes", severity="warning", count=len(lines),
-        message=f"The file is UTF-8, but some bytes are not: line {_list(lines)}. They are shown as \ufffd.",
+        message=f"The file is {shown(name)}, but some bytes are not: line {_list(lines)}. They are shown as \ufffd.",
         hint="Correct these lines, or choose another encoding.",
     )  # fmt: skip
     return Decoded(Source(source.name, data=text.encode()), name, [problem])

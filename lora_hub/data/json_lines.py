@@ -1,8 +1,9 @@
 """JSONL: one object a line, a million of them in about a second.
 
-Flat rows are parsed by orjson, a block of lines at a time, so that memory holds text and not a million dicts. Rows with
-nested values (conversations) go through polars, which keeps them compact, unless their types differ from row to row. Where
-a block does not parse, its lines are read one by one and every broken one is told by its number.
+Rows of texts are parsed by pyarrow (measured: half of polars' time). Other flat rows go through orjson, a block of lines at a
+time, so that memory holds text and not a million dicts. Rows with nested values (conversations) go through polars, which
+keeps them compact, unless their types differ from row to row. Where a block does not parse, its lines are read one by one
+and every broken one is told by its number.
 """
 
 import json
@@ -29,6 +30,9 @@ class _NotFlat(Exception):
 
 def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
     """The table of UTF-8 JSONL. Blank lines are passed over. Raises DataError naming broken lines, unless `skip_broken`."""
+    frame = _read_texts(source)
+    if frame is not None:
+        return Table(frame, "jsonl")
     try:
         frame, broken = _read_flat(source)
         problems = broken_lines(source.name, broken, skip_broken)
@@ -63,6 +67,33 @@ def broken_lines(name: str, broken: list[tuple[int, str]], skip_broken: bool) ->
             "Mend them, or go on without these lines (skip broken lines).",
         )
     return [row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(broken))]
+
+
+def _read_texts(source: Source) -> polars.DataFrame | None:
+    """Rows whose values are texts or null, all of them with the keys of the first rows; None for any other file."""
+    import pyarrow
+    from pyarrow import json as arrow_json
+
+    keys: dict[str, None] = {}
+    for line in source.head(256 << 10).removeprefix(b"\xef\xbb\xbf").split(b"\n")[:-1][:1000]:
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(row, dict) or not all(isinstance(value, (str, type(None))) for value in row.values()):
+            return None
+        keys |= dict.fromkeys(row)
+    if not keys or source.head(3) == b"\xef\xbb\xbf":
+        return None
+    schema = pyarrow.schema([(key, pyarrow.string()) for key in keys])
+    try:
+        table = arrow_json.read_json(
+            str(source.path) if source.data is None else pyarrow.BufferReader(source.data),
+            arrow_json.ReadOptions(block_size=BLOCK), arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+        )  # fmt: skip
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
+        return None
+    return polars.from_arrow(table) if table.schema.equals(schema) and table.num_rows else None
 
 
 def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, str]]]:

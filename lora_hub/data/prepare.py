@@ -147,8 +147,8 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
     return Split(train, validation, test)
 
 
-def split_with_test(examples: list[Example], test: list[Example], task: Task, *, max_held_out: int, seed: int) -> tuple[Split, int]:
-    """The person's own test file is what is scored; validation comes from the training rows.
+def split_with_test(examples: list[Example], test: list[Example], task: Task, *, seed: int) -> tuple[Split, int]:
+    """The person's own test rows are what is scored, all of them; validation comes from the training rows.
 
     Training rows that stand in the test file too are left out of training; returns (split, how many were left out).
     """
@@ -156,10 +156,8 @@ def split_with_test(examples: list[Example], test: list[Example], task: Task, *,
     kept = [example for example in examples if _same_key(example.inputs) not in tested]
     share = min(0.2, MAX_VALIDATION / max(1, len(kept)) * 2)
     inner = split_examples(kept, task, held_out=share, max_held_out=MAX_VALIDATION, seed=seed)
-    shuffled = list(test)
-    random.Random(seed).shuffle(shuffled)
     # No row is to be scored in the split's own test part: it goes back to training.
-    return Split(inner.train + inner.test, inner.validation, shuffled[:max_held_out]), len(examples) - len(kept)
+    return Split(inner.train + inner.test, inner.validation, list(test)), len(examples) - len(kept)
 
 
 def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_length: int) -> Encoded:

@@ -17,9 +17,10 @@ from lora_hub.data import archives
 from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.delimited import read_delimited
 from lora_hub.data.encodings import decode
+from lora_hub.data.html_tables import read_html
 from lora_hub.data.json_files import looks_like_json, read_json
 from lora_hub.data.source import Source
-from lora_hub.data.spreadsheets import OLE, read_html, read_workbook, workbook_kind
+from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
 from lora_hub.data.table import MAX_ROWS, Table, row_problem
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
@@ -88,9 +89,11 @@ def _read_text(source: Source, options: dict) -> Table:
     start = text.head(2048).decode("utf-8", errors="ignore").removeprefix("\ufeff").lstrip()
     if not start and not text.read().strip(b"\xef\xbb\xbf \t\r\n\x00"):
         raise DataError(f"{source.name} is empty.", "Choose a file with data in it.")
-    lowered = start[:1000].lower()
-    if lowered.startswith(("<html", "<!doctype html", "<table", "<meta")) or ("<table" in lowered and lowered[:1] == "<"):
+    lowered = start.lower()
+    if lowered.startswith(("<html", "<!doctype html", "<table", "<meta")) or (lowered[:1] == "<" and ("<table" in lowered or "<workbook" in lowered)):
         table = read_html(text)
+    elif lowered.startswith(("<?xml", "<svg")):
+        raise DataError(f"{source.name} is an XML document, not a table.", FORMATS)
     elif looks_like_json(start) and not options["delimiter"]:
         table = read_json(text, skip_broken=options["skip_broken"])
     else:

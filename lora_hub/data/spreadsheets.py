@@ -1,8 +1,12 @@
 """Excel and OpenDocument sheets, by fastexcel: which sheet, title rows, and refusals in words. Formulas are never evaluated:
-the values that the file was saved with are read. HTML tables saved as .xls are here, too."""
+the values that the file was saved with are read."""
 
+import os
+import sys
+import tempfile
 import zipfile
-from html.parser import HTMLParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import polars
 
@@ -20,14 +24,15 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
     """`kind`: xlsx, xlsb, xls or ods. Raises DataError for an encrypted, empty or damaged workbook."""
     import fastexcel
 
-    try:
-        book = fastexcel.read_excel(source.data if source.data is not None else str(source.path))
-        names = book.sheet_names
-        if sheet and sheet not in names:
-            raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(names)}.")
-        sheets = {name: _cells(book, name) for name in ([sheet] if sheet else names)}
-    except fastexcel.FastExcelError as error:
-        raise _in_words(source, str(error)) from None
+    with _panics_in_words(source):
+        try:
+            book = fastexcel.read_excel(source.data if source.data is not None else str(source.path))
+            names = book.sheet_names
+            if sheet and sheet not in names:
+                raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(names)}.")
+            sheets = {name: _cells(book, name) for name in ([sheet] if sheet else names)}
+        except fastexcel.FastExcelError as error:
+            raise _in_words(source, str(error)) from None
     filled = {name: frame for name, frame in sheets.items() if frame.height}
     if not filled:
         raise DataError(f"{source.name} has no cell with a value in it.", "Choose a workbook with data in it.")
@@ -68,6 +73,30 @@ def _cells(book, name: str) -> polars.DataFrame:
     return frame.filter(filled.select(any=polars.any_horizontal(polars.all()))["any"])
 
 
+@contextmanager
+def _panics_in_words(source: Source) -> Iterator[None]:
+    """A damaged file can make the parser below fastexcel panic: it prints a trace of its own and raises what is no Exception.
+    What it prints is held back; what others print meanwhile is passed on."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        panicked = False
+        try:
+            yield
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            panicked = True
+            raise DataError(f"The workbook {source.name} is damaged.", "Open it, save it again as .xlsx, and drop it again.") from None
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            held.seek(0)
+            if not panicked and (printed := held.read()):
+                os.write(2, printed)
+
+
 def _in_words(source: Source, error: str) -> DataError:
     lowered = error.lower()
     head = source.read()
@@ -100,65 +129,3 @@ def workbook_kind(source: Source) -> str:
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
             raise DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.") from None
     return ""
-
-
-class _Rows(HTMLParser):
-    """Cells of every table of a page; nothing is fetched and no script is run."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tables: list[list[list[str]]] = []
-        self.cell: list[str] | None = None
-        self.span = 1
-        self.silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        if tag == "table":
-            self._end_cell()
-            self.tables.append([])
-        elif tag == "tr" and self.tables:
-            self._end_cell()
-            self.tables[-1].append([])
-        elif tag in ("td", "th") and self.tables:
-            self._end_cell()
-            if not self.tables[-1]:
-                self.tables[-1].append([])
-            self.cell = []
-            span = dict(attrs).get("colspan") or "1"
-            self.span = min(MAX_COLUMNS, max(1, int(span))) if span.isdigit() else 1
-        elif tag == "br" and self.cell is not None:
-            self.cell.append("\n")
-        elif tag in ("script", "style"):
-            self.silent += 1
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th", "tr", "table"):
-            self._end_cell()
-        elif tag in ("script", "style"):
-            self.silent = max(0, self.silent - 1)
-
-    def handle_data(self, data: str) -> None:
-        if self.cell is not None and not self.silent:
-            self.cell.append(data)
-
-    def _end_cell(self) -> None:
-        if self.cell is not None:
-            text = "".join(self.cell)
-            lines = [" ".join(line.split(None)) if "\u200c" not in line else line.strip() for line in text.split("\n")]
-            self.tables[-1][-1] += ["\n".join(lines).strip()] + [""] * (self.span - 1)
-            self.cell = None
-
-
-def read_html(source: Source) -> Table:
-    """The largest table of UTF-8 HTML."""
-    parser = _Rows()
-    parser.feed(source.read().decode("utf-8", errors="replace"))
-    parser.close()
-    parser._end_cell()
-    rows = max(parser.tables, key=len, default=[])
-    rows = [row for row in rows if any(cell for cell in row)]
-    if not rows:
-        raise DataError(f"{source.name} is a web page without a table in it.", "Save the data as CSV or Excel.")
-    width = max(len(row) for row in rows)
-    columns = {f"f{index}": [row[index] if index < len(row) else None for row in rows] for index in range(width)}
-    return table_of_cells(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "html")

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases, card
+from lora_hub import bases, card_metadata
 from lora_hub.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.client import full_id, hub_url, open_api, told
 from lora_hub.schema import AdapterRef, BaseModel, Score
@@ -106,7 +106,7 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
         base = config.get("base_model_name_or_path") or ""
         return AdapterRef(repo_id=repo_id, revision=commit, base=base, title=repo_id.partition("/")[2], url=f"{hub_url()}/{repo_id}")
     try:
-        spec = card.spec_of(record)
+        spec = card_metadata.spec_of(record)
         metrics = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # anybody may have written it
         raise AdapterError(f"The {RECORD} of {repo_id} is damaged: {' '.join(str(error).split())[:200]}", "Publish the adapter again from its run.") from error
@@ -115,7 +115,7 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
         revision=commit,
         base=spec.base.id,
         task=spec.task.id,
-        title=card.card_title(spec),
+        title=card_metadata.card_title(spec),
         metrics=metrics,
         url=f"{hub_url()}/{repo_id}",
     )

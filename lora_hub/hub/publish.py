@@ -7,33 +7,25 @@ goes on where it stopped. The same content published twice is the same version.
 import hashlib
 import json
 import re
-import unicodedata
-from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lora_hub import bases, card, events, settings
+from lora_hub import bases, card, card_metadata, events, settings
 from lora_hub.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, full_id, hub_url, open_api, told
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
 from lora_hub.hub.listing import ref_of
+from lora_hub.hub.naming import repo_name
 from lora_hub.record import make_record, public_base
 from lora_hub.schema import AdapterRef, BaseModel, Scores, TrainSpec
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, ModelInfo
 
 LOG = "training_log.jsonl"
 CARD = "README.md"
 BASE_TAG = "lora-hub-base"
-MAX_NAME = 60
-# Persian letters as they are read aloud, near enough for a name in an address; vowels that are not written stay away.
-LATIN = {
-    "ا": "a", "آ": "a", "أ": "a", "إ": "e", "ب": "b", "پ": "p", "ت": "t", "ث": "s", "ج": "j", "چ": "ch", "ح": "h", "خ": "kh", "د": "d", "ذ": "z",
-    "ر": "r", "ز": "z", "ژ": "zh", "س": "s", "ش": "sh", "ص": "s", "ض": "z", "ط": "t", "ظ": "z", "ع": "a", "غ": "gh", "ف": "f", "ق": "gh",
-    "ک": "k", "ك": "k", "گ": "g", "ل": "l", "م": "m", "ن": "n", "و": "v", "ه": "h", "ة": "h", "ی": "i", "ي": "i", "ى": "a", "ئ": "i", "ؤ": "o",
-    "\u200c": "-",
-}  # fmt: skip
+TRIES = 10  # against others who publish into the same repo at the same moment
 
 
 def publish_adapter(
@@ -63,9 +55,9 @@ def publish_adapter(
     record = _public_record(folder, spec, scores, run_id, versions or {})
     with told(f"publish {repo_id}", repo_id, missing=HubError):
         api = open_api()
-        there = _claim(api, repo_id, spec, private)
+        _claim(api, repo_id, spec, private)
         base_repo, base_revision = _base_on_hub(spec.base, org)
-        config |= {"base_model_name_or_path": base_repo or card.short_name(spec.base), "revision": base_revision or None}
+        config |= {"base_model_name_or_path": base_repo or card_metadata.short_name(spec.base), "revision": base_revision or None}
         readme = card.render_card(
             record,
             repo_id,
@@ -82,16 +74,14 @@ def publish_adapter(
             RECORD: _json(record),
             LOG: _losses(log),
         }
-        # The log of an earlier version must not pass for this one's.
-        gone = {LOG} & there if not files[LOG] else set()
-        commit = _commit(api, repo_id, files, f"Publish {card.card_title(spec)}", gone)
+        commit = _commit(api, repo_id, files, f"Publish {card_metadata.card_title(spec)}")
         tags = _tag_version(api, repo_id, commit)
     return AdapterRef(
         repo_id=repo_id,
         revision=commit,
         base=_base_id(spec.base),
         task=spec.task.id,
-        title=card.card_title(spec),
+        title=card_metadata.card_title(spec),
         metrics=scores,
         versions=tuple(tags),
         private=private,
@@ -127,26 +117,6 @@ def promote(repo_id: str, revision: str) -> None:
             if before:  # the Hub has no "move": what was in production has to stay there
                 api.create_tag(repo_id, tag=PRODUCTION, revision=before)
             raise
-
-
-def repo_name(spec: TrainSpec, name: str = "") -> str:
-    """The repo's name: the one given, the spec's, or task and base. Raises HubError where nothing of a given one is left."""
-    given = name or spec.name
-    found = slugify(given) if given else slugify(f"{spec.task.id}-{card.short_name(spec.base).lower()}")
-    if not found:
-        raise HubError(f"The name {given!r} has no letters or digits that an address can hold.", "Choose a name in Latin or Persian letters.")
-    if found.lower() == bases.BUILT_IN:
-        raise HubError(f"The name {found!r} is the built-in base's.", "Choose another name (--name).")
-    return found
-
-
-def slugify(text: str) -> str:
-    """Letters, digits, `-`, `_` and `.` only, as the Hub wants them; Persian letters become Latin ones."""
-    latin = "".join(LATIN.get(char, char) for char in unicodedata.normalize("NFC", text))
-    digits = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in unicodedata.normalize("NFKD", latin))
-    words = re.sub(r"[^A-Za-z0-9_.]+", "-", "".join(char for char in digits if not unicodedata.combining(char)))
-    words = re.sub(r"-{2,}", "-", re.sub(r"\.{2,}", ".", words))[:MAX_NAME].strip("-.")
-    return words.removesuffix(".git").strip("-.")
 
 
 def languages_of(spec: TrainSpec, examples: list[dict]) -> tuple[str, ...]:
@@ -210,20 +180,17 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _claim(api: "HfApi", repo_id: str, spec: TrainSpec, private: bool) -> set[str]:
-    """Makes the repo, or finds that it is ours to go on with; returns the files in it.
+def _claim(api: "HfApi", repo_id: str, spec: TrainSpec, private: bool) -> None:
+    """Makes the repo, or finds that it is ours to go on with.
 
     Raises HubError where it is somebody else's, for another task or base, or too public.
     """
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-    try:
-        info = api.model_info(repo_id)
-    except (RepositoryNotFoundError, RevisionNotFoundError):  # the latter: somebody makes it just now
+    info = _look(api, repo_id)
+    if info is None:
         api.create_repo(repo_id, private=private, exist_ok=True)
-        return set()
+        return
     another = "Choose another name (--name)."
-    files = {sibling.rfilename for sibling in info.siblings or []} - {".gitattributes"}
+    files = _files_of(info)
     if files and RECORD not in files:
         raise HubError(f"{repo_id} is there already and is not an adapter of LoRA Hub.", another)
     if private and not info.private:
@@ -231,19 +198,31 @@ def _claim(api: "HfApi", repo_id: str, spec: TrainSpec, private: bool) -> set[st
     there = ref_of(info)
     if there.task and (there.task, there.base) != (spec.task.id, _base_id(spec.base)):
         raise HubError(f"{repo_id} is there already, for the task {there.task} on the base {there.base}.", another)
-    return files
+
+
+def _look(api: "HfApi", repo_id: str) -> "ModelInfo | None":
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        return api.model_info(repo_id, files_metadata=True)
+    except (RepositoryNotFoundError, RevisionNotFoundError):  # the latter: somebody makes it just now
+        return None
+
+
+def _files_of(info: "ModelInfo | None") -> dict[str, Any]:
+    """The files of a repo by name, without the one that the Hub itself puts there."""
+    siblings = (info.siblings if info else None) or []
+    return {sibling.rfilename: sibling for sibling in siblings if sibling.rfilename != ".gitattributes"}
 
 
 def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
     """(repo, commit) of the base; ("", "") for a local folder, which stays where it is."""
     if base.id == bases.BUILT_IN:
         return _push_base(base, org)
-    return (base.id, base.revision) if card.is_hub_id(base) else ("", "")
+    return (base.id, base.revision) if card_metadata.is_hub_id(base) else ("", "")
 
 
 def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
-    from huggingface_hub.errors import RepositoryNotFoundError
-
     if base.id != bases.BUILT_IN:
         raise BaseError(f"The base {base.id} is not the project's to publish.", "Only the built-in base is published.")
     folder, repo_id = Path(base.folder or bases.built_in_folder()), f"{org}/{bases.BUILT_IN}"
@@ -251,52 +230,60 @@ def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
     files |= {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", CARD))}
     with told(f"publish {repo_id}", repo_id, missing=HubError):
         api = open_api()
-        try:
-            info = api.model_info(repo_id, files_metadata=True)
-        except RepositoryNotFoundError:
+        there = _look(api, repo_id)
+        if there is None:
             api.create_repo(repo_id, exist_ok=True)
-        else:
-            found = {sibling.rfilename: sibling for sibling in info.siblings or []}
-            if set(found) - {".gitattributes"} and BASE_TAG not in (info.tags or []):
-                raise HubError(f"{repo_id} is there already and is not the built-in base.", "Choose another organization (--org).")
-            if all(name in found and _same(content, found[name]) for name, content in files.items()):
-                return repo_id, info.sha or ""
+        elif _files_of(there) and BASE_TAG not in (there.tags or []):
+            raise HubError(f"{repo_id} is there already and is not the built-in base.", "Choose another organization (--org).")
         return repo_id, _commit(api, repo_id, files, "The built-in base of LoRA Hub")
+
+
+def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message: str) -> str:
+    """One commit of the files that are not there as they are; returns the head.
+
+    An empty file is not sent, but removed: the log of an earlier version must not pass for this one's.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for _ in range(TRIES):
+        there = _look(api, repo_id)
+        old, head = _files_of(there), there.sha if there else None
+        changed = [name for name, content in files.items() if content != b"" and not (name in old and _same(content, old[name]))]
+        gone = [name for name, content in files.items() if content == b"" and name in old]
+        if head and not changed and not gone:
+            return head
+        contents = {name: content if isinstance(content, bytes) else str(content) for name, content in files.items()}
+        operations: list[Any] = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=contents[name]) for name in changed]
+        operations += [CommitOperationDelete(path_in_repo=name) for name in gone]
+        try:
+            # What is left out is only right on top of this head: two publishers must not mix their files.
+            return str(api.create_commit(repo_id, operations, commit_message=message, parent_commit=head).oid)
+        except HfHubHTTPError as error:
+            if error.response.status_code != 412:
+                raise
+        except ValueError as error:  # the client's own check of the card, before anything is sent
+            said = " ".join(str(error).split())[:300]
+            raise HubError(f"The Hub does not take the card of {repo_id}: {said}", "Change the name or title that it speaks of.") from error
+    raise HubError(f"{repo_id} is being published by others at the same time.", TRY_AGAIN)
 
 
 def _same(content: bytes | Path, sibling: Any) -> bool:
     """Whether a file on the Hub has these bytes: by sha256 where it is in LFS, else by git's hash of a blob."""
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if sibling.size != size:
+        return False
     data = content if isinstance(content, bytes) else content.read_bytes()
     if sibling.lfs is not None:
         return bool(sibling.lfs.sha256 == hashlib.sha256(data).hexdigest())
-    return bool(sibling.blob_id == hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest())
-
-
-def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message: str, gone: Set[str] = frozenset()) -> str:
-    """One commit of all files that are not there as they are, and without `gone`; returns the head. An empty file is not sent."""
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-    from huggingface_hub.errors import HfHubHTTPError
-
-    operations: list[Any] = [
-        CommitOperationAdd(path_in_repo=name, path_or_fileobj=content if isinstance(content, bytes) else str(content))
-        for name, content in files.items()
-        if not isinstance(content, bytes) or content
-    ]
-    operations += [CommitOperationDelete(path_in_repo=name) for name in sorted(gone)]
-    try:
-        return str(api.create_commit(repo_id, operations, commit_message=message).oid)
-    except ValueError as error:
-        if isinstance(error, HfHubHTTPError):
-            raise
-        # The client's own check of the card, before anything is sent.
-        raise HubError(f"The Hub does not take the card of {repo_id}: {' '.join(str(error).split())[:300]}", "Change the name or title that it speaks of.") from error
+    return bool(sibling.blob_id == hashlib.sha1(b"blob %d\0" % size + data, usedforsecurity=False).hexdigest())
 
 
 def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
     """Tags a commit as the next version, unless it has a version already; returns all of the repo's tags, newest first."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    for _ in range(10):  # somebody else may take the number in between
+    for _ in range(TRIES):  # somebody else may take the number in between
         tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repo_id).tags}
         numbers = sorted((int(tag[1:]) for tag in tags if re.fullmatch(r"v[1-9]\d*", tag)), reverse=True)
         names = [f"v{number}" for number in numbers]
@@ -309,4 +296,4 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
         except HfHubHTTPError as error:
             if error.response.status_code != 409:
                 raise
-    raise HubError(f"{repo_id} is being published by others at the same time; this content has no version yet.", f"{TRY_AGAIN}")
+    raise HubError(f"{repo_id} is being published by others at the same time; this content has no version yet.", TRY_AGAIN)

@@ -15,7 +15,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,8 +127,9 @@ class Store:
 
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
-        self.blobs.mkdir(parents=True, exist_ok=True)
-        self.incoming.mkdir(exist_ok=True)
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        for number in range(256):
+            (self.blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         self._local, self._lock, self._trees = threading.local(), threading.RLock(), OrderedDict()
         with self._lock:
             self.db.executescript("PRAGMA journal_mode=WAL;" + SCHEMA)
@@ -163,29 +163,25 @@ class Store:
     def new_incoming(self) -> Path:
         return self.incoming / secrets.token_hex(16)
 
-    def keep(self, temporary: Path, sha256: str) -> None:
+    def keep(self, temporary: Path, sha256: str, flush: bool = True) -> None:
         """Flushes a whole file of `incoming/` and gives it its name among the blobs."""
-        target = self.blob_path(sha256)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        target.parent.mkdir(exist_ok=True)
-        os.replace(temporary, target)
+        if flush:
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+        os.replace(temporary, self.blob_path(sha256))
 
     def add_blobs(self, contents: list[bytes]) -> list[str]:
         """Stores small contents, flushed when this returns; the names in the same order."""
-
-        def add(data: bytes) -> str:
-            sha256 = hashlib.sha256(data).hexdigest()
-            if not self.blob_path(sha256).exists():
-                temporary = self.new_incoming()
-                temporary.write_bytes(data)
-                self.keep(temporary, sha256)
-            return sha256
-
-        if len(contents) < 8:
-            return [add(data) for data in contents]
-        with ThreadPoolExecutor(8) as pool:  # the disk flushes many files at once in about the time of one
-            return list(pool.map(add, contents))
+        names = [hashlib.sha256(data).hexdigest() for data in contents]
+        new = {name: data for name, data in zip(names, contents, strict=True) if not self.blob_path(name).exists()}
+        written = {name: self.new_incoming() for name in new}
+        for name, temporary in written.items():
+            temporary.write_bytes(new[name])
+        if together := len(new) > 32:  # one flush of everything is far quicker than thousands of single ones
+            os.sync()
+        for name, temporary in written.items():
+            self.keep(temporary, name, flush=not together)
+        return names
 
     def read_blob(self, sha256: str, limit: int = -1) -> bytes:
         with open(self.blob_path(sha256), "rb") as file:

@@ -105,7 +105,7 @@ def _pane(view: PaneView, language: str, reference: str) -> str:
     body = f'<div class="lh-answer" dir="auto">{escape(view.text)}{"" if view.done else _CARET}</div>'
     if view.done and not view.text.strip():
         body = f'<div class="lh-answer lh-quiet">{escape(t("empty_answer", language))}</div>'
-    facts = []
+    facts = [t("pane_waits", language)] if not view.done and not view.tokens else []
     if view.tokens:
         facts.append(t("tokens_count", language, count=number(view.tokens, language)))
     if view.seconds:

@@ -11,13 +11,14 @@ import random
 import sys
 from pathlib import Path
 
-from lora_hub.tasks.samples import question_answering, sentiment_fa, spam, translation_en_fa
+from lora_hub.tasks.samples import question_answering, sentiment_fa, spam, topic, translation_en_fa
 
 FOLDER = Path(__file__).parent
 SEED = 2026
 MAKERS = {
     "spam.csv": spam.make_rows,
     "sentiment-fa.csv": sentiment_fa.make_rows,
+    "topic.csv": topic.make_rows,
     "translation-en-fa.csv": translation_en_fa.make_rows,
     "question-answering.jsonl": question_answering.make_rows,
 }

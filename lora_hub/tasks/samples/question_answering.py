@@ -1,18 +1,19 @@
 """Parts of the question-answering sample: passages of one to three sentences about invented people and places.
 
-Names, towns, numbers and things are drawn anew for each passage, so that nothing but the passage can answer. Half of the
-passages speak of two people or two things of the same kind, so that the question's name has to be found as well. Every
-answer stands in the passage letter by letter.
+Names, towns, numbers and things are drawn anew for each passage, so that nothing but the passage can answer. Four in
+ten passages speak of two people or two things of the same kind, so that the question's name has to be found as well.
+Every answer stands in the passage letter by letter.
 """
 
 import random
 
 NAMES = (
-    "Anna Omar Lily Reza Tom Maya Karim Ella Hugo Nina Sam Zara Leo Iris Adam Mina Paul Rosa Ivan Dana Ruth Amir Clara Jonas"
+    "Anna Omar Lily Reza Tom Maya Karim Ella Hugo Nina Sam Zara Leo Iris Adam Mina Paul Rosa Ivan Dana Ruth Amir Clara "
+    "Jonas"
 ).split()
 TOWNS = (
-    "Lisbon Shiraz Oslo Cairo Berlin Lima Dublin Tabriz Vienna Kyoto Madrid Quito Prague Isfahan Boston Athens Geneva Delhi "
-    "Yazd Hamburg"
+    "Lisbon Shiraz Oslo Cairo Berlin Lima Dublin Tabriz Vienna Kyoto Madrid Quito Prague Isfahan Boston Athens Geneva "
+    "Delhi Yazd Hamburg"
 ).split()
 COLOURS = "red blue green yellow black white brown grey orange purple".split()
 JOBS = "doctor teacher baker farmer painter nurse pilot driver singer tailor lawyer gardener".split()
@@ -147,14 +148,17 @@ def _building(dice: random.Random) -> Passage:
     )
     verb = ("was the {} built", "built") if "built" in context else ("did the {} open", "")
     questions = [(f"In which town is the {building}?", town), (f"In which year {verb[0].format(building)}?", str(year))]
-    questions.append((f"Who built the {building}?", name) if verb[1] else (f"Who was the first guest?", name))
+    questions.append((f"Who built the {building}?", name) if verb[1] else ("Who was the first guest?", name))
     return context, questions
 
 
 def _two_dishes(dice: random.Random) -> Passage:
     (one, two), (this, that), day = dice.sample(NAMES, 2), dice.sample(FOODS, 2), dice.choice(DAYS)
     context = dice.choice(
-        [f"On {day} {one} ate {this} and {two} ate {that}.", f"{one} made {this} for lunch. {two} made {that} for dinner."]
+        [
+            f"On {day} {one} ate {this} and {two} ate {that}.",
+            f"{one} made {this} for lunch. {two} made {that} for dinner.",
+        ]
     )
     verb = "eat" if "ate" in context else "make"
     return context, [(f"What did {one} {verb}?", this), (f"What did {two} {verb}?", that)]

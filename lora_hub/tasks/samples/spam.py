@@ -21,7 +21,7 @@ SLOTS = {
     "amount": ["£12", "£35", "£49.99", "£80", "£120", "£250"],
     "big": ["£500", "£1000", "£2,000", "£5000", "£900", "£750"],
     "fee": ["£1.45", "£1.99", "£2.50", "£2.99", "£0.99"],
-    "site": ["swiftpost-redeliver.top", "westbank-verify.info", "claim-now.win", "my-refund.online", "secure-bill.click"],
+    "site": ["swiftpost-redeliver.top", "westbank-verify.info", "claim-now.win", "refund.online", "secure-bill.click"],
     "short": ["bit.do/x82k", "tiny.cc/q1m", "t2u.link/77", "gift4u.win/a", "go-pay.top/k3"],
     "phone": ["09061 701 444", "0871 872 9755", "09050 000 327", "0845 021 3680"],
     "present": ["a phone", "a holiday for two", "a gift card", "a games console", "a tablet", "a new TV"],
@@ -132,7 +132,7 @@ SPAM_PERSONAL = [
     "can you buy me three gift cards and send me the codes? I'm in a meeting and can't talk. Your boss.",
 ]
 SPAM_CLOSERS = ["", "", "", " Reply STOP to end", " T&Cs apply", " Act now", " Don't miss out!", " Thanks"]
-TEXTING = {"you": "u", "are": "r", "please": "pls", "tomorrow": "tmrw", "your": "ur", "tonight": "2nite", "thanks": "thx"}
+TEXTING = {"you": "u", "are": "r", "please": "pls", "your": "ur", "tonight": "2nite", "thanks": "thx", "today": "2day"}
 
 
 def make_rows(dice: random.Random, each: int = 200) -> list[dict[str, str]]:
@@ -153,7 +153,8 @@ def _make_ham(dice: random.Random) -> str:
     if dice.random() < 0.42:
         return _fill(dice, dice.choice(HAM_SERVICE))
     more = " " + dice.choice(HAM_MORE) if dice.random() < 0.5 else ""
-    return _text(dice, _fill(dice, dice.choice(HAM_OPENERS) + dice.choice(HAM_PERSONAL) + more + dice.choice(HAM_CLOSERS)))
+    frame = dice.choice(HAM_OPENERS) + dice.choice(HAM_PERSONAL) + more + dice.choice(HAM_CLOSERS)
+    return _text(dice, _fill(dice, frame))
 
 
 def _make_spam(dice: random.Random) -> str:

@@ -1,8 +1,8 @@
 """Parts of the English-Persian sample: short everyday sentences, put together by the two grammars.
 
-What people do (subject x activity x time, the Persian verb in the subject's person and the tense that the time asks for,
-its pronoun dropped as speakers do where the verb says who), where things are, what they cost and how they are, wishes and
-requests. A held-out sentence is a new meeting of known words.
+What people do (subject x activity x time, the Persian verb in the subject's person and the tense that the time asks
+for, its pronoun dropped as speakers do where the verb says who), where things are, what they cost and how they are,
+wishes and requests. A held-out sentence is a new meeting of known words.
 """
 
 import random
@@ -26,7 +26,7 @@ TIMES = [
 
 @dataclass(frozen=True)
 class Activity:
-    """English verb (base, third person, past) and object; Persian object and what stands before the stems, and the stems."""
+    """English verb (base, third person, past) and object; Persian object and what else precedes the verb; its stems."""
 
     base: str
     third: str
@@ -67,7 +67,8 @@ ACTIVITIES = [
 ]
 PLACES = [
     ("bank", "بانک"), ("school", "مدرسه"), ("hospital", "بیمارستان"), ("market", "بازار"), ("park", "پارک"),
-    ("station", "ایستگاه"), ("hotel", "هتل"), ("library", "کتابخانه"), ("restaurant", "رستوران"), ("pharmacy", "داروخانه"),
+    ("station", "ایستگاه"), ("hotel", "هتل"), ("library", "کتابخانه"), ("restaurant", "رستوران"),
+    ("pharmacy", "داروخانه"),
 ]  # fmt: skip
 THINGS = [
     ("book", "کتاب"), ("car", "ماشین"), ("key", "کلید"), ("phone", "تلفن"), ("bag", "کیف"), ("shirt", "پیراهن"),

@@ -1,0 +1,141 @@
+"""Which row of a batch goes through which adapter, and the arithmetic of it.
+
+A `Plan` is made by `AdapterStack.plan` and used by its hooks; it holds the tensors of the adapters it names, so that
+nothing which is attached or detached later can change an answer under way.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lora_hub.errors import AdapterError
+from lora_hub.peft_folder import LayerWeights
+
+
+@dataclass(frozen=True)
+class Attached:
+    """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot."""
+
+    name: str
+    slot: int
+    serial: int
+    layers: dict[str, LayerWeights]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(w.a.nbytes + w.b.nbytes for w in self.layers.values())
+
+
+@dataclass(frozen=True)
+class StackedLayer:
+    """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out]; scale: [n, 1, 1]."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    scale: torch.Tensor
+
+
+class Plan:
+    """Which slot each row of a batch belongs to, and the tensors that takes. Made by `AdapterStack.plan`.
+
+    Rows are worked on in the order of their slots. Where every adapter has as many rows as the next one, all of them go
+    through one batched product; else adapter by adapter, each with all its rows at once.
+    """
+
+    def __init__(
+        self, slots: list[int], adapters: dict[int, Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer]]
+    ) -> None:
+        self.slots = list(slots)
+        self._adapters = adapters
+        self._stacker = stacker
+        order = sorted(range(len(slots)), key=lambda row: slots[row])  # stable: rows of a slot keep their order
+        used = sorted(set(slots) - {0})
+        counts = [slots.count(slot) for slot in used]
+        self._base_rows = slots.count(0)
+        self._order = None if order == list(range(len(slots))) else torch.tensor(order[self._base_rows :])
+        ends = list(itertools.accumulate(counts))
+        self._segments = [(adapters[s], end - n, end) for s, n, end in zip(used, counts, ends, strict=True)]
+        even = len(counts) > 1 and len(set(counts)) == 1
+        self._stacked = stacker([adapters[slot] for slot in used]) if even else None
+        self._touched = {layer for slot in used for layer in adapters[slot].layers}
+        self._length = 0
+
+    @property
+    def rows(self) -> int:
+        return len(self.slots)
+
+    def select(self, rows: list[int]) -> "Plan":
+        """The plan of some of the rows, with the same tensors, whatever has been detached since."""
+        return Plan([self.slots[row] for row in rows], self._adapters, self._stacker)
+
+    def expect(self, rows: int, length: int) -> None:
+        """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
+        if rows != self.rows:
+            raise AdapterError(
+                f"The batch has {rows} rows, but slots were given for {self.rows}.", "Give one slot for each row, beams included."
+            )
+        self._length = length
+
+    def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """Adds the adapters' share to a linear layer's output. x: [rows, length, in]; out: [rows, length, out]; or both
+        flattened over rows and length. Changes `out` in place, only rows with a slot above 0. Raises AdapterError."""
+        if layer not in self._touched:
+            return out
+        if x.shape[0] != self.rows or x.dim() < 3:
+            if x.dim() != 2 or x.shape[0] != self.rows * self._length:
+                raise AdapterError(
+                    f"The layer {layer} saw {list(x.shape)} in a batch of {self.rows} x {self._length}: this base sends tokens "
+                    "different ways, and adapters cannot be told apart there.",
+                    "Use adapters that leave this layer alone.",
+                )
+            x = x.view(self.rows, self._length, -1)
+        whole = out.contiguous()
+        rows = whole.view(*x.shape[:-1], -1)
+        if self._order is None:
+            self._add(layer, x[self._base_rows :], rows[self._base_rows :])
+        else:
+            index = self._order.to(x.device)
+            picked = rows.index_select(0, index)
+            self._add(layer, x.index_select(0, index), picked)
+            rows.index_copy_(0, index, picked)
+        return whole
+
+    def _add(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> None:
+        """x and out: the adapters' rows only, in the order of the segments. Changes `out`."""
+        if self._stacked is not None:
+            w = self._stacked[layer]
+            n = len(self._segments)
+            h = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(w.a.dtype), w.a).mul_(w.scale)
+            target = out.view(n, -1, out.shape[-1])
+            if target.dtype == w.b.dtype:
+                target.baddbmm_(h, w.b)
+            else:
+                target.add_(torch.bmm(h, w.b))
+            return
+        for adapter, start, end in self._segments:
+            w = adapter.layers.get(layer)
+            if w is not None:
+                h = nn.functional.linear(x[start:end].to(w.a.dtype), w.a).mul_(w.scale)
+                out[start:end].add_(nn.functional.linear(h, w.b))
+
+
+def stack_layers(adapters: list[Attached]) -> dict[str, StackedLayer]:
+    """The adapters side by side, layer by layer. A layer that an adapter leaves alone is zeros, and so is missing rank."""
+    stacked = {}
+    for layer in {layer for adapter in adapters for layer in adapter.layers}:
+        own = [adapter.layers.get(layer) for adapter in adapters]
+        some = next(w for w in own if w is not None)
+        rank = max(w.a.shape[0] for w in own if w is not None)
+        # laid out as saved (rank first for A, out first for B) and turned by a view: copying stays a plain copy
+        a = some.a.new_zeros(len(own), rank, some.a.shape[1])
+        b = some.b.new_zeros(len(own), some.b.shape[0], rank)
+        for i, w in enumerate(own):
+            if w is not None:
+                a[i, : w.a.shape[0]] = w.a
+                b[i, :, : w.b.shape[1]] = w.b
+        scale = torch.tensor([w.scale if w else 0.0 for w in own], dtype=a.dtype, device=a.device).view(-1, 1, 1)
+        stacked[layer] = StackedLayer(a.transpose(1, 2), b.transpose(1, 2), scale)
+    return stacked

@@ -1,0 +1,96 @@
+"""How a spec becomes a training: precision, flat batches, the base given back as it was."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_data import sentiment_rows, write_csv
+
+from lora_hub import bases, loading, runs, train, worker
+from lora_hub.data import prepare
+from lora_hub.errors import SpecError
+from lora_hub.schema import TrainSpec
+from lora_hub.tasks import catalogue
+
+
+@pytest.mark.parametrize(("on_gpu", "has_bf16", "picked"), [(False, False, "fp32"), (True, True, "bf16"), (True, False, "fp16")])
+def test_precision_follows_the_hardware(on_gpu: bool, has_bf16: bool, picked: str) -> None:
+    assert train.pick_precision("auto", on_gpu, has_bf16) == picked
+
+
+def test_fp16_without_a_gpu_is_refused() -> None:
+    with pytest.raises(SpecError, match="needs a GPU"):
+        train.pick_precision("fp16", on_gpu=False, has_bf16=False)
+
+
+class Prepared:
+    """A small spec's rows and the built-in base, loaded once for the tests below."""
+
+    def __init__(self, folder: Path, **overrides: str) -> None:
+        data = write_csv(folder / "reviews.csv", sentiment_rows(80))
+        self.spec: TrainSpec = runs.plan_run(data, catalogue.get_task("sentiment"), bases.get_base("built-in"), overrides=overrides).spec
+        task, split, _ = worker.read_split(self.spec)
+        self.tokenizer = loading.load_tokenizer(self.spec.base)
+        self.model = loading.load_base(self.spec.base)
+        self.train, self.validation = (
+            prepare.encode_examples(self.tokenizer, task, part, self.spec.max_length) for part in (split.train, split.validation)
+        )
+
+    def learn(self, folder: Path, cancelled=lambda: False, **changes: object) -> tuple[train.Trained, list[tuple[str, dict]]]:
+        told: list[tuple[str, dict]] = []
+        spec = self.spec.model_copy(update=changes)
+        done = train.train_adapter(
+            spec, self.model, self.tokenizer, self.train, self.validation, folder, report=lambda kind, **data: told.append((kind, data)), cancelled=cancelled
+        )  # fmt: skip
+        return done, told
+
+
+def test_the_base_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    made = Prepared(tmp_path, steps="4", evaluations="2")
+    before = {name: value.clone() for name, value in made.model.state_dict().items()}
+    ids = torch.tensor([made.train.rows[0]["input_ids"]])
+    with torch.inference_mode():
+        logits = made.model(ids).logits
+    done, told = made.learn(tmp_path / "run")
+    after = made.model.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
+    with torch.inference_mode():
+        assert torch.equal(made.model(ids).logits, logits)
+    assert not made.model.training and not any(value.requires_grad for value in made.model.parameters())
+    assert done.steps == 4 and (done.folder / "adapter_model.safetensors").is_file()
+    assert [data["eval_loss"] for kind, data in told if kind == "metric" and "eval_loss" in data]
+
+
+def test_flat_and_padded_batches_train_the_same_weights(tmp_path: Path) -> None:
+    """Rows one behind the other are exact: same seeds, same adapter."""
+    from safetensors.torch import load_file
+
+    made = Prepared(tmp_path, steps="3", evaluations="1")
+    flat, _ = made.learn(tmp_path / "flat", packing="on")
+    padded, _ = made.learn(tmp_path / "padded", packing="off")
+    one, other = (load_file(done.folder / "adapter_model.safetensors") for done in (flat, padded))
+    assert one.keys() == other.keys() and any(value.abs().max() > 0 for name, value in one.items() if "lora_B" in name)
+    for name in one:
+        assert torch.allclose(one[name], other[name], atol=2e-4), name
+
+
+def test_cancelling_stops_at_the_next_step(tmp_path: Path) -> None:
+    made = Prepared(tmp_path, steps="1000", patience="0")
+    asked = iter([False, False])
+    done, _ = made.learn(tmp_path / "run", cancelled=lambda: next(asked, True))
+    assert done.cancelled and done.steps <= 4
+
+
+def test_a_learning_rate_that_explodes_is_told(tmp_path: Path) -> None:
+    made = Prepared(tmp_path, steps="30")
+    with pytest.raises(SpecError, match="lr = 1"):
+        # a NaN among the weights stands for what a wild learning rate ends in
+        with torch.no_grad():
+            made.model.lm_head.weight[0, 0] = float("nan")
+        made.learn(tmp_path / "run", lr=1.0)
+
+
+def test_targets_that_the_base_lacks_are_named(tmp_path: Path) -> None:
+    made = Prepared(tmp_path, steps="2")
+    with pytest.raises(SpecError, match="no_such_layer"):
+        made.learn(tmp_path / "run", lora=made.spec.lora.model_copy(update={"targets": ("no_such_layer",)}))

@@ -1,0 +1,234 @@
+"""The page without a browser: what is rendered, escaped and translated, and how a form becomes a plan."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lora_hub import runs, store
+from lora_hub.errors import DataError
+from lora_hub.schema import AdapterRef, DatasetInfo, Divergence, Problem, Run, RunState, Score
+from lora_hub.tasks import catalogue
+from lora_hub.ui import plot, render, render_adapters, render_data, render_runs, review, text, words
+from lora_hub.ui.render_adapters import PaneView
+from lora_hub.ui.review import Asked
+
+EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
+
+
+def spam_file(folder: Path, rows: int = 60) -> Path:
+    lines = ["message,kind"]
+    for place in range(rows):
+        lines.append(f"win a free prize number {place} now,spam" if place % 2 else f"see you at lunch on day {place},ham")
+    file = folder / "messages.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def spec_for(folder: Path, **more):
+    kept = store.add_dataset(spam_file(folder))
+    asked = Asked(task="spam", dataset=review.dataset_id(kept), effort="quick", **more)
+    view = review.review(asked, "en", keep_columns=False)
+    assert view.ready, view.reason
+    return view.spec
+
+
+# --- words --------------------------------------------------------------------------------------------------------------
+
+
+def test_every_sentence_has_both_languages_and_the_same_fields():
+    for key, (english, persian) in words.WORDS.items():
+        assert english.strip() and persian.strip(), key
+        assert set(re.findall(r"{(\w+)}", english)) == set(re.findall(r"{(\w+)}", persian)), key
+
+
+def test_every_key_that_the_code_names_exists():
+    folder = Path(text.__file__).parent
+    source = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
+    named = set(re.findall(r"\bt\(\s*\"([a-z_ ]+)\"", source)) | set(re.findall(r"\bboth\(\s*[\"']([a-z_]+)[\"']", source))
+    named |= set(re.findall(r"\b(?:words|labels)\(\"([a-z_]+)\"\)", source))
+    assert len(named) > 100
+    assert named - set(words.WORDS) == set()
+    used = source.replace((folder / "words.py").read_text(encoding="utf-8"), "")
+    composed = ("state_", "effort_", "phase ", "show_", "severity_", "finish_", "step_", "hub_")
+    unused = [key for key in words.WORDS if f'"{key}"' not in used and f"'{key}'" not in used and not key.startswith(composed)]
+    assert unused == []
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [("en", ["1,234,568", "93.3 %", "1.7 B", "1.4 GiB", "1 min 35 s", "3 min ago"]), ("fa", ["۱٬۲۳۴٬۵۶۸", "۹۳٫۳٪", "۱٫۷ میلیارد", "۱٫۴ گیبی‌بایت", "۱ دقیقه و ۳۵ ثانیه", "۳ دقیقه پیش"])],
+)
+def test_figures_read_as_the_language_writes_them(language, expected):
+    shown = [
+        text.number(1234567.8, language), text.percent(93.25 + 0.01, language), text.count_of(1.7e9, language), text.size_of(1.5e9, language),
+        text.duration(95, language), text.age(1000, language, now=1000 + 200),
+    ]  # fmt: skip
+    assert shown == expected
+
+
+def test_catalogue_tasks_and_settings_are_labels():
+    found = text.translations()
+    assert found["fa"]["task.spam"] == "تشخیص هرزنامه" and found["en"]["task.spam"] == "Spam detection"
+    assert found["en"].keys() == found["fa"].keys() and "setting.lora.r.help" in found["en"]
+
+
+# --- escaping -----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_that_people_write_becomes_html(tmp_path):
+    spec = spec_for(tmp_path, name="a name")
+    spec = spec.model_copy(update={"name": EVIL, "dataset": spec.dataset.model_copy(update={"name": EVIL})})
+    run = Run(id="run-1", spec=spec, state=RunState.FAILED, error={"message": EVIL, "hint": EVIL}, notes=(EVIL,), phase=EVIL)
+    ref = AdapterRef(repo_id=f"o/{EVIL}", base=EVIL, task=EVIL, url="javascript:alert(1)", versions=(EVIL,), updated=EVIL, revision=EVIL)
+    info = DatasetInfo(fingerprint="0" * 16, name=EVIL, rows=1, columns=(EVIL,), format=EVIL, encoding=EVIL)
+    held_out = [{"row": 1, "inputs": {"text": EVIL}, "prompt": EVIL, "reference": EVIL, "base": EVIL, "adapter": EVIL}]
+    pieces = [
+        render.problems([Problem(code="x", severity="error", message=EVIL, hint=EVIL, rows=(1,))], "en"),
+        render.error_card(DataError(EVIL, EVIL)), render_data.file_summary(info, "en"),
+        render_data.first_rows([EVIL], [[EVIL]], {"text": EVIL}, "en"), render_data.prompts([{"prompt": EVIL, "completion": EVIL}], "en"),
+        render_data.settings_table([("lr", EVIL, EVIL)], {}, "en"), render_data.published(EVIL, "javascript:alert(1)", "en"),
+        render_runs.runs_list([run], "", "en"), render_runs.run_head(run, "en"), render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
+        render_runs.log_text(EVIL, "en"), render_runs.examples(held_out, "all", "en"),
+        render_adapters.shelf([ref], "", {}, EVIL, False, "en"), render_adapters.adapter_head(ref, "en"),
+        render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"), render_adapters.panes([PaneView(EVIL, EVIL, EVIL, done=True)], "en", EVIL),
+    ]  # fmt: skip
+    for piece in pieces:
+        assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
+        assert "\u202e" not in piece
+    assert all("&lt;img" in piece for piece in pieces)
+
+
+def test_a_card_fetches_nothing_and_runs_nothing():
+    card = "---\nlicense: mit\n---\n# Title\n![spy](http://elsewhere/x.png) <script>alert(1)</script>\n```python\na < b\n```\n"
+    shown = render_adapters.card_body(card)
+    assert shown.startswith("# Title") and "![" not in shown and "<script" not in shown
+    assert "a < b" in shown
+
+
+def test_cells_of_unknown_direction_say_so():
+    assert 'dir="auto"' in render.cell("سلام دنیا")
+
+
+# --- runs ---------------------------------------------------------------------------------------------------------------
+
+
+def scored_run(folder: Path, base: Score, adapter: Score) -> Run:
+    return Run(
+        id="spam-1", spec=spec_for(folder), state=RunState.SUCCEEDED, started=1.0, ended=62.0, eval_rows=50, train_rows=200,
+        metrics={"base": {"accuracy": base}, "adapter": {"accuracy": adapter}},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("adapter", "words_in_it"),
+    [
+        (Score(value=97.0, low=92.0, high=100.0), "beyond what chance explains"),
+        (Score(value=58.0, low=45.0, high=70.0), "may be chance"),
+        (Score(value=10.0, low=5.0, high=20.0), "this adapter harms"),
+    ],
+)
+def test_a_result_says_what_the_intervals_allow(tmp_path, adapter, words_in_it):
+    shown = render_runs.result(scored_run(tmp_path, Score(value=54.0, low=42.0, high=66.0), adapter), "en")
+    assert words_in_it in shown and "54.0 %" in shown and "42.0 – 66.0" in shown
+
+
+def test_a_running_run_shows_step_share_and_time_left(tmp_path):
+    run = Run(id="spam-1", spec=spec_for(tmp_path), state=RunState.RUNNING, started=1.0, step=30, total_steps=120, eta=75.0, phase="training")
+    shown = render_runs.run_head(run, "en")
+    assert 'aria-valuenow="25"' in shown and "step 30 of 120" in shown and "1 min 15 s left" in shown
+    assert "گام ۳۰ از ۱۲۰" in render_runs.run_head(run, "fa")
+    assert "scoring the base (3 of 40)" == render_runs.phase_words("scoring the base (3 of 40)", "en")
+    assert "سنجش مدل پایه (۳ از ۴۰)" == render_runs.phase_words("scoring the base (3 of 40)", "fa")
+
+
+def test_held_out_filters():
+    rows = [
+        {"row": 1, "inputs": {"text": "a"}, "reference": "ham", "base": "ham", "adapter": "Ham "},
+        {"row": 2, "inputs": {"text": "b"}, "reference": "spam", "base": "ham", "adapter": "spam"},
+        {"row": 3, "inputs": {"text": "c"}, "reference": ["spam", "junk"], "base": "junk", "adapter": "ham"},
+    ]
+    picked = {show: [row["row"] for row in render_runs.pick_examples(rows, show)] for show in ("all", "wrong", "fixed", "broken")}
+    assert picked == {"all": [1, 2, 3], "wrong": [3], "fixed": [2], "broken": [3]}
+    assert "None of these" in render_runs.examples(rows[:1], "wrong", "en")
+
+
+def test_the_plot_keeps_its_shape_with_few_points():
+    many = [(step, 5.0 - step / 1000) for step in range(1, 4001)]
+    assert len(plot.thin(many)) == plot.MOST_POINTS and plot.thin(many)[-1] == many[-1]
+    shown = plot.loss_plot(many, [(0, 5.0), (2000, 3.0), (4000, 1.1)], best_step=4000, total=4000)
+    assert shown.count("<circle") == 3 and "best, kept" in shown and len(shown) < 20_000
+    assert plot.ticks(0, 6.7) == [0, 2, 4, 6]
+    assert "The curve begins" in plot.loss_plot([], []) and "<circle" in plot.loss_plot([(1, 2.0)], [])
+    assert "nan" not in plot.loss_plot([(1, float("nan")), (2, 1.0)], [])
+
+
+def test_an_adapter_that_changes_nothing_raises_the_alarm():
+    same = PaneView("o/a", "c" * 40, "ham", 3, 0.5, True, "stop", Divergence(kl=0.0, changed=0.0))
+    other = PaneView("o/b", "d" * 40, "spam", 3, 0.5, True, "stop", Divergence(kl=1.2, changed=0.5))
+    shown = render_adapters.panes([same, other], "en", reference="spam")
+    assert shown.count("Changes nothing") == 1 and "50.0 % of the tokens differ" in shown
+    assert "cccccccccccc" in shown and "not the right answer" in shown
+
+
+# --- the form -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_form_becomes_a_plan(tmp_path):
+    kept = store.add_dataset(spam_file(tmp_path))
+    asked = Asked(task="spam", dataset=review.dataset_id(kept), effort="quick", overrides={"lora.r": "4"}, name="mine")
+    view = review.review(asked, "en", keep_columns=False)
+    assert view.ready and view.reason == ""
+    assert [role for role, _, _ in view.roles] == ["text", "answer"]
+    assert view.spec.mapping == {"text": "message", "answer": "kind"} and view.spec.lora.r == 4 and view.spec.name == "mine"
+    assert "<mark>ham</mark>" in view.prompts and "set by you" in view.settings and "fits this machine" in view.base
+    assert runs.plan_run(kept, view.spec.task, view.spec.base, effort="quick").spec.dataset.fingerprint == kept.parent.name
+
+
+def test_what_is_missing_is_said_in_the_order_of_the_steps(tmp_path):
+    assert "step 1" in review.review(Asked(), "en", keep_columns=False).reason
+    assert "step 2" in review.review(Asked(task="spam"), "en", keep_columns=False).reason
+    kept = store.add_dataset(spam_file(tmp_path))
+    wrong = Asked(task="question-answering", dataset=review.dataset_id(kept))
+    assert "step 3" in review.review(wrong, "en", keep_columns=False).reason
+    here = Asked(task="spam", dataset=review.dataset_id(kept))
+    assert "step 4" in review.review(Asked(**{**here.__dict__, "base": "no-such-base"}), "en", keep_columns=False).reason
+    setting = review.review(Asked(**{**here.__dict__, "overrides": {"lr": "fast"}}), "en", keep_columns=False)
+    assert not setting.ready and "not a number" in setting.reason
+
+
+def test_bad_files_become_words_beside_the_file(tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    kept = store.add_dataset(empty)
+    view = review.review(Asked(task="spam", dataset=review.dataset_id(kept)), "en", keep_columns=False)
+    assert not view.ready and "lh-bad" in view.data and "step 2" in view.reason
+    gone = review.review(Asked(task="spam", dataset="0123456789abcdef/gone.csv"), "en", keep_columns=False)
+    assert "Upload it again" in gone.data
+
+
+def test_a_dataset_id_is_never_a_path():
+    for name in ("../../etc/passwd", "/etc/passwd", "0123456789abcdef/../../x", ""):
+        with pytest.raises(DataError):
+            review.dataset_path(name)
+
+
+def test_a_task_of_ones_own(tmp_path):
+    kept = store.add_dataset(spam_file(tmp_path))
+    own = {"title": "Tone", "inputs": "text", "answer": "", "output": "labels", "instruction": "Which tone is this?"}
+    view = review.review(Asked(task="own", own=own, dataset=review.dataset_id(kept)), "en", keep_columns=False)
+    assert view.ready and view.spec.task.title.en == "Tone" and view.spec.task.labels == ("ham", "spam")
+    broken = review.review(Asked(task="own", own={**own, "title": ""}), "en", keep_columns=False)
+    assert "title" in broken.task and "lh-bad" in broken.task
+
+
+def test_a_kept_form_comes_back_and_strange_ones_do_no_harm():
+    asked = Asked(task="spam", columns={"text": "v2"}, effort="thorough", overrides={"lr": "1e-3"})
+    assert Asked.from_json(asked.to_json()) == asked
+    assert Asked.from_json(None) == Asked() == Asked.from_json({"task": 5, "nonsense": "x", "own": []})
+
+
+def test_each_catalogue_task_has_a_card_in_both_languages():
+    for task in catalogue.list_tasks():
+        for language in text.LANGUAGES:
+            assert task.instruction.in_language(language) in render_data.task_card(task, language).replace("&#x27;", "'")
