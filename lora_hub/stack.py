@@ -195,7 +195,10 @@ class AdapterStack:
     def _check_base(self, folder: Path) -> None:
         """Shapes can agree by chance; where our record knows the base's weights, they must be these."""
         path = folder / "lora_hub.json"
-        made_for = json.loads(path.read_text(encoding="utf-8")).get("base", {}) if path.is_file() else {}
+        try:
+            made_for = json.loads(path.read_text(encoding="utf-8"))["base"] if path.is_file() else {}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise AdapterError(f"The record {path} cannot be read: {error!r}", "Fetch or train the adapter again.") from error
         if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
             raise AdapterError(
                 f"The adapter in {folder} was made for {made_for.get('id')!r} with other weights than {self.base.id!r} has here.",

@@ -106,6 +106,7 @@ def train_adapter(
         greater_is_better=False,
         logging_steps=max(1, total // 150),
         logging_first_step=True,
+        logging_nan_inf_filter=False,  # a loss that is no number has to be seen, not averaged away
         report_to=[],
         disable_tqdm=True,
         dataloader_pin_memory=on_gpu,

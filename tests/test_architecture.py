@@ -30,6 +30,7 @@ LAYERS = {
     "peft_folder": 2,
     "loading": 2,
     "stack": 2,
+    "routing": 2,
     "decoding": 2,
     "generate": 2,
     "metrics": 2,

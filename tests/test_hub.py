@@ -14,8 +14,9 @@ from huggingface_hub import HfApi, ModelCard, constants
 from sample_adapters import CLOSED, ORG, SCORES, make_folder, make_spec, publish
 
 from lora_hub import hub as hubs
-from lora_hub.errors import AdapterError, HubError
+from lora_hub.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.naming import repo_name, slugify
+from lora_hub.schema import BaseModel
 from lora_hub.tasks.catalogue import get_task
 
 
@@ -164,7 +165,8 @@ def guarded(tmp_path_factory, hub):
     """A second embedded Hub with accounts: alice may write in `team`, bob may only read there."""
     folder = tmp_path_factory.mktemp("guarded")
     accounts = folder / "accounts.json"
-    members = {"users": {"alice": {"token": "hf_alice"}, "bob": {"token": "hf_bob"}}, "orgs": {"team": {"members": {"alice": "write", "bob": "read"}}}}
+    users = {name: {"token": f"hf_{name}"} for name in ("alice", "bob", "eve")}
+    members = {"users": users, "orgs": {"team": {"members": {"alice": "write", "bob": "read"}}}}
     accounts.write_text(json.dumps(members))
     command = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(folder / "hub"), "--accounts", str(accounts), "--upstream", "off"]
     with (folder / "log.txt").open("wb") as log:
@@ -181,7 +183,11 @@ def guarded(tmp_path_factory, hub):
 
 @pytest.mark.parametrize(
     ("token", "org", "said"),
-    [("hf_bob", "team", "may not publish team/"), ("hf_alice", "nowhere", "It is alice and belongs to: team."), ("hf_bob", "alice", "belongs to: team")],
+    [
+        ("hf_bob", "team", "may not publish team/"),
+        ("hf_alice", "nowhere", "It is alice and belongs to: team."),
+        ("hf_bob", "alice", "belongs to: team"),
+    ],
 )
 def test_no_right_to_write(tmp_path, name, guarded, monkeypatch, token, org, said) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", guarded)
@@ -200,6 +206,21 @@ def test_a_reader_may_not_add_a_version(tmp_path, name, guarded, monkeypatch) ->
         publish(tmp_path, name, org="team", seed=1)
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     assert [version.tag for version in hubs.list_versions(f"team/{name}")] == ["v1"]
+
+
+def test_a_base_that_lets_nobody_in(guarded, monkeypatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", guarded)
+    owner = HfApi(token="hf_alice")
+    owner.create_repo("team/closed-base")
+    owner.upload_file(repo_id="team/closed-base", path_in_repo="config.json", path_or_fileobj=b"{}")
+    owner.update_repo_settings("team/closed-base", gated="manual")
+    base = BaseModel(id="team/closed-base", gated=True)
+    monkeypatch.setenv("HF_TOKEN", "hf_eve")
+    with pytest.raises(BaseError, match="is gated") as error:
+        hubs.fetch_base(base)
+    assert f"{guarded}/team/closed-base" in error.value.hint
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    assert hubs.fetch_base(base) == base.id
 
 
 # --- half way ---------------------------------------------------------------------------------------------------------

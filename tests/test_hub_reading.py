@@ -93,7 +93,13 @@ def test_what_is_not_there(first) -> None:
     for call in (hubs.fetch_adapter, hubs.read_card, hubs.list_versions):
         with pytest.raises(AdapterError, match="There is no adapter"):
             call("nobody/nothing")
-    for call in (lambda: hubs.fetch_adapter("first@v9"), lambda: hubs.get_adapter("first", "v9"), lambda: hubs.read_card("first", "v9"), lambda: hubs.promote("first", "v9")):
+    missing = (
+        lambda: hubs.fetch_adapter("first@v9"),
+        lambda: hubs.get_adapter("first", "v9"),
+        lambda: hubs.read_card("first", "v9"),
+        lambda: hubs.promote("first", "v9"),
+    )
+    for call in missing:
         with pytest.raises(AdapterError, match="has no version 'v9'") as error:
             call()
         assert "v1, v2" in error.value.hint
@@ -135,6 +141,7 @@ def test_a_repo_that_is_no_lora_adapter(api) -> None:
     api.upload_file(repo_id=f"{ORG}/a-model", path_in_repo="config.json", path_or_fileobj=b"{}")
     with pytest.raises(AdapterError, match="no adapter_config.json"):
         hubs.fetch_adapter("a-model")
+    assert hubs.read_card("a-model") == "" and hubs.list_versions("a-model") == []
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"version": "1"}', '{"version": 99}', '{"version": 1, "spec": {}}'])

@@ -10,7 +10,7 @@ import psutil
 import pytest
 import tiny_bases
 import torch
-from peft import AdaLoraConfig, IA3Config, LoHaConfig, LoraConfig, VeraConfig, get_peft_model
+from peft import AdaLoraConfig, IA3Config, LoHaConfig, LoraConfig, PeftModel, VeraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from tiny_bases import BASE, CONFIGS, build, load_with_peft, save_adapter
 
@@ -130,6 +130,26 @@ def test_bf16_is_close_to_peft(folders):
     stack = AdapterStack(model, BASE)
     slot = stack.attach(folders[0], "a")
     assert (logits(model, ids, stack, [0, slot])[1].float() - wanted).abs().mean() < 0.05 * wanted.abs().mean()
+
+
+def test_a_quantized_base_is_stacked_as_peft_does(tmp_path):
+    pytest.importorskip("bitsandbytes")
+    folder = tmp_path / "base"
+    build("llama").save_pretrained(folder)
+    base = bases.get_base(str(folder))
+    made = [save_adapter(build("llama"), tmp_path / str(i), seed=i) for i in (1, 2)]
+
+    def load():
+        return loading.load_base(base, device="cpu", precision="fp32", quantization="nf4")
+
+    ids = batch(3)
+    untouched = logits(load(), ids)
+    model = load()
+    stack = AdapterStack(model, base)
+    mixed = logits(model, ids, stack, [0, *(stack.attach(one, one.name) for one in made)])
+    assert torch.equal(mixed[0], untouched[0])
+    for row, one in enumerate(made, 1):
+        assert (mixed[row] - logits(PeftModel.from_pretrained(load(), one).eval(), ids)[row]).abs().max() < 1e-5
 
 
 def test_head_as_a_target_with_the_embeddings_peft_saves_along(llama, stack, tmp_path):
@@ -255,6 +275,9 @@ def test_damaged_folders_are_refused_in_words(stack, folders, tmp_path):
     folder, weights = copy("json")
     (folder / "adapter_config.json").write_text("{")
     cases["adapter_config.json cannot be read"] = folder
+    folder, weights = copy("record")
+    (folder / "lora_hub.json").write_text("[]")
+    cases["lora_hub.json cannot be read"] = folder
     for words, folder in cases.items():
         with pytest.raises(AdapterError, match=words):
             stack.attach(folder, "x")

@@ -1,7 +1,9 @@
 """gz and zip: unpacked in memory, never to disk by a name from the archive, and never past the limit."""
 
 import gzip
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -15,6 +17,13 @@ TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)")
 TEST = re.compile(r"(?:^|[^a-z])(test|testing|eval|evaluation|heldout|held_out|holdout)(?:[^a-z]|$)")
 VALIDATION = re.compile(r"(?:^|[^a-z])(valid|validation|val|dev)(?:[^a-z]|$)")
 NOT_DATA = re.compile(r"(^|/)(__macosx/|\.|readme|license|licence|thumbs\.db|desktop\.ini)|\.(md|png|jpg|pdf|py|html?)$")
+
+
+# What a damaged zip makes zipfile raise.
+DAMAGED = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, KeyError, struct.error, zlib.error,
+    lzma.LZMAError,
+)  # fmt: skip
 
 
 @dataclass
@@ -37,7 +46,7 @@ def unpack_gzip(source: Source, limit: int) -> Source:
                 if size > limit:
                     raise _too_large(source, limit)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.") from None
+        raise damaged(source, error) from None
     return Source(re.sub(r"\.gz$", "", source.name), data=b"".join(parts))
 
 
@@ -47,8 +56,8 @@ def check_size(source: Source, limit: int) -> None:
         with source.open() as file, zipfile.ZipFile(file) as archive:
             if sum(member.file_size for member in archive.infolist()) > limit:
                 raise _too_large(source, limit)
-    except zipfile.BadZipFile as error:
-        raise DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.") from None
+    except DAMAGED as error:
+        raise damaged(source, error) from None
 
 
 def unpack_zip(source: Source, limit: int, *, chosen: str = "") -> Members:
@@ -66,8 +75,8 @@ def unpack_zip(source: Source, limit: int, *, chosen: str = "") -> Members:
                 raise DataError(f"The archive {source.name} is protected with a password.", "Make it again without one.")
             train, test = _choose(members, source.name)
             found = Members(_member(archive, train, limit), _member(archive, test, limit) if test else None)
-    except (zipfile.BadZipFile, NotImplementedError, zlib.error, EOFError, OSError, RuntimeError) as error:
-        raise DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.") from None
+    except DAMAGED as error:
+        raise damaged(source, error) from None
     told = f"Read {train.filename} to train on and {test.filename} to test on." if test else f"Read {train.filename}."
     left = [member.filename for member in members if member not in (train, test)]
     if left:
@@ -109,3 +118,7 @@ def _too_large(source: Source, limit: int) -> DataError:
     return DataError(
         f"{source.name} unpacks to more than {limit >> 20} MB.", "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."
     )
+
+
+def damaged(source: Source, error: Exception) -> DataError:
+    return DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.")

@@ -86,7 +86,7 @@ def _score(role: str, fact: ColumnFacts, task: Task, facts: dict[str, ColumnFact
             by_content, why = 0.3, "it holds texts"
         elif fact.is_number and by_name < 1:
             by_content = -0.5
-    elif fact.is_labels and fact.distinct <= 20 and any(other.is_text for other in facts.values()):
+    elif fact.is_labels and fact.distinct <= 20 and by_name < 1 and any(other.is_text for other in facts.values()):
         by_content = -0.8
     elif fact.is_text:
         longest = max(other.median_length for other in facts.values())
@@ -94,7 +94,8 @@ def _score(role: str, fact: ColumnFacts, task: Task, facts: dict[str, ColumnFact
         by_content, why = 0.35 + 0.35 * share, f"it holds the {'longest ' if share == 1 else ''}texts"
     if fact.is_bookkeeping and by_name < 1:
         return 0.0, ""
-    score = by_name + by_content - 0.6 * (1 - fact.filled_share)
+    emptiness = 0 if role in task.optional_inputs else 1 - fact.filled_share
+    score = by_name + by_content - 0.6 * emptiness
     if by_name:
         reason = f"{fact.name!r} is a usual name for it" + (f", and {why}" if why else "")
     else:
@@ -247,7 +248,7 @@ def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete
         if role not in roles:
             raise DataError(f"The task {task.id} has no role {role!r}.", f"Its roles are: {', '.join(roles)}.")
         if column not in table.columns:
-            near = difflib.get_close_matches(column, table.columns, n=2)
+            near = difflib.get_close_matches(column, table.columns, n=2, cutoff=0.5)
             meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise DataError(f"There is no column {column!r} for {role}.", f"{has}{meant}")
     missing = [role for role in roles if role not in mapping and role not in task.optional_inputs]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import polars
 
+from lora_hub.data import archives
 from lora_hub.data.delimited import SAMPLE_ROWS, apply_layout
 from lora_hub.data.headers import find_layout
 from lora_hub.data.source import Source
@@ -126,6 +127,6 @@ def workbook_kind(source: Source) -> str:
                     raise DataError(f"{source.name} is a Word document, not a table.", "Save its table as CSV or Excel.")
                 if any(name.startswith("ppt/") for name in names):
                     raise DataError(f"{source.name} is a presentation, not a table.", "Save its table as CSV or Excel.")
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-            raise DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.") from None
+        except archives.DAMAGED as error:
+            raise archives.damaged(source, error) from None
     return ""

@@ -1,9 +1,10 @@
-"""The web application: which request goes to which handler, who asks, and how a refusal looks.
+"""The web application: which request goes to which handler, who may, and how a refusal looks.
 
-A route is (method, pattern, handler, body). Patterns match the raw path, because `refs%2Fpr%2F1` is one segment:
+A route is (method, pattern, who, handler[, "file"]). Patterns match the raw path, because `refs%2Fpr%2F1` is one segment:
 `{type}` is models, datasets or spaces; `{kind}` the same as a prefix of page addresses, or nothing; `{repo}` one or two
-segments; `{path}` the rest; any other name one segment. `body` says what the handler finds in `call.body`: "" nothing,
-"json" the parsed JSON, "file" the path of a temporary file with the bytes. Handlers run in worker threads.
+segments; `{path}` the rest; any other name one segment. `who`: "any" needs no repo, "user" a token, "read" a repo that
+the caller may see, "open" one whose gate is open to the caller too, "join" a token and a repo to read, "write" the right
+to write. A handler runs in a worker thread and finds the parsed JSON in `call.body`, or with "file" a path to the bytes.
 """
 
 import json
@@ -13,7 +14,6 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,95 +23,79 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .accounts import Account, Accounts
-from .faults import HubFault
+from .faults import HubFault, repo_missing
 from .store import Repo, Store
 
 MAX_JSON = 8 * 1024 * 1024
-PARTS = {"type": "(?P<type>models|datasets|spaces)", "kind": "(?P<kind>(?:datasets/|spaces/)?)", "repo": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)",
-         "path": "(?P<path>.+)"}
+BUFFER = 4 * 1024 * 1024
+PARTS = {"type": "(?P<type>models|datasets|spaces)", "kind": "(?P<kind>(?:datasets/|spaces/)?)",
+         "repo": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)", "path": "(?P<path>.+)"}
 log = logging.getLogger("lora_hub.local_hub")
 
 
-@dataclass(frozen=True)
 class Route:
-    method: str
-    pattern: str
-    handler: Callable[..., Any]
-    body: str = ""
-    regex: re.Pattern = field(init=False)
+    """One line of a module's ROUTES."""
 
-    def __post_init__(self) -> None:
-        regex = re.sub(r"\\{(\w+)\\}", lambda m: PARTS.get(m[1], f"(?P<{m[1]}>[^/]+)"), re.escape(self.pattern))
-        object.__setattr__(self, "regex", re.compile(regex))
+    def __init__(self, method: str, pattern: str, who: str, handler: Callable[..., Any], body: str = "json"):
+        self.method, self.who, self.handler, self.body = method, who, handler, body if method != "GET" else ""
+        regex = re.sub(r"\\{(\w+)\\}", lambda m: PARTS.get(m[1], f"(?P<{m[1]}>[^/]+)"), re.escape(pattern))
+        self.match = re.compile(regex).fullmatch
 
 
-@dataclass
 class Call:
     """One request as a handler sees it."""
 
-    hub: "Hub"
-    request: Request
-    user: Account | None
+    repo: Repo
     body: Any = None
 
-    @property
-    def store(self) -> Store:
-        return self.hub.store
-
-    @property
-    def accounts(self) -> Accounts:
-        return self.hub.accounts
-
-    @property
-    def query(self) -> Any:
-        return self.request.query_params
-
-    @property
-    def base_url(self) -> str:
-        return f"{self.request.url.scheme}://{self.request.url.netloc}"
+    def __init__(self, hub: "Hub", request: Request, user: Account | None):
+        self.hub, self.request, self.user = hub, request, user
+        self.store, self.accounts, self.query = hub.store, hub.accounts, request.query_params
+        self.base_url = f"{request.url.scheme}://{request.url.netloc}"
 
     def flag(self, name: str) -> bool:
         return self.query.get(name, "").lower() in ("1", "true")
 
-    def readable(self, type: str, repo: str) -> Repo:
-        """The repo of a path, if the caller may see it. `type` as in paths: models, datasets/, spaces, or nothing."""
-        return self.accounts.check_read(self.user, self.store.find_repo(singular(type), repo))
-
-    def writable(self, type: str, repo: str) -> Repo:
-        return self.accounts.check_write(self.user, self.store.find_repo(singular(type), repo))
-
-    def writable_or_pull(self, type: str, repo: str) -> Repo:
-        """For uploads: who may read may open a pull request, so a user with a token may upload what it would hold."""
-        self.need_user()
-        return self.readable(type, repo)
-
-    def check_gate(self, repo: Repo) -> None:
-        """Raises GatedRepo where the files of a repo are not open to the caller."""
-        if not repo.gated or self.accounts.can_write(self.user, repo):
-            return
-        if self.user is not None:
-            row = self.store.db.execute("SELECT data FROM access WHERE repo = ? AND user = ?", (repo.id, self.user.name)).fetchone()
-            if row and json.loads(row[0])["status"] == "accepted":
-                return
-        raise HubFault(403 if self.user else 401, f"Access to {repo.type} {repo.full_name} is restricted. Ask for access on its page", "GatedRepo")
-
-    def need_user(self) -> Account:
-        if self.user is None:
-            raise HubFault(401, "Log in with a token first")
-        return self.user
+    def number(self, name: str, default: int) -> int:
+        """A number of the query; HubFault 400 for anything else."""
+        if not (value := self.query.get(name) or str(default)).isdecimal() or len(value) > 9:
+            raise HubFault(400, f'"{name}" must be a number')
+        return int(value)
 
     def field(self, name: str, kind: type = str, default: Any = None) -> Any:
         """A value of the JSON body; HubFault 400 where it is of another kind."""
-        value = self.body.get(name) if isinstance(self.body, dict) else None
+        value = self.body.get(name)
         if value is None and default is not None:
             return default
         if not isinstance(value, kind):
             raise HubFault(400, f'"{name}" must be a {kind.__name__}')
         return value
 
+    def need_user(self) -> Account:
+        if self.user is None:
+            raise HubFault(401, "Log in with a token first")
+        return self.user
+
+    def admit(self, who: str, type: str, name: str) -> Repo:
+        """The repo of that name, if the caller may do with it what `who` says. What one may not see is not there."""
+        repo = self.store.find_repo(singular(type), name)
+        if repo is None or not self.accounts.can_read(self.user, repo):
+            raise repo_missing()
+        writes = self.accounts.can_write(self.user, repo)
+        if who in ("join", "write"):
+            self.need_user()
+        if who == "write" and not writes:
+            raise HubFault(403, f"You don't have the rights to write to {repo.full_name}")
+        if who == "open" and repo.gated and not writes:
+            asked = self.store.documents(repo.id, "access").get(self.user.name if self.user else "")
+            if asked is None or asked["status"] != "accepted":
+                raise HubFault(403 if self.user else 401, f"Access to {repo.full_name} is restricted; ask its owners", "GatedRepo")
+        return repo
+
 
 def singular(type: str) -> str:
-    return {"models": "model", "": "model"}.get(type) or type.strip("/").removesuffix("s")
+    """model, dataset or space, from what stands in a path: models, datasets/ or nothing."""
+    return type.strip("/").removesuffix("s") or "model"
 
 
 class Hub:
@@ -121,9 +105,8 @@ class Hub:
         from . import access, collection, commits, discussions, lfs, listing, pages, reading, repos
 
         self.store, self.accounts, self.hub_id, self.upstream = store, accounts, hub_id, upstream
-        self.secret = secrets.token_bytes(32)  # signs upload links; links die with the process, uploads are retried
-        modules = (repos, access, collection, reading, discussions, commits, lfs, listing, pages)
-        self.passed_on = (reading.resolve, reading.tree, reading.paths_info, reading.history, repos.refs, listing.info)
+        self.secret = secrets.token_bytes(32)  # signs upload links; they die with the process, and uploads are retried
+        modules = (repos, access, collection, discussions, reading, commits, lfs, listing, pages)
         self.routes = [Route(*route) for module in modules for route in module.ROUTES]
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
@@ -136,79 +119,77 @@ class Hub:
             response = refusal(fault)
         except ClientDisconnect:
             return
-        except Exception:
-            log.exception("%s %s", scope["method"], scope["path"])
-            response = refusal(HubFault(500, "The embedded Hub failed on this request; its log says why"))
+        except Exception as error:
+            full = getattr(error, "errno", 0) == 28 or isinstance(error, sqlite3.OperationalError) and "full" in str(error)
+            if not full:
+                log.exception("%s %s", scope["method"], scope["path"])
+            text = "The disk of the embedded Hub is full" if full else "The embedded Hub failed on this; its log says why"
+            response = refusal(HubFault(507 if full else 500, text))
         response.headers["X-Request-Id"] = secrets.token_hex(8)
-        log.info("%s %s %d %.0f ms", scope["method"], scope["path"].split("/upload/")[0], response.status_code,
-                 1000 * (time.perf_counter() - started))
+        if scope["path"] != "/health":
+            log.info("%s %s %d %.0f ms", scope["method"], scope["path"], response.status_code, 1000 * (time.perf_counter() - started))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: str) -> Response:
-        known = False
-        method = "GET" if request.method == "HEAD" else request.method
+        method, known = "GET" if request.method == "HEAD" else request.method, False
         for route in self.routes:
-            if (match := route.regex.fullmatch(path)) is None:
-                continue
-            known = True
-            if route.method == method:
-                user = await run_in_threadpool(self.accounts.identify, request.headers.get("authorization"))
-                params = {name: unquote(value) for name, value in match.groupdict().items()}
-                if any("\0" in value for value in params.values()):
-                    raise HubFault(400, "A path must not contain NUL")
-                return await self._call(route, Call(self, request, user), params)
+            match = route.match(path)
+            known = known or match is not None
+            if match and route.method == method:
+                call = Call(self, request, await run_in_threadpool(self.accounts.identify, request.headers.get("authorization")))
+                return await self._call(route, call, {name: unquote(value) for name, value in match.groupdict().items()})
         if known:
-            raise HubFault(405, f"{request.method} is not allowed here")
-        if path.startswith("/api/") and request.method != "OPTIONS":
-            raise HubFault(501, f"This embedded Hub does not do {request.method} {path}; the public Hub does", "NotImplemented")
+            raise HubFault(405, f"{method} is not allowed here")
+        if path.startswith("/api/"):
+            raise HubFault(501, f"This embedded Hub does not do {method} {path}; the public Hub does", "NotImplemented")
         raise HubFault(404, "Nothing here")
 
     async def _call(self, route: Route, call: Call, params: dict[str, str]) -> Response:
-        spooled: Path | None = None
+        if any("\0" in value for value in params.values()):
+            raise HubFault(400, "A path must not contain NUL")
+        type, name = params.pop("kind", None) or params.pop("type", ""), params.pop("repo", "")
+        params.pop("type", None)
+
+        def handle() -> Any:
+            if route.who == "user":
+                call.need_user()
+            elif route.who != "any":
+                call.repo = call.admit(route.who, type, name)
+            return route.handler(call, **params)
+
         try:
             if route.body == "json":
                 call.body = parse_json(await read_limited(call.request))
             elif route.body == "file":
-                call.body = spooled = self.store.new_incoming()
-                await self.spool(call.request, spooled)
-            try:
-                answer = await run_in_threadpool(route.handler, call, **params)
-            except HubFault as fault:
-                return await self._fall_through(fault, route, call, params)
-        except sqlite3.OperationalError as error:
-            raise HubFault(507 if "full" in str(error) else 500, f"The embedded Hub's store cannot be used: {error}") from error
-        except OSError as error:
-            if error.errno == 28:
-                raise HubFault(507, "The disk of the embedded Hub is full") from error
-            raise
+                call.body = self.store.new_incoming()
+                await spool(call.request, call.body)
+            answer = await run_in_threadpool(handle)
+        except HubFault as fault:
+            path, reads = call.request.scope["raw_path"].decode("latin-1"), route.method == "GET" or "/paths-info/" in call.request.url.path
+            here = self.accounts.find_namespace(name.split("/")[0]) or self.store.find_repo(singular(type), name)
+            if fault.code != "RepoNotFound" or self.upstream is None or not reads or here:
+                raise
+            if "/resolve/" in path:
+                return await self.upstream.file(call.request, path)
+            if not path.startswith("/api/"):
+                raise
+            return await self.upstream.ask(call.request, path, call.body.read_bytes() if call.body else b"")
         finally:
-            if spooled is not None:
-                spooled.unlink(missing_ok=True)
-        if hasattr(answer, "__await__"):
-            answer = await answer
+            if isinstance(call.body, Path):
+                call.body.unlink(missing_ok=True)
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 
-    async def _fall_through(self, fault: HubFault, route: Route, call: Call, params: dict[str, str]) -> Response:
-        """Asks the upstream for a repo that is not here; raises the fault again where it is none of the upstream's business."""
-        type, name = singular(params.get("type", params.get("kind", ""))), params.get("repo", "")
-        if (fault.code != "RepoNotFound" or self.upstream is None or route.handler not in self.passed_on
-                or self.accounts.find_namespace(name.split("/")[0]) or self.store.find_repo(type, name)):
-            raise fault
-        path = call.request.scope["raw_path"].decode("latin-1")
-        if "path" in params and "kind" in params:
-            return await self.upstream.file(call.request, path)
-        return await self.upstream.ask(call.request, path, call.body.read_bytes() if isinstance(call.body, Path) else b"")
 
-    async def spool(self, request: Request, path: Path) -> None:
-        """Writes a request's body to a file, 4 MiB at a time."""
-        with open(path, "wb") as file:
-            buffer = bytearray()
-            async for chunk in request.stream():
-                buffer += chunk
-                if len(buffer) >= 4 * 1024 * 1024:
-                    await run_in_threadpool(file.write, buffer)
-                    buffer = bytearray()
-            await run_in_threadpool(file.write, buffer)
+async def spool(request: Request, path: Path) -> None:
+    """Writes a request's body to a file, a few MiB at a time."""
+    with open(path, "wb") as file:
+        buffer = bytearray()
+        async for chunk in request.stream():
+            buffer += chunk
+            if len(buffer) >= BUFFER:
+                await run_in_threadpool(file.write, buffer)
+                buffer = bytearray()
+        await run_in_threadpool(file.write, buffer)
 
 
 async def read_limited(request: Request) -> bytes:
@@ -220,17 +201,18 @@ async def read_limited(request: Request) -> bytes:
     return bytes(body)
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes) -> dict:
     try:
-        return json.loads(data) if data else {}
-    except (ValueError, RecursionError) as error:
-        raise HubFault(400, "The request body is not JSON") from error
+        value = json.loads(data or b"{}")
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise HubFault(400, "The request body is not a JSON object")
+    return value
 
 
 def refusal(fault: HubFault) -> JSONResponse:
     """A refusal in the Hub's form. Header values lose what a header must not hold."""
-    message = re.sub(r"[^\x20-\x7e]+", " ", fault.message)[:500]
-    headers = {"X-Error-Message": message} | {k: re.sub(r"[^\x20-\x7e]+", " ", v) for k, v in fault.headers.items()}
-    if fault.code:
-        headers["X-Error-Code"] = fault.code
-    return JSONResponse({"error": fault.message, **fault.body}, fault.status, headers)
+    headers = {"X-Error-Message": fault.message[:500], **fault.headers, **({"X-Error-Code": fault.code} if fault.code else {})}
+    safe = {name: re.sub(r"[^\x20-\x7e]+", " ", value) for name, value in headers.items()}
+    return JSONResponse({"error": fault.message, **fault.body}, fault.status, safe)

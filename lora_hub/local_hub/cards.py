@@ -6,6 +6,7 @@ Everything read here was written by strangers: sizes are limited, YAML aliases (
 import json
 import re
 import struct
+from math import prod
 from typing import Any
 
 from .store import Store, Tree
@@ -16,9 +17,8 @@ MAX_HEADER = 32 * 1024 * 1024
 FRONT = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 RELATIONS = ("adapter", "finetune", "merge", "quantized")
-LISTS = {"tags": "", "language": "language:", "datasets": "dataset:", "license": "license:", "task_categories": "task_categories:",
-         "task_ids": "task_ids:", "size_categories": "size_categories:", "multilinguality": "multilinguality:",
-         "annotations_creators": "annotations_creators:", "language_creators": "language_creators:", "source_datasets": "source_datasets:"}
+PREFIXES = {"tags": "", "language": "language:", "datasets": "dataset:", "license": "license:"}
+PREFIXES |= {name: f"{name}:" for name in ("task_categories", "task_ids", "size_categories", "multilinguality")}
 
 
 class CardError(ValueError):
@@ -41,11 +41,9 @@ def parse_metadata(text: str) -> dict[str, Any]:
     try:
         if any(isinstance(event, yaml.events.AliasEvent) for event in yaml.parse(text, Loader=loader)):
             raise CardError("Aliases are not allowed in the metadata")
-        data = yaml.load(text, Loader=loader)
+        data = yaml.load(text, Loader=loader) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CardError(f"Invalid YAML: {error}") from error
-    if data is None:
-        return {}
     if not isinstance(data, dict):
         raise CardError("The metadata must be a mapping of names to values")
     return json.loads(json.dumps({str(key): value for key, value in data.items()}, default=str))
@@ -53,21 +51,17 @@ def parse_metadata(text: str) -> dict[str, Any]:
 
 def check_card(content: str, type: str) -> tuple[list[str], list[str]]:
     """(errors, warnings) of a README as the public Hub would tell them."""
-    head, _ = split_card(content[:MAX_CARD])
     try:
-        data = parse_metadata(head)
+        data = parse_metadata(split_card(content[:MAX_CARD])[0])
     except CardError as error:
         return [str(error)], []
-    errors = []
-    for name in ("tags", "language", "datasets", "base_model", "license"):
-        value = data.get(name)
-        if value is not None and not all(isinstance(item, (str, bool) if name == "language" else str) for item in _items(value)):
-            errors.append(f'"{name}" must be a string or a list of strings')
+    errors = [f'"{name}" must be a string or a list of strings' for name in ("tags", "language", "datasets", "base_model", "license")
+              if not all(isinstance(item, str) or item is False and name == "language" for item in _items(data.get(name)))]
     if not isinstance(data.get("model-index", []), list):
         errors.append('"model-index" must be an array')
-    if isinstance(data.get("license"), str) and data["license"] == "other" and not data.get("license_name"):
-        return errors, ['"license_name" is required where the license is "other"']
-    return errors, [] if data else ["empty or missing yaml metadata in repo card"]
+    unnamed = data.get("license") == "other" and not data.get("license_name")
+    warnings = ['"license_name" is required where the license is "other"'] if unnamed else []
+    return errors, warnings if data else ["empty or missing yaml metadata in repo card"]
 
 
 def _items(value: Any) -> list:
@@ -75,11 +69,8 @@ def _items(value: Any) -> list:
 
 
 def _read_json(store: Store, tree: Tree, path: str) -> dict:
-    entry = tree.get(path)
-    if entry is None or entry.size > MAX_CARD:
-        return {}
     try:
-        data = json.loads(store.read_blob(entry.sha256))
+        data = json.loads(store.read_blob(tree[path].sha256)) if path in tree and tree[path].size <= MAX_CARD else {}
     except (ValueError, RecursionError):  # a broken file of a stranger is a repo without that fact
         return {}
     return data if isinstance(data, dict) else {}
@@ -93,12 +84,8 @@ def count_parameters(store: Store, tree: Tree) -> dict | None:
             with open(store.blob_path(tree[path].sha256), "rb") as file:
                 (length,) = struct.unpack("<Q", file.read(8))
                 header = json.loads(file.read(length)) if length <= MAX_HEADER else {}
-            for name, tensor in header.items():
-                if name != "__metadata__":
-                    number = 1
-                    for side in tensor["shape"]:
-                        number *= int(side)
-                    counts[str(tensor["dtype"])] = counts.get(str(tensor["dtype"]), 0) + number
+            for tensor in (tensor for name, tensor in header.items() if name != "__metadata__"):
+                counts[str(tensor["dtype"])] = counts.get(str(tensor["dtype"]), 0) + prod(map(int, tensor["shape"]))
         except (OSError, struct.error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             continue  # not safetensors, whatever its name says: it has no parameters to count
     return {"parameters": counts, "total": sum(counts.values())} if counts else None
@@ -106,57 +93,40 @@ def count_parameters(store: Store, tree: Tree) -> dict | None:
 
 def read_facts(store: Store, type: str, tree: Tree, sdk: str = "") -> dict:
     """cardData, tags, pipeline_tag, library_name, config, safetensors, baseModels of a tree."""
-    card: dict[str, Any] = {}
-    if (readme := tree.get("README.md")) is not None:
-        text = store.read_blob(readme.sha256, MAX_CARD).decode("utf-8", errors="replace")
-        try:
-            card = parse_metadata(split_card(text)[0])
-        except CardError:  # kept as it is, told by validate-yaml; the repo just has no metadata
-            card = {}
+    try:
+        text = store.read_blob(tree["README.md"].sha256, MAX_CARD).decode(errors="replace") if "README.md" in tree else ""
+        card = parse_metadata(split_card(text)[0])
+    except CardError:  # validate-yaml tells its writer; for readers the repo just has no metadata
+        card = {}
     facts: dict[str, Any] = {"cardData": card, "sdk": card.get("sdk") or sdk or None}
-    tags: list[str] = []
-    adapter, config = _read_json(store, tree, "adapter_config.json"), _read_json(store, tree, "config.json")
-    if type == "model":
-        facts["safetensors"] = count_parameters(store, tree)
-        facts["config"] = _short_config(config, adapter)
-        library = card.get("library_name") or ("peft" if adapter else "transformers" if config.get("architectures") else None)
-        facts["library_name"] = library if isinstance(library, str) else None
-        tags += [facts["library_name"]] if facts["library_name"] else []
-        tags += ["safetensors"] if any(path.endswith(".safetensors") for path in tree) else []
-        tags += [config["model_type"]] if isinstance(config.get("model_type"), str) else []
-        if adapter:
-            tags += ["peft", str(adapter.get("peft_type") or "LORA").lower()]
-        architecture = " ".join(map(str, _items(config.get("architectures"))))
-        guess = "text-generation" if "ForCausalLM" in architecture else "text-classification" if "ForSequenceClassification" in architecture else None
-        pipeline = card.get("pipeline_tag") or guess or ("text-generation" if adapter.get("task_type") == "CAUSAL_LM" else None)
-        facts["pipeline_tag"] = pipeline if isinstance(pipeline, str) else None
-        tags += [facts["pipeline_tag"]] if facts["pipeline_tag"] else []
-        bases = [str(base) for base in _items(card.get("base_model")) if base]
-        given = adapter.get("base_model_name_or_path")
-        if not bases and isinstance(given, str) and HUB_ID.fullmatch(given):
-            bases = [given]
-        relation = card.get("base_model_relation")
-        if relation not in RELATIONS:
-            relation = "adapter" if adapter else "merge" if len(bases) > 1 else "finetune"
-        tags += [tag for base in bases for tag in (f"base_model:{base}", f"base_model:{relation}:{base}")]
-        facts["baseModels"] = {"relation": relation, "models": [{"id": base} for base in bases]} if bases else None
-        if isinstance(card.get("model-index"), list):
-            facts["model-index"] = card["model-index"]
-            tags.append("model-index")
-    for name, prefix in LISTS.items():
-        if name == "language" and type == "model":
-            prefix = ""
+    tags = _model_tags(store, tree, card, facts) if type == "model" else [facts["sdk"]] if type == "space" else []
+    for name, prefix in PREFIXES.items():
         values = ["no" if item is False else item for item in _items(card.get(name))]  # YAML reads Norwegian's code as false
-        tags += [f"{prefix}{value}" for value in values if isinstance(value, (str, int)) and str(value)]
-    if type == "space" and isinstance(facts["sdk"], str):
-        tags.append(facts["sdk"])
-    facts["tags"] = list(dict.fromkeys([*tags, "region:us"]))
-    return facts
+        tags += [f"{'' if name == 'language' and type == 'model' else prefix}{value}" for value in values if isinstance(value, (str, int))]
+    return facts | {"tags": list(dict.fromkeys([*(tag for tag in tags if tag and isinstance(tag, str)), "region:us"]))}
 
 
-def _short_config(config: dict, adapter: dict) -> dict | None:
-    """The part of the configuration that the public Hub shows."""
+def _model_tags(store: Store, tree: Tree, card: dict, facts: dict) -> list:
+    adapter, config = _read_json(store, tree, "adapter_config.json"), _read_json(store, tree, "config.json")
+    architecture = " ".join(map(str, _items(config.get("architectures"))))
+    causal = "ForCausalLM" in architecture or adapter.get("task_type") == "CAUSAL_LM"
+    classifies = "ForSequenceClassification" in architecture
+    task = card.get("pipeline_tag") or ("text-generation" if causal else "text-classification" if classifies else None)
+    library = card.get("library_name") or ("peft" if adapter else "transformers" if architecture else None)
+    bases = [str(base) for base in _items(card.get("base_model")) if base]
+    given = adapter.get("base_model_name_or_path")
+    if not bases and isinstance(given, str) and HUB_ID.fullmatch(given):
+        bases = [given]
+    relation = card.get("base_model_relation")
+    if relation not in RELATIONS:
+        relation = "adapter" if adapter else "merge" if len(bases) > 1 else "finetune"
     short = {key: config[key] for key in ("architectures", "model_type", "quantization_config") if key in config}
     if adapter:
         short["peft"] = {key: adapter.get(key) for key in ("base_model_name_or_path", "task_type", "peft_type")}
-    return short or None
+    facts |= {"safetensors": count_parameters(store, tree), "config": short or None, "pipeline_tag": task, "library_name": library,
+              "baseModels": {"relation": relation, "models": [{"id": base} for base in bases]} if bases else None,
+              "model-index": card["model-index"] if isinstance(card.get("model-index"), list) else None}
+    tags = [library, "safetensors" if any(path.endswith(".safetensors") for path in tree) else None, config.get("model_type")]
+    tags += ["peft", str(adapter.get("peft_type") or "LORA").lower()] if adapter else []
+    tags += [task, "model-index" if facts["model-index"] else None]
+    return tags + [tag for base in bases for tag in (f"base_model:{base}", f"base_model:{relation}:{base}")]

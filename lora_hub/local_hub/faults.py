@@ -4,9 +4,10 @@
 class HubFault(Exception):
     """What a handler raises to refuse. `body` goes into the JSON answer beside `error`."""
 
-    def __init__(self, status: int, message: str, code: str = "", body: dict | None = None, headers: dict | None = None):
+    def __init__(self, status: int, message: str, code: str = "", body: dict | None = None, **headers: str):
         super().__init__(message)
-        self.status, self.message, self.code, self.body, self.headers = status, message, code, body or {}, headers or {}
+        self.status, self.message, self.code, self.body = status, message, code, body or {}
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def repo_missing() -> HubFault:
@@ -17,9 +18,5 @@ def revision_missing(revision: str) -> HubFault:
     return HubFault(404, f"Invalid rev id: {revision}", "RevisionNotFound")
 
 
-def entry_missing(path: str, commit: str = "") -> HubFault:
-    return HubFault(404, f'Entry not found: "{path}"', "EntryNotFound", headers={"X-Repo-Commit": commit} if commit else None)
-
-
-def forbidden(message: str = "You don't have the rights for this") -> HubFault:
-    return HubFault(403, message)
+def entry_missing(path: str, commit: str) -> HubFault:
+    return HubFault(404, f'Entry not found: "{path}"', "EntryNotFound", X_Repo_Commit=commit)

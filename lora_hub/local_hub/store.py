@@ -23,21 +23,20 @@ from pathlib import Path
 from .faults import HubFault, repo_missing, revision_missing
 
 TYPES = ("model", "dataset", "space")
-Tree = dict[str, "Entry"]
-
+TREES_IN_MEMORY = 64
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT, name TEXT, private INTEGER,
-    gated TEXT, creator TEXT, created REAL, modified REAL, downloads INTEGER DEFAULT 0, head TEXT DEFAULT '', sdk TEXT, facts TEXT DEFAULT '{}');
+PRAGMA journal_mode=WAL;
+CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT, name TEXT,
+    private INTEGER, gated TEXT DEFAULT '', creator TEXT, created REAL, modified REAL, downloads INTEGER DEFAULT 0,
+    head TEXT DEFAULT '', sdk TEXT, facts TEXT DEFAULT '{}');
 CREATE INDEX IF NOT EXISTS repos_by_namespace ON repos(type, namespace COLLATE NOCASE);
 CREATE TABLE IF NOT EXISTS repo_tags(repo INTEGER, tag TEXT, PRIMARY KEY(tag, repo)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS moved(key TEXT PRIMARY KEY, repo INTEGER);
 CREATE TABLE IF NOT EXISTS refs(repo INTEGER, name TEXT, commit_id TEXT, message TEXT, PRIMARY KEY(repo, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS commits(repo INTEGER, id TEXT, tree TEXT, parents TEXT, author TEXT, time INTEGER, title TEXT, description TEXT,
-    PRIMARY KEY(repo, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS commits(repo INTEGER, id TEXT, tree TEXT, parents TEXT, author TEXT, time INTEGER, title TEXT,
+    description TEXT, PRIMARY KEY(repo, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS objects(repo INTEGER, sha256 TEXT, size INTEGER, time REAL, PRIMARY KEY(repo, sha256)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS discussions(repo INTEGER, num INTEGER, data TEXT, PRIMARY KEY(repo, num)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS access(repo INTEGER, user TEXT, data TEXT, PRIMARY KEY(repo, user)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS collections(id INTEGER PRIMARY KEY, uid TEXT UNIQUE, owner TEXT, data TEXT);
+CREATE TABLE IF NOT EXISTS documents(repo INTEGER, kind TEXT, key TEXT, data TEXT, PRIMARY KEY(repo, kind, key)) WITHOUT ROWID;
 """
 
 
@@ -50,9 +49,13 @@ class Entry:
     sha256: str
     lfs: bool
 
-    @property
-    def lfs_json(self) -> dict | None:
-        return {"oid": self.sha256, "sha256": self.sha256, "size": self.size, "pointerSize": len(pointer(self.sha256, self.size))} if self.lfs else None
+    def json(self, **fields: object) -> dict:
+        """`fields` and, for an LFS file, its facts in the client's form."""
+        lfs = {"oid": self.sha256, "sha256": self.sha256, "size": self.size, "pointerSize": len(pointer(self.sha256, self.size))}
+        return {**fields, "size": self.size, **({"lfs": lfs} if self.lfs else {})}
+
+
+Tree = dict[str, Entry]
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Repo:
-    """A row of the table `repos`. `type`: model, dataset or space; `gated`: "", auto or manual; times in UTC seconds."""
+    """A row of `repos`. `type`: model, dataset or space; `gated`: "", auto or manual; times in UTC seconds."""
 
     id: int
     key: str
@@ -83,7 +86,7 @@ class Repo:
     type: str
     namespace: str
     name: str
-    private: bool
+    private: int
     gated: str
     creator: str
     created: float
@@ -117,11 +120,6 @@ def git_oid(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def dump_tree(tree: Tree) -> bytes:
-    rows = {path: [e.oid, e.size, e.sha256, int(e.lfs)] for path, e in sorted(tree.items())}
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 class Store:
     """One folder with everything. Reads may come from any thread; writes are serialized by `write()`."""
 
@@ -131,15 +129,14 @@ class Store:
         for number in range(256):
             (self.blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         self._local, self._lock, self._trees = threading.local(), threading.RLock(), OrderedDict()
-        with self._lock:
-            self.db.executescript("PRAGMA journal_mode=WAL;" + SCHEMA)
+        self.db.executescript(SCHEMA)
 
     @property
     def db(self) -> sqlite3.Connection:
         """This thread's connection."""
         if not hasattr(self._local, "db"):
             self._local.db = sqlite3.connect(self.folder / "hub.sqlite", timeout=30, isolation_level=None)
-            self._local.db.executescript("PRAGMA synchronous=FULL; PRAGMA cache_size=-8000;")
+            self._local.db.execute("PRAGMA synchronous=FULL")
             self._local.db.row_factory = sqlite3.Row
         return self._local.db
 
@@ -190,69 +187,69 @@ class Store:
     def read_tree(self, tree: str) -> Tree:
         """A tree by its sha256. Trees never change, so the last few stay in memory. Callers must not change it."""
         with self._lock:
-            if tree in self._trees:
-                self._trees.move_to_end(tree)
-                return self._trees[tree]
+            if (known := self._trees.pop(tree, None)) is not None:
+                self._trees[tree] = known
+                return known
         rows = json.loads(self.read_blob(tree))
         parsed = {path: Entry(oid, size, sha256, bool(lfs)) for path, (oid, size, sha256, lfs) in rows.items()}
         with self._lock:
             self._trees[tree] = parsed
-            while len(self._trees) > 64:
+            while len(self._trees) > TREES_IN_MEMORY:
                 self._trees.popitem(last=False)
         return parsed
 
-    # ---- repos and refs
+    # ---- repos, refs, commits, documents
 
     def find_repo(self, type: str, name: str) -> Repo | None:
         """By its name in any case, or by a name that it had before it was moved."""
         key = f"{type}/{name}".lower()
-        row = self.db.execute("SELECT * FROM repos WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            row = self.db.execute("SELECT repos.* FROM repos JOIN moved ON moved.repo = repos.id WHERE moved.key = ?", (key,)).fetchone()
+        row = (self.db.execute("SELECT * FROM repos WHERE key = ?", (key,)).fetchone()
+               or self.db.execute("SELECT repos.* FROM repos JOIN moved ON repo = id WHERE moved.key = ?", (key,)).fetchone())
         return Repo(**row) if row else None
 
     def get_repo(self, id: int) -> Repo:
-        row = self.db.execute("SELECT * FROM repos WHERE id = ?", (id,)).fetchone()
-        if row is None:
+        if (row := self.db.execute("SELECT * FROM repos WHERE id = ?", (id,)).fetchone()) is None:
             raise repo_missing()
         return Repo(**row)
 
     def add_repo(self, type: str, namespace: str, name: str, *, private: bool, creator: str, sdk: str = "") -> Repo:
-        """Raises HubFault 409 (with the repo's address for `exist_ok`) where the name is taken."""
-        with self.write() as db:
-            if taken := db.execute("SELECT * FROM repos WHERE key = ?", (f"{type}/{namespace}/{name}".lower(),)).fetchone():
-                raise HubFault(409, f"You already created this {type} repo", body={"url": Repo(**taken).path})
-            db.execute("DELETE FROM moved WHERE key = ?", (f"{type}/{namespace}/{name}".lower(),))
-            now = time.time()
-            row = db.execute(
-                "INSERT INTO repos(key, uid, type, namespace, name, private, gated, creator, created, modified, sdk) VALUES(?,?,?,?,?,?,'',?,?,?,?)",
-                (f"{type}/{namespace}/{name}".lower(), secrets.token_hex(12), type, namespace, name, private, creator, now, now, sdk))
-            return self.get_repo(row.lastrowid)
+        """Raises HubFault 409 (with the repo's address for `exist_ok`) where the name is taken; call it inside `write()`."""
+        key, now = f"{type}/{namespace}/{name}".lower(), time.time()
+        if taken := self.db.execute("SELECT * FROM repos WHERE key = ?", (key,)).fetchone():
+            raise HubFault(409, f"You already created this {type} repo", body={"url": Repo(**taken).path})
+        self.db.execute("DELETE FROM moved WHERE key = ?", (key,))
+        columns = "key, uid, type, namespace, name, private, creator, created, modified, sdk"
+        row = self.db.execute(f"INSERT INTO repos({columns}) VALUES(?,?,?,?,?,?,?,?,?,?)",
+                              (key, secrets.token_hex(12), type, namespace, name, private, creator, now, now, sdk))
+        return self.get_repo(row.lastrowid)
 
     def drop_repo(self, repo: Repo) -> None:
         with self.write() as db:
             db.execute("DELETE FROM repos WHERE id = ?", (repo.id,))
-            for table in ("repo_tags", "moved", "refs", "commits", "objects", "discussions", "access"):
+            for table in ("repo_tags", "moved", "refs", "commits", "objects", "documents"):
                 db.execute(f"DELETE FROM {table} WHERE repo = ?", (repo.id,))
 
-    def find_ref(self, repo: Repo, name: str) -> str | None:
-        row = self.db.execute("SELECT commit_id FROM refs WHERE repo = ? AND name = ?", (repo.id, name)).fetchone()
-        return row[0] if row else None
+    def refs(self, repo: Repo) -> dict[str, str]:
+        """Full names of refs to commit ids."""
+        return dict(self.db.execute("SELECT name, commit_id FROM refs WHERE repo = ? ORDER BY name", (repo.id,)).fetchall())
 
     def get_commit(self, repo: Repo, revision: str) -> Commit:
         """By branch, tag, full ref, or (the beginning of) a commit id. Raises RevisionNotFound."""
+        refs, found = self.refs(repo), []
         for name in (f"refs/heads/{revision}", f"refs/tags/{revision}", revision):
-            if commit := self.find_ref(repo, name):
-                return self._commit(repo, commit)
+            if name in refs:
+                return self._commit(repo, refs[name])
         if re.fullmatch("[0-9a-f]{7,40}", revision):
-            found = self.db.execute("SELECT id FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, revision, revision + "g")).fetchall()
-            if len(found) == 1:
-                return self._commit(repo, found[0][0])
-        raise revision_missing(revision)
+            found = self.db.execute("SELECT id FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2",
+                                    (repo.id, revision, revision + "g")).fetchall()
+        if len(found) != 1:
+            raise revision_missing(revision)
+        return self._commit(repo, found[0][0])
 
     def _commit(self, repo: Repo, id: str) -> Commit:
-        row = self.db.execute("SELECT * FROM commits WHERE repo = ? AND id = ?", (repo.id, id)).fetchone()
-        return Commit(row["id"], row["tree"], tuple(json.loads(row["parents"])), row["author"], row["time"], row["title"], row["description"])
+        row = dict(self.db.execute("SELECT * FROM commits WHERE repo = ? AND id = ?", (repo.id, id)).fetchone())
+        del row["repo"]
+        return Commit(**row | {"parents": tuple(json.loads(row["parents"]))})
 
     def walk(self, repo: Repo, commit: Commit) -> Iterator[Commit]:
         """A commit and what came before it, newest first, along first parents."""
@@ -261,12 +258,27 @@ class Store:
             commit = self._commit(repo, commit.parents[0])
             yield commit
 
-    def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str, description: str) -> Commit:
+    def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str,
+                   description: str = "") -> Commit:
         """Writes a commit and moves the ref to it; call it inside `write()`."""
-        made = Commit("", self.add_blobs([dump_tree(tree)])[0], parents, author, time.time_ns() // 1_000_000, title, description)
-        row = (repo.id, made.compute_id(), made.tree, json.dumps(parents), author, made.time, title, description)
-        self.db.execute("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", row)
-        self.db.execute("INSERT OR REPLACE INTO refs VALUES(?,?,?,'')", (repo.id, ref, row[1]))
+        rows = {path: [e.oid, e.size, e.sha256, int(e.lfs)] for path, e in sorted(tree.items())}
+        blob = self.add_blobs([json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()])[0]
+        made = Commit("", blob, parents, author, time.time_ns() // 1_000_000, title, description)
+        values = (repo.id, id := made.compute_id(), blob, json.dumps(parents), author, made.time, title, description)
+        self.db.execute("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", values)
+        self.db.execute("INSERT OR REPLACE INTO refs VALUES(?,?,?,'')", (repo.id, ref, id))
         objects = [(repo.id, e.sha256, e.size, time.time()) for e in tree.values() if e.lfs]
         self.db.executemany("INSERT OR IGNORE INTO objects VALUES(?,?,?,?)", objects)
-        return self._commit(repo, row[1])
+        return self._commit(repo, id)
+
+    def documents(self, repo: int, kind: str) -> dict[str, dict]:
+        """Key to JSON object: what belongs to a repo (0: to none) and has no table of its own."""
+        rows = self.db.execute("SELECT key, data FROM documents WHERE repo = ? AND kind = ?", (repo, kind))
+        return {key: json.loads(data) for key, data in rows}
+
+    def put_document(self, repo: int, kind: str, key: str, data: dict | None) -> None:
+        """Writes one, or drops it where `data` is None; call it inside `write()`."""
+        if data is None:
+            self.db.execute("DELETE FROM documents WHERE repo = ? AND kind = ? AND key = ?", (repo, kind, key))
+        else:
+            self.db.execute("INSERT OR REPLACE INTO documents VALUES(?,?,?,?)", (repo, kind, key, json.dumps(data)))

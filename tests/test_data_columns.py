@@ -1,0 +1,157 @@
+"""Which column is what: by name in English and Persian, by contents, by script; and which task a table is for."""
+
+from pathlib import Path
+
+import polars
+import pytest
+
+from lora_hub.data.columns import check_mapping, parse_map, propose_mapping, propose_task
+from lora_hub.data.read import Table, read_table
+from lora_hub.errors import DataError
+from lora_hub.tasks.catalogue import get_task
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+FAIRY = "Once upon a time there was a house number {} at the end of a long and winding road"
+DAST = "روزی بود و روزگاری نبود، خانهٔ شماره {} در پایان راهی دراز"
+
+
+def table(**columns: object) -> Table:
+    """Forty rows: a text with {} is numbered, a list is repeated, anything else stands in every row."""
+    made = {}
+    for name, value in columns.items():
+        if isinstance(value, list):
+            made[name] = [value[row % len(value)] for row in range(40)]
+        else:
+            made[name] = [value.replace("{}", str(row)) if isinstance(value, str) else value for row in range(40)]
+    return Table(polars.DataFrame(made, strict=False), "csv")
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "expected"),
+    [
+        ("spam", {"v1": ["ham", "spam"], "v2": FAIRY}, {"text": "v2", "answer": "v1"}),
+        ("sentiment", {"متن": DAST, "برچسب": ["مثبت", "منفی"]}, {"text": "متن", "answer": "برچسب"}),
+        ("sentiment", {"نظر": DAST, "احساس": ["خوب", "بد"], "شناسه": "{}"}, {"text": "نظر", "answer": "احساس"}),
+        ("sentiment", {"Review Text": FAIRY, "Rating": ["1", "5"]}, {"text": "Review Text", "answer": "Rating"}),
+        ("topic", {"label": ["a", "b"], "title": "A headline {}", "description": FAIRY}, {"text": "description", "answer": "label"}),
+        ("topic", {"column_1": ["1", "2"], "column_2": FAIRY}, {"text": "column_2", "answer": "column_1"}),
+        ("intent", {"utterance": FAIRY, "intent": ["pay", "call"], "split": "train"}, {"text": "utterance", "answer": "intent"}),
+        ("translation", {"en": FAIRY, "fa": DAST}, {"source": "en", "answer": "fa"}),
+        ("translation", {"fa": DAST, "en": FAIRY}, {"source": "en", "answer": "fa"}),
+        ("translation", {"column_1": FAIRY, "column_2": DAST, "column_3": "CC-BY {} attribution of both"}, {"source": "column_1", "answer": "column_2"}),
+        ("translation", {"English": FAIRY, "German": "Es war einmal ein Haus Nummer {}"}, {"source": "English", "answer": "German"}),
+        ("translation", {"source": DAST, "target": FAIRY}, {"source": "source", "answer": "target"}),
+        ("question-answering", {"id": "{}", "title": "T{}", "context": FAIRY, "question": "Where is {}?", "answer": "at number {}"},
+         {"question": "question", "context": "context", "answer": "answer"}),
+        ("question-answering", {"پرسش": "شماره {} کجاست؟", "متن": DAST, "پاسخ": "پایان راه {}"}, {"question": "پرسش", "context": "متن", "answer": "پاسخ"}),
+        ("instruction", {"instruction": "Write {} words", "input": ["", "some context for it"], "output": FAIRY},
+         {"instruction": "instruction", "input": "input", "answer": "output"}),
+        ("instruction", {"prompt": "Write {} words", "completion": FAIRY}, {"instruction": "prompt", "answer": "completion"}),
+        ("summarization", {"fname": "d_{}", "dialogue": FAIRY * 4, "summary": FAIRY, "topic": ["house", "road"]}, {"text": "dialogue", "answer": "summary"}),
+        ("text-to-sql", {"question": "How many {}?", "sql": "SELECT {}", "table_id": "t-{}"}, {"question": "question", "answer": "sql"}),
+        ("text-to-sql", {"schema": "CREATE TABLE t{} (a)", "question": "How many {}?", "query": "SELECT {}"},
+         {"question": "question", "schema": "schema", "answer": "query"}),
+        ("grammar", {"incorrect": "he go {} times", "corrected": "he goes {} times"}, {"text": "incorrect", "answer": "corrected"}),
+    ],
+)  # fmt: skip
+def test_roles_are_proposed_with_reasons(task: str, columns: dict, expected: dict) -> None:
+    proposal = propose_mapping(table(**columns), get_task(task))
+    assert proposal.mapping == expected
+    assert proposal.missing == []
+    assert set(proposal.reasons) == set(expected) and all(proposal.reasons.values())
+
+
+def test_chats_are_found_by_what_they_hold() -> None:
+    chat = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
+    found = Table(polars.DataFrame({"id": ["1", "2"], "log": [chat, chat]}), "jsonl")
+    assert propose_mapping(found, get_task("chat")).mapping == {"messages": "log"}
+    assert propose_task(found)[0] == "chat"
+    as_text = Table(polars.DataFrame({"id": ["1"], "log": ['[{"role": "user", "content": "a"}]']}), "csv")
+    assert propose_mapping(as_text, get_task("chat")).mapping == {"messages": "log"}
+    assert propose_mapping(table(text=FAIRY), get_task("chat")).missing == ["messages"]
+
+
+def test_what_no_column_fits_is_missing() -> None:
+    assert propose_mapping(table(question="Where is {}?", answer=FAIRY), get_task("question-answering")).missing == ["context"]
+    assert "answer" in propose_mapping(table(id="{}", text=FAIRY, url="x/{}"), get_task("spam")).missing
+
+
+@pytest.mark.parametrize(
+    ("columns", "task"),
+    [
+        ({"v1": ["ham", "spam"], "v2": FAIRY}, "spam"),
+        ({"متن": DAST, "برچسب": ["مثبت", "منفی"]}, "sentiment"),
+        ({"sentence": FAIRY, "label": ["0", "1"]}, "sentiment"),
+        ({"title": FAIRY, "category": ["World", "Sports", "Business"]}, "topic"),
+        ({"en": FAIRY, "fa": DAST}, "translation"),
+        ({"column_1": FAIRY, "column_2": DAST}, "translation"),
+        ({"question": "Where {}?", "context": FAIRY, "answer": "there {}"}, "question-answering"),
+        ({"instruction": "Do {}", "input": "", "output": FAIRY}, "instruction"),
+        ({"question": "What is {} + 1?", "answer": "It is more than {}"}, "instruction"),
+        ({"article": FAIRY * 3, "summary": FAIRY}, "summarization"),
+        ({"question": "How many {}?", "sql": "SELECT {}"}, "text-to-sql"),
+        ({"original": "he go {}", "corrected": "he goes {}"}, "grammar"),
+    ],
+)
+def test_a_task_is_proposed(columns: dict, task: str) -> None:
+    found, reason = propose_task(table(**columns))
+    assert found == task and reason
+
+
+def test_what_no_task_fits_is_refused() -> None:
+    with pytest.raises(DataError, match="preference pairs"):
+        propose_task(table(prompt="p {}", chosen="a {}", rejected="b {}"))
+    with pytest.raises(DataError, match="without an answer"):
+        propose_mapping(table(text=FAIRY), get_task("spam"))
+
+
+def test_maps_are_parsed() -> None:
+    assert parse_map("text=v2, answer=v1") == {"text": "v2", "answer": "v1"}
+    assert parse_map(r"text=a\,b,answer=c=d") == {"text": "a,b", "answer": "c=d"}
+    for wrong in ("text", "text=", "=v1", "", "text=a,text=b"):
+        with pytest.raises(DataError):
+            parse_map(wrong)
+
+
+def test_mappings_are_checked() -> None:
+    seen, task = table(v1=["ham", "spam"], v2=FAIRY), get_task("spam")
+    check_mapping(seen, task, {"text": "v2", "answer": "v1"})
+    with pytest.raises(DataError, match="no column 'v3' for text") as refusal:
+        check_mapping(seen, task, {"text": "v3", "answer": "v1"})
+    assert "v1, v2" in refusal.value.hint and "Did you mean" in refusal.value.hint
+    with pytest.raises(DataError, match="for answer, which the task spam needs"):
+        check_mapping(seen, task, {"text": "v2"})
+    check_mapping(seen, task, {"text": "v2"}, complete=False)
+    with pytest.raises(DataError, match="no role 'txt'"):
+        check_mapping(seen, task, {"txt": "v2", "answer": "v1"})
+    with pytest.raises(DataError, match="used for two roles"):
+        check_mapping(seen, task, {"text": "v1", "answer": "v1"})
+
+
+REAL = {
+    "spam/spam.csv": ("spam", {"text": "v2", "answer": "v1"}),
+    "translation/pes.txt": ("translation", {"source": "column_1", "answer": "column_2"}),
+    "translation/en_de.train.csv": ("translation", {"source": "en", "answer": "de"}),
+    "qa/gsm8k_train.jsonl": ("instruction", {"instruction": "question", "answer": "answer"}),
+    "classification/sst2/sst2_dev.tsv": ("sentiment", {"text": "sentence", "answer": "label"}),
+    "classification/banking77/train.csv": ("intent", {"text": "text", "answer": "category"}),
+    "classification/parsinlu_sentiment/movie_dev.jsonl": ("sentiment", {"text": "review", "answer": "label"}),
+    "classification/parsinlu_sentiment/movie.jsonl": ("sentiment", {"text": "review", "answer": "sentiment"}),
+    "instruct/alpaca_en_demo.json": ("instruction", {"instruction": "instruction", "input": "input", "answer": "output"}),
+    "instruct/glaive_toolcall_en_demo.json": ("chat", {"messages": "conversations"}),
+    "instruct/tinker_conversations.jsonl": ("chat", {"messages": "messages"}),
+    "summarization/dialogsum.dev.jsonl": ("summarization", {"text": "dialogue", "answer": "summary"}),
+    "text2sql/wikisql_train_5000.jsonl": ("text-to-sql", {"question": "question", "answer": "sql"}),
+    "difficult/agnews_array.json": ("topic", {"text": "description", "answer": "label"}),
+    "difficult/sms_utf16le_tab.txt": ("spam", {"text": "text", "answer": "label"}),
+    "difficult/rtl_controls_mixed.csv": ("sentiment", {"text": "متن", "answer": "برچسب"}),
+}
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
+@pytest.mark.parametrize("name", REAL)
+def test_real_files_are_understood(name: str) -> None:
+    task, mapping = REAL[name]
+    seen = read_table(SHARED / name)
+    assert propose_task(seen)[0] == task
+    assert propose_mapping(seen, get_task(task)).mapping == mapping

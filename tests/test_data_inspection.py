@@ -1,0 +1,82 @@
+"""A file as it is seen before training: what `inspect --json` prints."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from lora_hub.data.inspection import inspect_file
+from lora_hub.errors import DataError
+from lora_hub.tasks.catalogue import get_task, list_tasks, sample_file
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+KEYS = {"rows", "columns", "encoding", "delimiter", "format", "mapping", "problems", "preview", "task", "name", "fingerprint"}
+
+
+@pytest.fixture
+def messages(tmp_path: Path) -> Path:
+    file = tmp_path / "messages.csv"
+    lines = [f"{('ham', 'spam')[n % 2]},message number {n}" for n in range(60)]
+    file.write_text("kind,message\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def test_what_inspect_prints(messages: Path) -> None:
+    seen = inspect_file(messages, get_task("spam"), name="mine.csv").to_json()
+    assert set(seen) >= KEYS
+    assert (seen["rows"], seen["columns"], seen["encoding"], seen["delimiter"], seen["format"]) == (60, ["kind", "message"], "utf-8", ",", "csv")
+    assert seen["mapping"] == {"text": "message", "answer": "kind"}
+    assert seen["fingerprint"] == hashlib.sha256(messages.read_bytes()).hexdigest()[:16] and seen["name"] == "mine.csv"
+    assert len(seen["preview"]) == 5
+    assert "message number 0" in seen["preview"][0]["prompt"] and "ham, spam" in seen["preview"][0]["prompt"]
+    assert seen["preview"][0]["completion"] == "ham"
+    for problem in seen["problems"]:
+        assert set(problem) >= {"code", "severity", "message", "hint", "rows"}
+    json.dumps(seen)
+
+
+def test_a_task_is_proposed_where_none_is_chosen(messages: Path) -> None:
+    seen = inspect_file(messages, None)
+    assert seen.task.id == "spam"
+    assert "task-proposed" in {problem.code for problem in seen.problems}
+
+
+def test_what_a_person_chose_stays(messages: Path) -> None:
+    seen = inspect_file(messages, get_task("topic"), {"text": "kind"})
+    assert seen.mapping["text"] == "kind" and seen.reasons["text"] == "chosen by you"
+    with pytest.raises(DataError, match="no column 'mesage'") as refusal:
+        inspect_file(messages, get_task("spam"), {"text": "mesage"})
+    assert "'message'" in refusal.value.hint
+
+
+def test_a_missing_column_is_an_error_that_can_still_be_mended(tmp_path: Path) -> None:
+    file = tmp_path / "qa.jsonl"
+    file.write_text("\n".join(json.dumps({"question": f"What is {n}?", "answer": f"It is {n}, of course."}) for n in range(60)))
+    seen = inspect_file(file, get_task("question-answering"))
+    assert seen.has_errors and seen.preview == []
+    missing = next(problem for problem in seen.problems if problem.code == "missing-column")
+    assert "context" in missing.message and "question, answer" in missing.hint
+
+
+def test_every_sample_of_the_catalogue_is_sound() -> None:
+    samples = [(task, sample_file(task)) for task in list_tasks() if sample_file(task)]
+    assert samples
+    for task, file in samples:
+        seen = inspect_file(file, task)
+        worse = [problem for problem in seen.problems if problem.severity != "info" and problem.code not in ("duplicates", "personal-data", "placeholders")]
+        assert not worse, (task.id, worse)
+        assert set(seen.mapping) >= {*task.inputs, "answer"} - set(task.optional_inputs)
+        assert inspect_file(file, None).task.id == task.id
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
+@pytest.mark.parametrize("file", sorted((SHARED / "difficult").glob("*")) if SHARED.is_dir() else [], ids=lambda file: file.name)
+def test_difficult_files_are_seen_or_refused_in_words(file: Path) -> None:
+    try:
+        seen = inspect_file(file, None, skip_broken=True)
+    except DataError as error:
+        assert error.message.endswith(".") and error.hint
+    else:
+        assert seen.info.rows > 0 and json.dumps(seen.to_json())
+        assert seen.preview or seen.has_errors
