@@ -79,12 +79,10 @@ def list_bases(_: argparse.Namespace) -> Result:
 
 
 def inspect(options: argparse.Namespace) -> Result:
-    from lora_hub import store
     from lora_hub.data import inspection
 
-    kept = store.add_dataset(options.file)
     task = _task(options.task) if options.task else None
-    seen = inspection.inspect_file(kept, task, _mapping(options.map), name=options.file.name, **_reading(options))
+    seen = inspection.inspect_file(options.file, task, _mapping(options.map), name=options.file.name, **_reading(options))
     return seen.to_json()
 
 

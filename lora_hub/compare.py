@@ -6,7 +6,6 @@ template, as it was trained; the base with the first adapter's.
 
 import json
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import bases, hub, settings, store
-from lora_hub.errors import AdapterError, BaseError, DataError, LoraHubError
-from lora_hub.schema import Answer, BaseModel, Comparison, Divergence, Scores, Task
+from lora_hub.errors import AdapterError, BaseError, DataError
+from lora_hub.schema import BaseModel, Divergence, Scores, Task
 
 BASE = "base"
 # Bases kept in memory at once; the least recently used goes first.
@@ -292,15 +291,3 @@ def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | Non
     if unknown:
         raise DataError(f"The task {task.id} of {pane.name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.")
     return template.encode_prompt(tokenizer, task, inputs)
-
-
-def keep_comparison(base: str, prompt: str, answers: list[Answer], *, blind: bool = False, winner: str = "") -> Comparison:
-    """Appends what was asked and answered to comparisons.jsonl."""
-    import secrets
-
-    comparison = Comparison(id=secrets.token_hex(6), at=time.time(), base=base, prompt=prompt, answers=tuple(answers), blind=blind, winner=winner)
-    store.append_line(settings.comparisons_file(), comparison.model_dump_json())
-    return comparison
-
-
-__all__ = ["Comparer", "LoraHubError", "Pane", "PaneEvent", "keep_comparison"]

@@ -31,11 +31,10 @@ class Attached:
 
 @dataclass(frozen=True)
 class StackedLayer:
-    """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out]; scale: [n, 1, 1]."""
+    """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out], the adapters' scales multiplied in."""
 
     a: torch.Tensor
     b: torch.Tensor
-    scale: torch.Tensor
 
 
 class Plan:
@@ -95,7 +94,7 @@ class Plan:
         whole = out.contiguous()
         rows = whole.view(*x.shape[:-1], -1)
         if self._order is None:
-            self._add(layer, x[self._base_rows :], rows[self._base_rows :])
+            self._add(layer, *((x[self._base_rows :], rows[self._base_rows :]) if self._base_rows else (x, rows)))
         else:
             index = self._order.to(x.device)
             picked = rows.index_select(0, index)
@@ -108,7 +107,7 @@ class Plan:
         if self._stacked is not None:
             w = self._stacked[layer]
             n = len(self._segments)
-            h = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(w.a.dtype), w.a).mul_(w.scale)
+            h = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(w.a.dtype), w.a)
             target = out.view(n, -1, out.shape[-1])
             if target.dtype == w.b.dtype:
                 target.baddbmm_(h, w.b)
@@ -135,7 +134,6 @@ def stack_layers(adapters: list[Attached]) -> dict[str, StackedLayer]:
         for i, w in enumerate(own):
             if w is not None:
                 a[i, : w.a.shape[0]] = w.a
-                b[i, :, : w.b.shape[1]] = w.b
-        scale = torch.tensor([w.scale if w else 0.0 for w in own], dtype=a.dtype, device=a.device).view(-1, 1, 1)
-        stacked[layer] = StackedLayer(a.transpose(1, 2), b.transpose(1, 2), scale)
+                torch.mul(w.b, w.scale, out=b[i, :, : w.b.shape[1]])
+        stacked[layer] = StackedLayer(a.transpose(1, 2), b.transpose(1, 2))
     return stacked

@@ -255,26 +255,3 @@ class Divergence(Noun):
     kl: float
     changed: float
 
-
-class Answer(Noun):
-    """One pane: who answered and what. adapter "base" is the base, proved by the stack's slot 0."""
-
-    adapter: str
-    revision: str = ""
-    text: str
-    tokens: int
-    seconds: float
-    finish: Literal["stop", "length", "cancelled"] = "stop"
-    divergence: Divergence | None = None
-
-
-class Comparison(Noun):
-    """What was asked and what every pane said."""
-
-    id: str
-    at: float
-    base: str
-    prompt: str
-    answers: tuple[Answer, ...]
-    blind: bool = False
-    winner: str = ""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """Our folder. It holds datasets/, runs/, hub/ and comparisons.jsonl."""
+    """Our folder. It holds datasets/, runs/, hub/ and cache/."""
     return Path(os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub").expanduser().resolve()
 
 
@@ -33,10 +33,6 @@ def runs_dir() -> Path:
 def hub_dir() -> Path:
     """The embedded Hub's folder."""
     return home() / "hub"
-
-
-def comparisons_file() -> Path:
-    return home() / "comparisons.jsonl"
 
 
 def organization() -> str:

@@ -2,7 +2,6 @@
 
     $LORA_HUB_HOME/datasets/<fingerprint>/{info.json, the file as it came}
     $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, log.txt, held_out.jsonl, checkpoints/, adapter/}
-    $LORA_HUB_HOME/comparisons.jsonl
 
 Files are written to a temporary name and renamed, so that nobody ever reads half of one.
 """
@@ -61,14 +60,6 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_jsonl(path: Path, rows: list[Any]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def append_line(path: Path, line: str) -> None:
-    """Adds one line to a file that only grows."""
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
 
 
 def read_jsonl(path: Path) -> list[dict]:

@@ -1,4 +1,4 @@
-"""A road to the Hub that breaks: hands requests on until one matches, then closes the line without an answer."""
+"""A road to the Hub that breaks: hands requests on until one matches; that one gets no answer, or a refusal."""
 
 import http.client
 import re
@@ -8,9 +8,12 @@ from urllib.parse import urlsplit
 
 
 class BreakingProxy:
-    """`with BreakingProxy(hub_url, r"^POST .*/commit/") as url:` breaks each request whose "METHOD path" matches."""
+    """`with BreakingProxy(hub_url, r"^POST .*/commit/") as proxy:` breaks each request whose "METHOD path" matches.
 
-    def __init__(self, target: str, breaks: str) -> None:
+    `status`: answered to those; 0 closes the line instead. `broken`: the paths of those requests.
+    """
+
+    def __init__(self, target: str, breaks: str, status: int = 0) -> None:
         address, pattern, broken = urlsplit(target), re.compile(breaks), []
 
         class Handler(BaseHTTPRequestHandler):
@@ -21,6 +24,8 @@ class BreakingProxy:
                 if pattern.search(f"{self.command} {self.path}"):
                     broken.append(self.path)
                     self.close_connection = True
+                    if status:
+                        self.send_error(status)
                     return
                 line = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
                 line.request(self.command, self.path, body, dict(self.headers))

@@ -182,12 +182,12 @@ def test_errors_come_first() -> None:
 REAL = {
     ("difficult/banking_duplicates_conflicts_empty.csv", "intent", "text", "category"): {
         "duplicates", "conflicting-answers", "empty-answers", "empty-inputs", "near-duplicate-labels", "small-classes", "labels"},
-    ("difficult/one_class.csv", "spam", "text", "label"): {"one-class"},
+    ("difficult/one_class.csv", "spam", "text", "label"): {"one-class", "personal-data", "duplicates"},
     ("difficult/cells_like_formulas_html.csv", "topic", "text", "label"): {"one-class", "few-rows", "placeholders"},
-    ("difficult/very_long_texts.jsonl", "topic", "text", "label"): {"long-texts", "few-rows", "labels"},
+    ("difficult/very_long_texts.jsonl", "topic", "text", "label"): {"long-texts", "few-rows", "labels", "damaged-letters", "personal-data"},
     ("classification/parsinlu_entailment/train.csv", "topic", "sent1", "label"): {
         "small-classes", "conflicting-answers", "duplicates", "labels", "persian-characters"},
-    ("classification/banking77/train.csv", "intent", "text", "category"): {"labels"},
+    ("classification/banking77/train.csv", "intent", "text", "category"): {"labels", "near-duplicates"},
 }  # fmt: skip
 
 
@@ -207,3 +207,11 @@ def test_the_leaking_pair_and_the_sms_duplicates() -> None:
     assert found[0].count >= sum(text.lower() in texts for text in train.frame["text"]) > 50
     sms = check(read_table(SHARED / "spam/spam.csv"), "spam", {"text": "v2", "answer": "v1"})
     assert sms["duplicates"].count == 403
+
+
+def test_near_duplicates_are_found_and_templates_are_not() -> None:
+    text = "the quick brown fox jumps over the lazy dog while the old grey cat sleeps by the warm fire and dreams of {} fish in the sea"
+    near = [(text.replace("{}", word), "ham") for word in ("seven", "seven silver", "SEVEN")]
+    found = check(labelled([*near, ("the quick brown fox went home alone and slept for many hours that night", "ham")]))
+    assert found["near-duplicates"].rows == (62, 63) and found["near-duplicates"].severity == "info"
+    assert "near-duplicates" not in check(labelled())

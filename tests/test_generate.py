@@ -79,6 +79,21 @@ def test_mixed_batches_give_the_tokens_of_peft_one_by_one(kind, tokenizer, tmp_p
     assert [answer.finish for answer in answers] == ["stop" if len(ids) < 8 else "length" for ids in expected]
 
 
+@pytest.mark.gpu
+def test_on_cuda_the_answers_are_those_of_the_cpu(stack, folders, tokenizer):
+    on_gpu = AdapterStack(build("llama").cuda(), BASE)
+    for name, folder in folders.items():
+        on_gpu.attach(folder, name)
+    choices = [[30, 31, END], [32, END], [30, 33, END]]
+    rows = [PromptRow(prompt(4 + i, i), NAMES[i % 4], choices=choices if i % 3 == 0 else None, seed=i) for i in range(12)]
+    for temperature in (0.0, 0.8):
+        here, there = (
+            [answer.ids for answer in answer_all(one, tokenizer, rows, max_new_tokens=10, temperature=temperature)]
+            for one in (stack, on_gpu)
+        )
+        assert here == there
+
+
 def test_streamed_is_what_bulk_gives(stack, tokenizer):
     rows = [PromptRow(prompt(5 + i, i), NAMES[i % 4]) for i in range(6)]
     bulk = answer_all(stack, tokenizer, rows, max_new_tokens=24, batch_tokens=100)

@@ -237,6 +237,16 @@ def test_a_commit_that_breaks_shows_nothing(tmp_path, name, hub, api, monkeypatc
     assert publish(tmp_path, name).versions == ("v1",)
 
 
+@pytest.mark.parametrize(("breaks", "status", "said"), [("^PUT ", 507, "has no room"), ("^PUT ", 403, "may not publish"), ("/preupload/", 418, "HTTP 418")])
+def test_an_upload_that_is_refused(tmp_path, name, hub, monkeypatch, breaks, status, said) -> None:
+    """Refused while the weights are on their way: the client wraps this in an error of its own."""
+    with BreakingProxy(hub.url, breaks, status) as proxy, monkeypatch.context() as through:
+        through.setattr(constants, "ENDPOINT", proxy.url)
+        with pytest.raises(HubError, match=said):
+            publish(tmp_path, name, seed=status)
+        assert proxy.broken
+
+
 def test_a_tag_that_breaks_is_set_by_the_next_try(tmp_path, name, hub, api, monkeypatch) -> None:
     with BreakingProxy(hub.url, r"^POST .*/tag/") as proxy, monkeypatch.context() as through:
         through.setattr(constants, "ENDPOINT", proxy.url)

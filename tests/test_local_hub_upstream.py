@@ -76,7 +76,7 @@ def test_an_unreachable_upstream_costs_two_seconds_once(tmp_path: Path, kind: st
                 status, headers, body = started.fetch("/api/models/some/thing")
                 times.append(time.monotonic() - before)
                 assert status == 424 and "cannot be reached" in json.loads(body)["error"]
-            assert times[0] < 2 + 3 and max(times[1:]) < 1  # the first one imports the client, on a machine that may be busy
+            assert times[0] < 2 + 10 and max(times[1:]) < 2  # generous: the first one imports the client, on a machine that may be busy
         finally:
             started.kill()
 

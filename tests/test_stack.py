@@ -132,6 +132,27 @@ def test_bf16_is_close_to_peft(folders):
     assert (logits(model, ids, stack, [0, slot])[1].float() - wanted).abs().mean() < 0.05 * wanted.abs().mean()
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.2)])
+def test_on_cuda_rows_agree_with_peft_and_base_rows_are_bit_identical(folders, dtype, tolerance):
+    model, ids = build("llama").to("cuda", dtype), batch(6).cuda()
+    untouched = logits(model, ids)
+    expected = [logits(load_with_peft(model, folder), ids) for folder in folders]
+    stack = AdapterStack(model, BASE)
+    slots = [0, *(stack.attach(folder, folder.name) for folder in folders)]
+    for who in ([0, 0, 1, 2, 3, 4], [3, 0, 4, 1, 2, 0], [1, 1, 0, 2, 1, 0]):
+        mixed = logits(model, ids, stack, [slots[i] for i in who])
+        for row, i in enumerate(who):
+            if i == 0:
+                assert torch.equal(mixed[row], untouched[row])
+            else:
+                assert (mixed[row] - expected[i - 1][row]).abs().max() < tolerance
+    before = torch.cuda.memory_allocated()
+    attached = stack.nbytes
+    stack.close()
+    assert before - torch.cuda.memory_allocated() >= attached
+
+
 def test_a_quantized_base_is_stacked_as_peft_does(tmp_path):
     pytest.importorskip("bitsandbytes")
     folder = tmp_path / "base"

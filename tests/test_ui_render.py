@@ -1,5 +1,6 @@
 """The page without a browser: what is rendered, escaped and translated, and how a form becomes a plan."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from lora_hub import runs, store
 from lora_hub.errors import DataError
 from lora_hub.schema import AdapterRef, DatasetInfo, Divergence, Problem, Run, RunState, Score
 from lora_hub.tasks import catalogue
-from lora_hub.ui import plot, render, render_adapters, render_data, render_runs, review, text, words
+from lora_hub.ui import early, plot, render, render_adapters, render_data, render_runs, review, text, words
 from lora_hub.ui.render_adapters import PaneView
 from lora_hub.ui.review import Asked
 
@@ -232,3 +233,31 @@ def test_each_catalogue_task_has_a_card_in_both_languages():
     for task in catalogue.list_tasks():
         for language in text.LANGUAGES:
             assert task.instruction.in_language(language) in render_data.task_card(task, language).replace("&#x27;", "'")
+
+
+# --- the head of the page -----------------------------------------------------------------------------------------------
+
+
+async def answer_with(content_type: bytes, body: bytes):
+    """What a client gets of one answer behind the middleware: (headers, body)."""
+
+    async def app(scope, receive, send):
+        headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await early.EarlyHead(app, "<script>1</script>")({"type": "http", "method": "GET"}, None, send)
+    return dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent)
+
+
+def test_the_language_is_decided_before_anything_else_is_read():
+    headers, body = asyncio.run(answer_with(b"text/html; charset=utf-8", b"<html><head><title>x</title></head></html>"))
+    assert body == b"<html><head><script>1</script><title>x</title></head></html>" and int(headers[b"content-length"]) == len(body)
+    headers, body = asyncio.run(answer_with(b"application/json", b'{"html": "<head>"}'))
+    assert body == b'{"html": "<head>"}' and int(headers[b"content-length"]) == len(body)
+    assert "</script" not in (Path(early.__file__).parent / "page.js").read_text(encoding="utf-8")

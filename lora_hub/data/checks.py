@@ -15,7 +15,8 @@ import polars
 from lora_hub.data.check_chats import check_chats
 from lora_hub.data.check_labels import check_labels
 from lora_hub.data.check_texts import check_characters, check_placeholders, check_secrets
-from lora_hub.data.column_facts import script_of
+from lora_hub.data.column_facts import SCRIPTS, script_of
+from lora_hub.data.near_duplicates import check_near_duplicates
 from lora_hub.data.table import SHOWN_ROWS, Table
 from lora_hub.schema import Problem, Task
 
@@ -40,10 +41,11 @@ def check_table(table: Table, task: Task, mapping: dict[str, str]) -> list[Probl
             problems += check_labels(filled, task)
             for check in (_conflicts, _copied_answers, _languages):
                 problems += _one(check, filled, task, usable)
-    for check in (_duplicates, _few_rows, _long_texts):
+    problems += _duplicates(table, usable)
+    for check in (_few_rows, _long_texts):
         problems += _one(check, frame, task, usable)
     texts = [role for role in (*task.inputs, "answer") if role in frame.columns and not (role == "answer" and task.output == "labels")]
-    for whole in (check_placeholders, check_secrets, check_characters):
+    for whole in (check_near_duplicates, check_placeholders, check_secrets, check_characters):
         problems += whole(frame, texts) if texts else []
     order = {"error": 0, "warning": 1, "info": 2}
     return sorted(problems, key=lambda problem: order[problem.severity])
@@ -89,9 +91,9 @@ def _filled(frame: polars.DataFrame, task: Task) -> polars.DataFrame:
 
 def _key(roles: list[str]) -> polars.Expr:
     """A 64-bit key of the texts of these roles: a million rows collide with a chance of 3e-8."""
-    key = polars.col(roles[0]).hash(seed=0)
+    key = polars.col(roles[0]).fill_null("").hash(seed=0)
     for number, role in enumerate(roles[1:], 1):
-        key = key ^ polars.col(role).hash(seed=number)
+        key = key ^ polars.col(role).fill_null("").hash(seed=number)
     return key
 
 
@@ -151,18 +153,22 @@ def _header_inside(frame: polars.DataFrame, task: Task, mapping: dict[str, str])
     )  # fmt: skip
 
 
-def _duplicates(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Problem | None:
-    """The second and later copies of rows that are alike in inputs and answer."""
-    roles = [role for role in (*task.inputs, "answer") if role in frame.columns]
-    repeated = frame.select("row", key=_key(roles)).filter(~polars.col("key").is_first_distinct())["row"]
+def _duplicates(table: Table, mapping: dict[str, str]) -> list[Problem]:
+    """The second and later copies of rows that are alike to the letter in inputs and answer."""
+    roles = list(mapping)
+    frame = polars.DataFrame([table.texts(column).alias(role) for role, column in mapping.items()])
+    frame = frame.select(key=_key(roles), filled=polars.any_horizontal([polars.col(role) != "" for role in roles]))
+    repeated = (~frame["key"].is_first_distinct() & frame["filled"].fill_null(False)).arg_true() + 1
     count, rows = repeated.len(), tuple(repeated.head(SHOWN_ROWS).to_list())
     if not count:
-        return None
-    return Problem(
-        code="duplicates", severity="warning", count=count, rows=rows,
-        message=f"{_s(count, 'row')} repeat{'s' if count == 1 else ''} an earlier one, input and answer alike.",
-        hint="Equal rows are kept on one side of the split; remove them so that they do not count twice.",
-    )  # fmt: skip
+        return []
+    return [
+        Problem(
+            code="duplicates", severity="warning", count=count, rows=rows,
+            message=f"{_s(count, 'row')} repeat{'s' if count == 1 else ''} an earlier one, input and answer alike.",
+            hint="Equal rows are kept on one side of the split; remove them so that they do not count twice.",
+        )
+    ]  # fmt: skip
 
 
 def _conflicts(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Problem | None:
@@ -209,8 +215,6 @@ def _languages(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> 
     usual = {role: script_of(" ".join(sample[role].to_list())[:200_000]) for role in ("source", "answer")}
     if not all(usual.values()) or usual["source"] == usual["answer"]:
         return None
-    from lora_hub.data.column_facts import SCRIPTS
-
     def other(role: str, against: str) -> polars.Expr:
         own, wrong = SCRIPTS[usual[role]].pattern, SCRIPTS[usual[against]].pattern
         return polars.col(role).str.count_matches(wrong) > 2 * polars.col(role).str.count_matches(own) + 2

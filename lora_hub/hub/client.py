@@ -78,7 +78,13 @@ def told(what: str, repo_id: str = "", revision: str = "", missing: type[LoraHub
     from huggingface_hub import errors
 
     try:
-        yield
+        try:
+            yield
+        except RuntimeError as error:
+            # The client wraps what ended an upload.
+            if isinstance(error.__cause__, httpx2.HTTPError):
+                raise error.__cause__ from None
+            raise
     except LoraHubError:
         raise
     except (httpx2.TransportError, errors.OfflineModeIsEnabled, errors.RevisionResolutionError) as error:

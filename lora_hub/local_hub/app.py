@@ -58,7 +58,7 @@ class Call:
 
     def number(self, name: str, default: int) -> int:
         """A number of the query; HubFault 400 for anything else."""
-        if not (value := self.query.get(name) or str(default)).isdecimal() or len(value) > 9:
+        if not (value := self.query.get(name) or str(default)).isdecimal() or len(value) > 15:
             raise HubFault(400, f'"{name}" must be a number')
         return int(value)
 
@@ -147,8 +147,9 @@ class Hub:
     async def _call(self, route: Route, call: Call, params: dict[str, str]) -> Response:
         if any("\0" in value for value in params.values()):
             raise HubFault(400, "A path must not contain NUL")
-        type, name = params.pop("kind", None) or params.pop("type", ""), params.pop("repo", "")
-        params.pop("type", None)
+        type, name = params.get("kind") or params.get("type", ""), params.get("repo", "")
+        if name:  # the repo is looked up here; its handler is told the rest
+            params = {key: value for key, value in params.items() if key not in ("kind", "type", "repo")}
 
         def handle() -> Any:
             if route.who == "user":

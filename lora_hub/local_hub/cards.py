@@ -1,4 +1,5 @@
-"""What a repository says about itself: the card's metadata, `tags` as the public Hub derives them, parameter counts.
+"""What a repository says about itself: the card's metadata, `tags` as the public Hub derives them, parameter counts;
+and the index that listings read.
 
 Everything read here was written by strangers: sizes are limited, YAML aliases (which blow up) refused, types checked.
 """
@@ -9,7 +10,7 @@ import struct
 from math import prod
 from typing import Any
 
-from .store import Store, Tree
+from .store import Repo, Store, Tree
 
 MAX_METADATA = 256 * 1024
 MAX_CARD = 2 * 1024 * 1024
@@ -130,3 +131,13 @@ def _model_tags(store: Store, tree: Tree, card: dict, facts: dict) -> list:
     tags += ["peft", str(adapter.get("peft_type") or "LORA").lower()] if adapter else []
     tags += [task, "model-index" if facts["model-index"] else None]
     return tags + [tag for base in bases for tag in (f"base_model:{base}", f"base_model:{relation}:{base}")]
+
+
+def index_head(store: Store, repo: Repo) -> None:
+    """Brings the row of a repo in step with its main branch; call it inside `write()`."""
+    head = store.get_commit(repo, "main")
+    facts = read_facts(store, repo.type, store.read_tree(head.tree), repo.sdk)
+    row = (head.id, head.time / 1000, json.dumps(facts, ensure_ascii=False), repo.id)
+    store.db.execute("UPDATE repos SET head = ?, modified = ?, facts = ? WHERE id = ?", row)
+    store.db.execute("DELETE FROM repo_tags WHERE repo = ?", (repo.id,))
+    store.db.executemany("INSERT OR IGNORE INTO repo_tags VALUES(?, ?)", [(repo.id, tag.lower()) for tag in facts["tags"]])

@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from .app import Call
-from .cards import read_facts
+from .cards import index_head
 from .discussions import check_pull, note_commit, open_discussion
 from .faults import HubFault, revision_missing
-from .store import Entry, Repo, Store, Tree, git_oid, pointer
+from .store import Entry, Tree, git_oid, pointer
 
 MAX_LINE = 48 * 1024 * 1024
 MAX_REGULAR = 10 * 1024 * 1024
@@ -116,8 +116,10 @@ def read_operations(call: Call) -> tuple[dict, list[Operation]]:
                 settle()
                 size = 0
         elif key in ("lfsFile", "deletedFile", "deletedFolder"):
-            settle()  # in the order of the lines
-            operations.append((key, check_path(path.rstrip("/") if isinstance(path, str) else path), _lfs_entry(call, line) if key == "lfsFile" else None))
+            path = check_path(path.rstrip("/") if isinstance(path, str) else path)
+            if key != "lfsFile":
+                settle()  # what was added on the lines before may be what is deleted here
+            operations.append((key, path, _lfs_entry(call, line) if key == "lfsFile" else None))
         else:
             raise HubFault(400, f"Unknown operation {key!r} in the commit")
     settle()
@@ -187,16 +189,6 @@ def commit(call: Call, rev: str) -> dict:
     prefix = f"{call.base_url}/{repo.path}"
     pull = {"pullRequestUrl": f"{prefix}/discussions/{num}"} if num else {}
     return {"success": True, "commitOid": made.id, "commitUrl": f"{prefix}/commit/{made.id}", "hookOutput": "", **pull}
-
-
-def index_head(store: Store, repo: Repo) -> None:
-    """Brings the row of a repo in step with its main branch; call it inside `write()`."""
-    head = store.get_commit(repo, "main")
-    facts = read_facts(store, repo.type, store.read_tree(head.tree), repo.sdk)
-    row = (head.id, head.time / 1000, json.dumps(facts, ensure_ascii=False), repo.id)
-    store.db.execute("UPDATE repos SET head = ?, modified = ?, facts = ? WHERE id = ?", row)
-    store.db.execute("DELETE FROM repo_tags WHERE repo = ?", (repo.id,))
-    store.db.executemany("INSERT OR IGNORE INTO repo_tags VALUES(?, ?)", [(repo.id, tag.lower()) for tag in facts["tags"]])
 
 
 ROUTES = [

@@ -3,8 +3,7 @@
 import re
 
 from .app import Call, singular
-from .cards import check_card
-from .commits import index_head
+from .cards import check_card, index_head
 from .faults import HubFault, revision_missing
 from .store import TYPES, Entry, Repo, Tree, git_oid
 

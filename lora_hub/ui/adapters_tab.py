@@ -26,8 +26,9 @@ def build(page: Page, tab: gr.Tab) -> None:
             refresh = gr.Button(words("refresh"), size="md", scale=0, min_width=110, elem_id="lh-refresh")
         shelf = shared.html(elem_id="lh-shelf", js_on_load=PICK)
         head = shared.html(elem_id="lh-adapter")
-        compare = gr.Button(words("add_to_compare"), size="md", visible=False, elem_id="lh-adapter-compare")
-        card = gr.Markdown(visible=False, elem_id="lh-card", elem_classes="lh-section lh-readme")
+        with gr.Row(elem_classes="lh-tight"):
+            compare = gr.Button(words("add_to_compare"), size="md", visible=False, elem_id="lh-adapter-compare")
+        card = gr.Markdown(visible=False, elem_id="lh-card")
 
     @shared.told
     def look(language: str, org: str, task: str, base: str, chosen: str) -> Any:

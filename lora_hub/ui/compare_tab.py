@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.errors import AdapterError, DataError
+from lora_hub.errors import AdapterError, DataError, LoraHubError
 from lora_hub.schema import Task
 from lora_hub.tasks import catalogue
 from lora_hub.ui import page as shared
@@ -59,6 +59,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             prompt = gr.Textbox(label=words("free_prompt"), placeholder=words("free_prompt_hint"), lines=3, max_lines=12, elem_id="lh-prompt")
             roles = [gr.Textbox(visible=False, lines=2, max_lines=12, elem_id=f"lh-input-{place}") for place in range(ROLE_SLOTS)]
             roles_named = gr.Textbox(visible="hidden")
+            trouble_html = shared.html(elem_id="lh-trouble")
             example_html = shared.html(elem_id="lh-example-note")
             with gr.Row(elem_classes="lh-tight"):
                 ask = gr.Button(words("ask"), variant="primary", size="md", elem_id="lh-ask")
@@ -77,13 +78,20 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     @shared.told
     def show_fields(language: str, names: list[str], roles_before: str) -> Any:
-        """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt."""
-        task = _common_task(page, names)
+        """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt.
+
+        An adapter that cannot be used here says so at once, in the place of its answer, and stays until it is removed.
+        """
+        trouble, task = "", None
+        try:
+            task = _common_task(page, names)
+        except LoraHubError as error:
+            trouble = render.error_card(error)
         named = list(task.inputs) if task and not task.is_chat and len(task.inputs) <= ROLE_SLOTS else []
         if "\n".join(named) == roles_before:
-            return gr.skip()
+            return [trouble, *[gr.skip()] * (2 + ROLE_SLOTS)]
         fields = [gr.Textbox(visible=True, label=role) for role in named] + [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
-        return ["\n".join(named), gr.Textbox(visible=not named), *fields]
+        return [trouble, "\n".join(named), gr.Textbox(visible=not named), *fields]
 
     @shared.told
     def take_example(language: str, names: list[str], roles_named: str) -> Any:
@@ -132,8 +140,13 @@ def build(page: Page, tab: gr.Tab) -> None:
             yield [render_adapters.panes(views, language, right), *idle]
         except BaseException as error:
             # The buttons come back whatever happened; what was answered so far stays.
+            said = [view for view in views if view.text]
+            shown = render_adapters.panes(said, language, right) if said else ""
+            if isinstance(error, LoraHubError):
+                yield [render.error_card(error) + shown, *idle]
+                return
             if isinstance(error, Exception):
-                yield [render_adapters.panes([view for view in views if view.text], language, right), *idle]
+                yield [shown, *idle]
             raise
         finally:
             stops.end(asked)
@@ -151,7 +164,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     # Another input than the example's has another right answer.
     gr.on([prompt.input, *[role.input for role in roles]], lambda: ("", ""), None, [reference, example_html], **LIGHT)
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
-    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
+    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [trouble_html, roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
         None, page.compare_names, None, js="(names) => { window.loraHub.address('adapters', (names || []).join(',')); }"
     )
 

@@ -85,7 +85,7 @@ def error_card(error: LoraHubError) -> str:
 def card(kind: str, title: str, body: str = "", label: str = "") -> str:
     """A coloured card. title and body are HTML."""
     word = f'<span class="lh-card-kind">{escape(label)}</span>' if label else ""
-    more = f"<p>{body}</p>" if body else ""
+    more = f'<p dir="auto">{body}</p>' if body else ""
     role = ' role="alert"' if kind == "bad" else ""
     return f'<div class="lh-card lh-{kind}"{role}>{word}<strong dir="auto">{title}</strong>{more}</div>'
 

@@ -24,11 +24,11 @@ def shelf(found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], orga
         current = ' aria-current="true"' if ref.repo_id == chosen else ""
         opener = f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b><span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
         rows.append([
-            opener, escape(titles.get(ref.task, ref.task)), f"<bdi>{escape(ref.base)}</bdi>", _headline(ref, language), _versions(ref.versions),
+            opener, escape(titles.get(ref.task, ref.task)), f"<bdi>{escape(ref.base)}</bdi>", _headline(ref, language),
             f'<span class="lh-quiet">{escape(ref.updated[:10])}</span>',
             f'<button type="button" class="lh-small" data-compare="{key}">{escape(t("compare", language))}</button>',
         ])  # fmt: skip
-    heads = [t("adapter", language), t("task", language), t("base", language), t("metric", language), t("versions", language), t("updated", language), ""]
+    heads = [t("adapter", language), t("task", language), t("base", language), t("metric", language), t("updated", language), ""]
     counted = t("adapters_count", language, count=number(len(found), language), organization=organization)
     return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, rows, "lh-shelf")
 

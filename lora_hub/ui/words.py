@@ -94,7 +94,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "test_file_info": ("Never trained on. Without one, a part of the data is held out.", "هرگز آموخته نمی‌شود. اگر نباشد بخشی از داده کنار گذاشته می‌شود."),
     "rows": ("{count} rows", "{count} سطر"),
     "columns": ("{count} columns", "{count} ستون"),
-    "role_column": ("{role}: which column?", "{role}: کدام ستون؟"),
+    "role_column": ("{role}: which column?", "ستونِ {role} کدام است؟"),
     "role_answer": ("answer", "پاسخ"),
     "role_none": ("(none)", "(هیچ)"),
     "prompt": ("Prompt", "پرسش"),
@@ -221,7 +221,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "versions": ("Versions", "نسخه‌ها"),
     "updated": ("Updated", "به‌روزشده"),
     "add_to_compare": ("Add to Compare", "به مقایسه بیفزا"),
-    "adapters_count": ("{count} adapters in {organization}", "{count} آداپتور در {organization}"),
+    "adapters_count": ("Adapters of {organization}: {count}", "آداپتورهای {organization}: {count}"),
     # --- compare ------------------------------------------------------------------------------------------------------
     "compare_adapters": ("Adapters (1 to 4)", "آداپتورها (۱ تا ۴)"),
     "compare_adapters_info": ("From the list, or type a repository, a repository@version or a run", "از فهرست، یا نام مخزن، مخزن@نسخه یا اجرا را بنویسید"),

@@ -1,39 +1,32 @@
 """Parts of the question-answering sample: passages of one to three sentences about invented people and places.
 
-Names, towns, numbers and things are drawn anew for each passage, so that nothing but the passage can answer. Four in
-ten passages speak of two people or two things of the same kind, so that the question's name has to be found as well.
+Names, towns, numbers and things are drawn anew for each passage, so that nothing but the passage can answer. One
+in four passages speaks of two people or two things of a kind, so that the question's name has to be found as well.
 Every answer stands in the passage letter by letter.
 """
 
 import random
 
-NAMES = (
-    "Anna Omar Lily Reza Tom Maya Karim Ella Hugo Nina Sam Zara Leo Iris Adam Mina Paul Rosa Ivan Dana Ruth Amir Clara "
-    "Jonas"
-).split()
-TOWNS = (
-    "Lisbon Shiraz Oslo Cairo Berlin Lima Dublin Tabriz Vienna Kyoto Madrid Quito Prague Isfahan Boston Athens Geneva "
-    "Delhi Yazd Hamburg"
-).split()
+NAMES = "Anna Reza Tom Ella Sam Leo Mina Paul Rosa Amir Clara Sara Ali Nora Jack Emma".split()
+TOWNS = "Shiraz Berlin Tabriz Isfahan Yazd Tehran London Paris Rome Mashhad Kerman Tokyo York Istanbul".split()
 COLOURS = "red blue green yellow black white brown grey orange purple".split()
-JOBS = "doctor teacher baker farmer painter nurse pilot driver singer tailor lawyer gardener".split()
-BOUGHT = "bag coat lamp bike table hat chair clock carpet jacket guitar mirror".split()
-ANIMALS = "cat dog horse parrot rabbit goat duck pony".split()
-PETS = "Luna Max Coco Bella Rocky Daisy Milo Poppy Oscar Ruby".split()
+JOBS = "doctor teacher baker painter pilot driver cook writer dentist waiter soldier nurse".split()
+BOUGHT = "bag coat lamp table hat chair clock jacket mirror bed box cup shirt ring phone camera".split()
+ANIMALS = "cat dog horse parrot rabbit goat duck sheep bird mouse cow".split()
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-MONTHS = "January March April May June July August October November".split()
-EVENTS = "concert meeting lecture play dinner class race market".split()
-HALLS = "town hall|old library|main square|school garden|blue tent|museum cafe|river park|north gate".split("|")
-TIMES = "six seven eight nine ten noon five four".split()
-BUILDINGS = "museum bridge castle theatre tower station hotel school".split()
-FOODS = "rice soup bread cheese fish salad cake eggs apples beans".split()
+EVENTS = "concert meeting play dinner class market lesson show exam".split()
+HALLS = "garden park school library hotel church museum square kitchen theatre".split()
+TIMES = "two three four five six seven eight nine ten noon".split()
+BUILDINGS = "museum school station hotel library hospital theatre".split()
+FOODS = "rice soup bread cheese fish salad meat fruit butter honey pizza".split()
+NUMBERS = [str(number) for number in range(11, 61)]
 
 
 def make_rows(dice: random.Random, rows: int = 560) -> list[dict[str, str]]:
     """`rows` different passages with a question and its answer: {context, question, answer}."""
     found: dict[str, dict[str, str]] = {}
     while len(found) < rows:
-        context, questions = dice.choice(PASSAGES)(dice)
+        context, questions = dice.choice(TWO if dice.random() < 0.25 else ONE)(dice)
         question, answer = dice.choice(questions)
         found.setdefault(context, {"context": context, "question": question, "answer": answer})
     return list(found.values())
@@ -48,10 +41,22 @@ def _home(dice: random.Random) -> Passage:
         [
             f"{name} lives in {town} and works as a {job}.",
             f"{name} is a {job}. {name} lives in a small flat in {town}.",
-            f"In {town} there is a {job} called {name}.",
+            f"In {town} there is a good {job} called {name}.",
         ]
     )
-    return context, [(f"Where does {name} live?", town), (f"What is {name}'s job?", job)]
+    return context, [(f"Where does {name} live?", town), (f"What is {name}'s job?", job), (f"Who is the {job}?", name)]
+
+
+def _journey(dice: random.Random) -> Passage:
+    name, town, day, thing = dice.choice(NAMES), dice.choice(TOWNS), dice.choice(DAYS), dice.choice(BOUGHT)
+    context = dice.choice(
+        [
+            f"{name} went to {town} by train on {day} and lost a {thing} there.",
+            f"On {day} {name} took the bus to {town}. The {thing} stayed at home.",
+        ]
+    )
+    left = f"What did {name} lose?" if "lost" in context else "What stayed at home?"
+    return context, [(f"Where did {name} go?", town), (f"On which day did {name} go to {town}?", day), (left, thing)]
 
 
 def _two_homes(dice: random.Random) -> Passage:
@@ -68,7 +73,7 @@ def _two_homes(dice: random.Random) -> Passage:
 
 def _purchase(dice: random.Random) -> Passage:
     name, colour, thing, town = dice.choice(NAMES), dice.choice(COLOURS), dice.choice(BOUGHT), dice.choice(TOWNS)
-    price, day = dice.randint(11, 99), dice.choice(DAYS)
+    price, day = dice.choice(NUMBERS), dice.choice(DAYS)
     article = "an" if colour == "orange" else "a"
     context = dice.choice(
         [
@@ -78,7 +83,7 @@ def _purchase(dice: random.Random) -> Passage:
     )
     questions = [
         (f"What colour is the {thing}?", colour),
-        (f"How many dollars did {name} pay?", str(price)),
+        (f"How many dollars did {name} pay?", price),
         (f"When did {name} buy the {thing}?", day),
         (f"What did {name} buy?", thing),
     ]
@@ -97,28 +102,28 @@ def _two_colours(dice: random.Random) -> Passage:
 
 
 def _pet(dice: random.Random) -> Passage:
-    name, animal, pet, age = dice.choice(NAMES), dice.choice(ANIMALS), dice.choice(PETS), dice.randint(2, 19)
+    name, animal, colour, age = dice.choice(NAMES), dice.choice(ANIMALS), dice.choice(COLOURS), dice.choice(NUMBERS[:10])
     context = dice.choice(
         [
-            f"{name} has a {animal} called {pet}. {pet} is {age} years old.",
-            f"{pet} is the name of {name}'s {animal}. It is {age} years old.",
+            f"{name} has a {animal}. It is {colour} and {age} years old.",
+            f"There is a {colour} {animal} in {name}'s garden. It is {age} years old.",
         ]
     )
     questions = [
-        (f"What is the {animal} called?", pet),
-        (f"How old is {pet}?", str(age)),
-        (f"What kind of animal is {pet}?", animal),
+        (f"What colour is the {animal}?", colour),
+        (f"How old is the {animal}?", age),
+        (f"What animal does {name} have?", animal),
         (f"Who has a {animal}?", name),
     ]
     return context, questions
 
 
 def _two_ages(dice: random.Random) -> Passage:
-    (one, two), (this, that) = dice.sample(NAMES, 2), dice.sample(range(5, 80), 2)
+    (one, two), (this, that) = dice.sample(NAMES, 2), dice.sample(NUMBERS, 2)
     context = dice.choice(
         [f"{one} is {this} years old and {two} is {that}.", f"{one} is {this}. {two}, a friend from school, is {that}."]
     )
-    return context, [(f"How old is {one}?", str(this)), (f"How old is {two}?", str(that))]
+    return context, [(f"How old is {one}?", this), (f"How old is {two}?", that)]
 
 
 def _event(dice: random.Random) -> Passage:
@@ -139,16 +144,18 @@ def _event(dice: random.Random) -> Passage:
 
 def _building(dice: random.Random) -> Passage:
     building, town, name = dice.choice(BUILDINGS), dice.choice(TOWNS), dice.choice(NAMES)
-    year, month = dice.randint(1700, 1999), dice.choice(MONTHS)
+    rooms = dice.choice(NUMBERS)
     context = dice.choice(
         [
-            f"The {building} in {town} was built in {year} by a rich man called {name}.",
-            f"The {building} of {town} opened in {month} {year}. Its first guest was {name}.",
+            f"The {building} in {town} has {rooms} rooms. It was built by {name}.",
+            f"{name} built a {building} with {rooms} rooms in {town}.",
         ]
     )
-    verb = ("was the {} built", "built") if "built" in context else ("did the {} open", "")
-    questions = [(f"In which town is the {building}?", town), (f"In which year {verb[0].format(building)}?", str(year))]
-    questions.append((f"Who built the {building}?", name) if verb[1] else ("Who was the first guest?", name))
+    questions = [
+        (f"In which town is the {building}?", town),
+        (f"How many rooms does the {building} have?", rooms),
+        (f"Who built the {building}?", name),
+    ]
     return context, questions
 
 
@@ -164,4 +171,5 @@ def _two_dishes(dice: random.Random) -> Passage:
     return context, [(f"What did {one} {verb}?", this), (f"What did {two} {verb}?", that)]
 
 
-PASSAGES = [_home, _two_homes, _purchase, _two_colours, _pet, _two_ages, _event, _building, _two_dishes, _purchase]
+ONE = [_home, _journey, _purchase, _pet, _event, _building]
+TWO = [_two_homes, _two_colours, _two_ages, _two_dishes]
