@@ -5,7 +5,7 @@ import. Standard library only; the server is another process and outlives this o
 
 | variable | effect |
 |---|---|
-| LORA_HUB_HUB | `public` or `embedded`; unset: public in a Space or where HF_TOKEN or HF_ENDPOINT is set, else embedded |
+| LORA_HUB_HUB | `public` or `embedded`; unset: public in a Space or where HF_TOKEN or HF_ENDPOINT is set |
 """
 
 import fcntl
@@ -61,12 +61,13 @@ def wanted_kind() -> str:
         raise HubError(f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.")
     if asked:
         return asked
-    return "public" if settings.in_space() or os.environ.get("HF_TOKEN") or os.environ.get("HF_ENDPOINT") else "embedded"
+    chosen = settings.in_space() or os.environ.get("HF_TOKEN") or os.environ.get("HF_ENDPOINT")
+    return "public" if chosen else "embedded"
 
 
 def connect(*, start: bool = True) -> HubConnection:
-    """Decides, and sets the environment for `huggingface_hub`. Raises HubError where the embedded Hub cannot be had, where
-    the client was imported before with another address, or where `start` is False and no server runs."""
+    """Decides, and sets the environment for `huggingface_hub`. Raises HubError where the embedded Hub cannot be had,
+    where the client was imported before with another address, or where `start` is False and no server runs."""
     if wanted_kind() == "public":
         url = (os.environ.get("HF_ENDPOINT") or PUBLIC_URL).rstrip("/")
         _check_client(url)
@@ -78,20 +79,22 @@ def connect(*, start: bool = True) -> HubConnection:
     if url is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _alone(folder / "start.lock"):  # of two processes that start at once, the second finds the first one's server
+            with _alone(folder / "start.lock"):  # of two that start at once, the second finds the first one's server
                 url = find_server(folder)
                 if url is None:
                     url, server = _start(folder)
         except OSError as error:
-            raise HubError(f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.", "Set LORA_HUB_HOME to a folder that you may write to.") from error
+            raise HubError(f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
+                           "Set LORA_HUB_HOME to a folder that you may write to.") from error
     _check_client(url)
     cache = settings.home() / "cache"
     addresses = [part for part in os.environ.get("NO_PROXY", "").split(",") if part]
     addresses += [name for name in ("127.0.0.1", "localhost") if name not in addresses]
     os.environ |= {"LORA_HUB_HUB": "embedded",  # children decide as we did, although they see HF_ENDPOINT
                    "HF_ENDPOINT": url, "HF_TOKEN": (folder / "token").read_text().strip(), "HF_HUB_DISABLE_XET": "1",
-                   "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1", "NO_PROXY": ",".join(addresses),
-                   "no_proxy": ",".join(addresses), "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
+                   "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1",
+                   "NO_PROXY": ",".join(addresses), "no_proxy": ",".join(addresses),
+                   "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
     return HubConnection("embedded", url, settings.organization(), LOCAL_USER, server is not None, server)
 
 
@@ -135,10 +138,12 @@ def _start(folder: Path) -> tuple[str, subprocess.Popen]:
     before = _read_record(folder).get("port") or 0
     for port in dict.fromkeys((before, 0)):
         with open(folder / "log.txt", "ab") as log:
-            command = [sys.executable, "-m", "lora_hub.local_hub", "--port", str(port), "--dir", str(folder), "--org", settings.organization()]
+            command = [sys.executable, "-m", "lora_hub.local_hub", "--port", str(port), "--dir", str(folder),
+                       "--org", settings.organization()]
             root = str(Path(__file__).resolve().parent.parent)
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-            server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment)
+            paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+            server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                                      env={**os.environ, "PYTHONPATH": paths})
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and server.poll() is None:
             if _read_record(folder).get("pid") == server.pid and (url := find_server(folder)):
@@ -148,4 +153,5 @@ def _start(folder: Path) -> tuple[str, subprocess.Popen]:
             server.kill()
             server.wait()
     lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
-    raise HubError(f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}", f"Its log is {folder / 'log.txt'}.")
+    raise HubError(f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}",
+                   f"Its log is {folder / 'log.txt'}.")

@@ -20,7 +20,7 @@ def make_record(spec: TrainSpec, task: Task, run_id: str, scores: dict[str, Scor
         "task": task.model_dump(mode="json"),
         "base": public_base(spec.base).model_dump(mode="json"),
         "dataset": {**spec.dataset.model_dump(mode="json", exclude={"problems", "source"}), "mapping": spec.mapping, **counts},
-        "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping", "test_mapping"}),
+        "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping"}),
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
         "best_step": best_step,
         "libraries": library_versions(),

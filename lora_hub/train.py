@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.data.prepare import Encoded
-from lora_hub.errors import BaseError, LoraHubError, SpecError
+from lora_hub.errors import BaseError, SpecError
 from lora_hub.schema import TrainSpec
 
 IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
@@ -285,12 +285,3 @@ def _restore_base(trainer: Any) -> None:
         base.disable_input_require_grads()
     base.eval()
     base.requires_grad_(False)
-
-
-def explain_os_error(error: OSError) -> LoraHubError | None:
-    """A full disk while checkpoints are written, in words."""
-    import errno
-
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LoraHubError(f"The disk is full: {error.filename or 'the run folder'} could not be written.", "Free some space, then resume the run.")
-    return None

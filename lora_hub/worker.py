@@ -4,6 +4,7 @@ It writes the run's events and nothing else speaks for it. It waits for its turn
 LORA_HUB_SLOTS says), survives the app, ends in words whatever happens, and on SIGTERM ends as cancelled.
 """
 
+import errno
 import fcntl
 import os
 import signal
@@ -19,6 +20,8 @@ from lora_hub.events import EventLog
 from lora_hub.schema import Run, RunState, TrainSpec
 
 POLL_SECONDS = 0.25
+# With less than this left, a write that failed failed for want of space.
+FULL_DISK_BYTES = 8 * 1024 * 1024
 
 
 class Cancelled(Exception):
@@ -200,7 +203,8 @@ def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: st
     from lora_hub import hub
 
     folder = store.run_folder(run.id) / "adapter"
-    examples = store.read_jsonl(store.run_folder(run.id) / "held_out.jsonl") if run.spec.share_rows else None
+    # They tell the card which language the data is in; they are printed on it only where the person shares rows.
+    examples = store.read_jsonl(store.run_folder(run.id) / "held_out.jsonl")
     losses = [event.model_dump(mode="json") for event in store.read_events(run.id) if event.kind == "metric"]
     log = store.run_folder(run.id) / "training_log.jsonl"
     store.write_jsonl(log, losses)
@@ -214,14 +218,16 @@ def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: st
 
 def explain_crash(error: BaseException) -> LoraHubError:
     """What ended the process, in words; the traceback is in the run's log."""
-    if isinstance(error, OSError):
-        import errno
+    import shutil
 
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return LoraHubError("The disk is full.", f"Free some space on the disk of {settings.home()}, then resume the run.")
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # torch and safetensors tell of a failed write without saying why.
+    if full or (not isinstance(error, MemoryError) and shutil.disk_usage(settings.home()).free < FULL_DISK_BYTES):
+        return LoraHubError(f"The disk of {settings.home()} is full.", "Free some space there, then resume the run: it goes on from its last checkpoint.")
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
         return LoraHubError("The machine's memory ran out.", "Choose a smaller base, or set a smaller micro_batch and max_length.")
-    return LoraHubError(f"The training process failed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", "The log has the details.")
+    first = str(error).splitlines()[0] if str(error) else ""
+    return LoraHubError(f"The training process failed: {type(error).__name__}: {first}", "The log has the details.")
 
 
 class take_slot:

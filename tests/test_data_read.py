@@ -1,5 +1,4 @@
-"""Any file a person has: right rows, or a DataError that names what is wrong. Files are made here; the real ones of
-../shared/data are read where that folder is."""
+"""Any file a person has: right rows, or a DataError that names what is wrong. Every file is made here."""
 
 import gzip
 import io
@@ -10,13 +9,10 @@ from pathlib import Path
 import openpyxl
 import polars
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from lora_hub.data.read import Table, read_table
-from lora_hub.errors import DataError, LoraHubError
+from lora_hub.errors import DataError
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 ROWS = [("سلام، خوبی؟", "greeting"), ('She said "no", twice', "other"), ("two\nlines", "other"), ("007", "1")]
 
 
@@ -139,6 +135,20 @@ def test_titles_above_the_header(tmp_path: Path) -> None:
     table = read_table(put(tmp_path, "data.csv", "Survey 2024,,\nby the team,,\n,,\nid,review,stars\n" + "1,very good indeed,5\n" * 9))
     assert table.columns == ["id", "review", "stars"] and table.rows == 9
     assert "title-rows" in codes(table)
+
+
+def test_titles_without_delimiters_above_the_header(tmp_path: Path) -> None:
+    body = "".join(f"review number {n} goes on,{n % 5}\n" for n in range(9))
+    table = read_table(put(tmp_path, "data.csv", f"Survey of the year\nmade by us\n\nreview,stars\n{body}only a text\n"))
+    assert table.columns == ["review", "stars"] and table.rows == 10
+    told = {problem.code: problem for problem in table.problems}
+    assert told["title-rows"].count == 2 and told["short-rows"].rows == (10,)
+
+
+def test_wide_tables(tmp_path: Path) -> None:
+    names = [f"name{number}" for number in range(200)]
+    table = read_table(put(tmp_path, "data.csv", ",".join(names) + "\n" + (",".join(["some text"] * 200) + "\n") * 3))
+    assert table.columns == names
 
 
 def test_header_or_not_is_decided_by_content(tmp_path: Path) -> None:
@@ -295,6 +305,26 @@ def test_workbooks(tmp_path: Path) -> None:
         read_table(put(tmp_path, "cut.xlsx", data[: len(data) // 2]))
 
 
+def test_hidden_sheets_are_passed_over(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook({"Old": [["x", "y"]] * 50, "Data": [["text", "label"], ["a b", "c"], ["d e", "f"]]})))
+    book["Old"].sheet_state = "hidden"
+    book.save(tmp_path / "book.xlsx")
+    assert read_table(tmp_path / "book.xlsx").columns == ["text", "label"]
+
+
+def test_open_document_sheets(tmp_path: Path) -> None:
+    def row(*cells: str) -> str:
+        return "<table:table-row>" + "".join(f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>' for cell in cells) + "</table:table-row>"
+
+    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
+    content = f'<?xml version="1.0"?><office:document-content {names}><office:body><office:spreadsheet><table:table table:name="S">'
+    content += row("text", "label") + row("می‌روم", "1") + row("b", "0") + "</table:table></office:spreadsheet></office:body></office:document-content>"
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    manifest = f'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>'
+    table = read_table(put(tmp_path, "sheet.xlsx", zipped({"mimetype": kind, "META-INF/manifest.xml": manifest, "content.xml": content})))
+    assert table.format == "ods" and table.frame.rows() == [("می‌روم", "1"), ("b", "0")]
+
+
 def test_formulas_are_text_and_nothing_is_evaluated(tmp_path: Path) -> None:
     cells = ["=1+1", "+1-2", "@SUM(A1)", "<script>alert(1)</script>", "{{7*7}}"]
     table = read_table(put(tmp_path, "data.csv", csv_of([(cell, "x") for cell in cells])))
@@ -308,6 +338,8 @@ def test_html_saved_as_xls(tmp_path: Path) -> None:
     sheet = ('<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">'
              '<Worksheet ss:Name="S"><Table><Row><Cell><Data ss:Type="String">text</Data></Cell><Cell><Data>label</Data></Cell></Row>'
              '<Row><Cell><Data>hello there</Data></Cell><Cell><Data>a</Data></Cell></Row></Table></Worksheet></Workbook>')  # fmt: skip
+    spans = "<table><tr><th>text<th>label</tr><tr><td>first one<td rowspan=2>a</tr><tr><td>second one</tr><tr><td colspan=2>last</tr></table>"
+    assert read_table(put(tmp_path, "spans.html", spans)).frame.rows() == [("first one", "a"), ("second one", "a"), ("last", "")]
     assert read_table(put(tmp_path, "old.xls", sheet)).frame.rows() == [("hello there", "a")]
 
 
@@ -353,100 +385,3 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_table_is_named(tmp_path: Path, start: bytes, what: str) -> None:
     with pytest.raises(DataError, match=what):
         read_table(put(tmp_path, "data.csv", start + bytes(range(1, 200))))
-
-
-# file -> rows, columns, encoding, delimiter, problems; or the words of the refusal.
-REAL = {
-    "difficult/agnews.csv.gz": (800, 3, "utf-8", ",", set()),
-    "difficult/agnews_array.json": (800, 3, "utf-8", "", set()),
-    "difficult/agnews_wrapped.json": (300, 3, "utf-8", "", {"wrapped"}),
-    "difficult/alpaca_missing_fields.json": (200, 3, "utf-8", "", set()),
-    "difficult/banking_duplicates_conflicts_empty.csv": (475, 2, "utf-8", ",", set()),
-    "difficult/begrotingsanalyse-2011.csv": (38, 20, "utf-8", ",", {"title-rows", "unnamed-columns"}),
-    "difficult/broken.jsonl": "line 4 .* line 8 .* line 13 .* line 21",
-    "difficult/cells_like_formulas_html.csv": (11, 2, "utf-8", ",", set()),
-    "difficult/characters.csv": (382, 18, "big5", ",", {"encoding-detected"}),
-    "difficult/chat_messages_mixed.jsonl": (8, 1, "utf-8", "", set()),
-    "difficult/empty.csv": "empty",
-    "difficult/encrypted_no_password.xls": "password",
-    "difficult/fa_sentiment.parquet": (506, 2, "", "", set()),
-    "difficult/fa_sentiment.xlsx": (506, 2, "", "", set()),
-    "difficult/fa_sentiment_semicolon_bom_crlf.csv": (506, 2, "utf-8-sig", ";", set()),
-    "difficult/header_only.csv": "no rows",
-    "difficult/leak_test.csv": (300, 2, "utf-8", ",", set()),
-    "difficult/leak_train.csv": (700, 2, "utf-8", ",", set()),
-    "difficult/libreoffice.xlsx": "no cell with a value",
-    "difficult/mixedGLB.csv": (133, 19, "utf-8", ",", {"title-rows"}),
-    "difficult/one_class.csv": (200, 2, "utf-8", ",", set()),
-    "difficult/ragged_unclosed_quote.csv": "line 6 has 4 cells .* line 21 opens a quotation mark",
-    "difficult/rtl_controls_mixed.csv": (60, 2, "utf-8", ",", set()),
-    "difficult/simple.psv": (28, 6, "utf-8", "|", set()),
-    "difficult/simple.xls": (6, 3, "", "", set()),
-    "difficult/skip_initials.csv": (2, 2, "utf-8", ",", set()),
-    "difficult/sms_utf16le_tab.txt": (500, 2, "utf-16", "\t", set()),
-    "difficult/spanish_chars.csv": (116, 8, "latin-1", ",", {"encoding-detected"}),
-    "difficult/very_long_texts.jsonl": (5, 2, "utf-8", "", set()),
-    "spam/spam.csv": (5572, 5, "windows-1252", ",", {"encoding-detected", "unnamed-columns", "overflow"}),
-    "translation/pes.txt": (2616, 3, "utf-8", "\t", {"no-header"}),
-    "translation/en_de.train.csv": (29000, 2, "utf-8", ",", set()),
-    "qa/gsm8k_train.jsonl": (7473, 2, "utf-8", "", set()),
-    "classification/sst2/sst2_train.tsv": (6920, 2, "utf-8", "\t", set()),
-    "classification/sst2/sst2_dev.tsv": (872, 2, "utf-8", "\t", set()),
-    "classification/banking77/train.csv": (10003, 2, "utf-8", ",", set()),
-    "classification/parsinlu_entailment/train.csv": (755, 5, "utf-8", ",", {"unnamed-columns"}),
-    "classification/parsinlu_sentiment/movie_train.jsonl": (2872, 9, "utf-8", "", set()),
-    "classification/parsinlu_sentiment/movie.jsonl": (506, 4, "utf-8", "", set()),
-    "instruct/alpaca_en_demo.json": (999, 3, "utf-8", "", set()),
-    "instruct/glaive_toolcall_en_demo.json": (300, 2, "utf-8", "", set()),
-    "instruct/dpo_en_demo.json": (300, 3, "utf-8", "", set()),
-    "instruct/c4_demo.jsonl": (300, 1, "utf-8", "", set()),
-    "instruct/tinker_conversations.jsonl": (128, 1, "utf-8", "", set()),
-    "instruct/openai_cookbook_toy_chat_fine_tuning.jsonl": (5, 1, "utf-8", "", set()),
-    "summarization/dialogsum.dev.jsonl": (500, 4, "utf-8", "", set()),
-    "text2sql/wikisql_train_5000.jsonl": (5000, 4, "utf-8", "", set()),
-}  # fmt: skip
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
-@pytest.mark.parametrize("name", REAL)
-def test_real_files(name: str) -> None:
-    expected = REAL[name]
-    if isinstance(expected, str):
-        with pytest.raises(DataError, match=expected):
-            read_table(SHARED / name)
-        return
-    table = read_table(SHARED / name)
-    assert (table.rows, table.frame.width, table.encoding, table.delimiter, codes(table)) == expected
-
-
-PIECES = st.sampled_from([*'",;\t|\n\r\'\\{}[]:=<>', "\r\n", '""', "text", "label", "متن", "می‌روم", "\0", "null", "NaN", "1e999", "\ufeff", "\u2028", "x" * 40])
-BYTES = st.one_of(
-    st.binary(max_size=300),
-    st.lists(PIECES, max_size=60).map(lambda pieces: "".join(pieces).encode()),
-    st.lists(PIECES, max_size=40).map(lambda pieces: ("text,label\n" + "".join(pieces)).encode()),
-    st.lists(PIECES, max_size=40).map(lambda pieces: ('{"text": "a"}\n' + "".join(pieces)).encode()),
-    st.builds(lambda head, rest: head + rest, st.sampled_from([b"PK\x03\x04", b"\x1f\x8b\x08", b"PAR1", b"ARROW1", b"\xff\xfe", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]), st.binary(max_size=200)),
-)  # fmt: skip
-
-
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=BYTES, skip_broken=st.booleans())
-def test_no_bytes_make_a_traceback(tmp_path: Path, content: bytes, skip_broken: bool) -> None:
-    try:
-        table = read_table(put(tmp_path, "any", content), skip_broken=skip_broken)
-    except LoraHubError as error:
-        assert error.message and len(error.message) < 2_000
-    else:
-        assert table.rows > 0 and len(set(table.columns)) == table.frame.width
-
-
-CELLS = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from('\n",;\t|\'"'), max_size=30).map(str.strip)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=2, max_size=30), delimiter=st.sampled_from(",;\t|"))
-def test_what_was_written_is_what_is_read(tmp_path: Path, rows: list[tuple[str, str]], delimiter: str) -> None:
-    """Any texts, quoted as RFC 4180 says, come back as they were, given the delimiter."""
-    quoted = [delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [("text", "label"), *rows]]
-    table = read_table(put(tmp_path, "data.csv", "\n".join(quoted) + "\n"), delimiter=delimiter, encoding="utf-8")
-    assert table.frame.rows() == rows

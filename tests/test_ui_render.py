@@ -198,6 +198,15 @@ def test_what_is_missing_is_said_in_the_order_of_the_steps(tmp_path):
     assert not setting.ready and "not a number" in setting.reason
 
 
+def test_a_column_chosen_twice_is_told_and_can_be_chosen_again(tmp_path):
+    kept = store.add_dataset(spam_file(tmp_path))
+    asked = Asked(task="spam", dataset=review.dataset_id(kept), columns={"text": "message", "answer": "message"})
+    view = review.review(asked, "en", keep_columns=True)
+    assert not view.ready and "step 3" in view.reason and "message" in view.problems and "lh-bad" in view.problems
+    assert [(role, column) for role, column, _ in view.roles] == [("text", "message"), ("answer", "message")]
+    assert view.columns == ["message", "kind"] and "60 rows" in view.data
+
+
 def test_bad_files_become_words_beside_the_file(tmp_path):
     empty = tmp_path / "empty.csv"
     empty.write_text("")

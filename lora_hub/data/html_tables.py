@@ -22,7 +22,8 @@ class _Rows(HTMLParser):
         self.excel = excel
         self.tables: list[list[list[str]]] = []
         self.cell: list[str] | None = None
-        self.span = 1
+        self.span = self.down = 1
+        self.hanging: dict[int, tuple[int, str]] = {}  # column -> rows still to fill from a cell above, and its text
         self.silent = 0
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
@@ -33,6 +34,7 @@ class _Rows(HTMLParser):
         if tag == "table":
             self.end_cell()
             self.tables.append([])
+            self.hanging = {}
         elif tag == "tr" and self.tables:
             self.end_cell()
             self.tables[-1].append([])
@@ -42,10 +44,9 @@ class _Rows(HTMLParser):
                 self.tables[-1].append([])
             self.cell = []
             place = dict(attrs).get("ss:index") or ""
-            if place.isdigit() and int(place) <= MAX_COLUMNS:  # empty cells before it are left out of the file
+            if place.isascii() and place.isdigit() and len(place) < 5:  # empty cells before it are left out of the file
                 self.tables[-1][-1] += [""] * (int(place) - 1 - len(self.tables[-1][-1]))
-            span = dict(attrs).get("colspan") or "1"
-            self.span = min(MAX_COLUMNS, max(1, int(span))) if span.isdigit() else 1
+            self.span, self.down = _span(attrs, "colspan"), _span(attrs, "rowspan")
         elif tag == "br" and self.cell is not None:
             self.cell.append("\n")
         elif tag in ("script", "style"):
@@ -64,10 +65,24 @@ class _Rows(HTMLParser):
             self.cell.append(data)
 
     def end_cell(self) -> None:
-        if self.cell is not None:
-            text = "".join(self.cell)
-            self.tables[-1][-1] += [re.sub(r"[ \t\r]+", " ", text).strip()] + [""] * (self.span - 1)
-            self.cell = None
+        if self.cell is None:
+            return
+        row = self.tables[-1][-1]
+        while len(row) in self.hanging:  # a cell of a row above reaches down to here
+            left, text = self.hanging.pop(len(row))
+            if left > 1:
+                self.hanging[len(row)] = (left - 1, text)
+            row.append(text)
+        text = re.sub(r"[ \t\r]+", " ", "".join(self.cell)).strip()
+        if self.down > 1:
+            self.hanging[len(row)] = (self.down - 1, text)
+        row += [text] + [""] * (self.span - 1)
+        self.cell = None
+
+
+def _span(attrs: list, name: str) -> int:
+    value = dict(attrs).get(name) or ""
+    return min(MAX_COLUMNS, max(1, int(value))) if value.isascii() and value.isdigit() and len(value) < 6 else 1
 
 
 def read_html(source: Source) -> Table:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 TOLD = 8
 
 
-def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tuple[polars.DataFrame, list[Problem]]:
-    """All records, header included, as a frame of text. Raises DataError naming lines and reasons."""
+def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tuple[polars.DataFrame, list[Problem], list[int]]:
+    """All records, header included, as a frame of text, and the places (from 0) of those that are too short. Raises
+    DataError naming lines and reasons."""
     lines = _lines(source)
     records, starts, faults = _records(lines, dialect)
     if not records:
@@ -53,14 +54,17 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
             row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(faults),
                         hint="Mend these lines and drop the file again to keep them.")  # fmt: skip
         )
-    data_rows = [index for index in short if index > 0]
-    if data_rows:
-        problems.append(
-            row_problem("short-rows", "warning", f"{len(data_rows)} rows have fewer cells than the header; the rest is empty.",
-                        data_rows, hint="See whether a delimiter is missing there.")  # fmt: skip
-        )
     columns = {f"f{index}": [row[index] for row in kept] for index in range(width)}
-    return polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), problems
+    return polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), problems, short
+
+
+def short_rows(places: list[int], first_row: int) -> list[Problem]:
+    """`places` of short records; those above `first_row` are titles and the header."""
+    rows = [place - first_row + 1 for place in places if place >= first_row]
+    if not rows:
+        return []
+    told = f"{len(rows)} row{' has' if len(rows) == 1 else 's have'} fewer cells than the header; the rest is empty."
+    return [row_problem("short-rows", "warning", told, rows, hint="See whether a delimiter is missing there.")]
 
 
 def _lines(source: Source) -> list[str]:

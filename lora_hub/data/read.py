@@ -76,6 +76,8 @@ def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table
         return _finish(read_arrow(source, limit=limit), source)
     if head.startswith(OLE):
         return _finish(read_workbook(source, "xls", sheet=options["sheet"]), source)
+    if head[257:262] == b"ustar":
+        raise DataError(f"{source.name} is a tar archive.", FORMATS)
     for start, what in REFUSED.items():
         if head.startswith(start) and not (start in (b"MZ", b"ID3", b"BZh", b"GIF8", b"RIFF", b"Rar!") and _is_text(head)):
             raise DataError(f"{source.name} is {what}, not a table.", FORMATS)

@@ -31,7 +31,9 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
             names = book.sheet_names
             if sheet and sheet not in names:
                 raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(names)}.")
-            sheets = {name: _cells(book, name) for name in ([sheet] if sheet else names)}
+            loaded = [book.load_sheet(name, header_row=None, dtypes="string") for name in ([sheet] if sheet else names)]
+            shown = [one for one in loaded if one.visible == "visible"] or loaded
+            sheets = {one.name: _cells(one.to_polars()) for one in (loaded if sheet else shown)}
         except fastexcel.FastExcelError as error:
             raise _in_words(source, str(error)) from None
     filled = {name: frame for name, frame in sheets.items() if frame.height}
@@ -62,9 +64,8 @@ def table_of_cells(frame: polars.DataFrame, kind: str) -> Table:
     return Table(apply_layout(frame, layout), kind, problems=layout.problems)
 
 
-def _cells(book, name: str) -> polars.DataFrame:
-    sheet = book.load_sheet(name, header_row=None, dtypes="string")
-    frame = sheet.to_polars()
+def _cells(frame: polars.DataFrame) -> polars.DataFrame:
+    """The cells without the rows and columns that hold nothing."""
     if not frame.width:
         return frame
     filled = frame.select(polars.all().is_not_null() & (polars.all().str.strip_chars() != ""))

@@ -74,7 +74,8 @@ class Accounts:
         users = {str(name): user or {} for name, user in (data.get("users") or {}).items()}
         self.users = {n: Account(n, str(u.get("fullname") or n), str(u.get("email") or "")) for n, u in users.items()}
         self.tokens = [(digest(str(user["token"])), name) for name, user in users.items() if user.get("token")]
-        self.orgs = {str(name): {"fullname": name, "members": {}} | (org or {}) for name, org in (data.get("orgs") or {}).items()}
+        orgs = (data.get("orgs") or {}).items()
+        self.orgs = {str(name): {"fullname": name, "members": {}} | (org or {}) for name, org in orgs}
         for org, value in self.orgs.items():
             for user, role in value["members"].items():
                 if role not in ROLES:
@@ -131,8 +132,9 @@ class Accounts:
         return namespace
 
     def whoami(self, user: Account) -> dict:
-        orgs = [{"type": "org", "name": name, "fullname": org["fullname"], "avatarUrl": "", "isEnterprise": False, "roleInOrg": role}
+        orgs = [{"type": "org", "name": name, "fullname": org["fullname"], "avatarUrl": "", "roleInOrg": role}
                 for name, org in self.orgs.items() if (role := self.role(user, name))]
         token = {"displayName": "token", "role": "write", "createdAt": "2022-03-02T23:29:04.000Z"}
-        return {"type": "user", "id": digest(user.name).hex()[:24], "name": user.name, "fullname": user.fullname, "email": user.email,
-                "isPro": False, "canPay": False, "avatarUrl": "", "orgs": orgs, "auth": {"type": "access_token", "accessToken": token}}
+        return {"type": "user", "id": digest(user.name).hex()[:24], "name": user.name, "fullname": user.fullname,
+                "email": user.email, "isPro": False, "canPay": False, "avatarUrl": "", "orgs": orgs,
+                "auth": {"type": "access_token", "accessToken": token}}

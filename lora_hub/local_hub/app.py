@@ -1,19 +1,20 @@
 """The web application: which request goes to which handler, who may, and how a refusal looks.
 
-A route is (method, pattern, who, handler[, "file"]). Patterns match the raw path, because `refs%2Fpr%2F1` is one segment:
-`{type}` is models, datasets or spaces; `{kind}` the same as a prefix of page addresses, or nothing; `{repo}` one or two
-segments; `{path}` the rest; any other name one segment. `who`: "any" needs no repo, "user" a token, "read" a repo that
-the caller may see, "open" one whose gate is open to the caller too, "join" a token and a repo to read, "write" the right
-to write. A handler runs in a worker thread and finds the parsed JSON in `call.body`, or with "file" a path to the bytes.
+A route is (method, pattern, who, handler[, "file"]). Patterns match the raw path, because `refs%2Fpr%2F1` is one
+segment: `{type}` is models, datasets or spaces; `{kind}` the same as a prefix of page addresses, or nothing; `{repo}`
+one or two segments; `{path}` the rest; any other name one segment. `who`: "any" needs no repo, "user" a token, "read"
+a repo that the caller may see, "open" one whose gate is open to the caller too, "join" a token and a repo to read,
+"write" the right to write. A handler runs in a worker thread and finds the parsed JSON in `call.body`, or with "file"
+the path of the bytes.
 """
 
 import json
 import logging
 import re
 import secrets
-import sqlite3
 import time
 from collections.abc import Callable
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -30,6 +31,7 @@ MAX_JSON = 8 * 1024 * 1024
 BUFFER = 4 * 1024 * 1024
 PARTS = {"type": "(?P<type>models|datasets|spaces)", "kind": "(?P<kind>(?:datasets/|spaces/)?)",
          "repo": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)", "path": "(?P<path>.+)"}
+READS = re.compile("GET /api/.*|POST /api/.*/paths-info/.*|GET .*/resolve/.*")  # what an upstream may be asked
 log = logging.getLogger("lora_hub.local_hub")
 
 
@@ -89,7 +91,8 @@ class Call:
         if who == "open" and repo.gated and not writes:
             asked = self.store.documents(repo.id, "access").get(self.user.name if self.user else "")
             if asked is None or asked["status"] != "accepted":
-                raise HubFault(403 if self.user else 401, f"Access to {repo.full_name} is restricted; ask its owners", "GatedRepo")
+                status, text = 403 if self.user else 401, f"Access to {repo.full_name} is restricted; ask its owners"
+                raise HubFault(status, text, "GatedRepo")
         return repo
 
 
@@ -120,14 +123,14 @@ class Hub:
         except ClientDisconnect:
             return
         except Exception as error:
-            full = getattr(error, "errno", 0) == 28 or isinstance(error, sqlite3.OperationalError) and "full" in str(error)
-            if not full:
-                log.exception("%s %s", scope["method"], scope["path"])
-            text = "The disk of the embedded Hub is full" if full else "The embedded Hub failed on this; its log says why"
-            response = refusal(HubFault(507 if full else 500, text))
+            full = getattr(error, "errno", 0) == ENOSPC or str(error) == "database or disk is full"
+            words = "The disk of the embedded Hub is full" if full else "The embedded Hub failed; its log says why"
+            log.error("%s %s: %s", scope["method"], scope["path"], words, exc_info=not full)
+            response = refusal(HubFault(507 if full else 500, words))
         response.headers["X-Request-Id"] = secrets.token_hex(8)
         if scope["path"] != "/health":
-            log.info("%s %s %d %.0f ms", scope["method"], scope["path"], response.status_code, 1000 * (time.perf_counter() - started))
+            taken = 1000 * (time.perf_counter() - started)
+            log.info("%s %s %d %.0f ms", scope["method"], scope["path"], response.status_code, taken)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: str) -> Response:
@@ -136,8 +139,9 @@ class Hub:
             match = route.match(path)
             known = known or match is not None
             if match and route.method == method:
-                call = Call(self, request, await run_in_threadpool(self.accounts.identify, request.headers.get("authorization")))
-                return await self._call(route, call, {name: unquote(value) for name, value in match.groupdict().items()})
+                user = await run_in_threadpool(self.accounts.identify, request.headers.get("authorization"))
+                params = {name: unquote(value) for name, value in match.groupdict().items()}
+                return await self._call(route, Call(self, request, user), params)
         if known:
             raise HubFault(405, f"{method} is not allowed here")
         if path.startswith("/api/"):
@@ -166,14 +170,13 @@ class Hub:
                 await spool(call.request, call.body)
             answer = await run_in_threadpool(handle)
         except HubFault as fault:
-            path, reads = call.request.scope["raw_path"].decode("latin-1"), route.method == "GET" or "/paths-info/" in call.request.url.path
+            path = call.request.scope["raw_path"].decode("latin-1")
             here = self.accounts.find_namespace(name.split("/")[0]) or self.store.find_repo(singular(type), name)
-            if fault.code != "RepoNotFound" or self.upstream is None or not reads or here:
+            asks = self.upstream is not None and not here and READS.fullmatch(f"{route.method} {path}")
+            if fault.code != "RepoNotFound" or not asks:
                 raise
             if "/resolve/" in path:
                 return await self.upstream.file(call.request, path)
-            if not path.startswith("/api/"):
-                raise
             return await self.upstream.ask(call.request, path, call.body.read_bytes() if call.body else b"")
         finally:
             if isinstance(call.body, Path):
@@ -214,6 +217,7 @@ def parse_json(data: bytes) -> dict:
 
 def refusal(fault: HubFault) -> JSONResponse:
     """A refusal in the Hub's form. Header values lose what a header must not hold."""
-    headers = {"X-Error-Message": fault.message[:500], **fault.headers, **({"X-Error-Code": fault.code} if fault.code else {})}
+    headers = {"X-Error-Message": fault.message[:500], **fault.headers}
+    headers |= {"X-Error-Code": fault.code} if fault.code else {}
     safe = {name: re.sub(r"[^\x20-\x7e]+", " ", value) for name, value in headers.items()}
     return JSONResponse({"error": fault.message, **fault.body}, fault.status, safe)

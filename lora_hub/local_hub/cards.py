@@ -17,6 +17,7 @@ MAX_CARD = 2 * 1024 * 1024
 MAX_HEADER = 32 * 1024 * 1024
 FRONT = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
+TEXTS = ("tags", "language", "datasets", "base_model", "license")
 RELATIONS = ("adapter", "finetune", "merge", "quantized")
 PREFIXES = {"tags": "", "language": "language:", "datasets": "dataset:", "license": "license:"}
 PREFIXES |= {name: f"{name}:" for name in ("task_categories", "task_ids", "size_categories", "multilinguality")}
@@ -56,8 +57,8 @@ def check_card(content: str, type: str) -> tuple[list[str], list[str]]:
         data = parse_metadata(split_card(content[:MAX_CARD])[0])
     except CardError as error:
         return [str(error)], []
-    errors = [f'"{name}" must be a string or a list of strings' for name in ("tags", "language", "datasets", "base_model", "license")
-              if not all(isinstance(item, str) or item is False and name == "language" for item in _items(data.get(name)))]
+    errors = [f'"{name}" must be a string or a list of strings' for name in TEXTS
+              if not all(isinstance(item, str) or item is False for item in _items(data.get(name)))]
     if not isinstance(data.get("model-index", []), list):
         errors.append('"model-index" must be an array')
     unnamed = data.get("license") == "other" and not data.get("license_name")
@@ -95,15 +96,16 @@ def count_parameters(store: Store, tree: Tree) -> dict | None:
 def read_facts(store: Store, type: str, tree: Tree, sdk: str = "") -> dict:
     """cardData, tags, pipeline_tag, library_name, config, safetensors, baseModels of a tree."""
     try:
-        text = store.read_blob(tree["README.md"].sha256, MAX_CARD).decode(errors="replace") if "README.md" in tree else ""
-        card = parse_metadata(split_card(text)[0])
+        text = store.read_blob(tree["README.md"].sha256, MAX_CARD) if "README.md" in tree else b""
+        card = parse_metadata(split_card(text.decode(errors="replace"))[0])
     except CardError:  # validate-yaml tells its writer; for readers the repo just has no metadata
         card = {}
     facts: dict[str, Any] = {"cardData": card, "sdk": card.get("sdk") or sdk or None}
     tags = _model_tags(store, tree, card, facts) if type == "model" else [facts["sdk"]] if type == "space" else []
     for name, prefix in PREFIXES.items():
-        values = ["no" if item is False else item for item in _items(card.get(name))]  # YAML reads Norwegian's code as false
-        tags += [f"{'' if name == 'language' and type == 'model' else prefix}{value}" for value in values if isinstance(value, (str, int))]
+        prefix = "" if name == "language" and type == "model" else prefix
+        values = ["no" if item is False else item for item in _items(card.get(name))]  # YAML reads Norwegian's code so
+        tags += [f"{prefix}{value}" for value in values if isinstance(value, (str, int))]
     return facts | {"tags": list(dict.fromkeys([*(tag for tag in tags if tag and isinstance(tag, str)), "region:us"]))}
 
 
@@ -124,12 +126,13 @@ def _model_tags(store: Store, tree: Tree, card: dict, facts: dict) -> list:
     short = {key: config[key] for key in ("architectures", "model_type", "quantization_config") if key in config}
     if adapter:
         short["peft"] = {key: adapter.get(key) for key in ("base_model_name_or_path", "task_type", "peft_type")}
-    facts |= {"safetensors": count_parameters(store, tree), "config": short or None, "pipeline_tag": task, "library_name": library,
-              "baseModels": {"relation": relation, "models": [{"id": base} for base in bases]} if bases else None,
+    models = {"relation": relation, "models": [{"id": base} for base in bases]} if bases else None
+    facts |= {"safetensors": count_parameters(store, tree), "config": short or None, "pipeline_tag": task,
+              "library_name": library, "baseModels": models,
               "model-index": card["model-index"] if isinstance(card.get("model-index"), list) else None}
-    tags = [library, "safetensors" if any(path.endswith(".safetensors") for path in tree) else None, config.get("model_type")]
+    weights = "safetensors" if any(path.endswith(".safetensors") for path in tree) else None
+    tags = [library, weights, config.get("model_type"), task, "model-index" if facts["model-index"] else None]
     tags += ["peft", str(adapter.get("peft_type") or "LORA").lower()] if adapter else []
-    tags += [task, "model-index" if facts["model-index"] else None]
     return tags + [tag for base in bases for tag in (f"base_model:{base}", f"base_model:{relation}:{base}")]
 
 
@@ -140,4 +143,5 @@ def index_head(store: Store, repo: Repo) -> None:
     row = (head.id, head.time / 1000, json.dumps(facts, ensure_ascii=False), repo.id)
     store.db.execute("UPDATE repos SET head = ?, modified = ?, facts = ? WHERE id = ?", row)
     store.db.execute("DELETE FROM repo_tags WHERE repo = ?", (repo.id,))
-    store.db.executemany("INSERT OR IGNORE INTO repo_tags VALUES(?, ?)", [(repo.id, tag.lower()) for tag in facts["tags"]])
+    tags = [(repo.id, tag.lower()) for tag in facts["tags"]]
+    store.db.executemany("INSERT OR IGNORE INTO repo_tags VALUES(?, ?)", tags)

@@ -35,11 +35,12 @@ def fsck(folder: Path) -> list[str]:
                 problems.append(f"commit {id} of {repo.key} has lost its tree")
                 continue
             for path, entry in store.read_tree(commit.tree).items():
-                oid = entry.oid if entry.sha256 not in sizes else git_oid(pointer(entry.sha256, entry.size) if entry.lfs else store.read_blob(entry.sha256))
-                if sizes.get(entry.sha256) != entry.size or oid != entry.oid:
+                if sizes.get(entry.sha256) == entry.size:
+                    held = pointer(entry.sha256, entry.size) if entry.lfs else store.read_blob(entry.sha256)
+                if sizes.get(entry.sha256) != entry.size or git_oid(held) != entry.oid:
                     problems.append(f"{path} of commit {id} of {repo.key} is lost or damaged")
-        refs = dict(store.db.execute("SELECT name, commit_id FROM refs WHERE repo = ?", (repo.id,)).fetchall())
-        problems += [f"{name} of {repo.key} leads to a commit that is not there" for name, id in refs.items() if id not in ids]
+        refs = store.refs(repo)
+        problems += [f"{name} of {repo.key} leads to no commit" for name, id in refs.items() if id not in ids]
         if refs.get("refs/heads/main") != repo.head:
             problems.append(f"the index of {repo.key} is not at its main branch")
     for sha256, size in store.db.execute("SELECT sha256, size FROM objects"):
@@ -49,15 +50,16 @@ def fsck(folder: Path) -> list[str]:
 
 
 def gc(folder: Path, grace: float = GRACE_SECONDS) -> tuple[int, int]:
-    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What is
-    younger than `grace` seconds stays, because an upload may be about to be committed."""
+    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What
+    is younger than `grace` seconds stays, because an upload may be about to be committed."""
     store, before, kept = Store(folder), time.time() - grace, set()
     with store.write() as db:
         for repo, in db.execute("SELECT id FROM repos").fetchall():
             trees = {row[0] for row in db.execute("SELECT tree FROM commits WHERE repo = ?", (repo,))}
             used = {entry.sha256 for tree in trees for entry in store.read_tree(tree).values()}
             stale = db.execute("SELECT sha256 FROM objects WHERE repo = ? AND time < ?", (repo, before)).fetchall()
-            db.executemany("DELETE FROM objects WHERE repo = ? AND sha256 = ?", [(repo, sha256) for sha256, in stale if sha256 not in used])
+            unused = [(repo, sha256) for sha256, in stale if sha256 not in used]
+            db.executemany("DELETE FROM objects WHERE repo = ? AND sha256 = ?", unused)
             kept |= trees | used
         kept |= {row[0] for row in db.execute("SELECT sha256 FROM objects")}
     dead = [file for file in _blobs(store) if file.name not in kept and file.stat().st_mtime < before]

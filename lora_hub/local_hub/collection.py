@@ -47,19 +47,23 @@ def _public(call: Call, data: dict, most: int | None = None) -> dict:
 
 
 def _save(call: Call, data: dict) -> dict:
-    data |= {name: call.field(name, kind) for name, kind in FIELDS.items() if (call.body or {}).get(name) is not None and "item" not in call.body}
     words = re.sub(r"[^a-z0-9]+", "-", data["title"].lower()).strip("-")[:80] or "collection"
     slug = f"{data['owner']['name']}/{words}-{_key(data.get('slug', '')) or secrets.token_hex(12)}"
-    call.store.put_document(NOWHERE, "collection", _key(slug), data := data | {"slug": slug, "lastUpdated": iso(time.time())})
+    data = data | {"slug": slug, "lastUpdated": iso(time.time())}
+    call.store.put_document(NOWHERE, "collection", _key(slug), data)
     return _public(call, data)
+
+
+def _given(call: Call) -> dict:
+    return {name: call.field(name, kind) for name, kind in FIELDS.items() if call.body.get(name) is not None}
 
 
 def create(call: Call) -> dict:
     owner = call.accounts.check_create(call.user, call.body.get("namespace"))
-    kind = "user" if owner in call.accounts.users else "org"
-    blank = {"title": call.field("title"), "owner": {"name": owner, "type": kind}, "items": [], "private": False, "theme": "orange", "position": 0}
+    who = {"name": owner, "type": "user" if owner in call.accounts.users else "org"}
+    blank = {"title": call.field("title"), "owner": who, "items": [], "private": False, "theme": "blue", "position": 0}
     with call.store.write():
-        return _save(call, blank)
+        return _save(call, blank | _given(call))
 
 
 def listing(call: Call) -> JSONResponse:
@@ -67,7 +71,8 @@ def listing(call: Call) -> JSONResponse:
     owners, items = {name.lower() for name in call.query.getlist("owner")}, set(call.query.getlist("item"))
     rows = [data for data in rows if (not owners or data["owner"]["name"].lower() in owners)
             and (not items or items & {f"{item['type']}s/{item['id']}" for item in data["items"]})]
-    return paged(call, [_public(call, data, 4) for data in sorted(rows, key=lambda data: data["lastUpdated"], reverse=True)], 100)
+    rows.sort(key=lambda data: data["lastUpdated"], reverse=True)
+    return paged(call, rows, 100, lambda some: [_public(call, data, 4) for data in some])
 
 
 def get(call: Call, ns: str, slug: str) -> dict:
@@ -76,7 +81,7 @@ def get(call: Call, ns: str, slug: str) -> dict:
 
 def update(call: Call, ns: str, slug: str) -> dict:
     with call.store.write():
-        return {"data": _save(call, _load(call, slug))}
+        return {"data": _save(call, _load(call, slug) | _given(call))}
 
 
 def delete(call: Call, ns: str, slug: str) -> dict:
@@ -87,7 +92,8 @@ def delete(call: Call, ns: str, slug: str) -> dict:
 
 def add_item(call: Call, ns: str, slug: str) -> dict:
     given, note = call.field("item", dict), str(call.body.get("note") or "")[:500]
-    item = {"_id": secrets.token_hex(12), "id": str(given.get("id")), "type": str(given.get("type")), **({"note": {"text": note}} if note else {})}
+    item = {"_id": secrets.token_hex(12), "id": str(given.get("id")), "type": str(given.get("type"))}
+    item |= {"note": {"text": note}} if note else {}
     item |= {"slug": item["id"]} if item["type"] == "collection" else {}
     with call.store.write():
         data = _load(call, slug)
@@ -109,7 +115,6 @@ def change_item(call: Call, ns: str, slug: str, id: str) -> dict:
         if call.request.method == "PATCH":
             item |= {"note": {"text": call.field("note")[:500]}} if call.body.get("note") is not None else {}
             data["items"].insert(call.field("position", int, place), item)
-        call.body = {}
         _save(call, data)
     return {"success": True}
 

@@ -26,8 +26,8 @@ def _pattern(pattern: str) -> re.Pattern:
     """A line of `.gitattributes` or `.gitignore` as a regular expression over whole paths."""
     pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.strip("/"))
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    anchored = "/" in pattern.rstrip("/")
-    return re.compile(("" if anchored else "(?:.*/)?") + "".join(meaning.get(piece) or re.escape(piece) for piece in pieces) + "(?:/.*)?")
+    start = "" if "/" in pattern.rstrip("/") else "(?:.*/)?"
+    return re.compile(start + "".join(meaning.get(piece) or re.escape(piece) for piece in pieces) + "(?:/.*)?")
 
 
 def is_lfs(attributes: str, path: str) -> bool:
@@ -50,8 +50,9 @@ def is_ignored(ignore: str, path: str) -> bool:
 def check_path(path: object) -> str:
     """A path inside a repository. Raises HubFault 422 for what could mean another place."""
     parts = path.split("/") if isinstance(path, str) else [""]
-    bad = any(part in ("", ".", "..") or part.lower() in (".git", ".gitmodules") or len(part.encode(errors="replace")) > 255 for part in parts)
-    if bad or len(path) > 1024 or re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path):
+    bad = {"", ".", "..", ".git", ".gitmodules"} & {part.lower() for part in parts}
+    long = len(parts) > 100 or any(len(part.encode(errors="replace")) > 255 for part in parts)
+    if bad or long or re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path):
         raise HubFault(422, f"Invalid path in the repository: {path!r}")
     return path
 
@@ -67,7 +68,8 @@ def _target(call: Call, rev: str) -> None:
 def preupload(call: Call, rev: str) -> dict:
     """For every file: regular or LFS, ignored or not, and its present oid, from which the client sees no-ops."""
     _target(call, rev)
-    tree, given, answer = call.store.read_tree(call.store.get_commit(call.repo, rev).tree), call.body.get("gitIgnore"), []
+    tree = call.store.read_tree(call.store.get_commit(call.repo, rev).tree)
+    given, answer = call.body.get("gitIgnore"), []
 
     def text(path: str) -> str:
         return call.store.read_blob(tree[path].sha256, MAX_REGULAR).decode(errors="replace") if path in tree else ""
@@ -87,7 +89,7 @@ def _lines(file: Path) -> Iterator[dict]:
         while line := stream.readline(MAX_LINE + 1):
             count += 1
             if len(line) > MAX_LINE or count > MAX_OPERATIONS:
-                raise HubFault(413, f"A commit has at most {MAX_OPERATIONS} lines of {MAX_LINE} bytes; larger files go through LFS")
+                raise HubFault(413, f"A commit has at most {MAX_OPERATIONS} lines of {MAX_LINE} bytes; use LFS")
             try:
                 if line.strip():
                     item = json.loads(line)
@@ -128,7 +130,8 @@ def read_operations(call: Call) -> tuple[dict, list[Operation]]:
 
 def _content(line: dict) -> bytes:
     try:
-        return base64.b64decode(line["content"], validate=True) if line.get("encoding") == "base64" else line["content"].encode()
+        text = line["content"]
+        return base64.b64decode(text, validate=True) if line.get("encoding") == "base64" else text.encode()
     except (binascii.Error, KeyError, ValueError, TypeError, AttributeError) as error:
         raise HubFault(400, f"The content of {line.get('path')!r} cannot be read") from error
 
@@ -139,7 +142,8 @@ def _lfs_entry(call: Call, line: dict) -> Entry:
     if not isinstance(oid, str) or not re.fullmatch("[0-9a-f]{64}", oid):
         raise HubFault(400, f"Invalid LFS oid: {oid!r}")
     for owner, held in call.store.db.execute("SELECT repo, size FROM objects WHERE sha256 = ?", (oid,)).fetchall():
-        if size in (None, held) and (owner == call.repo.id or call.accounts.can_read(call.user, call.store.get_repo(owner))):
+        mine = owner == call.repo.id or call.accounts.can_read(call.user, call.store.get_repo(owner))
+        if mine and size in (None, held):
             return Entry(git_oid(pointer(oid, held)), held, oid, True)
     raise HubFault(400, f"LFS object {oid} of {size} bytes was not uploaded to {call.repo.full_name}")
 
@@ -147,10 +151,12 @@ def _lfs_entry(call: Call, line: dict) -> Entry:
 def apply(tree: Tree, operations: list[Operation]) -> Tree:
     tree = dict(tree)
     for what, path, entry in operations:
-        gone = [] if entry else [path] if what == "deletedFile" and path in tree else [name for name in tree if name.startswith(f"{path}/")]
         if entry:
             tree[path] = entry
-        elif not gone:
+            continue
+        inside = [name for name in tree if name.startswith(f"{path}/")]
+        gone = [path] if what == "deletedFile" and path in tree else inside
+        if not gone:
             raise HubFault(404, f'Cannot delete "{path}": it is not there', "EntryNotFound")
         for name in gone:
             del tree[name]
@@ -167,7 +173,7 @@ def commit(call: Call, rev: str) -> dict:
     """Applies the operations to a branch (or opens a pull request with them) in one step."""
     _target(call, rev)
     header, operations = read_operations(call)
-    title, text = str(header.get("summary") or "")[:500].strip() or "Update", str(header.get("description") or "")[:65536]
+    title, text = str(header.get("summary") or "Update")[:500].strip(), str(header.get("description") or "")[:65536]
     store, repo, num, ref = call.store, call.repo, 0, rev if rev.startswith("refs/") else f"refs/heads/{rev}"
     with store.write():
         if ref not in store.refs(repo):

@@ -17,7 +17,8 @@ STATUSES = {"open": ("open", "draft"), "closed": ("closed", "merged")}
 
 
 def _event(kind: str, user: Account, **data: Any) -> dict:
-    return {"id": secrets.token_hex(12), "type": kind, "createdAt": iso(time.time()), "author": {"name": user.name}, "data": data}
+    author, now = {"name": user.name}, iso(time.time())
+    return {"id": secrets.token_hex(12), "type": kind, "createdAt": now, "author": author, "data": data}
 
 
 def _words(user: Account, text: str) -> dict:
@@ -32,8 +33,8 @@ def _comment(user: Account, text: str) -> dict:
 def open_discussion(call: Call, title: str, text: str, *, fork: Commit | None, base: str = "main", status: str) -> int:
     """Adds one, with its ref where it is a pull request that starts at `fork`; call it inside `write()`."""
     num = max(map(int, call.store.documents(call.repo.id, "discussion")), default=0) + 1
-    data = {"title": title.strip(), "author": {"name": call.user.name}, "createdAt": iso(time.time()), "status": status, "base": base,
-            "isPullRequest": fork is not None, "fork": fork and fork.id, "events": [_comment(call.user, text)]}
+    data = {"title": title.strip(), "author": {"name": call.user.name}, "createdAt": iso(time.time()), "status": status,
+            "base": base, "fork": fork and fork.id, "isPullRequest": bool(fork), "events": [_comment(call.user, text)]}
     call.store.put_document(call.repo.id, "discussion", str(num), data)
     if fork:
         call.store.db.execute("INSERT INTO refs VALUES(?,?,?,'')", (call.repo.id, f"refs/pr/{num}", fork.id))
@@ -75,27 +76,31 @@ def _brief(call: Call, num: str, data: dict) -> dict:
 
 
 def listing(call: Call) -> dict:
-    kind, status, author = KINDS.get(call.query.get("type", "")), STATUSES.get(call.query.get("status", "")), call.query.get("author")
-    items = [_brief(call, num, data) for num, data in call.store.documents(call.repo.id, "discussion").items()
-             if kind in (None, data["isPullRequest"]) and data["status"] in (status or data["status"]) and author in (None, data["author"]["name"])]
+    kind, status = KINDS.get(call.query.get("type", "")), STATUSES.get(call.query.get("status", ""))
+    author, items = call.query.get("author"), []
+    for num, data in call.store.documents(call.repo.id, "discussion").items():
+        wanted = kind in (None, data["isPullRequest"]) and (status is None or data["status"] in status)
+        if wanted and author in (None, data["author"]["name"]):
+            items.append(_brief(call, num, data))
     items.sort(key=lambda item: -item["num"])
     start = PAGE * call.number("p", 0)
     return {"count": len(items), "start": start, "discussions": items[start:start + PAGE]}
 
 
 def create(call: Call) -> dict:
-    title, pull = call.field("title"), bool(call.body.get("pullRequest"))
+    title, text, pull = call.field("title"), str(call.body.get("description") or ""), bool(call.body.get("pullRequest"))
     if not 3 <= len(title.strip()) <= 200:
         raise HubFault(400, "A title has 3 to 200 characters")
     with call.store.write():
         fork = call.store.get_commit(call.repo, "main") if pull else None
-        num = open_discussion(call, title, str(call.body.get("description") or ""), fork=fork, status="draft" if pull else "open")
+        num = open_discussion(call, title, text, fork=fork, status="draft" if pull else "open")
         return _brief(call, str(num), _load(call, str(num)))
 
 
 def _three_way(call: Call, num: str, data: dict) -> tuple[Tree, list[str], tuple[str, str]]:
     """(merged tree, files that both sides changed differently, the heads of the target and of the pull request)."""
-    heads = [call.store.get_commit(call.repo, rev) for rev in (data["fork"], f"refs/heads/{data['base']}", f"refs/pr/{num}")]
+    revisions = (data["fork"], f"refs/heads/{data['base']}", f"refs/pr/{num}")
+    heads = [call.store.get_commit(call.repo, revision) for revision in revisions]
     fork, ours, theirs = (call.store.read_tree(head.tree) for head in heads)
     changed = [path for path in fork.keys() | theirs.keys() if fork.get(path) != theirs.get(path)]
     conflicts = sorted(path for path in changed if ours.get(path) not in (fork.get(path), theirs.get(path)))
@@ -125,8 +130,9 @@ def edit_comment(call: Call, num: str, id: str, what: str) -> dict:
         if event is None or what not in ("edit", "hide"):
             raise HubFault(404, f"There is no comment {id}")
         _check_author(call, event["author"])
-        text = "" if what == "hide" else call.field("content")
-        event["data"] |= {"edited": True, "hidden": what == "hide", "numEdits": event["data"]["numEdits"] + 1, "latest": _words(call.user, text)}
+        latest = _words(call.user, "" if what == "hide" else call.field("content"))
+        count = event["data"]["numEdits"] + 1
+        event["data"] |= {"edited": True, "hidden": what == "hide", "numEdits": count, "latest": latest}
         _save(call, num, data)
     return {"updatedComment": event}
 
@@ -160,8 +166,10 @@ def merge(call: Call, num: str) -> dict:
         tree, conflicts, heads = _three_way(call, num, data)
         if conflicts:
             raise HubFault(409, f"Cannot merge: {', '.join(conflicts[:10])} changed on both sides")
-        made = call.store.add_commit(call.repo, f"refs/heads/{data['base']}", tree, heads, call.user.name, f"{data['title']} (#{num})")
-        _save(call, num, data | {"status": "merged", "merged": made.id}, _event("status-change", call.user, status="merged"))
+        ref, words = f"refs/heads/{data['base']}", f"{data['title']} (#{num})"
+        made = call.store.add_commit(call.repo, ref, tree, heads, call.user.name, words)
+        event = _event("status-change", call.user, status="merged")
+        _save(call, num, data | {"status": "merged", "merged": made.id}, event)
         index_head(call.store, call.repo)
     return {"mergeCommitId": made.id}
 

@@ -40,7 +40,8 @@ def _parts(size: int) -> range:
 
 
 def _held(call: Call, repo: Repo, oid: str, size: int) -> bool:
-    return call.store.db.execute("SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)", (repo.id, oid, size)).fetchone() is not None
+    query = "SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)"
+    return call.store.db.execute(query, (repo.id, oid, size)).fetchone() is not None
 
 
 def batch(call: Call) -> dict:
@@ -60,7 +61,7 @@ def batch(call: Call) -> dict:
             if size > PART_BYTES and "multipart" in (call.body.get("transfers") or []):
                 transfer, header = "multipart", {str(n): f"{link}/upload/{n}?{signature}" for n in _parts(size)}
                 upload = {"href": f"{link}/complete?{signature}", "header": {"chunk_size": str(PART_BYTES), **header}}
-            item |= {"authenticated": True, "actions": {"upload": upload, "verify": {"href": f"{link}/verify?{signature}"}}}
+            item["actions"] = {"upload": upload, "verify": {"href": f"{link}/verify?{signature}"}}
         answer.append(item)
     return {"transfer": transfer, "objects": answer}
 
@@ -80,8 +81,9 @@ def _take(call: Call, repo: Repo, oid: str, size: int, files: list[Path]) -> Non
     for piece in (piece for file in files for piece in read_pieces(file)):
         digest.update(piece)
         total += len(piece)
-    if total != size or digest.hexdigest() != oid:
-        raise HubFault(400, f"The upload has {total} bytes with sha256 {digest.hexdigest()}; {size} bytes with {oid} were announced")
+    if (total, digest.hexdigest()) != (size, oid):
+        came = f"{total} bytes with sha256 {digest.hexdigest()}"
+        raise HubFault(400, f"The upload has {came}; {size} bytes with {oid} were announced")
     with open(files[0], "ab") as whole:
         for file in files[1:]:
             whole.writelines(read_pieces(file))

@@ -11,7 +11,8 @@ from .faults import HubFault
 from .store import Repo, iso
 
 PAGE = 1000
-SORTS = {"lastModified": "modified", "createdAt": "created", "downloads": "downloads", "likes": "id", "trendingScore": "downloads"}
+SORTS = {"lastModified": "modified", "createdAt": "created", "downloads": "downloads"}
+SORTS |= {"likes": "id", "trendingScore": "id"}  # nobody likes anything here
 BRIEF = {"model": "likes private downloads tags pipeline_tag library_name createdAt",
          "dataset": "author sha lastModified private gated disabled downloads likes tags createdAt",
          "space": "author sha lastModified private likes tags createdAt sdk"}
@@ -26,7 +27,8 @@ def describe(call: Call, repo: Repo, names: set[str], *, revision: str = "main",
     if revision != "main":
         commit = call.store.get_commit(repo, revision)
         sha, modified = commit.id, commit.time / 1000
-        facts = facts if sha == repo.head else read_facts(call.store, repo.type, call.store.read_tree(commit.tree), repo.sdk)
+        if sha != repo.head:
+            facts = read_facts(call.store, repo.type, call.store.read_tree(commit.tree), repo.sdk)
     facts |= {"cardData": facts.get("cardData") or None, "modelId": repo.full_name if repo.type == "model" else None}
     info: dict[str, Any] = {
         "_id": repo.uid, "id": repo.full_name, "author": repo.namespace, "sha": sha, "lastModified": iso(modified),
@@ -35,7 +37,8 @@ def describe(call: Call, repo: Repo, names: set[str], *, revision: str = "main",
         **{name: value for name, value in facts.items() if value is not None}}
     if not names or OF_TREE & names:
         tree = call.store.read_tree(call.store.get_commit(repo, sha).tree)
-        info["siblings"] = [entry.json(rfilename=path, blobId=entry.oid) if blobs else {"rfilename": path} for path, entry in sorted(tree.items())]
+        info["siblings"] = [entry.json(rfilename=path, blobId=entry.oid) if blobs else {"rfilename": path}
+                            for path, entry in sorted(tree.items())]
         info["usedStorage"] = info["mainSize"] = sum(entry.size for entry in tree.values())
     return {name: value for name, value in info.items() if not names or name in names | {"_id", "id", "modelId"}}
 
@@ -83,9 +86,11 @@ def listing(call: Call, type: str) -> JSONResponse:
     where, values = _conditions(call, kind)
     limit, offset = max(1, min(call.number("limit", PAGE), PAGE)), call.number("cursor", 0)
     order = f"{column} ASC, id ASC" if call.query.get("direction") == "1" else f"{column} DESC, id DESC"
-    rows = call.store.db.execute(f"SELECT * FROM repos WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?", (*values, limit + 1, offset)).fetchall()
-    link = f'<{call.request.url.include_query_params(cursor=offset + limit)}>; rel="next"'
-    return JSONResponse([describe(call, Repo(**row), names) for row in rows[:limit]], headers={"Link": link} if len(rows) > limit else None)
+    query = f"SELECT * FROM repos WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+    rows = call.store.db.execute(query, (*values, limit + 1, offset)).fetchall()
+    link = {"Link": f'<{call.request.url.include_query_params(cursor=offset + limit)}>; rel="next"'}
+    items = [describe(call, Repo(**row), names) for row in rows[:limit]]
+    return JSONResponse(items, headers=link if len(rows) > limit else None)
 
 
 ROUTES = [

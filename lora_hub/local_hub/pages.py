@@ -19,18 +19,20 @@ from .store import TYPES, Repo, iso
 
 MAX_RENDERED = 200_000
 MAX_ROWS = 500
-HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy":
-           "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; form-action 'none'; base-uri 'none'"}
-STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;margin:0}header,pre,.tag{background:#8882}
-header,pre{padding:.7rem 1rem}main{max-width:60rem;margin:auto;padding:1rem}nav a{margin-inline-end:1rem}small,.dim{opacity:.7}
-table{border-collapse:collapse;margin:.6rem 0}td,th{padding:.25rem .9rem .25rem 0;text-align:start;border-bottom:1px solid #8883}
-pre{overflow:auto}code{font-size:.9em}img{max-width:100%}article>*,td,p{unicode-bidi:plaintext}
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; base-uri 'none'"
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": POLICY}
+STYLE = """:root{color-scheme:light dark}body{font:16px/1.55 system-ui,sans-serif;margin:0}
+pre,header,.tag{background:#8882}header,pre{padding:.7rem 1rem}
+main{max-width:60rem;margin:auto;padding:1rem}nav a{margin-inline-end:1rem}
+table{border-collapse:collapse}td,th{padding:.25rem .9rem .25rem 0;text-align:start;border-bottom:1px solid #8883}
+pre{overflow:auto}code{font-size:.9em}img{max-width:100%}article>*,td,p{unicode-bidi:plaintext}small,.dim{opacity:.7}
 .tag{display:inline-block;border-radius:.6rem;padding:0 .55rem;margin:.1rem .2rem .1rem 0;font-size:.85em}"""
 
 
 def page(title: str, *body: str) -> HTMLResponse:
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-    return HTMLResponse(f"{head}<style>{STYLE}</style><header><a href='/'>LoRA Hub, embedded</a></header><main>{''.join(body)}</main>", 200, HEADERS)
+    head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    top = f'<title>{escape(title)}</title><style>{STYLE}</style><header><a href="/">LoRA Hub, embedded</a></header>'
+    return HTMLResponse(f"{head}{top}<main>{''.join(body)}</main>", 200, HEADERS)
 
 
 def table(heads: str, rows: list[list[str]]) -> str:
@@ -57,8 +59,8 @@ def render_card(text: str, base: str) -> str:
 
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
     tokens = parser.parse(re.sub(r"<!--.*?-->", "", text[:MAX_RENDERED], flags=re.DOTALL))
-    for token in [inner for block in tokens for inner in (block.children or []) if inner.type in ("image", "link_open")]:
-        name = "src" if token.type == "image" else "href"
+    for token in [inner for block in tokens for inner in (block.children or [])]:
+        name = {"image": "src", "link_open": "href"}.get(token.type, "")
         target = str(token.attrGet(name) or "")
         if target and not re.match(r"[a-zA-Z][\w+.-]*:|#|/", target):
             token.attrSet(name, f"/{quote(base)}/{target.removeprefix('./')}")
@@ -66,7 +68,8 @@ def render_card(text: str, base: str) -> str:
 
 
 def _heading(repo: Repo) -> str:
-    links = " ".join(link(repo.path + tail, name) for tail, name in (("", "Card"), ("/tree/main", "Files"), ("/commits/main", "Versions")))
+    tabs = {"Card": "", "Files": "/tree/main", "Versions": "/commits/main"}
+    links = " ".join(link(repo.path + tail, name) for name, tail in tabs.items())
     kind = "" if repo.type == "model" else f" <small>{repo.type}</small>"
     return f"<h1>{link(repo.namespace, repo.namespace)}/{link(repo.path, repo.name)}{kind}</h1><nav>{links}</nav>"
 
@@ -77,8 +80,9 @@ def _repos(call: Call, where: str = "1", *values: Any) -> list[Repo]:
 
 
 def _listed(repos: list[Repo]) -> str:
-    return table("Repository Tags Updated Downloads", [
-        [link(r.path, r.full_name), marks(json.loads(r.facts).get("tags", [])[:6]), day(r.modified), str(r.downloads)] for r in repos])
+    rows = [[link(repo.path, repo.full_name), marks(json.loads(repo.facts).get("tags", [])[:6]), day(repo.modified),
+             str(repo.downloads)] for repo in repos]
+    return table("Repository Tags Updated Downloads", rows)
 
 
 def home(call: Call) -> Response:
@@ -91,32 +95,40 @@ def namespace(call: Call, ns: str) -> Response:
     name = call.accounts.find_namespace(ns) or (found[0].namespace if found else None)
     if name is None:
         raise HubFault(404, f"There is no user or organization {ns} on this Hub")
-    groups = [f"<h2>{type.title()}s</h2>{_listed(some)}" for type in TYPES if (some := [repo for repo in found if repo.type == type])]
-    return page(name, f"<h1>{escape(name)}</h1>", *(groups or ["<p class=dim>Nothing here yet.</p>"]))
+    groups = {type: [repo for repo in found if repo.type == type] for type in TYPES}
+    lists = [f"<h2>{type.title()}s</h2>{_listed(some)}" for type, some in groups.items() if some]
+    return page(name, f"<h1>{escape(name)}</h1>", *(lists or ["<p class=dim>Nothing here yet.</p>"]))
 
 
 def repository(call: Call) -> Response:
     repo, facts = call.repo, json.loads(call.repo.facts)
     entry = call.store.read_tree(call.store.get_commit(repo, "main").tree).get("README.md")
     text = call.store.read_blob(entry.sha256, MAX_RENDERED).decode(errors="replace") if entry else "There is no card."
-    tags = [(ref.removeprefix("refs/tags/"), id) for ref, id in call.store.refs(repo).items() if ref.startswith("refs/tags/")]
-    versions = ", ".join(f"{link(f'{repo.path}/tree/{id}', tag)} <code>{id[:7]}</code>" for tag, id in tags)
+    versions = ", ".join(f"{link(f'{repo.path}/tree/{id}', ref[10:])} <code>{id[:7]}</code>"
+                         for ref, id in call.store.refs(repo).items() if ref.startswith("refs/tags/"))
     size = f" · {facts['safetensors']['total']:,} parameters" if facts.get("safetensors") else ""
-    return page(repo.full_name, _heading(repo), f"<p>{marks(facts.get('tags', []))}</p>",
-                f"<p class=dim>updated {day(repo.modified)} · {repo.downloads} downloads{size}</p>", f"<p>Versions: {versions or 'none'}</p>",
-                f"<article>{render_card(split_card(text)[1], f'{repo.path}/resolve/main')}</article>")
+    about = f"<p class=dim>updated {day(repo.modified)} · {repo.downloads} downloads{size}</p>"
+    card = render_card(split_card(text)[1], f"{repo.path}/resolve/main")
+    return page(repo.full_name, _heading(repo), f"<p>{marks(facts.get('tags', []))}</p>", about,
+                f"<p>Versions: {versions or 'none'}</p><article>{card}</article>")
 
 
 def files(call: Call, rev: str, path: str = "") -> Response:
     commit, prefix = call.store.get_commit(call.repo, rev), f"{path.strip('/')}/" if path.strip("/") else ""
-    inside = {name[len(prefix):]: entry for name, entry in sorted(call.store.read_tree(commit.tree).items()) if name.startswith(prefix)}
+    tree = call.store.read_tree(commit.tree)
+    inside = {name[len(prefix):]: entry for name, entry in sorted(tree.items()) if name.startswith(prefix)}
     if not inside:
         raise entry_missing(path, commit.id)
     where = f"{call.repo.path}/{{}}/{commit.id}/{prefix}{{}}"
-    rows = [[link(where.format("tree", name), name + "/"), "", ""] for name in sorted({name.split("/")[0] for name in inside if "/" in name})]
-    rows += [[link(where.format("resolve", name), name), f"{entry.size:,} bytes{' in LFS' if entry.lfs else ''}",
-              f'<a href="/{quote(where.format("resolve", name))}?download=true">download</a>'] for name, entry in inside.items() if "/" not in name]
-    return page(call.repo.full_name, _heading(call.repo), f"<p>Files at <b>{escape(rev)}</b> <code>{commit.id}</code></p>", table("File Size", rows))
+    folders = sorted({name.split("/")[0] for name in inside if "/" in name})
+    rows = [[link(where.format("tree", name), name + "/"), "", ""] for name in folders]
+    for name, entry in inside.items():
+        if "/" not in name:
+            address = where.format("resolve", name)
+            rows.append([link(address, name), f"{entry.size:,} bytes{' in LFS' if entry.lfs else ''}",
+                         f'<a href="/{quote(address)}?download=true">download</a>'])
+    at = f"<p>Files at <b>{escape(rev)}</b> <code>{commit.id}</code></p>"
+    return page(call.repo.full_name, _heading(call.repo), at, table("File Size", rows))
 
 
 def blob(call: Call, rev: str, path: str) -> Response:
@@ -127,17 +139,20 @@ def versions(call: Call, rev: str) -> Response:
     refs, rows = call.store.refs(call.repo), []
     for _, c in zip(range(MAX_ROWS), call.store.walk(call.repo, call.store.get_commit(call.repo, rev)), strict=False):
         names = marks([ref.split("/", 2)[2] for ref, id in refs.items() if id == c.id])
-        rows.append([link(f"{call.repo.path}/commit/{c.id}", c.id[:7]), f"{escape(c.title)} {names}", escape(c.author), day(c.time / 1000)])
+        rows.append([link(f"{call.repo.path}/commit/{c.id}", c.id[:7]), f"{escape(c.title)} {names}", escape(c.author),
+                     day(c.time / 1000)])
     return page(f"{call.repo.full_name} versions", _heading(call.repo), table("Commit Message Author Date", rows))
 
 
 def commit(call: Call, rev: str) -> Response:
     c = call.store.get_commit(call.repo, rev)
-    old, new = ({} if id is None else call.store.read_tree(call.store.get_commit(call.repo, id).tree) for id in ((c.parents or (None,))[0], c.id))
+    new = call.store.read_tree(c.tree)
+    old = call.store.read_tree(call.store.get_commit(call.repo, c.parents[0]).tree) if c.parents else {}
     changed = [path for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)]
-    rows = [["added" if path not in old else "deleted" if path not in new else "changed", escape(path)] for path in changed]
-    return page(c.title, _heading(call.repo), f"<h2>{escape(c.title)}</h2><p>{escape(c.description)}</p><p class=dim>{escape(c.author)}, ",
-                f"{day(c.time / 1000)}, {link(f'{call.repo.path}/tree/{c.id}', c.id)}</p>", table("What File", rows))
+    rows = [["added" if path not in old else "changed" if path in new else "deleted", escape(path)] for path in changed]
+    about = f"{escape(c.author)}, {day(c.time / 1000)}, {link(f'{call.repo.path}/tree/{c.id}', c.id)}"
+    return page(c.title, _heading(call.repo), f"<h2>{escape(c.title)}</h2><p>{escape(c.description)}</p>",
+                f"<p class=dim>{about}</p>", table("What File", rows))
 
 
 ROUTES = [

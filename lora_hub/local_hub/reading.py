@@ -18,7 +18,8 @@ PAGE = 1000
 EXPANDED_PAGE = 50
 TEXT = set("md txt json jsonl yaml yml csv tsv py html xml toml cfg gitattributes gitignore log".split())
 IMAGES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
-SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox", "Accept-Ranges": "bytes"}
+POLICY = "default-src 'none'; sandbox"  # whatever a stranger's file says, it does nothing on this server's pages
+SAFE = {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": POLICY}
 COUNTED = {"model": ("config.json", "adapter_config.json"), "dataset": ("README.md",), "space": ("README.md",)}
 
 
@@ -50,11 +51,12 @@ def resolve(call: Call, rev: str, path: str) -> Response:
     headers = SAFE | {"X-Repo-Commit": commit.id, "ETag": f'"{etag}"', "Content-Type": media_type(path),
                       "Content-Disposition": f"{shown}; filename*=UTF-8''{name}"}
     headers |= {"X-Linked-ETag": f'"{etag}"', "X-Linked-Size": str(entry.size)} if entry.lfs else {}
-    if any(tag.strip().removeprefix("W/").strip('"') in (etag, "*") for tag in asked.get("if-none-match", "").split(",")):
+    if {etag, "*"} & {tag.strip().removeprefix("W/").strip('"') for tag in asked.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)
     span = parse_range(asked.get("range", ""), entry.size) if asked.get("if-range", etag).strip('"') == etag else None
     first, last = span or (0, entry.size - 1)
-    headers |= {"Content-Length": str(last - first + 1)} | ({"Content-Range": f"bytes {first}-{last}/{entry.size}"} if span else {})
+    headers |= {"Content-Range": f"bytes {first}-{last}/{entry.size}"} if span else {}
+    headers["Content-Length"] = str(last - first + 1)
     if call.request.method == "HEAD":
         return Response(status_code=206 if span else 200, headers=headers)
     if path in COUNTED[call.repo.type]:
@@ -120,8 +122,9 @@ def history(call: Call, rev: str) -> JSONResponse:
     formatted = any(name.startswith("expand") for name in call.query)
 
     def show(commits: list[Commit]) -> list[dict]:
-        return [{"id": c.id, "title": c.title, "message": c.description, "authors": [{"user": c.author}], "date": iso(c.time / 1000),
-                 **({"formatted": {"title": c.title, "message": c.description}} if formatted else {})} for c in commits]
+        words = [{"title": c.title, "message": c.description} for c in commits]
+        return [{"id": c.id, "date": iso(c.time / 1000), "authors": [{"user": c.author}], **text,
+                 **({"formatted": text} if formatted else {})} for c, text in zip(commits, words, strict=True)]
 
     return paged(call, list(call.store.walk(call.repo, call.store.get_commit(call.repo, rev))), EXPANDED_PAGE, show)
 

@@ -8,10 +8,10 @@ from .faults import HubFault, revision_missing
 from .store import TYPES, Entry, Repo, Tree, git_oid
 
 NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?(?<!\.git)")
-RESERVED = set("api datasets spaces models resolve tree refs commits revision settings lfs health raw blob collections".split())
+RESERVED = set("api blob commits datasets health lfs models raw refs resolve revision settings spaces tree".split())
 BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|//|@\{|^[/.-]|^refs/|[/.]$|\.lock$")
-LFS_PATTERNS = ("7z arrow bin bz2 ckpt ftz gguf gz h5 joblib mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl pt pth "
-                "rar safetensors tar tflite tgz wasm xz zip zst").split()
+LFS_PATTERNS = ("7z arrow bin bz2 ckpt ftz gguf gz h5 joblib mlmodel model msgpack npy npz onnx ot parquet pb pickle "
+                "pkl pt pth rar safetensors tar tflite tgz wasm xz zip zst").split()
 
 
 def whoami(call: Call) -> dict:
@@ -25,7 +25,8 @@ def health(call: Call) -> dict:
 
 def check_name(name: str) -> str:
     if not NAME.fullmatch(name) or name.lower() in RESERVED:
-        raise HubFault(400, f"Invalid repository name {name!r}: up to 96 letters, digits, '-', '_', '.'; no '--', no '..', no reserved word")
+        rule = "up to 96 letters, digits, '-', '_', '.'; no '--', no '..', no reserved word"
+        raise HubFault(400, f"Invalid repository name {name!r}: {rule}")
     return name
 
 
@@ -42,8 +43,8 @@ def _named(call: Call) -> tuple[str, str, str]:
 def create(call: Call) -> dict:
     type, owner, name = _named(call)
     owner = call.accounts.check_create(call.user, owner)
-    by_default = bool(call.accounts.orgs.get(owner, {}).get("private_by_default"))
-    private = call.body["visibility"] == "private" if call.body.get("visibility") else bool(call.body.get("private", by_default))
+    default = "private" if call.accounts.orgs.get(owner, {}).get("private_by_default") else "public"
+    private = (call.body.get("visibility") or default) == "private" or call.body.get("private") is True
     with call.store.write():
         repo = call.store.add_repo(type, owner, check_name(name), private=private, creator=call.user.name,
                                    sdk=str(call.body.get("sdk") or ""))
@@ -54,11 +55,13 @@ def create(call: Call) -> dict:
 def seed(call: Call, repo: Repo) -> None:
     """The first commit: `.gitattributes`, and the card that makes a Space one."""
     patterns = [*(f"*.{end}" for end in LFS_PATTERNS), "saved_model/**/*", "*tfevents*"]
-    files = {".gitattributes": "".join(f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in patterns).encode()}
+    lines = [f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in patterns]
+    files = {".gitattributes": "".join(lines).encode()}
     if repo.type == "space":
         files["README.md"] = f"---\ntitle: {repo.name}\nsdk: {repo.sdk or 'static'}\n---\n".encode()
     names = call.store.add_blobs(list(files.values()))
-    tree: Tree = {path: Entry(git_oid(data), len(data), name, False) for (path, data), name in zip(files.items(), names, strict=True)}
+    entries = [Entry(git_oid(data), len(data), name, False) for data, name in zip(files.values(), names, strict=True)]
+    tree: Tree = dict(zip(files, entries, strict=True))
     call.store.add_commit(repo, "refs/heads/main", tree, (), repo.creator, "initial commit")
     index_head(call.store, repo)
 
@@ -100,8 +103,9 @@ def auth_check(call: Call) -> dict:
 def refs(call: Call) -> dict:
     groups = {"branches": "refs/heads/", "tags": "refs/tags/", "converts": "refs/convert/"}
     groups |= {"pullRequests": "refs/pr/"} if call.query.get("include_prs") else {}
+    known = call.store.refs(call.repo).items()
     return {group: [{"name": ref.removeprefix(prefix), "ref": ref, "targetCommit": commit}
-                    for ref, commit in call.store.refs(call.repo).items() if ref.startswith(prefix)] for group, prefix in groups.items()}
+                    for ref, commit in known if ref.startswith(prefix)] for group, prefix in groups.items()}
 
 
 def _add_ref(call: Call, kind: str, name: str, commit: str, message: str = "") -> dict:
@@ -123,7 +127,8 @@ def _drop_ref(call: Call, ref: str, name: str) -> dict:
 
 
 def create_branch(call: Call, branch: str) -> dict:
-    return _add_ref(call, "heads", branch, call.store.get_commit(call.repo, str(call.body.get("startingPoint") or "main")).id)
+    start = str(call.body.get("startingPoint") or "main")
+    return _add_ref(call, "heads", branch, call.store.get_commit(call.repo, start).id)
 
 
 def delete_branch(call: Call, branch: str) -> dict:

@@ -46,7 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(256)
     except (OSError, OverflowError) as error:
-        raise HubError(f"The embedded Hub cannot listen on {host}:{port} ({error}).", "Choose another port, or 0 for a free one.") from error
+        raise HubError(f"The embedded Hub cannot listen on {host}:{port}: {error}.", "Choose another --port.") from error
     return listener
 
 
@@ -73,16 +73,18 @@ def run(port: int, directory: Path, accounts: Path | None = None, organization: 
     try:
         known = Accounts(directory, accounts, organization or os.environ.get("LORA_HUB_ORG") or "lora-hub")
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise HubError(f"The accounts file {accounts} cannot be used: {error}.", "Its form is in lora_hub/local_hub/accounts.py.") from error
+        raise HubError(f"The accounts file {accounts} cannot be used: {error}.",
+                       "Its form is at the top of lora_hub/local_hub/accounts.py.") from error
     upstream = upstream or os.environ.get("LORA_HUB_UPSTREAM") or PUBLIC_HUB
     hub_id, port = identity.read_text(), listener.getsockname()[1]
-    app = Hub(Store(directory), known, hub_id, None if upstream == "off" else Upstream(upstream, directory / "upstream"))
+    far = None if upstream == "off" else Upstream(upstream, directory / "upstream")
+    app = Hub(Store(directory), known, hub_id, far)
     temporary = directory / ".server.json"
     temporary.write_text(json.dumps({"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id}))
     os.replace(temporary, directory / "server.json")
     print(f"Embedded Hub of {directory}: http://{host}:{port}", file=sys.stderr, flush=True)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none", loop="asyncio",
-                            timeout_graceful_shutdown=2, server_header=False)
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none",
+                            loop="asyncio", timeout_graceful_shutdown=2, server_header=False)
     with held:
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -102,13 +104,15 @@ def check(action: str, directory: Path) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lora_hub hub", description="The embedded Hub: a small Hub on this machine.")
-    parser.add_argument("action", nargs="?", default="serve", choices=["serve", "fsck", "gc"], help="serve (the default), prove the store, or clean it")
+    parser.add_argument("action", nargs="?", default="serve", choices=["serve", "fsck", "gc"],
+                        help="serve (the default), prove the store sound, or remove what nothing refers to")
     parser.add_argument("--port", type=int, default=0, help="port; 0 (the default) takes a free one")
     parser.add_argument("--dir", type=Path, default=None, help="folder; default $LORA_HUB_HOME/hub")
     parser.add_argument("--accounts", type=Path, default=None, help="YAML or JSON file of users and organizations")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; others than this machine's need --accounts")
-    parser.add_argument("--org", default="", help="organization without an accounts file; default $LORA_HUB_ORG or lora-hub")
-    parser.add_argument("--upstream", default="", help="Hub that reads fall through to, or off; default $LORA_HUB_UPSTREAM or the public Hub")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; one of the network needs --accounts")
+    parser.add_argument("--org", default="", help="organization without accounts; default $LORA_HUB_ORG or lora-hub")
+    parser.add_argument("--upstream", default="",
+                        help="Hub that reads fall through to, or off; default $LORA_HUB_UPSTREAM or the public Hub")
     args = parser.parse_args(argv)
     home = Path(os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub").expanduser()
     directory = (args.dir or home / "hub").expanduser().resolve()

@@ -26,17 +26,18 @@ TYPES = ("model", "dataset", "space")
 TREES_IN_MEMORY = 64
 SCHEMA = """
 PRAGMA journal_mode=WAL;
-CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT, name TEXT,
-    private INTEGER, gated TEXT DEFAULT '', creator TEXT, created REAL, modified REAL, downloads INTEGER DEFAULT 0,
-    head TEXT DEFAULT '', sdk TEXT, facts TEXT DEFAULT '{}');
+CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT,
+    name TEXT, private INTEGER, gated TEXT DEFAULT '', creator TEXT, created REAL, modified REAL,
+    downloads INTEGER DEFAULT 0, head TEXT DEFAULT '', sdk TEXT, facts TEXT DEFAULT '{}');
 CREATE INDEX IF NOT EXISTS repos_by_namespace ON repos(type, namespace COLLATE NOCASE);
 CREATE TABLE IF NOT EXISTS repo_tags(repo INTEGER, tag TEXT, PRIMARY KEY(tag, repo)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS moved(key TEXT PRIMARY KEY, repo INTEGER);
-CREATE TABLE IF NOT EXISTS refs(repo INTEGER, name TEXT, commit_id TEXT, message TEXT, PRIMARY KEY(repo, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS commits(repo INTEGER, id TEXT, tree TEXT, parents TEXT, author TEXT, time INTEGER, title TEXT,
-    description TEXT, PRIMARY KEY(repo, id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS objects(repo INTEGER, sha256 TEXT, size INTEGER, time REAL, PRIMARY KEY(repo, sha256)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS documents(repo INTEGER, kind TEXT, key TEXT, data TEXT, PRIMARY KEY(repo, kind, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS refs(repo INTEGER, name TEXT, commit_id TEXT, message TEXT, PRIMARY KEY(repo, name));
+CREATE TABLE IF NOT EXISTS commits(repo INTEGER, id TEXT, tree TEXT, parents TEXT, author TEXT, time INTEGER,
+    title TEXT, description TEXT, PRIMARY KEY(repo, id));
+CREATE TABLE IF NOT EXISTS objects(repo INTEGER, sha256 TEXT, size INTEGER, time REAL, PRIMARY KEY(repo, sha256));
+CREATE INDEX IF NOT EXISTS objects_by_name ON objects(sha256);
+CREATE TABLE IF NOT EXISTS documents(repo INTEGER, kind TEXT, key TEXT, data TEXT, PRIMARY KEY(repo, kind, key));
 """
 
 
@@ -51,7 +52,8 @@ class Entry:
 
     def json(self, **fields: object) -> dict:
         """`fields` and, for an LFS file, its facts in the client's form."""
-        lfs = {"oid": self.sha256, "sha256": self.sha256, "size": self.size, "pointerSize": len(pointer(self.sha256, self.size))}
+        size = len(pointer(self.sha256, self.size))
+        lfs = {"oid": self.sha256, "sha256": self.sha256, "size": self.size, "pointerSize": size}
         return {**fields, "size": self.size, **({"lfs": lfs} if self.lfs else {})}
 
 
@@ -72,8 +74,8 @@ class Commit:
 
     def compute_id(self) -> str:
         """The id that these contents must have: 40 hex digits, the form that the client takes for a commit."""
-        text = json.dumps([self.tree, self.parents, self.author, self.time, self.title, self.description], ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:40]
+        values = [self.tree, self.parents, self.author, self.time, self.title, self.description]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True)
@@ -203,9 +205,11 @@ class Store:
     def find_repo(self, type: str, name: str) -> Repo | None:
         """By its name in any case, or by a name that it had before it was moved."""
         key = f"{type}/{name}".lower()
-        row = (self.db.execute("SELECT * FROM repos WHERE key = ?", (key,)).fetchone()
-               or self.db.execute("SELECT repos.* FROM repos JOIN moved ON repo = id WHERE moved.key = ?", (key,)).fetchone())
-        return Repo(**row) if row else None
+        before = "SELECT repos.* FROM repos JOIN moved ON repo = id WHERE moved.key = ?"
+        for query in ("SELECT * FROM repos WHERE key = ?", before):
+            if row := self.db.execute(query, (key,)).fetchone():
+                return Repo(**row)
+        return None
 
     def get_repo(self, id: int) -> Repo:
         if (row := self.db.execute("SELECT * FROM repos WHERE id = ?", (id,)).fetchone()) is None:
@@ -213,7 +217,7 @@ class Store:
         return Repo(**row)
 
     def add_repo(self, type: str, namespace: str, name: str, *, private: bool, creator: str, sdk: str = "") -> Repo:
-        """Raises HubFault 409 (with the repo's address for `exist_ok`) where the name is taken; call it inside `write()`."""
+        """Raises HubFault 409 (with the address, for `exist_ok`) where the name is taken; call it inside `write()`."""
         key, now = f"{type}/{namespace}/{name}".lower(), time.time()
         if taken := self.db.execute("SELECT * FROM repos WHERE key = ?", (key,)).fetchone():
             raise HubFault(409, f"You already created this {type} repo", body={"url": Repo(**taken).path})
@@ -231,7 +235,7 @@ class Store:
 
     def refs(self, repo: Repo) -> dict[str, str]:
         """Full names of refs to commit ids."""
-        return dict(self.db.execute("SELECT name, commit_id FROM refs WHERE repo = ? ORDER BY name", (repo.id,)).fetchall())
+        return dict(self.db.execute("SELECT name, commit_id FROM refs WHERE repo = ? ORDER BY name", (repo.id,)))
 
     def get_commit(self, repo: Repo, revision: str) -> Commit:
         """By branch, tag, full ref, or (the beginning of) a commit id. Raises RevisionNotFound."""

@@ -20,13 +20,13 @@ from starlette.responses import Response, StreamingResponse
 
 from .faults import HubFault
 from .lfs import PIECE, read_pieces
-from .reading import parse_range
+from .reading import SAFE, parse_range
 
 REACH_SECONDS = 2.0
 ANSWER_SECONDS = 20.0
 REST_SECONDS = 60.0
 CACHE_BYTES = 20 * 1024**3
-PASSED = ("content-type", "etag", "x-repo-commit", "x-linked-etag", "x-linked-size", "x-error-code", "x-error-message", "link")
+PASSED = "content-type etag link x-repo-commit x-linked-etag x-linked-size x-error-code x-error-message".split()
 
 
 def _without_xet(value: Any) -> Any:
@@ -44,18 +44,20 @@ class Upstream:
         self.client: Any = None
         self.known_up, self.resting_until = False, 0.0
 
-    async def _send(self, method: str, path: str, request: Request, *, body: bytes = b"", headers: dict | None = None, follow: bool = False) -> Any:
-        """The upstream's answer, its body not read yet. HubFault 424, which no client retries, where it cannot be had."""
+    async def _send(self, method: str, path: str, request: Request, *, body: bytes = b"", follow: bool = True,
+                    **headers: str | None) -> Any:
+        """The upstream's answer, its body not read. HubFault 424, which no client retries, where it cannot be had."""
         import httpx
 
         if self.client is None:
-            self.client = httpx.AsyncClient(timeout=httpx.Timeout(ANSWER_SECONDS, connect=REACH_SECONDS), headers={"User-Agent": "lora-hub-embedded"})
+            timeout = httpx.Timeout(ANSWER_SECONDS, connect=REACH_SECONDS)
+            self.client = httpx.AsyncClient(timeout=timeout, headers={"User-Agent": "lora-hub-embedded"})
         unreachable = f"This Hub does not hold it, and the upstream Hub {self.url} cannot be reached"
         if time.monotonic() < self.resting_until:
             raise HubFault(424, unreachable)
-        query = request.url.query
-        sent = self.client.build_request(method, f"{self.url}{path}" + (f"?{query}" if query else ""), content=body or None,
-                                         headers={"Accept-Encoding": "identity", **(headers or {})})
+        kept = {"Accept-Encoding": "identity"} | {k.replace("_", "-"): v for k, v in headers.items() if v}
+        address = f"{self.url}{path}?{request.url.query}".rstrip("?")
+        sent = self.client.build_request(method, address, content=body or None, headers=kept)
         try:
             async with asyncio.timeout(ANSWER_SECONDS if self.known_up else REACH_SECONDS):
                 answer = await self.client.send(sent, stream=True, follow_redirects=follow)
@@ -73,8 +75,8 @@ class Upstream:
 
     async def ask(self, request: Request, path: str, body: bytes = b"") -> Response:
         """An answer of the API, read whole."""
-        headers = {"Content-Type": request.headers["content-type"]} if "content-type" in request.headers else None
-        answer = await self._send(request.method, path, request, body=body, headers=headers, follow=True)
+        kind = request.headers.get("content-type")
+        answer = await self._send(request.method, path, request, body=body, Content_Type=kind)
         content, kept = await answer.aread(), self._headers(answer, request)
         await answer.aclose()
         if answer.status_code == 200 and "json" in kept.get("content-type", ""):
@@ -84,30 +86,28 @@ class Upstream:
 
     async def file(self, request: Request, path: str) -> Response:
         """A file: its facts, or its bytes from the disk where they were kept, else streamed and kept."""
-        head = await self._send("HEAD", path, request)
+        head = await self._send("HEAD", path, request, follow=False)
         await head.aclose()
-        while head.is_redirect and head.headers.get("location", "").startswith("/"):  # a renamed repository
-            path = head.headers["location"].split("?")[0]
-            head = await self._send("HEAD", path, request)
-            await head.aclose()
+        if head.is_redirect and head.headers.get("location", "").startswith("/"):  # a renamed repository
+            return await self.file(request, head.headers["location"].split("?")[0])
         headers = self._headers(head, request)
         etag = (head.headers.get("x-linked-etag") or head.headers.get("etag") or "").removeprefix("W/").strip('"')
         size = int(head.headers.get("x-linked-size") or head.headers.get("content-length") or -1)
         if head.status_code >= 400 or not etag or size < 0:
             missing = headers.get("x-error-code") == "RepoNotFound"
-            return Response(status_code=404 if missing else head.status_code if head.status_code >= 400 else 502, headers=headers)
-        headers |= {"ETag": f'"{etag}"', "Accept-Ranges": "bytes", "Content-Length": str(size), "Content-Type": "application/octet-stream",
-                    "Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
+            return Response(status_code=404 if missing else max(head.status_code, 400), headers=headers)
+        headers |= SAFE | {"etag": f'"{etag}"', "Content-Length": str(size), "content-type": "application/octet-stream"}
         if request.method == "HEAD":
             return Response(status_code=200, headers=headers)
-        span, kept = parse_range(request.headers.get("range", ""), size), self.folder / hashlib.sha256(etag.encode()).hexdigest()
-        if span:
-            headers |= {"Content-Range": f"bytes {span[0]}-{span[1]}/{size}", "Content-Length": str(span[1] - span[0] + 1)}
+        kept = self.folder / hashlib.sha256(etag.encode()).hexdigest()
+        span = parse_range(request.headers.get("range", ""), size)
+        first, last = span or (0, size - 1)
+        headers |= {"Content-Range": f"bytes {first}-{last}/{size}"} if span else {}
+        headers["Content-Length"] = str(last - first + 1)
         if kept.exists() and kept.stat().st_size == size:
             os.utime(kept)
-            first, last = span or (0, size - 1)
             return StreamingResponse(read_pieces(kept, first, last - first + 1), 206 if span else 200, headers)
-        answer = await self._send("GET", path, request, headers={"Range": request.headers["range"]} if span else None, follow=True)
+        answer = await self._send("GET", path, request, Range=request.headers["range"] if span else None)
         if answer.status_code not in (200, 206):
             await answer.aclose()
             raise HubFault(502, f"The upstream Hub answered {answer.status_code}")
@@ -131,7 +131,7 @@ class Upstream:
 
     def _shrink(self) -> None:
         """Drops the files that were longest not asked for, down to the limit."""
-        files = sorted((file for file in self.folder.iterdir() if file.is_file()), key=lambda file: file.stat().st_mtime)
+        files = sorted(self.folder.glob("[!.]*"), key=lambda file: file.stat().st_mtime)
         total = sum(file.stat().st_size for file in files)
         while total > self.limit and len(files) > 1:
             total -= files[0].stat().st_size

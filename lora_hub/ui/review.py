@@ -165,11 +165,16 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, ke
     roles = [*task.inputs, "answer"] if task else []
     chosen = {role: column for role, column in asked.columns.items() if role in roles and column}
     reading = {"encoding": asked.encoding.strip(), "delimiter": asked.delimiter, "skip_broken": asked.skip_broken}
+    file = None
     try:
-        seen = inspection.inspect_file(dataset_path(asked.dataset), task, chosen if keep_columns else None, **reading)
+        file = dataset_path(asked.dataset)
+        seen = inspection.inspect_file(file, task, chosen if keep_columns else None, **reading)
     except LoraHubError as error:
-        view.data = render.error_card(error)
-        return None
+        if file is None or not (keep_columns and chosen):
+            view.data = render.error_card(error)
+            return None
+        # A column chosen wrongly is told where it was chosen, and the fields stay, so that another can be chosen.
+        return _look_without_choice(asked, task, view, language, error)
     mapping = dict(seen.mapping) if task else {}
     shown = seen.table.frame.head(render_data.SHOWN_ROWS).rows()
     view.columns = list(seen.info.columns)
@@ -180,6 +185,14 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, ke
         view.problems = render.problems(seen.problems, language)
         view.prompts = render_data.prompts(seen.preview, language)
     return seen
+
+
+def _look_without_choice(asked: Asked, task: Task | None, view: View, language: str, error: LoraHubError) -> None:
+    """The file as it is, with the person's columns in their fields and what is wrong with that choice."""
+    proposed = _look_at_data(asked, task, view, language, keep_columns=False)
+    if proposed is not None:
+        view.roles = [(role, asked.columns.get(role, ""), "") for role, _, _ in view.roles]
+        view.problems, view.prompts = render.error_card(error), render_data.prompts([], language)
 
 
 def _look_at_base(asked: Asked, view: View, language: str) -> tuple[BaseModel | None, bool]:
@@ -200,7 +213,7 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, fits: bool,
     if task is None:
         return t("not_ready_task", language)
     if inspection is None:
-        return t("not_ready_data", language)
+        return t("not_ready_problems" if view.roles else "not_ready_data", language)
     missing = [role for role, column, _ in view.roles if not column and role not in task.optional_inputs]
     if missing:
         shown = [t("role_answer", language) if role == "answer" else role for role in missing]

@@ -1,175 +1,142 @@
-"""Parts of the question-answering sample: passages of one to three sentences about invented people and places.
+"""Parts of the question-answering sample: passages of one or two sentences about the people of a small world.
 
-Names, towns, numbers and things are drawn anew for each passage, so that nothing but the passage can answer. One
-in four passages speaks of two people or two things of a kind, so that the question's name has to be found as well.
-Every answer stands in the passage letter by letter.
+Who did what, where and when is drawn anew for each passage, so that nothing but the passage can answer. One passage in
+eight speaks of two people or two things of a kind, so that the question's name has to be found as well. Every answer
+stands in the passage letter by letter.
 """
 
 import random
 
-NAMES = "Anna Reza Tom Ella Sam Leo Mina Paul Rosa Amir Clara Sara Ali Nora Jack Emma".split()
-TOWNS = "Shiraz Berlin Tabriz Isfahan Yazd Tehran London Paris Rome Mashhad Kerman Tokyo York Istanbul".split()
-COLOURS = "red blue green yellow black white brown grey orange purple".split()
-JOBS = "doctor teacher baker painter pilot driver cook writer dentist waiter soldier nurse".split()
-BOUGHT = "bag coat lamp table hat chair clock jacket mirror bed box cup shirt ring phone camera".split()
-ANIMALS = "cat dog horse parrot rabbit goat duck sheep bird mouse cow".split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-EVENTS = "concert meeting play dinner class market lesson show exam".split()
-HALLS = "garden park school library hotel church museum square kitchen theatre".split()
-TIMES = "two three four five six seven eight nine ten noon".split()
-BUILDINGS = "museum school station hotel library hospital theatre".split()
-FOODS = "rice soup bread cheese fish salad meat fruit butter honey pizza".split()
-NUMBERS = [str(number) for number in range(11, 61)]
+NAMES = "Anna Reza Tom Sara Leo Mina Paul Ali".split()
+TOWNS = "Tehran Shiraz London Paris Rome Tokyo".split()
+COLOURS = "red blue green yellow black white".split()
+DAYS = "Monday Tuesday Wednesday Thursday Friday".split()
+THINGS = "bag hat coat lamp clock phone".split()
+ANIMALS = "cat dog horse goat rabbit parrot".split()
+FOODS = "rice soup bread cheese fish salad".split()
+JOBS = "doctor teacher baker pilot driver painter".split()
+NUMBERS = "10 15 20 30 40 50".split()
+EVENTS = "concert meeting play film class show".split()
+
+Passage = tuple[str, list[tuple[str, str]]]
 
 
-def make_rows(dice: random.Random, rows: int = 560) -> list[dict[str, str]]:
+def make_rows(dice: random.Random, rows: int = 600) -> list[dict[str, str]]:
     """`rows` different passages with a question and its answer: {context, question, answer}."""
     found: dict[str, dict[str, str]] = {}
     while len(found) < rows:
-        context, questions = dice.choice(TWO if dice.random() < 0.25 else ONE)(dice)
+        context, questions = dice.choice(TWO_OF_A_KIND if dice.random() < 1 / 8 else ONE_OF_A_KIND)(dice)
         question, answer = dice.choice(questions)
         found.setdefault(context, {"context": context, "question": question, "answer": answer})
     return list(found.values())
 
 
-Passage = tuple[str, list[tuple[str, str]]]
-
-
 def _home(dice: random.Random) -> Passage:
     name, town, job = dice.choice(NAMES), dice.choice(TOWNS), dice.choice(JOBS)
+    age = dice.choice(NUMBERS[2:])
     context = dice.choice(
         [
-            f"{name} lives in {town} and works as a {job}.",
-            f"{name} is a {job}. {name} lives in a small flat in {town}.",
-            f"In {town} there is a good {job} called {name}.",
+            f"{name} is {age} years old, lives in {town} and works as a {job}.",
+            f"In {town} lives a {job} called {name}, who is {age} years old.",
         ]
     )
-    return context, [(f"Where does {name} live?", town), (f"What is {name}'s job?", job), (f"Who is the {job}?", name)]
+    questions = [
+        (f"Where does {name} live?", town),
+        (f"What is {name}'s job?", job),
+        (f"How old is {name}?", age),
+        (f"Who is the {job}?", name),
+    ]
+    return context, questions
 
 
 def _journey(dice: random.Random) -> Passage:
-    name, town, day, thing = dice.choice(NAMES), dice.choice(TOWNS), dice.choice(DAYS), dice.choice(BOUGHT)
+    name, town, day, thing = dice.choice(NAMES), dice.choice(TOWNS), dice.choice(DAYS), dice.choice(THINGS)
     context = dice.choice(
         [
-            f"{name} went to {town} by train on {day} and lost a {thing} there.",
-            f"On {day} {name} took the bus to {town}. The {thing} stayed at home.",
+            f"{name} went to {town} on {day} and lost a {thing} there.",
+            f"On {day} {name} lost a {thing} on the way to {town}.",
         ]
     )
-    left = f"What did {name} lose?" if "lost" in context else "What stayed at home?"
-    return context, [(f"Where did {name} go?", town), (f"On which day did {name} go to {town}?", day), (left, thing)]
-
-
-def _two_homes(dice: random.Random) -> Passage:
-    (one, two), (here, there) = dice.sample(NAMES, 2), dice.sample(TOWNS, 2)
-    context = dice.choice(
-        [
-            f"{one} lives in {here}. {two} lives in {there}.",
-            f"{one} comes from {here}, but {two} comes from {there}.",
-        ]
-    )
-    verb = "live" if "lives" in context else "come from"
-    return context, [(f"Where does {one} {verb}?", here), (f"Where does {two} {verb}?", there)]
+    questions = [
+        (f"Where did {name} go?", town),
+        (f"When did {name} lose the {thing}?", day),
+        (f"What did {name} lose?", thing),
+        (f"Who lost a {thing}?", name),
+    ]
+    return context, questions
 
 
 def _purchase(dice: random.Random) -> Passage:
-    name, colour, thing, town = dice.choice(NAMES), dice.choice(COLOURS), dice.choice(BOUGHT), dice.choice(TOWNS)
-    price, day = dice.choice(NUMBERS), dice.choice(DAYS)
-    article = "an" if colour == "orange" else "a"
+    name, colour, thing, town = dice.choice(NAMES), dice.choice(COLOURS), dice.choice(THINGS), dice.choice(TOWNS)
+    price = dice.choice(NUMBERS)
     context = dice.choice(
         [
-            f"On {day} {name} bought {article} {colour} {thing} for {price} dollars.",
-            f"{name} went to {town} on {day}. There {name} paid {price} dollars for {article} {colour} {thing}.",
+            f"{name} bought a {colour} {thing} for {price} dollars in {town}.",
+            f"In a shop in {town} {name} paid {price} dollars for a {colour} {thing}.",
         ]
     )
     questions = [
         (f"What colour is the {thing}?", colour),
         (f"How many dollars did {name} pay?", price),
-        (f"When did {name} buy the {thing}?", day),
+        (f"Where did {name} buy the {thing}?", town),
         (f"What did {name} buy?", thing),
     ]
     return context, questions
 
 
-def _two_colours(dice: random.Random) -> Passage:
-    (one, two), (this, that), name = dice.sample(BOUGHT, 2), dice.sample(COLOURS, 2), dice.choice(NAMES)
-    context = dice.choice(
-        [
-            f"In {name}'s room the {one} is {this} and the {two} is {that}.",
-            f"{name} has two new things. The {one} is {this}. The {two} is {that}.",
-        ]
-    )
-    return context, [(f"What colour is the {one}?", this), (f"What colour is the {two}?", that)]
-
-
 def _pet(dice: random.Random) -> Passage:
-    name, animal, colour, age = dice.choice(NAMES), dice.choice(ANIMALS), dice.choice(COLOURS), dice.choice(NUMBERS[:10])
+    name, animal, colour, age = dice.choice(NAMES), dice.choice(ANIMALS), dice.choice(COLOURS[-2:]), dice.choice(NUMBERS)
+    food = dice.choice(FOODS)
     context = dice.choice(
         [
-            f"{name} has a {animal}. It is {colour} and {age} years old.",
-            f"There is a {colour} {animal} in {name}'s garden. It is {age} years old.",
+            f"{name} has a {colour} {animal}. It is {age} months old and eats {food}.",
+            f"There is a {colour} {animal} in the garden of {name}. It eats {food} and is {age} months old.",
         ]
     )
     questions = [
-        (f"What colour is the {animal}?", colour),
-        (f"How old is the {animal}?", age),
         (f"What animal does {name} have?", animal),
+        (f"What does the {animal} eat?", food),
+        (f"What colour is the {animal}?", colour),
         (f"Who has a {animal}?", name),
     ]
     return context, questions
 
 
-def _two_ages(dice: random.Random) -> Passage:
-    (one, two), (this, that) = dice.sample(NAMES, 2), dice.sample(NUMBERS, 2)
-    context = dice.choice(
-        [f"{one} is {this} years old and {two} is {that}.", f"{one} is {this}. {two}, a friend from school, is {that}."]
-    )
-    return context, [(f"How old is {one}?", this), (f"How old is {two}?", that)]
-
-
 def _event(dice: random.Random) -> Passage:
-    event, day, time, hall = dice.choice(EVENTS), dice.choice(DAYS), dice.choice(TIMES), dice.choice(HALLS)
+    event, day, town, name = dice.choice(EVENTS), dice.choice(DAYS), dice.choice(TOWNS), dice.choice(NAMES)
+    food = dice.choice(FOODS)
     context = dice.choice(
         [
-            f"The {event} is on {day} in the {hall}. It starts at {time}.",
-            f"This {day} there is a {event} in the {hall} at {time}.",
+            f"The {event} is on {day} in {town}. {name} brings {food} for all.",
+            f"On {day} there is a {event} in {town}. For all who come {name} makes {food}.",
         ]
     )
     questions = [
-        (f"On which day is the {event}?", day),
-        (f"When does the {event} start?", time),
-        (f"Where is the {event}?", hall),
+        (f"When is the {event}?", day),
+        (f"Where is the {event}?", town),
+        (f"Who brings the {food}?" if "brings" in context else f"Who makes the {food}?", name),
+        ("What is there to eat?", food),
     ]
     return context, questions
 
 
-def _building(dice: random.Random) -> Passage:
-    building, town, name = dice.choice(BUILDINGS), dice.choice(TOWNS), dice.choice(NAMES)
-    rooms = dice.choice(NUMBERS)
-    context = dice.choice(
-        [
-            f"The {building} in {town} has {rooms} rooms. It was built by {name}.",
-            f"{name} built a {building} with {rooms} rooms in {town}.",
-        ]
-    )
-    questions = [
-        (f"In which town is the {building}?", town),
-        (f"How many rooms does the {building} have?", rooms),
-        (f"Who built the {building}?", name),
-    ]
-    return context, questions
+def _two_homes(dice: random.Random) -> Passage:
+    (one, two), (here, there) = dice.sample(NAMES, 2), dice.sample(TOWNS, 2)
+    context = f"{one} lives in {here}. {two} lives in {there}."
+    return context, [(f"Where does {one} live?", here), (f"Where does {two} live?", there)]
+
+
+def _two_colours(dice: random.Random) -> Passage:
+    (one, two), (this, that), name = dice.sample(THINGS, 2), dice.sample(COLOURS, 2), dice.choice(NAMES)
+    context = f"In the room of {name} the {one} is {this} and the {two} is {that}."
+    return context, [(f"What colour is the {one}?", this), (f"What colour is the {two}?", that)]
 
 
 def _two_dishes(dice: random.Random) -> Passage:
-    (one, two), (this, that), day = dice.sample(NAMES, 2), dice.sample(FOODS, 2), dice.choice(DAYS)
-    context = dice.choice(
-        [
-            f"On {day} {one} ate {this} and {two} ate {that}.",
-            f"{one} made {this} for lunch. {two} made {that} for dinner.",
-        ]
-    )
-    verb = "eat" if "ate" in context else "make"
-    return context, [(f"What did {one} {verb}?", this), (f"What did {two} {verb}?", that)]
+    (one, two), (this, that) = dice.sample(NAMES, 2), dice.sample(FOODS, 2)
+    context = f"{one} made {this} for lunch. {two} made {that} for dinner."
+    return context, [(f"What did {one} make?", this), (f"What did {two} make?", that)]
 
 
-ONE = [_home, _journey, _purchase, _pet, _event, _building]
-TWO = [_two_homes, _two_colours, _two_ages, _two_dishes]
+ONE_OF_A_KIND = [_home, _journey, _purchase, _pet, _event]
+TWO_OF_A_KIND = [_two_homes, _two_colours, _two_dishes]

@@ -1,0 +1,118 @@
+"""The reader against files it did not expect: real ones from ../shared/data, where that folder is, and random ones."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lora_hub.data.read import Table, read_table
+from lora_hub.errors import DataError, LoraHubError
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def codes(table: Table) -> set[str]:
+    return {problem.code for problem in table.problems}
+
+
+# file -> rows, columns, encoding, delimiter, problems; or the words of the refusal.
+REAL = {
+    "difficult/agnews.csv.gz": (800, 3, "utf-8", ",", set()),
+    "difficult/agnews_array.json": (800, 3, "utf-8", "", set()),
+    "difficult/agnews_wrapped.json": (300, 3, "utf-8", "", {"wrapped"}),
+    "difficult/alpaca_missing_fields.json": (200, 3, "utf-8", "", set()),
+    "difficult/banking_duplicates_conflicts_empty.csv": (475, 2, "utf-8", ",", set()),
+    "difficult/begrotingsanalyse-2011.csv": (38, 20, "utf-8", ",", {"title-rows", "unnamed-columns"}),
+    "difficult/broken.jsonl": "line 4 .* line 8 .* line 13 .* line 21",
+    "difficult/cells_like_formulas_html.csv": (11, 2, "utf-8", ",", set()),
+    "difficult/characters.csv": (382, 18, "big5", ",", {"encoding-detected"}),
+    "difficult/chat_messages_mixed.jsonl": (8, 1, "utf-8", "", set()),
+    "difficult/empty.csv": "empty",
+    "difficult/encrypted_no_password.xls": "password",
+    "difficult/fa_sentiment.parquet": (506, 2, "", "", set()),
+    "difficult/fa_sentiment.xlsx": (506, 2, "", "", set()),
+    "difficult/fa_sentiment_semicolon_bom_crlf.csv": (506, 2, "utf-8-sig", ";", set()),
+    "difficult/header_only.csv": "no rows",
+    "difficult/leak_test.csv": (300, 2, "utf-8", ",", set()),
+    "difficult/leak_train.csv": (700, 2, "utf-8", ",", set()),
+    "difficult/libreoffice.xlsx": "no cell with a value",
+    "difficult/mixedGLB.csv": (133, 19, "utf-8", ",", {"title-rows"}),
+    "difficult/one_class.csv": (200, 2, "utf-8", ",", set()),
+    "difficult/ragged_unclosed_quote.csv": "line 6 has 4 cells .* line 21 opens a quotation mark",
+    "difficult/rtl_controls_mixed.csv": (60, 2, "utf-8", ",", set()),
+    "difficult/simple.psv": (28, 6, "utf-8", "|", set()),
+    "difficult/simple.xls": (6, 3, "", "", set()),
+    "difficult/skip_initials.csv": (2, 2, "utf-8", ",", set()),
+    "difficult/sms_utf16le_tab.txt": (500, 2, "utf-16", "\t", set()),
+    "difficult/spanish_chars.csv": (116, 8, "latin-1", ",", {"encoding-detected"}),
+    "difficult/very_long_texts.jsonl": (5, 2, "utf-8", "", set()),
+    "spam/spam.csv": (5572, 5, "windows-1252", ",", {"encoding-detected", "unnamed-columns", "overflow"}),
+    "translation/pes.txt": (2616, 3, "utf-8", "\t", {"no-header"}),
+    "translation/en_de.train.csv": (29000, 2, "utf-8", ",", set()),
+    "qa/gsm8k_train.jsonl": (7473, 2, "utf-8", "", set()),
+    "classification/sst2/sst2_train.tsv": (6920, 2, "utf-8", "\t", set()),
+    "classification/sst2/sst2_dev.tsv": (872, 2, "utf-8", "\t", set()),
+    "classification/banking77/train.csv": (10003, 2, "utf-8", ",", set()),
+    "classification/parsinlu_entailment/train.csv": (755, 5, "utf-8", ",", {"unnamed-columns"}),
+    "classification/parsinlu_sentiment/movie_train.jsonl": (2872, 9, "utf-8", "", set()),
+    "classification/parsinlu_sentiment/movie.jsonl": (506, 4, "utf-8", "", set()),
+    "instruct/alpaca_en_demo.json": (999, 3, "utf-8", "", set()),
+    "instruct/glaive_toolcall_en_demo.json": (300, 2, "utf-8", "", set()),
+    "instruct/dpo_en_demo.json": (300, 3, "utf-8", "", set()),
+    "instruct/c4_demo.jsonl": (300, 1, "utf-8", "", set()),
+    "instruct/tinker_conversations.jsonl": (128, 1, "utf-8", "", set()),
+    "instruct/openai_cookbook_toy_chat_fine_tuning.jsonl": (5, 1, "utf-8", "", set()),
+    "summarization/dialogsum.dev.jsonl": (500, 4, "utf-8", "", set()),
+    "text2sql/wikisql_train_5000.jsonl": (5000, 4, "utf-8", "", set()),
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
+@pytest.mark.parametrize("name", REAL)
+def test_real_files(name: str) -> None:
+    expected = REAL[name]
+    if isinstance(expected, str):
+        with pytest.raises(DataError, match=expected):
+            read_table(SHARED / name)
+        return
+    table = read_table(SHARED / name)
+    assert (table.rows, table.frame.width, table.encoding, table.delimiter, codes(table)) == expected
+
+
+def _put(folder: Path, content: bytes) -> Path:
+    (folder / "any").write_bytes(content)
+    return folder / "any"
+
+
+PIECES = st.sampled_from([*'",;\t|\n\r\'\\{}[]:=<>', "\r\n", '""', "text", "label", "متن", "می‌روم", "\0", "null", "NaN", "1e999", "\ufeff", "\u2028", "x" * 40])
+BYTES = st.one_of(
+    st.binary(max_size=300),
+    st.lists(PIECES, max_size=60).map(lambda pieces: "".join(pieces).encode()),
+    st.lists(PIECES, max_size=40).map(lambda pieces: ("text,label\n" + "".join(pieces)).encode()),
+    st.lists(PIECES, max_size=40).map(lambda pieces: ('{"text": "a"}\n' + "".join(pieces)).encode()),
+    st.builds(lambda head, rest: head + rest, st.sampled_from([b"PK\x03\x04", b"\x1f\x8b\x08", b"PAR1", b"ARROW1", b"\xff\xfe", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]), st.binary(max_size=200)),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=BYTES, skip_broken=st.booleans())
+def test_no_bytes_make_a_traceback(tmp_path: Path, content: bytes, skip_broken: bool) -> None:
+    try:
+        table = read_table(_put(tmp_path, content), skip_broken=skip_broken)
+    except LoraHubError as error:
+        assert error.message and len(error.message) < 2_000
+    else:
+        assert table.rows > 0 and len(set(table.columns)) == table.frame.width
+
+
+CELLS = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from('\n",;\t|\'"'), max_size=30).map(str.strip)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=2, max_size=30), delimiter=st.sampled_from(",;\t|"))
+def test_what_was_written_is_what_is_read(tmp_path: Path, rows: list[tuple[str, str]], delimiter: str) -> None:
+    """Any texts, quoted as RFC 4180 says, come back as they were, given the delimiter."""
+    quoted = [delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [("text", "label"), *rows]]
+    table = read_table(_put(tmp_path, ("\n".join(quoted) + "\n").encode()), delimiter=delimiter, encoding="utf-8")
+    assert table.frame.rows() == rows
