@@ -27,6 +27,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 # A machine that does other things, too, is slow and not wrong.
 PATIENCE_MS = 120_000
 RUN_SECONDS = 420
+playwright.expect.set_options(timeout=PATIENCE_MS)
 
 
 class App:

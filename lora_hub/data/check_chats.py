@@ -9,10 +9,24 @@ from lora_hub.schema import Problem
 
 MOST = 100_000  # conversations looked at turn by turn
 
+# finding: severity, verb for one and for many, the rest of the sentence, hint, code
+FINDINGS = {
+    "unreadable": ("error", "is", "are", "not understood", "Mend or remove these rows.", "unreadable-chats"),
+    "empty": ("warning", "is", "are", "empty and will be left out", "See where the turns went.", "empty-chats"),
+    "silent": ("warning", "has", "have", "no answer of the assistant to learn and will be left out",
+               "Each needs an assistant's turn with a text.", "chats-without-answer"),
+    "unasked": ("warning", "begins", "begin", "with the assistant, or nobody asks",
+                "What stands before the first question is not trained.", "assistant-first"),
+    "doubled": ("info", "has", "have", "two user turns in a row", "Some chat templates refuse that; join the turns.",
+                "roles-not-alternating"),
+    "repeating": ("warning", "holds", "hold", "a text that repeats itself over and over", "See whether that is meant.",
+                  "repeating-text"),
+}  # fmt: skip
+
 
 def check_chats(series: polars.Series) -> list[Problem]:
     """`series`: the column of conversations."""
-    found: dict[str, list[int]] = {name: [] for name in ("unreadable", "empty", "silent", "unasked", "doubled", "repeating")}
+    found: dict[str, list[int]] = {name: [] for name in FINDINGS}
     reason = ""
     values = series.head(MOST).to_list()
     for row, value in enumerate(values, 1):
@@ -35,31 +49,18 @@ def check_chats(series: polars.Series) -> list[Problem]:
             found["doubled"].append(row)
         if any(_repeats(message["content"]) for message in messages):
             found["repeating"].append(row)
-    told = {
-        "unreadable": ("error", "conversations are not understood", "Mend or remove them.", "unreadable-chats"),
-        "empty": ("warning", "conversations are empty and will be left out", "Remove them, or see where their turns went.", "empty-chats"),
-        "silent": ("warning", "conversations have no answer of the assistant to learn and will be left out",
-                   "Each needs an assistant's turn with a text.", "chats-without-answer"),
-        "unasked": ("warning", "conversations begin with the assistant, or nobody asks", "What stands before the first question is not"
-                    " trained.", "assistant-first"),
-        "doubled": ("info", "conversations have two user turns in a row", "Some chat templates refuse that; join the turns.",
-                    "roles-not-alternating"),
-        "repeating": ("warning", "conversations hold a text that repeats itself over and over", "See whether that is meant.",
-                      "repeating-text"),
-    }  # fmt: skip
     problems = []
-    for name, (severity, sentence, hint, code) in told.items():
+    for name, (severity, verb, verbs, rest, hint, code) in FINDINGS.items():
         rows = found[name]
         if rows:
-            if len(rows) == 1:
-                for many, one in (("conversations are", "conversation is"), ("conversations have", "conversation has"),
-                                  ("conversations hold", "conversation holds"), ("conversations begin", "conversation begins")):  # fmt: skip
-                    sentence = sentence.replace(many, one)
-            detail = f" ({reason})" if name == "unreadable" else ""
+            subject = f"conversation {verb}" if len(rows) == 1 else f"conversations {verbs}"
+            detail = f" ({reason.rstrip('.')})" if name == "unreadable" else ""
             problems.append(
-                Problem(code=code, severity=severity, message=f"{len(rows):,} {sentence}{detail}.", hint=hint,
-                        rows=tuple(rows[:SHOWN_ROWS]), count=len(rows))  # fmt: skip
-            )
+                Problem(
+                    code=code, severity=severity, message=f"{len(rows):,} {subject} {rest}{detail}.", hint=hint,
+                    rows=tuple(rows[:SHOWN_ROWS]), count=len(rows),
+                )
+            )  # fmt: skip
     if len(values) < series.len():
         problems.append(
             Problem(code="sampled", severity="info", message=f"Turns were checked in the first {MOST:,} of {series.len():,} rows.")

@@ -26,7 +26,8 @@ PLACEHOLDER_SIGNS = ["{", "<", "[", "%", "lorem ipsum"]
 EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 CARD = r"\b\d(?:[ -]?\d){12,18}\b"
 PLACEHOLDER = (
-    r"\{\{\s*[\w .*+/-]+\s*\}\}|\{[A-Za-z_]\w*\}|\$\{\w+\}|<(?:[A-Z][A-Z_]{2,}|your [\w ]+|insert [\w ]+)>|\[(?:[A-Z][A-Z_ ]{3,}|INSERT [^\]]+|[Yy]our [\w ]+)\]"
+    r"\{\{\s*[\w .*+/-]+\s*\}\}|\{[A-Za-z_]\w*\}|\$\{\w+\}|<(?:[A-Z][A-Z_]{2,}|your [\w ]+|insert [\w ]+)>"
+    r"|\[(?:[A-Z][A-Z_ ]{3,}|INSERT [^\]]+|[Yy]our [\w ]+)\]"
     r"|%\([A-Za-z_]\w*\)s|(?:^|\s)%[sd](?:\s|$)|(?i:lorem ipsum)"
 )
 MOJIBAKE = r"Ã[\u0080-\u00bf¡-¿ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ€]|â€[™œ\u009d“”˜¦]|[ØÙÚ][\u00a0-\u00bf§±³´µ¶¨©ª«¬­®¯]{1}[ØÙÚÛ]|ï¿½|\x{fffd}"
@@ -94,7 +95,8 @@ def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Problem]
     if not marked.height:
         return problems
     kinds = {
-        "Arabic yeh or kaf": "[\u064a\u0643\u0649]", "zero-width non-joiner": "\u200c", "directional marks": "[\u200e\u200f\u202a-\u202e\u2066-\u2069]",
+        "Arabic yeh or kaf": "[\u064a\u0643\u0649]", "zero-width non-joiner": "\u200c",
+        "directional marks": "[\u200e\u200f\u202a-\u202e\u2066-\u2069]",
         "tatweel": "\u0640", "Persian or Arabic digits": "[\u06f0-\u06f9\u0660-\u0669]",
     }  # fmt: skip
     persian = "[\u06cc\u06a9\u067e\u0686\u0698\u06af]"

@@ -44,7 +44,7 @@ def check_table(table: Table, task: Task, mapping: dict[str, str]) -> list[Probl
     problems += _duplicates(table, usable)
     for check in (_few_rows, _long_texts):
         problems += _one(check, frame, task, usable)
-    texts = [role for role in (*task.inputs, "answer") if role in frame.columns and not (role == "answer" and task.output == "labels")]
+    texts = [role for role in (*task.inputs, *(["answer"] if task.output == "text" else [])) if role in frame.columns]
     for whole in (check_near_duplicates, check_placeholders, check_secrets, check_characters):
         problems += whole(frame, texts) if texts else []
     order = {"error": 0, "warning": 1, "info": 2}
@@ -226,7 +226,8 @@ def _languages(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> 
     told = f", {swapped:,} of them with source and target swapped" if swapped else ""
     return Problem(
         code="wrong-language", severity="warning", count=count, rows=rows,
-        message=f"{_s(count, 'pair')} {'is' if count == 1 else 'are'} not {usual['source']} to {usual['answer']} script as the others{told}.",
+        message=f"{_s(count, 'pair')} {'is' if count == 1 else 'are'} not from {usual['source']} to {usual['answer']} script as the"
+        f" others are{told}.",
         hint="Swap or remove these rows.",
     )  # fmt: skip
 

@@ -61,7 +61,8 @@ def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingP
     left = [fact for fact in facts.values() if fact.name not in proposal.mapping.values() and fact.is_plausible]
     if len(proposal.missing) == 1 and len(left) == 1:
         role = proposal.missing[0]
-        if role in ("context", "schema") or (left[0].is_number and role != "answer") or (role == "answer" and task.output == "labels" and not left[0].is_labels):
+        wants_labels = role == "answer" and task.output == "labels"
+        if role in ("context", "schema") or (left[0].is_number and role != "answer") or (wants_labels and not left[0].is_labels):
             return
         proposal.mapping[role] = left[0].name
         proposal.reasons[role] = f"{left[0].name!r} is the only column left"

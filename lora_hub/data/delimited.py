@@ -51,7 +51,7 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
         raise DataError(f"{source.name} holds nothing but blank lines.", "Choose another file.")
     if said := re.match(r"(?i)(?:\ufeff)?sep=([,;|\t])\r?\n", text):  # Excel's own hint, above the header
         delimiter, text = said[1], text[said.end() :]
-        source = Source(source.name, data=source.read().removeprefix(b"\xef\xbb\xbf")[len(said[0].removeprefix("\ufeff").encode()) :])
+        source = Source(source.name, data=source.read().partition(b"\n")[2])
     dialect = Dialect(delimiter or sniff_delimiter(text) or NEVER)
     if dialect.delimiter == NEVER and not _one_quoted_column(text):
         dialect = Dialect(NEVER, quote="")
@@ -68,7 +68,8 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     frame = apply_layout(frame, layout)
     one = dialect.delimiter == NEVER
     kind = "text" if one and not layout.header else "tsv" if dialect.delimiter == "\t" else "csv"
-    return Table(frame, kind, delimiter="" if one else dialect.delimiter, problems=problems + short_rows(short, layout.first_row) + layout.problems)
+    problems += short_rows(short, layout.first_row) + layout.problems
+    return Table(frame, kind, delimiter="" if one else dialect.delimiter, problems=problems)
 
 
 def apply_layout(frame: polars.DataFrame, layout: Layout) -> polars.DataFrame:

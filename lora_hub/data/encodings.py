@@ -212,7 +212,8 @@ def _guess(sample: bytes) -> str:
     if _is_arabic(_decodes(sample, "cp1256")):
         return "cp1256"
     high = sample.translate(None, bytes(range(128)))
-    if len(high) > 40 and not re.search(rb"[\xfb-\xff]", sample) and len(b"".join(re.findall(rb"[\xe0-\xfa]{2,}", sample))) > 0.97 * len(high):
+    words = b"".join(re.findall(rb"[\xe0-\xfa]{2,}", sample))
+    if len(high) > 40 and not re.search(rb"[\xfb-\xff]", sample) and len(words) > 0.97 * len(high):
         return "cp1255"  # Hebrew has no capitals and nothing above 0xfa; Cyrillic texts have both
     best = from_bytes(sample).best()
     if best is not None and NOT_LATIN.match(best.encoding):

@@ -36,7 +36,7 @@ class _Rows(HTMLParser):
             self.tables.append([])
             self.hanging = {}
         elif tag == "tr" and self.tables:
-            self.end_cell()
+            self.end_row()
             self.tables[-1].append([])
         elif tag in ("td", "th") and self.tables:
             self.end_cell()
@@ -68,16 +68,25 @@ class _Rows(HTMLParser):
         if self.cell is None:
             return
         row = self.tables[-1][-1]
-        while len(row) in self.hanging:  # a cell of a row above reaches down to here
-            left, text = self.hanging.pop(len(row))
-            if left > 1:
-                self.hanging[len(row)] = (left - 1, text)
-            row.append(text)
+        self._reach_down(row)
         text = re.sub(r"[ \t\r]+", " ", "".join(self.cell)).strip()
         if self.down > 1:
             self.hanging[len(row)] = (self.down - 1, text)
         row += [text] + [""] * (self.span - 1)
         self.cell = None
+
+    def end_row(self) -> None:
+        self.end_cell()
+        if self.tables and self.tables[-1] and self.tables[-1][-1]:
+            self._reach_down(self.tables[-1][-1])
+
+    def _reach_down(self, row: list[str]) -> None:
+        """Cells of rows above that span to here."""
+        while len(row) in self.hanging:
+            left, text = self.hanging.pop(len(row))
+            if left > 1:
+                self.hanging[len(row)] = (left - 1, text)
+            row.append(text)
 
 
 def _span(attrs: list, name: str) -> int:

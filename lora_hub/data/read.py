@@ -91,7 +91,8 @@ def _read_text(source: Source, options: dict) -> Table:
     if not start and not text.read().strip(b"\xef\xbb\xbf \t\r\n\x00"):
         raise DataError(f"{source.name} is empty.", "Choose a file with data in it.")
     lowered = start.lower()
-    if lowered.startswith(("<html", "<!doctype html", "<table", "<meta")) or (lowered[:1] == "<" and ("<table" in lowered or "<workbook" in lowered)):
+    tables = lowered[:1] == "<" and ("<table" in lowered or "<workbook" in lowered)
+    if tables or lowered.startswith(("<html", "<!doctype html", "<meta")):
         table = read_html(text)
     elif lowered.startswith(("<?xml", "<svg")):
         raise DataError(f"{source.name} is an XML document, not a table.", FORMATS)

@@ -27,7 +27,9 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
 
     with _panics_in_words(source):
         try:
-            book = fastexcel.read_excel(source.data if source.data is not None else str(source.path))
+            # A path's name would decide the format; bytes are judged by what they hold.
+            named_so = source.path is not None and source.path.suffix.lower() == f".{kind}"
+            book = fastexcel.read_excel(str(source.path) if named_so else source.read())
             names = book.sheet_names
             if sheet and sheet not in names:
                 raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(names)}.")

@@ -20,6 +20,9 @@ MAX_LISTED_LABELS = 10
 # default are asked not to. Templates without these variables ignore them.
 TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
 
+# Stands for the answer where a template is rendered only to see what it writes around it.
+MARK = "\u241e"
+
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -94,9 +97,8 @@ def end_token(tokenizer: Any) -> int:
     Raises DataError where the tokenizer has neither.
     """
     if tokenizer.chat_template:
-        mark = "\u241e"
-        turns = [{"role": "user", "content": "."}, {"role": "assistant", "content": mark}]
-        rest = tokenizer.apply_chat_template(turns, tokenize=False, **TEMPLATE_VARIABLES).rpartition(mark)[2]
+        turns = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
+        rest = tokenizer.apply_chat_template(turns, tokenize=False, **TEMPLATE_VARIABLES).rpartition(MARK)[2]
         special = set(tokenizer.all_special_ids) | {int(i) for i in getattr(tokenizer, "added_tokens_decoder", {})}
         for token in tokenizer(rest.strip(), add_special_tokens=False)["input_ids"]:
             if token in special:
@@ -106,9 +108,16 @@ def end_token(tokenizer: Any) -> int:
     return tokenizer.eos_token_id
 
 
-def answer_text(tokenizer: Any, answer: str) -> str:
-    """The answer as it stands behind the prompt: after "Answer:" it begins with a space, after a chat template's turn it doesn't."""
-    return answer.strip() if tokenizer.chat_template else " " + answer.strip()
+def answer_prefix(tokenizer: Any) -> str:
+    """What stands between the prompt and the answer: a space after "Answer:", and after a chat template whatever white
+    space it writes there itself (mostly none; a space in templates of the kind "Bot: ...")."""
+    if not tokenizer.chat_template:
+        return " "
+    turns = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
+    whole = tokenizer.apply_chat_template(turns, tokenize=False, **TEMPLATE_VARIABLES)
+    asked = tokenizer.apply_chat_template(turns[:1], add_generation_prompt=True, tokenize=False, **TEMPLATE_VARIABLES)
+    between = whole[len(asked) :].partition(MARK)[0] if whole.startswith(asked) else ""
+    return between if between.isspace() else ""
 
 
 def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:
@@ -116,7 +125,8 @@ def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:
     if not answers:
         return []
     end = end_token(tokenizer)
-    texts = [answer_text(tokenizer, answer) for answer in answers]
+    prefix = answer_prefix(tokenizer)
+    texts = [prefix + answer.strip() for answer in answers]
     return [ids + [end] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 

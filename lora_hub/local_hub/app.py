@@ -91,7 +91,8 @@ class Call:
         if who == "open" and repo.gated and not writes:
             asked = self.store.documents(repo.id, "access").get(self.user.name if self.user else "")
             if asked is None or asked["status"] != "accepted":
-                status, text = 403 if self.user else 401, f"Access to {repo.full_name} is restricted; ask its owners"
+                status = 403 if self.user else 401
+                text = f"Access to {repo.type} {repo.full_name} is restricted and you are not in the authorized list"
                 raise HubFault(status, text, "GatedRepo")
         return repo
 
@@ -134,16 +135,12 @@ class Hub:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: str) -> Response:
-        method, known = "GET" if request.method == "HEAD" else request.method, False
+        method = "GET" if request.method == "HEAD" else request.method
         for route in self.routes:
-            match = route.match(path)
-            known = known or match is not None
-            if match and route.method == method:
+            if route.method == method and (match := route.match(path)):
                 user = await run_in_threadpool(self.accounts.identify, request.headers.get("authorization"))
                 params = {name: unquote(value) for name, value in match.groupdict().items()}
                 return await self._call(route, Call(self, request, user), params)
-        if known:
-            raise HubFault(405, f"{method} is not allowed here")
         if path.startswith("/api/"):
             raise HubFault(501, f"This embedded Hub does not do {method} {path}; the public Hub does", "NotImplemented")
         raise HubFault(404, "Nothing here")

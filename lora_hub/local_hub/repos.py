@@ -146,6 +146,16 @@ def delete_tag(call: Call, tag: str) -> dict:
     return _drop_ref(call, f"refs/tags/{tag}", tag)
 
 
+def squash(call: Call, branch: str) -> dict:
+    """One commit with the branch's files in place of its history."""
+    ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
+    with call.store.write():
+        tree = call.store.read_tree(call.store.get_commit(call.repo, ref).tree)
+        call.store.add_commit(call.repo, ref, tree, (), call.user.name, call.field("message")[:500])
+        index_head(call.store, call.repo)
+    return {}
+
+
 def validate_yaml(call: Call) -> dict:
     errors, warnings = check_card(call.field("content"), singular(call.field("repoType", str, "model")))
     body = {"errors": [{"message": text} for text in errors], "warnings": [{"message": text} for text in warnings]}
@@ -168,6 +178,7 @@ ROUTES = [
     ("GET", R + "/refs", "read", refs),
     ("POST", R + "/branch/{branch}", "write", create_branch),
     ("DELETE", R + "/branch/{branch}", "write", delete_branch),
+    ("POST", R + "/super-squash/{branch}", "write", squash),
     ("POST", R + "/tag/{rev}", "write", create_tag),
     ("DELETE", R + "/tag/{tag}", "write", delete_tag),
 ]

@@ -128,7 +128,7 @@ def bench_generate(model, peft_model: PeftModel, stack: AdapterStack, names: lis
 
 def bench_attach(model, peft_model: PeftModel, base: BaseModel, folder: Path, rounds: int, many: int) -> list[tuple]:
     size = (folder / "adapter_model.safetensors").stat().st_size / 2**20
-    stack = AdapterStack(model, base, max_slots=many + 1)
+    stack = AdapterStack(model, base, max_slots=many + 64)
     slots: list[int] = []
 
     def attach() -> None:
