@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import bases, hub, settings, store
-from lora_hub.errors import AdapterError, BaseError, DataError
+from lora_hub.errors import AdapterError, DataError
 from lora_hub.schema import BaseModel, Divergence, Scores, Task
 
 BASE = "base"
@@ -48,17 +48,16 @@ class PaneEvent:
     divergence: Divergence | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Loaded:
-    """A base in memory. One question at a time: two generations at once on one model would mix their routes."""
+    """A base in memory with its stack of adapters."""
 
     stack: Any
     tokenizer: Any
-    lock: threading.Lock
 
 
 class Comparer:
-    """Answers questions with bases and adapters. Thread-safe."""
+    """Answers questions with bases and adapters. Thread-safe: the stack takes turns between visitors at every token."""
 
     def __init__(self) -> None:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
@@ -102,22 +101,22 @@ class Comparer:
             raise AdapterError("No adapter was chosen.", "Choose one to four adapters.")
         if base:
             panes = [Pane(BASE, panes[0].base, panes[0].base.revision, panes[0].task), *panes]
-        with self._hold(panes) as loaded:
-            rows = [
-                generate.PromptRow(ids=encode(loaded.tokenizer, pane, prompt, inputs), adapter=slot_name(pane), seed=seed)
-                for pane in panes
-            ]
-            most = max_new_tokens or max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS) for pane in panes)
-            for event in generate.stream(
-                loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled
-            ):
-                pane = panes[event.row]
-                divergence = None
-                if event.done and pane.folder is not None and event.finish != "cancelled":
-                    divergence = generate.divergence(loaded.stack, loaded.tokenizer, rows[event.row], event.ids)
-                yield PaneEvent(
-                    event.row, pane.name, pane.revision, event.text.strip(), event.tokens, event.seconds, event.done, event.finish, divergence
-                )
+        loaded = self._attached(panes)
+        rows = [
+            generate.PromptRow(ids=encode(loaded.tokenizer, pane, prompt, inputs), adapter=slot_name(pane), seed=seed)
+            for pane in panes
+        ]
+        most = max_new_tokens or max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS) for pane in panes)
+        for event in generate.stream(
+            loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled
+        ):
+            pane = panes[event.row]
+            divergence = None
+            if event.done and pane.folder is not None and event.finish != "cancelled":
+                divergence = generate.divergence(loaded.stack, loaded.tokenizer, rows[event.row], event.ids)
+            yield PaneEvent(
+                event.row, pane.name, pane.revision, event.text.strip(), event.tokens, event.seconds, event.done, event.finish, divergence
+            )
 
     def score_file(
         self,
@@ -145,18 +144,22 @@ class Comparer:
         examples = prepare.build_examples(seen.table, task, seen.mapping)
         examples = examples[:max_rows] if max_rows else examples
         scores: dict[str, Scores] = {}
-        with self._hold(panes) as loaded:
-            for pane in panes:
-                if pane.task is not None and pane.task.id != task.id:
-                    raise AdapterError(f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.")
-                told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
-                answers = exam.answer_examples(loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told)
-                scores[pane.name] = exam.score_answers(task, answers, examples)
+        loaded = self._attached(panes)
+        for pane in panes:
+            if pane.task is not None and pane.task.id != task.id:
+                raise AdapterError(f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.")
+            told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
+            answers = exam.answer_examples(loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told)
+            scores[pane.name] = exam.score_answers(task, answers, examples)
         return {"rows": len(examples), "metrics": scores}
 
-    def _hold(self, panes: list[Pane]) -> "Held":
-        """The loaded base of the panes with their adapters attached, for one question."""
-        return Held(self._load(panes[0].base), panes)
+    def _attached(self, panes: list[Pane]) -> Loaded:
+        """The loaded base of the panes with their adapters attached."""
+        loaded = self._load(panes[0].base)
+        for pane in panes:
+            if pane.folder is not None and slot_name(pane) not in loaded.stack.names:
+                loaded.stack.attach(pane.folder, slot_name(pane))
+        return loaded
 
     def _load(self, base: BaseModel) -> Loaded:
         from lora_hub import loading
@@ -168,37 +171,12 @@ class Comparer:
                 self._loaded.move_to_end(key)
                 return self._loaded[key]
             while len(self._loaded) >= MAX_LOADED:
-                _, gone = self._loaded.popitem(last=False)
-                with gone.lock:  # a question under way ends first
-                    gone.stack = None
+                # A question under way on it keeps it alive until it is answered.
+                self._loaded.popitem(last=False)
             tokenizer = loading.load_tokenizer(base)
-            loaded = Loaded(AdapterStack(loading.load_base(base), base), tokenizer, threading.Lock())
+            loaded = Loaded(AdapterStack(loading.load_base(base), base), tokenizer)
             self._loaded[key] = loaded
             return loaded
-
-
-class Held:
-    """Holds a loaded base's lock while its adapters answer."""
-
-    def __init__(self, loaded: Loaded, panes: list[Pane]) -> None:
-        self._loaded = loaded
-        self._panes = panes
-
-    def __enter__(self) -> Loaded:
-        self._loaded.lock.acquire()
-        try:
-            if self._loaded.stack is None:
-                raise BaseError("This base was just put away for another one.", "Ask again.")
-            for pane in self._panes:
-                if pane.folder is not None and slot_name(pane) not in self._loaded.stack.names:
-                    self._loaded.stack.attach(pane.folder, slot_name(pane))
-        except BaseException:
-            self._loaded.lock.release()
-            raise
-        return self._loaded
-
-    def __exit__(self, *_: Any) -> None:
-        self._loaded.lock.release()
 
 
 def resolve_adapter(name: str) -> Pane:

@@ -44,7 +44,9 @@ def pick_device(device: str = "auto") -> torch.device:
 
 
 def pick_precision(device: torch.device, precision: str = "auto") -> str:
-    """`auto`: fp32 on the CPU; bf16 on a GPU that has it, else fp16."""
+    """`auto`: fp32 on the CPU; bf16 on a GPU that has it, else fp16. Raises BaseError for fp16 on a CPU."""
+    if precision == "fp16" and device.type != "cuda":
+        raise BaseError("The precision fp16 was asked for, which needs a GPU.", "Set precision = auto.")
     if precision != "auto":
         return precision
     if device.type != "cuda":

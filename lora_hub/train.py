@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lora_hub import loading
 from lora_hub.data.prepare import Encoded
 from lora_hub.errors import BaseError, SpecError
 from lora_hub.schema import TrainSpec
@@ -59,7 +60,7 @@ def train_adapter(
     from trl import SFTConfig, SFTTrainer
 
     on_gpu = torch.cuda.is_available() and model.device.type == "cuda"
-    precision = pick_precision(spec.precision, on_gpu, on_gpu and torch.cuda.is_bf16_supported())
+    precision = loading.pick_precision(model.device, spec.precision)
     micro = min(spec.micro_batch or spec.batch, spec.batch)
     accumulation = max(1, round(spec.batch / micro))
     steps_epoch = math.ceil(len(train.rows) / (micro * accumulation))
@@ -148,15 +149,6 @@ def train_adapter(
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
     _restore_base(trainer)
     return Trained(folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped)
-
-
-def pick_precision(wanted: str, on_gpu: bool, has_bf16: bool) -> str:
-    """fp32 on a CPU; on a GPU bf16 where it has it, else fp16; or what the spec names."""
-    if wanted != "auto":
-        if wanted == "fp16" and not on_gpu:
-            raise SpecError("precision = fp16 needs a GPU.", "Set precision = auto.")
-        return wanted
-    return "fp32" if not on_gpu else "bf16" if has_bf16 else "fp16"
 
 
 def _labelled(encoded: Encoded) -> list[dict[str, list[int]]]:

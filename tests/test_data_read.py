@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+import struct
 import zipfile
 from pathlib import Path
 
+import fastexcel
 import openpyxl
 import polars
 import pytest
@@ -323,6 +325,24 @@ def test_open_document_sheets(tmp_path: Path) -> None:
     manifest = f'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>'
     table = read_table(put(tmp_path, "sheet.xlsx", zipped({"mimetype": kind, "META-INF/manifest.xml": manifest, "content.xml": content})))
     assert table.format == "ods" and table.frame.rows() == [("می‌روم", "1"), ("b", "0")]
+
+
+def test_a_parser_that_panics_is_told_in_words(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    # A compound file with one table of sectors, cut inside the first entry of its directory.
+    header = bytearray(512)
+    header[:8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+    struct.pack_into("<HHHHH", header, 24, 0x3E, 3, 0xFFFE, 9, 6)
+    struct.pack_into("<IIIIIIIIII", header, 40, 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0, 0)
+    header[76:] = b"\0\0\0\0" + b"\xff" * 432
+    sectors = struct.pack("<II", 0xFFFFFFFD, 0xFFFFFFFE) + b"\xff" * 504
+    cut = bytes(header) + sectors + b"\0" * 121
+    with pytest.raises(BaseException) as panic:
+        fastexcel.read_excel(cut)
+    assert type(panic.value).__name__ == "PanicException", "the parser is sound now: this guard can go"
+    capfd.readouterr()
+    with pytest.raises(DataError, match="damaged"):
+        read_table(put(tmp_path, "book.xls", cut))
+    assert capfd.readouterr().err == ""
 
 
 def test_formulas_are_text_and_nothing_is_evaluated(tmp_path: Path) -> None:

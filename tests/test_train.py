@@ -8,19 +8,19 @@ from small_data import sentiment_rows, write_csv
 
 from lora_hub import bases, loading, runs, train, worker
 from lora_hub.data import prepare
-from lora_hub.errors import SpecError
+from lora_hub.errors import BaseError, SpecError
 from lora_hub.schema import TrainSpec
 from lora_hub.tasks import catalogue
 
 
-@pytest.mark.parametrize(("on_gpu", "has_bf16", "picked"), [(False, False, "fp32"), (True, True, "bf16"), (True, False, "fp16")])
-def test_precision_follows_the_hardware(on_gpu: bool, has_bf16: bool, picked: str) -> None:
-    assert train.pick_precision("auto", on_gpu, has_bf16) == picked
-
-
-def test_fp16_without_a_gpu_is_refused() -> None:
-    with pytest.raises(SpecError, match="needs a GPU"):
-        train.pick_precision("fp16", on_gpu=False, has_bf16=False)
+def test_precision_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert loading.pick_precision(cpu) == "fp32" and loading.pick_precision(cpu, "bf16") == "bf16"
+    for has_bf16, picked in ((True, "bf16"), (False, "fp16")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True, known=has_bf16: known)
+        assert loading.pick_precision(gpu) == picked
+    with pytest.raises(BaseError, match="needs a GPU"):
+        loading.pick_precision(cpu, "fp16")
 
 
 class Prepared:

@@ -92,7 +92,7 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         render_runs.runs_list([run], "", "en"), render_runs.run_head(run, "en"), render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
         render_runs.log_text(EVIL, "en"), render_runs.examples(held_out, "all", "en"),
         render_adapters.shelf([ref], "", {}, EVIL, False, "en"), render_adapters.adapter_head(ref, "en"),
-        render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"), render_adapters.panes([PaneView(EVIL, EVIL, EVIL, done=True)], "en", EVIL),
+        render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"), render_adapters.panes([PaneView(EVIL, EVIL, EVIL, done=True)], "en", EVIL, [EVIL]),
     ]  # fmt: skip
     for piece in pieces:
         assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
@@ -167,9 +167,9 @@ def test_the_plot_keeps_its_shape_with_few_points():
 def test_an_adapter_that_changes_nothing_raises_the_alarm():
     same = PaneView("o/a", "c" * 40, "ham", 3, 0.5, True, "stop", Divergence(kl=0.0, changed=0.0))
     other = PaneView("o/b", "d" * 40, "spam", 3, 0.5, True, "stop", Divergence(kl=1.2, changed=0.5))
-    shown = render_adapters.panes([same, other], "en", reference="spam")
+    shown = render_adapters.panes([same, other], "en", reference="spam", judged=["o/a"])
     assert shown.count("Changes nothing") == 1 and "50.0 % of the tokens differ" in shown
-    assert "cccccccccccc" in shown and "not the right answer" in shown
+    assert "cccccccccccc" in shown and shown.count("not the right answer") == 1 and ">right<" not in shown
 
 
 # --- the form -----------------------------------------------------------------------------------------------------------

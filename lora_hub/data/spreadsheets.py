@@ -4,6 +4,7 @@ the values that the file was saved with are read."""
 import os
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,26 +80,33 @@ def _cells(frame: polars.DataFrame) -> polars.DataFrame:
 
 @contextmanager
 def _panics_in_words(source: Source) -> Iterator[None]:
-    """A damaged file can make the parser below fastexcel panic: it prints a trace of its own and raises what is no Exception.
-    What it prints is held back; what others print meanwhile is passed on."""
+    """A damaged file can make the parser below fastexcel panic: it prints a trace of its own and raises what is no Exception."""
+    try:
+        with _held_back_stderr():
+            yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        told = f"The workbook {source.name} is damaged."
+        raise DataError(told, "Open it, save it again as .xlsx, and drop it again.") from None
+
+
+@contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """What the parser prints reaches nobody at a terminal. Only in the main thread, which is the command line's: in the page's
+    threads standard error is the server's log, and swapping it there would take it from the other threads."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
-        panicked = False
         try:
             yield
-        except BaseException as error:
-            if type(error).__name__ != "PanicException":
-                raise
-            panicked = True
-            raise DataError(f"The workbook {source.name} is damaged.", "Open it, save it again as .xlsx, and drop it again.") from None
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-            held.seek(0)
-            if not panicked and (printed := held.read()):
-                os.write(2, printed)
 
 
 def _in_words(source: Source, error: str) -> DataError:

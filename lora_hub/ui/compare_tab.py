@@ -9,7 +9,6 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.errors import AdapterError, DataError, LoraHubError
-from lora_hub.schema import Task
 from lora_hub.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_adapters
@@ -52,6 +51,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     stops = Stops()
     asking = gr.Textbox(visible="hidden")
     reference = gr.Textbox(visible="hidden")
+    judged = gr.Textbox(visible="hidden")
     with gr.Column(elem_classes="lh-page lh-wide"):
         with gr.Column(elem_classes="lh-section"):
             page.compare_names.render()
@@ -82,16 +82,19 @@ def build(page: Page, tab: gr.Tab) -> None:
 
         An adapter that cannot be used here says so at once, in the place of its answer, and stays until it is removed.
         """
-        trouble, task = "", None
+        trouble, tasks = "", []
         try:
-            task = _common_task(page, names)
+            tasks = [pane.task for pane in page.comparer.resolve((names or [])[:MOST_ADAPTERS])]
         except LoraHubError as error:
             trouble = render.error_card(error)
+        task = tasks[0] if tasks and all(one is not None and one.inputs == tasks[0].inputs for one in tasks) else None
+        # An example's right answer judges those that are for the example's task, which is the first adapter's.
+        judging = "\n".join(name for name, one in zip(names or [], tasks, strict=False) if one and tasks[0] and one.id == tasks[0].id)
         named = list(task.inputs) if task and not task.is_chat and len(task.inputs) <= ROLE_SLOTS else []
         if "\n".join(named) == roles_before:
-            return [trouble, *[gr.skip()] * (2 + ROLE_SLOTS)]
+            return [trouble, judging, *[gr.skip()] * (2 + ROLE_SLOTS)]
         fields = [gr.Textbox(visible=True, label=role) for role in named] + [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
-        return [trouble, "\n".join(named), gr.Textbox(visible=not named), *fields]
+        return [trouble, judging, "\n".join(named), gr.Textbox(visible=not named), *fields]
 
     @shared.told
     def take_example(language: str, names: list[str], roles_named: str) -> Any:
@@ -109,7 +112,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     @shared.told_stream
     def answer(
-        language: str, names: list[str], with_base: bool, prompt: str, most: float, temperature: float, seed: float, right: str, roles_named: str, *values: str
+        language: str, names: list[str], with_base: bool, prompt: str, most: float, temperature: float, seed: float, right: str, judging: str, roles_named: str, *values: str
     ) -> Any:
         idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
         names = names or []
@@ -136,12 +139,12 @@ def build(page: Page, tab: gr.Tab) -> None:
                 )
                 if event.done or time.monotonic() - drawn >= DRAW_SECONDS:
                     drawn = time.monotonic()
-                    yield [render_adapters.panes(views, language, right), gr.skip(), gr.skip(), gr.skip()]
-            yield [render_adapters.panes(views, language, right), *idle]
+                    yield [render_adapters.panes(views, language, right, judging.split("\n")), gr.skip(), gr.skip(), gr.skip()]
+            yield [render_adapters.panes(views, language, right, judging.split("\n")), *idle]
         except BaseException as error:
             # The buttons come back whatever happened; what was answered so far stays.
             said = [view for view in views if view.text]
-            shown = render_adapters.panes(said, language, right) if said else ""
+            shown = render_adapters.panes(said, language, right, judging.split("\n")) if said else ""
             if isinstance(error, LoraHubError):
                 yield [render.error_card(error) + shown, *idle]
                 return
@@ -155,7 +158,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     def stop_asking(language: str, asked: str) -> None:
         stops.stop(asked)
 
-    fields = [page.language, page.compare_names, with_base, prompt, most, temperature, seed, reference, roles_named, *roles]
+    fields = [page.language, page.compare_names, with_base, prompt, most, temperature, seed, reference, judged, roles_named, *roles]
     # One question at a time: the base is in memory once. The others wait in the queue and see their place.
     asking_events = [ask.click, prompt.submit]
     gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=1, show_progress="hidden", api_visibility="private", trigger_mode="once")
@@ -164,7 +167,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     # Another input than the example's has another right answer.
     gr.on([prompt.input, *[role.input for role in roles]], lambda: ("", ""), None, [reference, example_html], **LIGHT)
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
-    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [trouble_html, roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
+    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [trouble_html, judged, roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
         None, page.compare_names, None, js="(names) => { window.loraHub.address('adapters', (names || []).join(',')); }"
     )
 
@@ -182,16 +185,6 @@ def _choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str
             choices.append((f"{title}, {age(run.created, language)} ({run.id})", run.id))
     known = {value for _, value in choices}
     return choices + [(name, name) for name in names if name not in known]
-
-
-def _common_task(page: Page, names: list[str] | None) -> Task | None:
-    """The task of all these adapters where they read the same inputs, else None."""
-    if not names:
-        return None
-    tasks = [pane.task for pane in page.comparer.resolve(names[:MOST_ADAPTERS])]
-    if any(task is None or task.inputs != tasks[0].inputs for task in tasks):
-        return None
-    return tasks[0]
 
 
 def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:

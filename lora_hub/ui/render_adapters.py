@@ -91,11 +91,11 @@ class PaneView:
     divergence: Divergence | None = None
 
 
-def panes(views: Sequence[PaneView], language: str, reference: str = "") -> str:
-    """The answers beside each other. reference: the right answer where the input was an example."""
+def panes(views: Sequence[PaneView], language: str, reference: str = "", judged: Sequence[str] = ()) -> str:
+    """The answers beside each other. reference: the right answer where the input was an example; judged: whose task it is."""
     if not views:
         return empty(t("compare_empty", language))
-    return f'<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language, reference) for view in views)}</div>'
+    return f'<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language, reference if view.name in ("base", *judged) else "") for view in views)}</div>'
 
 
 def _pane(view: PaneView, language: str, reference: str) -> str:

@@ -253,7 +253,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "finish_stop": ("done", "پایان"),
     "finish_length": ("cut at the longest answer", "در درازترین پاسخ بریده شد"),
     "finish_cancelled": ("stopped", "ایستاده"),
-    "tokens_count": ("{count} tokens", "{count} توکن"),
+    "tokens_count": ("tokens: {count}", "توکن: {count}"),
     "seconds_count": ("{count} s", "{count} ثانیه"),
     "empty_answer": ("(an empty answer)", "(پاسخ تهی)"),
     "same_as_base": ("Changes nothing: on this input it answers exactly as the base does.", "هیچ چیز را عوض نمی‌کند: به این ورودی درست مانند مدل پایه پاسخ می‌دهد."),
