@@ -52,7 +52,7 @@ def plan_run(
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
-    from lora_hub.data import columns, inspection, prepare
+    from lora_hub.data import checks, columns, inspection, prepare
 
     kept = store.add_dataset(file, dataset_name)
     seen = inspection.inspect_file(kept, task, mapping, name=dataset_name or kept.name, **(reading or {}))
@@ -60,13 +60,16 @@ def plan_run(
     examples = prepare.build_examples(seen.table, task, seen.mapping)
     if task.output == "labels" and not task.labels:
         task = task.model_copy(update={"labels": prepare.labels_of(examples)})
-    test_info, test_mapping = None, {}
+    problems = list(seen.problems)
+    test_info, test_mapping, test_table = None, {}, seen.table.test
     if test_file is not None:
         test_kept = store.add_dataset(test_file)
         test_seen = inspection.inspect_file(test_kept, task, mapping)
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
         prepare.build_examples(test_seen.table, task, test_seen.mapping)
-        test_info, test_mapping = test_seen.info, test_seen.mapping
+        test_info, test_mapping, test_table = test_seen.info, test_seen.mapping, test_seen.table
+    if test_table is not None:
+        problems += checks.check_overlap(task, seen.table, seen.mapping, test_table, test_mapping or seen.mapping)
     spec = recipe.make_spec(
         task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
         name=name, publish_to=publish_to, share_rows=share_rows,
@@ -74,10 +77,10 @@ def plan_run(
     if (reading or {}).get("sheet"):
         spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"sheet": reading["sheet"]})})
     # The split is tried here, so that too few rows are told before anything is started.
-    if test_info is None and seen.table.test is None:
+    if test_table is None:
         prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
     estimate = recipe.estimate(spec, tokens_row=tokens_per_row(base, task, examples), gpu_flops=gpu_flops())
-    return Plan(spec=spec, problems=tuple(seen.problems), examples=len(examples), estimate=estimate)
+    return Plan(spec=spec, problems=tuple(problems), examples=len(examples), estimate=estimate)
 
 
 def tokens_per_row(base: BaseModel, task: Task, examples: list[Any], sample: int = 200) -> float:

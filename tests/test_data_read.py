@@ -396,12 +396,3 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         archive.writestr("a.csv", bomb)
     with pytest.raises(DataError, match="unpacks to more"):
         read_table(put(tmp_path, "bomb.zip", packed.getvalue()))
-
-
-@pytest.mark.parametrize(
-    ("start", "what"),
-    [(b"%PDF-1.7\n", "PDF"), (b"\x89PNG\r\n\x1a\n", "image"), (b"\x80\x04\x95abc", "pickle"), (b"SQLite format 3\0", "database"), (b"7z\xbc\xaf\x27\x1c", "7z")],
-)  # fmt: skip
-def test_what_is_no_table_is_named(tmp_path: Path, start: bytes, what: str) -> None:
-    with pytest.raises(DataError, match=what):
-        read_table(put(tmp_path, "data.csv", start + bytes(range(1, 200))))

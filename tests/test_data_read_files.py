@@ -85,6 +85,15 @@ def _put(folder: Path, content: bytes) -> Path:
     return folder / "any"
 
 
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [(b"%PDF-1.7\n", "PDF"), (b"\x89PNG\r\n\x1a\n", "image"), (b"\x80\x04\x95abc", "pickle"), (b"SQLite format 3\0", "database"), (b"7z\xbc\xaf\x27\x1c", "7z")],
+)  # fmt: skip
+def test_what_is_no_table_is_named(tmp_path: Path, start: bytes, what: str) -> None:
+    with pytest.raises(DataError, match=what):
+        read_table(_put(tmp_path, start + bytes(range(1, 200))))
+
+
 PIECES = st.sampled_from([*'",;\t|\n\r\'\\{}[]:=<>', "\r\n", '""', "text", "label", "متن", "می‌روم", "\0", "null", "NaN", "1e999", "\ufeff", "\u2028", "x" * 40])
 BYTES = st.one_of(
     st.binary(max_size=300),

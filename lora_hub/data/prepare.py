@@ -197,7 +197,10 @@ def _chat_examples(row: int, value: Any) -> list[Example]:
         return []
     from lora_hub.data import convert
 
-    messages = convert.to_messages(value)
+    try:
+        messages = convert.to_messages(value)
+    except DataError as error:
+        raise DataError(f"Row {row}: {error.message}", error.hint) from error
     found = []
     for index, message in enumerate(messages):
         before = messages[:index]

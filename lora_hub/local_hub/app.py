@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import Callable
 from errno import ENOSPC
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -109,6 +110,7 @@ class Hub:
         from . import access, collection, commits, discussions, lfs, listing, pages, reading, repos
 
         self.store, self.accounts, self.hub_id, self.upstream = store, accounts, hub_id, upstream
+        self.page = pages.page
         self.secret = secrets.token_bytes(32)  # signs upload links; they die with the process, and uploads are retried
         modules = (repos, access, collection, discussions, reading, commits, lfs, listing, pages)
         self.routes = [Route(*route) for module in modules for route in module.ROUTES]
@@ -128,6 +130,10 @@ class Hub:
             words = "The disk of the embedded Hub is full" if full else "The embedded Hub failed; its log says why"
             log.error("%s %s: %s", scope["method"], scope["path"], words, exc_info=not full)
             response = refusal(HubFault(507 if full else 500, words))
+        if (status := response.status_code) >= 400 and "text/html" in request.headers.get("accept", ""):  # a browser
+            words = escape(response.headers.get("X-Error-Message", ""))
+            response = self.page("Not possible", f"<h1>{status}</h1><p>{words}</p>")
+            response.status_code = status
         response.headers["X-Request-Id"] = secrets.token_hex(8)
         if scope["path"] != "/health":
             taken = 1000 * (time.perf_counter() - started)

@@ -72,7 +72,11 @@ def listing(call: Call) -> JSONResponse:
     rows = [data for data in rows if (not owners or data["owner"]["name"].lower() in owners)
             and (not items or items & {f"{item['type']}s/{item['id']}" for item in data["items"]})]
     rows.sort(key=lambda data: data["lastUpdated"], reverse=True)
-    return paged(call, rows, 100, lambda some: [_public(call, data, 4) for data in some])
+
+    def show(some: list[dict]) -> list[dict]:  # the client counts positions itself in a list
+        return [{key: value for key, value in _public(call, data, 4).items() if key != "position"} for data in some]
+
+    return paged(call, rows, 100, show)
 
 
 def get(call: Call, ns: str, slug: str) -> dict:

@@ -156,6 +156,10 @@ def squash(call: Call, branch: str) -> dict:
     return {}
 
 
+def like(call: Call) -> dict:
+    raise HubFault(501, "This embedded Hub keeps no likes; the public Hub does", "NotImplemented")
+
+
 def validate_yaml(call: Call) -> dict:
     errors, warnings = check_card(call.field("content"), singular(call.field("repoType", str, "model")))
     body = {"errors": [{"message": text} for text in errors], "warnings": [{"message": text} for text in warnings]}
@@ -178,6 +182,8 @@ ROUTES = [
     ("GET", R + "/refs", "read", refs),
     ("POST", R + "/branch/{branch}", "write", create_branch),
     ("DELETE", R + "/branch/{branch}", "write", delete_branch),
+    ("POST", R + "/like", "read", like),
+    ("DELETE", R + "/like", "read", like),
     ("POST", R + "/super-squash/{branch}", "write", squash),
     ("POST", R + "/tag/{rev}", "write", create_tag),
     ("DELETE", R + "/tag/{tag}", "write", delete_tag),

@@ -46,7 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(256)
     except (OSError, OverflowError) as error:
-        raise HubError(f"The embedded Hub cannot listen on {host}:{port}: {error}.", "Choose another --port.") from error
+        raise HubError(f"The embedded Hub cannot listen on {host}:{port}: {error}.", "Choose another port.") from error
     return listener
 
 
@@ -83,8 +83,9 @@ def run(port: int, directory: Path, accounts: Path | None = None, organization: 
     temporary.write_text(json.dumps({"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id}))
     os.replace(temporary, directory / "server.json")
     print(f"Embedded Hub of {directory}: http://{host}:{port}", file=sys.stderr, flush=True)
+    # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none",
-                            loop="asyncio", timeout_graceful_shutdown=2, server_header=False)
+                            loop="asyncio", timeout_keep_alive=60, timeout_graceful_shutdown=2, server_header=False)
     with held:
         uvicorn.Server(config).run(sockets=[listener])
 
