@@ -87,15 +87,23 @@ def connect(*, start: bool = True) -> HubConnection:
             raise HubError(f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
                            "Set LORA_HUB_HOME to a folder that you may write to.") from error
     _check_client(url)
+    user, token = LOCAL_USER, os.environ.get("HF_TOKEN", "")
+    if _read_record(folder).get("accounts"):
+        user = ""
+        if not token:
+            raise HubError(f"The embedded Hub of {folder} knows its users by their tokens, and none was given.",
+                           "Set HF_TOKEN to yours.")
+    else:
+        token = (folder / "token").read_text().strip()
     cache = settings.home() / "cache"
     addresses = [part for part in os.environ.get("NO_PROXY", "").split(",") if part]
     addresses += [name for name in ("127.0.0.1", "localhost") if name not in addresses]
     os.environ |= {"LORA_HUB_HUB": "embedded",  # children decide as we did, although they see HF_ENDPOINT
-                   "HF_ENDPOINT": url, "HF_TOKEN": (folder / "token").read_text().strip(), "HF_HUB_DISABLE_XET": "1",
+                   "HF_ENDPOINT": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1",
                    "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1",
                    "NO_PROXY": ",".join(addresses), "no_proxy": ",".join(addresses),
                    "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
-    return HubConnection("embedded", url, settings.organization(), LOCAL_USER, server is not None, server)
+    return HubConnection("embedded", url, settings.organization(), user, server is not None, server)
 
 
 def _check_client(url: str) -> None:

@@ -20,10 +20,13 @@ SCRIPT = """
 import json, os, sys
 from lora_hub.endpoint import connect
 connection = connect()
-names = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET", "NO_PROXY", "DISABLE_SAFETENSORS_CONVERSION", "HF_HOME", "HF_HUB_CACHE", "LORA_HUB_HUB")
-print(json.dumps({"kind": connection.kind, "url": connection.url, "organization": connection.organization, "user": connection.user,
-                  "started": connection.started_here, "env": {name: os.environ.get(name) for name in names},
-                  "loaded": [name for name in sys.modules if name.split(".")[0] == "huggingface_hub" or "local_hub" in name]}), flush=True)
+names = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET", "NO_PROXY", "DISABLE_SAFETENSORS_CONVERSION", "HF_HOME",
+         "HF_HUB_CACHE", "LORA_HUB_HUB")
+clients = [name for name in sys.modules if name.split(".")[0] == "huggingface_hub" or "local_hub" in name]
+print(json.dumps({"kind": connection.kind, "url": connection.url, "organization": connection.organization,
+                  "user": connection.user, "loaded": clients,
+                  "started": connection.started_here, "env": {name: os.environ.get(name) for name in names}}),
+      flush=True)
 exec(sys.argv[1] if len(sys.argv) > 1 else "")
 """
 
@@ -38,8 +41,14 @@ class Home:
         self.environment |= {"LORA_HUB_HOME": str(folder), "LORA_HUB_UPSTREAM": "off"}
 
     def start(self, then: str = "", **environment: str) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, then], cwd=ROOT, env=self.environment | environment, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, then],
+            cwd=ROOT,
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, then: str = "", **environment: str) -> dict:
         done = self.start(then, **environment)
@@ -70,12 +79,28 @@ def place(tmp_path: Path) -> Iterator[Home]:
 
 def test_it_starts_a_server_and_sets_what_the_client_reads(place: Home) -> None:
     said = place.run(NO_PROXY="example.org")
-    assert (said["kind"], said["organization"], said["user"], said["started"], said["loaded"]) == ("embedded", "lora-hub", "local", True, [])
+    assert (said["kind"], said["organization"], said["user"], said["started"], said["loaded"]) == (
+        "embedded",
+        "lora-hub",
+        "local",
+        True,
+        [],
+    )
     token = (place.folder / "hub" / "token").read_text()
-    assert said["env"] == {"HF_ENDPOINT": said["url"], "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "example.org,127.0.0.1,localhost",
-                           "DISABLE_SAFETENSORS_CONVERSION": "1", "HF_HOME": str(place.folder / "cache"),
-                           "HF_HUB_CACHE": str(place.folder / "cache" / "hub"), "LORA_HUB_HUB": "embedded"}
-    assert set(place.record) == {"url", "port", "pid", "id"} and said["url"] == f"http://127.0.0.1:{place.record['port']}"
+    assert said["env"] == {
+        "HF_ENDPOINT": said["url"],
+        "HF_TOKEN": token,
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "example.org,127.0.0.1,localhost",
+        "DISABLE_SAFETENSORS_CONVERSION": "1",
+        "HF_HOME": str(place.folder / "cache"),
+        "HF_HUB_CACHE": str(place.folder / "cache" / "hub"),
+        "LORA_HUB_HUB": "embedded",
+    }
+    assert (
+        set(place.record) == {"url", "port", "pid", "id", "accounts"}
+        and said["url"] == f"http://127.0.0.1:{place.record['port']}"
+    )
     assert oct((place.folder / "hub" / "token").stat().st_mode)[-3:] == "600"
     assert token not in (place.folder / "hub" / "log.txt").read_text() and token not in json.dumps(place.record)
 
@@ -124,15 +149,24 @@ def test_a_stale_record_and_a_taken_port_are_got_over(place: Home) -> None:
 
 
 def test_children_decide_as_their_parent(place: Home) -> None:
-    child = "import subprocess; print(subprocess.run([sys.executable, '-c', 'from lora_hub.endpoint import connect; print(connect().kind, connect().url)'], capture_output=True, text=True).stdout)"
+    asks = "from lora_hub.endpoint import connect; print(connect().kind, connect().url)"
+    child = f"import subprocess; subprocess.run([sys.executable, '-c', {asks!r}])"
     process = place.start(child)
     lines = process.communicate(timeout=60)[0].splitlines()
     assert lines[1] == f"embedded {json.loads(lines[0])['url']}"
 
 
-@pytest.mark.parametrize(("environment", "kind"), [({}, "embedded"), ({"HF_TOKEN": "hf_x"}, "public"), ({"HF_ENDPOINT": "http://127.0.0.1:9/"}, "public"),
-                                                   ({"SPACE_ID": "a/b"}, "public"), ({"HF_TOKEN": "hf_x", "LORA_HUB_HUB": "embedded"}, "embedded"),
-                                                   ({"LORA_HUB_HUB": "public"}, "public")])
+@pytest.mark.parametrize(
+    ("environment", "kind"),
+    [
+        ({}, "embedded"),
+        ({"HF_TOKEN": "hf_x"}, "public"),
+        ({"HF_ENDPOINT": "http://127.0.0.1:9/"}, "public"),
+        ({"SPACE_ID": "a/b"}, "public"),
+        ({"HF_TOKEN": "hf_x", "LORA_HUB_HUB": "embedded"}, "embedded"),
+        ({"LORA_HUB_HUB": "public"}, "public"),
+    ],
+)
 def test_public_or_embedded(monkeypatch: pytest.MonkeyPatch, environment: dict, kind: str) -> None:
     for name in ("HF_TOKEN", "HF_ENDPOINT", "SPACE_ID", "LORA_HUB_HUB"):
         monkeypatch.delenv(name, raising=False)
@@ -143,8 +177,36 @@ def test_public_or_embedded(monkeypatch: pytest.MonkeyPatch, environment: dict, 
 
 def test_the_public_hub_is_left_as_it_is(place: Home) -> None:
     said = place.run(HF_TOKEN="hf_mine", LORA_HUB_ORG="team")
-    assert (said["kind"], said["url"], said["organization"], said["started"]) == ("public", "https://huggingface.co", "team", False)
-    assert said["env"]["HF_TOKEN"] == "hf_mine" and said["env"]["HF_ENDPOINT"] is None and not (place.folder / "hub").exists()
+    assert (said["kind"], said["url"], said["organization"], said["started"]) == (
+        "public",
+        "https://huggingface.co",
+        "team",
+        False,
+    )
+    assert (
+        said["env"]["HF_TOKEN"] == "hf_mine"
+        and said["env"]["HF_ENDPOINT"] is None
+        and not (place.folder / "hub").exists()
+    )
+
+
+def test_a_hub_with_accounts_takes_the_persons_own_token(place: Home, tmp_path: Path) -> None:
+    (tmp_path / "accounts.json").write_text('{"users": {"ann": {"token": "hf_of_ann"}}, "orgs": {}}')
+    command = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(place.folder / "hub")]
+    server = subprocess.Popen(
+        [*command, "--accounts", str(tmp_path / "accounts.json")], cwd=ROOT, env=place.environment
+    )
+    while not endpoint.find_server(place.folder / "hub"):
+        assert server.poll() is None
+        time.sleep(0.02)
+    try:
+        said = place.run(LORA_HUB_HUB="embedded", HF_TOKEN="hf_of_ann")
+        assert (said["started"], said["user"], said["env"]["HF_TOKEN"]) == (False, "", "hf_of_ann")
+        refused = place.start()
+        assert "Set HF_TOKEN to yours." in refused.communicate(timeout=60)[1] and refused.returncode == 1
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def test_errors_are_sentences(place: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,5 +221,7 @@ def test_errors_are_sentences(place: Home, tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(HubError, match="cannot be used"):
         endpoint.connect()
     script = "import huggingface_hub.constants; from lora_hub.endpoint import connect; connect()"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=place.environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=place.environment, capture_output=True, text=True, timeout=60
+    )
     assert "HubError: huggingface_hub was imported while the Hub was" in done.stderr

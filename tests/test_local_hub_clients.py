@@ -14,14 +14,28 @@ from test_local_hub import ROOT, TOKENS, Server, _client, server  # noqa: F401
 
 def environment(server: Server, folder: Path) -> dict[str, str]:  # noqa: F811
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "LORA_HUB_"))}
-    return kept | {"HF_ENDPOINT": server.url, "HF_TOKEN": TOKENS["alice"], "HF_HOME": str(folder / "cache"), "HF_HUB_DISABLE_XET": "1",
-                   "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1", "NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    return kept | {
+        "HF_ENDPOINT": server.url,
+        "HF_TOKEN": TOKENS["alice"],
+        "HF_HOME": str(folder / "cache"),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DISABLE_SAFETENSORS_CONVERSION": "1",
+        "NO_PROXY": "127.0.0.1",
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def test_the_hf_command(server: Server, tmp_path: Path) -> None:  # noqa: F811
     def hf(*arguments: str) -> str:
-        done = subprocess.run([str(Path(sys.executable).with_name("hf")), *arguments], cwd=tmp_path, env=environment(server, tmp_path),
-                              capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("hf")), *arguments],
+            cwd=tmp_path,
+            env=environment(server, tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -31,7 +45,9 @@ def test_the_hf_command(server: Server, tmp_path: Path) -> None:  # noqa: F811
     assert "alice" in hf("auth", "whoami")
     assert "/lora-hub/by-command/commit/" in hf("upload", "lora-hub/by-command", "d", ".")
     hf("download", "lora-hub/by-command", "--local-dir", "out")
-    assert (tmp_path / "out" / "w.bin").read_bytes() == bytes(5000) and (tmp_path / "out" / "a.txt").read_text() == "hello"
+    assert (tmp_path / "out" / "w.bin").read_bytes() == bytes(5000) and (
+        tmp_path / "out" / "a.txt"
+    ).read_text() == "hello"
     assert "lora-hub/by-command" in hf("models", "ls", "--author", "lora-hub", "--json")
 
 
@@ -43,7 +59,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 words = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "b": 2}, unk_token="[UNK]"))
 words.pre_tokenizer = pre_tokenizers.Whitespace()
 PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]").push_to_hub("lora-hub/tiny")
-base = LlamaForCausalLM(LlamaConfig(vocab_size=3, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2)).eval()
+sizes = {"vocab_size": 3, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+base = LlamaForCausalLM(LlamaConfig(**sizes)).eval()
 base.push_to_hub("lora-hub/tiny")
 ids = AutoTokenizer.from_pretrained("lora-hub/tiny")("a b", return_tensors="pt").input_ids
 loaded = AutoModelForCausalLM.from_pretrained("lora-hub/tiny").eval()
@@ -52,12 +69,15 @@ with torch.no_grad():
     adapted = get_peft_model(loaded, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False)).eval()
     expected = adapted(ids).logits
     adapted.push_to_hub("lora-hub/tiny-lora")
-    again = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("lora-hub/tiny"), "lora-hub/tiny-lora").eval()
+    again = AutoModelForCausalLM.from_pretrained("lora-hub/tiny")
+    again = PeftModel.from_pretrained(again, "lora-hub/tiny-lora").eval()
     same_adapter = torch.equal(expected, again(ids).logits)
     changed = not torch.equal(base(ids).logits, expected)
 from huggingface_hub import HfApi
-print(json.dumps({"base": same_base, "adapter": same_adapter, "changed": changed, "tags": HfApi().model_info("lora-hub/tiny-lora").tags,
-                  "parameters": HfApi().model_info("lora-hub/tiny").safetensors.total, "counted": sum(p.numel() for p in base.state_dict().values())}))
+print(json.dumps({"base": same_base, "adapter": same_adapter, "changed": changed,
+                  "tags": HfApi().model_info("lora-hub/tiny-lora").tags,
+                  "parameters": HfApi().model_info("lora-hub/tiny").safetensors.total,
+                  "counted": sum(p.numel() for p in base.state_dict().values())}))
 """
 ROWS = """
 import json, datasets
@@ -68,7 +88,14 @@ print(json.dumps(datasets.load_dataset("lora-hub/rows", split="train").to_list()
 
 
 def run(script: str, server: Server, folder: Path) -> object:  # noqa: F811
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment(server, folder), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment(server, folder),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -103,7 +130,13 @@ def test_large_files_stream_with_bounded_memory(server: Server, tmp_path: Path, 
     down = time.monotonic()
     with open(fetched, "rb") as file:
         assert hashlib.file_digest(file, "sha256").digest() == digest.digest()
-    peak = int(next(line for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if line.startswith("VmHWM")).split()[1])
+    peak = int(
+        next(
+            line
+            for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        ).split()[1]
+    )
     print(f"{size} bytes: up {up - started:.1f} s, down {down - up:.1f} s, server at most {peak / 1024:.0f} MiB")
     assert peak < 200 * 1024
     assert list((server.folder / "incoming").iterdir()) == []

@@ -7,16 +7,25 @@ import pytest
 from test_local_hub import TOKENS, Server, _client, new_repo, server  # noqa: F401
 
 
-def test_a_stranger_opens_a_pull_request_and_an_owner_merges_it(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
+def test_a_stranger_opens_a_pull_request_and_an_owner_merges_it(
+    server: Server, new_repo: Callable[..., str]
+) -> None:  # noqa: F811
     from huggingface_hub import CommitOperationAdd
     from huggingface_hub.errors import HfHubHTTPError
 
     repo, carol, alice = new_repo(), server.api("carol"), server.api()
     alice.upload_file(repo_id=repo, path_in_repo="kept.txt", path_or_fileobj=b"kept")
-    made = carol.create_commit(repo, [CommitOperationAdd("new.bin", b"weights"), CommitOperationAdd("a.txt", b"a")],
-                               commit_message="Better weights", commit_description="They are better.", create_pr=True)
+    made = carol.create_commit(
+        repo,
+        [CommitOperationAdd("new.bin", b"weights"), CommitOperationAdd("a.txt", b"a")],
+        commit_message="Better weights",
+        commit_description="They are better.",
+        create_pr=True,
+    )
     assert made.pr_num == 1 and made.pr_url == f"{server.url}/{repo}/discussions/1"
-    assert "new.bin" not in alice.list_repo_files(repo) and "new.bin" in alice.list_repo_files(repo, revision="refs/pr/1")
+    assert "new.bin" not in alice.list_repo_files(repo) and "new.bin" in alice.list_repo_files(
+        repo, revision="refs/pr/1"
+    )
     carol.upload_file(repo_id=repo, path_in_repo="b.txt", path_or_fileobj=b"b", revision="refs/pr/1")
     with pytest.raises(HfHubHTTPError) as refused:
         server.api("bob").upload_file(repo_id=repo, path_in_repo="b.txt", path_or_fileobj=b"x", revision="refs/pr/1")
@@ -28,7 +37,12 @@ def test_a_stranger_opens_a_pull_request_and_an_owner_merges_it(server: Server, 
     alice.merge_pull_request(repo, 1)
     assert {"kept.txt", "meanwhile.txt", "new.bin", "a.txt", "b.txt"} <= set(alice.list_repo_files(repo))
     told = alice.get_discussion_details(repo, 1)
-    assert (told.status, told.author, told.title, told.target_branch) == ("merged", "carol", "Better weights", "refs/heads/main")
+    assert (told.status, told.author, told.title, told.target_branch) == (
+        "merged",
+        "carol",
+        "Better weights",
+        "refs/heads/main",
+    )
     assert told.merge_commit_oid == alice.model_info(repo).sha and told.conflicting_files == []
     assert [event.type for event in told.events] == ["comment", "commit", "commit", "comment", "status-change"]
     with pytest.raises(HfHubHTTPError):
@@ -90,7 +104,9 @@ def test_gates_open_for_those_who_were_let_in(server: Server, new_repo: Callable
     assert server.fetch(path, token=TOKENS["bob"])[2] == b"weights"
 
 
-def test_collections_show_only_what_the_reader_may_see(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
+def test_collections_show_only_what_the_reader_may_see(
+    server: Server, new_repo: Callable[..., str]
+) -> None:  # noqa: F811
     api, public, private = server.api(), new_repo(), new_repo(private=True)
     made = api.create_collection("Spam & ham", namespace="lora-hub", description="both")
     api.add_collection_item(made.slug, public, "model", note="the open one")

@@ -20,10 +20,17 @@ from test_local_hub import ACCOUNTS, ROOT, TOKENS, Server, _client, new_repo, se
 ALICE = TOKENS["alice"]
 
 
-def post_lines(server: Server, repo: str, *operations: dict, token: str = ALICE, branch: str = "main", **header: str) -> tuple[int, dict, bytes]:
+def post_lines(
+    server: Server, repo: str, *operations: dict, token: str = ALICE, branch: str = "main", **header: str
+) -> tuple[int, dict, bytes]:
     """A commit as raw lines, as a client that means harm would send it."""
     lines = [{"key": "header", "value": {"summary": "x", **header}}, *operations]
-    return server.fetch(f"/api/models/{repo}/commit/{branch}", method="POST", body="\n".join(map(json.dumps, lines)).encode(), token=token)
+    return server.fetch(
+        f"/api/models/{repo}/commit/{branch}",
+        method="POST",
+        body="\n".join(map(json.dumps, lines)).encode(),
+        token=token,
+    )
 
 
 def add(path: str, data: bytes = b"x") -> dict:
@@ -31,7 +38,13 @@ def add(path: str, data: bytes = b"x") -> dict:
 
 
 def check(folder: Path, action: str = "fsck") -> tuple[int, str]:
-    done = subprocess.run([sys.executable, "-m", "lora_hub.local_hub", action, "--dir", str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "lora_hub.local_hub", action, "--dir", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 
@@ -69,12 +82,20 @@ def test_kill_9_at_random_moments_loses_nothing_acknowledged(own: Callable[[], S
                 try:
                     oid = hashlib.sha256(data).hexdigest()
                     body = json.dumps({"operation": "upload", "objects": [{"oid": oid, "size": len(data)}]}).encode()
-                    found = json.loads(started.fetch("/lora-hub/killed.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2])
+                    found = json.loads(
+                        started.fetch(
+                            "/lora-hub/killed.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE
+                        )[2]
+                    )
                     href = found["objects"][0]["actions"]["upload"]["href"].removeprefix(started.url)
                     if started.fetch(href, method="PUT", body=data)[0] != 200:
                         continue
-                    status, _, answer = post_lines(started, "lora-hub/killed", {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, "size": len(data)}},
-                                                   add(path + ".txt", data[:100]))
+                    status, _, answer = post_lines(
+                        started,
+                        "lora-hub/killed",
+                        {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, "size": len(data)}},
+                        add(path + ".txt", data[:100]),
+                    )
                     if status == 200:
                         acknowledged[path] = json.loads(answer)["commitOid"]
                 except (OSError, ValueError, http.client.HTTPException):  # the server was killed in the middle of it
@@ -112,7 +133,11 @@ def test_twenty_writers_to_one_repo_and_to_twenty(server: Server, new_repo: Call
     assert len(server.api().list_repo_commits(one)) == 21
     head = server.api().model_info(one).sha
     with ThreadPoolExecutor(20) as pool:
-        raced = list(pool.map(lambda n: post_lines(server, one, add("race.txt", str(n).encode()), parentCommit=head)[0], range(20)))
+        raced = list(
+            pool.map(
+                lambda n: post_lines(server, one, add("race.txt", str(n).encode()), parentCommit=head)[0], range(20)
+            )
+        )
     assert sorted(raced) == [200] + [412] * 19
 
 
@@ -131,7 +156,10 @@ def test_fsck_finds_damage_and_gc_keeps_what_is_used(own: Callable[[], Server]) 
     blob = started.folder / "blobs" / (name := hashlib.sha256(b"dropped").hexdigest())[:2] / name
     check(started.folder, "gc")
     assert blob.exists()  # too young: an upload could be about to be committed
-    subprocess.run(["find", str(started.folder / "blobs"), "-type", "f", "-exec", "touch", "-d", "3 days ago", "{}", "+"], check=True)
+    subprocess.run(
+        ["find", str(started.folder / "blobs"), "-type", "f", "-exec", "touch", "-d", "3 days ago", "{}", "+"],
+        check=True,
+    )
     assert check(started.folder, "gc")[1].startswith("2 unused files") and not blob.exists()  # the file and its tree
     assert check(started.folder) == (0, "0 problems\n")
     weights = started.folder / "blobs" / (name := hashlib.sha256(b"weights").hexdigest())[:2] / name
@@ -150,11 +178,34 @@ def test_fsck_finds_damage_and_gc_keeps_what_is_used(own: Callable[[], Server]) 
 # ---- hostile input
 
 
-@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a//b", "a/./b", "", ".git/config", "a/.GIT/hooks", "a\0b", "a\nb", "a\\..\\b", "x" * 300, "a/" * 600 + "b"])
-def test_paths_that_could_mean_another_place_are_refused(server: Server, new_repo: Callable[..., str], path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x",
+        "a/../../x",
+        "/etc/passwd",
+        "a//b",
+        "a/./b",
+        "",
+        ".git/config",
+        "a/.GIT/hooks",
+        "a\0b",
+        "a\nb",
+        "a\\..\\b",
+        "x" * 300,
+        "a/" * 600 + "b",
+    ],
+)
+def test_paths_that_could_mean_another_place_are_refused(
+    server: Server, new_repo: Callable[..., str], path: str
+) -> None:
     repo = new_repo()
     status, headers, body = post_lines(server, repo, add(path))
-    assert status in (400, 422) and "Invalid path" in json.loads(body)["error"] and headers["x-error-message"].isprintable()
+    assert (
+        status in (400, 422)
+        and "Invalid path" in json.loads(body)["error"]
+        and headers["x-error-message"].isprintable()
+    )
     assert server.api().list_repo_files(repo) == [".gitattributes"]
     oid = hashlib.sha256(b"x").hexdigest()
     assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": path, "oid": oid, "size": 1}})[0] in (400, 422)
@@ -162,14 +213,24 @@ def test_paths_that_could_mean_another_place_are_refused(server: Server, new_rep
 
 def test_reading_outside_of_the_store_is_not_possible(server: Server, new_repo: Callable[..., str]) -> None:
     repo = new_repo()
-    for path in (f"/{repo}/resolve/main/..%2F..%2F..%2Fetc%2Fpasswd", f"/{repo}/resolve/..%2F..%2Frefs/x", "/..%2F..%2Fetc/passwd/resolve/main/x",
-                 f"/{repo}/resolve/main/%00", f"/lora-hub/..%2Fx/resolve/main/x"):
+    for path in (
+        f"/{repo}/resolve/main/..%2F..%2F..%2Fetc%2Fpasswd",
+        f"/{repo}/resolve/..%2F..%2Frefs/x",
+        "/..%2F..%2Fetc/passwd/resolve/main/x",
+        f"/{repo}/resolve/main/%00",
+        f"/lora-hub/..%2Fx/resolve/main/x",
+    ):
         assert server.fetch(path)[0] in (400, 404)
 
 
 @pytest.mark.parametrize("name", ["..", "a..b", "a--b", "-a", "a b", "resolve", "x.git", "a\r\nb", "x" * 120, "é"])
 def test_reserved_and_malformed_names_are_refused(server: Server, name: str) -> None:
-    status, _, body = server.fetch("/api/repos/create", method="POST", body=json.dumps({"name": name, "organization": "lora-hub"}).encode(), token=ALICE)
+    status, _, body = server.fetch(
+        "/api/repos/create",
+        method="POST",
+        body=json.dumps({"name": name, "organization": "lora-hub"}).encode(),
+        token=ALICE,
+    )
     assert status == 400 and "Invalid repository name" in json.loads(body)["error"]
 
 
@@ -184,8 +245,12 @@ def test_a_blob_whose_hash_or_size_lies_is_refused(server: Server, new_repo: Cal
     repo, oid = new_repo(), hashlib.sha256(b"honest").hexdigest()
 
     def batch(size: int) -> str:
-        body = json.dumps({"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": size}]}).encode()
-        answer = json.loads(server.fetch(f"/{repo}.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2])
+        body = json.dumps(
+            {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": size}]}
+        ).encode()
+        answer = json.loads(
+            server.fetch(f"/{repo}.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2]
+        )
         return answer["objects"][0]["actions"]["upload"]["href"].removeprefix(server.url)
 
     assert server.fetch(batch(6), method="PUT", body=b"l1ar!!")[0] == 400
@@ -200,13 +265,18 @@ def test_a_blob_whose_hash_or_size_lies_is_refused(server: Server, new_repo: Cal
 
 
 def test_another_users_lfs_object_cannot_be_linked(server: Server) -> None:
-    secret, data = server.api().create_repo("closed/secret", exist_ok=True).repo_id, b"a secret of the closed organization"
+    secret, data = (
+        server.api().create_repo("closed/secret", exist_ok=True).repo_id,
+        b"a secret of the closed organization",
+    )
     server.api().upload_file(repo_id=secret, path_in_repo="s.bin", path_or_fileobj=data)
     thief, oid = server.api("carol").create_repo("carol/thief").repo_id, hashlib.sha256(data).hexdigest()
     line = {"key": "lfsFile", "value": {"path": "s.bin", "algo": "sha256", "oid": oid, "size": len(data)}}
     assert post_lines(server, thief, line, token=TOKENS["carol"])[0] == 400
     body = json.dumps({"operation": "upload", "objects": [{"oid": oid, "size": len(data)}]}).encode()
-    answer = json.loads(server.fetch(f"/{thief}.git/info/lfs/objects/batch", method="POST", body=body, token=TOKENS["carol"])[2])
+    answer = json.loads(
+        server.fetch(f"/{thief}.git/info/lfs/objects/batch", method="POST", body=body, token=TOKENS["carol"])[2]
+    )
     assert "actions" in answer["objects"][0]  # the answer does not tell that the object is there
     assert post_lines(server, "alice/mine", line)[0] == 404
     server.api().create_repo("alice/mine")
@@ -216,9 +286,15 @@ def test_another_users_lfs_object_cannot_be_linked(server: Server) -> None:
 def test_large_and_malformed_bodies_are_refused(server: Server, new_repo: Callable[..., str]) -> None:
     repo = new_repo()
     commit = f"/api/models/{repo}/commit/main"
-    for body, status in ((b"{", 400), (b"[1]", 400), (b'{"key": "file", "value": 3}', 400), (b'{"key": "nope", "value": {}}', 400),
-                         (json.dumps(add("a") | {"value": {"path": "a", "encoding": "base64", "content": "!"}}).encode(), 400),
-                         (b"[" * 100_000, 400), (b" " * (49 * 1024 * 1024), 413)):
+    for body, status in (
+        (b"{", 400),
+        (b"[1]", 400),
+        (b'{"key": "file", "value": 3}', 400),
+        (b'{"key": "nope", "value": {}}', 400),
+        (json.dumps(add("a") | {"value": {"path": "a", "encoding": "base64", "content": "!"}}).encode(), 400),
+        (b"[" * 100_000, 400),
+        (b" " * (49 * 1024 * 1024), 413),
+    ):
         assert server.fetch(commit, method="POST", body=body, token=ALICE)[0] == status
     assert server.fetch("/api/repos/create", method="POST", body=b"{" + b" " * (9 * 1024 * 1024), token=ALICE)[0] == 413
     assert server.fetch("/api/repos/create", method="POST", body=b'{"name": 3}', token=ALICE)[0] == 400

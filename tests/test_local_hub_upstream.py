@@ -1,4 +1,4 @@
-"""Fall-through to an upstream Hub: another embedded Hub plays the public one, a socket plays one that cannot be reached."""
+"""Fall-through to an upstream Hub: another embedded Hub plays the public one, a socket one that cannot be reached."""
 
 import json
 import socket
@@ -17,7 +17,9 @@ TAGGED = "x-upstream-hub"
 def near(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
     """A Hub of another organization, with `server` as its upstream."""
     folder = tmp_path_factory.mktemp("near")
-    (folder / "accounts.json").write_text(json.dumps({"users": ACCOUNTS["users"], "orgs": {"nearby": {"members": {"alice": "admin"}}}}))
+    (folder / "accounts.json").write_text(
+        json.dumps({"users": ACCOUNTS["users"], "orgs": {"nearby": {"members": {"alice": "admin"}}}})
+    )
     started = start_server(folder / "hub", "--accounts", str(folder / "accounts.json"), "--upstream", server.url)
     yield started
     started.kill()
@@ -33,7 +35,10 @@ def test_reads_fall_through_and_files_are_kept(server: Server, near: Server, tmp
     assert info.sha == commit and "lora" in info.tags and info.safetensors.total == 64
     assert near.api().model_info(far, revision=commit[:10]).sha == commit
     assert {item.path for item in near.api().list_repo_tree(far)} == set(server.api().list_repo_files(far))
-    assert near.api().get_paths_info(far, ["README.md"])[0].size > 0 and near.api().list_repo_refs(far).branches[0].target_commit == commit
+    assert (
+        near.api().get_paths_info(far, ["README.md"])[0].size > 0
+        and near.api().list_repo_refs(far).branches[0].target_commit == commit
+    )
     for n in range(2):
         folder = Path(snapshot_download(far, endpoint=near.url, token=TOKENS["alice"], cache_dir=tmp_path / f"c{n}"))
         assert (folder / "lora_hub.json").read_text() == "{}" and folder.name == commit
@@ -76,7 +81,9 @@ def test_an_unreachable_upstream_costs_two_seconds_once(tmp_path: Path, kind: st
                 status, headers, body = started.fetch("/api/models/some/thing")
                 times.append(time.monotonic() - before)
                 assert status == 424 and "cannot be reached" in json.loads(body)["error"]
-            assert times[0] < 2 + 10 and max(times[1:]) < 2  # generous: the first one imports the client, on a machine that may be busy
+            assert (
+                times[0] < 2 + 10 and max(times[1:]) < 2
+            )  # generous: the first one imports the client, on a machine that may be busy
         finally:
             started.kill()
 
@@ -84,6 +91,7 @@ def test_an_unreachable_upstream_costs_two_seconds_once(tmp_path: Path, kind: st
 def test_a_download_that_breaks_off_is_not_kept(tmp_path: Path) -> None:
     """An upstream that promises 1,000 bytes and closes after 10."""
     with socket.create_server(("127.0.0.1", 0)) as upstream:
+
         def serve() -> None:
             while True:
                 try:
@@ -92,8 +100,12 @@ def test_a_download_that_breaks_off_is_not_kept(tmp_path: Path) -> None:
                     return
                 with connection:
                     asked = connection.recv(65536)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nETag: \"e\"\r\nX-Repo-Commit: " + b"a" * 40 + b"\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n"
-                                       + (b"" if asked.startswith(b"HEAD") else b"x" * 10))
+                    connection.sendall(
+                        b'HTTP/1.1 200 OK\r\nETag: "e"\r\nX-Repo-Commit: '
+                        + b"a" * 40
+                        + b"\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n"
+                        + (b"" if asked.startswith(b"HEAD") else b"x" * 10)
+                    )
 
         threading.Thread(target=serve, daemon=True).start()
         started = start_server(tmp_path / "h" / "hub", "--upstream", f"http://127.0.0.1:{upstream.getsockname()[1]}")

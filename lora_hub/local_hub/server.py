@@ -1,7 +1,7 @@
 """Runs the embedded Hub: its folder, its lock, its port, its log.
 
 `python -m lora_hub.local_hub [serve|fsck|gc] --port P --dir D [--accounts FILE]`. Once it listens, `server.json` in the
-folder says {url, port, pid, id}. One folder has one server: a second one refuses. No token is ever logged.
+folder says {url, port, pid, id, accounts}. One folder has one server: a second one refuses. No token is ever logged.
 """
 
 import argparse
@@ -80,7 +80,9 @@ def run(port: int, directory: Path, accounts: Path | None = None, organization: 
     far = None if upstream == "off" else Upstream(upstream, directory / "upstream")
     app = Hub(Store(directory), known, hub_id, far)
     temporary = directory / ".server.json"
-    temporary.write_text(json.dumps({"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id}))
+    record = {"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id}
+    record["accounts"] = accounts is not None
+    temporary.write_text(json.dumps(record))
     os.replace(temporary, directory / "server.json")
     print(f"Embedded Hub of {directory}: http://{host}:{port}", file=sys.stderr, flush=True)
     # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed

@@ -61,7 +61,13 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
     )  # fmt: skip
     for name, one in zip(TABS, tabs, strict=True):
         note = f"() => {{ window.loraHub.address('tab', '{'' if name == TABS[0] else name}'); }}"
-        one.select((lambda is_runs: lambda: gr.Timer(active=is_runs))(name == "runs"), None, timer, **LIGHT).then(None, None, None, js=note)
+        one.select(None, None, None, js=note, api_visibility="private")
+
+    def rest_or_tick(event: gr.SelectData) -> Any:
+        return gr.Timer(active=TABS[event.index] == "runs")
+
+    # The page opens on the first tab and then goes where the address says: the last of the two counts.
+    gr.on([one.select for one in tabs], rest_or_tick, None, timer, **LIGHT, trigger_mode="always_last")
 
 
 def header(connection: Any) -> str:

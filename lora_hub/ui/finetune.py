@@ -20,6 +20,7 @@ from lora_hub.ui.review import MAX_INPUTS, OWN, Asked, View, dataset_id, exact_p
 from lora_hub.ui.text import t
 
 OWN_FIELDS = ("title", "inputs", "answer", "output", "instruction")
+OWN_DEFAULTS = {"inputs": "text", "output": "labels"}
 ROLE_SLOTS = MAX_INPUTS + 1
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1256", "iso-8859-1", "windows-1251", "gb18030", "shift_jis")
 
@@ -69,7 +70,7 @@ class Form:
     def write(self, asked: Asked) -> list[Any]:
         """Updates for `components()` that bring a kept form back; the roles follow with the review."""
         plain = [asked.task or None, asked.dataset, asked.encoding, asked.delimiter, asked.skip_broken, asked.test, asked.base, asked.effort, asked.name]
-        own = [asked.own.get(key) or ("labels" if key == "output" else "") for key in self.own]
+        own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
         overrides = [asked.overrides.get(key, "") for key in self.overrides]
         return [*plain, *own, *[gr.skip() for _ in self.roles], *overrides]
 

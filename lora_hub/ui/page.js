@@ -27,7 +27,8 @@
     if (value) url.searchParams.set(name, value); else url.searchParams.delete(name);
     history.replaceState(history.state, "", url);
   };
-  const read = (name) => new URLSearchParams(location.search).get(name) || "";
+  const opened = new URLSearchParams(location.search); // as it was opened: the first tab rewrites it before it is read
+  const read = (name) => opened.get(name) || "";
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-language]");

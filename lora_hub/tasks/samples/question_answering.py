@@ -85,8 +85,8 @@ def _purchase(dice: random.Random) -> Passage:
 
 
 def _pet(dice: random.Random) -> Passage:
-    name, animal, colour, age = dice.choice(NAMES), dice.choice(ANIMALS), dice.choice(COLOURS[-2:]), dice.choice(NUMBERS)
-    food = dice.choice(FOODS)
+    name, animal, colour = dice.choice(NAMES), dice.choice(ANIMALS), dice.choice(COLOURS[-2:])
+    age, food = dice.choice(NUMBERS), dice.choice(FOODS)
     context = dice.choice(
         [
             f"{name} has a {colour} {animal}. It is {age} months old and eats {food}.",
