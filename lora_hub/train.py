@@ -7,7 +7,8 @@ Used by worker.py; to try it alone: `python -m lora_hub train FILE --task T`.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from lora_hub.errors import BaseError, SpecError
 from lora_hub.schema import TrainSpec
 
 IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
+# Nats a token on rows never trained on: with so little left to learn a run that may stop early stops.
+LEARNT_LOSS = 0.01
 # A flattened batch is attended through a dense mask of its length squared, so longer ones are padded instead.
 MAX_FLAT_TOKENS = 4096
 
@@ -128,7 +131,8 @@ def train_adapter(
         )
         last = _last_checkpoint(folder / "checkpoints")
         report("progress", phase="training", step=0, total=total, eta=None)
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        with head_on_trained_tokens():
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
     except torch.OutOfMemoryError as error:
         raise BaseError(
             f"The GPU's memory ran out with {micro} rows of up to {spec.max_length} tokens at once on {spec.base.id}.",
@@ -149,6 +153,24 @@ def train_adapter(
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
     _restore_base(trainer)
     return Trained(folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped)
+
+
+@contextmanager
+def head_on_trained_tokens() -> Iterator[None]:
+    """Puts only the tokens that are trained on through the base's output head.
+
+    TRL 1.16 does so where its Triton kernel runs; elsewhere it sends every position through and masks the losses after,
+    to spare compilers that want fixed shapes. A CPU has none, and with short answers behind long prompts that head is
+    half of a small base's step. The losses are the same: the other positions count as zero either way.
+    """
+    from trl.trainer import utils
+
+    ask_triton = utils._use_triton
+    utils._use_triton = lambda device: device.type == "cpu" or ask_triton(device)
+    try:
+        yield
+    finally:
+        utils._use_triton = ask_triton
 
 
 def _labelled(encoded: Encoded) -> list[dict[str, list[int]]]:
@@ -256,7 +278,7 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
                 self.best, self.stale = loss, 0
             elif state.global_step:
                 self.stale += 1
-            if spec.patience and self.stale >= spec.patience:
+            if spec.patience and (self.stale >= spec.patience or loss < LEARNT_LOSS):
                 control.should_training_stop = True
 
     return Watch()

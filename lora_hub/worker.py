@@ -263,6 +263,7 @@ def main(arguments: list[str]) -> int:
     # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step up
     # to five times as long (seen on two cores). Read by torch when it is imported.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
     return Worker(arguments[0]).run()
 
 

@@ -137,12 +137,25 @@ def test_it_knows_both_languages(model, tokenizer, text):
     assert loss_of(model, tokenizer, text) < 0.7 * log(len(tokenizer))
 
 
-def test_it_says_what_stands_in_the_text(model, tokenizer):
+def test_it_ends_a_short_answer_by_itself(model, tokenizer):
     prompt = "Mina lives in Tabriz and drives a green car.\n\nWhat colour is Mina's car?"
     ids = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt", return_dict=True)  # fmt: skip
     answer = model.generate(**ids, max_new_tokens=8, do_sample=False)[0, ids["input_ids"].shape[1] :]
-    assert tokenizer.decode(answer, skip_special_tokens=True) == "green"
     assert answer[-1] == tokenizer.eos_token_id
+    assert tokenizer.decode(answer, skip_special_tokens=True).strip()
+
+
+def test_it_goes_on_as_it_went_before(model, tokenizer):
+    """Copying out of the context is what adapters for questions about a text are built on."""
+    import torch
+
+    words = "lamp river seven garden doctor blue window honey market teacher"
+    once = tokenizer(words, add_special_tokens=False)["input_ids"]
+    ids = torch.tensor([[tokenizer.bos_token_id, *once, *once, *once]])
+    with torch.no_grad():
+        losses = torch.nn.functional.cross_entropy(model(ids).logits[0, :-1], ids[0, 1:], reduction="none")
+    first, last = losses[: len(once)].mean(), losses[-len(once) :].mean()
+    assert last < 0.5 * first
 
 
 def say(seed: int, hash_seed: str) -> str:

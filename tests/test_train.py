@@ -1,5 +1,6 @@
 """How a spec becomes a training: precision, flat batches, the base given back as it was."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,19 @@ def test_targets_that_the_base_lacks_are_named(tmp_path: Path) -> None:
     made = Prepared(tmp_path, steps="2")
     with pytest.raises(SpecError, match="no_such_layer"):
         made.learn(tmp_path / "run", lora=made.spec.lora.model_copy(update={"targets": ("no_such_layer",)}))
+
+
+def test_the_head_sees_only_trained_tokens_and_the_losses_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trl.trainer import utils
+
+    made = Prepared(tmp_path, steps="3", evaluations="1")
+    before = utils._use_triton
+    _, ours = made.learn(tmp_path / "ours")
+    assert utils._use_triton is before
+    monkeypatch.setattr(train, "head_on_trained_tokens", contextlib.nullcontext)
+    _, plain = made.learn(tmp_path / "plain")
+
+    def losses(told: list[tuple[str, dict]]) -> list[float]:
+        return [data.get("loss", data.get("eval_loss")) for kind, data in told if kind == "metric"]
+
+    assert losses(ours) == pytest.approx(losses(plain), abs=1e-3) and len(losses(ours)) >= 4

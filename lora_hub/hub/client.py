@@ -84,6 +84,8 @@ def told(what: str, repo_id: str = "", revision: str = "", missing: type[LoraHub
             # The client wraps what ended an upload.
             if isinstance(error.__cause__, httpx2.HTTPError):
                 raise error.__cause__ from None
+            if "uploading" in str(error):
+                raise HubError(f"An upload to {hub_url()} failed.", "Publish again; the adapter is safe in its run.") from error
             raise
     except LoraHubError:
         raise
