@@ -307,6 +307,7 @@ def test_a_persian_browser_gets_persian_and_bad_files_get_a_sentence(app: App, b
         with page.expect_navigation(wait_until="domcontentloaded"):
             page.get_by_role("button", name="English").click(no_wait_after=True)
         page.wait_for_function("document.documentElement.dir === 'ltr'")
+        wait_for_text(page, "#lh-reason", "step 1")
         page.get_by_role("radio", name="Spam detection").check()
         wait_for_text(page, "#lh-reason", "step 2")
         empty = tmp_path / "empty.csv"

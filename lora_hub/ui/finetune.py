@@ -192,7 +192,9 @@ def build(page: Page, blocks: gr.Blocks) -> None:
 
     @shared.told
     def restore(language: str, data: Any) -> Any:
-        return form.write(Asked.from_json(data))
+        # Only what was really chosen comes back: a click made while the page was still opening is not undone.
+        pairs = zip(form.write(Asked.from_json(data)), form.write(Asked()), strict=True)
+        return [gr.skip() if one == untouched else one for one, untouched in pairs]
 
     @shared.told
     def look_restored(language: str, data: Any, *values: Any) -> Any:

@@ -18,9 +18,9 @@ SHARED = ROOT.parent / "shared" / "data"
 # name: (file, task, metric, goal, most the base may have, most seconds, further arguments)
 GOALS = {
     "spam sample": (SAMPLES / "spam.csv", "spam", "accuracy", 90, 60, 60, []),
-    "Persian sentiment sample": (SAMPLES / "sentiment-fa.csv", "sentiment", "accuracy", 85, 100, 60, []),
-    "translation sample": (SAMPLES / "translation-en-fa.csv", "translation", "chrf", 50, 15, 60, []),
-    "question answering sample": (SAMPLES / "question-answering.jsonl", "question-answering", "exact_match", 60, 100, 60, []),
+    "Persian sentiment sample": (SAMPLES / "sentiment-fa.csv", "sentiment", "accuracy", 85, 100, 300, []),
+    "translation sample": (SAMPLES / "translation-en-fa.csv", "translation", "chrf", 50, 15, 300, []),
+    "question answering sample": (SAMPLES / "question-answering.jsonl", "question-answering", "exact_match", 60, 100, 300, []),
     "SMS spam": (SHARED / "spam/spam.csv", "spam", "balanced_accuracy", 93, 100, 180, []),
     "SMS spam, TinyStories-656K": (
         SHARED / "spam/spam.csv", "spam", "balanced_accuracy", 92, 100, 600, ["--base", str(SHARED / "models/TinyStories-656K")],
