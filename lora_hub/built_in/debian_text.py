@@ -2,7 +2,7 @@
 
 Run:  python -m lora_hub.built_in.debian_text FOLDER   (fetches the packages with apt-get and unpacks them there)
 
-Licences, as the packages' own copyright files state them: WordNet 3.0 (permissive, notice in MODEL's README), Unicode-DFS
+Licences, as the packages' own copyright files state them: WordNet 3.0 (permissive, notice in README.md), Unicode-DFS
 for CLDR, public domain for The Devil's Dictionary and the Jargon File. Nothing under a copyleft licence is read.
 """
 
