@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from playwright import sync_api as playwright
 from small_data import sentiment_rows, write_csv
 
-playwright = pytest.importorskip("playwright.sync_api")
 
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -102,7 +102,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def browser() -> Iterator[object]:
     found = os.environ.get("LORA_HUB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if not found:
-        pytest.skip("no Chromium here; `make test` installs one")
+        pytest.fail("There is no Chromium here; `make test` installs one.")
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=found, args=FLAGS)
         yield opened
