@@ -63,7 +63,7 @@ class Comparer:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._loading = threading.Lock()
 
-    def resolve(self, adapters: list[str], *, base_only: BaseModel | None = None) -> list[Pane]:
+    def resolve(self, adapters: list[str]) -> list[Pane]:
         """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision.
 
         Raises AdapterError where one cannot be found, or where they were not made for one and the same base.

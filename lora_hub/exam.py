@@ -38,11 +38,7 @@ def answer_examples(
 
 
 def score_answers(task: Task, answers: list[str], examples: list[Example]) -> Scores:
-    """The task's metrics, in per cent with 95 % intervals.
-
-    Where the same inputs stand in several rows with different right answers (a sentence and its translations), each
-    of them counts as a reference.
-    """
+    """The task's metrics, in per cent with 95 % intervals; each row's own answer is its reference."""
     return metrics.score(task, answers, [example.answer for example in examples])
 
 

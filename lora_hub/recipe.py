@@ -91,8 +91,8 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Der
     level = EFFORTS.index(effort)
     small = 0 < base.parameters < SMALL_BASE
     rank = (8, 16, 32)[level]
-    seen, most, least = ((2000, 4000, 16000), (4, 8, 20), 1) if small else ((1000, 3000, 9000), (1, 3, 5), 1)
-    epochs = max(least, min(most[level], round(seen[level] / max(1, rows), 1)))
+    seen, most = ((2000, 4000, 16000), (4, 8, 20)) if small else ((1000, 3000, 9000), (1, 3, 5))
+    epochs = max(1, min(most[level], round(seen[level] / max(1, rows), 1)))
     batch = 8 if rows < 200 else 16 if rows < 20_000 else 32
     micro = 0 if base.parameters < 1e9 else 4 if base.parameters < 3.5e9 else 2
     length = min(base.context, (512, 1024, 2048)[level])

@@ -74,8 +74,6 @@ def plan_run(
         task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
         name=name, publish_to=publish_to, share_rows=share_rows,
     )  # fmt: skip
-    if (reading or {}).get("sheet"):
-        spec = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"sheet": reading["sheet"]})})
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
         prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)

@@ -66,7 +66,7 @@ class Task(Noun):
 
 
 class BaseModel(Noun):
-    """A base model. `memory` figures are bytes that `bases.memory` derives; parameters 0 means unknown.
+    """A base model. Parameters 0 means unknown; `bases.memory_bytes` tells what it takes in memory.
 
     `fingerprint`: sha256 over the weights files of a local base; a Hub base is named by its revision instead.
     """

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lora_hub.built_in.make_tokenizer import ASSISTANT, BOS, CONTEXT, EOS, SPECIAL_TOKENS, read_documents
+from lora_hub.built_in.make_tokenizer import ASSISTANT, BOS, CONTEXT, EOS, read_documents
 
 SHAPE = dict(
     hidden_size=128,

@@ -58,11 +58,11 @@ def inspect_file(
     are proposed. Raises DataError where the file cannot be read, is not for supervised training, or has no column of a name
     that was chosen. A required role without a column is a Problem, so that the person can choose one."""
     table = read_table(path, encoding=encoding, delimiter=delimiter, sheet=sheet, skip_broken=skip_broken)
-    return inspect_table(table, task, mapping, fingerprint=fingerprint(path), name=name or Path(path).name)
+    return inspect_table(table, task, mapping, fingerprint=fingerprint(path), name=name or Path(path).name, sheet=sheet)
 
 
 def inspect_table(
-    table: Table, task: Task | None, mapping: dict[str, str] | None = None, *, fingerprint: str, name: str
+    table: Table, task: Task | None, mapping: dict[str, str] | None = None, *, fingerprint: str, name: str, sheet: str = ""
 ) -> Inspection:
     """`inspect_file` of a table that was read already: a changed task or mapping need not read the file anew."""
     notes = []
@@ -76,7 +76,7 @@ def inspect_table(
     problems = table.problems + notes + missing_columns(table, task, mapping) + checks.check_table(table, task, mapping)
     info = DatasetInfo(
         fingerprint=fingerprint, name=name, rows=table.rows, columns=tuple(table.columns), format=table.format,
-        encoding=table.encoding, delimiter=table.delimiter, problems=tuple(problems),
+        encoding=table.encoding, delimiter=table.delimiter, sheet=sheet, problems=tuple(problems),
     )  # fmt: skip
     return Inspection(info, table, task, mapping, reasons, problems, preview_rows(table, task, mapping))
 

@@ -22,6 +22,7 @@ TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
 
 # Stands for the answer where a template is rendered only to see what it writes around it.
 MARK = "\u241e"
+MARKED_TURNS = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -64,7 +65,7 @@ def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any]) -> st
         user = inputs["text"] if task is None else render_prompt(task, inputs)
         messages = [{"role": "user", "content": user}]
     if tokenizer.chat_template:
-        return tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, **TEMPLATE_VARIABLES)
+        return _render(tokenizer, messages, add_generation_prompt=True)
     if task is None:
         return inputs["text"]
     if task.is_chat:
@@ -97,8 +98,7 @@ def end_token(tokenizer: Any) -> int:
     Raises DataError where the tokenizer has neither.
     """
     if tokenizer.chat_template:
-        turns = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
-        rest = tokenizer.apply_chat_template(turns, tokenize=False, **TEMPLATE_VARIABLES).rpartition(MARK)[2]
+        rest = _render(tokenizer, MARKED_TURNS).rpartition(MARK)[2]
         special = set(tokenizer.all_special_ids) | {int(i) for i in getattr(tokenizer, "added_tokens_decoder", {})}
         for token in tokenizer(rest.strip(), add_special_tokens=False)["input_ids"]:
             if token in special:
@@ -113,9 +113,8 @@ def answer_prefix(tokenizer: Any) -> str:
     space it writes there itself (mostly none; a space in templates of the kind "Bot: ...")."""
     if not tokenizer.chat_template:
         return " "
-    turns = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
-    whole = tokenizer.apply_chat_template(turns, tokenize=False, **TEMPLATE_VARIABLES)
-    asked = tokenizer.apply_chat_template(turns[:1], add_generation_prompt=True, tokenize=False, **TEMPLATE_VARIABLES)
+    whole = _render(tokenizer, MARKED_TURNS)
+    asked = _render(tokenizer, MARKED_TURNS[:1], add_generation_prompt=True)
     between = whole[len(asked) :].partition(MARK)[0] if whole.startswith(asked) else ""
     return between if between.isspace() else ""
 
@@ -133,6 +132,10 @@ def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:
 def encode_answer(tokenizer: Any, answer: str) -> list[int]:
     """`encode_answers` for one answer."""
     return encode_answers(tokenizer, [answer])[0]
+
+
+def _render(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool = False) -> str:
+    return tokenizer.apply_chat_template(messages, add_generation_prompt=add_generation_prompt, tokenize=False, **TEMPLATE_VARIABLES)
 
 
 def as_text(value: Any) -> str:

@@ -7,9 +7,8 @@ import gradio as gr
 from lora_hub import bases
 from lora_hub.tasks import catalogue
 from lora_hub.ui import page as shared
-from lora_hub.ui import render, render_adapters
+from lora_hub.ui import render_adapters
 from lora_hub.ui.page import LIGHT, PICK, Page
-from lora_hub.ui.text import t
 
 
 def build(page: Page, tab: gr.Tab) -> None:
