@@ -86,8 +86,17 @@ class BaseModel(Noun):
     languages: tuple[str, ...] = ("en",)
 
 
+class Mend(Noun):
+    """One change to the rows after they were read, such as leaving out duplicates. `kind`: a key of `data.mends.MENDS`;
+    `values`: what it needs to know. The file itself is never changed: a mend that is taken away is undone."""
+
+    kind: str
+    values: dict[str, str] = {}
+
+
 class Problem(Noun):
-    """One finding about the data. `rows`: example row numbers, counted from 1 as a person counts data rows."""
+    """One finding about the data. `rows`: example row numbers, counted from 1 as a person counts data rows. `mends`: what
+    can be done about it at a click. `message_fa`, `hint_fa`: the same in Persian; empty: not translated."""
 
     code: str
     severity: Literal["error", "warning", "info"]
@@ -95,10 +104,36 @@ class Problem(Noun):
     hint: str = ""
     rows: tuple[int, ...] = ()
     count: int = 0
+    message_fa: str = ""
+    hint_fa: str = ""
+    mends: tuple[Mend, ...] = ()
+
+
+class Lengths(Noun):
+    """How long the rows are in a base's tokens, of a sample of `sampled` of `rows` rows.
+
+    prompt, answer, total: quantiles (0, 5, 25, 50, 75, 95, 99 and 100 %) in tokens. too_long: rows of the sample longer than
+    `max_length`, which training leaves out. answers_cut: those whose answer would end behind `max_length` if rows were cut
+    there. over_context: rows longer than the base's context. trained_share: trained tokens of all tokens (0 to 1).
+    """
+
+    base: str
+    rows: int
+    sampled: int
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    total: tuple[int, ...]
+    max_length: int
+    context: int
+    too_long: int
+    answers_cut: int
+    over_context: int
+    trained_share: float
 
 
 class DatasetInfo(Noun):
-    """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes."""
+    """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the sheets of
+    a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this order."""
 
     fingerprint: str
     name: str
@@ -108,8 +143,12 @@ class DatasetInfo(Noun):
     encoding: str = ""
     delimiter: str = ""
     sheet: str = ""
+    sheets: tuple[str, ...] = ()
+    skip_broken: bool = False
     source: str = "upload"
+    mends: tuple[Mend, ...] = ()
     problems: tuple[Problem, ...] = ()
+    lengths: Lengths | None = None
 
 
 class LoraSpec(Noun):
@@ -217,7 +256,8 @@ class AdapterRef(Noun):
 
 
 class Run(Noun):
-    """A run as folded from its events. `seconds`: from the start of the work. `losses`: (step, loss) pairs, train and validation."""
+    """A run as folded from its events. `seconds`: from the start of the work. `losses`: (step, loss) pairs, train and validation.
+    `mode`: how it was trained beside others: together, in turn; empty where it was alone."""
 
     id: str
     owner: str = "local"
@@ -239,6 +279,7 @@ class Run(Noun):
     metrics: dict[str, Scores] = {}
     best_step: int = 0
     notes: tuple[str, ...] = ()
+    mode: str = ""
     error: dict[str, str] | None = None
     adapter: AdapterRef | None = None
     adapter_folder: str = ""

@@ -58,7 +58,7 @@ def test_roles_are_proposed_with_reasons(task: str, columns: dict, expected: dic
     proposal = propose_mapping(table(**columns), get_task(task))
     assert proposal.mapping == expected
     assert proposal.missing == []
-    assert set(proposal.reasons) == set(expected) and all(proposal.reasons.values())
+    assert set(proposal.reasons) == set(expected) and all(reason.en and reason.fa for reason in proposal.reasons.values())
 
 
 def test_chats_are_found_by_what_they_hold() -> None:
@@ -95,7 +95,88 @@ def test_what_no_column_fits_is_missing() -> None:
 )
 def test_a_task_is_proposed(columns: dict, task: str) -> None:
     found, reason = propose_task(table(**columns))
-    assert found == task and reason
+    assert found == task and reason.en and reason.fa != reason.en
+
+
+LONG, KURZ = FAIRY * 6, "Es war einmal ein Haus Nummer {} am Ende einer langen Straße"
+ASK, PORSESH, SHORT, SQL = "Where is house number {}?", "خانهٔ شماره {} کجاست؟", "house {} again", "SELECT a FROM t{} WHERE b = 1"
+UNTIDY = [
+    ("sentiment", {"text": "col1", "answer": "col2"}, {"col1": FAIRY, "col2": ["positive", "negative"]}),
+    ("topic", {"text": "B", "answer": "A"}, {"A": ["sports", "world", "tech"], "B": FAIRY}),
+    ("topic", {"text": "", "answer": "column_2"}, {"": FAIRY, "column_2": ["x", "y", "z"]}),
+    ("topic", {"text": "Unnamed: 1", "answer": "Unnamed: 2"}, {"Unnamed: 0": "{}", "Unnamed: 1": FAIRY, "Unnamed: 2": ["red", "blue"]}),
+    ("instruction", {"instruction": "A", "answer": "B"}, {"A": ASK, "B": FAIRY}),
+    ("instruction", {"instruction": "B", "answer": "A"}, {"A": FAIRY, "B": ASK}),
+    ("instruction", {"instruction": "one", "answer": "two"}, {"one": SHORT, "two": FAIRY}),
+    ("instruction", {"instruction": "q", "answer": "a"}, {"q": ASK, "a": FAIRY}),
+    ("instruction", {"instruction": "پرسش", "answer": "پاسخ"}, {"پرسش": PORSESH, "پاسخ": DAST}),
+    ("instruction", {"instruction": "دستور", "answer": "خروجی"}, {"دستور": DAST, "ورودی": "", "خروجی": DAST}),
+    ("instruction", {"instruction": "Frage", "answer": "Antwort"}, {"Frage": ASK, "Antwort": KURZ}),
+    ("instruction", {"instruction": "pregunta", "answer": "respuesta"}, {"respuesta": FAIRY, "pregunta": ASK}),
+    ("instruction", {"instruction": "query", "answer": "response"}, {"query": ASK, "response": FAIRY}),
+    ("instruction", {"instruction": "human", "answer": "assistant"}, {"human": ASK, "assistant": FAIRY}),
+    ("instruction", {"instruction": "user", "answer": "bot"}, {"user": ASK, "bot": FAIRY}),
+    ("instruction", {"instruction": "problem", "answer": "solution"}, {"problem": SHORT, "solution": LONG}),
+    ("instruction", {"instruction": "input_text", "answer": "target_text"}, {"input_text": FAIRY, "target_text": SHORT}),
+    ("instruction", {"instruction": "question", "answer": "answer"},
+     {"question_id": "{}", "question": ASK, "answer": FAIRY, "score": "{}", "created_at": "2024-01-02"}),
+    ("question-answering", {"question": "سوال", "context": "متن", "answer": "جواب"}, {"سوال": PORSESH, "متن": DAST * 5, "جواب": "راه {}"}),
+    ("question-answering", {"question": "Q", "context": "paragraph", "answer": "A"}, {"paragraph": LONG, "Q": ASK, "A": SHORT}),
+    ("translation", {"source": "متن", "answer": "ترجمه"}, {"متن": DAST, "ترجمه": FAIRY}),
+    ("translation", {"source": "src", "answer": "tgt"}, {"src": FAIRY, "tgt": KURZ}),
+    ("translation", {"source": "en_text", "answer": "fa_text"}, {"en_text": FAIRY, "fa_text": DAST}),
+    ("translation", {"source": "English", "answer": "Deutsch"}, {"English": FAIRY, "Deutsch": KURZ}),
+    ("translation", {"source": "source_text", "answer": "target_text"},
+     {"source_text": FAIRY, "target_text": DAST, "source_lang": "en", "target_lang": "fa"}),
+    ("sentiment", {"text": "review", "answer": "stars"}, {"review": FAIRY, "stars": ["1", "2", "3", "4", "5"]}),
+    ("sentiment", {"text": "Text", "answer": "Score"},
+     {"Id": "{}", "ProductId": "B00{}X", "Score": ["1", "5"], "Time": "13000{}", "Summary": SHORT, "Text": LONG}),
+    ("sentiment", {"text": "Bewertung", "answer": "Sterne"}, {"Bewertung": KURZ, "Sterne": ["1", "3", "5"]}),
+    ("sentiment", {"text": "text", "answer": "label"},
+     {"id": "{}", "date": "2024-01-02", "text": FAIRY, "score": "0.{}", "label": ["positive", "negative"]}),
+    ("sentiment", {"text": "tweet", "answer": "sentiment"}, {"tweet": FAIRY, "sentiment": ["pos", "neg", "neu"]}),
+    ("spam", {"text": "EmailText", "answer": "spam"}, {"EmailText": LONG, "spam": ["0", "1"]}),
+    ("spam", {"text": "پیام", "answer": "هرزنامه"}, {"پیام": DAST, "هرزنامه": ["بله", "خیر"]}),
+    ("topic", {"text": "body", "answer": "category"}, {"title": SHORT, "body": LONG, "category": ["Politics", "Sport"]}),
+    ("topic", {"text": "premise", "answer": "label"},
+     {"premise": FAIRY, "hypothesis": SHORT, "label": ["entailment", "neutral", "contradiction"]}),
+    ("topic", {"text": "sentence1", "answer": "label"}, {"sentence1": FAIRY, "sentence2": FAIRY, "label": ["0", "1"], "idx": "{}"}),
+    ("topic", {"text": "text", "answer": "label"}, {"text": FAIRY, "label": ["1", "2", "3", "4"]}),
+    ("topic", {"text": "message", "answer": "department"},
+     {"ticket_id": "T-{}", "customer": ["Ann", "Bob", "Cy"], "message": FAIRY, "department": ["billing", "support"]}),
+    ("intent", {"text": "utterance", "answer": "intent"}, {"utterance": SHORT, "intent": ["pay", "call", "stop"]}),
+    ("summarization", {"text": "doc", "answer": "summary"}, {"doc": LONG, "summary": FAIRY}),
+    ("summarization", {"text": "متن خبر", "answer": "خلاصه خبر"}, {"متن خبر": DAST * 6, "خلاصه خبر": DAST, "لینک": "https://x.example/{}"}),
+    ("grammar", {"text": "متن نادرست", "answer": "متن درست"}, {"متن نادرست": DAST, "متن درست": DAST}),
+    ("text-to-sql", {"question": "question", "schema": "context", "answer": "answer"},
+     {"question": ASK, "context": "CREATE TABLE t{} (a int)", "answer": SQL}),
+    ("text-to-sql", {"question": "question", "answer": "query"}, {"db_id": ["a", "b"], "question": ASK, "query": SQL}),
+    ("chat", {"messages": "text"}, {"text": "### Human: where is house {}?### Assistant: over there"}),
+    ("summarization", {"text": "dialogue", "answer": "summary"}, {"dialogue": ("User: " + FAIRY + "\nBot: " + FAIRY), "summary": SHORT}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNTIDY, ids=lambda case: " ".join(case[2]))
+def test_untidy_tables_are_understood(case: tuple[str, dict, dict]) -> None:
+    task, mapping, columns = case
+    seen = table(**columns)
+    assert propose_task(seen)[0] == task
+    proposal = propose_mapping(seen, get_task(task))
+    assert proposal.mapping == mapping
+    assert all(reason.en and reason.fa for reason in proposal.reasons.values())
+
+
+def test_numbers_alone_are_proposed_for_nothing() -> None:
+    seen = table(Year="19{}", Jan="{}.5", Feb="{}.25")
+    assert propose_mapping(seen, get_task(propose_task(seen)[0])).mapping == {}
+    assert propose_task(seen)[1].en == "no column says which task it is for"
+
+
+def test_lists_of_words_are_no_conversations() -> None:
+    frame = polars.DataFrame({"text": [f"text {n}" for n in range(40)], "tags": [["a", "b"]] * 40, "label": ["x", "y"] * 20})
+    assert propose_task(Table(frame, "jsonl"))[0] == "topic"
+    named = polars.DataFrame({"id": ["1", "2"], "dialog": [["hello", "hi", "bye"]] * 2})
+    assert propose_task(Table(named, "jsonl"))[0] == "chat"
 
 
 def test_what_no_task_fits_is_refused() -> None:
@@ -103,6 +184,8 @@ def test_what_no_task_fits_is_refused() -> None:
         propose_task(table(prompt="p {}", chosen="a {}", rejected="b {}"))
     with pytest.raises(DataError, match="without an answer"):
         propose_mapping(table(text=FAIRY), get_task("spam"))
+    with pytest.raises(DataError, match="only url, date: text without an answer"):
+        propose_task(table(text=FAIRY, url="https://x.example/{}", date="2024-01-02"))
 
 
 def test_maps_are_parsed() -> None:
@@ -155,3 +238,11 @@ def test_real_files_are_understood(name: str) -> None:
     seen = read_table(SHARED / name)
     assert propose_task(seen)[0] == task
     assert propose_mapping(seen, get_task(task)).mapping == mapping
+
+
+def test_two_rows_are_understood_by_their_names() -> None:
+    table = Table(polars.DataFrame({"text": ["good day", "bad day"], "label": ["a", "b"]}), "csv")
+    assert propose_task(table)[0] == "topic"
+    assert propose_mapping(table, get_task("topic")).mapping == {"text": "text", "answer": "label"}
+    table = Table(polars.DataFrame({"question": ["Where is Paris?"], "context": ["Paris is in France."], "answer": ["France"]}), "json")
+    assert propose_task(table)[0] == "question-answering"

@@ -44,7 +44,7 @@ def test_a_task_is_proposed_where_none_is_chosen(messages: Path) -> None:
 
 def test_what_a_person_chose_stays(messages: Path) -> None:
     seen = inspect_file(messages, get_task("topic"), {"text": "kind"})
-    assert seen.mapping["text"] == "kind" and seen.reasons["text"] == "chosen by you"
+    assert seen.mapping["text"] == "kind" and seen.reasons["text"].en == "chosen by you"
     with pytest.raises(DataError, match="no column 'mesage'") as refusal:
         inspect_file(messages, get_task("spam"), {"text": "mesage"})
     assert "'message'" in refusal.value.hint

@@ -1,13 +1,13 @@
 """Examples, the split that leaks nothing, and the refusal of what can't be trained on."""
 
 from collections import Counter
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from tiny_bases import byte_tokenizer
 
 from lora_hub.data import prepare
+from lora_hub.data.table import Table
 from lora_hub.data.prepare import Example
 from lora_hub.errors import DataError
 from lora_hub.tasks import catalogue
@@ -15,8 +15,8 @@ from lora_hub.tasks import catalogue
 SPAM = catalogue.get_task("spam")
 
 
-def table(**columns: list) -> SimpleNamespace:
-    return SimpleNamespace(frame=pl.DataFrame(columns))
+def table(**columns: list) -> Table:
+    return Table(pl.DataFrame(columns), "csv")
 
 
 def examples(count: int, labels: tuple[str, ...] = ("ham", "spam")) -> list[Example]:

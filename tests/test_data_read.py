@@ -12,6 +12,7 @@ import openpyxl
 import polars
 import pytest
 
+from lora_hub.data.overflow import find_overflow
 from lora_hub.data.read import Table, read_table
 from lora_hub.errors import DataError
 
@@ -123,8 +124,7 @@ def test_lines_at_fault_are_named_and_left_out_on_request(tmp_path: Path) -> Non
 def test_rows_that_overflow_into_unnamed_columns_are_told(tmp_path: Path) -> None:
     table = read_table(put(tmp_path, "data.csv", "v1,v2,,\n" + "ham,all right,,\n" * 20 + "spam,cut, here, too\n"))
     assert table.columns == ["v1", "v2", "column_3", "column_4"]
-    told = {problem.code: problem for problem in table.problems}
-    assert told["overflow"].rows == (21,)
+    assert find_overflow(table)[0].problem.rows == (21,)
 
 
 def test_repeated_and_empty_names(tmp_path: Path) -> None:
@@ -378,8 +378,12 @@ def test_gz_and_zip(tmp_path: Path) -> None:
     assert one.frame.rows() == ROWS and one.test is None
     pair = read_table(put(tmp_path, "pair.zip", zipped({"d/train.csv": text, "d/test.jsonl": '{"text": "t", "label": "x"}\n'})))
     assert pair.rows == 4 and pair.test is not None and pair.test.frame.rows() == [("t", "x")]
-    with pytest.raises(DataError, match="3 files, and which to train on"):
-        read_table(put(tmp_path, "many.zip", zipped({"a.csv": text, "b.csv": text, "c.csv": text})))
+    many = put(tmp_path, "many.zip", zipped({"a.csv": text, "b.csv": "q,a\none,two\n", "notes.txt": "about"}))
+    first = read_table(many)
+    assert first.sheet == "a.csv" and first.sheets == ["a.csv", "b.csv"] and "other-files" in codes(first)
+    assert read_table(many, sheet="b.csv").frame.rows() == [("one", "two")]
+    with pytest.raises(DataError, match="no file named 'd.csv'.*b.csv"):
+        read_table(many, sheet="d.csv")
     with pytest.raises(DataError, match="damaged"):
         read_table(put(tmp_path, "cut.csv.gz", gzip.compress(text.encode())[:-12]))
 

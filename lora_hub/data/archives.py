@@ -1,53 +1,84 @@
-"""gz and zip: unpacked in memory, never to disk by a name from the archive, and never past the limit."""
+"""Packed files: gz, bz2, xz, zst and lz4 of one file; zip and tar of several. Unpacked in memory, never to disk by a name from
+the archive, and never past the limit. Which members are the train and the test file is `archive_members`' work."""
 
+import bz2
 import gzip
+import io
 import lzma
 import re
 import struct
+import tarfile
 import zipfile
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from lora_hub.data.source import CHUNK, Source
 from lora_hub.errors import DataError
-from lora_hub.schema import Problem
 
-TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)")
-TEST = re.compile(r"(?:^|[^a-z])(test|testing|eval|evaluation|heldout|held_out|holdout)(?:[^a-z]|$)")
-VALIDATION = re.compile(r"(?:^|[^a-z])(valid|validation|val|dev)(?:[^a-z]|$)")
-NOT_DATA = re.compile(r"(^|/)(__macosx/|\.|readme|license|licence|thumbs\.db|desktop\.ini)|\.(md|png|jpg|pdf|py|html?)$")
-
-
-# What a damaged zip makes zipfile raise.
+# What a damaged archive makes the library raise.
 DAMAGED = (
-    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, KeyError, struct.error, zlib.error,
-    lzma.LZMAError,
+    zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError,
+    struct.error, zlib.error, lzma.LZMAError, OverflowError,
 )  # fmt: skip
+MAX_MEMBERS = 200_000
 
 
-@dataclass
-class Members:
-    """What a zip holds: the file to train on and, where there is one, the file to test on."""
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive. `name`: with its folders; `read(limit)`: at most so many bytes of it."""
 
-    train: Source
-    test: Source | None = None
-    problems: list[Problem] = field(default_factory=list)
+    name: str
+    size: int
+    read: Callable[[int], bytes]
+    locked: bool = False
+
+    @property
+    def base(self) -> str:
+        return PurePosixPath(self.name).name
 
 
-def unpack_gzip(source: Source, limit: int) -> Source:
-    """Raises DataError where the file is damaged or unpacks to more than `limit` bytes."""
+def packing(head: bytes) -> str:
+    """gz, bz2, xz, lzma, zstd or lz4 by the first bytes; empty where it is none of them."""
+    if head[:2] == b"\x1f\x8b":
+        return "gz"
+    if head[:3] == b"BZh" and head[4:10] == b"1AY&SY":
+        return "bz2"
+    if head[:6] == b"\xfd7zXZ\0":
+        return "xz"
+    if head[:4] == b"\x5d\0\0\x80" and head[4:13].endswith(b"\xff") or head[:5] == b"\x5d\0\0\x80\0":
+        return "lzma"
+    return {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}.get(head[:4], "")
+
+
+def unpack(source: Source, kind: str, limit: int) -> Source:
+    """The one file in it. Raises DataError where it is damaged or unpacks to more than `limit` bytes."""
     parts, size = [], 0
     try:
-        with source.open() as packed, gzip.GzipFile(fileobj=packed) as file:
+        with source.open() as packed, _reader(packed, kind) as file:
             while part := file.read(CHUNK):
                 parts.append(part)
                 size += len(part)
                 if size > limit:
                     raise _too_large(source, limit)
-    except (OSError, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         raise damaged(source, error) from None
-    return Source(re.sub(r"\.gz$", "", source.name), data=b"".join(parts))
+    return Source(re.sub(r"\.(gz|bz2|xz|lzma|zst|zstd|lz4)$", "", source.name), data=b"".join(parts))
+
+
+def _reader(packed: BinaryIO, kind: str) -> BinaryIO:
+    if kind == "gz":
+        return gzip.GzipFile(fileobj=packed)
+    if kind == "bz2":
+        return bz2.BZ2File(packed)
+    if kind in ("xz", "lzma"):
+        return lzma.LZMAFile(packed)
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(pyarrow.PythonFile(packed, mode="r"), kind)
 
 
 def check_size(source: Source, limit: int) -> None:
@@ -60,58 +91,61 @@ def check_size(source: Source, limit: int) -> None:
         raise damaged(source, error) from None
 
 
-def unpack_zip(source: Source, limit: int, *, chosen: str = "") -> Members:
-    """The data file of a zip, or its train and test files. `chosen`: a member's name. Raises DataError."""
-    check_size(source, limit)
+def is_tar(head: bytes) -> bool:
+    return head[257:262] == b"ustar"
+
+
+@contextmanager
+def open_members(source: Source, limit: int) -> Iterator[list[Member]]:
+    """The files of a zip or tar, to be read inside the `with`. Folders, links and devices are passed over. Raises DataError
+    for a damaged archive and one that unpacks to more than `limit` bytes."""
     try:
-        with source.open() as file, zipfile.ZipFile(file) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir() and member.file_size]
-            members = [member for member in members if not NOT_DATA.search(member.filename.lower())]
-            if chosen:
-                members = [member for member in members if member.filename == chosen] or members
-            if not members:
-                raise DataError(f"The archive {source.name} holds no data file.", "Put one file, or a train and a test file, in it.")
-            if any(member.flag_bits & 1 for member in members):
-                raise DataError(f"The archive {source.name} is protected with a password.", "Make it again without one.")
-            train, test = _choose(members, source.name)
-            found = Members(_member(archive, train, limit), _member(archive, test, limit) if test else None)
+        with source.open() as file:
+            if is_tar(source.head(512)):
+                with tarfile.open(fileobj=io.BytesIO(file.read()), mode="r:") as archive:
+                    members = [_of_tar(archive, member) for member in archive.getmembers() if member.isreg()]
+                    _check(source, members, limit)
+                    yield members
+            else:
+                with zipfile.ZipFile(file) as archive:
+                    members = [_of_zip(archive, member) for member in archive.infolist() if not member.is_dir()]
+                    _check(source, members, limit)
+                    yield members
     except DAMAGED as error:
         raise damaged(source, error) from None
-    told = f"Read {train.filename} to train on and {test.filename} to test on." if test else f"Read {train.filename}."
-    left = [member.filename for member in members if member not in (train, test)]
-    if left:
-        told += f" Left out: {', '.join(left[:5])}."
-    found.problems.append(Problem(code="archive", severity="info", message=told, count=len(members)))
-    return found
 
 
-def _choose(members: list[zipfile.ZipInfo], name: str) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo | None]:
-    if len(members) == 1:
-        return members[0], None
-
-    def stem(member: zipfile.ZipInfo) -> str:
-        return PurePosixPath(member.filename).name.lower()
-
-    train = [member for member in members if TRAIN.search(stem(member))]
-    test = [member for member in members if TEST.search(stem(member))] or [m for m in members if VALIDATION.search(stem(m))]
-    rest = [member for member in members if member not in train and member not in test]
-    if len(test) == 1 and len(train) == 1:
-        return train[0], test[0]
-    if len(test) == 1 and not train and len(rest) == 1:
-        return rest[0], test[0]
-    names = ", ".join(member.filename for member in members[:8])
-    raise DataError(
-        f"The archive {name} holds {len(members)} files, and which to train on is not clear: {names}.",
-        "Name them train and test, or drop one of them by itself.",
-    )
+def _check(source: Source, members: list[Member], limit: int) -> None:
+    if len(members) > MAX_MEMBERS:
+        raise DataError(f"The archive {source.name} holds {len(members):,} files.", f"At most {MAX_MEMBERS:,} can be read.")
+    if sum(member.size for member in members) > limit:
+        raise _too_large(source, limit)
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> Source:
-    with archive.open(member) as file:
-        data = file.read(limit + 1)
+def _of_zip(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Member:
+    def read(limit: int) -> bytes:
+        with archive.open(member) as file:
+            return _bounded(file, member.filename, limit)
+
+    return Member(member.filename, member.file_size, read, locked=bool(member.flag_bits & 1))
+
+
+def _of_tar(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Member:
+    def read(limit: int) -> bytes:
+        with archive.extractfile(member) as file:
+            data = _bounded(file, member.name, limit)
+        if len(data) < member.size:
+            raise EOFError(f"{member.name} ends too early")
+        return data
+
+    return Member(member.name, member.size, read)
+
+
+def _bounded(file: BinaryIO, name: str, limit: int) -> bytes:
+    data = file.read(limit + 1)
     if len(data) > limit:
-        raise _too_large(Source(member.filename, data=b""), limit)
-    return Source(PurePosixPath(member.filename).name, data=data)
+        raise _too_large(Source(name, data=b""), limit)
+    return data
 
 
 def _too_large(source: Source, limit: int) -> DataError:
@@ -121,4 +155,8 @@ def _too_large(source: Source, limit: int) -> DataError:
 
 
 def damaged(source: Source, error: Exception) -> DataError:
-    return DataError(f"The archive {source.name} is damaged: {error}.", "Make the archive again.")
+    reason = (str(error) or type(error).__name__).splitlines()[0][:200].rstrip(".")
+    head = source.head(4096)
+    if b"[Content_Types].xml" in head or b"xl/" in head:
+        return DataError(f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.")
+    return DataError(f"The archive {source.name} is damaged: {reason}.", "Make the archive again.")

@@ -1,71 +1,137 @@
 """Pre-flight of conversations: turns that are not understood, no assistant's turn to learn, nobody asks, texts that repeat."""
 
+from dataclasses import dataclass
+
 import polars
 
+from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.convert import to_messages
-from lora_hub.data.table import SHOWN_ROWS
+from lora_hub.data.findings import Finding, finding
 from lora_hub.errors import DataError
-from lora_hub.schema import Problem
 
 MOST = 100_000  # conversations looked at turn by turn
 
-# finding: severity, verb for one and for many, the rest of the sentence, hint, code
-FINDINGS = {
-    "unreadable": ("error", "is", "are", "not understood", "Mend or remove these rows.", "unreadable-chats"),
-    "empty": ("warning", "is", "are", "empty and will be left out", "See where the turns went.", "empty-chats"),
-    "silent": ("warning", "has", "have", "no answer of the assistant to learn and will be left out",
-               "Each needs an assistant's turn with a text.", "chats-without-answer"),
-    "unasked": ("warning", "begins", "begin", "with the assistant, or nobody asks",
-                "What stands before the first question is not trained.", "assistant-first"),
-    "doubled": ("info", "has", "have", "two user turns in a row", "Some chat templates refuse that; join the turns.",
-                "roles-not-alternating"),
-    "repeating": ("warning", "holds", "hold", "a text that repeats itself over and over", "See whether that is meant.",
-                  "repeating-text"),
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be wrong with a conversation. `one`, `many`: how the sentence goes on after "1 conversation" and "3
+    conversations"."""
+
+    severity: str
+    one: str
+    many: str
+    fa: str
+    hint: str
+    hint_fa: str
+
+
+KINDS = {
+    "unreadable-chats": Kind(
+        "error", "is not understood", "are not understood", "گفت‌وگو فهمیده نمی‌شود", "Mend or remove these rows.",
+        "این سطرها را درست کنید یا کنار بگذارید.",
+    ),
+    "empty-chats": Kind(
+        "warning", "is empty and will be left out", "are empty and will be left out", "گفت‌وگو خالی است و کنار گذاشته می‌شود",
+        "See where the turns went.", "ببینید نوبت‌ها کجا رفته‌اند.",
+    ),
+    "system-only": Kind(
+        "warning", "has a system text only and will be left out", "have a system text only and will be left out",
+        "گفت‌وگو جز متن سیستم چیزی ندارد و کنار گذاشته می‌شود", "Each needs a user's turn and an assistant's.",
+        "هر گفت‌وگو یک نوبتِ کاربر و یک نوبتِ دستیار می‌خواهد.",
+    ),
+    "chats-without-answer": Kind(
+        "warning", "has no answer of the assistant to learn and will be left out",
+        "have no answer of the assistant to learn and will be left out",
+        "گفت‌وگو پاسخی از دستیار برای آموختن ندارد و کنار گذاشته می‌شود", "Each needs an assistant's turn with a text.",
+        "هر گفت‌وگو یک نوبتِ دستیار با متن می‌خواهد.",
+    ),
+    "assistant-first": Kind(
+        "warning", "begins with the assistant, or nobody asks", "begin with the assistant, or nobody asks",
+        "گفت‌وگو با دستیار آغاز می‌شود یا کسی چیزی نمی‌پرسد", "What stands before the first question is not trained.",
+        "آنچه پیش از نخستین پرسش آمده آموخته نمی‌شود.",
+    ),
+    "empty-turns": Kind(
+        "warning", "has a turn without a text", "have a turn without a text", "گفت‌وگو نوبتی بی‌متن دارد",
+        "An assistant's empty turn is not trained; an empty question teaches to answer nothing.",
+        "نوبتِ خالیِ دستیار آموخته نمی‌شود؛ پرسشِ خالی یاد می‌دهد که به هیچ پاسخ داده شود.",
+    ),
+    "repeating-text": Kind(
+        "warning", "holds a text that repeats itself over and over", "hold a text that repeats itself over and over",
+        "گفت‌وگو متنی دارد که پی‌درپی تکرار می‌شود", "See whether that is meant.", "ببینید آیا عمدی است.",
+    ),
+    "roles-not-alternating": Kind(
+        "info", "has two user turns in a row", "have two user turns in a row", "گفت‌وگو دو نوبتِ پیاپیِ کاربر دارد",
+        "Some chat templates refuse that; join the turns.", "برخی قالب‌های گفت‌وگو آن را نمی‌پذیرند؛ نوبت‌ها را به هم بپیوندید.",
+    ),
+    "tool-turns": Kind(
+        "info", "has tool calls or their results", "have tool calls or their results", "گفت‌وگو فراخوانیِ ابزار یا نتیجهٔ آن را دارد",
+        "The calls are learnt as JSON text of the assistant; the results are read, not learnt.",
+        "فراخوانی‌ها همچون متن JSON دستیار آموخته می‌شوند؛ نتیجه‌ها خوانده می‌شوند و آموخته نمی‌شوند.",
+    ),
 }  # fmt: skip
 
 
-def check_chats(series: polars.Series) -> list[Problem]:
-    """`series`: the column of conversations."""
-    found: dict[str, list[int]] = {name: [] for name in FINDINGS}
-    reason = ""
-    values = series.head(MOST).to_list()
-    for row, value in enumerate(values, 1):
-        try:
-            messages = to_messages(value) if value not in (None, "") else []
-        except DataError as error:
-            found["unreadable"].append(row)
-            reason = reason or f"row {row}: {error.message}"
-            continue
-        roles = [message["role"] for message in messages]
-        if not messages:
-            found["empty"].append(row)
-            continue
-        if not any(message["role"] == "assistant" and message["content"].strip() for message in messages):
-            found["silent"].append(row)
-        elif "user" not in roles or roles.index("assistant") < roles.index("user"):
-            found["unasked"].append(row)
-        spoken = [role for role in roles if role in ("user", "assistant")]
-        if any(first == second == "user" for first, second in zip(spoken, spoken[1:], strict=False)):
-            found["doubled"].append(row)
-        if any(_repeats(message["content"]) for message in messages):
-            found["repeating"].append(row)
-    problems = []
-    for name, (severity, verb, verbs, rest, hint, code) in FINDINGS.items():
-        rows = found[name]
-        if rows:
-            subject = f"conversation {verb}" if len(rows) == 1 else f"conversations {verbs}"
-            detail = f" ({reason.rstrip('.')})" if name == "unreadable" else ""
-            problems.append(
-                Problem(
-                    code=code, severity=severity, message=f"{len(rows):,} {subject} {rest}{detail}.", hint=hint,
-                    rows=tuple(rows[:SHOWN_ROWS]), count=len(rows),
+def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
+    """`series`: the column of conversations; `numbers`: their row numbers."""
+    found: dict[str, list[int]] = {code: [] for code in KINDS}
+    reason: DataError | None = None
+    first = 0
+    for at in range(0, min(MOST, series.len()), 5_000):  # Python objects of a part at a time
+        part = series.slice(at, min(5_000, MOST - at))
+        for row, value in zip(numbers.slice(at, part.len()).to_list(), part.to_list(), strict=True):
+            try:
+                messages = to_messages(value) if value not in (None, "") else []
+            except DataError as error:
+                found["unreadable-chats"].append(row)
+                if reason is None:
+                    reason, first = error, row
+                continue
+            for code in _wrong_with(messages):
+                found[code].append(row)
+    findings = []
+    for code, kind in KINDS.items():
+        count = len(found[code])
+        if count:
+            detail = f" (row {first}: {reason.message.rstrip('.')})" if code == "unreadable-chats" and reason else ""
+            detail_fa = f" (سطر {number_fa(first)}: {reason.message.rstrip('.')})" if detail and reason else ""
+            findings.append(
+                finding(
+                    code, kind.severity, f"{counted(count, 'conversation')} {kind.one if count == 1 else kind.many}{detail}.",
+                    f"{number_fa(count)} {kind.fa}{detail_fa}.", hint=kind.hint, hint_fa=kind.hint_fa, rows=found[code],
                 )
             )  # fmt: skip
-    if len(values) < series.len():
-        problems.append(
-            Problem(code="sampled", severity="info", message=f"Turns were checked in the first {MOST:,} of {series.len():,} rows.")
-        )
-    return problems
+    if series.len() > MOST:
+        findings.append(
+            finding(
+                "sampled", "info", f"Turns were checked in the first {MOST:,} of {series.len():,} rows.",
+                f"نوبت‌ها در {number_fa(MOST)} سطرِ نخست از {number_fa(series.len())} سطر بررسی شد.",
+            )
+        )  # fmt: skip
+    return findings
+
+
+def _wrong_with(messages: list[dict[str, str]]) -> list[str]:
+    """Codes of what is wrong with one conversation."""
+    if not messages:
+        return ["empty-chats"]
+    codes = []
+    roles = [message["role"] for message in messages]
+    if set(roles) == {"system"}:
+        return ["system-only"]
+    if not any(message["role"] == "assistant" and message["content"].strip() for message in messages):
+        codes.append("chats-without-answer")
+    elif "user" not in roles or roles.index("assistant") < roles.index("user"):
+        codes.append("assistant-first")
+    if any(message["role"] in ("user", "assistant") and not message["content"].strip() for message in messages):
+        codes.append("empty-turns")
+    spoken = [role for role in roles if role in ("user", "assistant", "tool")]
+    if any(one == two == "user" for one, two in zip(spoken, spoken[1:], strict=False)):
+        codes.append("roles-not-alternating")
+    if "tool" in roles:
+        codes.append("tool-turns")
+    if any(_repeats(message["content"]) for message in messages):
+        codes.append("repeating-text")
+    return codes
 
 
 def _repeats(text: str) -> bool:

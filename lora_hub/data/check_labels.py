@@ -1,4 +1,9 @@
-"""Pre-flight of a label task: the classes with their counts, one class only, classes too small, names that differ by a hair."""
+"""Pre-flight of a label task: the classes with their counts, one class only, classes too small, names that differ by a hair.
+
+    label_counts(frame)                  {"ham": 30, "spam": 12}, the commonest first
+    near_groups(counts)                  [("spam", ["Spam", "SPAM"])]: the commonest spelling and the others
+    suggest_names(["0", "1"], "label", "spam")    the names for classes that are numbers
+"""
 
 import re
 import unicodedata
@@ -6,58 +11,38 @@ from collections import defaultdict
 
 import polars
 
-from lora_hub.data.table import SHOWN_ROWS
-from lora_hub.schema import Problem, Task
+from lora_hub.data.check_rows import inputs_of, key_of
+from lora_hub.data.check_words import counted, number_fa, percent_fa, some
+from lora_hub.data.findings import Finding, finding
+from lora_hub.data.check_label_names import suggest_names
+from lora_hub.schema import Task
+
+__all__ = ["check_labels", "label_counts", "near_groups", "normal_label", "suggest_names"]
 
 LISTED = 12
+LEAST = 3  # different inputs of a class: one to learn from, one that chooses the checkpoint, one that is scored
+SELDOM = 100  # rows: larger classes are not counted by their inputs
 
 
-def check_labels(frame: polars.DataFrame, task: Task) -> list[Problem]:
-    """`frame`: row and answer of the rows that can be trained on. Nothing for a task that writes text."""
+def check_labels(frame: polars.DataFrame, task: Task) -> list[Finding]:
+    """`frame`: row, inputs and answer of the rows that can be trained on. Nothing for a task that writes text."""
     if task.output != "labels" or "answer" not in frame.columns:
         return []
-    counts = dict(frame["answer"].value_counts(sort=True).rows())
-    problems = [_listed(counts)]
+    counts = label_counts(frame)
     if len(counts) == 1:
-        only = next(iter(counts))
-        return [
-            Problem(
-                code="one-class", severity="error", count=frame.height,
-                message=f"All {frame.height:,} rows have the same answer, {only[:60]!r}: there is nothing to tell apart.",
-                hint="Add rows of the other classes, or take another column as the answer.",
-            )
-        ]  # fmt: skip
-    free = _free_text(frame, counts)
-    if free:
-        return [free]
-    for check in (_near_names, _unknown, _small, _imbalance, _numbers):
-        problem = check(frame, task, counts)
-        if problem:
-            problems.append(problem)
-    return problems
+        return [_one_class(frame, next(iter(counts)))]
+    if len(counts) > max(20, 0.5 * frame.height):
+        return [_free_text(frame, counts)]
+    found = [_listed(counts)]
+    found += [one for check in (_near_names, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
+    return found
 
 
-def _rows(frame: polars.DataFrame, labels: list[str]) -> tuple[int, ...]:
-    return tuple(frame.filter(polars.col("answer").is_in(labels))["row"].head(SHOWN_ROWS).to_list())
-
-
-def _shown(counts: dict[str, int]) -> str:
-    shown = ", ".join(f"{label[:40]} {count:,}" for label, count in list(counts.items())[:LISTED])
-    return shown + (f" and {len(counts) - LISTED} more" if len(counts) > LISTED else "")
-
-
-def _listed(counts: dict[str, int]) -> Problem:
-    return Problem(code="labels", severity="info", count=len(counts), message=f"{len(counts)} classes: {_shown(counts)}.")
-
-
-def _free_text(frame: polars.DataFrame, counts: dict[str, int]) -> Problem | None:
-    if len(counts) <= max(20, 0.5 * frame.height):
-        return None
-    return Problem(
-        code="answers-not-labels", severity="error", count=len(counts),
-        message=f"The answers are {len(counts):,} different texts in {frame.height:,} rows, not labels.",
-        hint="Take another column as the answer, or a task that writes text.",
-    )  # fmt: skip
+def label_counts(frame: polars.DataFrame) -> dict[str, int]:
+    """How many rows each label has, the commonest first; `frame` has the stripped answers. Empty ones are not counted."""
+    counts = frame["answer"].value_counts(name="count").filter(polars.col("answer") != "")
+    # Equal counts in the labels' order, so that a file always reads the same.
+    return dict(counts.sort("count", "answer", descending=[True, False]).rows())
 
 
 def normal_label(label: str) -> str:
@@ -69,66 +54,117 @@ def normal_label(label: str) -> str:
     return ("-" if re.fullmatch(r"-\s*[\d.]+", label.strip()) else "") + text
 
 
-def near_labels(labels: list[str]) -> list[list[str]]:
-    """Groups of two or more labels that differ in case, spaces or letter forms only, in order of first sight."""
+def near_groups(counts: dict[str, int]) -> list[tuple[str, list[str]]]:
+    """Labels that differ in case, spaces, marks or letter forms only: (commonest spelling, the others)."""
     groups: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
+    for label in sorted(counts, key=lambda label: -counts[label]):
         groups[normal_label(label)].append(label)
-    return [group for group in groups.values() if len(group) > 1]
+    return [(group[0], group[1:]) for normal, group in groups.items() if len(group) > 1 and normal]
 
 
-def _near_names(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Problem | None:
-    groups = near_labels(list(counts))
-    if not groups:
-        return None
-    shown = "; ".join(", ".join(f"{label!r} ({counts[label]:,})" for label in group) for group in groups[:4])
-    rarer = [label for group in groups for label in group[1:]]
-    return Problem(
-        code="near-duplicate-labels", severity="warning", count=sum(counts[label] for label in rarer), rows=_rows(frame, rarer),
-        message=f"Labels that look like the same one: {shown}.", hint="Write them alike, or they are learnt as different classes.",
+def _rows(frame: polars.DataFrame, labels: list[str]) -> polars.Series:
+    return frame.filter(polars.col("answer").is_in(labels))["row"]
+
+
+def _listed(counts: dict[str, int]) -> Finding:
+    shown = some([f"{label[:40]} {count:,}" for label, count in counts.items()], LISTED).en
+    shown_fa = some([f"{label[:40]} {number_fa(count)}" for label, count in counts.items()], LISTED).fa
+    return finding("labels", "info", f"{len(counts)} classes: {shown}.", f"{number_fa(len(counts))} برچسب: {shown_fa}.", count=len(counts))
+
+
+def _one_class(frame: polars.DataFrame, only: str) -> Finding:
+    return finding(
+        "one-class", "error", f"All {frame.height:,} rows have the same answer, {only[:60]!r}: there is nothing to tell apart.",
+        f"هر {number_fa(frame.height)} سطر یک پاسخ دارد، «{only[:60]}»: چیزی برای بازشناختن نیست.",
+        hint="Add rows of the other classes, or take another column as the answer.",
+        hint_fa="سطرهایی با برچسب‌های دیگر بیفزایید یا ستون دیگری را پاسخ بگیرید.", count=frame.height,
     )  # fmt: skip
 
 
-def _unknown(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Problem | None:
+def _free_text(frame: polars.DataFrame, counts: dict[str, int]) -> Finding:
+    return finding(
+        "answers-not-labels", "error", f"The answers are {len(counts):,} different texts in {frame.height:,} rows, not labels.",
+        f"پاسخ‌ها {number_fa(len(counts))} متن گوناگون در {number_fa(frame.height)} سطر است، نه برچسب.",
+        hint="Take another column as the answer, or a task that writes text.",
+        hint_fa="ستون دیگری را پاسخ بگیرید یا کاری برگزینید که متن می‌نویسد.", count=len(counts),
+    )  # fmt: skip
+
+
+def _near_names(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
+    groups = near_groups(counts)
+    if not groups:
+        return None
+    spellings = [(common, *others) for common, others in groups]
+    shown = "; ".join(", ".join(f"{label!r} ({counts[label]:,})" for label in group) for group in spellings[:4])
+    shown_fa = "؛ ".join("، ".join(f"«{label}» ({number_fa(counts[label])})" for label in group) for group in spellings[:4])
+    hits = _rows(frame, [label for _, others in groups for label in others])
+    return finding(
+        "near-duplicate-labels", "warning", f"Labels that look like the same one: {shown}.",
+        f"برچسب‌هایی که یکی به نظر می‌رسند: {shown_fa}.",
+        hint="Write them alike, or they are learnt as different classes.",
+        hint_fa="یکسان بنویسیدشان، وگرنه برچسب‌هایی جدا آموخته می‌شوند.", rows=hits,
+    )  # fmt: skip
+
+
+def _unknown(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
     """Labels that the task (of an adapter, or a person's own) does not have."""
     unknown = [label for label in counts if task.labels and label not in task.labels]
     if not unknown:
         return None
-    return Problem(
-        code="unknown-labels", severity="warning", count=sum(counts[label] for label in unknown), rows=_rows(frame, unknown),
-        message=f"Labels that the task does not have: {', '.join(unknown[:5])}.", hint=f"It has: {', '.join(task.labels[:12])}.",
+    shown, known = some(unknown, 5), some(task.labels, LISTED)
+    return finding(
+        "unknown-labels", "warning", f"Labels that the task does not have: {shown.en}.", f"برچسب‌هایی که این کار ندارد: {shown.fa}.",
+        hint=f"It has: {known.en}.", hint_fa=f"برچسب‌های کار: {known.fa}.", rows=_rows(frame, unknown),
     )  # fmt: skip
 
 
-def _small(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Problem | None:
-    small = [label for label, count in counts.items() if count < 2]
+def _small(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
+    """Classes that cannot be held out: equal inputs are never parted, so it is different ones that count."""
+    roles = inputs_of(frame, task)
+    if roles:
+        # A class of many rows that has but two inputs is told of as duplicates.
+        seldom = frame.filter(polars.col("answer").is_in([label for label, count in counts.items() if count <= SELDOM]))
+        different = seldom.select("answer", key=key_of(roles)).group_by("answer").agg(polars.col("key").n_unique())
+        few = set(different.filter(polars.col("key") < LEAST)["answer"].to_list())
+    else:
+        few = {label for label, count in counts.items() if count < LEAST}
+    small = [label for label in reversed(counts) if label in few]
     if not small:
         return None
-    shown = ", ".join(small[:5]) + (f" and {len(small) - 5} more" if len(small) > 5 else "")
-    return Problem(
-        code="small-classes", severity="warning", count=len(small), rows=_rows(frame, small),
-        message=f"{len(small)} class{'' if len(small) == 1 else 'es'} with one row only: {shown}.",
-        hint="A class needs rows to learn from and one to be held out; add some, merge it, or correct a misspelling.",
+    shown = some(small, 5)
+    return finding(
+        "small-classes", "warning",
+        f"{counted(len(small), 'class', 'classes')} with fewer than {LEAST} different inputs: {shown.en}.",
+        f"{number_fa(len(small))} برچسب کمتر از {number_fa(LEAST)} ورودیِ متفاوت دارد: {shown.fa}.",
+        hint="A class needs one row to learn from, one to choose the checkpoint and one to be scored; add some, merge it, or correct"
+        " a misspelling.",
+        hint_fa="هر برچسب دست‌کم یک سطر برای آموزش، یکی برای اعتبارسنجی و یکی برای آزمون می‌خواهد؛ سطر بیفزایید، برچسب را با دیگری یکی کنید"
+        " یا غلط املایی را درست کنید.",
+        rows=_rows(frame, small), count=len(small),
     )  # fmt: skip
 
 
-def _imbalance(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Problem | None:
+def _imbalance(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
     largest, count = next(iter(counts.items()))
     share = count / frame.height
     if share < max(0.7, 2 / len(counts)) and not (len(counts) == 2 and share >= 0.8):
         return None
-    return Problem(
-        code="imbalance", severity="warning" if share > 0.9 else "info", count=count,
-        message=f"{share:.0%} of the rows are {largest[:40]!r}: always answering that would look {share:.0%} right.",
+    return finding(
+        "imbalance", "warning" if share > 0.9 else "info",
+        f"{share:.0%} of the rows are {largest[:40]!r}: always answering that would look {share:.0%} right.",
+        f"{percent_fa(share)} سطرها «{largest[:40]}» است: کسی که همیشه همین را بگوید {percent_fa(share)} درست به نظر می‌رسد.",
         hint="Look at balanced accuracy and macro F1, which are not taken in by it.",
+        hint_fa="به دقتِ متوازن و F1 کلان نگاه کنید که فریب این را نمی‌خورند.", count=count,
     )  # fmt: skip
 
 
-def _numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Problem | None:
+def _numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
     if not all(re.fullmatch(r"-?\d+(\.\d+)?", label) for label in counts):
         return None
-    return Problem(
-        code="numeric-labels", severity="info", count=len(counts),
-        message=f"The classes are numbers ({', '.join(list(counts)[:7])}), which say nothing to the model.",
+    shown = some(list(counts), 7)
+    return finding(
+        "numeric-labels", "info", f"The classes are numbers ({shown.en}), which say nothing to the model.",
+        f"برچسب‌ها عددند ({shown.fa}) و به مدل چیزی نمی‌گویند.",
         hint="Names such as positive and negative are learnt faster; a base knows what they mean.",
+        hint_fa="نام‌هایی مانند «مثبت» و «منفی» زودتر آموخته می‌شوند؛ مدل پایه معنایشان را می‌داند.", count=len(counts),
     )  # fmt: skip

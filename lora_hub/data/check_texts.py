@@ -1,139 +1,115 @@
-"""Pre-flight of the texts themselves: placeholders left in, what looks like secrets or personal data, damaged letters, and
-the characters that Persian text comes with (counted, never changed)."""
+"""Pre-flight of the letters: damaged ones, and the characters that Persian text comes with (counted, never changed).
+
+    check_characters(frame, ["text"])
+    mend_letters("cafÃ©")                       "café": what a wrong encoding did, undone where that is possible
+    mask_secrets, mask_series                   see check_secrets
+"""
 
 import re
 
 import polars
 
-from lora_hub.data.table import SHOWN_ROWS
-from lora_hub.schema import Problem
+from lora_hub.data.check_secrets import any_of, mask_secrets, mask_series
+from lora_hub.data.check_words import number_fa, rows
+from lora_hub.data.findings import Finding, finding
 
-# kind -> a pattern for polars' linear-time engine. Longer checks (Luhn) follow on the few rows that match.
-SECRETS = {
-    "API key": r"\b(?:sk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}|AIza[0-9A-Za-z_-]{35}|xox[abprs]-[A-Za-z0-9-]{10,}|glpat-[A-Za-z0-9_-]{20}"
-    r"|(?:sk|rk)_live_[A-Za-z0-9]{20,}|SG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})",
-    "access token": r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}"
-    r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})",
-    "cloud key": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
-    "private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY",
-    "password": r"(?i)\b(?:password|passwd|pwd|api[_-]?key|secret)\s*[:=]\s*[\"']?[^\s\"',;]{6,}",
-}
-# What each of the patterns holds: a row without any of these needs no pattern (Aho-Corasick, one pass).
-SECRET_SIGNS = ["sk-", "AIza", "xox", "glpat-", "k_live_", "SG.", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_",
-                "eyJ", "AKIA", "ASIA", "PRIVATE KEY"]  # fmt: skip
-PASSWORD_SIGNS = ["password", "passwd", "pwd", "api_key", "apikey", "api-key", "secret"]
-PLACEHOLDER_SIGNS = ["{", "<", "[", "%", "lorem ipsum"]
-EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
-CARD = r"\b\d(?:[ -]?\d){12,18}\b"
-PLACEHOLDER = (
-    r"\{\{\s*[\w .*+/-]+\s*\}\}|\{[A-Za-z_]\w*\}|\$\{\w+\}|<(?:[A-Z][A-Z_]{2,}|your [\w ]+|insert [\w ]+)>"
-    r"|\[(?:[A-Z][A-Z_ ]{3,}|INSERT [^\]]+|[Yy]our [\w ]+)\]"
-    r"|%\([A-Za-z_]\w*\)s|(?:^|\s)%[sd](?:\s|$)|(?i:lorem ipsum)"
+__all__ = ["MOJIBAKE", "check_characters", "mask_secrets", "mask_series", "mend_letters"]
+
+# The second bytes of UTF-8 as windows-1252 and windows-1256 show them: marks that never follow those letters in real text.
+_TAIL = "\u0080-\u009f\u00a0-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ€"
+_MARKS = "\u00a0-\u00bf‚ƒ„…†‡ˆ‰‹Œ‘’“”•–—™›œ€"  # those of them that windows-1256 has and that are no letters
+_AS_1252 = (
+    rf"Ã[{_TAIL}]|â[€\u0080][{_TAIL}]|Â[\u0080-\u009f\u00a0-\u00bf]|(?:[ØÙÚÛ][{_TAIL}]){{2}}|(?:[ÐÑ][{_TAIL}]){{2}}"
+    rf"|[ãäåæç][{_TAIL}]{{2}}|ï¿½"
 )
-MOJIBAKE = r"Ã[\u0080-\u00bf¡-¿ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ€]|â€[™œ\u009d“”˜¦]|[ØÙÚ][\u00a0-\u00bf§±³´µ¶¨©ª«¬­®¯]{1}[ØÙÚÛ]|ï¿½|\x{fffd}"
+_AS_1256 = rf"(?:[طظعغ][{_MARKS}]){{2}}"
+MOJIBAKE = rf"{_AS_1252}|{_AS_1256}|\x{{fffd}}"
+KINDS = {
+    "Arabic yeh or kaf": ("ی یا کِ عربی", "[\u064a\u0643\u0649]"),
+    "zero-width non-joiner": ("نیم‌فاصله", "\u200c"),
+    "directional marks": ("نشانهٔ جهت", "[\u200e\u200f\u202a-\u202e\u2066-\u2069]"),
+    "tatweel": ("کشیده", "\u0640"),
+    "Persian or Arabic digits": ("رقم فارسی یا عربی", "[\u06f0-\u06f9\u0660-\u0669]"),
+}
+SPECIAL = "[\u064a\u0643\u0649\u200c\u200e\u200f\u202a-\u202e\u2066-\u2069\u0640\u06f0-\u06f9\u0660-\u0669]"
+PERSIAN = "[\u06cc\u06a9\u067e\u0686\u0698\u06af]"
 
 
-def check_placeholders(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
-    count, rows = _rows(_with_signs(frame, roles, PLACEHOLDER_SIGNS), _any(roles, PLACEHOLDER))
-    if not count:
-        return []
-    return [
-        Problem(
-            code="placeholders", severity="warning", count=count, rows=rows,
-            message=f"{count:,} row{'' if count == 1 else 's'} with a template's placeholder left in the text, such as {{name}} or %s.",
-            hint="Fill them in, or the adapter learns to write them.",
-        )
-    ]  # fmt: skip
-
-
-def check_secrets(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
-    """What looks like a key, token, card number or e-mail address: kind, count and rows, never the text."""
-    problems = []
-    signed, named = _with_signs(frame, roles, SECRET_SIGNS), _with_signs(frame, roles, PASSWORD_SIGNS)
-    for kind, pattern in SECRETS.items():
-        count, rows = _rows(named if kind == "password" else signed, _any(roles, pattern))
-        if count:
-            problems.append(_secret(kind, count, rows))
-    cards = frame.filter(_any(roles, CARD))
-    numbers = [row["row"] for row in cards.select("row", *roles).iter_rows(named=True)
-               if any(_is_card(found) for role in roles for found in re.findall(CARD, row[role]))]  # fmt: skip
-    if numbers:
-        problems.append(_secret("card number", len(numbers), tuple(numbers[:SHOWN_ROWS])))
-    count, rows = _rows(_with_signs(frame, roles, ["@"]), _any(roles, EMAIL))
-    if count:
-        problems.append(_secret("e-mail address", count, rows))
-    return problems
-
-
-def _secret(kind: str, count: int, rows: tuple[int, ...]) -> Problem:
-    article = "an" if kind[0] in "aeAI" else "a"
-    personal = kind in ("e-mail address", "card number")
-    return Problem(
-        code="personal-data" if personal else "secrets", severity="warning", count=count, rows=rows,
-        message=f"{count:,} row{' holds' if count == 1 else 's hold'} what looks like {article} {kind}.",
-        hint="An adapter can repeat what it was trained on: remove or replace it" + ("." if personal else ", and revoke the key."),
-    )  # fmt: skip
-
-
-def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
+def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
     """Damaged letters; and, counted only, the characters in which Persian texts differ from one another."""
-    problems = []
+    # Plain ASCII, most of an English file, has neither.
     frame = frame.filter(polars.any_horizontal([polars.col(r).str.len_bytes() != polars.col(r).str.len_chars() for r in roles]))
     if not frame.height:
         return []
-    count, rows = _rows(frame, _any(roles, MOJIBAKE))
-    if count:
-        problems.append(
-            Problem(
-                code="damaged-letters", severity="warning", count=count, rows=rows,
-                message=f"{count:,} row{' has' if count == 1 else 's have'} letters that were damaged by a wrong encoding (such as Ã©).",
-                hint="Choose another encoding, or export the file as UTF-8.",
-            )
-        )  # fmt: skip
-    special = "[\u064a\u0643\u0649\u200c\u200e\u200f\u202a-\u202e\u2066-\u2069\u0640\u06f0-\u06f9\u0660-\u0669]"
-    marked = frame.filter(_any(roles, special)).select(roles)
+    return [found for check in (_damaged, _persian) if (found := check(frame, roles))]
+
+
+def _damaged(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
+    hits = frame.filter(any_of(roles, MOJIBAKE))["row"]
+    if not hits.len():
+        return None
+    return finding(
+        "damaged-letters", "warning",
+        f"{rows(hits.len())} {'has' if hits.len() == 1 else 'have'} letters that were damaged by a wrong encoding (such as Ã©).",
+        f"در {number_fa(hits.len())} سطر حرف‌ها با کدگذاریِ نادرست خراب شده‌اند (مانند Ø³Ù„Ø§Ù… به‌جای «سلام»).",
+        hint="Choose another encoding, or export the file as UTF-8.",
+        hint_fa="کدگذاری دیگری برگزینید یا پرونده را با UTF-8 بیرون بدهید.", rows=hits,
+    )  # fmt: skip
+
+
+def _persian(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
+    marked = frame.filter(any_of(roles, SPECIAL))
     if not marked.height:
-        return problems
-    kinds = {
-        "Arabic yeh or kaf": "[\u064a\u0643\u0649]", "zero-width non-joiner": "\u200c",
-        "directional marks": "[\u200e\u200f\u202a-\u202e\u2066-\u2069]",
-        "tatweel": "\u0640", "Persian or Arabic digits": "[\u06f0-\u06f9\u0660-\u0669]",
-    }  # fmt: skip
-    persian = "[\u06cc\u06a9\u067e\u0686\u0698\u06af]"
-    if not marked.select(_any(roles, persian).any()).item():
+        return None
+    kinds = dict(KINDS)
+    if not marked.select(any_of(roles, PERSIAN).any()).item():
         kinds.pop("Arabic yeh or kaf")  # Arabic text, where they are the usual letters
-    told = {name: marked.filter(_any(roles, pattern)).height for name, pattern in kinds.items()}
-    told = {name: count for name, count in told.items() if count}
-    if told:
-        shown = ", ".join(f"{name} in {count:,} rows" for name, count in told.items())
-        problems.append(
-            Problem(code="persian-characters", severity="info", count=sum(told.values()), message=f"Left as they are: {shown}.")
-        )
-    return problems
+    told = [(name, name_fa, marked.filter(any_of(roles, pattern))["row"]) for name, (name_fa, pattern) in kinds.items()]
+    told = [one for one in told if one[2].len()]
+    if not told:
+        return None
+    shown = ", ".join(f"{name} in {rows(hits.len())}" for name, _, hits in told)
+    shown_fa = "، ".join(f"{name_fa} در {number_fa(hits.len())} سطر" for _, name_fa, hits in told)
+    hits = polars.concat([hits for *_, hits in told]).unique().sort()
+    return finding("persian-characters", "info", f"Left as they are: {shown}.", f"دست‌نخورده می‌مانند: {shown_fa}.", rows=hits)
 
 
-def _with_signs(frame: polars.DataFrame, roles: list[str], signs: list[str]) -> polars.DataFrame:
-    """The rows in which any of `signs` occurs, in whichever case."""
-    if len(signs) == 1:
-        found = [polars.col(role).str.contains(signs[0], literal=True) for role in roles]
-    else:
-        found = [polars.col(role).str.contains_any(signs, ascii_case_insensitive=True) for role in roles]
-    return frame.filter(polars.any_horizontal(found)).select("row", *roles)
+_BYTES_1252 = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(128, 256)}
+_BYTES_1252 |= {chr(byte): byte for byte in range(128, 160)}
+_BYTES_1256 = {bytes([byte]).decode("cp1256"): byte for byte in range(128, 256)}
 
 
-def _any(roles: list[str], pattern: str) -> polars.Expr:
-    return polars.any_horizontal([polars.col(role).str.contains(pattern) for role in roles])
+def mend_letters(text: str) -> str:
+    """UTF-8 that was read as windows-1252, latin-1 or windows-1256, as it was meant: runs of letters whose bytes are valid
+    UTF-8. Everything else stays as it is, so a text that is not damaged does."""
+    for _ in range(3):  # texts go through the wrong door more than once
+        mended = _RUN_1256.sub(_from_1256, text) if re.search(_AS_1256, text) else text
+        if mended == text and re.search(_AS_1252, text):
+            mended = _RUN_1252.sub(_from_1252, text)
+        if mended == text:
+            break
+        text = mended
+    return text
 
 
-def _rows(frame: polars.DataFrame, where: polars.Expr) -> tuple[int, tuple[int, ...]]:
-    hits = frame.filter(where)["row"]
-    return hits.len(), tuple(hits.head(SHOWN_ROWS).to_list())
+_RUN_1252 = re.compile(f"[{re.escape(''.join(_BYTES_1252))}]+")
+_RUN_1256 = re.compile(f"[{re.escape(''.join(_BYTES_1256))}]+")
 
 
-def _is_card(text: str) -> bool:
-    """Luhn's checksum (ISO/IEC 7812-1) over 13 to 19 digits that begin as a card's do."""
-    digits = [int(character) for character in text if character.isdigit()]
-    if not 13 <= len(digits) <= 19 or digits[0] not in (3, 4, 5, 6) or len(set(digits)) == 1:
-        return False
-    total = sum(digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(reversed(digits)))
-    return total % 10 == 0
+def _from_1252(run: re.Match) -> str:
+    return _decoded(bytes(_BYTES_1252[letter] for letter in run.group())) or run.group()
+
+
+def _from_1256(run: re.Match) -> str:
+    """Only what are letters of Arabic script afterwards: real Persian words can be valid UTF-8 by chance, too."""
+    decoded = _decoded(bytes(_BYTES_1256[letter] for letter in run.group()))
+    sure = re.search(f"[طظعغâ][{_MARKS}]", run.group()) and re.fullmatch("[\u0600-\u06ff\u2000-\u206f\u00a0-\u00bb]+", decoded)
+    return decoded if sure else run.group()
+
+
+def _decoded(raw: bytes) -> str:
+    """"" for bytes that are no UTF-8: those letters are meant."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""

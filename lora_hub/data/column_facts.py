@@ -1,15 +1,24 @@
 """What a column holds, from a sample of its rows: how long, how many different values, numbers, scripts, conversations."""
 
+import json
 import re
 from dataclasses import dataclass, field
 
 import polars
 
-from lora_hub.data.column_names import BOOKKEEPING, plain
+from lora_hub.data.column_names import BOOKKEEPING, LABEL, SYNONYMS, TEXT, name_score, plain
+from lora_hub.data.convert import holds_marks, to_messages
 from lora_hub.data.headers import NUMBER
 from lora_hub.data.table import Table, is_nested
+from lora_hub.errors import DataError
 
 SAMPLE_ROWS = 5_000
+QUESTION = re.compile(r"[?؟]\s*$")
+SQL = re.compile(r"\s*(?:SELECT\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|WITH\s+\w+\s+AS\s*\()", re.IGNORECASE)
+TABLES = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
+DATE = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4})(?:[T ,]+\d{1,2}:\d{2}.*)?$"
+)
 SCRIPTS = {
     "latin": re.compile(r"[A-Za-z\u00c0-\u024f]"),
     "persian": re.compile(r"[\u0600-\u06ff\ufb50-\ufdff\ufe70-\ufeff]"),
@@ -23,8 +32,9 @@ SCRIPTS = {
 
 @dataclass
 class ColumnFacts:
-    """filled: non-empty values in the sample of `rows` rows. median_length: characters. script: of most letters, or "". numbers,
-    spaced: share (0 to 1) of values that are numbers, that hold a space."""
+    """filled: non-empty values in the sample of `rows` rows. median_length: characters. script: of most letters, or "". Shares (0
+    to 1) of the values: numbers; spaced, that hold a space; questions; sql, SQL queries; tables, SQL that makes tables; dates.
+    is_marked: texts in which marks tell who speaks (### Human:)."""
 
     name: str
     rows: int
@@ -38,6 +48,12 @@ class ColumnFacts:
     examples: list[str] = field(default_factory=list)
     is_nested: bool = False
     is_chat: bool = False
+    is_marked: bool = False
+    questions: float = 0.0
+    sql: float = 0.0
+    tables: float = 0.0
+    dates: float = 0.0
+    counts_up: bool = False
 
     @property
     def filled_share(self) -> float:
@@ -52,6 +68,9 @@ class ColumnFacts:
         """Few distinct short values, most of them seen again and again."""
         if self.is_nested or not self.filled or self.longest > 60:
             return False
+        if self.filled < 5:  # too few to count: the name tells, or a single word
+            named = name_score(self.name, LABEL) - name_score(self.name, [*TEXT, *SYNONYMS["question"], *SYNONYMS["context"]])
+            return self.median_length <= 30 and (named > 0 or named == 0 and not self.spaced)
         if self.filled < 20:
             return self.distinct <= max(2, self.filled // 2) and self.median_length <= 30
         return self.distinct <= min(300, max(2, 0.2 * self.filled))
@@ -60,24 +79,31 @@ class ColumnFacts:
     def is_text(self) -> bool:
         return (
             not self.is_nested and self.filled > 0 and not self.is_number and not self.is_labels and not self.is_bookkeeping
-            and not self.is_code
+            and not self.is_code and self.dates < 0.8
         )  # fmt: skip
 
     @property
     def is_code(self) -> bool:
         """Identifiers such as C1_395000: no spaces, all different, digits in them."""
         digits = sum(any(character.isdigit() for character in value) for value in self.examples)
-        return self.spaced < 0.02 and self.distinct > 0.9 * self.filled > 20 and digits > 0.8 * len(self.examples)
+        return self.spaced < 0.02 and self.distinct > 0.9 * self.filled > 4 and digits > 0.8 * len(self.examples)
 
     @property
     def is_bookkeeping(self) -> bool:
         name = plain(self.name)
-        return name in BOOKKEEPING or name.endswith(("_id", "_url", "_idx"))
+        return name in BOOKKEEPING or name.endswith(("_id", "_url", "_idx", "_uuid", "_date", "_at", "_time")) or self.is_counter
+
+    @property
+    def is_counter(self) -> bool:
+        """The row's number, as spreadsheets and data frames put it before the rows."""
+        return self.is_number and self.distinct == self.filled > 2 and self.counts_up
 
     @property
     def is_plausible(self) -> bool:
         """Could be an input or an answer: filled, and no row numbers or ids."""
-        return not self.is_nested and self.filled_share > 0.3 and not self.is_bookkeeping and not self.is_code
+        return (
+            not self.is_nested and self.filled_share > 0.3 and not self.is_bookkeeping and not self.is_code and self.dates < 0.8
+        )  # fmt: skip
 
 
 def column_facts(table: Table) -> dict[str, ColumnFacts]:
@@ -95,27 +121,42 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
         values = [value for value in series.to_list() if value is not None]
         facts.is_nested = True
         facts.filled = len(values)
-        facts.is_chat = _are_chats(values[:50])
+        facts.is_chat = _are_chats(values[:50], name)
         return facts
     texts = series.drop_nulls()
     texts = texts.filter(texts.str.strip_chars() != "")
     facts.filled = texts.len()
     if not facts.filled:
         return facts
-    if texts[0].lstrip()[:2] in ("[{", "[ ") and _are_chats(texts.head(20).to_list()):
+    if texts[0].lstrip()[:1] in ("[", "{") and _are_chats(texts.head(20).to_list(), name):
         facts.is_chat = facts.is_nested = True
         return facts
+    facts.is_marked = all(holds_marks(value) for value in texts.head(10).to_list())
     lengths = texts.str.len_chars()
     facts.median_length = int(lengths.median())
     facts.longest = int(lengths.max())
-    counts = texts.value_counts(sort=True)
+    counts = texts.alias("value").value_counts(name="count").sort("count", "value", descending=[True, False])
     facts.distinct = counts.height
-    facts.examples = counts[texts.name].head(12).to_list()
+    facts.examples = counts["value"].head(12).to_list()
     some = texts.head(500).to_list()
     facts.numbers = sum(bool(NUMBER.match(value.strip())) for value in some if len(value) < 40) / len(some)
     facts.spaced = sum(" " in value.strip() for value in some) / len(some)
+    facts.questions = sum(bool(QUESTION.search(value)) for value in some) / len(some)
+    facts.sql = sum(bool(SQL.match(value)) for value in some) / len(some)
+    facts.tables = sum(bool(TABLES.match(value)) for value in some) / len(some)
+    facts.dates = sum(len(value) < 40 and bool(DATE.match(value.strip())) for value in some) / len(some)
+    facts.counts_up = facts.numbers > 0.9 and _counts_up(some)
     facts.script = script_of("".join(value[:200] for value in some))
     return facts
+
+
+def _counts_up(values: list[str]) -> bool:
+    """Whole numbers, each larger than the one before by the same step."""
+    if len(values) < 3 or not all(re.fullmatch(r"\d{1,12}(\.0+)?", value.strip()) for value in values):
+        return False
+    numbers = [int(value.strip().partition(".")[0]) for value in values]
+    step = numbers[1] - numbers[0]
+    return step > 0 and all(two - one == step for one, two in zip(numbers, numbers[1:], strict=False))
 
 
 def script_of(text: str) -> str:
@@ -125,22 +166,30 @@ def script_of(text: str) -> str:
     return best if counts[best] > 0.5 * max(1, sum(counts.values())) else ""
 
 
-def _are_chats(values: list) -> bool:
-    """Most values are lists of turns with a role and a text."""
-    import json
-
+def _are_chats(values: list, name: str) -> bool:
+    """Most values are lists of turns with a role and a text, or pairs; lists of texts only under a name such as `dialog`."""
+    named = name_score(name, SYNONYMS["messages"]) >= 1
     turns_seen, found = 0, 0
     for value in values:
-        if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except ValueError:
-                turns_seen += 1
-                continue
-        if isinstance(value, list) and not value:
+        if isinstance(value, (list, dict)) and not value:
             continue
         turns_seen += 1
-        if isinstance(value, list) and isinstance(value[0], dict):
-            keys = set(value[0])
-            found += bool(keys & {"role", "from", "speaker"}) and bool(keys & {"content", "value", "text"})
+        try:
+            whole = json.loads(value) if isinstance(value, str) and value.lstrip()[:1] in ("[", "{") else value
+            if isinstance(whole, list) and whole and isinstance(whole[0], (str, list)) and not named:
+                continue  # tags, or numbers
+            if isinstance(whole, dict) and not (named or set(whole) & {"messages", "conversations", "conversation"}):
+                continue
+            messages = to_messages(whole)
+        except DataError:
+            # A turn here and there may be damaged: what the first turn looks like decides.
+            messages = [{}, {}] if _is_turn(whole) else []
+        except ValueError:
+            continue
+        found += len(messages) > 1 or _is_turn(whole)
     return turns_seen > 0 and found > 0.5 * turns_seen
+
+
+def _is_turn(value: object) -> bool:
+    first = value[0] if isinstance(value, list) and value else None
+    return isinstance(first, dict) and bool({"role", "from", "speaker"} & set(first)) and bool({"content", "value", "text"} & set(first))

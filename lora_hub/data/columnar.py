@@ -4,9 +4,10 @@ import json
 
 import polars
 
+from lora_hub.data.headers import name_columns
 from lora_hub.data.json_rows import flatten_known
 from lora_hub.data.source import Source
-from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text
+from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text, some
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
@@ -22,8 +23,12 @@ def read_parquet(source: Source, *, limit: int) -> Table:
             unpacked = sum(footer.metadata.row_group(i).total_byte_size for i in range(footer.metadata.num_row_groups))
             _check(source, footer.metadata.num_rows, len(footer.schema_arrow.names), unpacked, limit)
             names = _class_names(footer.schema_arrow.metadata)
-        frame = polars.read_parquet(source.path if source.data is None else source.open())
-    except (pyarrow.ArrowException, polars.exceptions.PolarsError, OSError) as error:
+            if len(set(footer.schema_arrow.names)) < len(footer.schema_arrow.names):
+                table = footer.read()
+                frame = polars.from_arrow(table.rename_columns(name_columns(table.column_names)[0]))
+            else:
+                frame = polars.read_parquet(source.path if source.data is None else source.open())
+    except (pyarrow.ArrowException, polars.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise _damaged(source, "Parquet", error) from None
     return _table(frame, "parquet", names)
 
@@ -41,14 +46,18 @@ def read_arrow(source: Source, *, limit: int) -> Table:
         # Without this, lengths that a damaged file claims are believed, and the process is killed when they are followed.
         table.validate(full=True)
         _check(source, table.num_rows, table.num_columns, table.nbytes, limit)
+        if len(set(table.column_names)) < table.num_columns:
+            table = table.rename_columns(name_columns(table.column_names)[0])
         frame = polars.from_arrow(table)
-    except (pyarrow.ArrowException, polars.exceptions.PolarsError, OSError) as error:
+    except (pyarrow.ArrowException, polars.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         raise _damaged(source, "Arrow", error) from None
     return _table(frame, "arrow", names)
 
 
 def _damaged(source: Source, kind: str, error: Exception) -> DataError:
-    reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    reason = str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
+    if "not supported" in reason or "unsupported" in reason.lower():
+        return DataError(f"The {kind} file {source.name} has a column of a kind that cannot be read: {reason}.", "Save that column as text.")
     return DataError(f"The {kind} file {source.name} is damaged: {reason}.", "Write the file again.")
 
 
@@ -76,14 +85,32 @@ def _table(frame: polars.DataFrame, kind: str, names: dict[str, list[str]]) -> T
             frame = frame.with_columns(frame[column].replace_strict(dict(enumerate(labels)), default=None).cast(polars.String))
             problems.append(
                 Problem(code="class-names", severity="info", message=f"The numbers of {column!r} were read as the class names"
-                        f" that the file gives: {', '.join(map(str, labels[:5]))}{' ...' if len(labels) > 5 else ''}.")
+                        f" that the file gives: {some(labels)}.",
+                        message_fa=f"عددهای ستون «{column}» با نام‌هایی که خود پرونده برایشان دارد جایگزین شدند: {some(labels)}.")
             )  # fmt: skip
-    binary = [name for name, dtype in frame.schema.items() if dtype == polars.Binary]
-    media = [name for name, dtype in frame.schema.items()
-             if isinstance(dtype, polars.Struct) and any(field.dtype == polars.Binary for field in dtype.fields)]  # fmt: skip
-    if dropped := binary + media:
-        frame = frame.drop(dropped)
+    frame, dropped = _without_bytes(frame)
+    if dropped:
+        if not frame.width:
+            raise DataError(f"The file holds nothing but columns of bytes ({some(dropped)}), such as images or sound.",
+                            "Only texts can be learned: add a column of text.")  # fmt: skip
         problems.append(
-            Problem(code="binary-columns", severity="warning", message=f"Columns of bytes were left out: {', '.join(dropped)}.")
+            Problem(
+                code="binary-columns", severity="warning", count=len(dropped), message=f"Columns of bytes were left out: {some(dropped)}.",
+                message_fa=f"ستون‌هایی که بایت خام دارند کنار گذاشته شدند: {some(dropped)}.",
+            )  # fmt: skip
         )
     return Table(flatten_known(scalars_to_text(frame)), kind, problems=problems)
+
+
+def _without_bytes(frame: polars.DataFrame) -> tuple[polars.DataFrame, list[str]]:
+    """Columns of bytes that are all UTF-8 become text; the others (images, sound) are dropped and named."""
+    dropped, texts = [], []
+    for series in frame.get_columns():
+        if series.dtype == polars.Binary:
+            try:
+                texts.append(series.cast(polars.String))
+            except polars.exceptions.PolarsError:
+                dropped.append(series.name)
+        elif isinstance(series.dtype, polars.Struct) and any(field.dtype == polars.Binary for field in series.dtype.fields):
+            dropped.append(series.name)
+    return frame.drop(dropped).with_columns(texts), dropped

@@ -8,14 +8,19 @@ import difflib
 from dataclasses import dataclass, field
 
 from lora_hub.data import column_names as known
+from lora_hub.data.check_kinds import refuse_text_without_answer, refuse_what_is_not_for_training
+from lora_hub.data.check_words import number_fa
 from lora_hub.data.column_facts import ColumnFacts, column_facts
-from lora_hub.data.column_names import language_of, plain, squeezed
-from lora_hub.data.convert import refuse_text_without_answer, refuse_what_is_not_for_training
+from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, squeezed
+from lora_hub.data.column_tasks import propose_task
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
-from lora_hub.schema import Task
+from lora_hub.schema import Task, Text2
+
+__all__ = ["MappingProposal", "check_mapping", "parse_map", "propose_mapping", "propose_task"]
 
 ENOUGH = 0.6  # a column scores this much or it is not proposed
+NO_REASON = Text2(en="")
 
 
 @dataclass
@@ -23,7 +28,7 @@ class MappingProposal:
     """mapping: role -> column. reasons: role -> why. missing: required roles that no column fits."""
 
     mapping: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, Text2] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
 
@@ -65,43 +70,79 @@ def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingP
         if role in ("context", "schema") or (left[0].is_number and role != "answer") or (wants_labels and not left[0].is_labels):
             return
         proposal.mapping[role] = left[0].name
-        proposal.reasons[role] = f"{left[0].name!r} is the only column left"
+        proposal.reasons[role] = Text2(en=f"{left[0].name!r} is the only column left", fa=f"«{left[0].name}» تنها ستونِ مانده است")
         proposal.missing = []
 
 
-def _score(role: str, fact: ColumnFacts, task: Task, facts: dict[str, ColumnFacts]) -> tuple[float, str]:
+def _score(role: str, fact: ColumnFacts, task: Task, facts: dict[str, ColumnFacts]) -> tuple[float, Text2]:
     """How well a column fits a role (from 0; a good name alone is worth 1 to 2), and why."""
     if fact.is_nested or fact.filled == 0:
-        return 0.0, ""
+        return 0.0, NO_REASON
     names = _names_for(role, task)
-    by_name = _name_score(fact.name, names)
-    labels_wanted = role == "answer" and task.output == "labels"
-    by_content, why = 0.0, ""
-    if labels_wanted:
-        if fact.is_labels:
-            by_content, why = 0.8, f"it holds {fact.distinct} different short values ({', '.join(fact.examples[:3])})"
-        elif fact.distinct > 0.5 * fact.filled:
-            by_content = -0.9
-    elif role == "answer":
-        if fact.is_text:
-            by_content, why = 0.3, "it holds texts"
-        elif fact.is_number and by_name < 1:
-            by_content = -0.5
-    elif fact.is_labels and fact.distinct <= 20 and by_name < 1 and any(other.is_text for other in facts.values()):
-        by_content = -0.8
-    elif fact.is_text:
-        longest = max(other.median_length for other in facts.values())
-        share = fact.median_length / max(1, longest)
-        by_content, why = 0.35 + 0.35 * share, f"it holds the {'longest ' if share == 1 else ''}texts"
+    if {"q", "a"} <= {squeezed(name) for name in facts}:  # one without the other is any column
+        names = [*names, "a" if role == "answer" else "q" if role in ("question", "instruction") else ""]
+    by_name = name_score(fact.name, names)
     if fact.is_bookkeeping and by_name < 1:
-        return 0.0, ""
+        return 0.0, NO_REASON
+    if role == "answer":
+        by_content, why = _as_labels(fact) if task.output == "labels" else _as_answer(fact, task, by_name, facts)
+    else:
+        by_content, why = _as_input(role, fact, task, by_name, facts)
     emptiness = 0 if role in task.optional_inputs else 1 - fact.filled_share
     score = by_name + by_content - 0.6 * emptiness
     if by_name:
-        reason = f"{fact.name!r} is a usual name for it" + (f", and {why}" if why else "")
-    else:
-        reason = f"{fact.name!r} was taken because {why}" if why else ""
-    return (score, reason) if reason else (0.0, "")
+        named = Text2(en=f"{fact.name!r} is a usual name for it", fa=f"«{fact.name}» نامی رایج برای آن است")
+        return score, Text2(en=f"{named.en}, and {why.en}", fa=f"{named.fa} و {why.fa}") if why.en else named
+    if why.en:
+        return score, Text2(en=f"{fact.name!r} was taken because {why.en}", fa=f"«{fact.name}» گرفته شد چون {why.fa}")
+    return 0.0, NO_REASON
+
+
+def _as_labels(fact: ColumnFacts) -> tuple[float, Text2]:
+    if fact.is_labels:
+        shown = fact.examples[:3]
+        why = Text2(
+            en=f"it holds {fact.distinct} different short value{'' if fact.distinct == 1 else 's'} ({', '.join(shown)})",
+            fa=f"{number_fa(fact.distinct)} مقدارِ کوتاهِ متفاوت دارد ({'، '.join(shown)})",
+        )
+        if fact.distinct == 1:
+            return 0.1, why
+        # Of two such columns the one with fewer values is likelier a class than a name.
+        return 0.9 - 0.1 * min(1.0, fact.distinct / 50), why
+    return (-0.9 if fact.distinct > 0.5 * fact.filled else 0.0), NO_REASON
+
+
+def _as_answer(fact: ColumnFacts, task: Task, by_name: float, facts: dict[str, ColumnFacts]) -> tuple[float, Text2]:
+    if fact.sql > 0.8:
+        return (1.5 if task.id == "text-to-sql" else 0.3), Text2(en="it holds SQL queries", fa="پرس‌وجوهای SQL در آن است")
+    if fact.is_text:
+        # Answers stand behind what they answer, and are no questions themselves.
+        place = list(facts).index(fact.name) / max(1, len(facts) - 1)
+        return 0.3 + 0.1 * place - 0.3 * fact.questions, Text2(en="it holds texts", fa="متن در آن است")
+    if fact.is_number and by_name < 1:
+        return -0.5, NO_REASON
+    return 0.0, NO_REASON
+
+
+def _as_input(role: str, fact: ColumnFacts, task: Task, by_name: float, facts: dict[str, ColumnFacts]) -> tuple[float, Text2]:
+    if role == "schema":
+        return (1.2, Text2(en="it holds the making of tables", fa="دستورِ ساختِ جدول در آن است")) if fact.tables > 0.8 else (0.0, NO_REASON)
+    if fact.tables > 0.8 or (fact.sql > 0.8 and by_name < 1):
+        return -0.8, NO_REASON
+    if fact.is_labels and fact.distinct <= 20 and by_name < 1 and any(other.is_text for other in facts.values()):
+        return -0.8, NO_REASON
+    if not fact.is_text:
+        return 0.0, NO_REASON
+    if role in ("instruction", "question", "source"):
+        place = list(facts).index(fact.name) / max(1, len(facts) - 1)
+        if fact.questions > 0.6 and role != "source":
+            return 0.8 - 0.1 * place, Text2(en="it holds questions", fa="پرسش در آن است")
+        return 0.65 - 0.1 * place, Text2(en="it holds texts", fa="متن در آن است")
+    longest = max(other.median_length for other in facts.values())
+    share = fact.median_length / max(1, longest)
+    if share == 1:
+        return 0.7, Text2(en="it holds the longest texts", fa="بلندترین متن‌ها در آن است")
+    return 0.35 + 0.35 * share, Text2(en="it holds texts", fa="متن در آن است")
 
 
 def _names_for(role: str, task: Task) -> list[str]:
@@ -118,108 +159,50 @@ def _names_for(role: str, task: Task) -> list[str]:
     return [role, *known.SYNONYMS.get(role, [])]
 
 
-def _name_score(column: str, names: list[str]) -> float:
-    """2 for the first name of the list down to 1 for the last; less where a name is only a part of the column's."""
-    column = squeezed(column)
-    squeezed_names = [squeezed(name) for name in names]
-    if column in squeezed_names:
-        return 2 - squeezed_names.index(column) / len(names)
-    bare = column.rstrip("0123456789")
-    if bare in squeezed_names:
-        return 0.9 - 0.1 * squeezed_names.index(bare) / len(names)
-    words = {word for word in plain(column).split("_") if len(word) > 3}
-    return 0.5 if words & set(names) else 0.0
-
-
 def _propose_messages(facts: dict[str, ColumnFacts], proposal: MappingProposal) -> None:
     names = known.SYNONYMS["messages"]
-    chats = [fact for fact in facts.values() if fact.is_chat]
-    chats.sort(key=lambda fact: -_name_score(fact.name, names))
+    chats = [fact for fact in facts.values() if fact.is_chat] or [fact for fact in facts.values() if fact.is_marked]
+    chats.sort(key=lambda fact: -name_score(fact.name, names))
     if not chats:
         proposal.missing = ["messages"]
         return
     proposal.mapping["messages"] = chats[0].name
-    proposal.reasons["messages"] = f"{chats[0].name!r} holds conversations: turns with a role and a text"
+    proposal.reasons["messages"] = Text2(
+        en=f"{chats[0].name!r} holds conversations: turns with a role and a text",
+        fa=f"«{chats[0].name}» گفت‌وگو دارد: نوبت‌هایی با نقش و متن",
+    )
 
 
 def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal) -> bool:
-    """Two columns of texts in two languages, told apart by name or script. English, else the first, is the source."""
-    named = {fact.name: language_of(fact.name) for fact in facts.values() if language_of(fact.name) and fact.is_plausible}
-    names = [plain(fact.name) for fact in facts.values()]
-    if {"source", "target"} <= set(names) or {"src", "tgt"} <= set(names):
+    """Two columns of texts in two languages, told apart by name or script. English, else the first, is the source. False
+    where the columns' names say themselves what is the source and what the translation."""
+    texts = [fact for fact in facts.values() if fact.is_plausible and not fact.is_labels and not fact.is_number]
+    sources = {fact.name for fact in texts if name_score(fact.name, known.SYNONYMS["source"]) >= 1}
+    targets = {fact.name for fact in texts if name_score(fact.name, known.ANSWERS["translation"]) >= 1}
+    if sources and targets - sources:
         return False
+    named = {fact.name: language_of(fact.name) for fact in texts if language_of(fact.name)}
     if len(named) >= 2:
         source = next((name for name, language in named.items() if language == "en"), next(iter(named)))
         target = next(name for name in named if name != source)
-        proposal.reasons["source"] = f"{source!r} is named after a language"
-        proposal.reasons["answer"] = f"{target!r} is named after the other language"
+        reasons = (
+            Text2(en=f"{source!r} is named after a language", fa=f"«{source}» نام یک زبان را دارد"),
+            Text2(en=f"{target!r} is named after the other language", fa=f"«{target}» نام زبان دیگر را دارد"),
+        )
     else:
-        texts = [fact for fact in facts.values() if fact.is_plausible and not fact.is_labels and fact.distinct > 0.3 * fact.filled]
-        latin = [fact for fact in texts if fact.script == "latin"]
-        other = [fact for fact in texts if fact.script not in ("latin", "")]
+        several = [fact for fact in texts if fact.distinct > 0.3 * fact.filled]
+        latin = [fact for fact in several if fact.script == "latin"]
+        other = [fact for fact in several if fact.script not in ("latin", "")]
         if not latin or not other:
             return False
-        source, target = latin[0].name, other[0].name
-        proposal.reasons["source"] = f"{source!r} is written in Latin script"
-        proposal.reasons["answer"] = f"{target!r} is written in {other[0].script.capitalize()} script"
+        source, target, script = latin[0].name, other[0].name, other[0].script
+        reasons = (
+            Text2(en=f"{source!r} is written in Latin script", fa=f"«{source}» به خط لاتین نوشته شده است"),
+            Text2(en=f"{target!r} is written in {script.capitalize()} script", fa=f"«{target}» به خط {SCRIPTS_FA[script]} نوشته شده است"),
+        )
     proposal.mapping = {"source": source, "answer": target}
+    proposal.reasons = {"source": reasons[0], "answer": reasons[1]}
     return True
-
-
-def propose_task(table: Table) -> tuple[str, str]:
-    """(catalogue id, reason). Raises DataError for preference pairs and for text without an answer."""
-    refuse_what_is_not_for_training(table)
-    facts = column_facts(table)
-    names = {plain(fact.name): fact for fact in facts.values()}
-    chat = next((fact for fact in facts.values() if fact.is_chat), None)
-    if chat:
-        return "chat", f"the column {chat.name!r} holds conversations"
-    refuse_text_without_answer(table)
-    if "sql" in names or "sql_query" in names:
-        return "text-to-sql", "there is a column of SQL"
-    if "question" in names and {"context", "passage"} & set(names) and {"answer", "answers"} & set(names):
-        return "question-answering", "there are questions, passages and answers"
-    if "instruction" in names and {"output", "response"} & set(names):
-        return "instruction", "there are instructions and outputs"
-    if any(name in names for name in ("summary", "highlights", "tldr", "خلاصه", "چکیده")):
-        return "summarization", "there is a column of summaries"
-    if any(name in names for name in ("corrected", "correction", "corrected_text", "اصلاح‌شده")):
-        return "grammar", "there is a column of corrected texts"
-    languages = {language_of(fact.name) for fact in facts.values() if fact.is_plausible} - {""}
-    scripts = {fact.script for fact in facts.values()
-               if fact.is_plausible and not fact.is_labels and fact.distinct > 0.3 * fact.filled} - {""}  # fmt: skip
-    texts = [fact for fact in facts.values() if fact.is_text]
-    labels = [fact for fact in facts.values() if fact.is_labels]
-    if len(languages) >= 2 or "translation" in names:
-        return "translation", f"there are columns in {' and '.join(sorted(languages))}"
-    best = max(labels, key=lambda fact: (_name_score(fact.name, known.LABEL), -fact.distinct), default=None)
-    if best is not None and (texts or len(facts) == 2) and (_name_score(best.name, known.LABEL) or len(scripts) < 2):
-        return _labels_task(best)
-    if len(scripts) >= 2:
-        return "translation", f"there are columns in {' and '.join(sorted(scripts))} script"
-    if {"question", "prompt", "input", "instruction", "پرسش", "سوال"} & set(names):
-        return "instruction", "there is a column of questions or prompts and one of answers"
-    if best is not None:
-        return _labels_task(best)
-    return "instruction", "there are texts in two columns"
-
-
-def _labels_task(fact: ColumnFacts) -> tuple[str, str]:
-    values = {value.strip().lower() for value in fact.examples}
-    shown = ", ".join(fact.examples[:4])
-    why = f"the column {fact.name!r} holds {fact.distinct} different labels ({shown})"
-    name = plain(fact.name)
-    if {"spam", "ham"} & values or "spam" in name or {"هرزنامه", "اسپم"} & values:
-        return "spam", why
-    if any(word in name for word in ("sentiment", "polarity", "emotion", "احساس", "قطبیت")) or any(
-        value.replace("very ", "") in ("positive", "negative", "pos", "neg", "مثبت", "منفی") for value in values
-    ):
-        return "sentiment", why
-    if "intent" in name or "قصد" in name or fact.distinct > 30:
-        return "intent", why
-    if values <= {"-3", "-2", "-1", "0", "1", "2", "3", "4", "5"}:
-        return "sentiment", why
-    return "topic", why
 
 
 def parse_map(text: str) -> dict[str, str]:

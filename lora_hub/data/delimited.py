@@ -8,38 +8,40 @@ or the parser finds a line at fault does Python's csv module read it again, reco
 import csv
 import io
 import re
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy
 import polars
 
-from lora_hub.data.headers import Layout, find_layout
+from lora_hub.data.cells import apply_layout, without_empty_edges
+from lora_hub.data.headers import find_layout, is_header, left_above
 from lora_hub.data.ragged import read_ragged, short_rows
+from lora_hub.data.sniffing import SAMPLE_ROWS, is_single_quoted, skips_spaces, sniff_delimiter
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, Table
 from lora_hub.errors import DataError
+from lora_hub.schema import Problem
 
-DELIMITERS = ",\t;|"
 SAMPLE = 256 << 10
-SAMPLE_ROWS = 300
-NEVER = "\x01"  # the delimiter of a file with one column
+NEVER = "\x02"  # the delimiter of a file with one column
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """`quote` is empty where quotation marks are part of the text; `escape`: a backslash where \\" stands for a quote."""
+    """`quote` is empty where quotation marks are part of the text; `escape`: a backslash where \\" stands for a quote;
+    `skip_space`: spaces between a delimiter and a quotation mark are no part of the cell."""
 
     delimiter: str
     quote: str = '"'
     escape: str = ""
+    skip_space: bool = False
 
     def reader(self, lines):
         """Python's csv reader of this dialect."""
         quoting = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
         return csv.reader(
             lines, delimiter=self.delimiter, quotechar=self.quote or None, quoting=quoting, strict=bool(self.quote),
-            doublequote=not self.escape, escapechar=self.escape or None,
+            doublequote=not self.escape, escapechar=self.escape or None, skipinitialspace=self.skip_space,
         )  # fmt: skip
 
 
@@ -49,74 +51,80 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     text = _sample_text(source)
     if not text.strip():
         raise DataError(f"{source.name} holds nothing but blank lines.", "Choose another file.")
-    if said := re.match(r"(?i)(?:\ufeff)?sep=([,;|\t])\r?\n", text):  # Excel's own hint, above the header
-        delimiter, text = said[1], text[said.end() :]
-        source = Source(source.name, data=source.read().partition(b"\n")[2])
-    dialect = Dialect(delimiter or sniff_delimiter(text) or NEVER)
+    if said := re.match(r"(?i)\"?sep=([^\r\n\"]{1,3})\"?[\r\n]+", text):  # Excel's own hint, above the header
+        delimiter = delimiter or said[1]
+        source, text = _without_start(source, text, said.end())
+    source, text, problems = _without_comments(source, text)
+    found = delimiter or sniff_delimiter(text) or next((mark for mark in ",;|" if skips_spaces(text, mark)), "")
+    dialect = Dialect(found or NEVER)
+    if len(found) > 1 or not found.isascii():
+        dialect, source, text = _plain_delimiter(source, found)
     if dialect.delimiter == NEVER and not _one_quoted_column(text):
         dialect = Dialect(NEVER, quote="")
-    elif '"' not in text and re.search(r"(?m)(^|[,;\t|])'[^'\n]*'(?=[,;\t|]|$)", text) and _single_quoted(text, dialect):
+    elif is_single_quoted(text, dialect.delimiter):
         dialect = Dialect(dialect.delimiter, quote="'")
+    elif found and skips_spaces(text, dialect.delimiter):
+        dialect = Dialect(dialect.delimiter, skip_space=True)
     dialect, sound = _settle_quotes(source, dialect)
     frame = _parse(source, dialect) if sound else None
-    problems, short = [], []
+    more, short = [], []
     if frame is None:
-        frame, problems, short = read_ragged(source, dialect, skip_broken=skip_broken)
+        frame, more, short = read_ragged(source, dialect, skip_broken=skip_broken)
     if frame.width > MAX_COLUMNS:
         raise DataError(f"{source.name} has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.")
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     frame = apply_layout(frame, layout)
+    frame, edges = without_empty_edges(frame, source.name)
     one = dialect.delimiter == NEVER
     kind = "text" if one and not layout.header else "tsv" if dialect.delimiter == "\t" else "csv"
-    problems += short_rows(short, layout.first_row) + layout.problems
-    return Table(frame, kind, delimiter="" if one else dialect.delimiter, problems=problems)
+    problems += more + short_rows([place for place in short if place < layout.first_row + frame.height], layout.first_row)
+    names = [problem for problem in layout.problems if problem.code != "unnamed-columns" or _unnamed(frame)]
+    return Table(frame, kind, delimiter="" if one else found, problems=problems + names + edges)
 
 
-def apply_layout(frame: polars.DataFrame, layout: Layout) -> polars.DataFrame:
-    frame = frame.slice(layout.first_row)
-    frame.columns = layout.names
-    return frame
+def _unnamed(frame: polars.DataFrame) -> bool:
+    return any(re.fullmatch(r"column_\d+_*", name) for name in frame.columns)
 
 
-def sniff_delimiter(text: str) -> str:
-    """The delimiter that cuts the sample into rows of one width; empty where none does (one column)."""
-    best, best_score = "", 0.0
-    for delimiter in DELIMITERS:
-        score = max(_regularity(text, delimiter, '"'), _regularity(text, delimiter, ""))
-        if score > best_score:
-            best, best_score = delimiter, score
-    return best if best_score >= 0.5 else ""
+def _without_start(source: Source, text: str, characters: int) -> tuple[Source, str]:
+    """The file and its sample without their first characters."""
+    start = len(text[:characters].encode())
+    return Source(source.name, data=source.read().removeprefix(b"\xef\xbb\xbf")[start:]), text[characters:]
 
 
-def _regularity(text: str, delimiter: str, quote: str) -> float:
-    """Share of records with the commonest number of cells, worth more where the first record agrees and there are many
-    cells, less where the delimiter is followed by a space, as commas in prose are."""
-    if delimiter not in text:
-        return 0.0
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None,
-        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-    )  # fmt: skip
-    records = []
-    for record in reader:
-        if record:
-            records.append(record)
-        if len(records) > SAMPLE_ROWS:
+def _without_comments(source: Source, text: str) -> tuple[Source, str, list[Problem]]:
+    """Lines above the header that begin with #. One alone that has the next line's cells is the header itself (#id, text)."""
+    found = re.match(r"(?:#[^\r\n]*[\r\n]+)+", text)
+    if not found or found.end() >= len(text.rstrip()):
+        return source, text, []
+    comments = re.split(r"[\r\n]+", found[0].strip())
+    below = [line for line in re.split(r"[\r\n]+", text[found.end() :])[:50] if line]
+    end = found.end()
+    for delimiter in "\t,;|":
+        if comments[-1].count(delimiter) == below[0].count(delimiter) > 0:
+            rows = list(csv.reader(below, delimiter=delimiter))
+            if not is_header(rows[0], rows[1:]):
+                if not is_header(next(csv.reader([comments[-1].lstrip("# ")], delimiter=delimiter)), rows):
+                    return source, text, []  # a text that begins with #
+                end = text.index(comments.pop())
+                end += re.match("#+ ?", text[end:]).end()
             break
-    if len(records) > 1 and not text.endswith(("\n", "\r")):
-        records.pop()  # the sample may end in the middle of it
-    widths = Counter(len(record) for record in records)
-    width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
-    if width < 2:
-        return 0.0
-    cells = [cell for record in records for cell in record[1:]]
-    spaced = sum(cell.startswith(" ") for cell in cells) / max(1, len(cells))
-    score = count / len(records) * (1 - 0.6 * spaced) + 0.02 * min(width, 10)
-    if len(records[0]) == width:
-        score += 0.2
-    elif len(records[0]) == 1 and count < 0.9 * len(records):
-        score -= 0.3  # a header without the delimiter, prose below
-    return score + (0.1 if delimiter == "\t" else 0.0)
+    else:
+        if not sniff_delimiter("\n".join(below)):
+            return source, text, []
+    source, text = _without_start(source, text, end)
+    shown = "; ".join(comment.strip("# ")[:60] for comment in comments[:5])
+    return source, text, [left_above(len(comments), shown)] if comments else []
+
+
+def _plain_delimiter(source: Source, delimiter: str) -> tuple[Dialect, Source, str]:
+    """The file with a delimiter of one byte, which no text holds, in place of a longer one."""
+    text = source.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
+    plain = next((mark for mark in "\x1f\x1e\x1d\x1c\x01" if mark not in text), "")
+    if not plain:
+        raise DataError(f"{source.name} cannot be cut at {delimiter!r}.", "Save it with , or ; between the cells.")
+    source = Source(source.name, data=text.replace(delimiter, plain).encode())
+    return Dialect(plain), source, _sample_text(source)
 
 
 def _sample_text(source: Source) -> str:
@@ -134,15 +142,12 @@ def _one_quoted_column(text: str) -> bool:
     return opened >= 0.5 * (len(lines) - 1) and opened > 0 and text.rstrip().endswith('"')
 
 
-def _single_quoted(text: str, dialect: Dialect) -> bool:
-    cells = [cell for row in csv.reader(text.splitlines()[1:100], delimiter=dialect.delimiter) for cell in row if cell]
-    return sum(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells) > 0.4 * len(cells) > 0
-
-
 def _settle_quotes(source: Source, dialect: Dialect) -> tuple[Dialect, bool]:
     """The dialect with its quoting decided, and whether every quotation mark of the file is sound under it."""
     if not dialect.quote:
         return dialect, True
+    if dialect.skip_space:
+        return dialect, False  # pyarrow knows no such cells
     if quotes_are_sound(source, dialect):
         return dialect, True
     if dialect.quote == '"':

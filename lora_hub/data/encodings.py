@@ -1,15 +1,16 @@
 """Which encoding a text file is in, and its text as UTF-8.
 
-Strict UTF-8 first, then byte order marks, then UTF-16 by its zero bytes, then detection by charset-normalizer with one
-correction: among the Latin code pages it guesses by chance (latin-1 as cp1250), so that family is decided by which
-letters come out. What was decided is told beside the preview, and a person can name another.
+Strict UTF-8 first, then byte order marks, then UTF-16 and UTF-32 by their zero bytes, then detection (`code_pages`). What was
+decided is told beside the preview, and a person can name another.
 """
 
 import codecs
 import re
 from dataclasses import dataclass, field
 
+from lora_hub.data import code_pages
 from lora_hub.data.source import Source
+from lora_hub.data.table import some
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
@@ -26,22 +27,9 @@ FEW = 0.02  # of the bytes beyond ASCII
 SHOWN = {
     "cp1252": "windows-1252", "cp1250": "windows-1250", "cp1251": "windows-1251", "cp1253": "windows-1253",
     "cp1254": "windows-1254", "cp1255": "windows-1255", "cp1256": "windows-1256", "cp1257": "windows-1257",
-    "cp932": "shift_jis", "cp949": "euc_kr", "cp950": "big5", "latin_1": "latin-1", "iso8859-1": "latin-1",
+    "cp932": "shift_jis", "cp949": "euc_kr", "cp950": "big5",
+    "mac_roman": "macintosh", "latin_1": "latin-1", "iso8859-1": "latin-1",
 }  # fmt: skip
-# The letters that texts in each Latin code page are made of. Only bytes that two pages read differently are counted.
-LATIN = {
-    "cp1252": set("éèêëàâäçñóöôòíîïúüùûáåæøßãõÉÈÊÀÂÄÇÑÓÖÔÍÎÚÜÁÅÆØÃÕœŒ€£°§«»“”‘’„–—…•™©®·ºª¿¡½¼´\xa0"),
-    "cp1250": set("ąćęłńóśźżáčďéěíňřšťúůýžäöüßőűăâîşţđô„”“’‘–—…°§«»€\xa0"),
-    "cp1254": set("ğışöüçâîûİ“”‘’–—…€°«»\xa0"),
-    "cp1257": set("ąčęėįšųūžāēģīķļņõäöü„“”‘’–—…€\xa0"),
-}
-NOT_LATIN = re.compile(
-    r"cp1251|cp1253|cp1255|cp1256|cp866|cp855|cp864|cp720|cp874|koi8|iso8859_[567]$|iso8859_8|iso8859_11|tis_620|mac_cyr|"
-    r"mac_greek|big5|gb|hz|euc|shift|johab|cp93|cp94|cp95|iso2022|utf|ptcp|kz"
-)
-COMMON = set("اليىمنروتهدبسكک")
-ARABIC = re.compile("[\u0621-\u064a\u067e\u0686\u0698\u06a9\u06af]{2,}")
-
 
 @dataclass
 class Decoded:
@@ -63,7 +51,7 @@ def decode(source: Source, encoding: str = "") -> Decoded:
             if name == "utf-8-sig":
                 return _decode_utf8(source, name)
             return _transcode_wide(source, name)
-    if wide := _utf16_without_mark(source.head(4096)):
+    if wide := _wide_without_mark(source.head(4096)):
         return _transcode_wide(source, wide)
     if is_utf8(source):
         return Decoded(source, "utf-8")
@@ -112,7 +100,8 @@ def _with_replacements(source: Source, text: str, name: str) -> Decoded:
     problem = Problem(
         code="damaged-bytes", severity="warning", count=len(lines),
         message=f"The file is {shown(name)}, but some bytes are not: line {_list(lines)}. They are shown as \ufffd.",
-        hint="Correct these lines, or choose another encoding.",
+        message_fa=f"این پرونده {shown(name)} است، اما چند بایت آن نه: سطر {some(lines)}. به‌جای آن‌ها \ufffd آمده است.",
+        hint="Correct these lines, or choose another encoding.", hint_fa="این سطرها را درست کنید یا رمزگذاری دیگری برگزینید.",
     )  # fmt: skip
     return Decoded(Source(source.name, data=text.encode()), name, [problem])
 
@@ -128,10 +117,15 @@ def _decode_chosen(source: Source, encoding: str) -> Decoded:
         if _damage(source.read()) < FEW:
             return _repair_utf8(source, name)
         raise _undecodable(source, encoding, "utf-8")
-    try:
-        return _transcode(source, encoding)
-    except (ValueError, LookupError):
-        raise _undecodable(source, encoding, name) from None
+    # A shown name may stand for the wider page that was found: shift_jis for windows-932.
+    for codec in dict.fromkeys((next((codec for codec, told in SHOWN.items() if told == encoding), encoding), encoding)):
+        try:
+            decoded = _transcode(source, codec)
+        except (ValueError, LookupError):
+            continue
+        decoded.encoding = shown(name) if codec == encoding else encoding
+        return decoded
+    raise _undecodable(source, encoding, name)
 
 
 def _undecodable(source: Source, encoding: str, name: str) -> DataError:
@@ -162,18 +156,32 @@ def shown(encoding: str) -> str:
     return SHOWN.get(encoding, encoding.replace("_", "-") if encoding.startswith(("iso", "utf", "mac")) else encoding)
 
 
-def _utf16_without_mark(head: bytes) -> str:
-    """UTF-16 of mostly Latin text has a zero in every second byte."""
-    head = head[: len(head) // 2 * 2]
-    if len(head) < 8:
+def _wide_without_mark(head: bytes) -> str:
+    """UTF-16 or UTF-32 without a mark. Line ends, spaces and delimiters have a zero beside them in any script; read in the other
+    byte order they are rare characters instead."""
+    head = head[: len(head) // 4 * 4]
+    if len(head) < 8 or b"\0" not in head:
         return ""
-    pairs = len(head) // 2
-    even, odd = head[::2].count(0) / pairs, head[1::2].count(0) / pairs
-    if odd > 0.4 and even < 0.1:
-        return "utf-16-le"
-    if even > 0.4 and odd < 0.1:
-        return "utf-16-be"
-    return ""
+    if head.count(0) < 0.3 * len(head) and not any(byte < 9 for byte in set(head) - {0}):
+        return ""  # a text with a few zeros in it: in UTF-16, letters other than Latin ones have control bytes
+    quarters = [head[place::4].count(0) * 4 / len(head) for place in range(4)]
+    if min(quarters[:2]) > 0.95 and quarters[3] < 0.5:
+        return "utf-32-be"
+    if min(quarters[2:]) > 0.95 and quarters[0] < 0.5:
+        return "utf-32-le"
+    marks = {"utf-16-le": _marks(head, "utf-16-le"), "utf-16-be": _marks(head, "utf-16-be")}
+    better = max(marks, key=marks.get)
+    worse = min(marks, key=marks.get)
+    return better if marks[better] > 0.04 and marks[better] > 8 * marks[worse] else ""
+
+
+def _marks(head: bytes, name: str) -> float:
+    """Share of characters that every table has; nothing where the bytes do not read as text in `name`."""
+    text = head.decode(name, errors="replace")
+    odd = sum(character < " " and character not in "\t\r\n" or character == "\ufffd" for character in text[:-1])
+    if odd > 0.02 * len(text):
+        return 0.0
+    return sum(character in " ,;\t|\r\n\"" or character.isascii() and character.isalnum() for character in text) / len(text)
 
 
 def _detect(source: Source) -> Decoded:
@@ -187,7 +195,7 @@ def _detect(source: Source) -> Decoded:
             size += len(line)
             if size > SAMPLE:
                 break
-    name = _guess(b"\n".join(lines))
+    name = code_pages.guess(b"\n".join(lines))
     for candidate in dict.fromkeys((name, "cp1252", "latin-1")):
         try:
             decoded = _transcode(source, candidate)
@@ -199,56 +207,13 @@ def _detect(source: Source) -> Decoded:
             Problem(
                 code="encoding-detected", severity="info",
                 message=f"The file is not UTF-8; it was read as {decoded.encoding}, which was guessed from its letters.",
+                message_fa=f"این پرونده UTF-8 نیست؛ رمزگذاری آن از روی حروفش {decoded.encoding} حدس زده شد.",
                 hint="If letters look wrong in the preview, choose another encoding.",
+                hint_fa="اگر حروف در پیش‌نمایش درست نیستند، رمزگذاری دیگری برگزینید.",
             )  # fmt: skip
         )
         return decoded
     raise AssertionError("latin-1 decodes every byte")
-
-
-def _guess(sample: bytes) -> str:
-    from charset_normalizer import from_bytes
-
-    if _is_arabic(_decodes(sample, "cp1256")):
-        return "cp1256"
-    high = sample.translate(None, bytes(range(128)))
-    words = b"".join(re.findall(rb"[\xe0-\xfa]{2,}", sample))
-    if len(high) > 40 and not re.search(rb"[\xfb-\xff]", sample) and len(words) > 0.97 * len(high):
-        return "cp1255"  # Hebrew has no capitals and nothing above 0xfa; Cyrillic texts have both
-    best = from_bytes(sample).best()
-    if best is not None and NOT_LATIN.match(best.encoding):
-        return best.encoding
-    better = [name for name in LATIN if name != "cp1252" and _advantage(sample, name) > 0.1]
-    return max(better, key=lambda name: _common(_decodes(sample, name), name), default="cp1252")
-
-
-def _is_arabic(text: str) -> bool:
-    """Words of Arabic letters, and as many of the common ones among them as Arabic and Persian texts have."""
-    letters = "".join(ARABIC.findall(text))
-    beyond_ascii = sum(not character.isascii() for character in text)
-    return len(letters) > 0.7 * beyond_ascii > 0 and sum(letter in COMMON for letter in letters) > 0.6 * len(letters)
-
-
-def _decodes(sample: bytes, name: str) -> str:
-    try:
-        return sample.decode(name)
-    except UnicodeDecodeError:
-        return ""
-
-
-def _advantage(sample: bytes, name: str) -> float:
-    """How much better (-1 to 1) the bytes read in this code page than in windows-1252, by the common letters gained."""
-    usual, other = sample.decode("cp1252", errors="replace"), _decodes(sample, name)
-    differing = [(left, right) for left, right in zip(usual, other, strict=False) if left != right]
-    if not differing:
-        return 0.0
-    gained = sum(right in LATIN[name] for _, right in differing) - sum(left in LATIN["cp1252"] for left, _ in differing)
-    return gained / sum(not character.isascii() for character in usual)
-
-
-def _common(text: str, name: str) -> float:
-    beyond_ascii = [character for character in text if not character.isascii()]
-    return sum(character in LATIN[name] for character in beyond_ascii) / max(1, len(beyond_ascii))
 
 
 def _list(numbers: list[int]) -> str:

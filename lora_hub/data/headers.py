@@ -12,6 +12,8 @@ from lora_hub.schema import Problem
 
 Cells = Sequence[str | None]
 TITLE_ROWS = 20
+# Around a name: spaces, quotation marks, and marks of direction that a person neither sees nor can type.
+AROUND = " \t\r\n\"'\u00a0\ufeff\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 NUMBER = re.compile(r"[-+]?[\d.,\s\u0660-\u0669\u06f0-\u06f9]*[\d\u0660-\u0669\u06f0-\u06f9]\s*%?$")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
 # Names that a header of a training table is made of; one of them in the first row decides.
@@ -47,12 +49,7 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
     if skip:
         titles = [next((cell for cell in row if not _empty(cell)), "") for row in sample[:skip]]
         shown = "; ".join(title.strip()[:60] for title in titles if title)
-        problems.append(
-            row_problem(
-                "title-rows", "info", f"{skip} row{'s' if skip > 1 else ''} above the header left out: {shown}".rstrip(": "),
-                [], count=skip,
-            )  # fmt: skip
-        )
+        problems.append(left_above(skip, shown))
     header = bool(sample[skip:]) and is_header(sample[skip], sample[skip + 1 :])
     if not header:
         names = [f"column_{number}" for number in range(1, width + 1)]
@@ -60,7 +57,9 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
         problems.append(
             row_problem(
                 "no-header", "info", f"The first row ({first}) reads like data, so the columns are named column_1 on.", [],
+                message_fa=f"ردیف نخست ({first}) به داده می‌ماند؛ پس ستون‌ها column_1 و ... نام گرفتند.",
                 hint="If it is a header, put plain column names in the first row.",
+                hint_fa="اگر سرستون است، در ردیف نخست نام‌های ساده بگذارید.",
             )  # fmt: skip
         )
         return Layout(skip, False, names, problems)
@@ -68,11 +67,19 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
     return Layout(skip, True, names, problems + more)
 
 
+def left_above(count: int, shown: str) -> Problem:
+    """`count` rows of titles or comments above the header; `shown`: what they say."""
+    return row_problem(
+        "title-rows", "info", f"{count} row{'s' if count > 1 else ''} above the header left out: {shown}".rstrip(": "), [], count=count,
+        message_fa=f"{count} ردیف بالای سرستون کنار گذاشته شد: {shown}".rstrip(": "),
+    )  # fmt: skip
+
+
 def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
     """Distinct, non-empty names. An empty one becomes column_N, the second "text" becomes text_2; both are told."""
     names: list[str] = []
     unnamed, repeated = [], []
-    cleaned = [re.sub(r"\s+", " ", (cell or "").strip("\ufeff \t\r\n\"'")) for cell in cells]
+    cleaned = [re.sub(r"\s+", " ", (cell or "").strip(AROUND)) for cell in cells]
     taken = set(cleaned)
     for number, name in enumerate(cleaned, 1):
         if not name:
@@ -92,13 +99,13 @@ def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
         which = ", ".join(f"column_{number}" for number in unnamed[:5]) + (" ..." if len(unnamed) > 5 else "")
         problems.append(
             row_problem("unnamed-columns", "info", f"{len(unnamed)} columns have no name; they are called {which}.", [],
-                        count=len(unnamed))  # fmt: skip
+                        message_fa=f"{len(unnamed)} ستون نام ندارد؛ این نام‌ها را گرفتند: {which}.", count=len(unnamed))  # fmt: skip
         )
     if repeated:
         which = ", ".join(dict.fromkeys(repeated))
         problems.append(
             row_problem("repeated-columns", "warning", f"Column names that occur more than once were numbered: {which}.", [],
-                        count=len(repeated))  # fmt: skip
+                        message_fa=f"نام‌هایی که بیش از یک ستون داشتند شماره گرفتند: {which}.", count=len(repeated))  # fmt: skip
         )
     return names, problems
 
@@ -112,7 +119,9 @@ def is_header(first: Cells, rest: Sequence[Cells]) -> bool:
     if any(_word(cell) in HEADER_WORDS for cell in filled):
         return not _occurs_below(cells, rest, share=0.2)
     if all(_numeric(cell) for cell in filled):
-        return False
+        return _is_years(filled, rest)
+    if len(filled) == len(cells) > 2 and len({re.sub(r"\d+$", "", cell) for cell in cells}) == 1 and len(set(cells)) == len(cells):
+        return bool(re.match(r"[^\W\d]", cells[0])) and not _occurs_below(cells, rest, share=0.2)  # c1, c2, c3
     if not rest:
         return all(_is_name(cell) for cell in filled)
     for_, against = 0.0, 0.0
@@ -141,6 +150,15 @@ def is_header(first: Cells, rest: Sequence[Cells]) -> bool:
     if for_ == against:
         return all(_is_name(cell) for cell in filled) and len(set(filled)) == len(filled)
     return for_ > against
+
+
+def _is_years(filled: list[str], rest: Sequence[Cells]) -> bool:
+    """1999, 2000, 2001: one year after the other above cells that are none."""
+    if len(filled) < 3 or not all(re.fullmatch(r"(1[3-4]|19|20)\d\d", cell) for cell in filled):
+        return False
+    years = [int(cell) for cell in filled]
+    follow = all(later - year == 1 for year, later in zip(years, years[1:], strict=False))
+    return follow and not any(re.fullmatch(r"(1[3-4]|19|20)\d\d", (cell or "").strip()) for row in rest for cell in row)
 
 
 def _title_rows(sample: Sequence[Cells], width: int) -> int:
@@ -174,7 +192,7 @@ def _occurs_below(cells: list[str], rest: Sequence[Cells], share: float) -> bool
 
 
 def _word(cell: str) -> str:
-    return re.sub(r"[\s_\-]+", "", cell.strip("\ufeff\u200e\u200f \t\"'").lower())
+    return re.sub(r"[\s_\-]+", "", cell.strip(AROUND + "#").lower())
 
 
 def _is_name(cell: str) -> bool:

@@ -1,73 +1,42 @@
 """Tables in HTML and in Excel's XML of 2003, which people have under the name .xls. Nothing is fetched and no script is run."""
 
 import re
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 import polars
 
 from lora_hub.data.source import Source
-from lora_hub.data.spreadsheets import table_of_cells
-from lora_hub.data.table import MAX_COLUMNS, Table
+from lora_hub.data.cells import cells_of
+from lora_hub.data.spreadsheets import choose_sheet
+from lora_hub.data.table import MAX_COLUMNS, Table, some
 from lora_hub.errors import DataError
+from lora_hub.schema import Problem
 
 # Excel's XML says the same with other words.
-TAGS = {"worksheet": "table", "row": "tr", "cell": "td"}
+TAGS = {"worksheet": "table", "row": "tr", "cell": "td", "table-row": "tr", "table-cell": "td", "covered-table-cell": "td"}
+HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+# Elements without an end tag: hiding one hides nothing after it.
+VOID = {"br", "img", "hr", "input", "meta", "link", "col", "wbr", "source", "area", "base", "embed", "param", "track"}
+MAX_CELLS = 20_000_000
 
 
-class _Rows(HTMLParser):
-    """The cells of every table of a page."""
 
-    def __init__(self, excel: bool) -> None:
-        super().__init__(convert_charrefs=True)
-        self.excel = excel
-        self.tables: list[list[list[str]]] = []
-        self.cell: list[str] | None = None
-        self.span = self.down = 1
-        self.hanging: dict[int, tuple[int, str]] = {}  # column -> rows still to fill from a cell above, and its text
-        self.silent = 0
+@dataclass
+class _Grid:
+    """The rows of one table, its name where it has one, and what is open of it."""
 
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        tag = tag.rpartition(":")[2]
-        if self.excel and tag == "table":
-            return
-        tag = TAGS.get(tag, tag)
-        if tag == "table":
-            self.end_cell()
-            self.tables.append([])
-            self.hanging = {}
-        elif tag == "tr" and self.tables:
-            self.end_row()
-            self.tables[-1].append([])
-        elif tag in ("td", "th") and self.tables:
-            self.end_cell()
-            if not self.tables[-1]:
-                self.tables[-1].append([])
-            self.cell = []
-            place = dict(attrs).get("ss:index") or ""
-            if place.isascii() and place.isdigit() and len(place) < 5:  # empty cells before it are left out of the file
-                self.tables[-1][-1] += [""] * (int(place) - 1 - len(self.tables[-1][-1]))
-            self.span, self.down = _span(attrs, "colspan"), _span(attrs, "rowspan")
-        elif tag == "br" and self.cell is not None:
-            self.cell.append("\n")
-        elif tag in ("script", "style"):
-            self.silent += 1
-
-    def handle_endtag(self, tag: str) -> None:
-        tag = tag.rpartition(":")[2]
-        tag = TAGS.get(tag, tag)
-        if tag in ("td", "th", "tr", "table"):
-            self.end_cell()
-        elif tag in ("script", "style"):
-            self.silent = max(0, self.silent - 1)
-
-    def handle_data(self, data: str) -> None:
-        if self.cell is not None and not self.silent:
-            self.cell.append(data)
+    name: str = ""
+    rows: list[list[str]] = field(default_factory=list)
+    cell: list[str] | None = None
+    span: int = 1
+    down: int = 1
+    hanging: dict[int, tuple[int, str]] = field(default_factory=dict)  # column -> rows still to fill from above, and the text
 
     def end_cell(self) -> None:
         if self.cell is None:
             return
-        row = self.tables[-1][-1]
+        row = self.rows[-1]
         self._reach_down(row)
         text = re.sub(r"[ \t\r]+", " ", "".join(self.cell)).strip()
         if self.down > 1:
@@ -77,8 +46,8 @@ class _Rows(HTMLParser):
 
     def end_row(self) -> None:
         self.end_cell()
-        if self.tables and self.tables[-1] and self.tables[-1][-1]:
-            self._reach_down(self.tables[-1][-1])
+        if self.rows and self.rows[-1]:
+            self._reach_down(self.rows[-1])
 
     def _reach_down(self, row: list[str]) -> None:
         """Cells of rows above that span to here."""
@@ -89,22 +58,146 @@ class _Rows(HTMLParser):
             row.append(text)
 
 
+class _Rows(HTMLParser):
+    """The cells of every table of a page. A table inside a cell is one of its own."""
+
+    def __init__(self, excel: bool) -> None:
+        super().__init__(convert_charrefs=True)
+        self.excel = excel
+        self.tables: list[_Grid] = []
+        self.open: list[_Grid] = []
+        self.hidden: list[str] = []  # tags opened since the hidden one, itself first
+        self.cells = 0
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        prefix, _, tag = tag.rpartition(":")
+        if self.excel and tag == "table" and prefix != "table":
+            return
+        tag = TAGS.get(tag, tag)
+        if self.hidden:
+            if tag not in VOID:
+                self.hidden.append(tag)
+            return
+        named = dict(attrs)
+        if tag in ("script", "style", "template", "comment", "annotation") or HIDDEN.search(named.get("style") or "") or "hidden" in named:
+            if tag not in VOID and tag not in ("table", "tr", "td", "th"):
+                self.hidden.append(tag)
+                return
+        grid = self.open[-1] if self.open else None
+        if tag == "table":
+            grid = _Grid(named.get("ss:name") or named.get("table:name") or "")
+            self.tables.append(grid)
+            self.open.append(grid)
+        elif grid is None:
+            return
+        elif tag == "tr":
+            grid.end_row()
+            grid.rows.append([])
+        elif tag in ("td", "th"):
+            grid.end_cell()
+            if not grid.rows:
+                grid.rows.append([])
+            grid.cell = []
+            place = named.get("ss:index") or ""
+            if place.isascii() and place.isdigit() and len(place) < 5:  # empty cells before it are left out of the file
+                grid.rows[-1] += [""] * (int(place) - 1 - len(grid.rows[-1]))
+            grid.span, grid.down = _span(attrs, "colspan"), _span(attrs, "rowspan")
+            self.cells += grid.span
+            if self.cells > MAX_CELLS:
+                raise DataError(f"The page's tables have more than {MAX_CELLS:,} cells.", "Save the data as CSV.")
+        elif tag in ("br", "p") and grid.cell:
+            grid.cell.append("\n")
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        self.handle_starttag(tag, attrs)
+        if self.excel or tag in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        prefix, _, tag = tag.rpartition(":")
+        if self.excel and tag == "table" and prefix != "table":
+            return
+        tag = TAGS.get(tag, tag)
+        if self.hidden:
+            if tag in self.hidden:
+                place = len(self.hidden) - 1 - self.hidden[::-1].index(tag)
+                del self.hidden[place:]
+            return
+        if not self.open:
+            return
+        if tag in ("td", "th"):
+            self.open[-1].end_cell()
+        elif tag == "tr":
+            self.open[-1].end_cell()
+        elif tag == "table":
+            self.open.pop().end_row()
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1].cell is not None and not self.hidden:
+            self.open[-1].cell.append(data)
+
+
 def _span(attrs: list, name: str) -> int:
     value = dict(attrs).get(name) or ""
     return min(MAX_COLUMNS, max(1, int(value))) if value.isascii() and value.isdigit() and len(value) < 6 else 1
 
 
-def read_html(source: Source) -> Table:
-    """The largest table of UTF-8 HTML or Excel XML. Raises DataError where there is none."""
+def is_html(start: str) -> bool:
+    """Whether a text begins as a page, a table alone, or Excel's or OpenDocument's XML does."""
+    lowered = re.sub(r"^(<!--.*?-->\s*)+", "", start.lower(), flags=re.DOTALL)
+    if lowered[:1] != "<":
+        return False
+    if lowered.startswith(("<html", "<!doctype html", "<meta", "<table")):
+        return True
+    return any(mark in lowered for mark in ("<table", "<workbook", "office:spreadsheet", "opendocument.spreadsheet", "<html"))
+
+
+def read_html(source: Source, *, sheet: str = "") -> Table:
+    """The largest table of UTF-8 HTML, or the sheet of Excel's XML. Raises DataError where there is none."""
     text = source.read().decode("utf-8", errors="replace")
-    parser = _Rows(excel="urn:schemas-microsoft-com:office:spreadsheet" in text[:4000] and "<Worksheet" in text)
+    start = text[: 64 << 10]
+    excel = "urn:schemas-microsoft-com:office:spreadsheet" in start and "<Worksheet" in text or "urn:oasis:names:tc:opendocument" in start
+    parser = _Rows(excel)
     parser.feed(text)
     parser.close()
-    parser.end_cell()
-    rows = max(parser.tables, key=len, default=[])
-    rows = [row for row in rows if any(cell for cell in row)]
-    if not rows:
+    found: dict[str, polars.DataFrame] = {}
+    for grid in parser.tables:
+        grid.end_row()
+        rows = [row for row in grid.rows if any(row)]
+        if not rows:
+            continue
+        width = max(len(row) for row in rows)
+        if width > MAX_COLUMNS:
+            rows = [row[: _filled_width(row)] for row in rows]
+            width = max(len(row) for row in rows)
+        columns = {f"f{index}": [row[index] if index < len(row) else None for row in rows] for index in range(width)}
+        frame = polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String))
+        found[_new_name(grid.name or f"table {len(found) + 1}", found)] = cells_of(frame)
+    if sheet and sheet not in found:
+        raise DataError(f"{source.name} has no table named {sheet!r}.", f"It has: {some(found, 20)}." if found else "")
+    if not found:
         raise DataError(f"{source.name} is a web page without a table in it.", "Save the data as CSV or Excel.")
-    width = max(len(row) for row in rows)
-    columns = {f"f{index}": [row[index] if index < len(row) else None for row in rows] for index in range(width)}
-    return table_of_cells(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "html")
+    named = [grid.name for grid in parser.tables if grid.name]
+    best = sheet or ("" if named else max(found, key=lambda name: (min(2, found[name].width), found[name].height)))
+    table = choose_sheet(found, "html", sheet=best)
+    table.sheets = list(found) if len(found) > 1 else []
+    table.sheet = table.sheet if len(found) > 1 else ""
+    others = [name for name in found if name != best]
+    if best and not sheet and others:
+        table.problems.append(
+            Problem(
+                code="other-sheets", severity="info", count=len(others),
+                message=f"The page has {len(found)} tables; the largest, {best!r}, was read.",
+                message_fa=f"این صفحه {len(found)} جدول دارد؛ بزرگ‌ترینشان ({best}) خوانده شد.",
+                hint="Choose another table if this is not the one.", hint_fa="اگر این نیست، جدول دیگری برگزینید.",
+            )  # fmt: skip
+        )
+    return table
+
+
+def _filled_width(row: list[str]) -> int:
+    return max((place for place, cell in enumerate(row, 1) if cell), default=0)
+
+
+def _new_name(name: str, taken: dict) -> str:
+    return name if name not in taken else f"{name} ({len(taken) + 1})"

@@ -1,45 +1,83 @@
-"""A file looked at as a person would before training on it: what it holds, which column is what, what is wrong with it, and
-the first rows exactly as the model will see them.
+"""A file looked at as a person would before training on it: what it holds, which column is what, what is wrong with it and
+what can be done about that, how long its rows are, and the first rows exactly as the model will see them.
 
     inspect_file(Path("spam.csv"), get_task("spam")).to_json()
+
+    inspector = Inspector()                                     remembers what it read: a changed form reads nothing anew
+    inspector.inspect(path, task, {"text": "v2"}, mends=[Mend(kind="drop", values={"code": "duplicates"})], base=base)
 """
 
 import hashlib
-from dataclasses import dataclass, field
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lora_hub.data import checks, columns
+from lora_hub.data.findings import Finding
+from lora_hub.data.mends import Done, apply_mends, offer_mends
+from lora_hub.data.overflow import find_overflow
 from lora_hub.data.read import Table, read_table
 from lora_hub.errors import DataError
-from lora_hub.schema import DatasetInfo, Problem, Task
+from lora_hub.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 4_000
+SAMPLED_ROWS = 2_000
+CHOSEN = Text2(en="chosen by you", fa="به انتخاب شما")
 
 
 @dataclass
 class Inspection:
-    """`preview`: the first rows as {"prompt", "completion"}. `reasons`: role -> why that column was taken."""
+    """`table`: after the mends. `preview`: the first rows as {"prompt", "completion"}. `reasons`: role -> why that column was
+    taken. `findings`: the problems with all their rows. `done`: what each mend did. `tokens_row`: mean tokens of a row
+    for the base that the lengths are of; 0 where they are not known."""
 
     info: DatasetInfo
     table: Table
     task: Task
     mapping: dict[str, str]
-    reasons: dict[str, str]
-    problems: list[Problem] = field(default_factory=list)
+    reasons: dict[str, Text2]
+    findings: list[Finding] = field(default_factory=list)
     preview: list[dict[str, str]] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
+    tokens_row: float = 0.0
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [found.problem for found in self.findings]
 
     @property
     def has_errors(self) -> bool:
         return any(problem.severity == "error" for problem in self.problems)
 
+    @property
+    def lengths(self) -> Lengths | None:
+        return self.info.lengths
+
+    def rows_of(self, code: str, limit: int = 50) -> list[tuple[int, dict[str, str]]]:
+        """The first `limit` rows of a problem: (row number, {role: text}). Empty where there is no such problem."""
+        rows = next((found.rows for found in self.findings if found.problem.code == code), None)
+        if rows is None or not rows.len():
+            return []
+        numbers = self.table.numbers()
+        places = numbers.is_in(rows.head(limit).implode()).arg_true()
+        texts = {role: self.table.texts(column).gather(places).to_list() for role, column in self.mapping.items()}
+        return [
+            (number, {role: texts[role][place] or "" for role in texts}) for place, number in enumerate(numbers.gather(places).to_list())
+        ]
+
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.info.name, "fingerprint": self.info.fingerprint, "task": self.task.id, "rows": self.info.rows,
             "columns": list(self.info.columns), "encoding": self.info.encoding, "delimiter": self.info.delimiter,
-            "format": self.info.format, "mapping": self.mapping, "reasons": self.reasons,
-            "problems": [problem.model_dump(mode="json") for problem in self.problems], "preview": self.preview,
+            "format": self.info.format, "sheet": self.info.sheet, "sheets": list(self.info.sheets),
+            "test_rows": self.table.test.rows if self.table.test is not None else 0, "mapping": self.mapping,
+            "reasons": {role: reason.en for role, reason in self.reasons.items()}, "mends": [done.to_json() for done in self.done],
+            "problems": [problem.model_dump(mode="json", exclude={"message_fa", "hint_fa"}) for problem in self.problems],
+            "lengths": self.lengths.model_dump(mode="json") if self.lengths else None, "preview": self.preview,
         }  # fmt: skip
 
 
@@ -48,60 +86,189 @@ def inspect_file(
     task: Task | None,
     mapping: dict[str, str] | None = None,
     *,
-    encoding: str = "",
-    delimiter: str = "",
-    sheet: str = "",
-    skip_broken: bool = False,
+    mends: Sequence[Mend] = (),
+    base: BaseModel | None = None,
+    max_length: int = 0,
     name: str = "",
+    **reading: Any,
 ) -> Inspection:
     """Reads and checks a file. `task` None: proposed from the columns. `mapping`: roles that the person chose; the others
-    are proposed. Raises DataError where the file cannot be read, is not for supervised training, or has no column of a name
-    that was chosen. A required role without a column is a Problem, so that the person can choose one."""
-    table = read_table(path, encoding=encoding, delimiter=delimiter, sheet=sheet, skip_broken=skip_broken)
-    return inspect_table(table, task, mapping, fingerprint=fingerprint(path), name=name or Path(path).name, sheet=sheet)
+    are proposed; a role chosen as "" stays without a column. `reading`: encoding, delimiter, sheet, skip_broken. `base`: whose
+    tokens the lengths are counted in; `max_length`: 0 means the base's context.
+
+    Raises DataError where the file cannot be read, is not for supervised training, or has no column of a name that was
+    chosen. A required role without a column is a Problem, so that the person can choose one."""
+    return Inspector().inspect(path, task, mapping, mends=mends, base=base, max_length=max_length, name=name, **reading)
+
+
+class Inspector:
+    """Looks at files and remembers the last tables and findings, so that a form's next change costs only what it changes.
+
+    Safe to use from several threads; each answer is made once. `most_bytes`: of remembered tables (the last one aside).
+    """
+
+    def __init__(self, most_bytes: int = 512 << 20, most_inspections: int = 16) -> None:
+        self._most_bytes, self._most_inspections = most_bytes, most_inspections
+        self._tables: OrderedDict[tuple, Table] = OrderedDict()
+        self._inspections: OrderedDict[tuple, Inspection] = OrderedDict()
+        self._fingerprints: dict[tuple, str] = {}
+        self._lock = threading.RLock()
+
+    def inspect(
+        self, path: Path, task: Task | None, mapping: dict[str, str] | None = None, *, mends: Sequence[Mend] = (), base: BaseModel | None = None,
+        max_length: int = 0, name: str = "", **reading: Any,
+    ) -> Inspection:  # fmt: skip
+        """`inspect_file`, from memory where it can. Raises DataError as it does."""
+        with self._lock:
+            table = self.read(path, **reading)
+            file = self._file(path)
+            key = (file, _reading(reading), task and task.model_dump_json(), tuple(sorted((mapping or {}).items())), _key(mends))
+            seen = self._inspections.get(key)
+            if seen is None:
+                seen = inspect_table(
+                    table, task, mapping, mends=mends, fingerprint=self._fingerprint(path), name=name or Path(path).name,
+                    skip_broken=bool(reading.get("skip_broken")),
+                )  # fmt: skip
+                self._inspections[key] = seen
+                while len(self._inspections) > self._most_inspections or (len(self._inspections) > 1 and self._held() > self._most_bytes):
+                    self._inspections.popitem(last=False)
+            else:
+                self._inspections.move_to_end(key)
+            return with_lengths(seen, base, max_length) if base is not None else seen
+
+    def read(self, path: Path, **reading: Any) -> Table:
+        """The table of a file, from memory where it is unchanged. Raises DataError."""
+        with self._lock:
+            if not Path(path).is_file():
+                return read_table(path, **reading)  # which tells it in words
+            key = (self._file(path), _reading(reading))
+            if key not in self._tables:
+                self._tables[key] = read_table(path, **reading)
+                while len(self._tables) > 1 and (len(self._tables) > 8 or self._held() > self._most_bytes):
+                    self._tables.popitem(last=False)
+            self._tables.move_to_end(key)
+            return self._tables[key]
+
+    def _file(self, path: Path) -> tuple:
+        status = Path(path).stat()
+        return (str(Path(path).resolve()), status.st_size, status.st_mtime_ns)
+
+    def _fingerprint(self, path: Path) -> str:
+        file = self._file(path)
+        if file not in self._fingerprints:
+            self._fingerprints[file] = fingerprint(path)
+        return self._fingerprints[file]
+
+    def _held(self) -> int:
+        tables = {id(table.frame): table for table in [*self._tables.values(), *(seen.table for seen in self._inspections.values())]}
+        return sum(table.frame.estimated_size() for table in tables.values())
 
 
 def inspect_table(
-    table: Table, task: Task | None, mapping: dict[str, str] | None = None, *, fingerprint: str, name: str, sheet: str = ""
-) -> Inspection:
-    """`inspect_file` of a table that was read already: a changed task or mapping need not read the file anew."""
+    table: Table, task: Task | None, mapping: dict[str, str] | None = None, *, mends: Sequence[Mend] = (), fingerprint: str, name: str,
+    skip_broken: bool = False,
+) -> Inspection:  # fmt: skip
+    """`inspect_file` of a table that was read already, without lengths."""
     notes = []
     if task is None:
         from lora_hub.tasks.catalogue import get_task
 
         task_id, reason = columns.propose_task(table)
         task = get_task(task_id)
-        notes.append(Problem(code="task-proposed", severity="info", message=f"The task {task_id} is proposed: {reason}."))
+        title = task.title
+        notes.append(Finding(Problem(
+            code="task-proposed", severity="info", message=f"The task {task_id} is proposed: {reason.en}.",
+            message_fa=f"کارِ «{title.in_language('fa')}» پیشنهاد می‌شود: {reason.in_language('fa')}.",
+        )))  # fmt: skip
     mapping, reasons = complete_mapping(table, task, mapping or {})
-    problems = table.problems + notes + missing_columns(table, task, mapping) + checks.check_table(table, task, mapping)
+    mended, done = apply_mends(table, task, mapping, mends)
+    said = [Finding(problem) for problem in table.problems]
+    found = [*said, *find_overflow(mended), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
+    if mended.test is not None:
+        found += checks.find_overlap(task, mended, mapping, mended.test, mapping)
+    found = [_with_mends(one, mended, task, mapping) for one in found]
+    order = {"error": 0, "warning": 1, "info": 2}
+    found.sort(key=lambda one: order[one.problem.severity])
     info = DatasetInfo(
-        fingerprint=fingerprint, name=name, rows=table.rows, columns=tuple(table.columns), format=table.format,
-        encoding=table.encoding, delimiter=table.delimiter, sheet=sheet, problems=tuple(problems),
+        fingerprint=fingerprint, name=name, rows=mended.rows, columns=tuple(table.columns), format=table.format,
+        encoding=table.encoding, delimiter=table.delimiter, sheet=table.sheet, sheets=tuple(table.sheets), skip_broken=skip_broken,
+        mends=tuple(mends), problems=tuple(one.problem for one in found),
     )  # fmt: skip
-    return Inspection(info, table, task, mapping, reasons, problems, preview_rows(table, task, mapping))
+    return Inspection(info, mended, task, mapping, reasons, found, preview_rows(mended, task, mapping), done)
 
 
-def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _with_mends(found: Finding, table: Table, task: Task, mapping: dict[str, str]) -> Finding:
+    offered = offer_mends(found, table, task, mapping)
+    return Finding(found.problem.model_copy(update={"mends": offered}), found.rows) if offered else found
+
+
+def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
+    """The same with its rows' lengths in the base's tokens, and what they mean for training; unchanged where the base's
+    tokenizer is not on this disk yet or a role has no column."""
+    from lora_hub.data import lengths, prepare
+
+    if missing_columns(seen.table, seen.task, seen.mapping):
+        return seen
+    sampled = sample_rows(seen.table, SAMPLED_ROWS)
+    try:
+        examples = prepare.build_examples(sampled, seen.task, seen.mapping)
+    except DataError:
+        return seen  # no row can be used; the checks have told why
+    task = with_labels(seen.task, seen.table, seen.mapping)
+    limit = min(max_length or base.context, base.context)
+    measured = lengths.measure(examples, task, base, limit, rows=seen.table.rows)
+    if measured is None:
+        return seen
+    characters = [len(" ".join(map(str, example.inputs.values()))) + len(example.answer) for example in examples]
+    found = [_with_length_mends(one, measured.lengths, characters, seen.task) for one in lengths.find_lengths(measured.lengths, measured)]
+    findings = sorted([*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity))
+    info = seen.info.model_copy(update={"lengths": measured.lengths, "problems": tuple(one.problem for one in findings)})
+    return replace(seen, info=info, findings=findings, tokens_row=measured.tokens_row)
+
+
+def _with_length_mends(found: Finding, measured: Lengths, characters: list[int], task: Task) -> Finding:
+    """Rows that are too long can lose the end of their input: so many characters as surely fit, going by the sample."""
+    if found.problem.code != "too-long" or task.is_chat or not measured.total[3]:
+        return found
+    middle = sorted(characters)[len(characters) // 2]
+    # Half as dense again as the middle row, so that what is left fits in nearly every case.
+    fits = int(0.7 * (measured.max_length - min(measured.prompt)) * middle / max(1, measured.total[3]))
+    offered = (Mend(kind="shorten", values={"characters": str(max(40, fits))}),)
+    return Finding(found.problem.model_copy(update={"mends": offered}), found.rows)
+
+
+def sample_rows(table: Table, most: int) -> Table:
+    """At most `most` rows, spread evenly over the table."""
+    if table.rows <= most:
+        return table
+    places = [round(number * (table.rows - 1) / (most - 1)) for number in range(most)]
+    return Table(table.frame[places], table.format, row_numbers=table.numbers().gather(places))
+
+
+def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[dict[str, str], dict[str, Text2]]:
     """What the person chose, and proposals for the roles they left open, each with its reason. Raises DataError where the
     person chose a role or a column that there is not."""
-    columns.check_mapping(table, task, chosen, complete=False)
+    columns.check_mapping(table, task, {role: column for role, column in chosen.items() if column}, complete=False)
     proposal = columns.propose_mapping(table, task)
     taken = set(chosen.values())
     mapping = {role: column for role, column in proposal.mapping.items() if role not in chosen and column not in taken}
-    mapping = {**mapping, **chosen}
+    mapping |= {role: column for role, column in chosen.items() if column}
     roles = [*task.inputs, "answer", *mapping]
     mapping = {role: mapping[role] for role in dict.fromkeys(roles) if role in mapping}
     reasons = {role: proposal.reasons[role] for role in mapping if role not in chosen}
-    reasons |= dict.fromkeys(chosen, "chosen by you")
+    reasons |= {role: CHOSEN for role in chosen}
     return mapping, reasons
 
 
-def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[Problem]:
+def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
     """One error where a required role has no column yet."""
     try:
         columns.check_mapping(table, task, mapping)
     except DataError as error:
-        return [Problem(code="missing-column", severity="error", message=error.message, hint=error.hint)]
+        return [Finding(Problem(
+            code="missing-column", severity="error", message=error.message, hint=error.hint,
+            message_fa="برای یکی از نقش‌های لازم ستونی پیدا نشد.", hint_fa="بالای جدول بگویید کدام ستون است.",
+        ))]  # fmt: skip
     return []
 
 
@@ -111,13 +278,12 @@ def preview_rows(table: Table, task: Task, mapping: dict[str, str]) -> list[dict
 
     if missing_columns(table, task, mapping):
         return []
-    few = Table(table.frame.head(10 * PREVIEW_ROWS), table.format)
+    few = Table(table.frame.head(10 * PREVIEW_ROWS), table.format, row_numbers=table.numbers().head(10 * PREVIEW_ROWS))
     try:
         examples = prepare.build_examples(few, task, mapping)[:PREVIEW_ROWS]
     except DataError:
         return []  # the checks have told why
-    if task.output == "labels" and not task.labels:
-        task = task.model_copy(update={"labels": labels_of(table, mapping["answer"])})
+    task = with_labels(task, table, mapping)
     shown = []
     for example in examples:
         if task.is_chat:
@@ -128,16 +294,26 @@ def preview_rows(table: Table, task: Task, mapping: dict[str, str]) -> list[dict
     return shown
 
 
-def labels_of(table: Table, column: str) -> tuple[str, ...]:
-    """The distinct non-empty answers, sorted, as a run would freeze them."""
-    texts = table.texts(column).drop_nulls().str.strip_chars()
-    return tuple(sorted(texts.filter(texts != "").unique().to_list()))
+def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
+    """The task with its labels from the data, as a run would freeze them."""
+    if task.output != "labels" or task.labels or "answer" not in mapping:
+        return task
+    texts = table.texts(mapping["answer"]).drop_nulls().str.strip_chars()
+    return task.model_copy(update={"labels": tuple(sorted(texts.filter(texts != "").unique().to_list()))})
 
 
 def fingerprint(path: Path) -> str:
     """First 16 hex digits of the sha256 of the file's bytes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _reading(reading: dict[str, Any]) -> tuple:
+    return tuple(sorted((key, value) for key, value in reading.items() if value))
+
+
+def _key(mends: Sequence[Mend]) -> str:
+    return "\n".join(mend.model_dump_json() for mend in mends)
 
 
 def _cut(text: str) -> str:

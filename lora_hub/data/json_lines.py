@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
+import numpy
 import orjson
 import polars
 
-from lora_hub.data.json_rows import flatten_known, scalar_text, table_of_values
+from lora_hub.data.json_rows import column_names, flatten_known, load_json, scalar_text, table_of_values
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
 BLOCK = 4 << 20
+DEEPEST = 48
 TOLD = 8
 
 
@@ -51,7 +53,7 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
     problems = broken_lines(source.name, broken, skip_broken)
     if not values:
         raise DataError(f"{source.name} holds no readable line.", "Choose another file.")
-    table = table_of_values(values, source.name)
+    table = table_of_values(values, source.name, skip_broken=skip_broken)
     return Table(table.frame, "jsonl", problems=problems + table.problems)
 
 
@@ -63,10 +65,14 @@ def broken_lines(name: str, broken: list[tuple[int, str]], skip_broken: bool) ->
     more = f"; and {len(broken) - TOLD} more" if len(broken) > TOLD else ""
     if not skip_broken:
         raise DataError(
-            f"{name} has {len(broken)} line{'s' if len(broken) > 1 else ''} that are not valid JSON: {told}{more}.",
+            f"{name} has {len(broken)} line{'s that are' if len(broken) > 1 else ' that is'} not valid JSON: {told}{more}.",
             "Mend them, or go on without these lines (skip broken lines).",
         )
-    return [row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(broken))]
+    fa = "، ".join(f"سطر {number}" for number, _ in broken[:TOLD]) + (" و ..." if len(broken) > TOLD else "")
+    return [
+        row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(broken),
+                    message_fa=f"{len(broken):,} سطر کنار گذاشته شد: {fa}.")  # fmt: skip
+    ]
 
 
 def _read_texts(source: Source) -> polars.DataFrame | None:
@@ -83,7 +89,7 @@ def _read_texts(source: Source) -> polars.DataFrame | None:
         if not isinstance(row, dict) or not all(isinstance(value, (str, type(None))) for value in row.values()):
             return None
         keys |= dict.fromkeys(row)
-    if not keys or source.head(3) == b"\xef\xbb\xbf":
+    if not keys or column_names(list(keys)) != list(keys) or source.head(3) == b"\xef\xbb\xbf":
         return None
     schema = pyarrow.schema([(key, pyarrow.string()) for key in keys])
     try:
@@ -109,6 +115,8 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, str]]]
             continue
         shapes = dict.fromkeys(map(tuple, rows))  # the keys of each kind of row
         keys = list(dict.fromkeys(key for shape in shapes for key in shape))
+        if column_names(keys) != keys:
+            raise _NotFlat  # a key that is no name: empty, or half a surrogate pair
         names |= dict.fromkeys(keys)
         if len(names) > MAX_COLUMNS:
             raise DataError(f"The rows have more than {MAX_COLUMNS} different keys.", f"At most {MAX_COLUMNS} can be read.")
@@ -168,12 +176,15 @@ def _column(name: str, values: list) -> polars.Series:
         raise _NotFlat  # orjson makes a float of a whole number beyond 64 bits
     if not kinds <= {str, type(None)}:
         values = [scalar_text(value) for value in values]
-    return polars.Series(name, values, dtype=polars.String)
+    try:
+        return polars.Series(name, values, dtype=polars.String)
+    except UnicodeEncodeError:  # half a surrogate pair, which no text holds
+        return polars.Series(name, [scalar_text(value) for value in values], dtype=polars.String)
 
 
 def _load_line(line: str, number: int, values: list, broken: list[tuple[int, str]]) -> None:
     try:
-        values.append(json.loads(line, parse_constant=lambda _: None))
+        values.append(load_json(line))
     except json.JSONDecodeError as error:
         broken.append((number, f"column {error.colno}: {error.msg.lower()}"))
     except RecursionError:
@@ -191,6 +202,8 @@ def _read_nested(source: Source) -> polars.DataFrame | None:
     """None where polars refuses, or would change a value: a text in one row and a list in the next, half a surrogate pair."""
     if source.head(3) == b"\xef\xbb\xbf" or not source.head(64).lstrip().startswith(b"{"):
         return None
+    if any(map(_is_deep, source.chunks())):
+        return None
     if any(rb"\ud" in chunk or rb"\uD" in chunk or rb"\u0000" in chunk for chunk in source.chunks()):
         return None
     try:
@@ -201,7 +214,18 @@ def _read_nested(source: Source) -> polars.DataFrame | None:
         if type(error).__name__ == "PanicException":
             return None
         raise
-    return None if any(_mixes(series) for series in frame.get_columns() if series.dtype.is_nested()) else frame
+    return None if column_names(frame.columns) != frame.columns or any(_mixes(series) for series in frame.get_columns() if series.dtype.is_nested()) else frame
+
+
+def _is_deep(chunk: bytes) -> bool:
+    """Brackets deeper than `DEEPEST` in a line: polars takes time and memory that double with every few levels."""
+    data = numpy.frombuffer(chunk, dtype=numpy.uint8)
+    steps = ((data == 91) | (data == 123)).astype(numpy.int8) - ((data == 93) | (data == 125)).astype(numpy.int8)
+    depth = numpy.cumsum(steps, dtype=numpy.int32)
+    starts = numpy.concatenate(([0], numpy.flatnonzero(data == 10) + 1))
+    starts = starts[starts < len(data)]
+    before = numpy.where(starts > 0, depth[numpy.maximum(starts - 1, 0)], 0)
+    return bool((numpy.maximum.reduceat(depth, starts) - before).max() > DEEPEST) if len(starts) else False
 
 
 def _mixes(series: polars.Series) -> bool:

@@ -5,13 +5,31 @@ from typing import Any
 
 import polars
 
+from lora_hub.data.convert import as_chats
 from lora_hub.data.headers import find_layout
-from lora_hub.data.table import MAX_COLUMNS, Table
+from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, some
 from lora_hub.errors import DataError
 
 
-def table_of_values(values: list, name: str) -> Table:
-    """The table of an array's values. Raises DataError where they are no rows."""
+LABELS = ("label", "labels", "category", "intent", "cats")
+
+
+def load_json(text: str) -> Any:
+    """The value of JSON text; NaN and Infinity are None, and a whole number of thousands of digits stays text. Raises
+    json.JSONDecodeError and RecursionError."""
+    try:
+        return json.loads(text, parse_constant=lambda _: None)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python turns no number so long into one
+        return json.loads(text, parse_constant=lambda _: None, parse_int=lambda digits: int(digits) if len(digits) < 4_000 else digits)
+
+
+def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Table:
+    """The table of an array's values. Raises DataError where they are no rows, naming those that are none among others, which
+    are left out with `skip_broken`."""
+    if values and isinstance(values[0], str) and all(isinstance(value, str) and value[:1] == "{" for value in values):
+        values = _loaded(values) or values  # JSON as a text in JSON
     if not values:
         raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
     objects = [value for value in values if isinstance(value, dict)]
@@ -22,9 +40,16 @@ def table_of_values(values: list, name: str) -> Table:
         return Table(frame_of(values), "json")
     if objects:
         others = [number for number, value in enumerate(values, 1) if not isinstance(value, dict)]
-        raise DataError(
-            f"{name} mixes objects with other values (row {', '.join(map(str, others[:5]))}).", "Every row has to be an object."
-        )
+        if not skip_broken:
+            raise DataError(
+                f"{name} mixes objects with other values (row {some(others)}).",
+                "Every row has to be an object; mend these, or go on without them (skip broken lines).",
+            )
+        problem = row_problem(
+            "broken-lines", "warning", f"Left out, for they are no objects: row {some(others)}.", [], count=len(others),
+            message_fa=f"این ردیف‌ها شیء نیستند و کنار گذاشته شدند: {some(others)}.",
+        )  # fmt: skip
+        return Table(frame_of(objects), "json", problems=[problem])
     if all(isinstance(value, list) for value in values):
         if values[0] and all(isinstance(turn, dict) for value in values for turn in value):
             return Table(frame_of([{"messages": value} for value in values]), "json")
@@ -39,6 +64,14 @@ def table_of_values(values: list, name: str) -> Table:
     return Table(polars.DataFrame({"text": [scalar_text(value) for value in values]}, schema={"text": polars.String}), "json")
 
 
+def _loaded(values: list[str]) -> list | None:
+    try:
+        loaded = [json.loads(value) for value in values]
+    except (ValueError, RecursionError):
+        return None
+    return loaded if all(isinstance(value, dict) for value in loaded) else None
+
+
 def frame_of(rows: list[dict]) -> polars.DataFrame:
     """Rows of any shape as a frame: columns in the order they first occur, scalars as text, nested values kept."""
     names = list(dict.fromkeys(key for row in rows for key in row))
@@ -48,10 +81,22 @@ def frame_of(rows: list[dict]) -> polars.DataFrame:
     for name in names:
         values = [row.get(name) for row in rows]
         if any(isinstance(value, (list, dict)) for value in values):
-            columns.append(_nested(name, values))
+            columns.append(_nested("", values))
         else:
-            columns.append(polars.Series(name, [scalar_text(value) for value in values], dtype=polars.String))
-    return flatten_known(polars.DataFrame(columns))
+            columns.append(polars.Series([scalar_text(value) for value in values], dtype=polars.String))
+    shown = column_names(names)
+    return flatten_known(polars.DataFrame([column.alias(name) for name, column in zip(shown, columns, strict=True)]))
+
+
+def column_names(keys: list[str]) -> list[str]:
+    """Keys as names of columns: none is empty, none has half a surrogate pair, all differ."""
+    names: list[str] = []
+    for place, key in enumerate(keys, 1):
+        name = scalar_text(key).strip() or f"column_{place}"
+        while name in names or name != key and name in keys:
+            name += "_"
+        names.append(name)
+    return names
 
 
 def _nested(name: str, values: list) -> polars.Series:
@@ -85,11 +130,21 @@ def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
                 new = [polars.Series(key, [scalar_text((value or {}).get(key)) for value in values], dtype=polars.String)
                        for key in keys if key not in frame.columns]  # fmt: skip
                 frame = frame.drop(name).with_columns(new)
+        elif name in LABELS and _is_singles(frame[name]):
+            frame = frame.with_columns(polars.Series(name, [scalar_text(value[0]) if value else None for value in frame[name].to_list()]))
         elif name == "answers" and "answer" not in frame.columns and (dtype == polars.Object or dtype.is_nested()):
             firsts = [_first_answer(value) for value in frame[name].to_list()]
             if any(first is not None for first in firsts):
                 frame = frame.with_columns(polars.Series("answer", firsts, dtype=polars.String))
-    return frame
+    return as_chats(frame)
+
+
+def _is_singles(series: polars.Series) -> bool:
+    """Lists of one value or none: a label as labelling tools (doccano) write it."""
+    if series.dtype != polars.Object and not isinstance(series.dtype, polars.List):
+        return False
+    return all(value is None or isinstance(value, list) and len(value) < 2 and not any(isinstance(item, (list, dict)) for item in value)
+               for value in series.to_list())  # fmt: skip
 
 
 def _one_chat_column(frame: polars.DataFrame) -> polars.DataFrame:

@@ -5,8 +5,8 @@ Datasets, ch. 3). 100,000 texts take a few seconds on one core; memory is bounde
 import numpy
 import polars
 
-from lora_hub.data.table import SHOWN_ROWS
-from lora_hub.schema import Problem
+from lora_hub.data.check_words import number_fa, rows
+from lora_hub.data.findings import Finding, finding
 
 HASHES = 32
 BANDS = 8  # of HASHES / BANDS values: pairs with a similarity of 0.8 meet in some band with a chance of 98 %
@@ -17,20 +17,22 @@ MOST = 100_000
 BLOCK = 20_000
 
 
-def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Problem]:
+def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
     """`frame`: row and texts. Rows that are nearly, not wholly, the same as an earlier one, in the first 100,000."""
     looked = frame.head(MOST).select("row", text=polars.concat_str(roles, separator=" "))
     looked = looked.filter(polars.col("text").is_first_distinct())
     later = near_duplicates(looked["text"])
     if not len(later):
         return []
-    rows = looked["row"].gather(later)
+    count = len(later)
     told = f" (the first {MOST:,} rows were compared)" if frame.height > MOST else ""
+    told_fa = f" ({number_fa(MOST)} سطرِ نخست با هم سنجیده شد)" if frame.height > MOST else ""
     return [
-        Problem(
-            code="near-duplicates", severity="info", count=len(rows), rows=tuple(rows.head(SHOWN_ROWS).to_list()),
-            message=f"{len(rows):,} row{' is' if len(rows) == 1 else 's are'} nearly the same as an earlier one{told}.",
+        finding(
+            "near-duplicates", "info", f"{rows(count)} {'is' if count == 1 else 'are'} nearly the same as an earlier one{told}.",
+            f"{number_fa(count)} سطر تقریباً همان سطری پیشین است{told_fa}.",
             hint="They add little to learn from and make the score look better than it is.",
+            hint_fa="چیز چندانی برای آموختن نمی‌افزایند و نمره را بهتر از آنچه هست نشان می‌دهند.", rows=looked["row"].gather(later),
         )
     ]  # fmt: skip
 
@@ -66,7 +68,7 @@ def _signatures(texts: polars.Series) -> tuple[numpy.ndarray, numpy.ndarray]:
     random = numpy.random.default_rng(1)
     factors = random.integers(1, 2**63, size=HASHES, dtype=numpy.uint64) | numpy.uint64(1)
     shifts = random.integers(0, 2**63, size=HASHES, dtype=numpy.uint64)
-    rows, places = [], []
+    signatures, places = [], []
     for start in range(0, texts.len(), BLOCK):
         block = texts.slice(start, BLOCK).str.slice(0, 20_000).str.to_lowercase().str.extract_all(r"\w+")
         lengths = block.list.len().to_numpy()
@@ -84,11 +86,11 @@ def _signatures(texts: polars.Series) -> tuple[numpy.ndarray, numpy.ndarray]:
         for number in range(HASHES):
             hashed = (triples * factors[number] + shifts[number]) >> numpy.uint64(32)
             signature[:, number] = numpy.minimum.reduceat(hashed, starts)
-        rows.append(signature)
+        signatures.append(signature)
         places.append(long + start)
-    if not rows:
+    if not signatures:
         return numpy.empty((0, HASHES), dtype=numpy.uint32), numpy.empty(0, dtype=numpy.int64)
-    return numpy.concatenate(rows), numpy.concatenate(places)
+    return numpy.concatenate(signatures), numpy.concatenate(places)
 
 
 def _fold(part: numpy.ndarray) -> numpy.ndarray:

@@ -27,7 +27,7 @@ MIN_TRAIN_ROWS = 8
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn. row: the table's row it came from, counted from 1."""
+    """One thing to learn. row: the file's data row it came from, counted from 1."""
 
     row: int
     inputs: dict[str, Any]
@@ -68,17 +68,18 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
     """
     roles = [role for role in (*task.inputs, "answer") if role in mapping]
     columns = {role: table.frame.get_column(mapping[role]).to_list() for role in roles}
+    numbers = table.numbers().to_list()
     examples: list[Example] = []
     if task.is_chat:
-        for number, value in enumerate(columns["messages"], 1):
+        for number, value in zip(numbers, columns["messages"], strict=True):
             examples.extend(_chat_examples(number, value))
     else:
         needed = [role for role in task.inputs if role not in task.optional_inputs]
-        for index in range(table.frame.height):
+        for index, number in enumerate(numbers):
             inputs = {role: template.as_text(columns[role][index]).strip() for role in task.inputs if role in columns}
             answer = template.as_text(columns["answer"][index]).strip()
             if answer and all(inputs.get(role) for role in needed):
-                examples.append(Example(index + 1, inputs, answer))
+                examples.append(Example(number, inputs, answer))
     if not examples:
         raise DataError(
             f"None of the {table.frame.height} rows has both {' and '.join(needed if not task.is_chat else ['messages'])} and an answer.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars
 
+from lora_hub.data.headers import is_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
 from lora_hub.errors import DataError
@@ -28,6 +29,7 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     records, starts, faults = _records(lines, dialect)
     if not records:
         raise DataError(f"{source.name} has no readable line.", "Choose another file or delimiter.")
+    records = _square(records)
     width = _table_width(records)
     kept: list[list[str | None]] = []
     short: list[int] = []
@@ -45,6 +47,7 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
         faults.sort()
         told = "; ".join(f"line {line} {reason}" for line, reason in faults[:TOLD])
         more = f"; and {len(faults) - TOLD} more lines" if len(faults) > TOLD else ""
+        fa = "، ".join(f"سطر {line}" for line, _ in faults[:TOLD])
         if not skip_broken:
             raise DataError(
                 f"{source.name} has {len(faults)} line{'s' if len(faults) > 1 else ''} that cannot be read: {told}{more}.",
@@ -52,7 +55,9 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
             )
         problems.append(
             row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(faults),
-                        hint="Mend these lines and drop the file again to keep them.")  # fmt: skip
+                        message_fa=f"{len(faults):,} سطر کنار گذاشته شد: {fa}{' و ...' if len(faults) > TOLD else ''}.",
+                        hint="Mend these lines and drop the file again to keep them.",
+                        hint_fa="برای نگه‌داشتن این سطرها، آن‌ها را درست کنید و پرونده را دوباره بیندازید.")  # fmt: skip
         )
     columns = {f"f{index}": [row[index] for row in kept] for index in range(width)}
     return polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), problems, short
@@ -64,7 +69,28 @@ def short_rows(places: list[int], first_row: int) -> list[Problem]:
     if not rows:
         return []
     told = f"{len(rows)} row{' has' if len(rows) == 1 else 's have'} fewer cells than the header; the rest is empty."
-    return [row_problem("short-rows", "warning", told, rows, hint="See whether a delimiter is missing there.")]
+    return [
+        row_problem(
+            "short-rows", "warning", told, rows, hint="See whether a delimiter is missing there.",
+            message_fa=f"{len(rows):,} ردیف خانه‌های کمتری از سرستون دارد؛ باقی خانه‌ها خالی است.",
+            hint_fa="ببینید در آن‌جا جداکننده‌ای کم نباشد.",
+        )
+    ]  # fmt: skip
+
+
+def _square(records: list[list[str]]) -> list[list[str]]:
+    """Records with one cell more than the header, all of them: a delimiter at the end of every line, or row names (R, pandas)
+    under a header that has none for them. Row names are all different."""
+    wider = len(records[0]) + 1
+    body = records[1:]
+    if len(body) < 2 or wider < 3 or any(len(record) != wider for record in body):
+        return records
+    if not any(record[-1].strip() for record in body):
+        return [records[0], *(record[:-1] for record in body)]
+    names = [record[0] for record in body]
+    if len(set(names)) == len(names) and all(len(name) <= 20 and len(name.split()) <= 3 for name in names):
+        return [["", *records[0]], *body]
+    return records
 
 
 def _lines(source: Source) -> list[str]:
@@ -123,6 +149,8 @@ def _table_width(records: list[list[str]]) -> int:
     """As many cells as the header has; where the first lines are titles, as most records have."""
     width, count = Counter(len(record) for record in records).most_common(1)[0]
     first = len(records[0])
+    if 1 < first == width - 1 and count == len(records) - 1 and is_header(records[0], [record[:first] for record in records[1:50]]):
+        return first  # no row names, or `_square` would have said so: texts are cut at a delimiter
     if first == 1 and width > 1:
         return width
     return first if count < 0.9 * len(records) or first >= width else width

@@ -9,43 +9,41 @@ Nothing is executed or fetched. Limits: `settings.max_upload_bytes()` for the fi
 import re
 from pathlib import Path
 
-import polars
 
 from lora_hub import settings
-from lora_hub.data import archives
+from lora_hub.data import archive_members, archives
+from lora_hub.data.archive_tables import join_parts, read_plan
 from lora_hub.data.columnar import read_arrow, read_parquet
+from lora_hub.data.cells import table_of_form
 from lora_hub.data.delimited import read_delimited
 from lora_hub.data.encodings import decode
-from lora_hub.data.html_tables import read_html
+from lora_hub.data.html_tables import is_html, read_html
 from lora_hub.data.json_files import looks_like_json, read_json
+from lora_hub.data.refusals import FORMATS, refuse_binary, refuse_noise
 from lora_hub.data.source import Source
 from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
-from lora_hub.data.table import MAX_ROWS, Table, row_problem
+from lora_hub.data.table import MAX_ROWS, Table, some
+from lora_hub.data.text_forms import form_of, read_form, refuse_form
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
 __all__ = ["Table", "read_table"]
 
-# What is recognised in order to be refused in words: first bytes, and what they are.
-REFUSED = {
-    b"%PDF": "a PDF document", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"GIF8": "an image", b"RIFF": "a media file",
-    b"ID3": "an audio file", b"OggS": "an audio file", b"SQLite format 3": "a database", b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive", b"BZh": "a bzip2 archive", b"\xfd7zXZ": "an xz archive", b"(\xb5/\xfd": "a zstd archive",
-    b"\x7fELF": "a program", b"MZ": "a program", b"\x80\x04\x95": "a Python pickle, which could run code",
-    b"\x80\x05\x95": "a Python pickle, which could run code", b"{\\rtf": "a rich text document",
-    b"\x89HDF": "an HDF5 file", b"\x93NUMPY": "a numpy array",
-}  # fmt: skip
-FORMATS = "Use CSV, JSON, JSONL, Parquet, Arrow, Excel (xlsx, xls, ods), or a gz or zip of these."
+SAMPLE = 64 << 10
 
 
 def read_table(
     path: Path, *, encoding: str = "", delimiter: str = "", sheet: str = "", skip_broken: bool = False
 ) -> Table:
-    """The table in a file. `encoding`, `delimiter`, `sheet`: what a person chose; empty: decided by content.
-    `skip_broken`: go on without lines that cannot be read. Raises DataError, whose message names line and reason."""
+    """The table in a file. `encoding`, `delimiter`, `sheet` (of a workbook, or the file of an archive): what a person chose;
+    empty: decided by content. `skip_broken`: go on without lines that cannot be read. Raises DataError, whose message names
+    line and reason."""
     path = Path(path)
+    if path.is_dir():
+        raise DataError(f"{str(path)!r} is a folder.", "Choose the file in it, or put its files into a zip.")
     if not path.is_file():
-        raise DataError(f"There is no file {str(path)!r}.", "Check the path.")
+        what = "There is no file" if not path.exists() else "This is no file that can be read:"
+        raise DataError(f"{what} {str(path)!r}.", "Check the path.")
     size, limit = path.stat().st_size, settings.max_upload_bytes()
     if size > limit:
         raise DataError(
@@ -53,7 +51,12 @@ def read_table(
             "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB.",
         )
     options = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "skip_broken": skip_broken}
-    return _read(Source(path.name, path=path), options, limit)
+    source = Source(path.name, path=path)
+    try:
+        source.head(1)
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be opened: {error.strerror or error}.", "See whether you may read it.") from None
+    return _read(source, options, limit)
 
 
 def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table:
@@ -62,13 +65,15 @@ def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table
     if depth > 2:
         raise DataError(f"{source.name} is an archive in an archive in an archive.", "Unpack it first.")
     head = source.head(4096)
-    if head[:2] == b"\x1f\x8b":
-        return _read(archives.unpack_gzip(source, limit), options, limit, depth=depth + 1)
+    if kind := archives.packing(head):
+        return _read(archives.unpack(source, kind, limit), options, limit, depth=depth + 1)
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         kind = workbook_kind(source)
         if kind:
             archives.check_size(source, 4 * limit)
             return _finish(read_workbook(source, kind, sheet=options["sheet"]), source)
+        return _read_archive(source, options, limit, depth)
+    if archives.is_tar(head):
         return _read_archive(source, options, limit, depth)
     if head[:4] == b"PAR1":
         return _finish(read_parquet(source, limit=limit), source)
@@ -76,46 +81,68 @@ def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table
         return _finish(read_arrow(source, limit=limit), source)
     if head.startswith(OLE):
         return _finish(read_workbook(source, "xls", sheet=options["sheet"]), source)
-    if head[257:262] == b"ustar":
-        raise DataError(f"{source.name} is a tar archive.", FORMATS)
-    for start, what in REFUSED.items():
-        if head.startswith(start) and not (start in (b"MZ", b"ID3", b"BZh", b"GIF8", b"RIFF", b"Rar!") and _is_text(head)):
-            raise DataError(f"{source.name} is {what}, not a table.", FORMATS)
+    refuse_binary(source, head)
     return _finish(_read_text(source, options), source)
 
 
 def _read_text(source: Source, options: dict) -> Table:
     decoded = decode(source, options["encoding"])
+    if decoded.source is source or not decoded.encoding.startswith("utf"):
+        refuse_noise(source)
     text, problems = _without_nul(decoded.source, source.name)
-    start = text.head(2048).decode("utf-8", errors="ignore").removeprefix("\ufeff").lstrip()
+    head = text.head(SAMPLE).decode("utf-8", errors="ignore")
+    start = head.removeprefix("\ufeff").lstrip()
     if not start and not text.read().strip(b"\xef\xbb\xbf \t\r\n\x00"):
         raise DataError(f"{source.name} is empty.", "Choose a file with data in it.")
-    lowered = start.lower()
-    tables = lowered[:1] == "<" and ("<table" in lowered or "<workbook" in lowered)
-    if tables or lowered.startswith(("<html", "<!doctype html", "<meta")):
-        table = read_html(text)
-    elif lowered.startswith(("<?xml", "<svg")):
+    chosen = options["delimiter"]
+    if not chosen:
+        refuse_form(start, source.name)
+    whole = text.size <= SAMPLE
+    if is_html(start):
+        table = read_html(text, sheet=options["sheet"])
+    elif _is_xml(start, whole):
         raise DataError(f"{source.name} is an XML document, not a table.", FORMATS)
-    elif looks_like_json(start) and not options["delimiter"]:
+    elif not chosen and looks_like_json(start):
         table = read_json(text, skip_broken=options["skip_broken"])
     else:
-        table = read_delimited(text, delimiter=_delimiter(options["delimiter"]), skip_broken=options["skip_broken"])
+        table = _read_form(text, start if whole else start.rpartition("\n")[0]) if not chosen else None
+        table = table or read_delimited(text, delimiter=_delimiter(chosen), skip_broken=options["skip_broken"])
     table.encoding = decoded.encoding
     table.problems = decoded.problems + problems + table.problems
     return table
 
 
+def _read_form(text: Source, start: str) -> Table | None:
+    """The table of a form other than delimited cells; None where it is none of those."""
+    form = form_of(start)
+    read = read_form(text.read().decode("utf-8", errors="replace"), form) if form else None
+    return table_of_form(*read, form) if read else None
+
+
+def _is_xml(start: str, whole: bool) -> bool:
+    if start.lower().startswith(("<?xml", "<svg", "<!doctype")):
+        return True
+    named = re.match(r"<([A-Za-z_][\w:.-]*)(\s[^<>]*)?>", start)
+    return bool(named) and (start.rstrip().endswith(f"</{named[1]}>") if whole else f"</{named[1]}>" not in start and start.count("</") > 5)
+
+
 def _delimiter(chosen: str) -> str:
-    """What a person may write for a delimiter: the character itself, or its name."""
-    names = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+    """What a person may write for a delimiter: the characters themselves, or a name."""
+    names = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "\\x01": "\x01", "\\x1f": "\x1f"}
     delimiter = names.get(chosen.lower(), chosen)
-    if chosen and (len(delimiter) != 1 or not delimiter.isascii() or delimiter in '\r\n"'):
-        raise DataError(f"A delimiter is one character, not {chosen!r}.", "Use , ; | or tab.")
+    if chosen and (len(delimiter) > 5 or any(mark in delimiter for mark in '\r\n"')):
+        raise DataError(f"A delimiter is one to five characters, not {chosen!r}.", "Use , ; | or tab.")
     return delimiter
 
 
 def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
-    """NUL is never part of a text. A few are left out and told by line; many mean that this is no text."""
+    """NUL is never part of a text. A few are left out and told by line; many mean that this is no text. Those at the end, and
+    the end-of-file mark of old systems there, are padding."""
+    with source.open() as file:
+        file.seek(max(0, source.size - 4096))
+        padding = re.search(rb"[\0\x1a]+[\r\n]*\Z", file.read())
+    if padding and b"\x1a" in padding[0] and len(padding[0]) < source.size:
+        source = Source(source.name, data=source.read()[: -len(padding[0])])
     if not any(b"\0" in chunk for chunk in source.chunks()):
         return source, []
     count = sum(chunk.count(0) for chunk in source.chunks())
@@ -123,24 +150,35 @@ def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
         raise DataError(f"{name} is not a text or a table: it is full of zero bytes.", FORMATS)
     data = source.read()
     lines = [number for number, line in enumerate(data.split(b"\n"), 1) if b"\0" in line]
-    told = ", ".join(map(str, lines[:5])) + (" ..." if len(lines) > 5 else "")
-    problem = Problem(code="nul-bytes", severity="warning", count=count, message=f"Zero bytes were left out: line {told}.",
-                      hint="See whether text is missing there.")  # fmt: skip
+    problem = Problem(
+        code="nul-bytes", severity="warning", count=count, message=f"Zero bytes were left out: line {some(lines)}.",
+        message_fa=f"بایت‌های صفر کنار گذاشته شدند: سطر {some(lines)}.", hint="See whether text is missing there.",
+        hint_fa="ببینید در آن‌جا متنی کم نباشد.",
+    )  # fmt: skip
     return Source(source.name, data=data.replace(b"\0", b"")), [problem]
 
 
-def _is_text(head: bytes) -> bool:
-    return not any(byte < 9 or 13 < byte < 32 for byte in head)
-
-
 def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Table:
-    """A zip of one file, or of a train and a test file, which are a split."""
-    members = archives.unpack_zip(source, limit, chosen=options["sheet"])
-    table = _read(members.train, options, limit, depth=depth + 1)
-    if members.test is not None:
-        # What was chosen for the one file need not fit the other.
-        table.test = _read(members.test, {**options, "encoding": "", "delimiter": ""}, limit, depth=depth + 1)
-    table.problems += members.problems
+    """One file of an archive, or a train and a test file, which are a split; or texts in two languages, or a folder a class."""
+    with archives.open_members(source, limit) as members:
+        plan = archive_members.choose_members(members, source.name, chosen=options["sheet"])
+        main = [Source(member.base, data=member.read(limit)) for member in plan.main]
+        test = [Source(member.base, data=member.read(limit)) for member in plan.test]
+    if plan.kind == "file":
+        inner = options if len(plan.choices) == 1 and options["sheet"] != plan.main[0].name else {**options, "sheet": ""}
+        table = _read(main[0], inner, limit, depth=depth + 1)
+        if test:
+            # What was chosen for the one file need not fit the other.
+            table.test = _read(test[0], {**inner, "encoding": "", "delimiter": "", "sheet": ""}, limit, depth=depth + 1)
+    elif plan.kind == "parts":
+        table = join_parts([_read(part, options, limit, depth=depth + 1) for part in main], source.name)
+        table.test = join_parts([_read(part, options, limit, depth=depth + 1) for part in test], source.name) if test else None
+    else:
+        table = _finish(read_plan(plan, main, options["encoding"], limit, source.name), source)
+        table.test = read_plan(plan, test, "", limit, source.name, members=plan.test) if test else None
+    if len(plan.choices) > 1:
+        table.sheet, table.sheets = plan.named(plan.main), plan.choices
+    table.problems += plan.problems()
     return table
 
 
@@ -149,27 +187,10 @@ def _finish(table: Table, source: Source) -> Table:
         raise DataError(f"{source.name} has no columns.", "Choose a file with data in it.")
     if table.rows == 0:
         raise DataError(
-            f"{source.name} has a header ({', '.join(table.columns[:8])}) but no rows.", "Choose a file with data in it."
+            f"{source.name} has a header ({some(table.columns, 8)}) but no rows.", "Choose a file with data in it."
         )
     if table.rows > MAX_ROWS:
         raise DataError(f"{source.name} has {table.rows:,} rows.", f"At most {MAX_ROWS:,} can be read.")
-    table.problems += _overflow(table)
+    if table.test is not None and not table.test.rows:
+        table.test = None
     return table
-
-
-def _overflow(table: Table) -> list[Problem]:
-    """Rows that go on in columns without a name: a text was cut where it holds the delimiter."""
-    unnamed = [name for name in table.columns if re.fullmatch(r"column_\d+_*", name)]
-    named = [name for name in table.columns if name not in unnamed]
-    if not unnamed or not named or table.columns[-1] not in unnamed or any(table.is_nested(name) for name in unnamed):
-        return []
-    filled = table.frame.select(any=polars.any_horizontal([polars.col(name).str.strip_chars() != "" for name in unnamed]))["any"]
-    rows = (filled.fill_null(False).arg_true() + 1).to_list()
-    if not 0 < len(rows) < 0.2 * table.rows:
-        return []
-    return [
-        row_problem(
-            "overflow", "warning", f"{len(rows):,} row{' goes' if len(rows) == 1 else 's go'} on in columns without a name: "
-            "their text was probably cut at a delimiter.", rows, hint="Put texts that hold the delimiter in quotation marks.",
-        )
-    ]  # fmt: skip

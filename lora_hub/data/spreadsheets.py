@@ -11,19 +11,51 @@ from contextlib import contextmanager
 
 import polars
 
-from lora_hub.data import archives
-from lora_hub.data.delimited import SAMPLE_ROWS, apply_layout
-from lora_hub.data.headers import find_layout
+from lora_hub.data import archives, old_workbooks, workbook_cells
+from lora_hub.data.archive_members import pick_split
+from lora_hub.data.cells import cells_of, table_of_cells
+from lora_hub.data.refusals import refuse_zip
 from lora_hub.data.source import Source
-from lora_hub.data.table import MAX_COLUMNS, Table
+from lora_hub.data.table import Table, some
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
+# Names of streams inside documents of the same family as .xls, and what they are.
+STREAMS = {"WordDocument": "a Word document", "PowerPoint Document": "a presentation", "__substg1.0_": "an e-mail of Outlook",
+           "VisioDocument": "a drawing", "__nameid_version": "an e-mail of Outlook"}  # fmt: skip
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
-    """`kind`: xlsx, xlsb, xls or ods. Raises DataError for an encrypted, empty or damaged workbook."""
+    """`kind`: xlsx, xlsb, xls or ods. The chosen sheet; else one named train, with the one named test beside it; else the first
+    that holds a table. Raises DataError for an encrypted, empty or damaged workbook, and for a sheet that there is not."""
+    if kind == "xlsx":
+        workbook_cells.refuse_stray_cells(source)
+    if kind == "xls" and any(stream.encode("utf-16-le") in source.head(1 << 20) for stream in (*STREAMS, "EncryptedPackage")):
+        raise _in_words(source, "")
+    if kind == "xls":
+        cells, hidden, error = old_workbooks.read_sheets(source)
+        if error:
+            raise _in_words(source, error)
+    else:
+        cells, hidden = _read_sheets(source, kind)
+    if sheet and sheet not in cells:
+        raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(cells)}.")
+    sheets = {name: cells_of(frame) for name, frame in cells.items()}
+    filled = {name: frame for name, frame in sheets.items() if frame.height}
+    if not filled or (sheet and sheet not in filled):
+        which = f"The sheet {sheet!r} of {source.name}" if filled else source.name
+        raise DataError(f"{which} has no cell with a value in it.", "Choose a workbook with data in it.")
+    shown = {name: frame for name, frame in filled.items() if name not in hidden} or filled
+    table = choose_sheet(shown if sheet not in filled else filled, kind, sheet=sheet)
+    table.sheets = list(shown) if table.sheet in shown else list(filled)
+    if kind == "xlsx" and any(series.null_count() for series in table.frame.get_columns()):
+        table.problems += workbook_cells.unread_cells(source, table.sheet)
+    return table
+
+
+def _read_sheets(source: Source, kind: str) -> tuple[dict[str, polars.DataFrame], set[str]]:
+    """The cells of every sheet, and the names of hidden ones."""
     import fastexcel
 
     with _panics_in_words(source):
@@ -31,51 +63,41 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
             # A path's name would decide the format; bytes are judged by what they hold.
             named_so = source.path is not None and source.path.suffix.lower() == f".{kind}"
             book = fastexcel.read_excel(str(source.path) if named_so else source.read())
-            names = book.sheet_names
-            if sheet and sheet not in names:
-                raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(names)}.")
-            loaded = [book.load_sheet(name, header_row=None, dtypes="string") for name in ([sheet] if sheet else names)]
-            shown = [one for one in loaded if one.visible == "visible"] or loaded
-            sheets = {one.name: _cells(one.to_polars()) for one in (loaded if sheet else shown)}
+            loaded = [book.load_sheet(name, header_row=None, dtypes="string") for name in book.sheet_names]
+            return {one.name: one.to_polars() for one in loaded}, {one.name for one in loaded if one.visible != "visible"}
         except fastexcel.FastExcelError as error:
             raise _in_words(source, str(error)) from None
-    filled = {name: frame for name, frame in sheets.items() if frame.height}
-    if not filled:
-        raise DataError(f"{source.name} has no cell with a value in it.", "Choose a workbook with data in it.")
-    chosen = max(filled, key=lambda name: (filled[name].height > 1, filled[name].width > 1, filled[name].height))
-    first = next(iter(filled))
-    if filled[first].height * 2 >= filled[chosen].height and filled[first].width > 1:
-        chosen = first
-    table = table_of_cells(filled[chosen], "ods" if kind == "ods" else kind)
-    others = [name for name in filled if name != chosen]
-    if others:
+
+
+def choose_sheet(sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str = "") -> Table:
+    """The table of one of several sheets' cells, by name; all of them hold something. A sheet named train and one named test
+    are a split."""
+    train, test = pick_split(sheets)
+    if any(sheets[name].height < 2 for name in (train, test) if name):
+        train = test = ""
+    tables = [name for name, frame in sheets.items() if frame.height > 1 and frame.width > 1]
+    lists = [name for name, frame in sheets.items() if frame.height > 1]
+    chosen = sheet or train or (tables or lists or list(sheets))[0]
+    table = table_of_cells(sheets[chosen], kind)
+    table.sheet = chosen
+    if test and chosen == train:
+        table.test = table_of_cells(sheets[test], kind)
+        table.test.sheet = test
+    others = [name for name in sheets if name not in (chosen, test if table.test else chosen)]
+    read = f"Sheet {chosen!r} was read" + (f", and {test!r} to test on" if table.test else "")
+    read_fa = f"برگهٔ «{chosen}» خوانده شد" + (f" و «{test}» برای آزمون" if table.test else "")
+    if others and not sheet:
         table.problems.append(
             Problem(
                 code="other-sheets", severity="info", count=len(others),
-                message=f"Sheet {chosen!r} was read; the workbook also has {', '.join(map(repr, others[:5]))}.",
-                hint="Choose another sheet if this is not the one.",
+                message=f"{read}; the workbook also has {some(map(repr, others))}.",
+                message_fa=f"{read_fa}؛ این کارپوشه {some(f'«{name}»' for name in others)} را هم دارد.",
+                hint="Choose another sheet if this is not the one.", hint_fa="اگر این نیست، برگهٔ دیگری برگزینید.",
             )  # fmt: skip
         )
+    elif table.test:
+        table.problems.append(Problem(code="split-sheets", severity="info", message=f"{read}.", message_fa=f"{read_fa}."))
     return table
-
-
-def table_of_cells(frame: polars.DataFrame, kind: str) -> Table:
-    """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found."""
-    if frame.width > MAX_COLUMNS:
-        raise DataError(f"The sheet has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.")
-    layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
-    return Table(apply_layout(frame, layout), kind, problems=layout.problems)
-
-
-def _cells(frame: polars.DataFrame) -> polars.DataFrame:
-    """The cells without the rows and columns that hold nothing."""
-    if not frame.width:
-        return frame
-    filled = frame.select(polars.all().is_not_null() & (polars.all().str.strip_chars() != ""))
-    frame = frame.select([column for column in frame.columns if filled[column].any()])
-    if not frame.width:
-        return polars.DataFrame()
-    return frame.filter(filled.select(any=polars.any_horizontal(polars.all()))["any"])
 
 
 @contextmanager
@@ -112,14 +134,29 @@ def _held_back_stderr() -> Iterator[None]:
 def _in_words(source: Source, error: str) -> DataError:
     lowered = error.lower()
     head = source.read()
-    if "password" in lowered or "encrypt" in lowered or "E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e".encode() in head:
+    if "password" in lowered or "encrypt" in lowered or _is_locked(head) or "E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e".encode() in head:
         return DataError(
             f"The workbook {source.name} is protected with a password.", "Save it without a password and drop it again."
         )
-    if head.startswith(OLE) and "W\0o\0r\0d\0D\0o\0c".encode() in head:
-        return DataError(f"{source.name} is a Word document, not a table.", "Save its table as a CSV or an Excel file.")
+    if head.startswith(OLE):
+        for stream, what in STREAMS.items():
+            if stream.encode("utf-16-le") in head:
+                return DataError(f"{source.name} is {what}, not a table.", "Save its table as a CSV or an Excel file.")
     reason = error.splitlines()[0].removeprefix("calamine error: ")[:200]
     return DataError(f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.")
+
+
+def _is_locked(data: bytes) -> bool:
+    """Whether an .xls is encrypted: a FILEPASS record among its first ones ([MS-XLS] 2.4.117). Excel writes it for a workbook
+    that is merely protected, too, with a password that everybody knows."""
+    at = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")  # BOF of the workbook's globals
+    for _ in range(8):
+        if at < 0 or at + 4 > len(data):
+            return False
+        if data[at : at + 2] == b"\x2f\x00":
+            return True
+        at += 4 + int.from_bytes(data[at + 2 : at + 4], "little")
+    return False
 
 
 def workbook_kind(source: Source) -> str:
@@ -132,12 +169,9 @@ def workbook_kind(source: Source) -> str:
                     return "xlsb"
                 if any(name.startswith("xl/") for name in names):
                     return "xlsx"
-                if "mimetype" in names and b"opendocument" in archive.read("mimetype")[:200]:
+                if "mimetype" in names and b"opendocument.spreadsheet" in archive.read("mimetype")[:200]:
                     return "ods"
-                if any(name.startswith("word/") for name in names):
-                    raise DataError(f"{source.name} is a Word document, not a table.", "Save its table as CSV or Excel.")
-                if any(name.startswith("ppt/") for name in names):
-                    raise DataError(f"{source.name} is a presentation, not a table.", "Save its table as CSV or Excel.")
         except archives.DAMAGED as error:
             raise archives.damaged(source, error) from None
+    refuse_zip(source, names)
     return ""

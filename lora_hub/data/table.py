@@ -5,6 +5,7 @@
 Object column of Python lists and dicts where they do not. A missing value is null; an empty cell of a CSV is "".
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import polars
@@ -19,7 +20,9 @@ SHOWN_ROWS = 10
 @dataclass
 class Table:
     """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are empty
-    where the format has none. `test`: the second half of an archive that holds a train and a test file."""
+    where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test part.
+    `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`: which
+    data row of the file (from 1) each row is, where mends left some out."""
 
     frame: polars.DataFrame
     format: str
@@ -27,6 +30,9 @@ class Table:
     delimiter: str = ""
     problems: list[Problem] = field(default_factory=list)
     test: "Table | None" = None
+    sheet: str = ""
+    sheets: list[str] = field(default_factory=list)
+    row_numbers: polars.Series | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -38,6 +44,12 @@ class Table:
 
     def is_nested(self, column: str) -> bool:
         return is_nested(self.frame.schema[column])
+
+    def numbers(self) -> polars.Series:
+        """The data-row number (from 1, as in the file) of each row."""
+        if self.row_numbers is not None:
+            return self.row_numbers
+        return polars.int_range(1, self.rows + 1, dtype=polars.UInt32, eager=True)
 
     def texts(self, column: str) -> polars.Series:
         """The column as text; nested values as JSON, so that rows can be compared. Null stays null."""
@@ -78,14 +90,23 @@ def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
                 series = series.cast(polars.Int64)
         if series.dtype == polars.Null:
             series = series.cast(polars.String)
-        elif series.dtype == polars.Binary:
-            series = series.cast(polars.String, strict=False)
+        elif isinstance(series.dtype, polars.Duration):
+            series = series.dt.to_string("polars")  # "1d 2h": the cast to String is not there for durations
         columns.append(series.cast(polars.String, strict=False))
     return polars.DataFrame(columns)
 
 
-def row_problem(code: str, severity: str, message: str, rows: list[int], *, hint: str = "", count: int = 0) -> Problem:
+def row_problem(
+    code: str, severity: str, message: str, rows: list[int], *, message_fa: str = "", hint: str = "", hint_fa: str = "", count: int = 0
+) -> Problem:
     """A Problem with at most ten example rows (from 1)."""
     return Problem(
-        code=code, severity=severity, message=message, hint=hint, rows=tuple(rows[:SHOWN_ROWS]), count=count or len(rows)
-    )
+        code=code, severity=severity, message=message, hint=hint, rows=tuple(rows[:SHOWN_ROWS]), count=count or len(rows),
+        message_fa=message_fa, hint_fa=hint_fa,
+    )  # fmt: skip
+
+
+def some(names: Iterable[object], most: int = 5) -> str:
+    """The first few of some names, for a sentence; three dots where there are more."""
+    names = [str(name) if len(str(name)) <= 60 else str(name)[:60] + "..." for name in names]
+    return ", ".join(names[:most]) + (" ..." if len(names) > most else "")

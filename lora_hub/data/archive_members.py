@@ -1,0 +1,194 @@
+"""What the files of an archive are to each other: a train and a test file, one text in two languages, a folder for each class,
+or several tables of which one is read.
+
+`choose_members(members, name, chosen)` decides by names alone and gives a `Plan`; reading is `read`'s work.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from lora_hub.data.archives import Member
+from lora_hub.data.table import some
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem
+
+TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)|آموزش|یادگیری")
+TEST = re.compile(r"(?:^|[^a-z])(test|testing|eval|evaluation|heldout|held_out|holdout)(?:[^a-z]|$)|آزمون|آزمایش|تست")
+VALIDATION = re.compile(r"(?:^|[^a-z])(valid|validation|val|dev)(?:[^a-z]|$)|اعتبارسنجی|ارزیابی|اعتبار ?سنجی")
+NOT_DATA = re.compile(
+    r"(^|/)(__macosx/|\.|readme|license|licence|copying|changelog|changes|authors|citation|thumbs\.db|desktop\.ini|dataset_infos?\.json"
+    r"|schema\.json|metadata\.json|state\.json|config\.json)"
+    r"|\.(md|rst|png|jpe?g|gif|webp|svg|pdf|docx?|py|ipynb|sh|xml|ya?ml|toml|ini|cfg|log|md5|sha256|ids|wav|mp3|flac|mp4)$"
+)
+TABLES = re.compile(r"\.(csv|tsv|tab|psv|jsonl?|ndjson|parquet|pq|arrow|feather|xlsx?|xlsm|xlsb|ods|html?)(\.(gz|bz2|xz|zst))?$")
+LANGUAGE = re.compile(r"^[a-z]{2,3}([_-][a-z]{2,4})?$")
+NOT_LANGUAGES = set("csv tsv tab txt xls ods htm pdf md doc zip tar gz bz2 xz pq arrow json log dat data raw bin idx npy pkl pt".split())
+
+
+@dataclass
+class Plan:
+    """What to read. `main`, `test`: one member each, or for texts in two languages one for each language in `languages`, or
+    for a folder for each class all its files. `choices`: names to choose from; `left`: data that is not read."""
+
+    main: list[Member]
+    test: list[Member] = field(default_factory=list)
+    kind: str = "file"  # file, parts (of one table), parallel (a file for each language) or classes (a folder for each class)
+    choices: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    several: bool = False
+
+    def named(self, members: list[Member]) -> str:
+        """What `choices` calls these members."""
+        if self.kind == "parallel":
+            return next(stem for stem in self.choices if members[0].name.startswith(stem + "."))
+        return members[0].name
+
+    def problems(self) -> list[Problem]:
+        """What was read of the archive, what could have been, and what was left out."""
+        main, test = some(_names(self.main, self.kind)), some(_names(self.test, self.kind))
+        told, told_fa = f"Read {main}.", f"{main} خوانده شد."
+        if self.test:
+            told, told_fa = f"Read {main} to train on and {test} to test on.", f"{main} برای آموزش و {test} برای آزمون خوانده شد."
+        left = [*self.left, *self.empty]
+        if left:
+            told, told_fa = f"{told} Left out: {some(left)}.", f"{told_fa} کنار گذاشته شد: {some(left)}."
+        hint = "Choose another file of the archive if this is not the one." if self.several else ""
+        hint_fa = "اگر این نیست، پروندهٔ دیگری از بایگانی را برگزینید." if self.several else ""
+        code = "other-files" if self.several else "archive"
+        count = len(left) if self.several else len(self.main) + len(self.test) + len(left)
+        return [Problem(code=code, severity="info", message=told, message_fa=told_fa, hint=hint, hint_fa=hint_fa, count=count)]
+
+
+def _names(members: list[Member], kind: str) -> list[str]:
+    if kind == "classes":
+        return sorted({str(PurePosixPath(member.name).parent) for member in members})
+    return [member.name for member in members]
+
+
+def split_of(name: str) -> str:
+    """train, test, validation or empty, by a file's, folder's or sheet's name; the last part of a path that says it decides."""
+    for part in reversed(PurePosixPath(name.lower()).parts):
+        for split, pattern in (("train", TRAIN), ("test", TEST), ("validation", VALIDATION)):
+            if pattern.search(part):
+                return split
+    return ""
+
+
+def pick_split(names: Iterable[str]) -> tuple[str, str]:
+    """The name to train on and the name to test on among names, where one of each stands out; empty texts where not."""
+    found = defaultdict(list)
+    for name in names:
+        found[split_of(name)].append(name)
+    test = found["test"] or found["validation"]
+    if len(test) != 1:
+        return "", ""
+    if len(found["train"]) == 1:
+        return found["train"][0], test[0]
+    if not found["train"] and len(found[""]) == 1 and len(found["test"]) + len(found["validation"]) == 1:
+        return found[""][0], test[0]
+    return "", ""
+
+
+def language_of(name: str) -> str:
+    """The language that a file's last suffix names, as Moses' files have it (train.fa); else empty."""
+    base = re.sub(r"\.(gz|bz2|xz|zst)$", "", PurePosixPath(name.lower()).name)
+    suffix = base.rpartition(".")[2] if "." in base else ""
+    return suffix if LANGUAGE.match(suffix) and suffix not in NOT_LANGUAGES else ""
+
+
+def choose_members(members: list[Member], name: str, *, chosen: str = "") -> Plan:
+    """Raises DataError where there is no data file, where `chosen` is none of them, or where they are locked."""
+    if not members:
+        raise DataError(f"The archive {name} holds no data file.", "Put one file, or a train and a test file, in it.")
+    filled = [member for member in members if member.size]
+    data = [member for member in filled if not NOT_DATA.search(_shown(member.name).lower())]
+    tables = [member for member in data if TABLES.search(member.name.lower())]
+    if not data:
+        kinds = some(sorted({PurePosixPath(member.name).suffix or member.base for member in filled or members}))
+        raise DataError(f"The archive {name} holds no data file (only {kinds}).", "Put one file, or a train and a test file, in it.")
+    if any(member.locked for member in data):
+        raise DataError(f"The archive {name} is protected with a password.", "Make it again without one.")
+    empty = [member.name for member in members if not member.size and TABLES.search(member.name.lower())]
+    plan = _parallel(data, chosen, name) or (_classes(data) if not tables else None) or _files(tables or data, name, chosen)
+    read = {member.name for member in [*plan.main, *plan.test]}
+    plan.left = [member.name for member in data if member.name not in read]
+    plan.empty = empty
+    return plan
+
+
+def _shown(name: str) -> str:
+    """Without the steps upwards that a malicious archive has: nothing is written to disk by a member's name."""
+    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("..", ".", ""))
+
+
+def _files(data: list[Member], name: str, chosen: str) -> Plan:
+    by_name = {member.name: member for member in data}
+    names = list(by_name)
+    if len(names) == 1:
+        return Plan(data, choices=names)
+    if chosen and chosen not in by_name:
+        fitting = [one for one in names if PurePosixPath(one).name == chosen]
+        if len(fitting) != 1:
+            raise DataError(f"The archive {name} holds no file named {chosen!r}.", f"It holds: {some(names, 20)}.")
+        chosen = fitting[0]
+    train, test = pick_split(names)
+    if chosen and chosen != train:
+        return Plan([by_name[chosen]], choices=names)
+    if train:
+        return Plan([by_name[train]], [by_name[test]], choices=names)
+    parts = _parts_of([one for one in names if split_of(one) == "train"] or names)
+    if parts and not chosen:
+        tests = _parts_of([one for one in names if split_of(one) == "test"])
+        return Plan([by_name[one] for one in parts], [by_name[one] for one in tests], kind="parts", choices=[])
+    train_files = [one for one in names if split_of(one) == "train"]
+    return Plan([by_name[(train_files or names)[0]]], choices=names, several=True)
+
+
+def _parts_of(names: list[str]) -> list[str]:
+    """The names in order where they differ in their numbers only (train-00000-of-00002.parquet): parts of one table."""
+    same = len({re.sub(r"\d+", "#", name) for name in names}) == 1 and len(names) == len(set(names))
+    return sorted(names) if same and (len(names) > 1 and all(re.search(r"\d", name) for name in names) or "of" in "".join(names)) else []
+
+
+def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
+    """Files that differ in their last suffix only, which is a language's."""
+    groups: dict[str, dict[str, Member]] = defaultdict(dict)
+    for member in data:
+        if language := language_of(member.name):
+            stem = re.sub(r"\.(gz|bz2|xz|zst)$", "", member.name, flags=re.IGNORECASE)
+            groups[stem[: -len(language) - 1]][language] = member
+    groups = {stem: group for stem, group in groups.items() if len(group) == 2}
+    if not groups:
+        return None
+    if chosen and chosen not in groups:
+        if any(member.name == chosen for member in data):
+            return None
+        raise DataError(f"The archive {name} holds nothing named {chosen!r}.", f"It holds: {some(groups, 20)}.")
+    train, test = pick_split(groups)
+    first = chosen or train or next(iter(groups))
+    plan = Plan([groups[first][language] for language in sorted(groups[first])], kind="parallel", choices=list(groups))
+    if test and first == train and set(groups[test]) == set(groups[train]):
+        plan.test = [groups[test][language] for language in sorted(groups[test])]
+    plan.several = len(groups) > 1 and not plan.test and not chosen
+    return plan
+
+
+def _classes(data: list[Member]) -> Plan | None:
+    """A folder for each class with a text in each file (pos/1.txt, neg/2.txt), perhaps under train/ and test/."""
+    groups: dict[tuple[str, str], list[Member]] = defaultdict(list)
+    for member in data:
+        parts = PurePosixPath(_shown(member.name)).parts
+        if len(parts) < 2 or not member.name.lower().endswith(".txt"):
+            return None
+        groups[(split_of("/".join(parts[:-2])) if len(parts) > 2 else "", parts[-2])].append(member)
+    if len(groups) < 2 or len(data) < 3 * len(groups):
+        return None
+    train = [member for (split, _), group in groups.items() if split in ("", "train") for member in group]
+    test = [member for (split, _), group in groups.items() if split == "test" for member in group]
+    if not train or {label for (split, label) in groups if split in ("", "train")} != {label for _, label in groups}:
+        return None
+    return Plan(train, test, kind="classes")

@@ -1,0 +1,54 @@
+"""Tables of several files of an archive: a text in two languages, a line each; or a folder for each class, a text in each file."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import polars
+
+from lora_hub.data import archives
+from lora_hub.data.archive_members import Plan, language_of
+from lora_hub.data.archives import Member
+from lora_hub.data.encodings import decode
+from lora_hub.data.source import Source
+from lora_hub.data.table import Table
+from lora_hub.errors import DataError
+
+
+def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, name: str, members: Sequence[Member] = ()) -> Table:
+    """`sources`: what `plan.main` (or `members`, where they are others) hold. Raises DataError where files that belong together
+    have not as many lines."""
+    members = members or plan.main
+    read = [decode(_unpacked(source, limit), encoding) for source in sources]
+    problems = [problem for decoded in read[:2] for problem in decoded.problems]
+    texts = [decoded.source.read().decode("utf-8", errors="replace").removeprefix("\ufeff") for decoded in read]
+    if plan.kind == "classes":
+        labels = [PurePosixPath(member.name).parts[-2] for member in members]
+        frame = polars.DataFrame({"text": [text.strip() for text in texts], "label": labels})
+        return Table(frame, "text", read[0].encoding, problems=problems[:1])
+    lines = [_lines(text) for text in texts]
+    if len({len(one) for one in lines}) > 1:
+        counts = "; ".join(f"{member.name}: {len(one):,}" for member, one in zip(members, lines, strict=True))
+        raise DataError(f"The texts in {name} belong together line by line, but have not as many lines ({counts}).",
+                        "Put the missing lines in, or save the pairs as CSV with a column a language.")  # fmt: skip
+    columns = {language_of(member.name): one for member, one in zip(members, lines, strict=True)}
+    return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "text", read[0].encoding, problems=problems)
+
+
+def join_parts(tables: list[Table], name: str) -> Table:
+    """One table of parts that have the same columns. Raises DataError where they have not."""
+    first = tables[0]
+    if any(table.columns != first.columns or table.frame.dtypes != first.frame.dtypes for table in tables):
+        raise DataError(f"The parts of the table in {name} have not the same columns.", "Put them into one file, or drop one of them by itself.")
+    first.frame = polars.concat([table.frame for table in tables])
+    return first
+
+
+def _unpacked(source: Source, limit: int) -> Source:
+    kind = archives.packing(source.head(16))
+    return archives.unpack(source, kind, limit) if kind else source
+
+
+def _lines(text: str) -> list[str]:
+    """Without the empty last one. Only line ends count: a text may hold other separators."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines[:-1] if lines and not lines[-1] else lines

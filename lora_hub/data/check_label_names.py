@@ -1,0 +1,54 @@
+"""Names for classes that are numbers, where it is well known what the numbers mean.
+
+    suggest_names(["0", "1"], task_id="spam")             {"0": "ham", "1": "spam"}
+    suggest_names(["1", "2", "3"], task_id="topic")       {}: nobody can know
+"""
+
+import re
+from collections.abc import Iterable
+
+from lora_hub.schema import Text2
+
+_POLES = (Text2(en="negative", fa="منفی"), Text2(en="positive", fa="مثبت"))
+_THREE = (_POLES[0], Text2(en="neutral", fa="خنثی"), _POLES[1])
+_FIVE = (Text2(en="very negative", fa="بسیار منفی"), *_THREE, Text2(en="very positive", fa="بسیار مثبت"))
+_SPAM = (Text2(en="ham", fa="عادی"), Text2(en="spam", fa="هرزنامه"))
+_TRUTH = (Text2(en="no", fa="نه"), Text2(en="yes", fa="بله"))
+_STARS = tuple(
+    Text2(en=f"{number} star{'' if number == 1 else 's'}", fa=f"{digit} ستاره") for number, digit in zip(range(1, 6), "۱۲۳۴۵", strict=True)
+)
+
+# The numbers of a sentiment's classes, as the usual datasets have them, and what they stand for.
+_SENTIMENT = {
+    ("0", "1"): _POLES, ("-1", "1"): _POLES, ("1", "2"): _POLES, ("0", "4"): _POLES,
+    ("-1", "0", "1"): _THREE, ("0", "1", "2"): _THREE, ("1", "2", "3"): _THREE,
+    ("-2", "-1", "0", "1", "2"): _FIVE, ("0", "1", "2", "3", "4"): _FIVE, ("1", "2", "3", "4", "5"): _FIVE,
+}  # fmt: skip
+
+
+def suggest_names(labels: Iterable[str], column_name: str = "", task_id: str = "", language: str = "en") -> dict[str, str]:
+    """Label -> name for each of `labels`, or {} where the numbers have no usual meaning. The answer column's name and
+    `task_id` decide between meanings; `language`: "en" or "fa" names."""
+    labels = list(labels)
+    numbers = {_number(label): label for label in labels}
+    if "" in numbers or not 2 <= len(numbers) == len(labels):
+        return {}
+    key = tuple(sorted(numbers, key=int))
+    names = _names_for(key, task_id, column_name.strip().lower())
+    return {numbers[number]: name.in_language(language) for number, name in zip(key, names, strict=True)} if names else {}
+
+
+def _names_for(key: tuple[str, ...], task_id: str, column: str) -> tuple[Text2, ...]:
+    if re.search(r"star|rating|ستاره|امتیاز", column) and set(key) <= {"1", "2", "3", "4", "5"} and len(key) > 2:
+        return tuple(_STARS[int(number) - 1] for number in key)
+    if key == ("0", "1") and (task_id == "spam" or "spam" in column or "هرز" in column):
+        return _SPAM
+    if task_id == "sentiment" or re.search(r"sentiment|polarity|احساس|قطبیت", column):
+        return _SENTIMENT.get(key, ())
+    return _TRUTH if key == ("0", "1") else ()
+
+
+def _number(label: str) -> str:
+    """"1" of "1", "1.0", "+1" and "۱"; "" of what is no whole number."""
+    found = re.fullmatch(r"([+-]?)(\d{1,3})(?:\.0+)?", label.strip())
+    return str(int(found[1] + found[2])) if found else ""

@@ -1,0 +1,227 @@
+"""Mends: what can be done at a click about what the pre-flight found, and how it is done.
+
+A mend never touches the file. It is a short note (`schema.Mend`) kept with the dataset's other facts; file and mends together
+are what a run reads, so the page, the shell and the worker see the same rows, and a mend that is taken from the list is
+undone. Rows keep the numbers that they have in the file.
+
+    offer_mends(finding, table, task, mapping)      the mends that a finding's card shows, the safest first
+    apply_mends(table, task, mapping, mends)        the table afterwards, with what each of them did
+
+A mend that leaves rows out looks for them anew with the check that found them. A test part is only ever changed the way an
+input is changed when an adapter is asked (labels joined, letters mended); no row of it is left out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars
+
+from lora_hub.data import mend_rows
+from lora_hub.data.check_label_names import suggest_names
+from lora_hub.data.check_labels import near_groups
+from lora_hub.data.check_rows import LONG
+from lora_hub.data.findings import Finding
+from lora_hub.data.overflow import overflow_columns
+from lora_hub.data.table import Table
+from lora_hub.errors import DataError
+from lora_hub.schema import Mend, Task, Text2
+
+# What rows that can be left out are called, by the code of the finding that names them.
+DROPPED: dict[str, Text2] = {
+    "duplicates": Text2(en="repeated rows", fa="سطرهای تکراری"),
+    "near-duplicates": Text2(en="rows nearly like an earlier one", fa="سطرهای نزدیک به سطری پیشین"),
+    "conflicting-answers": Text2(en="rows whose input has several answers", fa="سطرهایی که ورودی‌شان چند پاسخ دارد"),
+    "empty-answers": Text2(en="rows without an answer", fa="سطرهای بی‌پاسخ"),
+    "empty-inputs": Text2(en="rows without an input", fa="سطرهای بی‌ورودی"),
+    "header-inside": Text2(en="repeated headers", fa="سرستون‌های تکرارشده"),
+    "small-classes": Text2(en="classes with too few rows", fa="برچسب‌های کم‌سطر"),
+    "unknown-labels": Text2(en="rows with an unknown label", fa="سطرهایی با برچسب ناشناخته"),
+    "placeholders": Text2(en="rows with a placeholder left in", fa="سطرهایی که جای‌خالیِ پرنشده دارند"),
+    "secrets": Text2(en="rows with what looks like a secret", fa="سطرهایی که گویا رمز یا کلید دارند"),
+    "personal-data": Text2(en="rows with what looks like personal data", fa="سطرهایی که گویا دادهٔ شخصی دارند"),
+    "damaged-letters": Text2(en="rows with damaged letters", fa="سطرهایی با حروف خراب"),
+    "wrong-language": Text2(en="pairs in another language", fa="جفت‌هایی به زبانی دیگر"),
+    "swapped-pairs": Text2(en="swapped pairs", fa="جفت‌های جابه‌جا"),
+    "answer-is-input": Text2(en="rows whose answer is their input", fa="سطرهایی که پاسخ و ورودی‌شان یکی است"),
+    "long-texts": Text2(en="very long rows", fa="سطرهای بسیار بلند"),
+    "unreadable-chats": Text2(en="conversations that are not understood", fa="گفت‌وگوهای نامفهوم"),
+    "empty-chats": Text2(en="empty conversations", fa="گفت‌وگوهای خالی"),
+    "chats-without-answer": Text2(en="conversations without an answer", fa="گفت‌وگوهای بی‌پاسخ"),
+    "assistant-first": Text2(en="conversations that begin with the assistant", fa="گفت‌وگوهایی که با دستیار آغاز می‌شوند"),
+    "missing-words": Text2(en="rows with a word for a missing value", fa="سطرهایی که به‌جای مقدار، نشانهٔ نبودش را دارند"),
+    "system-only": Text2(en="conversations that have only a system turn", fa="گفت‌وگوهایی که تنها نوبت سیستم دارند"),
+    "repeating-text": Text2(en="texts that repeat themselves", fa="متن‌هایی که خود را تکرار می‌کنند"),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of mend. do: (table, task, mapping, values) -> table. short: on the button. done: in the list of what was
+    done. for_test: whether a test part is changed by it, too."""
+
+    do: Callable[[Table, Task, dict[str, str], dict[str, str]], Table]
+    short: Text2
+    done: Text2
+    for_test: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """A mend that was applied. rows: how many it left out or changed."""
+
+    mend: Mend
+    rows: int
+
+    def to_json(self) -> dict:
+        return {**self.mend.model_dump(mode="json"), "rows": self.rows, "said": describe(self.mend).en}
+
+
+def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequence[Mend]) -> tuple[Table, list[Done]]:
+    """The table after `mends`, one behind the other; `table` itself is not changed. Raises DataError for an unknown mend."""
+    done = []
+    for mend in mends:
+        kind = _kind(mend)
+        mended = kind.do(table, task, mapping, mend.values)
+        if kind.for_test and table.test is not None:
+            mended = replace(mended, test=kind.do(table.test, task, mapping, mend.values))
+        done.append(Done(mend, _difference(table, mended)))
+        table = mended
+    return table, done
+
+
+def for_test(mends: Sequence[Mend]) -> tuple[Mend, ...]:
+    """The mends that a test file of one's own gets, too. Raises DataError for an unknown mend."""
+    return tuple(mend for mend in mends if _kind(mend).for_test)
+
+
+def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, str]) -> tuple[Mend, ...]:
+    """What can be done about a finding, the one that keeps most first; empty where a person has to decide elsewhere."""
+    code, offered = finding.problem.code, []
+    answers = table.texts(mapping["answer"]).fill_null("").str.strip_chars() if mapping.get("answer") in table.columns else None
+    if code == "near-duplicate-labels" and answers is not None:
+        counts = dict(answers.filter(answers != "").value_counts(sort=True).rows())
+        groups = near_groups(counts)
+        offered.append(Mend(kind="relabel", values={other: usual for usual, others in groups for other in others}))
+    elif code == "numeric-labels" and answers is not None:
+        names = suggest_names(sorted(answers.filter(answers != "").unique().to_list()), mapping["answer"], task.id)
+        offered += [Mend(kind="relabel", values=names)] if names else []
+    elif code == "conflicting-answers" and task.output == "labels":
+        offered.append(Mend(kind="keep-commonest"))
+    elif code in ("secrets", "personal-data"):
+        offered.append(Mend(kind="mask"))
+    elif code == "html" and not task.is_chat:
+        offered.append(Mend(kind="plain-text"))
+    elif code == "damaged-letters" and not task.is_chat:
+        offered.append(Mend(kind="mend-letters"))
+    elif code == "swapped-pairs":
+        offered.append(Mend(kind="swap"))
+    elif code == "long-texts" and not task.is_chat:
+        offered.append(Mend(kind="shorten", values={"characters": str(LONG)}))
+    elif code == "overflow":
+        named, _ = overflow_columns(table)
+        offered.append(Mend(kind="join-overflow", values={"into": named}))
+    if code in DROPPED and (code != "conflicting-answers" or task.output == "labels"):
+        offered.append(Mend(kind="drop", values={"code": code}))
+    return tuple(offered)
+
+
+def button(mend: Mend) -> Text2:
+    """What the button of a mend says."""
+    return _kind(mend).short
+
+
+def describe(mend: Mend) -> Text2:
+    """What a mend that was applied did, such as "Left out: repeated rows"."""
+    text = _kind(mend).done
+    code = mend.values.get("code", "")
+    what = DROPPED.get(code, Text2(en=code, fa=code))
+    pairs = list(mend.values.items())
+    shown = ", ".join(f"{old} → {new}" for old, new in pairs[:6]) + (" …" if len(pairs) > 6 else "")
+    fill = {"what": what, "pairs": Text2(en=shown, fa=shown), **{key: Text2(en=value, fa=value) for key, value in mend.values.items() if key in ("characters", "into")}}
+    return Text2(**{
+        language: _fill(text.in_language(language), {key: value.in_language(language) for key, value in fill.items()}) for language in ("en", "fa")
+    })  # fmt: skip
+
+
+def _fill(text: str, values: dict[str, str]) -> str:
+    for key, value in values.items():
+        text = text.replace("{" + key + "}", value)
+    return text
+
+
+def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
+    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, or relabel:OLD=NEW,OLD=NEW.
+    offered: code -> mends. Raises DataError naming what is offered."""
+    if text.startswith("relabel:"):
+        pairs = [part.partition("=") for part in text.removeprefix("relabel:").split(",") if part.strip()]
+        if not pairs or any(not equals or not old.strip() or not new.strip() for old, equals, new in pairs):
+            raise DataError(f"{text!r} is not relabel:OLD=NEW,OLD=NEW.", "For example --mend relabel:0=negative,1=positive.")
+        return Mend(kind="relabel", values={old.strip(): new.strip() for old, _, new in pairs})
+    code, _, kind = text.partition(".")
+    found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
+    if not found:
+        names = [name if index == 0 else f"{name}.{mend.kind}" for name, mends in offered.items() for index, mend in enumerate(mends)]
+        raise DataError(f"There is nothing to mend by {text!r} in this data.", f"Offered: {', '.join(names) or 'nothing'}.")
+    return found[0]
+
+
+def parse_mends(texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, **reading: Any) -> tuple[Mend, ...]:
+    """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it. inspector: an
+    `inspection.Inspector`. Raises DataError."""
+    chosen: list[Mend] = []
+    for text in texts:
+        seen = inspector.inspect(file, task, mapping, mends=chosen, **reading)
+        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in seen.problems if problem.mends}))
+    return tuple(chosen)
+
+
+def _kind(mend: Mend) -> Kind:
+    """Raises DataError for a mend that there is not: a file of another version, or a mistyped one."""
+    if mend.kind not in MENDS:
+        raise DataError(f"There is no mend {mend.kind!r}.", f"Known: {', '.join(MENDS)}.")
+    if mend.kind == "drop" and mend.values.get("code") not in DROPPED:
+        raise DataError(f"Rows cannot be left out by {mend.values.get('code')!r}.", f"Known: {', '.join(DROPPED)}.")
+    return MENDS[mend.kind]
+
+
+def _difference(before: Table, after: Table) -> int:
+    """How many rows were left out, or else changed."""
+    if before.rows != after.rows:
+        return before.rows - after.rows
+    columns = [name for name in after.columns if not before.frame[name].equals(after.frame[name], null_equal=True)]
+    if not columns:
+        return 0
+    changed = polars.DataFrame([before.texts(name).ne_missing(after.texts(name)).alias(name) for name in columns])
+    return int(changed.select(polars.any_horizontal(polars.all()).sum()).item())
+
+
+MENDS: dict[str, Kind] = {
+    "drop": Kind(mend_rows.drop, Text2(en="Leave these rows out", fa="این سطرها کنار بروند"), Text2(en="Left out: {what}", fa="کنار رفت: {what}")),
+    "keep-commonest": Kind(
+        mend_rows.keep_commonest, Text2(en="Keep the commonest answer", fa="پرتکرارترین پاسخ بماند"),
+        Text2(en="Of several answers the commonest was kept", fa="از چند پاسخ، پرتکرارترین ماند"),
+    ),
+    "relabel": Kind(mend_rows.relabel, Text2(en="Rename labels", fa="نام برچسب‌ها درست شود"), Text2(en="Labels renamed: {pairs}", fa="برچسب‌ها نام تازه گرفتند: {pairs}"), for_test=True),
+    "mask": Kind(
+        mend_rows.mask, Text2(en="Put a mark in their place", fa="نشانه‌ای به جایشان بنشیند"),
+        Text2(en="Secrets and personal data replaced by marks such as [e-mail]", fa="رمزها و داده‌های شخصی با نشانه‌ای مانند [e-mail] جایگزین شد"), for_test=True,
+    ),
+    "mend-letters": Kind(
+        mend_rows.mend_letters, Text2(en="Mend the letters", fa="حروف درست شود"), Text2(en="Damaged letters mended", fa="حروف خراب درست شد"), for_test=True,
+    ),
+    "plain-text": Kind(
+        mend_rows.plain_text, Text2(en="Make it plain text", fa="متن ساده شود"),
+        Text2(en="HTML tags taken out and entities such as &amp; written as letters", fa="برچسب‌های HTML برداشته و نشانه‌هایی مانند &amp; به حرف برگردانده شد"), for_test=True,
+    ),
+    "swap": Kind(mend_rows.swap, Text2(en="Swap them back", fa="جایشان عوض شود"), Text2(en="Swapped pairs put right", fa="جفت‌های جابه‌جا درست شد")),
+    "shorten": Kind(
+        mend_rows.shorten, Text2(en="Shorten their input", fa="ورودی‌شان کوتاه شود"),
+        Text2(en="Inputs shortened so that a row has at most {characters} characters", fa="ورودی‌ها کوتاه شد تا هر سطر حداکثر {characters} نویسه داشته باشد"), for_test=True,
+    ),
+    "join-overflow": Kind(
+        mend_rows.join_overflow, Text2(en="Put the pieces back together", fa="تکه‌ها به هم بپیوندند"),
+        Text2(en="Texts that were cut at a delimiter joined again in {into}", fa="متن‌هایی که در جداکننده بریده شده بود در {into} به هم پیوست"), for_test=True,
+    ),
+}  # fmt: skip

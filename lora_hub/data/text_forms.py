@@ -1,0 +1,128 @@
+"""Text files that look like no table but are a known form: read where they hold rows, refused in words where they do not.
+
+`form_of(text)` knows a Markdown or drawn table, a fastText file, and columns that stand under each other by spaces;
+`read_form(text, form)` gives their rows; `refuse_form(text, name)` raises DataError for subtitles, chat exports, SQL dumps and
+the like.
+"""
+
+import re
+from collections import Counter
+
+from lora_hub.errors import DataError
+
+USE = "Save the data as CSV, JSONL or Excel, one example a row."
+CHAT = "A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers."
+# A form's name, what its beginning looks like, what its lines look like (at least `share` of them), and what to do.
+_TIME = r"\d{1,2}:\d{2}(:\d{2})?[ \u202f\u00a0]?([AaPp]\.?[Mm]\.?|ق\.ظ\.?|ب\.ظ\.?)?"
+_DAY = r"[\d۰-۹٠-٩]{1,4}[./-][\d۰-۹٠-٩]{1,2}[./-][\d۰-۹٠-٩]{1,4}"
+REFUSED: tuple[tuple[str, str, str, float, str], ...] = (
+    ("a Git LFS pointer, not the data itself", r"version https://git-lfs", "", 0, "Fetch the file itself (git lfs pull), or download it from its page."),
+    ("a subtitle file (SRT)", r"\d+\s*\n\d{1,2}:\d{2}:\d{2}[,.]\d{3} --> ", "", 0, USE),
+    ("a subtitle file (WebVTT)", r"WEBVTT\b", "", 0, USE),
+    ("a chat exported from a messenger", r"", rf"[\u200e\u200f]?\[?{_DAY}[,،]? {_TIME}(\]| -|: (?=\D))", 0.4, CHAT),
+    ("a gettext translation file (PO)", r"(#.*\n|\s)*msgid \"", r"", 0, "Save the pairs as CSV with one column a language."),
+    ("a bundle of settings (INI or TOML)", r"([#;].*\n|\s)*\[[\w .-]+\]\s*\n([#;].*\n|\s)*[\w .-]+\s*=", r"", 0, USE),
+    ("an SQL dump", r"(--.*\n|/\*.*?\*/;?\s*|#.*\n|\s)*(create (table|database)|insert into|drop table|pragma |begin transaction|set [\w@]+ ?=|lock tables)",
+     r"", 0, "Export the table as CSV from the database."),
+    ("a LaTeX document", r"([%].*\n|\s)*\\(documentclass|begin\{)", r"", 0, "Save the table as CSV."),
+    ("an e-mail or a web archive (MIME)", r"(MIME-Version:|From: .*\n|Received: |Return-Path:|Delivered-To:)(.*\n)*?(MIME-Version|Content-Type|Subject|To): ?", r"", 0, USE),
+    ("a sparse matrix (libsvm), which holds numbers and no text", r"", r"[-+]?[\d.]+( +\d+:[-+\d.eE]+)+ *(#.*)?$", 0.9, USE),
+    ("annotated words (CoNLL), a label for each word", r"(-DOCSTART-|# (sent_id|newdoc|text|global\.columns) ?=)", r"", 0, "Use a file with one text and one answer a row."),
+    ("annotated words (CoNLL), a label for each word", r"", r"(\S+[ \t]){1,9}([BIESLU]-[\w-]+|O)\s*$", 0.9, "Use a file with one text and one answer a row."),
+    ("a YAML document", r"(%YAML|---\s*\n|([#].*\n)*(- [\w-]+: |[\w-]+:\s*\n[ -]|version: ))", r"\s*((- )?[\w-]+:(\s|$)|- |#|---|\.\.\.|\|)", 0.95, "Save it as JSON or CSV."),
+    ("a Python pickle, which could run code", r"\((lp|dp)\d*\n|c[\w.]+\n\w+\np\d+\n", r"", 0, USE),
+    ("a JavaScript program", r"((var|let|const) \w+|window(\.\w+)+|module\.exports) ?=", r"", 0, "Take away what stands before the first bracket, and save it as JSON."),
+    ("a PostScript document", r"%!PS", r"", 0, USE),
+)  # fmt: skip
+MARKDOWN_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$")
+DRAWN_RULE = re.compile(r"^[ \t]*[+├┌└╔╠╚][-=+─━═┬┼┴╦╬╩├┤┐┘╗╣╝]+[ \t]*$")
+FASTTEXT = re.compile(r"(?:__label__\S+[ \t,]+)+")
+
+
+def refuse_form(text: str, name: str) -> None:
+    """Raises DataError where `text` (the beginning of a file) is a known form that is no table."""
+    lines = [line for line in text.splitlines()[:200] if line.strip()]
+    start = text.lstrip("\ufeff \t\r\n").replace("\r\n", "\n")[:4_000]
+    for what, beginning, line, share, hint in REFUSED:
+        if beginning and not re.match(beginning, start, re.IGNORECASE if "SQL" in what or "MIME" in what else 0):
+            continue
+        if line and (len(lines) < 2 or sum(bool(re.match(line, one)) for one in lines) < share * len(lines)):
+            continue
+        if beginning or line:
+            raise DataError(f"{name} is {what}.", hint)
+
+
+def form_of(text: str) -> str:
+    """fasttext, markdown (drawn tables, too) or aligned, by the beginning of a file; empty where it is none of them."""
+    head = [line for line in _lines(text)[:2_000] if line.strip()]
+    if head and sum(line.startswith("__label__") for line in head) >= 0.95 * len(head):
+        return "fasttext"
+    if any(MARKDOWN_RULE.match(line) and "|" in line or DRAWN_RULE.match(line) for line in head[:200]):
+        return "markdown"
+    return "aligned" if _is_aligned(head) else ""
+
+
+def read_form(text: str, form: str) -> tuple[list[list[str]], int] | None:
+    """The rows of a whole text, the header's first where there is one, and how many lines were no part of it. `form`: what
+    `form_of` said. None where the rest of the text is not as its beginning promised."""
+    if form == "fasttext":
+        return _fasttext(_lines(text))
+    if form == "markdown":
+        return _piped(_lines(text))
+    rows = [re.split(r" {2,}", line.strip()) for line in _lines(text) if line.strip()]
+    return (rows, 0) if {len(row) for row in rows} == {len(rows[0])} else None
+
+
+def _lines(text: str) -> list[str]:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _fasttext(lines: list[str]) -> tuple[list[list[str]], int]:
+    rows, left = [["text", "label"]], 0
+    for line in lines:
+        if found := FASTTEXT.match(line):
+            labels = [label.removeprefix("__label__") for label in re.split(r"[ \t,]+", found[0].strip(" \t,"))]
+            rows.append([line[found.end() :].strip(), ", ".join(labels)])
+        elif line.strip():
+            left += 1
+    return rows, left
+
+
+def _piped(lines: list[str]) -> tuple[list[list[str]], int] | None:
+    """The table with the most rows; lines around it are no part of it."""
+    tables: list[list[list[str]]] = [[]]
+    left = 0
+    for line in lines:
+        bare = line.strip().replace("│", "|").replace("║", "|").replace("┃", "|")
+        if MARKDOWN_RULE.match(bare) or DRAWN_RULE.match(bare):
+            continue
+        if "|" in bare and (bare.startswith("|") or bare.count("|") == max(1, len(tables[-1][-1]) - 1 if tables[-1] else 1)):
+            cells = re.split(r"(?<!\\)\|", bare.removeprefix("|").removesuffix("|"))
+            tables[-1].append([re.sub(r"(?i)<br\s*/?>", "\n", cell.strip().replace("\\|", "|")) for cell in cells])
+        elif bare:
+            left += 1
+            tables.append([])
+    best = max(tables, key=len)
+    widths = Counter(map(len, best))
+    if len(best) < 2 or widths.most_common(1)[0][1] < 0.9 * len(best) or len(best[0]) < 2:
+        return None
+    return best, left + sum(len(table) for table in tables if table is not best)
+
+
+def _is_aligned(head: list[str]) -> bool:
+    """Every line has as many cells as the first, with two spaces or more between them, which begin at the same places (or end
+    there, as numbers do)."""
+    if len(head) < 3 or any("\t" in line for line in head[:50]):
+        return False
+    widths = {len(re.split(r" {2,}", line.strip())) for line in head}
+    if len(widths) != 1 or widths == {1}:
+        return False
+    starts = [[found.start() for found in re.finditer(r"(?<!\S)\S+(?: \S+)*", line)] for line in head]
+    ends = [[found.end() for found in re.finditer(r"(?<!\S)\S+(?: \S+)*", line)] for line in head]
+    columns = range(next(iter(widths)))
+    try:
+        return all(
+            min(len({row[column] for row in starts}), len({row[column] for row in ends})) <= max(1, 0.3 * len(head)) for column in columns
+        )
+    except IndexError:
+        return False

@@ -1,0 +1,119 @@
+"""What fastexcel does not say about an xlsx: a stray cell at the far end of a sheet, which would make it ask for more memory than
+there is, and cells whose value it leaves out: formulas that were saved without a value, and errors such as #N/A."""
+
+import html
+import re
+import zipfile
+from collections.abc import Iterator
+
+from lora_hub.data import archives
+from lora_hub.data.source import CHUNK, Source
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem
+
+MAX_CELLS = 40_000_000  # about 1 GB in the reader below fastexcel, which keeps a sheet as a full rectangle
+PLACE = re.compile(rb'<c r="([A-Z]{2,3})\d')
+ROW = re.compile(rb'<(?:c|row) [^>]*?\br="[A-Z]{0,3}(\d{1,7})"')
+
+
+def refuse_stray_cells(source: Source) -> None:
+    """Raises DataError where a sheet's rows times columns are more than can be held, though few of the cells are filled."""
+    for name, path in _paths(source):
+        columns, rows = 26, 0
+        tail = b""
+        for chunk in _parts(source, path):
+            data = tail + chunk
+            for letters in set(PLACE.findall(data)):
+                columns = max(columns, _number(letters))
+            tail = data[-4096:]
+            # The last row of the chunk is the largest so far: rows stand in order, but for damaged files.
+            if found := ROW.findall(tail):
+                rows = max(rows, int(found[-1]))
+        if rows * columns > MAX_CELLS:
+            raise DataError(
+                f"The sheet {name!r} of {source.name} reaches to row {rows:,} and column {columns:,}.",
+                "Delete the stray cells far from the table (or copy the table into a new workbook), and save it again.",
+            )
+
+
+def unread_cells(source: Source, sheet: str) -> list[Problem]:
+    """Cells of a sheet that came out empty: formulas without a saved value, and error values."""
+    path = dict(_paths(source)).get(sheet, "")
+    formulas = errors = 0
+    tail = b""
+    for chunk in _parts(source, path):
+        data = tail + chunk
+        cut = data.rfind(b"<c ")
+        data, tail = (data[:cut], data[cut:]) if cut > 0 else (b"", data)
+        formulas += _without_value(data)
+        errors += data.count(b't="e"')
+    formulas += _without_value(tail)
+    errors += tail.count(b't="e"')
+    problems = []
+    if formulas:
+        problems.append(
+            Problem(
+                code="formulas", severity="warning", count=formulas,
+                message=f"{formulas:,} cells hold a formula that was saved without its value; they were read as empty.",
+                message_fa=f"{formulas:,} خانه فرمولی دارند که بی‌مقدار ذخیره شده است؛ این خانه‌ها خالی خوانده شدند.",
+                hint="Formulas are never evaluated. Open the workbook in Excel or LibreOffice, save it, and drop it again.",
+                hint_fa="فرمول‌ها هرگز محاسبه نمی‌شوند. کارپوشه را در اکسل یا لیبره‌آفیس باز و ذخیره کنید و دوباره بیندازید.",
+            )  # fmt: skip
+        )
+    if errors:
+        problems.append(
+            Problem(
+                code="error-cells", severity="warning", count=errors,
+                message=f"{errors:,} cells hold an error such as #N/A; they were read as empty.",
+                message_fa=f"{errors:,} خانه خطایی مانند #N/A دارند؛ این خانه‌ها خالی خوانده شدند.",
+                hint="Mend them in the workbook if their rows matter.", hint_fa="اگر ردیفشان مهم است، آن‌ها را در کارپوشه درست کنید.",
+            )  # fmt: skip
+        )
+    return problems
+
+
+def _without_value(xml: bytes) -> int:
+    if b"<f" not in xml:
+        return 0
+    return len(re.findall(rb"<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>", xml))
+
+
+def _number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _paths(source: Source) -> list[tuple[str, str]]:
+    """(name, path inside the zip) of the sheets, in the workbook's order."""
+    try:
+        with source.open() as file, zipfile.ZipFile(file) as archive:
+            if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= set(archive.namelist()):
+                return []
+            book = archive.read("xl/workbook.xml").decode("utf-8", errors="replace")
+            links = archive.read("xl/_rels/workbook.xml.rels").decode("utf-8", errors="replace")
+            there = set(archive.namelist())
+    except archives.DAMAGED as error:
+        raise archives.damaged(source, error) from None
+    targets = {}
+    for link in re.findall(r"<(?:\w+:)?Relationship\b[^>]*>", links):
+        key, target = re.search(r'\bId="([^"]*)"', link), re.search(r'\bTarget="([^"]*)"', link)
+        if key and target:
+            targets[key[1]] = target[1].removeprefix("/") if target[1].startswith("/") else f"xl/{target[1]}"
+    found = []
+    for sheet in re.findall(r"<(?:\w+:)?sheet\b[^>]*>", book):
+        name, key = re.search(r'\bname="([^"]*)"', sheet), re.search(r'\b\w+:id="([^"]*)"', sheet)
+        found.append((html.unescape(name[1]) if name else "", targets.get(key[1], "") if key else ""))
+    return [(name, path if path in there else "") for name, path in found]
+
+
+def _parts(source: Source, path: str) -> Iterator[bytes]:
+    if not path:
+        return
+    try:
+        with source.open() as file, zipfile.ZipFile(file) as archive, archive.open(path) as sheet:
+            while chunk := sheet.read(CHUNK):
+                yield chunk
+    except archives.DAMAGED as error:
+        raise archives.damaged(source, error) from None
