@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from breaking_proxy import BreakingProxy
 from huggingface_hub import HfApi, ModelCard, constants
-from sample_adapters import CLOSED, ORG, SCORES, make_folder, make_spec, publish
+from sample_adapters import CLOSED, ORG, SCORES, make_spec, publish
 
 from lora_hub import hub as hubs
 from lora_hub.errors import AdapterError, BaseError, HubError
