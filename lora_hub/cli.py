@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import cli_text, settings
+from lora_hub.cli_options import add_reading, connected_hub, read_mapping, read_pairs
+from lora_hub.cli_train import inspect, pipeline, run_result, train
 from lora_hub.errors import LoraHubError, RunError, SpecError
 
 Result = dict[str, Any]
@@ -78,73 +80,6 @@ def list_bases(_: argparse.Namespace) -> Result:
     return {"bases": [base.model_dump(mode="json", exclude={"folder"}) for base in bases.list_bases()]}
 
 
-def inspect(options: argparse.Namespace) -> Result:
-    from lora_hub.data import inspection
-
-    task = _task(options.task) if options.task else None
-    seen = inspection.inspect_file(options.file, task, _mapping(options.map), name=options.file.name, **_reading(options))
-    return seen.to_json()
-
-
-def train(options: argparse.Namespace) -> Result:
-    from lora_hub import bases, runs
-
-    plan = runs.plan_run(
-        options.file,
-        _task(options.task),
-        bases.get_base(options.base),
-        mapping=_mapping(options.map),
-        effort=options.effort,
-        overrides=_pairs(options.set, "--set KEY=VALUE"),
-        test_file=options.test,
-        name=options.name,
-        dataset_name=options.file.name,
-        publish_to=(options.org or settings.organization()) if options.publish else "",
-        reading=_reading(options),
-    )
-    for problem in plan.problems:
-        print(f"{problem.severity}: {problem.message} {problem.hint}".strip(), file=sys.stderr)
-    if plan.errors:
-        raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
-    estimate = plan.estimate
-    print(f"about {estimate.steps} steps, {estimate.seconds:.0f} s, {estimate.memory_bytes / 2**20:.0f} MiB", file=sys.stderr)
-    run = runs.start_run(plan.spec)
-    print(f"run {run.id}", file=sys.stderr)
-    try:
-        with cli_text.ProgressBar() as bar:
-            run = runs.wait_for_run(run.id, bar.show)
-    except KeyboardInterrupt:
-        print("\ncancelling ...", file=sys.stderr)
-        runs.cancel_run(run.id)
-        raise
-    result = run_result(run)
-    if run.error or run.state != "succeeded":
-        told = run.error or {"message": f"The run {run.id} was {run.state.value}.", "hint": f"python -m lora_hub runs resume {run.id}"}
-        error = RunError(told["message"], told["hint"])
-        error.also = {"run": run.id, "state": run.state.value}
-        raise error
-    return result
-
-
-def run_result(run: Any) -> Result:
-    """The keys of `train`: run, state, adapter, revision, base, seconds, train_rows, eval_rows, metrics."""
-    from lora_hub import store
-
-    folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
-    return {
-        "run": run.id,
-        "state": run.state.value,
-        "adapter": run.adapter.repo_id if run.adapter else folder,
-        "revision": run.adapter.revision if run.adapter else "",
-        "base": run.spec.base.id,
-        "seconds": round(run.seconds, 1),
-        "train_rows": run.train_rows,
-        "eval_rows": run.eval_rows,
-        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
-        "notes": list(run.notes),
-    }
-
-
 def manage_runs(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
@@ -166,13 +101,13 @@ def manage_runs(options: argparse.Namespace) -> Result:
 def publish(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
-    with _hub():
+    with connected_hub():
         ref = runs.publish_run(options.run, org=options.org, name=options.name, private=options.private)
     return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id}
 
 
 def list_adapters(options: argparse.Namespace) -> Result:
-    with _hub():
+    with connected_hub():
         from lora_hub import hub
 
         found = hub.list_adapters(options.org or settings.organization(), options.task, options.base)
@@ -189,12 +124,12 @@ def compare(options: argparse.Namespace) -> Result:
         raise SpecError("compare needs exactly one of --prompt, --input and --test.", "For example: --prompt 'You won a prize!'")
     known_runs = store.list_run_ids()
     local = all((Path(name).expanduser() / "adapter_config.json").is_file() or name in known_runs for name in options.adapter)
-    with contextlib.nullcontext() if local else _hub():
+    with contextlib.nullcontext() if local else connected_hub():
         from lora_hub.compare import Comparer
 
         comparer = Comparer()
         if options.test:
-            scored = comparer.score_file(options.adapter, options.test, _mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
+            scored = comparer.score_file(options.adapter, options.test, read_mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
             return {
                 "rows": scored["rows"],
                 "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scored["metrics"].items()},
@@ -203,7 +138,7 @@ def compare(options: argparse.Namespace) -> Result:
             options.adapter,
             base=not options.no_base,
             prompt=options.prompt,
-            inputs=_pairs(options.input, "--input ROLE=TEXT") if options.input else None,
+            inputs=read_pairs(options.input, "--input ROLE=TEXT") if options.input else None,
             max_new_tokens=options.max_new_tokens,
             temperature=options.temperature,
             seed=options.seed,
@@ -228,50 +163,8 @@ def compare(options: argparse.Namespace) -> Result:
 def serve_hub(options: argparse.Namespace) -> None:
     from lora_hub.local_hub import server
 
-    server.run(port=options.port, directory=options.dir or settings.hub_dir(), accounts=options.accounts, organization=settings.organization())
-
-
-# --- arguments --------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _hub() -> Any:
-    """Connected to the Hub in use; an embedded one that was started for this ends with it."""
-    from lora_hub import endpoint
-
-    connection = endpoint.connect()
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _task(name: str) -> Any:
-    from lora_hub.tasks import catalogue
-
-    return catalogue.get_task(name)
-
-
-def _mapping(text: str) -> dict[str, str] | None:
-    if not text:
-        return None
-    from lora_hub.data import columns
-
-    return columns.parse_map(text)
-
-
-def _pairs(items: list[str], usage: str) -> dict[str, str]:
-    found = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
-            raise SpecError(f"{item!r} is not of the form KEY=VALUE.", f"Use {usage}.")
-        found[key.strip()] = value
-    return found
-
-
-def _reading(options: argparse.Namespace) -> dict[str, Any]:
-    return {key: getattr(options, key) for key in ("encoding", "delimiter", "sheet", "skip_broken") if getattr(options, key, None)}
+    directory, organization = options.dir or settings.hub_dir(), settings.organization()
+    server.run(port=options.port, directory=directory, accounts=options.accounts, organization=organization, jobs=options.jobs)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -291,12 +184,13 @@ def make_parser() -> argparse.ArgumentParser:
     add("bases", list_bases, cli_text.show_bases, "list the base models")
 
     command = add("inspect", inspect, cli_text.show_inspection, "see how a file is read, mapped and put to the model")
-    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("file", metavar="FILE", help="a file, or a dataset id on the Hub (owner/name)")
     command.add_argument("--task", default="", help="task id, or a YAML file of your own")
-    _add_reading(command)
+    command.add_argument("--base", default="built-in", help="whose tokens the lengths are counted in (default: built-in)")
+    add_reading(command)
 
     command = add("train", train, cli_text.show_result, "train an adapter on a file, score it, publish it")
-    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("file", metavar="FILE", help="a file, or a dataset id on the Hub (owner/name)")
     command.add_argument("--task", required=True, help="task id, or a YAML file of your own")
     command.add_argument("--base", default="built-in", help="base model: id or folder (default: built-in)")
     command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
@@ -305,7 +199,12 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--publish", action="store_true", help="publish the adapter to the organization")
     command.add_argument("--org", default="", help="organization (default: LORA_HUB_ORG or lora-hub)")
     command.add_argument("--name", default="", help="name of the adapter's repo")
-    _add_reading(command)
+    add_reading(command)
+
+    command = add("pipeline", pipeline, cli_text.show_pipeline, "train several tasks of a YAML file on one base in one go")
+    command.add_argument("file", type=Path, metavar="FILE.yaml")
+    command.add_argument("--publish", action="store_true", help="publish the adapters to the organization")
+    command.add_argument("--org", default="", help="organization (default: the file's, else LORA_HUB_ORG or lora-hub)")
 
     command = add("runs", manage_runs, cli_text.show_runs, "list runs, or show, log, cancel, resume one")
     command.add_argument("action", nargs="?", default="", choices=("", "list", "show", "log", "cancel", "resume"))
@@ -337,12 +236,8 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=int, default=0, help="0: a free one")
     command.add_argument("--dir", type=Path, default=None)
     command.add_argument("--accounts", type=Path, default=None)
+    command.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
     return parser
 
 
-def _add_reading(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help="which column is what")
-    command.add_argument("--encoding", default="", help="of the file, where the guess is wrong")
-    command.add_argument("--delimiter", default="", help="of the file, where the guess is wrong")
-    command.add_argument("--sheet", default="", help="of a spreadsheet with several")
-    command.add_argument("--skip-broken", action="store_true", help="go on without broken lines")
+

@@ -74,12 +74,51 @@ def show_bases(result: dict) -> str:
     return table(["base", "parameters", "context", "licence", ""], rows)
 
 
+class GroupProgress:
+    """Shows several runs on standard error: a line whenever one of them begins something else."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, str] = {}
+
+    def __enter__(self) -> "GroupProgress":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+    def show(self, runs: list[Run]) -> None:
+        for run in runs:
+            phase = (run.phase or run.state.value).split(" (")[0]
+            if self._last.get(run.id) != phase:
+                self._last[run.id] = phase
+                print(f"{run.spec.task.id}: {phase}", file=sys.stderr, flush=True)
+
+
+def show_pipeline(result: dict) -> str:
+    lines = [f"{len(result['runs'])} tasks, trained {result['mode']}, {result['seconds']} s"]
+    for row in result["runs"]:
+        lines += [f"{row['task']}: {row['state']} {row['adapter']}".rstrip(), *row.get("notes", []), score_table(row["metrics"]) if row["metrics"] else row.get("error", "")]
+    return "\n".join(lines)
+
+
 def show_inspection(result: dict) -> str:
     lines = [f"{result['rows']} rows, columns: {', '.join(result['columns'])}"]
-    lines.append(f"format {result['format']}, encoding {result['encoding'] or '-'}, delimiter {result['delimiter']!r}")
+    sheet = f", sheet {result['sheet']!r}" if result["sheet"] else ""
+    lines.append(f"format {result['format']}, encoding {result['encoding'] or '-'}, delimiter {result['delimiter']!r}{sheet}")
+    lines.append(f"task: {result['task']}")
     lines.append("mapping: " + ", ".join(f"{role} = {column}" for role, column in result["mapping"].items()))
+    lines += [f"mended: {mend['said']} ({mend['rows']} rows)" for mend in result["mends"]]
     for problem in result["problems"]:
         lines.append(f"{problem['severity']}: {problem['message']} {problem['hint']}".rstrip())
+        if problem["mends"]:
+            names = [problem["code"], *(f"{problem['code']}.{mend['kind']}" for mend in problem["mends"][1:])]
+            lines.append(f"    mend: --mend {' or '.join(names)}")
+    if result["lengths"]:
+        of = result["lengths"]
+        lines.append(
+            f"tokens a row ({of['base']}, {of['sampled']} rows): median {of['total'][3]}, 95 % {of['total'][5]}, longest {of['total'][7]}; "
+            f"{of['too_long']} too long for {of['max_length']}, {of['trained_share']:.0%} of the tokens trained"
+        )
     for shown in result["preview"][:2]:
         lines += ["", shown["prompt"], f">>> {shown['completion']}"]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from typing import Any
 
 from lora_hub import bases, hub, settings, store
 from lora_hub.errors import AdapterError, DataError
-from lora_hub.schema import BaseModel, Divergence, Scores, Task
+from lora_hub.schema import BaseModel, Divergence, Mend, Scores, Task
 
 BASE = "base"
 # Bases kept in memory at once; the least recently used goes first.
@@ -24,13 +24,15 @@ DEFAULT_NEW_TOKENS = 128
 
 @dataclass(frozen=True)
 class Pane:
-    """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere."""
+    """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere. mends: done
+    to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on."""
 
     name: str
     base: BaseModel
     revision: str = ""
     task: Task | None = None
     folder: Path | None = None
+    mends: tuple[Mend, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,15 @@ class PaneEvent:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A base in memory with its stack of adapters."""
+    """A base in memory with its stack of adapters and the queue of its visitors."""
 
     stack: Any
     tokenizer: Any
+    visitors: Any
 
 
 class Comparer:
-    """Answers questions with bases and adapters. Thread-safe: the stack takes turns between visitors at every token."""
+    """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch."""
 
     def __init__(self) -> None:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
@@ -108,7 +111,7 @@ class Comparer:
         ]
         most = max_new_tokens or max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS) for pane in panes)
         for event in generate.stream(
-            loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled
+            loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled, visitors=loaded.visitors
         ):
             pane = panes[event.row]
             divergence = None
@@ -131,15 +134,17 @@ class Comparer:
         """{"rows": n, "metrics": {name: Scores}} of the panes on a file of their task. max_rows 0: all rows."""
         from lora_hub import exam
         from lora_hub.data import columns, inspection, prepare
+        from lora_hub.data.mends import for_test
 
         panes = self.resolve(adapters)
-        task = next((pane.task for pane in panes if pane.task), None)
+        asked = next((pane for pane in panes if pane.task), None)
+        task = asked.task if asked else None
         if task is None:
             raise AdapterError(f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.")
         if base:
             panes = [Pane(BASE, panes[0].base, panes[0].base.revision, task), *panes]
         kept = store.add_dataset(file)
-        seen = inspection.inspect_file(kept, task, mapping)
+        seen = inspection.inspect_file(kept, task, mapping, mends=for_test(asked.mends))
         columns.check_mapping(seen.table, task, seen.mapping)
         examples = prepare.build_examples(seen.table, task, seen.mapping)
         examples = examples[:max_rows] if max_rows else examples
@@ -162,7 +167,7 @@ class Comparer:
         return loaded
 
     def _load(self, base: BaseModel) -> Loaded:
-        from lora_hub import loading
+        from lora_hub import generate, loading
         from lora_hub.stack import AdapterStack
 
         key = base_key(base)
@@ -174,7 +179,8 @@ class Comparer:
                 # A question under way on it keeps it alive until it is answered.
                 self._loaded.popitem(last=False)
             tokenizer = loading.load_tokenizer(base)
-            loaded = Loaded(AdapterStack(loading.load_base(base), base), tokenizer)
+            stack = AdapterStack(loading.load_base(base), base)
+            loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer))
             self._loaded[key] = loaded
             return loaded
 
@@ -191,14 +197,14 @@ def resolve_adapter(name: str) -> Pane:
         found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder)
         # The run knows where its base lies on this disk; the record that travels does not.
         revision = run.adapter.revision if run.adapter else ""
-        return Pane(name, run.spec.base, revision, found.task, found.folder)
+        return Pane(name, run.spec.base, revision, found.task, found.folder, found.mends)
     if folder.is_dir():
         raise AdapterError(f"{name} holds no adapter_config.json.", "Give a folder that PEFT's save_pretrained wrote.")
     if "/" not in name.partition("@")[0]:
         name = f"{settings.organization()}/{name}"
     fetched, ref = hub.fetch_adapter(name)
     pane = pane_of_folder(name, fetched)
-    return Pane(name, pane.base, ref.revision, pane.task, pane.folder)
+    return Pane(name, pane.base, ref.revision, pane.task, pane.folder, pane.mends)
 
 
 def pane_of_folder(name: str, folder: Path) -> Pane:
@@ -212,9 +218,10 @@ def pane_of_folder(name: str, folder: Path) -> Pane:
         return Pane(name, bases.get_base(named), folder=folder)
     try:
         task, recorded = Task(**record["task"]), BaseModel(**record["base"])
+        mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
     except (KeyError, TypeError, ValueError) as error:
         raise AdapterError(f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.") from error
-    return Pane(name, find_base(recorded, name), task=task, folder=folder)
+    return Pane(name, find_base(recorded, name), task=task, folder=folder, mends=mends)
 
 
 def find_base(recorded: BaseModel, name: str) -> BaseModel:

@@ -14,8 +14,13 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from lora_hub import bases
 from lora_hub.errors import SpecError
+
+# estimates are asked for where specs are made
+from lora_hub.estimate import CostEstimate as CostEstimate
+from lora_hub.estimate import Estimate as Estimate
+from lora_hub.estimate import estimate as estimate
+from lora_hub.estimate import estimate_costs as estimate_costs
 from lora_hub.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec
 
 EFFORTS = ("quick", "balanced", "thorough")
@@ -74,16 +79,6 @@ class Derived:
 
     value: Any
     why: str
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will take. tokens_row: mean tokens a row; seconds: wall time, start and scoring included."""
-
-    steps: int
-    tokens_row: float
-    seconds: float
-    memory_bytes: int
 
 
 def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Derived]:
@@ -182,27 +177,6 @@ def value_of(spec: TrainSpec, key: str) -> Any:
 def value_of_default(key: str) -> Any:
     head, _, tail = key.partition(".")
     return LoraSpec.model_fields[tail].default if tail else TrainSpec.model_fields[head].default
-
-
-def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> Estimate:
-    """What the run will take. tokens_row: mean tokens a row; gpu_flops: peak FLOP/s of a GPU, 0 where it is a CPU.
-
-    Training costs 4 FLOPs a parameter and token with a frozen base (2 forward, 2 back through the activations), scoring
-    2. A small base on a CPU is bound by the cost of a step rather than by its FLOPs, hence the constant per step.
-    """
-    train_rows = max(1, round(spec.dataset.rows * (1 - spec.held_out)))
-    steps = spec.steps or max(1, round(spec.epochs * train_rows / spec.batch))
-    parameters = spec.base.parameters or 1_000_000_000
-    flops, step_cost, start = (0.3 * gpu_flops, 0.02, 25) if gpu_flops else (2.5e10, 0.03, 14)
-    training = steps * (step_cost + 4 * parameters * spec.batch * tokens_row / flops)
-    scored = min(spec.max_held_out, spec.dataset.rows * spec.held_out)
-    answer = 4 if spec.task.output == "labels" else min(spec.task.max_new_tokens, 40)
-    scoring = 2 * scored * (2 * parameters * (tokens_row + answer) / flops + 0.002 * answer)
-    memory = bases.memory_bytes(
-        spec.base, train=True, batch=spec.micro_batch or spec.batch, length=int(min(spec.max_length, tokens_row * 2)), r=spec.lora.r,
-        precision="bf16" if gpu_flops else "fp32", quantization=spec.quantization,
-    )  # fmt: skip
-    return Estimate(steps=steps, tokens_row=tokens_row, seconds=start + training + scoring, memory_bytes=memory)
 
 
 def _parse(key: str, value: Any) -> Any:

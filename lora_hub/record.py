@@ -7,7 +7,7 @@ neither is where the base lay on somebody's disk.
 from importlib import metadata
 from typing import Any
 
-from lora_hub.schema import BaseModel, Scores, Task, TrainSpec
+from lora_hub.schema import BaseModel, DatasetInfo, Scores, Task, TrainSpec
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
@@ -19,11 +19,21 @@ def make_record(spec: TrainSpec, task: Task, run_id: str, scores: dict[str, Scor
         "run": run_id,
         "task": task.model_dump(mode="json"),
         "base": public_base(spec.base).model_dump(mode="json"),
-        "dataset": {**spec.dataset.model_dump(mode="json", exclude={"problems", "source"}), "mapping": spec.mapping, **counts},
+        "dataset": {**spec.dataset.model_dump(mode="json", exclude={"problems", "source", "lengths"}), "mapping": spec.mapping, **counts},
+        "report": make_report(spec.dataset),
         "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping"}),
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
         "best_step": best_step,
         "libraries": library_versions(),
+    }
+
+
+def make_report(info: DatasetInfo) -> dict[str, Any]:
+    """What the pre-flight found, as counts: no row and no text of the data is in it."""
+    return {
+        "rows": info.rows,
+        "problems": [{"code": problem.code, "severity": problem.severity, "count": problem.count} for problem in info.problems],
+        "lengths": info.lengths.model_dump(mode="json") if info.lengths else None,
     }
 
 

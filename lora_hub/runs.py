@@ -4,14 +4,15 @@ A run's truth is its folder; nothing about it is kept in this process, so the pa
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lora_hub import bases, events, recipe, store
-from lora_hub.errors import BaseError, RunError
+from lora_hub.errors import BaseError, DataError, RunError
 from lora_hub.runners import local
-from lora_hub.schema import AdapterRef, BaseModel, Problem, Run, RunState, Task, TrainSpec
+from lora_hub.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
 
 # A worker that was asked to end and has not within these seconds is ended.
 CANCEL_GRACE_SECONDS = 20
@@ -19,14 +20,21 @@ CANCEL_GRACE_SECONDS = 20
 START_GRACE_SECONDS = 3
 
 
+# A plan looks at so many rows one by one; the run itself takes them all.
+PLANNED_ROWS = 20_000
+
+
 @dataclass(frozen=True)
 class Plan:
-    """A run before it is started: the spec to start, what stands against it, and what it will take."""
+    """A run before it is started: the spec to start, what stands against it, and what it will take. examples: rows that can
+    be used, of `PLANNED_ROWS` at most. costs: the same run on rented hardware, the cheapest first."""
 
     spec: TrainSpec
+    inspection: Any
     problems: tuple[Problem, ...]
     examples: int
     estimate: recipe.Estimate
+    costs: tuple[Any, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -39,6 +47,7 @@ def plan_run(
     base: BaseModel,
     *,
     mapping: dict[str, str] | None = None,
+    mends: Sequence[Mend] = (),
     effort: str = "balanced",
     overrides: dict[str, Any] | None = None,
     test_file: Path | None = None,
@@ -47,29 +56,32 @@ def plan_run(
     publish_to: str = "",
     share_rows: bool = False,
     reading: dict[str, Any] | None = None,
+    inspector: Any = None,
 ) -> Plan:
-    """Reads and checks the data and derives the spec; nothing is started. reading: encoding, delimiter, sheet, skip_broken.
+    """Reads and checks the data and derives the spec; nothing is started. mapping: the roles that the person chose. mends: done
+    after reading. reading: encoding, delimiter, sheet, skip_broken. inspector: one that may have read the file already.
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
     from lora_hub.data import checks, columns, inspection, prepare
+    from lora_hub.data.mends import for_test
 
+    inspector = inspector or inspection.Inspector()
     kept = store.add_dataset(file, dataset_name)
-    seen = inspection.inspect_file(kept, task, mapping, name=dataset_name or kept.name, **(reading or {}))
+    seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
     columns.check_mapping(seen.table, task, seen.mapping)
-    examples = prepare.build_examples(seen.table, task, seen.mapping)
+    examples = _planned_examples(seen.table, task, seen.mapping)
     if task.output == "labels" and not task.labels:
-        task = task.model_copy(update={"labels": prepare.labels_of(examples)})
-    problems = list(seen.problems)
-    test_info, test_mapping, test_table = None, {}, seen.table.test
+        task = inspection.with_labels(task, seen.table, seen.mapping)
+    test_info, test_mapping, test_table, leaks = None, {}, seen.table.test, []
     if test_file is not None:
         test_kept = store.add_dataset(test_file)
-        test_seen = inspection.inspect_file(test_kept, task, mapping)
+        chosen = {role: column for role, column in (mapping or {}).items() if column in inspector.read(test_kept).columns}
+        test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends))
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
         prepare.build_examples(test_seen.table, task, test_seen.mapping)
         test_info, test_mapping, test_table = test_seen.info, test_seen.mapping, test_seen.table
-    if test_table is not None:
-        problems += checks.check_overlap(task, seen.table, seen.mapping, test_table, test_mapping or seen.mapping)
+        leaks = [found.problem for found in checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)]
     spec = recipe.make_spec(
         task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
         name=name, publish_to=publish_to, share_rows=share_rows,
@@ -77,28 +89,38 @@ def plan_run(
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
         prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
-    estimate = recipe.estimate(spec, tokens_row=tokens_per_row(base, task, examples), gpu_flops=gpu_flops())
-    return Plan(spec=spec, problems=tuple(problems), examples=len(examples), estimate=estimate)
+    seen = inspection.with_lengths(seen, base, spec.max_length)
+    spec = spec.model_copy(update={"dataset": seen.info})
+    tokens_row = tokens_per_row(seen, examples, task)
+    estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
+    costs = tuple(recipe.estimate_costs(spec, tokens_row))
+    return Plan(spec=spec, inspection=seen, problems=tuple([*leaks, *seen.problems]), examples=len(examples), estimate=estimate, costs=costs)
 
 
-def tokens_per_row(base: BaseModel, task: Task, examples: list[Any], sample: int = 200) -> float:
+def _planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
+    from lora_hub.data import inspection, prepare
+
+    try:
+        return prepare.build_examples(inspection.sample_rows(table, PLANNED_ROWS), task, mapping)
+    except DataError:
+        if table.rows <= PLANNED_ROWS:
+            raise
+        return prepare.build_examples(table, task, mapping)  # few rows can be used, and the sample met none of them
+
+
+def tokens_per_row(seen: Any, examples: list[Any], task: Task, sample: int = 200) -> float:
     """Mean tokens of prompt and answer: counted with the base's own tokenizer where it lies on this disk, else estimated
     from the bytes (about 4 a token in Latin script, 5 in Persian)."""
     from lora_hub.data import template
 
+    if seen.tokens_row:
+        return seen.tokens_row
     step = max(1, len(examples) // sample)
     texts = []
     for example in examples[::step][:sample]:
         prompt = "\n".join(m["content"] for m in example.inputs["messages"]) if task.is_chat else template.render_prompt(task, example.inputs)
         texts.append(prompt + " " + example.answer)
-    file = Path(base.folder) / "tokenizer.json" if base.folder else None
-    if file is not None and file.is_file():
-        from tokenizers import Tokenizer
-
-        counted = [len(encoding.ids) for encoding in Tokenizer.from_file(str(file)).encode_batch(texts)]
-    else:
-        counted = [len(text.encode()) / 4.5 for text in texts]
-    return sum(counted) / max(1, len(counted)) + 8
+    return sum(len(text.encode()) / 4.5 for text in texts) / max(1, len(texts)) + 8
 
 
 def gpu_flops() -> float:
@@ -122,13 +144,27 @@ def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, s
 
     environment: for the child alone (tokens); it is written nowhere.
     """
-    check_fits(spec)
-    run_id = store.create_run(spec)
-    log = events.app_log(store.events_file(run_id))
-    log.append("submitted", owner=owner, runner="local")
-    handle = local.start(run_id, store.log_file(run_id), environment)
-    log.append("state", state=RunState.QUEUED, handle=handle)
-    return store.read_run(run_id)
+    return start_runs([spec], owner=owner, environment=environment)[0]
+
+
+def start_runs(specs: Sequence[TrainSpec], *, owner: str = "local", environment: dict[str, str] | None = None) -> list[Run]:
+    """The same for several specs of one base, which share a process and are trained together where that is faster."""
+    for spec in specs:
+        check_fits(spec)
+    run_ids = [store.create_run(spec) for spec in specs]
+    for run_id in run_ids:
+        events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner="local")
+    _start(run_ids, environment)
+    return [store.read_run(run_id) for run_id in run_ids]
+
+
+def _start(run_ids: list[str], environment: dict[str, str] | None) -> None:
+    for run_id in run_ids:
+        store.clear_cancel(run_id)
+    # Members of a group write to the first one's log; the others' say where to look.
+    handle = local.start(run_ids, store.log_file(run_ids[0]), environment)
+    for run_id in run_ids:
+        events.app_log(store.events_file(run_id)).append("state", state=RunState.QUEUED, handle=handle)
 
 
 def check_fits(spec: TrainSpec) -> None:
@@ -174,7 +210,11 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     run = refresh_run(run_id)
     if run.state.is_final:
         raise RunError(f"The run {run_id} has ended already: {run.state.value}.", "Nothing is left to cancel.")
-    local.cancel(run.handle)
+    shared = len(run.handle.get("group", ())) > 1
+    if shared:
+        store.ask_cancel(run_id)  # a signal would end the others, too
+    else:
+        local.cancel(run.handle)
     deadline = time.monotonic() + wait
     while time.monotonic() < deadline:
         run = store.read_run(run_id)
@@ -183,9 +223,10 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
         if not local.is_alive(run.handle):
             break
         time.sleep(0.1)
-    local.kill(run.handle)
+    if not shared:
+        local.kill(run.handle)
     run = store.read_run(run_id)
-    if not run.state.is_final:
+    if not run.state.is_final and not local.is_alive(run.handle):
         events.app_log(store.events_file(run_id)).append("state", state=RunState.CANCELLED)
     return store.read_run(run_id)
 
@@ -195,15 +236,14 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
     run = refresh_run(run_id)
     if run.state not in (RunState.FAILED, RunState.CANCELLED, RunState.LOST):
         raise RunError(f"The run {run_id} is {run.state.value}.", "Only a run that failed, was cancelled or was lost can be resumed.")
-    handle = local.start(run_id, store.log_file(run_id), environment)
-    events.app_log(store.events_file(run_id)).append("state", state=RunState.QUEUED, handle=handle)
+    _start([run_id], environment)
     return store.read_run(run_id)
 
 
 def read_log(run_id: str, lines: int = 200) -> str:
-    """The last lines of a run's log."""
-    store.run_folder(run_id)
-    return store.read_log(run_id, lines)
+    """The last lines of a run's log; runs that share a process share its log."""
+    group = store.read_run(run_id).handle.get("group") or [run_id]
+    return store.read_log(group[0], lines)
 
 
 def read_held_out(run_id: str) -> list[dict]:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 from contextlib import contextmanager
 from collections.abc import Iterator
@@ -110,6 +111,16 @@ def add_dataset(path: Path, name: str = "") -> Path:
     return kept
 
 
+def add_text(text: str, name: str) -> Path:
+    """Keeps a text that a person pasted as a file and returns where. Raises DataError where there is nothing in it."""
+    if not text.strip():
+        raise DataError("Nothing was pasted.", "Copy a table, its header with it, and paste it here.")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pasted"
+        file.write_text(text, encoding="utf-8", errors="replace")
+        return add_dataset(file, name)
+
+
 def dataset_file(info: DatasetInfo) -> Path:
     """The kept file of a dataset. Raises DataError where it is gone."""
     folder = settings.datasets_dir() / info.fingerprint
@@ -172,6 +183,20 @@ def read_spec(run_id: str) -> TrainSpec:
 def read_run(run_id: str) -> Run:
     """The run as its events tell it, with no look at its process."""
     return events.fold(run_id, read_spec(run_id), read_events(run_id))
+
+
+def ask_cancel(run_id: str) -> None:
+    """Leaves word that a run is to end: for one of several that share a process, which a signal would end as a whole."""
+    write_text(run_folder(run_id) / "cancel", "")
+
+
+def is_cancel_asked(run_id: str) -> bool:
+    return (settings.runs_dir() / run_id / "cancel").exists()
+
+
+def clear_cancel(run_id: str) -> None:
+    """Takes that word back, before a run goes on."""
+    (run_folder(run_id) / "cancel").unlink(missing_ok=True)
 
 
 def events_file(run_id: str) -> Path:

@@ -1,4 +1,5 @@
-"""A run's own process: prepare, train, score, publish. `python -m lora_hub.worker RUN`
+"""A run's own process: prepare, train, score, publish. `python -m lora_hub.worker RUN`; several runs of one base go to
+group_worker.py.
 
 It writes the run's events and nothing else speaks for it. It waits for its turn (a machine trains as many runs at once as
 LORA_HUB_SLOTS says), survives the app, ends in words whatever happens, and on SIGTERM ends as cancelled.
@@ -12,12 +13,16 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from lora_hub import endpoint, record, settings, store
 from lora_hub.errors import LoraHubError
 from lora_hub.events import EventLog
-from lora_hub.schema import Run, RunState, TrainSpec
+from lora_hub.schema import Run, RunState, Task, TrainSpec
+
+if TYPE_CHECKING:
+    from lora_hub.data.prepare import Encoded
 
 POLL_SECONDS = 0.25
 # With less than this left, a write that failed failed for want of space.
@@ -28,8 +33,18 @@ class Cancelled(Exception):
     """A person ended the run."""
 
 
+@dataclass
+class Prepared:
+    """A run's rows, ready to train on. task: with its labels frozen."""
+
+    task: Task
+    train: "Encoded"
+    validation: "Encoded"
+    held_out: "Encoded"
+
+
 class Worker:
-    """One run's work. `cancelled` turns true on SIGTERM and is asked at every step."""
+    """One run's work. `cancelled` turns true on SIGTERM, or where this run of several was cancelled, and is asked at every step."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -45,10 +60,10 @@ class Worker:
         self._cancelled = True
 
     def cancelled(self) -> bool:
-        return self._cancelled
+        return self._cancelled or store.is_cancel_asked(self.run_id)
 
     def check_cancelled(self) -> None:
-        if self._cancelled:
+        if self.cancelled():
             raise Cancelled
 
     def phase(self, name: str) -> None:
@@ -61,43 +76,80 @@ class Worker:
     def run(self) -> int:
         """Does the work; the exit status is 0 only where the run succeeded."""
         connection = None
-        try:
+
+        def work() -> None:
+            nonlocal connection
             with take_slot(self.cancelled):
                 self.report("state", state=RunState.RUNNING)
                 if self.spec.publish_to or not self.spec.base.folder:
                     connection = endpoint.connect()
                 self._work()
-                if self.spec.publish_to:
-                    self.report("state", state=RunState.PUBLISHING)
-                    self.phase("publishing")
-                    publish_run(store.read_run(self.run_id), self.report, org=self.spec.publish_to)
-            self.report("state", state=RunState.SUCCEEDED)
-            print("done", flush=True)
-            return 0
+                self.publish()
+
+        try:
+            return 0 if self.told(work) else 1
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def told(self, work: Callable[[], Any]) -> bool:
+        """Does a part of the work; whether it went well. How it ended otherwise is said in the events."""
+        try:
+            work()
+            return True
         except Cancelled:
             print("cancelled", flush=True)
             self.report("state", state=RunState.CANCELLED)
         except LoraHubError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
-            self._fail(error.message, error.hint)
+            self.fail(error.message, error.hint)
         except BaseException as error:
             traceback.print_exc()
             told = explain_crash(error)
-            self._fail(told.message, told.hint)
-        finally:
-            if connection is not None:
-                connection.close()
-        return 1
+            self.fail(told.message, told.hint)
+        return False
 
-    def _fail(self, message: str, hint: str) -> None:
+    def fail(self, message: str, hint: str) -> None:
         # What was published or trained before the failure stays in the events: publishing can be tried again.
         self.report("error", message=message, hint=hint)
-        trained = store.read_run(self.run_id).adapter_folder
-        self.report("state", state=RunState.SUCCEEDED if trained else RunState.FAILED)
+        self.report("state", state=RunState.SUCCEEDED if self.is_trained else RunState.FAILED)
+
+    @property
+    def is_trained(self) -> bool:
+        """Trained and scored already; only the publishing is left to do."""
+        return bool(store.read_run(self.run_id).adapter_folder)
 
     def _work(self) -> None:
-        if store.read_run(self.run_id).adapter_folder:
-            return  # trained and scored before; only the publishing is left to do
+        if self.is_trained:
+            return
+        from lora_hub import loading
+        from lora_hub.stack import AdapterStack
+
+        tokenizer = loading.load_tokenizer(self.spec.base)
+        prepared = self.prepare(tokenizer)
+        self.phase("loading the base")
+        model = loading.load_base(self.spec.base, precision=self.spec.precision, quantization=self.spec.quantization)
+        self.phase("training")
+        trained = self._train(model, tokenizer, prepared)
+        self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
+
+    def _train(self, model: Any, tokenizer: Any, prepared: Prepared) -> Any:
+        from lora_hub import together, train
+        from lora_hub.task_training import TaskTraining
+
+        task = TaskTraining(self.spec, prepared.train, prepared.validation, self.folder, self.report, self.cancelled)
+        if not task.checkpoint.is_file():
+            return train.train_adapter(
+                self.spec, model, tokenizer, prepared.train, prepared.validation, self.folder, report=self.report, cancelled=self.cancelled
+            )  # fmt: skip
+        # It was begun together with others and goes on alone, from the checkpoint that was written there.
+        trained = together.train_tasks([task], model, tokenizer, mode="together").results[0]
+        if isinstance(trained, LoraHubError):
+            raise trained
+        return trained
+
+    def prepare(self, tokenizer: Any) -> Prepared:
+        """Reads and encodes the rows. Raises DataError where they are not to be trained on."""
         from lora_hub.data import prepare
 
         spec = self.spec
@@ -105,12 +157,6 @@ class Worker:
         task, split, notes = read_split(spec)
         for note in notes:
             self.report("exam", note=note)
-
-        self.phase("loading the base")
-        from lora_hub import exam, loading, train
-        from lora_hub.stack import AdapterStack
-
-        tokenizer = loading.load_tokenizer(spec.base)
         encoded = prepare.encode_examples(tokenizer, task, split.train, spec.max_length)
         prepare.check_trainable(encoded, len(split.train), spec.max_length)
         validation = prepare.encode_examples(tokenizer, task, split.validation, spec.max_length)
@@ -122,32 +168,41 @@ class Worker:
             prepare.check_trainable(held_out if not held_out.examples else validation, len(split.test), spec.max_length)
         self.report("exam", train_rows=len(encoded.rows), eval_rows=len(held_out.examples))
         print(f"{len(encoded.rows)} rows, {encoded.trained_tokens} tokens trained on an epoch", flush=True)
-        model = loading.load_base(spec.base, precision=spec.precision, quantization=spec.quantization)
+        return Prepared(task, encoded, validation, held_out)
 
-        self.phase("training")
-        trained = train.train_adapter(
-            spec, model, tokenizer, encoded, validation, self.folder, report=self.report, cancelled=self.cancelled
-        )  # fmt: skip
+    def examine(self, stack: Any, tokenizer: Any, prepared: Prepared, trained: Any) -> None:
+        """Base and adapter answer the held-out rows; the record and the scores are written."""
+        from lora_hub import exam
+
         self.check_cancelled()
         print(f"best held-out loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
-
-        stack = AdapterStack(model, spec.base)
-        stack.attach(trained.folder, "adapter")
+        stack.attach(trained.folder, self.run_id)
+        task, held_out = prepared.task, prepared.held_out
         answers, scores = {}, {}
-        for who in ("base", "adapter"):
+        for who, name in (("base", "base"), ("adapter", self.run_id)):
             self.phase(f"scoring the {who}")
             answers[who] = exam.answer_examples(
-                stack, tokenizer, task, held_out.examples, who, progress=self._scoring(who), cancelled=self.cancelled
+                stack, tokenizer, task, held_out.examples, name, progress=self._scoring(who), cancelled=self.cancelled
             )  # fmt: skip
             self.check_cancelled()
             scores[who] = exam.score_answers(task, answers[who], held_out.examples)
+        stack.detach(self.run_id)
         rows = exam.held_out_table(task, held_out.examples, answers)
         store.write_jsonl(self.folder / "held_out.jsonl", rows)
-        counts = {"train_rows": len(encoded.rows), "eval_rows": len(held_out.examples)}
+        counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(held_out.examples)}
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()}
-        store.write_json(trained.folder / "lora_hub.json", record.make_record(spec, task, self.run_id, scores, counts, trained.best_step))
+        store.write_json(trained.folder / "lora_hub.json", record.make_record(self.spec, task, self.run_id, scores, counts, trained.best_step))
         self.report("exam", **counts, metrics=metrics)
         self.report("adapter", folder="adapter", best_step=trained.best_step)
+
+    def publish(self) -> None:
+        """Publishes where the spec says so, and ends the run."""
+        if self.spec.publish_to:
+            self.report("state", state=RunState.PUBLISHING)
+            self.phase("publishing")
+            publish_run(store.read_run(self.run_id), self.report, org=self.spec.publish_to)
+        self.report("state", state=RunState.SUCCEEDED)
+        print("done", flush=True)
 
     def _scoring(self, who: str) -> Callable[[int, int], None]:
         last = 0.0
@@ -167,22 +222,27 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[str]]:
 
     What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
     """
-    from lora_hub.data import prepare, read
+    from lora_hub.data import mends, prepare, read
 
-    def read_kept(info: Any) -> Any:
-        return read.read_table(
+    notes = []
+
+    def read_kept(info: Any, mapping: dict[str, str]) -> Any:
+        table = read.read_table(
             store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True
         )  # fmt: skip
+        table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
+        notes.extend(f"{mends.describe(one.mend).en} ({one.rows:,} rows)." for one in done)
+        return table
 
-    table = read_kept(spec.dataset)
+    table = read_kept(spec.dataset, spec.mapping)
     examples = prepare.build_examples(table, spec.task, spec.mapping)
-    task, notes = spec.task, []
+    task = spec.task
     if task.output == "labels" and not task.labels:
         task = task.model_copy(update={"labels": prepare.labels_of(examples)})
     left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
         notes.append(f"{left_out} rows without an answer or an input were left out.")
-    test_table = read_kept(spec.test_dataset) if spec.test_dataset else table.test
+    test_table = read_kept(spec.test_dataset, spec.test_mapping) if spec.test_dataset else table.test
     if test_table is None:
         split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
     else:
@@ -256,14 +316,19 @@ class take_slot:
         self._file.close()
 
 
+def set_environment() -> None:
+    """What has to be set before torch is imported."""
+    # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step up
+    # to five times as long (seen on two cores).
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m lora_hub.worker RUN", file=sys.stderr)
         return 2
-    # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step up
-    # to five times as long (seen on two cores). Read by torch when it is imported.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
+    set_environment()
     return Worker(arguments[0]).run()
 
 

@@ -1,0 +1,77 @@
+"""What several commands of the shell share: their options, and the things that those name."""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from lora_hub.errors import SpecError
+
+@contextlib.contextmanager
+def connected_hub() -> Any:
+    """Connected to the Hub in use; an embedded one that was started for this ends with it."""
+    from lora_hub import endpoint
+
+    connection = endpoint.connect()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def named_dataset(name: str) -> Any:
+    """The file that was named, or the file that a dataset of the Hub was fetched to."""
+    from lora_hub.hub import dataset
+
+    if not dataset.is_dataset_id(name):
+        yield Path(name)
+        return
+    with connected_hub():
+        yield dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr))
+
+
+def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any) -> Any:
+    from lora_hub.data import mends
+
+    return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), **read_reading(options))
+
+
+def read_task(name: str) -> Any:
+    from lora_hub.tasks import catalogue
+
+    return catalogue.get_task(name)
+
+
+def read_mapping(text: str) -> dict[str, str] | None:
+    if not text:
+        return None
+    from lora_hub.data import columns
+
+    return columns.parse_map(text)
+
+
+def read_pairs(items: list[str], usage: str) -> dict[str, str]:
+    found = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise SpecError(f"{item!r} is not of the form KEY=VALUE.", f"Use {usage}.")
+        found[key.strip()] = value
+    return found
+
+
+def read_reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {key: getattr(options, key) for key in ("encoding", "delimiter", "sheet", "skip_broken") if getattr(options, key, None)}
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help="which column is what")
+    command.add_argument("--encoding", default="", help="of the file, where the guess is wrong")
+    command.add_argument("--delimiter", default="", help="of the file, where the guess is wrong")
+    command.add_argument("--sheet", default="", help="of a workbook with several, or a file of an archive")
+    command.add_argument("--skip-broken", action="store_true", help="go on without broken lines")
+    command.add_argument(
+        "--mend", action="append", default=[], metavar="CODE[.KIND]", help="do what a problem offers, such as duplicates, or relabel:0=no,1=yes; may be repeated"
+    )

@@ -1,0 +1,111 @@
+"""What a run will take, here and rented: it grows with the work, says what fits, and rounds what is billed."""
+
+import math
+
+import pytest
+
+from lora_hub import bases, estimate, hardware, recipe
+from lora_hub.schema import BaseModel, DatasetInfo, Lengths, TrainSpec
+from lora_hub.tasks import catalogue
+
+SMOL = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
+QWEN = bases.get_base("Qwen/Qwen3-8B")
+
+
+def make(base: BaseModel = SMOL, rows: int = 1000, task: str = "spam", longest: int = 0, **overrides: object) -> TrainSpec:
+    counted = (20,) * 7 + (longest,)
+    lengths = Lengths(
+        base=base.id, rows=rows, sampled=rows, prompt=counted, answer=counted, total=counted, max_length=512, context=base.context, too_long=0,
+        answers_cut=0, over_context=0, trained_share=0.1,
+    )  # fmt: skip
+    info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=rows, columns=("text", "answer"), format="csv", lengths=lengths if longest else None)
+    return recipe.make_spec(catalogue.get_task(task), base, info, {"text": "text", "answer": "answer"}, overrides=overrides)
+
+
+def by_flavor(spec: TrainSpec, tokens_row: float = 60) -> dict[str, estimate.CostEstimate]:
+    return {cost.flavor: cost for cost in estimate.estimate_costs(spec, tokens_row)}
+
+
+def test_it_grows_with_the_work() -> None:
+    small = recipe.estimate(make(rows=500), tokens_row=40)
+    large = recipe.estimate(make(rows=50_000), tokens_row=40)
+    on_gpu = recipe.estimate(make(rows=50_000), tokens_row=40, gpu_flops=1e15)
+    assert small.steps < large.steps and small.seconds < large.seconds and on_gpu.seconds < large.seconds
+    assert small.memory_bytes > SMOL.parameters
+    assert recipe.estimate(make(rows=500, evaluations=50), tokens_row=40).seconds > small.seconds
+    assert recipe.estimate(make(steps=7), tokens_row=40).steps == 7
+
+
+def test_rows_brought_to_test_on_are_all_scored_and_the_others_trained_on() -> None:
+    spec = make(rows=6920)
+    other = spec.model_copy(update={"test_dataset": spec.dataset.model_copy(update={"rows": 872})})
+    assert recipe.estimate(other, tokens_row=60).steps == pytest.approx(spec.epochs * (6920 - 200) / 16, abs=1)
+    many = spec.model_copy(update={"test_dataset": spec.dataset.model_copy(update={"rows": 8720})})
+    assert recipe.estimate(many, tokens_row=60).seconds > recipe.estimate(other, tokens_row=60).seconds
+
+
+def test_a_wider_base_makes_better_use_of_a_cpu() -> None:
+    tiny = bases.get_base("built-in")
+    seconds = [recipe.estimate(make(base, steps=1000, evaluations=1), tokens_row=60).seconds for base in (tiny, SMOL)]
+    assert seconds[0] < seconds[1] < seconds[0] * SMOL.parameters / tiny.parameters
+
+
+def test_memory_is_that_of_the_longest_row_where_it_was_measured() -> None:
+    short, long = (recipe.estimate(make(longest=tokens), tokens_row=40).memory_bytes for tokens in (60, 400))
+    assert short < long
+    # rows that training leaves out take no memory
+    cut = make(longest=5000)
+    assert recipe.estimate(cut, tokens_row=40).memory_bytes == recipe.estimate(make(longest=cut.max_length), tokens_row=40).memory_bytes
+
+
+def test_cheapest_first_and_those_that_fit_before_the_others() -> None:
+    costs = estimate.estimate_costs(make(QWEN), 60)
+    fits = [cost.fits for cost in costs]
+    assert fits == sorted(fits, reverse=True) and True in fits and False in fits
+    fitting = [cost.dollars for cost in costs if cost.fits]
+    assert fitting == sorted(fitting)
+    assert {cost.flavor for cost in costs} == {one.flavor for one in hardware.list_hardware() if one.gpus <= 1}
+    for cost in costs:
+        assert cost.fits == (cost.memory_bytes <= 0.92 * cost.had_bytes) and cost.title
+
+
+def test_a_base_of_eight_billion_needs_a_large_card_or_four_bits() -> None:
+    plain = by_flavor(make(QWEN))
+    assert not plain["t4-small"].fits and plain["a100-large"].fits and plain["h200"].fits
+    # 8.2e9 weights at 16 bits are 16.4e9 bytes, more than a T4 has
+    assert plain["t4-small"].memory_bytes > 16.4e9
+    small = by_flavor(make(QWEN, quantization="nf4", micro_batch=1, gradient_checkpointing="on", max_length=256))
+    assert small["l4x1"].fits and small["l4x1"].memory_bytes < 12e9
+    assert not small["cpu-performance"].fits  # 4 bits need a GPU
+
+
+def test_recomputing_activations_makes_it_fit_and_takes_longer() -> None:
+    rows = dict(longest=4000, max_length=4096, micro_batch=4)
+    off, auto, on = (by_flavor(make(QWEN, gradient_checkpointing=way, **rows), 2000)["rtx-pro-6000"] for way in ("off", "auto", "on"))
+    assert not off.fits and auto.fits and auto.memory_bytes == on.memory_bytes < off.memory_bytes
+    assert auto.seconds == on.seconds and 1.2 < on.seconds / off.seconds < 1.4
+
+
+def test_dollars_are_those_of_the_minutes_begun() -> None:
+    hourly_of = {one.flavor: one.dollars for one in hardware.list_hardware()}
+    for cost in estimate.estimate_costs(make(), 60):
+        hourly = hourly_of[cost.flavor]
+        minutes = cost.dollars / hourly * 60
+        assert minutes == pytest.approx(math.ceil(cost.seconds / 60))
+        assert cost.seconds > 180  # a machine has to start
+    assert by_flavor(make())["t4-small"].dollars < by_flavor(make())["h200"].dollars
+
+
+def test_a_faster_card_takes_less_time_and_a_base_has_to_come_down() -> None:
+    costs = by_flavor(make(QWEN, rows=20_000), 400)
+    assert costs["h200"].seconds < costs["a100-large"].seconds < costs["l4x1"].seconds < costs["t4-small"].seconds
+    assert by_flavor(make(QWEN, steps=1))["h200"].seconds > by_flavor(make(SMOL, steps=1))["h200"].seconds + 100
+
+
+def test_the_built_in_base_is_cheapest_without_a_gpu() -> None:
+    costs = estimate.estimate_costs(make(bases.get_base("built-in"), rows=400), 60)
+    assert costs[0].flavor.startswith("cpu-") and costs[0].dollars < 0.01 and all(cost.fits for cost in costs)
+
+
+def test_nobody_guesses_for_a_base_of_unknown_size() -> None:
+    assert estimate.estimate_costs(make(BaseModel(id="someone/anything")), 60) == []

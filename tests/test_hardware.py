@@ -1,0 +1,50 @@
+"""The rented hardware: what the Hub's client knows by name, with figures that make sense together."""
+
+import datetime
+
+import pytest
+from huggingface_hub import JobHardware, SpaceHardware
+
+from lora_hub import hardware
+from lora_hub.errors import SpecError
+
+ALL = hardware.list_hardware()
+
+
+def test_flavors_are_those_of_the_client() -> None:
+    assert {one.flavor for one in ALL} == {flavor.value for flavor in JobHardware}
+    # ZeroGPU lends its GPU for minutes at a time and cannot be rented.
+    assert {one.flavor for one in ALL if one.in_spaces} == {flavor.value for flavor in SpaceHardware} - {"zero-a10g"}
+
+
+def test_cheapest_first_with_unique_names_and_sane_figures() -> None:
+    assert [one.dollars for one in ALL] == sorted(one.dollars for one in ALL)
+    assert len({one.title for one in ALL}) == len(ALL)
+    for one in ALL:
+        assert 0 < one.dollars < 100 and one.vcpu >= 2 and one.ram_bytes >= 15e9
+        if one.gpus:
+            assert one.card in one.title and 16e9 <= one.memory_bytes <= 300e9 and 5e13 < one.flops < 2e15
+        else:
+            assert one.memory_bytes == one.ram_bytes and not one.flops and not one.card
+
+
+def test_more_of_the_same_card_never_costs_less() -> None:
+    by_card: dict[str, list[hardware.Hardware]] = {}
+    for one in ALL:
+        by_card.setdefault(one.card, []).append(one)
+    for card, flavors in by_card.items():
+        if card:
+            assert sorted(flavors, key=lambda one: one.gpus) == sorted(flavors, key=lambda one: one.dollars), card
+
+
+def test_one_flavor_by_name_and_an_unknown_one_in_words() -> None:
+    assert hardware.get_hardware("a10g-small").memory_bytes == 24e9 and hardware.get_hardware("l4x4").gpus == 4
+    assert hardware.get_hardware("cpu-basic").gpus == 0 and not hardware.get_hardware("h200").in_spaces
+    with pytest.raises(SpecError, match="'A10G_small'") as caught:
+        hardware.get_hardware("A10G_small")
+    assert "Did you mean a10g-small?" in caught.value.hint and "t4-medium" in caught.value.hint
+
+
+def test_prices_say_from_when_they_are() -> None:
+    day, _, page = hardware.prices_checked().partition(", ")
+    assert datetime.date.fromisoformat(day) <= datetime.date.today() and "Pricing" in page
