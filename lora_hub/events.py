@@ -10,7 +10,7 @@ never stored.
 | state | state; handle (how the runner finds the process again) |
 | progress | phase, step, total, eta (seconds) |
 | metric | step, loss or eval_loss; lr |
-| exam | train_rows, eval_rows, metrics {base, adapter} or note |
+| exam | train_rows, eval_rows, metrics {base, adapter} or note; mode |
 | error | message, hint |
 | adapter | folder, best_step, or an AdapterRef under `published` |
 """
@@ -91,7 +91,7 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
                 if "eval_loss" in data:
                     eval_losses[data["step"]] = data["eval_loss"]
             case "exam":
-                now |= {key: data[key] for key in ("train_rows", "eval_rows") if key in data}
+                now |= {key: data[key] for key in ("train_rows", "eval_rows", "mode") if key in data}
                 if "metrics" in data:
                     now["metrics"] = {
                         who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()

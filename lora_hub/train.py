@@ -59,7 +59,7 @@ def train_adapter(
     """
     import torch
     from datasets import Dataset
-    from peft import LoraConfig
+    from transformers import set_seed
     from trl import SFTConfig, SFTTrainer
 
     on_gpu = torch.cuda.is_available() and model.device.type == "cuda"
@@ -69,17 +69,9 @@ def train_adapter(
     steps_epoch = math.ceil(len(train.rows) / (micro * accumulation))
     total = spec.steps or max(1, round(spec.epochs * steps_epoch))
     every = max(1, math.ceil(total / spec.evaluations))
-    flat = _use_flat_batches(spec, model, train, micro)
-    checkpointing = _use_checkpointing(spec, model, train, micro, on_gpu)
+    flat = use_flat_batches(spec, model, train, micro)
+    checkpointing = use_checkpointing(spec, model, train, micro, on_gpu)
 
-    lora = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=spec.lora.r,
-        lora_alpha=spec.lora.alpha,
-        lora_dropout=spec.lora.dropout,
-        target_modules=spec.lora.targets if isinstance(spec.lora.targets, str) else list(spec.lora.targets),
-        use_rslora=spec.lora.rslora,
-    )
     config = SFTConfig(
         output_dir=str(folder / "checkpoints"),
         max_steps=total,
@@ -119,14 +111,15 @@ def train_adapter(
     )
     watch = _make_watch(spec, total, report, cancelled)
     began = time.monotonic()
+    set_seed(spec.seed)  # the adapter's first values are drawn before the trainer sets its seed
     try:
         trainer = SFTTrainer(
             model=model,
             args=config,
-            train_dataset=Dataset.from_list(_labelled(train)),
-            eval_dataset=Dataset.from_list(_labelled(validation)),
+            train_dataset=Dataset.from_list(labelled(train)),
+            eval_dataset=Dataset.from_list(labelled(validation)),
             processing_class=tokenizer,
-            peft_config=lora,
+            peft_config=make_lora_config(spec),
             callbacks=[watch],
         )
         last = _last_checkpoint(folder / "checkpoints")
@@ -155,6 +148,20 @@ def train_adapter(
     return Trained(folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped)
 
 
+def make_lora_config(spec: TrainSpec) -> Any:
+    """PEFT's configuration of the spec's adapter."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        r=spec.lora.r,
+        lora_alpha=spec.lora.alpha,
+        lora_dropout=spec.lora.dropout,
+        target_modules=spec.lora.targets if isinstance(spec.lora.targets, str) else list(spec.lora.targets),
+        use_rslora=spec.lora.rslora,
+    )
+
+
 @contextmanager
 def head_on_trained_tokens() -> Iterator[None]:
     """Puts only the tokens that are trained on through the base's output head.
@@ -173,7 +180,8 @@ def head_on_trained_tokens() -> Iterator[None]:
         utils._use_triton = ask_triton
 
 
-def _labelled(encoded: Encoded) -> list[dict[str, list[int]]]:
+def labelled(encoded: Encoded) -> list[dict[str, list[int]]]:
+    """Rows as SFTTrainer takes them: input_ids, and labels that are IGNORED where nothing is trained."""
     return [
         {
             "input_ids": row["input_ids"],
@@ -183,7 +191,7 @@ def _labelled(encoded: Encoded) -> list[dict[str, list[int]]]:
     ]
 
 
-def _use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) -> bool:
+def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) -> bool:
     """Whether rows lie one behind the other in one sequence instead of being padded to the longest (TRL's padding_free).
 
     "auto": where this base proves exact on two rows and the sequence stays short enough to pay.
@@ -214,7 +222,7 @@ def _flat_is_exact(model: Any, rows: list[list[int]]) -> bool:
     return bool((torch.cat(alone) - together).abs().max() < tolerance)
 
 
-def _use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, on_gpu: bool) -> bool:
+def use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, on_gpu: bool) -> bool:
     """Recomputing activations costs about a third more time: only where they would not fit."""
     if spec.gradient_checkpointing != "auto":
         return spec.gradient_checkpointing == "on"

@@ -14,8 +14,9 @@ from typing import Any
 NICENESS = 5  # training takes what the page leaves, so that the page stays quick
 
 
-def start(run_id: str, log: Path, environment: dict[str, str] | None = None) -> dict[str, Any]:
-    """Starts the worker of a run in a session of its own and returns its handle.
+def start(run_ids: list[str], log: Path, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    """Starts the worker of a run, or of several that are trained on one base, in a session of its own and returns its handle;
+    that of several has {"group": ids}.
 
     environment: added to ours for this one child, secrets among it.
     """
@@ -23,7 +24,7 @@ def start(run_id: str, log: Path, environment: dict[str, str] | None = None) -> 
 
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "lora_hub.worker", run_id],
+            [sys.executable, "-m", f"lora_hub.{'worker' if len(run_ids) == 1 else 'group_worker'}", *run_ids],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -32,7 +33,8 @@ def start(run_id: str, log: Path, environment: dict[str, str] | None = None) -> 
             start_new_session=True,
             preexec_fn=lambda: os.nice(NICENESS),
         )
-    return {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
+    handle = {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
+    return {**handle, "group": run_ids} if len(run_ids) > 1 else handle
 
 
 def is_alive(handle: dict[str, Any]) -> bool:

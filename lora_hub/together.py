@@ -1,0 +1,107 @@
+"""Several tasks on one base: trained in one pass, or one after another where a short probe says that this is faster.
+
+    outcome = train_tasks(tasks, model, tokenizer)
+    outcome.mode, outcome.why, outcome.results
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lora_hub.errors import LoraHubError
+from lora_hub.task_training import TaskTraining, save_adapter, start_of
+from lora_hub.together_trainer import LEAST_PROBED, TogetherTrainer
+from lora_hub.train import Trained, head_on_trained_tokens, train_adapter
+from lora_hub.trainable import TrainableStack
+
+Result = Trained | LoraHubError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """mode: "together" or "in turn". why: a sentence for people. results: for each task what came of it, or why it failed."""
+
+    mode: str
+    why: str
+    results: list[Result]
+
+
+def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: str = "auto") -> Outcome:
+    """Trains every task's adapter and saves it in its folder/adapter. model: the loaded, frozen base; it comes back as it was.
+    mode: auto (a probe decides), "together" or "in turn". Goes on from checkpoints where there are some. A task's failure is its
+    result, and the others go on."""
+    why = "it was asked for" if mode == "in turn" else _obstacle(tasks, model)
+    results: list[Result] | None = None
+    if not why:
+        try:
+            results, why = _train_together(tasks, model, tokenizer, probe=mode == "auto" and len(tasks) > 1)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            why = "together they need more memory than there is"
+    if results is not None:
+        return Outcome("together", f"{len(tasks)} tasks were trained together: {why}.", results)
+    return Outcome("in turn", f"{len(tasks)} tasks were trained one after another: {why}.", [_train_alone(task, model, tokenizer) for task in tasks])
+
+
+def _obstacle(tasks: list[TaskTraining], model: Any) -> str:
+    """Why these tasks cannot be trained in one pass; empty where they can."""
+    if getattr(model, "quantization_method", None) is not None:
+        return "the base is quantized, and the trainer takes only one adapter there"
+    if len({(task.spec.precision, task.spec.base.id) for task in tasks}) > 1:
+        return "they ask for different bases or precisions"
+    return ""
+
+
+def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool) -> tuple[list[Result] | None, str]:
+    """(results, why), or (None, why) where the probe says that one after another is faster. Raises torch.OutOfMemoryError."""
+    starts, unfit = {}, {}
+    for task in tasks:
+        task.plan()
+        try:
+            starts[id(task)] = start_of(task, model)
+        except LoraHubError as error:
+            unfit[id(task)] = error
+    everybody, tasks = tasks, [task for task in tasks if id(task) in starts]
+    if not tasks:
+        return [unfit[id(task)] for task in everybody], "none of them fits the base"
+    stack = TrainableStack(model, list(starts.values()))
+    began = time.monotonic()
+    try:
+        trainer = TogetherTrainer(tasks, stack, model, tokenizer)
+        with head_on_trained_tokens():
+            why = "it was asked for" if not probe else "there are too few steps for a probe to pay"
+            if probe and max(task.steps for task in tasks) >= LEAST_PROBED:
+                together, in_turn = trainer.probe()
+                why = f"a step of all takes {1000 * together:.0f} ms, one of each in turn {1000 * in_turn:.0f} ms"
+                if together > in_turn:
+                    return None, why
+            trainer.resume()
+            for task in tasks:
+                task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
+            if stack.active:
+                trainer.train()
+    finally:
+        stack.close()
+        if getattr(model, "is_gradient_checkpointing", False):
+            model.gradient_checkpointing_disable()
+        model.__dict__.pop("forward", None)  # the trainer's loss had taken its place
+        model.eval()
+    for task in tasks:
+        if task.error is None and not task.was_cancelled:
+            save_adapter(task)
+    return [unfit.get(id(task)) or _result(task, time.monotonic() - began) for task in everybody], why
+
+
+def _result(task: TaskTraining, seconds: float) -> Result:
+    return task.error or Trained(
+        task.folder / "adapter", task.best_step, task.best_loss, task.step, task.seconds or seconds, task.was_cancelled
+    )
+
+
+def _train_alone(task: TaskTraining, model: Any, tokenizer: Any) -> Result:
+    try:
+        return train_adapter(task.spec, model, tokenizer, task.train, task.validation, task.folder, report=task.report, cancelled=task.cancelled)
+    except LoraHubError as error:
+        return error

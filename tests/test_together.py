@@ -1,0 +1,258 @@
+"""Several adapters trained in one pass: each learns what it would learn alone, and none suffers from another."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import tiny_bases
+import torch
+from safetensors.torch import load_file
+from tiny_bases import BASE, build, byte_tokenizer
+
+from lora_hub import together, train
+from lora_hub.data.prepare import Encoded
+from lora_hub.errors import SpecError
+from lora_hub.schema import DatasetInfo, LoraSpec, Task, Text2, TrainSpec
+from lora_hub.task_training import TaskTraining
+from lora_hub.together_trainer import TogetherTrainer
+from lora_hub.train import Trained, make_lora_config
+from lora_hub.trainable import Start, TrainableStack
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+TASK = Task(id="t", title=Text2(en="T"), instruction=Text2(en="."))
+INFO = DatasetInfo(fingerprint="0", name="rows", rows=1, columns=("text",), format="csv")
+
+
+def make_spec(**changes: object) -> TrainSpec:
+    lora = LoraSpec(r=changes.pop("r", 4), alpha=8, dropout=changes.pop("dropout", 0.0), targets=changes.pop("targets", "all-linear"), rslora=changes.pop("rslora", False))
+    return TrainSpec(**{"task": TASK, "base": BASE, "dataset": INFO, "mapping": {}, "lora": lora, "lr": 2e-3, "steps": 12, "batch": 4,
+                        "evaluations": 3, "patience": 0, **changes})  # fmt: skip
+
+
+def make_rows(count: int, seed: int, length: int = 12) -> Encoded:
+    random = torch.Generator().manual_seed(seed)
+    rows = []
+    for _ in range(count):
+        size = int(torch.randint(length // 2, length, (1,), generator=random))
+        ids = torch.randint(3, tiny_bases.VOCABULARY, (size,), generator=random).tolist()
+        rows.append({"input_ids": ids, "completion_mask": [0] * (size - 3) + [1] * 3})
+    return Encoded(rows, [])
+
+
+def make_task(folder: Path, number: int = 0, rows: int = 24, **changes: object) -> tuple[TaskTraining, list[tuple[str, dict]]]:
+    told: list[tuple[str, dict]] = []
+    spec = make_spec(**changes)
+    return TaskTraining(spec, make_rows(rows, number), make_rows(6, number + 50), folder, lambda kind, **data: told.append((kind, data))), told
+
+
+def learn(tasks: list[TaskTraining], model: object | None = None, mode: str = "together") -> together.Outcome:
+    for task in tasks:
+        task.folder.mkdir(parents=True, exist_ok=True)
+    return together.train_tasks(tasks, model or build("llama"), byte_tokenizer(), mode=mode)
+
+
+def weights(result: Trained) -> dict[str, torch.Tensor]:
+    assert isinstance(result, Trained), result
+    return load_file(result.folder / "adapter_model.safetensors")
+
+
+def difference(one: Trained, other: Trained) -> float:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys() and any(value.abs().max() > 1e-3 for key, value in first.items() if "lora_B" in key)
+    return max((first[key] - second[key]).abs().max().item() for key in first)
+
+
+DIFFERENT = [
+    {}, {"r": 2, "lr": 5e-3, "schedule": "cosine", "steps": 9, "seed": 7}, {"batch": 8, "micro_batch": 4, "weight_decay": 0.1, "rslora": True},
+    {"targets": ("q_proj", "v_proj"), "steps": 5, "schedule": "constant", "batch": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("packing", ["on", "off"])
+def test_each_adapter_becomes_what_it_becomes_alone(tmp_path: Path, packing: str) -> None:
+    """Own ranks, rates, schedules, lengths, seeds, batches and targets; weights within 1e-4."""
+    model = build("llama")
+    tasks = [make_task(tmp_path / f"all-{n}", n, 20 + n, packing=packing, **changes)[0] for n, changes in enumerate(DIFFERENT)]
+    outcome = learn(tasks, model)
+    assert outcome.mode == "together"
+    for number, (task, result) in enumerate(zip(tasks, outcome.results, strict=True)):
+        folder = tmp_path / f"alone-{number}"
+        folder.mkdir()
+        alone = train.train_adapter(task.spec, model, byte_tokenizer(), task.train, task.validation, folder, report=lambda *_, **__: None)
+        assert (alone.best_step, alone.steps) == (result.best_step, result.steps)
+        assert alone.best_loss == pytest.approx(result.best_loss, abs=1e-4)
+        assert difference(alone, result) < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gemma", "gpt-neox", "gpt2"])
+def test_other_architectures(kind: str, tmp_path: Path) -> None:
+    model = build(kind)
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0  # GPT-2's own dropout draws by the batch
+    tasks = [make_task(tmp_path / f"all-{n}", n, steps=6)[0] for n in range(2)]
+    results = learn(tasks, model).results
+    for task, result in zip(tasks, results, strict=True):
+        folder = tmp_path / f"alone-{task.folder.name}"
+        folder.mkdir()
+        alone = train.train_adapter(task.spec, model, byte_tokenizer(), task.train, task.validation, folder, report=lambda *_, **__: None)
+        assert difference(alone, result) < 1e-4
+
+
+def test_the_base_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    model, ids = build("llama"), torch.tensor([[5, 9, 30]])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    logits = model(ids).logits
+    learn([make_task(tmp_path / str(n), n, steps=3)[0] for n in range(2)], model)
+    after = model.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
+    assert torch.equal(model(ids).logits, logits) and not model.training
+    assert not any(value.requires_grad for value in model.parameters())
+
+
+def test_peft_loads_what_was_saved(tmp_path: Path) -> None:
+    task, _ = make_task(tmp_path / "one", rslora=True)
+    other, _ = make_task(tmp_path / "two", 1)
+    first = learn([task, other]).results[0]
+    loaded = tiny_bases.load_with_peft(build("llama"), first.folder)
+    assert not torch.equal(loaded(torch.tensor([[5, 9, 30]])).logits, build("llama")(torch.tensor([[5, 9, 30]])).logits)
+    config = json.loads((first.folder / "adapter_config.json").read_text())
+    assert config["use_rslora"] and config["inference_mode"] and config["r"] == 4
+
+
+def test_one_that_fails_leaves_the_others_alone(tmp_path: Path) -> None:
+    good, _ = make_task(tmp_path / "good")
+    bad, told = make_task(tmp_path / "bad", 1)
+    stack_of = together.TrainableStack
+
+    class Poisoned(stack_of):
+        """Stands for a learning rate that explodes: from the third step on one adapter's numbers are none."""
+
+        def clip(self, adapter: int, most: float) -> None:
+            if adapter == 1 and bad.step == 2:
+                for parameter in self.parameters(1):
+                    parameter.grad.fill_(float("nan"))
+            super().clip(adapter, most)
+
+    together.TrainableStack = Poisoned
+    try:
+        kept, failed = learn([good, bad]).results
+    finally:
+        together.TrainableStack = stack_of
+    assert isinstance(failed, SpecError) and "nan" in failed.message and "step 4" in failed.message
+    alone, _ = make_task(tmp_path / "alone")
+    assert difference(learn([alone]).results[0], kept) < 1e-4
+    assert not (bad.folder / "adapter").exists()
+
+
+def test_targets_that_the_base_lacks_fail_alone(tmp_path: Path) -> None:
+    good, _ = make_task(tmp_path / "good", steps=3)
+    bad, _ = make_task(tmp_path / "bad", targets=("no_such_layer",), steps=3)
+    kept, failed = learn([good, bad]).results
+    assert isinstance(kept, Trained) and isinstance(failed, SpecError) and "no_such_layer" in failed.message
+
+
+def test_who_is_cancelled_leaves_and_who_has_ended_makes_room(tmp_path: Path) -> None:
+    long, _ = make_task(tmp_path / "long", steps=14)
+    short, _ = make_task(tmp_path / "short", 1, steps=4)
+    cancelled, _ = make_task(tmp_path / "cancelled", 2, steps=1000)
+    cancelled.cancelled = lambda: cancelled.step >= 6
+    rows: list[int] = []
+    model = build("llama")
+    watch = model.register_forward_pre_hook(lambda module, args, kwargs: rows.append(len(kwargs["input_ids"])) if module.training else None, with_kwargs=True)
+    results = learn([long, short, cancelled], model).results
+    watch.remove()
+    assert [result.steps for result in results] == [14, 4, 6]
+    assert [result.cancelled for result in results] == [False, False, True]
+    assert rows[0] > rows[5] > rows[-1]  # the batch shrinks as they leave
+
+
+def test_patience_ends_a_task_and_progress_is_told_by_task(tmp_path: Path) -> None:
+    one, told = make_task(tmp_path / "one", steps=60, evaluations=20, patience=2, lr=0.05)
+    other, _ = make_task(tmp_path / "other", 1, steps=60)
+    first, second = learn([one, other]).results
+    assert first.steps < 60 and second.steps == 60
+    looks = {data["step"]: data["eval_loss"] for kind, data in told if kind == "metric" and "eval_loss" in data}
+    assert min(looks[step] for step in looks if step) == pytest.approx(first.best_loss, abs=1e-4) and looks[first.best_step] == pytest.approx(first.best_loss, abs=1e-4)
+    progress = [data for kind, data in told if kind == "progress"]
+    assert progress[0]["step"] == 0 and progress[-1]["total"] == 60
+    assert [data["lr"] for kind, data in told if kind == "metric" and "lr" in data][0] > 0
+
+
+def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    def whole() -> list[TaskTraining]:
+        return [make_task(tmp_path / "whole" / str(n), n, steps=steps, evaluations=6)[0] for n, steps in enumerate((12, 18))]
+
+    def halves() -> list[TaskTraining]:
+        return [make_task(tmp_path / "halves" / str(n), n, steps=steps, evaluations=6)[0] for n, steps in enumerate((12, 18))]
+
+    wanted = learn(whole()).results
+    first = halves()
+    for task in first:
+        task.cancelled = lambda task=task: task.step >= 6
+    assert all(result.cancelled for result in learn(first).results)
+    # One of them alone first, then both: a checkpoint belongs to its task.
+    again = halves()
+    learn([again[1]])
+    results = learn(halves()).results
+    for one, other in zip(wanted, results, strict=True):
+        assert other.steps == one.steps and other.best_step == one.best_step
+        assert difference(one, other) < 1e-5
+
+
+def test_a_probe_decides_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for times, mode in (((0.010, 0.030), "together"), ((0.030, 0.010), "in turn")):
+        monkeypatch.setattr(TogetherTrainer, "probe", lambda self, times=times: times)
+        outcome = learn([make_task(tmp_path / mode / str(n), n, steps=20)[0] for n in range(2)], mode="auto")
+        assert outcome.mode == mode and "a step of all takes" in outcome.why and all(isinstance(one, Trained) for one in outcome.results)
+
+
+def test_the_probe_measures_and_teaches_nothing(tmp_path: Path) -> None:
+    seen = learn([make_task(tmp_path / "probed" / str(n), n, steps=20)[0] for n in range(2)], mode="auto")
+    plain = learn([make_task(tmp_path / "plain" / str(n), n, steps=20)[0] for n in range(2)], mode=seen.mode)
+    assert "ms" in seen.why
+    for one, other in zip(seen.results, plain.results, strict=True):
+        assert difference(one, other) < 1e-6
+
+
+def test_dropout_drops_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    without, _ = make_task(tmp_path / "without", steps=5)
+    dropping, _ = make_task(tmp_path / "dropping", 1, dropout=0.5, steps=5)
+    results = learn([without, dropping]).results
+    plain = learn([make_task(tmp_path / "plain", steps=5)[0], make_task(tmp_path / "plain2", 1, steps=5)[0]]).results
+    assert difference(results[0], plain[0]) < 1e-4
+    assert difference(results[1], plain[1]) > 1e-4
+
+
+def test_gradients_are_those_of_autograd(tmp_path: Path) -> None:
+    """The stacked product's own backward against the plain formula, even and uneven numbers of rows, padded ranks."""
+    torch.manual_seed(0)
+    layer = torch.nn.Sequential(torch.nn.Linear(6, 5, bias=False), torch.nn.Tanh(), torch.nn.Linear(5, 7, bias=False)).requires_grad_(False)
+    shapes = [(3, 0.5), (2, 2.0)]
+    starts = [Start({"0": (torch.randn(r, 6), torch.randn(5, r)), "2": (torch.randn(r, 5), torch.randn(7, r))}, scale) for r, scale in shapes]
+    stack = TrainableStack(layer, starts)
+    for owners in ([0, 0, 1, 1], [0, 1, 1, 1], [1]):
+        stack.zero_grad()
+        x = torch.randn(len(owners), 4, 6)
+        with stack.rows(owners):
+            layer(x).pow(2).sum().backward()
+        for adapter, start in enumerate(starts):
+            wanted = [tensor.clone().requires_grad_() for pair in start.pairs.values() for tensor in pair]
+            mine = [row for row, owner in enumerate(owners) if owner == adapter]
+            if mine:
+                hidden = torch.tanh(layer[0].weight @ x[mine].mT + start.scale * wanted[1] @ wanted[0] @ x[mine].mT)
+                (layer[2].weight @ hidden + start.scale * wanted[3] @ wanted[2] @ hidden).pow(2).sum().backward()
+            for parameter, one in zip(stack.parameters(adapter), wanted, strict=True):
+                grad = one.grad if one.grad is not None else torch.zeros_like(one)
+                grad = grad.t() if parameter.shape != grad.shape or parameter.shape[0] == one.shape[1] and one.shape[0] != parameter.shape[0] else grad
+                assert torch.allclose(parameter.grad, grad, atol=1e-4), owners
+    stack.close()
+    with pytest.raises(ValueError, match="apart"), stack.rows([0, 1, 0]):
+        pass
+
+
+def test_peft_agrees_on_the_configuration() -> None:
+    spec = make_spec(r=3, targets=("q_proj",))
+    config = make_lora_config(spec)
+    assert (config.r, config.lora_alpha, config.target_modules) == (3, 8, {"q_proj"}) and math.isclose(config.lora_dropout, 0.0)
