@@ -23,7 +23,8 @@ Trie = dict[int, "Trie"]  # token -> what may follow; an empty one: the answer i
 
 @dataclass
 class Live:
-    """A row that is being answered. left: tokens it may still take. allowed: what may come next, None for anything."""
+    """A row that is being answered. left: tokens it may still take. allowed: what may come next, None for anything. random:
+    draws its tokens at `temperature` from the `top_p` share; None: greedy."""
 
     row: int
     slot: int
@@ -31,6 +32,8 @@ class Live:
     left: int
     allowed: Trie | None = None
     random: torch.Generator | None = None
+    temperature: float = 0.0
+    top_p: float = 1.0
     ids: list[int] = field(default_factory=list)
     finish: str = ""
 
@@ -51,61 +54,172 @@ def build_trie(choices: list[list[int]]) -> Trie:
     return root
 
 
+class Batch:
+    """Rows that are answered together, a token each a step. Others may join between two steps; those that end leave."""
+
+    def __init__(self, stack: AdapterStack, ends: set[int], pad: int) -> None:
+        self._stack, self._ends, self._pad = stack, ends, pad
+        self._takes_positions = "position_ids" in inspect.signature(stack.model.forward).parameters
+        self._keep = keep_logits(stack.model, 1)
+        self._part: _Part | None = None
+
+    @property
+    def live(self) -> list[Live]:
+        """The rows that have not ended."""
+        return [row for row in self._part.live if not row.finish] if self._part else []
+
+    @property
+    def width(self) -> int:
+        """Tokens that each row takes in the cache, the padding before shorter ones included."""
+        return self._part.mask.shape[1] if self._part else 0
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether other rows can join: it has no row yet, or a cache of plain keys and values."""
+        return self._part is None or not self.live or can_join(self._part.cache)
+
+    def join(self, rows: list[Live]) -> list[Live]:
+        """Reads the prompts of new rows in one forward and gives each its first token; returns them. Rows that were there
+        before are not touched. Raises BaseError where the base keeps no cache that rows can join."""
+        part = self._read(sorted(rows, key=lambda row: row.slot))  # rows of an adapter side by side: no shuffling in any layer
+        self._part = part if self._part is None or not self.live else self._merge(self._part, part)
+        return rows
+
+    def step(self) -> list[Live]:
+        """One token for every row that is open; returns the rows that moved."""
+        part = self._part
+        self._leave()
+        if part is None or not part.live:
+            return []
+        part.mask = torch.cat([part.mask, part.mask.new_ones(len(part.live), 1)], dim=1)
+        part.positions = part.positions + 1
+        moved = [row for row in part.live if not row.finish]
+        input_ids = torch.tensor(part.tokens, device=part.mask.device).unsqueeze(1)
+        self._forward(part, input_ids, use_cache=True)
+        return moved
+
+    def _read(self, rows: list[Live]) -> "_Part":
+        device = self._stack.model.device
+        longest = max(len(row.prompt) for row in rows)
+        input_ids = torch.tensor([[self._pad] * (longest - len(row.prompt)) + row.prompt for row in rows], device=device)
+        mask = torch.tensor([[0] * (longest - len(row.prompt)) + [1] * len(row.prompt) for row in rows], device=device)
+        part = _Part(list(rows), self._stack.plan([row.slot for row in rows]), mask, (mask.cumsum(-1) - 1).clamp_(min=0))
+        one_step = all(row.left == 1 or (row.allowed is not None and _decided_at_once(row.allowed)) for row in rows)
+        self._forward(part, input_ids, use_cache=not one_step)
+        part.positions = part.positions[:, -1:]
+        return part
+
+    def _forward(self, part: "_Part", input_ids: torch.Tensor, *, use_cache: bool) -> None:
+        options = {"attention_mask": part.mask, "past_key_values": part.cache, "use_cache": use_cache}
+        if self._takes_positions:
+            options["position_ids"] = part.positions
+        with torch.no_grad(), self._stack.use(part.plan):
+            out = self._stack.model(input_ids=input_ids, **options, **self._keep)
+            part.tokens = _next_tokens(out.logits[:, -1].float(), part.live)
+        part.cache = getattr(out, "past_key_values", None)
+        for row, token in zip(part.live, part.tokens, strict=True):
+            if not row.finish:
+                _take(row, token, self._ends)
+        if part.cache is None and any(not row.finish for row in part.live):
+            raise BaseError(f"The base {self._stack.base.id!r} keeps no attention cache, which answering needs.", "Choose another base.")
+
+    def _leave(self) -> None:
+        """Rows that ended leave once they are half of the batch: copying the cache costs, too."""
+        part = self._part
+        if part is None:
+            return
+        open_rows = [i for i, row in enumerate(part.live) if not row.finish]
+        if 2 * len(open_rows) <= len(part.live):
+            part.select(open_rows)
+
+    def _merge(self, first: "_Part", second: "_Part") -> "_Part":
+        for part in (first, second):
+            part.select([i for i, row in enumerate(part.live) if not row.finish])
+        if not second.live:
+            return first
+        if not can_join(first.cache) or not can_join(second.cache):
+            raise BaseError(f"The base {self._stack.base.id!r} keeps a cache that rows cannot join.", "Ask one after another.")
+        width = max(first.mask.shape[1], second.mask.shape[1])
+        for part in (first, second):
+            part.widen(width)
+        live = first.live + second.live
+        order = sorted(range(len(live)), key=lambda i: live[i].slot)
+        index = torch.tensor(order, device=first.mask.device)
+        for one, other in zip(first.cache.layers, second.cache.layers, strict=True):
+            one.keys = torch.cat([one.keys, other.keys]).index_select(0, index)
+            one.values = torch.cat([one.values, other.values]).index_select(0, index)
+        tokens = first.tokens + second.tokens
+        merged = _Part(
+            [live[i] for i in order], first.plan.join(second.plan, order), torch.cat([first.mask, second.mask])[index],
+            torch.cat([first.positions, second.positions])[index], first.cache, [tokens[i] for i in order],
+        )  # fmt: skip
+        merged.trim()
+        return merged
+
+
+@dataclass
+class _Part:
+    """The tensors of some rows. mask: [rows, width]; positions: [rows, length of the input]; tokens: each row's last one."""
+
+    live: list[Live]
+    plan: Any
+    mask: torch.Tensor
+    positions: torch.Tensor
+    cache: Any = None
+    tokens: list[int] = field(default_factory=list)
+
+    def select(self, rows: list[int]) -> None:
+        if len(rows) == len(self.live):
+            return
+        index = torch.tensor(rows, device=self.mask.device, dtype=torch.long)
+        self.live, self.tokens = [self.live[i] for i in rows], [self.tokens[i] for i in rows]
+        self.plan = self.plan.select(rows)
+        self.mask, self.positions = self.mask[index], self.positions[index]
+        if rows and self.cache is not None:
+            self.cache.batch_select_indices(index)
+            self.trim()
+
+    def widen(self, width: int) -> None:
+        """Pads the cache on the left, where the mask says that nothing is."""
+        missing = width - self.mask.shape[1]
+        if missing:
+            self.mask = torch.nn.functional.pad(self.mask, (missing, 0))
+            for layer in self.cache.layers:
+                layer.keys = torch.nn.functional.pad(layer.keys, (0, 0, missing, 0))
+                layer.values = torch.nn.functional.pad(layer.values, (0, 0, missing, 0))
+
+    def trim(self) -> None:
+        """Takes away what is padding in every row, after the longest has gone."""
+        empty = int((self.mask.cumsum(-1) == 0).all(dim=0).sum())
+        if empty and can_join(self.cache):
+            self.mask = self.mask[:, empty:]
+            for layer in self.cache.layers:
+                layer.keys, layer.values = layer.keys[:, :, empty:].contiguous(), layer.values[:, :, empty:].contiguous()
+
+
+def can_join(cache: Any) -> bool:
+    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent state)."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    return type(cache) is DynamicCache and all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
+
+
 def decode(
-    stack: AdapterStack,
-    rows: list[Live],
-    ends: set[int],
-    pad: int,
-    *,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    cancelled: Callable[[], bool] | None = None,
+    stack: AdapterStack, rows: list[Live], ends: set[int], pad: int, *, cancelled: Callable[[], bool] | None = None
 ) -> Iterator[list[Live]]:
     """Yields, after each step, the rows that got a token or ended in it. `row.finish`: "stop" at one of `ends` or a
     complete choice, "length", or "cancelled"; rows with choices are answered greedily among them, whatever the temperature.
     """
-    model = stack.model
-    takes_positions = "position_ids" in inspect.signature(model.forward).parameters
-    keep = keep_logits(model, 1)
-    live = sorted(rows, key=lambda row: row.slot)  # rows of an adapter side by side: no shuffling in any layer
-    plan = stack.plan([row.slot for row in live])
-    longest = max(len(row.prompt) for row in live)
-    input_ids = torch.tensor([[pad] * (longest - len(row.prompt)) + row.prompt for row in live], device=model.device)
-    mask = torch.tensor([[0] * (longest - len(row.prompt)) + [1] * len(row.prompt) for row in live], device=model.device)
-    positions = (mask.cumsum(-1) - 1).clamp_(min=0)
-    cache: Any = None
-    one_step = all(row.left == 1 or (row.allowed is not None and _decided_at_once(row.allowed)) for row in live)
-    while live:
+    batch, step = Batch(stack, ends, pad), 0
+    while step == 0 or batch.live:
         if cancelled is not None and cancelled():
-            for row in live:
-                row.finish = row.finish or "cancelled"
-            yield [row for row in live if row.finish == "cancelled"]
+            still_open = batch.live if step else rows
+            for row in still_open:
+                row.finish = "cancelled"
+            yield still_open
             return
-        options = {"attention_mask": mask, "past_key_values": cache, "use_cache": not one_step}
-        if takes_positions:
-            options["position_ids"] = positions
-        with torch.no_grad(), stack.use(plan):
-            out = model(input_ids=input_ids, **options, **keep)
-            tokens = _next_tokens(out.logits[:, -1].float(), live, temperature, top_p)
-        moved = [row for row in live if not row.finish]
-        for row, token in zip(live, tokens, strict=True):
-            if not row.finish:
-                _take(row, token, ends)
-        yield moved
-        open_rows = [i for i, row in enumerate(live) if not row.finish]
-        if not open_rows:
-            return
-        cache = getattr(out, "past_key_values", None)
-        if cache is None:
-            raise BaseError(f"The base {stack.base.id!r} keeps no attention cache, which answering needs.", "Choose another base.")
-        if 2 * len(open_rows) <= len(live):
-            index = torch.tensor(open_rows, device=model.device)
-            cache.batch_select_indices(index)
-            mask, positions, plan = mask[index], positions[index], plan.select(open_rows)
-            live, tokens = [live[i] for i in open_rows], [tokens[i] for i in open_rows]
-        input_ids = torch.tensor(tokens, device=model.device).unsqueeze(1)
-        mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=1)
-        positions = positions[:, -1:] + 1
+        yield batch.step() if step else batch.join(rows)
+        step += 1
 
 
 def keep_logits(model: PreTrainedModel, places: int) -> dict[str, int]:
@@ -131,7 +245,7 @@ def _take(row: Live, token: int, ends: set[int]) -> None:
         row.finish = "length"
 
 
-def _next_tokens(logits: torch.Tensor, live: list[Live], temperature: float, top_p: float) -> list[int]:
+def _next_tokens(logits: torch.Tensor, live: list[Live]) -> list[int]:
     """logits: [rows, vocabulary], float. Rows that have ended get any token."""
     tokens = logits.argmax(-1)
     by_node: dict[int, list[int]] = {}
@@ -144,13 +258,15 @@ def _next_tokens(logits: torch.Tensor, live: list[Live], temperature: float, top
         rows = torch.tensor(indices, device=logits.device)
         tokens[rows] = allowed[logits[rows][:, allowed].argmax(-1)]
     drawn = [i for i, row in enumerate(live) if row.random is not None and row.allowed is None and not row.finish]
-    if drawn and temperature > 0:
-        tokens[drawn] = _draw(logits[drawn] / temperature, [live[i].random for i in drawn], top_p)
+    if drawn:
+        heat = torch.tensor([live[i].temperature for i in drawn], device=logits.device).unsqueeze(-1)
+        share = torch.tensor([live[i].top_p for i in drawn], device=logits.device, dtype=torch.float64).unsqueeze(-1)
+        tokens[drawn] = _draw(logits[drawn] / heat, [live[i].random for i in drawn], share)
     return tokens.tolist()
 
 
-def _draw(logits: torch.Tensor, generators: list[torch.Generator], top_p: float) -> torch.Tensor:
-    """One token a row from the smallest set of tokens that holds `top_p` of the probability (Holtzman et al. 2020,
+def _draw(logits: torch.Tensor, generators: list[torch.Generator], top_p: torch.Tensor) -> torch.Tensor:
+    """One token a row from the smallest set of tokens that holds its `top_p` ([rows, 1]) of the probability (Holtzman et al. 2020,
     arXiv 1904.09751). Each row has its own generator, on the CPU on every machine, and takes one number from it a step:
     the draw depends on the row's seed and logits and on nothing else in the batch."""
     chances, tokens = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)

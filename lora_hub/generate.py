@@ -23,6 +23,7 @@ from lora_hub.decoding import Live, Trie, build_trie, decode, keep_logits
 from lora_hub.errors import BaseError, DataError
 from lora_hub.schema import Divergence
 from lora_hub.stack import AdapterStack
+from lora_hub.visitors import AnswerQueue
 
 # Padded tokens (prompt and answer) a batch, by device: enough to keep it busy, little enough for its caches to fit.
 _BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
@@ -79,22 +80,25 @@ def stream(
     temperature: float = 0.0,
     top_p: float = 1.0,
     cancelled: Callable[[], bool] | None = None,
+    visitors: AnswerQueue | None = None,
 ) -> Iterator[GenerateEvent]:
     """Answers all rows in one batch; an event whenever a row's text has grown or it is done. `cancelled` is asked before
-    each step. temperature 0 is greedy. Raises DataError (too long for the base), AdapterError, BaseError (memory)."""
-    live = _prepare(stack, rows, max_new_tokens, temperature)
-    start, shown = time.perf_counter(), [""] * len(rows)
-    steps = decode(
-        stack, live, end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id,
-        temperature=temperature, top_p=top_p, cancelled=cancelled,
-    )  # fmt: skip
+    each step. temperature 0 is greedy. visitors: the base's queue, where others may be answered in the same batch. Raises
+    DataError (too long for the base), AdapterError, BaseError (memory)."""
+    live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
+    start, shown, done = time.perf_counter(), [""] * len(rows), set()
+    if visitors is None:
+        steps = decode(stack, live, end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id, cancelled=cancelled)
+    else:
+        steps = visitors.answer(live, cancelled=cancelled)
     for moved in _memory_in_words(steps, stack):
         for row in sorted(moved, key=lambda one: one.row):
-            text = decode_text(tokenizer, row.ids)
-            if row.finish or text != shown[row.row]:
+            finish, ids = row.finish, tuple(row.ids)  # with visitors the row may be further than this step already
+            text = decode_text(tokenizer, ids)
+            if row.row not in done and (finish or text != shown[row.row]):
                 shown[row.row] = text
-                seconds = time.perf_counter() - start
-                yield GenerateEvent(row.row, text, len(row.ids), bool(row.finish), seconds, row.finish, tuple(row.ids))
+                done |= {row.row} if finish else set()
+                yield GenerateEvent(row.row, text, len(ids), bool(finish), time.perf_counter() - start, finish, ids)
 
 
 def answer_all(
@@ -112,7 +116,7 @@ def answer_all(
     """Answers in the order of `rows`, worked off in batches of similar length. batch_tokens: padded tokens a batch, 0 for
     what suits the device; a batch that doesn't fit a GPU's memory is halved. progress: rows done, rows in all. Raises as
     `stream`."""
-    live = _prepare(stack, rows, max_new_tokens, temperature)
+    live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
     ends, pad = end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id
     budget = batch_tokens or _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
     answers: list[Generated | None] = [None] * len(rows)
@@ -122,7 +126,7 @@ def answer_all(
         batch = batches.pop()
         start = time.perf_counter()
         try:
-            for moved in decode(stack, batch, ends, pad, temperature=temperature, top_p=top_p, cancelled=cancelled):
+            for moved in decode(stack, batch, ends, pad, cancelled=cancelled):
                 for row in moved:
                     if row.finish:
                         text, seconds = decode_text(tokenizer, row.ids), time.perf_counter() - start
@@ -131,7 +135,7 @@ def answer_all(
             if len(batch) == 1:
                 raise _too_large(stack, batch[0]) from error
             torch.cuda.empty_cache()
-            again = _prepare(stack, [rows[row.row] for row in batch], max_new_tokens, temperature)
+            again = _prepare(stack, [rows[row.row] for row in batch], max_new_tokens, temperature, top_p)
             for new, old in zip(again, batch, strict=True):
                 new.row = old.row
             batches += [again[len(again) // 2 :], again[: len(again) // 2]]
@@ -174,13 +178,18 @@ def end_token_ids(model: Any, tokenizer: Any) -> set[int]:
     return ends - {None}
 
 
+def open_queue(stack: AdapterStack, tokenizer: Any) -> AnswerQueue:
+    """The queue in which all visitors of a base are answered together."""
+    return AnswerQueue(stack, end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id)
+
+
 def context_length(stack: AdapterStack) -> int:
     """Tokens, prompt and answer together, that the base can read."""
     config = stack.model.config.get_text_config(decoder=True)
     return getattr(config, "max_position_embeddings", None) or stack.base.context
 
 
-def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float) -> list[Live]:
+def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float, top_p: float = 1.0) -> list[Live]:
     context = context_length(stack)
     tries: dict[int, Trie] = {}  # rows of a task share their list of choices
     live = []
@@ -198,7 +207,7 @@ def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, te
         allowed = tries[id(row.choices)] if row.choices is not None else None
         # a chosen answer is never cut: it ends by itself
         left = context - len(row.ids) if allowed is not None else min(max_new_tokens, context - len(row.ids))
-        live.append(Live(i, stack.slot(row.adapter), row.ids, left, allowed, random))
+        live.append(Live(i, stack.slot(row.adapter), row.ids, left, allowed, random, temperature, top_p))
     return live
 
 

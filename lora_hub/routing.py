@@ -70,6 +70,18 @@ class Plan:
         """The plan of some of the rows, with the same tensors, whatever has been detached since."""
         return Plan([self.slots[row] for row in rows], self._adapters, self._stacker)
 
+    def join(self, other: "Plan", order: list[int]) -> "Plan":
+        """The plan of these rows and another's, taken in `order`. Both keep their own tensors, whatever was attached between: a
+        slot that means another adapter there gets a number of its own."""
+        adapters, slots = dict(self._adapters), list(self.slots)
+        renamed = {0: 0}
+        for slot, adapter in other._adapters.items():
+            known = next((number for number, one in adapters.items() if one.serial == adapter.serial), None)
+            renamed[slot] = known if known is not None else slot if slot not in adapters else max(adapters) + 1
+            adapters[renamed[slot]] = adapter
+        slots += [renamed[slot] for slot in other.slots]
+        return Plan([slots[row] for row in order], adapters, self._stacker)
+
     def expect(self, rows: int, length: int) -> None:
         """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
         if rows != self.rows:

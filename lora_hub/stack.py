@@ -39,13 +39,14 @@ _KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparis
 
 
 class AdapterStack:
-    """A loaded base (see `loading.load_base`) and the adapters attached to it, at most `max_slots` at a time: one more
-    takes the place of the one that was asked least recently."""
+    """A loaded base (see `loading.load_base`) and the adapters attached to it, at most `max_slots` at a time and at most
+    `max_bytes` of them: one more takes the place of those that were asked least recently."""
 
-    def __init__(self, model: PreTrainedModel, base: BaseModel, *, max_slots: int = 16) -> None:
+    def __init__(self, model: PreTrainedModel, base: BaseModel, *, max_slots: int = 16, max_bytes: int = 4 << 30) -> None:
         self.model = model
         self.base = base
         self.max_slots = max_slots
+        self.max_bytes = max_bytes
         self._modules = {name: module for name, module in model.named_modules() if _features(module)}
         self._attached: OrderedDict[str, Attached] = OrderedDict()  # least recently asked first
         self._hooks: dict[str, Any] = {}
@@ -80,17 +81,26 @@ class AdapterStack:
 
     def attach(self, folder: Path, name: str) -> int:
         """Reads a PEFT folder into a slot of its own and returns the slot (1 or more). A name that is attached already
-        gets the new weights. Raises AdapterError: unreadable, not stackable, or made for another base."""
+        gets the new weights. Raises AdapterError: unreadable, not stackable, too large, or made for another base."""
         if name == "base":
             raise AdapterError("An adapter cannot be called 'base'.", "Give it another name.")
         folder = Path(folder)
         saved = read_adapter(folder)
         self._check_base(folder)
         layers = self._place(saved, folder)
+        needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
+        if needed > self.max_bytes:
+            raise AdapterError(
+                f"The adapter in {folder} takes {needed / 2**20:.0f} MiB; the stack holds at most {self.max_bytes / 2**20:.0f} MiB.",
+                "Train it with a smaller rank.",
+            )
         with self._registry:
             old = self._attached.pop(name, None)
             if old is None and len(self._attached) >= self.max_slots:
                 old = self._attached.pop(next(iter(self._attached)))
+            while self._attached and needed + sum(a.nbytes for a in self._attached.values()) > self.max_bytes:
+                evicted = self._attached.pop(next(iter(self._attached)))
+                old = old or evicted
             taken = {a.slot for a in self._attached.values()}
             slot = old.slot if old else next(s for s in itertools.count(1) if s not in taken)
             self._attached[name] = Attached(name, slot, next(self._serials), layers)

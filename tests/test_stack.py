@@ -254,6 +254,25 @@ def test_slots_are_reused_and_the_least_recently_asked_goes(llama, folders):
     stack.close()
 
 
+def test_the_stack_is_bounded_in_bytes_too(llama, folders):
+    stack = AdapterStack(llama, BASE)
+    sizes = {}
+    for name, folder in zip("abc", folders, strict=False):
+        before = stack.nbytes
+        stack.attach(folder, name)
+        sizes[name] = stack.nbytes - before
+    stack.close()
+    stack = AdapterStack(llama, BASE, max_bytes=sizes["b"] + sizes["c"])
+    for name, folder in zip("abc", folders, strict=False):
+        stack.attach(folder, name)
+    assert stack.names == ["b", "c"] and stack.nbytes <= stack.max_bytes
+    stack.close()
+    small = AdapterStack(llama, BASE, max_bytes=100)
+    with pytest.raises(AdapterError, match="the stack holds at most"):
+        small.attach(folders[0], "a")
+    small.close()
+
+
 def test_batches_that_do_not_fit_the_route_are_refused(llama, stack, folders):
     slot = stack.attach(folders[0], "a")
     with pytest.raises(AdapterError, match="3 rows, but slots were given for 2"):
