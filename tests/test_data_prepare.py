@@ -73,7 +73,7 @@ def test_every_class_with_rows_enough_is_in_every_part() -> None:
 
 
 def test_too_few_rows_are_refused_with_the_numbers() -> None:
-    with pytest.raises(DataError, match="6 usable rows are too few"):
+    with pytest.raises(DataError, match="6 usable rows with 6 different inputs are too few"):
         prepare.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=500, seed=0)
 
 
@@ -109,3 +109,13 @@ def test_a_chat_becomes_a_row_for_each_turn_of_the_assistant_and_stays_on_one_si
     split = prepare.split_examples(rows, chat, held_out=0.2, max_held_out=500, seed=0)
     sides = [{e.row for e in part} for part in (split.train, split.validation, split.test)]
     assert not sides[0] & sides[2] and not sides[0] & sides[1]
+
+
+def test_inputs_with_many_rows_each_still_leave_something_to_measure_with() -> None:
+    """As in reviews that are asked about aspect by aspect: no group fits the share of a small class."""
+    labels = ["a"] * 6 + ["b", "c"]
+    found = [Example(8 * review + place + 1, {"text": f"review {review}"}, labels[place]) for review in range(60) for place in range(8)]
+    split = prepare.split_examples(found, SPAM, held_out=0.2, max_held_out=500, seed=1)
+    parts = [{example.inputs["text"] for example in part} for part in (split.train, split.validation, split.test)]
+    assert all(parts) and not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
+    assert len(split.validation) >= 8 and len(split.test) >= 24 and len(split.train) > 300

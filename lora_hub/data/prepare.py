@@ -115,7 +115,7 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
     for group in groups.values():
         strata[group[0].answer if task.output == "labels" else ""].append(group)
     shuffler = random.Random(seed)
-    train: list[Example] = []
+    train: list[list[Example]] = []
     validation: list[Example] = []
     test: list[Example] = []
     wanted_test, wanted_validation = _held_out_sizes(len(examples), held_out, max_held_out)
@@ -131,21 +131,29 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
         for group in stratum:
             part, room = (test, for_test) if for_test > 0 else (validation, for_validation)
             if room <= 0 or len(group) > room + 3:
-                train.extend(group)
+                train.append(group)
             elif part is test:
                 test.extend(group)
                 for_test -= len(group)
             else:
                 validation.extend(group)
                 for_validation -= len(group)
-    for part in (train, validation, test):
+    # Where every input has many rows (the aspects of a review), no group may have fitted a class's small share.
+    for part, wanted in ((test, wanted_test), (validation, wanted_validation)):
+        if len(part) < max(1, wanted // 2):
+            train.sort(key=len, reverse=True)
+            while len(part) < max(1, wanted // 2) and sum(map(len, train[:-1])) >= MIN_TRAIN_ROWS:
+                part.extend(train.pop())
+    trained = [example for group in train for example in group]
+    for part in (trained, validation, test):
         shuffler.shuffle(part)
-    if len(train) < MIN_TRAIN_ROWS or not test or not validation:
+    if len(trained) < MIN_TRAIN_ROWS or not test or not validation:
         raise DataError(
-            f"{len(examples)} usable rows are too few: {len(train)} to train on, {len(validation)} to choose the checkpoint, {len(test)} to score.",
-            f"Bring at least {MIN_TRAIN_ROWS * 2} different rows.",
+            f"{len(examples)} usable rows with {len(groups)} different inputs are too few: {len(trained)} to train on, {len(validation)} to choose the "
+            f"checkpoint, {len(test)} to score.",
+            f"Bring at least {MIN_TRAIN_ROWS * 2} rows with different inputs.",
         )
-    return Split(train, validation, test)
+    return Split(trained, validation, test)
 
 
 def split_with_test(examples: list[Example], test: list[Example], task: Task, *, seed: int) -> tuple[Split, int]:
