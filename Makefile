@@ -1,23 +1,27 @@
 # make run       sets everything up and opens the app on the embedded Hub
 # make test      sets everything up and runs all tests, the browser's too
 # make test-gpu  the tests marked gpu, on a machine that has one
+# make hub-suite  the client's own tests against the embedded Hub (a chosen set of them is part of make test)
 # make bench     the benchmarks in tests/bench, one after another
 PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-gpu bench clean
+.PHONY: run test test-gpu hub-suite bench clean
 
 run: $(STAMPS)/app
 	@$(BIN)/python app.py
 
-test: $(STAMPS)/app $(STAMPS)/tests
+test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite
 	@sh tests/find_chromium.sh >/dev/null
 	LORA_HUB_CHROMIUM="$$(sh tests/find_chromium.sh)" $(BIN)/python -m pytest tests -q -m "not gpu" --ignore=tests/bench --durations=8
 
 test-gpu: $(STAMPS)/app $(STAMPS)/tests
 	$(BIN)/python -m pytest tests -q -m gpu --ignore=tests/bench
+
+hub-suite: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite
+	$(BIN)/python tests/hub_suite/run.py whole
 
 bench: $(STAMPS)/app $(STAMPS)/tests
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
@@ -33,6 +37,12 @@ $(STAMPS)/app: requirements.txt $(STAMPS)/venv
 
 $(STAMPS)/tests: tests/requirements.txt $(STAMPS)/app
 	$(BIN)/pip install -q --no-compile -r tests/requirements.txt
+	@touch $@
+
+# the source distribution of the pinned client, for its tests
+$(STAMPS)/hub-suite: requirements.txt $(STAMPS)/app
+	@rm -rf .venv/hub-suite && mkdir -p .venv/hub-suite
+	$(BIN)/pip download -q --no-deps --no-binary huggingface_hub -d .venv/hub-suite "$$(grep '^huggingface_hub==' requirements.txt)"
 	@touch $@
 
 clean:

@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("error: HF_TOKEN is not set. Give a token with write access to the organization.", file=sys.stderr)
         return 2
 
+    # An endpoint of one's own is an embedded Hub: it takes large files by LFS, not by Xet, which the client would choose.
+    if os.environ.get("HF_ENDPOINT"):
+        os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 

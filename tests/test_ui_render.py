@@ -1,37 +1,23 @@
-"""The page without a browser: what is rendered, escaped and translated, and how a form becomes a plan."""
+"""The page without a browser: what is rendered, escaped and translated."""
 
 import asyncio
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import polars
 import pytest
+from test_ui_review import spec_for
 
-from lora_hub import runs, store
+from lora_hub.data.mends import Done
+from lora_hub.data.table import Table
 from lora_hub.errors import DataError
-from lora_hub.schema import AdapterRef, DatasetInfo, Divergence, Problem, Run, RunState, Score
+from lora_hub.schema import AdapterRef, DatasetInfo, Divergence, Lengths, Mend, Problem, Run, RunState, Score
 from lora_hub.tasks import catalogue
-from lora_hub.ui import early, plot, render, render_adapters, render_data, render_runs, review, text, words
+from lora_hub.ui import early, plot, render, render_adapters, render_data, render_plan, render_problems, render_runs, render_table, text, words
 from lora_hub.ui.render_adapters import PaneView
-from lora_hub.ui.review import Asked
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
-
-
-def spam_file(folder: Path, rows: int = 60) -> Path:
-    lines = ["message,kind"]
-    for place in range(rows):
-        lines.append(f"win a free prize number {place} now,spam" if place % 2 else f"see you at lunch on day {place},ham")
-    file = folder / "messages.csv"
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return file
-
-
-def spec_for(folder: Path, **more):
-    kept = store.add_dataset(spam_file(folder))
-    asked = Asked(task="spam", dataset=review.dataset_id(kept), effort="quick", **more)
-    view = review.review(asked, "en", keep_columns=False)
-    assert view.ready, view.reason
-    return view.spec
 
 
 # --- words --------------------------------------------------------------------------------------------------------------
@@ -46,12 +32,14 @@ def test_every_sentence_has_both_languages_and_the_same_fields():
 def test_every_key_that_the_code_names_exists():
     folder = Path(text.__file__).parent
     source = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
-    named = set(re.findall(r"\bt\(\s*\"([a-z_ ]+)\"", source)) | set(re.findall(r"\bboth\(\s*[\"']([a-z_]+)[\"']", source))
+    named = set(re.findall(r"\b(?:t|filled)\(\s*\"([a-z_ ]+)\"", source)) | set(re.findall(r"\bboth\(\s*[\"']([a-z_]+)[\"']", source))
     named |= set(re.findall(r"\b(?:words|labels)\(\"([a-z_]+)\"\)", source))
     assert len(named) > 100
     assert named - set(words.WORDS) == set()
-    used = source.replace((folder / "words.py").read_text(encoding="utf-8"), "")
-    composed = ("state_", "effort_", "phase ", "show_", "severity_", "finish_", "step_", "hub_")
+    used = source
+    for name in ("words.py", "words_data.py"):
+        used = used.replace((folder / name).read_text(encoding="utf-8"), "")
+    composed = ("state_", "effort_", "phase ", "show_", "severity_", "finish_", "step_", "hub_", "role_", "metric_")
     unused = [key for key in words.WORDS if f'"{key}"' not in used and f"'{key}'" not in used and not key.startswith(composed)]
     assert unused == []
 
@@ -85,10 +73,13 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
     info = DatasetInfo(fingerprint="0" * 16, name=EVIL, rows=1, columns=(EVIL,), format=EVIL, encoding=EVIL)
     held_out = [{"row": 1, "inputs": {"text": EVIL}, "prompt": EVIL, "reference": EVIL, "base": EVIL, "adapter": EVIL}]
     pieces = [
-        render.problems([Problem(code="x", severity="error", message=EVIL, hint=EVIL, rows=(1,))], "en"),
-        render.error_card(DataError(EVIL, EVIL)), render_data.file_summary(info, "en"),
-        render_data.first_rows([EVIL], [[EVIL]], {"text": EVIL}, "en"), render_data.prompts([{"prompt": EVIL, "completion": EVIL}], "en"),
-        render_data.settings_table([("lr", EVIL, EVIL)], {}, "en"), render_data.published(EVIL, "javascript:alert(1)", "en"),
+        render_problems.problem_card(evil_problem(), [(1, {EVIL: EVIL})], "en"), render_problems.problem_card(evil_problem(), None, "fa"),
+        render_problems.done_list([Done(Mend(kind="relabel", values={EVIL: EVIL}), 1)], "en"),
+        render_problems.labels_table(render_problems.Labels({EVIL: 3}, {EVIL: EVIL}), EVIL, "en"),
+        render.error_card(DataError(EVIL, EVIL)), render_table.file_summary(info, 2, "en"), render_table.gone_columns({EVIL: EVIL}, "en"),
+        render_table.preview(Table(polars.DataFrame({EVIL: [EVIL]}), "csv"), {"text": EVIL}, "en"),
+        render_table.rows_table([(1, {EVIL: EVIL})], 2, "fa"), render_data.prompts([{"prompt": EVIL, "completion": EVIL}], "en"),
+        render_plan.settings_table([("lr", EVIL, EVIL)], {}, "en"), render_data.published(EVIL, "javascript:alert(1)", "en"),
         render_runs.runs_list([run], "", "en"), render_runs.run_head(run, "en"), render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
         render_runs.log_text(EVIL, "en"), render_runs.examples(held_out, "all", "en"),
         render_adapters.shelf([ref], "", {}, EVIL, False, "en"), render_adapters.adapter_head(ref, "en"),
@@ -98,6 +89,11 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
         assert "\u202e" not in piece
     assert all("&lt;img" in piece for piece in pieces)
+
+
+def evil_problem() -> Problem:
+    mends = (Mend(kind="relabel", values={EVIL: EVIL}), Mend(kind="shorten", values={"characters": EVIL}))
+    return Problem(code=EVIL, severity="error", message=EVIL, hint=EVIL, message_fa=EVIL, hint_fa=EVIL, rows=(1,), count=1, mends=mends)
 
 
 def test_a_card_fetches_nothing_and_runs_nothing():
@@ -172,70 +168,43 @@ def test_an_adapter_that_changes_nothing_raises_the_alarm():
     assert "cccccccccccc" in shown and shown.count("not the right answer") == 1 and ">right<" not in shown
 
 
-# --- the form -----------------------------------------------------------------------------------------------------------
+# --- the data room ------------------------------------------------------------------------------------------------------
 
 
-def test_a_form_becomes_a_plan(tmp_path):
-    kept = store.add_dataset(spam_file(tmp_path))
-    asked = Asked(task="spam", dataset=review.dataset_id(kept), effort="quick", overrides={"lora.r": "4"}, name="mine")
-    view = review.review(asked, "en", keep_columns=False)
-    assert view.ready and view.reason == ""
-    assert [role for role, _, _ in view.roles] == ["text", "answer"]
-    assert view.spec.mapping == {"text": "message", "answer": "kind"} and view.spec.lora.r == 4 and view.spec.name == "mine"
-    assert "<mark>ham</mark>" in view.prompts and "set by you" in view.settings and "fits this machine" in view.base
-    assert runs.plan_run(kept, view.spec.task, view.spec.base, effort="quick").spec.dataset.fingerprint == kept.parent.name
+def test_what_is_only_good_to_know_is_folded_and_the_worst_comes_first():
+    problems = [Problem(code=code, severity=severity, message=code) for code, severity in (("c", "info"), ("b", "warning"), ("a", "error"))]
+    shown = render_problems.cards(problems, "", [], "en")
+    assert shown.index('data-code="a"') < shown.index('data-code="b"') < shown.index("Good to know (1)") < shown.index('data-code="c"')
+    assert " open>" not in shown and "<details" in render_problems.cards(problems[:1], "", [], "en")
+    assert "Nothing wrong found" in render_problems.cards([], "", [], "en") and "ایرادی" in render_problems.cards(problems[:1], "", [], "fa")
 
 
-def test_what_is_missing_is_said_in_the_order_of_the_steps(tmp_path):
-    assert "step 1" in review.review(Asked(), "en", keep_columns=False).reason
-    assert "step 2" in review.review(Asked(task="spam"), "en", keep_columns=False).reason
-    kept = store.add_dataset(spam_file(tmp_path))
-    wrong = Asked(task="question-answering", dataset=review.dataset_id(kept))
-    assert "step 3" in review.review(wrong, "en", keep_columns=False).reason
-    here = Asked(task="spam", dataset=review.dataset_id(kept))
-    assert "step 4" in review.review(Asked(**{**here.__dict__, "base": "no-such-base"}), "en", keep_columns=False).reason
-    setting = review.review(Asked(**{**here.__dict__, "overrides": {"lr": "fast"}}), "en", keep_columns=False)
-    assert not setting.ready and "not a number" in setting.reason
+def test_cells_read_in_their_own_direction_and_nested_ones_as_json():
+    frame = polars.DataFrame({"متن": ["سلام دنیا", "hello", "خوب"], "n": ["1", "2", "3"], "chat": [[{"role": "user", "content": "سلام"}]] * 3})
+    shown = render_table.preview(Table(frame, "jsonl"), {"text": "متن"}, "en")
+    heads = re.findall(r'<th scope="col"([^>]*)>', shown)
+    assert heads == [' class="lh-taken" dir="rtl"', ' dir="ltr"', ' dir="ltr"']
+    assert "[{&quot;role&quot;:&quot;user&quot;,&quot;content&quot;:&quot;سلام&quot;}]" in shown and shown.count('dir="auto"') == 9
 
 
-def test_a_column_chosen_twice_is_told_and_can_be_chosen_again(tmp_path):
-    kept = store.add_dataset(spam_file(tmp_path))
-    asked = Asked(task="spam", dataset=review.dataset_id(kept), columns={"text": "message", "answer": "message"})
-    view = review.review(asked, "en", keep_columns=True)
-    assert not view.ready and "step 3" in view.reason and "message" in view.problems and "lh-bad" in view.problems
-    assert [(role, column) for role, column, _ in view.roles] == [("text", "message"), ("answer", "message")]
-    assert view.columns == ["message", "kind"] and "60 rows" in view.data
+def test_a_table_of_many_columns_shows_the_mapped_ones_and_tells_the_rest():
+    wide = polars.DataFrame({f"c{place}": ["x"] for place in range(200)})
+    shown = render_table.preview(Table(wide, "csv"), {"text": "c199"}, "en")
+    assert shown.count("<th ") == render_table.SHOWN_COLUMNS and "c199" in shown and "and 160 more columns" in shown
 
 
-def test_bad_files_become_words_beside_the_file(tmp_path):
-    empty = tmp_path / "empty.csv"
-    empty.write_text("")
-    kept = store.add_dataset(empty)
-    view = review.review(Asked(task="spam", dataset=review.dataset_id(kept)), "en", keep_columns=False)
-    assert not view.ready and "lh-bad" in view.data and "step 2" in view.reason
-    gone = review.review(Asked(task="spam", dataset="0123456789abcdef/gone.csv"), "en", keep_columns=False)
-    assert "Upload it again" in gone.data
-
-
-def test_a_dataset_id_is_never_a_path():
-    for name in ("../../etc/passwd", "/etc/passwd", "0123456789abcdef/../../x", ""):
-        with pytest.raises(DataError):
-            review.dataset_path(name)
-
-
-def test_a_task_of_ones_own(tmp_path):
-    kept = store.add_dataset(spam_file(tmp_path))
-    own = {"title": "Tone", "inputs": "text", "answer": "", "output": "labels", "instruction": "Which tone is this?"}
-    view = review.review(Asked(task="own", own=own, dataset=review.dataset_id(kept)), "en", keep_columns=False)
-    assert view.ready and view.spec.task.title.en == "Tone" and view.spec.task.labels == ("ham", "spam")
-    broken = review.review(Asked(task="own", own={**own, "title": ""}), "en", keep_columns=False)
-    assert "title" in broken.task and "lh-bad" in broken.task
-
-
-def test_a_kept_form_comes_back_and_strange_ones_do_no_harm():
-    asked = Asked(task="spam", columns={"text": "v2"}, effort="thorough", overrides={"lr": "1e-3"})
-    assert Asked.from_json(asked.to_json()) == asked
-    assert Asked.from_json(None) == Asked() == Asked.from_json({"task": 5, "nonsense": "x", "own": []})
+def test_lengths_and_costs_are_told():
+    measured = Lengths(
+        base="b", rows=5000, sampled=2000, prompt=(1,) * 8, answer=(1,) * 8, total=(3, 5, 9, 20, 33, 80, 300, 700), max_length=256, context=512,
+        too_long=12, answers_cut=3, over_context=1, trained_share=0.125,
+    )  # fmt: skip
+    shown = render_plan.lengths(measured, "en")
+    assert "12.5 %" in shown and "12 rows are longer than 256 tokens" in shown and "2,000 of 5,000" in shown and "700" in shown
+    assert "۱۲٫۵٪" in render_plan.lengths(measured, "fa") and render_plan.lengths(None, "en") == ""
+    costs = [SimpleNamespace(flavor="t4-small", title="Nvidia T4 (small)", seconds=700.0, dollars=0.08, fits=True, memory_bytes=1), SimpleNamespace(flavor="x", title="X", seconds=1.0, dollars=9.0, fits=False, memory_bytes=1)]
+    shown = render_plan.costs(costs, "2026-11-22", "en")
+    assert "$0.08" in shown and "11 min 40 s" in shown and "too small" in shown and "$9.00" not in shown and "2026-11-22" in shown
+    assert text.dollars(0.004, "en") == "under $0.01" and text.dollars(12.5, "fa") == "۱۲٫۵۰ دلار"
 
 
 def test_each_catalogue_task_has_a_card_in_both_languages():
@@ -260,7 +229,10 @@ async def answer_with(content_type: bytes, body: bytes):
     async def send(message):
         sent.append(message)
 
-    await early.EarlyHead(app, "<script>1</script>")({"type": "http", "method": "GET"}, None, send)
+    after: list[int] = []
+    middle = early.EarlyHead(app, "<script>1</script>", lambda: after.append(len(sent)))
+    await middle({"type": "http", "method": "GET"}, None, send)
+    assert after == ([2] if content_type.startswith(b"text/html") else []), "what comes after the first page came at another time"
     return dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent)
 
 

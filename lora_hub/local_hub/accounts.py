@@ -3,6 +3,7 @@
 From a YAML or JSON file, reread when it changes:
     users: {NAME: {token, fullname, email?}}
     orgs: {NAME: {fullname, members: {USER: admin|write|contributor|read}, private_by_default: bool}}
+    oauth: {CLIENT_ID: {secret, redirect: [URL, ..], name?}}, the apps that users may sign in to (see oidc)
 Without a file there is one local user, admin of one organization; its token lives in the owner-only file `token`.
 """
 
@@ -12,7 +13,9 @@ import json
 import os
 import secrets
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .faults import HubFault
@@ -27,11 +30,16 @@ class Account:
     name: str
     fullname: str
     email: str
+    scopes: frozenset[str] | None = None  # what an app may that the user signed in to; None: it is the user who asks
+
+    @property
+    def writes(self) -> bool:
+        return self.scopes is None or not self.scopes.isdisjoint({"write-repos", "manage-repos"})
 
 
-def local_token(folder: Path) -> str:
-    """The local user's token, made at first start in a file that only its owner can read."""
-    path, temporary = folder / "token", folder / ".token"
+def local_token(folder: Path, name: str = "token") -> str:
+    """The local user's token (or another secret), made once in a file that only its owner can read."""
+    path, temporary = folder / name, folder / f".{name}"
     if not path.exists():
         with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
             file.write("hf_" + secrets.token_hex(20))
@@ -64,6 +72,7 @@ class Accounts:
 
     def __init__(self, folder: Path, file: Path | None, organization: str):
         self.file, self.stamp, self.lock = file, None, threading.Lock()
+        self.granted: dict[bytes, tuple[str, frozenset[str], float]] = {}  # an app's tokens: user, scopes, until
         if file is not None:
             self._refresh()
             return
@@ -74,6 +83,8 @@ class Accounts:
         users = {str(name): user or {} for name, user in (data.get("users") or {}).items()}
         self.users = {n: Account(n, str(u.get("fullname") or n), str(u.get("email") or "")) for n, u in users.items()}
         self.tokens = [(digest(str(user["token"])), name) for name, user in users.items() if user.get("token")]
+        blank = {"secret": secrets.token_hex(), "redirect": []}
+        self.clients = {str(id): {"name": id, **blank, **line} for id, line in (data.get("oauth") or {}).items()}
         orgs = (data.get("orgs") or {}).items()
         self.orgs = {str(name): {"fullname": name, "members": {}} | (org or {}) for name, org in orgs}
         for org, value in self.orgs.items():
@@ -98,24 +109,32 @@ class Accounts:
         except (OSError, ValueError, AttributeError, TypeError) as error:
             raise HubFault(500, f"The accounts file cannot be read: {error}") from error
         kind, _, token = authorization.partition(" ")
-        found = [name for known, name in self.tokens if hmac.compare_digest(known, digest(token.strip()))]
-        if kind.lower() != "bearer" or not found:
+        asked = digest(token.strip())
+        found = [name for known, name in self.tokens if hmac.compare_digest(known, asked)]
+        name, scopes, until = self.granted.get(asked) or (found[0] if found else "", None, 0.0)
+        if kind.lower() != "bearer" or name not in self.users or scopes is not None and until < time.time():
             raise HubFault(401, "Invalid credentials in Authorization header")
-        return self.users[found[0]]
+        return replace(self.users[name], scopes=scopes)
+
+    def grant(self, user: str, scopes: Iterable[str], seconds: float) -> str:
+        """A token for an app, good for a while and for what the scopes name."""
+        token = "hf_oauth_" + secrets.token_urlsafe(32)
+        self.granted[digest(token)] = user, frozenset(scopes), time.time() + seconds
+        return token
 
     def find_namespace(self, name: str) -> str | None:
         """The name as it is written in the accounts, found in any case."""
         return next((n for n in (*self.users, *self.orgs) if n.lower() == name.lower()), None)
 
     def role(self, user: Account | None, namespace: str) -> str:
-        """admin, write, contributor or read; "" for a stranger."""
+        """admin, write, contributor or read; "" for a stranger. An app has at most what its user allowed it."""
         if user is None:
             return ""
         name = self.find_namespace(namespace)
-        if name in self.orgs:
-            return self.orgs[name]["members"].get(user.name, "")
         # without a file all is the local user's, also what an organization of an earlier start left
-        return "admin" if name == user.name or name is None and self.file is None else ""
+        role = "admin" if name == user.name or name is None and self.file is None else ""
+        role = self.orgs[name]["members"].get(user.name, "") if name in self.orgs else role
+        return role if user.writes else "read" if role and "read-repos" in user.scopes else ""
 
     def can_read(self, user: Account | None, repo: Repo) -> bool:
         return not repo.private or self.role(user, repo.namespace) != ""
@@ -133,7 +152,7 @@ class Accounts:
 
     def whoami(self, user: Account) -> dict:
         orgs = [{"type": "org", "name": name, "fullname": org["fullname"], "avatarUrl": "", "roleInOrg": role}
-                for name, org in self.orgs.items() if (role := self.role(user, name))]
+                for name, org in self.orgs.items() if (role := org["members"].get(user.name))]
         token = {"displayName": "token", "role": "write", "createdAt": "2022-03-02T23:29:04.000Z"}
         return {"type": "user", "id": digest(user.name).hex()[:24], "name": user.name, "fullname": user.fullname,
                 "email": user.email, "isPro": False, "canPay": False, "avatarUrl": "", "orgs": orgs,

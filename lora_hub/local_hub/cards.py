@@ -15,6 +15,8 @@ from .store import Repo, Store, Tree
 MAX_METADATA = 256 * 1024
 MAX_CARD = 2 * 1024 * 1024
 MAX_HEADER = 32 * 1024 * 1024
+MAX_COUNT = 10**15
+MAX_DEPTH = 50
 FRONT = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 TEXTS = ("tags", "language", "datasets", "base_model", "license")
@@ -41,14 +43,26 @@ def parse_metadata(text: str) -> dict[str, Any]:
         raise CardError(f"The metadata is longer than {MAX_METADATA} characters")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        if any(isinstance(event, yaml.events.AliasEvent) for event in yaml.parse(text, Loader=loader)):
-            raise CardError("Aliases are not allowed in the metadata")
+        depth = 0
+        for event in yaml.parse(text, Loader=loader):  # one after another, so that this ends before nesting gets costly
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
+                raise CardError(f"Aliases and more than {MAX_DEPTH} levels are not allowed in the metadata")
         data = yaml.load(text, Loader=loader) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise CardError(f"Invalid YAML: {error}") from error
     if not isinstance(data, dict):
         raise CardError("The metadata must be a mapping of names to values")
-    return json.loads(json.dumps({str(key): value for key, value in data.items()}, default=str))
+    return _plain({str(key): value for key, value in data.items()})
+
+
+def _plain(data: dict) -> dict:
+    """What can be stored and sent as JSON: no NaN, no half of a surrogate pair. Raises CardError for the rest."""
+    try:
+        text = json.dumps(data, default=str, ensure_ascii=False).encode(errors="replace")
+        return json.loads(text, parse_constant=str)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CardError(f"The metadata cannot be written as JSON: {error}") from error
 
 
 def check_card(content: str, type: str) -> tuple[list[str], list[str]]:
@@ -73,9 +87,9 @@ def _items(value: Any) -> list:
 def _read_json(store: Store, tree: Tree, path: str) -> dict:
     try:
         data = json.loads(store.read_blob(tree[path].sha256)) if path in tree and tree[path].size <= MAX_CARD else {}
+        return _plain(data) if isinstance(data, dict) else {}
     except (ValueError, RecursionError):  # a broken file of a stranger is a repo without that fact
         return {}
-    return data if isinstance(data, dict) else {}
 
 
 def count_parameters(store: Store, tree: Tree) -> dict | None:
@@ -87,8 +101,9 @@ def count_parameters(store: Store, tree: Tree) -> dict | None:
                 (length,) = struct.unpack("<Q", file.read(8))
                 header = json.loads(file.read(length)) if length <= MAX_HEADER else {}
             for tensor in (tensor for name, tensor in header.items() if name != "__metadata__"):
-                counts[str(tensor["dtype"])] = counts.get(str(tensor["dtype"]), 0) + prod(map(int, tensor["shape"]))
-        except (OSError, struct.error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                count, dtype = prod(map(int, tensor["shape"])), str(tensor["dtype"]).encode(errors="replace").decode()[:20]
+                counts[dtype] = counts.get(dtype, 0) + min(count, MAX_COUNT)
+        except (OSError, struct.error, ValueError, ArithmeticError, TypeError, KeyError, AttributeError, RecursionError):
             continue  # not safetensors, whatever its name says: it has no parameters to count
     return {"parameters": counts, "total": sum(counts.values())} if counts else None
 

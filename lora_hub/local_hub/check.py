@@ -4,6 +4,7 @@ import hashlib
 import time
 from pathlib import Path
 
+from .jobs import sweep
 from .lfs import read_pieces
 from .store import Repo, Store, git_oid, pointer
 
@@ -50,10 +51,11 @@ def fsck(folder: Path) -> list[str]:
 
 
 def gc(folder: Path, grace: float = GRACE_SECONDS) -> tuple[int, int]:
-    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What
+    """Removes blobs that no commit refers to, and old jobs; (files, bytes) of blobs removed. Call it while no server serves the folder. What
     is younger than `grace` seconds stays, because an upload may be about to be committed."""
     store, before, kept = Store(folder), time.time() - grace, set()
     with store.write() as db:
+        sweep(store, before)
         for repo, in db.execute("SELECT id FROM repos").fetchall():
             trees = {row[0] for row in db.execute("SELECT tree FROM commits WHERE repo = ?", (repo,))}
             used = {entry.sha256 for tree in trees for entry in store.read_tree(tree).values()}

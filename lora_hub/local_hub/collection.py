@@ -59,7 +59,7 @@ def _given(call: Call) -> dict:
 
 
 def create(call: Call) -> dict:
-    owner = call.accounts.check_create(call.user, call.body.get("namespace"))
+    owner = call.accounts.check_create(call.user, str(call.body.get("namespace") or ""))
     who = {"name": owner, "type": "user" if owner in call.accounts.users else "org"}
     blank = {"title": call.field("title"), "owner": who, "items": [], "private": False, "theme": "blue", "position": 0}
     with call.store.write():

@@ -2,13 +2,12 @@
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from .app import Call
+from .app import Call, parse_json
 from .cards import index_head
 from .discussions import check_pull, note_commit, open_discussion
 from .faults import HubFault, revision_missing
@@ -50,7 +49,7 @@ def is_ignored(ignore: str, path: str) -> bool:
 def check_path(path: object) -> str:
     """A path inside a repository. Raises HubFault 422 for what could mean another place."""
     parts = path.split("/") if isinstance(path, str) else [""]
-    bad = {"", ".", "..", ".git", ".gitmodules"} & {part.lower() for part in parts}
+    bad = {"", ".", "..", ".git", ".gitmodules", "con", "prn", "aux", "nul"} & {part.lower() for part in parts}
     long = len(parts) > 100 or any(len(part.encode(errors="replace")) > 255 for part in parts)
     if bad or long or re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path):
         raise HubFault(422, f"Invalid path in the repository: {path!r}")
@@ -76,7 +75,9 @@ def preupload(call: Call, rev: str) -> dict:
 
     attributes, ignore = text(".gitattributes"), given if isinstance(given, str) else text(".gitignore")
     for file in call.field("files", list):
-        path, size = check_path(file.get("path")), int(file.get("size") or 0)
+        path, size = (check_path(file.get("path")), file.get("size") or 0) if isinstance(file, dict) else (check_path(None), 0)
+        if not isinstance(size, int):
+            raise HubFault(400, f"The size of {path!r} is not a number")
         mode, present = "lfs" if size > MAX_REGULAR or is_lfs(attributes, path) else "regular", tree.get(path)
         oid = None if present is None else present.sha256 if present.lfs else present.oid
         answer.append({"path": path, "uploadMode": mode, "shouldIgnore": is_ignored(ignore, path), "oid": oid})
@@ -92,9 +93,9 @@ def _lines(file: Path) -> Iterator[dict]:
                 raise HubFault(413, f"A commit has at most {MAX_OPERATIONS} lines of {MAX_LINE} bytes; use LFS")
             try:
                 if line.strip():
-                    item = json.loads(line)
+                    item = parse_json(line)
                     yield {"key": item["key"], **item["value"]}
-            except (ValueError, TypeError, KeyError, RecursionError) as error:
+            except (TypeError, KeyError) as error:
                 raise HubFault(400, f"Line {count} of the commit is not a JSON object with key and value") from error
 
 

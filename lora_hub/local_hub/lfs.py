@@ -14,11 +14,11 @@ from starlette.responses import JSONResponse, Response
 
 from .app import Call
 from .faults import HubFault
-from .store import Repo
 
 MAX_OBJECTS = 1000
 PART_BYTES = 256 * 1024 * 1024
 LINK_SECONDS = 3600
+MAX_BYTES = 50 * 1024**3
 PIECE = 1024 * 1024
 
 
@@ -26,22 +26,22 @@ def _sign(call: Call, *words: object) -> str:
     return hmac.new(call.hub.secret, ":".join(map(str, words)).encode(), hashlib.sha256).hexdigest()
 
 
-def _linked(call: Call, number: str, oid: str) -> tuple[Repo, int]:
-    """(repo, size) of an upload link that this server signed. Raises HubFault 403."""
+def _linked(call: Call, number: str, oid: str, part: str = "") -> None:
+    """Who has an upload link that this server signed may use it. Raises HubFault 403."""
     size, until = call.number("size", 0), call.number("until", 0)
     signed = hmac.compare_digest(call.query.get("sig", "").encode(), _sign(call, number, oid, size, until).encode())
     if until < time.time() or not signed:
         raise HubFault(403, "This upload link is not valid, or not any more")
-    return call.store.get_repo(int(number)), size
+    call.repo, call.most = call.store.get_repo(int(number)), size
 
 
 def _parts(size: int) -> range:
     return range(1, -(-size // PART_BYTES) + 1)
 
 
-def _held(call: Call, repo: Repo, oid: str, size: int) -> bool:
+def _held(call: Call, oid: str, size: int) -> bool:
     query = "SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)"
-    return call.store.db.execute(query, (repo.id, oid, size)).fetchone() is not None
+    return call.store.db.execute(query, (call.repo.id, oid, size)).fetchone() is not None
 
 
 def batch(call: Call) -> dict:
@@ -50,11 +50,13 @@ def batch(call: Call) -> dict:
         raise HubFault(501, "This embedded Hub takes LFS uploads only; downloads go to /resolve/", "NotImplemented")
     if len(objects) > MAX_OBJECTS:
         raise HubFault(413, f"At most {MAX_OBJECTS} objects a call")
-    for oid, size in ((item.get("oid"), item.get("size")) for item in objects):
-        if not isinstance(oid, str) or not re.fullmatch("[0-9a-f]{64}", oid) or not isinstance(size, int) or size < 0:
+    for item in objects:
+        oid, size = (item.get("oid"), item.get("size")) if isinstance(item, dict) else (item, None)
+        good = isinstance(oid, str) and re.fullmatch("[0-9a-f]{64}", oid) and isinstance(size, int)
+        if not good or not 0 <= size <= MAX_BYTES:
             raise HubFault(422, f"Invalid LFS object: {oid!r} of {size!r} bytes")
         item = {"oid": oid, "size": size}
-        if not _held(call, call.repo, oid, size):
+        if not _held(call, oid, size):
             until, link = int(time.time()) + LINK_SECONDS, f"{call.base_url}/lfs/{call.repo.id}/{oid}"
             signature = f"size={size}&until={until}&sig={_sign(call, call.repo.id, oid, size, until)}"
             upload: dict = {"href": f"{link}/upload/whole?{signature}"}
@@ -75,22 +77,22 @@ def read_pieces(file: Path, start: int = 0, length: int | None = None) -> Iterat
             yield piece
 
 
-def _take(call: Call, repo: Repo, oid: str, size: int, files: list[Path]) -> None:
+def _take(call: Call, oid: str, files: list[Path]) -> None:
     """Checks size and sha256 of the bytes of `files` together, and keeps them as one blob of this repo."""
-    digest, total = hashlib.sha256(), 0
-    for piece in (piece for file in files for piece in read_pieces(file)):
+    digest, total = hashlib.sha256(), sum(file.stat().st_size for file in files)
+    for piece in (piece for file in files if not call.sha256 for piece in read_pieces(file)):
         digest.update(piece)
-        total += len(piece)
-    if (total, digest.hexdigest()) != (size, oid):
-        came = f"{total} bytes with sha256 {digest.hexdigest()}"
-        raise HubFault(400, f"The upload has {came}; {size} bytes with {oid} were announced")
+    found = call.sha256 or digest.hexdigest()  # what came in one piece was hashed as it came
+    if (total, found) != (call.most, oid):
+        came = f"{total} bytes with sha256 {found}"
+        raise HubFault(400, f"The upload has {came}; {call.most} bytes with {oid} were announced")
     with open(files[0], "ab") as whole:
         for file in files[1:]:
             whole.writelines(read_pieces(file))
             file.unlink()
     call.store.keep(files[0], oid)
     with call.store.write() as db:
-        db.execute("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", (repo.id, oid, size, time.time()))
+        db.execute("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", (call.repo.id, oid, call.most, time.time()))
 
 
 def _part(call: Call, number: str, oid: str, part: object) -> Path:
@@ -98,10 +100,9 @@ def _part(call: Call, number: str, oid: str, part: object) -> Path:
 
 
 def upload(call: Call, number: str, oid: str, part: str) -> Response:
-    repo, size = _linked(call, number, oid)
     if part == "whole":
-        _take(call, repo, oid, size, [call.body])
-    elif part not in map(str, _parts(size)) or call.body.stat().st_size > PART_BYTES:
+        _take(call, oid, [call.body])
+    elif part not in map(str, _parts(call.most)) or call.body.stat().st_size > PART_BYTES:
         raise HubFault(400, f"There is no part {part!r} of this upload, or it is too large")
     else:
         call.body.replace(_part(call, number, oid, part))
@@ -109,17 +110,15 @@ def upload(call: Call, number: str, oid: str, part: str) -> Response:
 
 
 def complete(call: Call, number: str, oid: str) -> dict:
-    repo, size = _linked(call, number, oid)
-    files = [_part(call, number, oid, n) for n in _parts(size)]
+    files = [_part(call, number, oid, n) for n in _parts(call.most)]
     if not all(file.exists() for file in files):
         raise HubFault(400, "Parts of the upload are missing")
-    _take(call, repo, oid, size, files)
+    _take(call, oid, files)
     return {"success": True}
 
 
 def verify(call: Call, number: str, oid: str) -> dict:
-    repo, size = _linked(call, number, oid)
-    if not _held(call, repo, oid, size) or call.store.blob_path(oid).stat().st_size != size:
+    if not _held(call, oid, call.most) or call.store.blob_path(oid).stat().st_size != call.most:
         raise HubFault(404, f"LFS object {oid} was not uploaded")
     return {}
 
@@ -127,7 +126,7 @@ def verify(call: Call, number: str, oid: str) -> dict:
 L = "/lfs/{number}/{oid}"
 ROUTES = [
     ("POST", "/{kind}{repo}.git/info/lfs/objects/batch", "join", batch),
-    ("PUT", L + "/upload/{part}", "any", upload, "file"),
-    ("POST", L + "/complete", "any", complete),
-    ("POST", L + "/verify", "any", verify),
+    ("PUT", L + "/upload/{part}", _linked, upload, "file"),
+    ("POST", L + "/complete", _linked, complete),
+    ("POST", L + "/verify", _linked, verify),
 ]

@@ -86,7 +86,8 @@ def listing(call: Call, type: str) -> JSONResponse:
     where, values = _conditions(call, kind)
     limit, offset = max(1, min(call.number("limit", PAGE), PAGE)), call.number("cursor", 0)
     order = f"{column} ASC, id ASC" if call.query.get("direction") == "1" else f"{column} DESC, id DESC"
-    query = f"SELECT * FROM repos WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+    # the ids come from the index alone; whole rows, which hold the cards, are read for the page only
+    query = f"SELECT * FROM repos WHERE id IN (SELECT id FROM repos WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}"
     rows = call.store.db.execute(query, (*values, limit + 1, offset)).fetchall()
     link = {"Link": f'<{call.request.url.include_query_params(cursor=offset + limit)}>; rel="next"'}
     items = [describe(call, Repo(**row), names) for row in rows[:limit]]

@@ -31,7 +31,7 @@ def media_type(path: str) -> str:
 
 def parse_range(value: str, size: int) -> tuple[int, int] | None:
     """(first, last) byte of a Range header; None where the whole file is to be sent. Raises HubFault 416."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", value.replace(" ", ""))
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", value.replace(" ", ""))
     if not match or match[1] == match[2] == "":
         return None
     first = int(match[1]) if match[1] else max(0, size - int(match[2]))
@@ -70,7 +70,7 @@ def describe_path(tree: Tree, path: str) -> dict:
     """A file or a folder of a tree, as the client reads it."""
     if path in tree:
         return tree[path].json(type="file", path=path, oid=tree[path].oid)
-    inside = "".join(f"{name}\0{entry.oid}\n" for name, entry in sorted(tree.items()) if name.startswith(f"{path}/"))
+    inside = "".join(f"{name}\0{entry.oid}\n" for name, entry in tree.items() if name.startswith(f"{path}/"))
     return {"type": "directory", "path": path, "oid": hashlib.sha1(inside.encode()).hexdigest(), "size": 0}
 
 
@@ -114,7 +114,7 @@ def paths_info(call: Call, rev: str) -> list[dict]:
     commit, form = call.store.get_commit(call.repo, rev), parse_qs(call.body.read_bytes().decode(errors="replace"))
     whole = call.store.read_tree(commit.tree)
     known = whole.keys() | folders_of(whole)
-    rows = [describe_path(whole, path) for path in (path.strip("/") for path in form.get("paths", [])) if path in known]
+    rows = [describe_path(whole, path) for path in dict.fromkeys(path.strip("/") for path in form.get("paths", [])) if path in known]
     return add_last_commits(call, commit, rows) if form.get("expand", [""])[0].lower() in ("1", "true") else rows
 
 

@@ -5,6 +5,7 @@ import re
 from .app import Call, singular
 from .cards import check_card, index_head
 from .faults import HubFault, revision_missing
+from .spaces import configure
 from .store import TYPES, Entry, Repo, Tree, git_oid
 
 NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?(?<!\.git)")
@@ -49,6 +50,8 @@ def create(call: Call) -> dict:
         repo = call.store.add_repo(type, owner, check_name(name), private=private, creator=call.user.name,
                                    sdk=str(call.body.get("sdk") or ""))
         seed(call, repo)
+        if type == "space":
+            configure(call, repo)
     return {"url": f"{call.base_url}/{repo.path}", "name": repo.full_name, "id": repo.uid}
 
 
@@ -64,6 +67,25 @@ def seed(call: Call, repo: Repo) -> None:
     tree: Tree = dict(zip(files, entries, strict=True))
     call.store.add_commit(repo, "refs/heads/main", tree, (), repo.creator, "initial commit")
     index_head(call.store, repo)
+
+
+def duplicate(call: Call) -> dict:
+    """A copy with its history, and a Space's variables; pull requests and secrets stay behind."""
+    old, (owner, _, name) = call.repo, call.field("repository").partition("/")
+    private, owner = call.body.get("visibility"), call.accounts.check_create(call.need_user(), owner)
+    columns = {"refs": "name, commit_id, message", "commits": "id, tree, parents, author, time, title, description",
+               "objects": "sha256, size, time", "documents": "kind, key, data"}
+    with call.store.write() as db:
+        new = call.store.add_repo(old.type, owner, check_name(name), creator=call.user.name, sdk=old.sdk,
+                                  private=bool(old.private) if private is None else private == "private")
+        for table, names in columns.items():
+            some = {"refs": "AND name NOT LIKE 'refs/pr/%'", "documents": "AND kind = 'variable'"}.get(table, "")
+            query = f"INSERT INTO {table}(repo, {names}) SELECT ?, {names} FROM {table} WHERE repo = ? {some}"
+            db.execute(query, (new.id, old.id))
+        index_head(call.store, new)
+        if new.type == "space":
+            configure(call, new)
+    return {"url": f"{call.base_url}/{new.path}"}
 
 
 def delete(call: Call) -> dict:
@@ -176,6 +198,7 @@ ROUTES = [
     ("DELETE", "/api/repos/delete", "user", delete),
     ("POST", "/api/repos/move", "user", move),
     ("POST", "/api/validate-yaml", "any", validate_yaml),
+    ("POST", R + "/duplicate", "open", duplicate),
     ("PUT", R + "/settings", "write", settings),
     ("GET", R + "/auth-check", "open", auth_check),
     ("GET", R + "/auth-check/write", "write", auth_check),

@@ -51,8 +51,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(port: int, directory: Path, accounts: Path | None = None, organization: str = "", *, host: str = "127.0.0.1",
-        upstream: str = "") -> None:
+        upstream: str = "", jobs: bool = False) -> None:
     """Serves until it is told to stop. `port` 0 takes a free one. Raises HubError where it cannot start."""
+    if jobs and host not in LOOPBACK:
+        raise HubError(f"Jobs run commands on this machine; with --jobs the Hub does not listen on {host}.",
+                       "Leave out --jobs or --host.")
     if accounts is None and host not in LOOPBACK:
         raise HubError(f"Without accounts the embedded Hub listens on this machine only, not on {host}.",
                        "Name users in a file and pass it as --accounts.")
@@ -78,16 +81,17 @@ def run(port: int, directory: Path, accounts: Path | None = None, organization: 
     upstream = upstream or os.environ.get("LORA_HUB_UPSTREAM") or PUBLIC_HUB
     hub_id, port = identity.read_text(), listener.getsockname()[1]
     far = None if upstream == "off" else Upstream(upstream, directory / "upstream")
-    app = Hub(Store(directory), known, hub_id, far)
+    app = Hub(Store(directory), known, hub_id, far, jobs)
     temporary = directory / ".server.json"
     record = {"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id}
     record["accounts"] = accounts is not None
     temporary.write_text(json.dumps(record))
     os.replace(temporary, directory / "server.json")
     print(f"Embedded Hub of {directory}: http://{host}:{port}", file=sys.stderr, flush=True)
-    # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed
+    # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed;
+    # uvicorn's own Date may be two seconds old, and the client takes newer lines of a log for the future
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none",
-                            loop="asyncio", timeout_keep_alive=60, timeout_graceful_shutdown=2, server_header=False)
+                            loop="asyncio", timeout_keep_alive=60, timeout_graceful_shutdown=2, server_header=False, date_header=False)
     with held:
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -116,6 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--org", default="", help="organization without accounts; default $LORA_HUB_ORG or lora-hub")
     parser.add_argument("--upstream", default="",
                         help="Hub that reads fall through to, or off; default $LORA_HUB_UPSTREAM or the public Hub")
+    parser.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
     args = parser.parse_args(argv)
     home = Path(os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub").expanduser()
     directory = (args.dir or home / "hub").expanduser().resolve()
@@ -123,7 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if args.action != "serve":
             return check(args.action, directory)
-        run(args.port, directory, args.accounts, args.org, host=args.host, upstream=args.upstream)
+        run(args.port, directory, args.accounts, args.org, host=args.host, upstream=args.upstream, jobs=args.jobs)
     except HubError as error:
         print(error, file=sys.stderr)
         return 1

@@ -29,8 +29,9 @@ PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT,
     name TEXT, private INTEGER, gated TEXT DEFAULT '', creator TEXT, created REAL, modified REAL,
     downloads INTEGER DEFAULT 0, head TEXT DEFAULT '', sdk TEXT, facts TEXT DEFAULT '{}');
-CREATE INDEX IF NOT EXISTS repos_by_namespace ON repos(type, namespace COLLATE NOCASE);
+CREATE INDEX IF NOT EXISTS repos_listed ON repos(type, namespace COLLATE NOCASE, name, private, gated, modified, created, downloads);
 CREATE TABLE IF NOT EXISTS repo_tags(repo INTEGER, tag TEXT, PRIMARY KEY(tag, repo)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tags_of_repo ON repo_tags(repo);
 CREATE TABLE IF NOT EXISTS moved(key TEXT PRIMARY KEY, repo INTEGER);
 CREATE TABLE IF NOT EXISTS refs(repo INTEGER, name TEXT, commit_id TEXT, message TEXT, PRIMARY KEY(repo, name));
 CREATE TABLE IF NOT EXISTS commits(repo INTEGER, id TEXT, tree TEXT, parents TEXT, author TEXT, time INTEGER,
@@ -109,7 +110,7 @@ class Repo:
 
 
 def iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def pointer(sha256: str, size: int) -> bytes:

@@ -4,6 +4,7 @@
     build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(labels))
 """
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -13,10 +14,13 @@ from lora_hub import settings
 from lora_hub.ui import adapters_tab, compare_tab, early, finetune, render, runs_tab
 from lora_hub.ui import page as shared
 from lora_hub.ui.page import LIGHT, Labels, Page
+from lora_hub.ui.warm import Looker, warm_up
 
 TABS = ("finetune", "runs", "adapters", "compare")
 # Uploads are copied to our own store at once; Gradio's copies go after an hour.
 CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS = 900, 3600
+# The browser has its scripts by then; what it asks next is not kept waiting.
+WARM_AFTER_SECONDS = 1.0
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Vazirmatn", "Noto Sans", "Noto Sans Arabic", "Tahoma", "sans-serif")
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono", "DejaVu Sans Mono", "monospace")
 
@@ -32,7 +36,7 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
             info=labels("compare_adapters_info"), elem_id="lh-names", render=False,
         )  # fmt: skip
         with gr.Tabs(elem_id="lh-tabs") as tabs:
-            page = Page(labels, language, run_id, names, tabs, connection.organization, comparer)
+            page = Page(labels, language, run_id, names, tabs, connection.organization, comparer, Looker())
             with gr.Tab(labels("tab_finetune"), id="finetune") as finetune_tab:
                 finetune.build(page, blocks)
             with gr.Tab(labels("tab_runs"), id="runs") as runs_tab_:
@@ -99,9 +103,9 @@ def theme() -> gr.themes.Base:
 
 
 def launch_arguments(labels: Labels) -> dict[str, Any]:
-    """What `launch` needs besides address and port."""
+    """What `launch` needs besides address and port. What a first file needs is made ready once the first page is out."""
     return {
         "i18n": labels.i18n, "theme": theme(), "footer_links": [], "run_history": False, "max_file_size": settings.max_upload_bytes(), "show_error": False,
         "allowed_paths": [], "ssr_mode": False, "enable_monitoring": False, "mcp_server": False, "pwa": False,
-        "app_kwargs": {"middleware": [Middleware(early.EarlyHead, head=early.head())]},
+        "app_kwargs": {"middleware": [Middleware(early.EarlyHead, head=early.head(), after=partial(warm_up, WARM_AFTER_SECONDS))]},
     }  # fmt: skip

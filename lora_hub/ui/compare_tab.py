@@ -14,7 +14,8 @@ from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_adapters
 from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.render_adapters import PaneView
-from lora_hub.ui.text import t
+from lora_hub.ui.render_table import role_name
+from lora_hub.ui.text import number, t
 
 MOST_ADAPTERS = 4
 ROLE_SLOTS = 6
@@ -93,7 +94,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         named = list(task.inputs) if task and not task.is_chat and len(task.inputs) <= ROLE_SLOTS else []
         if "\n".join(named) == roles_before:
             return [trouble, judging, *[gr.skip()] * (2 + ROLE_SLOTS)]
-        fields = [gr.Textbox(visible=True, label=role) for role in named] + [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
+        fields = [gr.Textbox(visible=True, label=role_name(role, language)) for role in named] + [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
         return [trouble, judging, "\n".join(named), gr.Textbox(visible=not named), *fields]
 
     @shared.told
@@ -196,7 +197,7 @@ def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str,
             rows = runs.read_held_out(run.id)
             if rows:
                 row = random.choice(rows)
-                return row["inputs"], str(row["reference"]), t("example_held_out", language, row=row["row"], run=run.id)
+                return row["inputs"], str(row["reference"]), t("example_held_out", language, row=number(row["row"], language), run=run.id)
     task = page.comparer.resolve([name])[0].task
     known = task if task is None or task.id not in catalogue.ORDER else catalogue.get_task(task.id)
     file = catalogue.sample_file(known) if known else None
@@ -206,4 +207,4 @@ def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str,
 
     table = read.read_table(file)
     picked = random.choice(prepare.build_examples(table, known, columns.propose_mapping(table, known).mapping))
-    return picked.inputs, picked.answer, t("example_sample", language, row=picked.row)
+    return picked.inputs, picked.answer, t("example_sample", language, row=number(picked.row, language))

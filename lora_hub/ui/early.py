@@ -4,6 +4,7 @@ Gradio's own `head=` and `css=` come too late for that (they are added after the
 are rewritten). A few bytes are written into the one HTML answer; everything else passes through untouched, streams included.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,23 @@ def head() -> str:
 
 
 class EarlyHead:
-    """ASGI middleware. head: HTML for the beginning of each page's head."""
+    """ASGI middleware. head: HTML for the beginning of each page's head. after: called once, behind the first page; it must
+    not take long."""
 
-    def __init__(self, app: Any, head: str) -> None:
+    def __init__(self, app: Any, head: str, after: Callable[[], Any] | None = None) -> None:
         self.app = app
         self.head = b"<head>" + head.encode()
+        self.after = after
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return
         start: dict | None = None
+        was_page = False
 
         async def relay(message: dict) -> None:
-            nonlocal start
+            nonlocal start, was_page
             if message["type"] == "http.response.start" and _is_page(message):
                 start = message
                 return
@@ -41,9 +45,12 @@ class EarlyHead:
                 more = len(grown) - len(body)
                 headers = [(name, str(int(value) + more).encode() if name.lower() == b"content-length" else value) for name, value in start["headers"]]
                 await send({**start, "headers": headers})
-                start = None
+                start, was_page = None, True
                 message = {**message, "body": grown}
             await send(message)
+            if was_page and self.after is not None:
+                after, self.after = self.after, None
+                after()
 
         await self.app(scope, receive, relay)
 

@@ -38,5 +38,22 @@
     location.reload(); // what was typed is kept: the form is stored in the browser, the run is in the address
   });
 
+  // A file over the limit is told at once; nothing of it is sent. The words are in the page (data_room.py).
+  const isTooLarge = (files) => {
+    const card = document.getElementById("lh-too-large");
+    if (!card) return false;
+    card.hidden = ![...(files || [])].some((file) => file.size > Number(card.dataset.limit));
+    return !card.hidden;
+  };
+  const guard = (event) => {
+    const place = event.target.closest && event.target.closest("#lh-file, #lh-test-file");
+    if (!place || !isTooLarge(event.dataTransfer ? event.dataTransfer.files : event.target.files)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!event.dataTransfer) event.target.value = "";
+  };
+  document.addEventListener("change", guard, true);
+  document.addEventListener("drop", guard, true);
+
   window.loraHub = { language, address, read };
 })();

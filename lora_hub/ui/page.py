@@ -51,6 +51,7 @@ class Page:
     tabs: gr.Tabs
     organization: str
     comparer: Any
+    looker: Any
 
 
 def html(value: str = "", **arguments: Any) -> gr.HTML:
@@ -60,12 +61,12 @@ def html(value: str = "", **arguments: Any) -> gr.HTML:
 
 def warn(error: LoraHubError, language: str) -> None:
     """Shows what went wrong and what to do next, for a while, above the page."""
-    gr.Warning(f"<b>{escape(error.message)}</b><br>{escape(error.hint)}", duration=12, title="")
+    gr.Warning(f"<b>{escape(error.message)}</b><br>{escape(error.hint)}", duration=12, title=t("note", language))
 
 
 def warn_bug(error: Exception, language: str) -> None:
     logger.error("a handler of the page failed", exc_info=error)
-    gr.Warning(escape(t("bug", language)), duration=12, title="")
+    gr.Warning(escape(t("bug", language)), duration=12, title=t("note", language))
 
 
 def told(handler: Callable) -> Callable:

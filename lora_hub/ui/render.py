@@ -2,17 +2,16 @@
 
     badge("fits", "good")          a small coloured word
     table(heads, rows)             cells are HTML already: give them through `cell` or `escape`
-    problems(list, "en")           findings about the data as cards
     error_card(error)              a LoraHubError in the page
 
 Texts of unknown direction carry dir="auto", so that a Persian cell reads right to left inside an English page.
 """
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 from lora_hub.errors import LoraHubError
-from lora_hub.schema import Problem
 from lora_hub.ui.text import LANGUAGES, digits, t
 
 # A cell longer than this is cut on the page; the file itself is read whole.
@@ -23,6 +22,22 @@ def escape(text: object) -> str:
     """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks."""
     shown = "".join("\ufffd" if ch in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068" or (ch < " " and ch not in "\n\t\r") else ch for ch in str(text))
     return html.escape(shown, quote=True)
+
+
+def filled(key: str, language: str, **pieces: str) -> str:
+    """A sentence whose fields take HTML, such as a name in <bdi>."""
+    return escape(t(key, language)).format(**pieces)
+
+
+def sentence(text: str) -> str:
+    """A sentence of ours with names of unknown direction in «» as HTML: each name keeps to itself, so that a Latin column's
+    name does not turn a Persian sentence around."""
+    return re.sub("«([^«»]*)»", r"«<bdi>\1</bdi>»", escape(text))
+
+
+def isolated(text: str) -> str:
+    """The same for a place that shows plain text: by the characters that isolate."""
+    return re.sub("«([^«»]*)»", "«\u2068\\1\u2069»", text)
 
 
 def cell(text: object, limit: int = LONGEST_CELL) -> str:
@@ -54,9 +69,11 @@ def heading(step: int, key: str) -> str:
     )
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], css: str = "") -> str:
-    """A table that scrolls by itself where the screen is narrow. Heads are texts; cells are HTML."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], css: str = "", directions: Sequence[str] = ()) -> str:
+    """A table that scrolls by itself where the screen is narrow. Heads are texts; cells are HTML. directions: an attribute for
+    each head (`render_table.direction_of`); none: the page's."""
+    given = [*directions, *[""] * (len(heads) - len(directions))]
+    head = "".join(f'<th scope="col"{direction}>{escape(text)}</th>' for text, direction in zip(heads, given, strict=True))
     body = "".join("<tr>" + "".join(f"<td>{value}</td>" for value in row) + "</tr>" for row in rows)
     return f'<div class="lh-scroll" tabindex="0"><table class="lh-table {css}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
@@ -88,21 +105,3 @@ def card(kind: str, title: str, body: str = "", label: str = "") -> str:
     more = f'<p dir="auto">{body}</p>' if body else ""
     role = ' role="alert"' if kind == "bad" else ""
     return f'<div class="lh-card lh-{kind}"{role}>{word}<strong dir="auto">{title}</strong>{more}</div>'
-
-
-_KIND = {"error": "bad", "warning": "warn", "info": "plain"}
-
-
-def problems(found: Sequence[Problem], language: str) -> str:
-    """Findings about the data, the worst first."""
-    if not found:
-        return card("good", escape(t("problems_none", language)))
-    order = list(_KIND)
-    cards = []
-    for problem in sorted(found, key=lambda problem: order.index(problem.severity)):
-        body = escape(problem.hint)
-        if problem.rows:
-            shown = ", ".join(str(row) for row in problem.rows[:8]) + (" …" if len(problem.rows) > 8 else "")
-            body += f' <span class="lh-rows">{escape(t("problem_rows", language, rows=digits(shown, language)))}</span>'
-        cards.append(card(_KIND[problem.severity], escape(problem.message), body, t(f"severity_{problem.severity}", language)))
-    return f'<div class="lh-cards">{"".join(cards)}</div>'

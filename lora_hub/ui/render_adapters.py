@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lora_hub.schema import AdapterRef, Divergence
-from lora_hub.ui.render import badge, card, empty, escape, link, table
+from lora_hub.ui.render import badge, card, empty, escape, filled, link, table
 from lora_hub.ui.render_data import metric_title
-from lora_hub.ui.text import number, percent, t
+from lora_hub.ui.text import digits, number, percent, t
 
 # Below these an adapter's answer is the base's: rounding, not learning.
 SAME_KL, SAME_CHANGED = 1e-6, 0.0
@@ -25,12 +25,13 @@ def shelf(found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], orga
         opener = f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b><span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
         rows.append([
             opener, escape(titles.get(ref.task, ref.task)), f"<bdi>{escape(ref.base)}</bdi>", _headline(ref, language),
-            f'<span class="lh-quiet">{escape(ref.updated[:10])}</span>',
+            f'<span class="lh-quiet">{escape(digits(ref.updated[:10], language))}</span>',
             f'<button type="button" class="lh-small" data-compare="{key}">{escape(t("compare", language))}</button>',
         ])  # fmt: skip
     heads = [t("adapter", language), t("task", language), t("base", language), t("metric", language), t("updated", language), ""]
-    counted = t("adapters_count", language, count=number(len(found), language), organization=organization)
-    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, rows, "lh-shelf")
+    key = "adapters_one" if len(found) == 1 else "adapters_count"
+    counted = filled(key, language, count=number(len(found), language), organization=f"<bdi>{escape(organization)}</bdi>")
+    return f'<p class="lh-quiet">{counted}</p>' + table(heads, rows, "lh-shelf")
 
 
 def _headline(ref: AdapterRef, language: str) -> str:
@@ -41,7 +42,7 @@ def _headline(ref: AdapterRef, language: str) -> str:
     name = next(iter(scores))
     base = ref.metrics.get("base", {}).get(name)
     before = f'<span class="lh-quiet"> {escape(t("base", language))} {escape(percent(base.value, language))}</span>' if base else ""
-    return f'<span title="{escape(metric_title(name))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name))}{before}</span>'
+    return f'<span title="{escape(metric_title(name, language))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{before}</span>'
 
 
 def _versions(versions: Sequence[str]) -> str:
@@ -58,10 +59,10 @@ def adapter_head(ref: AdapterRef, language: str) -> str:
 def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str) -> str:
     """versions: (tag, commit, date, message)."""
     rows = [
-        [badge(tag, "good" if tag == "production" else "plain"), f"<code>{escape(commit[:12])}</code>", escape(date[:16].replace("T", " ")), escape(message)]
+        [badge(tag, "good" if tag == "production" else "plain"), f"<code>{escape(commit[:12])}</code>", f"<bdi>{escape(digits(date[:16].replace('T', ' '), language))}</bdi>", escape(message)]
         for tag, commit, date, message in versions
     ]
-    return table([t("versions", language), "commit", t("updated", language), ""], rows) if rows else ""
+    return table([t("versions", language), t("commit", language), t("updated", language), ""], rows) if rows else ""
 
 
 def card_body(text: str) -> str:

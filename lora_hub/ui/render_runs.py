@@ -9,6 +9,7 @@ from typing import Any
 from lora_hub.schema import Run, RunState, Score
 from lora_hub.ui.render import badge, card, cell, empty, escape, note, table
 from lora_hub.ui.render_data import metric_title, spec_line
+from lora_hub.ui.render_table import direction_of, role_name
 from lora_hub.ui.text import age, digits, duration, number, percent, t
 from lora_hub.ui.words import WORDS
 
@@ -45,7 +46,7 @@ def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
 def _headline(run: Run, language: str) -> str:
     """The main metric of a finished run, for the list."""
     pair = main_scores(run)
-    return f" · {escape(metric_title(pair[0]))} <b>{escape(percent(pair[2].value, language))}</b>" if pair else ""
+    return f" · {escape(metric_title(pair[0], language))} <b>{escape(percent(pair[2].value, language))}</b>" if pair else ""
 
 
 def main_scores(run: Run) -> tuple[str, Score, Score] | None:
@@ -128,7 +129,7 @@ def result(run: Run, language: str) -> str:
         sign = "+" if gain >= 0 else "−"
         kind = "good" if gain > 0 else "bad" if gain < 0 else "plain"
         rows.append([
-            f"<b>{escape(metric_title(name))}</b>", _score(base[name], language), _score(adapter[name], language),
+            f"<b>{escape(metric_title(name, language))}</b>", _score(base[name], language), _score(adapter[name], language),
             f'<span class="lh-gain lh-{kind}" dir="ltr">{sign}{escape(number(abs(gain), language, 1))}</span>',
         ])  # fmt: skip
     heads = [t("metric", language), t("base", language), t("adapter", language), t("difference", language)]
@@ -142,7 +143,7 @@ def result(run: Run, language: str) -> str:
 def _verdict(name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
     apart = adapter.low > base.high or adapter.high < base.low
     key = "same" if not apart else "better" if adapter.value > base.value else "worse"
-    words = t(key, language, metric=metric_title(name), base=percent(base.value, language), adapter=percent(adapter.value, language))
+    words = t(key, language, metric=metric_title(name, language), base=percent(base.value, language), adapter=percent(adapter.value, language))
     return words, {"same": "warn", "better": "good", "worse": "bad"}[key]
 
 
@@ -185,11 +186,13 @@ def examples(rows: Sequence[dict], show: str, language: str) -> str:
         right = row["reference"]
         shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
         cells.append([
-            escape(digits(str(row["row"]), language)), inputs_cell(row["inputs"]), cell(shown),
+            escape(digits(str(row["row"]), language)), inputs_cell(row["inputs"], language), cell(shown),
             _answer(row["base"], right), _answer(row["adapter"], right),
         ])  # fmt: skip
+    texts = [[next(iter(row["inputs"].values()), "") for row in picked], *[[row[part] for row in picked] for part in ("reference", "base", "adapter")]]
+    directions = ["", *[direction_of(one[:SHOWN_EXAMPLES]) for one in texts]]
     counted = t("shown_of", language, shown=number(len(cells), language), total=number(len(rows), language))
-    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, cells, "lh-examples")
+    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, cells, "lh-examples", directions)
 
 
 def _answer(text: str, reference: Any) -> str:
@@ -197,11 +200,11 @@ def _answer(text: str, reference: Any) -> str:
     return f'<span class="{kind}">{cell(text, 300)}</span>'
 
 
-def inputs_cell(inputs: dict[str, Any]) -> str:
+def inputs_cell(inputs: dict[str, Any], language: str) -> str:
     """A row's inputs; each with its name where there are several."""
     if len(inputs) == 1:
         return cell(_as_words(next(iter(inputs.values()))), 300)
-    return "".join(f'<div><span class="lh-quiet">{escape(role)}</span> {cell(_as_words(value), 240)}</div>' for role, value in inputs.items() if value)
+    return "".join(f'<div><span class="lh-quiet">{escape(role_name(role, language))}</span> {cell(_as_words(value), 240)}</div>' for role, value in inputs.items() if value)
 
 
 def _as_words(value: Any) -> str:

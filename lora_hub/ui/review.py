@@ -1,136 +1,98 @@
 """What the Fine-tune form says, turned into nouns and looked at: columns, problems, exact prompts, plan, readiness.
 
-Knows no gradio: `Asked` is the form by names, `review` answers with a `View` of HTML pieces and the spec to start.
-Errors of the data or of a setting become part of the view, beside the field they belong to; nothing typed is lost.
+    view = review(asked, "en", inspector)      a `View` of HTML pieces, and the spec to start
+
+Knows no gradio. Errors of the data or of a setting become part of the view, beside the field they belong to; nothing that a
+person typed or corrected is lost. `inspector` (data.inspection.Inspector) remembers what it read, so that a form's next
+change costs only what it changes.
 """
 
-import re
 import shutil
 import subprocess
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lora_hub import bases, recipe, runs, store
-from lora_hub.errors import DataError, LoraHubError, SpecError
-from lora_hub.schema import BaseModel, DatasetInfo, Task, TrainSpec
-from lora_hub.tasks import catalogue
-from lora_hub.ui import render, render_data
-from lora_hub.ui.text import t
+from lora_hub import bases, hardware, recipe, runs
+from lora_hub.errors import LoraHubError, SpecError
+from lora_hub.schema import BaseModel, DatasetInfo, Problem, Task, Text2, TrainSpec
+from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
+from lora_hub.ui.asked import Asked, dataset_path, read_task, roles_of
+from lora_hub.ui.text import persian_numbers, t
 
-OWN = "own"
-MAX_INPUTS = 6
 # A base that needs more than this share of the memory leaves little for anything else.
 TIGHT_SHARE = 0.6
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The form. dataset, test: "fingerprint/name" in our store, empty where there is none. columns: chosen by role."""
-
-    task: str = ""
-    own: dict[str, str] = field(default_factory=dict)
-    dataset: str = ""
-    encoding: str = ""
-    delimiter: str = ""
-    skip_broken: bool = False
-    test: str = ""
-    columns: dict[str, str] = field(default_factory=dict)
-    base: str = bases.BUILT_IN
-    effort: str = "balanced"
-    name: str = ""
-    overrides: dict[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @staticmethod
-    def from_json(data: Any) -> "Asked":
-        """The form as the browser kept it; what is not ours or of another kind is left out."""
-        defaults = asdict(Asked())
-        kept = {key: value for key, value in (data if isinstance(data, dict) else {}).items() if type(value) is type(defaults.get(key))}
-        return Asked(**kept)
+SHOWN_PROBLEM_ROWS = 50
+# Of so many rows the first few that can be used are shown as the base gets them.
+TRIED_ROWS = 200
 
 
 @dataclass
 class View:
-    """What the page shows for a form. roles: (role, chosen column, why it was taken). reason: why Train waits."""
+    """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None where
+    it was not. is_broken: there is a file that could not be read. reason: why Train waits."""
 
     task: str = ""
     data: str = ""
+    preview: str = ""
     roles: list[tuple[str, str, str]] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    read_as: DatasetInfo | None = None
+    is_broken: bool = False
     problems: str = ""
     prompts: str = ""
     base: str = ""
+    lengths: str = ""
     plan: str = ""
     settings: str = ""
     reason: str = ""
     ready: bool = False
     spec: TrainSpec | None = None
-    taken: dict[str, str] = field(default_factory=dict)
 
 
-def review(asked: Asked, language: str, *, keep_columns: bool) -> View:
-    """Looks at the form. keep_columns: the person chose the columns; else they are proposed anew."""
+def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> View:
+    """Looks at the form. opened: the code of the problem whose rows are shown."""
     view = View()
     task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(asked, task, view, language, keep_columns)
+    inspection = _look_at_data(asked, task, view, language, inspector)
     base, fits = _look_at_base(asked, view, language)
     view.reason = _first_hindrance(task, inspection, view, fits, language)
+    plan = None
     if not view.reason:
-        _plan(asked, task, inspection, base, view, language)
+        plan = _plan(asked, task, base, view, language, inspector)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
+    if inspection is not None and task is not None:
+        if plan is None and base is not None and not view.spec:
+            inspection = _with_lengths(inspection, base)
+        seen = plan.inspection if plan else inspection
+        view.problems += _report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
+        view.lengths = render_plan.lengths(seen.info.lengths, language)
     return view
 
 
-def exact_prompts(asked: Asked, language: str) -> str:
+def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     """The first rows to the last character, as the base's own tokenizer gets them: its chat template's marks and the end
     token written out, with the number of tokens read and trained. Fetches the tokenizer where it is not here yet."""
     view = View()
     task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(asked, task, view, language, keep_columns=True)
+    inspection = _look_at_data(asked, task, view, language, inspector)
     if task is None or inspection is None:
         return view.prompts
     from lora_hub import loading
     from lora_hub.data import prepare, template
+    from lora_hub.data.inspection import with_labels
 
     tokenizer = loading.load_tokenizer(bases.get_base(asked.base.strip()))
-    examples = prepare.build_examples(inspection.table, task, view.taken)
-    if task.output == "labels":
-        task = task.model_copy(update={"labels": prepare.labels_of(examples)})
+    table = inspection.table
+    few = replace(table, frame=table.frame.head(TRIED_ROWS), row_numbers=table.numbers().head(TRIED_ROWS))
+    examples = prepare.build_examples(few, task, inspection.mapping)
+    task = with_labels(task, table, inspection.mapping)
     shown = []
     for example in examples[: render_data.SHOWN_ROWS]:
         trained = template.encode_answer(tokenizer, example.answer)
         read = template.encode_prompt(tokenizer, task, example.inputs)
         shown.append({"prompt": tokenizer.decode(read), "completion": tokenizer.decode(trained), "read": len(read), "trained": len(trained)})
     return render_data.prompts(shown, language)
-
-
-def read_task(asked: Asked) -> Task | None:
-    """The chosen task, None before the choice. Raises SpecError for a task of one's own that is not whole."""
-    if asked.task == OWN:
-        given = {key: value.strip() for key, value in asked.own.items() if value.strip()}
-        # The labels of one's own task come from the data, as those of the catalogue's do.
-        task = catalogue.task_from_dict(given)
-        if len(task.inputs) > MAX_INPUTS:
-            raise SpecError(f"The task has {len(task.inputs)} inputs; the page shows {MAX_INPUTS}.", "Use the command line for this one.")
-        return task
-    return catalogue.get_task(asked.task) if asked.task else None
-
-
-def dataset_id(file: Path) -> str:
-    """The name under which the page knows a kept file."""
-    return f"{file.parent.name}/{file.name}"
-
-
-def dataset_path(name: str) -> Path:
-    """The kept file of a dataset id. Raises DataError where it is gone, or where the id is not one of ours."""
-    fingerprint, _, file = name.partition("/")
-    if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
-        raise DataError(f"{name!r} is no dataset of this app.", "Upload the file again.")
-    return store.dataset_file(DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format=""))
 
 
 def machine_memory() -> int:
@@ -155,44 +117,101 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     return task
 
 
-def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, keep_columns: bool) -> Any:
+def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, inspector: Any) -> Any:
+    """The file's Inspection for the task; None where there is none, with the reason in the view."""
     view.prompts = render_data.prompts([], language)
     if not asked.dataset:
-        view.data = render.empty(t("no_data", language))
         return None
-    from lora_hub.data import inspection
-
-    roles = [*task.inputs, "answer"] if task else []
-    chosen = {role: column for role, column in asked.columns.items() if role in roles and column}
-    reading = {"encoding": asked.encoding.strip(), "delimiter": asked.delimiter, "skip_broken": asked.skip_broken}
-    file = None
     try:
         file = dataset_path(asked.dataset)
-        seen = inspection.inspect_file(file, task, chosen if keep_columns else None, **reading)
+        table = inspector.read(file, **asked.reading())
     except LoraHubError as error:
-        if file is None or not (keep_columns and chosen):
-            view.data = render.error_card(error)
-            return None
-        # A column chosen wrongly is told where it was chosen, and the fields stay, so that another can be chosen.
-        return _look_without_choice(asked, task, view, language, error)
-    mapping = dict(seen.mapping) if task else {}
-    shown = seen.table.frame.head(render_data.SHOWN_ROWS).rows()
-    view.columns = list(seen.info.columns)
-    view.taken = mapping
-    view.roles = [(role, mapping.get(role, ""), "" if keep_columns else seen.reasons.get(role, "")) for role in roles]
-    view.data = render_data.file_summary(seen.info, language) + render_data.first_rows(view.columns, shown, mapping, language)
-    if task:
-        view.problems = render.problems(seen.problems, language)
-        view.prompts = render_data.prompts(seen.preview, language)
+        view.data, view.is_broken = render.error_card(error), True
+        return None
+    view.columns = list(table.columns)
+    view.read_as = DatasetInfo(
+        fingerprint=file.parent.name, name=file.name, rows=table.rows, columns=tuple(table.columns), format=table.format, encoding=table.encoding,
+        delimiter=table.delimiter, sheet=table.sheet, sheets=tuple(table.sheets),
+    )  # fmt: skip
+    roles = roles_of(task)
+    chosen = {role: asked.columns[role] for role in roles if role in asked.columns}
+    gone = {role: column for role, column in chosen.items() if column and column not in table.columns}
+    chosen = {role: column for role, column in chosen.items() if role not in gone}
+    view.data = render_table.file_summary(view.read_as, table.rows, language) + render_table.gone_columns(gone, language)
+    if task is None:
+        view.data += _refusal(table)
+        view.preview = render_table.preview(table, {}, language)
+        return None
+    try:
+        seen = inspector.inspect(file, task, chosen, mends=asked.mends_to_do(), **asked.reading())
+    except LoraHubError as error:
+        # A column chosen twice, or data that is not for this: the fields and the table stay, so that it can be seen and changed.
+        view.roles = [(role, chosen.get(role, ""), "") for role in roles]
+        view.preview = render_table.preview(table, chosen, language)
+        view.problems = render.error_card(error) + (render_problems.way_back(language) if asked.mends else "")
+        return None
+    view.read_as = seen.info
+    view.roles = [(role, seen.mapping.get(role, ""), _reason(seen.reasons.get(role), language)) for role in roles]
+    view.data = render_table.file_summary(seen.info, table.rows, language) + render_table.gone_columns(gone, language)
+    view.preview = render_table.preview(seen.table, seen.mapping, language)
+    view.prompts = render_data.prompts(seen.preview, language)
     return seen
 
 
-def _look_without_choice(asked: Asked, task: Task | None, view: View, language: str, error: LoraHubError) -> None:
-    """The file as it is, with the person's columns in their fields and what is wrong with that choice."""
-    proposed = _look_at_data(asked, task, view, language, keep_columns=False)
-    if proposed is not None:
-        view.roles = [(role, asked.columns.get(role, ""), "") for role, _, _ in view.roles]
-        view.problems, view.prompts = render.error_card(error), render_data.prompts([], language)
+def _reason(reason: Text2 | None, language: str) -> str:
+    if reason is None:
+        return ""
+    return persian_numbers(reason.in_language(language)) if language == "fa" else reason.en
+
+
+def _refusal(table: Any) -> str:
+    """Why no task at all can be trained on this; empty where one can."""
+    from lora_hub.data import columns
+
+    try:
+        columns.propose_task(table)
+    except LoraHubError as error:
+        return render.error_card(error)
+    return ""
+
+
+def _with_lengths(inspection: Any, base: BaseModel) -> Any:
+    from lora_hub.data.inspection import with_lengths
+
+    return with_lengths(inspection, base)
+
+
+def _report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str, language: str) -> str:
+    """What was mended, the problems as cards, and the labels."""
+    labels = render_problems.NO_LABELS
+    if task.output == "labels" and "answer" in inspection.mapping:
+        labels = _labels(inspection, task, problems, language)
+    shown = next((problem for problem in problems if problem.code == opened), None)
+    rows = _rows_of(inspection, shown) if shown else []
+    return render_problems.report(problems, inspection.done, opened if shown else "", rows, labels, asked.dataset, language)
+
+
+def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render_problems.Labels:
+    """The classes with their counts, and names for them where they are numbers."""
+    from lora_hub.data.check_label_names import suggest_names
+
+    column = inspection.mapping["answer"]
+    if inspection.table.is_nested(column) or any(problem.code == "answers-not-labels" for problem in problems):
+        return render_problems.NO_LABELS
+    texts = inspection.table.texts(column).fill_null("").str.strip_chars()
+    counts = dict(texts.filter(texts != "").value_counts(sort=True).rows())
+    return render_problems.Labels(counts, suggest_names(sorted(counts), column, task.id, language))
+
+
+def _rows_of(inspection: Any, problem: Problem) -> list[tuple[int, dict[str, str]]]:
+    rows = inspection.rows_of(problem.code, SHOWN_PROBLEM_ROWS)
+    if rows or not problem.rows:
+        return rows
+    # What a reader or a comparison of two files says is known by its example rows only.
+    numbers, table = inspection.table.numbers(), inspection.table
+    places = numbers.is_in(list(problem.rows)).arg_true()
+    texts = {role: table.texts(column).gather(places).to_list() for role, column in inspection.mapping.items()}
+    return [(number, {role: texts[role][place] or "" for role in texts}) for place, number in enumerate(numbers.gather(places).to_list())]
 
 
 def _look_at_base(asked: Asked, view: View, language: str) -> tuple[BaseModel | None, bool]:
@@ -204,7 +223,7 @@ def _look_at_base(asked: Asked, view: View, language: str) -> tuple[BaseModel | 
     have = machine_memory()
     needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32")
     fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
-    view.base = render_data.base_card(base, fit, needed, have, language)
+    view.base = render_plan.base_card(base, fit, needed, have, language)
     return base, fit != "large"
 
 
@@ -216,31 +235,34 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, fits: bool,
         return t("not_ready_problems" if view.roles else "not_ready_data", language)
     missing = [role for role, column, _ in view.roles if not column and role not in task.optional_inputs]
     if missing:
-        shown = [t("role_answer", language) if role == "answer" else role for role in missing]
-        return t("not_ready_columns", language, roles=", ".join(shown))
+        shown = t("comma", language).join(render_table.role_name(role, language) for role in missing)
+        return t("not_ready_columns", language, roles=shown)
     if any(problem.severity == "error" for problem in inspection.problems):
         return t("not_ready_problems", language)
     return "" if fits else t("not_ready_base", language)
 
 
-def _plan(asked: Asked, task: Task, inspection: Any, base: BaseModel, view: View, language: str) -> None:
+def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any) -> runs.Plan | None:
+    chosen = {role: column for role, column in asked.columns.items() if role in roles_of(task) and (not column or column in view.columns)}
     try:
         plan = runs.plan_run(
-            dataset_path(asked.dataset), task, base, mapping=view.taken, effort=asked.effort, overrides=_overrides(asked),
-            test_file=dataset_path(asked.test) if asked.test else None, name=asked.name.strip(),
-            reading={"encoding": asked.encoding.strip(), "delimiter": asked.delimiter, "skip_broken": asked.skip_broken},
+            dataset_path(asked.dataset), task, base, mapping=chosen, mends=asked.mends_to_do(), effort=asked.effort, overrides=_overrides(asked),
+            test_file=dataset_path(asked.test) if asked.test else None, name=asked.name.strip(), reading=asked.reading(), inspector=inspector,
         )  # fmt: skip
     except SpecError as error:
         view.reason = error.message
         view.plan = render.error_card(error)
-        return
+        return None
     except LoraHubError as error:
         view.reason = t("not_ready_problems", language)
-        view.problems = render.error_card(error) + view.problems
-        return
+        view.problems = render.error_card(error)
+        return None
     view.spec, view.ready = plan.spec, True
-    view.plan = render_data.plan(plan.estimate.steps, plan.estimate.seconds, plan.estimate.memory_bytes, language)
+    estimate = plan.estimate
+    view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
+    view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), language)
     view.settings = _settings(plan.spec, language)
+    return plan
 
 
 def _explain_without_data(asked: Asked, task: Task, inspection: Any, base: BaseModel, view: View, language: str) -> None:
@@ -254,7 +276,7 @@ def _explain_without_data(asked: Asked, task: Task, inspection: Any, base: BaseM
 
 def _settings(spec: TrainSpec, language: str) -> str:
     titles = {known.key: known.title.in_language(language) for known in recipe.FIELDS}
-    return render_data.settings_table(recipe.explain(spec), titles, language)
+    return render_plan.settings_table(recipe.explain(spec), titles, language)
 
 
 def _overrides(asked: Asked) -> dict[str, str]:

@@ -107,7 +107,7 @@ def build(page: Page) -> gr.Timer:
     def cancel_run(language: str, run_id: str) -> Any:
         from lora_hub import runs
 
-        gr.Info(render.escape(t("cancelled_word", language)), duration=4, title="")
+        gr.Info(render.escape(t("cancelled_word", language)), duration=4, title=t("note", language))
         runs.cancel_run(run_id)
         return gr.Button(visible=False)
 
@@ -116,7 +116,7 @@ def build(page: Page) -> gr.Timer:
         from lora_hub import runs
 
         runs.resume_run(run_id)
-        gr.Info(render.escape(t("resumed_word", language)), duration=4, title="")
+        gr.Info(render.escape(t("resumed_word", language)), duration=4, title=t("note", language))
         return gr.Button(visible=False)
 
     @shared.told

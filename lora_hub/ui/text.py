@@ -8,11 +8,13 @@ A key that is missing is a KeyError: a test walks all keys that the page uses. T
 through here; `render` escapes those.
 """
 
+import re
 import time
 
 from lora_hub.ui.words import WORDS
 
 LANGUAGES = ("en", "fa")
+_NUMBER = re.compile(r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w\-])")
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
@@ -39,6 +41,16 @@ def translations() -> dict[str, dict[str, str]]:
 def digits(text: str, language: str) -> str:
     """The same text with the language's digits."""
     return text.translate(_PERSIAN_DIGITS) if language == "fa" else text
+
+
+def persian_numbers(text: str) -> str:
+    """A Persian sentence with its numbers in Persian digits; what is quoted in «» and names such as UTF-8 stay as they are."""
+    parts = re.split("(«[^«»]*»)", text)
+    return "".join(part if part.startswith("«") else _NUMBER.sub(lambda found: _in_persian(found.group()), part) for part in parts)
+
+
+def _in_persian(text: str) -> str:
+    return text.replace(" %", "%").translate(_PERSIAN_DIGITS).replace(",", "٬").replace(".", "٫")
 
 
 def number(value: float, language: str, decimals: int = 0) -> str:
@@ -68,6 +80,13 @@ def size_of(value: float, language: str) -> str:
             scaled = value / size
             return f"{number(scaled, language, 0 if scaled >= 100 else 1)} {t(key, language)}"
     return f"{number(value, language)} {t('bytes', language)}"
+
+
+def dollars(amount: float, language: str) -> str:
+    """US dollars: 0.004 -> "under $0.01", 12.5 -> "$12.50"."""
+    if 0 < amount < 0.01:
+        return t("less_than", language, amount=dollars(0.01, language))
+    return t("dollars", language, amount=number(amount, language, 2))
 
 
 def duration(seconds: float, language: str) -> str:

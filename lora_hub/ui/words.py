@@ -1,5 +1,7 @@
 """The page's sentences: key -> (English, Persian). `text` reads them; nothing else does."""
 
+from lora_hub.ui.words_data import DATA_WORDS
+
 WORDS: dict[str, tuple[str, str]] = {
     # --- the page -----------------------------------------------------------------------------------------------------
     "tagline": (
@@ -21,6 +23,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "tab_runs": ("Runs", "اجراها"),
     "tab_adapters": ("Adapters", "آداپتورها"),
     "tab_compare": ("Compare", "مقایسه"),
+    "note": ("Note", "توجه"),
     "bug": (
         "That should not have happened, and it is our mistake. What you typed is still here; the details are in the app's log.",
         "نباید چنین می‌شد و خطا از برنامه است. آنچه نوشته‌اید سر جایش است و جزئیات در گزارش برنامه ثبت شد.",
@@ -55,7 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "CSV، TSV، JSON، JSON Lines، Parquet، اکسل یا فشردهٔ یکی از این‌ها، با هر کدگذاری. سطرها روی همین دستگاه می‌مانند.",
     ),
     "step_columns": ("What the model will see", "آنچه مدل خواهد دید"),
-    "step_columns_why": ("Check which column is what. Only the marked part is trained.", "ببینید کدام ستون چیست. فقط بخشِ نشان‌دار آموخته می‌شود."),
+    "step_columns_why": ("Mend what is wrong, and read the exact text. Only the marked part is trained.", "ایرادها را درست کنید و متن دقیق را بخوانید. فقط بخشِ نشان‌دار آموخته می‌شود."),
     "step_base": ("Base and effort", "مدل پایه و تلاش"),
     "step_base_why": ("The base stays frozen; the adapter is what is trained.", "مدل پایه دست نمی‌خورد؛ آنچه آموزش می‌بیند آداپتور است."),
     "step_train": ("Train", "آموزش"),
@@ -78,37 +81,19 @@ WORDS: dict[str, tuple[str, str]] = {
     "task_reads": ("Reads", "می‌خواند"),
     "task_answers": ("Answers with", "پاسخ می‌دهد"),
     "task_scored": ("Scored by", "سنجه"),
+    "optional": ("{role} (optional)", "{role} (اختیاری)"),
+    "metric_accuracy": ("Accuracy", "درستی"),
+    "metric_balanced_accuracy": ("Balanced accuracy", "درستیِ متوازن"),
+    "metric_macro_f1": ("Macro F1", "میانگین F1"),
+    "metric_bleu": ("BLEU", "BLEU"),
+    "metric_chrf": ("chrF", "chrF"),
+    "metric_rougeL": ("ROUGE-L", "ROUGE-L"),
+    "metric_exact_match": ("Exact match", "تطابق کامل"),
+    "metric_token_f1": ("Token F1", "F1 توکنی"),
     "answer_labels": ("one of the labels in your data", "یکی از برچسب‌های دادهٔ شما"),
     "answer_text": ("free text", "متن آزاد"),
     "looks_like": ("Looks like {task}: {reason}", "به «{task}» می‌ماند: {reason}"),
     # --- fine-tune: data ----------------------------------------------------------------------------------------------
-    "file": ("Dataset", "مجموعه‌داده"),
-    "use_sample": ("Use this task's sample", "نمونهٔ همین کار"),
-    "no_data": ("No data yet. Drop a file here, or try the sample.", "هنوز داده‌ای نیست. پرونده‌ای بیندازید یا نمونه را بیازمایید."),
-    "reading_options": ("The file is read wrongly?", "پرونده درست خوانده نشد؟"),
-    "encoding": ("Encoding", "کدگذاری"),
-    "delimiter": ("Separator", "جداکننده"),
-    "found_itself": ("found by itself", "خودکار"),
-    "skip_broken": ("Skip lines that cannot be read", "سطرهای ناخوانا کنار بروند"),
-    "test_file": ("Held-out file of your own (optional)", "پروندهٔ آزمونِ خودتان (اختیاری)"),
-    "test_file_info": ("Never trained on. Without one, a part of the data is held out.", "هرگز آموخته نمی‌شود. اگر نباشد بخشی از داده کنار گذاشته می‌شود."),
-    "rows": ("{count} rows", "{count} سطر"),
-    "columns": ("{count} columns", "{count} ستون"),
-    "role_column": ("{role}: which column?", "ستونِ {role} کدام است؟"),
-    "role_answer": ("answer", "پاسخ"),
-    "role_none": ("(none)", "(هیچ)"),
-    "prompt": ("Prompt", "پرسش"),
-    "trained_part": ("trained", "آموخته می‌شود"),
-    "read_only_part": ("read, not trained", "خوانده می‌شود، آموخته نمی‌شود"),
-    "exact": ("Show it as this base gets it, token marks included", "همان‌گونه که این مدل پایه می‌گیرد، با نشانه‌های توکن"),
-    "tokens_read_trained": ("{read} tokens read, {trained} trained", "{read} توکن خوانده و {trained} توکن آموخته می‌شود"),
-    "row_number": ("Row {row}", "سطر {row}"),
-    "no_prompt": ("Here you will read the exact text of a few rows, with the trained part marked.", "اینجا متن دقیقِ چند سطر را با بخشِ آموختنی می‌بینید."),
-    "problems_none": ("Nothing wrong found in the data.", "ایرادی در داده دیده نشد."),
-    "severity_error": ("Must be mended", "باید درست شود"),
-    "severity_warning": ("Worth a look", "درخور توجه"),
-    "severity_info": ("Good to know", "خوب است بدانید"),
-    "problem_rows": ("rows {rows}", "سطرهای {rows}"),
     # --- fine-tune: base, effort, plan --------------------------------------------------------------------------------
     "base_info": ("From the list, or type any Hub id or a folder", "از فهرست، یا هر شناسهٔ هاب یا پوشه‌ای را بنویسید"),
     "fits": ("fits this machine", "روی این دستگاه جا می‌شود"),
@@ -143,7 +128,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "train": ("Train", "آموزش بده"),
     "not_ready_task": ("Choose a task first (step 1).", "نخست کاری برگزینید (گام ۱)."),
     "not_ready_data": ("Drop a file or take the sample (step 2).", "پرونده‌ای بیندازید یا نمونه را بردارید (گام ۲)."),
-    "not_ready_columns": ("Say which column is {roles} (step 3).", "بگویید ستونِ {roles} کدام است (گام ۳)."),
+    "not_ready_columns": ("Say which column is {roles} (step 2).", "بگویید ستونِ {roles} کدام است (گام ۲)."),
     "not_ready_problems": ("Mend what is marked red in step 3.", "آنچه در گام ۳ سرخ است درست کنید."),
     "not_ready_base": ("Choose a base that fits (step 4).", "مدل پایه‌ای برگزینید که جا شود (گام ۴)."),
     "ready": ("Ready.", "آماده است."),
@@ -221,7 +206,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "versions": ("Versions", "نسخه‌ها"),
     "updated": ("Updated", "به‌روزشده"),
     "add_to_compare": ("Add to Compare", "به مقایسه بیفزا"),
-    "adapters_count": ("Adapters of {organization}: {count}", "آداپتورهای {organization}: {count}"),
+    "adapters_count": ("{count} adapters in {organization}", "{count} آداپتور در {organization}"),
+    "adapters_one": ("One adapter in {organization}", "یک آداپتور در {organization}"),
+    "commit": ("Commit", "کامیت"),
     # --- compare ------------------------------------------------------------------------------------------------------
     "compare_adapters": ("Adapters (1 to 4)", "آداپتورها (۱ تا ۴)"),
     "compare_adapters_info": ("From the list, or type a repository, a repository@version or a run", "از فهرست، یا نام مخزن، مخزن@نسخه یا اجرا را بنویسید"),
@@ -260,4 +247,5 @@ WORDS: dict[str, tuple[str, str]] = {
     "divergence": ("{changed} of the tokens differ from the base's choice", "{changed} از توکن‌ها با گزینشِ مدل پایه فرق دارد"),
     "right": ("right", "درست"),
     "wrong": ("not the right answer", "پاسخ درست نیست"),
+    **DATA_WORDS,
 }

@@ -1,0 +1,107 @@
+"""The Fine-tune form by names, as a person filled it in, and as the browser keeps it.
+
+    asked = Asked.from_json(kept)              what is not ours or of another kind is left out
+    asked.reading()                            how the file is read: encoding, delimiter, sheet, skip_broken
+
+Knows no gradio and no HTML. Tokens are never a part of it.
+"""
+
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lora_hub import bases, store
+from lora_hub.errors import DataError, SpecError
+from lora_hub.schema import DatasetInfo, Mend, Task
+from lora_hub.tasks import catalogue
+
+OWN = "own"
+MAX_INPUTS = 6
+
+
+@dataclass(frozen=True)
+class Asked:
+    """dataset, test: "fingerprint/name" in our store, empty where there is none. columns: role -> column, of the roles whose
+    column a person chose ("": no column); the others are proposed. mends: `schema.Mend` as JSON, in the order of the clicks."""
+
+    task: str = ""
+    own: dict[str, str] = field(default_factory=dict)
+    dataset: str = ""
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    skip_broken: bool = False
+    test: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    mends: list[dict] = field(default_factory=list)
+    base: str = bases.BUILT_IN
+    effort: str = "balanced"
+    name: str = ""
+    overrides: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Any) -> "Asked":
+        """The form as the browser kept it; what is not ours or of another kind is left out."""
+        defaults = asdict(Asked())
+        kept = {key: value for key, value in (data if isinstance(data, dict) else {}).items() if type(value) is type(defaults.get(key))}
+        for key in ("own", "columns", "overrides"):
+            if key in kept:
+                kept[key] = {name: value for name, value in kept[key].items() if isinstance(name, str) and isinstance(value, str)}
+        if "mends" in kept:
+            kept["mends"] = read_mends(kept["mends"])
+        return Asked(**kept)
+
+    def reading(self) -> dict[str, Any]:
+        return {"encoding": self.encoding.strip(), "delimiter": self.delimiter, "sheet": self.sheet, "skip_broken": self.skip_broken}
+
+    def mends_to_do(self) -> tuple[Mend, ...]:
+        return tuple(Mend.model_validate(mend) for mend in read_mends(self.mends))
+
+
+def read_mends(data: Any) -> list[dict]:
+    """Mends as JSON from what the page sent or the browser kept; what is none is left out."""
+    found = []
+    for one in data if isinstance(data, list) else []:
+        try:
+            found.append(Mend.model_validate(one).model_dump(mode="json"))
+        except ValidationError:
+            continue  # an older version's, or somebody else's
+    return found
+
+
+def read_task(asked: Asked) -> Task | None:
+    """The chosen task, None before the choice. Raises SpecError for a task of one's own that is not whole."""
+    if asked.task == OWN:
+        given = {key: value.strip() for key, value in asked.own.items() if value.strip()}
+        # The labels of one's own task come from the data, as those of the catalogue's do.
+        task = catalogue.task_from_dict(given)
+        if len(task.inputs) > MAX_INPUTS:
+            raise SpecError(f"The task has {len(task.inputs)} inputs; the page shows {MAX_INPUTS}.", "Use the command line for this one.")
+        return task
+    return catalogue.get_task(asked.task) if asked.task else None
+
+
+def roles_of(task: Task | None) -> list[str]:
+    """The roles that want a column. The answer of a conversation is in the conversation."""
+    if task is None:
+        return []
+    return list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
+
+
+def dataset_id(file: Path) -> str:
+    """The name under which the page knows a kept file."""
+    return f"{file.parent.name}/{file.name}"
+
+
+def dataset_path(name: str) -> Path:
+    """The kept file of a dataset id. Raises DataError where it is gone, or where the id is not one of ours."""
+    fingerprint, _, file = name.partition("/")
+    if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
+        raise DataError(f"{name!r} is no dataset of this app.", "Upload the file again.")
+    return store.dataset_file(DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format=""))

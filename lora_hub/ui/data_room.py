@@ -1,0 +1,296 @@
+"""Step 2 of Fine-tune: four ways for a dataset to come in, how it was read, which column is what, and its first rows.
+
+    room = data_room.build(page)                     draws it inside the current context
+    arrived = data_room.wire(page, room, task)       events after which the file has to be looked at
+
+A new file starts clean: what was corrected in another one stays behind. A token for the Hub goes into one call and nowhere
+else; its field is emptied at once.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lora_hub import settings, store
+from lora_hub.errors import DataError, LoraHubError
+from lora_hub.tasks import catalogue
+from lora_hub.ui import page as shared
+from lora_hub.ui import render
+from lora_hub.ui.asked import MAX_INPUTS, OWN, dataset_id
+from lora_hub.ui.form import NO_MENDS, NOTHING_CORRECTED
+from lora_hub.ui.page import LIGHT, Page
+from lora_hub.ui.render_table import delimiter_name, role_name
+from lora_hub.ui.review import View
+from lora_hub.ui.text import LANGUAGES, size_of, t
+
+ROLE_SLOTS = MAX_INPUTS + 1
+ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1256", "iso-8859-1", "windows-1251", "big5", "gb18030", "shift_jis")
+DELIMITERS = (",", ";", "\t", "|")
+FILES = {"concurrency_id": "files", "concurrency_limit": 4, "api_visibility": "private", "show_progress": "hidden"}
+
+
+@dataclass
+class Room:
+    """The components of step 2."""
+
+    file: gr.File
+    sample: gr.Button
+    way: gr.Textbox
+    paste: gr.Button
+    paste_box: gr.Column
+    pasted: gr.Textbox
+    use_pasted: gr.Button
+    paste_note: gr.HTML
+    hub: gr.Button
+    hub_box: gr.Column
+    hub_name: gr.Textbox
+    hub_token: gr.Textbox
+    fetch: gr.Button
+    hub_note: gr.HTML
+    data: gr.HTML
+    reading: gr.Row
+    encoding: gr.Dropdown
+    delimiter: gr.Dropdown
+    sheet: gr.Dropdown
+    skip_broken: gr.Checkbox
+    roles: list[gr.Dropdown]
+    preview: gr.HTML
+    test_file: gr.File
+    dataset: gr.Textbox
+    test: gr.Textbox
+    corrections: gr.Textbox
+    mends: gr.Textbox
+    opened: gr.Textbox
+
+    def renewed(self) -> list[Any]:
+        """The fields that a new file changes: see `renewed`."""
+        return [self.dataset, self.encoding, self.delimiter, self.sheet, self.skip_broken, self.corrections, self.mends, self.opened]
+
+    def shown(self) -> list[Any]:
+        """The components that a review changes: see `updates`."""
+        return [self.data, self.reading, self.encoding, self.delimiter, self.sheet, self.skip_broken, *self.roles, self.preview]
+
+
+def renewed(dataset: str) -> list[Any]:
+    """Values for `Room.renewed()`: the new file, and nothing corrected yet."""
+    return [dataset, "", "", "", False, NOTHING_CORRECTED, NO_MENDS, ""]
+
+
+def build(page: Page) -> Room:
+    """Draws step 2 inside the current context."""
+    words = page.words
+    shared.html(render.heading(2, "step_data"))
+    file = gr.File(label=words("file"), height=132, elem_id="lh-file")
+    shared.html(_too_large())
+    with gr.Row(elem_classes="lh-tight", elem_id="lh-ways"):
+        paste = gr.Button(words("paste_table"), size="sm", elem_id="lh-paste-open")
+        hub = gr.Button(words("from_hub"), size="sm", elem_id="lh-hub-open")
+        sample = gr.Button(words("use_sample"), size="sm", elem_id="lh-sample", interactive=False)
+    with gr.Column(visible=False, elem_id="lh-paste", elem_classes="lh-way") as paste_box:
+        pasted = gr.Textbox(label=words("pasted"), placeholder=words("pasted_hint"), lines=5, max_lines=12, elem_id="lh-pasted")
+        paste_note = shared.html()
+        with gr.Row(elem_classes="lh-tight"):
+            use_pasted = gr.Button(words("use_this"), size="sm", variant="primary", elem_id="lh-use-pasted")
+    with gr.Column(visible=False, elem_id="lh-hub", elem_classes="lh-way") as hub_box:
+        plain = gr.InputHTMLAttributes(autocomplete="off", autocorrect="off", spellcheck=False)
+        secret = gr.InputHTMLAttributes(autocomplete="new-password")
+        with gr.Row():
+            hub_name = gr.Textbox(
+                label=words("hub_dataset"), placeholder=words("hub_dataset_hint"), max_lines=1, min_width=220, elem_id="lh-hub-name", html_attributes=plain
+            )
+            hub_token = gr.Textbox(label=words("hub_token"), type="password", max_lines=1, min_width=180, elem_id="lh-hub-token", html_attributes=secret)
+        hub_note = shared.html(elem_id="lh-hub-note")
+        with gr.Row(elem_classes="lh-tight"):
+            fetch = gr.Button(words("fetch"), size="sm", variant="primary", elem_id="lh-fetch")
+    data = shared.html(elem_id="lh-data")
+    with gr.Row(visible=False, elem_id="lh-reading", elem_classes="lh-fields") as reading:
+        small = {"allow_custom_value": True, "min_width": 130, "visible": False, "value": ""}
+        encoding = gr.Dropdown([(words("found_itself"), "")], label=words("encoding"), elem_id="lh-encoding", **small)
+        delimiter = gr.Dropdown([(words("found_itself"), "")], label=words("delimiter"), elem_id="lh-delimiter", **small)
+        sheet = gr.Dropdown([(words("found_itself"), "")], label=words("sheet"), elem_id="lh-sheet", **small)
+        skip_broken = gr.Checkbox(label=words("skip_broken"), visible=False, min_width=180, elem_id="lh-skip-broken")
+    with gr.Row(elem_classes=["lh-roles", "lh-fields"], elem_id="lh-roles"):
+        roles = [gr.Dropdown([], visible=False, label="", allow_custom_value=True, elem_id=f"lh-role-{place}", min_width=180) for place in range(ROLE_SLOTS)]
+    preview = shared.html(elem_id="lh-preview")
+    with gr.Accordion(words("more_data"), open=False):
+        test_file = gr.File(label=words("test_file"), height=110, elem_id="lh-test-file")
+        shared.html(f'<p class="lh-quiet">{render.both("test_file_info")}</p>')
+    hidden = {name: gr.Textbox(value, visible="hidden", elem_id=f"lh-{name}") for name, value in HIDDEN.items()}
+    return Room(
+        file=file, sample=sample, paste=paste, paste_box=paste_box, pasted=pasted, use_pasted=use_pasted, paste_note=paste_note, hub=hub, hub_box=hub_box,
+        hub_name=hub_name, hub_token=hub_token, fetch=fetch, hub_note=hub_note, data=data, reading=reading, encoding=encoding, delimiter=delimiter,
+        sheet=sheet, skip_broken=skip_broken, roles=roles, preview=preview, test_file=test_file, **hidden,
+    )  # fmt: skip
+
+
+HIDDEN = {"way": "", "dataset": "", "test": "", "corrections": NOTHING_CORRECTED, "mends": NO_MENDS, "opened": ""}
+
+
+def _too_large() -> str:
+    """What page.js shows for a file that is over the limit, before a byte of it is sent."""
+    limit = settings.max_upload_bytes()
+    said = "".join(
+        f'<span class="lh-{language}" lang="{language}">{render.escape(t("file_too_large", language, limit=size_of(limit, language)))}</span>'
+        for language in LANGUAGES
+    )
+    return f'<div id="lh-too-large" class="lh-card lh-bad" role="alert" data-limit="{limit}" hidden>{said}</div>'
+
+
+def updates(view: View, encoding: str, delimiter: str, sheet: str, skip_broken: bool, slots: list[Any], language: str) -> list[Any]:
+    """Updates for `Room.shown()`. The rest: what the fields say now; a field that says it already is not written again, so
+    that a choice made in the meantime stays."""
+    info = view.read_as
+    there = info is not None or view.is_broken
+    has_text = info is not None and bool(info.encoding) or view.is_broken
+    has_cells = info is not None and bool(info.delimiter) or view.is_broken
+    sheets = list(info.sheets) if info is not None else []
+    found = (info.encoding, delimiter_name(info.delimiter, language), info.sheet) if info is not None else ("", "", "")
+    separators = [(delimiter_name(one, language), one) for one in DELIMITERS]
+    return [
+        view.data, gr.Row(visible=there),
+        _reading(encoding, found[0], [(name, name) for name in ENCODINGS], has_text or bool(encoding), language),
+        _reading(delimiter, found[1], separators, has_cells or bool(delimiter), language),
+        _reading(sheet, found[2], [(name, name) for name in sheets], len(sheets) > 1 or bool(sheet), language),
+        gr.Checkbox(visible=view.is_broken or skip_broken), *_roles(view, slots, language), view.preview,
+    ]  # fmt: skip
+
+
+def _reading(chosen: str, found: str, choices: list[tuple[str, str]], visible: bool, language: str) -> Any:
+    """A dropdown whose first choice says what was found by itself."""
+    itself = t("found_as", language, found=found) if found and not chosen else t("found_itself", language)
+    known = [value for _, value in choices]
+    return gr.Dropdown(choices=[(itself, ""), *choices, *([(chosen, chosen)] if chosen and chosen not in known else [])], visible=visible)
+
+
+def _roles(view: View, slots: list[Any], language: str) -> list[Any]:
+    """One dropdown a role; the others stay hidden."""
+    found = []
+    for (role, column, reason), slot in zip(view.roles, slots, strict=False):
+        choices = [(t("role_none", language), ""), *[(name, name) for name in view.columns]]
+        label = t("role_column", language, role=role_name(role, language))
+        value = {} if column == slot else {"value": column}
+        found.append(gr.Dropdown(choices=choices, visible=bool(view.columns), label=label, info=render.isolated(reason) or None, **value))
+    return found + [gr.Dropdown(visible=False)] * (ROLE_SLOTS - len(found))
+
+
+def wire(page: Page, room: Room, task: gr.Radio) -> list[Any]:
+    """Wires the ways in. Returns the events after which the file has to be looked at."""
+
+    @shared.told
+    def take_file(language: str, path: str | None, task_id: str | None) -> Any:
+        if not path:
+            return [*renewed(""), gr.skip()]
+        kept = store.add_dataset(Path(path), Path(path).name)
+        return [*renewed(dataset_id(kept)), _proposed(page, kept, task_id, language)]
+
+    @shared.told
+    def take_sample(language: str, task_id: str) -> Any:
+        file = catalogue.sample_file(catalogue.get_task(task_id))
+        return [*renewed(dataset_id(store.add_dataset(file, file.name))), None] if file else gr.skip()
+
+    @shared.told
+    def take_pasted(language: str, text: str, task_id: str | None) -> Any:
+        try:
+            kept = store.add_text(text or "", "pasted.tsv" if "\t" in (text or "") else "pasted.csv")
+        except DataError as error:
+            return [render.error_card(error), *[gr.skip()] * (len(room.renewed()) + 5)]
+        closed = ["", gr.Column(visible=False), ""]
+        return ["", *renewed(dataset_id(kept)), _proposed(page, kept, task_id, language), None, *closed]
+
+    @shared.told
+    def take_test(language: str, path: str | None) -> Any:
+        return dataset_id(store.add_dataset(Path(path), Path(path).name)) if path else ""
+
+    @shared.told_stream
+    def take_from_hub(language: str, name: str, token: str, task_id: str | None) -> Iterator[Any]:
+        waiting = [gr.skip()] * (len(room.renewed()) + 2)
+        for words in fetched(name, token, language):
+            if isinstance(words, Path):
+                came = render.note(t("fetched", language, name=words.name), "good")
+                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), _proposed(page, words, task_id, language), None]
+            else:
+                # The field is emptied with the first answer, whatever comes of it.
+                yield [words, gr.Button(interactive=words.startswith('<div class="lh-card lh-bad"')), "", *waiting]
+
+    def open_paste(way: str) -> Any:
+        return _opened("" if way == "paste" else "paste")
+
+    def open_hub(way: str) -> Any:
+        return _opened("" if way == "hub" else "hub")
+
+    fresh = room.renewed()
+    dropped = room.file.upload(take_file, [page.language, room.file, task], [*fresh, task], **FILES)
+    cleared = room.file.clear(lambda: renewed(""), None, fresh, api_visibility="private")
+    sampled = room.sample.click(take_sample, [page.language, task], [*fresh, room.file], **FILES)
+    closing = [room.way, room.paste_box, room.pasted]
+    pasted = room.use_pasted.click(take_pasted, [page.language, room.pasted, task], [room.paste_note, *fresh, task, room.file, *closing], **FILES)
+    asked = [page.language, room.hub_name, room.hub_token, task]
+    fetching = {**FILES, "concurrency_id": "fetch", "trigger_mode": "once"}
+    brought = gr.on(
+        [room.fetch.click, room.hub_name.submit, room.hub_token.submit], take_from_hub, asked,
+        [room.hub_note, room.fetch, room.hub_token, *fresh, task, room.file], **fetching,
+    )  # fmt: skip
+    tested = gr.on([room.test_file.upload, room.test_file.clear], take_test, [page.language, room.test_file], room.test, **FILES)
+    for button, handler in ((room.paste, open_paste), (room.hub, open_hub)):
+        opening = button.click(handler, room.way, [room.way, room.paste_box, room.hub_box], **LIGHT)
+        opening.then(None, room.way, None, js="(way) => { document.querySelector(way === 'paste' ? '#lh-pasted textarea' : '#lh-hub-name :is(input, textarea)')?.focus(); }")
+    return [dropped, cleared, sampled, pasted, brought, tested]
+
+
+def _opened(way: str) -> Any:
+    return way, gr.Column(visible=way == "paste"), gr.Column(visible=way == "hub")
+
+
+def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
+    """Fetches a dataset from the Hub: HTML that says what goes on, then the kept file, or HTML that says what went wrong."""
+    told: queue.Queue = queue.Queue()
+
+    def fetch() -> None:
+        try:
+            from lora_hub.hub.dataset import fetch_dataset
+
+            told.put(fetch_dataset(name.strip(), token=token.strip(), progress=told.put))
+        except Exception as error:
+            told.put(error)
+
+    yield render.note(t("fetching", language))
+    threading.Thread(target=fetch, daemon=True).start()
+    while True:
+        said = told.get()
+        if isinstance(said, Path):
+            yield said
+            return
+        if isinstance(said, LoraHubError):
+            yield render.error_card(said)
+            return
+        if isinstance(said, Exception):
+            raise said
+        # What the client tells is in English; the Persian page says only that it goes on.
+        yield render.note(t("fetching", language) if language == "fa" else str(said))
+
+
+def has_sample(task_id: str) -> bool:
+    return bool(task_id) and task_id != OWN and catalogue.sample_file(catalogue.get_task(task_id)) is not None
+
+
+def _proposed(page: Page, file: Path, task_id: str | None, language: str) -> Any:
+    """The task that a file's columns tell, chosen for a person who has not yet; with the reason."""
+    if task_id:
+        return gr.skip()
+    from lora_hub.data import columns
+
+    try:
+        proposed, reason = columns.propose_task(page.looker.read(file))
+    except LoraHubError:
+        return gr.skip()  # the review tells it beside the file
+    if not proposed:
+        return gr.skip()
+    title = catalogue.get_task(proposed).title.in_language(language)
+    said = render.escape(t("looks_like", language, task=title, reason=reason.in_language(language)))
+    gr.Info(render.isolated(said), duration=8, title=t("note", language))
+    return proposed

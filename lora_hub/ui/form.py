@@ -1,0 +1,103 @@
+"""The Fine-tune tab's fields by name: components -> `Asked`, and back.
+
+What a person corrected is kept apart from what is proposed, in two hidden fields of the browser, so that it outlives a
+restarted app: `corrections` (the columns that they chose, and the proposal that the page shows now, by which a changed
+dropdown is told from a proposed one) and `mends`.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.ui.asked import Asked, read_mends
+
+OWN_DEFAULTS = {"inputs": "text", "output": "labels"}
+NOTHING_CORRECTED, NO_MENDS = "{}", "[]"
+
+
+@dataclass
+class Form:
+    """The fields that a person fills, by name, and the two that remember what they corrected."""
+
+    task: gr.Radio
+    own: dict[str, Any]
+    dataset: gr.Textbox
+    encoding: gr.Dropdown
+    delimiter: gr.Dropdown
+    sheet: gr.Dropdown
+    skip_broken: gr.Checkbox
+    test: gr.Textbox
+    corrections: gr.Textbox
+    mends: gr.Textbox
+    roles: list[gr.Dropdown]
+    base: gr.Dropdown
+    effort: gr.Radio
+    name: gr.Textbox
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    def components(self) -> list[Any]:
+        plain = [self.task, self.dataset, self.encoding, self.delimiter, self.sheet, self.skip_broken, self.test, self.corrections, self.mends]
+        return [*plain, self.base, self.effort, self.name, *self.own.values(), *self.roles, *self.overrides.values()]
+
+    def read(self, values: tuple) -> Asked:
+        """The form from the values of `components()`, in their order."""
+        by_name = dict(zip([id(component) for component in self.components()], values, strict=True))
+
+        def text(component: Any) -> str:
+            value = by_name[id(component)]
+            return value if isinstance(value, str) else ""
+
+        corrected = _json(text(self.corrections), {})
+        return Asked(
+            task=text(self.task), own={key: text(one) for key, one in self.own.items()}, dataset=text(self.dataset), encoding=text(self.encoding),
+            delimiter=text(self.delimiter), sheet=text(self.sheet), skip_broken=bool(by_name[id(self.skip_broken)]), test=text(self.test),
+            columns=chosen_columns(corrected, [text(slot) for slot in self.roles]), mends=read_mends(_json(text(self.mends), [])),
+            base=text(self.base), effort=text(self.effort) or "balanced", name=text(self.name),
+            overrides={key: text(one) for key, one in self.overrides.items()},
+        )  # fmt: skip
+
+    def write(self, asked: Asked) -> list[Any]:
+        """Updates for `components()` that bring a kept form back; the roles follow with the review."""
+        plain = [asked.task or None, asked.dataset, asked.encoding, asked.delimiter, asked.sheet, asked.skip_broken, asked.test]
+        plain += [corrections(asked.columns, []), json.dumps(asked.mends), asked.base, asked.effort, asked.name]
+        own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
+        overrides = [asked.overrides.get(key, "") for key in self.overrides]
+        return [*plain, *own, *[gr.skip() for _ in self.roles], *overrides]
+
+
+def corrections(chosen: dict[str, str], shown: list[tuple[str, str]]) -> str:
+    """The hidden field: what was chosen, and (role, column) of each dropdown as the page shows it."""
+    return json.dumps({"columns": chosen, "shown": shown}, ensure_ascii=False)
+
+
+def chosen_columns(corrected: dict, slots: list[str]) -> dict[str, str]:
+    """The columns a person chose: those from before, and each dropdown that no longer says what was shown."""
+    kept = corrected.get("columns") if isinstance(corrected.get("columns"), dict) else {}
+    chosen = {str(role): str(column) for role, column in kept.items()}
+    shown = corrected.get("shown") if isinstance(corrected.get("shown"), list) else []
+    for pair, value in zip(shown, slots, strict=False):
+        if isinstance(pair, list) and len(pair) == 2 and value != pair[1]:
+            chosen[str(pair[0])] = value
+    return chosen
+
+
+def changed_mends(mends: str, clicked: Any) -> list[dict]:
+    """The mends after a click in the report: {add: mend}, {undo: mend} or {all: true}. What is no mend changes nothing."""
+    kept = read_mends(_json(mends, []))
+    clicked = clicked if isinstance(clicked, dict) else {}
+    if clicked.get("all"):
+        return []
+    added, undone = read_mends([clicked.get("add")]), read_mends([clicked.get("undo")])
+    kept = [mend for mend in kept if mend not in undone]
+    # A mend that is done already is done again where it may find more, as leaving out duplicates after a renaming.
+    return [*[mend for mend in kept if mend not in added], *added]
+
+
+def _json(text: str, default: Any) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return default  # a field of the browser: anything may be in it
+    return value if isinstance(value, type(default)) else default

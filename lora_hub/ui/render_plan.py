@@ -1,0 +1,108 @@
+"""The base, the rows' lengths in its tokens, the plan and what it costs elsewhere -> HTML."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub.schema import BaseModel, Lengths
+from lora_hub.ui.render import badge, escape, filled, table
+from lora_hub.ui.text import count_of, dollars, duration, number, percent, size_of, t
+
+# Where the quantiles of `schema.Lengths` stand.
+MEDIAN, NEARLY_ALL, LONGEST = 3, 5, 7
+
+
+def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) -> str:
+    """fit: fits, tight, large or unknown; needed and have in bytes."""
+    words = {"fits": ("fits", "good"), "tight": ("tight", "warn"), "large": ("too_large_badge", "bad"), "unknown": ("size_unknown", "plain")}
+    key, kind = words[fit]
+    facts = []
+    if base.parameters:
+        facts.append(f"{count_of(base.parameters, language)} {t('parameters', language)}")
+    facts.append(f"{t('context', language)} {number(base.context, language)} {t('tokens', language)}")
+    facts.append(f"{t('licence', language)}: {base.licence}")
+    if needed and have:
+        facts.append(t("needs", language, needed=size_of(needed, language), have=size_of(have, language)))
+    gated = badge(t("gated", language), "warn") if base.gated else ""
+    name = base.title or base.id
+    return (
+        f'<div class="lh-base"><p><strong><bdi>{escape(name)}</bdi></strong> {badge(t(key, language), kind)}{gated}</p>'
+        f'<p class="lh-quiet">{escape(" · ".join(facts))}</p></div>'
+    )
+
+
+def lengths(measured: Lengths | None, language: str) -> str:
+    """How long the rows are for this base, and what becomes of the longest."""
+    if measured is None:
+        return ""
+    figures = [
+        (t("tokens_median", language), number(measured.total[MEDIAN], language)),
+        (t("tokens_nearly_all", language), number(measured.total[NEARLY_ALL], language)),
+        (t("tokens_longest", language), number(measured.total[LONGEST], language)),
+        (t("trained_share", language), percent(100 * measured.trained_share, language)),
+    ]
+    listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in figures)
+    said = [t("lengths_fit", language, limit=number(measured.max_length, language))]
+    if measured.too_long:
+        said = [t("lengths_too_long", language, count=number(measured.too_long, language), limit=number(measured.max_length, language))]
+        if measured.answers_cut:
+            said.append(t("lengths_cut", language, count=number(measured.answers_cut, language)))
+    if measured.sampled < measured.rows:
+        said.append(t("lengths_sampled", language, sampled=number(measured.sampled, language), rows=number(measured.rows, language)))
+    return (
+        f'<section class="lh-lengths"><h4>{escape(t("lengths", language))}</h4>{_bar(measured)}<dl class="lh-figures">{listed}</dl>'
+        f'<p class="lh-quiet{" lh-bad" if measured.too_long else ""}">{escape(" ".join(said))}</p></section>'
+    )
+
+
+def _bar(measured: Lengths) -> str:
+    """The middle half and the middle nine tenths of the rows on a line from no token to the longest, with the limit on it."""
+    end = max(measured.total[LONGEST], measured.max_length, 1)
+    share = [100 * value / end for value in measured.total]
+    return (
+        f'<div class="lh-spread" aria-hidden="true"><i style="inset-inline-start:{share[1]:.1f}%;inline-size:{max(0.5, share[5] - share[1]):.1f}%"></i>'
+        f'<i class="lh-half" style="inset-inline-start:{share[2]:.1f}%;inline-size:{max(0.5, share[4] - share[2]):.1f}%"></i>'
+        f'<em style="inset-inline-start:{min(99.3, 100 * measured.max_length / end):.1f}%"></em></div>'
+    )
+
+
+def plan(steps: int, seconds: float, memory: int, language: str) -> str:
+    """Three figures: time, steps, memory."""
+    figures = [
+        (t("time", language), t("estimate_time", language, time=duration(seconds, language))),
+        (t("steps", language), number(steps, language)),
+        (t("memory", language), size_of(memory, language)),
+    ]
+    return '<dl class="lh-figures">' + "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures) + "</dl>"
+
+
+def costs(estimates: Sequence[Any], checked: str, language: str) -> str:
+    """The same run on rented hardware, folded. estimates: flavor, title, seconds, dollars, fits, memory_bytes;
+    checked: when and where the prices were looked up."""
+    if not estimates:
+        return ""
+    rows = []
+    for one in estimates:
+        fits = badge(t("fits_there" if one.fits else "too_large_there", language), "good" if one.fits else "bad")
+        spent = duration(one.seconds, language) if one.fits else "–"
+        paid = dollars(one.dollars, language) if one.fits else "–"
+        rows.append([f"<bdi>{escape(one.title)}</bdi> <code>{escape(one.flavor)}</code>", escape(spent), f"<bdi>{escape(paid)}</bdi>", fits])
+    heads = [t("hardware", language), t("time", language), t("cost", language), ""]
+    return (
+        f'<details class="lh-fold lh-costs" data-key="costs"><summary>{escape(t("elsewhere", language))}</summary>'
+        f'{table(heads, rows)}<p class="lh-quiet">{filled("elsewhere_why", language, checked=f"<bdi>{escape(checked)}</bdi>")}</p></details>'
+    )
+
+
+def settings_table(explained: Sequence[tuple[str, Any, str]], titles: dict[str, str], language: str) -> str:
+    """Every setting with its value and why. explained: (key, value, why); titles: key -> title in the language."""
+    rows = [
+        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b>{escape(_plain(value))}</b>", f'<span dir="auto">{escape(why)}</span>')
+        for key, value, why in explained
+    ]
+    return table([t("setting", language), t("value", language), t("why", language)], rows, "lh-settings")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

@@ -1,0 +1,230 @@
+"""The Fine-tune form without a browser: what it asks becomes columns, problems, mends and a plan, and nothing is lost of it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lora_hub import runs, store
+from lora_hub.data.inspection import Inspector
+from lora_hub.errors import DataError
+from lora_hub.schema import Mend
+from lora_hub.tasks import catalogue
+from lora_hub.ui import asked as asked_module
+from lora_hub.ui import form
+from lora_hub.ui.asked import Asked
+from lora_hub.ui.review import review
+from lora_hub.ui.warm import Looker
+
+
+def spam_file(folder: Path, rows: int = 60) -> Path:
+    lines = ["message,kind"]
+    for place in range(rows):
+        lines.append(f"win a free prize number {place} now,spam" if place % 2 else f"see you at lunch on day {place},ham")
+    file = folder / "messages.csv"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return file
+
+
+def spec_for(folder: Path, **more):
+    kept = store.add_dataset(spam_file(folder))
+    view = look(Asked(task="spam", dataset=asked_module.dataset_id(kept), effort="quick", **more))
+    assert view.ready, view.reason
+    return view.spec
+
+
+def look(asked: Asked, language: str = "en", opened: str = ""):
+    return review(asked, language, Inspector(), opened)
+
+
+# --- the data room ------------------------------------------------------------------------------------------------------
+
+
+def messy_file(folder: Path, name: str = "messy.csv") -> Path:
+    """60 rows; the last four repeat the first ones, and one label is written in two ways."""
+    rows = [(f"win a free prize number {place} now", "spam") if place % 2 else (f"see you at lunch on day {place}", "ham") for place in range(56)]
+    rows[10] = (rows[10][0], "Ham")
+    file = folder / name
+    file.write_text("message,kind\n" + "".join(f"{text},{label}\n" for text, label in [*rows, *rows[:4]]), encoding="utf-8")
+    return file
+
+
+def asked_about(file: Path, **more) -> Asked:
+    return Asked(**{"task": "spam", "dataset": asked_module.dataset_id(store.add_dataset(file)), "effort": "quick", **more})
+
+
+def test_a_mend_takes_the_card_away_counts_its_rows_and_can_be_undone(tmp_path):
+    asked = asked_about(messy_file(tmp_path))
+    before = look(asked)
+    assert 'data-code="duplicates"' in before.problems and "60 rows" in before.data and "lh-done" not in before.problems
+    drop = {"kind": "drop", "values": {"code": "duplicates"}}
+    after = look(Asked(**{**asked.__dict__, "mends": [drop]}))
+    assert 'data-code="duplicates"' not in after.problems and "56 of 60 rows" in after.data
+    assert "Left out: repeated rows" in after.problems and "<b>4 rows</b>" in after.problems
+    assert after.spec.dataset.mends == (Mend(**drop),) and after.spec.dataset.rows == 56
+    again = look(Asked(**{**asked.__dict__, "mends": [drop, drop]}))
+    assert "no row any more" in again.problems and again.problems.count("data-undo=") == 2 and "data-undo-all" in again.problems
+
+
+def test_clicks_become_mends_and_nonsense_becomes_none():
+    drop = {"kind": "drop", "values": {"code": "duplicates"}}
+    name = {"kind": "relabel", "values": {"a": "b"}}
+    once = json.dumps(form.changed_mends("[]", {"add": drop}))
+    both = json.dumps(form.changed_mends(once, {"add": name}))
+    assert json.loads(both) == [drop, name]
+    assert form.changed_mends(both, {"undo": drop}) == [name] and form.changed_mends(both, {"all": True}) == []
+    assert form.changed_mends(both, {"add": drop}) == [name, drop]
+    for nonsense in (None, 5, {"add": "x"}, {"add": {"kind": 5}}, {"undo": {}}, {"add": {**drop, "more": 1}}):
+        assert form.changed_mends(once, nonsense) == [drop]
+    assert form.changed_mends("not json", {"add": drop}) == [drop]
+
+
+def test_a_mend_that_cannot_be_done_any_more_can_be_taken_back(tmp_path):
+    view = look(asked_about(messy_file(tmp_path), mends=[{"kind": "of-another-version", "values": {}}]))
+    assert "lh-bad" in view.problems and "data-undo-all" in view.problems and not view.ready and "<table" in view.preview
+
+
+def test_the_rows_of_a_problem_are_shown_with_their_numbers(tmp_path):
+    shown = look(asked_about(messy_file(tmp_path)), opened="duplicates").problems
+    assert 'aria-expanded="true"' in shown and "Hide rows" in shown
+    assert shown.count('<th scope="row">') == 4 and '<th scope="row">57</th>' in shown and "win a free prize number 1 now" in shown
+    assert "Hide rows" not in look(asked_about(messy_file(tmp_path)), opened="no-such-problem").problems
+
+
+def test_labels_are_listed_with_fields_and_numbers_get_suggestions(tmp_path):
+    shown = look(asked_about(messy_file(tmp_path))).problems
+    assert shown.count("data-label=") == 3 and 'data-label="Ham" value=""' in shown and "Labels (3)" in shown
+    numbers = tmp_path / "stars.csv"
+    numbers.write_text("review,label\n" + "".join(f"the film number {place} was {'fine' if place % 2 else 'dull'},{place % 2}\n" for place in range(60)))
+    asked = asked_about(numbers, task="sentiment")
+    assert 'data-label="0" value="negative"' in look(asked).problems
+    renamed = look(Asked(**{**asked.__dict__, "mends": [{"kind": "relabel", "values": {"0": "bad", "1": "good"}}]}))
+    assert renamed.spec.task.labels == ("bad", "good") and "<mark>bad</mark>" in renamed.prompts
+
+
+def test_problems_and_mends_are_told_in_the_language_of_the_page(tmp_path):
+    shown = look(asked_about(messy_file(tmp_path)), "fa").problems
+    assert "سطر" in shown and "سطرها را نشان بده" in shown and "این سطرها کنار بروند" in shown
+    words_of_it = re.sub(r"<bdi[^>]*>.*?</bdi>|<[^>]+>|«[^»]*»", " ", shown)
+    left = [word for word in re.findall(r"[A-Za-z]{4,}", words_of_it) if word not in ("spam",)]
+    assert left == []
+
+
+def test_how_it_was_read_is_said(tmp_path):
+    file = tmp_path / "naïve.csv"
+    file.write_bytes("text;label\n".encode() + "".join(f"the “small café” at number {place} is closed today;{'a' if place % 2 else 'b'}\n" for place in range(60)).encode("cp1252"))
+    view = look(asked_about(file, task="topic"))
+    assert "windows-1252" in view.data and "separator ;" in view.data and view.read_as.encoding == "windows-1252"
+    chosen = look(asked_about(file, task="topic", encoding="utf-16"))
+    assert "windows-1252" not in chosen.data and not chosen.ready
+
+
+# --- the form -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_form_becomes_a_plan(tmp_path):
+    kept = store.add_dataset(spam_file(tmp_path))
+    asked = Asked(task="spam", dataset=asked_module.dataset_id(kept), effort="quick", overrides={"lora.r": "4"}, name="mine")
+    view = look(asked)
+    assert view.ready and view.reason == ""
+    assert [role for role, _, _ in view.roles] == ["text", "answer"]
+    assert view.spec.mapping == {"text": "message", "answer": "kind"} and view.spec.lora.r == 4 and view.spec.name == "mine"
+    assert "<mark>ham</mark>" in view.prompts and "set by you" in view.settings and "fits this machine" in view.base
+    assert "Median" in view.lengths and "lh-costs" in view.plan
+    assert runs.plan_run(kept, view.spec.task, view.spec.base, effort="quick").spec.dataset.fingerprint == kept.parent.name
+
+
+def test_what_is_missing_is_said_in_the_order_of_the_steps(tmp_path):
+    assert "step 1" in look(Asked()).reason
+    assert "step 2" in look(Asked(task="spam")).reason
+    file = spam_file(tmp_path)
+    assert "Say which column" in look(asked_about(file, task="question-answering")).reason
+    assert "step 4" in look(asked_about(file, base="no-such-base")).reason
+    setting = look(asked_about(file, overrides={"lr": "fast"}))
+    assert not setting.ready and "not a number" in setting.reason
+
+
+def test_a_column_chosen_twice_is_told_and_can_be_chosen_again(tmp_path):
+    view = look(asked_about(spam_file(tmp_path), columns={"text": "message", "answer": "message"}))
+    assert not view.ready and "step 3" in view.reason and "message" in view.problems and "lh-bad" in view.problems
+    assert [(role, column) for role, column, _ in view.roles] == [("text", "message"), ("answer", "message")]
+    assert view.columns == ["message", "kind"] and "60 rows" in view.data and "<table" in view.preview
+
+
+def test_chosen_columns_outlive_another_reading_and_a_gone_one_is_told(tmp_path):
+    file = tmp_path / "two.csv"
+    file.write_text("a,b,kind\n" + "".join(f"one text {place},another text {place},{'x' if place % 2 else 'y'}\n" for place in range(60)))
+    for more in ({}, {"encoding": "windows-1252"}, {"task": "topic"}, {"mends": [{"kind": "drop", "values": {"code": "duplicates"}}]}):
+        view = look(asked_about(file, columns={"text": "b"}, **more))
+        assert dict((role, column) for role, column, _ in view.roles)["text"] == "b", more
+    gone = look(asked_about(file, columns={"text": "c"}))
+    assert "c" in gone.data and "lh-warn" in gone.data and dict((role, column) for role, column, _ in gone.roles)["text"] in ("a", "b")
+    # An optional role that was set to none stays without a column; a role of another task waits for its task.
+    rows = tmp_path / "alpaca.csv"
+    rows.write_text("instruction,input,output\n" + "".join(f"do thing {place},with this {place},done {place}\n" for place in range(60)))
+    assert look(asked_about(rows, task="instruction")).spec.mapping["input"] == "input"
+    none = look(asked_about(rows, task="instruction", columns={"input": "", "text": "b"}))
+    assert none.ready and "input" not in none.spec.mapping and ("input", "") in [(role, column) for role, column, _ in none.roles]
+
+
+def test_a_dropdown_is_a_choice_only_where_it_says_something_else_than_was_shown():
+    shown = [["text", "v2"], ["answer", "v1"]]
+    assert form.chosen_columns({"columns": {}, "shown": shown}, ["v2", "v1", ""]) == {}
+    assert form.chosen_columns({"columns": {"input": ""}, "shown": shown}, ["v2", "v3"]) == {"input": "", "answer": "v3"}
+    assert form.chosen_columns({"columns": {"text": "v9"}, "shown": shown}, ["", "v1"]) == {"text": ""}
+    assert form.chosen_columns({"columns": 5, "shown": [["text"], 7, None]}, ["a", "b"]) == {} == form.chosen_columns({}, ["a"])
+    kept = json.loads(form.corrections({"text": "v2"}, [("text", "v2")]))
+    assert form.chosen_columns(kept, ["v2"]) == {"text": "v2"}
+
+
+def test_a_conversation_needs_no_column_for_the_answer(tmp_path):
+    file = tmp_path / "chats.jsonl"
+    turns = [{"messages": [{"role": "user", "content": f"What is {place}?"}, {"role": "assistant", "content": f"A number, {place}."}]} for place in range(60)]
+    file.write_text("".join(json.dumps(turn) + "\n" for turn in turns))
+    view = look(asked_about(file, task="chat"))
+    assert view.ready, view.reason
+    assert [role for role, _, _ in view.roles] == ["messages"] and "&quot;role&quot;" in view.preview
+
+
+def test_bad_files_become_words_beside_the_file(tmp_path):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    view = look(asked_about(empty))
+    assert not view.ready and "lh-bad" in view.data and "step 2" in view.reason and view.is_broken
+    gone = look(Asked(task="spam", dataset="0123456789abcdef/gone.csv"))
+    assert "Upload it again" in gone.data
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(json.dumps({"prompt": f"p {place}", "chosen": f"good {place}", "rejected": f"bad {place}"}) + "\n" for place in range(20)))
+    for task in ("instruction", ""):
+        refused = look(asked_about(pairs, task=task))
+        assert "lh-bad" in refused.problems + refused.data and "<table" in refused.preview and not refused.ready
+
+
+def test_a_dataset_id_is_never_a_path():
+    for name in ("../../etc/passwd", "/etc/passwd", "0123456789abcdef/../../x", ""):
+        with pytest.raises(DataError):
+            asked_module.dataset_path(name)
+
+
+def test_a_task_of_ones_own(tmp_path):
+    own = {"title": "Tone", "inputs": "text", "answer": "", "output": "labels", "instruction": "Which tone is this?"}
+    view = look(asked_about(spam_file(tmp_path), task="own", own=own))
+    assert view.ready and view.spec.task.title.en == "Tone" and view.spec.task.labels == ("ham", "spam")
+    broken = look(asked_about(spam_file(tmp_path), task="own", own={**own, "title": ""}))
+    assert "title" in broken.task and "lh-bad" in broken.task
+
+
+def test_a_kept_form_comes_back_and_strange_ones_do_no_harm():
+    mend = {"kind": "drop", "values": {"code": "duplicates"}}
+    asked = Asked(task="spam", columns={"text": "v2", "input": ""}, mends=[mend], sheet="Data", effort="thorough", overrides={"lr": "1e-3"})
+    assert Asked.from_json(json.loads(json.dumps(asked.to_json()))) == asked
+    assert Asked.from_json(None) == Asked() == Asked.from_json({"task": 5, "nonsense": "x", "own": [], "mends": "x", "columns": {"text": 5}})
+    assert Asked.from_json({"mends": [5, {"kind": 1}, mend, {"kind": "drop", "strange": 1}]}).mends == [mend]
+
+
+def test_the_looker_makes_one_inspector_and_remembers(tmp_path):
+    looker, file = Looker(), spam_file(tmp_path)
+    assert looker.read(file) is looker.read(file)
+    task = catalogue.get_task("spam")
+    assert looker.inspect(file, task) is looker.inspect(file, task)
