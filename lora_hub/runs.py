@@ -89,7 +89,7 @@ def plan_run(
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
         prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
-    seen = inspection.with_lengths(seen, base, spec.max_length)
+    seen = inspector.with_lengths(seen, base, spec.max_length)
     spec = spec.model_copy(update={"dataset": seen.info})
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())

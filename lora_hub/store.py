@@ -86,9 +86,11 @@ def fingerprint(path: Path) -> str:
 def add_dataset(path: Path, name: str = "") -> Path:
     """Keeps a copy of an uploaded file and returns where: the upload itself may be cleaned away at any time.
 
-    Raises DataError where there is no such file or it is too large.
+    A file that is kept already is not copied again. Raises DataError where there is no such file or it is too large.
     """
     path = Path(path)
+    if path.parent.parent == settings.datasets_dir() and path.is_file() and path.name == _safe_name(name or path.name):
+        return path
     if not path.is_file():
         raise DataError(f"There is no file {str(path)!r}.", "Check the path, or upload the file again.")
     size, most = path.stat().st_size, settings.max_upload_bytes()

@@ -20,7 +20,7 @@ from lora_hub import loading
 from lora_hub.data.prepare import Encoded
 from lora_hub.errors import SpecError
 from lora_hub.task_training import TaskTraining
-from lora_hub.train import IGNORED, MAX_FLAT_TOKENS, labelled, use_checkpointing, use_flat_batches
+from lora_hub.train import IGNORED, labelled, use_checkpointing, use_flat_batches
 from lora_hub.trainable import TrainableStack
 
 # What a checkpoint keeps of a task's state.
@@ -37,13 +37,12 @@ class TogetherTrainer(SFTTrainer):
         on_gpu = model.device.type == "cuda"
         precision = loading.pick_precision(model.device, first.precision)
         flat = all(use_flat_batches(task.spec, model, task.train, task.micro) for task in tasks)
-        longest = max(task.micro * task.train.tokens / len(task.train.rows) for task in tasks)
         config = SFTConfig(
             output_dir=str(tasks[0].folder / "checkpoints"), max_steps=max(task.steps for task in tasks), learning_rate=first.lr,
             max_grad_norm=0.0,  # clipped by adapter, in on_pre_optimizer_step
             per_device_train_batch_size=tasks[0].micro, per_device_eval_batch_size=8,
             gradient_checkpointing=any(use_checkpointing(task.spec, model, task.train, task.micro * len(tasks), on_gpu) for task in tasks),
-            max_length=None, padding_free=flat and longest**2 * len(tasks) <= MAX_FLAT_TOKENS**2, completion_only_loss=True,
+            max_length=None, padding_free=flat, completion_only_loss=True,
             dataset_kwargs={"skip_prepare_dataset": True}, bf16=precision == "bf16", fp16=precision == "fp16", use_cpu=not on_gpu,
             eval_strategy="no", save_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True, dataloader_pin_memory=on_gpu,
             seed=first.seed, data_seed=first.seed,

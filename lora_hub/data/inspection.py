@@ -10,7 +10,7 @@ what can be done about that, how long its rows are, and the first rows exactly a
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -104,64 +104,79 @@ def inspect_file(
 class Inspector:
     """Looks at files and remembers the last tables and findings, so that a form's next change costs only what it changes.
 
-    Safe to use from several threads; each answer is made once. `most_bytes`: of remembered tables (the last one aside).
+    Safe to use from several threads; each answer is made once, and who asks for something else does not wait for it.
+    `most_bytes`: of remembered tables (the last one aside).
     """
 
-    def __init__(self, most_bytes: int = 512 << 20, most_inspections: int = 16) -> None:
-        self._most_bytes, self._most_inspections = most_bytes, most_inspections
-        self._tables: OrderedDict[tuple, Table] = OrderedDict()
-        self._inspections: OrderedDict[tuple, Inspection] = OrderedDict()
-        self._fingerprints: dict[tuple, str] = {}
-        self._lock = threading.RLock()
+    def __init__(self, most_bytes: int = 512 << 20, most: int = 24) -> None:
+        self._most_bytes, self._most = most_bytes, most
+        self._answers: OrderedDict[tuple, Any] = OrderedDict()  # key -> Table, Inspection or fingerprint
+        self._making: dict[tuple, threading.Lock] = {}
+        self._lock = threading.Lock()
 
     def inspect(
         self, path: Path, task: Task | None, mapping: dict[str, str] | None = None, *, mends: Sequence[Mend] = (), base: BaseModel | None = None,
         max_length: int = 0, name: str = "", **reading: Any,
     ) -> Inspection:  # fmt: skip
         """`inspect_file`, from memory where it can. Raises DataError as it does."""
-        with self._lock:
-            table = self.read(path, **reading)
-            file = self._file(path)
-            key = (file, _reading(reading), task and task.model_dump_json(), tuple(sorted((mapping or {}).items())), _key(mends))
-            seen = self._inspections.get(key)
-            if seen is None:
-                seen = inspect_table(
-                    table, task, mapping, mends=mends, fingerprint=self._fingerprint(path), name=name or Path(path).name,
-                    skip_broken=bool(reading.get("skip_broken")),
-                )  # fmt: skip
-                self._inspections[key] = seen
-                while len(self._inspections) > self._most_inspections or (len(self._inspections) > 1 and self._held() > self._most_bytes):
-                    self._inspections.popitem(last=False)
-            else:
-                self._inspections.move_to_end(key)
-            return with_lengths(seen, base, max_length) if base is not None else seen
+        table = self.read(path, **reading)
+        file, task_key = _file(path), task.model_dump_json() if task else ""
+        name = name or Path(path).name
+        key = ("inspection", file, _reading(reading), name, task_key, tuple(sorted((mapping or {}).items())), _key(mends))
+        seen = self._remember(key, lambda: inspect_table(
+            table, task, mapping, mends=mends, fingerprint=self._remember(("fingerprint", file), lambda: fingerprint(path)), name=name,
+            skip_broken=bool(reading.get("skip_broken")),
+        ))  # fmt: skip
+        return seen if base is None else self.with_lengths(seen, base, max_length)
+
+    def with_lengths(self, seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
+        """`with_lengths`, from memory where it can: of an inspection that this inspector gave."""
+        key = ("lengths", id(seen), base.model_dump_json(), max_length)
+        # The inspection is kept beside the answer, so that its id means nothing else meanwhile.
+        return self._remember(key, lambda: (with_lengths(seen, base, max_length), seen))[0]
 
     def read(self, path: Path, **reading: Any) -> Table:
         """The table of a file, from memory where it is unchanged. Raises DataError."""
+        if not Path(path).is_file():
+            return read_table(path, **reading)  # which tells it in words
+        return self._remember(("table", _file(path), _reading(reading)), lambda: read_table(path, **reading))
+
+    def _remember(self, key: tuple, make: Callable[[], Any]) -> Any:
         with self._lock:
-            if not Path(path).is_file():
-                return read_table(path, **reading)  # which tells it in words
-            key = (self._file(path), _reading(reading))
-            if key not in self._tables:
-                self._tables[key] = read_table(path, **reading)
-                while len(self._tables) > 1 and (len(self._tables) > 8 or self._held() > self._most_bytes):
-                    self._tables.popitem(last=False)
-            self._tables.move_to_end(key)
-            return self._tables[key]
-
-    def _file(self, path: Path) -> tuple:
-        status = Path(path).stat()
-        return (str(Path(path).resolve()), status.st_size, status.st_mtime_ns)
-
-    def _fingerprint(self, path: Path) -> str:
-        file = self._file(path)
-        if file not in self._fingerprints:
-            self._fingerprints[file] = fingerprint(path)
-        return self._fingerprints[file]
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._answers:  # made while we waited
+                    return self._answers[key]
+            try:
+                answer = make()
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+            with self._lock:
+                self._answers[key] = answer
+                while len(self._answers) > 1 and (len(self._answers) > self._most or self._held() > self._most_bytes):
+                    self._answers.popitem(last=False)
+            return answer
 
     def _held(self) -> int:
-        tables = {id(table.frame): table for table in [*self._tables.values(), *(seen.table for seen in self._inspections.values())]}
-        return sum(table.frame.estimated_size() for table in tables.values())
+        """Bytes of the tables that are remembered; one that several answers share counts once."""
+        frames = {}
+        for answer in self._answers.values():
+            one = answer[0] if isinstance(answer, tuple) else answer
+            table = one.table if isinstance(one, Inspection) else one
+            if isinstance(table, Table):
+                frames[id(table.frame)] = table.frame
+        return sum(frame.estimated_size() for frame in frames.values())
+
+
+def _file(path: Path) -> tuple:
+    """What tells one state of a file from another."""
+    status = Path(path).stat()
+    return (str(Path(path).resolve()), status.st_size, status.st_mtime_ns)
 
 
 def inspect_table(

@@ -128,7 +128,7 @@ def _too_long(lengths: Lengths, measured: Measured | None) -> Finding:
     count = lengths.too_long if part else lengths.over_context
     limit = lengths.max_length if part else context
     whole = lengths.sampled >= lengths.rows
-    of, of_fa = f"{count:,} of {lengths.sampled:,} {'' if whole else 'sampled '}rows", f"{count:,} ردیف از {lengths.sampled:,} ردیف{'' if whole else ' نمونه'}"
+    of, of_fa = f"{count:,} of {lengths.sampled:,} {'' if whole else 'sampled '}rows", f"{count:,} سطر از {lengths.sampled:,} سطر{'' if whole else ' نمونه'}"
     share = count / lengths.sampled * 100
     percent = f"{share:.1f}" if share >= 0.1 else f"{share:.2f}"
     # one row is, several are
@@ -138,7 +138,7 @@ def _too_long(lengths: Lengths, measured: Measured | None) -> Finding:
         message_fa = f"{of_fa} ({percent} %) بلندتر از {limit:,} توکن {are_fa} و کنار گذاشته می‌شوند؛ بلندترینشان {longest:,} توکن دارد."
         if lengths.answers_cut:
             message += f" Cut there instead, {lengths.answers_cut:,} would lose the end of the answer or all of it."
-            message_fa += f" اگر به‌جای آن همان‌جا بریده می‌شدند، {lengths.answers_cut:,} ردیف پایان پاسخ یا همهٔ آن را از دست می‌داد."
+            message_fa += f" اگر به‌جای آن همان‌جا بریده می‌شدند، {lengths.answers_cut:,} سطر پایان پاسخ یا همهٔ آن را از دست می‌داد."
     else:
         message = f"{of} ({percent} %) {are} longer than the {limit:,} tokens that the base can read at once, and max_length = {lengths.max_length:,} lets them in."
         message_fa = f"{of_fa} ({percent} %) بلندتر از {limit:,} توکنی {are_fa} که پایه یک‌جا می‌خواند، و max_length = {lengths.max_length:,} جلوی آن‌ها را نمی‌گیرد."
@@ -158,7 +158,7 @@ def _hint(lengths: Lengths) -> tuple[str, str]:
         left = f"{lengths.over_context:,}"
         return (
             f"Raise max_length to {context:,}, the base's context; for the {left} longer still choose a base with a longer context, or shorten the inputs.",
-            f"max_length را به {context:,}، یعنی زمینهٔ پایه، برسانید؛ برای {left} ردیفی که باز هم بلندترند پایه‌ای با زمینهٔ بلندتر برگزینید یا ورودی‌ها را کوتاه کنید.",
+            f"max_length را به {context:,}، یعنی زمینهٔ پایه، برسانید؛ برای {left} سطری که باز هم بلندترند پایه‌ای با زمینهٔ بلندتر برگزینید یا ورودی‌ها را کوتاه کنید.",
         )
     return (
         f"The base can read no more than {context:,} tokens: choose a base with a longer context, or shorten the inputs.",

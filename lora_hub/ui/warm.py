@@ -29,6 +29,10 @@ class Looker:
         """`Inspector.inspect`. Raises DataError as it does."""
         return self._made().inspect(*arguments, **named)
 
+    def with_lengths(self, *arguments: Any, **named: Any) -> Any:
+        """`Inspector.with_lengths`."""
+        return self._made().with_lengths(*arguments, **named)
+
     def _made(self) -> Any:
         with self._lock:
             if self._inspector is None:

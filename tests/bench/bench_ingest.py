@@ -23,9 +23,9 @@ JOBS = {
                 "datasets.load_dataset({'.csv': 'csv', '.jsonl': 'json'}[file.suffix], data_files=str(file), cache_dir=scratch, split='train')"),
     "read": ("from lora_hub.data import columns, read; from lora_hub.tasks.catalogue import get_task; task = get_task('spam'); warm()",
              "columns.propose_mapping(read.read_table(file), task)"),
-    "preflight": ("from lora_hub.data import inspection, read; from lora_hub.tasks.catalogue import get_task; task = get_task('spam'); warm();"
+    "preflight": ("from lora_hub.bases import get_base; from lora_hub.data import inspection, read; from lora_hub.tasks.catalogue import get_task; task = get_task('spam'); warm();"
                   " table = read.read_table(file)",
-                  "inspection.inspect_table(table, task, fingerprint=inspection.fingerprint(file), name='x')"),
+                  "inspection.with_lengths(inspection.inspect_table(table, task, fingerprint=inspection.fingerprint(file), name='x'), get_base('built-in'))"),
     "near": ("from lora_hub.data import near_duplicates, read; texts = read.read_table(file).frame['text'].head(100_000)",
              "near_duplicates.near_duplicates(texts)"),
     "openpyxl": ("import openpyxl", "[list(sheet.iter_rows(values_only=True)) for sheet in openpyxl.load_workbook(file, read_only=True)]"),
