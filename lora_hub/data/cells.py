@@ -58,7 +58,7 @@ def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.Data
     dropped = frame.height - last
     problem = row_problem(
         "empty-rows", "info", f"{dropped:,} empty row{'s' if dropped > 1 else ''} at the end left out.", [], count=dropped,
-        message_fa=f"{dropped:,} ردیف خالی در پایان پرونده کنار گذاشته شد.",
+        message_fa=f"{dropped:,} سطر خالی در پایان پرونده کنار گذاشته شد.",
     )  # fmt: skip
     return frame.head(last), [problem]
 

@@ -57,9 +57,9 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
         problems.append(
             row_problem(
                 "no-header", "info", f"The first row ({first}) reads like data, so the columns are named column_1 on.", [],
-                message_fa=f"ردیف نخست ({first}) به داده می‌ماند؛ پس ستون‌ها column_1 و ... نام گرفتند.",
+                message_fa=f"سطر نخست ({first}) به داده می‌ماند؛ پس ستون‌ها column_1 و ... نام گرفتند.",
                 hint="If it is a header, put plain column names in the first row.",
-                hint_fa="اگر سرستون است، در ردیف نخست نام‌های ساده بگذارید.",
+                hint_fa="اگر سرستون است، در سطر نخست نام‌های ساده بگذارید.",
             )  # fmt: skip
         )
         return Layout(skip, False, names, problems)
@@ -71,7 +71,7 @@ def left_above(count: int, shown: str) -> Problem:
     """`count` rows of titles or comments above the header; `shown`: what they say."""
     return row_problem(
         "title-rows", "info", f"{count} row{'s' if count > 1 else ''} above the header left out: {shown}".rstrip(": "), [], count=count,
-        message_fa=f"{count} ردیف بالای سرستون کنار گذاشته شد: {shown}".rstrip(": "),
+        message_fa=f"{count} سطر بالای سرستون کنار گذاشته شد: {shown}".rstrip(": "),
     )  # fmt: skip
 
 

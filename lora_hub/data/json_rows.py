@@ -47,7 +47,7 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
             )
         problem = row_problem(
             "broken-lines", "warning", f"Left out, for they are no objects: row {some(others)}.", [], count=len(others),
-            message_fa=f"این ردیف‌ها شیء نیستند و کنار گذاشته شدند: {some(others)}.",
+            message_fa=f"این سطرها شیء نیستند و کنار گذاشته شدند: {some(others)}.",
         )  # fmt: skip
         return Table(frame_of(objects), "json", problems=[problem])
     if all(isinstance(value, list) for value in values):

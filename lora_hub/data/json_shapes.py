@@ -99,9 +99,9 @@ def _holds_rows(value: Any) -> bool:
 
 
 def _wrapped(main: str, test: str, left: list[str] | None = None) -> Problem:
-    told, told_fa = f"The rows are under {main!r}", f"ردیف‌ها زیر «{main}» هستند"
+    told, told_fa = f"The rows are under {main!r}", f"سطرها زیر «{main}» هستند"
     if test:
-        told, told_fa = f"{told}; those under {test!r} are the test rows", f"{told_fa} و ردیف‌های آزمون زیر «{test}»"
+        told, told_fa = f"{told}; those under {test!r} are the test rows", f"{told_fa} و سطرهای آزمون زیر «{test}»"
     if left:
         told, told_fa = f"{told}; left out: {some(left)}", f"{told_fa}؛ کنار گذاشته شد: {some(left)}"
     return Problem(code="wrapped", severity="info", message=f"{told}.", message_fa=f"{told_fa}.")

@@ -72,7 +72,7 @@ def short_rows(places: list[int], first_row: int) -> list[Problem]:
     return [
         row_problem(
             "short-rows", "warning", told, rows, hint="See whether a delimiter is missing there.",
-            message_fa=f"{len(rows):,} ردیف خانه‌های کمتری از سرستون دارد؛ باقی خانه‌ها خالی است.",
+            message_fa=f"{len(rows):,} سطر خانه‌های کمتری از سرستون دارد؛ باقی خانه‌ها خالی است.",
             hint_fa="ببینید در آن‌جا جداکننده‌ای کم نباشد.",
         )
     ]  # fmt: skip

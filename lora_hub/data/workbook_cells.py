@@ -66,7 +66,7 @@ def unread_cells(source: Source, sheet: str) -> list[Problem]:
                 code="error-cells", severity="warning", count=errors,
                 message=f"{errors:,} cells hold an error such as #N/A; they were read as empty.",
                 message_fa=f"{errors:,} خانه خطایی مانند #N/A دارند؛ این خانه‌ها خالی خوانده شدند.",
-                hint="Mend them in the workbook if their rows matter.", hint_fa="اگر ردیفشان مهم است، آن‌ها را در کارپوشه درست کنید.",
+                hint="Mend them in the workbook if their rows matter.", hint_fa="اگر سطرشان مهم است، آن‌ها را در کارپوشه درست کنید.",
             )  # fmt: skip
         )
     return problems
