@@ -50,6 +50,19 @@ def test_inspect(home: Path, data: Path) -> None:
         assert {"code", "severity", "message", "hint", "rows"} <= set(problem)
 
 
+def test_inspect_mends_and_says_what_can_be_mended(home: Path, tmp_path: Path) -> None:
+    rows = sentiment_rows(60)
+    file = write_csv(tmp_path / "again.csv", [*rows, *rows[:7], (rows[0][0] + "!", "Good ")])
+    seen = call("inspect", str(file), "--task", "sentiment", "--json", home=home)
+    offered = {problem["code"]: problem["mends"] for problem in seen["problems"] if problem["mends"]}
+    assert {"duplicates", "near-duplicate-labels"} <= set(offered)
+    mended = call("inspect", str(file), "--task", "sentiment", "--mend", "near-duplicate-labels", "--mend", "duplicates", "--json", home=home)
+    assert mended["rows"] == 61 and [mend["rows"] for mend in mended["mends"]] == [1, 7]
+    assert mended["lengths"]["sampled"] == 61 and mended["lengths"]["base"] == "built-in"
+    assert "--mend duplicates" in call("inspect", str(file), "--task", "sentiment", home=home)
+    assert "duplicates" in call("inspect", str(file), "--mend", "nonsense", home=home, expect=1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

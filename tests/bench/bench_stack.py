@@ -1,8 +1,8 @@
 """The stack's figures: one pass for N adapters against PEFT's ways and against the base alone, within one run.
 
-    python tests/bench/bench_stack.py [--shape 30M|100M] [--adapters 8] [--tokens 24] [--rounds 3] [--many 100] [--device cpu|cuda] [--cpu-seconds]
+    python tests/bench/bench_stack.py [--shape 30M|100M] [--rank 16] [--adapters 8] [--tokens 24] [--rounds 3] [--many 100] [--device cpu|cuda] [--cpu-seconds]
 
-All ways answer the same prompts greedily with the same adapters (rank 16, all linear layers) and must give the same
+All ways answer the same prompts greedily with the same adapters (all linear layers) and must give the same
 tokens in fp32, or the table is not printed. Ways take turns; the median of the rounds counts. Run it on a quiet machine.
 """
 
@@ -52,8 +52,8 @@ def build(shape: str, device: str, dtype: torch.dtype) -> transformers.PreTraine
     return model.requires_grad_(False).eval()
 
 
-def save_adapters(model: transformers.PreTrainedModel, root: Path, count: int) -> list[Path]:
-    wrapped = get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
+def save_adapters(model: transformers.PreTrainedModel, root: Path, count: int, rank: int = 16) -> list[Path]:
+    wrapped = get_peft_model(model, LoraConfig(r=rank, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM"))
     folders = [root / f"a{i}" for i in range(count)]
     for i, folder in enumerate(folders):
         torch.manual_seed(i)
@@ -201,6 +201,7 @@ def bench_cycles(model, base: BaseModel, folder: Path, cycles: int = 200) -> lis
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--shape", choices=SHAPES, default="30M")
     parser.add_argument("--adapters", type=int, default=8)
     parser.add_argument("--tokens", type=int, default=24)
@@ -214,7 +215,7 @@ def main() -> None:
     model = build(options.shape, options.device, dtype)
     base = BaseModel(id=options.shape, context=4096)
     with tempfile.TemporaryDirectory() as root:
-        folders = save_adapters(model, Path(root), options.adapters)
+        folders = save_adapters(model, Path(root), options.adapters, options.rank)
         names = [folder.name for folder in folders]
         twin = copy.deepcopy(model) if options.device == "cpu" else build(options.shape, options.device, dtype)
         peft_model = PeftModel.from_pretrained(twin, folders[0], adapter_name=names[0]).eval()
