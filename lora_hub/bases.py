@@ -11,23 +11,18 @@ little-endian length, then a JSON header, then the tensors; https://github.com/h
 """
 
 import difflib
-import hashlib
-import json
 import math
 import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub.errors import BaseError
+from lora_hub.errors import BaseError, names_fa
 from lora_hub.schema import BaseModel
+from lora_hub.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
 
 BUILT_IN = "built-in"
 CATALOGUE = Path(__file__).with_name("bases.yaml")
-HASH_WHOLE_UP_TO = 2 * 1024**3  # bytes of weights that are hashed whole; above, headers and sizes stand for them
-AGAIN = "Copy or download the base again, whole."
-MAX_HEADER = 100 * 1024**2  # the safetensors format's own limit
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 # Of a bf16 weight in nf4: 4 bits, 8-bit absmax for every 64 and a 32-bit constant for every 256 of those
 # (QLoRA, Dettmers et al. 2023, section 3, double quantization).
@@ -108,11 +103,19 @@ def get_base(name: str) -> BaseModel:
     short = {i.rpartition("/")[2].lower(): i for i in ids}
     near = [short[match] for match in difflib.get_close_matches(name.lower(), short, n=2, cutoff=0.5)]
     if name.startswith((".", "/", "~")) or hub_id.count("/") > 1:
-        raise BaseError(f"There is no folder {name!r}.", "Give the path of a folder with config.json.")
+        raise BaseError(
+            f"There is no folder {name!r}.", "Give the path of a folder with config.json.",
+            message_fa=f"پوشه‌ای در «{name}» نیست.", hint_fa="نشانیِ پوشه‌ای را بدهید که config.json دارد.",
+        )  # fmt: skip
     hint = "Give built-in, a Hub id like owner/name, or a folder with config.json."
+    hint_fa = "یکی از این‌ها را بدهید: built-in، شناسه‌ای در هاب مانند owner/name، یا پوشه‌ای که config.json دارد."
     if near:
         hint = f"Did you mean {' or '.join(near)}?"
-    raise BaseError(f"There is no base {name!r}.", hint)
+        hint_fa = f"شاید {names_fa(near, between=' یا ')} را می‌خواستید."
+    raise BaseError(
+        f"There is no base {name!r}.", hint,
+        message_fa=f"مدل پایه‌ای به نام «{name}» نیست.", hint_fa=hint_fa,
+    )  # fmt: skip
 
 
 def default_lr(hidden: int, exponent: float = 0.781) -> float:
@@ -189,14 +192,17 @@ def _catalogue_base(entry: dict[str, Any]) -> BaseModel:
 def _built_in() -> BaseModel:
     folder = built_in_folder()
     if not folder.is_dir():
-        raise BaseError(f"The built-in base is missing from {str(folder)!r}.", "Check the project out again, whole.")
+        raise BaseError(
+            f"The built-in base is missing from {str(folder)!r}.", "Check the project out again, whole.",
+            message_fa=f"مدل پایهٔ همراه در «{folder}» نیست.", hint_fa="پروژه را از نو و کامل دریافت کنید.",
+        )  # fmt: skip
     update = {"id": BUILT_IN, "title": "Built-in", "licence": "apache-2.0", "languages": ("en", "fa")}
     return _read_folder(folder).model_copy(update=update)
 
 
 def _shape_of(base: BaseModel) -> Shape | None:
     if base.folder:
-        return _shape_of_config(_read_json(Path(base.folder) / "config.json"))
+        return _shape_of_config(read_json(Path(base.folder) / "config.json"))
     for entry in _catalogue():
         if entry["id"] == base.id:
             return Shape(**entry["shape"])
@@ -228,24 +234,38 @@ def _read_folder(folder: Path) -> BaseModel:
     if not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file():
             hint = "Give the base that it was made for."
-            raise BaseError(f"The folder {str(folder)!r} holds an adapter, not a base.", hint)
-        raise BaseError(f"The folder {str(folder)!r} holds no config.json.", "Give a folder with a whole model.")
-    config = _read_json(folder / "config.json")
+            raise BaseError(
+                f"The folder {str(folder)!r} holds an adapter, not a base.", hint,
+                message_fa=f"در پوشهٔ «{folder}» آداپتور است، نه مدل پایه.", hint_fa="مدل پایه‌ای را بدهید که این آداپتور برای آن ساخته شده است.",
+            )  # fmt: skip
+        raise BaseError(
+            f"The folder {str(folder)!r} holds no config.json.", "Give a folder with a whole model.",
+            message_fa=f"در پوشهٔ «{folder}» پروندهٔ config.json نیست.", hint_fa="پوشه‌ای را بدهید که مدلی کامل در آن باشد.",
+        )  # fmt: skip
+    config = read_json(folder / "config.json")
     if config.get("is_encoder_decoder"):
         kind = config.get("model_type", "an encoder-decoder")
         hint = "Choose a decoder-only base."
-        raise BaseError(f"The base in {str(folder)!r} is {kind}, not a causal language model.", hint)
+        raise BaseError(
+            f"The base in {str(folder)!r} is {kind}, not a causal language model.", hint,
+            message_fa=f"مدل پوشهٔ «{folder}» از نوع «{kind}» است، نه یک مدل زبانیِ خودبازگشتی.",
+            hint_fa="مدل پایه‌ای برگزینید که فقط رمزگشا (decoder) دارد.",
+        )  # fmt: skip
     shape = _shape_of_config(config)
     if not shape.hidden or not shape.vocab:
         hint = "Give a causal language model."
-        raise BaseError(f"The config.json in {str(folder)!r} names no hidden_size or vocab_size.", hint)
-    files = _weights_files(folder)
+        raise BaseError(
+            f"The config.json in {str(folder)!r} names no hidden_size or vocab_size.", hint,
+            message_fa=f"پروندهٔ config.json در «{folder}» از hidden_size و vocab_size یکی یا هر دو را ندارد.",
+            hint_fa="یک مدل زبانیِ خودبازگشتی بدهید.",
+        )  # fmt: skip
+    files = weights_files(folder)
     text = config.get("text_config") or config
     contexts = [text.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx")]
     card = _read_card_facts(folder)
     return BaseModel(
         id=str(folder),
-        fingerprint=_fingerprint(files),
+        fingerprint=fingerprint(files),
         title=folder.name,
         parameters=_count_parameters(files, shape),
         hidden_size=shape.hidden,
@@ -256,43 +276,6 @@ def _read_folder(folder: Path) -> BaseModel:
         folder=str(folder),
         languages=(card["language"],) if "language" in card else (),
     )
-
-
-def _weights_files(folder: Path) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        names = sorted(set(_read_json(index).get("weight_map", {}).values()))
-        files = [folder / Path(name).name for name in names]
-    elif (folder / "model.safetensors").is_file():
-        files = [folder / "model.safetensors"]
-    else:
-        files = sorted(folder.glob("pytorch_model*.bin"))
-    missing = [file.name for file in files if not file.is_file()]
-    if not files or missing:
-        what = missing[0] if missing else "model.safetensors"
-        raise BaseError(f"The folder {str(folder)!r} lacks the weights file {what}.", AGAIN)
-    return files
-
-
-def read_safetensors_header(path: Path) -> dict[str, Any]:
-    """A safetensors file's header: name -> {dtype, shape, data_offsets}. Raises BaseError where it is not whole."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        if start == b"version ":
-            raise BaseError(f"The file {str(path)!r} is a Git LFS pointer, not the weights.", "Run git lfs pull.")
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else MAX_HEADER + 1
-        if length > min(MAX_HEADER, size - 8):
-            raise BaseError(f"The file {str(path)!r} is not a whole safetensors file ({size:,} bytes).", AGAIN)
-        try:
-            header = json.loads(file.read(length))
-            tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-            end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BaseError(f"The header of {str(path)!r} cannot be read.", AGAIN) from error
-    if size != 8 + length + end:
-        raise BaseError(f"The file {str(path)!r} has {size:,} bytes where its header says {8 + length + end:,}.", AGAIN)
-    return tensors
 
 
 def _count_parameters(files: list[Path], shape: Shape) -> int:
@@ -313,27 +296,11 @@ def _count_parameters(files: list[Path], shape: Shape) -> int:
     return total
 
 
-def _fingerprint(files: list[Path]) -> str:
-    """sha256 over the weights files; where they are past 2 GiB, over their headers and sizes ("headers:" before it)."""
-    digest = hashlib.sha256()
-    if sum(file.stat().st_size for file in files) <= HASH_WHOLE_UP_TO:
-        for file in files:
-            with file.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
-        return digest.hexdigest()
-    for file in files:
-        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
-        if file.suffix == ".safetensors":
-            digest.update(json.dumps(read_safetensors_header(file), sort_keys=True).encode())
-    return f"headers:{digest.hexdigest()}"
-
-
 def _has_chat_template(folder: Path) -> bool:
     if any((folder / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
         return True
     config = folder / "tokenizer_config.json"
-    return config.is_file() and bool(_read_json(config).get("chat_template"))
+    return config.is_file() and bool(read_json(config).get("chat_template"))
 
 
 def _read_card_facts(folder: Path) -> dict[str, str]:
@@ -344,13 +311,3 @@ def _read_card_facts(folder: Path) -> dict[str, str]:
     parts = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
     front = parts[1] if len(parts) == 3 and not parts[0].strip() else ""
     return dict(re.findall(r"^(license|language):[ \t]*([\w.-]+)[ \t]*$", front, flags=re.MULTILINE))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BaseError(f"The file {str(path)!r} cannot be read as JSON.", AGAIN) from error
-    if not isinstance(data, dict):
-        raise BaseError(f"The file {str(path)!r} is not a JSON object.", AGAIN)
-    return data

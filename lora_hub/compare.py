@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import bases, hub, settings, store
-from lora_hub.errors import AdapterError, DataError
+from lora_hub.errors import AdapterError, DataError, names_fa
 from lora_hub.schema import BaseModel, Divergence, Mend, Scores, Task
 
 BASE = "base"
@@ -75,9 +75,10 @@ class Comparer:
         for pane in panes[1:]:
             if base_key(pane.base) != base_key(panes[0].base):
                 raise AdapterError(
-                    f"{panes[0].name} was made for {panes[0].base.id}, {pane.name} for {pane.base.id}.",
-                    "Compare adapters of one base.",
-                )
+                    f"{panes[0].name} was made for {panes[0].base.id}, {pane.name} for {pane.base.id}.", "Compare adapters of one base.",
+                    message_fa=f"«{panes[0].name}» برای «{panes[0].base.id}» ساخته شده است و «{pane.name}» برای «{pane.base.id}».",
+                    hint_fa="آداپتورهای یک مدل پایه را با هم بسنجید.",
+                )  # fmt: skip
         return panes
 
     def stream(
@@ -101,7 +102,10 @@ class Comparer:
 
         panes = self.resolve(adapters)
         if not panes:
-            raise AdapterError("No adapter was chosen.", "Choose one to four adapters.")
+            raise AdapterError(
+                "No adapter was chosen.", "Choose one to four adapters.",
+                message_fa="آداپتوری برگزیده نشده است.", hint_fa="یک تا چهار آداپتور برگزینید.",
+            )  # fmt: skip
         if base:
             panes = [Pane(BASE, panes[0].base, panes[0].base.revision, panes[0].task), *panes]
         loaded = self._attached(panes)
@@ -140,7 +144,10 @@ class Comparer:
         asked = next((pane for pane in panes if pane.task), None)
         task = asked.task if asked else None
         if task is None:
-            raise AdapterError(f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.")
+            raise AdapterError(
+                f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.",
+                message_fa=f"«{panes[0].name}» نمی‌گوید برای کدام کار است.", hint_fa="به‌جای پروندهٔ آزمون یک ورودی بدهید.",
+            )  # fmt: skip
         if base:
             panes = [Pane(BASE, panes[0].base, panes[0].base.revision, task), *panes]
         kept = store.add_dataset(file)
@@ -152,7 +159,11 @@ class Comparer:
         loaded = self._attached(panes)
         for pane in panes:
             if pane.task is not None and pane.task.id != task.id:
-                raise AdapterError(f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.")
+                raise AdapterError(
+                    f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.",
+                    message_fa=f"«{pane.name}» برای کارِ «{pane.task.id}» است و «{panes[0].name}» برای کارِ «{task.id}».",
+                    hint_fa="آداپتورهای یک کار را نمره دهید.",
+                )  # fmt: skip
             told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
             answers = exam.answer_examples(loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told)
             scores[pane.name] = exam.score_answers(task, answers, examples)
@@ -193,13 +204,19 @@ def resolve_adapter(name: str) -> Pane:
     if name in store.list_run_ids():
         run = store.read_run(name)
         if not run.adapter_folder:
-            raise AdapterError(f"The run {name} has no adapter yet: it is {run.state.value}.", "Wait until it has succeeded.")
+            raise AdapterError(
+                f"The run {name} has no adapter yet: it is {run.state.value}.", "Wait until it has succeeded.",
+                message_fa=f"اجرای «{name}» هنوز آداپتوری ندارد.", hint_fa="صبر کنید تا انجام شود.",
+            )  # fmt: skip
         found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder)
         # The run knows where its base lies on this disk; the record that travels does not.
         revision = run.adapter.revision if run.adapter else ""
         return Pane(name, run.spec.base, revision, found.task, found.folder, found.mends)
     if folder.is_dir():
-        raise AdapterError(f"{name} holds no adapter_config.json.", "Give a folder that PEFT's save_pretrained wrote.")
+        raise AdapterError(
+            f"{name} holds no adapter_config.json.", "Give a folder that PEFT's save_pretrained wrote.",
+            message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa="پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
+        )  # fmt: skip
     if "/" not in name.partition("@")[0]:
         name = f"{settings.organization()}/{name}"
     fetched, ref = hub.fetch_adapter(name)
@@ -214,13 +231,20 @@ def pane_of_folder(name: str, folder: Path) -> Pane:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         named = config.get("base_model_name_or_path")
         if not named:
-            raise AdapterError(f"{name} does not say which base it was made for.", "Set base_model_name_or_path in its adapter_config.json.")
+            raise AdapterError(
+                f"{name} does not say which base it was made for.", "Set base_model_name_or_path in its adapter_config.json.",
+                message_fa=f"«{name}» نمی‌گوید برای کدام مدل پایه ساخته شده است.",
+                hint_fa="نام مدل پایه را در adapter_config.json آن، در base_model_name_or_path، بنویسید.",
+            )  # fmt: skip
         return Pane(name, bases.get_base(named), folder=folder)
     try:
         task, recorded = Task(**record["task"]), BaseModel(**record["base"])
         mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
     except (KeyError, TypeError, ValueError) as error:
-        raise AdapterError(f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.") from error
+        raise AdapterError(
+            f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.",
+            message_fa=f"پروندهٔ lora_hub.json از «{name}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",
+        ) from error  # fmt: skip
     return Pane(name, find_base(recorded, name), task=task, folder=folder, mends=mends)
 
 
@@ -229,7 +253,12 @@ def find_base(recorded: BaseModel, name: str) -> BaseModel:
     if recorded.id == bases.BUILT_IN:
         here = bases.get_base(bases.BUILT_IN)
         if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
-            raise AdapterError(f"{name} was made for another version of the built-in base.", "Train it again on this version, or use the version it was made with.")
+            raise AdapterError(
+                f"{name} was made for another version of the built-in base.",
+                "Train it again on this version, or use the version it was made with.",
+                message_fa=f"«{name}» برای نسخهٔ دیگری از مدل پایهٔ همراه ساخته شده است.",
+                hint_fa="آن را روی این نسخه از نو آموزش دهید، یا نسخه‌ای را به کار ببرید که برای آن ساخته شده است.",
+            )  # fmt: skip
         return here
     if not recorded.fingerprint:
         return recorded
@@ -240,7 +269,9 @@ def find_base(recorded: BaseModel, name: str) -> BaseModel:
     raise AdapterError(
         f"{name} was made for the base {recorded.id} (weights {recorded.fingerprint[:12]}), which is not on this machine.",
         "Bring the base's folder here and train or inspect with --base FOLDER once.",
-    )
+        message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» (وزن‌های {recorded.fingerprint[:12]}) ساخته شده است که روی این دستگاه نیست.",
+        hint_fa="پوشهٔ آن مدل پایه را این‌جا بیاورید و یک بار با --base FOLDER آموزش دهید یا وارسی کنید.",
+    )  # fmt: skip
 
 
 def base_key(base: BaseModel) -> str:
@@ -263,7 +294,10 @@ def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | Non
     task = pane.task
     if inputs is None:
         if not prompt.strip():
-            raise DataError("The prompt is empty.", "Type what is to be answered.")
+            raise DataError(
+                "The prompt is empty.", "Type what is to be answered.",
+                message_fa="ورودی خالی است.", hint_fa="آنچه را باید پاسخ بگیرد بنویسید.",
+            )  # fmt: skip
         if task is not None and task.is_chat:
             return template.encode_prompt(tokenizer, task, {"messages": [{"role": "user", "content": prompt}]})
         needed = [role for role in task.inputs if role not in task.optional_inputs] if task else []
@@ -274,5 +308,8 @@ def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | Non
         return template.encode_prompt(tokenizer, None, {"text": "\n".join(str(value) for value in inputs.values())})
     unknown = [role for role in inputs if role not in task.inputs]
     if unknown:
-        raise DataError(f"The task {task.id} of {pane.name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.")
+        raise DataError(
+            f"The task {task.id} of {pane.name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.",
+            message_fa=f"کارِ «{task.id}» از «{pane.name}» ورودی‌ای به نام «{unknown[0]}» ندارد.", hint_fa=f"ورودی‌های آن: {names_fa(task.inputs)}.",
+        )  # fmt: skip
     return template.encode_prompt(tokenizer, task, inputs)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from lora_hub.errors import SpecError
+from lora_hub.errors import SpecError, names_fa, refused_fa
 
 # estimates are asked for where specs are made
 from lora_hub.estimate import CostEstimate as CostEstimate
@@ -78,7 +78,12 @@ class Derived:
     """A derived value and why."""
 
     value: Any
-    why: str
+    why: Text2
+
+
+EFFORTS_FA = {"quick": "سریع", "balanced": "متعادل", "thorough": "کامل"}
+DEFAULT = Text2(en="default", fa="پیش‌فرض")
+SET_BY_YOU = Text2(en="set by you", fa="به خواست شما")
 
 
 def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Derived]:
@@ -92,19 +97,40 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Der
     micro = 0 if base.parameters < 1e9 else 4 if base.parameters < 3.5e9 else 2
     length = min(base.context, (512, 1024, 2048)[level])
     scored = (200, 500, 1000)[level] if task.output == "labels" else (60, 120, 300)[level]
-    return {
-        "lora.r": Derived(rank, f"{effort}: rank {rank}"),
-        "lora.alpha": Derived(32.0, "alpha 32 as in LoRA Without Regret, whatever the rank"),
-        "lr": Derived(base.default_lr, f"ten times full fine-tuning's, for a base {base.hidden_size or '?'} wide"),
-        "epochs": Derived(epochs, f"{effort}: about {seen[level]} rows seen, at most {most[level]} passes"),
-        "batch": Derived(batch, "small batches suit LoRA"),
-        "micro_batch": Derived(micro, "the whole batch at once" if not micro else f"{micro} rows at once for a base of this size"),
-        "max_length": Derived(length, f"{effort}, within the base's context of {base.context} tokens"),
-        "held_out": Derived(0.2 if rows < 2000 else 0.1, "a fifth of a small dataset, a tenth of a larger one"),
-        "max_held_out": Derived(scored, "labels are quick to score" if task.output == "labels" else "answers are written out to be scored"),
-        "evaluations": Derived((4, 6, 10)[level], f"{effort}: looked at {(4, 6, 10)[level]} times"),
-        "patience": Derived((2, 2, 3)[level], "stops when the held-out loss no longer falls"),
-    }
+    fa = f"تلاش {EFFORTS_FA[effort]}"
+    looked = (4, 6, 10)[level]
+    at_once = ("the whole batch at once", "همهٔ دسته یک‌جا")
+    if micro:
+        at_once = (f"{micro} rows at once for a base of this size", f"برای مدل پایه‌ای به این بزرگی، {micro} سطر یک‌جا")
+    scoring = ("answers are written out to be scored", "پاسخ‌ها برای نمره گرفتن نوشته می‌شوند")
+    if task.output == "labels":
+        scoring = ("labels are quick to score", "نمره دادن به برچسب‌ها زمان کمی می‌برد")
+    wide = base.hidden_size or "?"
+    whys = {
+        "lora.r": (rank, f"{effort}: rank {rank}", f"{fa}: رتبهٔ {rank}"),
+        "lora.alpha": (32.0, "alpha 32 as in LoRA Without Regret, whatever the rank", "آلفای 32، همان‌گونه که LoRA Without Regret می‌گوید، با هر رتبه‌ای"),
+        "lr": (
+            base.default_lr, f"ten times full fine-tuning's, for a base {wide} wide",
+            f"ده برابر نرخِ آموزش کامل، برای مدل پایه‌ای با پهنای {wide}",
+        ),
+        "epochs": (
+            epochs, f"{effort}: about {seen[level]} rows seen, at most {most[level]} passes",
+            f"{fa}: دیدن نزدیک {seen[level]} سطر، حداکثر {most[level]} گذر",
+        ),
+        "batch": (batch, "small batches suit LoRA", "دسته‌های کوچک برای LoRA بهترند"),
+        "micro_batch": (micro, *at_once),
+        "max_length": (
+            length, f"{effort}, within the base's context of {base.context} tokens", f"{fa}، در زمینهٔ {base.context} توکنیِ مدل پایه",
+        ),
+        "held_out": (
+            0.2 if rows < 2000 else 0.1, "a fifth of a small dataset, a tenth of a larger one",
+            "یک‌پنجمِ مجموعه‌دادهٔ کوچک، یک‌دهمِ بزرگ‌تر",
+        ),
+        "max_held_out": (scored, *scoring),
+        "evaluations": (looked, f"{effort}: looked at {looked} times", f"{fa}: {looked} بار سنجیده می‌شود"),
+        "patience": ((2, 2, 3)[level], "stops when the held-out loss no longer falls", "وقتی زیانِ سطرهای کنار گذاشته دیگر کم نشود می‌ایستد"),
+    }  # fmt: skip
+    return {key: Derived(value, Text2(en=en, fa=fa)) for key, (value, en, fa) in whys.items()}
 
 
 def make_spec(
@@ -126,7 +152,10 @@ def make_spec(
     Raises SpecError for an unknown effort, an unknown key or a value out of range.
     """
     if effort not in EFFORTS:
-        raise SpecError(f"There is no effort {effort!r}.", f"Choose one of: {', '.join(EFFORTS)}.")
+        raise SpecError(
+            f"There is no effort {effort!r}.", f"Choose one of: {', '.join(EFFORTS)}.",
+            message_fa=f"سطح تلاشی به نام «{effort}» نیست.", hint_fa=f"یکی از این‌ها را برگزینید: {names_fa(EFFORTS)}.",
+        )  # fmt: skip
     values: dict[str, Any] = {key: derived.value for key, derived in derive(task, base, dataset.rows, effort).items()}
     for key, value in (overrides or {}).items():
         values[find_key(key)] = _parse(find_key(key), value)
@@ -139,7 +168,11 @@ def make_spec(
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise SpecError(f"{key} = {first.get('input')!r} will not do: {first['msg'].lower()}.", "Give another value.") from error
+        value = first.get("input")
+        raise SpecError(
+            f"{key} = {value!r} will not do: {first['msg'].lower()}.", "Give another value.",
+            message_fa=f"مقدار «{value}» برای تنظیم «{key}» پذیرفته نیست: {refused_fa(first)}.", hint_fa="مقدار دیگری بدهید.",
+        ) from error  # fmt: skip
 
 
 def find_key(key: str) -> str:
@@ -152,19 +185,24 @@ def find_key(key: str) -> str:
     tails = [known for known in keys if known.rpartition(".")[2] == key]
     if tails:
         return tails[0]
-    near = difflib.get_close_matches(key, [*keys, *(known.rpartition(".")[2] for known in keys), *SYNONYMS], n=2)
-    raise SpecError(f"There is no setting {key!r}.", f"Did you mean {' or '.join(near)}?" if near else f"Settings: {', '.join(keys)}.")
+    near = difflib.get_close_matches(key, list(dict.fromkeys([*keys, *(known.rpartition(".")[2] for known in keys), *SYNONYMS])), n=2)
+    raise SpecError(
+        f"There is no setting {key!r}.", f"Did you mean {' or '.join(near)}?" if near else f"Settings: {', '.join(keys)}.",
+        message_fa=f"تنظیمی به نام «{key}» نیست.",
+        hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else f"تنظیم‌ها: {names_fa(keys, 99)}.",
+    )  # fmt: skip
 
 
-def explain(spec: TrainSpec) -> list[tuple[str, Any, str]]:
-    """(key, value, why) of every field of the form; a value other than the derived one was set by the person."""
+def explain(spec: TrainSpec, language: str = "en") -> list[tuple[str, Any, str]]:
+    """(key, value, why) of every field of the form; a value other than the derived one was set by the person. `language`
+    ("en" or "fa") is that of the reasons."""
     derived = derive(spec.task, spec.base, spec.dataset.rows, spec.effort)
     rows = []
     for field in FIELDS:
         value = value_of(spec, field.key)
         default = derived[field.key].value if field.key in derived else value_of_default(field.key)
-        reason = derived[field.key].why if field.key in derived else "default"
-        rows.append((field.key, value, reason if value == default else "set by you"))
+        reason = derived[field.key].why if field.key in derived else DEFAULT
+        rows.append((field.key, value, (reason if value == default else SET_BY_YOU).in_language(language)))
     return rows
 
 
@@ -191,10 +229,16 @@ def _parse(key: str, value: Any) -> Any:
         if kind == "float":
             return float(text)
     except ValueError as error:
-        raise SpecError(f"{key} = {value!r} is not a number.", "Give a number, such as 16 or 2e-4.") from error
+        raise SpecError(
+            f"{key} = {value!r} is not a number.", "Give a number, such as 16 or 2e-4.",
+            message_fa=f"مقدار «{value}» برای تنظیم «{key}» عدد نیست.", hint_fa="عددی بدهید، مانند 16 یا 2e-4.",
+        ) from error  # fmt: skip
     if kind == "bool":
         if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
-            raise SpecError(f"{key} = {value!r} is neither true nor false.", "Give true or false.")
+            raise SpecError(
+                f"{key} = {value!r} is neither true nor false.", "Give true or false.",
+                message_fa=f"مقدار «{value}» برای تنظیم «{key}» نه true است و نه false.", hint_fa="مقدار true یا false بدهید.",
+            )  # fmt: skip
         return text.lower() in ("true", "1", "yes", "on")
     if key == "lora.targets" and text != "all-linear":
         return tuple(part.strip() for part in text.split(",") if part.strip())

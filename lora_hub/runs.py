@@ -180,7 +180,9 @@ def check_fits(spec: TrainSpec) -> None:
         raise BaseError(
             f"{spec.base.id} needs about {needed / 2**30:.1f} GiB to be trained here; this machine has {total / 2**30:.1f} GiB.",
             "Choose a smaller base, or train on a GPU Space.",
-        )
+            message_fa=f"آموزش «{spec.base.id}» این‌جا نزدیک {needed / 2**30:.1f} گیبی‌بایت حافظه می‌خواهد؛ این دستگاه {total / 2**30:.1f} گیبی‌بایت دارد.",
+            hint_fa="مدل پایهٔ کوچک‌تری برگزینید، یا روی فضایی (Space) با GPU آموزش دهید.",
+        )  # fmt: skip
 
 
 def list_runs() -> list[Run]:
@@ -209,7 +211,10 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     """Ends a run at its next step; its checkpoints stay. Raises RunError where it has ended already."""
     run = refresh_run(run_id)
     if run.state.is_final:
-        raise RunError(f"The run {run_id} has ended already: {run.state.value}.", "Nothing is left to cancel.")
+        raise RunError(
+            f"The run {run_id} has ended already: {run.state.value}.", "Nothing is left to cancel.",
+            message_fa=f"اجرای «{run_id}» پیش‌تر پایان یافته است.", hint_fa="چیزی برای لغو نمانده است.",
+        )  # fmt: skip
     shared = len(run.handle.get("group", ())) > 1
     if shared:
         store.ask_cancel(run_id)  # a signal would end the others, too
@@ -235,7 +240,11 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
     """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another state."""
     run = refresh_run(run_id)
     if run.state not in (RunState.FAILED, RunState.CANCELLED, RunState.LOST):
-        raise RunError(f"The run {run_id} is {run.state.value}.", "Only a run that failed, was cancelled or was lost can be resumed.")
+        raise RunError(
+            f"The run {run_id} is {run.state.value}.", "Only a run that failed, was cancelled or was lost can be resumed.",
+            message_fa=f"اجرای «{run_id}» را نمی‌توان ادامه داد: نه ناکام مانده، نه لغو شده و نه گم شده است.",
+            hint_fa="فقط اجرایی را که ناکام، لغوشده یا گم‌شده است می‌توان ادامه داد.",
+        )  # fmt: skip
     _start([run_id], environment)
     return store.read_run(run_id)
 
@@ -260,7 +269,10 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
 
     run = refresh_run(run_id)
     if not run.adapter_folder:
-        raise RunError(f"The run {run_id} has no adapter to publish: it is {run.state.value}.", "Wait until it has succeeded, or resume it.")
+        raise RunError(
+            f"The run {run_id} has no adapter to publish: it is {run.state.value}.", "Wait until it has succeeded, or resume it.",
+            message_fa=f"اجرای «{run_id}» آداپتوری برای انتشار ندارد.", hint_fa="صبر کنید تا انجام شود، یا آن را ادامه دهید.",
+        )  # fmt: skip
     log = events.app_log(store.events_file(run_id))
     return worker.publish_run(run, log.append, org=org, name=name, private=private)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub import events, settings
-from lora_hub.errors import DataError, LoraHubError, RunError
+from lora_hub.errors import DataError, LoraHubError, RunError, names_fa
 from lora_hub.schema import DatasetInfo, Run, TrainSpec
 
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
@@ -34,9 +34,16 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise LoraHubError(f"The disk that holds {path} is full.", "Free some space there, or set LORA_HUB_HOME to another disk.") from error
+            raise LoraHubError(
+                f"The disk that holds {path} is full.", "Free some space there, or set LORA_HUB_HOME to another disk.",
+                message_fa=f"دیسکی که «{path}» در آن است پر است.", hint_fa="جایی در آن باز کنید، یا LORA_HUB_HOME را به دیسک دیگری ببرید.",
+            ) from error  # fmt: skip
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise LoraHubError(f"{path} cannot be written.", "Give this user the right to write there, or set LORA_HUB_HOME to another folder.") from error
+            raise LoraHubError(
+                f"{path} cannot be written.", "Give this user the right to write there, or set LORA_HUB_HOME to another folder.",
+                message_fa=f"در «{path}» نمی‌توان نوشت.",
+                hint_fa="به این کاربر اجازهٔ نوشتن در آن‌جا بدهید، یا LORA_HUB_HOME را به پوشهٔ دیگری ببرید.",
+            ) from error  # fmt: skip
         raise
 
 
@@ -92,13 +99,18 @@ def add_dataset(path: Path, name: str = "") -> Path:
     if path.parent.parent == settings.datasets_dir() and path.is_file() and path.name == _safe_name(name or path.name):
         return path
     if not path.is_file():
-        raise DataError(f"There is no file {str(path)!r}.", "Check the path, or upload the file again.")
+        raise DataError(
+            f"There is no file {str(path)!r}.", "Check the path, or upload the file again.",
+            message_fa=f"پرونده‌ای در «{path}» نیست.", hint_fa="نشانی را وارسی کنید، یا پرونده را از نو بدهید.",
+        )  # fmt: skip
     size, most = path.stat().st_size, settings.max_upload_bytes()
     if size > most:
         raise DataError(
             f"{name or path.name} is {size / 1e6:.0f} MB; the limit is {most / 1e6:.0f} MB.",
             "Upload a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.",
-        )
+            message_fa=f"پروندهٔ «{name or path.name}» {size / 1e6:.0f} مگابایت است؛ حداکثر {most / 1e6:.0f} مگابایت پذیرفته می‌شود.",
+            hint_fa="بخشی از آن را بدهید، یا LORA_HUB_MAX_UPLOAD_MB را بالا ببرید.",
+        )  # fmt: skip
     folder = settings.datasets_dir() / fingerprint(path)
     kept = folder / _safe_name(name or path.name)
     if not kept.exists():
@@ -116,7 +128,10 @@ def add_dataset(path: Path, name: str = "") -> Path:
 def add_text(text: str, name: str) -> Path:
     """Keeps a text that a person pasted as a file and returns where. Raises DataError where there is nothing in it."""
     if not text.strip():
-        raise DataError("Nothing was pasted.", "Copy a table, its header with it, and paste it here.")
+        raise DataError(
+            "Nothing was pasted.", "Copy a table, its header with it, and paste it here.",
+            message_fa="چیزی چسبانده نشده است.", hint_fa="جدولی را همراه با سرستون‌هایش رونوشت بگیرید و این‌جا بچسبانید.",
+        )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pasted"
         file.write_text(text, encoding="utf-8", errors="replace")
@@ -130,7 +145,10 @@ def dataset_file(info: DatasetInfo) -> Path:
     if not kept.is_file():
         others = [file for file in folder.glob("*") if not file.name.startswith(".")] if folder.is_dir() else []
         if not others:
-            raise DataError(f"The dataset {info.name!r} ({info.fingerprint}) is no longer in {settings.datasets_dir()}.", "Upload it again.")
+            raise DataError(
+                f"The dataset {info.name!r} ({info.fingerprint}) is no longer in {settings.datasets_dir()}.", "Upload it again.",
+                message_fa=f"مجموعه‌دادهٔ «{info.name}» ({info.fingerprint}) دیگر در «{settings.datasets_dir()}» نیست.", hint_fa="آن را از نو بدهید.",
+            )  # fmt: skip
         kept = others[0]
     return kept
 
@@ -161,7 +179,9 @@ def run_folder(run_id: str) -> Path:
         raise RunError(
             f"There is no run {run_id!r}.",
             f"Did you mean {', '.join(near)}?" if near else "`python -m lora_hub runs` lists the runs there are.",
-        )
+            message_fa=f"اجرایی به نام «{run_id}» نیست.",
+            hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else "زبانهٔ «اجراها» آنچه را هست نشان می‌دهد.",
+        )  # fmt: skip
     return folder
 
 
@@ -179,7 +199,10 @@ def read_spec(run_id: str) -> TrainSpec:
     try:
         return TrainSpec.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise RunError(f"{path} is damaged or was written by another version.", "Start the run again.") from error
+        raise RunError(
+            f"{path} is damaged or was written by another version.", "Start the run again.",
+            message_fa=f"پروندهٔ «{path}» خراب است یا نسخهٔ دیگری آن را نوشته است.", hint_fa="اجرا را از نو آغاز کنید.",
+        ) from error  # fmt: skip
 
 
 def read_run(run_id: str) -> Run:

@@ -16,6 +16,7 @@ LAYERS = {
     "settings": 0,
     "tasks": 0,
     "bases": 0,
+    "weights_files": 0,
     "hardware": 0,
     "built_in": 0,
     "data": 1,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lora_hub import bases
+from lora_hub import bases, weights_files
 from lora_hub.errors import BaseError
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "models"
@@ -113,7 +113,7 @@ def test_the_fingerprint_is_of_the_weights(folder):
 
 
 def test_large_weights_are_known_by_header_and_size(folder, monkeypatch):
-    monkeypatch.setattr(bases, "HASH_WHOLE_UP_TO", 10)
+    monkeypatch.setattr(weights_files, "HASH_WHOLE_UP_TO", 10)
     assert bases.get_base(str(folder)).fingerprint.startswith("headers:")
 
 

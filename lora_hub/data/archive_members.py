@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from lora_hub.data.archives import Member
 from lora_hub.data.table import some
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Problem
 
 TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)|آموزش|یادگیری")
@@ -103,15 +103,25 @@ def language_of(name: str) -> str:
 def choose_members(members: list[Member], name: str, *, chosen: str = "") -> Plan:
     """Raises DataError where there is no data file, where `chosen` is none of them, or where they are locked."""
     if not members:
-        raise DataError(f"The archive {name} holds no data file.", "Put one file, or a train and a test file, in it.")
+        raise DataError(
+            f"The archive {name} holds no data file.", "Put one file, or a train and a test file, in it.",
+            message_fa=f"در بایگانیِ «{name}» پروندهٔ داده‌ای نیست.", hint_fa="یک پرونده، یا یک پروندهٔ آموزش و یک پروندهٔ آزمون، در آن بگذارید.",
+        )  # fmt: skip
     filled = [member for member in members if member.size]
     data = [member for member in filled if not NOT_DATA.search(_shown(member.name).lower())]
     tables = [member for member in data if TABLES.search(member.name.lower())]
     if not data:
         kinds = some(sorted({PurePosixPath(member.name).suffix or member.base for member in filled or members}))
-        raise DataError(f"The archive {name} holds no data file (only {kinds}).", "Put one file, or a train and a test file, in it.")
+        raise DataError(
+            f"The archive {name} holds no data file (only {kinds}).", "Put one file, or a train and a test file, in it.",
+            message_fa=f"در بایگانیِ «{name}» پروندهٔ داده‌ای نیست (فقط {kinds}).",
+            hint_fa="یک پرونده، یا یک پروندهٔ آموزش و یک پروندهٔ آزمون، در آن بگذارید.",
+        )  # fmt: skip
     if any(member.locked for member in data):
-        raise DataError(f"The archive {name} is protected with a password.", "Make it again without one.")
+        raise DataError(
+            f"The archive {name} is protected with a password.", "Make it again without one.",
+            message_fa=f"بایگانیِ «{name}» گذرواژه دارد.", hint_fa="آن را بی‌گذرواژه از نو بسازید.",
+        )  # fmt: skip
     empty = [member.name for member in members if not member.size and TABLES.search(member.name.lower())]
     plan = _parallel(data, chosen, name) or (_classes(data) if not tables else None) or _files(tables or data, name, chosen)
     read = {member.name for member in [*plan.main, *plan.test]}
@@ -133,7 +143,10 @@ def _files(data: list[Member], name: str, chosen: str) -> Plan:
     if chosen and chosen not in by_name:
         fitting = [one for one in names if PurePosixPath(one).name == chosen]
         if len(fitting) != 1:
-            raise DataError(f"The archive {name} holds no file named {chosen!r}.", f"It holds: {some(names, 20)}.")
+            raise DataError(
+                f"The archive {name} holds no file named {chosen!r}.", f"It holds: {some(names, 20)}.",
+                message_fa=f"در بایگانیِ «{name}» پرونده‌ای به نام «{chosen}» نیست.", hint_fa=f"این‌ها در آن است: {names_fa(names)}.",
+            )  # fmt: skip
         chosen = fitting[0]
     train, test = pick_split(names)
     if chosen and chosen != train:
@@ -167,7 +180,10 @@ def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
     if chosen and chosen not in groups:
         if any(member.name == chosen for member in data):
             return None
-        raise DataError(f"The archive {name} holds nothing named {chosen!r}.", f"It holds: {some(groups, 20)}.")
+        raise DataError(
+            f"The archive {name} holds nothing named {chosen!r}.", f"It holds: {some(groups, 20)}.",
+            message_fa=f"در بایگانیِ «{name}» چیزی به نام «{chosen}» نیست.", hint_fa=f"این‌ها در آن است: {names_fa(groups)}.",
+        )  # fmt: skip
     train, test = pick_split(groups)
     first = chosen or train or next(iter(groups))
     plan = Plan([groups[first][language] for language in sorted(groups[first])], kind="parallel", choices=list(groups))

@@ -28,8 +28,12 @@ def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, 
     lines = [_lines(text) for text in texts]
     if len({len(one) for one in lines}) > 1:
         counts = "; ".join(f"{member.name}: {len(one):,}" for member, one in zip(members, lines, strict=True))
-        raise DataError(f"The texts in {name} belong together line by line, but have not as many lines ({counts}).",
-                        "Put the missing lines in, or save the pairs as CSV with a column a language.")  # fmt: skip
+        raise DataError(
+            f"The texts in {name} belong together line by line, but have not as many lines ({counts}).",
+            "Put the missing lines in, or save the pairs as CSV with a column a language.",
+            message_fa=f"متن‌های بایگانیِ «{name}» سطر به سطر با هم می‌آیند، اما شمار سطرهایشان یکی نیست ({counts}).",
+            hint_fa="سطرهای کم را بگذارید، یا جفت‌ها را در یک CSV ذخیره کنید، هر زبان در یک ستون.",
+        )  # fmt: skip
     columns = {language_of(member.name): one for member, one in zip(members, lines, strict=True)}
     return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "text", read[0].encoding, problems=problems)
 
@@ -38,7 +42,10 @@ def join_parts(tables: list[Table], name: str) -> Table:
     """One table of parts that have the same columns. Raises DataError where they have not."""
     first = tables[0]
     if any(table.columns != first.columns or table.frame.dtypes != first.frame.dtypes for table in tables):
-        raise DataError(f"The parts of the table in {name} have not the same columns.", "Put them into one file, or drop one of them by itself.")
+        raise DataError(
+            f"The parts of the table in {name} have not the same columns.", "Put them into one file, or drop one of them by itself.",
+            message_fa=f"ستون‌های تکه‌های جدول در «{name}» یکی نیست.", hint_fa="همه را در یک پرونده بگذارید، یا یکی را به‌تنهایی بدهید.",
+        )  # fmt: skip
     first.frame = polars.concat([table.frame for table in tables])
     return first
 

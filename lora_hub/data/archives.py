@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from lora_hub.data import error_words
 from lora_hub.data.source import CHUNK, Source
 from lora_hub.errors import DataError
 
@@ -117,7 +118,10 @@ def open_members(source: Source, limit: int) -> Iterator[list[Member]]:
 
 def _check(source: Source, members: list[Member], limit: int) -> None:
     if len(members) > MAX_MEMBERS:
-        raise DataError(f"The archive {source.name} holds {len(members):,} files.", f"At most {MAX_MEMBERS:,} can be read.")
+        raise DataError(
+            f"The archive {source.name} holds {len(members):,} files.", f"At most {MAX_MEMBERS:,} can be read.",
+            message_fa=f"در بایگانیِ «{source.name}» {len(members):,} پرونده هست.", hint_fa=f"حداکثر {MAX_MEMBERS:,} پرونده خوانده می‌شود.",
+        )  # fmt: skip
     if sum(member.size for member in members) > limit:
         raise _too_large(source, limit)
 
@@ -150,13 +154,20 @@ def _bounded(file: BinaryIO, name: str, limit: int) -> bytes:
 
 def _too_large(source: Source, limit: int) -> DataError:
     return DataError(
-        f"{source.name} unpacks to more than {limit >> 20} MB.", "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."
-    )
+        f"{source.name} unpacks to more than {limit >> 20} MB.", "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB.",
+        message_fa=f"پروندهٔ «{source.name}» پس از گشودن از {limit >> 20} مگابایت بزرگ‌تر است.", hint_fa=error_words.SMALLER_FILE_FA,
+    )  # fmt: skip
 
 
 def damaged(source: Source, error: Exception) -> DataError:
     reason = (str(error) or type(error).__name__).splitlines()[0][:200].rstrip(".")
     head = source.head(4096)
     if b"[Content_Types].xml" in head or b"xl/" in head:
-        return DataError(f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.")
-    return DataError(f"The archive {source.name} is damaged: {reason}.", "Make the archive again.")
+        return DataError(
+            f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.",
+            message_fa=f"کارپوشهٔ «{source.name}» خراب است ({reason}).", hint_fa=error_words.SAVE_WORKBOOK_FA,
+        )  # fmt: skip
+    return DataError(
+        f"The archive {source.name} is damaged: {reason}.", "Make the archive again.",
+        message_fa=f"بایگانیِ «{source.name}» خراب است ({reason}).", hint_fa="بایگانی را از نو بسازید.",
+    )  # fmt: skip

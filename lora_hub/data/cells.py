@@ -4,6 +4,7 @@ import re
 
 import polars
 
+from lora_hub.data import error_words
 from lora_hub.data.headers import Layout, find_layout
 from lora_hub.data.sniffing import SAMPLE_ROWS
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem
@@ -44,7 +45,10 @@ def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.Data
 
     columns = list(frame.columns)
     if frame.height and not any(_is_filled(series) for series in frame.get_columns()):
-        raise DataError(f"{name} has no cell with a value in it.", "Choose a file with data in it.")
+        raise DataError(
+            f"{name} has no cell with a value in it.", "Choose a file with data in it.",
+            message_fa=f"در «{name}» هیچ خانه‌ای مقدار ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
+        )  # fmt: skip
     # One at the right: a delimiter ends every line; one at the left, too: it also begins them. More than that somebody left open.
     if len(columns) > 2 and bare(columns[-1]) and not bare(columns[-2]):
         columns.pop()
@@ -71,7 +75,10 @@ def _is_filled(series: polars.Series) -> bool:
 def table_of_cells(frame: polars.DataFrame, kind: str) -> Table:
     """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found."""
     if frame.width > MAX_COLUMNS:
-        raise DataError(f"The sheet has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.")
+        raise DataError(
+            f"The sheet has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.",
+            message_fa=f"این برگه {frame.width} ستون دارد.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+        )  # fmt: skip
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     return Table(apply_layout(frame, layout), kind, problems=layout.problems)
 

@@ -93,7 +93,7 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
         count = len(found[code])
         if count:
             detail = f" (row {first}: {reason.message.rstrip('.')})" if code == "unreadable-chats" and reason else ""
-            detail_fa = f" (سطر {number_fa(first)}: {reason.message.rstrip('.')})" if detail and reason else ""
+            detail_fa = f" (سطر {number_fa(first)}: {reason.in_language('fa')[0].rstrip('.')})" if detail and reason else ""
             findings.append(
                 finding(
                     code, kind.severity, f"{counted(count, 'conversation')} {kind.one if count == 1 else kind.many}{detail}.",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars
 
+from lora_hub.data import error_words
 from lora_hub.data.column_names import BOOKKEEPING, plain
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 
 if TYPE_CHECKING:
     from lora_hub.data.table import Table
@@ -49,7 +50,9 @@ def _refuse_pairs(names: dict[str, str]) -> None:
         raise DataError(
             f"These are preference pairs (columns {first} and {second}), not examples with one right answer.",
             f"They train DPO, not supervised fine-tuning. To train on the better answers, keep {first} and drop {second}.",
-        )
+            message_fa=f"این‌ها جفت‌های ترجیح‌اند (ستون‌های «{first}» و «{second}»)، نه نمونه‌هایی با یک پاسخ درست.",
+            hint_fa=f"چنین داده‌ای برای DPO است، نه آموزش با نظارت. برای آموزش با پاسخ‌های بهتر، ستون «{first}» را نگه دارید و «{second}» را بردارید.",
+        )  # fmt: skip
 
 
 def _refuse_votes(table: "Table", names: dict[str, str]) -> None:
@@ -69,7 +72,9 @@ def _refuse_votes(table: "Table", names: dict[str, str]) -> None:
         raise DataError(
             f"These are answers compared in pairs (columns {pair[0]}, {pair[1]} and {vote}), not examples with one right answer.",
             "They train DPO or a reward model. To train on the better answers, make a column of those that won.",
-        )
+            message_fa=f"این‌ها پاسخ‌هایی‌اند که دو به دو سنجیده شده‌اند (ستون‌های «{pair[0]}»، «{pair[1]}» و «{vote}»)، نه نمونه‌هایی با یک پاسخ درست.",
+            hint_fa="چنین داده‌ای برای DPO یا مدل پاداش است. برای آموزش با پاسخ‌های بهتر، ستونی از پاسخ‌های برنده بسازید.",
+        )  # fmt: skip
 
 
 def _refuse_marks(table: "Table", names: dict[str, str]) -> None:
@@ -82,7 +87,9 @@ def _refuse_marks(table: "Table", names: dict[str, str]) -> None:
         raise DataError(
             f"These are answers marked as good or bad (columns {answer} and {names['label']}), not examples with one right answer.",
             f"They train KTO, not supervised fine-tuning. To train on the good answers, keep those rows and drop {names['label']}.",
-        )
+            message_fa=f"این‌ها پاسخ‌هایی‌اند که خوب یا بد نشان خورده‌اند (ستون‌های «{answer}» و «{names['label']}»)، نه نمونه‌هایی با یک پاسخ درست.",
+            hint_fa=f"چنین داده‌ای برای KTO است، نه آموزش با نظارت. برای آموزش با پاسخ‌های خوب، سطرهای آن‌ها را نگه دارید و ستون «{names['label']}» را بردارید.",
+        )  # fmt: skip
 
 
 def _refuse_ranks(table: "Table", names: dict[str, str]) -> None:
@@ -99,11 +106,14 @@ def _refuse_ranks(table: "Table", names: dict[str, str]) -> None:
         )  # fmt: skip
         ranked = sorted(RANKS & set(names))
         if scored or (ranked and isinstance(first, (list, dict))):
+            beside_fa = f" با رتبه‌هایی در ستون «{names[ranked[0]]}»" if ranked else " با امتیازهایشان"
             beside = f" ranked by {names[ranked[0]]}" if ranked else " with their scores"
             raise DataError(
                 f"The column {column} holds several answers to one prompt{beside}, not one right answer.",
                 "That trains a reward model or DPO. To train on the best answers, make a column of them.",
-            )
+                message_fa=f"ستون «{column}» برای هر پرسش چند پاسخ{beside_fa} دارد، نه یک پاسخ درست.",
+                hint_fa="چنین داده‌ای برای مدل پاداش یا DPO است. برای آموزش با بهترین پاسخ‌ها، ستونی از آن‌ها بسازید.",
+            )  # fmt: skip
 
 
 def refuse_text_without_answer(table: "Table") -> None:
@@ -112,7 +122,8 @@ def refuse_text_without_answer(table: "Table") -> None:
         raise DataError(
             f"The file has one column, {table.columns[0]!r}: text without an answer.",
             "Training needs what goes in and what should come out; add a column with the answers or labels.",
-        )
+            message_fa=f"این پرونده تنها یک ستون دارد، «{table.columns[0]}»: متنی بی‌پاسخ.", hint_fa=error_words.ANSWERS_FA,
+        )  # fmt: skip
 
 
 def refuse_text_with_bookkeeping(table: "Table") -> None:
@@ -123,4 +134,6 @@ def refuse_text_with_bookkeeping(table: "Table") -> None:
             f"Beside the texts in {others[0]!r} the file has only {', '.join(name for name in table.columns if name != others[0])}:"
             " text without an answer.",
             "Training needs what goes in and what should come out; add a column with the answers or labels.",
-        )
+            message_fa=f"در این پرونده کنار متن‌های «{others[0]}» فقط {names_fa(name for name in table.columns if name != others[0])} هست: متنی بی‌پاسخ.",
+            hint_fa=error_words.ANSWERS_FA,
+        )  # fmt: skip

@@ -8,7 +8,7 @@ from lora_hub.data.headers import name_columns
 from lora_hub.data.json_rows import flatten_known
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text, some
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Problem
 
 
@@ -57,16 +57,30 @@ def read_arrow(source: Source, *, limit: int) -> Table:
 def _damaged(source: Source, kind: str, error: Exception) -> DataError:
     reason = str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
     if "not supported" in reason or "unsupported" in reason.lower():
-        return DataError(f"The {kind} file {source.name} has a column of a kind that cannot be read: {reason}.", "Save that column as text.")
-    return DataError(f"The {kind} file {source.name} is damaged: {reason}.", "Write the file again.")
+        return DataError(
+            f"The {kind} file {source.name} has a column of a kind that cannot be read: {reason}.", "Save that column as text.",
+            message_fa=f"پروندهٔ {kind} «{source.name}» ستونی از نوعی دارد که خوانده نمی‌شود ({reason}).",
+            hint_fa="آن ستون را به شکل متن ذخیره کنید.",
+        )  # fmt: skip
+    return DataError(
+        f"The {kind} file {source.name} is damaged: {reason}.", "Write the file again.",
+        message_fa=f"پروندهٔ {kind} «{source.name}» خراب است ({reason}).", hint_fa="پرونده را از نو بنویسید.",
+    )  # fmt: skip
 
 
 def _check(source: Source, rows: int, columns: int, unpacked: int, limit: int) -> None:
     if rows > MAX_ROWS or columns > MAX_COLUMNS:
-        raise DataError(f"{source.name} has {rows:,} rows and {columns} columns.",
-                        f"At most {MAX_ROWS:,} rows and {MAX_COLUMNS} columns can be read.")  # fmt: skip
+        raise DataError(
+            f"{source.name} has {rows:,} rows and {columns} columns.", f"At most {MAX_ROWS:,} rows and {MAX_COLUMNS} columns can be read.",
+            message_fa=f"پروندهٔ «{source.name}» {rows:,} سطر و {columns} ستون دارد.",
+            hint_fa=f"حداکثر {MAX_ROWS:,} سطر و {MAX_COLUMNS} ستون خوانده می‌شود.",
+        )  # fmt: skip
     if unpacked > 4 * limit:
-        raise DataError(f"{source.name} unpacks to {unpacked >> 20} MB.", f"At most {4 * limit >> 20} MB are read.")
+        raise DataError(
+            f"{source.name} unpacks to {unpacked >> 20} MB.", f"At most {4 * limit >> 20} MB are read.",
+            message_fa=f"پروندهٔ «{source.name}» پس از گشودن {unpacked >> 20} مگابایت است.",
+            hint_fa=f"حداکثر {4 * limit >> 20} مگابایت خوانده می‌شود.",
+        )  # fmt: skip
 
 
 def _class_names(metadata: dict | None) -> dict[str, list[str]]:
@@ -91,8 +105,12 @@ def _table(frame: polars.DataFrame, kind: str, names: dict[str, list[str]]) -> T
     frame, dropped = _without_bytes(frame)
     if dropped:
         if not frame.width:
-            raise DataError(f"The file holds nothing but columns of bytes ({some(dropped)}), such as images or sound.",
-                            "Only texts can be learned: add a column of text.")  # fmt: skip
+            raise DataError(
+                f"The file holds nothing but columns of bytes ({some(dropped)}), such as images or sound.",
+                "Only texts can be learned: add a column of text.",
+                message_fa=f"این پرونده جز ستون‌های بایت خام ({names_fa(dropped, 5)}) چیزی ندارد، مانند تصویر یا صدا.",
+                hint_fa="فقط متن آموختنی است: ستونی از متن بیفزایید.",
+            )  # fmt: skip
         problems.append(
             Problem(
                 code="binary-columns", severity="warning", count=len(dropped), message=f"Columns of bytes were left out: {some(dropped)}.",

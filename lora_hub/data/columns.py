@@ -14,7 +14,7 @@ from lora_hub.data.column_facts import ColumnFacts, column_facts
 from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, squeezed
 from lora_hub.data.column_tasks import propose_task
 from lora_hub.data.table import Table
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Task, Text2
 
 __all__ = ["MappingProposal", "check_mapping", "parse_map", "propose_mapping", "propose_task"]
@@ -214,12 +214,21 @@ def parse_map(text: str) -> dict[str, str]:
             continue
         role, equals, column = part.partition("=")
         if not equals or not role.strip() or not column.strip():
-            raise DataError(f"{part.strip()!r} is not ROLE=COLUMN.", "Write for instance --map text=v2,answer=v1.")
+            raise DataError(
+                f"{part.strip()!r} is not ROLE=COLUMN.", "Write for instance --map text=v2,answer=v1.",
+                message_fa=f"«{part.strip()}» به شکل ROLE=COLUMN نیست.", hint_fa="برای نمونه بنویسید: --map text=v2,answer=v1",
+            )  # fmt: skip
         if role.strip() in mapping:
-            raise DataError(f"The role {role.strip()!r} is mapped twice.", "Give one column for each role.")
+            raise DataError(
+                f"The role {role.strip()!r} is mapped twice.", "Give one column for each role.",
+                message_fa=f"برای نقش «{role.strip()}» دو بار ستون داده شده است.", hint_fa="برای هر نقش یک ستون بدهید.",
+            )  # fmt: skip
         mapping[role.strip()] = column.strip()
     if not mapping:
-        raise DataError("The mapping is empty.", "Write for instance --map text=v2,answer=v1.")
+        raise DataError(
+            "The mapping is empty.", "Write for instance --map text=v2,answer=v1.",
+            message_fa="برای هیچ نقشی ستونی داده نشده است.", hint_fa="برای نمونه بنویسید: --map text=v2,answer=v1",
+        )  # fmt: skip
     return mapping
 
 
@@ -227,21 +236,34 @@ def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete
     """Raises DataError naming the role or column that is wrong and the columns there are. `complete`: every required role
     has to have a column."""
     has = f"The file has: {', '.join(table.columns[:20])}{' ...' if len(table.columns) > 20 else ''}."
+    has_fa = f"ستون‌های پرونده: {names_fa(table.columns)}."
     roles = list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
     for role, column in mapping.items():
         if role not in roles:
-            raise DataError(f"The task {task.id} has no role {role!r}.", f"Its roles are: {', '.join(roles)}.")
+            raise DataError(
+                f"The task {task.id} has no role {role!r}.", f"Its roles are: {', '.join(roles)}.",
+                message_fa=f"کارِ «{task.id}» نقشی به نام «{role}» ندارد.", hint_fa=f"نقش‌های آن: {names_fa(roles)}.",
+            )  # fmt: skip
         if column not in table.columns:
             near = difflib.get_close_matches(column, table.columns, n=2, cutoff=0.5)
+            meant_fa = f" شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else ""
             meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise DataError(f"There is no column {column!r} for {role}.", f"{has}{meant}")
+            raise DataError(
+                f"There is no column {column!r} for {role}.", f"{has}{meant}",
+                message_fa=f"ستونی به نام «{column}» برای «{role}» نیست.", hint_fa=f"{has_fa}{meant_fa}",
+            )  # fmt: skip
     missing = [role for role in roles if role not in mapping and role not in task.optional_inputs]
     if missing and complete:
         raise DataError(
             f"No column was found for {' and '.join(missing)}, which the task {task.id} needs.",
             f"{has} Choose with --map {missing[0]}=COLUMN or in the page.",
-        )
+            message_fa=f"برای {names_fa(missing, between=' و ')}، که کارِ «{task.id}» لازم دارد، ستونی پیدا نشد.",
+            hint_fa=f"{has_fa} بالای جدول بگویید «{missing[0]}» کدام ستون است.",
+        )  # fmt: skip
     columns = list(mapping.values())
     twice = next((column for column in columns if columns.count(column) > 1), None)
     if twice:
-        raise DataError(f"The column {twice!r} is used for two roles.", f"{has} Choose another for one of them.")
+        raise DataError(
+            f"The column {twice!r} is used for two roles.", f"{has} Choose another for one of them.",
+            message_fa=f"ستون «{twice}» برای دو نقش به کار رفته است.", hint_fa=f"{has_fa} برای یکی از آن دو، ستون دیگری برگزینید.",
+        )  # fmt: skip

@@ -13,7 +13,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 
 if TYPE_CHECKING:
     import polars
@@ -35,6 +35,7 @@ PAIRS = (
     ("query", "response"), ("q", "a"), ("request", "response"), ("پرسش", "پاسخ"), ("کاربر", "دستیار"),
 )  # fmt: skip
 _EXPECTED = "Each turn is {role, content} or {from, value}."
+_EXPECTED_FA = "هر نوبت شیئی است با «role» و «content»، یا با «from» و «value»."
 _MARK = re.compile(
     r"(?:^|\n|(?<=[^\w]))\s*#{2,3}\s*(?P<hash>Human|User|Assistant|System|Instruction|Response|Input)\s*:"
     r"|<\|im_start\|>\s*(?P<chatml>\w+)\s*\n"
@@ -53,12 +54,16 @@ def to_messages(value: Any) -> list[dict[str, str]]:
             value = json.loads(value)
         except ValueError:
             raise DataError(
-                f"This is not a conversation: {value[:40]!r}.", "Messages are a list of {role, content} or {from, value}."
-            ) from None
+                f"This is not a conversation: {value[:40]!r}.", "Messages are a list of {role, content} or {from, value}.",
+                message_fa=f"این گفت‌وگو نیست: «{value[:40]}».", hint_fa=_EXPECTED_FA,
+            ) from None  # fmt: skip
     if isinstance(value, dict):
         return _from_object(value)
     if value is None or not isinstance(value, (list, tuple)):
-        raise DataError(f"A conversation is a list of turns, not {value!r:.40}.", "Each turn is {role, content}.")
+        raise DataError(
+            f"A conversation is a list of turns, not {value!r:.40}.", "Each turn is {role, content}.",
+            message_fa=f"گفت‌وگو فهرستی از نوبت‌هاست، نه «{value!r:.40}».", hint_fa=_EXPECTED_FA,
+        )  # fmt: skip
     if value and all(isinstance(turn, str) for turn in value):
         return _alternating(list(value))
     messages: list[dict[str, str]] = []
@@ -83,7 +88,10 @@ def _from_object(value: dict) -> list[dict[str, str]]:
         pair = _pair(lower)
         if pair is None:
             keys = ", ".join(map(str, list(value)[:6]))
-            raise DataError(f"An object with the keys {keys} is not a conversation.", "It needs the key messages.")
+            raise DataError(
+                f"An object with the keys {keys} is not a conversation.", "It needs the key messages.",
+                message_fa=f"شیئی که کلیدهایش {names_fa(value, 6)} است گفت‌وگو نیست.", hint_fa="کلید «messages» را لازم دارد.",
+            )  # fmt: skip
         turns = (to_messages(history) if history else []) + pair
     return turns if turns and turns[0]["role"] == "system" else start + turns
 
@@ -137,7 +145,10 @@ def _turns(turn: Any, number: int) -> list[dict[str, str]]:
     if isinstance(turn, (list, tuple)) and len(turn) == 2 and all(isinstance(text, str) for text in turn):
         return [_message("user", turn[0]), _message("assistant", turn[1])]
     if not isinstance(turn, dict):
-        raise DataError(f"Turn {number} is not an object: {turn!r:.40}.", _EXPECTED)
+        raise DataError(
+            f"Turn {number} is not an object: {turn!r:.40}.", _EXPECTED,
+            message_fa=f"نوبت {number} شیء نیست: «{turn!r:.40}».", hint_fa=_EXPECTED_FA,
+        )  # fmt: skip
     role = next((turn[key] for key in ("role", "from", "speaker", "sender", "author") if turn.get(key)), None)
     if isinstance(role, dict):
         role = role.get("role")
@@ -150,10 +161,16 @@ def _turns(turn: Any, number: int) -> list[dict[str, str]]:
             system = turn.get("system")
             return [_message("system", system), *pair] if isinstance(system, str) and system and number == 1 else pair
     if not isinstance(role, str):
-        raise DataError(f"Turn {number} names no role.", _EXPECTED)
+        raise DataError(
+            f"Turn {number} names no role.", _EXPECTED,
+            message_fa=f"نوبت {number} نقشی ندارد.", hint_fa=_EXPECTED_FA,
+        )  # fmt: skip
     known = ROLES.get(role.strip().lower())
     if known is None:
-        raise DataError(f"Turn {number} has the unknown role {role!r:.40}.", "Roles: system, user, assistant, tool.")
+        raise DataError(
+            f"Turn {number} has the unknown role {role!r:.40}.", "Roles: system, user, assistant, tool.",
+            message_fa=f"نقش نوبت {number} شناخته نیست: «{role:.40}».", hint_fa="نقش‌ها: «system»، «user»، «assistant» و «tool».",
+        )  # fmt: skip
     content = next((turn[key] for key in ("content", "value", "text", "message", "utterance") if turn.get(key) is not None), None)
     text = _text(content, number)
     calls = turn.get("tool_calls") or turn.get("function_call")
@@ -190,7 +207,10 @@ def _part(part: Any, number: int) -> str:
         return _text(part.get("content") or part.get("refusal"), number)
     if kind in (None, "text", "thinking"):
         return ""
-    raise DataError(f"Turn {number} holds a part that is not text ({kind}).", "Only text can be trained on.")
+    raise DataError(
+        f"Turn {number} holds a part that is not text ({kind}).", "Only text can be trained on.",
+        message_fa=f"نوبت {number} بخشی دارد که متن نیست ({kind}).", hint_fa="فقط متن آموختنی است.",
+    )  # fmt: skip
 
 
 def _calls(calls: Any) -> str:

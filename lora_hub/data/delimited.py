@@ -50,7 +50,10 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     csv.field_size_limit(1 << 30)
     text = _sample_text(source)
     if not text.strip():
-        raise DataError(f"{source.name} holds nothing but blank lines.", "Choose another file.")
+        raise DataError(
+            f"{source.name} holds nothing but blank lines.", "Choose another file.",
+            message_fa=f"پروندهٔ «{source.name}» جز سطر خالی چیزی ندارد.", hint_fa="پروندهٔ دیگری برگزینید.",
+        )  # fmt: skip
     if said := re.match(r"(?i)\"?sep=([^\r\n\"]{1,3})\"?[\r\n]+", text):  # Excel's own hint, above the header
         delimiter = delimiter or said[1]
         source, text = _without_start(source, text, said.end())
@@ -71,7 +74,10 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     if frame is None:
         frame, more, short = read_ragged(source, dialect, skip_broken=skip_broken)
     if frame.width > MAX_COLUMNS:
-        raise DataError(f"{source.name} has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.")
+        raise DataError(
+            f"{source.name} has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.",
+            message_fa=f"پروندهٔ «{source.name}» {frame.width} ستون دارد.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+        )  # fmt: skip
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     frame = apply_layout(frame, layout)
     frame, edges = without_empty_edges(frame, source.name)
@@ -122,7 +128,10 @@ def _plain_delimiter(source: Source, delimiter: str) -> tuple[Dialect, Source, s
     text = source.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
     plain = next((mark for mark in "\x1f\x1e\x1d\x1c\x01" if mark not in text), "")
     if not plain:
-        raise DataError(f"{source.name} cannot be cut at {delimiter!r}.", "Save it with , or ; between the cells.")
+        raise DataError(
+            f"{source.name} cannot be cut at {delimiter!r}.", "Save it with , or ; between the cells.",
+            message_fa=f"پروندهٔ «{source.name}» را نمی‌توان با جداکنندهٔ «{delimiter}» برید.", hint_fa="آن را با , یا ; میان خانه‌ها ذخیره کنید.",
+        )  # fmt: skip
     source = Source(source.name, data=text.replace(delimiter, plain).encode())
     return Dialect(plain), source, _sample_text(source)
 

@@ -101,7 +101,7 @@ def _with_replacements(source: Source, text: str, name: str) -> Decoded:
         code="damaged-bytes", severity="warning", count=len(lines),
         message=f"The file is {shown(name)}, but some bytes are not: line {_list(lines)}. They are shown as \ufffd.",
         message_fa=f"این پرونده {shown(name)} است، اما چند بایت آن نه: سطر {some(lines)}. به‌جای آن‌ها \ufffd آمده است.",
-        hint="Correct these lines, or choose another encoding.", hint_fa="این سطرها را درست کنید یا رمزگذاری دیگری برگزینید.",
+        hint="Correct these lines, or choose another encoding.", hint_fa="این سطرها را درست کنید یا کدگذاری دیگری برگزینید.",
     )  # fmt: skip
     return Decoded(Source(source.name, data=text.encode()), name, [problem])
 
@@ -110,7 +110,10 @@ def _decode_chosen(source: Source, encoding: str) -> Decoded:
     try:
         name = codecs.lookup(encoding).name
     except LookupError:
-        raise DataError(f"There is no encoding named {encoding!r}.", "Try utf-8, windows-1252 or windows-1256.") from None
+        raise DataError(
+            f"There is no encoding named {encoding!r}.", "Try utf-8, windows-1252 or windows-1256.",
+            message_fa=f"کدگذاری‌ای به نام «{encoding}» نیست.", hint_fa="یکی از utf-8، windows-1252 و windows-1256 را بیازمایید.",
+        ) from None  # fmt: skip
     if name in ("utf-8", "utf-8-sig"):
         if is_utf8(source):
             return Decoded(source, name)
@@ -136,10 +139,15 @@ def _undecodable(source: Source, encoding: str, name: str) -> DataError:
         return DataError(
             f"The file is not in {encoding}: line {line} has the byte 0x{error.object[error.start]:02x}.",
             "Leave the encoding empty to have it detected, or choose another.",
-        )
+            message_fa=f"کدگذاری این پرونده «{encoding}» نیست: در سطر {line} بایت 0x{error.object[error.start]:02x} آمده است.",
+            hint_fa="کدگذاری را خالی بگذارید تا خودکار پیدا شود، یا کدگذاری دیگری برگزینید.",
+        )  # fmt: skip
     except (ValueError, LookupError):
         pass
-    return DataError(f"The file cannot be read as {encoding}.", "Leave the encoding empty to have it detected.")
+    return DataError(
+        f"The file cannot be read as {encoding}.", "Leave the encoding empty to have it detected.",
+        message_fa=f"این پرونده با کدگذاریِ «{encoding}» خوانده نمی‌شود.", hint_fa="کدگذاری را خالی بگذارید تا خودکار پیدا شود.",
+    )  # fmt: skip
 
 
 def _transcode(source: Source, encoding: str) -> Decoded:
@@ -207,9 +215,9 @@ def _detect(source: Source) -> Decoded:
             Problem(
                 code="encoding-detected", severity="info",
                 message=f"The file is not UTF-8; it was read as {decoded.encoding}, which was guessed from its letters.",
-                message_fa=f"این پرونده UTF-8 نیست؛ رمزگذاری آن از روی حروفش {decoded.encoding} حدس زده شد.",
+                message_fa=f"این پرونده UTF-8 نیست؛ کدگذاری آن از روی حروفش {decoded.encoding} حدس زده شد.",
                 hint="If letters look wrong in the preview, choose another encoding.",
-                hint_fa="اگر حروف در پیش‌نمایش درست نیستند، رمزگذاری دیگری برگزینید.",
+                hint_fa="اگر حروف در پیش‌نمایش درست نیستند، کدگذاری دیگری برگزینید.",
             )  # fmt: skip
         )
         return decoded

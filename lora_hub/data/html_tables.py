@@ -10,7 +10,7 @@ from lora_hub.data.source import Source
 from lora_hub.data.cells import cells_of
 from lora_hub.data.spreadsheets import choose_sheet
 from lora_hub.data.table import MAX_COLUMNS, Table, some
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Problem
 
 # Excel's XML says the same with other words.
@@ -104,7 +104,10 @@ class _Rows(HTMLParser):
             grid.span, grid.down = _span(attrs, "colspan"), _span(attrs, "rowspan")
             self.cells += grid.span
             if self.cells > MAX_CELLS:
-                raise DataError(f"The page's tables have more than {MAX_CELLS:,} cells.", "Save the data as CSV.")
+                raise DataError(
+                    f"The page's tables have more than {MAX_CELLS:,} cells.", "Save the data as CSV.",
+                    message_fa=f"جدول‌های این صفحه بیش از {MAX_CELLS:,} خانه دارند.", hint_fa="داده را با قالب CSV ذخیره کنید.",
+                )  # fmt: skip
         elif tag in ("br", "p") and grid.cell:
             grid.cell.append("\n")
 
@@ -174,9 +177,15 @@ def read_html(source: Source, *, sheet: str = "") -> Table:
         frame = polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String))
         found[_new_name(grid.name or f"table {len(found) + 1}", found)] = cells_of(frame)
     if sheet and sheet not in found:
-        raise DataError(f"{source.name} has no table named {sheet!r}.", f"It has: {some(found, 20)}." if found else "")
+        raise DataError(
+            f"{source.name} has no table named {sheet!r}.", f"It has: {some(found, 20)}." if found else "",
+            message_fa=f"در «{source.name}» جدولی به نام «{sheet}» نیست.", hint_fa=f"این‌ها در آن است: {names_fa(found)}." if found else "",
+        )  # fmt: skip
     if not found:
-        raise DataError(f"{source.name} is a web page without a table in it.", "Save the data as CSV or Excel.")
+        raise DataError(
+            f"{source.name} is a web page without a table in it.", "Save the data as CSV or Excel.",
+            message_fa=f"پروندهٔ «{source.name}» صفحهٔ وبی بی‌جدول است.", hint_fa="داده را با قالب CSV یا اکسل ذخیره کنید.",
+        )  # fmt: skip
     named = [grid.name for grid in parser.tables if grid.name]
     best = sheet or ("" if named else max(found, key=lambda name: (min(2, found[name].width), found[name].height)))
     table = choose_sheet(found, "html", sheet=best)

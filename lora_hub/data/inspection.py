@@ -282,7 +282,7 @@ def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[F
     except DataError as error:
         return [Finding(Problem(
             code="missing-column", severity="error", message=error.message, hint=error.hint,
-            message_fa="برای یکی از نقش‌های لازم ستونی پیدا نشد.", hint_fa="بالای جدول بگویید کدام ستون است.",
+            message_fa=error.message_fa, hint_fa=error.hint_fa,
         ))]  # fmt: skip
     return []
 

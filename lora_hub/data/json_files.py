@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from lora_hub.data import error_words
 from lora_hub.data.json_lines import read_lines
 from lora_hub.data.json_rows import frame_of, load_json
 from lora_hub.data.json_shapes import table_of_document
@@ -61,9 +62,14 @@ def read_json(source: Source, *, skip_broken: bool = False) -> Table:
         raise DataError(
             f"{source.name} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg.lower()}.",
             "Mend the file there, or save it as JSONL (one object a line) or CSV.",
-        ) from None
+            message_fa=f"پروندهٔ «{source.name}» JSON درستی نیست: سطر {error.lineno}، نویسهٔ {error.colno}: {error_words.json_reason_fa(error.msg)}.",
+            hint_fa="پرونده را در همان‌جا درست کنید، یا آن را با قالب JSONL (هر شیء در یک سطر) یا CSV ذخیره کنید.",
+        ) from None  # fmt: skip
     except RecursionError:
-        raise DataError(f"{source.name} is nested too deeply.", "Save it as one flat object a row.") from None
+        raise DataError(
+            f"{source.name} is nested too deeply.", "Save it as one flat object a row.",
+            message_fa=f"تودرتوییِ پروندهٔ «{source.name}» بیش از اندازه است.", hint_fa="هر سطر را به شکل یک شیء تخت ذخیره کنید.",
+        ) from None  # fmt: skip
 
 
 def _load_leniently(text: str) -> tuple[Any, str, str] | None:

@@ -15,11 +15,12 @@ import numpy
 import orjson
 import polars
 
+from lora_hub.data import error_words
 from lora_hub.data.json_rows import column_names, flatten_known, load_json, scalar_text, table_of_values
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
 from lora_hub.errors import DataError
-from lora_hub.schema import Problem
+from lora_hub.schema import Problem, Text2
 
 BLOCK = 4 << 20
 DEEPEST = 48
@@ -39,7 +40,10 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
         frame, broken = _read_flat(source)
         problems = broken_lines(source.name, broken, skip_broken)
         if not frame.height:
-            raise DataError(f"{source.name} holds no readable line.", "Choose another file.")
+            raise DataError(
+                f"{source.name} holds no readable line.", "Choose another file.",
+                message_fa=f"پروندهٔ «{source.name}» هیچ سطر خوانایی ندارد.", hint_fa="پروندهٔ دیگری برگزینید.",
+            )  # fmt: skip
         return Table(frame, "jsonl", problems=problems)
     except _NotFlat:
         pass
@@ -52,22 +56,29 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
             _load_line(line, number, values, broken)
     problems = broken_lines(source.name, broken, skip_broken)
     if not values:
-        raise DataError(f"{source.name} holds no readable line.", "Choose another file.")
+        raise DataError(
+            f"{source.name} holds no readable line.", "Choose another file.",
+            message_fa=f"پروندهٔ «{source.name}» هیچ سطر خوانایی ندارد.", hint_fa="پروندهٔ دیگری برگزینید.",
+        )  # fmt: skip
     table = table_of_values(values, source.name, skip_broken=skip_broken)
     return Table(table.frame, "jsonl", problems=problems + table.problems)
 
 
-def broken_lines(name: str, broken: list[tuple[int, str]], skip_broken: bool) -> list[Problem]:
+def broken_lines(name: str, broken: list[tuple[int, Text2]], skip_broken: bool) -> list[Problem]:
     """One warning for lines left out; DataError where they must not be."""
     if not broken:
         return []
-    told = "; ".join(f"line {number} ({reason})" for number, reason in broken[:TOLD])
+    told = "; ".join(f"line {number} ({reason.en})" for number, reason in broken[:TOLD])
     more = f"; and {len(broken) - TOLD} more" if len(broken) > TOLD else ""
     if not skip_broken:
+        told_fa = "؛ ".join(f"سطر {number} ({reason.fa})" for number, reason in broken[:TOLD])
+        told_fa += f"؛ و {len(broken) - TOLD:,} سطر دیگر" if len(broken) > TOLD else ""
         raise DataError(
             f"{name} has {len(broken)} line{'s that are' if len(broken) > 1 else ' that is'} not valid JSON: {told}{more}.",
             "Mend them, or go on without these lines (skip broken lines).",
-        )
+            message_fa=f"در پروندهٔ «{name}» {len(broken):,} سطر JSON درستی نیست: {told_fa}.",
+            hint_fa=f"آن‌ها را درست کنید، یا برای گذشتن از این سطرها {error_words.SKIP_BROKEN_FA}.",
+        )  # fmt: skip
     fa = "، ".join(f"سطر {number}" for number, _ in broken[:TOLD]) + (" و ..." if len(broken) > TOLD else "")
     return [
         row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(broken),
@@ -102,10 +113,10 @@ def _read_texts(source: Source) -> polars.DataFrame | None:
     return polars.from_arrow(table) if table.schema.equals(schema) and table.num_rows else None
 
 
-def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, str]]]:
+def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Text2]]]:
     """Raises _NotFlat at the first row that is not an object of scalars."""
     frames: list[polars.DataFrame] = []
-    broken: list[tuple[int, str]] = []
+    broken: list[tuple[int, Text2]] = []
     names: dict[str, None] = {}
     first = 1
     for block in _blocks(source):
@@ -119,7 +130,10 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, str]]]
             raise _NotFlat  # a key that is no name: empty, or half a surrogate pair
         names |= dict.fromkeys(keys)
         if len(names) > MAX_COLUMNS:
-            raise DataError(f"The rows have more than {MAX_COLUMNS} different keys.", f"At most {MAX_COLUMNS} can be read.")
+            raise DataError(
+                f"The rows have more than {MAX_COLUMNS} different keys.", f"At most {MAX_COLUMNS} can be read.",
+                message_fa=f"سطرها بیش از {MAX_COLUMNS} کلید گوناگون دارند.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+            )  # fmt: skip
         if len(shapes) == 1:
             columns = [_column(key, list(map(itemgetter(key), rows))) for key in keys]
         else:
@@ -150,7 +164,7 @@ def _blocks(source: Source) -> Iterator[bytes]:
         yield rest
 
 
-def _rows(block: bytes, first: int, broken: list[tuple[int, str]]) -> list[dict[str, Any]]:
+def _rows(block: bytes, first: int, broken: list[tuple[int, Text2]]) -> list[dict[str, Any]]:
     """The rows of a block of lines; `first`: the number of its first line."""
     body = block.rstrip()
     try:
@@ -182,15 +196,16 @@ def _column(name: str, values: list) -> polars.Series:
         return polars.Series(name, [scalar_text(value) for value in values], dtype=polars.String)
 
 
-def _load_line(line: str, number: int, values: list, broken: list[tuple[int, str]]) -> None:
+def _load_line(line: str, number: int, values: list, broken: list[tuple[int, Text2]]) -> None:
     try:
         values.append(load_json(line))
     except json.JSONDecodeError as error:
-        broken.append((number, f"column {error.colno}: {error.msg.lower()}"))
+        reason_fa = f"نویسهٔ {error.colno}: {error_words.json_reason_fa(error.msg)}"
+        broken.append((number, Text2(en=f"column {error.colno}: {error.msg.lower()}", fa=reason_fa)))
     except RecursionError:
-        broken.append((number, "nested too deeply"))
+        broken.append((number, Text2(en="nested too deeply", fa="تودرتوییِ بیش از اندازه")))
     except ValueError as error:
-        broken.append((number, str(error)))
+        broken.append((number, Text2(en=str(error), fa=str(error))))
 
 
 def _lines(source: Source) -> list[str]:

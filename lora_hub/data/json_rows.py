@@ -5,6 +5,7 @@ from typing import Any
 
 import polars
 
+from lora_hub.data import error_words
 from lora_hub.data.convert import as_chats
 from lora_hub.data.headers import find_layout
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, some
@@ -31,7 +32,10 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
     if values and isinstance(values[0], str) and all(isinstance(value, str) and value[:1] == "{" for value in values):
         values = _loaded(values) or values  # JSON as a text in JSON
     if not values:
-        raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
+        raise DataError(
+            f"{name} has no rows.", "Choose a file with data in it.",
+            message_fa=f"پروندهٔ «{name}» سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
+        )  # fmt: skip
     objects = [value for value in values if isinstance(value, dict)]
     if len(objects) == len(values):
         if all(set(value) >= {"row"} and isinstance(value["row"], dict) and set(value) <= {"row", "row_idx", "truncated_cells"}
@@ -44,7 +48,9 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
             raise DataError(
                 f"{name} mixes objects with other values (row {some(others)}).",
                 "Every row has to be an object; mend these, or go on without them (skip broken lines).",
-            )
+                message_fa=f"در پروندهٔ «{name}» در میان شیءها چیزهای دیگری هم هست (سطر {some(others)}).",
+                hint_fa=f"هر سطر باید شیء باشد؛ این‌ها را درست کنید، یا برای گذشتن از آن‌ها {error_words.SKIP_BROKEN_FA}.",
+            )  # fmt: skip
         problem = row_problem(
             "broken-lines", "warning", f"Left out, for they are no objects: row {some(others)}.", [], count=len(others),
             message_fa=f"این سطرها شیء نیستند و کنار گذاشته شدند: {some(others)}.",
@@ -55,7 +61,10 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
             return Table(frame_of([{"messages": value} for value in values]), "json")
         width = max(len(value) for value in values)
         if not width:
-            raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
+            raise DataError(
+                f"{name} has no rows.", "Choose a file with data in it.",
+                message_fa=f"پروندهٔ «{name}» سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
+            )  # fmt: skip
         cells = [[scalar_text(cell) for cell in value] + [None] * (width - len(value)) for value in values]
         layout = find_layout(cells[:300], width)
         body = cells[layout.first_row :]
@@ -76,7 +85,10 @@ def frame_of(rows: list[dict]) -> polars.DataFrame:
     """Rows of any shape as a frame: columns in the order they first occur, scalars as text, nested values kept."""
     names = list(dict.fromkeys(key for row in rows for key in row))
     if len(names) > MAX_COLUMNS:
-        raise DataError(f"The rows have {len(names)} different keys.", f"At most {MAX_COLUMNS} columns can be read.")
+        raise DataError(
+            f"The rows have {len(names)} different keys.", f"At most {MAX_COLUMNS} columns can be read.",
+            message_fa=f"سطرها {len(names)} کلید گوناگون دارند.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+        )  # fmt: skip
     columns = []
     for name in names:
         values = [row.get(name) for row in rows]

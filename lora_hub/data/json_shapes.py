@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lora_hub.data import error_words
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.json_rows import frame_of, scalar_text, table_of_values
 from lora_hub.data.table import Table, some
@@ -23,9 +24,15 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
     if isinstance(value, list):
         return table_of_values(_exported(value), name, skip_broken=skip_broken)
     if not isinstance(value, dict):
-        raise DataError(f"{name} holds a single value, not a table.", "Save an array of objects or one object a line.")
+        raise DataError(
+            f"{name} holds a single value, not a table.", "Save an array of objects or one object a line.",
+            message_fa=f"پروندهٔ «{name}» تنها یک مقدار دارد، نه یک جدول.", hint_fa="آرایه‌ای از شیءها، یا در هر سطر یک شیء، ذخیره کنید.",
+        )  # fmt: skip
     if "nbformat" in value and "cells" in value:
-        raise DataError(f"{name} is a notebook, not a table.", "Save the data that it holds as CSV or JSONL.")
+        raise DataError(
+            f"{name} is a notebook, not a table.", "Save the data that it holds as CSV or JSONL.",
+            message_fa=f"پروندهٔ «{name}» دفترچه (notebook) است، نه جدول.", hint_fa="داده‌ای را که در آن است با قالب CSV یا JSONL ذخیره کنید.",
+        )  # fmt: skip
     squad = _squad(value)
     if squad is not None:
         return Table(frame_of(squad), "json")
@@ -52,14 +59,20 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
         if all(isinstance(text, str) for item in lists.values() for text in item):
             return _from_lists_by_label(lists)
         lengths = ", ".join(f"{key}: {len(item)}" for key, item in list(lists.items())[:6])
-        raise DataError(f"The columns of {name} are not equally long ({lengths}).", "Every column needs one value a row.")
+        raise DataError(
+            f"The columns of {name} are not equally long ({lengths}).", "Every column needs one value a row.",
+            message_fa=f"ستون‌های پروندهٔ «{name}» هم‌اندازه نیستند ({lengths}).", hint_fa="هر ستون باید در هر سطر یک مقدار داشته باشد.",
+        )  # fmt: skip
     objects = [item for item in value.values() if isinstance(item, dict)]
     if objects and len(objects) == len(value):
         return _from_objects(value, name)
     if len(lists) == 1 and next(iter(lists.values())):
         return table_of_values(next(iter(lists.values())), name)
     if not value or (lists and not any(lists.values())):
-        raise DataError(f"{name} has no rows.", "Choose a file with data in it.")
+        raise DataError(
+            f"{name} has no rows.", "Choose a file with data in it.",
+            message_fa=f"پروندهٔ «{name}» سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
+        )  # fmt: skip
     inner = _inside(value)
     if inner:
         table = table_of_document(value[inner], name, skip_broken=skip_broken)

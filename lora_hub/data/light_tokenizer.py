@@ -18,6 +18,7 @@ from typing import Any
 from lora_hub.errors import BaseError, DataError
 
 AGAIN = "Copy or download the base again, whole."
+AGAIN_FA = "مدل پایه را یک بار دیگر و کامل رونوشت یا دریافت کنید."
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 # Special tokens that a class has where its files name none.
@@ -70,7 +71,11 @@ class LightTokenizer:
             # As `compiled.render` does, but for its copy of all globals at every call, a third of the time.
             return "".join(compiled.root_render_func(compiled.new_context(values, shared=True)))
         except TemplateError as error:
-            raise DataError(f"The base's chat template refuses these messages: {error}", "Choose another base, or change the order of the turns.") from error
+            raise DataError(
+                f"The base's chat template refuses these messages: {error}", "Choose another base, or change the order of the turns.",
+                message_fa=f"قالب گفت‌وگوی مدل پایه این پیام‌ها را نمی‌پذیرد ({error}).",
+                hint_fa="مدل پایهٔ دیگری برگزینید، یا ترتیب نوبت‌ها را عوض کنید.",
+            ) from error  # fmt: skip
 
     @property
     def eos_token_id(self) -> int | None:
@@ -118,7 +123,10 @@ def read_tokenizer(folder: Path) -> LightTokenizer | None:
     except Exception as error:  # tokenizers raises nothing more exact
         if type(error) is not Exception:
             raise
-        raise BaseError(f"The tokenizer in {str(folder)!r} is damaged: {error}", AGAIN) from error
+        raise BaseError(
+            f"The tokenizer in {str(folder)!r} is damaged: {error}", AGAIN,
+            message_fa=f"توکن‌سازِ «{folder}» خراب است ({error}).", hint_fa=AGAIN_FA,
+        ) from error  # fmt: skip
     core.no_truncation()
     core.no_padding()
     if kind in _REBUILT:
@@ -213,7 +221,10 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BaseError(f"The file {str(file)!r} cannot be read as JSON.", AGAIN) from error
+        raise BaseError(
+            f"The file {str(file)!r} cannot be read as JSON.", AGAIN,
+            message_fa=f"پروندهٔ «{file}» JSON درستی نیست.", hint_fa=AGAIN_FA,
+        ) from error  # fmt: skip
     return data if isinstance(data, dict) else {}
 
 

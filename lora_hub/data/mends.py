@@ -25,7 +25,7 @@ from lora_hub.data.check_rows import LONG
 from lora_hub.data.findings import Finding
 from lora_hub.data.overflow import overflow_columns
 from lora_hub.data.table import Table
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Mend, Task, Text2
 
 # What rows that can be left out are called, by the code of the finding that names them.
@@ -157,13 +157,19 @@ def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
     if text.startswith("relabel:"):
         pairs = [part.partition("=") for part in text.removeprefix("relabel:").split(",") if part.strip()]
         if not pairs or any(not equals or not old.strip() or not new.strip() for old, equals, new in pairs):
-            raise DataError(f"{text!r} is not relabel:OLD=NEW,OLD=NEW.", "For example --mend relabel:0=negative,1=positive.")
+            raise DataError(
+                f"{text!r} is not relabel:OLD=NEW,OLD=NEW.", "For example --mend relabel:0=negative,1=positive.",
+                message_fa=f"«{text}» به شکل relabel:OLD=NEW,OLD=NEW نیست.", hint_fa="برای نمونه: --mend relabel:0=negative,1=positive",
+            )  # fmt: skip
         return Mend(kind="relabel", values={old.strip(): new.strip() for old, _, new in pairs})
     code, _, kind = text.partition(".")
     found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
     if not found:
         names = [name if index == 0 else f"{name}.{mend.kind}" for name, mends in offered.items() for index, mend in enumerate(mends)]
-        raise DataError(f"There is nothing to mend by {text!r} in this data.", f"Offered: {', '.join(names) or 'nothing'}.")
+        raise DataError(
+            f"There is nothing to mend by {text!r} in this data.", f"Offered: {', '.join(names) or 'nothing'}.",
+            message_fa=f"در این داده چیزی نیست که با «{text}» درست شود.", hint_fa=f"آنچه می‌توان درست کرد: {names_fa(names) or 'هیچ'}.",
+        )  # fmt: skip
     return found[0]
 
 
@@ -180,9 +186,15 @@ def parse_mends(texts: Sequence[str], inspector: Any, file: Path, task: Task | N
 def _kind(mend: Mend) -> Kind:
     """Raises DataError for a mend that there is not: a file of another version, or a mistyped one."""
     if mend.kind not in MENDS:
-        raise DataError(f"There is no mend {mend.kind!r}.", f"Known: {', '.join(MENDS)}.")
+        raise DataError(
+            f"There is no mend {mend.kind!r}.", f"Known: {', '.join(MENDS)}.",
+            message_fa=f"اصلاحی به نام «{mend.kind}» نیست.", hint_fa=f"شناخته‌شده‌ها: {names_fa(MENDS)}.",
+        )  # fmt: skip
     if mend.kind == "drop" and mend.values.get("code") not in DROPPED:
-        raise DataError(f"Rows cannot be left out by {mend.values.get('code')!r}.", f"Known: {', '.join(DROPPED)}.")
+        raise DataError(
+            f"Rows cannot be left out by {mend.values.get('code')!r}.", f"Known: {', '.join(DROPPED)}.",
+            message_fa=f"با «{mend.values.get('code')}» سطری کنار گذاشته نمی‌شود.", hint_fa=f"شناخته‌شده‌ها: {names_fa(DROPPED)}.",
+        )  # fmt: skip
     return MENDS[mend.kind]
 
 

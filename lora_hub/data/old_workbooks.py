@@ -8,6 +8,7 @@ import sys
 
 import polars
 
+from lora_hub.data import error_words
 from lora_hub.data.source import Source
 from lora_hub.errors import DataError
 
@@ -57,4 +58,7 @@ def read_sheets(source: Source) -> tuple[dict[str, polars.DataFrame], set[str], 
 
 
 def _damaged(source: Source) -> DataError:
-    return DataError(f"The workbook {source.name} is damaged.", "Open it, save it again as .xlsx, and drop it again.")
+    return DataError(
+        f"The workbook {source.name} is damaged.", "Open it, save it again as .xlsx, and drop it again.",
+        message_fa=f"کارپوشهٔ «{source.name}» خراب است.", hint_fa=error_words.SAVE_WORKBOOK_FA,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.data import template
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Task
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
         raise DataError(
             f"None of the {table.frame.height} rows has both {' and '.join(needed if not task.is_chat else ['messages'])} and an answer.",
             f"Columns taken: {', '.join(f'{role} = {column!r}' for role, column in mapping.items())}. Choose others.",
-        )
+            message_fa=f"هیچ‌یک از {table.frame.height:,} سطر {names_fa(needed if not task.is_chat else ['messages'], between=' و ')} و پاسخ را با هم ندارد.",
+            hint_fa=f"ستون‌های برگزیده: {'، '.join(f'«{column}» برای «{role}»' for role, column in mapping.items())}. ستون‌های دیگری برگزینید.",
+        )  # fmt: skip
     return examples
 
 
@@ -96,7 +98,9 @@ def labels_of(examples: list[Example]) -> tuple[str, ...]:
         raise DataError(
             f"All {len(examples)} rows have the same answer, {only[:60]!r}.",
             "Add rows of the other class, or check which column is the answer.",
-        )
+            message_fa=f"پاسخ همهٔ {len(examples):,} سطر یکی است: «{only[:60]}».",
+            hint_fa="سطرهایی از دستهٔ دیگر بیفزایید، یا ببینید ستون پاسخ کدام است.",
+        )  # fmt: skip
     return tuple(sorted(counts))
 
 
@@ -152,7 +156,9 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
             f"{len(examples)} usable rows with {len(groups)} different inputs are too few: {len(trained)} to train on, {len(validation)} to choose the "
             f"checkpoint, {len(test)} to score.",
             f"Bring at least {MIN_TRAIN_ROWS * 2} rows with different inputs.",
-        )
+            message_fa=f"{len(examples):,} سطرِ قابل‌استفاده با {len(groups):,} ورودیِ گوناگون کم است: {len(trained)} سطر برای آموزش، {len(validation)} برای گزینش بهترین نسخهٔ میانی (checkpoint) و {len(test)} برای نمره.",
+            hint_fa=f"دست‌کم {MIN_TRAIN_ROWS * 2} سطر با ورودی‌های گوناگون بدهید.",
+        )  # fmt: skip
     return Split(trained, validation, test)
 
 
@@ -191,7 +197,9 @@ def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
     raise DataError(
         f"{len(encoded.too_long)} of {total} rows are longer than max_length = {max_length} tokens, so that their answers would be cut away: rows {shown}.",
         "Raise max_length, choose a base with a longer context, or shorten the texts.",
-    )
+        message_fa=f"{len(encoded.too_long):,} سطر از {total:,} سطر از max_length، یعنی {max_length} توکن، بلندترند و پاسخشان بریده می‌شود: سطر {shown}.",
+        hint_fa="مقدار max_length را بالا ببرید، مدل پایه‌ای با زمینهٔ بلندتر برگزینید، یا متن‌ها را کوتاه کنید.",
+    )  # fmt: skip
 
 
 def _held_out_sizes(rows: int, held_out: float, max_held_out: int) -> tuple[int, int]:
@@ -209,7 +217,10 @@ def _chat_examples(row: int, value: Any) -> list[Example]:
     try:
         messages = convert.to_messages(value)
     except DataError as error:
-        raise DataError(f"Row {row}: {error.message}", error.hint) from error
+        raise DataError(
+            f"Row {row}: {error.message}", error.hint,
+            message_fa=f"سطر {row}: {error.message_fa}" if error.message_fa else "", hint_fa=error.hint_fa,
+        ) from error  # fmt: skip
     found = []
     for index, message in enumerate(messages):
         before = messages[:index]

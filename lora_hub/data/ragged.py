@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 
 import polars
 
+from lora_hub.data import error_words
 from lora_hub.data.headers import is_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
 from lora_hub.errors import DataError
-from lora_hub.schema import Problem
+from lora_hub.schema import Problem, Text2
 
 if TYPE_CHECKING:
     from lora_hub.data.delimited import Dialect
 
 TOLD = 8
+UNCLOSED = Text2(en="opens a quotation mark that is never closed", fa="گیومه‌ای باز می‌کند که هرگز بسته نمی‌شود")
+TEXT_AFTER = Text2(en="has text after a closing quotation mark", fa="پس از گیومهٔ پایانی متن دارد")
 
 
 def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tuple[polars.DataFrame, list[Problem], list[int]]:
@@ -28,7 +31,10 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     lines = _lines(source)
     records, starts, faults = _records(lines, dialect)
     if not records:
-        raise DataError(f"{source.name} has no readable line.", "Choose another file or delimiter.")
+        raise DataError(
+            f"{source.name} has no readable line.", "Choose another file or delimiter.",
+            message_fa=f"پروندهٔ «{source.name}» هیچ سطر خوانایی ندارد.", hint_fa="پرونده یا جداکنندهٔ دیگری برگزینید.",
+        )  # fmt: skip
     records = _square(records)
     width = _table_width(records)
     kept: list[list[str | None]] = []
@@ -36,7 +42,8 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     for record, line in zip(records, starts, strict=True):
         extra = record[width:]
         if any(cell.strip() for cell in extra):
-            faults.append((line, f"has {len(record)} cells where the table has {width}"))
+            reason = Text2(en=f"has {len(record)} cells where the table has {width}", fa=f"{len(record)} خانه دارد و جدول {width} خانه")
+            faults.append((line, reason))
             continue
         if len(record) < width:
             short.append(len(kept))
@@ -44,15 +51,19 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
         kept.append(record[:width])
     problems = []
     if faults:
-        faults.sort()
-        told = "; ".join(f"line {line} {reason}" for line, reason in faults[:TOLD])
+        faults.sort(key=lambda fault: fault[0])
+        told = "; ".join(f"line {line} {reason.en}" for line, reason in faults[:TOLD])
         more = f"; and {len(faults) - TOLD} more lines" if len(faults) > TOLD else ""
         fa = "، ".join(f"سطر {line}" for line, _ in faults[:TOLD])
         if not skip_broken:
+            told_fa = "؛ ".join(f"سطر {line}: {reason.fa}" for line, reason in faults[:TOLD])
+            told_fa += f"؛ و {len(faults) - TOLD:,} سطر دیگر" if len(faults) > TOLD else ""
             raise DataError(
                 f"{source.name} has {len(faults)} line{'s' if len(faults) > 1 else ''} that cannot be read: {told}{more}.",
                 "Put texts that hold the delimiter in quotation marks, or go on without these lines (skip broken lines).",
-            )
+                message_fa=f"در پروندهٔ «{source.name}» {len(faults):,} سطر خوانده نمی‌شود: {told_fa}.",
+                hint_fa=f"متنی را که جداکننده دارد در گیومه (\") بگذارید، یا برای گذشتن از این سطرها {error_words.SKIP_BROKEN_FA}.",
+            )  # fmt: skip
         problems.append(
             row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(faults),
                         message_fa=f"{len(faults):,} سطر کنار گذاشته شد: {fa}{' و ...' if len(faults) > TOLD else ''}.",
@@ -105,11 +116,11 @@ def _odd_breaks(text: str) -> bool:
     return any(mark in text for mark in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 
 
-def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, str]]]:
+def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, Text2]]]:
     """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it."""
     records: list[list[str]] = []
     starts: list[int] = []
-    faults: list[tuple[int, str]] = []
+    faults: list[tuple[int, Text2]] = []
     position = 0
     while position < len(lines):
         reader = dialect.reader(lines[position:] if position else lines)
@@ -129,8 +140,7 @@ def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], lis
                 starts.append(line + 1)
             else:
                 unclosed = "unexpected end" in str(error) or reader.line_num - done > 1
-                reason = "opens a quotation mark that is never closed" if unclosed else "has text after a closing quotation mark"
-                faults.append((line + 1, reason))
+                faults.append((line + 1, UNCLOSED if unclosed else TEXT_AFTER))
             position = line + 1
     return records, starts, faults
 

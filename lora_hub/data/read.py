@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 from lora_hub import settings
-from lora_hub.data import archive_members, archives
+from lora_hub.data import archive_members, archives, error_words
 from lora_hub.data.archive_tables import join_parts, read_plan
 from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.cells import table_of_form
@@ -24,7 +24,7 @@ from lora_hub.data.source import Source
 from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
 from lora_hub.data.table import MAX_ROWS, Table, some
 from lora_hub.data.text_forms import form_of, read_form, refuse_form
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Problem
 
 __all__ = ["Table", "read_table"]
@@ -40,30 +40,46 @@ def read_table(
     line and reason."""
     path = Path(path)
     if path.is_dir():
-        raise DataError(f"{str(path)!r} is a folder.", "Choose the file in it, or put its files into a zip.")
+        raise DataError(
+            f"{str(path)!r} is a folder.", "Choose the file in it, or put its files into a zip.",
+            message_fa=f"نشانیِ «{path}» پوشه است.", hint_fa="پرونده‌ای را که در آن است برگزینید، یا پرونده‌هایش را در یک zip بگذارید.",
+        )  # fmt: skip
     if not path.is_file():
         what = "There is no file" if not path.exists() else "This is no file that can be read:"
-        raise DataError(f"{what} {str(path)!r}.", "Check the path.")
+        raise DataError(
+            f"{what} {str(path)!r}.", "Check the path.",
+            message_fa=f"پرونده‌ای در «{path}» نیست." if not path.exists() else f"آنچه در «{path}» است پرونده‌ای خواندنی نیست.",
+            hint_fa="نشانیِ پرونده را وارسی کنید.",
+        )  # fmt: skip
     size, limit = path.stat().st_size, settings.max_upload_bytes()
     if size > limit:
         raise DataError(
-            f"{path.name} is {size >> 20} MB; the limit is {limit >> 20} MB.",
-            "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB.",
-        )
+            f"{path.name} is {size >> 20} MB; the limit is {limit >> 20} MB.", "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB.",
+            message_fa=f"پروندهٔ «{path.name}» {size >> 20} مگابایت است؛ حداکثر {limit >> 20} مگابایت پذیرفته می‌شود.", hint_fa=error_words.SMALLER_FILE_FA,
+        )  # fmt: skip
     options = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "skip_broken": skip_broken}
     source = Source(path.name, path=path)
     try:
         source.head(1)
     except OSError as error:
-        raise DataError(f"{path.name} cannot be opened: {error.strerror or error}.", "See whether you may read it.") from None
+        raise DataError(
+            f"{path.name} cannot be opened: {error.strerror or error}.", "See whether you may read it.",
+            message_fa=f"پروندهٔ «{path.name}» باز نمی‌شود ({error.strerror or error}).", hint_fa="ببینید اجازهٔ خواندن آن را دارید یا نه.",
+        ) from None  # fmt: skip
     return _read(source, options, limit)
 
 
 def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table:
     if source.size == 0:
-        raise DataError(f"{source.name} is empty.", "Choose a file with data in it.")
+        raise DataError(
+            f"{source.name} is empty.", "Choose a file with data in it.",
+            message_fa=f"پروندهٔ «{source.name}» خالی است.", hint_fa=error_words.CHOOSE_FILE_FA,
+        )  # fmt: skip
     if depth > 2:
-        raise DataError(f"{source.name} is an archive in an archive in an archive.", "Unpack it first.")
+        raise DataError(
+            f"{source.name} is an archive in an archive in an archive.", "Unpack it first.",
+            message_fa=f"«{source.name}» بایگانی‌ای درون بایگانی‌ای درون بایگانی است.", hint_fa="نخست آن را بگشایید.",
+        )  # fmt: skip
     head = source.head(4096)
     if kind := archives.packing(head):
         return _read(archives.unpack(source, kind, limit), options, limit, depth=depth + 1)
@@ -93,7 +109,10 @@ def _read_text(source: Source, options: dict) -> Table:
     head = text.head(SAMPLE).decode("utf-8", errors="ignore")
     start = head.removeprefix("\ufeff").lstrip()
     if not start and not text.read().strip(b"\xef\xbb\xbf \t\r\n\x00"):
-        raise DataError(f"{source.name} is empty.", "Choose a file with data in it.")
+        raise DataError(
+            f"{source.name} is empty.", "Choose a file with data in it.",
+            message_fa=f"پروندهٔ «{source.name}» خالی است.", hint_fa=error_words.CHOOSE_FILE_FA,
+        )  # fmt: skip
     chosen = options["delimiter"]
     if not chosen:
         refuse_form(start, source.name)
@@ -101,7 +120,10 @@ def _read_text(source: Source, options: dict) -> Table:
     if is_html(start):
         table = read_html(text, sheet=options["sheet"])
     elif _is_xml(start, whole):
-        raise DataError(f"{source.name} is an XML document, not a table.", FORMATS)
+        raise DataError(
+            f"{source.name} is an XML document, not a table.", FORMATS,
+            message_fa=f"پروندهٔ «{source.name}» سند XML است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+        )  # fmt: skip
     elif not chosen and looks_like_json(start):
         table = read_json(text, skip_broken=options["skip_broken"])
     else:
@@ -131,7 +153,10 @@ def _delimiter(chosen: str) -> str:
     names = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "\\x01": "\x01", "\\x1f": "\x1f"}
     delimiter = names.get(chosen.lower(), chosen)
     if chosen and (len(delimiter) > 5 or any(mark in delimiter for mark in '\r\n"')):
-        raise DataError(f"A delimiter is one to five characters, not {chosen!r}.", "Use , ; | or tab.")
+        raise DataError(
+            f"A delimiter is one to five characters, not {chosen!r}.", "Use , ; | or tab.",
+            message_fa=f"جداکننده یک تا پنج نویسه است، نه «{chosen}».", hint_fa="نشانهٔ , یا ; یا | یا tab را به کار ببرید.",
+        )  # fmt: skip
     return delimiter
 
 
@@ -147,7 +172,10 @@ def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
         return source, []
     count = sum(chunk.count(0) for chunk in source.chunks())
     if count > 0.1 * source.size:
-        raise DataError(f"{name} is not a text or a table: it is full of zero bytes.", FORMATS)
+        raise DataError(
+            f"{name} is not a text or a table: it is full of zero bytes.", FORMATS,
+            message_fa=f"پروندهٔ «{name}» متن یا جدول نیست: پر از بایت صفر است.", hint_fa=error_words.FORMATS_FA,
+        )  # fmt: skip
     data = source.read()
     lines = [number for number, line in enumerate(data.split(b"\n"), 1) if b"\0" in line]
     problem = Problem(
@@ -184,13 +212,20 @@ def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Tabl
 
 def _finish(table: Table, source: Source) -> Table:
     if table.frame.width == 0:
-        raise DataError(f"{source.name} has no columns.", "Choose a file with data in it.")
+        raise DataError(
+            f"{source.name} has no columns.", "Choose a file with data in it.",
+            message_fa=f"پروندهٔ «{source.name}» ستونی ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
+        )  # fmt: skip
     if table.rows == 0:
         raise DataError(
-            f"{source.name} has a header ({some(table.columns, 8)}) but no rows.", "Choose a file with data in it."
-        )
+            f"{source.name} has a header ({some(table.columns, 8)}) but no rows.", "Choose a file with data in it.",
+            message_fa=f"پروندهٔ «{source.name}» سرستون دارد ({names_fa(table.columns, 8)}) اما سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
+        )  # fmt: skip
     if table.rows > MAX_ROWS:
-        raise DataError(f"{source.name} has {table.rows:,} rows.", f"At most {MAX_ROWS:,} can be read.")
+        raise DataError(
+            f"{source.name} has {table.rows:,} rows.", f"At most {MAX_ROWS:,} can be read.",
+            message_fa=f"پروندهٔ «{source.name}» {table.rows:,} سطر دارد.", hint_fa=f"حداکثر {MAX_ROWS:,} سطر خوانده می‌شود.",
+        )  # fmt: skip
     if table.test is not None and not table.test.rows:
         table.test = None
     return table

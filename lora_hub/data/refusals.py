@@ -1,5 +1,6 @@
 """What is recognised in order to be refused in words: pictures, programs, databases, documents. By content, never by name."""
 
+from lora_hub.data import error_words
 from lora_hub.data.source import Source
 from lora_hub.errors import DataError
 
@@ -25,6 +26,7 @@ MAYBE = {
     b"CDF": "a NetCDF file", b"MAT": "a Matlab file", b"%!PS": "a PostScript document",
 }  # fmt: skip
 OTHER_FEATHER = "Save it as Parquet, or as Feather of version 2."
+OTHER_FEATHER_FA = "آن را با قالب Parquet یا نسخهٔ 2 Feather ذخیره کنید."
 
 
 def refuse_binary(source: Source, head: bytes) -> None:
@@ -32,15 +34,28 @@ def refuse_binary(source: Source, head: bytes) -> None:
     bare = head.lstrip(b" \t\r\n\xef\xbb\xbf")
     for start, what in BINARY.items():
         if head.startswith(start) or (start in (b"%PDF", b"{\\rtf") and bare.startswith(start)):
-            raise DataError(f"{source.name} is {what}, not a table.", OTHER_FEATHER if start == b"FEA1" else FORMATS)
+            raise DataError(
+                f"{source.name} is {what}, not a table.", OTHER_FEATHER if start == b"FEA1" else FORMATS,
+                message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.",
+                hint_fa=OTHER_FEATHER_FA if start == b"FEA1" else error_words.FORMATS_FA,
+            )  # fmt: skip
     if not _is_text(head):
         for start, what in MAYBE.items():
             if head.startswith(start):
-                raise DataError(f"{source.name} is {what}, not a table.", FORMATS)
+                raise DataError(
+                    f"{source.name} is {what}, not a table.", FORMATS,
+                    message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+                )  # fmt: skip
         if head[4:8] == b"ftyp":
-            raise DataError(f"{source.name} is a video, not a table.", FORMATS)
+            raise DataError(
+                f"{source.name} is a video, not a table.", FORMATS,
+                message_fa=f"پروندهٔ «{source.name}» ویدئو است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+            )  # fmt: skip
         if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 100 << 20:
-            raise DataError(f"{source.name} holds a model's weights (safetensors), not a table.", FORMATS)
+            raise DataError(
+                f"{source.name} holds a model's weights (safetensors), not a table.", FORMATS,
+                message_fa=f"پروندهٔ «{source.name}» وزن‌های یک مدل (safetensors) است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+            )  # fmt: skip
 
 
 def refuse_noise(source: Source) -> None:
@@ -48,7 +63,10 @@ def refuse_noise(source: Source) -> None:
     head = source.head(64 << 10)
     controls = [byte for byte in head if byte < 32 and byte not in (9, 10, 13, 0) or byte == 127]
     if len(set(controls)) >= 3 and len(controls) > 0.01 * len(head):
-        raise DataError(f"{source.name} is not a text or a table, but bytes of an unknown kind.", FORMATS)
+        raise DataError(
+            f"{source.name} is not a text or a table, but bytes of an unknown kind.", FORMATS,
+            message_fa=f"پروندهٔ «{source.name}» متن یا جدول نیست، بایت‌هایی از نوعی ناشناخته است.", hint_fa=error_words.FORMATS_FA,
+        )  # fmt: skip
 
 
 def _is_text(head: bytes) -> bool:
@@ -80,4 +98,7 @@ def refuse_zip(source: Source, names: set[str]) -> None:
     if not what and ("META-INF/MANIFEST.MF" in names or "AndroidManifest.xml" in names):
         what = "a program"
     if what:
-        raise DataError(f"{source.name} is {what}, not a table.", "Save its table as CSV or Excel.")
+        raise DataError(
+            f"{source.name} is {what}, not a table.", "Save its table as CSV or Excel.",
+            message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.", hint_fa="جدولش را با قالب CSV یا اکسل ذخیره کنید.",
+        )  # fmt: skip

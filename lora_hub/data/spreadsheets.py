@@ -11,13 +11,13 @@ from contextlib import contextmanager
 
 import polars
 
-from lora_hub.data import archives, old_workbooks, workbook_cells
+from lora_hub.data import archives, error_words, old_workbooks, workbook_cells
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.cells import cells_of, table_of_cells
 from lora_hub.data.refusals import refuse_zip
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table, some
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Problem
 
 # Names of streams inside documents of the same family as .xls, and what they are.
@@ -40,12 +40,19 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
     else:
         cells, hidden = _read_sheets(source, kind)
     if sheet and sheet not in cells:
-        raise DataError(f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(cells)}.")
+        raise DataError(
+            f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(cells)}.",
+            message_fa=f"برگه‌ای به نام «{sheet}» نیست.", hint_fa=f"برگه‌های کارپوشه: {names_fa(cells)}.",
+        )  # fmt: skip
     sheets = {name: cells_of(frame) for name, frame in cells.items()}
     filled = {name: frame for name, frame in sheets.items() if frame.height}
     if not filled or (sheet and sheet not in filled):
         which = f"The sheet {sheet!r} of {source.name}" if filled else source.name
-        raise DataError(f"{which} has no cell with a value in it.", "Choose a workbook with data in it.")
+        which_fa = f"در برگهٔ «{sheet}» از «{source.name}»" if filled else f"در کارپوشهٔ «{source.name}»"
+        raise DataError(
+            f"{which} has no cell with a value in it.", "Choose a workbook with data in it.",
+            message_fa=f"{which_fa} هیچ خانه‌ای مقدار ندارد.", hint_fa="کارپوشه‌ای برگزینید که داده‌ای در آن باشد.",
+        )  # fmt: skip
     shown = {name: frame for name, frame in filled.items() if name not in hidden} or filled
     table = choose_sheet(shown if sheet not in filled else filled, kind, sheet=sheet)
     table.sheets = list(shown) if table.sheet in shown else list(filled)
@@ -110,7 +117,10 @@ def _panics_in_words(source: Source) -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         told = f"The workbook {source.name} is damaged."
-        raise DataError(told, "Open it, save it again as .xlsx, and drop it again.") from None
+        raise DataError(
+            told, "Open it, save it again as .xlsx, and drop it again.",
+            message_fa=f"کارپوشهٔ «{source.name}» خراب است.", hint_fa=error_words.SAVE_WORKBOOK_FA,
+        ) from None  # fmt: skip
 
 
 @contextmanager
@@ -136,14 +146,22 @@ def _in_words(source: Source, error: str) -> DataError:
     head = source.read()
     if "password" in lowered or "encrypt" in lowered or _is_locked(head) or "E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e".encode() in head:
         return DataError(
-            f"The workbook {source.name} is protected with a password.", "Save it without a password and drop it again."
-        )
+            f"The workbook {source.name} is protected with a password.", "Save it without a password and drop it again.",
+            message_fa=f"کارپوشهٔ «{source.name}» گذرواژه دارد.", hint_fa="آن را بی‌گذرواژه ذخیره کنید و از نو بدهید.",
+        )  # fmt: skip
     if head.startswith(OLE):
         for stream, what in STREAMS.items():
             if stream.encode("utf-16-le") in head:
-                return DataError(f"{source.name} is {what}, not a table.", "Save its table as a CSV or an Excel file.")
+                return DataError(
+                    f"{source.name} is {what}, not a table.", "Save its table as a CSV or an Excel file.",
+                    message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.",
+                    hint_fa="جدولش را با قالب CSV یا اکسل ذخیره کنید.",
+                )  # fmt: skip
     reason = error.splitlines()[0].removeprefix("calamine error: ")[:200]
-    return DataError(f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.")
+    return DataError(
+        f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.",
+        message_fa=f"کارپوشهٔ «{source.name}» خراب است ({reason}).", hint_fa=error_words.SAVE_WORKBOOK_FA,
+    )  # fmt: skip
 
 
 def _is_locked(data: bytes) -> bool:

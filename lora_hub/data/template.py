@@ -10,7 +10,7 @@ Only the tokenizer's methods are called; nothing heavy is imported here.
 import re
 from typing import Any
 
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Task
 
 # More labels than these are not listed in the prompt: 77 intents would cost more tokens than the question itself.
@@ -34,11 +34,17 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
     or more than `MAX_LISTED_LABELS`. Raises DataError where an input is missing or the task is a chat.
     """
     if task.is_chat:
-        raise DataError(f"The task {task.id} takes messages and has no template.", "Give the messages themselves.")
+        raise DataError(
+            f"The task {task.id} takes messages and has no template.", "Give the messages themselves.",
+            message_fa=f"کارِ «{task.id}» پیام می‌گیرد و قالب ندارد.", hint_fa="خودِ پیام‌ها را بدهید.",
+        )  # fmt: skip
     values = {role: as_text(inputs.get(role)) for role in task.inputs}
     for role, value in values.items():
         if not value.strip() and role not in task.optional_inputs:
-            raise DataError(f"The input {role!r} is empty.", f"The task {task.id} needs: {', '.join(task.inputs)}.")
+            raise DataError(
+                f"The input {role!r} is empty.", f"The task {task.id} needs: {', '.join(task.inputs)}.",
+                message_fa=f"ورودیِ «{role}» خالی است.", hint_fa=f"ورودی‌های لازم برای کارِ «{task.id}»: {names_fa(task.inputs)}.",
+            )  # fmt: skip
     listed = 0 < len(task.labels) <= MAX_LISTED_LABELS
     values["labels"] = ", ".join(task.labels) if listed else ""
     # A task whose rows bring their own instruction has it as an input.
@@ -104,7 +110,10 @@ def end_token(tokenizer: Any) -> int:
             if token in special:
                 return token
     if tokenizer.eos_token_id is None:
-        raise DataError("The base's tokenizer has no end token.", "Choose a base whose tokenizer has an eos_token.")
+        raise DataError(
+            "The base's tokenizer has no end token.", "Choose a base whose tokenizer has an eos_token.",
+            message_fa="توکن‌سازِ مدل پایه توکن پایان ندارد.", hint_fa="مدل پایه‌ای برگزینید که توکن‌سازش eos_token داشته باشد.",
+        )  # fmt: skip
     return tokenizer.eos_token_id
 
 

@@ -8,6 +8,7 @@ the like.
 import re
 from collections import Counter
 
+from lora_hub.data import error_words
 from lora_hub.errors import DataError
 
 USE = "Save the data as CSV, JSONL or Excel, one example a row."
@@ -34,6 +35,17 @@ REFUSED: tuple[tuple[str, str, str, float, str], ...] = (
     ("a JavaScript program", r"((var|let|const) \w+|window(\.\w+)+|module\.exports) ?=", r"", 0, "Take away what stands before the first bracket, and save it as JSON."),
     ("a PostScript document", r"%!PS", r"", 0, USE),
 )  # fmt: skip
+_HINTS_FA = {
+    USE: error_words.AS_TABLE_FA,
+    CHAT: "گفت‌وگو پیام دارد اما پاسخی برای آموختن ندارد. جدولی با ستونی از ورودی‌ها و ستونی از پاسخ‌ها بسازید.",
+    "Fetch the file itself (git lfs pull), or download it from its page.": "خودِ پرونده را بگیرید (git lfs pull)، یا آن را از صفحه‌اش دریافت کنید.",
+    "Save the pairs as CSV with one column a language.": "جفت‌ها را با قالب CSV ذخیره کنید، هر زبان در یک ستون.",
+    "Export the table as CSV from the database.": "جدول را از پایگاه داده با قالب CSV بیرون بدهید.",
+    "Save the table as CSV.": "جدول را با قالب CSV ذخیره کنید.",
+    "Use a file with one text and one answer a row.": "پرونده‌ای بدهید که در هر سطر یک متن و یک پاسخ داشته باشد.",
+    "Save it as JSON or CSV.": "آن را با قالب JSON یا CSV ذخیره کنید.",
+    "Take away what stands before the first bracket, and save it as JSON.": "آنچه را پیش از نخستین کروشه یا آکولاد است بردارید و با قالب JSON ذخیره کنید.",
+}
 MARKDOWN_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$")
 DRAWN_RULE = re.compile(r"^[ \t]*[+├┌└╔╠╚][-=+─━═┬┼┴╦╬╩├┤┐┘╗╣╝]+[ \t]*$")
 FASTTEXT = re.compile(r"(?:__label__\S+[ \t,]+)+")
@@ -49,7 +61,10 @@ def refuse_form(text: str, name: str) -> None:
         if line and (len(lines) < 2 or sum(bool(re.match(line, one)) for one in lines) < share * len(lines)):
             continue
         if beginning or line:
-            raise DataError(f"{name} is {what}.", hint)
+            raise DataError(
+                f"{name} is {what}.", hint,
+                message_fa=f"پروندهٔ «{name}» {error_words.KINDS_FA[what]} است.", hint_fa=_HINTS_FA[hint],
+            )  # fmt: skip
 
 
 def form_of(text: str) -> str:

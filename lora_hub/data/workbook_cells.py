@@ -33,7 +33,9 @@ def refuse_stray_cells(source: Source) -> None:
             raise DataError(
                 f"The sheet {name!r} of {source.name} reaches to row {rows:,} and column {columns:,}.",
                 "Delete the stray cells far from the table (or copy the table into a new workbook), and save it again.",
-            )
+                message_fa=f"برگهٔ «{name}» از کارپوشهٔ «{source.name}» تا سطر {rows:,} و ستون {columns:,} ادامه دارد.",
+                hint_fa="خانه‌های پراکندهٔ دور از جدول را پاک کنید (یا جدول را در کارپوشه‌ای تازه رونوشت کنید) و ذخیره کنید.",
+            )  # fmt: skip
 
 
 def unread_cells(source: Source, sheet: str) -> list[Problem]:

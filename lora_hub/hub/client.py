@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lora_hub import __version__, settings
-from lora_hub.errors import AdapterError, HubError, LoraHubError
+from lora_hub.errors import AdapterError, HubError, LoraHubError, names_fa
+from lora_hub.schema import Text2
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 PRODUCTION = "production"
 TRY_AGAIN = "Nothing is lost: try again later."
+TRY_AGAIN_FA = "چیزی از دست نرفته است: کمی بعد دوباره بیازمایید."
 
 
 def open_api() -> "HfApi":
@@ -63,7 +65,10 @@ def full_id(name: str) -> str:
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise AdapterError(f"{name!r} is not the name of an adapter.", "Give owner/name, or owner/name@version.") from error
+        raise AdapterError(
+            f"{name!r} is not the name of an adapter.", "Give owner/name, or owner/name@version.",
+            message_fa=f"«{name}» نام آداپتور نیست.", hint_fa="نام را به شکل owner/name یا owner/name@version بدهید.",
+        ) from error  # fmt: skip
     return repo_id
 
 
@@ -85,31 +90,59 @@ def told(what: str, repo_id: str = "", revision: str = "", missing: type[LoraHub
             if isinstance(error.__cause__, httpx2.HTTPError):
                 raise error.__cause__ from None
             if "uploading" in str(error):
-                raise HubError(f"An upload to {hub_url()} failed.", "Publish again; the adapter is safe in its run.") from error
+                raise HubError(
+                    f"An upload to {hub_url()} failed.", "Publish again; the adapter is safe in its run.",
+                    message_fa=f"فرستادن به {hub_url()} ناکام ماند.", hint_fa="دوباره منتشر کنید؛ آداپتور در اجرای خود به‌سلامت مانده است.",
+                ) from error  # fmt: skip
             raise
     except LoraHubError:
         raise
     except (httpx2.TransportError, errors.OfflineModeIsEnabled, errors.RevisionResolutionError) as error:
         raise unreachable() from error
     except errors.LocalTokenNotFoundError as error:
-        raise HubError("There is no token for this Hub.", "Set HF_TOKEN to a token with the right to write, then start again.") from error
+        raise HubError(
+            "There is no token for this Hub.", "Set HF_TOKEN to a token with the right to write, then start again.",
+            message_fa="برای این هاب توکنی نیست.", hint_fa="توکنی را که اجازهٔ نوشتن دارد در HF_TOKEN بگذارید و برنامه را از نو راه بیندازید.",
+        ) from error  # fmt: skip
     except errors.GatedRepoError as error:
-        raise missing(f"{repo_id} is gated, and this account has not been let in.", f"Ask for access on {hub_url()}/{repo_id}, then try again.") from error
+        raise missing(
+            f"{repo_id} is gated, and this account has not been let in.", f"Ask for access on {hub_url()}/{repo_id}, then try again.",
+            message_fa=f"«{repo_id}» با اجازه باز می‌شود، و به این حساب اجازه داده نشده است.",
+            hint_fa=f"در {hub_url()}/{repo_id} اجازه بخواهید و دوباره بیازمایید.",
+        ) from error  # fmt: skip
     except errors.RepositoryNotFoundError as error:
         if missing is AdapterError:
-            raise AdapterError(f"There is no adapter {repo_id} on {hub_url()}.", _near_names(repo_id)) from error
-        raise missing(f"There is no {repo_id} on {hub_url()} that this account may see.", "Check the name, and who the token belongs to.") from error
+            near = _near_names(repo_id)
+            raise AdapterError(
+                f"There is no adapter {repo_id} on {hub_url()}.", near.en,
+                message_fa=f"آداپتوری به نام «{repo_id}» در {hub_url()} نیست.", hint_fa=near.fa,
+            ) from error  # fmt: skip
+        raise missing(
+            f"There is no {repo_id} on {hub_url()} that this account may see.", "Check the name, and who the token belongs to.",
+            message_fa=f"در {hub_url()} چیزی به نام «{repo_id}» نیست که این حساب بتواند ببیند.",
+            hint_fa="نام را وارسی کنید، و اینکه توکن از آنِ کیست.",
+        ) from error  # fmt: skip
     except errors.RevisionNotFoundError as error:
-        raise missing(f"{repo_id} has no version {revision!r}.", _versions_there(repo_id)) from error
+        there = _versions_there(repo_id)
+        raise missing(
+            f"{repo_id} has no version {revision!r}.", there.en,
+            message_fa=f"«{repo_id}» نسخه‌ای به نام «{revision}» ندارد.", hint_fa=there.fa,
+        ) from error  # fmt: skip
     except errors.LocalEntryNotFoundError as error:
         raise unreachable() from error
     except errors.HFValidationError as error:
-        raise missing(f"{repo_id!r} is not a repo id.", "Give owner/name in Latin letters, digits, '-', '_' and '.'.") from error
+        raise missing(
+            f"{repo_id!r} is not a repo id.", "Give owner/name in Latin letters, digits, '-', '_' and '.'.",
+            message_fa=f"«{repo_id}» شناسهٔ مخزن نیست.", hint_fa="شناسه را به شکل owner/name بدهید، با حروف لاتین، رقم، «-»، «_» و «.».",
+        ) from error  # fmt: skip
     except errors.HfHubHTTPError as error:
         raise refusal(error, what, repo_id) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HubError("The disk that holds the downloaded files is full.", "Free some space, or set HF_HOME to another disk.") from error
+            raise HubError(
+                "The disk that holds the downloaded files is full.", "Free some space, or set HF_HOME to another disk.",
+                message_fa="دیسکی که پرونده‌های دریافتی در آن است پر است.", hint_fa="جایی در آن باز کنید، یا HF_HOME را به دیسک دیگری ببرید.",
+            ) from error  # fmt: skip
         raise
 
 
@@ -125,61 +158,94 @@ def check_listening() -> None:
 
 def unreachable() -> HubError:
     if hub_kind(hub_url()) == "embedded":
-        return HubError(f"The embedded Hub at {hub_url()} does not answer.", f"Start the app again, or run `python -m lora_hub hub`. {TRY_AGAIN}")
-    return HubError(f"The Hub at {hub_url()} cannot be reached.", f"Check the network. {TRY_AGAIN}")
+        return HubError(
+            f"The embedded Hub at {hub_url()} does not answer.", f"Start the app again, or run `python -m lora_hub hub`. {TRY_AGAIN}",
+            message_fa=f"هابِ همراه در {hub_url()} پاسخ نمی‌دهد.",
+            hint_fa=f"برنامه را از نو راه بیندازید، یا «python -m lora_hub hub» را اجرا کنید. {TRY_AGAIN_FA}",
+        )  # fmt: skip
+    return HubError(
+        f"The Hub at {hub_url()} cannot be reached.", f"Check the network. {TRY_AGAIN}",
+        message_fa=f"به هاب در {hub_url()} دسترسی نیست.", hint_fa=f"شبکه را وارسی کنید. {TRY_AGAIN_FA}",
+    )  # fmt: skip
 
 
 def refusal(error: Any, what: str, repo_id: str) -> HubError:
     """The HubError for an answer of the Hub that is neither success nor "not found"."""
     status = error.response.status_code
     said = " ".join(str(error.server_message or error.response.headers.get("X-Error-Message") or "").split())[:300]
+    said_fa = f" پاسخ هاب: {said}" if said else ""
     said = f" It says: {said}" if said else ""
     if status == 401:
-        return HubError("The Hub does not accept this token.", "Set HF_TOKEN to a valid token, then start again.")
+        return HubError(
+            "The Hub does not accept this token.", "Set HF_TOKEN to a valid token, then start again.",
+            message_fa="هاب این توکن را نمی‌پذیرد.", hint_fa="توکنی معتبر در HF_TOKEN بگذارید و برنامه را از نو راه بیندازید.",
+        )  # fmt: skip
     if status == 403:
         where = repo_id.partition("/")[0] or settings.organization()
+        why = _what_account(where)
         return HubError(
-            f"This account may not {what} in {where!r}.{_what_account(where)}",
+            f"This account may not {what} in {where!r}.{why.en}",
             "Use a token with the right to write there, or choose an organization that you belong to (--org, LORA_HUB_ORG).",
-        )
+            message_fa=f"این حساب در «{where}» چنین اجازه‌ای ندارد.{why.fa}",
+            hint_fa="توکنی به کار ببرید که آن‌جا اجازهٔ نوشتن دارد، یا سازمانی برگزینید که عضو آن هستید (LORA_HUB_ORG).",
+        )  # fmt: skip
     if status == 429:
-        return HubError(f"The Hub asks to slow down and would not {what}.{said}", "Wait a few minutes, then try again.")
+        return HubError(
+            f"The Hub asks to slow down and would not {what}.{said}", "Wait a few minutes, then try again.",
+            message_fa=f"هاب می‌خواهد آهسته‌تر بروید و این درخواست را نپذیرفت.{said_fa}", hint_fa="چند دقیقه صبر کنید و دوباره بیازمایید.",
+        )  # fmt: skip
     if status in (413, 507):
-        return HubError(f"The Hub has no room and would not {what}.{said}", "Free some space there, then try again.")
+        return HubError(
+            f"The Hub has no room and would not {what}.{said}", "Free some space there, then try again.",
+            message_fa=f"هاب جا ندارد و این درخواست را نپذیرفت.{said_fa}", hint_fa="جایی در آن باز کنید و دوباره بیازمایید.",
+        )  # fmt: skip
     if status >= 500:
-        return HubError(f"The Hub at {hub_url()} failed (HTTP {status}) and did not {what}.{said}", TRY_AGAIN)
-    return HubError(f"The Hub would not {what} (HTTP {status}).{said}", "Change what it says, then try again.")
+        return HubError(
+            f"The Hub at {hub_url()} failed (HTTP {status}) and did not {what}.{said}", TRY_AGAIN,
+            message_fa=f"هاب در {hub_url()} خطا داد (HTTP {status}) و درخواست انجام نشد.{said_fa}", hint_fa=TRY_AGAIN_FA,
+        )  # fmt: skip
+    return HubError(
+        f"The Hub would not {what} (HTTP {status}).{said}", "Change what it says, then try again.",
+        message_fa=f"هاب این درخواست را نپذیرفت (HTTP {status}).{said_fa}", hint_fa="آنچه را می‌گوید عوض کنید و دوباره بیازمایید.",
+    )  # fmt: skip
 
 
-def _what_account(where: str) -> str:
+def _what_account(where: str) -> Text2:
     """One sentence on why: not a member, or a token that may only read. Empty where the Hub will not say."""
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
         account = open_api().whoami()
     except (HfHubHTTPError, OSError):
-        return ""
+        return Text2(en="")
     role = account.get("auth", {}).get("accessToken", {}).get("role", "")
     if role == "read":
-        return " Its token may only read."
+        return Text2(en=" Its token may only read.", fa=" توکن آن فقط اجازهٔ خواندن دارد.")
     organizations = [org["name"] for org in account.get("orgs", [])]
     if where not in (account["name"], *organizations):
-        return f" It is {account['name']} and belongs to: {', '.join(organizations) or 'no organization'}."
-    return ""
+        belongs_fa = f"عضو این سازمان‌هاست: {names_fa(organizations)}" if organizations else "عضو هیچ سازمانی نیست"
+        return Text2(
+            en=f" It is {account['name']} and belongs to: {', '.join(organizations) or 'no organization'}.",
+            fa=f" این حساب «{account['name']}» است و {belongs_fa}.",
+        )
+    return Text2(en="")
 
 
-def _near_names(repo_id: str) -> str:
+def _near_names(repo_id: str) -> Text2:
     """What the organization has under a name like this one."""
     owner, _, name = repo_id.partition("/")
     with told(f"list what {owner} has"):
         names = [info.id.partition("/")[2] for info in open_api().list_models(author=owner, limit=1000)]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or [known for known in names if name in known][:3]
     if near:
-        return f"Did you mean {' or '.join(f'{owner}/{known}' for known in near)}?"
-    return "`python -m lora_hub adapters` lists what there is."
+        near = [f"{owner}/{known}" for known in near]
+        return Text2(en=f"Did you mean {' or '.join(near)}?", fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید.")
+    return Text2(en="`python -m lora_hub adapters` lists what there is.", fa="زبانهٔ «آداپتورها» آنچه را هست نشان می‌دهد.")
 
 
-def _versions_there(repo_id: str) -> str:
+def _versions_there(repo_id: str) -> Text2:
     with told(f"list the versions of {repo_id}", repo_id):
         tags = [tag.name for tag in open_api().list_repo_refs(repo_id).tags]
-    return f"It has: {', '.join(sorted(tags))}." if tags else "It has no versions; leave the version out for the newest."
+    if tags:
+        return Text2(en=f"It has: {', '.join(sorted(tags))}.", fa=f"نسخه‌های آن: {names_fa(sorted(tags))}.")
+    return Text2(en="It has no versions; leave the version out for the newest.", fa="نسخه‌ای ندارد؛ برای تازه‌ترین، نسخه را ننویسید.")

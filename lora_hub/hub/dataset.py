@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lora_hub import settings, store
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, names_fa
 from lora_hub.hub import dataset_errors, dataset_rows
 from lora_hub.hub.client import check_listening, hub_url
 from lora_hub.hub.dataset_id import DatasetId, is_dataset_id, parse_dataset_id
@@ -94,7 +94,11 @@ def _look(wanted: DatasetId, token: str) -> Repo:
     if wanted.file:
         if wanted.file not in sizes:
             near = difflib.get_close_matches(wanted.file, files, 3, 0.3) or list(files)[:3]
-            raise DataError(f"{info.id} has no file {wanted.file!r}.", f"It has: {', '.join(near)}." if near else "Look at its page for what it has.")
+            raise DataError(
+                f"{info.id} has no file {wanted.file!r}.", f"It has: {', '.join(near)}." if near else "Look at its page for what it has.",
+                message_fa=f"مجموعه‌دادهٔ «{info.id}» پرونده‌ای به نام «{wanted.file}» ندارد.",
+                hint_fa=f"این‌ها را دارد: {names_fa(near)}." if near else "در صفحه‌اش ببینید چه دارد.",
+            )  # fmt: skip
         files = {wanted.file: sizes[wanted.file]}
     elif wanted.folder:
         files = {path: size for path, size in files.items() if path.startswith(f"{wanted.folder.strip('/')}/")}
@@ -113,7 +117,11 @@ def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[str], None]) ->
         return replace(wanted, config="")
     names = list(repo.configs)
     if wanted.config and wanted.config not in (names or ["default"]):
-        raise DataError(f"{repo.id} has no config {wanted.config!r}.", f"It has: {', '.join(names[:20]) or 'only the default one, leave it out'}.")
+        raise DataError(
+            f"{repo.id} has no config {wanted.config!r}.", f"It has: {', '.join(names[:20]) or 'only the default one, leave it out'}.",
+            message_fa=f"مجموعه‌دادهٔ «{repo.id}» پیکربندی‌ای (config) به نام «{wanted.config}» ندارد.",
+            hint_fa=f"این‌ها را دارد: {names_fa(names)}." if names else "تنها پیکربندیِ پیش‌فرض را دارد؛ نامی ننویسید.",
+        )  # fmt: skip
     if wanted.config or len(names) <= 1:
         return replace(wanted, config=wanted.config if names else "")
     default = next((name for name, entry in repo.configs.items() if entry.get("default") is True), "default" if "default" in names else "")
@@ -121,7 +129,11 @@ def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[str], None]) ->
         tell(f"Reading the config {default}, its owner's choice among {len(names)}.")
         return replace(wanted, config=default)
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    raise DataError(f"{repo.id} has {len(names)} configs: {shown}.", f"Choose one, as in {repo.id}:{names[0]}")
+    raise DataError(
+        f"{repo.id} has {len(names)} configs: {shown}.", f"Choose one, as in {repo.id}:{names[0]}",
+        message_fa=f"مجموعه‌دادهٔ «{repo.id}» {len(names)} پیکربندی (config) دارد: {names_fa(names)}.",
+        hint_fa=f"یکی را برگزینید، مانند {repo.id}:{names[0]}",
+    )  # fmt: skip
 
 
 def _split_files(repo: Repo, wanted: DatasetId) -> dict[str, list[str]] | None:
@@ -148,7 +160,10 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
     """The split to train on and those that can be tested on, the best first. Raises DataError where it is not clear."""
     if wanted.split:
         if wanted.split not in names:
-            raise DataError(f"{repo.id} has no split {wanted.split!r}.", f"It has: {', '.join(names)}.")
+            raise DataError(
+                f"{repo.id} has no split {wanted.split!r}.", f"It has: {', '.join(names)}.",
+                message_fa=f"مجموعه‌دادهٔ «{repo.id}» بخشی (split) به نام «{wanted.split}» ندارد.", hint_fa=f"این‌ها را دارد: {names_fa(names)}.",
+            )  # fmt: skip
         return [wanted.split]
     if len(names) == 1:
         return names
@@ -161,8 +176,12 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
     train = called("train", archive_members.TRAIN)
     if len(train) != 1:
         of = wanted.config or "default"
-        raise DataError(f"{repo.id} has several splits, and which to train on is not clear: {', '.join(names[:20])}.",
-                        f"Choose one, as in {repo.id}:{of}/{names[0]}")  # fmt: skip
+        raise DataError(
+            f"{repo.id} has several splits, and which to train on is not clear: {', '.join(names[:20])}.",
+            f"Choose one, as in {repo.id}:{of}/{names[0]}",
+            message_fa=f"مجموعه‌دادهٔ «{repo.id}» چند بخش (split) دارد و روشن نیست کدام برای آموزش است: {names_fa(names)}.",
+            hint_fa=f"یکی را برگزینید، مانند {repo.id}:{of}/{names[0]}",
+        )  # fmt: skip
     tests = [found[0] for found in (called("test", archive_members.TEST), called("validation", archive_members.VALIDATION)) if len(found) == 1]
     tests = [name for name in dict.fromkeys(tests) if name not in train]
     left = [name for name in names if name not in (*train, *tests[:1])]
@@ -174,8 +193,12 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
 def _check_size(what: str, size: int) -> None:
     limit = settings.max_upload_bytes()
     if size > limit:
-        raise DataError(f"{what} is {megabytes(size)}; the limit is {megabytes(limit)}.",
-                        "Choose a smaller file, config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB.")  # fmt: skip
+        raise DataError(
+            f"{what} is {megabytes(size)}; the limit is {megabytes(limit)}.",
+            "Choose a smaller file, config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB.",
+            message_fa=f"اندازهٔ «{what}» {megabytes(size)} است؛ حداکثر {megabytes(limit)} پذیرفته می‌شود.",
+            hint_fa="پرونده، پیکربندی یا بخش کوچک‌تری برگزینید (owner/name:config/split)، یا LORA_HUB_MAX_UPLOAD_MB را بالا ببرید.",
+        )  # fmt: skip
 
 
 # --- the two roads ----------------------------------------------------------------------------------------------------

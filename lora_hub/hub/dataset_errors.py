@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from lora_hub import __version__
-from lora_hub.errors import DataError, HubError
+from lora_hub.errors import DataError, HubError, names_fa
 from lora_hub.hub.client import hub_kind, hub_url, told, unreachable
 from lora_hub.hub.dataset_id import DatasetId
+from lora_hub.schema import Text2
 
 PUBLIC_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 
@@ -28,7 +29,10 @@ def open_api(token: str) -> Any:
 def clean_token(token: str) -> str:
     token = token.strip()
     if not re.fullmatch(r"[\x21-\x7e]*", token):  # the client would put it, whole, into its complaint
-        raise HubError("The token has characters that no token of a Hub has.", "Copy it again from the Hub's page of access tokens.")
+        raise HubError(
+            "The token has characters that no token of a Hub has.", "Copy it again from the Hub's page of access tokens.",
+            message_fa="این توکن نویسه‌هایی دارد که توکن هیچ هابی ندارد.", hint_fa="آن را از صفحهٔ توکن‌های دسترسی در هاب دوباره رونوشت بگیرید.",
+        )  # fmt: skip
     return token
 
 
@@ -36,7 +40,12 @@ def check_host(wanted: DatasetId) -> None:
     ours = hub_url().partition("://")[2].partition("/")[0].lower()
     loopback = hub_kind(hub_url()) == "embedded" and hub_kind(f"http://{wanted.host}") == "embedded"
     if wanted.host and wanted.host not in (ours, *PUBLIC_HOSTS) and not loopback:
-        raise DataError(f"That address is on {wanted.host}; the Hub in use is {hub_url()}.", "Start with HF_ENDPOINT set to that Hub, or download the file and upload it here.")
+        raise DataError(
+            f"That address is on {wanted.host}; the Hub in use is {hub_url()}.",
+            "Start with HF_ENDPOINT set to that Hub, or download the file and upload it here.",
+            message_fa=f"آن نشانی در «{wanted.host}» است؛ هابی که به کار می‌رود {hub_url()} است.",
+            hint_fa="برنامه را با HF_ENDPOINT همان هاب راه بیندازید، یا پرونده را دریافت کنید و این‌جا بدهید.",
+        )  # fmt: skip
 
 
 @contextmanager
@@ -48,36 +57,58 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
         try:
             yield
         except errors.GatedRepoError as error:
-            raise DataError(f"The dataset {wanted.repo} is gated, and {_who(token)} has not been let in.",
-                            f"Accept its terms on its page, {hub_url()}/datasets/{wanted.repo}, then try again with that account's token.") from error  # fmt: skip
+            raise DataError(
+                f"The dataset {wanted.repo} is gated, and {_who(token).en} has not been let in.",
+                f"Accept its terms on its page, {hub_url()}/datasets/{wanted.repo}, then try again with that account's token.",
+                message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» با اجازه باز می‌شود، و {_who(token).fa} اجازه داده نشده است.",
+                hint_fa=f"شرط‌هایش را در صفحه‌اش، {hub_url()}/datasets/{wanted.repo}، بپذیرید و با توکن همان حساب دوباره بیازمایید.",
+            ) from error  # fmt: skip
         except errors.RepositoryNotFoundError as error:
             raise _missing(wanted, token) from error
         except errors.RevisionNotFoundError as error:
             refs = open_api(token).list_repo_refs(wanted.repo, repo_type="dataset")
             known = [ref.name for ref in (*refs.branches, *refs.tags)]
-            raise DataError(f"The dataset {wanted.repo} has no revision {wanted.revision!r}.", f"It has: {', '.join(known[:20])}; or give a commit.") from error
+            raise DataError(
+                f"The dataset {wanted.repo} has no revision {wanted.revision!r}.", f"It has: {', '.join(known[:20])}; or give a commit.",
+                message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» نسخه‌ای به نام «{wanted.revision}» ندارد.",
+                hint_fa=f"این‌ها را دارد: {names_fa(known)}؛ یا شناسهٔ یک commit بدهید.",
+            ) from error  # fmt: skip
         except errors.HfHubHTTPError as error:
             status = error.response.status_code
             if status == 401:
                 raise _bad_token(token) from error
             if status == 424:  # the embedded Hub could not ask the one behind it
-                raise HubError(f"The embedded Hub does not hold {wanted.repo}, and the Hub behind it cannot be reached.",
-                               f"{_near(open_api(token), wanted.repo)} Check the network, or download the file elsewhere and give its path.".strip()) from error  # fmt: skip
+                near = _near(open_api(token), wanted.repo)
+                raise HubError(
+                    f"The embedded Hub does not hold {wanted.repo}, and the Hub behind it cannot be reached.",
+                    f"{near.en} Check the network, or download the file elsewhere and give its path.".strip(),
+                    message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» در هابِ همراه نیست، و به هابِ پشت آن دسترسی نیست.",
+                    hint_fa=f"{near.fa} شبکه را وارسی کنید، یا پرونده را جای دیگری دریافت کنید و نشانی‌اش را بدهید.".strip(),
+                ) from error  # fmt: skip
             raise
 
 
-def _who(token: str) -> str:
+def _who(token: str) -> Text2:
     from huggingface_hub import get_token
 
-    return "the account of this token" if token or get_token() else "without a token nobody"
+    if token or get_token():
+        return Text2(en="the account of this token", fa="به حساب این توکن")
+    return Text2(en="without a token nobody", fa="بی‌توکن به هیچ‌کس")
 
 
 def _bad_token(token: str) -> HubError:
-    where = "the token" if token else "HF_TOKEN"
+    where, where_fa = ("the token", "این توکن") if token else ("HF_TOKEN", "HF_TOKEN")
     if hub_kind(hub_url()) == "embedded":
-        return HubError(f"The embedded Hub at {hub_url()} does not accept {where}.",
-                        "Leave it out for what is public or on this Hub; for the public Hub's private datasets start with LORA_HUB_HUB=public.")  # fmt: skip
-    return HubError(f"The Hub at {hub_url()} does not accept {where}.", "Give a valid token of that Hub.")
+        return HubError(
+            f"The embedded Hub at {hub_url()} does not accept {where}.",
+            "Leave it out for what is public or on this Hub; for the public Hub's private datasets start with LORA_HUB_HUB=public.",
+            message_fa=f"هابِ همراه در {hub_url()} {where_fa} را نمی‌پذیرد.",
+            hint_fa="برای آنچه عمومی است یا در همین هاب است توکن ندهید؛ برای مجموعه‌داده‌های خصوصیِ هابِ عمومی برنامه را با LORA_HUB_HUB=public راه بیندازید.",
+        )  # fmt: skip
+    return HubError(
+        f"The Hub at {hub_url()} does not accept {where}.", "Give a valid token of that Hub.",
+        message_fa=f"هاب در {hub_url()} {where_fa} را نمی‌پذیرد.", hint_fa="توکنی معتبر از همان هاب بدهید.",
+    )  # fmt: skip
 
 
 def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
@@ -92,16 +123,28 @@ def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
         except HfHubHTTPError as error:
             if error.response.status_code == 401:
                 return _bad_token(token)
-    for kind in ("model", "space"):
+    for kind, kind_fa in (("model", "مدل"), ("space", "فضا (Space)")):
         with suppress(HfHubHTTPError):
             api.repo_info(wanted.repo, repo_type=kind)
-            return DataError(f"{wanted.repo} is a {kind}, not a dataset.", f"Give the id of a dataset, as on {hub_url()}/datasets.")
-    private = "If it is private, use the token of an account that may read it." if known else "If it is private, give a token that may read it (HF_TOKEN)."
+            return DataError(
+                f"{wanted.repo} is a {kind}, not a dataset.", f"Give the id of a dataset, as on {hub_url()}/datasets.",
+                message_fa=f"«{wanted.repo}» {kind_fa} است، نه مجموعه‌داده.",
+                hint_fa=f"شناسهٔ یک مجموعه‌داده را بدهید، مانند آنچه در {hub_url()}/datasets هست.",
+            )  # fmt: skip
+    if known:
+        private = Text2(en="If it is private, use the token of an account that may read it.", fa="اگر خصوصی است، توکنِ حسابی را بدهید که اجازهٔ خواندنش را دارد.")
+    else:
+        private = Text2(en="If it is private, give a token that may read it (HF_TOKEN).", fa="اگر خصوصی است، توکنی بدهید که اجازهٔ خواندنش را دارد (HF_TOKEN).")
     near = _near(api, wanted.repo)
-    return DataError(f"There is no dataset {wanted.repo} on {hub_url()} that {'this account may see' if known else 'may be seen without a token'}.", f"{near} {private}".strip())
+    return DataError(
+        f"There is no dataset {wanted.repo} on {hub_url()} that {'this account may see' if known else 'may be seen without a token'}.",
+        f"{near.en} {private.en}".strip(),
+        message_fa=f"مجموعه‌داده‌ای به نام «{wanted.repo}» در {hub_url()} نیست که این حساب بتواند ببیند." if known else f"مجموعه‌داده‌ای به نام «{wanted.repo}» در {hub_url()} نیست که بی‌توکن دیده شود.",
+        hint_fa=f"{near.fa} {private.fa}".strip(),
+    )  # fmt: skip
 
 
-def _near(api: Any, repo_id: str) -> str:
+def _near(api: Any, repo_id: str) -> Text2:
     """Datasets under a name like this one, as far as the Hub can say."""
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -116,22 +159,39 @@ def _near(api: Any, repo_id: str) -> str:
         by_name.setdefault(one.rpartition("/")[2].lower(), []).append(one)
     near = [one for close in difflib.get_close_matches(name.lower(), by_name, 3, 0.7) for one in by_name[close]]
     near.sort(key=lambda one: one.rpartition("/")[0] != owner)
-    return f"Did you mean {' or '.join(near[:3])}?" if near else ""
+    if not near:
+        return Text2(en="")
+    return Text2(en=f"Did you mean {' or '.join(near[:3])}?", fa=f"شاید {names_fa(near[:3], between=' یا ')} را می‌خواستید.")
 
 
 def no_data(api: Any, repo_id: str, also: list[str], wanted: DatasetId) -> DataError:
     page = f"{hub_url()}/datasets/{repo_id}"
     if wanted.folder:
-        return DataError(f"The folder {wanted.folder!r} of {repo_id} holds no data files.", f"See {page}/tree/main for what it has.")
+        return DataError(
+            f"The folder {wanted.folder!r} of {repo_id} holds no data files.", f"See {page}/tree/main for what it has.",
+            message_fa=f"در پوشهٔ «{wanted.folder}» از «{repo_id}» پروندهٔ داده‌ای نیست.", hint_fa=f"در {page}/tree/main ببینید چه دارد.",
+        )  # fmt: skip
     if any(path.endswith(".py") for path in also):
         converted = [ref.ref for ref in api.list_repo_refs(repo_id, repo_type="dataset").converts if ref.name == "parquet"]
         hint = "Look for another copy of it that has files of data, or download what its script fetches and upload that file."
+        hint_fa = "نسخهٔ دیگری از آن بیابید که پروندهٔ داده داشته باشد، یا آنچه را اسکریپتش می‌گیرد دریافت کنید و همان پرونده را بدهید."
         if converted:
+            hint_fa = f"هاب از آن پرونده‌های Parquet ساخته است: {page}/tree/refs%2Fconvert%2Fparquet را باز کنید و نشانیِ پرونده‌ای را که می‌خواهید این‌جا بچسبانید."
             hint = f"The Hub has made Parquet files of it: open {page}/tree/refs%2Fconvert%2Fparquet and paste the address of the file you want."
-        return DataError(f"{repo_id} has no data in it, only a script that fetches them, and no code of a dataset is run here.", hint)
+        return DataError(
+            f"{repo_id} has no data in it, only a script that fetches them, and no code of a dataset is run here.", hint,
+            message_fa=f"در «{repo_id}» داده‌ای نیست، فقط اسکریپتی که آن را می‌گیرد؛ و کدِ هیچ مجموعه‌داده‌ای این‌جا اجرا نمی‌شود.", hint_fa=hint_fa,
+        )  # fmt: skip
     if not also:
-        return DataError(f"The dataset {repo_id} is empty.", "Choose another one, or upload a file to it first.")
-    return DataError(f"The dataset {repo_id} holds no data files, only {', '.join(also[:5])}.", "Choose another one, or upload a file to it first.")
+        return DataError(
+            f"The dataset {repo_id} is empty.", "Choose another one, or upload a file to it first.",
+            message_fa=f"مجموعه‌دادهٔ «{repo_id}» خالی است.", hint_fa="مجموعه‌دادهٔ دیگری برگزینید، یا نخست پرونده‌ای در آن بگذارید.",
+        )  # fmt: skip
+    return DataError(
+        f"The dataset {repo_id} holds no data files, only {', '.join(also[:5])}.", "Choose another one, or upload a file to it first.",
+        message_fa=f"در مجموعه‌دادهٔ «{repo_id}» پروندهٔ داده‌ای نیست، فقط {names_fa(also, 5)} هست.",
+        hint_fa="مجموعه‌دادهٔ دیگری برگزینید، یا نخست پرونده‌ای در آن بگذارید.",
+    )  # fmt: skip
 
 
 @contextmanager
@@ -156,4 +216,6 @@ def of_builder(repo_id: str, commit: str, file: str) -> Iterator[None]:
         raise DataError(
             f"`datasets` cannot read {repo_id}: {said.rstrip('.')}.",
             f"Paste the address of one of its files, as in {hub_url()}/datasets/{repo_id}/blob/{commit[:7]}/{file}",
-        ) from error
+            message_fa=f"کتابخانهٔ datasets نمی‌تواند «{repo_id}» را بخواند ({said.rstrip('.')}).",
+            hint_fa=f"نشانیِ یکی از پرونده‌هایش را بچسبانید، مانند {hub_url()}/datasets/{repo_id}/blob/{commit[:7]}/{file}",
+        ) from error  # fmt: skip

@@ -79,7 +79,9 @@ def parse_dataset_id(text: str) -> DatasetId:
     raise DataError(
         f"{text[:200]!r} is not the id of a dataset.",
         "Give owner/name, owner/name@revision, owner/name:config, or paste the address of its page on the Hub.",
-    )
+        message_fa=f"«{text[:200]}» شناسهٔ مجموعه‌داده نیست.",
+        hint_fa="شناسه را به شکل owner/name، owner/name@revision یا owner/name:config بدهید، یا نشانیِ صفحه‌اش در هاب را بچسبانید.",
+    )  # fmt: skip
 
 
 def _of_page(address: str, text: str) -> DatasetId:
@@ -88,7 +90,10 @@ def _of_page(address: str, text: str) -> DatasetId:
     canonical = len(parts) == 1 or parts[1] in _PARTS  # an old dataset without an owner
     repo, rest = "/".join(parts[: 1 if canonical else 2]), parts[1 if canonical else 2 :]
     if not _REPO.fullmatch(repo):
-        raise DataError(f"{text[:200]!r} is not the address of a dataset.", "Open the dataset's page on the Hub and copy the address from there.")
+        raise DataError(
+            f"{text[:200]!r} is not the address of a dataset.", "Open the dataset's page on the Hub and copy the address from there.",
+            message_fa=f"«{text[:200]}» نشانیِ مجموعه‌داده نیست.", hint_fa="صفحهٔ مجموعه‌داده را در هاب باز کنید و نشانی را از آن‌جا رونوشت بگیرید.",
+        )  # fmt: skip
     what, rest = (rest[0], rest[1:]) if rest else ("", [])
     host = url.netloc.rpartition("@")[2].lower()
     if what == "viewer":

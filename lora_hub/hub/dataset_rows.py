@@ -19,6 +19,8 @@ TELL_SECONDS = 1.0
 # Features of `datasets` that decode to something no language model of ours reads.
 MEDIA = {"Image": "images", "Audio": "audio", "Video": "videos", "Pdf": "PDF documents", "Nifti": "scans", "Mesh": "3D models",
          "BioSequence": "biological sequences", "BioStructure": "biological structures"}  # fmt: skip
+MEDIA_FA = {"Image": "تصویر", "Audio": "صدا", "Video": "ویدئو", "Pdf": "سند PDF", "Nifti": "تصویر پزشکی", "Mesh": "مدل سه‌بعدی",
+            "BioSequence": "توالیِ زیستی", "BioStructure": "ساختار زیستی"}  # fmt: skip
 
 
 def megabytes(size: int) -> str:
@@ -49,7 +51,9 @@ def _refuse_media(column: str, kinds: set[str], repo_id: str) -> None:
         raise DataError(
             f"The column {column!r} of {repo_id} holds {MEDIA[media[0]]}; adapters here are trained on text.",
             "Choose a dataset of texts, or make one that has only the columns of text.",
-        )
+            message_fa=f"ستون «{column}» در «{repo_id}» {MEDIA_FA[media[0]]} دارد؛ آداپتورها این‌جا با متن آموزش می‌بینند.",
+            hint_fa="مجموعه‌داده‌ای متنی برگزینید، یا یکی بسازید که فقط ستون‌های متن را داشته باشد.",
+        )  # fmt: skip
 
 
 def has_class_names(features: Any) -> bool:
@@ -97,7 +101,9 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[str], None])
                 raise DataError(
                     f"The rows are more than {megabytes(room)}, the limit: {rows:,} of them take {megabytes(size)}, {megabytes(unpacked)} unpacked.",
                     "Choose a smaller config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB.",
-                )
+                    message_fa=f"سطرها از بیشینهٔ {megabytes(room)} بزرگ‌ترند: {rows:,} سطر آن {megabytes(size)} است، و گشوده‌اش {megabytes(unpacked)}.",
+                    hint_fa="پیکربندی یا بخش کوچک‌تری برگزینید (owner/name:config/split)، یا LORA_HUB_MAX_UPLOAD_MB را بالا ببرید.",
+                )  # fmt: skip
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 tell(f"{rows:,} rows")
@@ -105,7 +111,10 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[str], None])
         if writer is not None:
             writer.close()
     if not rows:
-        raise DataError("The split has no rows.", "Choose another split (owner/name:config/split).")
+        raise DataError(
+            "The split has no rows.", "Choose another split (owner/name:config/split).",
+            message_fa="این بخش (split) سطری ندارد.", hint_fa="بخش دیگری برگزینید (owner/name:config/split).",
+        )  # fmt: skip
     _join(parts, path)
     return rows, [name for name, any_value in filled.items() if not any_value]
 
@@ -169,7 +178,9 @@ def _join(parts: list[Path], path: Path) -> None:
         raise DataError(
             f"The files of the dataset do not agree on their columns: {str(error).splitlines()[0][:200]}.",
             "Paste the address of one of its files instead.",
-        ) from error
+            message_fa=f"ستون‌های پرونده‌های این مجموعه‌داده با هم نمی‌خوانند ({str(error).splitlines()[0][:200]}).",
+            hint_fa="به‌جای آن، نشانیِ یکی از پرونده‌هایش را بچسبانید.",
+        ) from error  # fmt: skip
     for part in parts:
         part.unlink()
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lora_hub.errors import SpecError
+from lora_hub.errors import SpecError, names_fa, refused_fa
 from lora_hub.schema import Task
 
 FOLDER = Path(__file__).parent
@@ -62,9 +62,14 @@ def get_task(name: str) -> Task:
         return _read_task(path)
     near = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), ORDER, n=2, cutoff=0.5)
     hint = f"The tasks are {', '.join(ORDER)}; or give a YAML file."
+    hint_fa = f"کارها: {names_fa(ORDER)}؛ یا یک پروندهٔ YAML بدهید."
     if near:
         hint = f"Did you mean {' or '.join(near)}?"
-    raise SpecError(f"There is no task {name!r}.", hint)
+        hint_fa = f"شاید {names_fa(near, between=' یا ')} را می‌خواستید."
+    raise SpecError(
+        f"There is no task {name!r}.", hint,
+        message_fa=f"کاری به نام «{name}» نیست.", hint_fa=hint_fa,
+    )  # fmt: skip
 
 
 def task_from_dict(data: dict[str, Any]) -> Task:
@@ -73,7 +78,10 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     Raises SpecError that names the field and the value.
     """
     if not isinstance(data, dict):
-        raise SpecError(f"A task is a set of named fields, not {type(data).__name__}.", _FIELDS_HINT)
+        raise SpecError(
+            f"A task is a set of named fields, not {type(data).__name__}.", _FIELDS_HINT,
+            message_fa=f"هر کار مجموعه‌ای از فیلدهای نام‌دار است، نه «{type(data).__name__}».", hint_fa=_FIELDS_HINT_FA,
+        )  # fmt: skip
     filled = {key: value for key, value in data.items() if value is not None}
     for key in ("inputs", "optional_inputs", "labels", "metrics"):
         if key in filled:
@@ -84,7 +92,10 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     for key in ("title", "instruction"):
         texts = filled.get(key)
         if not texts or (isinstance(texts, dict) and not str(texts.get("en") or texts.get("fa") or "").strip()):
-            raise SpecError(f"The task's {key!r} is missing.", _FIELDS_HINT)
+            raise SpecError(
+                f"The task's {key!r} is missing.", _FIELDS_HINT,
+                message_fa=f"«{key}» در این کار نیست.", hint_fa=_FIELDS_HINT_FA,
+            )  # fmt: skip
         if isinstance(texts, dict) and not texts.get("en"):
             filled[key] = {**texts, "en": texts["fa"]}
     _fill_defaults(filled)
@@ -95,7 +106,10 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     _check_template(task)
     for metric in task.metrics:
         if metric not in METRIC_NAMES:
-            raise SpecError(f"The task's 'metrics' names {metric!r}.", f"The metrics are {', '.join(METRIC_NAMES)}.")
+            raise SpecError(
+                f"The task's 'metrics' names {metric!r}.", f"The metrics are {', '.join(METRIC_NAMES)}.",
+                message_fa=f"«metrics» در این کار سنجهٔ ناشناختهٔ «{metric}» را دارد.", hint_fa=f"سنجه‌ها: {names_fa(METRIC_NAMES)}.",
+            )  # fmt: skip
     return task
 
 
@@ -109,6 +123,13 @@ def sample_file(task: Task) -> Path | None:
 
 
 _FIELDS_HINT = "A task has: title, instruction, inputs, answer, and labels where the answer is one of a few."
+# What `schema.Task` says of fields that contradict each other.
+_INCONSISTENT_FA = {
+    "a task needs at least one input": "هر کار دست‌کم یک ورودی می‌خواهد",
+    "'answer' is the output": "«answer» خروجی است و نمی‌تواند ورودی باشد",
+    "optional_inputs names what inputs lacks": "«optional_inputs» نامی دارد که در «inputs» نیست",
+}
+_FIELDS_HINT_FA = "هر کار این‌ها را دارد: title، instruction، inputs، answer، و اگر پاسخ یکی از چند گزینه است labels."
 
 
 def _read_task(path: Path) -> Task:
@@ -116,18 +137,31 @@ def _read_task(path: Path) -> Task:
 
     try:
         if path.stat().st_size > MAX_TASK_FILE:
-            raise SpecError(f"{path.name} is too large for a task file ({path.stat().st_size:,} bytes).", _FIELDS_HINT)
+            raise SpecError(
+                f"{path.name} is too large for a task file ({path.stat().st_size:,} bytes).", _FIELDS_HINT,
+                message_fa=f"پروندهٔ «{path.name}» برای یک کار بیش از اندازه بزرگ است ({path.stat().st_size:,} بایت).", hint_fa=_FIELDS_HINT_FA,
+            )  # fmt: skip
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         message = f"The task file {str(path)!r} cannot be read: {error.strerror}."
-        raise SpecError(message, "Give the path of a YAML file.") from error
+        raise SpecError(
+            message, "Give the path of a YAML file.",
+            message_fa=f"پروندهٔ کار «{path}» خوانده نمی‌شود ({error.strerror}).", hint_fa="نشانیِ یک پروندهٔ YAML را بدهید.",
+        ) from error  # fmt: skip
     except UnicodeDecodeError as error:
-        raise SpecError(f"The task file {str(path)!r} is not UTF-8 text.", "Save it as UTF-8.") from error
+        raise SpecError(
+            f"The task file {str(path)!r} is not UTF-8 text.", "Save it as UTF-8.",
+            message_fa=f"پروندهٔ کار «{path}» متن UTF-8 نیست.", hint_fa="آن را با کدگذاری UTF-8 ذخیره کنید.",
+        ) from error  # fmt: skip
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
+        where_fa = f" (سطر {mark.line + 1})" if mark else ""
         message = f"The task file {str(path)!r} is not valid YAML{where}."
-        raise SpecError(message, "Look at that line: quotes, colons, indent.") from error
+        raise SpecError(
+            message, "Look at that line: quotes, colons, indent.",
+            message_fa=f"پروندهٔ کار «{path}» YAML درستی نیست{where_fa}.", hint_fa="آن سطر را ببینید: گیومه‌ها، دونقطه‌ها، تورفتگی.",
+        ) from error  # fmt: skip
     return task_from_dict(data)
 
 
@@ -135,13 +169,19 @@ def _as_names(key: str, value: Any) -> list[str]:
     """A list of names from a list or from one string with commas or lines, as a person types it."""
     items = re.split(r"[,،\n]", value) if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)):
-        raise SpecError(f"The task's {key!r} is {value!r}, not a list of names.", "Put commas between names.")
+        raise SpecError(
+            f"The task's {key!r} is {value!r}, not a list of names.", "Put commas between names.",
+            message_fa=f"«{key}» در این کار برابر «{value}» است، نه فهرستی از نام‌ها.", hint_fa="میان نام‌ها ویرگول بگذارید.",
+        )  # fmt: skip
     # YAML reads an unquoted yes, no or 1 as a truth value or a number; a label is text.
     names = [("yes" if item else "no") if isinstance(item, bool) else str(item).strip() for item in items]
     names = [name for name in names if name]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SpecError(f"The task's {key!r} names {twice[0]!r} twice.", "Remove one of the two.")
+        raise SpecError(
+            f"The task's {key!r} names {twice[0]!r} twice.", "Remove one of the two.",
+            message_fa=f"«{key}» در این کار «{twice[0]}» را دو بار دارد.", hint_fa="یکی از آن دو را بردارید.",
+        )  # fmt: skip
     return names
 
 
@@ -155,7 +195,10 @@ def _fill_defaults(filled: dict[str, Any]) -> None:
         filled["inputs"] = ["text"]
     for role in filled["inputs"]:
         if not role.isidentifier():
-            raise SpecError(f"The task's 'inputs' names {role!r}.", "A name is letters, digits and _, without spaces.")
+            raise SpecError(
+                f"The task's 'inputs' names {role!r}.", "A name is letters, digits and _, without spaces.",
+                message_fa=f"«inputs» در این کار نام «{role}» را دارد.", hint_fa="نام از حرف و رقم و «_» ساخته می‌شود، بی‌فاصله.",
+            )  # fmt: skip
     if not filled.get("output"):
         filled["output"] = "labels" if filled.get("labels") else "text"
     is_labels = filled["output"] == "labels"
@@ -174,10 +217,16 @@ def _check_template(task: Task) -> None:
     """Raises SpecError where the template lacks an input, names a stranger, or could not be rendered."""
     if task.is_chat:
         if task.template:
-            raise SpecError("The task's 'template' is not used with the input 'messages'.", "Leave the template out.")
+            raise SpecError(
+                "The task's 'template' is not used with the input 'messages'.", "Leave the template out.",
+                message_fa="با ورودیِ «messages»، «template» در این کار به کار نمی‌رود.", hint_fa="قالب را خالی بگذارید.",
+            )  # fmt: skip
         return
     if task.template != task.template.strip():
-        raise SpecError("The task's 'template' begins or ends in a space or an empty line.", "Remove it.")
+        raise SpecError(
+            "The task's 'template' begins or ends in a space or an empty line.", "Remove it.",
+            message_fa="«template» در این کار با فاصله یا سطر خالی آغاز می‌شود یا پایان می‌یابد.", hint_fa="آن را بردارید.",
+        )  # fmt: skip
     known = {*task.inputs, "instruction", "labels"}
     seen: set[str] = set()
     for line in task.template.split("\n"):
@@ -187,18 +236,26 @@ def _check_template(task: Task) -> None:
                 raise SpecError(
                     f"The task's 'template' names {{{name}}}, which is no input.",
                     f"The inputs are {', '.join(task.inputs)}; {{instruction}} and {{labels}} may be used too.",
-                )
+                    message_fa=f"«template» در این کار «{name}» را دارد که ورودی نیست.",
+                    hint_fa=f"ورودی‌ها: {names_fa(task.inputs)}؛ «instruction» و «labels» را هم می‌توان به کار برد.",
+                )  # fmt: skip
         droppable = {*task.optional_inputs, "labels"} & set(fields)
         if droppable and len(set(fields)) > 1:
             raise SpecError(
                 f"The task's 'template' has {{{sorted(droppable)[0]}}} and more in {line!r}.",
                 "Give it a line of its own: the line is left out where it is empty.",
-            )
+                message_fa=f"«template» در این کار «{sorted(droppable)[0]}» را همراه با چیز دیگری در این سطر دارد: «{line}».",
+                hint_fa="سطری جدا به آن بدهید: هرگاه خالی باشد سطرش کنار گذاشته می‌شود.",
+            )  # fmt: skip
         seen |= set(fields)
     missing = [role for role in task.inputs if role not in seen]
     if missing:
         message = f"The task's 'template' lacks the input {{{missing[0]}}}."
-        raise SpecError(message, f"Write {{{missing[0]}}} where it belongs.")
+        raise SpecError(
+            message, f"Write {{{missing[0]}}} where it belongs.",
+            message_fa=f"«template» در این کار ورودیِ «{missing[0]}» را ندارد.",
+            hint_fa=f"«{missing[0]}» را میان دو آکولاد، در جایی که باید بیاید، بنویسید.",
+        )  # fmt: skip
 
 
 def _spec_error(error: ValidationError) -> SpecError:
@@ -207,7 +264,17 @@ def _spec_error(error: ValidationError) -> SpecError:
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, Task.model_fields, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"The fields are {', '.join(Task.model_fields)}."
-        return SpecError(f"A task has no field {field!r}.", hint)
+        hint_fa = f"شاید «{near[0]}» را می‌خواستید." if near else f"فیلدها: {names_fa(Task.model_fields)}."
+        return SpecError(
+            f"A task has no field {field!r}.", hint,
+            message_fa=f"کار فیلدی به نام «{field}» ندارد.", hint_fa=hint_fa,
+        )  # fmt: skip
     value = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
     where = f"The task's {field!r}{value}" if field else "The task"
-    return SpecError(f"{where}: {first['msg'].removeprefix('Value error, ')}.", _FIELDS_HINT)
+    value_fa = "" if isinstance(first["input"], dict) else f" برابر «{first['input']}» است و"
+    reason_fa = next((fa for said, fa in _INCONSISTENT_FA.items() if said in first["msg"]), None) or refused_fa(first)
+    where_fa = f"«{field}» در این کار{value_fa} پذیرفته نیست" if field else "این کار پذیرفته نیست"
+    return SpecError(
+        f"{where}: {first['msg'].removeprefix('Value error, ')}.", _FIELDS_HINT,
+        message_fa=f"{where_fa}: {reason_fa}.", hint_fa=_FIELDS_HINT_FA,
+    )  # fmt: skip

@@ -1,0 +1,256 @@
+"""Errors speak Persian where a person on the page can meet them: real ones are raised here, and the code is read for the rest."""
+
+import ast
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import polars
+import pytest
+
+from lora_hub import bases, compare, recipe, runs, store
+from lora_hub.data import columns, convert, error_words, inspection, prepare, refusals, spreadsheets, text_forms
+from lora_hub.data.prepare import Example
+from lora_hub.data.read import read_table
+from lora_hub.data.table import Table
+from lora_hub.errors import DataError, LoraHubError, SpecError, names_fa
+from lora_hub.hub import client
+from lora_hub.hub.dataset import fetch_dataset
+from lora_hub.schema import BaseModel, DatasetInfo, TrainSpec
+from lora_hub.tasks import catalogue
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "lora_hub"
+DIFFICULT = ROOT.parent / "shared" / "data" / "difficult"
+KINDS = {"DataError", "SpecError", "BaseError", "RunError", "AdapterError", "HubError", "LoraHubError", "missing"}  # `missing`: hub.client's
+# Files whose every error has its Persian: all of lora_hub/data, and what the page calls beside it.
+SPEAKING = sorted((PACKAGE / "data").rglob("*.py")) + [
+    PACKAGE / name
+    for name in (
+        "bases.py", "compare.py", "recipe.py", "runs.py", "store.py", "weights_files.py", "tasks/catalogue.py", "hub/client.py",
+        "hub/dataset.py", "hub/dataset_errors.py", "hub/dataset_id.py", "hub/dataset_rows.py",
+    )
+]  # fmt: skip
+LETTER = re.compile("[آ-یکگچپژ]")
+SPAM = catalogue.get_task("spam")
+TASK = {"title": "Tone", "labels": ["formal", "casual"], "instruction": "Which tone is this?"}
+
+
+def check_persian(error: LoraHubError, *named: str) -> None:
+    """Both parts are Persian, with nothing left unfilled, and name what the English ones name."""
+    message, hint = error.in_language("fa")
+    assert (message, hint) == (error.message_fa, error.hint_fa) != error.in_language("en")
+    for text in (message, hint):
+        assert LETTER.search(text), text
+        assert not re.search(r"[{}]|\bNone\b|\\u|  ", text), text
+        assert text[-1] in ".؟" or re.search(r"[\w=/]$", text), text  # a sentence, or ends in an example
+        assert text.count("«") == text.count("»") and text.count("(") == text.count(")"), text
+        assert not re.search("[كي]|‌[ .،]|[ ]‌", text), text  # Arabic letters; a half-space at a word's end
+    for name in named:
+        assert f"«{name}" in message + hint, (name, message, hint)
+    assert error.in_language("en") == (error.message, error.hint) and not LETTER.search(error.message + error.hint)
+    assert error.to_json() == {"error": {"message": error.message, "hint": error.hint}}
+    assert str(error) == f"{error.message} {error.hint}".strip()
+
+
+def file(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+FILES: dict[str, tuple[str | bytes, dict[str, str], str]] = {
+    "empty.csv": (b"", {}, "خالی"),
+    "blank.csv": ("\n \n\n", {}, "خالی"),
+    "header.csv": ("text,label\n", {}, "سطری ندارد"),
+    "broken.jsonl": ('{"a": "b"}\n{"a": 1,}\n{"a"\n{"a": "c"}\n', {}, "سطر 2 .*سطر 3 .*«:» باید باشد"),
+    "delimiter.csv": ("text,label\nx,y\n", {"delimiter": "abcdefg"}, "جداکننده.*«abcdefg»"),
+    "ragged.csv": ('text,label\na,b\nc,d\ne,f,g,h\ni,"j\nk,l\n', {"delimiter": ","}, "سطر 4: 4 خانه دارد و جدول 2 خانه"),
+    "bad.json": ('[{"a": 1} {"a": 2}]', {}, "سطر 1، نویسهٔ 11: این‌جا «,» باید باشد"),
+    "mixed.json": ('[{"a": 1}, 7, {"a": 2}]', {}, "سطر 2"),
+    "single.json": ("{" + '"nbformat": 4, "cells": []' + "}", {}, "دفترچه"),
+    "encoding.csv": ("text,label\nسلام,b\n".encode(), {"encoding": "ascii"}, "سطر 2 بایت 0xd8"),
+    "no_encoding.csv": ("text,label\na,b\n", {"encoding": "klingon"}, "کدگذاری‌ای به نام «klingon»"),
+    "locked.xls": (spreadsheets.OLE + bytes(504) + "EncryptedPackage".encode("utf-16-le") + bytes(512), {}, "گذرواژه"),
+    "letter.xls": (spreadsheets.OLE + bytes(504) + "WordDocument".encode("utf-16-le") + bytes(512), {}, "سند Word است، نه جدول"),
+    "picture.csv": (b"\x89PNG\r\n\x1a\n" + bytes(64), {}, "تصویر است، نه جدول"),
+    "film.srt": ("1\n00:00:01,000 --> 00:00:02,000\nHello\n\n", {}, "زیرنویس"),
+    "page.html": ("<!doctype html><html><body><p>Hello</p></body></html>", {}, "بی‌جدول"),
+    "damaged.zip": (b"PK\x03\x04" + bytes(40), {}, "خراب است"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    content, reading, said = FILES[name]
+    with pytest.raises(DataError) as caught:
+        read_table(file(tmp_path, name, content), **reading)
+    check_persian(caught.value)
+    assert re.search(said, caught.value.message_fa), caught.value.message_fa
+    if name in caught.value.message:
+        assert f"«{name}»" in caught.value.message_fa
+
+
+@pytest.mark.skipif(not DIFFICULT.is_dir(), reason="the shared files are not here")
+def test_difficult_files() -> None:
+    refused = {}
+    for path in sorted(DIFFICULT.iterdir()):
+        try:
+            read_table(path)
+        except DataError as error:
+            check_persian(error, *([path.name] if path.name in error.message else []))
+            refused[path.name] = error.message_fa
+    assert {"empty.csv", "header_only.csv", "broken.jsonl", "encrypted_no_password.xls"} <= set(refused)
+
+
+def table(**values: list) -> Table:
+    return Table(polars.DataFrame(values), "csv")
+
+
+def examples(count: int) -> list[Example]:
+    return [Example(i + 1, {"text": f"message {i}"}, ("ham", "spam")[i % 2]) for i in range(count)]
+
+
+def spec_of(**overrides: object) -> TrainSpec:
+    info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=1000, columns=("text", "answer"), format="csv")
+    effort = str(overrides.pop("effort", "balanced"))
+    return recipe.make_spec(SPAM, BaseModel(id="x/y"), info, {"text": "text", "answer": "answer"}, effort=effort, overrides=overrides)
+
+
+def _raise(error: LoraHubError) -> None:
+    raise error
+
+
+RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
+    "missing column": (lambda: columns.check_mapping(table(a=["x"], b=["y"]), SPAM, {"text": "a"}), ["answer", "spam", "a»، «b"]),
+    "unknown column": (lambda: columns.check_mapping(table(text=["x"], b=["y"]), SPAM, {"text": "texxt"}), ["texxt", "text"]),
+    "unknown role": (lambda: columns.check_mapping(table(a=["x"]), SPAM, {"body": "a"}), ["body"]),
+    "one column twice": (lambda: columns.check_mapping(table(a=["x"]), SPAM, {"text": "a", "answer": "a"}), ["a"]),
+    "text alone": (lambda: columns.propose_mapping(table(a=["some text"] * 9), SPAM), ["a"]),
+    "preferences": (lambda: columns.propose_mapping(table(prompt=["p"] * 9, chosen=["c"] * 9, rejected=["r"] * 9), SPAM), ["chosen"]),
+    "too few rows": (lambda: prepare.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=100, seed=1), []),
+    "one class": (lambda: prepare.labels_of(examples(6)[::2]), ["ham"]),
+    "no usable row": (lambda: prepare.build_examples(table(t=["a"], l=[""]), SPAM, {"text": "t", "answer": "l"}), ["text", "l"]),
+    "row 1 is no chat": (
+        lambda: prepare.build_examples(table(m=['[{"role": "alien", "content": "x"}]']), catalogue.get_task("chat"), {"messages": "m"}), ["alien"],
+    ),
+    "turn without role": (lambda: convert.to_messages([{"text": 1}, {}]), []),
+    "unknown setting": (lambda: spec_of(epoch=3), ["epoch", "epochs"]),
+    "unknown effort": (lambda: spec_of(effort="heroic"), ["heroic", "quick"]),
+    "no number": (lambda: spec_of(lr="fast"), ["fast", "lr"]),
+    "no such task": (lambda: catalogue.get_task("spamm"), ["spamm", "spam"]),
+    "task without title": (lambda: catalogue.task_from_dict({"instruction": "x"}), ["title"]),
+    "task with a label twice": (lambda: catalogue.task_from_dict({**TASK, "labels": "a, a"}), ["labels", "a"]),
+    "task with a stranger": (lambda: catalogue.task_from_dict({**TASK, "template": "{text} {tune}"}), ["tune", "text"]),
+    "task without its input": (lambda: catalogue.task_from_dict({**TASK, "template": "{instruction}"}), ["text"]),
+    "task with an unknown field": (lambda: catalogue.task_from_dict({**TASK, "lables": ["a"]}), ["lables", "labels"]),
+    "task with a bad length": (lambda: catalogue.task_from_dict({**TASK, "max_new_tokens": 100_000}), ["max_new_tokens", "100000"]),
+    "task that asks for its answer": (lambda: catalogue.task_from_dict({**TASK, "inputs": "answer"}), ["answer"]),
+    "task without inputs left": (lambda: catalogue.task_from_dict({**TASK, "optional_inputs": "tune"}), ["optional_inputs", "inputs"]),
+    "no such base": (lambda: bases.get_base("built-inn"), ["built-inn", "built-in"]),
+    "base too large": (lambda: runs.check_fits(spec_of().model_copy(update={"base": BaseModel(id="x/y", parameters=10**15)})), ["x/y"]),
+    "no such run": (lambda: store.read_run("no-such-run"), ["no-such-run"]),
+    "nothing pasted": (lambda: store.add_text(" ", "pasted.csv"), []),
+    "no such dataset id": (lambda: fetch_dataset("nobody/nothing-at-all"), ["nobody/nothing-at-all"]),
+    "no such adapter": (lambda: compare.resolve_adapter("lora-hub/no-such-adapter"), ["lora-hub/no-such-adapter"]),
+    "no adapter in the folder": (lambda: compare.resolve_adapter(str(ROOT)), [str(ROOT)]),
+    "no Hub": (lambda: _raise(client.unreachable()), []),
+    "no dataset id": (lambda: fetch_dataset("not an id"), ["not an id"]),
+    "token of no Hub": (lambda: fetch_dataset("nobody/nothing-at-all", token="توکن"), []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RAISED)
+def test_errors_of_the_page(name: str, hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "gpu_flops", lambda: 0)
+    call, named = RAISED[name]
+    with pytest.raises(LoraHubError) as caught:
+        call()
+    check_persian(caught.value, *named)
+
+
+def test_a_row_is_told_around_the_reason() -> None:
+    with pytest.raises(DataError) as caught:
+        RAISED["row 1 is no chat"][0]()
+    assert caught.value.message.startswith("Row 1: Turn 1 ") and caught.value.message_fa.startswith("سطر 1: نقش نوبت 1 ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("lr", 5, "حداکثر 1 باشد"), ("lr", 0, "از 0 بزرگ‌تر باشد"), ("lora.r", "0", "دست‌کم 1"), ("dropout", "1.5", "از 1 کوچک‌تر"),
+        ("schedule", "zigzag", "«linear»، «cosine»، «constant»"), ("batch", 2.5, "عددی صحیح"), ("batch", [3], "عددی صحیح"),
+        ("lr", [3], "عدد"), ("lr", float("nan"), "حداکثر 1 باشد"), ("rslora", "maybe", "نه true است و نه false"),
+    ],
+)  # fmt: skip
+def test_values_that_a_form_can_send(key: str, value: object, said: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec_of(**{key: value})
+    check_persian(caught.value, recipe.find_key(key))
+    assert said in caught.value.message_fa
+
+
+def test_the_missing_column_of_an_inspection_is_told_as_the_error_is() -> None:
+    (found,) = inspection.missing_columns(table(a=["x"], b=["y"]), SPAM, {"text": "a"})
+    assert "«answer»" in found.problem.message_fa and "«a»، «b»" in found.problem.hint_fa
+
+
+def test_without_persian_the_english_is_shown() -> None:
+    assert DataError("Broken.", "Mend it.").in_language("fa") == ("Broken.", "Mend it.")
+    assert DataError("Broken.", "Mend it.", message_fa="خراب است.").in_language("fa") == ("خراب است.", "Mend it.")
+
+
+def test_names_are_cut_and_counted() -> None:
+    assert names_fa(["a", "b"]) == "«a»، «b»" and names_fa([]) == ""
+    assert names_fa("abcd", 2) == "«a»، «b» و ..." and names_fa(["x" * 99]) == f"«{'x' * 60}...»"
+
+
+@pytest.mark.parametrize("effort", recipe.EFFORTS)
+def test_every_value_of_the_plan_says_why_in_both_languages(effort: str) -> None:
+    spec = spec_of(effort=effort, seed=7)
+    english, persian = recipe.explain(spec), recipe.explain(spec, "fa")
+    assert [row[:2] for row in english] == [row[:2] for row in persian] and len(english) == len(recipe.FIELDS)
+    assert all(LETTER.search(why) for _, _, why in persian) and not any(LETTER.search(why) for _, _, why in english)
+    whys = {key: (en, fa) for (key, _, en), (_, _, fa) in zip(english, persian, strict=True)}
+    assert whys["seed"] == ("set by you", "به خواست شما") and whys["lora.dropout"] == ("default", "پیش‌فرض")
+
+
+def error_calls(path: Path) -> list[ast.Call]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS]
+
+
+@pytest.mark.parametrize("path", SPEAKING, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_error_has_its_persian(path: Path) -> None:
+    for call in error_calls(path):
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
+        where = f"{path.relative_to(PACKAGE)}:{call.lineno}"
+        assert "message_fa" in given, f"{where}: no message_fa"
+        assert len(call.args) == 1 or "hint_fa" in given, f"{where}: no hint_fa"
+        for value in given.values():
+            for part in ast.walk(value):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    assert not set("{}") & set(part.value), f"{where}: {part.value}"
+
+
+def test_some_files_raise_errors() -> None:
+    """The test above reads something."""
+    assert sum(len(error_calls(path)) for path in SPEAKING) > 150
+
+
+def test_every_kind_of_file_that_is_refused_has_its_persian() -> None:
+    source = ast.parse((PACKAGE / "data" / "refusals.py").read_text(encoding="utf-8"))
+    inside = next(node for node in ast.walk(source) if isinstance(node, ast.FunctionDef) and node.name == "refuse_zip")
+    zips = {node.value for node in ast.walk(inside) if isinstance(node, ast.Constant) and re.match(r"an? ", str(node.value))}
+    named = zips | {*refusals.BINARY.values(), *refusals.MAYBE.values(), *spreadsheets.STREAMS.values(), *(what for what, *_ in text_forms.REFUSED)}
+    assert len(zips) >= 6 and named == set(error_words.KINDS_FA)
+    assert all(LETTER.search(text) for text in error_words.KINDS_FA.values())
+    assert {hint for *_, hint in text_forms.REFUSED} == set(text_forms._HINTS_FA)
+
+
+@pytest.mark.parametrize("text", ["", '{"a"', "{a: 1}", '{"a": 1,}', "[1 2]", '"x', '"\n"', '"\\q"', '"\\u12"', "[1] 2", "[1,]"])
+def test_reasons_of_the_json_parser_are_known(text: str) -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        json.loads(text)
+    assert LETTER.search(error_words.json_reason_fa(caught.value.msg)), caught.value.msg
