@@ -261,9 +261,9 @@ def test_unknown_ids(odd, api) -> None:
     with pytest.raises(DataError, match="There is no dataset lora-hub/odde") as error:
         fetch_dataset("lora-hub/odde")
     assert "Did you mean lora-hub/odd?" in error.value.hint
-    api.create_repo(f"{ORG}/a-model", exist_ok=True)
-    with pytest.raises(DataError, match="a-model is a model, not a dataset"):
-        fetch_dataset(f"{ORG}/a-model")
+    api.create_repo(f"{ORG}/no-dataset-but-a-model", exist_ok=True)
+    with pytest.raises(DataError, match="no-dataset-but-a-model is a model, not a dataset"):
+        fetch_dataset(f"{ORG}/no-dataset-but-a-model")
     for text in ("not an id", "a/b/c", "owner//name", "", "https://huggingface.co/owner/name", "hf://owner/name", "a--b/c..d"):
         with pytest.raises(DataError) as error:
             fetch_dataset(text)
