@@ -11,7 +11,7 @@ never stored.
 | progress | phase, step, total, eta (seconds) |
 | metric | step, loss or eval_loss; lr |
 | exam | train_rows, eval_rows, metrics {base, adapter} or note; mode |
-| error | message, hint |
+| error | message, hint; the same in Persian: message_fa, hint_fa |
 | adapter | folder, best_step, or an AdapterRef under `published` |
 """
 
@@ -99,7 +99,7 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
                 if data.get("note") and data["note"] not in notes:
                     notes.append(data["note"])
             case "error":
-                now["error"] = {"message": data.get("message", ""), "hint": data.get("hint", "")}
+                now["error"] = {key: data.get(key, "") for key in ("message", "hint", "message_fa", "hint_fa")}
             case "adapter":
                 if "folder" in data:
                     now |= {"adapter_folder": data["folder"], "best_step": data.get("best_step", 0)}

@@ -43,7 +43,7 @@ def run_group(run_ids: list[str]) -> int:
         told = error if isinstance(error, LoraHubError) else explain_crash(error)
         for one in members:
             if one.goes_on:
-                one.fail(told.message, told.hint)
+                one.fail(told)
         raise
     finally:
         if connection is not None:

@@ -102,16 +102,16 @@ class Worker:
             self.report("state", state=RunState.CANCELLED)
         except LoraHubError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
-            self.fail(error.message, error.hint)
+            self.fail(error)
         except BaseException as error:
             traceback.print_exc()
-            told = explain_crash(error)
-            self.fail(told.message, told.hint)
+            self.fail(explain_crash(error))
         return False
 
-    def fail(self, message: str, hint: str) -> None:
+    def fail(self, error: LoraHubError) -> None:
         # What was published or trained before the failure stays in the events: publishing can be tried again.
-        self.report("error", message=message, hint=hint)
+        message_fa, hint_fa = error.in_language("fa")
+        self.report("error", message=error.message, hint=error.hint, message_fa=message_fa, hint_fa=hint_fa)
         self.report("state", state=RunState.SUCCEEDED if self.is_trained else RunState.FAILED)
 
     @property
