@@ -17,16 +17,14 @@ from lora_hub.peft_folder import LayerWeights
 
 @dataclass(frozen=True)
 class Attached:
-    """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot."""
+    """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot. nbytes: of its
+    tensors, counted once: the stack asks at every attach."""
 
     name: str
     slot: int
     serial: int
     layers: dict[str, LayerWeights]
-
-    @property
-    def nbytes(self) -> int:
-        return sum(w.a.nbytes + w.b.nbytes for w in self.layers.values())
+    nbytes: int
 
 
 @dataclass(frozen=True)

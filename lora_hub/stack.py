@@ -103,7 +103,7 @@ class AdapterStack:
                 old = old or evicted
             taken = {a.slot for a in self._attached.values()}
             slot = old.slot if old else next(s for s in itertools.count(1) if s not in taken)
-            self._attached[name] = Attached(name, slot, next(self._serials), layers)
+            self._attached[name] = Attached(name, slot, next(self._serials), layers, needed)
             self._settle()
         return slot
 
@@ -232,7 +232,7 @@ class AdapterStack:
         alive = {a.serial for a in self._attached.values()}
         for key in [key for key in self._sets if not set(key) <= alive]:
             del self._sets[key]
-        touched = {layer for a in self._attached.values() for layer in a.layers}
+        touched = set().union(*(a.layers for a in self._attached.values()))
         for layer in touched - self._hooks.keys():
             self._hooks[layer] = self._modules[layer].register_forward_hook(self._hook(layer))
         for layer in self._hooks.keys() - touched:
