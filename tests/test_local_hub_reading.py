@@ -101,6 +101,8 @@ def test_what_it_does_not_do_is_said_with_501(server: Server, new_repo: Callable
         ("POST", f"/api/models/{new_repo()}/like"),
         ("GET", "/api/papers/search"),
         ("GET", "/api/settings/webhooks"),
+        ("GET", "/api/jobs/hardware"),
+        ("DELETE", f"/api/models/{new_repo()}/like"),
     ):
         status, headers, body = server.fetch(
             path, method=method, body=b"{}" if method == "POST" else None, token=TOKENS["alice"]

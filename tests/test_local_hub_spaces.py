@@ -39,6 +39,7 @@ def test_stage_hardware_sleep_pause_and_restart(server: Server, new_repo: Callab
     assert api.get_space_runtime(name).stage == "NO_APP_FILE"
     api.upload_file(repo_id=name, repo_type="space", path_in_repo="app.py", path_or_fileobj=b"print(1)")
     assert api.wait_for_space(name, timeout=5).stage == "STOPPED"
+    assert api.space_info(name).runtime.stage == api.space_info(name, expand=["runtime"]).runtime.stage == "STOPPED"
     asked = api.request_space_hardware(name, "l4x1", sleep_time=900)
     assert (asked.requested_hardware, asked.hardware, asked.sleep_time) == ("l4x1", None, 900)
     assert api.set_space_sleep_time(name, 1200).sleep_time == 1200

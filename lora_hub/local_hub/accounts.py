@@ -10,27 +10,22 @@ Without a file there is one local user, admin of one organization; its token liv
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 import time
+from collections import namedtuple
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .faults import HubFault
-from .store import Repo
+from .store import Repo, write_whole
 
 ROLES = ("admin", "write", "contributor", "read")
 LOCAL_USER = "local"
 
 
-@dataclass(frozen=True)
-class Account:
-    name: str
-    fullname: str
-    email: str
-    scopes: frozenset[str] | None = None  # what an app may that the user signed in to; None: it is the user who asks
+class Account(namedtuple("Account", "name fullname email scopes", defaults=[None])):
+    """`scopes`: what an app may that the user signed in to; None where it is the user who asks."""
 
     @property
     def writes(self) -> bool:
@@ -39,18 +34,18 @@ class Account:
 
 def local_token(folder: Path, name: str = "token") -> str:
     """The local user's token (or another secret), made once in a file that only its owner can read."""
-    path, temporary = folder / name, folder / f".{name}"
-    if not path.exists():
-        with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            file.write("hf_" + secrets.token_hex(20))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+    if not (path := folder / name).exists() or not path.stat().st_size:
+        write_whole(path, "hf_" + secrets.token_hex(20))
     return path.read_text().strip()
 
 
 def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
+
+
+def user_id(name: str) -> str:
+    """The id of a user or an organization."""
+    return digest(name).hex()[:24]
 
 
 def read_accounts(file: Path) -> dict:
@@ -85,12 +80,10 @@ class Accounts:
         self.tokens = [(digest(str(user["token"])), name) for name, user in users.items() if user.get("token")]
         blank = {"secret": secrets.token_hex(), "redirect": []}
         self.clients = {str(id): {"name": id, **blank, **line} for id, line in (data.get("oauth") or {}).items()}
-        orgs = (data.get("orgs") or {}).items()
-        self.orgs = {str(name): {"fullname": name, "members": {}} | (org or {}) for name, org in orgs}
-        for org, value in self.orgs.items():
-            for user, role in value["members"].items():
-                if role not in ROLES:
-                    raise ValueError(f"{user}'s role in {org} is {role!r}; it is one of {', '.join(ROLES)}")
+        self.orgs = {str(name): {"fullname": name, "members": {}} | (org or {}) for name, org in (data.get("orgs") or {}).items()}
+        roles = [(user, org, role) for org, value in self.orgs.items() for user, role in value["members"].items()]
+        if wrong := next((line for line in roles if line[2] not in ROLES), None):
+            raise ValueError("{}'s role in {} is {!r}; it is one of {}".format(*wrong, ", ".join(ROLES)))
 
     def _refresh(self) -> None:
         with self.lock:
@@ -114,7 +107,7 @@ class Accounts:
         name, scopes, until = self.granted.get(asked) or (found[0] if found else "", None, 0.0)
         if kind.lower() != "bearer" or name not in self.users or scopes is not None and until < time.time():
             raise HubFault(401, "Invalid credentials in Authorization header")
-        return replace(self.users[name], scopes=scopes)
+        return self.users[name]._replace(scopes=scopes)
 
     def grant(self, user: str, scopes: Iterable[str], seconds: float) -> str:
         """A token for an app, good for a while and for what the scopes name."""
@@ -125,6 +118,10 @@ class Accounts:
     def find_namespace(self, name: str) -> str | None:
         """The name as it is written in the accounts, found in any case."""
         return next((n for n in (*self.users, *self.orgs) if n.lower() == name.lower()), None)
+
+    def about(self, name: str) -> dict:
+        """A user or an organization as the owner of something."""
+        return {"id": user_id(name), "name": name, "type": "org" if name in self.orgs else "user"}
 
     def role(self, user: Account | None, namespace: str) -> str:
         """admin, write, contributor or read; "" for a stranger. An app has at most what its user allowed it."""
@@ -154,6 +151,5 @@ class Accounts:
         orgs = [{"type": "org", "name": name, "fullname": org["fullname"], "avatarUrl": "", "roleInOrg": role}
                 for name, org in self.orgs.items() if (role := org["members"].get(user.name))]
         token = {"displayName": "token", "role": "write", "createdAt": "2022-03-02T23:29:04.000Z"}
-        return {"type": "user", "id": digest(user.name).hex()[:24], "name": user.name, "fullname": user.fullname,
-                "email": user.email, "isPro": False, "canPay": False, "avatarUrl": "", "orgs": orgs,
-                "auth": {"type": "access_token", "accessToken": token}}
+        return {"type": "user", "id": user_id(user.name), "name": user.name, "fullname": user.fullname, "email": user.email,
+                "isPro": False, "canPay": False, "avatarUrl": "", "orgs": orgs, "auth": {"type": "access_token", "accessToken": token}}

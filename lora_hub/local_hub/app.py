@@ -1,12 +1,15 @@
 """The web application: which request goes to which handler, who may, and how a refusal looks.
 
-A route is (method, pattern, who, handler[, "file"]). Patterns match the raw path, because `refs%2Fpr%2F1` is one
+A handler is marked `@route(method, pattern, who[, body])`. Patterns match the raw path, because `refs%2Fpr%2F1` is one
 segment: `{type}` is models, datasets or spaces; `{kind}` the same as a prefix of page addresses, or nothing; `{repo}`
-one or two segments; `{path}` the rest; any other name one segment. `who`: "any" needs no repo, "user" a token, "read"
-a repo that the caller may see, "open" one whose gate is open to the caller too, "join" a token and a repo to read,
-"write" the right to write. A handler runs in a worker thread and finds the parsed JSON in `call.body`, with "file" the
-path of the bytes, with "form" the fields of a form; who sends a form says inside it who they are. Nothing of a body is
-kept before `who` is answered; `who` may be a function that answers it itself.
+one or two segments; `{path}` the rest, and `{below}` a slash and the rest, or nothing, also called path; any other name
+one segment, or one of those after a colon. `who`: "any" needs no repo, "user" a token, "read" a repo that the caller may
+see, "open" one whose gate is open to the caller too, "join" a token and a repo to read, "write" the right to write; or a
+function that answers it itself. Nothing of a body is kept before `who` is answered.
+
+A handler runs in a worker thread and finds the parsed JSON in `call.body`, with the body "file" the path of the bytes,
+with "form" the fields of a form, with "login" too: that form says inside who sends it. What it returns is sent as JSON
+(nothing as {}) with `call.headers`, unless it is a response already.
 """
 
 import asyncio
@@ -16,12 +19,12 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections import namedtuple
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import formatdate
 from errno import ENOSPC
-from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -31,26 +34,35 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .accounts import Account, Accounts
-from .faults import HubFault, repo_missing
-from .store import Repo, Store
+from .faults import HubFault, refuse, refuse_entry, refuse_repo, refuse_revision  # noqa: F401, for the handlers
+from .store import Commit, Repo, Store, Tree
 
 MAX_JSON = 8 * 1024 * 1024
 MAX_COMMIT = 2 * 1024**3
 MAX_DRAINED = 64 * 1024 * 1024
 BUFFER = 4 * 1024 * 1024
-PARTS = {"type": "(?P<type>models|datasets|spaces)", "space": "(?P<type>spaces)", "kind": "(?P<kind>(?:datasets/|spaces/)?)",
-         "repo": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)", "path": "(?P<path>.+)"}
+PARTS = {"type": "(?P<type>models|datasets|spaces)", "kind": "(?P<kind>(?:datasets/|spaces/)?)",
+         "repo": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)", "path": "(?P<path>.+)", "below": "(?:/(?P<path>.*))?"}
 READS = re.compile("GET /api/.*|POST /api/.*/paths-info/.*|GET .*/resolve/.*")  # what an upstream may be asked
+Route = namedtuple("Route", "method match who handler body")
 log = logging.getLogger("lora_hub.local_hub")
 
 
-class Route:
-    """One line of a module's ROUTES."""
+def route(method: str, pattern: str, who: Any, body: str = "json") -> Callable[[Callable], Callable]:
+    """Marks a handler as the one of these requests; see above. The first of a module that matches is taken."""
 
-    def __init__(self, method: str, pattern: str, who: Any, handler: Callable[..., Any], body: str = "json"):
-        self.method, self.who, self.handler, self.body = method, who, handler, body if method != "GET" else ""
-        regex = re.sub(r"\\{(\w+)\\}", lambda m: PARTS.get(m[1], f"(?P<{m[1]}>[^/]+)"), re.escape(pattern))
-        self.match = re.compile(regex).fullmatch
+    def meaning(piece: str) -> str:
+        name, _, values = piece.strip("{}").partition(":")
+        return re.escape(piece) if piece[:1] != "{" else PARTS.get(piece[1:-1]) or f"(?P<{name}>{values or '[^/]+'})"
+
+    match = re.compile("".join(map(meaning, re.split("({.+?})", pattern)))).fullmatch
+
+    def mark(handler: Callable) -> Callable:
+        there = Route(method, match, who, handler, body if method != "GET" else "")
+        handler.routes = [*getattr(handler, "routes", ()), there]
+        return handler
+
+    return mark
 
 
 class Call:
@@ -64,6 +76,7 @@ class Call:
     def __init__(self, hub: "Hub", request: Request, user: Account | None):
         self.hub, self.request, self.user = hub, request, user
         self.store, self.accounts, self.query = hub.store, hub.accounts, request.query_params
+        self.headers: dict[str, str] = {}  # of the answer
         self.base_url = f"{request.url.scheme}://{request.url.netloc}"
 
     def flag(self, name: str) -> bool:
@@ -71,8 +84,7 @@ class Call:
 
     def number(self, name: str, default: int) -> int:
         """A number of the query; HubFault 400 for anything else."""
-        if not (value := self.query.get(name) or str(default)).isdecimal() or len(value) > 15:
-            raise HubFault(400, f'"{name}" must be a number')
+        refuse(not (value := self.query.get(name) or str(default)).isdecimal() or len(value) > 15, 400, f'"{name}" must be a number')
         return int(value)
 
     def field(self, name: str, kind: type = str, default: Any = None) -> Any:
@@ -80,31 +92,44 @@ class Call:
         value = self.body.get(name)
         if value is None and default is not None:
             return default
-        if not isinstance(value, kind):
-            raise HubFault(400, f'"{name}" must be a {kind.__name__}')
+        refuse(not isinstance(value, kind), 400, f'"{name}" must be a {kind.__name__}')
         return value
 
+    def text(self, name: str) -> str:
+        """A text of the JSON body that may be missing."""
+        return str(self.body.get(name) or "")
+
+    def tree(self, rev: str) -> tuple[Commit, Tree]:
+        """The commit that a revision of the repo leads to, and its files."""
+        commit = self.store.get_commit(self.repo, rev)
+        return commit, self.store.read_tree(commit.tree)
+
+    def paged(self, items: list, most: int) -> list:
+        """A slice of a list, with the address of the next one in the header Link."""
+        start, size = self.number("cursor", 0), max(1, min(self.number("limit", most), most))
+        if start + size < len(items):
+            self.next_page(start + size)
+        return items[start:start + size]
+
+    def next_page(self, cursor: int) -> None:
+        self.headers["Link"] = f'<{self.request.url.include_query_params(cursor=cursor)}>; rel="next"'
+
     def need_user(self) -> Account:
-        if self.user is None:
-            raise HubFault(401, "Log in with a token first")
+        refuse(self.user is None, 401, "Log in with a token first")
         return self.user
 
     def admit(self, who: str, type: str, name: str) -> Repo:
         """The repo of that name, if the caller may do with it what `who` says. What one may not see is not there."""
         repo = self.store.find_repo(singular(type), name)
-        if repo is None or not self.accounts.can_read(self.user, repo):
-            raise repo_missing()
+        refuse_repo(repo is None or not self.accounts.can_read(self.user, repo))
         writes = self.accounts.can_write(self.user, repo)
-        if who in ("join", "write") and not self.need_user().writes:
-            raise HubFault(403, "The app was not allowed to change anything in your name")
-        if who == "write" and not writes:
-            raise HubFault(403, f"You don't have the rights to write to {repo.full_name}")
+        refuse(who in ("join", "write") and not self.need_user().writes, 403, "The app was not allowed to change anything in your name")
+        refuse(who == "write" and not writes, 403, f"You don't have the rights to write to {repo.full_name}")
         if who == "open" and repo.gated and not writes:
-            asked = self.store.documents(repo.id, "access").get(self.user.name if self.user else "")
-            if asked is None or asked["status"] != "accepted":
-                status = 403 if self.user else 401
+            asked = self.store.document(repo.id, "access", self.user.name if self.user else "")
+            if asked.get("status") != "accepted":
                 text = f"Access to {repo.type} {repo.full_name} is restricted and you are not in the authorized list"
-                raise HubFault(status, text, "GatedRepo")
+                raise HubFault(403 if self.user else 401, text, "GatedRepo")
         return repo
 
 
@@ -125,7 +150,7 @@ class Hub:
         self.codes, self.keys, self.jobs = {}, {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
         jobs.mark_lost(store)
         modules = (repos, oidc, spaces, jobs, access, collection, discussions, reading, commits, lfs, listing, pages)
-        self.routes = [Route(*route) for module in modules for route in module.ROUTES]
+        self.routes = [one for module in modules for value in vars(module).values() for one in getattr(value, "routes", ())]
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -144,31 +169,26 @@ class Hub:
             log.error("%s %s: %s", scope["method"], scope["path"], words, exc_info=not full)
             response = refusal(HubFault(507 if full else 500, words))
         if (status := response.status_code) >= 400 and "text/html" in request.headers.get("accept", ""):  # a browser
-            words = escape(response.headers.get("X-Error-Message", ""))
-            response = self.page("Not possible", f"<h1>{status}</h1><p>{words}</p>")
-            response.status_code = status
+            response = self.page("error", "Not possible", status, words=response.headers.get("X-Error-Message", ""))
         named = request.headers.get("x-request-id") or request.headers.get("x-amzn-trace-id")
         response.headers["X-Request-Id"], response.headers["Date"] = named or secrets.token_hex(8), formatdate(usegmt=True)
         if scope["path"] != "/health":
-            taken = 1000 * (time.perf_counter() - started)
-            log.info("%s %s %d %.0f ms", scope["method"], scope["path"], response.status_code, taken)
+            log.info("%s %s %d %.0f ms", scope["method"], scope["path"], status, 1000 * (time.perf_counter() - started))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: str) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
         for route in self.routes:
             if route.method == method and (match := route.match(path)):
-                who = None if route.body == "form" else request.headers.get("authorization")
+                who = None if route.body == "login" else request.headers.get("authorization")
                 user = await run_in_threadpool(self.accounts.identify, who)
-                params = {name: unquote(value) for name, value in match.groupdict().items()}
+                params = {name: unquote(value) for name, value in match.groupdict().items() if value is not None}
                 return await self._call(route, Call(self, request, user), params)
-        if path.startswith("/api/"):
-            raise HubFault(501, f"This embedded Hub does not do {method} {path}; the public Hub does", "NotImplemented")
+        refuse(path.startswith("/api/"), 501, f"This embedded Hub does not do {method} {path}; the public Hub does", "NotImplemented")
         raise HubFault(404, "Nothing here")
 
     async def _call(self, route: Route, call: Call, params: dict[str, str]) -> Response:
-        if any("\0" in value for value in params.values()):
-            raise HubFault(400, "A path must not contain NUL")
+        refuse(any("\0" in value for value in params.values()), 400, "A path must not contain NUL")
         type, name = params.get("kind") or params.get("type", ""), params.get("repo", "")
         if name:  # the repo is looked up here; its handler is told the rest
             params = {key: value for key, value in params.items() if key not in ("kind", "type", "repo")}
@@ -185,11 +205,11 @@ class Hub:
             await run_in_threadpool(enter)
             if route.body == "json":
                 call.body = parse_json(await read_limited(call.request))
-            elif route.body == "form":
-                call.body = dict(parse_qsl((await read_limited(call.request)).decode(errors="replace")))
+            elif route.body in ("form", "login"):
+                call.body = parse_qsl((await read_limited(call.request)).decode(errors="replace"))
             elif route.body == "file":
-                call.body = self.store.new_incoming()
-                call.sha256 = await spool(call.request, call.body, call.most if route.who != "read" else MAX_JSON)
+                call.body = self.store.incoming / secrets.token_hex(16)
+                call.sha256 = await spool(call.request, call.body, call.most)
             answer = await run_in_threadpool(route.handler, call, **params)
         except HubFault as fault:
             path = call.request.scope["raw_path"].decode("latin-1")
@@ -203,7 +223,14 @@ class Hub:
         finally:
             if isinstance(call.body, Path):
                 call.body.unlink(missing_ok=True)
-        return answer if isinstance(answer, Response) else JSONResponse(answer)
+        return answer if isinstance(answer, Response) else JSONResponse({} if answer is None else answer, headers=call.headers)
+
+
+async def pieces(request: Request, most: int, status: int) -> AsyncIterator[bytes]:
+    """A request's body, of at most so many bytes; HubFault with that status where it has more."""
+    async for chunk in request.stream():
+        refuse((most := most - len(chunk)) < 0, status, "The request body is longer than it may be here")
+        yield chunk
 
 
 async def spool(request: Request, path: Path, most: int) -> str:
@@ -216,10 +243,8 @@ async def spool(request: Request, path: Path, most: int) -> str:
             file.write(piece)
 
         writing = asyncio.wrap_future(thread.submit(write, b""))
-        async for chunk in request.stream():
+        async for chunk in pieces(request, most, 400):
             buffer += chunk
-            if (most := most - len(chunk)) < 0:
-                raise HubFault(400, "The request body is longer than it may be here")
             if len(buffer) >= BUFFER:
                 await writing
                 writing, buffer = asyncio.wrap_future(thread.submit(write, buffer)), bytearray()
@@ -230,20 +255,13 @@ async def spool(request: Request, path: Path, most: int) -> str:
 
 async def drain(request: Request) -> None:
     """Takes in the rest of a refused body, because clients read an answer when they have sent everything."""
-    left = MAX_DRAINED
-    with suppress(RuntimeError, ClientDisconnect):  # it was read to its end, or nobody waits for the answer
-        async for chunk in request.stream():
-            if (left := left - len(chunk)) < 0:
-                break
+    with suppress(RuntimeError, ClientDisconnect, HubFault):  # it was read to its end, or nobody waits for the answer
+        async for _ in pieces(request, MAX_DRAINED, 413):
+            pass
 
 
 async def read_limited(request: Request) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_JSON:
-            raise HubFault(413, f"A request body may have at most {MAX_JSON} bytes")
-    return bytes(body)
+    return b"".join([chunk async for chunk in pieces(request, MAX_JSON, 413)])
 
 
 def parse_json(data: bytes) -> dict:
@@ -253,8 +271,7 @@ def parse_json(data: bytes) -> dict:
             json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair could be kept, but never sent
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
-        raise HubFault(400, "The request body is not a JSON object")
+    refuse(not isinstance(value, dict), 400, "The request body is not a JSON object")
     return value
 
 

@@ -125,28 +125,26 @@ def read_facts(store: Store, type: str, tree: Tree, sdk: str = "") -> dict:
 
 
 def _model_tags(store: Store, tree: Tree, card: dict, facts: dict) -> list:
+    """The tags of a model before those of its card; adds what only models have to `facts`."""
     adapter, config = _read_json(store, tree, "adapter_config.json"), _read_json(store, tree, "config.json")
-    architecture = " ".join(map(str, _items(config.get("architectures"))))
+    architecture, given = " ".join(map(str, _items(config.get("architectures")))), adapter.get("base_model_name_or_path")
     causal = "ForCausalLM" in architecture or adapter.get("task_type") == "CAUSAL_LM"
     classifies = "ForSequenceClassification" in architecture
     task = card.get("pipeline_tag") or ("text-generation" if causal else "text-classification" if classifies else None)
     library = card.get("library_name") or ("peft" if adapter else "transformers" if architecture else None)
     bases = [str(base) for base in _items(card.get("base_model")) if base]
-    given = adapter.get("base_model_name_or_path")
-    if not bases and isinstance(given, str) and HUB_ID.fullmatch(given):
-        bases = [given]
+    bases = bases or ([given] if isinstance(given, str) and HUB_ID.fullmatch(given) else [])
     relation = card.get("base_model_relation")
     if relation not in RELATIONS:
         relation = "adapter" if adapter else "merge" if len(bases) > 1 else "finetune"
     short = {key: config[key] for key in ("architectures", "model_type", "quantization_config") if key in config}
     if adapter:
         short["peft"] = {key: adapter.get(key) for key in ("base_model_name_or_path", "task_type", "peft_type")}
-    models = {"relation": relation, "models": [{"id": base} for base in bases]} if bases else None
-    facts |= {"safetensors": count_parameters(store, tree), "config": short or None, "pipeline_tag": task,
-              "library_name": library, "baseModels": models,
-              "model-index": card["model-index"] if isinstance(card.get("model-index"), list) else None}
+    index = card["model-index"] if isinstance(card.get("model-index"), list) else None
+    facts |= {"safetensors": count_parameters(store, tree), "config": short or None, "pipeline_tag": task, "library_name": library,
+              "baseModels": {"relation": relation, "models": [{"id": base} for base in bases]} if bases else None, "model-index": index}
     weights = "safetensors" if any(path.endswith(".safetensors") for path in tree) else None
-    tags = [library, weights, config.get("model_type"), task, "model-index" if facts["model-index"] else None]
+    tags = [library, weights, config.get("model_type"), task, "model-index" if index else None]
     tags += ["peft", str(adapter.get("peft_type") or "LORA").lower()] if adapter else []
     return tags + [tag for base in bases for tag in (f"base_model:{base}", f"base_model:{relation}:{base}")]
 

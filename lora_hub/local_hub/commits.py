@@ -4,13 +4,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from .app import Call, parse_json
+from .app import Call, HubFault, parse_json, refuse, refuse_revision, route
 from .cards import index_head
 from .discussions import check_pull, note_commit, open_discussion
-from .faults import HubFault, revision_missing
 from .store import Entry, Tree, git_oid, pointer
 
 MAX_LINE = 48 * 1024 * 1024
@@ -29,21 +28,21 @@ def _pattern(pattern: str) -> re.Pattern:
     return re.compile(start + "".join(meaning.get(piece) or re.escape(piece) for piece in pieces) + "(?:/.*)?")
 
 
+def _rules(lines: list[list[str]], path: str) -> Iterator[list[str]]:
+    """The lines, in words, whose pattern fits a path; the last one, which decides, first."""
+    said = [words for words in reversed(lines) if words and words[0][:1] not in ("", "#")]
+    return (words for words in said if _pattern(words[0].lstrip("!")).fullmatch(path))
+
+
 def is_lfs(attributes: str, path: str) -> bool:
-    """What `.gitattributes` says about a path; the last line that matches decides."""
-    answer = False
-    for words in (line.split() for line in attributes.splitlines() if not line.startswith("#")):
-        if len(words) > 1 and _pattern(words[0]).fullmatch(path):
-            answer = "filter=lfs" in words if {"filter=lfs", "-filter", "!filter"} & set(words) else answer
-    return answer
+    """What `.gitattributes` says about a path."""
+    lines = _rules([line.split() for line in attributes.splitlines()], path)
+    said = next((words for words in lines if {"filter=lfs", "-filter", "!filter"} & set(words)), [])
+    return "filter=lfs" in said
 
 
 def is_ignored(ignore: str, path: str) -> bool:
-    answer = False
-    for line in map(str.strip, ignore.splitlines()):
-        if line and not line.startswith("#") and _pattern(line.lstrip("!")).fullmatch(path):
-            answer = not line.startswith("!")
-    return answer
+    return next(_rules([[line.strip()] for line in ignore.splitlines()], path), ["!"])[0][0] != "!"
 
 
 def check_path(path: object) -> str:
@@ -51,8 +50,7 @@ def check_path(path: object) -> str:
     parts = path.split("/") if isinstance(path, str) else [""]
     bad = {"", ".", "..", ".git", ".gitmodules", "con", "prn", "aux", "nul"} & {part.lower() for part in parts}
     long = len(parts) > 100 or any(len(part.encode(errors="replace")) > 255 for part in parts)
-    if bad or long or re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path):
-        raise HubFault(422, f"Invalid path in the repository: {path!r}")
+    refuse(bad or long or re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path), 422, f"Invalid path in the repository: {path!r}")
     return path
 
 
@@ -64,11 +62,11 @@ def _target(call: Call, rev: str) -> None:
         raise HubFault(403, f"You don't have the rights to write to {call.repo.full_name}")
 
 
+@route("POST", "/api/{type}/{repo}/preupload/{rev}", "join")
 def preupload(call: Call, rev: str) -> dict:
     """For every file: regular or LFS, ignored or not, and its present oid, from which the client sees no-ops."""
     _target(call, rev)
-    tree = call.store.read_tree(call.store.get_commit(call.repo, rev).tree)
-    given, answer = call.body.get("gitIgnore"), []
+    (_, tree), given, answer = call.tree(rev), call.body.get("gitIgnore"), []
 
     def text(path: str) -> str:
         return call.store.read_blob(tree[path].sha256, MAX_REGULAR).decode(errors="replace") if path in tree else ""
@@ -76,8 +74,7 @@ def preupload(call: Call, rev: str) -> dict:
     attributes, ignore = text(".gitattributes"), given if isinstance(given, str) else text(".gitignore")
     for file in call.field("files", list):
         path, size = (check_path(file.get("path")), file.get("size") or 0) if isinstance(file, dict) else (check_path(None), 0)
-        if not isinstance(size, int):
-            raise HubFault(400, f"The size of {path!r} is not a number")
+        refuse(not isinstance(size, int), 400, f"The size of {path!r} is not a number")
         mode, present = "lfs" if size > MAX_REGULAR or is_lfs(attributes, path) else "regular", tree.get(path)
         oid = None if present is None else present.sha256 if present.lfs else present.oid
         answer.append({"path": path, "uploadMode": mode, "shouldIgnore": is_ignored(ignore, path), "oid": oid})
@@ -86,9 +83,7 @@ def preupload(call: Call, rev: str) -> dict:
 
 def _lines(file: Path) -> Iterator[dict]:
     with open(file, "rb") as stream:
-        count = 0
-        while line := stream.readline(MAX_LINE + 1):
-            count += 1
+        for count, line in enumerate(iter(partial(stream.readline, MAX_LINE + 1), b""), 1):
             if len(line) > MAX_LINE or count > MAX_OPERATIONS:
                 raise HubFault(413, f"A commit has at most {MAX_OPERATIONS} lines of {MAX_LINE} bytes; use LFS")
             try:
@@ -104,8 +99,8 @@ def read_operations(call: Call) -> tuple[dict, list[Operation]]:
     header, operations, waiting, size = {}, [], [], 0
 
     def settle() -> None:
-        for (path, data), sha256 in zip(waiting, call.store.add_blobs([data for _, data in waiting]), strict=True):
-            operations.append(("add", path, Entry(git_oid(data), len(data), sha256, False)))
+        entries = call.store.add_files([data for _, data in waiting])
+        operations.extend(("add", path, entry) for (path, _), entry in zip(waiting, entries, strict=True))
         waiting.clear()
 
     for line in _lines(call.body):
@@ -140,12 +135,11 @@ def _content(line: dict) -> bytes:
 def _lfs_entry(call: Call, line: dict) -> Entry:
     """An LFS file that this repo holds already, or one that the caller may read elsewhere (a copy between repos)."""
     oid, size = line.get("oid"), line.get("size")
-    if not isinstance(oid, str) or not re.fullmatch("[0-9a-f]{64}", oid):
-        raise HubFault(400, f"Invalid LFS oid: {oid!r}")
+    refuse(not isinstance(oid, str) or not re.fullmatch("[0-9a-f]{64}", oid), 400, f"Invalid LFS oid: {oid!r}")
     for owner, held in call.store.db.execute("SELECT repo, size FROM objects WHERE sha256 = ?", (oid,)).fetchall():
         mine = owner == call.repo.id or call.accounts.can_read(call.user, call.store.get_repo(owner))
         if mine and size in (None, held):
-            return Entry(git_oid(pointer(oid, held)), held, oid, True)
+            return Entry(git_oid(pointer(oid, held)), held, oid, 1)
     raise HubFault(400, f"LFS object {oid} of {size} bytes was not uploaded to {call.repo.full_name}")
 
 
@@ -157,12 +151,11 @@ def apply(tree: Tree, operations: list[Operation]) -> Tree:
             continue
         inside = [name for name in tree if name.startswith(f"{path}/")]
         gone = [path] if what == "deletedFile" and path in tree else inside
-        if not gone:
-            raise HubFault(404, f'Cannot delete "{path}": it is not there', "EntryNotFound")
+        refuse(not gone, 404, f'Cannot delete "{path}": it is not there', "EntryNotFound")
         for name in gone:
             del tree[name]
-    if clash := folders_of(tree) & tree.keys():
-        raise HubFault(400, f'"{min(clash)}" cannot be a file and a folder at once')
+    clash = sorted(folders_of(tree) & tree.keys())
+    refuse(clash, 400, f'"{", ".join(clash[:1])}" cannot be a file and a folder at once')
     return tree
 
 
@@ -170,6 +163,7 @@ def folders_of(tree: Tree) -> set[str]:
     return {"/".join(parts[:n]) for parts in (path.split("/") for path in tree) for n in range(1, len(parts))}
 
 
+@route("POST", "/api/{type}/{repo}/commit/{rev}", "join", "file")
 def commit(call: Call, rev: str) -> dict:
     """Applies the operations to a branch (or opens a pull request with them) in one step."""
     _target(call, rev)
@@ -177,13 +171,11 @@ def commit(call: Call, rev: str) -> dict:
     title, text = str(header.get("summary") or "Update")[:500].strip(), str(header.get("description") or "")[:65536]
     store, repo, num, ref = call.store, call.repo, 0, rev if rev.startswith("refs/") else f"refs/heads/{rev}"
     with store.write():
-        if ref not in store.refs(repo):
-            raise revision_missing(rev)
-        head = store.get_commit(repo, ref)
-        if (parent := header.get("parentCommit")) and not head.id.startswith(str(parent)):
-            raise HubFault(412, "The branch was updated since you opened this page. Please refresh and try again.")
-        old, made = store.read_tree(head.tree), head
-        tree = apply(old, operations)
+        refuse_revision(ref not in store.refs(repo), rev)
+        head, old = call.tree(ref)
+        stale = not head.id.startswith(str(header.get("parentCommit") or ""))
+        refuse(stale, 412, "The branch was updated since you opened this page. Please refresh and try again.")
+        made, tree = head, apply(old, operations)
         if call.flag("create_pr"):
             num = open_discussion(call, title, text, fork=head, base=ref.removeprefix("refs/heads/"), status="open")
             ref = f"refs/pr/{num}"
@@ -196,9 +188,3 @@ def commit(call: Call, rev: str) -> dict:
     prefix = f"{call.base_url}/{repo.path}"
     pull = {"pullRequestUrl": f"{prefix}/discussions/{num}"} if num else {}
     return {"success": True, "commitOid": made.id, "commitUrl": f"{prefix}/commit/{made.id}", "hookOutput": "", **pull}
-
-
-ROUTES = [
-    ("POST", "/api/{type}/{repo}/preupload/{rev}", "join", preupload),
-    ("POST", "/api/{type}/{repo}/commit/{rev}", "join", commit, "file"),
-]

@@ -1,28 +1,27 @@
 """Discussions and pull requests. A pull request is a ref `refs/pr/N` that commits go to, and a talk about it."""
 
-import secrets
-import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .accounts import Account
-from .app import Call
+from .app import Call, refuse, route
 from .cards import index_head
-from .faults import HubFault
-from .store import Commit, Tree, iso
+from .store import Commit, Tree, iso, new_id
 
 PAGE = 50
 MAX_TEXT = 65536
 KINDS = {"discussion": False, "pull_request": True}
 STATUSES = {"open": ("open", "draft"), "closed": ("closed", "merged")}
+D = "/api/{type}/{repo}/discussions"
 
 
-def _event(kind: str, user: Account, **data: Any) -> dict:
-    author, now = {"name": user.name}, iso(time.time())
-    return {"id": secrets.token_hex(12), "type": kind, "createdAt": now, "author": author, "data": data}
+def _event(kind: str, user: Account, **data: object) -> dict:
+    author, now = {"name": user.name}, iso()
+    return {"id": new_id(), "type": kind, "createdAt": now, "author": author, "data": data}
 
 
 def _words(user: Account, text: str) -> dict:
-    return {"raw": text[:MAX_TEXT], "html": "", "updatedAt": iso(time.time()), "author": {"name": user.name}}
+    return {"raw": text[:MAX_TEXT], "html": "", "updatedAt": iso(), "author": {"name": user.name}}
 
 
 def _comment(user: Account, text: str) -> dict:
@@ -33,7 +32,7 @@ def _comment(user: Account, text: str) -> dict:
 def open_discussion(call: Call, title: str, text: str, *, fork: Commit | None, base: str = "main", status: str) -> int:
     """Adds one, with its ref where it is a pull request that starts at `fork`; call it inside `write()`."""
     num = max(map(int, call.store.documents(call.repo.id, "discussion")), default=0) + 1
-    data = {"title": title.strip(), "author": {"name": call.user.name}, "createdAt": iso(time.time()), "status": status,
+    data = {"title": title.strip(), "author": {"name": call.user.name}, "createdAt": iso(), "status": status,
             "base": base, "fork": fork and fork.id, "isPullRequest": bool(fork), "events": [_comment(call.user, text)]}
     call.store.put_document(call.repo.id, "discussion", str(num), data)
     if fork:
@@ -42,31 +41,35 @@ def open_discussion(call: Call, title: str, text: str, *, fork: Commit | None, b
 
 
 def _load(call: Call, num: str) -> dict:
-    if (data := call.store.documents(call.repo.id, "discussion").get(num)) is None:
-        raise HubFault(404, f"There is no discussion {num} in {call.repo.full_name}")
+    data = call.store.document(call.repo.id, "discussion", num)
+    refuse(not data, 404, f"There is no discussion {num} in {call.repo.full_name}")
     return data
 
 
-def _save(call: Call, num: str, data: dict, *events: dict) -> None:
-    call.store.put_document(call.repo.id, "discussion", num, data | {"events": [*data["events"], *events]})
+@contextmanager
+def _change(call: Call, num: str) -> Iterator[dict]:
+    """A discussion to be changed in place."""
+    with call.store.edit(call.repo.id, "discussion", num) as data:
+        _load(call, num)
+        yield data
 
 
 def _check_author(call: Call, author: dict) -> None:
-    if author["name"] != call.user.name and not call.accounts.can_write(call.user, call.repo):
-        raise HubFault(403, "Only its author and those who write to the repository may change this")
+    mine = author["name"] == call.user.name or call.accounts.can_write(call.user, call.repo)
+    refuse(not mine, 403, "Only its author and those who write to the repository may change this")
 
 
 def check_pull(call: Call, ref: str) -> None:
     """Who opened a pull request may add to it while it is open, as may who writes to the repo."""
     data = _load(call, ref.removeprefix("refs/pr/"))
     _check_author(call, data["author"])
-    if data["status"] not in STATUSES["open"]:
-        raise HubFault(403, f"{ref} is {data['status']}")
+    refuse(data["status"] not in STATUSES["open"], 403, f"{ref} is {data['status']}")
 
 
 def note_commit(call: Call, ref: str, made: Commit) -> None:
-    num = ref.removeprefix("refs/pr/")
-    _save(call, num, _load(call, num), _event("commit", call.user, subject=made.title, oid=made.id))
+    """Adds a commit to the talk about its pull request."""
+    with _change(call, ref.removeprefix("refs/pr/")) as data:
+        data["events"].append(_event("commit", call.user, subject=made.title, oid=made.id))
 
 
 def _brief(call: Call, num: str, data: dict) -> dict:
@@ -75,39 +78,37 @@ def _brief(call: Call, num: str, data: dict) -> dict:
             **{key: data[key] for key in ("title", "author", "createdAt", "status", "isPullRequest")}}
 
 
+@route("GET", D, "read")
 def listing(call: Call) -> dict:
     kind, status = KINDS.get(call.query.get("type", "")), STATUSES.get(call.query.get("status", ""))
-    author, items = call.query.get("author"), []
-    for num, data in call.store.documents(call.repo.id, "discussion").items():
-        wanted = kind in (None, data["isPullRequest"]) and (status is None or data["status"] in status)
-        if wanted and author in (None, data["author"]["name"]):
-            items.append(_brief(call, num, data))
+    author, start = call.query.get("author"), PAGE * call.number("p", 0)
+    items = [_brief(call, num, data) for num, data in call.store.documents(call.repo.id, "discussion").items()
+             if kind in (None, data["isPullRequest"]) and (status is None or data["status"] in status)
+             and author in (None, data["author"]["name"])]
     items.sort(key=lambda item: -item["num"])
-    start = PAGE * call.number("p", 0)
     return {"count": len(items), "start": start, "discussions": items[start:start + PAGE]}
 
 
+@route("POST", D, "join")
 def create(call: Call) -> dict:
-    title, text, pull = call.field("title"), str(call.body.get("description") or ""), bool(call.body.get("pullRequest"))
-    if not 3 <= len(title.strip()) <= 200:
-        raise HubFault(400, "A title has 3 to 200 characters")
+    title, pull = call.field("title"), bool(call.body.get("pullRequest"))
+    refuse(not 3 <= len(title.strip()) <= 200, 400, "A title has 3 to 200 characters")
     with call.store.write():
         fork = call.store.get_commit(call.repo, "main") if pull else None
-        num = open_discussion(call, title, text, fork=fork, status="draft" if pull else "open")
-        return _brief(call, str(num), _load(call, str(num)))
+        num = open_discussion(call, title, call.text("description"), fork=fork, status="draft" if pull else "open")
+    return _brief(call, str(num), _load(call, str(num)))
 
 
 def _three_way(call: Call, num: str, data: dict) -> tuple[Tree, list[str], tuple[str, str]]:
     """(merged tree, files that both sides changed differently, the heads of the target and of the pull request)."""
-    revisions = (data["fork"], f"refs/heads/{data['base']}", f"refs/pr/{num}")
-    heads = [call.store.get_commit(call.repo, revision) for revision in revisions]
-    fork, ours, theirs = (call.store.read_tree(head.tree) for head in heads)
+    (_, fork), (head, ours), (tip, theirs) = map(call.tree, (data["fork"], f"refs/heads/{data['base']}", f"refs/pr/{num}"))
     changed = [path for path in fork.keys() | theirs.keys() if fork.get(path) != theirs.get(path)]
     conflicts = sorted(path for path in changed if ours.get(path) not in (fork.get(path), theirs.get(path)))
     merged = {**ours, **{path: theirs.get(path) for path in changed}}
-    return {path: entry for path, entry in merged.items() if entry}, conflicts, (heads[1].id, heads[2].id)
+    return {path: entry for path, entry in merged.items() if entry}, conflicts, (head.id, tip.id)
 
 
+@route("GET", D + "/{num}", "read")
 def details(call: Call, num: str) -> dict:
     data = _load(call, num)
     answer = _brief(call, num, data) | {"events": data["events"], "diff": None}
@@ -117,71 +118,55 @@ def details(call: Call, num: str) -> dict:
     return answer
 
 
+@route("POST", D + "/{num}/comment", "join")
 def comment(call: Call, num: str) -> dict:
-    with call.store.write():
-        _save(call, num, _load(call, num), event := _comment(call.user, call.field("comment")))
+    with _change(call, num) as data:
+        data["events"].append(event := _comment(call.user, call.field("comment")))
     return {"newMessage": event}
 
 
+@route("POST", D + "/{num}/comment/{id}/{what}", "join")
 def edit_comment(call: Call, num: str, id: str, what: str) -> dict:
-    with call.store.write():
-        data = _load(call, num)
+    with _change(call, num) as data:
         event = next((event for event in data["events"] if event["id"] == id and event["type"] == "comment"), None)
-        if event is None or what not in ("edit", "hide"):
-            raise HubFault(404, f"There is no comment {id}")
+        refuse(event is None or what not in ("edit", "hide"), 404, f"There is no comment {id}")
         _check_author(call, event["author"])
-        latest = _words(call.user, "" if what == "hide" else call.field("content"))
-        count = event["data"]["numEdits"] + 1
+        latest, count = _words(call.user, "" if what == "hide" else call.field("content")), event["data"]["numEdits"] + 1
         event["data"] |= {"edited": True, "hidden": what == "hide", "numEdits": count, "latest": latest}
-        _save(call, num, data)
     return {"updatedComment": event}
 
 
+@route("POST", D + "/{num}/status", "join")
 def status(call: Call, num: str) -> dict:
-    new, text = call.field("status"), str(call.body.get("comment") or "")
-    with call.store.write():
-        data = _load(call, num)
+    new = call.field("status")
+    with _change(call, num) as data:
         _check_author(call, data["author"])
-        if new not in ("open", "closed") or data["status"] == "merged":
-            raise HubFault(400, f"{num} cannot go from {data['status']} to {new}")
-        event = _event("status-change", call.user, status=new)
-        _save(call, num, data | {"status": new}, *([_comment(call.user, text)] if text else []), event)
+        refuse(new not in ("open", "closed") or data["status"] == "merged", 400, f"{num} cannot go from {data['status']} to {new}")
+        data["events"] += [_comment(call.user, text)] if (text := call.text("comment")) else []
+        data["events"].append(event := _event("status-change", call.user, status=new))
+        data["status"] = new
     return {"newStatus": event}
 
 
+@route("POST", D + "/{num}/title", "join")
 def title(call: Call, num: str) -> dict:
-    with call.store.write():
-        data, new = _load(call, num), call.field("title").strip()[:200]
+    new = call.field("title").strip()[:200]
+    with _change(call, num) as data:
         _check_author(call, data["author"])
-        event = _event("title-change", call.user, **{"from": data["title"], "to": new})
-        _save(call, num, data | {"title": new}, event)
+        data["events"].append(event := _event("title-change", call.user, **{"from": data["title"], "to": new}))
+        data["title"] = new
     return {"newTitle": event}
 
 
+@route("POST", D + "/{num}/merge", "write")
 def merge(call: Call, num: str) -> dict:
-    with call.store.write():
-        data = _load(call, num)
-        if not data["isPullRequest"] or data["status"] not in STATUSES["open"]:
-            raise HubFault(400, f"{num} is no open pull request")
+    with _change(call, num) as data:
+        refuse(not data["isPullRequest"] or data["status"] not in STATUSES["open"], 400, f"{num} is no open pull request")
         tree, conflicts, heads = _three_way(call, num, data)
-        if conflicts:
-            raise HubFault(409, f"Cannot merge: {', '.join(conflicts[:10])} changed on both sides")
+        refuse(conflicts, 409, f"Cannot merge: {', '.join(conflicts[:10])} changed on both sides")
         ref, words = f"refs/heads/{data['base']}", f"{data['title']} (#{num})"
         made = call.store.add_commit(call.repo, ref, tree, heads, call.user.name, words)
-        event = _event("status-change", call.user, status="merged")
-        _save(call, num, data | {"status": "merged", "merged": made.id}, event)
+        data["events"].append(_event("status-change", call.user, status="merged"))
+        data |= {"status": "merged", "merged": made.id}
         index_head(call.store, call.repo)
     return {"mergeCommitId": made.id}
-
-
-D = "/api/{type}/{repo}/discussions"
-ROUTES = [
-    ("GET", D, "read", listing),
-    ("POST", D, "join", create),
-    ("GET", D + "/{num}", "read", details),
-    ("POST", D + "/{num}/comment", "join", comment),
-    ("POST", D + "/{num}/comment/{id}/{what}", "join", edit_comment),
-    ("POST", D + "/{num}/status", "join", status),
-    ("POST", D + "/{num}/title", "join", title),
-    ("POST", D + "/{num}/merge", "write", merge),
-]

@@ -1,5 +1,7 @@
 """Refusals in the Hub's own form: a status, a sentence and, where the client looks for one, an `X-Error-Code`."""
 
+from typing import Any
+
 
 class HubFault(Exception):
     """What a handler raises to refuse. `body` goes into the JSON answer beside `error`."""
@@ -10,13 +12,19 @@ class HubFault(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def repo_missing() -> HubFault:
-    return HubFault(404, "Repository not found", "RepoNotFound")
+def refuse(when: object, status: int, message: str, code: str = "", **more: Any) -> None:
+    """Raises a HubFault where `when` is true."""
+    if when:
+        raise HubFault(status, message, code, **more)
 
 
-def revision_missing(revision: str) -> HubFault:
-    return HubFault(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+def refuse_repo(when: object) -> None:
+    refuse(when, 404, "Repository not found", "RepoNotFound")
 
 
-def entry_missing(path: str, commit: str) -> HubFault:
-    return HubFault(404, f'Entry not found: "{path}"', "EntryNotFound", X_Repo_Commit=commit)
+def refuse_revision(when: object, revision: str) -> None:
+    refuse(when, 404, f"Invalid rev id: {revision}", "RevisionNotFound")
+
+
+def refuse_entry(when: object, path: str, commit: str) -> None:
+    refuse(when, 404, f'Entry not found: "{path}"', "EntryNotFound", X_Repo_Commit=commit)

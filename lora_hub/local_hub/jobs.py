@@ -9,23 +9,19 @@ Secrets go into the child's environment and nowhere else.
 import asyncio
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from pathlib import Path
 
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import StreamingResponse
 
-from .accounts import digest
-from .app import Call
-from .faults import HubFault
-from .reading import paged
-from .store import Store, iso
+from .app import Call, HubFault, refuse, route
+from .store import Store, iso, new_id
 
+J = "/api/jobs/{ns:(?!hardware$)[^/]+}"  # there is no list of hardware here
 NOWHERE = 0
 DEFAULT_SECONDS, MAX_SECONDS, POLL_SECONDS = 30 * 60, 7 * 24 * 3600, 0.2
 MAX_LINE, STAMP = 64 * 1024, len("2026-01-01T00:00:00.000Z ")
@@ -45,28 +41,24 @@ os._exit(code if code >= 0 else 128 - code)
 
 def _enter(call: Call, ns: str) -> str:
     """The namespace as it is written, for those who may run jobs in it."""
-    if call.hub.jobs is None:
-        raise HubFault(501, "Jobs are off on this embedded Hub; start it with --jobs", "NotImplemented")
+    refuse(call.hub.jobs is None, 501, "Jobs are off on this embedded Hub; start it with --jobs", "NotImplemented")
     may = "jobs" in (call.need_user().scopes or {"jobs"})  # an app that someone signed in to needs that scope, too
-    if not may or call.accounts.role(call.user, ns) not in ("admin", "write"):
-        raise HubFault(403, f"You don't have the rights to run jobs in {ns}")
+    refuse(not may or call.accounts.role(call.user, ns) not in ("admin", "write"), 403, f"You don't have the rights to run jobs in {ns}")
     return call.accounts.find_namespace(ns) or ns
 
 
+@route("GET", J + "/{id}", "any")
 def inspect(call: Call, ns: str, id: str) -> dict:
-    owner, record = _enter(call, ns), call.store.documents(NOWHERE, "job").get(id)
-    if record is None or record["owner"]["name"] != owner:
-        raise HubFault(404, f"There is no job {id} in {ns}")
+    owner, record = _enter(call, ns), call.store.document(NOWHERE, "job", id)
+    refuse(not record or record["owner"]["name"] != owner, 404, f"There is no job {id} in {ns}")
     return record
 
 
 def _finish(store: Store, id: str, stage: str, message: str | None = None) -> None:
     """Writes how a job ended, unless that is known already."""
-    with store.write():
-        record = store.documents(NOWHERE, "job")[id]
+    with store.edit(NOWHERE, "job", id) as record:
         if record["status"]["stage"] == "RUNNING":
-            record |= {"status": {"stage": stage, "message": message}, "finishedAt": iso(time.time())}
-            store.put_document(NOWHERE, "job", id, record)
+            record |= {"status": {"stage": stage, "message": message}, "finishedAt": iso()}
 
 
 def mark_lost(store: Store) -> None:
@@ -79,7 +71,7 @@ def sweep(store: Store, before: float) -> None:
     """Removes jobs that said their last word before that time; call it inside `write()`."""
     for log in [log for log in store.folder.glob("jobs/*/log") if log.stat().st_mtime < before]:
         shutil.rmtree(log.parent)
-        store.put_document(NOWHERE, "job", log.parent.name, None)
+        store.put_document(NOWHERE, "job", log.parent.name, {})
 
 
 def _watch(call: Call, id: str, guard: subprocess.Popen, log: Path) -> None:
@@ -87,7 +79,7 @@ def _watch(call: Call, id: str, guard: subprocess.Popen, log: Path) -> None:
     try:
         with open(log, "ab", buffering=0) as file:
             while line := guard.stdout.readline(MAX_LINE):
-                file.write(f"{iso(time.time())} ".encode() + line.removesuffix(b"\n") + b"\n")
+                file.write(f"{iso()} ".encode() + line.removesuffix(b"\n") + b"\n")
     finally:  # a full disk ends the job, too
         guard.stdout.close()
         guard.stdin.close()
@@ -96,13 +88,14 @@ def _watch(call: Call, id: str, guard: subprocess.Popen, log: Path) -> None:
         del call.hub.jobs[id]
 
 
+@route("POST", J, "any")
 def run(call: Call, ns: str) -> dict:
     owner, kinds = _enter(call, ns), {"command": list, "arguments": list, "environment": dict, "labels": dict}
     if missing := [name for name in ("volumes", "expose", "ssh", "network") if call.body.get(name)]:
         raise HubFault(501, f"This embedded Hub runs jobs without {' and '.join(missing)}", "NotImplemented")
     given, hidden = {name: call.field(name, kind, kind()) for name, kind in kinds.items()}, call.field("secrets", dict, {})
     seconds = max(1, min(call.field("timeoutSeconds", int, DEFAULT_SECONDS), MAX_SECONDS))
-    id, now = secrets.token_hex(12), iso(time.time())
+    id, now = new_id(), iso()
     work = call.store.folder / "jobs" / id / "work"
     work.mkdir(parents=True)
     (log := work.with_name("log")).touch()
@@ -116,25 +109,25 @@ def run(call: Call, ns: str) -> dict:
     except (OSError, ValueError) as error:
         shutil.rmtree(work.parent)
         raise HubFault(400, f"The job cannot be started: {error}") from error
-    who = {"id": digest(owner).hex()[:24], "name": owner, "type": "org" if owner in call.accounts.orgs else "user"}
-    record = {"id": id, "createdAt": now, "startedAt": now, "owner": who, "secrets": dict.fromkeys(hidden), **given,
+    record = {"id": id, "createdAt": now, "startedAt": now, "owner": call.accounts.about(owner), "secrets": dict.fromkeys(hidden), **given,
               **{name: call.body.get(name) for name in ("dockerImage", "spaceId", "flavor")},
               "status": {"stage": "RUNNING", "message": None}}
-    with call.store.write():
-        call.store.put_document(NOWHERE, "job", id, record)
+    call.store.put_document(NOWHERE, "job", id, record)
     call.hub.jobs[id] = guard
     threading.Thread(target=_watch, args=(call, id, guard, log), daemon=True).start()
     return record
 
 
-def listing(call: Call, ns: str) -> JSONResponse:
+@route("GET", J, "any")
+def listing(call: Call, ns: str) -> list[dict]:
     owner, stages = _enter(call, ns), call.query.getlist("stage")
     labels = {tuple(pair.partition("=")[::2]) for pair in call.query.getlist("label")}
     rows = [job for job in call.store.documents(NOWHERE, "job").values() if job["owner"]["name"] == owner
             and (not stages or job["status"]["stage"] in stages) and labels <= job["labels"].items()]
-    return paged(call, sorted(rows, key=lambda job: job["createdAt"], reverse=True), 100)
+    return call.paged(sorted(rows, key=lambda job: job["createdAt"], reverse=True), 100)
 
 
+@route("POST", J + "/{id}/cancel", "any")
 def cancel(call: Call, ns: str, id: str) -> dict:
     inspect(call, ns, id)
     if guard := call.hub.jobs.get(id):
@@ -143,13 +136,15 @@ def cancel(call: Call, ns: str, id: str) -> dict:
     return inspect(call, ns, id)
 
 
+@route("PUT", J + "/{id}/labels", "any")
 def label(call: Call, ns: str, id: str) -> dict:
-    with call.store.write():
-        record = inspect(call, ns, id) | {"labels": call.field("labels", dict)}
-        call.store.put_document(NOWHERE, "job", id, record)
+    inspect(call, ns, id)
+    with call.store.edit(NOWHERE, "job", id) as record:
+        record["labels"] = call.field("labels", dict)
     return record
 
 
+@route("GET", J + "/{id}/logs", "any")
 def logs(call: Call, ns: str, id: str) -> StreamingResponse:
     """Server-sent events, a line each, from the first (or with `tail` one of the last) to the end of the job. The same
     lines come each time, which is how the client goes on after a break."""
@@ -172,14 +167,3 @@ def logs(call: Call, ns: str, id: str) -> StreamingResponse:
                     await asyncio.sleep(POLL_SECONDS)
 
     return StreamingResponse(events(), headers={"Cache-Control": "no-store"}, media_type="text/event-stream")
-
-
-J = "/api/jobs/{ns}"
-ROUTES = [
-    ("POST", J, "any", run),
-    ("GET", J, "any", listing),
-    ("GET", J + "/{id}", "any", inspect),
-    ("POST", J + "/{id}/cancel", "any", cancel),
-    ("PUT", J + "/{id}/labels", "any", label),
-    ("GET", J + "/{id}/logs", "any", logs),
-]

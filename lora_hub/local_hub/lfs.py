@@ -10,11 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from starlette.responses import JSONResponse, Response
+from .app import Call, HubFault, refuse, route
 
-from .app import Call
-from .faults import HubFault
-
+L = "/lfs/{number}/{oid}"
 MAX_OBJECTS = 1000
 PART_BYTES = 256 * 1024 * 1024
 LINK_SECONDS = 3600
@@ -30,8 +28,7 @@ def _linked(call: Call, number: str, oid: str, part: str = "") -> None:
     """Who has an upload link that this server signed may use it. Raises HubFault 403."""
     size, until = call.number("size", 0), call.number("until", 0)
     signed = hmac.compare_digest(call.query.get("sig", "").encode(), _sign(call, number, oid, size, until).encode())
-    if until < time.time() or not signed:
-        raise HubFault(403, "This upload link is not valid, or not any more")
+    refuse(until < time.time() or not signed, 403, "This upload link is not valid, or not any more")
     call.repo, call.most = call.store.get_repo(int(number)), size
 
 
@@ -40,29 +37,26 @@ def _parts(size: int) -> range:
 
 
 def _held(call: Call, oid: str, size: int) -> bool:
-    query = "SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)"
-    return call.store.db.execute(query, (call.repo.id, oid, size)).fetchone() is not None
+    return bool(call.store.one("SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)", call.repo.id, oid, size))
 
 
+@route("POST", "/{kind}{repo}.git/info/lfs/objects/batch", "join")
 def batch(call: Call) -> dict:
     objects, answer, transfer = call.field("objects", list), [], "basic"
-    if call.field("operation", str, "upload") != "upload":
-        raise HubFault(501, "This embedded Hub takes LFS uploads only; downloads go to /resolve/", "NotImplemented")
-    if len(objects) > MAX_OBJECTS:
-        raise HubFault(413, f"At most {MAX_OBJECTS} objects a call")
+    refuse(call.field("operation", str, "upload") != "upload", 501, "Downloads go to /resolve/ here, not to LFS", "NotImplemented")
+    refuse(len(objects) > MAX_OBJECTS, 413, f"At most {MAX_OBJECTS} objects a call")
     for item in objects:
         oid, size = (item.get("oid"), item.get("size")) if isinstance(item, dict) else (item, None)
         good = isinstance(oid, str) and re.fullmatch("[0-9a-f]{64}", oid) and isinstance(size, int)
-        if not good or not 0 <= size <= MAX_BYTES:
-            raise HubFault(422, f"Invalid LFS object: {oid!r} of {size!r} bytes")
+        refuse(not good or not 0 <= size <= MAX_BYTES, 422, f"Invalid LFS object: {oid!r} of {size!r} bytes")
         item = {"oid": oid, "size": size}
         if not _held(call, oid, size):
             until, link = int(time.time()) + LINK_SECONDS, f"{call.base_url}/lfs/{call.repo.id}/{oid}"
             signature = f"size={size}&until={until}&sig={_sign(call, call.repo.id, oid, size, until)}"
             upload: dict = {"href": f"{link}/upload/whole?{signature}"}
             if size > PART_BYTES and "multipart" in (call.body.get("transfers") or []):
-                transfer, header = "multipart", {str(n): f"{link}/upload/{n}?{signature}" for n in _parts(size)}
-                upload = {"href": f"{link}/complete?{signature}", "header": {"chunk_size": str(PART_BYTES), **header}}
+                transfer, links = "multipart", {str(n): f"{link}/upload/{n}?{signature}" for n in _parts(size)}
+                upload = {"href": f"{link}/complete?{signature}", "header": {"chunk_size": str(PART_BYTES), **links}}
             item["actions"] = {"upload": upload, "verify": {"href": f"{link}/verify?{signature}"}}
         answer.append(item)
     return {"transfer": transfer, "objects": answer}
@@ -83,50 +77,38 @@ def _take(call: Call, oid: str, files: list[Path]) -> None:
     for piece in (piece for file in files if not call.sha256 for piece in read_pieces(file)):
         digest.update(piece)
     found = call.sha256 or digest.hexdigest()  # what came in one piece was hashed as it came
-    if (total, found) != (call.most, oid):
-        came = f"{total} bytes with sha256 {found}"
-        raise HubFault(400, f"The upload has {came}; {call.most} bytes with {oid} were announced")
+    refuse((total, found) != (call.most, oid), 400, f"{total} bytes with sha256 {found} came; {call.most} with {oid} were announced")
     with open(files[0], "ab") as whole:
         for file in files[1:]:
             whole.writelines(read_pieces(file))
             file.unlink()
     call.store.keep(files[0], oid)
-    with call.store.write() as db:
-        db.execute("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", (call.repo.id, oid, call.most, time.time()))
+    call.store.run("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", call.repo.id, oid, call.most, time.time())
 
 
 def _part(call: Call, number: str, oid: str, part: object) -> Path:
     return call.store.incoming / f"{number}-{oid}-{part}"
 
 
-def upload(call: Call, number: str, oid: str, part: str) -> Response:
+@route("PUT", L + "/upload/{part}", _linked, "file")
+def upload(call: Call, number: str, oid: str, part: str) -> None:
     if part == "whole":
         _take(call, oid, [call.body])
     elif part not in map(str, _parts(call.most)) or call.body.stat().st_size > PART_BYTES:
         raise HubFault(400, f"There is no part {part!r} of this upload, or it is too large")
     else:
         call.body.replace(_part(call, number, oid, part))
-    return JSONResponse({}, headers={"ETag": f'"{oid}-{part}"'})
+    call.headers["ETag"] = f'"{oid}-{part}"'
 
 
+@route("POST", L + "/complete", _linked)
 def complete(call: Call, number: str, oid: str) -> dict:
     files = [_part(call, number, oid, n) for n in _parts(call.most)]
-    if not all(file.exists() for file in files):
-        raise HubFault(400, "Parts of the upload are missing")
+    refuse(not all(file.exists() for file in files), 400, "Parts of the upload are missing")
     _take(call, oid, files)
     return {"success": True}
 
 
-def verify(call: Call, number: str, oid: str) -> dict:
-    if not _held(call, oid, call.most) or call.store.blob_path(oid).stat().st_size != call.most:
-        raise HubFault(404, f"LFS object {oid} was not uploaded")
-    return {}
-
-
-L = "/lfs/{number}/{oid}"
-ROUTES = [
-    ("POST", "/{kind}{repo}.git/info/lfs/objects/batch", "join", batch),
-    ("PUT", L + "/upload/{part}", _linked, upload, "file"),
-    ("POST", L + "/complete", _linked, complete),
-    ("POST", L + "/verify", _linked, verify),
-]
+@route("POST", L + "/verify", _linked)
+def verify(call: Call, number: str, oid: str) -> None:
+    refuse(not _held(call, oid, call.most), 404, f"LFS object {oid} was not uploaded")

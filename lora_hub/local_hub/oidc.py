@@ -8,21 +8,17 @@ granted tokens and the signing key live in memory only. Signing needs `joserfc`,
 
 import base64
 import hmac
-import json
 import re
 import secrets
 import time
 from collections import namedtuple
-from collections.abc import Mapping
 from contextlib import suppress
-from html import escape
 from urllib.parse import urlencode
 
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from .accounts import Account, digest, local_token
-from .app import Call
-from .faults import HubFault
+from .accounts import Account, digest, local_token, user_id
+from .app import Call, HubFault, refuse, route
 from .pages import page
 from .store import Repo
 
@@ -36,8 +32,8 @@ Client = namedtuple("Client", "id secret name redirect scopes")  # redirect: mat
 
 def _of_space(call: Call, repo: Repo) -> Client | None:
     """A Space's own client. Its app runs on this machine, or on the host that its variable SPACE_HOST names."""
-    card = json.loads(repo.facts).get("cardData") or {}
-    host = call.store.documents(repo.id, "variable").get("SPACE_HOST", {}).get("value")
+    card = repo.known.get("cardData") or {}
+    host = call.store.document(repo.id, "variable", "SPACE_HOST").get("value")
     redirect = rf"{LOOPBACK}|https://{re.escape(host)}/[^\s\\#]*" if host else LOOPBACK
     secret = hmac.digest(local_token(call.store.folder, "oauth-secret").encode(), repo.uid.encode(), "sha256").hex()
     scopes = {*re.findall(r"[\w-]+", f"openid profile {card.get('hf_oauth_scopes')}")} & SCOPES.keys()
@@ -48,18 +44,19 @@ def _client(call: Call, id: str) -> Client | None:
     if line := call.accounts.clients.get(id):
         redirect = rf"(?=.)({'|'.join(map(re.escape, line['redirect']))})(\?[^\s#]*)?"
         return Client(id, str(line["secret"]), str(line["name"]), redirect, SCOPES.keys())
-    row = call.store.db.execute("SELECT * FROM repos WHERE uid = ? AND type = 'space'", (id,)).fetchone()
-    return _of_space(call, Repo(**row)) if row else None
+    found = call.store.repos("uid = ? AND type = 'space'", id)
+    return _of_space(call, found[0]) if found else None
 
 
+@route("GET", "/api/{type:spaces}/{repo}/oauth", "write")
 def environment(call: Call) -> dict:
     """What the app of a Space is started with; the secret stays the same."""
-    if (client := _of_space(call, call.repo)) is None:
-        raise HubFault(404, f"The card of {call.repo.full_name} does not say hf_oauth: true")
+    refuse((client := _of_space(call, call.repo)) is None, 404, f"The card of {call.repo.full_name} does not say hf_oauth: true")
     return {"SYSTEM": "spaces", "SPACE_ID": client.name, "OPENID_PROVIDER_URL": call.base_url, "OAUTH_CLIENT_ID": client.id,
             "OAUTH_CLIENT_SECRET": client.secret, "OAUTH_SCOPES": " ".join(s for s in SCOPES if s in client.scopes)}
 
 
+@route("GET", "/.well-known/openid-configuration", "any")
 def metadata(call: Call) -> dict:
     at = f"{call.base_url}/oauth/"
     return {"issuer": call.base_url, "jwks_uri": f"{at}jwks", "userinfo_endpoint": f"{at}userinfo",
@@ -76,11 +73,12 @@ def _key(call: Call):
     return call.hub.keys["RS256"]
 
 
+@route("GET", "/oauth/jwks", "any")
 def jwks(call: Call) -> dict:
     return {"keys": [_key(call).as_dict(private=False)]}
 
 
-def _asked(call: Call, given: Mapping[str, str]) -> tuple[Client, list[str]]:
+def _asked(call: Call, given: dict[str, str]) -> tuple[Client, list[str]]:
     """(client, scopes) of a request to sign in. What is wrong is told here, never sent to the address that is given."""
     client, address = _client(call, given.get("client_id", "")), given.get("redirect_uri", "")
     if client is None or not re.fullmatch(client.redirect, address):
@@ -92,19 +90,16 @@ def _asked(call: Call, given: Mapping[str, str]) -> tuple[Client, list[str]]:
     return client, scopes
 
 
+@route("GET", "/oauth/authorize", "any")
 def authorize(call: Call) -> Response:
-    client, scopes = _asked(call, call.query)
-    kept = "".join(f'<input type="hidden" name="{escape(n)}" value="{escape(v)}">' for n, v in call.query.items())
-    file = f" It is in the file {escape(str(call.store.folder))}/token." if call.accounts.file is None else ""
-    what = f"Sign in to {client.name}"
-    return page(what, f"<h1>{escape(what)}</h1><p>It will be able to", *(f"<li>{SCOPES[scope]}" for scope in scopes),
-                f"<p class=dim>You go on to {escape(call.query['redirect_uri'].split('?')[0])}<form method=post>{kept}",
-                "<p><label>Your token of this Hub <input type=password name=token required></label>", file,
-                "<p><button>Sign in and allow</button></form>")
+    client, scopes = _asked(call, asked := dict(call.query))
+    file = None if call.accounts.file else call.store.folder / "token"
+    return page("sign_in", f"Sign in to {client.name}", able=[SCOPES[scope] for scope in scopes], asked=asked, file=file)
 
 
+@route("POST", "/oauth/authorize", "any", "login")
 def approve(call: Call) -> Response:
-    given, (client, scopes) = call.body, _asked(call, call.body)
+    client, scopes = _asked(call, given := dict(call.body))
     if (user := call.accounts.identify(f"Bearer {given.get('token')}")).scopes is not None:
         raise HubFault(403, "An app's own token cannot let other apps in")
     code, asked = secrets.token_urlsafe(32), (client.id, given["redirect_uri"], given.get("code_challenge", ""))
@@ -113,9 +108,10 @@ def approve(call: Call) -> Response:
     return RedirectResponse(f"{given['redirect_uri']}{'&' if '?' in given['redirect_uri'] else '?'}{answer}", 303)
 
 
-def token(call: Call) -> Response:
+@route("POST", "/oauth/token", "any", "login")
+def token(call: Call) -> dict:
     """A code, once, against an access token and an id_token."""
-    given, (kind, _, basic) = call.body, call.request.headers.get("authorization", "").partition(" ")
+    given, (kind, _, basic) = dict(call.body), call.request.headers.get("authorization", "").partition(" ")
     id, secret, verifier, now = *(given.get(n, "") for n in ("client_id", "client_secret", "code_verifier")), time.time()
     if kind.lower() == "basic":
         with suppress(ValueError):
@@ -135,29 +131,19 @@ def token(call: Call) -> Response:
         facts = {"iss": call.base_url, "aud": client.id, "iat": int(now), "exp": int(now) + TOKEN_SECONDS}
         facts |= _facts(call, call.accounts.identify(f"Bearer {access}")) | {"nonce": nonce}
         answer["id_token"] = jwt.encode({"alg": "RS256", "kid": _key(call).kid}, facts, _key(call))
-    return JSONResponse(answer, headers={"Cache-Control": "no-store"})
+    call.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _facts(call: Call, user: Account) -> dict:
     may = user.scopes or SCOPES
     email = {"email": user.email} if "email" in may and user.email else {}
     profile = {"preferred_username": user.name, "name": user.fullname, "profile": f"{call.base_url}/{user.name}", "picture": ""}
-    return {"sub": digest(user.name).hex()[:24], **email, **(profile if "profile" in may else {})}
+    return {"sub": user_id(user.name), **email, **(profile if "profile" in may else {})}
 
 
+@route("GET", "/oauth/userinfo", "user")
 def userinfo(call: Call) -> dict:
-    orgs = [{"sub": digest(org["name"]).hex()[:24], "preferred_username": org["name"], "name": org["fullname"],
-             "roleInOrg": org["roleInOrg"], "isEnterprise": False, "picture": org["avatarUrl"]}
-            for org in call.accounts.whoami(call.user)["orgs"]]
+    orgs = [{"sub": user_id(org["name"]), "preferred_username": org["name"], "name": org["fullname"], "roleInOrg": org["roleInOrg"],
+             "isEnterprise": False, "picture": org["avatarUrl"]} for org in call.accounts.whoami(call.user)["orgs"]]
     return (facts := _facts(call, call.user)) | ({"orgs": orgs} if "name" in facts else {})
-
-
-ROUTES = [
-    ("GET", "/.well-known/openid-configuration", "any", metadata),
-    ("GET", "/oauth/jwks", "any", jwks),
-    ("GET", "/oauth/authorize", "any", authorize),
-    ("POST", "/oauth/authorize", "any", approve, "form"),
-    ("POST", "/oauth/token", "any", token, "form"),
-    ("GET", "/oauth/userinfo", "user", userinfo),
-    ("GET", "/api/{space}/{repo}/oauth", "write", environment),
-]

@@ -2,15 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qs, quote
+from pathlib import Path
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 
-from .app import Call
+from .app import Call, refuse, refuse_entry, route
 from .commits import folders_of
-from .faults import HubFault, entry_missing
 from .lfs import read_pieces
 from .store import Commit, Tree, iso
 
@@ -20,6 +19,7 @@ TEXT = set("md txt json jsonl yaml yml csv tsv py html xml toml cfg gitattribute
 IMAGES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 POLICY = "default-src 'none'; sandbox"  # whatever a stranger's file says, it does nothing on this server's pages
 SAFE = {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": POLICY}
+R = "/api/{type}/{repo}"
 COUNTED = {"model": ("config.json", "adapter_config.json"), "dataset": ("README.md",), "space": ("README.md",)}
 
 
@@ -36,34 +36,36 @@ def parse_range(value: str, size: int) -> tuple[int, int] | None:
         return None
     first = int(match[1]) if match[1] else max(0, size - int(match[2]))
     last = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
-    if first > last:
-        raise HubFault(416, f"The file has {size} bytes", Content_Range=f"bytes */{size}")
+    refuse(first > last, 416, f"The file has {size} bytes", Content_Range=f"bytes */{size}")
     return first, last
 
 
+def send_file(request: Request, file: Path, etag: str, size: int, headers: dict[str, str]) -> Response:
+    """A file as it was asked for: HEAD, ranges, conditions."""
+    headers = SAFE | {"ETag": f'"{etag}"'} | headers
+    if {etag, "*"} & {tag.strip().removeprefix("W/").strip('"') for tag in request.headers.get("if-none-match", "").split(",")}:
+        return Response(status_code=304, headers=headers)
+    unchanged = request.headers.get("if-range", etag).strip('"') == etag
+    span = parse_range(request.headers.get("range", ""), size) if unchanged else None
+    first, last = span or (0, size - 1)
+    headers |= {"Content-Length": str(last - first + 1)} | ({"Content-Range": f"bytes {first}-{last}/{size}"} if span else {})
+    if request.method == "HEAD":
+        return Response(status_code=206 if span else 200, headers=headers)
+    return StreamingResponse(read_pieces(file, first, last - first + 1), 206 if span else 200, headers)
+
+
+@route("GET", "/{kind}{repo}/resolve/{rev}/{path}", "open")
 def resolve(call: Call, rev: str, path: str) -> Response:
-    """A file of a revision: HEAD, GET, ranges, conditions."""
-    commit, asked = call.store.get_commit(call.repo, rev), call.request.headers
-    if (entry := call.store.read_tree(commit.tree).get(path)) is None:
-        raise entry_missing(path, commit.id)
+    commit, tree = call.tree(rev)
+    refuse_entry((entry := tree.get(path)) is None, path, commit.id)
     etag, name = entry.sha256 if entry.lfs else entry.oid, quote(path.rsplit("/", 1)[-1], safe="")
     shown = "attachment" if call.query.get("download") else "inline"
-    headers = SAFE | {"X-Repo-Commit": commit.id, "ETag": f'"{etag}"', "Content-Type": media_type(path),
-                      "Content-Disposition": f"{shown}; filename*=UTF-8''{name}"}
+    headers = {"X-Repo-Commit": commit.id, "Content-Type": media_type(path), "Content-Disposition": f"{shown}; filename*=UTF-8''{name}"}
     headers |= {"X-Linked-ETag": f'"{etag}"', "X-Linked-Size": str(entry.size)} if entry.lfs else {}
-    if {etag, "*"} & {tag.strip().removeprefix("W/").strip('"') for tag in asked.get("if-none-match", "").split(",")}:
-        return Response(status_code=304, headers=headers)
-    span = parse_range(asked.get("range", ""), entry.size) if asked.get("if-range", etag).strip('"') == etag else None
-    first, last = span or (0, entry.size - 1)
-    headers |= {"Content-Range": f"bytes {first}-{last}/{entry.size}"} if span else {}
-    headers["Content-Length"] = str(last - first + 1)
-    if call.request.method == "HEAD":
-        return Response(status_code=206 if span else 200, headers=headers)
-    if path in COUNTED[call.repo.type]:
-        with call.store.write() as db:
-            db.execute("UPDATE repos SET downloads = downloads + 1 WHERE id = ?", (call.repo.id,))
-    pieces = read_pieces(call.store.blob_path(entry.sha256), first, last - first + 1)
-    return StreamingResponse(pieces, 206 if span else 200, headers)
+    answer = send_file(call.request, call.store.blob_path(entry.sha256), etag, entry.size, headers)
+    if path in COUNTED[call.repo.type] and isinstance(answer, StreamingResponse):
+        call.store.run("UPDATE repos SET downloads = downloads + 1 WHERE id = ?", call.repo.id)
+    return answer
 
 
 def describe_path(tree: Tree, path: str) -> dict:
@@ -87,53 +89,30 @@ def add_last_commits(call: Call, commit: Commit, items: list[dict]) -> list[dict
     return items
 
 
-def paged(call: Call, items: list[Any], most: int, show: Callable[[list], list] = list) -> JSONResponse:
-    """A slice of a list as `show` turns it out, with the address of the next one in the header Link."""
-    start, size = call.number("cursor", 0), max(1, min(call.number("limit", most), most))
-    link = f'<{call.request.url.include_query_params(cursor=start + size)}>; rel="next"'
-    return JSONResponse(show(items[start:start + size]), headers={"Link": link} if start + size < len(items) else None)
-
-
-def tree(call: Call, rev: str, path: str = "") -> JSONResponse:
-    commit, folder = call.store.get_commit(call.repo, rev), path.strip("/")
-    whole, prefix = call.store.read_tree(commit.tree), f"{folder}/" if folder else ""
+@route("GET", R + "/tree/{rev}{below}", "read")
+def tree(call: Call, rev: str, path: str = "") -> list[dict]:
+    (commit, whole), folder, expand = call.tree(rev), path.strip("/"), call.flag("expand")
+    prefix = f"{folder}/" if folder else ""
     names = sorted(name for name in whole.keys() | folders_of(whole) if name.startswith(prefix))
-    if folder and not names:
-        raise entry_missing(folder, commit.id)
+    refuse_entry(folder and not names, folder, commit.id)
     if not call.flag("recursive"):
         names = [name for name in names if "/" not in name[len(prefix):]]
-
-    def show(names: list[str]) -> list[dict]:
-        rows = [describe_path(whole, name) for name in names]
-        return add_last_commits(call, commit, rows) if call.flag("expand") else rows
-
-    return paged(call, names, EXPANDED_PAGE if call.flag("expand") else PAGE, show)
+    rows = [describe_path(whole, name) for name in call.paged(names, EXPANDED_PAGE if expand else PAGE)]
+    return add_last_commits(call, commit, rows) if expand else rows
 
 
+@route("POST", R + "/paths-info/{rev}", "read", "form")
 def paths_info(call: Call, rev: str) -> list[dict]:
-    commit, form = call.store.get_commit(call.repo, rev), parse_qs(call.body.read_bytes().decode(errors="replace"))
-    whole = call.store.read_tree(commit.tree)
+    (commit, whole), paths = call.tree(rev), dict.fromkeys(value.strip("/") for name, value in call.body if name == "paths")
     known = whole.keys() | folders_of(whole)
-    rows = [describe_path(whole, path) for path in dict.fromkeys(path.strip("/") for path in form.get("paths", [])) if path in known]
-    return add_last_commits(call, commit, rows) if form.get("expand", [""])[0].lower() in ("1", "true") else rows
+    rows = [describe_path(whole, path) for path in paths if path in known]
+    return add_last_commits(call, commit, rows) if dict(call.body).get("expand", "").lower() in ("1", "true") else rows
 
 
-def history(call: Call, rev: str) -> JSONResponse:
-    formatted = any(name.startswith("expand") for name in call.query)
-
-    def show(commits: list[Commit]) -> list[dict]:
-        words = [{"title": c.title, "message": c.description} for c in commits]
-        return [{"id": c.id, "date": iso(c.time / 1000), "authors": [{"user": c.author}], **text,
-                 **({"formatted": text} if formatted else {})} for c, text in zip(commits, words, strict=True)]
-
-    return paged(call, list(call.store.walk(call.repo, call.store.get_commit(call.repo, rev))), EXPANDED_PAGE, show)
-
-
-R = "/api/{type}/{repo}"
-ROUTES = [
-    ("GET", "/{kind}{repo}/resolve/{rev}/{path}", "open", resolve),
-    ("GET", R + "/tree/{rev}/{path}", "read", tree),
-    ("GET", R + "/tree/{rev}", "read", tree),
-    ("POST", R + "/paths-info/{rev}", "read", paths_info, "file"),
-    ("GET", R + "/commits/{rev}", "open", history),
-]
+@route("GET", R + "/commits/{rev}", "open")
+def history(call: Call, rev: str) -> list[dict]:
+    shown = call.paged(list(call.store.walk(call.repo, call.store.get_commit(call.repo, rev))), EXPANDED_PAGE)
+    kinds = ("formatted",) if any(name.startswith("expand") for name in call.query) else ()
+    words = [{"title": c.title, "message": c.description} for c in shown]
+    return [{"id": c.id, "date": iso(c.time / 1000), "authors": [{"user": c.author}], **text, **dict.fromkeys(kinds, text)}
+            for c, text in zip(shown, words, strict=True)]

@@ -2,23 +2,26 @@
 
 import re
 
-from .app import Call, singular
+from .app import Call, HubFault, refuse, refuse_revision, route, singular
 from .cards import check_card, index_head
-from .faults import HubFault, revision_missing
 from .spaces import configure
-from .store import TYPES, Entry, Repo, Tree, git_oid
+from .store import TYPES, Repo
 
+R = "/api/{type}/{repo}"
 NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?(?<!\.git)")
 RESERVED = set("api blob commits datasets health lfs models raw refs resolve revision settings spaces tree".split())
 BAD_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|\.\.|//|@\{|^[/.-]|^refs/|[/.]$|\.lock$")
-LFS_PATTERNS = ("7z arrow bin bz2 ckpt ftz gguf gz h5 joblib mlmodel model msgpack npy npz onnx ot parquet pb pickle "
-                "pkl pt pth rar safetensors tar tflite tgz wasm xz zip zst").split()
+LFS_PATTERNS = [f"*.{end}" for end in (
+    "7z arrow bin bz2 ckpt ftz gguf gz h5 joblib mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl pt pth rar safetensors "
+    "tar tflite tgz wasm xz zip zst").split()] + ["saved_model/**/*", "*tfevents*"]
 
 
+@route("GET", "/api/whoami-v2", "user")
 def whoami(call: Call) -> dict:
     return call.accounts.whoami(call.user)
 
 
+@route("GET", "/health", "any")
 def health(call: Call) -> dict:
     """Names the folder that this server serves, so that a launcher knows its own."""
     return {"hub": call.hub.hub_id}
@@ -34,21 +37,25 @@ def check_name(name: str) -> str:
 def _named(call: Call) -> tuple[str, str, str]:
     """(type, namespace, name) that a body names by name and organization."""
     type, owner, name = call.field("type", str, "model"), call.body.get("organization"), call.field("name")
-    if type not in TYPES:
-        raise HubFault(400, f"Unknown repository type {type!r}")
+    refuse(type not in TYPES, 400, f"Unknown repository type {type!r}")
     if "/" in name and not owner:
         owner, _, name = name.partition("/")
     return type, str(owner or call.user.name), name
 
 
+def _private(call: Call, default: object) -> bool:
+    """The visibility that a body asks for, in one of two ways."""
+    asked = "private" if call.body.get("private") is True else "public" if "private" in call.body else default and "private"
+    return (call.body.get("visibility") or asked) == "private"
+
+
+@route("POST", "/api/repos/create", "user")
 def create(call: Call) -> dict:
     type, owner, name = _named(call)
     owner = call.accounts.check_create(call.user, owner)
-    default = "private" if call.accounts.orgs.get(owner, {}).get("private_by_default") else "public"
-    private = (call.body.get("visibility") or default) == "private" or call.body.get("private") is True
+    private = _private(call, call.accounts.orgs.get(owner, {}).get("private_by_default"))
     with call.store.write():
-        repo = call.store.add_repo(type, owner, check_name(name), private=private, creator=call.user.name,
-                                   sdk=str(call.body.get("sdk") or ""))
+        repo = call.store.add_repo(type, owner, check_name(name), private=private, creator=call.user.name, sdk=call.text("sdk"))
         seed(call, repo)
         if type == "space":
             configure(call, repo)
@@ -57,27 +64,23 @@ def create(call: Call) -> dict:
 
 def seed(call: Call, repo: Repo) -> None:
     """The first commit: `.gitattributes`, and the card that makes a Space one."""
-    patterns = [*(f"*.{end}" for end in LFS_PATTERNS), "saved_model/**/*", "*tfevents*"]
-    lines = [f"{pattern} filter=lfs diff=lfs merge=lfs -text\n" for pattern in patterns]
-    files = {".gitattributes": "".join(lines).encode()}
+    files = {".gitattributes": "".join(f"{name} filter=lfs diff=lfs merge=lfs -text\n" for name in LFS_PATTERNS)}
     if repo.type == "space":
-        files["README.md"] = f"---\ntitle: {repo.name}\nsdk: {repo.sdk or 'static'}\n---\n".encode()
-    names = call.store.add_blobs(list(files.values()))
-    entries = [Entry(git_oid(data), len(data), name, False) for data, name in zip(files.values(), names, strict=True)]
-    tree: Tree = dict(zip(files, entries, strict=True))
+        files["README.md"] = f"---\ntitle: {repo.name}\nsdk: {repo.sdk or 'static'}\n---\n"
+    tree = dict(zip(files, call.store.add_files([text.encode() for text in files.values()]), strict=True))
     call.store.add_commit(repo, "refs/heads/main", tree, (), repo.creator, "initial commit")
     index_head(call.store, repo)
 
 
+@route("POST", R + "/duplicate", "open")
 def duplicate(call: Call) -> dict:
     """A copy with its history, and a Space's variables; pull requests and secrets stay behind."""
     old, (owner, _, name) = call.repo, call.field("repository").partition("/")
-    private, owner = call.body.get("visibility"), call.accounts.check_create(call.need_user(), owner)
+    private, owner = _private(call, old.private), call.accounts.check_create(call.need_user(), owner)
     columns = {"refs": "name, commit_id, message", "commits": "id, tree, parents, author, time, title, description",
                "objects": "sha256, size, time", "documents": "kind, key, data"}
     with call.store.write() as db:
-        new = call.store.add_repo(old.type, owner, check_name(name), creator=call.user.name, sdk=old.sdk,
-                                  private=bool(old.private) if private is None else private == "private")
+        new = call.store.add_repo(old.type, owner, check_name(name), private=private, creator=call.user.name, sdk=old.sdk)
         for table, names in columns.items():
             some = {"refs": "AND name NOT LIKE 'refs/pr/%'", "documents": "AND kind = 'variable'"}.get(table, "")
             query = f"INSERT INTO {table}(repo, {names}) SELECT ?, {names} FROM {table} WHERE repo = ? {some}"
@@ -88,40 +91,39 @@ def duplicate(call: Call) -> dict:
     return {"url": f"{call.base_url}/{new.path}"}
 
 
-def delete(call: Call) -> dict:
+@route("DELETE", "/api/repos/delete", "user")
+def delete(call: Call) -> None:
     type, owner, name = _named(call)
     call.store.drop_repo(call.admit("write", type, f"{owner}/{name}"))
-    return {}
 
 
-def move(call: Call) -> dict:
+@route("POST", "/api/repos/move", "user")
+def move(call: Call) -> None:
     type, (owner, _, name) = call.field("type", str, "model"), call.field("toRepo").partition("/")
     repo, owner = call.admit("write", type, call.field("fromRepo")), call.accounts.check_create(call.user, owner)
     key = f"{type}/{owner}/{check_name(name)}".lower()
     with call.store.write() as db:
-        if key != repo.key and db.execute("SELECT 1 FROM repos WHERE key = ?", (key,)).fetchone():
-            raise HubFault(409, f"A {type} repository called {owner}/{name} already exists")
+        refuse(key != repo.key and call.store.repos("key = ?", key), 409, f"A {type} repository called {owner}/{name} already exists")
         db.execute("UPDATE repos SET key = ?, namespace = ?, name = ? WHERE id = ?", (key, owner, name, repo.id))
         db.execute("INSERT OR REPLACE INTO moved VALUES(?, ?)", (repo.key, repo.id))
         db.execute("DELETE FROM moved WHERE key = ?", (key,))
-    return {}
 
 
+@route("PUT", R + "/settings", "write")
 def settings(call: Call) -> dict:
-    private, gated = call.repo.private, call.body.get("gated", call.repo.gated) or ""
-    if "visibility" in call.body or "private" in call.body:
-        private = call.body.get("visibility") == "private" or call.body.get("private") is True
-    if gated not in ("", "auto", "manual"):
-        raise HubFault(400, '"gated" must be auto, manual or false')
-    with call.store.write() as db:
-        db.execute("UPDATE repos SET private = ?, gated = ? WHERE id = ?", (private, gated, call.repo.id))
-    return {"private": bool(private), "gated": gated or False}
+    private, gated = _private(call, call.repo.private), call.body.get("gated", call.repo.gated) or ""
+    refuse(gated not in ("", "auto", "manual"), 400, '"gated" must be auto, manual or false')
+    call.store.run("UPDATE repos SET private = ?, gated = ? WHERE id = ?", private, gated, call.repo.id)
+    return {"private": private, "gated": gated or False}
 
 
-def auth_check(call: Call) -> dict:
-    return {}
+@route("GET", R + "/auth-check/write", "write")
+@route("GET", R + "/auth-check", "open")
+def auth_check(call: Call) -> None:
+    """What there is to check, the route has checked."""
 
 
+@route("GET", R + "/refs", "read")
 def refs(call: Call) -> dict:
     groups = {"branches": "refs/heads/", "tags": "refs/tags/", "converts": "refs/convert/"}
     groups |= {"pullRequests": "refs/pr/"} if call.query.get("include_prs") else {}
@@ -130,84 +132,52 @@ def refs(call: Call) -> dict:
                     for ref, commit in known if ref.startswith(prefix)] for group, prefix in groups.items()}
 
 
-def _add_ref(call: Call, kind: str, name: str, commit: str, message: str = "") -> dict:
-    if len(name) > 200 or not name or BAD_REF.search(name):
-        raise HubFault(400, f"Invalid reference name: {name!r}")
-    ref = f"refs/{kind}/{name}"
-    with call.store.write() as db:
-        if ref in call.store.refs(call.repo):
-            raise HubFault(409, f"Reference {ref} already exists")
-        db.execute("INSERT INTO refs VALUES(?,?,?,?)", (call.repo.id, ref, commit, message))
+def _add_ref(call: Call, kind: str, name: str, rev: str, message: str = "") -> dict:
+    commit, ref = call.store.get_commit(call.repo, rev).id, f"refs/{kind}/{name}"
+    refuse(len(name) > 200 or not name or BAD_REF.search(name), 400, f"Invalid reference name: {name!r}")
+    with call.store.write():
+        refuse(ref in call.store.refs(call.repo), 409, f"Reference {ref} already exists")
+        call.store.run("INSERT INTO refs VALUES(?,?,?,?)", call.repo.id, ref, commit, message)
     return {"commitOid": commit}
 
 
-def _drop_ref(call: Call, ref: str, name: str) -> dict:
-    with call.store.write() as db:
-        if not db.execute("DELETE FROM refs WHERE repo = ? AND name = ?", (call.repo.id, ref)).rowcount:
-            raise revision_missing(name)
-    return {}
-
-
+@route("POST", R + "/branch/{branch}", "write")
 def create_branch(call: Call, branch: str) -> dict:
-    start = str(call.body.get("startingPoint") or "main")
-    return _add_ref(call, "heads", branch, call.store.get_commit(call.repo, start).id)
+    return _add_ref(call, "heads", branch, call.text("startingPoint") or "main")
 
 
-def delete_branch(call: Call, branch: str) -> dict:
-    if branch == "main":
-        raise HubFault(403, "Cannot delete refs/heads/main")
-    return _drop_ref(call, f"refs/heads/{branch}", branch)
-
-
+@route("POST", R + "/tag/{rev}", "write")
 def create_tag(call: Call, rev: str) -> dict:
-    commit = call.store.get_commit(call.repo, rev).id
-    return _add_ref(call, "tags", call.field("tag"), commit, str(call.body.get("message") or ""))
+    return _add_ref(call, "tags", call.field("tag"), rev, call.text("message"))
 
 
-def delete_tag(call: Call, tag: str) -> dict:
-    return _drop_ref(call, f"refs/tags/{tag}", tag)
+@route("DELETE", R + "/{group:branch|tag}/{name}", "write")
+def drop_ref(call: Call, group: str, name: str) -> None:
+    ref = f"refs/heads/{name}" if group == "branch" else f"refs/tags/{name}"
+    refuse(ref == "refs/heads/main", 403, "Cannot delete refs/heads/main")
+    gone = call.store.run("DELETE FROM refs WHERE repo = ? AND name = ?", call.repo.id, ref)
+    refuse_revision(not gone.rowcount, name)
 
 
-def squash(call: Call, branch: str) -> dict:
+@route("POST", R + "/super-squash/{branch}", "write")
+def squash(call: Call, branch: str) -> None:
     """One commit with the branch's files in place of its history."""
     ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
     with call.store.write():
         tree = call.store.read_tree(call.store.get_commit(call.repo, ref).tree)
         call.store.add_commit(call.repo, ref, tree, (), call.user.name, call.field("message")[:500])
         index_head(call.store, call.repo)
-    return {}
 
 
-def like(call: Call) -> dict:
+@route("DELETE", R + "/like", "read")
+def like(call: Call) -> None:
+    """As on the public Hub, who takes a like back from what is not there is told so."""
     raise HubFault(501, "This embedded Hub keeps no likes; the public Hub does", "NotImplemented")
 
 
+@route("POST", "/api/validate-yaml", "any")
 def validate_yaml(call: Call) -> dict:
     errors, warnings = check_card(call.field("content"), singular(call.field("repoType", str, "model")))
     body = {"errors": [{"message": text} for text in errors], "warnings": [{"message": text} for text in warnings]}
-    if errors:
-        raise HubFault(400, "Invalid metadata in README.md", body=body)
+    refuse(errors, 400, "Invalid metadata in README.md", body=body)
     return body
-
-
-R = "/api/{type}/{repo}"
-ROUTES = [
-    ("GET", "/api/whoami-v2", "user", whoami),
-    ("GET", "/health", "any", health),
-    ("POST", "/api/repos/create", "user", create),
-    ("DELETE", "/api/repos/delete", "user", delete),
-    ("POST", "/api/repos/move", "user", move),
-    ("POST", "/api/validate-yaml", "any", validate_yaml),
-    ("POST", R + "/duplicate", "open", duplicate),
-    ("PUT", R + "/settings", "write", settings),
-    ("GET", R + "/auth-check", "open", auth_check),
-    ("GET", R + "/auth-check/write", "write", auth_check),
-    ("GET", R + "/refs", "read", refs),
-    ("POST", R + "/branch/{branch}", "write", create_branch),
-    ("DELETE", R + "/branch/{branch}", "write", delete_branch),
-    ("POST", R + "/like", "read", like),
-    ("DELETE", R + "/like", "read", like),
-    ("POST", R + "/super-squash/{branch}", "write", squash),
-    ("POST", R + "/tag/{rev}", "write", create_tag),
-    ("DELETE", R + "/tag/{tag}", "write", delete_tag),
-]

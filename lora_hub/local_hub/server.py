@@ -9,7 +9,6 @@ import fcntl
 import json
 import logging
 import os
-import secrets
 import socket
 import sys
 import time
@@ -53,10 +52,9 @@ def listen(host: str, port: int) -> socket.socket:
 def run(port: int, directory: Path, accounts: Path | None = None, organization: str = "", *, host: str = "127.0.0.1",
         upstream: str = "", jobs: bool = False) -> None:
     """Serves until it is told to stop. `port` 0 takes a free one. Raises HubError where it cannot start."""
-    if jobs and host not in LOOPBACK:
-        raise HubError(f"Jobs run commands on this machine; with --jobs the Hub does not listen on {host}.",
-                       "Leave out --jobs or --host.")
-    if accounts is None and host not in LOOPBACK:
+    if host not in LOOPBACK and jobs:
+        raise HubError(f"Jobs run commands on this machine; with --jobs the Hub does not listen on {host}.", "Leave out --jobs or --host.")
+    if host not in LOOPBACK and accounts is None:
         raise HubError(f"Without accounts the embedded Hub listens on this machine only, not on {host}.",
                        "Name users in a file and pass it as --accounts.")
     held, listener = lock(directory), listen(host, port)
@@ -65,29 +63,24 @@ def run(port: int, directory: Path, accounts: Path | None = None, organization: 
 
     from .accounts import Accounts
     from .app import Hub
-    from .store import Store
+    from .store import Store, new_id, write_whole
     from .upstream import Upstream
 
     for leftover in (directory / "incoming").glob("*"):  # uploads that a killed server never finished
         leftover.unlink()
-    identity = directory / "id"
-    if not identity.exists():
-        identity.write_text(secrets.token_hex(12))
+    if not (identity := directory / "id").exists():
+        write_whole(identity, new_id())
     try:
         known = Accounts(directory, accounts, organization or os.environ.get("LORA_HUB_ORG") or "lora-hub")
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise HubError(f"The accounts file {accounts} cannot be used: {error}.",
                        "Its form is at the top of lora_hub/local_hub/accounts.py.") from error
     upstream = upstream or os.environ.get("LORA_HUB_UPSTREAM") or PUBLIC_HUB
-    hub_id, port = identity.read_text(), listener.getsockname()[1]
     far = None if upstream == "off" else Upstream(upstream, directory / "upstream")
-    app = Hub(Store(directory), known, hub_id, far, jobs)
-    temporary = directory / ".server.json"
-    record = {"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": hub_id}
-    record["accounts"] = accounts is not None
-    temporary.write_text(json.dumps(record))
-    os.replace(temporary, directory / "server.json")
-    print(f"Embedded Hub of {directory}: http://{host}:{port}", file=sys.stderr, flush=True)
+    app, port = Hub(Store(directory), known, identity.read_text(), far, jobs), listener.getsockname()[1]
+    record = {"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": app.hub_id, "accounts": accounts is not None}
+    write_whole(directory / "server.json", json.dumps(record))
+    print(f"Embedded Hub of {directory}: {record['url']}", file=sys.stderr, flush=True)
     # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed;
     # uvicorn's own Date may be two seconds old, and the client takes newer lines of a log for the future
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none",
@@ -114,12 +107,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("action", nargs="?", default="serve", choices=["serve", "fsck", "gc"],
                         help="serve (the default), prove the store sound, or remove what nothing refers to")
     parser.add_argument("--port", type=int, default=0, help="port; 0 (the default) takes a free one")
-    parser.add_argument("--dir", type=Path, default=None, help="folder; default $LORA_HUB_HOME/hub")
-    parser.add_argument("--accounts", type=Path, default=None, help="YAML or JSON file of users and organizations")
+    parser.add_argument("--dir", type=Path, help="folder; default $LORA_HUB_HOME/hub")
+    parser.add_argument("--accounts", type=Path, help="YAML or JSON file of users and organizations")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; one of the network needs --accounts")
     parser.add_argument("--org", default="", help="organization without accounts; default $LORA_HUB_ORG or lora-hub")
-    parser.add_argument("--upstream", default="",
-                        help="Hub that reads fall through to, or off; default $LORA_HUB_UPSTREAM or the public Hub")
+    parser.add_argument("--upstream", default="", help="Hub that reads go on to, or off; default $LORA_HUB_UPSTREAM or the public Hub")
     parser.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
     args = parser.parse_args(argv)
     home = Path(os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub").expanduser()

@@ -13,14 +13,14 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections import OrderedDict
+from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
-from .faults import HubFault, repo_missing, revision_missing
+from .faults import HubFault, refuse_repo, refuse_revision
 
 TYPES = ("model", "dataset", "space")
 TREES_IN_MEMORY = 64
@@ -42,14 +42,8 @@ CREATE TABLE IF NOT EXISTS documents(repo INTEGER, kind TEXT, key TEXT, data TEX
 """
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A file of a tree. `oid`: git's sha1 of the file, or of its LFS pointer. `size`: bytes of the file itself."""
-
-    oid: str
-    size: int
-    sha256: str
-    lfs: bool
+class Entry(namedtuple("Entry", "oid size sha256 lfs")):
+    """A file of a tree. `oid`: git's sha1 of the file, or of its LFS pointer. `size`: bytes of the file itself. `lfs`: 0 or 1."""
 
     def json(self, **fields: object) -> dict:
         """`fields` and, for an LFS file, its facts in the client's form."""
@@ -61,43 +55,17 @@ class Entry:
 Tree = dict[str, Entry]
 
 
-@dataclass(frozen=True)
-class Commit:
-    """A commit; `time` in milliseconds of UTC."""
-
-    id: str
-    tree: str
-    parents: tuple[str, ...]
-    author: str
-    time: int
-    title: str
-    description: str
+class Commit(namedtuple("Commit", "id tree parents author time title description")):
+    """A commit. `tree`: a sha256; `parents`: a tuple of ids; `time`: milliseconds of UTC; the others: texts."""
 
     def compute_id(self) -> str:
         """The id that these contents must have: 40 hex digits, the form that the client takes for a commit."""
-        values = [self.tree, self.parents, self.author, self.time, self.title, self.description]
-        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:40]
+        return hashlib.sha256(json.dumps(self[1:]).encode()).hexdigest()[:40]
 
 
-@dataclass(frozen=True)
-class Repo:
-    """A row of `repos`. `type`: model, dataset or space; `gated`: "", auto or manual; times in UTC seconds."""
-
-    id: int
-    key: str
-    uid: str
-    type: str
-    namespace: str
-    name: str
-    private: int
-    gated: str
-    creator: str
-    created: float
-    modified: float
-    downloads: int
-    head: str
-    sdk: str
-    facts: str
+class Repo(namedtuple("Repo", "id key uid type namespace name private gated creator created modified downloads head sdk facts")):
+    """A row of `repos`. `type`: model, dataset or space; `gated`: "", auto or manual; times in UTC seconds; `facts` and
+    `head`: what cards.index_head made of the main branch."""
 
     @property
     def full_name(self) -> str:
@@ -108,9 +76,28 @@ class Repo:
         """Where it is on this server: models at the root, the others below `datasets/` and `spaces/`."""
         return self.full_name if self.type == "model" else f"{self.type}s/{self.full_name}"
 
+    @property
+    def known(self) -> dict:
+        """`facts`, read: what cards.read_facts said of the main branch."""
+        return json.loads(self.facts)
 
-def iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+def iso(seconds: float | None = None) -> str:
+    """A time as the client reads it; now without one."""
+    return datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def new_id() -> str:
+    """24 hex digits that nothing else has."""
+    return secrets.token_hex(12)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a small file that only its owner reads, whole or not at all."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.touch(0o600)
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
 def pointer(sha256: str, size: int) -> bytes:
@@ -131,7 +118,8 @@ class Store:
         self.incoming.mkdir(parents=True, exist_ok=True)
         for number in range(256):
             (self.blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
-        self._local, self._lock, self._trees = threading.local(), threading.RLock(), OrderedDict()
+        self._local, self._lock = threading.local(), threading.RLock()
+        self.read_tree = lru_cache(TREES_IN_MEMORY)(self._read_tree)
         self.db.executescript(SCHEMA)
 
     @property
@@ -140,13 +128,24 @@ class Store:
         if not hasattr(self._local, "db"):
             self._local.db = sqlite3.connect(self.folder / "hub.sqlite", timeout=30, isolation_level=None)
             self._local.db.execute("PRAGMA synchronous=FULL")
-            self._local.db.row_factory = sqlite3.Row
         return self._local.db
+
+    def one(self, query: str, *values: object) -> tuple | None:
+        """The first row of what a query finds."""
+        return self.db.execute(query, values).fetchone()
+
+    def run(self, query: str, *values: object) -> sqlite3.Cursor:
+        """One change, in a transaction."""
+        with self.write() as db:
+            return db.execute(query, values)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, alone: seen whole or not at all."""
+        """One transaction, alone: seen whole or not at all. Inside another it is a part of that."""
         with self._lock:
+            if self.db.in_transaction:
+                yield self.db
+                return
             self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield self.db
@@ -160,9 +159,6 @@ class Store:
     def blob_path(self, sha256: str) -> Path:
         return self.blobs / sha256[:2] / sha256
 
-    def new_incoming(self) -> Path:
-        return self.incoming / secrets.token_hex(16)
-
     def keep(self, temporary: Path, sha256: str, flush: bool = True) -> None:
         """Flushes a whole file of `incoming/` and gives it its name among the blobs."""
         if flush:
@@ -174,7 +170,7 @@ class Store:
         """Stores small contents, flushed when this returns; the names in the same order."""
         names = [hashlib.sha256(data).hexdigest() for data in contents]
         new = {name: data for name, data in zip(names, contents, strict=True) if not self.blob_path(name).exists()}
-        written = {name: self.new_incoming() for name in new}
+        written = {name: self.incoming / secrets.token_hex(16) for name in new}
         for name, temporary in written.items():
             temporary.write_bytes(new[name])
         if together := len(new) > 32:  # one flush of everything is far quicker than thousands of single ones
@@ -183,49 +179,41 @@ class Store:
             self.keep(temporary, name, flush=not together)
         return names
 
+    def add_files(self, contents: list[bytes]) -> list[Entry]:
+        """Stores files that do not go to LFS, as `add_blobs` does."""
+        return [Entry(git_oid(data), len(data), name, 0) for data, name in zip(contents, self.add_blobs(contents), strict=True)]
+
     def read_blob(self, sha256: str, limit: int = -1) -> bytes:
         with open(self.blob_path(sha256), "rb") as file:
             return file.read(limit)
 
-    def read_tree(self, tree: str) -> Tree:
-        """A tree by its sha256. Trees never change, so the last few stay in memory. Callers must not change it."""
-        with self._lock:
-            if (known := self._trees.pop(tree, None)) is not None:
-                self._trees[tree] = known
-                return known
-        rows = json.loads(self.read_blob(tree))
-        parsed = {path: Entry(oid, size, sha256, bool(lfs)) for path, (oid, size, sha256, lfs) in rows.items()}
-        with self._lock:
-            self._trees[tree] = parsed
-            while len(self._trees) > TREES_IN_MEMORY:
-                self._trees.popitem(last=False)
-        return parsed
+    def _read_tree(self, tree: str) -> Tree:
+        """A tree by its sha256, as `read_tree`: trees never change, so the last few stay in memory, and are not to be changed."""
+        return {path: Entry(*row) for path, row in json.loads(self.read_blob(tree)).items()}
 
     # ---- repos, refs, commits, documents
 
+    def repos(self, where: str = "1", *values: object) -> list[Repo]:
+        return [Repo(*row) for row in self.db.execute(f"SELECT * FROM repos WHERE {where}", values)]
+
     def find_repo(self, type: str, name: str) -> Repo | None:
         """By its name in any case, or by a name that it had before it was moved."""
-        key = f"{type}/{name}".lower()
-        before = "SELECT repos.* FROM repos JOIN moved ON repo = id WHERE moved.key = ?"
-        for query in ("SELECT * FROM repos WHERE key = ?", before):
-            if row := self.db.execute(query, (key,)).fetchone():
-                return Repo(**row)
-        return None
+        here = "key = ?1 OR id = (SELECT repo FROM moved WHERE key = ?1) ORDER BY key = ?1 DESC"
+        return next(iter(self.repos(here, f"{type}/{name}".lower())), None)
 
     def get_repo(self, id: int) -> Repo:
-        if (row := self.db.execute("SELECT * FROM repos WHERE id = ?", (id,)).fetchone()) is None:
-            raise repo_missing()
-        return Repo(**row)
+        found = self.repos("id = ?", id)
+        refuse_repo(not found)
+        return found[0]
 
     def add_repo(self, type: str, namespace: str, name: str, *, private: bool, creator: str, sdk: str = "") -> Repo:
         """Raises HubFault 409 (with the address, for `exist_ok`) where the name is taken; call it inside `write()`."""
         key, now = f"{type}/{namespace}/{name}".lower(), time.time()
-        if taken := self.db.execute("SELECT * FROM repos WHERE key = ?", (key,)).fetchone():
-            raise HubFault(409, f"You already created this {type} repo", body={"url": Repo(**taken).path})
+        for taken in self.repos("key = ?", key):
+            raise HubFault(409, f"You already created this {type} repo", body={"url": taken.path})
         self.db.execute("DELETE FROM moved WHERE key = ?", (key,))
-        columns = "key, uid, type, namespace, name, private, creator, created, modified, sdk"
-        row = self.db.execute(f"INSERT INTO repos({columns}) VALUES(?,?,?,?,?,?,?,?,?,?)",
-                              (key, secrets.token_hex(12), type, namespace, name, private, creator, now, now, sdk))
+        columns, values = "key, uid, type, namespace, name, private, creator, created, modified, sdk", (key, new_id(), type, namespace)
+        row = self.db.execute(f"INSERT INTO repos({columns}) VALUES(?,?,?,?,?,?,?,?,?,?)", (*values, name, private, creator, now, now, sdk))
         return self.get_repo(row.lastrowid)
 
     def drop_repo(self, repo: Repo) -> None:
@@ -240,21 +228,16 @@ class Store:
 
     def get_commit(self, repo: Repo, revision: str) -> Commit:
         """By branch, tag, full ref, or (the beginning of) a commit id. Raises RevisionNotFound."""
-        refs, found = self.refs(repo), []
-        for name in (f"refs/heads/{revision}", f"refs/tags/{revision}", revision):
-            if name in refs:
-                return self._commit(repo, refs[name])
-        if re.fullmatch("[0-9a-f]{7,40}", revision):
-            found = self.db.execute("SELECT id FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2",
-                                    (repo.id, revision, revision + "g")).fetchall()
-        if len(found) != 1:
-            raise revision_missing(revision)
+        names = f"refs/heads/{revision}", f"refs/tags/{revision}", revision
+        ref = self.one("SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", repo.id, *names)
+        id = ref[0] if ref else revision if re.fullmatch("[0-9a-f]{7,40}", revision) else ""
+        found = self.db.execute("SELECT id FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, id, id + "g")).fetchall()
+        refuse_revision(not id or len(found) != 1, revision)
         return self._commit(repo, found[0][0])
 
     def _commit(self, repo: Repo, id: str) -> Commit:
-        row = dict(self.db.execute("SELECT * FROM commits WHERE repo = ? AND id = ?", (repo.id, id)).fetchone())
-        del row["repo"]
-        return Commit(**row | {"parents": tuple(json.loads(row["parents"]))})
+        _, id, tree, parents, *rest = self.one("SELECT * FROM commits WHERE repo = ? AND id = ?", repo.id, id)
+        return Commit(id, tree, tuple(json.loads(parents)), *rest)
 
     def walk(self, repo: Repo, commit: Commit) -> Iterator[Commit]:
         """A commit and what came before it, newest first, along first parents."""
@@ -266,24 +249,37 @@ class Store:
     def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str,
                    description: str = "") -> Commit:
         """Writes a commit and moves the ref to it; call it inside `write()`."""
-        rows = {path: [e.oid, e.size, e.sha256, int(e.lfs)] for path, e in sorted(tree.items())}
-        blob = self.add_blobs([json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()])[0]
-        made = Commit("", blob, parents, author, time.time_ns() // 1_000_000, title, description)
-        values = (repo.id, id := made.compute_id(), blob, json.dumps(parents), author, made.time, title, description)
-        self.db.execute("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", values)
-        self.db.execute("INSERT OR REPLACE INTO refs VALUES(?,?,?,'')", (repo.id, ref, id))
+        text = json.dumps(dict(sorted(tree.items())), ensure_ascii=False, separators=(",", ":"))
+        made = Commit("", self.add_blobs([text.encode()])[0], parents, author, time.time_ns() // 1_000_000, title, description)
+        made = made._replace(id=made.compute_id())
+        row = repo.id, *made._replace(parents=json.dumps(parents))
+        self.db.execute("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", row)
+        self.db.execute("INSERT OR REPLACE INTO refs VALUES(?,?,?,'')", (repo.id, ref, made.id))
         objects = [(repo.id, e.sha256, e.size, time.time()) for e in tree.values() if e.lfs]
         self.db.executemany("INSERT OR IGNORE INTO objects VALUES(?,?,?,?)", objects)
-        return self._commit(repo, id)
+        return made
 
     def documents(self, repo: int, kind: str) -> dict[str, dict]:
         """Key to JSON object: what belongs to a repo (0: to none) and has no table of its own."""
         rows = self.db.execute("SELECT key, data FROM documents WHERE repo = ? AND kind = ?", (repo, kind))
         return {key: json.loads(data) for key, data in rows}
 
-    def put_document(self, repo: int, kind: str, key: str, data: dict | None) -> None:
-        """Writes one, or drops it where `data` is None; call it inside `write()`."""
-        if data is None:
-            self.db.execute("DELETE FROM documents WHERE repo = ? AND kind = ? AND key = ?", (repo, kind, key))
+    def document(self, repo: int, kind: str, key: str) -> dict:
+        """One of them; an empty one where there is none."""
+        row = self.one("SELECT data FROM documents WHERE repo = ? AND kind = ? AND key = ?", repo, kind, key)
+        return json.loads(row[0]) if row else {}
+
+    @contextmanager
+    def edit(self, repo: int, kind: str, key: str) -> Iterator[dict]:
+        """One of them to be changed in place, in a transaction. One that is not there is empty, and an empty
+        one is dropped."""
+        with self.write():
+            yield (data := self.document(repo, kind, key))
+            self.put_document(repo, kind, key, data)
+
+    def put_document(self, repo: int, kind: str, key: str, data: dict) -> None:
+        """Writes one, or drops it where `data` is empty."""
+        if data:
+            self.run("INSERT OR REPLACE INTO documents VALUES(?,?,?,?)", repo, kind, key, json.dumps(data))
         else:
-            self.db.execute("INSERT OR REPLACE INTO documents VALUES(?,?,?,?)", (repo, kind, key, json.dumps(data)))
+            self.run("DELETE FROM documents WHERE repo = ? AND kind = ? AND key = ?", repo, kind, key)
