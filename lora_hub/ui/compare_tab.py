@@ -87,7 +87,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         try:
             tasks = [pane.task for pane in page.comparer.resolve((names or [])[:MOST_ADAPTERS])]
         except LoraHubError as error:
-            trouble = render.error_card(error)
+            trouble = render.error_card(error, language)
         task = tasks[0] if tasks and all(one is not None and one.inputs == tasks[0].inputs for one in tasks) else None
         # An example's right answer judges those that are for the example's task, which is the first adapter's.
         judging = "\n".join(name for name, one in zip(names or [], tasks, strict=False) if one and tasks[0] and one.id == tasks[0].id)
@@ -147,7 +147,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             said = [view for view in views if view.text]
             shown = render_adapters.panes(said, language, right, judging.split("\n")) if said else ""
             if isinstance(error, LoraHubError):
-                yield [render.error_card(error) + shown, *idle]
+                yield [render.error_card(error, language) + shown, *idle]
                 return
             if isinstance(error, Exception):
                 yield [shown, *idle]

@@ -1,7 +1,7 @@
 """Step 2 of Fine-tune: four ways for a dataset to come in, how it was read, which column is what, and its first rows.
 
-    room = data_room.build(page)                     draws it inside the current context
-    arrived = data_room.wire(page, room, task)       events after which the file has to be looked at
+    room = data_room.build(page)                              draws it inside the current context
+    arrived, looked = data_room.wire(page, room, task, with_look)
 
 A new file starts clean: what was corrected in another one stays behind. A token for the Hub goes into one call and nowhere
 else; its field is emptied at once.
@@ -9,7 +9,7 @@ else; its field is emptied at once.
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from lora_hub.ui.text import LANGUAGES, size_of, t
 ROLE_SLOTS = MAX_INPUTS + 1
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1256", "iso-8859-1", "windows-1251", "big5", "gb18030", "shift_jis")
 DELIMITERS = (",", ";", "\t", "|")
-FILES = {"concurrency_id": "files", "concurrency_limit": 4, "api_visibility": "private", "show_progress": "hidden"}
+FILES: dict[str, Any] = {"concurrency_id": "files", "concurrency_limit": 4, "api_visibility": "private", "show_progress": "hidden"}
 
 
 @dataclass
@@ -141,9 +141,12 @@ def _too_large() -> str:
     return f'<div id="lh-too-large" class="lh-card lh-bad" role="alert" data-limit="{limit}" hidden>{said}</div>'
 
 
-def updates(view: View, encoding: str, delimiter: str, sheet: str, skip_broken: bool, slots: list[Any], language: str) -> list[Any]:
+def updates(
+    view: View, encoding: str, delimiter: str, sheet: str, skip_broken: bool, slots: list[Any], language: str, is_new: bool = False
+) -> list[Any]:  # fmt: skip
     """Updates for `Room.shown()`. The rest: what the fields say now; a field that says it already is not written again, so
-    that a choice made in the meantime stays."""
+    that a choice made in the meantime stays. is_new: another file, nothing corrected in it: the fields are written anyway."""
+    new = {"value": ""} if is_new else {}
     info = view.read_as
     there = info is not None or view.is_broken
     has_text = info is not None and bool(info.encoding) or view.is_broken
@@ -153,18 +156,18 @@ def updates(view: View, encoding: str, delimiter: str, sheet: str, skip_broken: 
     separators = [(delimiter_name(one, language), one) for one in DELIMITERS]
     return [
         view.data, gr.Row(visible=there),
-        _reading(encoding, found[0], [(name, name) for name in ENCODINGS], has_text or bool(encoding), language),
-        _reading(delimiter, found[1], separators, has_cells or bool(delimiter), language),
-        _reading(sheet, found[2], [(name, name) for name in sheets], len(sheets) > 1 or bool(sheet), language),
-        gr.Checkbox(visible=view.is_broken or skip_broken), *_roles(view, slots, language), view.preview,
+        _reading(encoding, found[0], [(name, name) for name in ENCODINGS], has_text or bool(encoding), language, new),
+        _reading(delimiter, found[1], separators, has_cells or bool(delimiter), language, new),
+        _reading(sheet, found[2], [(name, name) for name in sheets], len(sheets) > 1 or bool(sheet), language, new),
+        gr.Checkbox(visible=view.is_broken or skip_broken, **({"value": False} if is_new else {})), *_roles(view, slots, language), view.preview,
     ]  # fmt: skip
 
 
-def _reading(chosen: str, found: str, choices: list[tuple[str, str]], visible: bool, language: str) -> Any:
+def _reading(chosen: str, found: str, choices: list[tuple[str, str]], visible: bool, language: str, new: dict[str, str]) -> Any:
     """A dropdown whose first choice says what was found by itself."""
     itself = t("found_as", language, found=found) if found and not chosen else t("found_itself", language)
     known = [value for _, value in choices]
-    return gr.Dropdown(choices=[(itself, ""), *choices, *([(chosen, chosen)] if chosen and chosen not in known else [])], visible=visible)
+    return gr.Dropdown(choices=[(itself, ""), *choices, *([(chosen, chosen)] if chosen and chosen not in known else [])], visible=visible, **new)
 
 
 def _roles(view: View, slots: list[Any], language: str) -> list[Any]:
@@ -178,29 +181,31 @@ def _roles(view: View, slots: list[Any], language: str) -> list[Any]:
     return found + [gr.Dropdown(visible=False)] * (ROLE_SLOTS - len(found))
 
 
-def wire(page: Page, room: Room, task: gr.Radio) -> list[Any]:
-    """Wires the ways in. Returns the events after which the file has to be looked at."""
+def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[str, Any]]) -> tuple[list[Any], list[Any]]:
+    """Wires the ways in. Returns the events after which the file has to be looked at, and those that have done so in the same
+    trip: with_look(take, inputs, outputs) makes the arguments of an event whose handler is `take`, a function of the language and the
+    inputs' values that returns {component: value}, and shows the new file with them."""
 
-    @shared.told
-    def take_file(language: str, path: str | None, task_id: str | None) -> Any:
+    def new_file(kept: Path) -> dict[Any, Any]:
+        return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True))
+
+    def take_file(language: str, path: str | None, task_id: str | None) -> dict[Any, Any]:
         if not path:
-            return [*renewed(""), gr.skip()]
+            return {}
         kept = store.add_dataset(Path(path), Path(path).name)
-        return [*renewed(dataset_id(kept)), _proposed(page, kept, task_id, language)]
+        return new_file(kept) | {task: value for value in _proposed(page, kept, task_id, language)}
 
-    @shared.told
-    def take_sample(language: str, task_id: str) -> Any:
+    def take_sample(language: str, task_id: str) -> dict[Any, Any]:
         file = catalogue.sample_file(catalogue.get_task(task_id))
-        return [*renewed(dataset_id(store.add_dataset(file, file.name))), None] if file else gr.skip()
+        return {**new_file(store.add_dataset(file, file.name)), room.file: None} if file else {}
 
-    @shared.told
-    def take_pasted(language: str, text: str, task_id: str | None) -> Any:
+    def take_pasted(language: str, text: str, task_id: str | None) -> dict[Any, Any]:
         try:
             kept = store.add_text(text or "", "pasted.tsv" if "\t" in (text or "") else "pasted.csv")
         except DataError as error:
-            return [render.error_card(error), *[gr.skip()] * (len(room.renewed()) + 5)]
-        closed = ["", gr.Column(visible=False), ""]
-        return ["", *renewed(dataset_id(kept)), _proposed(page, kept, task_id, language), None, *closed]
+            return {room.paste_note: render.error_card(error, language)}
+        closed = {room.paste_note: "", room.file: None, room.way: "", room.paste_box: gr.Column(visible=False), room.pasted: ""}
+        return new_file(kept) | closed | {task: value for value in _proposed(page, kept, task_id, language)}
 
     @shared.told
     def take_test(language: str, path: str | None) -> Any:
@@ -212,7 +217,7 @@ def wire(page: Page, room: Room, task: gr.Radio) -> list[Any]:
         for words in fetched(name, token, language):
             if isinstance(words, Path):
                 came = render.note(t("fetched", language, name=words.name), "good")
-                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), _proposed(page, words, task_id, language), None]
+                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), *(_proposed(page, words, task_id, language) or [gr.skip()]), None]
             else:
                 # The field is emptied with the first answer, whatever comes of it.
                 yield [words, gr.Button(interactive=words.startswith('<div class="lh-card lh-bad"')), "", *waiting]
@@ -224,11 +229,11 @@ def wire(page: Page, room: Room, task: gr.Radio) -> list[Any]:
         return _opened("" if way == "hub" else "hub")
 
     fresh = room.renewed()
-    dropped = room.file.upload(take_file, [page.language, room.file, task], [*fresh, task], **FILES)
+    dropped = room.file.upload(**with_look(take_file, [room.file, task], [task]))
     cleared = room.file.clear(lambda: renewed(""), None, fresh, api_visibility="private")
-    sampled = room.sample.click(take_sample, [page.language, task], [*fresh, room.file], **FILES)
-    closing = [room.way, room.paste_box, room.pasted]
-    pasted = room.use_pasted.click(take_pasted, [page.language, room.pasted, task], [room.paste_note, *fresh, task, room.file, *closing], **FILES)
+    sampled = room.sample.click(**with_look(take_sample, [task], [room.file]))
+    pasting = [room.paste_note, room.file, room.way, room.paste_box, room.pasted]
+    pasted = room.use_pasted.click(**with_look(take_pasted, [room.pasted, task], [task, *pasting]))
     asked = [page.language, room.hub_name, room.hub_token, task]
     fetching = {**FILES, "concurrency_id": "fetch", "trigger_mode": "once"}
     brought = gr.on(
@@ -239,7 +244,7 @@ def wire(page: Page, room: Room, task: gr.Radio) -> list[Any]:
     for button, handler in ((room.paste, open_paste), (room.hub, open_hub)):
         opening = button.click(handler, room.way, [room.way, room.paste_box, room.hub_box], **LIGHT)
         opening.then(None, room.way, None, js="(way) => { document.querySelector(way === 'paste' ? '#lh-pasted textarea' : '#lh-hub-name :is(input, textarea)')?.focus(); }")
-    return [dropped, cleared, sampled, pasted, brought, tested]
+    return [cleared, brought, tested], [dropped, sampled, pasted]
 
 
 def _opened(way: str) -> Any:
@@ -266,7 +271,7 @@ def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
             yield said
             return
         if isinstance(said, LoraHubError):
-            yield render.error_card(said)
+            yield render.error_card(said, language)
             return
         if isinstance(said, Exception):
             raise said
@@ -278,19 +283,19 @@ def has_sample(task_id: str) -> bool:
     return bool(task_id) and task_id != OWN and catalogue.sample_file(catalogue.get_task(task_id)) is not None
 
 
-def _proposed(page: Page, file: Path, task_id: str | None, language: str) -> Any:
-    """The task that a file's columns tell, chosen for a person who has not yet; with the reason."""
+def _proposed(page: Page, file: Path, task_id: str | None, language: str) -> list[str]:
+    """The task that a file's columns tell, for a person who has not chosen yet, with the reason said; else nothing."""
     if task_id:
-        return gr.skip()
+        return []
     from lora_hub.data import columns
 
     try:
         proposed, reason = columns.propose_task(page.looker.read(file))
     except LoraHubError:
-        return gr.skip()  # the review tells it beside the file
+        return []  # the review tells it beside the file
     if not proposed:
-        return gr.skip()
+        return []
     title = catalogue.get_task(proposed).title.in_language(language)
     said = render.escape(t("looks_like", language, task=title, reason=reason.in_language(language)))
     gr.Info(render.isolated(said), duration=8, title=t("note", language))
-    return proposed
+    return [proposed]

@@ -1,10 +1,12 @@
 """The Fine-tune tab: five numbered steps from a task to a started run.
 
 The form's fields are read by name into an `Asked`, looked at (review.py) and rendered; the same form is kept in the browser,
-so that a reload, another language or a restarted app brings it back. Step 2 is data_room.py.
+so that a reload, another language or a restarted app brings it back, and so is the list of tasks that are trained in one go
+(task_list.py). Step 2 is data_room.py.
 """
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +15,33 @@ import gradio as gr
 from lora_hub import bases, recipe
 from lora_hub.errors import LoraHubError
 from lora_hub.tasks import catalogue
-from lora_hub.ui import data_room, render
+from lora_hub.ui import data_room, render, render_tasks, task_list
 from lora_hub.ui import page as shared
 from lora_hub.ui.asked import OWN, Asked
 from lora_hub.ui.form import Form, changed_mends, corrections
 from lora_hub.ui.page import LIGHT, Labels, Page
-from lora_hub.ui.review import View, exact_prompts, review
-from lora_hub.ui.text import t
+from lora_hub.ui.review import View, exact_prompts, glance, review
+from lora_hub.ui.task_list import Entry, read_entries
+from lora_hub.ui.text import number, t
 
 OWN_FIELDS = ("title", "inputs", "answer", "output", "instruction")
 REPORT = (Path(__file__).parent / "problems.js").read_text(encoding="utf-8")
+# A file that was just looked at was looked at with the form as it was then; tells whether that has changed meanwhile.
+OUTDATED = """(kept, corrections, mends, task, base, effort, name, ...others) => {
+  if (!kept) return '';
+  const now = [task, base, effort, name, ...others].map((value) => value || '');
+  const then = [kept.task, kept.base, kept.effort, kept.name, ...Object.values(kept.own), ...Object.values(kept.overrides)];
+  const corrected = [JSON.parse(corrections || '{}').columns || {}, JSON.parse(mends || '[]')];
+  return JSON.stringify([now, corrected]) === JSON.stringify([then, [kept.columns, kept.mends]]) ? '' : String(Date.now());
+}"""
 
 
 def build(page: Page, blocks: gr.Blocks) -> None:
     """Draws the tab inside the current context and wires it."""
     words = page.words
     kept = gr.BrowserState(None, storage_key="lora_hub_form", secret="lora-hub-form")
+    listed = gr.BrowserState(None, storage_key="lora_hub_tasks", secret="lora-hub-form")
+    outdated = gr.Textbox(visible="hidden")
     with gr.Column(elem_classes="lh-page"):
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(1, "step_task"))
@@ -66,33 +79,63 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             shared.html(render.heading(5, "step_train"))
             plan_html = shared.html(elem_id="lh-plan", js_on_load=REPORT)
             name = gr.Textbox(label=words("adapter_name"), info=words("adapter_name_info"), max_lines=1, max_length=96, elem_id="lh-name")
+            tasks_html = shared.html(elem_id="lh-tasks", js_on_load=render_tasks.REMOVE)
             reason_html = shared.html(elem_id="lh-reason")
-            train = gr.Button(words("train"), variant="primary", interactive=False, elem_id="lh-train")
+            with gr.Row(elem_id="lh-start"):
+                train = gr.Button(words("train"), variant="primary", interactive=False, scale=4, min_width=200, elem_id="lh-train")
+                add = gr.Button(words("add_task"), interactive=False, scale=1, min_width=130, elem_id="lh-add-task")
 
     form = Form(
         task, own, room.dataset, room.encoding, room.delimiter, room.sheet, room.skip_broken, room.test, room.corrections, room.mends, room.roles, base,
         effort, name, overrides,
     )  # fmt: skip
     fields = form.components()
-    inputs = [page.language, room.opened, *fields]
-    outputs = [task_html, own_box, room.sample, *room.shown(), problems_html, prompts_html, exact, base_html, lengths_html, plan_html, settings_html]
-    outputs += [reason_html, train, room.corrections, kept]
+    inputs = [page.language, room.opened, listed, *fields]
+    outputs = [task_html, own_box, room.sample, *room.shown(), problems_html, prompts_html, room.corrections, exact, base_html, lengths_html, plan_html]
+    outputs += [settings_html, reason_html, train, add, kept]
     places = [fields.index(slot) for slot in room.roles]
 
-    def show(asked: Asked, view: View, slots: list[Any], language: str) -> list[Any]:
+    def show_data(asked: Asked, view: View, slots: list[Any], language: str, is_new: bool = False) -> dict[Any, Any]:
         reading = (asked.encoding, asked.delimiter, asked.sheet, asked.skip_broken)
-        return [
-            view.task, gr.Column(visible=asked.task == OWN), gr.Button(interactive=data_room.has_sample(asked.task)),
-            *data_room.updates(view, *reading, slots, language), view.problems, view.prompts, gr.Button(visible=view.ready), view.base, view.lengths,
-            view.plan, view.settings, render.note(view.reason or t("ready", language), "plain" if view.reason else "good"),
-            gr.Button(interactive=view.ready), corrections(asked.columns, [(role, column) for role, column, _ in view.roles]), asked.to_json(),
-        ]  # fmt: skip
+        return {
+            task_html: view.task, own_box: gr.Column(visible=asked.task == OWN), room.sample: gr.Button(interactive=data_room.has_sample(asked.task)),
+            **dict(zip(room.shown(), data_room.updates(view, *reading, slots, language, is_new), strict=True)), problems_html: view.problems,
+            prompts_html: view.prompts, room.corrections: corrections(asked.columns, [(role, column) for role, column, _ in view.roles]),
+        }  # fmt: skip
+
+    def show_rest(asked: Asked, view: View, entries: list[Entry], language: str) -> dict[Any, Any]:
+        stand = task_list.stand(entries, asked, view, language)
+        return {
+            problems_html: view.problems, exact: gr.Button(visible=view.ready), base_html: view.base, lengths_html: view.lengths, plan_html: view.plan,
+            settings_html: view.settings, reason_html: render.note(stand.reason, "good" if stand.is_ready else "plain"),
+            train: gr.Button(task_list.train_words(stand.count, entries, language), interactive=stand.can_train),
+            add: gr.Button(interactive=stand.can_add), kept: asked.to_json(),
+        }  # fmt: skip
 
     @shared.told
-    def look(language: str, opened: str, *values: Any) -> Any:
-        asked = form.read(values)
-        slots = [values[place] for place in places]
-        return show(asked, review(asked, language, page.looker, opened or ""), slots, language)
+    def look(language: str, opened: str, kept_list: Any, *values: Any) -> Any:
+        entries = read_entries(kept_list)
+        asked = task_list.on_base_of(entries, form.read(values))
+        view = review(asked, language, page.looker, opened or "")
+        return show_data(asked, view, [values[place] for place in places], language) | show_rest(asked, view, entries, language)
+
+    def with_look(take: Callable[..., dict[Any, Any]], more: list[Any], changed: list[Any]) -> dict[str, Any]:
+        """An event that brings a new file and shows it, in one trip: the file as soon as it is read, then what it means."""
+
+        @shared.told_stream
+        def take_and_look(language: str, opened: str, kept_list: Any, *values: Any) -> Iterator[Any]:
+            new = take(language, *values[len(fields) :])
+            if room.dataset not in new:
+                yield new or gr.skip()
+                return
+            now = [new.get(component, value) for component, value in zip(fields, values, strict=False)]
+            entries = read_entries(kept_list)
+            asked = task_list.on_base_of(entries, form.read(now))
+            yield new | show_data(asked, glance(asked, language, page.looker), [now[place] for place in places], language, is_new=True)
+            yield show_rest(asked, review(asked, language, page.looker), entries, language)
+
+        both = list(dict.fromkeys([*outputs, *room.renewed(), *changed]))
+        return {**looking, "fn": take_and_look, "inputs": [*inputs, *more], "outputs": both}
 
     @shared.told
     def mend(language: str, mends: str, event: gr.EventData) -> str:
@@ -103,31 +146,79 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         return str((event._data or {}).get("code", ""))[:80]
 
     @shared.told
-    def show_exact(language: str, opened: str, *values: Any) -> str:
-        return exact_prompts(form.read(values), language, page.looker)
+    def show_exact(language: str, opened: str, kept_list: Any, *values: Any) -> str:
+        return exact_prompts(task_list.on_base_of(read_entries(kept_list), form.read(values)), language, page.looker)
+
+    def list_updates(entries: list[Entry], language: str) -> list[Any]:
+        """Updates for `list_parts`: the list in the browser, the list on the page, and the base that it fixes."""
+        there = bool(entries)
+        fixed = gr.Dropdown(
+            interactive=not there, info=t("base_fixed" if there else "base_info", language), **({"value": entries[0].asked.base} if there else {})
+        )  # fmt: skip
+        return [[entry.to_json() for entry in entries], render_tasks.task_list(entries, language), fixed]
 
     @shared.told
-    def start(language: str, opened: str, *values: Any) -> Any:
+    def add_task(language: str, opened: str, kept_list: Any, *values: Any) -> Any:
+        entries = read_entries(kept_list)
+        asked = task_list.on_base_of(entries, form.read(values))
+        view = review(asked, language, page.looker)
+        if view.spec is None:
+            raise LoraHubError(view.reason, "")
+        entries = task_list.add_entry(entries, asked, view.spec)
+        gr.Info(render.escape(t("task_added", language, task=view.spec.task.title.in_language(language))), duration=5, title=t("note", language))
+        # The next task starts with nothing but what is the same for all.
+        cleared = form.write(Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides))
+        others = {room.opened: "", room.file: None, room.test_file: None}
+        return dict(zip(fields, cleared, strict=True)) | others | dict(zip(list_parts, list_updates(entries, language), strict=True))
+
+    @shared.told
+    def remove_task(language: str, kept_list: Any, event: gr.EventData) -> Any:
+        gone = str((event._data or {}).get("id", ""))
+        return list_updates([entry for entry in read_entries(kept_list) if entry.id != gone], language)
+
+    @shared.told
+    def start(language: str, opened: str, kept_list: Any, *values: Any) -> Any:
         from lora_hub import runs
 
-        view = review(form.read(values), language, page.looker)
-        if not view.ready:
-            raise LoraHubError(view.reason, "")
-        run = runs.start_run(view.spec)
-        gr.Info(render.escape(t("started", language)), duration=4, title=t("note", language))
-        return run.id, gr.Tabs(selected="runs")
+        entries = read_entries(kept_list)
+        asked = task_list.on_base_of(entries, form.read(values))
+        specs, planned = task_list.plan_entries(entries, language, page.looker)
+        if any(now.message and not before.message for now, before in zip(planned, entries, strict=True)):
+            gr.Warning(render.escape(t("some_left", language)), duration=12, title=t("note", language))
+            return [gr.skip(), gr.skip(), *list_updates(planned, language)]
+        if not task_list.is_listed(entries, asked):
+            view = review(asked, language, page.looker)
+            if view.spec is not None:
+                specs.append(view.spec)
+            elif not entries:
+                raise LoraHubError(view.reason, "")
+        if not specs:
+            raise LoraHubError(t("none_left", language), t("none_left_hint", language))
+        started = runs.start_runs(specs)
+        said = t("started", language) if len(started) == 1 else t("started_all", language, count=number(len(started), language))
+        gr.Info(render.escape(said), duration=4, title=t("note", language))
+        left = [entry for entry in planned if entry.message]
+        return [started[0].id, gr.Tabs(selected="runs"), *(list_updates(left, language) if entries else [gr.skip()] * len(list_parts))]
 
     @shared.told
-    def restore(language: str, data: Any) -> Any:
+    def restore(language: str, data: Any, kept_list: Any) -> Any:
         # Only what was really chosen comes back: a click made while the page was still opening is not undone.
         pairs = zip(form.write(Asked.from_json(data)), form.write(Asked()), strict=True)
-        return [gr.skip() if one == untouched else one for one, untouched in pairs]
+        fitting = dict(zip(fields, [gr.skip() if one == untouched else one for one, untouched in pairs], strict=True))
+        entries = read_entries(kept_list)
+        return fitting | (dict(zip(list_parts, list_updates(entries, language), strict=True)) if entries else {})
 
+    list_parts = [listed, tasks_html, base]
     looking = {"fn": look, "inputs": inputs, "outputs": outputs, "concurrency_id": "look", "concurrency_limit": 4, "api_visibility": "private"}
     looking |= {"show_progress": "minimal", "show_progress_on": [room.data], "trigger_mode": "always_last"}
     quiet = {**looking, "show_progress": "hidden", "show_progress_on": None}
-    for arrived in data_room.wire(page, room, task):
-        arrived.then(**looking)
+    arrived, looked = data_room.wire(page, room, task, with_look)
+    for event in arrived:
+        event.then(**looking)
+    as_it_was = [kept, room.corrections, room.mends, task, base, effort, name, *own.values(), *overrides.values()]
+    for event in looked:
+        event.then(None, as_it_was, outdated, js=OUTDATED, api_visibility="private")
+    outdated.change(**quiet)
     # Never by a change: that fires while a kept form comes back, too, when a part of its fields is still empty.
     reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
     gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking)
@@ -137,8 +228,14 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     changes += [trigger for one in overrides.values() for trigger in ((one.blur, one.submit) if isinstance(one, gr.Textbox) else (one.input,))]
     gr.on(changes, **quiet)
     exact.click(show_exact, inputs, prompts_html, concurrency_id="exact", concurrency_limit=1, show_progress="minimal", api_visibility="private")
-    train.click(start, inputs, [page.run_id, page.tabs], concurrency_id="start", concurrency_limit=1, show_progress="hidden", api_visibility="private")
-    restored = blocks.load(restore, [page.language, kept], fields, js="(language, kept) => [window.loraHub.language, kept]", **LIGHT)
+    alone = {"concurrency_id": "start", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
+    train.click(start, inputs, [page.run_id, page.tabs, *list_parts], **alone).then(**quiet)
+    add.click(add_task, inputs, [*dict.fromkeys([*fields, room.opened, room.file, room.test_file, *list_parts])], **alone).then(**quiet)
+    tasks_html.unlist(remove_task, [page.language, listed], list_parts, **LIGHT).then(**quiet)
+    restored = blocks.load(
+        restore, [page.language, kept, listed], [*dict.fromkeys([*fields, *list_parts])],
+        js="(language, ...kept) => [window.loraHub.language, ...kept]", **LIGHT,
+    )  # fmt: skip
     restored.then(**quiet)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.errors import LoraHubError
-from lora_hub.ui.render import escape
+from lora_hub.ui.render import escape, sentence
 from lora_hub.ui.text import t
 
 logger = logging.getLogger("lora_hub.ui")
@@ -61,7 +61,8 @@ def html(value: str = "", **arguments: Any) -> gr.HTML:
 
 def warn(error: LoraHubError, language: str) -> None:
     """Shows what went wrong and what to do next, for a while, above the page."""
-    gr.Warning(f"<b>{escape(error.message)}</b><br>{escape(error.hint)}", duration=12, title=t("note", language))
+    message, hint = error.in_language(language)
+    gr.Warning(f"<b>{sentence(message)}</b><br>{sentence(hint)}", duration=12, title=t("note", language))
 
 
 def warn_bug(error: Exception, language: str) -> None:

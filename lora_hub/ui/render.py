@@ -2,7 +2,7 @@
 
     badge("fits", "good")          a small coloured word
     table(heads, rows)             cells are HTML already: give them through `cell` or `escape`
-    error_card(error)              a LoraHubError in the page
+    error_card(error, language)    a LoraHubError in the page
 
 Texts of unknown direction carry dir="auto", so that a Persian cell reads right to left inside an English page.
 """
@@ -95,8 +95,9 @@ def link(url: str, words: str) -> str:
     return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
 
 
-def error_card(error: LoraHubError) -> str:
-    return card("bad", escape(error.message), escape(error.hint))
+def error_card(error: LoraHubError, language: str) -> str:
+    message, hint = error.in_language(language)
+    return card("bad", sentence(message), sentence(hint))
 
 
 def card(kind: str, title: str, body: str = "", label: str = "") -> str:

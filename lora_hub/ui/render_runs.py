@@ -9,6 +9,7 @@ from typing import Any
 from lora_hub.schema import Run, RunState, Score
 from lora_hub.ui.render import badge, card, cell, empty, escape, note, table
 from lora_hub.ui.render_data import metric_title, spec_line
+from lora_hub.ui.render_groups import beside_each_other, companions, run_title, why_words
 from lora_hub.ui.render_table import direction_of, role_name
 from lora_hub.ui.text import age, digits, duration, number, percent, t
 from lora_hub.ui.words import WORDS
@@ -26,21 +27,28 @@ def state_badge(run: Run, language: str) -> str:
 
 
 def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
-    """Buttons, newest first; the chosen one is marked."""
+    """Buttons, newest first; the chosen one is marked. Runs that were started in one go stand together, with a line beside."""
     if not runs:
         return empty(t("no_runs", language), t("no_runs_why", language))
-    items = []
-    for run in runs:
-        task = run.spec.task.title.in_language(language)
-        base = run.spec.base.title or run.spec.base.id
-        percent_done = f'<span class="lh-mini"><i style="inline-size:{_share(run):.0f}%"></i></span>' if not run.state.is_final else ""
-        items.append(
-            f'<button type="button" class="lh-item" data-id="{escape(run.id)}"{" aria-current=true" if run.id == chosen else ""}>'
-            f'<span class="lh-item-top"><b>{escape(run.spec.name or task)}</b>{state_badge(run, language)}</span>'
-            f'<span class="lh-quiet"><bdi>{escape(base)}</bdi> · {escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
-            f"{percent_done}</button>"
-        )
-    return f'<div class="lh-list" role="list">{"".join(items)}</div>'
+    parts = []
+    for members in beside_each_other(runs):
+        items = "".join(_item(run, chosen, language) for run in members)
+        if len(members) > 1:
+            words = escape(t("group_of", language, count=number(len(members), language)))
+            items = f'<div class="lh-group" role="group" aria-label="{words}"><p class="lh-quiet">{words}</p>{items}</div>'
+        parts.append(items)
+    return f'<div class="lh-list">{"".join(parts)}</div>'
+
+
+def _item(run: Run, chosen: str, language: str) -> str:
+    base = run.spec.base.title or run.spec.base.id
+    percent_done = f'<span class="lh-mini"><i style="inline-size:{_share(run):.0f}%"></i></span>' if not run.state.is_final else ""
+    return (
+        f'<button type="button" class="lh-item" data-id="{escape(run.id)}"{" aria-current=true" if run.id == chosen else ""}>'
+        f'<span class="lh-item-top"><b dir="auto">{escape(run_title(run, language))}</b>{state_badge(run, language)}</span>'
+        f'<span class="lh-quiet"><bdi>{escape(base)}</bdi> · {escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
+        f"{percent_done}</button>"
+    )
 
 
 def _headline(run: Run, language: str) -> str:
@@ -63,12 +71,13 @@ def _share(run: Run) -> float:
     return min(100.0, 100.0 * run.step / run.total_steps) if run.total_steps else 0.0
 
 
-def run_head(run: Run, language: str) -> str:
-    """Title, state, progress bar, what it does now, and what went wrong."""
-    title = escape(run.spec.name or run.spec.task.title.in_language(language))
+def run_head(run: Run, language: str, others: Sequence[Run] = ()) -> str:
+    """Title, state, progress bar, what it does now, and what went wrong. others: those that were started in one go with it."""
+    title = escape(run_title(run, language))
     parts = [
         f'<div class="lh-runhead"><h3 dir="auto">{title} {state_badge(run, language)}</h3>',
         f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p class="lh-quiet"><code>{escape(run.id)}</code></p>',
+        companions(run, others, language),
     ]
     if not run.state.is_final:
         parts.append(_bar(run, language))
@@ -84,7 +93,8 @@ def run_head(run: Run, language: str) -> str:
         parts.append(card("bad", escape(run.error.get("message", "")), escape(run.error.get("hint", ""))))
     elif run.state is RunState.LOST:
         parts.append(card("warn", escape(t("state_lost_why", language))))
-    parts.extend(note(text) for text in run.notes)
+    # Most notes are the worker's English, whatever the page's language.
+    parts.extend(f'<p class="lh-note" dir="auto">{escape(why_words(text, language))}</p>' for text in run.notes)
     return "".join(parts)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lora_hub import bases, hardware, recipe, runs
-from lora_hub.errors import LoraHubError, SpecError
+from lora_hub.errors import DataError, LoraHubError, SpecError
 from lora_hub.schema import BaseModel, DatasetInfo, Problem, Task, Text2, TrainSpec
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.asked import Asked, dataset_path, read_task, roles_of
@@ -29,7 +29,7 @@ TRIED_ROWS = 200
 @dataclass
 class View:
     """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None where
-    it was not. is_broken: there is a file that could not be read. reason: why Train waits."""
+    it was not. is_broken: there is a file that could not be read. reason: why Train waits. error: what was refused, in words."""
 
     task: str = ""
     data: str = ""
@@ -47,6 +47,7 @@ class View:
     reason: str = ""
     ready: bool = False
     spec: TrainSpec | None = None
+    error: LoraHubError | None = None
 
 
 def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> View:
@@ -67,6 +68,17 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
         seen = plan.inspection if plan else inspection
         view.problems += _report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
         view.lengths = render_plan.lengths(seen.info.lengths, language)
+    return view
+
+
+def glance(asked: Asked, language: str, inspector: Any) -> View:
+    """The first half of a review, for a file that has just come: what it holds and what is wrong with it. Lengths and the plan
+    take as long again."""
+    view = View()
+    task = _look_at_task(asked, view, language)
+    inspection = _look_at_data(asked, task, view, language, inspector)
+    if inspection is not None and task is not None:
+        view.problems += _report(asked, task, inspection, inspection.problems, "", language)
     return view
 
 
@@ -111,7 +123,7 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     try:
         task = read_task(asked)
     except LoraHubError as error:
-        view.task = render.error_card(error)
+        view.task, view.error = render.error_card(error, language), error
         return None
     view.task = render_data.task_card(task, language) if task else render.note(t("choose_task", language))
     return task
@@ -126,7 +138,7 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, in
         file = dataset_path(asked.dataset)
         table = inspector.read(file, **asked.reading())
     except LoraHubError as error:
-        view.data, view.is_broken = render.error_card(error), True
+        view.data, view.is_broken, view.error = render.error_card(error, language), True, error
         return None
     view.columns = list(table.columns)
     view.read_as = DatasetInfo(
@@ -139,7 +151,7 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, in
     chosen = {role: column for role, column in chosen.items() if role not in gone}
     view.data = render_table.file_summary(view.read_as, table.rows, language) + render_table.gone_columns(gone, language)
     if task is None:
-        view.data += _refusal(table)
+        view.data += _refusal(table, language)
         view.preview = render_table.preview(table, {}, language)
         return None
     try:
@@ -148,7 +160,8 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, in
         # A column chosen twice, or data that is not for this: the fields and the table stay, so that it can be seen and changed.
         view.roles = [(role, chosen.get(role, ""), "") for role in roles]
         view.preview = render_table.preview(table, chosen, language)
-        view.problems = render.error_card(error) + (render_problems.way_back(language) if asked.mends else "")
+        view.error = error
+        view.problems = render.error_card(error, language) + (render_problems.way_back(language) if asked.mends else "")
         return None
     view.read_as = seen.info
     view.roles = [(role, seen.mapping.get(role, ""), _reason(seen.reasons.get(role), language)) for role in roles]
@@ -164,14 +177,14 @@ def _reason(reason: Text2 | None, language: str) -> str:
     return persian_numbers(reason.in_language(language)) if language == "fa" else reason.en
 
 
-def _refusal(table: Any) -> str:
+def _refusal(table: Any, language: str) -> str:
     """Why no task at all can be trained on this; empty where one can."""
     from lora_hub.data import columns
 
     try:
         columns.propose_task(table)
     except LoraHubError as error:
-        return render.error_card(error)
+        return render.error_card(error, language)
     return ""
 
 
@@ -218,7 +231,7 @@ def _look_at_base(asked: Asked, view: View, language: str) -> tuple[BaseModel | 
     try:
         base = bases.get_base(asked.base.strip())
     except LoraHubError as error:
-        view.base = render.error_card(error)
+        view.base, view.error = render.error_card(error, language), error
         return None, False
     have = machine_memory()
     needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32")
@@ -237,7 +250,9 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, fits: bool,
     if missing:
         shown = t("comma", language).join(render_table.role_name(role, language) for role in missing)
         return t("not_ready_columns", language, roles=shown)
-    if any(problem.severity == "error" for problem in inspection.problems):
+    wrong = next((problem for problem in inspection.problems if problem.severity == "error"), None)
+    if wrong is not None:
+        view.error = DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
         return t("not_ready_problems", language)
     return "" if fits else t("not_ready_base", language)
 
@@ -250,12 +265,12 @@ def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, 
             test_file=dataset_path(asked.test) if asked.test else None, name=asked.name.strip(), reading=asked.reading(), inspector=inspector,
         )  # fmt: skip
     except SpecError as error:
-        view.reason = error.message
-        view.plan = render.error_card(error)
+        view.reason, view.error = error.in_language(language)[0], error
+        view.plan = render.error_card(error, language)
         return None
     except LoraHubError as error:
-        view.reason = t("not_ready_problems", language)
-        view.problems = render.error_card(error)
+        view.reason, view.error = t("not_ready_problems", language), error
+        view.problems = render.error_card(error, language)
         return None
     view.spec, view.ready = plan.spec, True
     estimate = plan.estimate
@@ -271,7 +286,7 @@ def _explain_without_data(asked: Asked, task: Task, inspection: Any, base: BaseM
     try:
         view.settings = _settings(recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=_overrides(asked)), language)
     except SpecError as error:
-        view.plan = render.error_card(error)
+        view.plan = render.error_card(error, language)
 
 
 def _settings(spec: TrainSpec, language: str) -> str:

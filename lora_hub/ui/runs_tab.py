@@ -10,7 +10,7 @@ import gradio as gr
 from lora_hub.errors import RunError
 from lora_hub.schema import Run, RunState
 from lora_hub.ui import page as shared
-from lora_hub.ui import render, render_data, render_runs
+from lora_hub.ui import render, render_data, render_groups, render_runs
 from lora_hub.ui.page import LIGHT, PICK, Page
 from lora_hub.ui.plot import loss_plot
 from lora_hub.ui.text import t
@@ -29,7 +29,7 @@ def build(page: Page) -> gr.Timer:
         with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
             listed = shared.html(elem_id="lh-runs", js_on_load=PICK)
         with gr.Column(scale=3, min_width=340):
-            head = shared.html(elem_id="lh-run")
+            head = shared.html(elem_id="lh-run", js_on_load=PICK)
             with gr.Row(elem_classes="lh-tight"):
                 cancel = gr.Button(words("cancel"), variant="stop", size="sm", visible=False, elem_id="lh-cancel")
                 resume = gr.Button(words("resume"), size="sm", visible=False, elem_id="lh-resume")
@@ -62,12 +62,14 @@ def build(page: Page) -> gr.Timer:
             empty = render.empty(t("choose_run", language)) if known else ""
             return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
         run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id)
+        members = next((group for group in render_groups.beside_each_other(known) if run in group), [])
+        others = [one for one in members if one.id != run.id]
         stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {language}"
         is_new = stamp != seen_before
         rows = runs.read_held_out(run.id) if is_new and run.metrics else []
         return [
             render_runs.runs_list(known, run.id, language),
-            render_runs.run_head(run, language),
+            render_runs.run_head(run, language, others),
             gr.Button(visible=not run.state.is_final),
             gr.Button(visible=run.state in RESUMABLE),
             render_runs.result(run, language),
@@ -90,7 +92,7 @@ def build(page: Page) -> gr.Timer:
             # An old address, or a run whose folder was removed: the list still helps.
             from lora_hub import runs
 
-            return [render_runs.runs_list(runs.list_runs(), "", language), render.error_card(error), *_hidden(), ""]
+            return [render_runs.runs_list(runs.list_runs(), "", language), render.error_card(error, language), *_hidden(), ""]
 
     @shared.told
     def tick(language: str, run_id: str, show_what: str, seen_before: str) -> Any:
@@ -136,7 +138,8 @@ def build(page: Page) -> gr.Timer:
 
     asked = [page.language, page.run_id, show]
     after = {"fn": look, "inputs": asked, "outputs": parts, **LIGHT}
-    listed.pick(pick, page.language, page.run_id, **LIGHT)
+    for place in (listed, head):
+        place.pick(pick, page.language, page.run_id, **LIGHT)
     page.run_id.change(**after).then(None, page.run_id, None, js="(id) => { window.loraHub.address('run', id); }")
     show.input(**after)
     timer.tick(tick, [*asked, seen], parts, **{**LIGHT, "concurrency_id": "tick"})

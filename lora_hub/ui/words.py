@@ -1,6 +1,7 @@
 """The page's sentences: key -> (English, Persian). `text` reads them; nothing else does."""
 
 from lora_hub.ui.words_data import DATA_WORDS
+from lora_hub.ui.words_tasks import TASKS_WORDS
 
 WORDS: dict[str, tuple[str, str]] = {
     # --- the page -----------------------------------------------------------------------------------------------------
@@ -248,4 +249,5 @@ WORDS: dict[str, tuple[str, str]] = {
     "right": ("right", "درست"),
     "wrong": ("not the right answer", "پاسخ درست نیست"),
     **DATA_WORDS,
+    **TASKS_WORDS,
 }

@@ -1,0 +1,69 @@
+"""Runs that were started in one go: which belong together, and what is said of it -> HTML."""
+
+import re
+from collections.abc import Sequence
+
+from lora_hub.schema import Run
+from lora_hub.ui.render import escape, filled
+from lora_hub.ui.text import digits, t
+
+# What group_worker writes into a run's notes, in English; the Persian page says it in Persian.
+_WHY = re.compile(r"^(\d+) tasks were trained (together|one after another): (.*)\.$", re.DOTALL)
+_PROBED = re.compile(r"^a step of all takes (\d+) ms, one of each in turn (\d+) ms$")
+_REASONS = {
+    "it was asked for": "why_asked", "there are too few steps for a probe to pay": "why_short", "together they need more memory than there is": "why_memory",
+    "the base is quantized, and the trainer takes only one adapter there": "why_quantized",
+    "they ask for different bases or precisions": "why_different",
+}  # fmt: skip
+
+
+def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
+    """Run id -> the ids of all that were started in one go with it, itself included; of runs that are no longer here, too. A
+    member that was resumed alone still belongs to its group: the others say so."""
+    found: dict[str, tuple[str, ...]] = {}
+    for run in runs:
+        group = run.handle.get("group")
+        group = tuple(one for one in group if isinstance(one, str)) if isinstance(group, list | tuple) else ()
+        if len(group) > 1:
+            found |= {one: group for one in group}
+    return found
+
+
+def beside_each_other(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs as they are listed, newest first: each alone, or with its group, in the order in which they were asked for."""
+    groups, by_id = groups_of(runs), {run.id: run for run in runs}
+    shown: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        members = groups.get(run.id, (run.id,))
+        shown.setdefault(members, [by_id[one] for one in members if one in by_id])
+    return list(shown.values())
+
+
+def run_title(run: Run, language: str) -> str:
+    return run.spec.name or run.spec.task.title.in_language(language)
+
+
+def companions(run: Run, others: Sequence[Run], language: str) -> str:
+    """What a run was trained with; each of the others is a button that shows it. others: the group without the run."""
+    if not others:
+        return ""
+    named = [
+        f'<button type="button" class="lh-plainbutton" data-id="{escape(one.id)}"><bdi>{escape(run_title(one, language))}</bdi></button>'
+        for one in others
+    ]
+    key = {"together": "with_together", "in turn": "with_in_turn"}.get(run.mode, "with_started")
+    return f'<p class="lh-quiet lh-companions">{filled(key, language, names=escape(t("comma", language)).join(named))}</p>'
+
+
+def why_words(note: str, language: str) -> str:
+    """The worker's sentence on how a group was trained, in the page's language; any other note as it is."""
+    found = _WHY.match(note)
+    if language == "en" or not found:
+        return note
+    count, how, why = found.groups()
+    probed = _PROBED.match(why)
+    if probed:
+        reason = t("why_probed", language, together=digits(probed[1], language), in_turn=digits(probed[2], language))
+    else:
+        reason = t(_REASONS[why], language) if why in _REASONS else why
+    return t("note_together" if how == "together" else "note_in_turn", language, count=digits(count, language), reason=reason)

@@ -1,0 +1,36 @@
+"""The tasks that wait in step 5 to be trained together -> HTML."""
+
+from collections.abc import Sequence
+
+from lora_hub.ui.render import escape, filled, sentence
+from lora_hub.ui.task_list import Entry, title_of
+from lora_hub.ui.text import number, t
+
+# Sends which entry's Remove was pressed. A second click before the answer does nothing: the entry is gone by then.
+REMOVE = """element.addEventListener('click', (event) => {
+  const found = event.target.closest('[data-remove]');
+  if (found) trigger('unlist', {id: found.dataset.remove});
+});"""
+
+
+def task_list(entries: Sequence[Entry], language: str) -> str:
+    """The list of step 5: title, data, rows, adapter, a button to take it off, and what stands against it now."""
+    if not entries:
+        return ""
+    items = []
+    for entry in entries:
+        title = escape(title_of(entry.asked, language))
+        data = entry.asked.dataset.partition("/")[2]
+        facts = [f"<bdi>{escape(data)}</bdi>", escape(t("rows", language, count=number(entry.rows, language)))]
+        if entry.adapter:
+            facts.append(f'<code dir="ltr">{escape(entry.adapter)}</code>')
+        wrong = ""
+        if entry.message:
+            told = f'<strong>{escape(t("cannot_train", language))}</strong> <span dir="auto">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
+            wrong = f'<p class="lh-entry-wrong" role="alert">{told}</p>'
+        items.append(
+            f'<li class="lh-entry{" lh-bad" if entry.message else ""}"><div><b dir="auto">{title}</b><span class="lh-quiet">{" · ".join(facts)}</span></div>'
+            f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" aria-label="{filled("remove_task", language, task=title)}">'
+            f"{escape(t('remove', language))}</button>{wrong}</li>"
+        )
+    return f'<section class="lh-tasks"><h4>{escape(t("task_list", language))}</h4><ol>{"".join(items)}</ol></section>'

@@ -1,0 +1,148 @@
+"""Step 5's list: the tasks that *Add task* put aside, to be trained in one go on one base.
+
+    entries = read_entries(kept)                      as the browser kept them; what is not ours is left out
+    entries = add_entry(entries, asked, view.spec)    the form as it stands
+    stand(entries, asked, view, "en").can_train       what Train and Add task may do now, and how many tasks Train would train
+    plan_entries(entries, "en", inspector)            each one planned anew: specs to start, and entries that say what failed
+
+Knows no gradio. An entry holds what the form asked, never a token.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from lora_hub.errors import LoraHubError, SpecError
+from lora_hub.schema import TrainSpec
+from lora_hub.ui.asked import OWN, Asked, read_task
+from lora_hub.ui.review import View, review
+from lora_hub.ui.text import number, t
+
+# As many adapters as one process was tried with; each has its own optimizer state.
+MOST = 16
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One task on the list. rows, adapter: as they were when it was added, to be shown. message, hint: why it cannot be
+    trained any more; empty where it can."""
+
+    asked: Asked
+    rows: int = 0
+    adapter: str = ""
+    message: str = ""
+    hint: str = ""
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(json.dumps(_same(self.asked), sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "asked": self.asked.to_json()}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """count: tasks that Train would train. reason: what the person reads beside it. is_ready: nothing is missing."""
+
+    count: int
+    can_add: bool
+    reason: str
+    is_ready: bool
+
+    @property
+    def can_train(self) -> bool:
+        return self.count > 0
+
+
+def read_entries(data: Any) -> list[Entry]:
+    """The list as the browser kept it. All entries have the first one's base."""
+    found: dict[str, Entry] = {}
+    for one in data if isinstance(data, list) else []:
+        if not isinstance(one, dict):
+            continue
+        asked = Asked.from_json(one.get("asked"))
+        if not asked.task or not asked.dataset:
+            continue
+        words = {key: one[key] for key in ("adapter", "message", "hint") if isinstance(one.get(key), str)}
+        entry = Entry(asked, rows=one["rows"] if type(one.get("rows")) is int else 0, **words)
+        found.setdefault(entry.id, entry)
+    entries = list(found.values())[:MOST]
+    return [replace(entry, asked=replace(entry.asked, base=entries[0].asked.base)) for entry in entries]
+
+
+def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
+    """The form with the list's base, where there is a list."""
+    return replace(asked, base=entries[0].asked.base) if entries else asked
+
+
+def is_listed(entries: list[Entry], asked: Asked) -> bool:
+    return Entry(asked).id in [entry.id for entry in entries]
+
+
+def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry]:
+    """The list with the form's task at its end. Raises SpecError where the list is full."""
+    from lora_hub.hub.naming import repo_name
+
+    if is_listed(entries, asked):
+        return entries
+    if len(entries) >= MOST:
+        raise SpecError(f"{len(entries)} tasks are on the list; {MOST} are trained in one go at most.", "Train these first.")
+    return [*entries, Entry(asked, spec.dataset.rows, repo_name(spec))]
+
+
+def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Standing:
+    """What can be done with the list and the form as it stands."""
+    listed = is_listed(entries, asked)
+    own = view.ready and not listed
+    count = sum(not entry.message for entry in entries) + own
+    if not entries:
+        return Standing(count, own, view.reason or t("ready", language), view.ready)
+    on_list = t("on_list_one", language) if len(entries) == 1 else t("on_list", language, count=number(len(entries), language))
+    if listed:
+        return Standing(count, False, t("listed_already", language), count > 0)
+    if own:
+        return Standing(count, len(entries) < MOST, t("ready_with_list", language), True)
+    if asked.task or asked.dataset:
+        return Standing(count, False, t("own_left_out", language, on_list=on_list, reason=view.reason), False)
+    return Standing(count, False, t("list_waits", language, on_list=on_list), count > 0)
+
+
+def train_words(count: int, entries: list[Entry], language: str) -> str:
+    """What Train says."""
+    if not entries or not count:
+        return t("train", language)
+    return t("train_listed_one", language) if count == 1 else t("train_listed", language, count=number(count, language))
+
+
+def plan_entries(entries: list[Entry], language: str, inspector: Any) -> tuple[list[TrainSpec], list[Entry]]:
+    """Plans every entry anew. Returns the specs of those that can be trained, in their order, and all entries, those that
+    cannot with the reason."""
+    specs, planned = [], []
+    for entry in entries:
+        view = review(entry.asked, language, inspector)
+        if view.ready and view.spec is not None:
+            specs.append(view.spec)
+            planned.append(replace(entry, rows=view.spec.dataset.rows, message="", hint=""))
+        else:
+            message, hint = view.error.in_language(language) if view.error else (view.reason, "")
+            planned.append(replace(entry, message=message, hint=hint))
+    return specs, planned
+
+
+def title_of(asked: Asked, language: str) -> str:
+    """The title of an entry's task; of one that is no longer known its id."""
+    try:
+        task = read_task(asked)
+    except LoraHubError:
+        task = None
+    return task.title.in_language(language) if task else asked.own.get("title") or asked.task
+
+
+def _same(asked: Asked) -> dict[str, Any]:
+    """What makes two entries the same: all but the base, which they share, and what a catalogue's task does not use."""
+    data = asked.to_json()
+    data["own"] = asked.own if asked.task == OWN else {}
+    data["overrides"] = {key: value.strip() for key, value in asked.overrides.items() if value.strip()}
+    return {**data, "base": "", "name": asked.name.strip(), "encoding": asked.encoding.strip()}

@@ -1,0 +1,43 @@
+"""The sentences about several tasks of one base: step 5's list, and runs that were started in one go. `words` takes them in."""
+
+TASKS_WORDS: dict[str, tuple[str, str]] = {
+    # --- the list of step 5 -------------------------------------------------------------------------------------------
+    "add_task": ("Add task", "افزودن کار"),
+    "task_list": ("Trained in one go", "این‌ها یکجا آموزش می‌بینند"),
+    "task_added": ("{task} is on the list. The form is free for the next task.", "«{task}» به فهرست رفت. فرم برای کارِ بعدی آماده است."),
+    "remove": ("Remove", "بردار"),
+    "remove_task": ("Remove {task}", "برداشتنِ {task}"),
+    "train_listed": ("Train {count} tasks", "{count} کار را آموزش بده"),
+    "train_listed_one": ("Train 1 task", "۱ کار را آموزش بده"),
+    "base_fixed": ("Fixed while tasks are on the list of step 5: they share one base", "تا فهرستِ گام ۵ خالی نشود همین می‌ماند: همهٔ کارها یک مدل پایه دارند"),
+    "on_list": ("{count} tasks are on the list.", "{count} کار در فهرست است."),
+    "on_list_one": ("One task is on the list.", "یک کار در فهرست است."),
+    "list_waits": ("{on_list} Fill the form for the next one, or train.", "{on_list} برای کارِ بعدی فرم را پر کنید یا آموزش دهید."),
+    "own_left_out": ("{on_list} The one in the form is not ready: {reason}", "{on_list} کارِ درونِ فرم آماده نیست: {reason}"),
+    "listed_already": ("The task in the form is on the list already.", "کارِ درونِ فرم پیش‌تر به فهرست رفته است."),
+    "ready_with_list": ("Ready. The task in the form is trained with those on the list.", "آماده است. کارِ درونِ فرم همراه با فهرست آموزش می‌بیند."),
+    "cannot_train": ("Cannot be trained any more.", "دیگر نمی‌توان آموزشش داد."),
+    "some_left": (
+        "A task on the list cannot be trained any more; the reason is beside it. Press Train again to go on without it.",
+        "کاری در فهرست دیگر آموزش‌پذیر نیست و دلیلش کنارِ آن آمده است. اگر بی آن پیش برویم، دوباره دکمهٔ آموزش را بزنید.",
+    ),
+    "none_left": ("None of these tasks can be trained any more.", "هیچ‌یک از این کارها دیگر آموزش‌پذیر نیست."),
+    "none_left_hint": ("The reason is beside each; remove it and add it anew.", "دلیلش کنارِ هر کار آمده است؛ برش دارید و از نو بیفزایید."),
+    "started_all": ("{count} runs have started.", "{count} اجرا آغاز شد."),
+    # --- runs of a group ----------------------------------------------------------------------------------------------
+    "group_of": ("{count} in one go", "{count} اجرای همراه"),
+    "with_started": ("Started in one go with {names}", "همراه با {names} آغاز شد"),
+    "with_together": ("Trained together with {names}", "آموزش همراه با {names}، در یک گذر"),
+    "with_in_turn": ("Trained in one go with {names}, one after another", "آموزش همراه با {names}، یکی پس از دیگری"),
+    "note_together": ("{count} tasks were trained together: {reason}.", "{count} کار با هم آموزش دید: {reason}."),
+    "note_in_turn": ("{count} tasks were trained one after another: {reason}.", "{count} کار یکی پس از دیگری آموزش دید: {reason}."),
+    "why_probed": (
+        "a step of all takes {together} ms, one of each in turn {in_turn} ms",
+        "یک گامِ همه با هم {together} میلی‌ثانیه می‌برد و یک گام از هر کدام به‌نوبت {in_turn} میلی‌ثانیه",
+    ),
+    "why_asked": ("it was asked for", "چنین خواسته شده بود"),
+    "why_short": ("there are too few steps for a probe to pay", "گام‌ها کمتر از آن است که سنجشِ پیشین بیرزد"),
+    "why_memory": ("together they need more memory than there is", "با هم بیش از حافظهٔ دستگاه می‌خواستند"),
+    "why_quantized": ("the base is quantized, and the trainer takes only one adapter there", "مدل پایه کوانتیده است و در آن فقط یک آداپتور آموزش‌پذیر است"),
+    "why_different": ("they ask for different bases or precisions", "مدل پایه یا دقتِ یکسان نخواسته‌اند"),
+}

@@ -1,0 +1,153 @@
+"""The list of tasks that are trained in one go, and runs that were, without a browser."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from test_ui_review import asked_about, look, messy_file, spam_file, spec_for
+
+from lora_hub import settings
+from lora_hub.data.inspection import Inspector
+from lora_hub.errors import SpecError
+from lora_hub.schema import Run, RunState
+from lora_hub.ui import render_groups, render_runs, render_tasks, task_list
+from lora_hub.ui.asked import Asked
+from lora_hub.ui.task_list import Entry, read_entries
+from lora_hub.ui.text import LANGUAGES
+
+EVIL = "<img src=x onerror=alert(1)>\"'&"
+
+
+def entry_for(folder: Path, **more) -> tuple[Asked, list[Entry]]:
+    asked = asked_about(spam_file(folder), **more)
+    return asked, task_list.add_entry([], asked, look(asked).spec)
+
+
+# --- the list -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_form_goes_on_the_list_and_comes_back_from_the_browser(tmp_path):
+    asked, entries = entry_for(tmp_path)
+    assert (entries[0].rows, entries[0].adapter) == (60, "spam-built-in")
+    assert read_entries(json.loads(json.dumps([entry.to_json() for entry in entries]))) == entries
+    other = asked_about(messy_file(tmp_path), name="mine")
+    both = task_list.add_entry(entries, other, look(other).spec)
+    assert [entry.adapter for entry in both] == ["spam-built-in", "mine"]
+    # The same again is not another task; the base, spaces and fields of no use make no difference.
+    assert task_list.add_entry(both, asked, look(asked).spec) == both
+    for same in ({"base": "another"}, {"name": " "}, {"own": {"title": "x"}}, {"overrides": {"lr": " "}}):
+        assert task_list.is_listed(both, Asked(**{**asked.__dict__, **same})), same
+    for different in ({"effort": "thorough"}, {"name": "b"}, {"columns": {"text": "kind"}}, {"overrides": {"lr": "1e-3"}}, {"skip_broken": True}):
+        assert not task_list.is_listed(both, Asked(**{**asked.__dict__, **different})), different
+
+
+def test_strange_lists_do_no_harm_and_all_have_one_base(tmp_path):
+    asked, entries = entry_for(tmp_path)
+    kept = entries[0].to_json()
+    for nonsense in (None, 5, "x", {}, [5, None, {}, {"asked": 3}, {"asked": {"task": "spam"}}]):
+        assert read_entries(nonsense) == []
+    assert read_entries([{**kept, "rows": "many", "message": 5, "more": 1}, kept]) == [Entry(asked, 0, entries[0].adapter)]
+    second = {**kept, "asked": {**kept["asked"], "name": "b", "base": "somebody/else"}}
+    assert [entry.asked.base for entry in read_entries([kept, second])] == ["built-in"] * 2
+    assert task_list.on_base_of(entries, Asked(base="x")).base == "built-in" and task_list.on_base_of([], Asked(base="x")).base == "x"
+    many = [Entry(Asked(task="spam", dataset="d", name=str(place))) for place in range(task_list.MOST + 3)]
+    assert len(read_entries([entry.to_json() for entry in many])) == task_list.MOST
+    with pytest.raises(SpecError, match="at most"):
+        task_list.add_entry(many[: task_list.MOST], asked, spec_for(tmp_path))
+
+
+def test_what_train_counts_and_says(tmp_path):
+    asked, entries = entry_for(tmp_path)
+    other = asked_about(messy_file(tmp_path))
+    ready, empty, half = look(other), look(Asked()), look(Asked(task="topic"))
+
+    def stands(entries: list[Entry], asked: Asked, view, language: str = "en") -> tuple:
+        stand = task_list.stand(entries, asked, view, language)
+        return stand.count, stand.can_add, stand.can_train, task_list.train_words(stand.count, entries, language)
+
+    assert stands([], other, ready) == (1, True, True, "Train") and stands([], Asked(), empty) == (0, False, False, "Train")
+    assert stands(entries, Asked(), empty) == (1, False, True, "Train 1 task")
+    assert stands(entries, other, ready) == (2, True, True, "Train 2 tasks")
+    assert stands(entries, asked, look(asked)) == (1, False, True, "Train 1 task")
+    assert stands(entries, other, ready, "fa")[3] == "۲ کار را آموزش بده"
+    assert "step 2" in task_list.stand(entries, Asked(task="topic"), half, "en").reason
+    broken = [Entry(asked, message="gone"), *task_list.add_entry([], other, ready.spec)]
+    assert stands(broken, Asked(), empty)[0] == 1 and stands(broken[:1], Asked(), empty)[:3] == (0, False, False)
+
+
+def test_a_task_that_cannot_be_trained_any_more_is_told_and_the_others_are_planned(tmp_path):
+    asked, entries = entry_for(tmp_path)
+    other = asked_about(messy_file(tmp_path), base="built-in")
+    entries = task_list.add_entry(entries, other, look(other).spec)
+    specs, planned = task_list.plan_entries(entries, "en", Inspector())
+    assert [spec.dataset.name for spec in specs] == ["messages.csv", "messy.csv"] and planned == entries
+    shutil.rmtree(settings.datasets_dir() / asked.dataset.partition("/")[0])
+    specs, planned = task_list.plan_entries(entries, "en", Inspector())
+    assert [spec.dataset.name for spec in specs] == ["messy.csv"]
+    assert "messages.csv" in planned[0].message and "again" in planned[0].hint and planned[1] == entries[1]
+    shown = render_tasks.task_list(planned, "en")
+    assert shown.count("lh-entry-wrong") == 1 and "Cannot be trained any more." in shown and 'role="alert"' in shown
+    # What comes back is trained again.
+    asked_about(spam_file(tmp_path))
+    specs, planned = task_list.plan_entries(planned, "en", Inspector())
+    assert [spec.dataset.name for spec in specs] == ["messages.csv", "messy.csv"] and planned == entries
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_list_shows_title_data_rows_adapter_and_a_way_out(tmp_path, language):
+    _, entries = entry_for(tmp_path)
+    shown = render_tasks.task_list(entries, language)
+    assert {"en": "Spam detection", "fa": "تشخیص هرزنامه"}[language] in shown and {"en": "60 rows", "fa": "۶۰ سطر"}[language] in shown
+    assert "messages.csv" in shown and "spam-built-in" in shown and f'data-remove="{entries[0].id}"' in shown
+    assert render_tasks.task_list([], language) == ""
+    evil = Entry(Asked(task="own", own={"title": EVIL}, dataset=f"x/{EVIL}"), adapter=EVIL, message=EVIL, hint=EVIL)
+    assert "<img" not in render_tasks.task_list([evil], language)
+
+
+# --- runs of a group ----------------------------------------------------------------------------------------------------
+
+
+def run_of(spec, run_id: str, group: list[str], **more) -> Run:
+    return Run(id=run_id, spec=spec, handle={"pid": 1, "group": group} if group else {"pid": 1}, state=RunState.RUNNING, **more)
+
+
+def test_runs_of_a_group_stand_together_newest_group_first(tmp_path):
+    spec = spec_for(tmp_path)
+    old, new = ["a1", "a2"], ["b1", "b2", "gone"]
+    known = [run_of(spec, "b2", new), run_of(spec, "alone", []), run_of(spec, "b1", new), run_of(spec, "a2", []), run_of(spec, "a1", old)]
+    # a2 was resumed alone: its own handle no longer names the group, the other's does.
+    assert [[run.id for run in group] for group in render_groups.beside_each_other(known)] == [["b1", "b2"], ["alone"], ["a1", "a2"]]
+    shown = render_runs.runs_list(known, "b1", "en")
+    assert shown.count('class="lh-group"') == 2 and re.findall(r'data-id="(\w+)"', shown) == ["b1", "b2", "alone", "a1", "a2"]
+    assert "2 in one go" in shown and shown.count("aria-current") == 1
+    strange = run_of(spec, "odd", []).model_copy(update={"handle": {"group": 5}})
+    assert render_groups.groups_of([strange]) == {}
+
+
+def test_a_run_says_what_it_was_trained_with_and_how(tmp_path):
+    spec = spec_for(tmp_path)
+    others = [run_of(spec.model_copy(update={"name": EVIL}), "b", ["a", "b"]), run_of(spec, "c", [])]
+    run = run_of(spec, "a", ["a", "b"])
+    shown = render_runs.run_head(run, "en", others)
+    assert "Started in one go with" in shown and 'data-id="b"' in shown and "<img" not in shown
+    for mode, words in (("together", "Trained together with"), ("in turn", "one after another")):
+        assert words in render_runs.run_head(run.model_copy(update={"mode": mode}), "en", others)
+    assert "همراه با" in render_runs.run_head(run, "fa", others) and "lh-companions" not in render_runs.run_head(run, "fa")
+
+
+def test_the_workers_sentence_about_the_group_is_persian_on_the_persian_page(tmp_path):
+    together = "3 tasks were trained together: a step of all takes 12 ms, one of each in turn 30 ms."
+    in_turn = "2 tasks were trained one after another: together they need more memory than there is."
+    assert render_groups.why_words(together, "en") == together
+    said = "۳ کار با هم آموزش دید: یک گامِ همه با هم ۱۲ میلی‌ثانیه می‌برد و یک گام از هر کدام به‌نوبت ۳۰ میلی‌ثانیه."
+    assert render_groups.why_words(together, "fa") == said
+    assert "حافظه" in render_groups.why_words(in_turn, "fa") and "نوبت" not in render_groups.why_words(in_turn, "fa")
+    assert render_groups.why_words("4 rows were left out.", "fa") == "4 rows were left out."
+    # None of the reasons that are known here was reworded there meanwhile.
+    source = (Path(render_groups.__file__).parents[1] / "together.py").read_text(encoding="utf-8")
+    for reason in render_groups._REASONS:
+        assert reason in source, reason
+    shown = render_runs.run_head(run_of(spec_for(tmp_path), "a", [], notes=(together,)), "fa")
+    assert "میلی‌ثانیه" in shown
