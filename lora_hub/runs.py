@@ -202,7 +202,14 @@ def refresh_run(run_id: str) -> Run:
     if run.state.is_final:
         return run
     log = events.app_log(store.events_file(run_id))
-    log.append("error", message="The training process ended without a word: it was killed, or the machine was restarted.", hint="Resume the run: it goes on from its last checkpoint.")
+    if store.is_cancel_asked(run_id):
+        log.append("state", state=RunState.CANCELLED)
+        return store.read_run(run_id)
+    log.append(
+        "error", message="The training process ended without a word: it was killed, or the machine was restarted.",
+        hint="Resume the run: it goes on from its last checkpoint.",
+        message_fa="پردازشِ آموزش بی‌خبر پایان یافت: کشته شد، یا دستگاه از نو راه افتاد.", hint_fa="اجرا را ادامه دهید: از آخرین نقطهٔ ثبت‌شده پیش می‌رود.",
+    )  # fmt: skip
     log.append("state", state=RunState.LOST)
     return store.read_run(run_id)
 
@@ -215,10 +222,10 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
             f"The run {run_id} has ended already: {run.state.value}.", "Nothing is left to cancel.",
             message_fa=f"اجرای «{run_id}» پیش‌تر پایان یافته است.", hint_fa="چیزی برای لغو نمانده است.",
         )  # fmt: skip
+    # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end all.
+    store.ask_cancel(run_id)
     shared = len(run.handle.get("group", ())) > 1
-    if shared:
-        store.ask_cancel(run_id)  # a signal would end the others, too
-    else:
+    if not shared:
         local.cancel(run.handle)
     deadline = time.monotonic() + wait
     while time.monotonic() < deadline:

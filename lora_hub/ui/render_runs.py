@@ -90,7 +90,8 @@ def run_head(run: Run, language: str, others: Sequence[Run] = ()) -> str:
         parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
     parts.append("</div>")
     if run.error:
-        parts.append(card("bad", escape(run.error.get("message", "")), escape(run.error.get("hint", ""))))
+        message, hint = (language == "fa" and run.error.get(f"{key}_fa") or run.error.get(key, "") for key in ("message", "hint"))
+        parts.append(card("bad", escape(message), escape(hint)))
     elif run.state is RunState.LOST:
         parts.append(card("warn", escape(t("state_lost_why", language))))
     # Most notes are the worker's English, whatever the page's language.

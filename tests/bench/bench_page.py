@@ -77,6 +77,7 @@ def drop(visit: Visit, app: App, file: Path, count: str) -> tuple[float, float]:
     page.locator("#lh-preview tbody tr").first.wait_for()
     page.locator("#lh-problems .lh-card").first.wait_for()
     took = time.perf_counter() - began
+    page.locator("#lh-lengths section").first.wait_for()  # the second answer, without which the handlers are not done
     worked = sum(page.evaluate("window.worked"))
     page.evaluate("localStorage.clear()")
     page.close()
