@@ -15,7 +15,7 @@ run: $(STAMPS)/app
 
 test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite
 	@sh tests/find_chromium.sh >/dev/null
-	LORA_HUB_CHROMIUM="$$(sh tests/find_chromium.sh)" $(BIN)/python -m pytest tests -q -m "not gpu" --ignore=tests/bench --durations=8
+	LORA_HUB_CHROMIUM="$$(sh tests/find_chromium.sh)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -q -m "not gpu" --ignore=tests/bench --durations=8 -n 2 --dist loadfile
 
 test-gpu: $(STAMPS)/app $(STAMPS)/tests
 	$(BIN)/python -m pytest tests -q -m gpu --ignore=tests/bench
