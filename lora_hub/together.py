@@ -101,7 +101,14 @@ def _result(task: TaskTraining, seconds: float) -> Result:
 
 
 def _train_alone(task: TaskTraining, model: Any, tokenizer: Any) -> Result:
+    """One of several in turn; that it failed or was cancelled is said at once, before the next one's turn."""
     try:
-        return train_adapter(task.spec, model, tokenizer, task.train, task.validation, task.folder, report=task.report, cancelled=task.cancelled)
+        result = train_adapter(task.spec, model, tokenizer, task.train, task.validation, task.folder, report=task.report, cancelled=task.cancelled)
     except LoraHubError as error:
+        task.error = error
+        task.on_loss(task)
         return error
+    if result.cancelled:
+        task.was_cancelled = True
+        task.on_loss(task)
+    return result

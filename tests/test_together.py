@@ -168,6 +168,18 @@ def test_who_is_cancelled_leaves_and_who_has_ended_makes_room(tmp_path: Path) ->
     assert rows[0] > rows[5] > rows[-1]  # the batch shrinks as they leave
 
 
+def test_in_turn_too_a_loss_is_told_before_the_next_ones_turn(tmp_path: Path) -> None:
+    first, _ = make_task(tmp_path / "first", steps=1000)
+    bad, _ = make_task(tmp_path / "bad", targets=("no_such_layer",))
+    second, told = make_task(tmp_path / "second", 1, steps=3)
+    first.cancelled = lambda: True
+    lost: list[tuple[str, int]] = []
+    for task in (first, bad):
+        task.on_loss = lambda one: lost.append((one.folder.name, len(told)))
+    results = learn([first, bad, second], mode="in turn").results
+    assert lost == [("first", 0), ("bad", 0)] and results[0].cancelled and isinstance(results[1], SpecError) and results[2].steps == 3
+
+
 def test_patience_ends_a_task_and_progress_is_told_by_task(tmp_path: Path) -> None:
     one, told = make_task(tmp_path / "one", steps=60, evaluations=20, patience=2, lr=0.05)
     other, _ = make_task(tmp_path / "other", 1, steps=60)
