@@ -248,6 +248,3 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--upstream", default="", help="Hub that reads fall through to, or off (default: LORA_HUB_UPSTREAM or the public Hub)")
     command.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
     return parser
-
-
-

@@ -8,6 +8,7 @@ from typing import Any
 
 from lora_hub.errors import SpecError
 
+
 @contextlib.contextmanager
 def connected_hub() -> Any:
     """Connected to the Hub in use; an embedded one that was started for this ends with it."""
@@ -25,11 +26,15 @@ def named_dataset(name: str) -> Any:
     """The file that was named, or the file that a dataset of the Hub was fetched to."""
     from lora_hub.hub import dataset
 
-    if not dataset.is_dataset_id(name):
-        yield Path(name)
-        return
-    with connected_hub():
-        yield dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr))
+    with connected_hub() if dataset.is_dataset_id(name) else contextlib.nullcontext():
+        yield fetch_named(name)
+
+
+def fetch_named(name: str) -> Path:
+    """The same, where the Hub is connected already."""
+    from lora_hub.hub import dataset
+
+    return dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr, flush=True)) if dataset.is_dataset_id(name) else Path(name)
 
 
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any) -> Any:

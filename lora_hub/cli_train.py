@@ -4,11 +4,10 @@ import argparse
 import contextlib
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from lora_hub import cli_text, settings
-from lora_hub.cli_options import connected_hub, named_dataset, read_mapping, read_mends, read_pairs, read_reading, read_task
+from lora_hub.cli_options import connected_hub, fetch_named, named_dataset, read_mapping, read_mends, read_pairs, read_reading, read_task
 from lora_hub.errors import LoraHubError, RunError
 
 Result = dict[str, Any]
@@ -103,11 +102,8 @@ def pipeline(options: argparse.Namespace) -> Result:
     publish_to = (options.org or asked.org or settings.organization()) if options.publish else ""
     needs_hub = any(dataset.is_dataset_id(entry.data) for entry in asked.entries)
 
-    def fetch(name: str) -> Path:
-        return dataset.fetch_dataset(name, progress=_say) if dataset.is_dataset_id(name) else Path(name)
-
     with connected_hub() if needs_hub else contextlib.nullcontext():
-        started = pipelines.start_pipeline(asked, publish_to=publish_to, fetch=fetch)
+        started = pipelines.start_pipeline(asked, publish_to=publish_to, fetch=fetch_named)
     for one in started:
         _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
     try:

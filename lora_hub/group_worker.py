@@ -19,7 +19,7 @@ def run_group(run_ids: list[str]) -> int:
 
     def on_signal(*_: Any) -> None:
         for one in members:
-            one._cancelled = True
+            one.cancel()
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)

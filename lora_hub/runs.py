@@ -71,8 +71,7 @@ def plan_run(
     seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
     columns.check_mapping(seen.table, task, seen.mapping)
     examples = _planned_examples(seen.table, task, seen.mapping)
-    if task.output == "labels" and not task.labels:
-        task = inspection.with_labels(task, seen.table, seen.mapping)
+    task = inspection.with_labels(task, seen.table, seen.mapping)
     test_info, test_mapping, test_table, leaks = None, {}, seen.table.test, []
     if test_file is not None:
         test_kept = store.add_dataset(test_file)

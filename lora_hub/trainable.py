@@ -6,7 +6,7 @@ and adapter, whose data and gradients are views of these: one batched product se
 parameter group, a norm and a checkpoint of its own. Gradients of different adapters never mix, because the base is frozen and
 rows do not see each other.
 
-    stack = TrainableStack(model, [LoraShape(...), LoraShape(...)])
+    stack = TrainableStack(model, [Start(...), Start(...)])
     with stack.rows([0, 0, 1]):                     # rows 0 and 1 belong to the first adapter
         loss = ...; loss.backward()
     stack.state(0)                                  # {"model.layers.0.self_attn.q_proj": (A [r, in], B [out, r]), ...}
@@ -91,11 +91,6 @@ class TrainableStack:
                 own_a, own_b = self.layers[name].parameters[adapter]
                 own_a.copy_(a)
                 own_b.copy_(b.t())
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the matrices and their gradients."""
-        return sum(tensor.nbytes for layer in self.layers.values() for tensor in (layer.a, layer.b, layer.a_grad, layer.b_grad))
 
     def zero_grad(self) -> None:
         for layer in self.layers.values():

@@ -53,10 +53,9 @@ class Worker:
         self.log = EventLog(self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}")
         self.report = self.log.append
         self._cancelled = False
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
 
-    def _on_signal(self, *_: Any) -> None:
+    def cancel(self, *_: Any) -> None:
+        """Ends the run at its next step. Also the handler of a signal."""
         self._cancelled = True
 
     def cancelled(self) -> bool:
@@ -76,6 +75,8 @@ class Worker:
     def run(self) -> int:
         """Does the work; the exit status is 0 only where the run succeeded."""
         connection = None
+        signal.signal(signal.SIGTERM, self.cancel)
+        signal.signal(signal.SIGINT, self.cancel)
 
         def work() -> None:
             nonlocal connection
@@ -134,16 +135,13 @@ class Worker:
         self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
 
     def _train(self, model: Any, tokenizer: Any, prepared: Prepared) -> Any:
-        from lora_hub import together, train
+        from lora_hub import together
         from lora_hub.task_training import TaskTraining
 
         task = TaskTraining(self.spec, prepared.train, prepared.validation, self.folder, self.report, self.cancelled)
-        if not task.checkpoint.is_file():
-            return train.train_adapter(
-                self.spec, model, tokenizer, prepared.train, prepared.validation, self.folder, report=self.report, cancelled=self.cancelled
-            )  # fmt: skip
-        # It was begun together with others and goes on alone, from the checkpoint that was written there.
-        trained = together.train_tasks([task], model, tokenizer, mode="together").results[0]
+        # One that was begun together with others goes on from the checkpoint that was written there.
+        mode = "together" if task.checkpoint.is_file() else "in turn"
+        trained = together.train_tasks([task], model, tokenizer, mode=mode).results[0]
         if isinstance(trained, LoraHubError):
             raise trained
         return trained

@@ -10,7 +10,8 @@ import polars
 from lora_hub.data import checks
 from lora_hub.data.check_secrets import mask_series
 from lora_hub.data.check_texts import mend_letters as undo_mojibake
-from lora_hub.data.overflow import overflow_columns
+from lora_hub.data.findings import NO_ROWS
+from lora_hub.data.overflow import goes_on, overflow_columns
 from lora_hub.data.table import Table
 from lora_hub.schema import Task
 
@@ -21,9 +22,13 @@ def keep_rows(table: Table, keep: polars.Series) -> Table:
 
 
 def drop(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    code = values.get("code", "")
-    rows = next((found.rows for found in checks.find(table, task, mapping) if found.problem.code == code), None)
-    return table if rows is None else keep_rows(table, ~table.numbers().is_in(rows.implode()))
+    return keep_rows(table, ~_found(table, task, mapping, values.get("code", "")))
+
+
+def _found(table: Table, task: Task, mapping: dict[str, str], code: str) -> polars.Series:
+    """Boolean: the rows that the check of this code finds now."""
+    rows = next((found.rows for found in checks.find(table, task, mapping) if found.problem.code == code), NO_ROWS)
+    return table.numbers().is_in(rows.implode())
 
 
 def keep_commonest(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
@@ -73,11 +78,11 @@ def shorten(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
 
 
 def swap(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    rows = next((found.rows for found in checks.find(table, task, mapping) if found.problem.code == "swapped-pairs"), None)
-    if rows is None:
-        return table
+    here = _found(table, task, mapping, "swapped-pairs")
+    if not here.any():
+        return table  # of another task, perhaps, that has no source
     first, second = mapping["source"], mapping["answer"]
-    both = polars.DataFrame({"here": table.numbers().is_in(rows.implode()), "a": table.texts(first), "b": table.texts(second)})
+    both = polars.DataFrame({"here": here, "a": table.texts(first), "b": table.texts(second)})
     return _with(table, {
         first: both.select(polars.when("here").then("b").otherwise("a")).to_series(),
         second: both.select(polars.when("here").then("a").otherwise("b")).to_series(),
@@ -132,8 +137,7 @@ def join_overflow(table: Table, task: Task, mapping: dict[str, str], values: dic
     # Empty cells behind the last filled one are no part of the text; those before it were delimiters in it.
     joined = parts.select(polars.concat_str(polars.all().fill_null(""), separator=table.delimiter or ",")).to_series()
     joined = joined.str.strip_chars_end(table.delimiter or ",")
-    overflowing = parts.select(polars.any_horizontal([polars.col(name).fill_null("").str.strip_chars() != "" for name in unnamed])).to_series()
-    text = polars.DataFrame({"here": overflowing, "new": joined, "old": table.texts(into)}).select(polars.when("here").then("new").otherwise("old"))
+    text = polars.DataFrame({"here": goes_on(table, unnamed), "new": joined, "old": table.texts(into)}).select(polars.when("here").then("new").otherwise("old"))
     empty = {name: polars.Series(name, [""] * table.rows, dtype=polars.String) for name in unnamed}
     return _with(table, {into: text.to_series(), **empty})
 

@@ -28,12 +28,17 @@ def overflow_columns(table: Table) -> tuple[str, list[str]]:
     return table.columns[-len(unnamed) - 1], unnamed
 
 
+def goes_on(table: Table, unnamed: list[str]) -> polars.Series:
+    """Boolean: which rows have something in the unnamed columns."""
+    filled = table.frame.select(any=polars.any_horizontal([polars.col(name).str.strip_chars() != "" for name in unnamed]))["any"]
+    return filled.fill_null(False)
+
+
 def find_overflow(table: Table) -> list[Finding]:
     into, unnamed = overflow_columns(table)
     if not into:
         return []
-    filled = table.frame.select(any=polars.any_horizontal([polars.col(name).str.strip_chars() != "" for name in unnamed]))["any"]
-    rows = table.numbers().filter(filled.fill_null(False))
+    rows = table.numbers().filter(goes_on(table, unnamed))
     if not 0 < rows.len() < MOST_ROWS * table.rows:
         return []
     return [
