@@ -18,7 +18,8 @@ from typing import Any
 from lora_hub import cli_text, settings
 from lora_hub.cli_options import add_reading, connected_hub, read_mapping, read_pairs
 from lora_hub.cli_train import inspect, pipeline, run_result, train
-from lora_hub.errors import HubError, LoraHubError, RunError, SpecError
+from lora_hub.errors import LoraHubError, RunError, SpecError
+from lora_hub.local_hub import server
 
 Result = dict[str, Any]
 
@@ -160,20 +161,6 @@ def compare(options: argparse.Namespace) -> Result:
     }
 
 
-def serve_hub(options: argparse.Namespace) -> None:
-    from lora_hub.local_hub import server
-
-    directory = (options.dir or settings.hub_dir()).expanduser().resolve()
-    if options.action != "serve":
-        if server.check(options.action, directory):
-            raise HubError(f"The store in {directory} is damaged.", "Put the files named above back from a copy of the folder.")
-        return
-    server.run(
-        port=options.port, directory=directory, accounts=options.accounts, organization=settings.organization(), host=options.host,
-        upstream=options.upstream, jobs=options.jobs,
-    )  # fmt: skip
-
-
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lora_hub", description="From a dataset to a measured, published, comparable LoRA adapter.", allow_abbrev=False
@@ -239,12 +226,6 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy")
     command.add_argument("--seed", type=int, default=0, metavar="S")
 
-    command = add("hub", serve_hub, lambda _: "", "run the embedded Hub alone, prove its store sound (fsck) or remove what nothing refers to (gc)", json_too=False)
-    command.add_argument("action", nargs="?", default="serve", choices=("serve", "fsck", "gc"))
-    command.add_argument("--port", type=int, default=0, help="0: a free one")
-    command.add_argument("--dir", type=Path, default=None)
-    command.add_argument("--accounts", type=Path, default=None)
-    command.add_argument("--host", default="127.0.0.1", help="address to listen on; one of the network needs --accounts")
-    command.add_argument("--upstream", default="", help="Hub that reads fall through to, or off (default: LORA_HUB_UPSTREAM or the public Hub)")
-    command.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
+    command = add("hub", server.start, lambda _: "", "run the embedded Hub alone, prove its store sound (fsck) or remove what nothing refers to (gc)", json_too=False)
+    server.add_arguments(command)
     return parser

@@ -241,6 +241,9 @@ def test_listing_by_author_tags_search_order_and_pages(server: Server, tmp_path:
         and listed[0].last_modified
         and listed[0].siblings
     )
+    brief = next(iter(api.list_models(author="alice", filter="lora-hub")))
+    assert brief.card_data is None and brief.siblings is None and brief.downloads == 0 and brief.library_name == "peft"
+    assert {m.id for m in server.api("bob").list_models(author="alice", search="listed-hid")} == set()
     assert {m.id for m in api.list_models(author="alice", search="LISTED-hid")} == {"alice/listed-hidden"}
     assert [m.id for m in api.list_models(author="alice", search="listed", sort="created_at", limit=2)] == [
         "alice/listed-hidden",

@@ -44,30 +44,37 @@ def test_a_second_server_over_the_same_folder_refuses(server: Server) -> None:  
     assert done.returncode == 1 and "already serves" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_taken_port_and_a_broken_accounts_file_are_told_in_a_sentence(
-    server: Server, tmp_path: Path
-) -> None:  # noqa: F811
-    port = server.url.rsplit(":", 1)[1]
-    (tmp_path / "broken.yaml").write_text("users: {eve: {token: hf_secret_of_eve}\norgs: [")
-    for arguments, words in (
-        (["--port", port], "cannot listen"),
-        (["--accounts", str(tmp_path / "broken.yaml")], "accounts file"),
-        (["--accounts", str(tmp_path / "none.yaml")], "accounts file"),
-        (["--host", "0.0.0.0"], "--accounts"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(tmp_path / "other"), *arguments],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
-        assert (
-            done.returncode == 1
-            and words in done.stderr
-            and "Traceback" not in done.stderr
-            and "hf_secret_of_eve" not in done.stderr
-        )
+def run_wrongly(tmp_path: Path, *arguments: str) -> str:
+    """The sentence with which a server refuses to start."""
+    command = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(tmp_path / "other"), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "Traceback" not in done.stderr and "hf_secret" not in done.stderr
+    return done.stderr
+
+
+def test_a_taken_port_and_a_lost_accounts_file_are_told_in_a_sentence(server: Server, tmp_path: Path) -> None:  # noqa: F811
+    assert "cannot listen" in run_wrongly(tmp_path, "--port", server.url.rsplit(":", 1)[1])
+    assert "accounts file" in run_wrongly(tmp_path, "--accounts", str(tmp_path / "none.yaml"))
+    assert "--accounts" in run_wrongly(tmp_path, "--host", "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.yaml", "users: {eve: {token: hf_secret_of_eve}\norgs: [", "line 2 is not valid YAML"),
+        ("a.json", '{"users": {"eve": {"token": "hf_secret_of_eve}}', "line 1"),
+        ("a.yaml", "users: {eve: hf_secret_of_eve}", "not of the right form"),
+        ("a.yaml", "users: {eve: {fullname: hf_secret}}", "an entry has no 'token'"),
+        ("a.yaml", "[hf_secret]", "not of the right form"),
+        ("a.yaml", "", "not of the right form"),
+        ("a.yaml", "orgs: {us: {fullname: hf_secret}}", "an entry has no 'members'"),
+        ("a.yaml", "orgs: {us: {members: {eve: hf_secret}}}", "a member of us has another role than admin, contributor, read, write"),
+        ("a.yaml", "oauth: hf_secret", "not of the right form"),
+    ],
+)
+def test_a_broken_accounts_file_is_told_without_a_word_of_it(tmp_path: Path, name: str, text: str, words: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert words in run_wrongly(tmp_path, "--accounts", str(tmp_path / name))
 
 
 def test_accounts_roles_and_what_strangers_see(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
@@ -116,6 +123,48 @@ def test_the_accounts_file_is_reread(server: Server) -> None:  # noqa: F811
     assert status == 200 and json.loads(body)["name"] == "erin"
     file.write_text(json.dumps(ACCOUNTS))
     assert server.fetch("/api/whoami-v2", token="hf_erin_0123456789")[0] == 401
+
+
+def test_a_file_that_breaks_lets_nobody_in_until_it_is_mended(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.yaml"
+    file.write_text("users: {eve: {token: hf_secret_of_eve}, 7: {token: ''}, fay: {token: }}\n")
+    started = start_server(tmp_path / "hub", "--accounts", str(file))
+    try:
+        assert started.fetch("/api/whoami-v2", token="hf_secret_of_eve")[0] == 200
+        for header in ("Bearer", "Bearer ", "Bearer None", "Basic hf_secret_of_eve", "hf_secret_of_eve"):
+            assert started.fetch("/api/whoami-v2", Authorization=header)[0] == 401
+        file.write_text("users: {eve: {token: hf_secret_of_eve}\n")
+        status, _, body = started.fetch("/api/whoami-v2", token="hf_secret_of_eve")
+        assert status == 500 and b"hf_secret" not in body and b"line 2 is not valid YAML" in body
+        file.write_text("users: {eve: {token: hf_another_of_eve}}\n")
+        assert [started.fetch("/api/whoami-v2", token=f"hf_{which}_of_eve")[0] for which in ("secret", "another")] == [401, 200]
+    finally:
+        started.kill()
+    assert "hf_secret" not in started.log
+
+
+def test_who_was_rejected_does_not_get_in_by_asking_again(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
+    api, repo = server.api(), new_repo()
+
+    def ask(user: str) -> int:
+        return server.fetch(f"/{repo}/ask-access", method="POST", body=b"{}", token=TOKENS[user])[0]
+
+    assert ask("carol") == 400, "it is not gated"
+    api.update_repo_settings(repo, gated="auto")
+    assert ask("carol") == 200 and server.api("carol").auth_check(repo) is None
+    api.reject_access_request(repo, "carol", rejection_reason="no")
+    assert ask("carol") == 404
+    with pytest.raises(Exception, match="403"):
+        server.api("carol").auth_check(repo)
+    with pytest.raises(Exception, match="404"):
+        api.accept_access_request(repo, "bob")  # who did not ask
+    asked = next(api.list_rejected_access_requests(repo))
+    api.accept_access_request(repo, request_id=asked.request_id)
+    assert (asked.username, asked.fullname) == ("carol", "Carol") and server.api("carol").auth_check(repo) is None
+    api.grant_access(repo, "BOB")
+    with pytest.raises(Exception, match="404"):
+        api.grant_access(repo, "nobody-of-that-name")
+    assert sorted(one.username for one in api.list_accepted_access_requests(repo)) == ["bob", "carol"]
 
 
 def test_ids_in_any_case_and_settings(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811

@@ -236,6 +236,7 @@ def hostile_metadata() -> dict[str, str]:
         "10 MB": "tags: [" + "x, " * 3_000_000 + "]", "billion laughs": bomb, "deep lists": "a: " + "[" * 90_000, "deep maps": "a: " + "{a: " * 20_000,
         "deep blocks": "\n".join(" " * n + "a:" for n in range(400)), "not a number": "a: .nan\nb: .inf", "surrogate": 'a: "\\ud800"\ntags: ["\\udfff"]',
         "odd keys": "a: {2020-01-01: x, null: y, 1.5: z}", "huge number": "a: 0x" + "f" * 9000, "tag": "a: !!python/object/apply:os.system [id]",
+        "odd values": "a: !!bool maybe", "odd date": "a: !!timestamp soon", "no digits": "a: !!int ''",
         "numbers as texts": "tags: [1, 2.5, true, {a: 1}]\nlicense: [[a]]\nbase_model: {a: 1}\ndatasets: 3\nlanguage: false",
     }  # fmt: skip
 
@@ -271,6 +272,7 @@ def test_hostile_files_that_facts_are_read_from(server: Server, new_repo: Callab
 
 MARKDOWN = {
     "script": "<script>alert(1)</script>", "image": "<img src=x onerror=alert(1)>", "comment": "<!-- --><script>alert(1)</script><!-- -->", "svg": "<svg/onload=alert(1)>",
+    "half an address": "[a](http://[x) ![b](//[x) [c](http://[)",
     "link": "[a](javascript:alert(1)) [b](JaVaScRiPt:alert(1)) [c](&#106;avascript:alert(1)) [d](vbscript:x) [e](data:text/html,<script>alert(1)</script>)",
     "split link": "[a](java\nscript:alert(1)) <javascript:alert(1)> [a]: javascript:alert(1)", "title": '[a](x "onmouseover=alert(1) \\" x=")', "style": '<style>*{}</style><a style="x">',
     "frame": '<iframe srcdoc="<script>alert(1)</script>">', "meta": '<meta http-equiv="refresh" content="0;url=//evil">',

@@ -24,6 +24,7 @@ def test_resolve_heads_ranges_and_conditions(server: Server, new_repo: Callable[
         assert server.fetch(path, **{"If-None-Match": '"other"'})[0] == 200
     status, headers, body = server.fetch(f"/{repo}/resolve/main/none.txt")
     assert (status, headers["x-error-code"], headers["x-repo-commit"]) == (404, "EntryNotFound", commit)
+    assert server.fetch(f"/{repo}/blob/main/t.txt")[2] == b"0123456789"  # where links of the client lead people
     assert server.fetch(f"/{repo}/resolve/nope/t.txt")[1]["x-error-code"] == "RevisionNotFound"
     assert server.fetch("/lora-hub/nope/resolve/main/t.txt")[1]["x-error-code"] == "RepoNotFound"
 
@@ -88,7 +89,8 @@ def test_pages_show_cards_without_scripts(
     commits = server.fetch(f"/{repo}/commits/main")[2].decode()
     assert "&lt;b&gt;v1&lt;/b&gt;" in commits and "<b>v1</b>" not in commits
     link = re.search(r'href="(/[^"]+/commit/[0-9a-f]{40})"', commits)[1]
-    assert "lora_hub.json" in server.fetch(link)[2].decode()
+    commit = server.fetch(link)[2].decode()
+    assert "lora_hub.json" in commit and "&lt;b&gt;v1&lt;/b&gt;" in commit and ">alice," in commit
     server.api().create_repo(repo, repo_type="dataset")
     assert server.fetch(f"/datasets/{repo}")[0] == 200 and server.fetch("/nobody-here")[0] == 404
     server.api().upload_file(repo_id=repo, path_in_repo="evil.html", path_or_fileobj=b"<script>alert(1)</script>")

@@ -26,8 +26,8 @@ def test_a_space_is_created_with_all_that_create_repo_takes(server: Server) -> N
         space_variables=[{"key": "LORA_HUB_ORG", "value": "lora-hub"}],
     )
     runtime = api.get_space_runtime(name)
-    assert (runtime.stage, runtime.hardware, runtime.requested_hardware) == ("NO_APP_FILE", None, "t4-small")
-    assert (runtime.sleep_time, runtime.storage, runtime.raw["replicas"]["current"]) == (600, None, 0)
+    assert (runtime.stage, runtime.hardware, runtime.requested_hardware) == ("STOPPED", None, "t4-small")
+    assert (runtime.sleep_time, runtime.storage, runtime.dev_mode, runtime.volumes) == (600, None, False, None)
     secret = api.get_space_secrets(name)["HF_TOKEN"]
     assert secret.description == "for publishing" and secret.updated_at is not None
     assert api.get_space_variables(name)["LORA_HUB_ORG"].value == "lora-hub"
@@ -36,8 +36,6 @@ def test_a_space_is_created_with_all_that_create_repo_takes(server: Server) -> N
 
 def test_stage_hardware_sleep_pause_and_restart(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
     api, name = server.api(), new_repo(repo_type="space", space_sdk="gradio")
-    assert api.get_space_runtime(name).stage == "NO_APP_FILE"
-    api.upload_file(repo_id=name, repo_type="space", path_in_repo="app.py", path_or_fileobj=b"print(1)")
     assert api.wait_for_space(name, timeout=5).stage == "STOPPED"
     assert api.space_info(name).runtime.stage == api.space_info(name, expand=["runtime"]).runtime.stage == "STOPPED"
     asked = api.request_space_hardware(name, "l4x1", sleep_time=900)
@@ -48,10 +46,8 @@ def test_stage_hardware_sleep_pause_and_restart(server: Server, new_repo: Callab
     for factory in (False, True):
         api.pause_space(name)
         assert api.restart_space(name, factory_reboot=factory).stage == "STOPPED"
-    card = b"---\nsdk: docker\n---\n"
-    api.upload_file(repo_id=name, repo_type="space", path_in_repo="README.md", path_or_fileobj=card)
-    assert api.get_space_runtime(name).stage == "NO_APP_FILE"
-    assert "runs none" in api.get_space_runtime(name).raw["errorMessage"]
+    api.pause_space(name)
+    assert api.set_space_sleep_time(name, 60).stage == "PAUSED"
 
 
 def test_secrets_only_go_in_and_variables_come_back(
@@ -65,11 +61,17 @@ def test_secrets_only_go_in_and_variables_come_back(
     answer = server.fetch(f"/api/spaces/{name}/secrets", token=TOKENS["alice"])[2]
     assert json.loads(answer)["KEY"].keys() == {"updatedAt", "description"}
     assert not any(b"the-secret-of-this-test" in file.read_bytes() for file in server.folder.rglob("*") if file.is_file())
+    api.add_space_variable(name, "EMPTY", "")
+    assert api.get_space_variables(name)["EMPTY"].value == "" and api.delete_space_variable(name, "EMPTY").keys() == {"MODEL"}
+    api.delete_space_secret(name, "missing")
     api.delete_space_secret(name, "KEY")
     assert api.get_space_secrets(name) == {} and api.delete_space_variable(name, "MODEL") == {}
-    for key, value in (("no spaces", "x"), ("A\nB", "x")):
-        with pytest.raises(Exception, match="has a key of letters"):
+    for key, value in ((1, "x"), ("A", {"not": "a text"}), (None, "x"), (None, None)):
+        with pytest.raises(Exception, match="has a key and a value, both texts"):
             api.add_space_variable(name, key, value)
+    with pytest.raises(Exception, match="has a key and a value, both texts"):
+        api.create_repo("lora-hub/odd-secrets", repo_type="space", space_sdk="gradio", space_secrets=["KEY"])
+    assert not api.repo_exists("lora-hub/odd-secrets", repo_type="space")
     assert server.fetch(f"/api/spaces/{name}/variables", token=TOKENS["bob"])[0] == 200
 
 
@@ -87,7 +89,7 @@ def test_who_may_and_what_is_no_space(server: Server, new_repo: Callable[..., st
     ):
         with pytest.raises(Exception, match="403"):
             attempt()
-    assert bob.get_space_runtime(name).stage == "NO_APP_FILE"
+    assert bob.get_space_runtime(name).stage == "STOPPED"
     for nothing in (NOWHERE, model):
         with pytest.raises(Exception, match="404"):
             server.api().get_space_runtime(nothing)
@@ -99,36 +101,6 @@ def test_who_may_and_what_is_no_space(server: Server, new_repo: Callable[..., st
             space_volumes=[Volume(type="model", source="a/b", mount_path="/m")],
         )
     assert not server.api().repo_exists("lora-hub/with-volume", repo_type="space")
-
-
-def test_duplicates_bring_history_and_variables_but_no_secrets(
-    server: Server, new_repo: Callable[..., str]
-) -> None:  # noqa: F811
-    api, name = server.api(), new_repo(repo_type="space", space_sdk="gradio", private=True)
-    api.upload_file(repo_id=name, repo_type="space", path_in_repo="app.py", path_or_fileobj=b"print(1)")
-    last = api.upload_file(repo_id=name, repo_type="space", path_in_repo="w.bin", path_or_fileobj=b"weights")
-    api.create_tag(name, repo_type="space", tag="v1")
-    api.create_discussion(name, "A pull request", repo_type="space", pull_request=True)
-    api.add_space_secret(name, "KEY", "x")
-    api.add_space_variable(name, "MODEL", "a/b")
-    made = api.duplicate_repo(name, "alice/copy", repo_type="space", space_hardware="t4-small")
-    assert made.repo_id == "alice/copy" and made.files_copy_pending is False
-    info = api.space_info("alice/copy")
-    assert info.sha == last.oid and info.private and info.sdk == "gradio"
-    fetched = server.fetch("/spaces/alice/copy/resolve/v1/w.bin", token=TOKENS["alice"])
-    assert fetched[2] == b"weights"
-    assert api.get_space_secrets("alice/copy") == {} and list(api.get_space_variables("alice/copy")) == ["MODEL"]
-    assert api.get_space_runtime("alice/copy").requested_hardware == "t4-small"
-    assert list(api.get_repo_discussions("alice/copy", repo_type="space")) == []
-    api.delete_repo(name, repo_type="space")
-    assert api.list_repo_commits("alice/copy", repo_type="space")[0].commit_id == last.oid
-    with pytest.raises(Exception, match="409"):
-        api.duplicate_repo("alice/copy", "alice/copy", repo_type="space")
-    assert api.duplicate_repo("alice/copy", "alice/copy", repo_type="space", exist_ok=True).repo_id == "alice/copy"
-    with pytest.raises(Exception, match="404"):
-        server.api("carol").duplicate_repo("alice/copy", "carol/mine", repo_type="space")
-    with pytest.raises(Exception, match="403"):
-        server.api("carol").duplicate_repo(new_repo(), "lora-hub/not-mine")
 
 
 @pytest.fixture

@@ -203,6 +203,43 @@ def test_a_blob_whose_hash_or_size_lies_is_refused(server: Server, new_repo: Cal
     assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": "w.bin", "oid": oid, "size": 6}})[0] == 200
 
 
+def test_the_same_file_sent_many_times_at_once(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
+    repo, data = new_repo(), bytes(range(256)) * 4096
+    oid = hashlib.sha256(data).hexdigest()
+
+    def send(n: int) -> int:
+        body = json.dumps({"operation": "upload", "objects": [{"oid": oid, "size": len(data)}]}).encode()
+        answer = json.loads(server.fetch(f"/{repo}.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2])
+        if "actions" not in answer["objects"][0]:
+            return 200  # another one was quicker
+        href = answer["objects"][0]["actions"]["upload"]["href"].removeprefix(server.url)
+        return server.fetch(href, method="PUT", body=data if n % 4 else data[::-1])[0]
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(send, (n or 1 for n in range(32)))) <= {200, 400}  # 400: the wrong bytes
+    assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": "w.bin", "oid": oid, "size": len(data)}})[0] == 200
+    assert server.fetch(f"/{repo}/resolve/main/w.bin")[2] == data
+
+
+def test_a_large_file_comes_in_parts(server: Server, new_repo: Callable[..., str], tmp_path: Path) -> None:  # noqa: F811
+    from huggingface_hub import hf_hub_download
+
+    with open(tmp_path / "large.bin", "wb") as file:
+        file.truncate(256 * 1024 * 1024)
+        file.seek(0, 2)
+        file.write(b"the second part")
+    repo, before = new_repo(), set((server.folder / "incoming").iterdir())
+    server.api().upload_file(repo_id=repo, path_in_repo="large.bin", path_or_fileobj=tmp_path / "large.bin")
+    info = server.api().get_paths_info(repo, ["large.bin"])[0]
+    with open(tmp_path / "large.bin", "rb") as file:
+        assert info.lfs.sha256 == hashlib.file_digest(file, "sha256").hexdigest() and info.size == 256 * 1024 * 1024 + 15
+    status, headers, tail = server.fetch(f"/{repo}/resolve/main/large.bin", Range="bytes=-20")
+    assert (status, tail) == (206, bytes(5) + b"the second part")
+    assert set((server.folder / "incoming").iterdir()) == before
+    path = hf_hub_download(repo, "large.bin", endpoint=server.url, token=ALICE, cache_dir=tmp_path / "cache")
+    assert Path(path).stat().st_size == info.size
+
+
 def test_another_users_lfs_object_cannot_be_linked(server: Server) -> None:
     secret, data = (
         server.api().create_repo("closed/secret", exist_ok=True).repo_id,
@@ -219,7 +256,19 @@ def test_another_users_lfs_object_cannot_be_linked(server: Server) -> None:
     assert "actions" in answer["objects"][0]  # the answer does not tell that the object is there
     assert post_lines(server, "alice/mine", line)[0] == 404
     server.api().create_repo("alice/mine")
-    assert post_lines(server, "alice/mine", line)[0] == 200  # who may read it may also copy it
+    assert post_lines(server, "alice/mine", line)[0] == 400  # a repo links what was uploaded to it, whoever asks
+
+
+def test_lfs_files_are_copied_inside_a_repo(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
+    from huggingface_hub import CommitOperationCopy
+
+    repo, api, data = new_repo(), server.api(), b"the same weights twice"
+    api.upload_file(repo_id=repo, path_in_repo="w.bin", path_or_fileobj=data)
+    api.create_commit(repo, [CommitOperationCopy("w.bin", "copy.bin")], commit_message="Copy")
+    assert server.fetch(f"/{repo}/resolve/main/copy.bin")[2] == data
+    # the form of that line leads nowhere from another repo, so that no gate is got round
+    line = {"key": "lfsFile", "value": {"path": "w.bin", "algo": "sha256", "oid": hashlib.sha256(data).hexdigest()}}
+    assert post_lines(server, repo, line)[0] == 200 and post_lines(server, new_repo(), line)[0] == 400
 
 
 def test_large_and_malformed_bodies_are_refused(server: Server, new_repo: Callable[..., str]) -> None:

@@ -1,5 +1,6 @@
 """Fall-through to an upstream Hub: another embedded Hub plays the public one, a socket one that cannot be reached."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -46,6 +47,15 @@ def test_reads_fall_through_and_files_are_kept(server: Server, near: Server, tmp
     status, headers, whole = near.fetch(path)
     assert status == 200 and headers[TAGGED] == server.url and len(list((near.folder / "upstream").iterdir())) == 5
     assert near.fetch(path, Range="bytes=8-15")[::2] == (206, whole[8:16])
+    server.api().upload_file(repo_id=far, path_in_repo="new.bin", path_or_fileobj=b"0123456789")
+    new = f"/{far}/resolve/main/new.bin"
+    assert near.fetch(new, Range="bytes=8-")[::2] == (206, b"89")
+    assert near.fetch(new, method="HEAD")[1]["content-length"] == "10" and near.fetch(new, Range="bytes=20-")[0] == 416
+    time.sleep(0.2)  # the last byte leaves before the file is in its place
+    assert len(list((near.folder / "upstream").iterdir())) == 5
+    assert near.fetch(new)[2] == near.fetch(new)[2] == b"0123456789"
+    time.sleep(0.2)
+    assert len(list((near.folder / "upstream").iterdir())) == 6
     assert near.fetch(f"/{far}/resolve/main/none")[1]["x-error-code"] == "EntryNotFound"
     assert near.fetch("/lora-hub/nowhere/resolve/main/none")[1]["x-error-code"] == "RepoNotFound"
     assert TAGGED not in near.fetch("/api/models/alice/mine")[1]
@@ -63,6 +73,28 @@ def test_writes_tokens_and_own_names_never_leave(server: Server, near: Server) -
     before = server.log.count("nearby/")
     assert not near.api().repo_exists("nearby/not-there") and not near.api().repo_exists("alice/not-there")
     assert server.log.count("nearby/") == before and "alice/not-there" not in server.log
+
+
+def test_what_was_longest_not_asked_for_goes_first(server: Server, tmp_path: Path) -> None:  # noqa: F811
+    from starlette.requests import Request
+
+    from lora_hub.local_hub.upstream import Upstream
+
+    far, upstream = server.api().create_repo("lora-hub/far-many").repo_id, Upstream(server.url, tmp_path / "kept", limit=25)
+    for name in "abc":
+        server.api().upload_file(repo_id=far, path_in_repo=name, path_or_fileobj=name.encode() * 10)
+
+    async def fetch(names: str) -> list[bytes]:
+        bodies = []
+        for name in names:
+            scope = {"type": "http", "method": "GET", "headers": [], "path": "/", "query_string": b"", "server": ("hub", 80)}
+            answer = await upstream.file(Request(scope), f"/{far}/resolve/main/{name}")
+            bodies.append(b"".join([piece async for piece in answer.body_iterator]))
+            await asyncio.sleep(0.05)
+        return bodies
+
+    assert asyncio.run(fetch("abac")) == [b"a" * 10, b"b" * 10, b"a" * 10, b"c" * 10]
+    assert sorted(file.read_bytes()[:1] for file in (tmp_path / "kept").iterdir()) == [b"a", b"c"]
 
 
 @pytest.mark.parametrize("kind", ["refuses", "hangs"])

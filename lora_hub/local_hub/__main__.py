@@ -1,5 +1,14 @@
-"""`python -m lora_hub.local_hub --port P --dir D [--accounts FILE]`: run the embedded Hub alone."""
+"""`python -m lora_hub.local_hub [serve|fsck|gc] ...`: the embedded Hub alone, without the app's own command line."""
 
-from .server import main
+import argparse
+import sys
 
-raise SystemExit(main())
+from ..errors import HubError
+from .server import add_arguments, start
+
+parser = argparse.ArgumentParser(prog="lora_hub hub", description="The embedded Hub: a small Hub on this machine.")
+add_arguments(parser)
+try:
+    start(parser.parse_args())
+except HubError as error:
+    sys.exit(str(error))

@@ -1,27 +1,27 @@
 """Gated repositories: asking for access, and the owners' answers."""
 
+from .accounts import user_id
+from .app import Call, refuse, route
+from .store import iso
 
-from .app import Call, HubFault, refuse, route
-from .store import iso, new_id
-
-STATUSES = ("pending", "accepted", "rejected")
 A = "/api/{type}/{repo}/user-access-request"
 
 
 def _decide(call: Call, user: str, status: str) -> dict:
-    if not call.repo.gated or status not in STATUSES:
-        raise HubFault(400, f"{call.repo.full_name} is not gated, or {status!r} is not one of {', '.join(STATUSES)}")
+    good = call.repo.gated and status in ("pending", "accepted", "rejected")
+    refuse(not good, 400, f"{call.repo.full_name} is not gated, or {status!r} is none of pending, accepted and rejected")
     with call.store.edit(call.repo.id, "access", user) as data:
         refuse(data.get("status") == status, 404, f"The access request of {user} is {status} already")
-        who = {"user": user, "fullname": call.accounts.users[user].fullname}
-        data |= {"requestId": new_id(), "user": who, "timestamp": iso()} | data | {"status": status}
+        who = {"requestId": user_id(user), "user": {"user": user, "fullname": call.accounts.users[user].fullname}}
+        data |= {"timestamp": iso()} | data | who | {"status": status}
     return data
 
 
 @route("POST", "/{kind}{repo}/ask-access", "join")
 def ask(call: Call) -> dict:
-    """The caller asks: at once let in where the gate is automatic."""
-    return _decide(call, call.user.name, "accepted" if call.repo.gated == "auto" else "pending")
+    """The caller asks, once: what was decided stays. Let in at once where the gate is automatic."""
+    known = call.store.document(call.repo.id, "access", call.user.name).get("status")
+    return _decide(call, call.user.name, known or ("accepted" if call.repo.gated == "auto" else "pending"))
 
 
 @route("GET", A + "/{status}", "write")
@@ -29,17 +29,11 @@ def requests(call: Call, status: str) -> list[dict]:
     return [data for data in call.store.documents(call.repo.id, "access").values() if data["status"] == status]
 
 
-@route("POST", A + "/handle", "write")
-def handle(call: Call) -> dict:
-    wanted = call.body.get("user"), call.body.get("requestId")
-    for user, data in call.store.documents(call.repo.id, "access").items():
-        if wanted in ((user, None), (None, data["requestId"])):
-            return _decide(call, user, call.field("status"))
-    raise HubFault(404, "There is no such access request")
-
-
-@route("POST", A + "/grant", "write")
-def grant(call: Call) -> dict:
-    name = call.accounts.find_namespace(call.field("user"))
-    refuse(name not in call.accounts.users, 404, f"There is no user {call.body['user']}")
-    return _decide(call, name, "accepted")
+@route("POST", A + "/{how:handle|grant}", "write")
+def answer(call: Call, how: str) -> dict:
+    """Grants access to anybody, or decides on a request that is there, named by its user or its id."""
+    wanted = (call.text("user") or call.text("requestId")).lower()
+    user = next((name for name in call.accounts.users if wanted in (name.lower(), user_id(name))), "")
+    asked = call.store.document(call.repo.id, "access", user)
+    refuse(not user or how == "handle" and not asked, 404, "There is no such user or access request")
+    return _decide(call, user, "accepted" if how == "grant" else call.field("status"))

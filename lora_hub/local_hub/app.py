@@ -12,16 +12,12 @@ with "form" the fields of a form, with "login" too: that form says inside who se
 (nothing as {}) with `call.headers`, unless it is a response already.
 """
 
-import asyncio
-import hashlib
-import json
 import logging
 import re
 import secrets
 import time
 from collections import namedtuple
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from email.utils import formatdate
 from errno import ENOSPC
@@ -29,12 +25,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .accounts import Account, Accounts
-from .faults import HubFault, refuse, refuse_entry, refuse_repo, refuse_revision  # noqa: F401, for the handlers
+from .faults import HubFault, refuse, refuse_entry, refuse_revision  # noqa: F401, for the handlers
 from .store import Commit, Repo, Store, Tree
 
 MAX_JSON = 8 * 1024 * 1024
@@ -65,12 +62,15 @@ def route(method: str, pattern: str, who: Any, body: str = "json") -> Callable[[
     return mark
 
 
+class NotHeld(HubFault):
+    """No such repo, and its namespace is nobody's here: an upstream Hub may have it."""
+
+
 class Call:
     """One request as a handler sees it."""
 
     repo: Repo
     body: Any = None
-    sha256: str = ""  # of a body in a file
     most: int = MAX_COMMIT  # bytes that a body in a file may have
 
     def __init__(self, hub: "Hub", request: Request, user: Account | None):
@@ -89,9 +89,7 @@ class Call:
 
     def field(self, name: str, kind: type = str, default: Any = None) -> Any:
         """A value of the JSON body; HubFault 400 where it is of another kind."""
-        value = self.body.get(name)
-        if value is None and default is not None:
-            return default
+        value = default if self.body.get(name) is None else self.body[name]
         refuse(not isinstance(value, kind), 400, f'"{name}" must be a {kind.__name__}')
         return value
 
@@ -118,18 +116,29 @@ class Call:
         refuse(self.user is None, 401, "Log in with a token first")
         return self.user
 
+    def enter(self, who: Any, **params: str) -> dict[str, str]:
+        """Lets the caller in by the route's `who`, with the repo that the address names; what the handler is still to be told."""
+        if callable(who):
+            who(self, **params)
+        elif "repo" in params:
+            self.repo = self.admit(who, params.pop("kind", None) or params.pop("type", ""), params.pop("repo"))
+        elif who == "user":
+            self.need_user()
+        return params
+
     def admit(self, who: str, type: str, name: str) -> Repo:
         """The repo of that name, if the caller may do with it what `who` says. What one may not see is not there."""
         repo = self.store.find_repo(singular(type), name)
-        refuse_repo(repo is None or not self.accounts.can_read(self.user, repo))
+        if repo is None or not self.accounts.can_read(self.user, repo):
+            ours = repo or self.accounts.find_namespace(name.split("/")[0])
+            raise (HubFault if ours else NotHeld)(404, "Repository not found", "RepoNotFound")
         writes = self.accounts.can_write(self.user, repo)
         refuse(who in ("join", "write") and not self.need_user().writes, 403, "The app was not allowed to change anything in your name")
         refuse(who == "write" and not writes, 403, f"You don't have the rights to write to {repo.full_name}")
         if who == "open" and repo.gated and not writes:
             asked = self.store.document(repo.id, "access", self.user.name if self.user else "")
-            if asked.get("status") != "accepted":
-                text = f"Access to {repo.type} {repo.full_name} is restricted and you are not in the authorized list"
-                raise HubFault(403 if self.user else 401, text, "GatedRepo")
+            text = f"Access to {repo.type} {repo.full_name} is restricted and you are not in the authorized list"
+            refuse(asked.get("status") != "accepted", 403 if self.user else 401, text, "GatedRepo")
         return repo
 
 
@@ -147,7 +156,7 @@ class Hub:
         self.store, self.accounts, self.hub_id, self.upstream = store, accounts, hub_id, upstream
         self.page = pages.page
         self.secret = secrets.token_bytes(32)  # signs upload links; they die with the process, and uploads are retried
-        self.codes, self.keys, self.jobs = {}, {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
+        self.codes, self.jobs = {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
         jobs.mark_lost(store)
         modules = (repos, oidc, spaces, jobs, access, collection, discussions, reading, commits, lfs, listing, pages)
         self.routes = [one for module in modules for value in vars(module).values() for one in getattr(value, "routes", ())]
@@ -181,41 +190,27 @@ class Hub:
         for route in self.routes:
             if route.method == method and (match := route.match(path)):
                 who = None if route.body == "login" else request.headers.get("authorization")
-                user = await run_in_threadpool(self.accounts.identify, who)
+                call = Call(self, request, await run_in_threadpool(self.accounts.identify, who))
                 params = {name: unquote(value) for name, value in match.groupdict().items() if value is not None}
-                return await self._call(route, Call(self, request, user), params)
+                return await self._call(route, call, params)
         refuse(path.startswith("/api/"), 501, f"This embedded Hub does not do {method} {path}; the public Hub does", "NotImplemented")
         raise HubFault(404, "Nothing here")
 
     async def _call(self, route: Route, call: Call, params: dict[str, str]) -> Response:
         refuse(any("\0" in value for value in params.values()), 400, "A path must not contain NUL")
-        type, name = params.get("kind") or params.get("type", ""), params.get("repo", "")
-        if name:  # the repo is looked up here; its handler is told the rest
-            params = {key: value for key, value in params.items() if key not in ("kind", "type", "repo")}
-
-        def enter() -> None:
-            if callable(route.who):
-                route.who(call, **params)
-            elif route.who == "user":
-                call.need_user()
-            elif route.who != "any":
-                call.repo = call.admit(route.who, type, name)
-
         try:
-            await run_in_threadpool(enter)
+            params = await run_in_threadpool(call.enter, route.who, **params)
             if route.body == "json":
                 call.body = parse_json(await read_limited(call.request))
             elif route.body in ("form", "login"):
                 call.body = parse_qsl((await read_limited(call.request)).decode(errors="replace"))
             elif route.body == "file":
                 call.body = self.store.incoming / secrets.token_hex(16)
-                call.sha256 = await spool(call.request, call.body, call.most)
+                await spool(call.request, call.body, call.most)
             answer = await run_in_threadpool(route.handler, call, **params)
-        except HubFault as fault:
+        except NotHeld:
             path = call.request.scope["raw_path"].decode("latin-1")
-            here = self.accounts.find_namespace(name.split("/")[0]) or self.store.find_repo(singular(type), name)
-            asks = self.upstream is not None and not here and READS.fullmatch(f"{route.method} {path}")
-            if fault.code != "RepoNotFound" or not asks:
+            if self.upstream is None or not READS.fullmatch(f"{route.method} {path}"):
                 raise
             if "/resolve/" in path:
                 return await self.upstream.file(call.request, path)
@@ -233,24 +228,16 @@ async def pieces(request: Request, most: int, status: int) -> AsyncIterator[byte
         yield chunk
 
 
-async def spool(request: Request, path: Path, most: int) -> str:
-    """Writes a request's body to a file, a few MiB in a thread while the next ones arrive; its sha256."""
-    digest, buffer = hashlib.sha256(), bytearray()
-    with open(path, "wb") as file, ThreadPoolExecutor(1) as thread:
-
-        def write(piece: bytearray) -> None:
-            digest.update(piece)
-            file.write(piece)
-
-        writing = asyncio.wrap_future(thread.submit(write, b""))
+async def spool(request: Request, path: Path, most: int) -> None:
+    """Writes a request's body to a file, a few MiB at a time in a thread."""
+    buffer = bytearray()
+    with open(path, "wb") as file:
         async for chunk in pieces(request, most, 400):
             buffer += chunk
             if len(buffer) >= BUFFER:
-                await writing
-                writing, buffer = asyncio.wrap_future(thread.submit(write, buffer)), bytearray()
-        await writing
-        await run_in_threadpool(write, buffer)
-    return digest.hexdigest()
+                await run_in_threadpool(file.write, buffer)
+                buffer = bytearray()
+        await run_in_threadpool(file.write, buffer)
 
 
 async def drain(request: Request) -> None:
@@ -265,11 +252,10 @@ async def read_limited(request: Request) -> bytes:
 
 
 def parse_json(data: bytes) -> dict:
+    """A JSON object; HubFault 400 for anything else, for NaN and for half of a surrogate pair, which could not be sent again."""
     try:
-        value = json.loads(data or b"{}")
-        if b"\\u" in data:
-            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair could be kept, but never sent
-    except (ValueError, RecursionError):
+        value = orjson.loads(data or b"{}")
+    except ValueError:
         value = None
     refuse(not isinstance(value, dict), 400, "The request body is not a JSON object")
     return value

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from .jobs import sweep
-from .store import Store, git_oid, pointer
+from .store import Entry, Store
 
 GRACE_SECONDS = 24 * 3600.0
 
@@ -27,14 +27,9 @@ def fsck(folder: Path) -> list[str]:
             commit = store.get_commit(repo, id)
             if commit.compute_id() != id or not ids.issuperset(commit.parents):
                 problems.append(f"commit {id} of {repo.key} is not what its id says")
-            if commit.tree not in sizes:
-                problems.append(f"commit {id} of {repo.key} has lost its tree")
-                continue
-            for path, entry in store.read_tree(commit.tree).items():
-                if sizes.get(entry.sha256) == entry.size:
-                    held = pointer(entry.sha256, entry.size) if entry.lfs else store.read_blob(entry.sha256)
-                if sizes.get(entry.sha256) != entry.size or git_oid(held) != entry.oid:
-                    problems.append(f"{path} of commit {id} of {repo.key} is lost or damaged")
+            files = store.read_tree(commit.tree) if commit.tree in sizes else {"the tree": Entry("", 0, commit.tree, 0)}
+            lost = [path for path, entry in files.items() if sizes.get(entry.sha256) != entry.size]
+            problems += [f"{path} of commit {id} of {repo.key} is lost or damaged" for path in lost]
         refs = store.refs(repo)
         problems += [f"{name} of {repo.key} leads to no commit" for name, id in refs.items() if id not in ids]
         if refs.get("refs/heads/main") != repo.head:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .app import Call, HubFault, refuse, route
-from .store import TYPES, iso, new_id
+from .store import iso, new_id
 
 FIELDS = {"title": str, "description": str, "private": bool, "theme": str, "position": int}
 NOWHERE = 0
@@ -17,42 +17,40 @@ def _key(slug: str) -> str:
     return slug.rpartition("-")[2]
 
 
-def _shown(call: Call, data: dict) -> bool:
-    return bool(data) and (not data["private"] or call.accounts.role(call.user, data["owner"]["name"]) != "")
+def _mine(call: Call, data: dict) -> bool:
+    return call.accounts.role(call.user, data["owner"]["name"]) != ""
 
 
-def _check(call: Call, data: dict) -> None:
-    refuse(not _shown(call, data), 404, "Collection not found")
-
-
-def _seen(call: Call, item: dict) -> bool:
-    """Whether the caller may see what an item leads to."""
-    if item["type"] not in TYPES:
-        return item["type"] == "collection" and _shown(call, call.store.document(NOWHERE, "collection", _key(item["id"])))
-    repo = call.store.find_repo(item["type"], item["id"])
-    return repo is not None and call.accounts.can_read(call.user, repo)
-
-
-def _public(call: Call, data: dict, most: int | None = None) -> dict:
-    items = [item for item in data["items"] if _seen(call, item)]
-    return {**data, "items": [{**item, "position": n} for n, item in enumerate(items)][:most], "upvotes": 0}
+def _load(call: Call, slug: str) -> dict:
+    """A collection that the caller may see."""
+    data = call.store.document(NOWHERE, "collection", _key(slug), needed=True)
+    refuse(data["private"] and not _mine(call, data), 404, f"There is no collection {slug}")
+    return data
 
 
 @contextmanager
 def _change(call: Call, slug: str) -> Iterator[dict]:
     """A collection that the caller may change, to be changed in place."""
     with call.store.edit(NOWHERE, "collection", _key(slug)) as data:
-        _check(call, data)
-        if call.accounts.role(call.user, data["owner"]["name"]) not in ("admin", "write"):
-            raise HubFault(403, "You don't have the rights to change this collection")
+        role = call.accounts.role(call.user, _load(call, slug)["owner"]["name"])
+        refuse(role not in ("admin", "write"), 403, "You don't have the rights to change this collection")
+        data["lastUpdated"] = iso()
         yield data
-        if data:
-            _named(data, _key(slug))
 
 
-def _named(data: dict, key: str) -> None:
+def _seen(call: Call, item: dict) -> bool:
+    """Whether the caller may see what an item leads to."""
+    try:
+        return bool(_load(call, item["id"]) if item["type"] == "collection" else call.admit("read", item["type"], item["id"]))
+    except HubFault:
+        return False
+
+
+def _public(call: Call, data: dict) -> dict:
     words = re.sub(r"[^a-z0-9]+", "-", data["title"].lower()).strip("-")[:80] or "collection"
-    data |= {"slug": f"{data['owner']['name']}/{words}-{key}", "lastUpdated": iso()}
+    items = [item for item in data["items"] if _seen(call, item)]
+    return data | {"slug": f"{data['owner']['name']}/{words}-{_key(data['slug'])}", "upvotes": 0,
+                   "items": [item | {"position": n} for n, item in enumerate(items)]}
 
 
 def _given(call: Call) -> dict:
@@ -61,29 +59,28 @@ def _given(call: Call) -> dict:
 
 @route("POST", "/api/collections", "user")
 def create(call: Call) -> dict:
-    owner = call.accounts.check_create(call.user, call.text("namespace"))
-    blank = {"owner": call.accounts.about(owner), "items": [], "private": False, "theme": "blue", "position": 0}
-    with call.store.edit(NOWHERE, "collection", key := new_id()) as data:
-        data |= blank | {"title": call.field("title")} | _given(call)
-        _named(data, key)
+    owner, key = call.accounts.check_create(call.user, call.text("namespace")), new_id()
+    blank = {"slug": key, "owner": call.accounts.about(owner), "items": [], "private": False, "theme": "blue", "position": 0}
+    data = blank | {"title": call.field("title"), "lastUpdated": iso()} | _given(call)
+    call.store.put_document(NOWHERE, "collection", key, data)
     return _public(call, data)
 
 
 @route("GET", "/api/collections", "any")
 def listing(call: Call) -> list[dict]:
     owners, items = {name.lower() for name in call.query.getlist("owner")}, set(call.query.getlist("item"))
-    rows = [data for data in call.store.documents(NOWHERE, "collection").values() if _shown(call, data)
+    rows = [data for data in call.store.documents(NOWHERE, "collection").values() if (not data["private"] or _mine(call, data))
             and (not owners or data["owner"]["name"].lower() in owners)
             and (not items or items & {f"{item['type']}s/{item['id']}" for item in data["items"]})]
     rows.sort(key=lambda data: data["lastUpdated"], reverse=True)
-    shown = [_public(call, data, 4) for data in call.paged(rows, 100)]
-    return [{key: value for key, value in data.items() if key != "position"} for data in shown]  # the client counts them itself in a list
+    shown = [_public(call, data) for data in call.paged(rows, 100)]
+    # a list has the beginning of each, and no positions: the client counts them itself
+    return [{key: value for key, value in data.items() if key != "position"} | {"items": data["items"][:4]} for data in shown]
 
 
 @route("GET", C, "any")
 def get(call: Call, ns: str, slug: str) -> dict:
-    _check(call, data := call.store.document(NOWHERE, "collection", _key(slug)))
-    return _public(call, data)
+    return _public(call, _load(call, slug))
 
 
 @route("PATCH", C, "user")
@@ -99,29 +96,30 @@ def delete(call: Call, ns: str, slug: str) -> None:
         data.clear()
 
 
+def _note(call: Call) -> dict:
+    return {"note": {"text": call.field("note")[:500]}} if call.body.get("note") is not None else {}
+
+
 @route("POST", C + "/items", "user")
 def add_item(call: Call, ns: str, slug: str) -> dict:
-    given, note = call.field("item", dict), call.text("note")[:500]
-    item = {"_id": new_id(), "id": str(given.get("id")), "type": str(given.get("type"))}
-    item |= {"note": {"text": note}} if note else {}
+    given = call.field("item", dict)
+    item = {"_id": new_id(), "id": str(given.get("id")), "type": str(given.get("type"))} | _note(call)
     item |= {"slug": item["id"]} if item["type"] == "collection" else {}
     with _change(call, slug) as data:
         refuse(not _seen(call, item), 404, f"There is no {item['type']} {item['id']}")
-        if any((old["id"], old["type"]) == (item["id"], item["type"]) for old in data["items"]):
-            raise HubFault(409, f"{item['id']} is in the collection already", body={"slug": data["slug"]})
+        there = [old for old in data["items"] if (old["id"], old["type"]) == (item["id"], item["type"])]
+        refuse(there, 409, f"{item['id']} is in the collection already")
         data["items"].append(item)
     return _public(call, data)
 
 
 @route("PATCH", C + "/items/{id}", "user")
 @route("DELETE", C + "/items/{id}", "user")
-def change_item(call: Call, ns: str, slug: str, id: str) -> dict:
+def change_item(call: Call, ns: str, slug: str, id: str) -> None:
     """PATCH moves an item or gives it another note; DELETE takes it out."""
     with _change(call, slug) as data:
         place = next((n for n, item in enumerate(data["items"]) if item["_id"] == id), None)
         refuse(place is None, 404, "There is no such item in the collection")
         item = data["items"].pop(place)
         if call.request.method == "PATCH":
-            item |= {"note": {"text": call.field("note")[:500]}} if call.body.get("note") is not None else {}
-            data["items"].insert(call.field("position", int, place), item)
-    return {"success": True}
+            data["items"].insert(call.field("position", int, place), item | _note(call))

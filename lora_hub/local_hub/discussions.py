@@ -1,11 +1,8 @@
 """Discussions and pull requests. A pull request is a ref `refs/pr/N` that commits go to, and a talk about it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from .accounts import Account
 from .app import Call, refuse, route
-from .cards import index_head
 from .store import Commit, Tree, iso, new_id
 
 PAGE = 50
@@ -15,61 +12,54 @@ STATUSES = {"open": ("open", "draft"), "closed": ("closed", "merged")}
 D = "/api/{type}/{repo}/discussions"
 
 
-def _event(kind: str, user: Account, **data: object) -> dict:
-    author, now = {"name": user.name}, iso()
-    return {"id": new_id(), "type": kind, "createdAt": now, "author": author, "data": data}
+def _event(call: Call, kind: str, **data: object) -> dict:
+    return {"id": new_id(), "type": kind, "createdAt": iso(), "author": {"name": call.user.name}, "data": data}
 
 
-def _words(user: Account, text: str) -> dict:
-    return {"raw": text[:MAX_TEXT], "html": "", "updatedAt": iso(), "author": {"name": user.name}}
+def _words(call: Call, text: str) -> dict:
+    return {"raw": text[:MAX_TEXT], "html": "", "updatedAt": iso(), "author": {"name": call.user.name}}
 
 
-def _comment(user: Account, text: str) -> dict:
-    latest = _words(user, text)
-    return _event("comment", user, edited=False, hidden=False, latest=latest, numEdits=0, history=[latest])
+def _comment(call: Call, text: str) -> dict:
+    latest = _words(call, text)
+    return _event(call, "comment", edited=False, hidden=False, latest=latest, history=[latest])
 
 
 def open_discussion(call: Call, title: str, text: str, *, fork: Commit | None, base: str = "main", status: str) -> int:
     """Adds one, with its ref where it is a pull request that starts at `fork`; call it inside `write()`."""
     num = max(map(int, call.store.documents(call.repo.id, "discussion")), default=0) + 1
     data = {"title": title.strip(), "author": {"name": call.user.name}, "createdAt": iso(), "status": status,
-            "base": base, "fork": fork and fork.id, "isPullRequest": bool(fork), "events": [_comment(call.user, text)]}
+            "base": base, "fork": fork and fork.id, "isPullRequest": bool(fork), "events": [_comment(call, text)]}
     call.store.put_document(call.repo.id, "discussion", str(num), data)
     if fork:
-        call.store.db.execute("INSERT INTO refs VALUES(?,?,?,'')", (call.repo.id, f"refs/pr/{num}", fork.id))
+        call.store.set_ref(call.repo, f"refs/pr/{num}", fork.id)
     return num
 
 
 def _load(call: Call, num: str) -> dict:
-    data = call.store.document(call.repo.id, "discussion", num)
-    refuse(not data, 404, f"There is no discussion {num} in {call.repo.full_name}")
-    return data
+    return call.store.document(call.repo.id, "discussion", num, needed=True)
 
 
-@contextmanager
-def _change(call: Call, num: str) -> Iterator[dict]:
+def _change(call: Call, num: str) -> AbstractContextManager[dict]:
     """A discussion to be changed in place."""
-    with call.store.edit(call.repo.id, "discussion", num) as data:
-        _load(call, num)
-        yield data
+    return call.store.edit(call.repo.id, "discussion", num, needed=True)
 
 
-def _check_author(call: Call, author: dict) -> None:
-    mine = author["name"] == call.user.name or call.accounts.can_write(call.user, call.repo)
+def _check_author(call: Call, of: dict) -> None:
+    mine = of["author"]["name"] == call.user.name or call.accounts.can_write(call.user, call.repo)
     refuse(not mine, 403, "Only its author and those who write to the repository may change this")
 
 
 def check_pull(call: Call, ref: str) -> None:
     """Who opened a pull request may add to it while it is open, as may who writes to the repo."""
-    data = _load(call, ref.removeprefix("refs/pr/"))
-    _check_author(call, data["author"])
+    _check_author(call, data := _load(call, ref.removeprefix("refs/pr/")))
     refuse(data["status"] not in STATUSES["open"], 403, f"{ref} is {data['status']}")
 
 
 def note_commit(call: Call, ref: str, made: Commit) -> None:
     """Adds a commit to the talk about its pull request."""
     with _change(call, ref.removeprefix("refs/pr/")) as data:
-        data["events"].append(_event("commit", call.user, subject=made.title, oid=made.id))
+        data["events"].append(_event(call, "commit", subject=made.title, oid=made.id))
 
 
 def _brief(call: Call, num: str, data: dict) -> dict:
@@ -121,18 +111,19 @@ def details(call: Call, num: str) -> dict:
 @route("POST", D + "/{num}/comment", "join")
 def comment(call: Call, num: str) -> dict:
     with _change(call, num) as data:
-        data["events"].append(event := _comment(call.user, call.field("comment")))
+        data["events"].append(event := _comment(call, call.field("comment")))
     return {"newMessage": event}
 
 
-@route("POST", D + "/{num}/comment/{id}/{what}", "join")
+@route("POST", D + "/{num}/comment/{id}/{what:edit|hide}", "join")
 def edit_comment(call: Call, num: str, id: str, what: str) -> dict:
     with _change(call, num) as data:
         event = next((event for event in data["events"] if event["id"] == id and event["type"] == "comment"), None)
-        refuse(event is None or what not in ("edit", "hide"), 404, f"There is no comment {id}")
-        _check_author(call, event["author"])
-        latest, count = _words(call.user, "" if what == "hide" else call.field("content")), event["data"]["numEdits"] + 1
-        event["data"] |= {"edited": True, "hidden": what == "hide", "numEdits": count, "latest": latest}
+        refuse(event is None, 404, f"There is no comment {id}")
+        _check_author(call, event)
+        latest = _words(call, "" if what == "hide" else call.field("content"))
+        history = [] if what == "hide" else [*event["data"]["history"], latest]
+        event["data"] |= {"edited": True, "hidden": what == "hide", "latest": latest, "history": history}
     return {"updatedComment": event}
 
 
@@ -140,21 +131,20 @@ def edit_comment(call: Call, num: str, id: str, what: str) -> dict:
 def status(call: Call, num: str) -> dict:
     new = call.field("status")
     with _change(call, num) as data:
-        _check_author(call, data["author"])
+        _check_author(call, data)
         refuse(new not in ("open", "closed") or data["status"] == "merged", 400, f"{num} cannot go from {data['status']} to {new}")
-        data["events"] += [_comment(call.user, text)] if (text := call.text("comment")) else []
-        data["events"].append(event := _event("status-change", call.user, status=new))
+        data["events"] += [_comment(call, text)] if (text := call.text("comment")) else []
+        data["events"].append(event := _event(call, "status-change", status=new))
         data["status"] = new
     return {"newStatus": event}
 
 
 @route("POST", D + "/{num}/title", "join")
 def title(call: Call, num: str) -> dict:
-    new = call.field("title").strip()[:200]
     with _change(call, num) as data:
-        _check_author(call, data["author"])
-        data["events"].append(event := _event("title-change", call.user, **{"from": data["title"], "to": new}))
-        data["title"] = new
+        _check_author(call, data)
+        old, data["title"] = data["title"], call.field("title").strip()[:200]
+        data["events"].append(event := _event(call, "title-change", **{"from": old, "to": data["title"]}))
     return {"newTitle": event}
 
 
@@ -164,9 +154,7 @@ def merge(call: Call, num: str) -> dict:
         refuse(not data["isPullRequest"] or data["status"] not in STATUSES["open"], 400, f"{num} is no open pull request")
         tree, conflicts, heads = _three_way(call, num, data)
         refuse(conflicts, 409, f"Cannot merge: {', '.join(conflicts[:10])} changed on both sides")
-        ref, words = f"refs/heads/{data['base']}", f"{data['title']} (#{num})"
-        made = call.store.add_commit(call.repo, ref, tree, heads, call.user.name, words)
-        data["events"].append(_event("status-change", call.user, status="merged"))
+        made = call.store.add_commit(call.repo, f"refs/heads/{data['base']}", tree, heads, call.user.name, f"{data['title']} (#{num})")
+        data["events"].append(_event(call, "status-change", status="merged"))
         data |= {"status": "merged", "merged": made.id}
-        index_head(call.store, call.repo)
     return {"mergeCommitId": made.id}

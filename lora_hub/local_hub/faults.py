@@ -18,10 +18,6 @@ def refuse(when: object, status: int, message: str, code: str = "", **more: Any)
         raise HubFault(status, message, code, **more)
 
 
-def refuse_repo(when: object) -> None:
-    refuse(when, 404, "Repository not found", "RepoNotFound")
-
-
 def refuse_revision(when: object, revision: str) -> None:
     refuse(when, 404, f"Invalid rev id: {revision}", "RevisionNotFound")
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .app import Call, HubFault, refuse, route
+from .store import new_id
 
-L = "/lfs/{number}/{oid}"
+L = "/lfs/{number}/{oid}"  # the repo's number, the file's sha256
 MAX_OBJECTS = 1000
 PART_BYTES = 256 * 1024 * 1024
 LINK_SECONDS = 3600
@@ -27,17 +28,15 @@ def _sign(call: Call, *words: object) -> str:
 def _linked(call: Call, number: str, oid: str, part: str = "") -> None:
     """Who has an upload link that this server signed may use it. Raises HubFault 403."""
     size, until = call.number("size", 0), call.number("until", 0)
-    signed = hmac.compare_digest(call.query.get("sig", "").encode(), _sign(call, number, oid, size, until).encode())
+    signature = _sign(call, number, oid, size, until, call.query.get("id"))
+    signed = hmac.compare_digest(call.query.get("sig", "").encode(), signature.encode())
     refuse(until < time.time() or not signed, 403, "This upload link is not valid, or not any more")
     call.repo, call.most = call.store.get_repo(int(number)), size
 
 
 def _parts(size: int) -> range:
-    return range(1, -(-size // PART_BYTES) + 1)
-
-
-def _held(call: Call, oid: str, size: int) -> bool:
-    return bool(call.store.one("SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)", call.repo.id, oid, size))
+    """The numbers of the parts of a file; a small one is one part."""
+    return range(1, max(1, -(-size // PART_BYTES)) + 1)
 
 
 @route("POST", "/{kind}{repo}.git/info/lfs/objects/batch", "join")
@@ -50,14 +49,15 @@ def batch(call: Call) -> dict:
         good = isinstance(oid, str) and re.fullmatch("[0-9a-f]{64}", oid) and isinstance(size, int)
         refuse(not good or not 0 <= size <= MAX_BYTES, 422, f"Invalid LFS object: {oid!r} of {size!r} bytes")
         item = {"oid": oid, "size": size}
-        if not _held(call, oid, size):
+        if not call.store.one("SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)", call.repo.id, oid, size):
             until, link = int(time.time()) + LINK_SECONDS, f"{call.base_url}/lfs/{call.repo.id}/{oid}"
-            signature = f"size={size}&until={until}&sig={_sign(call, call.repo.id, oid, size, until)}"
-            upload: dict = {"href": f"{link}/upload/whole?{signature}"}
-            if size > PART_BYTES and "multipart" in (call.body.get("transfers") or []):
-                transfer, links = "multipart", {str(n): f"{link}/upload/{n}?{signature}" for n in _parts(size)}
-                upload = {"href": f"{link}/complete?{signature}", "header": {"chunk_size": str(PART_BYTES), **links}}
-            item["actions"] = {"upload": upload, "verify": {"href": f"{link}/verify?{signature}"}}
+            id = new_id()  # of this upload: the same file may come twice at once, and neither touches the other's parts
+            signature = f"size={size}&until={until}&id={id}&sig={_sign(call, call.repo.id, oid, size, until, id)}"
+            upload: dict = {"href": f"{link}/1?{signature}"}
+            if size > PART_BYTES:
+                transfer, links = "multipart", {str(n): f"{link}/{n}?{signature}" for n in _parts(size)}
+                upload = {"href": f"{link}?{signature}", "header": {"chunk_size": str(PART_BYTES), **links}}
+            item["actions"] = {"upload": upload}
         answer.append(item)
     return {"transfer": transfer, "objects": answer}
 
@@ -71,44 +71,38 @@ def read_pieces(file: Path, start: int = 0, length: int | None = None) -> Iterat
             yield piece
 
 
-def _take(call: Call, oid: str, files: list[Path]) -> None:
-    """Checks size and sha256 of the bytes of `files` together, and keeps them as one blob of this repo."""
-    digest, total = hashlib.sha256(), sum(file.stat().st_size for file in files)
-    for piece in (piece for file in files if not call.sha256 for piece in read_pieces(file)):
-        digest.update(piece)
-    found = call.sha256 or digest.hexdigest()  # what came in one piece was hashed as it came
-    refuse((total, found) != (call.most, oid), 400, f"{total} bytes with sha256 {found} came; {call.most} with {oid} were announced")
-    with open(files[0], "ab") as whole:
-        for file in files[1:]:
-            whole.writelines(read_pieces(file))
-            file.unlink()
-    call.store.keep(files[0], oid)
-    call.store.run("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", call.repo.id, oid, call.most, time.time())
-
-
-def _part(call: Call, number: str, oid: str, part: object) -> Path:
-    return call.store.incoming / f"{number}-{oid}-{part}"
-
-
-@route("PUT", L + "/upload/{part}", _linked, "file")
+@route("PUT", L + "/{part}", _linked, "file")
 def upload(call: Call, number: str, oid: str, part: str) -> None:
-    if part == "whole":
-        _take(call, oid, [call.body])
-    elif part not in map(str, _parts(call.most)) or call.body.stat().st_size > PART_BYTES:
-        raise HubFault(400, f"There is no part {part!r} of this upload, or it is too large")
+    """Takes a part; where there is only one, that is the file."""
+    parts = _parts(call.most)
+    refuse(part not in map(str, parts) or call.body.stat().st_size > PART_BYTES, 400, f"There is no part {part!r}, or it is too large")
+    if len(parts) == 1:
+        _keep(call, oid, call.body)
     else:
-        call.body.replace(_part(call, number, oid, part))
+        call.body.replace(call.store.incoming / f"{call.query['id']}-{part}")
     call.headers["ETag"] = f'"{oid}-{part}"'
 
 
-@route("POST", L + "/complete", _linked)
+@route("POST", L, _linked)
 def complete(call: Call, number: str, oid: str) -> dict:
-    files = [_part(call, number, oid, n) for n in _parts(call.most)]
+    """Puts the parts together."""
+    files = [call.store.incoming / f"{call.query['id']}-{part}" for part in _parts(call.most)]
     refuse(not all(file.exists() for file in files), 400, "Parts of the upload are missing")
-    _take(call, oid, files)
+    whole = files[0].rename(call.store.incoming / new_id())
+    with open(whole, "ab") as file:
+        for part in files[1:]:
+            file.writelines(read_pieces(part))
+            part.unlink()
+    _keep(call, oid, whole)
     return {"success": True}
 
 
-@route("POST", L + "/verify", _linked)
-def verify(call: Call, number: str, oid: str) -> None:
-    refuse(not _held(call, oid, call.most), 404, f"LFS object {oid} was not uploaded")
+def _keep(call: Call, oid: str, whole: Path) -> None:
+    """Makes a file that nobody else writes to a blob of the repo, if it is what was announced."""
+    with open(whole, "rb") as file:
+        found, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    if (found, size) != (oid, call.most):
+        whole.unlink()
+        raise HubFault(400, f"{size} bytes with sha256 {found} came; {call.most} with {oid} were announced")
+    call.store.keep(whole, oid)
+    call.store.run("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", call.repo.id, oid, size, time.time())

@@ -5,107 +5,72 @@ policy in the headers forbids scripts whatever the page says. The HTML is in tem
 """
 
 import re
-from functools import cache
-from pathlib import Path
-from typing import Any
+from itertools import islice
 from urllib.parse import quote
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, PackageLoader
+from markdown_it import MarkdownIt
+from starlette.responses import HTMLResponse, Response
 
-from .app import Call, refuse, refuse_entry, route
+from .app import Call, refuse, route
 from .cards import split_card
-from .store import TYPES, Repo, iso
+from .reading import list_folder
+from .store import TYPES, iso
 
 MAX_RENDERED = 100_000
 MAX_ROWS = 500
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": POLICY}
-P = "/{kind}{repo}"
+TEMPLATES = Environment(loader=PackageLoader(__package__), autoescape=True, trim_blocks=True)
 
 
-@cache
-def _templates() -> Any:
-    from jinja2 import Environment, FileSystemLoader  # here, because a server that shows nobody a page starts sooner
-
-    found = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, trim_blocks=True)
-    found.filters["day"] = lambda seconds: iso(seconds)[:16].replace("T", " ")
-    return found
-
-
-def page(template: str, title: str, status: int = 200, **values: Any) -> HTMLResponse:
-    return HTMLResponse(_templates().get_template(f"{template}.html").render(title=title, status=status, **values), status, HEADERS)
+def page(template: str, title: str, status: int = 200, **values: object) -> HTMLResponse:
+    return HTMLResponse(TEMPLATES.get_template(f"{template}.html").render(title=title, status=status, iso=iso, **values), status, HEADERS)
 
 
 def render_card(text: str, base: str) -> str:
-    """Markdown to HTML without raw HTML; relative addresses lead to the files of the repo at `base`."""
-    from markdown_it import MarkdownIt
-
+    """Markdown to HTML without raw HTML; relative addresses lead below `base`."""
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
-    shown, *rest = text[:MAX_RENDERED].split("<!--")  # comments are not shown; no pattern, which a million of "<!--" would keep busy
-    tokens = parser.parse(shown + "".join(piece.partition("-->")[2] for piece in rest))
-    for token in [inner for block in tokens for inner in (block.children or [])]:
-        name = {"image": "src", "link_open": "href"}.get(token.type, "")
-        target = str(token.attrGet(name) or "")
-        if target and not re.match(r"[a-zA-Z][\w+.-]*:|#|/", target):
-            token.attrSet(name, f"/{quote(base)}/{target.removeprefix('./')}")
-    return parser.renderer.render(tokens, parser.options, {})
 
+    def place(url: str) -> str:
+        return MarkdownIt.normalizeLink(parser, url if re.match(r"[a-zA-Z][\w+.-]*:|[#/]", url) else base + url)
 
-def _repos(call: Call, where: str = "1", *values: Any) -> list[Repo]:
-    found = call.store.repos(f"{where} ORDER BY modified DESC LIMIT {MAX_ROWS}", *values)
-    return [repo for repo in found if call.accounts.can_read(call.user, repo)]
+    parser.normalizeLink = place
+    shown, *rest = text.split("<!--")  # comments are not shown; no pattern, which a million of "<!--" would keep busy
+    return parser.render(shown + "".join(piece.partition("-->")[2] for piece in rest))
 
 
 @route("GET", "/", "any")
-def home(call: Call) -> Response:
-    names = [*call.accounts.orgs, *call.accounts.users]
-    return page("repos", "LoRA Hub, embedded", heading="On this Hub", names=names, groups={"": _repos(call)})
+@route("GET", "/{ns}", "any")
+def repositories(call: Call, ns: str = "") -> Response:
+    """Those of a user or an organization, or all of them, beside the names of who may have some."""
+    newest = call.store.repos(f"?1 IN ('', lower(namespace)) ORDER BY modified DESC LIMIT {MAX_ROWS}", ns.lower())
+    found = [repo for repo in newest if call.accounts.can_read(call.user, repo)]
+    owner = call.accounts.find_namespace(ns) or next((repo.namespace for repo in found), "")
+    refuse(ns and not owner, 404, f"There is no user or organization {ns} on this Hub")
+    groups = {type.title(): [repo for repo in found if repo.type == type] for type in TYPES}
+    return page("repos", owner if ns else "On this Hub", names=[] if ns else [*call.accounts.orgs, *call.accounts.users], groups=groups)
 
 
-@route("GET", P + "/tree/{rev}{below}", "read")
+@route("GET", "/{kind}{repo}/commit/{rev}", "read")
+@route("GET", "/{kind}{repo}/tree/{rev}{below}", "read")
 def files(call: Call, rev: str, path: str = "") -> Response:
-    (commit, tree), prefix = call.tree(rev), f"{path.strip('/')}/" if path.strip("/") else ""
-    inside = {name[len(prefix):]: entry for name, entry in sorted(tree.items()) if name.startswith(prefix)}
-    refuse_entry(not inside, path, commit.id)
-    folders = sorted({name.split("/")[0] for name in inside if "/" in name})
-    here = {name: entry for name, entry in inside.items() if "/" not in name}
-    return page("files", call.repo.full_name, repo=call.repo, rev=rev, commit=commit, prefix=prefix, folders=folders, files=here)
+    """What a commit says, and a folder as it was then."""
+    commit, tree, below = list_folder(call, rev, path)
+    return page("files", call.repo.full_name, repo=call.repo, rev=rev, commit=commit, files={name: tree.get(name) for name in below})
 
 
-@route("GET", P + "/blob/{rev}/{path}", "read")
-def blob(call: Call, rev: str, path: str) -> Response:
-    return RedirectResponse(f"/{quote(call.repo.path)}/resolve/{quote(rev, safe='')}/{quote(path)}")
-
-
-@route("GET", P + "/commits/{rev}", "read")
+@route("GET", "/{kind}{repo}/commits/{rev}", "read")
 def versions(call: Call, rev: str) -> Response:
     refs, walk = call.store.refs(call.repo), call.store.walk(call.repo, call.store.get_commit(call.repo, rev))
-    commits = [(commit, [ref.split("/", 2)[2] for ref, id in refs.items() if id == commit.id])
-               for _, commit in zip(range(MAX_ROWS), walk, strict=False)]
+    commits = [(commit, [ref.split("/", 2)[2] for ref, id in refs.items() if id == commit.id]) for commit in islice(walk, MAX_ROWS)]
     return page("versions", f"{call.repo.full_name} versions", repo=call.repo, commits=commits)
 
 
-@route("GET", P + "/commit/{rev}", "read")
-def commit(call: Call, rev: str) -> Response:
-    shown, new = call.tree(rev)
-    old = call.tree(shown.parents[0])[1] if shown.parents else {}
-    changed = [path for path in sorted(old.keys() | new.keys()) if old.get(path) != new.get(path)]
-    return page("commit", shown.title, repo=call.repo, commit=shown, old=old, new=new, changed=changed)
-
-
-@route("GET", "/{ns}", "any")
-def namespace(call: Call, ns: str) -> Response:
-    found = _repos(call, "namespace = ? COLLATE NOCASE", ns)
-    name = call.accounts.find_namespace(ns) or (found[0].namespace if found else None)
-    refuse(name is None, 404, f"There is no user or organization {ns} on this Hub")
-    groups = {type.title(): [repo for repo in found if repo.type == type] for type in TYPES}
-    return page("repos", name, heading=name, groups=groups)
-
-
-@route("GET", P, "read")
+@route("GET", "/{kind}{repo}", "read")
 def repository(call: Call) -> Response:
     repo, entry = call.repo, call.tree("main")[1].get("README.md")
     text = call.store.read_blob(entry.sha256, MAX_RENDERED).decode(errors="replace") if entry else "There is no card."
     tags = [(ref.removeprefix("refs/tags/"), id) for ref, id in call.store.refs(repo).items() if ref.startswith("refs/tags/")]
-    card = render_card(split_card(text)[1], f"{repo.path}/resolve/main")
+    card = render_card(split_card(text)[1], f"/{quote(repo.path)}/resolve/main/")
     return page("card", repo.full_name, repo=repo, tags=tags, card=card)

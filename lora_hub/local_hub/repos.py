@@ -2,8 +2,8 @@
 
 import re
 
-from .app import Call, HubFault, refuse, refuse_revision, route, singular
-from .cards import check_card, index_head
+from .app import Call, HubFault, refuse, refuse_revision, route
+from .cards import read_metadata
 from .spaces import configure
 from .store import TYPES, Repo
 
@@ -69,26 +69,6 @@ def seed(call: Call, repo: Repo) -> None:
         files["README.md"] = f"---\ntitle: {repo.name}\nsdk: {repo.sdk or 'static'}\n---\n"
     tree = dict(zip(files, call.store.add_files([text.encode() for text in files.values()]), strict=True))
     call.store.add_commit(repo, "refs/heads/main", tree, (), repo.creator, "initial commit")
-    index_head(call.store, repo)
-
-
-@route("POST", R + "/duplicate", "open")
-def duplicate(call: Call) -> dict:
-    """A copy with its history, and a Space's variables; pull requests and secrets stay behind."""
-    old, (owner, _, name) = call.repo, call.field("repository").partition("/")
-    private, owner = _private(call, old.private), call.accounts.check_create(call.need_user(), owner)
-    columns = {"refs": "name, commit_id, message", "commits": "id, tree, parents, author, time, title, description",
-               "objects": "sha256, size, time", "documents": "kind, key, data"}
-    with call.store.write() as db:
-        new = call.store.add_repo(old.type, owner, check_name(name), private=private, creator=call.user.name, sdk=old.sdk)
-        for table, names in columns.items():
-            some = {"refs": "AND name NOT LIKE 'refs/pr/%'", "documents": "AND kind = 'variable'"}.get(table, "")
-            query = f"INSERT INTO {table}(repo, {names}) SELECT ?, {names} FROM {table} WHERE repo = ? {some}"
-            db.execute(query, (new.id, old.id))
-        index_head(call.store, new)
-        if new.type == "space":
-            configure(call, new)
-    return {"url": f"{call.base_url}/{new.path}"}
 
 
 @route("DELETE", "/api/repos/delete", "user")
@@ -125,30 +105,22 @@ def auth_check(call: Call) -> None:
 
 @route("GET", R + "/refs", "read")
 def refs(call: Call) -> dict:
-    groups = {"branches": "refs/heads/", "tags": "refs/tags/", "converts": "refs/convert/"}
-    groups |= {"pullRequests": "refs/pr/"} if call.query.get("include_prs") else {}
-    known = call.store.refs(call.repo).items()
-    return {group: [{"name": ref.removeprefix(prefix), "ref": ref, "targetCommit": commit}
-                    for ref, commit in known if ref.startswith(prefix)] for group, prefix in groups.items()}
-
-
-def _add_ref(call: Call, kind: str, name: str, rev: str, message: str = "") -> dict:
-    commit, ref = call.store.get_commit(call.repo, rev).id, f"refs/{kind}/{name}"
-    refuse(len(name) > 200 or not name or BAD_REF.search(name), 400, f"Invalid reference name: {name!r}")
-    with call.store.write():
-        refuse(ref in call.store.refs(call.repo), 409, f"Reference {ref} already exists")
-        call.store.run("INSERT INTO refs VALUES(?,?,?,?)", call.repo.id, ref, commit, message)
-    return {"commitOid": commit}
+    known, groups = call.store.refs(call.repo).items(), {"branches": "refs/heads/", "tags": "refs/tags/", "pullRequests": "refs/pr/"}
+    return {"converts": []} | {group: [{"name": ref.removeprefix(prefix), "ref": ref, "targetCommit": commit} for ref, commit in known
+                                       if ref.startswith(prefix)] for group, prefix in groups.items()}
 
 
 @route("POST", R + "/branch/{branch}", "write")
-def create_branch(call: Call, branch: str) -> dict:
-    return _add_ref(call, "heads", branch, call.text("startingPoint") or "main")
-
-
 @route("POST", R + "/tag/{rev}", "write")
-def create_tag(call: Call, rev: str) -> dict:
-    return _add_ref(call, "tags", call.field("tag"), rev, call.text("message"))
+def add_ref(call: Call, branch: str = "", rev: str = "") -> None:
+    """A new branch, from where its body says; or a new tag of a revision, with the name that its body says."""
+    name = branch or call.field("tag")
+    commit = call.store.get_commit(call.repo, rev or call.text("startingPoint") or "main")
+    ref = f"refs/heads/{name}" if branch else f"refs/tags/{name}"
+    refuse(len(name) > 200 or BAD_REF.search(name) or not name, 400, f"Invalid reference name: {name!r}")
+    with call.store.write():
+        refuse(ref in call.store.refs(call.repo), 409, f"Reference {ref} already exists")
+        call.store.set_ref(call.repo, ref, commit.id, call.text("message"))
 
 
 @route("DELETE", R + "/{group:branch|tag}/{name}", "write")
@@ -166,18 +138,10 @@ def squash(call: Call, branch: str) -> None:
     with call.store.write():
         tree = call.store.read_tree(call.store.get_commit(call.repo, ref).tree)
         call.store.add_commit(call.repo, ref, tree, (), call.user.name, call.field("message")[:500])
-        index_head(call.store, call.repo)
-
-
-@route("DELETE", R + "/like", "read")
-def like(call: Call) -> None:
-    """As on the public Hub, who takes a like back from what is not there is told so."""
-    raise HubFault(501, "This embedded Hub keeps no likes; the public Hub does", "NotImplemented")
 
 
 @route("POST", "/api/validate-yaml", "any")
 def validate_yaml(call: Call) -> dict:
-    errors, warnings = check_card(call.field("content"), singular(call.field("repoType", str, "model")))
-    body = {"errors": [{"message": text} for text in errors], "warnings": [{"message": text} for text in warnings]}
-    refuse(errors, 400, "Invalid metadata in README.md", body=body)
-    return body
+    """Errors are raised where the card is read."""
+    warnings = [] if read_metadata(call.field("content")) else [{"message": "empty or missing yaml metadata in repo card"}]
+    return {"errors": [], "warnings": warnings}

@@ -14,13 +14,13 @@ import sqlite3
 import threading
 import time
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from .faults import HubFault, refuse_repo, refuse_revision
+from .faults import HubFault, refuse, refuse_revision
 
 TYPES = ("model", "dataset", "space")
 TREES_IN_MEMORY = 64
@@ -37,7 +37,6 @@ CREATE TABLE IF NOT EXISTS refs(repo INTEGER, name TEXT, commit_id TEXT, message
 CREATE TABLE IF NOT EXISTS commits(repo INTEGER, id TEXT, tree TEXT, parents TEXT, author TEXT, time INTEGER,
     title TEXT, description TEXT, PRIMARY KEY(repo, id));
 CREATE TABLE IF NOT EXISTS objects(repo INTEGER, sha256 TEXT, size INTEGER, time REAL, PRIMARY KEY(repo, sha256));
-CREATE INDEX IF NOT EXISTS objects_by_name ON objects(sha256);
 CREATE TABLE IF NOT EXISTS documents(repo INTEGER, kind TEXT, key TEXT, data TEXT, PRIMARY KEY(repo, kind, key));
 """
 
@@ -116,8 +115,6 @@ class Store:
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
         self.incoming.mkdir(parents=True, exist_ok=True)
-        for number in range(256):
-            (self.blobs / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         self._local, self._lock = threading.local(), threading.RLock()
         self.read_tree = lru_cache(TREES_IN_MEMORY)(self._read_tree)
         self.db.executescript(SCHEMA)
@@ -164,24 +161,26 @@ class Store:
         if flush:
             with open(temporary, "rb") as file:
                 os.fsync(file.fileno())
+        self.blob_path(sha256).parent.mkdir(parents=True, exist_ok=True)
         os.replace(temporary, self.blob_path(sha256))
 
-    def add_blobs(self, contents: list[bytes]) -> list[str]:
-        """Stores small contents, flushed when this returns; the names in the same order."""
-        names = [hashlib.sha256(data).hexdigest() for data in contents]
-        new = {name: data for name, data in zip(names, contents, strict=True) if not self.blob_path(name).exists()}
-        written = {name: self.incoming / secrets.token_hex(16) for name in new}
-        for name, temporary in written.items():
-            temporary.write_bytes(new[name])
-        if together := len(new) > 32:  # one flush of everything is far quicker than thousands of single ones
-            os.sync()
-        for name, temporary in written.items():
-            self.keep(temporary, name, flush=not together)
-        return names
-
-    def add_files(self, contents: list[bytes]) -> list[Entry]:
-        """Stores files that do not go to LFS, as `add_blobs` does."""
-        return [Entry(git_oid(data), len(data), name, 0) for data, name in zip(contents, self.add_blobs(contents), strict=True)]
+    def add_files(self, contents: Iterable[bytes]) -> list[Entry]:
+        """Stores files that do not go to LFS, one after another, all of them flushed when this returns; in the same order."""
+        entries, written = [], {}
+        try:
+            for data in contents:
+                entries.append(entry := Entry(git_oid(data), len(data), hashlib.sha256(data).hexdigest(), 0))
+                if entry.sha256 not in written and not self.blob_path(entry.sha256).exists():
+                    written[entry.sha256] = self.incoming / secrets.token_hex(16)
+                    written[entry.sha256].write_bytes(data)
+            if together := len(written) > 32:  # one flush of everything is far quicker than thousands of single ones
+                os.sync()
+            for sha256, temporary in written.items():
+                self.keep(temporary, sha256, flush=not together)
+        finally:
+            for temporary in written.values():
+                temporary.unlink(missing_ok=True)
+        return entries
 
     def read_blob(self, sha256: str, limit: int = -1) -> bytes:
         with open(self.blob_path(sha256), "rb") as file:
@@ -202,9 +201,9 @@ class Store:
         return next(iter(self.repos(here, f"{type}/{name}".lower())), None)
 
     def get_repo(self, id: int) -> Repo:
-        found = self.repos("id = ?", id)
-        refuse_repo(not found)
-        return found[0]
+        for repo in self.repos("id = ?", id):
+            return repo
+        raise HubFault(404, "Repository not found", "RepoNotFound")
 
     def add_repo(self, type: str, namespace: str, name: str, *, private: bool, creator: str, sdk: str = "") -> Repo:
         """Raises HubFault 409 (with the address, for `exist_ok`) where the name is taken; call it inside `write()`."""
@@ -227,36 +226,41 @@ class Store:
         return dict(self.db.execute("SELECT name, commit_id FROM refs WHERE repo = ? ORDER BY name", (repo.id,)))
 
     def get_commit(self, repo: Repo, revision: str) -> Commit:
-        """By branch, tag, full ref, or (the beginning of) a commit id. Raises RevisionNotFound."""
+        """By commit id, branch, tag, full ref, or the beginning of a commit id. Raises RevisionNotFound."""
         names = f"refs/heads/{revision}", f"refs/tags/{revision}", revision
         ref = self.one("SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", repo.id, *names)
-        id = ref[0] if ref else revision if re.fullmatch("[0-9a-f]{7,40}", revision) else ""
-        found = self.db.execute("SELECT id FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, id, id + "g")).fetchall()
-        refuse_revision(not id or len(found) != 1, revision)
-        return self._commit(repo, found[0][0])
-
-    def _commit(self, repo: Repo, id: str) -> Commit:
-        _, id, tree, parents, *rest = self.one("SELECT * FROM commits WHERE repo = ? AND id = ?", repo.id, id)
+        id = ref[0] if ref and not re.fullmatch("[0-9a-f]{40}", revision) else revision
+        found = self.db.execute("SELECT * FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, id, id + "g")).fetchall()
+        refuse_revision(len(found) != 1 or not re.fullmatch("[0-9a-f]{7,40}", id), revision)
+        _, id, tree, parents, *rest = found[0]
         return Commit(id, tree, tuple(json.loads(parents)), *rest)
 
     def walk(self, repo: Repo, commit: Commit) -> Iterator[Commit]:
         """A commit and what came before it, newest first, along first parents."""
         yield commit
         while commit.parents:
-            commit = self._commit(repo, commit.parents[0])
+            commit = self.get_commit(repo, commit.parents[0])
             yield commit
+
+    def set_ref(self, repo: Repo, name: str, commit_id: str, message: str = "") -> None:
+        self.run("INSERT OR REPLACE INTO refs VALUES(?,?,?,?)", repo.id, name, commit_id, message)
 
     def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str,
                    description: str = "") -> Commit:
-        """Writes a commit and moves the ref to it; call it inside `write()`."""
+        """Writes a commit, moves the ref to it and, where that is the main branch, brings the index up to date; call it
+        inside `write()`."""
+        from .cards import index_head  # here, because what that reads a card from is a store
+
         text = json.dumps(dict(sorted(tree.items())), ensure_ascii=False, separators=(",", ":"))
-        made = Commit("", self.add_blobs([text.encode()])[0], parents, author, time.time_ns() // 1_000_000, title, description)
+        made = Commit("", self.add_files([text.encode()])[0].sha256, parents, author, time.time_ns() // 1_000_000, title, description)
         made = made._replace(id=made.compute_id())
         row = repo.id, *made._replace(parents=json.dumps(parents))
         self.db.execute("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", row)
-        self.db.execute("INSERT OR REPLACE INTO refs VALUES(?,?,?,'')", (repo.id, ref, made.id))
+        self.set_ref(repo, ref, made.id)
         objects = [(repo.id, e.sha256, e.size, time.time()) for e in tree.values() if e.lfs]
         self.db.executemany("INSERT OR IGNORE INTO objects VALUES(?,?,?,?)", objects)
+        if ref == "refs/heads/main":
+            index_head(self, repo)
         return made
 
     def documents(self, repo: int, kind: str) -> dict[str, dict]:
@@ -264,17 +268,17 @@ class Store:
         rows = self.db.execute("SELECT key, data FROM documents WHERE repo = ? AND kind = ?", (repo, kind))
         return {key: json.loads(data) for key, data in rows}
 
-    def document(self, repo: int, kind: str, key: str) -> dict:
-        """One of them; an empty one where there is none."""
+    def document(self, repo: int, kind: str, key: str, needed: bool = False) -> dict:
+        """One of them. One that is not there is empty, or where it is needed a HubFault 404."""
         row = self.one("SELECT data FROM documents WHERE repo = ? AND kind = ? AND key = ?", repo, kind, key)
+        refuse(needed and not row, 404, f"There is no {kind} {key}")
         return json.loads(row[0]) if row else {}
 
     @contextmanager
-    def edit(self, repo: int, kind: str, key: str) -> Iterator[dict]:
-        """One of them to be changed in place, in a transaction. One that is not there is empty, and an empty
-        one is dropped."""
+    def edit(self, repo: int, kind: str, key: str, needed: bool = False) -> Iterator[dict]:
+        """One of them to be changed in place, in a transaction. One that is empty at the end is dropped."""
         with self.write():
-            yield (data := self.document(repo, kind, key))
+            yield (data := self.document(repo, kind, key, needed))
             self.put_document(repo, kind, key, data)
 
     def put_document(self, repo: int, kind: str, key: str, data: dict) -> None:

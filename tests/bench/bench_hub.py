@@ -150,27 +150,20 @@ def files(args: argparse.Namespace, place: Path) -> list[Row]:
 
 def fill(folder: Path, count: int) -> None:
     """`count` adapters of fifty kinds by five owners, written by the server's own modules."""
-    from lora_hub.local_hub.cards import index_head
-    from lora_hub.local_hub.store import Entry, Store, git_oid
+    from lora_hub.local_hub.store import Store
 
     store, trees = Store(folder), []
     for kind in range(50):
         card = CARD.replace("task:spam", f"task:kind-{kind}").replace("apache-2.0", ("mit", "apache-2.0")[kind % 2]).encode()
         config = b'{"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct"}'
-        names = store.add_blobs([card, config])
-        trees.append({path: Entry(git_oid(data), len(data), name, False)
-                      for path, data, name in zip(("README.md", "adapter_config.json"), (card, config), names, strict=True)})  # fmt: skip
+        trees.append(dict(zip(("README.md", "adapter_config.json"), store.add_files([card, config]), strict=True)))
     with store.write() as db:
         for n in range(count):
             owner = ("lora-hub", "alice", "bob", "closed", "carol")[n % 5]
             repo = store.add_repo("model", owner, f"adapter-{n:05}", private=owner == "closed", creator="alice")
-            made = store.add_commit(repo, "refs/heads/main", trees[n % 50], (), "alice", "initial commit")
-            if n < 50:  # cards are read once a kind; the others take over what was found
-                index_head(store, repo)
-            facts, tags = store.get_repo(n % 50 + 1).facts, "INSERT OR IGNORE INTO repo_tags SELECT ?, tag FROM repo_tags WHERE repo = ?"
-            db.execute(tags, (repo.id, n % 50 + 1))
-            values = (facts, made.id, n * 7919 % 10007, n * 61 % 9999, repo.id)
-            db.execute("UPDATE repos SET facts = ?, head = ?, downloads = ?, modified = created - ? WHERE id = ?", values)
+            store.add_commit(repo, "refs/heads/main", trees[n % 50], (), "alice", "initial commit")
+            values = (n * 7919 % 10007, n * 61 % 9999, repo.id)
+            db.execute("UPDATE repos SET downloads = ?, modified = created - ? WHERE id = ?", values)
 
 
 def listing(args: argparse.Namespace, place: Path) -> list[Row]:
