@@ -2,6 +2,7 @@
 
     list_hardware()             every flavor, the cheapest first
     get_hardware("a10g-small")  one of them
+    card_flops("Tesla T4")      65e12: what a card can do, by the name that its driver gives it
     prices_checked()            "2026-11-22, Hub documentation, ...": from when the prices are, for people
 
 Nothing here goes online; prices change, so whoever shows one shows `prices_checked()` beside it.
@@ -16,6 +17,7 @@ from lora_hub.errors import SpecError
 
 CATALOGUE = Path(__file__).with_name("hardware.yaml")
 GB = 10**9  # as the price table and the makers count
+MODEST_FLOPS = 60e12
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ def get_hardware(flavor: str) -> Hardware:
     near = difflib.get_close_matches(flavor.lower(), known, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     raise SpecError(f"There is no hardware {flavor!r}.", f"{meant}Flavors: {', '.join(known)}.")
+
+
+def card_flops(name: str) -> float:
+    """Dense 16-bit FLOP/s of a GPU by its driver's name for it; one that is not in the table counts as a modest one."""
+    cards = _catalogue()["cards"]
+    found = [card for card in cards if card in name]  # "NVIDIA L40S" holds L4 and L40S: the longest is meant
+    return float(cards[max(found, key=len)]["flops"]) if found else MODEST_FLOPS
 
 
 def prices_checked() -> str:

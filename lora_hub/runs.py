@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases, events, recipe, store
+from lora_hub import bases, events, hardware, recipe, store
 from lora_hub.errors import BaseError, DataError, RunError
 from lora_hub.runners import local
 from lora_hub.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
@@ -132,10 +132,7 @@ def gpu_flops() -> float:
     told = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=10, check=False)
     if told.returncode or not told.stdout.strip():
         return 0.0
-    # Vendor's dense 16-bit tensor figures; a card that is not in the table counts as a modest one.
-    known = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "A10": 125e12, "T4": 65e12, "4090": 165e12}
-    name = told.stdout.splitlines()[0]
-    return next((flops for card, flops in known.items() if card in name), 60e12)
+    return hardware.card_flops(told.stdout.splitlines()[0])
 
 
 def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None) -> Run:

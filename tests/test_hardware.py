@@ -48,3 +48,10 @@ def test_one_flavor_by_name_and_an_unknown_one_in_words() -> None:
 def test_prices_say_from_when_they_are() -> None:
     day, _, page = hardware.prices_checked().partition(", ")
     assert datetime.date.fromisoformat(day) <= datetime.date.today() and "Pricing" in page
+
+
+def test_a_card_is_known_by_its_drivers_name() -> None:
+    told = {"Tesla T4": 65e12, "NVIDIA L4": 121e12, "NVIDIA L40S": 362e12, "NVIDIA A10G": 70e12, "NVIDIA A10": 125e12,
+            "NVIDIA A100-SXM4-80GB": 312e12, "NVIDIA H100 80GB HBM3": 989e12, "NVIDIA GeForce RTX 4090": 165e12}  # fmt: skip
+    assert {name: hardware.card_flops(name) for name in told} == told
+    assert hardware.card_flops("NVIDIA GeForce GTX 1660") == hardware.MODEST_FLOPS
