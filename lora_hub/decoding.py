@@ -50,7 +50,9 @@ def build_trie(choices: list[list[int]]) -> Trie:
         raise DataError(
             f"Of the {len(wanted)} allowed answers one is empty or is the beginning of another.",
             "Let every allowed answer end with the end token.",
-        )
+            message_fa=f"از {len(wanted)} پاسخِ مجاز یکی خالی است یا آغازِ دیگری است.",
+            hint_fa="هر پاسخِ مجاز را با توکنِ پایان تمام کنید.",
+        )  # fmt: skip
     return root
 
 
@@ -121,7 +123,11 @@ class Batch:
             if not row.finish:
                 _take(row, token, self._ends)
         if part.cache is None and any(not row.finish for row in part.live):
-            raise BaseError(f"The base {self._stack.base.id!r} keeps no attention cache, which answering needs.", "Choose another base.")
+            raise BaseError(
+                f"The base {self._stack.base.id!r} keeps no attention cache, which answering needs.", "Choose another base.",
+                message_fa=f"مدل پایهٔ «{self._stack.base.id}» نهانگاهِ توجه (cache) ندارد، که پاسخ‌دادن آن را می‌خواهد.",
+                hint_fa="مدل پایهٔ دیگری برگزینید.",
+            )  # fmt: skip
 
     def _leave(self) -> None:
         """Rows that ended leave once they are half of the batch: copying the cache costs, too."""
@@ -138,7 +144,11 @@ class Batch:
         if not second.live:
             return first
         if not can_join(first.cache) or not can_join(second.cache):
-            raise BaseError(f"The base {self._stack.base.id!r} keeps a cache that rows cannot join.", "Ask one after another.")
+            raise BaseError(
+                f"The base {self._stack.base.id!r} keeps a cache that rows cannot join.", "Ask one after another.",
+                message_fa=f"نهانگاهِ توجه (cache) در مدل پایهٔ «{self._stack.base.id}» سطرِ تازه نمی‌پذیرد.",
+                hint_fa="یکی پس از دیگری بپرسید.",
+            )  # fmt: skip
         width = max(first.mask.shape[1], second.mask.shape[1])
         for part in (first, second):
             part.widen(width)

@@ -58,7 +58,10 @@ def wanted_kind() -> str:
     """"public" or "embedded", from the environment. Raises HubError for another value of LORA_HUB_HUB."""
     asked = os.environ.get("LORA_HUB_HUB", "")
     if asked not in ("", "public", "embedded"):
-        raise HubError(f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.")
+        raise HubError(
+            f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.",
+            message_fa=f"مقدار LORA_HUB_HUB برابر «{asked}» است.", hint_fa="یا «public» یا «embedded» بدهید، یا هیچ.",
+        )  # fmt: skip
     if asked:
         return asked
     chosen = settings.in_space() or os.environ.get("HF_TOKEN") or os.environ.get("HF_ENDPOINT")
@@ -75,7 +78,10 @@ def connect(*, start: bool = True) -> HubConnection:
     folder = settings.hub_dir()
     url, server = find_server(folder), None
     if url is None and not start:
-        raise HubError(f"The embedded Hub of {folder} is not running.", "Start it with `python -m lora_hub hub`.")
+        raise HubError(
+            f"The embedded Hub of {folder} is not running.", "Start it with `python -m lora_hub hub`.",
+            message_fa=f"هابِ همراه در «{folder}» به کار نیفتاده است.", hint_fa="آن را با «python -m lora_hub hub» راه بیندازید.",
+        )  # fmt: skip
     if url is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,15 +90,22 @@ def connect(*, start: bool = True) -> HubConnection:
                 if url is None:
                     url, server = _start(folder)
         except OSError as error:
-            raise HubError(f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
-                           "Set LORA_HUB_HOME to a folder that you may write to.") from error
+            raise HubError(
+                f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
+                "Set LORA_HUB_HOME to a folder that you may write to.",
+                message_fa=f"پوشهٔ هابِ همراه، «{folder}»، به کار نمی‌آید ({error.strerror}).",
+                hint_fa="در LORA_HUB_HOME پوشه‌ای بگذارید که اجازهٔ نوشتن در آن هست.",
+            ) from error  # fmt: skip
     _check_client(url)
     user, token = LOCAL_USER, os.environ.get("HF_TOKEN", "")
     if _read_record(folder).get("accounts"):
         user = ""
         if not token:
-            raise HubError(f"The embedded Hub of {folder} knows its users by their tokens, and none was given.",
-                           "Set HF_TOKEN to yours.")
+            raise HubError(
+                f"The embedded Hub of {folder} knows its users by their tokens, and none was given.", "Set HF_TOKEN to yours.",
+                message_fa=f"هابِ همراه در «{folder}» کاربرانش را با توکن می‌شناسد، و توکنی داده نشده است.",
+                hint_fa="توکن خود را در HF_TOKEN بگذارید.",
+            )  # fmt: skip
     else:
         token = (folder / "token").read_text().strip()
     cache = settings.home() / "cache"
@@ -109,8 +122,12 @@ def connect(*, start: bool = True) -> HubConnection:
 def _check_client(url: str) -> None:
     client = sys.modules.get("huggingface_hub.constants")
     if client is not None and client.ENDPOINT.rstrip("/") != url:
-        raise HubError(f"huggingface_hub was imported while the Hub was {client.ENDPOINT}, and now it is {url}.",
-                       "Call lora_hub.endpoint.connect() before anything imports huggingface_hub, or start again.")
+        raise HubError(
+            f"huggingface_hub was imported while the Hub was {client.ENDPOINT}, and now it is {url}.",
+            "Call lora_hub.endpoint.connect() before anything imports huggingface_hub, or start again.",
+            message_fa=f"کتابخانهٔ huggingface_hub وقتی بار شد که هاب {client.ENDPOINT} بود، و اکنون {url} است.",
+            hint_fa="پیش از بارکردنِ آن lora_hub.endpoint.connect() را فرا بخوانید، یا برنامه را از نو راه بیندازید.",
+        )  # fmt: skip
 
 
 @contextmanager
@@ -161,5 +178,8 @@ def _start(folder: Path) -> tuple[str, subprocess.Popen]:
             server.kill()
             server.wait()
     lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
-    raise HubError(f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}",
-                   f"Its log is {folder / 'log.txt'}.")
+    raise HubError(
+        f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}", f"Its log is {folder / 'log.txt'}.",
+        message_fa=f"هابِ همراه در «{folder}» راه نیفتاد" + (f" ({lines[-1]})." if lines else " و چیزی نگفت."),
+        hint_fa=f"گزارش آن را در «{folder / 'log.txt'}» ببینید.",
+    )  # fmt: skip

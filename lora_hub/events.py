@@ -10,7 +10,7 @@ never stored.
 | state | state; handle (how the runner finds the process again) |
 | progress | phase, step, total, eta (seconds) |
 | metric | step, loss or eval_loss; lr |
-| exam | train_rows, eval_rows, metrics {base, adapter} or note; mode |
+| exam | train_rows, eval_rows, metrics {base, adapter}, mode, or a note; the same in Persian: note_fa |
 | error | message, hint; the same in Persian: message_fa, hint_fa |
 | adapter | folder, best_step, or an AdapterRef under `published` |
 """
@@ -74,7 +74,7 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
     now: dict[str, Any] = {"id": run_id, "spec": spec}
     train_losses: dict[int, float] = {}
     eval_losses: dict[int, float] = {}
-    notes: list[str] = []
+    notes: dict[str, str] = {}
     for event in events:
         data = event.data
         match event.kind:
@@ -96,8 +96,8 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
                     now["metrics"] = {
                         who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()
                     }
-                if data.get("note") and data["note"] not in notes:
-                    notes.append(data["note"])
+                if data.get("note"):
+                    notes[data["note"]] = data.get("note_fa", "")
             case "error":
                 now["error"] = {key: data.get(key, "") for key in ("message", "hint", "message_fa", "hint_fa")}
             case "adapter":
@@ -106,7 +106,7 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
                 if "published" in data:
                     now["adapter"] = AdapterRef(**data["published"])
                     now["error"] = None
-    return Run(**now, train_losses=_pairs(train_losses), eval_losses=_pairs(eval_losses), notes=tuple(notes))
+    return Run(**now, train_losses=_pairs(train_losses), eval_losses=_pairs(eval_losses), notes=tuple(notes), notes_fa=tuple(notes.values()))
 
 
 def _fold_state(now: dict[str, Any], event: Event) -> None:

@@ -195,11 +195,16 @@ def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, te
     live = []
     for i, row in enumerate(rows):
         if not row.ids:
-            raise DataError(f"Prompt {i + 1} is empty.", "Write something to answer.")
+            raise DataError(
+                f"Prompt {i + 1} is empty.", "Write something to answer.",
+                message_fa=f"پرسش {i + 1} خالی است.", hint_fa="چیزی بنویسید که باید پاسخ بگیرد.",
+            )  # fmt: skip
         if len(row.ids) >= context:
             raise DataError(
                 f"Prompt {i + 1} is {len(row.ids)} tokens long, and {stack.base.id!r} reads at most {context}, answer included.",
                 "Shorten it, or choose a base with a longer context.",
+                message_fa=f"پرسش {i + 1} {len(row.ids)} توکن است، و «{stack.base.id}» با پاسخ روی هم حداکثر {context} توکن می‌خواند.",
+                hint_fa="آن را کوتاه کنید، یا مدل پایه‌ای با بافت بلندتر برگزینید.",
             )
         random = torch.Generator().manual_seed(row.seed) if temperature > 0 else None
         if row.choices is not None and id(row.choices) not in tries:
@@ -231,12 +236,15 @@ def _memory_in_words(steps: Iterator[list[Live]], stack: AdapterStack) -> Iterat
         yield from steps
     except torch.OutOfMemoryError as error:
         raise BaseError(
-            f"The GPU's memory is too small to answer these prompts on {stack.base.id!r}.", "Ask fewer or shorter ones."
-        ) from error
+            f"The GPU's memory is too small to answer these prompts on {stack.base.id!r}.", "Ask fewer or shorter ones.",
+            message_fa=f"حافظهٔ GPU برای پاسخ به این پرسش‌ها روی «{stack.base.id}» کم است.", hint_fa="پرسش‌های کمتر یا کوتاه‌تری بدهید.",
+        ) from error  # fmt: skip
 
 
 def _too_large(stack: AdapterStack, row: Live) -> BaseError:
     return BaseError(
         f"A prompt of {len(row.prompt)} tokens does not fit the GPU's memory beside {stack.base.id!r}.",
         "Shorten it, or load the base in nf4.",
+        message_fa=f"پرسشی با {len(row.prompt)} توکن کنارِ «{stack.base.id}» در حافظهٔ GPU جا نمی‌شود.",
+        hint_fa="آن را کوتاه کنید، یا مدل پایه را با nf4 بار کنید.",
     )

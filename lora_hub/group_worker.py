@@ -98,12 +98,13 @@ def _train(members: list[Member]) -> None:
         TaskTraining(one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose) for one in open_members
     ]
     outcome = together.train_tasks(tasks, model, tokenizer)
-    print(outcome.why, flush=True)
+    print(outcome.why.en, flush=True)
     stack = AdapterStack(model, first.base)
     for one, trained in zip(open_members, outcome.results, strict=True):
         if not one.goes_on:
             continue
-        one.report("exam", note=outcome.why, mode=outcome.mode)
+        one.report("exam", mode=outcome.mode)
+        one.note(outcome.why)
 
         def examine(one: Member = one, trained: Any = trained) -> None:
             if isinstance(trained, LoraHubError):

@@ -30,6 +30,7 @@ _LOADING = threading.Lock()
 # Bytes a parameter takes once loaded. nf4: 4-bit linears with their scales, embeddings and head in 16 bits.
 _BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.8}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_OTHER_FA = "مدل پایهٔ دیگری برگزینید."
 _PAD_NAMES = ("<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|padding|>")
 
 
@@ -39,14 +40,20 @@ def pick_device(device: str = "auto") -> torch.device:
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     picked = torch.device(device)
     if picked.type == "cuda" and not torch.cuda.is_available():
-        raise BaseError(f"The device {device!r} was asked for, but torch sees no CUDA device.", "Use device 'cpu' or 'auto'.")
+        raise BaseError(
+            f"The device {device!r} was asked for, but torch sees no CUDA device.", "Use device 'cpu' or 'auto'.",
+            message_fa=f"دستگاه «{device}» خواسته شده است، اما torch دستگاه CUDA نمی‌بیند.", hint_fa="دستگاه «cpu» یا «auto» را بخواهید.",
+        )  # fmt: skip
     return picked
 
 
 def pick_precision(device: torch.device, precision: str = "auto") -> str:
     """`auto`: fp32 on the CPU; bf16 on a GPU that has it, else fp16. Raises BaseError for fp16 on a CPU."""
     if precision == "fp16" and device.type != "cuda":
-        raise BaseError("The precision fp16 was asked for, which needs a GPU.", "Set precision = auto.")
+        raise BaseError(
+            "The precision fp16 was asked for, which needs a GPU.", "Set precision = auto.",
+            message_fa="دقتِ fp16 خواسته شده است که GPU می‌خواهد.", hint_fa="تنظیم precision را auto بگذارید.",
+        )  # fmt: skip
     if precision != "auto":
         return precision
     if device.type != "cuda":
@@ -69,7 +76,10 @@ def load_tokenizer(base: BaseModel) -> Any:
         tokens = [*_PAD_NAMES, tokenizer.unk_token, tokenizer.eos_token]
         tokenizer.pad_token = next((token for token in tokens if token in vocabulary), None)
     if tokenizer.pad_token_id is None:
-        raise BaseError(f"The tokenizer of {base.id!r} has neither a pad token nor an end token.", "Choose another base.")
+        raise BaseError(
+            f"The tokenizer of {base.id!r} has neither a pad token nor an end token.", "Choose another base.",
+            message_fa=f"توکن‌سازِ «{base.id}» نه توکنِ پرکننده دارد و نه توکنِ پایان.", hint_fa=_OTHER_FA,
+        )  # fmt: skip
     return tokenizer
 
 
@@ -95,6 +105,8 @@ def load_base(
         raise BaseError(
             f"The weights of {base.id!r} lack {len(missing)} tensors, the first is {missing[0]!r}.",
             "Download it again, or choose a complete causal language model.",
+            message_fa=f"وزن‌های «{base.id}» {len(missing)} تانسور کم دارد، نخستینشان «{missing[0]}».",
+            hint_fa="آن را از نو دریافت کنید، یا یک مدل زبانیِ خودبازگشتیِ کامل برگزینید.",
         )
     return model.requires_grad_(False).eval()
 
@@ -105,7 +117,11 @@ def source(base: BaseModel) -> str:
         return base.id
     folder = Path(base.folder) if base.folder else bases.built_in_folder()
     if not (folder / "config.json").is_file():
-        raise BaseError(f"The base {base.id!r} has no config.json in {folder}.", "Name a folder that holds a saved model.")
+        raise BaseError(
+            f"The base {base.id!r} has no config.json in {folder}.", "Name a folder that holds a saved model.",
+            message_fa=f"مدل پایهٔ «{base.id}» در «{folder}» پروندهٔ config.json ندارد.",
+            hint_fa="پوشه‌ای را بدهید که مدلی کامل در آن باشد.",
+        )  # fmt: skip
     return str(folder)
 
 
@@ -119,12 +135,16 @@ def check_memory(base: BaseModel, device: torch.device, stored_as: str) -> None:
     needed = int(needed * 1.1)  # buffers and the tensor in flight
     there = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
     if needed > there:
-        where = "GPU memory" if device.type == "cuda" else "memory"
+        where, where_fa = ("GPU memory", "حافظهٔ GPU") if device.type == "cuda" else ("memory", "حافظه")
         smaller = "a smaller base" if quantized else "a smaller base, or nf4 quantization on a GPU"
+        smaller_fa = "مدل پایهٔ کوچک‌تری" if quantized else "مدل پایهٔ کوچک‌تری، یا روی GPU کوانتیزه کردن با nf4 را"
         raise BaseError(
             f"{base.id!r} has {parameters / 1e6:,.0f} million parameters and needs {needed / 2**30:.1f} GiB of {where} "
             f"as {stored_as}; {there / 2**30:.1f} GiB are free.",
             f"Choose {smaller}, or close what else uses the memory.",
+            message_fa=f"مدل پایهٔ «{base.id}» {parameters / 1e6:,.0f} میلیون پارامتر دارد و با {stored_as} "
+            f"{needed / 2**30:.1f} گیبی‌بایت {where_fa} می‌خواهد؛ {there / 2**30:.1f} گیبی‌بایت آزاد است.",
+            hint_fa=f"{smaller_fa} برگزینید، یا برنامه‌های دیگری را که حافظه گرفته‌اند ببندید.",
         )
 
 
@@ -156,6 +176,8 @@ def _nf4(base: BaseModel, compute: torch.dtype) -> transformers.BitsAndBytesConf
         raise BaseError(
             f"nf4 was asked for {base.id!r}, but bitsandbytes is not installed.",
             "Install it with: pip install bitsandbytes, or use quantization 'none'.",
+            message_fa=f"برای «{base.id}» کوانتیزه کردن با nf4 خواسته شده است، اما bitsandbytes نصب نیست.",
+            hint_fa="آن را با pip install bitsandbytes نصب کنید، یا تنظیم quantization را none بگذارید.",
         )
     return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
@@ -193,35 +215,66 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
         return BaseError(
             f"The base {base.id!r} is gated: its owner asks people to accept terms first.",
             "Accept them on its Hub page and set HF_TOKEN, or choose an open base.",
+            message_fa=f"مدل پایهٔ «{base.id}» با اجازه باز می‌شود: صاحبش نخست پذیرفتنِ شرط‌ها را می‌خواهد.",
+            hint_fa="شرط‌ها را در صفحه‌اش در هاب بپذیرید و HF_TOKEN را بدهید، یا مدل پایهٔ آزادی برگزینید.",
         )
     if "RevisionNotFoundError" in names:
-        return BaseError(f"The base {base.id!r} has no revision {base.revision!r}.", "Leave the revision out, or name one it has.")
+        return BaseError(
+            f"The base {base.id!r} has no revision {base.revision!r}.", "Leave the revision out, or name one it has.",
+            message_fa=f"مدل پایهٔ «{base.id}» نسخه‌ای به نام «{base.revision}» ندارد.",
+            hint_fa="نسخه را ننویسید، یا یکی از نسخه‌هایش را بدهید.",
+        )  # fmt: skip
     if "RepositoryNotFoundError" in names or "HFValidationError" in names:
         return BaseError(
             f"There is no base {base.id!r} on this Hub, or it is private.",
             "Check the spelling (owner/name), name a local folder, or set HF_TOKEN.",
+            message_fa=f"مدل پایه‌ای به نام «{base.id}» در این هاب نیست، یا خصوصی است.",
+            hint_fa="نام را وارسی کنید (owner/name)، پوشه‌ای روی این دستگاه بدهید، یا HF_TOKEN را بدهید.",
         )
     if "trust_remote_code" in text:
-        return BaseError(f"The base {base.id!r} runs code of its own, which is never done here.", "Choose another base.")
+        return BaseError(
+            f"The base {base.id!r} runs code of its own, which is never done here.", "Choose another base.",
+            message_fa=f"مدل پایهٔ «{base.id}» کدِ خودش را اجرا می‌کند، که این‌جا هرگز نمی‌شود.", hint_fa=_OTHER_FA,
+        )  # fmt: skip
     if names & {"OutOfMemoryError", "MemoryError"} or "out of memory" in text:
-        return BaseError(f"The base {base.id!r} did not fit into the memory.", "Choose a smaller base or quantization 'nf4'.")
+        return BaseError(
+            f"The base {base.id!r} did not fit into the memory.", "Choose a smaller base or quantization 'nf4'.",
+            message_fa=f"مدل پایهٔ «{base.id}» در حافظه جا نشد.",
+            hint_fa="مدل پایهٔ کوچک‌تری برگزینید، یا تنظیم quantization را nf4 بگذارید.",
+        )  # fmt: skip
     if "backend tokenizer" in text:
-        return BaseError(f"The base {base.id!r} has no tokenizer that can be read.", "Choose a base that comes with its tokenizer files.")
+        return BaseError(
+            f"The base {base.id!r} has no tokenizer that can be read.", "Choose a base that comes with its tokenizer files.",
+            message_fa=f"مدل پایهٔ «{base.id}» توکن‌سازی ندارد که خوانده شود.",
+            hint_fa="مدل پایه‌ای برگزینید که پرونده‌های توکن‌سازش را همراه دارد.",
+        )  # fmt: skip
     damaged = names & {"SafetensorError", "JSONDecodeError", "UnicodeDecodeError"} or type(error) is Exception
     if damaged and local:
-        return BaseError(f"A file of the base {base.id!r} is damaged: {_first_line(error)}", "Copy or download the base again.")
+        return BaseError(
+            f"A file of the base {base.id!r} is damaged: {_first_line(error)}", "Copy or download the base again.",
+            message_fa=f"پرونده‌ای از مدل پایهٔ «{base.id}» خراب است ({_first_line(error)[:-1]}).",
+            hint_fa="آن را از نو رونوشت بگیرید یا دریافت کنید.",
+        )  # fmt: skip
     offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError", "TransportError", "TimeoutError"}
     if not local and (names & offline or "couldn't connect" in text.lower()):
         return BaseError(
             f"The base {base.id!r} is not on this machine and the Hub cannot be reached.",
             "Choose the built-in base or a local folder, or try again when the network is back.",
+            message_fa=f"مدل پایهٔ «{base.id}» روی این دستگاه نیست و به هاب دسترسی نیست.",
+            hint_fa="مدل پایهٔ همراه یا پوشه‌ای روی این دستگاه را برگزینید، یا وقتی شبکه برگشت دوباره بیازمایید.",
         )
     if "model type" in text or "Unrecognized" in text:
         return BaseError(
             f"The base {base.id!r} is of a kind that transformers {transformers.__version__} does not know as a language model.",
             "Choose a causal language model.",
+            message_fa=f"مدل پایهٔ «{base.id}» از نوعی است که transformers {transformers.__version__} آن را مدل زبانی نمی‌شناسد.",
+            hint_fa="یک مدل زبانیِ خودبازگشتی برگزینید.",
         )
-    return BaseError(f"The base {base.id!r} cannot be loaded: {_first_line(error)}", "Choose another base, or download it again.")
+    return BaseError(
+        f"The base {base.id!r} cannot be loaded: {_first_line(error)}", "Choose another base, or download it again.",
+        message_fa=f"مدل پایهٔ «{base.id}» بار نمی‌شود ({_first_line(error)[:-1]}).",
+        hint_fa="مدل پایهٔ دیگری برگزینید، یا آن را از نو دریافت کنید.",
+    )  # fmt: skip
 
 
 def _first_line(error: BaseException) -> str:

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from lora_hub.errors import AdapterError
+from lora_hub.errors import AdapterError, names_fa
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
+_AGAIN, _AGAIN_FA = "Fetch or train the adapter again.", "آداپتور را از نو دریافت کنید یا آموزش دهید."
 
 # Inits that leave the base as it is. All others (PiSSA, OLoRA, CorDA, LoRA-GA, LoftQ, MiCA, ...) subtract the initial
 # adapter from the base or tie B to it; PEFT writes `true` here once it has converted such an adapter to plain LoRA.
@@ -82,12 +83,19 @@ def read_adapter(folder: Path) -> SavedAdapter:
     if not path.is_file():
         pickled = (folder / "adapter_model.bin").is_file()
         why = "only has pickled weights (adapter_model.bin), which are not opened here" if pickled else f"has no {WEIGHTS_FILE}"
-        raise AdapterError(f"The adapter in {folder} {why}.", "Save it again with PEFT's save_pretrained.")
+        why_fa = "فقط وزن‌های pickle دارد (adapter_model.bin) که این‌جا باز نمی‌شود" if pickled else f"پروندهٔ «{WEIGHTS_FILE}» را ندارد"
+        raise AdapterError(
+            f"The adapter in {folder} {why}.", "Save it again with PEFT's save_pretrained.",
+            message_fa=f"آداپتورِ «{folder}» {why_fa}.", hint_fa="آن را با save_pretrained از PEFT دوباره ذخیره کنید.",
+        )  # fmt: skip
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise AdapterError(f"The weights in {path} cannot be read: {error}", "Fetch or train the adapter again.") from error
+        raise AdapterError(
+            f"The weights in {path} cannot be read: {error}", _AGAIN,
+            message_fa=f"وزن‌های پروندهٔ «{path}» خوانده نمی‌شود ({error}).", hint_fa=_AGAIN_FA,
+        ) from error  # fmt: skip
     return _sort_tensors(config, tensors, folder)
 
 
@@ -95,38 +103,59 @@ def read_config(folder: Path) -> dict[str, Any]:
     """`adapter_config.json` as a dict. Raises AdapterError."""
     path = folder / CONFIG_FILE
     if not path.is_file():
-        raise AdapterError(f"There is no adapter in {folder}: {CONFIG_FILE} is missing.", "Name a folder that PEFT saved.")
+        raise AdapterError(
+            f"There is no adapter in {folder}: {CONFIG_FILE} is missing.", "Name a folder that PEFT saved.",
+            message_fa=f"در «{folder}» آداپتور نیست: پروندهٔ «{CONFIG_FILE}» را ندارد.", hint_fa="پوشه‌ای را بدهید که PEFT ذخیره کرده است.",
+        )  # fmt: skip
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AdapterError(f"{path} cannot be read: {error}", "Fetch or train the adapter again.") from error
+        raise AdapterError(
+            f"{path} cannot be read: {error}", _AGAIN, message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود ({error}).", hint_fa=_AGAIN_FA
+        ) from error
     if not isinstance(config, dict):
-        raise AdapterError(f"{path} is not a JSON object.", "Fetch or train the adapter again.")
+        raise AdapterError(f"{path} is not a JSON object.", _AGAIN, message_fa=f"پروندهٔ «{path}» یک شیء JSON نیست.", hint_fa=_AGAIN_FA)
     return config
 
 
 def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
     """Raises AdapterError, by name, for every kind of adapter that is more or other than plain low-rank pairs."""
     hint = "Compare adapters of plain LoRA or rsLoRA; load this one with PEFT by itself."
+    hint_fa = "آداپتورهای سادهٔ LoRA یا rsLoRA را مقایسه کنید؛ این یکی را جداگانه با PEFT بار کنید."
     kind = str(config.get("peft_type"))
     if kind != "LORA":
-        raise AdapterError(f"The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base.", hint)
+        raise AdapterError(
+            f"The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base.", hint,
+            message_fa=f"آداپتورِ «{folder}» از نوع «{kind}» است، نه LORA: روی مدل پایه نمی‌نشیند.", hint_fa=hint_fa,
+        )  # fmt: skip
     for key, name in _REFUSED.items():
         if config.get(key):
-            raise AdapterError(f"The adapter in {folder} uses {name}: it cannot be stacked on the base.", hint)
+            raise AdapterError(
+                f"The adapter in {folder} uses {name}: it cannot be stacked on the base.", hint,
+                message_fa=f"آداپتورِ «{folder}» تنظیم «{key}» را به کار برده است: روی مدل پایه نمی‌نشیند.", hint_fa=hint_fa,
+            )  # fmt: skip
     if config.get("bias", "none") != "none":
-        raise AdapterError(f"The adapter in {folder} retrained the base's biases (bias={config['bias']!r}): "
-                           "it cannot be stacked on the base.", hint)  # fmt: skip
+        raise AdapterError(
+            f"The adapter in {folder} retrained the base's biases (bias={config['bias']!r}): it cannot be stacked on the base.", hint,
+            message_fa=f"آداپتورِ «{folder}» بایاس‌های مدل پایه را نیز آموخته است (bias={config['bias']}): روی مدل پایه نمی‌نشیند.",
+            hint_fa=hint_fa,
+        )  # fmt: skip
     init = config.get("init_lora_weights", True)
     if (init.lower() if isinstance(init, str) else init) not in _PLAIN_INITS:
         raise AdapterError(
             f"The adapter in {folder} was started with init_lora_weights={init!r}, which changes the base it was trained on: "
             "it cannot be stacked on the untouched base.",
             "Save it as plain LoRA with PEFT's save_pretrained(..., path_initial_model_for_weight_conversion=...).",
+            message_fa=f"آداپتورِ «{folder}» با «init_lora_weights={init}» آغاز شده است که مدل پایه را دگرگون می‌کند: "
+            "روی مدل پایهٔ دست‌نخورده نمی‌نشیند.",
+            hint_fa="آن را با save_pretrained از PEFT و گزینهٔ path_initial_model_for_weight_conversion به شکل LoRA ساده ذخیره کنید.",
         )
     unknown = sorted(key for key, value in config.items() if value and key not in _HARMLESS and key not in _REFUSED)
     if unknown:
-        raise AdapterError(f"The adapter in {folder} has a setting that is not known here: {', '.join(unknown)}.", hint)
+        raise AdapterError(
+            f"The adapter in {folder} has a setting that is not known here: {', '.join(unknown)}.", hint,
+            message_fa=f"آداپتورِ «{folder}» تنظیمی دارد که این‌جا شناخته نیست: {names_fa(unknown)}.", hint_fa=hint_fa,
+        )  # fmt: skip
 
 
 def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], folder: Path) -> SavedAdapter:
@@ -140,6 +169,8 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
             raise AdapterError(
                 f"The adapter in {folder} holds {key!r}, which is not a low-rank pair of a linear layer: it cannot be stacked.",
                 "Compare adapters of plain LoRA on linear layers.",
+                message_fa=f"آداپتورِ «{folder}» «{key}» را دارد که جفتِ کم‌رتبهٔ لایه‌ای خطی نیست: روی مدل پایه نمی‌نشیند.",
+                hint_fa="آداپتورهای سادهٔ LoRA روی لایه‌های خطی را مقایسه کنید.",
             )
         else:
             others[name.replace(".base_layer.", ".")] = tensor
@@ -147,10 +178,15 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
     for name, pair in pairs.items():
         if len(pair) != 2 or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != pair["B"].shape[1]:
             shapes = ", ".join(f"{side} {list(t.shape)}" for side, t in sorted(pair.items()))
-            raise AdapterError(f"The adapter in {folder} is damaged at {name}: it has {shapes}.", "Fetch or train it again.")
+            raise AdapterError(
+                f"The adapter in {folder} is damaged at {name}: it has {shapes}.", _AGAIN,
+                message_fa=f"آداپتورِ «{folder}» در «{name}» خراب است ({shapes}).", hint_fa=_AGAIN_FA,
+            )  # fmt: skip
         layers[name] = LayerWeights(pair["A"], pair["B"], _scale(config, name, pair["A"].shape[0], folder))
     if not layers:
-        raise AdapterError(f"The adapter in {folder} holds no LoRA weights.", "Fetch or train it again.")
+        raise AdapterError(
+            f"The adapter in {folder} holds no LoRA weights.", _AGAIN, message_fa=f"در آداپتورِ «{folder}» وزن LoRA نیست.", hint_fa=_AGAIN_FA
+        )
     return SavedAdapter(config, layers, others)
 
 
@@ -162,7 +198,9 @@ def _scale(config: dict[str, Any], name: str, rank: int, folder: Path) -> float:
 
     said = pattern(config.get("rank_pattern"), config.get("r", rank))
     if said != rank:
-        raise AdapterError(f"The adapter in {folder} has rank {rank} at {name}, but its {CONFIG_FILE} says {said}.",
-                           "Fetch or train it again.")  # fmt: skip
+        raise AdapterError(
+            f"The adapter in {folder} has rank {rank} at {name}, but its {CONFIG_FILE} says {said}.", _AGAIN,
+            message_fa=f"رتبهٔ «{name}» در آداپتورِ «{folder}» {rank} است، اما {CONFIG_FILE} آن {said} می‌گوید.", hint_fa=_AGAIN_FA,
+        )  # fmt: skip
     alpha = pattern(config.get("alpha_pattern"), config.get("lora_alpha", rank))
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

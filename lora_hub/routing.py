@@ -84,8 +84,10 @@ class Plan:
         """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
         if rows != self.rows:
             raise AdapterError(
-                f"The batch has {rows} rows, but slots were given for {self.rows}.", "Give one slot for each row, beams included."
-            )
+                f"The batch has {rows} rows, but slots were given for {self.rows}.", "Give one slot for each row, beams included.",
+                message_fa=f"دسته {rows} سطر دارد، اما جایگاه برای {self.rows} سطر داده شده است.",
+                hint_fa="برای هر سطر یک جایگاه بدهید، شاخه‌های جست‌وجو (beams) هم در آن.",
+            )  # fmt: skip
         self._length = length
 
     def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
@@ -99,6 +101,9 @@ class Plan:
                     f"The layer {layer} saw {list(x.shape)} in a batch of {self.rows} x {self._length}: this base sends tokens "
                     "different ways, and adapters cannot be told apart there.",
                     "Use adapters that leave this layer alone.",
+                    message_fa=f"لایهٔ «{layer}» در دسته‌ای {self.rows} × {self._length} شکلِ {list(x.shape)} را دید: این مدل پایه توکن‌ها را "
+                    "از راه‌های گوناگون می‌فرستد و آداپتورها آن‌جا از هم جدا نمی‌شوند.",
+                    hint_fa="آداپتورهایی به کار ببرید که به این لایه دست نزده‌اند.",
                 )
             x = x.view(self.rows, self._length, -1)
         whole = out.contiguous()

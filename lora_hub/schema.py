@@ -257,7 +257,7 @@ class AdapterRef(Noun):
 
 class Run(Noun):
     """A run as folded from its events. `seconds`: from the start of the work. `losses`: (step, loss) pairs, train and validation.
-    `mode`: how it was trained beside others: together, in turn; empty where it was alone."""
+    `mode`: how it was trained beside others: together, in turn; empty where it was alone. `notes_fa`: of each note its Persian."""
 
     id: str
     owner: str = "local"
@@ -279,6 +279,7 @@ class Run(Noun):
     metrics: dict[str, Scores] = {}
     best_step: int = 0
     notes: tuple[str, ...] = ()
+    notes_fa: tuple[str, ...] = ()
     mode: str = ""
     error: dict[str, str] | None = None
     adapter: AdapterRef | None = None

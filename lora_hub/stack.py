@@ -30,7 +30,7 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from lora_hub.errors import AdapterError
+from lora_hub.errors import AdapterError, names_fa
 from lora_hub.peft_folder import LayerWeights, SavedAdapter, read_adapter
 from lora_hub.routing import Attached, Plan, StackedLayer, stack_layers
 from lora_hub.schema import BaseModel
@@ -76,14 +76,20 @@ class AdapterStack:
             return 0
         with self._registry:
             if name not in self._attached:
-                raise AdapterError(f"The adapter {name!r} is not attached to {self.base.id!r}.", "Attach it first.")
+                raise AdapterError(
+                    f"The adapter {name!r} is not attached to {self.base.id!r}.", "Attach it first.",
+                    message_fa=f"آداپتورِ «{name}» به مدل پایهٔ «{self.base.id}» پیوسته نیست.", hint_fa="نخست آن را پیوند دهید.",
+                )  # fmt: skip
             return self._attached[name].slot
 
     def attach(self, folder: Path, name: str) -> int:
         """Reads a PEFT folder into a slot of its own and returns the slot (1 or more). A name that is attached already
         gets the new weights. Raises AdapterError: unreadable, not stackable, too large, or made for another base."""
         if name == "base":
-            raise AdapterError("An adapter cannot be called 'base'.", "Give it another name.")
+            raise AdapterError(
+                "An adapter cannot be called 'base'.", "Give it another name.",
+                message_fa="نام آداپتور نمی‌تواند «base» باشد.", hint_fa="نام دیگری به آن بدهید.",
+            )  # fmt: skip
         folder = Path(folder)
         saved = read_adapter(folder)
         self._check_base(folder)
@@ -93,6 +99,8 @@ class AdapterStack:
             raise AdapterError(
                 f"The adapter in {folder} takes {needed / 2**20:.0f} MiB; the stack holds at most {self.max_bytes / 2**20:.0f} MiB.",
                 "Train it with a smaller rank.",
+                message_fa=f"آداپتورِ «{folder}» {needed / 2**20:.0f} مبی‌بایت است؛ حداکثر {self.max_bytes / 2**20:.0f} مبی‌بایت پذیرفته می‌شود.",
+                hint_fa="آن را با رتبهٔ کوچک‌تر آموزش دهید.",
             )
         with self._registry:
             old = self._attached.pop(name, None)
@@ -112,7 +120,10 @@ class AdapterStack:
         with self._registry:
             self.slot(name)
             if name == "base":
-                raise AdapterError("The base itself cannot be detached.", "Name an adapter.")
+                raise AdapterError(
+                    "The base itself cannot be detached.", "Name an adapter.",
+                    message_fa="خودِ مدل پایه را نمی‌توان جدا کرد.", hint_fa="نام یک آداپتور را بدهید.",
+                )  # fmt: skip
             del self._attached[name]
             self._settle()
 
@@ -129,7 +140,10 @@ class AdapterStack:
             by_slot = {a.slot: a for a in self._attached.values()}
             for slot in sorted(set(slots) - {0}):
                 if slot not in by_slot:
-                    raise AdapterError(f"Slot {slot} holds no adapter.", f"These are attached: {', '.join(self.names) or 'none'}.")
+                    raise AdapterError(
+                        f"Slot {slot} holds no adapter.", f"These are attached: {', '.join(self.names) or 'none'}.",
+                        message_fa=f"در جایگاه {slot} آداپتوری نیست.", hint_fa=f"آداپتورهای پیوسته: {names_fa(self.names) or 'هیچ'}.",
+                    )  # fmt: skip
                 self._attached.move_to_end(by_slot[slot].name)
             return Plan(slots, {slot: by_slot[slot] for slot in set(slots) - {0}}, self._stack_set)
 
@@ -143,7 +157,10 @@ class AdapterStack:
     def use(self, plan: Plan) -> Iterator[None]:
         """As `route`, with a plan made before. Other threads' forwards under a plan wait."""
         if getattr(self._local, "plan", None) is not None:
-            raise AdapterError("This thread is answering already.", "End the route in use before the next one.")
+            raise AdapterError(
+                "This thread is answering already.", "End the route in use before the next one.",
+                message_fa="این رشتهٔ پردازش هم‌اکنون پاسخ می‌دهد.", hint_fa="پیش از پرسش بعدی، مسیری را که در کار است پایان دهید.",
+            )  # fmt: skip
         with self._forward:
             self._local.plan = plan
             try:
@@ -156,7 +173,10 @@ class AdapterStack:
         if plan is not None:
             batch = next((t for t in (kwargs.get("input_ids"), kwargs.get("inputs_embeds"), *args) if t is not None), None)
             if batch is None:
-                raise AdapterError("The batch came without tokens.", "Call the model with input_ids.")
+                raise AdapterError(
+                    "The batch came without tokens.", "Call the model with input_ids.",
+                    message_fa="این دسته توکن ندارد.", hint_fa="مدل را با input_ids فرا بخوانید.",
+                )  # fmt: skip
             plan.expect(batch.shape[0], batch.shape[1])
 
     def _hook(self, layer: str) -> Callable:
@@ -176,8 +196,12 @@ class AdapterStack:
                 raise AdapterError(
                     f"The adapter in {folder} brings its own {name}, which differs from that of {self.base.id!r}: it cannot be stacked.",
                     "Choose the base it was made for, or load it with PEFT by itself.",
+                    message_fa=f"آداپتورِ «{folder}» «{name}» را از خود دارد و با آنِ «{self.base.id}» یکی نیست: روی این مدل پایه نمی‌نشیند.",
+                    hint_fa="مدل پایه‌ای را برگزینید که برای آن ساخته شده است، یا آن را جداگانه با PEFT بار کنید.",
                 )
-        hint = "Choose the base it was made for" + (f": {made}." if (made := saved.config.get("base_model_name_or_path")) else ".")
+        made = saved.config.get("base_model_name_or_path")
+        hint = "Choose the base it was made for" + (f": {made}." if made else ".")
+        hint_fa = "مدل پایه‌ای را برگزینید که برای آن ساخته شده است" + (f": «{made}»." if made else ".")
         placed = {}
         for name, w in saved.layers.items():
             module = self._modules.get(name)
@@ -185,6 +209,8 @@ class AdapterStack:
                 raise AdapterError(
                     f"The adapter in {folder} was made for another base: {self.base.id!r} has no linear layer {name} to stack it on.",
                     hint,
+                    message_fa=f"آداپتورِ «{folder}» برای مدل پایهٔ دیگری ساخته شده است: در «{self.base.id}» لایهٔ خطیِ «{name}» نیست.",
+                    hint_fa=hint_fa,
                 )
             features = _features(module)
             if (w.a.shape[1], w.b.shape[0]) != features:
@@ -192,9 +218,15 @@ class AdapterStack:
                     f"The adapter in {folder} was made for another base: its {name} goes from {w.a.shape[1]} to {w.b.shape[0]}, "
                     f"that of {self.base.id!r} from {features[0]} to {features[1]}.",
                     hint,
+                    message_fa=f"آداپتورِ «{folder}» برای مدل پایهٔ دیگری ساخته شده است: «{name}» در آن از {w.a.shape[1]} به "
+                    f"{w.b.shape[0]} می‌رود، در «{self.base.id}» از {features[0]} به {features[1]}.",
+                    hint_fa=hint_fa,
                 )
             if not torch.isfinite(w.a.sum(dtype=torch.float32) + w.b.sum(dtype=torch.float32)):
-                raise AdapterError(f"The adapter in {folder} holds values that are not numbers at {name}.", "Train it again.")
+                raise AdapterError(
+                    f"The adapter in {folder} holds values that are not numbers at {name}.", "Train it again.",
+                    message_fa=f"در «{name}» از آداپتورِ «{folder}» مقدارهایی هست که عدد نیست.", hint_fa="آن را از نو آموزش دهید.",
+                )  # fmt: skip
             weight = module.weight
             dtype = weight.dtype if weight.dtype.is_floating_point else self.model.dtype  # quantized: what the rest is in
             # copies: the file the tensors are mapped to may be replaced
@@ -208,11 +240,16 @@ class AdapterStack:
         try:
             made_for = json.loads(path.read_text(encoding="utf-8"))["base"] if path.is_file() else {}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise AdapterError(f"The record {path} cannot be read: {error!r}", "Fetch or train the adapter again.") from error
+            raise AdapterError(
+                f"The record {path} cannot be read: {error!r}", "Fetch or train the adapter again.",
+                message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود.", hint_fa="آداپتور را از نو دریافت کنید یا آموزش دهید.",
+            ) from error  # fmt: skip
         if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
             raise AdapterError(
                 f"The adapter in {folder} was made for {made_for.get('id')!r} with other weights than {self.base.id!r} has here.",
                 "Train it again on this base, or load the base it was made for.",
+                message_fa=f"آداپتورِ «{folder}» برای «{made_for.get('id')}» با وزن‌هایی جز وزن‌های «{self.base.id}» در این‌جا ساخته شده است.",
+                hint_fa="آن را روی این مدل پایه از نو آموزش دهید، یا مدل پایه‌ای را بار کنید که برای آن ساخته شده است.",
             )
 
     def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer]:

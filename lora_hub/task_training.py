@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.data.prepare import Encoded
-from lora_hub.errors import LoraHubError, SpecError
+from lora_hub.errors import LoraHubError
 from lora_hub.schema import TrainSpec
-from lora_hub.train import LEARNT_LOSS, make_lora_config
+from lora_hub.train import LEARNT_LOSS, make_lora_config, no_such_layers
 from lora_hub.trainable import Pairs, Start
 
 Report = Callable[..., Any]
@@ -87,7 +87,7 @@ def start_of(task: TaskTraining, model: Any) -> Start:
         made = get_peft_model(model, make_lora_config(task.spec))
     except ValueError as error:
         if "target modules" in str(error).lower():
-            raise SpecError(f"The base {task.spec.base.id} has no layers {task.spec.lora.targets!r}.", "Set lora.targets = all-linear.") from error
+            raise no_such_layers(task.spec) from error
         raise
     task.config = made.peft_config["default"]
     tensors = {key.removeprefix(PREFIX): value.detach().float().clone() for key, value in get_peft_model_state_dict(made).items()}

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from lora_hub.errors import LoraHubError
+from lora_hub.schema import Text2
 from lora_hub.task_training import TaskTraining, save_adapter, start_of
 from lora_hub.together_trainer import LEAST_PROBED, TogetherTrainer
 from lora_hub.train import Trained, head_on_trained_tokens, train_adapter
@@ -18,13 +19,22 @@ from lora_hub.trainable import TrainableStack
 
 Result = Trained | LoraHubError
 
+ASKED = Text2(en="it was asked for", fa="چنین خواسته شده بود")
+TOO_SHORT = Text2(en="there are too few steps for a probe to pay", fa="گام‌ها کمتر از آن است که سنجشِ پیشین بیرزد")
+MEMORY = Text2(en="together they need more memory than there is", fa="با هم بیش از حافظهٔ دستگاه می‌خواستند")
+QUANTIZED = Text2(
+    en="the base is quantized, and the trainer takes only one adapter there", fa="مدل پایه کوانتیزه است و در آن فقط یک آداپتور آموزش‌پذیر است"
+)  # fmt: skip
+DIFFERENT = Text2(en="they ask for different bases or precisions", fa="مدل پایه یا دقتِ یکسان نخواسته‌اند")
+UNFIT = Text2(en="none of them fits the base", fa="هیچ‌یک با مدل پایه سازگار نیست")
+
 
 @dataclass(frozen=True)
 class Outcome:
     """mode: "together" or "in turn". why: a sentence for people. results: for each task what came of it, or why it failed."""
 
     mode: str
-    why: str
+    why: Text2
     results: list[Result]
 
 
@@ -32,29 +42,33 @@ def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: 
     """Trains every task's adapter and saves it in its folder/adapter. model: the loaded, frozen base; it comes back as it was.
     mode: auto (a probe decides), "together" or "in turn". Goes on from checkpoints where there are some. A task's failure is its
     result, and the others go on."""
-    why = "it was asked for" if mode == "in turn" else _obstacle(tasks, model)
+    why = ASKED if mode == "in turn" else _obstacle(tasks, model)
     results: list[Result] | None = None
-    if not why:
+    if why is None:
         try:
             results, why = _train_together(tasks, model, tokenizer, probe=mode == "auto" and len(tasks) > 1)
         except torch.OutOfMemoryError:
             torch.cuda.empty_cache()
-            why = "together they need more memory than there is"
+            why = MEMORY
     if results is not None:
-        return Outcome("together", f"{len(tasks)} tasks were trained together: {why}.", results)
-    return Outcome("in turn", f"{len(tasks)} tasks were trained one after another: {why}.", [_train_alone(task, model, tokenizer) for task in tasks])
+        said = Text2(en=f"{len(tasks)} tasks were trained together: {why.en}.", fa=f"{len(tasks)} کار با هم آموزش دید: {why.fa}.")
+        return Outcome("together", said, results)
+    said = Text2(
+        en=f"{len(tasks)} tasks were trained one after another: {why.en}.", fa=f"{len(tasks)} کار یکی پس از دیگری آموزش دید: {why.fa}."
+    )
+    return Outcome("in turn", said, [_train_alone(task, model, tokenizer) for task in tasks])
 
 
-def _obstacle(tasks: list[TaskTraining], model: Any) -> str:
-    """Why these tasks cannot be trained in one pass; empty where they can."""
+def _obstacle(tasks: list[TaskTraining], model: Any) -> Text2 | None:
+    """Why these tasks cannot be trained in one pass; None where they can."""
     if getattr(model, "quantization_method", None) is not None:
-        return "the base is quantized, and the trainer takes only one adapter there"
+        return QUANTIZED
     if len({(task.spec.precision, task.spec.base.id) for task in tasks}) > 1:
-        return "they ask for different bases or precisions"
-    return ""
+        return DIFFERENT
+    return None
 
 
-def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool) -> tuple[list[Result] | None, str]:
+def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool) -> tuple[list[Result] | None, Text2]:
     """(results, why), or (None, why) where the probe says that one after another is faster. Raises torch.OutOfMemoryError."""
     starts, unfit = {}, {}
     for task in tasks:
@@ -65,16 +79,20 @@ def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, pr
             unfit[id(task)] = error
     everybody, tasks = tasks, [task for task in tasks if id(task) in starts]
     if not tasks:
-        return [unfit[id(task)] for task in everybody], "none of them fits the base"
+        return [unfit[id(task)] for task in everybody], UNFIT
     stack = TrainableStack(model, list(starts.values()))
     began = time.monotonic()
     try:
         trainer = TogetherTrainer(tasks, stack, model, tokenizer)
         with head_on_trained_tokens():
-            why = "it was asked for" if not probe else "there are too few steps for a probe to pay"
+            why = TOO_SHORT if probe else ASKED
             if probe and max(task.steps for task in tasks) >= LEAST_PROBED:
                 together, in_turn = trainer.probe()
-                why = f"a step of all takes {1000 * together:.0f} ms, one of each in turn {1000 * in_turn:.0f} ms"
+                why = Text2(
+                    en=f"a step of all takes {1000 * together:.0f} ms, one of each in turn {1000 * in_turn:.0f} ms",
+                    fa=f"یک گامِ همه با هم {1000 * together:.0f} میلی‌ثانیه می‌برد و "
+                    f"یک گام از هر کدام به‌نوبت {1000 * in_turn:.0f} میلی‌ثانیه",
+                )
                 if together > in_turn:
                     return None, why
             trainer.resume()

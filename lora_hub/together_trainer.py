@@ -18,9 +18,8 @@ from trl import SFTConfig, SFTTrainer
 
 from lora_hub import loading
 from lora_hub.data.prepare import Encoded
-from lora_hub.errors import SpecError
 from lora_hub.task_training import TaskTraining
-from lora_hub.train import IGNORED, labelled, use_checkpointing, use_flat_batches
+from lora_hub.train import IGNORED, labelled, no_number, use_checkpointing, use_flat_batches
 from lora_hub.trainable import TrainableStack
 
 # What a checkpoint keeps of a task's state.
@@ -330,9 +329,7 @@ class _Watch(TrainerCallback):
 
     def _fail(self, place: int) -> None:
         task = self.trainer.tasks[place]
-        task.error = SpecError(
-            f"The loss became {task.losses[-1]} at step {task.step + 1} with lr = {task.spec.lr:g}.", "Set a learning rate a third as high, and start again."
-        )
+        task.error = no_number(task.spec, task.losses[-1], task.step + 1)
         task.seconds = time.monotonic() - self.began
         self.trainer.stack.retire(place)
         task.on_loss(task)

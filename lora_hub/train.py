@@ -128,15 +128,16 @@ def train_adapter(
         raise BaseError(
             f"The GPU's memory ran out with {micro} rows of up to {spec.max_length} tokens at once on {spec.base.id}.",
             "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or choose a smaller base.",
+            message_fa=f"حافظهٔ GPU با {micro} سطرِ هم‌زمان، هر یک تا {spec.max_length} توکن، روی «{spec.base.id}» تمام شد.",
+            hint_fa="تنظیم micro_batch یا max_length را کوچک‌تر کنید، یا quantization = nf4 یا gradient_checkpointing = on بگذارید، "
+            "یا مدل پایهٔ کوچک‌تری برگزینید.",
         ) from error
     except ValueError as error:
         if "target modules" in str(error).lower():
-            raise SpecError(f"The base {spec.base.id} has no layers {spec.lora.targets!r}.", "Set lora.targets = all-linear.") from error
+            raise no_such_layers(spec) from error
         raise
     if watch.not_a_number:
-        raise SpecError(
-            f"The loss became {watch.not_a_number} at step {watch.step} with lr = {spec.lr:g}.", "Set a learning rate a third as high, and start again."
-        )
+        raise no_number(spec, watch.not_a_number, watch.step)
     stopped = cancelled()
     if not stopped:
         trainer.model.save_pretrained(folder / "adapter")
@@ -144,6 +145,22 @@ def train_adapter(
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
     _restore_base(trainer)
     return Trained(folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped)
+
+
+def no_such_layers(spec: TrainSpec) -> SpecError:
+    return SpecError(
+        f"The base {spec.base.id} has no layers {spec.lora.targets!r}.", "Set lora.targets = all-linear.",
+        message_fa=f"مدل پایهٔ «{spec.base.id}» لایه‌ای به نام «{spec.lora.targets}» ندارد.",
+        hint_fa="تنظیم lora.targets را all-linear بگذارید.",
+    )  # fmt: skip
+
+
+def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:
+    """For a training whose loss is infinite or no number."""
+    return SpecError(
+        f"The loss became {loss} at step {step} with lr = {spec.lr:g}.", "Set a learning rate a third as high, and start again.",
+        message_fa=f"با lr = {spec.lr:g} خطا در گام {step} برابر {loss} شد.", hint_fa="نرخ یادگیری را یک‌سوم کنید و از نو آغاز کنید.",
+    )  # fmt: skip
 
 
 def make_lora_config(spec: TrainSpec) -> Any:
@@ -200,7 +217,11 @@ def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) ->
     exact = _flat_is_exact(model, [row["input_ids"][:64] for row in train.rows[:2]])
     if spec.packing == "on":
         if not exact:
-            raise SpecError(f"The base {spec.base.id} mixes rows that are packed together.", "Set packing = auto.")
+            raise SpecError(
+                f"The base {spec.base.id} mixes rows that are packed together.", "Set packing = auto.",
+                message_fa=f"مدل پایهٔ «{spec.base.id}» سطرهایی را که با هم بسته شده‌اند به هم می‌آمیزد.",
+                hint_fa="تنظیم packing را auto بگذارید.",
+            )  # fmt: skip
         return True
     return exact and micro > 1
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lora_hub import endpoint, record, settings, store
 from lora_hub.errors import LoraHubError
 from lora_hub.events import EventLog
-from lora_hub.schema import Run, RunState, Task, TrainSpec
+from lora_hub.schema import Run, RunState, Task, Text2, TrainSpec
 
 if TYPE_CHECKING:
     from lora_hub.data.prepare import Encoded
@@ -71,6 +71,10 @@ class Worker:
         print(f"[{time.strftime('%H:%M:%S')}] {name}", flush=True)
         run = store.read_run(self.run_id)
         self.report("progress", phase=name, step=run.step, total=run.total_steps, eta=None)
+
+    def note(self, said: Text2) -> None:
+        """Says something about the run that stays on its page."""
+        self.report("exam", note=said.en, note_fa=said.fa)
 
     def run(self) -> int:
         """Does the work; the exit status is 0 only where the run succeeded."""
@@ -153,15 +157,16 @@ class Worker:
         spec = self.spec
         self.phase("reading the data")
         task, split, notes = read_split(spec)
-        for note in notes:
-            self.report("exam", note=note)
+        for said in notes:
+            self.note(said)
         encoded = prepare.encode_examples(tokenizer, task, split.train, spec.max_length)
         prepare.check_trainable(encoded, len(split.train), spec.max_length)
         validation = prepare.encode_examples(tokenizer, task, split.validation, spec.max_length)
         held_out = prepare.encode_examples(tokenizer, task, split.test, spec.max_length)
-        for part, rows in (("training", encoded), ("validation", validation), ("held-out", held_out)):
+        training, validating, testing = Text2(en="training", fa="آموزش"), Text2(en="validation", fa="اعتبارسنجی"), Text2(en="held-out", fa="آزمون")
+        for part, rows in ((training, encoded), (validating, validation), (testing, held_out)):
             if rows.too_long:
-                self.report("exam", note=too_long_note(part, rows.too_long, spec.max_length))
+                self.note(too_long_note(part, rows.too_long, spec.max_length))
         if not held_out.examples or not validation.examples:
             prepare.check_trainable(held_out if not held_out.examples else validation, len(split.test), spec.max_length)
         self.report("exam", train_rows=len(encoded.rows), eval_rows=len(held_out.examples))
@@ -215,7 +220,7 @@ class Worker:
         return progress
 
 
-def read_split(spec: TrainSpec) -> tuple[Any, Any, list[str]]:
+def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
     """(task with its labels frozen, split, notes) of a spec's data. Raises DataError.
 
     What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
@@ -229,7 +234,9 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[str]]:
             store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True
         )  # fmt: skip
         table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
-        notes.extend(f"{mends.describe(one.mend).en} ({one.rows:,} rows)." for one in done)
+        for one in done:
+            said = mends.describe(one.mend)
+            notes.append(Text2(en=f"{said.en} ({one.rows:,} rows).", fa=f"{said.fa} ({one.rows:,} سطر)."))
         return table
 
     table = read_kept(spec.dataset, spec.mapping)
@@ -239,7 +246,9 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[str]]:
         task = task.model_copy(update={"labels": prepare.labels_of(examples)})
     left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
-        notes.append(f"{left_out} rows without an answer or an input were left out.")
+        notes.append(Text2(
+            en=f"{left_out} rows without an answer or an input were left out.", fa=f"{left_out} سطر که پاسخ یا ورودی نداشت کنار گذاشته شد."
+        ))  # fmt: skip
     test_table = read_kept(spec.test_dataset, spec.test_mapping) if spec.test_dataset else table.test
     if test_table is None:
         split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
@@ -247,13 +256,19 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[str]]:
         test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
         split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
         if leaked:
-            notes.append(f"{leaked} training rows stand in the test file too and were not trained on.")
+            notes.append(Text2(
+                en=f"{leaked} training rows stand in the test file too and were not trained on.",
+                fa=f"{leaked} سطرِ آموزش در پروندهٔ آزمون هم هست و آموخته نشد.",
+            ))  # fmt: skip
     return task, split, notes
 
 
-def too_long_note(part: str, rows: list[int], max_length: int) -> str:
-    shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-    return f"{len(rows)} {part} rows are longer than {max_length} tokens and were left out: rows {shown}."
+def too_long_note(part: Text2, rows: list[int], max_length: int) -> Text2:
+    shown = [*map(str, rows[:5]), *(["..."] if len(rows) > 5 else [])]
+    return Text2(
+        en=f"{len(rows)} {part.en} rows are longer than {max_length} tokens and were left out: rows {', '.join(shown)}.",
+        fa=f"{len(rows)} سطرِ {part.fa} از {max_length} توکن بلندتر است و کنار گذاشته شد: سطرهای {'، '.join(shown)}.",
+    )
 
 
 def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: str = "", private: bool = False) -> Any:
@@ -281,11 +296,22 @@ def explain_crash(error: BaseException) -> LoraHubError:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     # torch and safetensors tell of a failed write without saying why.
     if full or (not isinstance(error, MemoryError) and shutil.disk_usage(settings.home()).free < FULL_DISK_BYTES):
-        return LoraHubError(f"The disk of {settings.home()} is full.", "Free some space there, then resume the run: it goes on from its last checkpoint.")
+        return LoraHubError(
+            f"The disk of {settings.home()} is full.", "Free some space there, then resume the run: it goes on from its last checkpoint.",
+            message_fa=f"دیسکی که «{settings.home()}» در آن است پر است.",
+            hint_fa="جایی در آن باز کنید و اجرا را ادامه دهید: از آخرین نقطهٔ ثبت‌شده پیش می‌رود.",
+        )  # fmt: skip
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
-        return LoraHubError("The machine's memory ran out.", "Choose a smaller base, or set a smaller micro_batch and max_length.")
+        return LoraHubError(
+            "The machine's memory ran out.", "Choose a smaller base, or set a smaller micro_batch and max_length.",
+            message_fa="حافظهٔ این دستگاه تمام شد.", hint_fa="مدل پایهٔ کوچک‌تری برگزینید، یا micro_batch و max_length را کوچک‌تر کنید.",
+        )  # fmt: skip
     first = str(error).splitlines()[0] if str(error) else ""
-    return LoraHubError(f"The training process failed: {type(error).__name__}: {first}", "The log has the details.")
+    said = f"{type(error).__name__}: {first}".removesuffix(": ")
+    return LoraHubError(
+        f"The training process failed: {said}", "The log has the details.",
+        message_fa=f"پردازشِ آموزش ناکام ماند ({said}).", hint_fa="جزئیات در گزارشِ اجراست.",
+    )  # fmt: skip
 
 
 class take_slot:

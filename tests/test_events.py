@@ -62,14 +62,16 @@ def test_a_whole_run_folds(spec: TrainSpec, tmp_path: Path) -> None:
         ("progress", {"phase": "training", "step": 3, "total": 10, "eta": 4.0}),
         ("metric", {"step": 3, "loss": 1.5}),
         ("metric", {"step": 3, "eval_loss": 1.25}),
-        ("exam", {"train_rows": 80, "eval_rows": 20, "note": "2 rows left out"}),
+        ("exam", {"train_rows": 80, "eval_rows": 20, "note": "2 rows left out", "note_fa": "2 سطر کنار رفت"}),
+        ("exam", {"note": "said before notes had their Persian"}),
         ("exam", {"metrics": {"base": {"accuracy": score}, "adapter": {"accuracy": score}}}),
         ("adapter", {"folder": "adapter", "best_step": 3}),
         ("state", {"state": "succeeded"}),
     )
     assert (run.owner, run.state, run.step, run.total_steps, run.handle) == ("sara", RunState.SUCCEEDED, 3, 10, {"pid": 1})
     assert run.train_losses == ((3, 1.5),) and run.eval_losses == ((3, 1.25),)
-    assert run.metrics["adapter"]["accuracy"].high == 95.0 and run.notes == ("2 rows left out",)
+    assert run.metrics["adapter"]["accuracy"].high == 95.0 and run.notes == ("2 rows left out", "said before notes had their Persian")
+    assert run.notes_fa == ("2 سطر کنار رفت", "")
     assert run.adapter_folder == "adapter" and run.ended >= run.started > 0 and run.eta is None
 
 

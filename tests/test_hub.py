@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from breaking_proxy import BreakingProxy
 from huggingface_hub import HfApi, ModelCard, constants
+from persian import refused
 from sample_adapters import CLOSED, ORG, SCORES, make_spec, publish
 
 from lora_hub import hub as hubs
@@ -102,7 +103,7 @@ def test_slugs(text: str, slug: str) -> None:
 def test_default_and_impossible_names() -> None:
     assert repo_name(make_spec()) == "spam-tiny-1m"
     for name in ("🙂", "Built-in"):
-        with pytest.raises(HubError):
+        with refused(HubError):
             repo_name(make_spec(), name)
 
 
@@ -112,28 +113,28 @@ def test_default_and_impossible_names() -> None:
 def test_name_taken_by_something_else(tmp_path, name, api) -> None:
     api.create_repo(f"{ORG}/{name}")
     api.upload_file(repo_id=f"{ORG}/{name}", path_in_repo="config.json", path_or_fileobj=b"{}")
-    with pytest.raises(HubError, match="is not an adapter of LoRA Hub"):
+    with refused(HubError, match="is not an adapter of LoRA Hub"):
         publish(tmp_path, name)
     assert set(api.list_repo_files(f"{ORG}/{name}")) == {".gitattributes", "config.json"}
 
 
 def test_name_taken_by_another_task(tmp_path, name) -> None:
     publish(tmp_path, name)
-    with pytest.raises(HubError, match="for the task spam on the base Tiny-1M"):
+    with refused(HubError, match="for the task spam on the base Tiny-1M"):
         publish(tmp_path, name, seed=1, spec=make_spec(name, task=get_task("topic").model_copy(update={"labels": ("a", "b")})))
     assert [version.tag for version in hubs.list_versions(name)] == ["v1"]
 
 
 def test_a_private_adapter_never_goes_into_a_public_repo(tmp_path, name, api) -> None:
     publish(tmp_path, name)
-    with pytest.raises(HubError, match="is public"):
+    with refused(HubError, match="is public"):
         publish(tmp_path, name, seed=1, private=True)
     ref = publish(tmp_path, f"{name}-2", private=True)
     assert ref.private and api.model_info(ref.repo_id).private
 
 
 def test_a_folder_without_an_adapter(tmp_path) -> None:
-    with pytest.raises(AdapterError, match="adapter_config.json is missing"):
+    with refused(AdapterError, match="adapter_config.json is missing"):
         hubs.publish_adapter(tmp_path, spec=make_spec(), scores=SCORES, run_id="r")
 
 
@@ -141,7 +142,7 @@ def test_a_hub_that_is_down_says_so_and_publishing_works_later(tmp_path, name, m
     with monkeypatch.context() as down:
         down.setattr(constants, "ENDPOINT", CLOSED)
         for call in (lambda: publish(tmp_path, name), hubs.list_adapters, lambda: hubs.get_adapter(name), hubs.describe_hub):
-            with pytest.raises(HubError, match="does not answer") as error:
+            with refused(HubError, match="does not answer") as error:
                 call()
             assert error.value.hint
     assert publish(tmp_path, name).versions == ("v1",)
@@ -149,14 +150,14 @@ def test_a_hub_that_is_down_says_so_and_publishing_works_later(tmp_path, name, m
 
 def test_a_token_that_is_not_valid(tmp_path, name, monkeypatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_notatoken")
-    with pytest.raises(HubError, match="does not accept this token") as error:
+    with refused(HubError, match="does not accept this token") as error:
         publish(tmp_path, name)
     assert "hf_notatoken" not in str(error.value)
 
 
 def test_no_token(tmp_path, name, monkeypatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(HubError, match="token"):
+    with refused(HubError, match="token"):
         publish(tmp_path, name)
 
 
@@ -192,7 +193,7 @@ def guarded(tmp_path_factory, hub):
 def test_no_right_to_write(tmp_path, name, guarded, monkeypatch, token, org, said) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", guarded)
     monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(HubError) as error:
+    with refused(HubError) as error:
         publish(tmp_path, name, org=org)
     assert said in error.value.message and "--org" in error.value.hint and token not in str(error.value)
 
@@ -202,7 +203,7 @@ def test_a_reader_may_not_add_a_version(tmp_path, name, guarded, monkeypatch) ->
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     assert publish(tmp_path, name, org="team").versions == ("v1",)
     monkeypatch.setenv("HF_TOKEN", "hf_bob")
-    with pytest.raises(HubError, match="may not publish"):
+    with refused(HubError, match="may not publish"):
         publish(tmp_path, name, org="team", seed=1)
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     assert [version.tag for version in hubs.list_versions(f"team/{name}")] == ["v1"]
@@ -216,7 +217,7 @@ def test_a_base_that_lets_nobody_in(guarded, monkeypatch) -> None:
     owner.update_repo_settings("team/closed-base", gated="manual")
     base = BaseModel(id="team/closed-base", gated=True)
     monkeypatch.setenv("HF_TOKEN", "hf_eve")
-    with pytest.raises(BaseError, match="is gated") as error:
+    with refused(BaseError, match="is gated") as error:
         hubs.fetch_base(base)
     assert f"{guarded}/team/closed-base" in error.value.hint
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
@@ -229,7 +230,7 @@ def test_a_base_that_lets_nobody_in(guarded, monkeypatch) -> None:
 def test_a_commit_that_breaks_shows_nothing(tmp_path, name, hub, api, monkeypatch) -> None:
     with BreakingProxy(hub.url, r"^POST .*/commit/") as proxy, monkeypatch.context() as through:
         through.setattr(constants, "ENDPOINT", proxy.url)
-        with pytest.raises(HubError):
+        with refused(HubError):
             publish(tmp_path, name)
         assert proxy.broken
     assert set(api.list_repo_files(f"{ORG}/{name}")) <= {".gitattributes"} and not api.list_repo_refs(f"{ORG}/{name}").tags
@@ -242,7 +243,7 @@ def test_an_upload_that_is_refused(tmp_path, name, hub, monkeypatch, breaks, sta
     """Refused while the weights are on their way: the client wraps this in an error of its own."""
     with BreakingProxy(hub.url, breaks, status) as proxy, monkeypatch.context() as through:
         through.setattr(constants, "ENDPOINT", proxy.url)
-        with pytest.raises(HubError, match=said):
+        with refused(HubError, match=said):
             publish(tmp_path, name, seed=status)
         assert proxy.broken
 
@@ -250,7 +251,7 @@ def test_an_upload_that_is_refused(tmp_path, name, hub, monkeypatch, breaks, sta
 def test_a_tag_that_breaks_is_set_by_the_next_try(tmp_path, name, hub, api, monkeypatch) -> None:
     with BreakingProxy(hub.url, r"^POST .*/tag/") as proxy, monkeypatch.context() as through:
         through.setattr(constants, "ENDPOINT", proxy.url)
-        with pytest.raises(HubError):
+        with refused(HubError):
             publish(tmp_path, name)
         assert proxy.broken
     commit = api.model_info(f"{ORG}/{name}").sha

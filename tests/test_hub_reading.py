@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import HfApi, constants
+from persian import refused
 from sample_adapters import CLOSED, ORG, SCORES, make_folder, make_spec, publish
 
 from lora_hub import bases, card_metadata, endpoint, settings
@@ -87,11 +88,11 @@ def test_one_adapter_with_its_versions_and_card(first) -> None:
 
 
 def test_what_is_not_there(first) -> None:
-    with pytest.raises(AdapterError, match="no adapter lora-hub/firsst") as error:
+    with refused(AdapterError, match="no adapter lora-hub/firsst") as error:
         hubs.get_adapter("firsst")
     assert "lora-hub/first" in error.value.hint
     for call in (hubs.fetch_adapter, hubs.read_card, hubs.list_versions):
-        with pytest.raises(AdapterError, match="There is no adapter"):
+        with refused(AdapterError, match="There is no adapter"):
             call("nobody/nothing")
     missing = (
         lambda: hubs.fetch_adapter("first@v9"),
@@ -100,12 +101,14 @@ def test_what_is_not_there(first) -> None:
         lambda: hubs.promote("first", "v9"),
     )
     for call in missing:
-        with pytest.raises(AdapterError, match="has no version 'v9'") as error:
+        with refused(AdapterError, match="has no version 'v9'") as error:
             call()
         assert "v1, v2" in error.value.hint
-    for name in ("a/b/c", "ارگ/x", "", "../../etc/passwd"):
-        with pytest.raises(AdapterError):
+    for name in ("a/b/c", "", "../../etc/passwd"):
+        with refused(AdapterError):
             hubs.fetch_adapter(name)
+    with pytest.raises(AdapterError, match="ارگ/x"):
+        hubs.fetch_adapter("ارگ/x")
 
 
 def test_promote_moves_production(first) -> None:
@@ -132,14 +135,14 @@ def test_fetch_gives_the_exact_version_and_works_with_the_hub_down(first, tmp_pa
     assert record and record["task"]["labels"] == ["ham", "spam"] and card_metadata.spec_of(record).lora.r == 16
     monkeypatch.setattr(constants, "ENDPOINT", CLOSED)
     assert hubs.fetch_adapter("first@v1")[0] == folder and hubs.fetch_adapter("first")[1].revision == first.revision
-    with pytest.raises(HubError, match="does not answer"):
+    with refused(HubError, match="does not answer"):
         hubs.fetch_adapter("never-fetched")
 
 
 def test_a_repo_that_is_no_lora_adapter(api) -> None:
     api.create_repo(f"{ORG}/a-model")
     api.upload_file(repo_id=f"{ORG}/a-model", path_in_repo="config.json", path_or_fileobj=b"{}")
-    with pytest.raises(AdapterError, match="no adapter_config.json"):
+    with refused(AdapterError, match="no adapter_config.json"):
         hubs.fetch_adapter("a-model")
     assert hubs.read_card("a-model") == "" and hubs.list_versions("a-model") == []
 
@@ -151,7 +154,7 @@ def test_a_damaged_record(first, api, text) -> None:
     api.create_repo(repo_id, exist_ok=True)
     api.upload_folder(repo_id=repo_id, folder_path=folder)
     api.upload_file(repo_id=repo_id, path_in_repo="lora_hub.json", path_or_fileobj=text.encode())
-    with pytest.raises(AdapterError):
+    with refused(AdapterError):
         hubs.fetch_adapter(repo_id)
 
 
@@ -159,21 +162,21 @@ def test_a_damaged_record(first, api, text) -> None:
 
 
 def test_bases_here_and_on_the_hub(api, first, tmp_path, monkeypatch) -> None:
-    with pytest.raises(BaseError, match="holds no config.json"):
+    with refused(BaseError, match="holds no config.json"):
         hubs.fetch_base(BaseModel(id=str(tmp_path), folder=str(tmp_path)))
-    with pytest.raises(BaseError, match="There is no owner/nothing"):
+    with refused(BaseError, match="There is no owner/nothing"):
         hubs.fetch_base(BaseModel(id="owner/nothing"))
-    with pytest.raises(BaseError, match="is an adapter"):
+    with refused(BaseError, match="is an adapter"):
         hubs.fetch_base(BaseModel(id=first.repo_id))
     api.create_repo(f"{ORG}/some-base", exist_ok=True)
     for file in ("config.json", "model.safetensors"):
         api.upload_file(repo_id=f"{ORG}/some-base", path_in_repo=file, path_or_fileobj=b"{}")
     base = BaseModel(id=f"{ORG}/some-base")
     assert hubs.fetch_base(base) == base.id
-    with pytest.raises(BaseError, match="has no version 'v7'"):
+    with refused(BaseError, match="has no version 'v7'"):
         hubs.fetch_base(base.model_copy(update={"revision": "v7"}))
     monkeypatch.setattr(constants, "ENDPOINT", CLOSED)
-    with pytest.raises(BaseError, match="cannot be fetched"):
+    with refused(BaseError, match="cannot be fetched"):
         hubs.fetch_base(base)
     monkeypatch.undo()
     cached = api.snapshot_download(base.id)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import build, byte_tokenizer
 
@@ -93,7 +94,7 @@ def test_the_chat_models_own_tokenizer():
 
 def test_what_does_not_fit_is_refused_with_the_figures(saved):
     huge = local(saved).model_copy(update={"parameters": 10**13, "folder": "", "id": "some/giant"})
-    with pytest.raises(BaseError, match=r"10,000,000 million parameters and needs [\d.]+ GiB of memory as fp32; [\d.]+ GiB are free"):
+    with refused(BaseError, match=r"10,000,000 million parameters and needs [\d.]+ GiB of memory as fp32; [\d.]+ GiB are free"):
         loading.check_memory(huge, torch.device("cpu"), "fp32")
     unknown = BaseModel(id="x", folder=str(saved))
     assert loading._count_parameters(unknown) == sum(p.numel() for p in build("llama").parameters())
@@ -135,21 +136,21 @@ def test_damaged_and_foreign_folders_are_told_in_words(saved, tmp_path):
     empty.mkdir()
     cases["has no config.json"] = empty
     for words, folder in cases.items():
-        with pytest.raises(BaseError, match=words) as caught:
+        with refused(BaseError, match=words) as caught:
             loading.load_base(local(folder), device="cpu")
         assert caught.value.hint and "\n" not in caught.value.message
     garbled = broken("tokens")
     (garbled / "tokenizer.json").write_text('{"version": 1')
-    with pytest.raises(BaseError):
+    with refused(BaseError):
         loading.load_tokenizer(local(garbled))
 
 
 def test_unknown_device_and_missing_quantization_library(saved):
     if not torch.cuda.is_available():
-        with pytest.raises(BaseError, match="no CUDA device"):
+        with refused(BaseError, match="no CUDA device"):
             loading.load_base(local(saved), device="cuda")
     if find_spec("bitsandbytes") is None:
-        with pytest.raises(BaseError, match="bitsandbytes is not installed"):
+        with refused(BaseError, match="bitsandbytes is not installed"):
             loading.load_base(local(saved), quantization="nf4")
 
 

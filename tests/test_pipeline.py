@@ -89,6 +89,7 @@ def test_two_tasks_are_trained_scored_and_published_in_one_process(data: Path, h
         assert row["metrics"]["adapter"]["accuracy"]["value"] >= 0 and row["eval_rows"] > 0
         run = store.read_run(row["run"])
         assert run.mode == result["mode"] and run.handle["group"] and any("trained" in note for note in run.notes)
+        assert len(run.notes_fa) == len(run.notes) and any("2 کار" in note and "آموزش دید" in note for note in run.notes_fa)
         record = json.loads((store.run_folder(row["run"]) / "adapter" / "lora_hub.json").read_text(encoding="utf-8"))
         assert record["task"]["id"] == row["task"] and record["report"]["rows"] == 60
     assert store.read_run(result["runs"][0]["run"]).handle["pid"] == store.read_run(result["runs"][1]["run"]).handle["pid"]

@@ -11,6 +11,7 @@ import pytest
 import tiny_bases
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import BASE, CONFIGS, build, load_with_peft, save_adapter
 
@@ -183,7 +184,7 @@ def test_head_as_a_target_with_the_embeddings_peft_saves_along(llama, stack, tmp
     own = next(key for key in weights if ".lora_" not in key)
     weights[own] = torch.zeros_like(weights[own])
     save_file(weights, folder / "adapter_model.safetensors")
-    with pytest.raises(AdapterError, match="brings its own"):
+    with refused(AdapterError, match="brings its own"):
         stack.attach(folder, "other")
 
 
@@ -202,7 +203,7 @@ def test_pissa_is_refused_raw_and_right_once_converted(llama, stack, tmp_path):
     wanted = logits(wrapped.eval(), ids)[1]
     wrapped.peft_config["default"].init_lora_weights = "pissa"
     wrapped.save_pretrained(tmp_path / "raw")
-    with pytest.raises(AdapterError, match="pissa"):
+    with refused(AdapterError, match="pissa"):
         stack.attach(tmp_path / "raw", "raw")
     wrapped.save_pretrained(tmp_path / "converted", path_initial_model_for_weight_conversion=str(init))
     slot = stack.attach(tmp_path / "converted", "converted")
@@ -211,16 +212,16 @@ def test_pissa_is_refused_raw_and_right_once_converted(llama, stack, tmp_path):
 
 def test_adapters_of_another_base_are_refused_with_layer_and_shapes(stack, folders, tmp_path):
     wider = save_adapter(build_wider(), tmp_path / "wider")
-    with pytest.raises(AdapterError, match=r"made for another base: its model\.layers\.0\.mlp\.down_proj goes from 48 to 64, that of 'tiny' from 48 to 32"):
+    with refused(AdapterError, match=r"made for another base: its model\.layers\.0\.mlp\.down_proj goes from 48 to 64, that of 'tiny' from 48 to 32"):
         stack.attach(wider, "wider")
     other = save_adapter(build("gpt-neox"), tmp_path / "neox")
-    with pytest.raises(AdapterError, match="made for another base: 'tiny' has no linear layer gpt_neox"):
+    with refused(AdapterError, match="made for another base: 'tiny' has no linear layer gpt_neox"):
         stack.attach(other, "neox")
     same_shape = shutil.copytree(folders[0], tmp_path / "stale")
     (same_shape / "lora_hub.json").write_text(json.dumps({"base": {"id": "tiny", "fingerprint": "aa"}}))
     stack.attach(same_shape, "a base that was never read whole has no fingerprint to compare")
     stack.base = BASE.model_copy(update={"fingerprint": "bb"})
-    with pytest.raises(AdapterError, match="other weights"):
+    with refused(AdapterError, match="other weights"):
         stack.attach(same_shape, "stale")
 
 
@@ -238,10 +239,10 @@ def test_slots_are_reused_and_the_least_recently_asked_goes(llama, folders):
     stack.plan([one])  # asked: now "two" has waited longest
     assert stack.attach(folders[2], "three") == two
     assert stack.names == ["one", "three"]
-    with pytest.raises(AdapterError, match="'two' is not attached"):
+    with refused(AdapterError, match="'two' is not attached"):
         stack.slot("two")
     stack.detach("one")
-    with pytest.raises(AdapterError, match="Slot 1 holds no adapter"):
+    with refused(AdapterError, match="Slot 1 holds no adapter"):
         stack.plan([0, 1])
     assert stack.attach(folders[3], "four") == 1
     # the same name again: new weights in the old slot
@@ -268,16 +269,16 @@ def test_the_stack_is_bounded_in_bytes_too(llama, folders):
     assert stack.names == ["b", "c"] and stack.nbytes <= stack.max_bytes
     stack.close()
     small = AdapterStack(llama, BASE, max_bytes=100)
-    with pytest.raises(AdapterError, match="the stack holds at most"):
+    with refused(AdapterError, match="the stack holds at most"):
         small.attach(folders[0], "a")
     small.close()
 
 
 def test_batches_that_do_not_fit_the_route_are_refused(llama, stack, folders):
     slot = stack.attach(folders[0], "a")
-    with pytest.raises(AdapterError, match="3 rows, but slots were given for 2"):
+    with refused(AdapterError, match="3 rows, but slots were given for 2"):
         logits(llama, batch(3), stack, [0, slot])
-    with pytest.raises(AdapterError, match="already"), stack.route([0]), stack.route([0]):
+    with refused(AdapterError, match="already"), stack.route([0]), stack.route([0]):
         pass
     logits(llama, batch(2), stack, [0, slot])  # and the lock is free again
 

@@ -217,13 +217,13 @@ def test_a_probe_decides_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for times, mode in (((0.010, 0.030), "together"), ((0.030, 0.010), "in turn")):
         monkeypatch.setattr(TogetherTrainer, "probe", lambda self, times=times: times)
         outcome = learn([make_task(tmp_path / mode / str(n), n, steps=20)[0] for n in range(2)], mode="auto")
-        assert outcome.mode == mode and "a step of all takes" in outcome.why and all(isinstance(one, Trained) for one in outcome.results)
+        assert outcome.mode == mode and "a step of all takes" in outcome.why.en and all(isinstance(one, Trained) for one in outcome.results)
 
 
 def test_the_probe_measures_and_teaches_nothing(tmp_path: Path) -> None:
     seen = learn([make_task(tmp_path / "probed" / str(n), n, steps=20)[0] for n in range(2)], mode="auto")
     plain = learn([make_task(tmp_path / "plain" / str(n), n, steps=20)[0] for n in range(2)], mode=seen.mode)
-    assert "ms" in seen.why
+    assert "ms" in seen.why.en and "میلی‌ثانیه" in seen.why.fa
     for one, other in zip(seen.results, plain.results, strict=True):
         assert difference(one, other) < 1e-6
 

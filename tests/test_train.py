@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from persian import refused
 from small_data import sentiment_rows, write_csv
 
 from lora_hub import bases, loading, runs, train, worker
@@ -20,7 +21,7 @@ def test_precision_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None
     for has_bf16, picked in ((True, "bf16"), (False, "fp16")):
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True, known=has_bf16: known)
         assert loading.pick_precision(gpu) == picked
-    with pytest.raises(BaseError, match="needs a GPU"):
+    with refused(BaseError, match="needs a GPU"):
         loading.pick_precision(cpu, "fp16")
 
 
@@ -85,7 +86,7 @@ def test_cancelling_stops_at_the_next_step(tmp_path: Path) -> None:
 
 def test_a_learning_rate_that_explodes_is_told(tmp_path: Path) -> None:
     made = Prepared(tmp_path, steps="30")
-    with pytest.raises(SpecError, match="lr = 1"):
+    with refused(SpecError, match="lr = 1"):
         # a NaN among the weights stands for what a wild learning rate ends in
         with torch.no_grad():
             made.model.lm_head.weight[0, 0] = float("nan")
@@ -94,7 +95,7 @@ def test_a_learning_rate_that_explodes_is_told(tmp_path: Path) -> None:
 
 def test_targets_that_the_base_lacks_are_named(tmp_path: Path) -> None:
     made = Prepared(tmp_path, steps="2")
-    with pytest.raises(SpecError, match="no_such_layer"):
+    with refused(SpecError, match="no_such_layer"):
         made.learn(tmp_path / "run", lora=made.spec.lora.model_copy(update={"targets": ("no_such_layer",)}))
 
 

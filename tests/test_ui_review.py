@@ -9,6 +9,7 @@ import pytest
 from lora_hub import runs, store
 from lora_hub.data.inspection import Inspector
 from lora_hub.errors import DataError
+from lora_hub.recipe import FIELDS
 from lora_hub.schema import Mend
 from lora_hub.tasks import catalogue
 from lora_hub.ui import asked as asked_module
@@ -109,6 +110,14 @@ def test_problems_and_mends_are_told_in_the_language_of_the_page(tmp_path):
     words_of_it = re.sub(r"<bdi[^>]*>.*?</bdi>|<[^>]+>|«[^»]*»", " ", shown)
     left = [word for word in re.findall(r"[A-Za-z]{4,}", words_of_it) if word not in ("spam",)]
     assert left == []
+
+
+def test_every_setting_says_why_in_the_language_of_the_page(tmp_path):
+    asked = asked_about(messy_file(tmp_path))
+    english, persian = look(asked).settings, look(asked, "fa").settings
+    assert '<span dir="auto">default</span>' in english and '<span dir="auto">پیش‌فرض</span>' in persian
+    whys = re.findall('<span dir="auto">(.*?)</span>', persian)
+    assert len(whys) == len(FIELDS) and all(re.search("[آ-ی]", why) for why in whys)
 
 
 def test_how_it_was_read_is_said(tmp_path):

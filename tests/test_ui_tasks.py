@@ -6,12 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from persian import refused
 from test_ui_review import asked_about, look, messy_file, spam_file, spec_for
 
-from lora_hub import settings
+from lora_hub import settings, worker
 from lora_hub.data.inspection import Inspector
 from lora_hub.errors import SpecError
-from lora_hub.schema import Run, RunState
+from lora_hub.schema import Run, RunState, Text2
 from lora_hub.ui import render_groups, render_runs, render_tasks, task_list
 from lora_hub.ui.asked import Asked
 from lora_hub.ui.task_list import Entry, read_entries
@@ -54,7 +55,7 @@ def test_strange_lists_do_no_harm_and_all_have_one_base(tmp_path):
     assert task_list.on_base_of(entries, Asked(base="x")).base == "built-in" and task_list.on_base_of([], Asked(base="x")).base == "x"
     many = [Entry(Asked(task="spam", dataset="d", name=str(place))) for place in range(task_list.MOST + 3)]
     assert len(read_entries([entry.to_json() for entry in many])) == task_list.MOST
-    with pytest.raises(SpecError, match="at most"):
+    with refused(SpecError, match="at most"):
         task_list.add_entry(many[: task_list.MOST], asked, spec_for(tmp_path))
 
 
@@ -137,17 +138,23 @@ def test_a_run_says_what_it_was_trained_with_and_how(tmp_path):
     assert "همراه با" in render_runs.run_head(run, "fa", others) and "lh-companions" not in render_runs.run_head(run, "fa")
 
 
-def test_the_workers_sentence_about_the_group_is_persian_on_the_persian_page(tmp_path):
-    together = "3 tasks were trained together: a step of all takes 12 ms, one of each in turn 30 ms."
-    in_turn = "2 tasks were trained one after another: together they need more memory than there is."
-    assert render_groups.why_words(together, "en") == together
-    said = "۳ کار با هم آموزش دید: یک گامِ همه با هم ۱۲ میلی‌ثانیه می‌برد و یک گام از هر کدام به‌نوبت ۳۰ میلی‌ثانیه."
-    assert render_groups.why_words(together, "fa") == said
-    assert "حافظه" in render_groups.why_words(in_turn, "fa") and "نوبت" not in render_groups.why_words(in_turn, "fa")
-    assert render_groups.why_words("4 rows were left out.", "fa") == "4 rows were left out."
-    # None of the reasons that are known here was reworded there meanwhile.
-    source = (Path(render_groups.__file__).parents[1] / "together.py").read_text(encoding="utf-8")
-    for reason in render_groups._REASONS:
-        assert reason in source, reason
-    shown = render_runs.run_head(run_of(spec_for(tmp_path), "a", [], notes=(together,)), "fa")
-    assert "میلی‌ثانیه" in shown
+def test_what_the_worker_says_of_a_run_is_persian_on_the_persian_page(tmp_path):
+    notes = [worker.too_long_note(Text2(en="held-out", fa="آزمون"), [4, 9, 12, 13, 14, 1500], 64), Text2(en="An older one's note.")]
+    told = {"notes": tuple(one.en for one in notes), "notes_fa": tuple(one.fa for one in notes)}
+    run = run_of(spec_for(tmp_path), "a", []).model_copy(update={**told, "error": {"message": "Broken.", "hint": "Mend it."}})
+    english, persian = render_runs.run_head(run, "en"), render_runs.run_head(run, "fa")
+    assert "6 held-out rows are longer than 64 tokens and were left out: rows 4, 9, 12, 13, 14, ..." in english
+    assert "۶ سطرِ آزمون از ۶۴ توکن بلندتر است و کنار گذاشته شد: سطرهای ۴، ۹، ۱۲، ۱۳، ۱۴، ..." in persian and "held-out" not in persian
+    assert all("An older one" in shown and "Broken." in shown and "Mend it." in shown for shown in (english, persian))
+    failed = run.model_copy(update={"error": {"message": "Broken.", "hint": "Mend it.", "message_fa": "«a<b>» خراب است.", "hint_fa": "درستش کنید."}})
+    assert "«<bdi>a&lt;b&gt;</bdi>» خراب است." in render_runs.run_head(failed, "fa") and "Broken." in render_runs.run_head(failed, "en")
+
+
+def test_every_phase_of_the_worker_has_its_words():
+    files = [Path(worker.__file__).parent / f"{name}.py" for name in ("worker", "group_worker", "train", "together", "together_trainer")]
+    sources = [file.read_text(encoding="utf-8") for file in files]
+    phases = {name for source in sources for name in re.findall(r"phase(?:\(|=)f?\"([^\"(]+?)(?: \(|\")", source)}
+    assert {"training", "reading the data", "scoring the {who}"} <= phases
+    for name in {one.format(who=who) for one in phases for who in ("base", "adapter")}:
+        shown = render_runs.phase_words(f"{name} (3 of 40)", "fa")
+        assert shown.endswith(" (۳ از ۴۰)") and not re.search("[a-z]", shown), name

@@ -27,7 +27,11 @@ def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
         folder = Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md"]))
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file():
-            raise AdapterError(f"{repo_id} is no LoRA adapter that can be loaded: it has no {file}.", "Choose another one, or save it with PEFT again.")
+            raise AdapterError(
+                f"{repo_id} is no LoRA adapter that can be loaded: it has no {file}.", "Choose another one, or save it with PEFT again.",
+                message_fa=f"مخزن «{repo_id}» آداپتور LoRA نیست یا ناقص است: پروندهٔ «{file}» را ندارد.",
+                hint_fa="آداپتور دیگری برگزینید، یا آن را دوباره با PEFT ذخیره کنید.",
+            )  # fmt: skip
     return folder, _ref_of_folder(folder, repo_id, commit.resolved)
 
 
@@ -42,7 +46,11 @@ def fetch_base(base: BaseModel) -> str:
     if base.folder or base.id == bases.BUILT_IN:
         folder = Path(base.folder) if base.folder else bases.built_in_folder()
         if not (folder / "config.json").is_file():
-            raise BaseError(f"The folder of the base {folder.name} holds no config.json.", "Give a folder with a causal language model.")
+            raise BaseError(
+                f"The folder of the base {folder.name} holds no config.json.", "Give a folder with a causal language model.",
+                message_fa=f"در پوشهٔ مدل پایه، «{folder.name}»، پروندهٔ config.json نیست.",
+                hint_fa="پوشهٔ یک مدل زبانیِ خودبازگشتی را بدهید.",
+            )  # fmt: skip
         return str(folder)
     try:
         with told(f"hand out {base.id}", base.id, base.revision, BaseError):
@@ -57,11 +65,22 @@ def fetch_base(base: BaseModel) -> str:
             return str(cached)
         if isinstance(error, BaseError):
             raise
-        raise BaseError(f"The base {base.id} cannot be fetched: {error.message}", f"{error.hint} Or choose built-in, or a local folder.".strip()) from error
+        message_fa, hint_fa = error.in_language("fa")
+        raise BaseError(
+            f"The base {base.id} cannot be fetched: {error.message}", f"{error.hint} Or choose built-in, or a local folder.".strip(),
+            message_fa=f"مدل پایهٔ «{base.id}» دریافت نشد: {message_fa}",
+            hint_fa=f"{hint_fa} یا مدل پایهٔ همراه یا پوشه‌ای روی همین دستگاه را برگزینید.".strip(),
+        ) from error  # fmt: skip
     files = {sibling.rfilename for sibling in info.siblings or []}
     if files and "config.json" not in files:
-        kind = "an adapter" if CONFIG in files else "no model that transformers can load"
-        raise BaseError(f"{base.id} on {hub_url()} is {kind}: it has no config.json.", "Choose a base that a causal language model was saved as.")
+        kind, kind_fa = "no model that transformers can load", "مدلی نیست که transformers بارش کند"
+        if CONFIG in files:
+            kind, kind_fa = "an adapter", "آداپتور است"
+        raise BaseError(
+            f"{base.id} on {hub_url()} is {kind}: it has no config.json.", "Choose a base that a causal language model was saved as.",
+            message_fa=f"مخزن «{base.id}» در {hub_url()} {kind_fa}: پروندهٔ config.json ندارد.",
+            hint_fa="یک مدل زبانیِ خودبازگشتی برگزینید.",
+        )  # fmt: skip
     return base.id
 
 
@@ -92,9 +111,17 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
     except ValueError:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("version"), int):
-        raise AdapterError(f"The {RECORD} of the adapter in {path.parent.name} is damaged.", "Fetch the adapter again, or train it again.")
+        raise AdapterError(
+            f"The {RECORD} of the adapter in {path.parent.name} is damaged.", "Fetch the adapter again, or train it again.",
+            message_fa=f"پروندهٔ {RECORD} از آداپتورِ «{path.parent.name}» خراب است.",
+            hint_fa="آداپتور را از نو دریافت کنید یا آموزش دهید.",
+        )  # fmt: skip
     if record["version"] > RECORD_VERSION:
-        raise AdapterError(f"The adapter in {path.parent.name} was made by a newer LoRA Hub (record {record['version']}).", "Update LoRA Hub.")
+        raise AdapterError(
+            f"The adapter in {path.parent.name} was made by a newer LoRA Hub (record {record['version']}).", "Update LoRA Hub.",
+            message_fa=f"آداپتورِ «{path.parent.name}» را LoRA Hub تازه‌تری ساخته است (رکورد {record['version']}).",
+            hint_fa="نسخهٔ LoRA Hub را به‌روز کنید.",
+        )  # fmt: skip
     return record
 
 
@@ -109,7 +136,10 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
         spec = card_metadata.spec_of(record)
         metrics = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # anybody may have written it
-        raise AdapterError(f"The {RECORD} of {repo_id} is damaged: {' '.join(str(error).split())[:200]}", "Publish the adapter again from its run.") from error
+        raise AdapterError(
+            f"The {RECORD} of {repo_id} is damaged: {' '.join(str(error).split())[:200]}", "Publish the adapter again from its run.",
+            message_fa=f"پروندهٔ {RECORD} از «{repo_id}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",
+        ) from error  # fmt: skip
     return AdapterRef(
         repo_id=repo_id,
         revision=commit,

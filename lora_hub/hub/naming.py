@@ -22,9 +22,15 @@ def repo_name(spec: TrainSpec, name: str = "") -> str:
     given = name or spec.name
     found = slugify(given) if given else slugify(f"{spec.task.id}-{card_metadata.short_name(spec.base).lower()}")
     if not found:
-        raise HubError(f"The name {given!r} has no letters or digits that an address can hold.", "Choose a name in Latin or Persian letters.")
+        raise HubError(
+            f"The name {given!r} has no letters or digits that an address can hold.", "Choose a name in Latin or Persian letters.",
+            message_fa=f"در نام «{given}» حرف یا رقمی نیست که در نشانی بنشیند.", hint_fa="نامی با حروف لاتین یا فارسی برگزینید.",
+        )  # fmt: skip
     if found.lower() == bases.BUILT_IN:
-        raise HubError(f"The name {found!r} is the built-in base's.", "Choose another name (--name).")
+        raise HubError(
+            f"The name {found!r} is the built-in base's.", "Choose another name (--name).",
+            message_fa=f"نام «{found}» از آنِ مدل پایهٔ همراه است.", hint_fa="نام دیگری برگزینید.",
+        )  # fmt: skip
     return found
 
 

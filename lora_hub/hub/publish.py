@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lora_hub import bases, card, card_metadata, events, settings
 from lora_hub.errors import AdapterError, BaseError, HubError
-from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, full_id, hub_url, open_api, told
+from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, TRY_AGAIN_FA, full_id, hub_url, open_api, told
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
 from lora_hub.hub.listing import ref_of
 from lora_hub.hub.naming import repo_name
@@ -135,11 +135,18 @@ def languages_of(spec: TrainSpec, examples: list[dict]) -> tuple[str, ...]:
 def _read_config(folder: Path) -> dict[str, Any]:
     for file in (CONFIG, WEIGHTS):
         if not (folder / file).is_file() or not (folder / file).stat().st_size:
-            raise AdapterError(f"{folder.name} holds no adapter: {file} is missing or empty.", "Train the adapter again, or give another folder.")
+            raise AdapterError(
+                f"{folder.name} holds no adapter: {file} is missing or empty.", "Train the adapter again, or give another folder.",
+                message_fa=f"در پوشهٔ «{folder.name}» آداپتور نیست: پروندهٔ «{file}» نیست یا خالی است.",
+                hint_fa="آداپتور را از نو آموزش دهید، یا پوشهٔ دیگری بدهید.",
+            )  # fmt: skip
     try:
         return dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise AdapterError(f"{CONFIG} of the adapter in {folder.name} is damaged.", "Train the adapter again.") from error
+        raise AdapterError(
+            f"{CONFIG} of the adapter in {folder.name} is damaged.", "Train the adapter again.",
+            message_fa=f"پروندهٔ «{CONFIG}» از آداپتورِ پوشهٔ «{folder.name}» خراب است.", hint_fa="آداپتور را از نو آموزش دهید.",
+        ) from error  # fmt: skip
 
 
 def _public_record(folder: Path, spec: TrainSpec, scores: dict[str, Scores], run_id: str, versions: dict[str, str]) -> dict[str, Any]:
@@ -189,15 +196,25 @@ def _claim(api: "HfApi", repo_id: str, spec: TrainSpec, private: bool) -> None:
     if info is None:
         api.create_repo(repo_id, private=private, exist_ok=True)
         return
-    another = "Choose another name (--name)."
+    another, another_fa = "Choose another name (--name).", "نام دیگری برگزینید."
     files = _files_of(info)
     if files and RECORD not in files:
-        raise HubError(f"{repo_id} is there already and is not an adapter of LoRA Hub.", another)
+        raise HubError(
+            f"{repo_id} is there already and is not an adapter of LoRA Hub.", another,
+            message_fa=f"مخزن «{repo_id}» از پیش هست و آداپتوری از LoRA Hub نیست.", hint_fa=another_fa,
+        )  # fmt: skip
     if private and not info.private:
-        raise HubError(f"{repo_id} is public, and a private adapter was asked for.", f"{another[:-1]}, or make that repo private on the Hub first.")
+        raise HubError(
+            f"{repo_id} is public, and a private adapter was asked for.", f"{another[:-1]}, or make that repo private on the Hub first.",
+            message_fa=f"مخزن «{repo_id}» عمومی است، و آداپتور خصوصی خواسته شده است.",
+            hint_fa="نام دیگری برگزینید، یا نخست آن مخزن را در هاب خصوصی کنید.",
+        )  # fmt: skip
     there = ref_of(info)
     if there.task and (there.task, there.base) != (spec.task.id, _base_id(spec.base)):
-        raise HubError(f"{repo_id} is there already, for the task {there.task} on the base {there.base}.", another)
+        raise HubError(
+            f"{repo_id} is there already, for the task {there.task} on the base {there.base}.", another,
+            message_fa=f"مخزن «{repo_id}» از پیش هست، برای کارِ «{there.task}» روی مدل پایهٔ «{there.base}».", hint_fa=another_fa,
+        )  # fmt: skip
 
 
 def _look(api: "HfApi", repo_id: str) -> "ModelInfo | None":
@@ -224,7 +241,10 @@ def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
 
 def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
     if base.id != bases.BUILT_IN:
-        raise BaseError(f"The base {base.id} is not the project's to publish.", "Only the built-in base is published.")
+        raise BaseError(
+            f"The base {base.id} is not the project's to publish.", "Only the built-in base is published.",
+            message_fa=f"مدل پایهٔ «{base.id}» از آنِ این پروژه نیست که منتشر شود.", hint_fa="فقط مدل پایهٔ همراه منتشر می‌شود.",
+        )  # fmt: skip
     folder, repo_id = Path(base.folder or bases.built_in_folder()), f"{org}/{bases.BUILT_IN}"
     files: dict[str, bytes | Path] = {CARD: card.render_base_card(base, repo_id).encode()}
     files |= {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", CARD))}
@@ -234,7 +254,10 @@ def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
         if there is None:
             api.create_repo(repo_id, exist_ok=True)
         elif _files_of(there) and BASE_TAG not in (there.tags or []):
-            raise HubError(f"{repo_id} is there already and is not the built-in base.", "Choose another organization (--org).")
+            raise HubError(
+                f"{repo_id} is there already and is not the built-in base.", "Choose another organization (--org).",
+                message_fa=f"مخزن «{repo_id}» از پیش هست و مدل پایهٔ همراه نیست.", hint_fa="سازمان دیگری برگزینید.",
+            )  # fmt: skip
         return repo_id, _commit(api, repo_id, files, "The built-in base of LoRA Hub")
 
 
@@ -264,8 +287,14 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
                 raise
         except ValueError as error:  # the client's own check of the card, before anything is sent
             said = " ".join(str(error).split())[:300]
-            raise HubError(f"The Hub does not take the card of {repo_id}: {said}", "Change the name or title that it speaks of.") from error
-    raise HubError(f"{repo_id} is being published by others at the same time.", TRY_AGAIN)
+            raise HubError(
+                f"The Hub does not take the card of {repo_id}: {said}", "Change the name or title that it speaks of.",
+                message_fa=f"هاب صفحهٔ معرفیِ «{repo_id}» را نمی‌پذیرد ({said}).", hint_fa="نام یا عنوانی را که از آن می‌گوید عوض کنید.",
+            ) from error  # fmt: skip
+    raise HubError(
+        f"{repo_id} is being published by others at the same time.", TRY_AGAIN,
+        message_fa=f"دیگران هم‌زمان در «{repo_id}» منتشر می‌کنند.", hint_fa=TRY_AGAIN_FA,
+    )  # fmt: skip
 
 
 def _same(content: bytes | Path, sibling: Any) -> bool:
@@ -296,4 +325,7 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
         except HfHubHTTPError as error:
             if error.response.status_code != 409:
                 raise
-    raise HubError(f"{repo_id} is being published by others at the same time; this content has no version yet.", TRY_AGAIN)
+    raise HubError(
+        f"{repo_id} is being published by others at the same time; this content has no version yet.", TRY_AGAIN,
+        message_fa=f"دیگران هم‌زمان در «{repo_id}» منتشر می‌کنند؛ این محتوا هنوز نسخه‌ای ندارد.", hint_fa=TRY_AGAIN_FA,
+    )  # fmt: skip

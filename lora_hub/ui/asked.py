@@ -82,7 +82,11 @@ def read_task(asked: Asked) -> Task | None:
         # The labels of one's own task come from the data, as those of the catalogue's do.
         task = catalogue.task_from_dict(given)
         if len(task.inputs) > MAX_INPUTS:
-            raise SpecError(f"The task has {len(task.inputs)} inputs; the page shows {MAX_INPUTS}.", "Use the command line for this one.")
+            raise SpecError(
+                f"The task has {len(task.inputs)} inputs; the page shows {MAX_INPUTS}.", "Use the command line for this one.",
+                message_fa=f"این کار {len(task.inputs)} ورودی دارد؛ در این صفحه {MAX_INPUTS} ورودی جا می‌شود.",
+                hint_fa="این یکی را از خط فرمان آموزش دهید.",
+            )  # fmt: skip
         return task
     return catalogue.get_task(asked.task) if asked.task else None
 
@@ -103,5 +107,8 @@ def dataset_path(name: str) -> Path:
     """The kept file of a dataset id. Raises DataError where it is gone, or where the id is not one of ours."""
     fingerprint, _, file = name.partition("/")
     if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
-        raise DataError(f"{name!r} is no dataset of this app.", "Upload the file again.")
+        raise DataError(
+            f"{name!r} is no dataset of this app.", "Upload the file again.",
+            message_fa=f"«{name}» مجموعه‌داده‌ای از این برنامه نیست.", hint_fa="پرونده را از نو بدهید.",
+        )  # fmt: skip
     return store.dataset_file(DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format=""))

@@ -1,20 +1,10 @@
 """Runs that were started in one go: which belong together, and what is said of it -> HTML."""
 
-import re
 from collections.abc import Sequence
 
 from lora_hub.schema import Run
 from lora_hub.ui.render import escape, filled
-from lora_hub.ui.text import digits, t
-
-# What group_worker writes into a run's notes, in English; the Persian page says it in Persian.
-_WHY = re.compile(r"^(\d+) tasks were trained (together|one after another): (.*)\.$", re.DOTALL)
-_PROBED = re.compile(r"^a step of all takes (\d+) ms, one of each in turn (\d+) ms$")
-_REASONS = {
-    "it was asked for": "why_asked", "there are too few steps for a probe to pay": "why_short", "together they need more memory than there is": "why_memory",
-    "the base is quantized, and the trainer takes only one adapter there": "why_quantized",
-    "they ask for different bases or precisions": "why_different",
-}  # fmt: skip
+from lora_hub.ui.text import t
 
 
 def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
@@ -53,17 +43,3 @@ def companions(run: Run, others: Sequence[Run], language: str) -> str:
     ]
     key = {"together": "with_together", "in turn": "with_in_turn"}.get(run.mode, "with_started")
     return f'<p class="lh-quiet lh-companions">{filled(key, language, names=escape(t("comma", language)).join(named))}</p>'
-
-
-def why_words(note: str, language: str) -> str:
-    """The worker's sentence on how a group was trained, in the page's language; any other note as it is."""
-    found = _WHY.match(note)
-    if language == "en" or not found:
-        return note
-    count, how, why = found.groups()
-    probed = _PROBED.match(why)
-    if probed:
-        reason = t("why_probed", language, together=digits(probed[1], language), in_turn=digits(probed[2], language))
-    else:
-        reason = t(_REASONS[why], language) if why in _REASONS else why
-    return t("note_together" if how == "together" else "note_in_turn", language, count=digits(count, language), reason=reason)

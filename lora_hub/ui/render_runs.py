@@ -1,17 +1,19 @@
 """The Runs tab's nouns -> HTML: the list, a run's head, its result, its held-out examples."""
 
+import itertools
 import json
 import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Score
-from lora_hub.ui.render import badge, card, cell, empty, escape, note, table
+from lora_hub.ui.render import badge, card, cell, empty, error_card, escape, note, sentence, table
 from lora_hub.ui.render_data import metric_title, spec_line
-from lora_hub.ui.render_groups import beside_each_other, companions, run_title, why_words
+from lora_hub.ui.render_groups import beside_each_other, companions, run_title
 from lora_hub.ui.render_table import direction_of, role_name
-from lora_hub.ui.text import age, digits, duration, number, percent, t
+from lora_hub.ui.text import age, digits, duration, number, percent, persian_numbers, t
 from lora_hub.ui.words import WORDS
 
 SHOWN_EXAMPLES = 50
@@ -90,12 +92,12 @@ def run_head(run: Run, language: str, others: Sequence[Run] = ()) -> str:
         parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
     parts.append("</div>")
     if run.error:
-        message, hint = (language == "fa" and run.error.get(f"{key}_fa") or run.error.get(key, "") for key in ("message", "hint"))
-        parts.append(card("bad", escape(message), escape(hint)))
+        parts.append(error_card(LoraHubError(**run.error), language))
     elif run.state is RunState.LOST:
         parts.append(card("warn", escape(t("state_lost_why", language))))
-    # Most notes are the worker's English, whatever the page's language.
-    parts.extend(f'<p class="lh-note" dir="auto">{escape(why_words(text, language))}</p>' for text in run.notes)
+    for said, said_fa in itertools.zip_longest(run.notes, run.notes_fa):
+        shown = persian_numbers(said_fa) if language == "fa" and said_fa else said
+        parts.append(f'<p class="lh-note" dir="auto">{sentence(shown)}</p>')
     return "".join(parts)
 
 

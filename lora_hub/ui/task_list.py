@@ -88,7 +88,10 @@ def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry
     if is_listed(entries, asked):
         return entries
     if len(entries) >= MOST:
-        raise SpecError(f"{len(entries)} tasks are on the list; {MOST} are trained in one go at most.", "Train these first.")
+        raise SpecError(
+            f"{len(entries)} tasks are on the list; {MOST} are trained in one go at most.", "Train these first.",
+            message_fa=f"در فهرست {len(entries)} کار است؛ حداکثر {MOST} کار یکجا آموزش می‌بیند.", hint_fa="نخست همین‌ها را آموزش دهید.",
+        )  # fmt: skip
     return [*entries, Entry(asked, spec.dataset.rows, repo_name(spec))]
 
 

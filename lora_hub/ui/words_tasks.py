@@ -29,15 +29,4 @@ TASKS_WORDS: dict[str, tuple[str, str]] = {
     "with_started": ("Started in one go with {names}", "همراه با {names} آغاز شد"),
     "with_together": ("Trained together with {names}", "آموزش همراه با {names}، در یک گذر"),
     "with_in_turn": ("Trained in one go with {names}, one after another", "آموزش همراه با {names}، یکی پس از دیگری"),
-    "note_together": ("{count} tasks were trained together: {reason}.", "{count} کار با هم آموزش دید: {reason}."),
-    "note_in_turn": ("{count} tasks were trained one after another: {reason}.", "{count} کار یکی پس از دیگری آموزش دید: {reason}."),
-    "why_probed": (
-        "a step of all takes {together} ms, one of each in turn {in_turn} ms",
-        "یک گامِ همه با هم {together} میلی‌ثانیه می‌برد و یک گام از هر کدام به‌نوبت {in_turn} میلی‌ثانیه",
-    ),
-    "why_asked": ("it was asked for", "چنین خواسته شده بود"),
-    "why_short": ("there are too few steps for a probe to pay", "گام‌ها کمتر از آن است که سنجشِ پیشین بیرزد"),
-    "why_memory": ("together they need more memory than there is", "با هم بیش از حافظهٔ دستگاه می‌خواستند"),
-    "why_quantized": ("the base is quantized, and the trainer takes only one adapter there", "مدل پایه کوانتیده است و در آن فقط یک آداپتور آموزش‌پذیر است"),
-    "why_different": ("they ask for different bases or precisions", "مدل پایه یا دقتِ یکسان نخواسته‌اند"),
 }
