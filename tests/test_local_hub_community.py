@@ -1,6 +1,7 @@
 """The embedded Hub's talk: pull requests, discussions, gates, collections, and squashed histories."""
 
 import json
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -74,6 +75,9 @@ def test_discussions(server: Server, new_repo: Callable[..., str]) -> None:  # n
     told = api.get_discussion_details(repo, asked.num)
     assert [e.content for e in told.events if e.type == "comment"] == ["Tell me.", "Quite."]
     assert (told.title, told.status, told.author) == ("How good is it really?", "closed", "carol")
+    with pytest.warns(UserWarning, match="irreversible"):
+        hidden = api.hide_discussion_comment(repo, asked.num, event.id)
+    assert hidden.hidden and hidden.content == "" and "Quite" not in json.dumps(hidden.edit_history)
     assert [d.num for d in api.get_repo_discussions(repo, author="carol", discussion_status="closed")] == [1]
     assert list(api.get_repo_discussions(repo, discussion_type="pull_request")) == []
     private = new_repo(private=True)
@@ -119,6 +123,21 @@ def test_collections_show_only_what_the_reader_may_see(
     assert made.slug not in [c.slug for c in server.api("carol").list_collections(owner="lora-hub")]
     assert [c.title for c in api.list_collections(owner="lora-hub", item=f"models/{public}")] == ["Ham"]
     assert server.fetch(f"/api/collections/{made.slug}")[0] == 404
+    persian = api.create_collection("نمونه‌ها", namespace="lora-hub")
+    assert api.get_collection(persian.slug).title == "نمونه‌ها"
+    api.delete_collection(persian.slug)
+    assert server.fetch(f"/api/collections/{persian.slug}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "private"),
+    [({"visibility": "private"}, True), ({"visibility": "protected"}, True), ({"private": True}, True), ({"private": False}, False), ({}, False)],
+)
+def test_what_is_asked_to_be_private_is(server: Server, asked: dict, private: bool) -> None:  # noqa: F811
+    """By this client, or by an older one; the source of a protected Space is nobody else's, either."""
+    body = json.dumps({"name": f"seen-{uuid.uuid4().hex}", "organization": "lora-hub", "type": "space", "sdk": "static"} | asked).encode()
+    status, _, answer = server.fetch("/api/repos/create", method="POST", body=body, token=TOKENS["alice"])
+    assert status == 200 and server.api().space_info(json.loads(answer)["name"]).private is private
 
 
 def test_a_squashed_branch_keeps_its_files(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811

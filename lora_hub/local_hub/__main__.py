@@ -3,8 +3,7 @@
 import argparse
 import sys
 
-from ..errors import HubError
-from .server import add_arguments, start
+from .server import HubError, add_arguments, start
 
 parser = argparse.ArgumentParser(prog="lora_hub hub", description="The embedded Hub: a small Hub on this machine.")
 add_arguments(parser)

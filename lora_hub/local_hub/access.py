@@ -4,7 +4,7 @@ from .accounts import user_id
 from .app import Call, refuse, route
 from .store import iso
 
-A = "/api/{type}/{repo}/user-access-request"
+A = "/api/{type}s/{repo}/user-access-request"
 
 
 def _decide(call: Call, user: str, status: str) -> dict:
@@ -32,7 +32,7 @@ def requests(call: Call, status: str) -> list[dict]:
 @route("POST", A + "/{how:handle|grant}", "write")
 def answer(call: Call, how: str) -> dict:
     """Grants access to anybody, or decides on a request that is there, named by its user or its id."""
-    wanted = (call.text("user") or call.text("requestId")).lower()
+    wanted = (call.field("user", str, "") or call.field("requestId", str, "")).lower()
     user = next((name for name in call.accounts.users if wanted in (name.lower(), user_id(name))), "")
     asked = call.store.document(call.repo.id, "access", user)
     refuse(not user or how == "handle" and not asked, 404, "There is no such user or access request")

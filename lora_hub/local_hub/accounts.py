@@ -60,27 +60,27 @@ class Accounts:
         self.tokens = {digest(f"Bearer {user['token']}"): (self.users[name], inf) for name, user in users.items() if user["token"]}
 
     def _refresh(self) -> None:
-        """Raises OSError or ValueError, without a word of the file in it: there are tokens there."""
-        if self.file is None or (stamp := ((status := self.file.stat()).st_ctime_ns, status.st_size)) == self.stamp:
+        """Raises HubFault 500, without a word of the file in it: there are tokens there."""
+        if self.file is None:
             return
         import yaml  # here, because a server without an accounts file starts sooner without it
 
         try:
+            if (stamp := ((status := self.file.stat()).st_ctime_ns, status.st_size)) == self.stamp:
+                return
             text = self.file.read_text(encoding="utf-8")
             self._take(json.loads(text) if self.file.suffix == ".json" else yaml.safe_load(text))
-        except (yaml.YAMLError, LookupError, AttributeError, TypeError) as error:
+        except (OSError, ValueError, yaml.YAMLError, LookupError, AttributeError, TypeError) as error:
             mark = getattr(error, "problem_mark", None)
-            words = f"an entry has no {error}" if isinstance(error, KeyError) else "it is not of the right form"
-            raise ValueError(f"line {mark.line + 1} is not valid YAML" if mark else words) from None
+            words = (f"line {mark.line + 1} is not valid YAML" if mark else f"an entry has no {error}" if isinstance(error, KeyError)
+                     else error if isinstance(error, OSError | ValueError) else "it is not of the right form")
+            raise HubFault(500, f"The accounts file cannot be used: {words}") from None
         self.stamp = stamp
 
-    def identify(self, authorization: str | None) -> Account | None:
+    def identify(self, authorization: str) -> Account | None:
         """The account behind an Authorization header; None without one. HubFault 401 for a token nobody has."""
-        try:
-            self._refresh()
-        except (OSError, ValueError) as error:
-            raise HubFault(500, f"The accounts file cannot be used: {error}") from error
-        if not authorization:
+        self._refresh()
+        if not authorization.startswith("Bearer "):  # an app's own secret comes as Basic, to oidc.token
             return None
         asked, held = digest(authorization), self.tokens | self.granted
         found = [user for known, (user, until) in held.items() if hmac.compare_digest(known, asked) and until > time.time()]

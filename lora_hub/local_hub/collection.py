@@ -9,31 +9,25 @@ from .store import iso, new_id
 
 FIELDS = {"title": str, "description": str, "private": bool, "theme": str, "position": int}
 NOWHERE = 0
-C = "/api/collections/{ns}/{slug}"
+C = "/api/collections/[^/]+/(?:[^/]*-)?{key:[^/-]+}"  # only the end of a slug counts, which stays when the title changes
 
 
-def _key(slug: str) -> str:
-    """The id at the end of a slug, so that a slug stays good when the title changes."""
-    return slug.rpartition("-")[2]
+def _role(call: Call, data: dict) -> str:
+    return call.accounts.role(call.user, data["owner"]["name"])
 
 
-def _mine(call: Call, data: dict) -> bool:
-    return call.accounts.role(call.user, data["owner"]["name"]) != ""
-
-
-def _load(call: Call, slug: str) -> dict:
-    """A collection that the caller may see."""
-    data = call.store.document(NOWHERE, "collection", _key(slug), needed=True)
-    refuse(data["private"] and not _mine(call, data), 404, f"There is no collection {slug}")
+def _load(call: Call, key: str) -> dict:
+    """A collection that the caller may see, by its key or by a slug that ends with it."""
+    data = call.store.document(NOWHERE, "collection", key.rpartition("-")[2], needed=True)
+    refuse(data["private"] and not _role(call, data), 404, f"There is no collection {key}")
     return data
 
 
 @contextmanager
-def _change(call: Call, slug: str) -> Iterator[dict]:
+def _change(call: Call, key: str) -> Iterator[dict]:
     """A collection that the caller may change, to be changed in place."""
-    with call.store.edit(NOWHERE, "collection", _key(slug)) as data:
-        role = call.accounts.role(call.user, _load(call, slug)["owner"]["name"])
-        refuse(role not in ("admin", "write"), 403, "You don't have the rights to change this collection")
+    refuse(_role(call, _load(call, key)) not in ("admin", "write"), 403, "You don't have the rights to change this collection")
+    with call.store.edit(NOWHERE, "collection", key, needed=True) as data:
         data["lastUpdated"] = iso()
         yield data
 
@@ -46,78 +40,74 @@ def _seen(call: Call, item: dict) -> bool:
         return False
 
 
-def _public(call: Call, data: dict) -> dict:
-    words = re.sub(r"[^a-z0-9]+", "-", data["title"].lower()).strip("-")[:80] or "collection"
-    items = [item for item in data["items"] if _seen(call, item)]
-    return data | {"slug": f"{data['owner']['name']}/{words}-{_key(data['slug'])}", "upvotes": 0,
-                   "items": [item | {"position": n} for n, item in enumerate(items)]}
+def _shown(call: Call, data: dict) -> dict:
+    words, key = re.sub("[^a-z0-9]+", "-", data["title"].lower()).strip("-")[:80], data["slug"].rpartition("-")[2]
+    items = [item | {"position": n} for n, item in enumerate(item for item in data["items"] if _seen(call, item))]
+    return data | {"slug": f"{data['owner']['name']}/{words}-{key}", "items": items, "upvotes": 0}
 
 
 def _given(call: Call) -> dict:
-    return {name: call.field(name, kind) for name, kind in FIELDS.items() if call.body.get(name) is not None}
+    return {name: call.field(name, kind) for name, kind in FIELDS.items() if name in call.body}
 
 
 @route("POST", "/api/collections", "user")
 def create(call: Call) -> dict:
-    owner, key = call.accounts.check_create(call.user, call.text("namespace")), new_id()
-    blank = {"slug": key, "owner": call.accounts.about(owner), "items": [], "private": False, "theme": "blue", "position": 0}
-    data = blank | {"title": call.field("title"), "lastUpdated": iso()} | _given(call)
+    owner, key = call.accounts.check_create(call.user, call.field("namespace", str, "")), new_id()
+    data = {"slug": key, "owner": call.accounts.about(owner), "items": [], "private": False, "theme": "blue", "position": 0,
+            "title": call.field("title"), "lastUpdated": iso()} | _given(call)
     call.store.put_document(NOWHERE, "collection", key, data)
-    return _public(call, data)
+    return _shown(call, data)
 
 
 @route("GET", "/api/collections", "any")
 def listing(call: Call) -> list[dict]:
     owners, items = {name.lower() for name in call.query.getlist("owner")}, set(call.query.getlist("item"))
-    rows = [data for data in call.store.documents(NOWHERE, "collection").values() if (not data["private"] or _mine(call, data))
-            and (not owners or data["owner"]["name"].lower() in owners)
-            and (not items or items & {f"{item['type']}s/{item['id']}" for item in data["items"]})]
-    rows.sort(key=lambda data: data["lastUpdated"], reverse=True)
-    shown = [_public(call, data) for data in call.paged(rows, 100)]
-    # a list has the beginning of each, and no positions: the client counts them itself
-    return [{key: value for key, value in data.items() if key != "position"} | {"items": data["items"][:4]} for data in shown]
+    found = [data for data in call.store.documents(NOWHERE, "collection").values() if (not data["private"] or _role(call, data))
+             and (not owners or data["owner"]["name"].lower() in owners)
+             and (not items or items & {f"{item['type']}s/{item['id']}" for item in data["items"]})]
+    found.sort(key=lambda data: data["lastUpdated"], reverse=True)
+    # without positions: the client counts them itself
+    return [{name: value for name, value in _shown(call, data).items() if name != "position"} for data in call.paged(found, 100)]
 
 
 @route("GET", C, "any")
-def get(call: Call, ns: str, slug: str) -> dict:
-    return _public(call, _load(call, slug))
+def get(call: Call, key: str) -> dict:
+    return _shown(call, _load(call, key))
 
 
 @route("PATCH", C, "user")
-def update(call: Call, ns: str, slug: str) -> dict:
-    with _change(call, slug) as data:
+def update(call: Call, key: str) -> dict:
+    with _change(call, key) as data:
         data |= _given(call)
-    return {"data": _public(call, data)}
+    return {"data": _shown(call, data)}
 
 
 @route("DELETE", C, "user")
-def delete(call: Call, ns: str, slug: str) -> None:
-    with _change(call, slug) as data:
+def delete(call: Call, key: str) -> None:
+    with _change(call, key) as data:
         data.clear()
 
 
 def _note(call: Call) -> dict:
-    return {"note": {"text": call.field("note")[:500]}} if call.body.get("note") is not None else {}
+    return {"note": {"text": call.field("note")}} if "note" in call.body else {}
 
 
 @route("POST", C + "/items", "user")
-def add_item(call: Call, ns: str, slug: str) -> dict:
+def add_item(call: Call, key: str) -> dict:
     given = call.field("item", dict)
     item = {"_id": new_id(), "id": str(given.get("id")), "type": str(given.get("type"))} | _note(call)
-    item |= {"slug": item["id"]} if item["type"] == "collection" else {}
-    with _change(call, slug) as data:
-        refuse(not _seen(call, item), 404, f"There is no {item['type']} {item['id']}")
-        there = [old for old in data["items"] if (old["id"], old["type"]) == (item["id"], item["type"])]
-        refuse(there, 409, f"{item['id']} is in the collection already")
+    refuse(not _seen(call, item), 404, f"There is no {item['type']} {item['id']}")
+    with _change(call, key) as data:
+        refuse((item["id"], item["type"]) in [(old["id"], old["type"]) for old in data["items"]], 409, "It is in the collection already")
         data["items"].append(item)
-    return _public(call, data)
+    return _shown(call, data)
 
 
 @route("PATCH", C + "/items/{id}", "user")
 @route("DELETE", C + "/items/{id}", "user")
-def change_item(call: Call, ns: str, slug: str, id: str) -> None:
+def change_item(call: Call, key: str, id: str) -> None:
     """PATCH moves an item or gives it another note; DELETE takes it out."""
-    with _change(call, slug) as data:
+    with _change(call, key) as data:
         place = next((n for n, item in enumerate(data["items"]) if item["_id"] == id), None)
         refuse(place is None, 404, "There is no such item in the collection")
         item = data["items"].pop(place)

@@ -1,18 +1,17 @@
 """Refusals in the Hub's own form: a status, a sentence and, where the client looks for one, an `X-Error-Code`."""
 
-from typing import Any
+from ..errors import HubError
 
 
-class HubFault(Exception):
+class HubFault(HubError):
     """What a handler raises to refuse. `body` goes into the JSON answer beside `error`."""
 
-    def __init__(self, status: int, message: str, code: str = "", body: dict | None = None, **headers: str):
+    def __init__(self, status: int, message: str, code: str = "", *, body: dict | None = None, headers: dict[str, str] | None = None):
         super().__init__(message)
-        self.status, self.message, self.code, self.body = status, message, code, body or {}
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.status, self.code, self.body, self.headers = status, code, body or {}, headers or {}
 
 
-def refuse(when: object, status: int, message: str, code: str = "", **more: Any) -> None:
+def refuse(when: object, status: int, message: str, code: str = "", **more: dict | None) -> None:
     """Raises a HubFault where `when` is true."""
     if when:
         raise HubFault(status, message, code, **more)
@@ -23,4 +22,4 @@ def refuse_revision(when: object, revision: str) -> None:
 
 
 def refuse_entry(when: object, path: str, commit: str) -> None:
-    refuse(when, 404, f'Entry not found: "{path}"', "EntryNotFound", X_Repo_Commit=commit)
+    refuse(when, 404, f'Entry not found: "{path}"', "EntryNotFound", headers={"X-Repo-Commit": commit})

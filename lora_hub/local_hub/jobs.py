@@ -29,7 +29,7 @@ KEPT = {"command": list, "arguments": list, "environment": dict, "labels": dict,
 
 def _may(call: Call, ns: str, id: str = "") -> None:
     """Whoever writes to a namespace runs jobs in it and sees those there; an app that they signed in to needs the scope, too."""
-    refuse(call.hub.jobs is None, 501, "Jobs are off on this embedded Hub; start it with --jobs", "NotImplemented")
+    refuse(call.hub.jobs is None, 501, "Jobs are off on this embedded Hub; start it with --jobs")
     scopes, role = call.need_user().scopes, call.accounts.role(call.user, ns)
     refuse(role not in ("admin", "write") or (scopes is not None and "jobs" not in scopes), 403, f"You have no rights to run jobs in {ns}")
     owner = call.store.document(NOWHERE, "job", id).get("owner", {"name": ""})
@@ -92,7 +92,7 @@ def _run(call: Call, id: str, work: Path, command: list[str], env: dict[str, str
 @route("POST", J, _may)
 def run(call: Call, ns: str) -> dict:
     missing = [name for name in ("volumes", "expose", "ssh", "network") if call.body.get(name)]
-    refuse(missing, 501, f"This embedded Hub runs jobs without {' and '.join(missing)}", "NotImplemented")
+    refuse(missing, 501, f"This embedded Hub runs jobs without {' and '.join(missing)}")
     given, hidden = {name: call.field(name, kind, kind()) for name, kind in KEPT.items()}, call.field("secrets", dict, {})
     seconds, id, now = min(call.field("timeoutSeconds", int, DEFAULT_SECONDS), MAX_SECONDS), new_id(), iso()
     work = call.store.folder / "jobs" / id / "work"

@@ -2,7 +2,7 @@
 
 import json
 
-from .app import Call, refuse, route, singular
+from .app import Call, refuse, route
 from .cards import read_facts
 from .spaces import state
 from .store import Repo, iso
@@ -27,8 +27,8 @@ def describe(call: Call, repo: Repo, names: set[str], blobs: bool = False) -> di
     return {"_id": repo.uid, "id": repo.full_name, **{name: info[name] for name in info if not names or name in names}}
 
 
-@route("GET", "/api/{type}/{repo}/revision/{rev}", "read")
-@route("GET", "/api/{type}/{repo}", "read")
+@route("GET", "/api/{type}s/{repo}/revision/{rev}", "read")
+@route("GET", "/api/{type}s/{repo}", "read")
 def info(call: Call, rev: str = "main") -> dict:
     repo, (commit, tree) = call.repo, call.tree(rev)
     if commit.id != repo.head:
@@ -37,11 +37,11 @@ def info(call: Call, rev: str = "main") -> dict:
     return describe(call, repo, set(call.query.getlist("expand")), call.flag("blobs"))
 
 
-@route("GET", "/api/{type}", "any")
+@route("GET", "/api/{type}s", "any")
 def listing(call: Call, type: str) -> list[dict]:
     asked, db, role = call.query.getlist, call.store.db, call.accounts.role
     mine = json.dumps([name for name, in db.execute("SELECT DISTINCT namespace FROM repos WHERE private") if role(call.user, name)])
-    wanted = [("type = ?", singular(type)), ("(private = 0 OR namespace IN (SELECT value FROM json_each(?)))", mine)]
+    wanted = [("type = ?", type), ("(private = 0 OR namespace IN (SELECT value FROM json_each(?)))", mine)]
     wanted += [("namespace = ? COLLATE NOCASE", name) for name in asked("author")]
     wanted += [("instr(lower(namespace || '/' || name), ?) > 0", word) for word in " ".join(asked("search")).lower().split()]
     wanted += [("EXISTS (SELECT 1 FROM repo_tags WHERE tag = ? AND repo = repos.id)", tag.lower())

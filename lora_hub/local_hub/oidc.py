@@ -25,7 +25,7 @@ SCOPES = {"openid": "know who you are", "profile": "see your name and your organ
           "manage-repos": "create, change and delete repositories in your name", "jobs": "run jobs in your name"}
 
 
-@route("GET", "/.well-known/openid-configuration", "any")
+@route("GET", "/[.]well-known/openid-configuration", "any")
 def metadata(call: Call) -> dict:
     at = f"{call.base_url}/oauth/"
     return {"issuer": call.base_url, "authorization_endpoint": f"{at}authorize", "token_endpoint": f"{at}token",
@@ -61,7 +61,7 @@ def authorize(call: Call) -> Response:
     return page("sign_in", f"Sign in to {name}", able=[SCOPES[scope] for scope in scopes], asked=asked)
 
 
-@route("POST", "/oauth/authorize", "any", "login")
+@route("POST", "/oauth/authorize", "any", "form")
 def approve(call: Call) -> Response:
     _, scopes = _asked(call, given := dict(call.body))
     user, code = call.accounts.identify(f"Bearer {given.get('token')}"), secrets.token_urlsafe(32)
@@ -71,7 +71,7 @@ def approve(call: Call) -> Response:
     return RedirectResponse(URL(given["redirect_uri"]).include_query_params(code=code, state=given.get("state", "")), 303)
 
 
-@route("POST", "/oauth/token", "any", "login")
+@route("POST", "/oauth/token", "any", "form")
 def token(call: Call) -> dict:
     """A code, once, against an access token and an id_token."""
     from joserfc import jwt

@@ -53,7 +53,7 @@ def repositories(call: Call, ns: str = "") -> Response:
 
 
 @route("GET", "/{kind}{repo}/commit/{rev}", "read")
-@route("GET", "/{kind}{repo}/tree/{rev}{below}", "read")
+@route("GET", "/{kind}{repo}/tree/{rev}{path:.*}", "read")
 def files(call: Call, rev: str, path: str = "") -> Response:
     """What a commit says, and a folder as it was then."""
     commit, tree, below = list_folder(call, rev, path)

@@ -32,14 +32,14 @@ def send_file(request: Request, file: Path, etag: str, size: int, headers: dict[
     if span and request.headers.get("if-range", etag).strip('"') == etag:
         first = int(span[1]) if span[1] else max(0, size - int(span[2]))
         end = min(int(span[2]) + 1, size) if span[1] and span[2] else size
-        refuse(first >= end, 416, f"The file has {size} bytes", Content_Range=f"bytes */{size}")
+        refuse(first >= end, 416, f"The file has {size} bytes", headers={"Content-Range": f"bytes */{size}"})
         status, headers["Content-Range"] = 206, f"bytes {first}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - first)
     return StreamingResponse(read_pieces(file, first, end - first) if request.method == "GET" else (), status, headers)
 
 
-@route("GET", "/{kind}{repo}/blob/{rev}/{path}", "open")
-@route("GET", "/{kind}{repo}/resolve/{rev}/{path}", "open")
+@route("GET", "/{kind}{repo}/blob/{rev}/{path:.+}", "open")
+@route("GET", "/{kind}{repo}/resolve/{rev}/{path:.+}", "open")
 def resolve(call: Call, rev: str, path: str) -> Response:
     commit, tree = call.tree(rev)
     refuse_entry((entry := tree.get(path)) is None, path, commit.id)
@@ -84,20 +84,20 @@ def list_folder(call: Call, rev: str, path: str, deep: bool = False) -> tuple[Co
     return commit, tree, sorted(below)
 
 
-@route("GET", "/api/{type}/{repo}/tree/{rev}{below}", "read")
-def tree(call: Call, rev: str, path: str = "") -> list[dict]:
+@route("GET", "/api/{type}s/{repo}/tree/{rev}{path:.*}", "read")
+def tree(call: Call, rev: str, path: str) -> list[dict]:
     expand, (commit, whole, below) = call.flag("expand"), list_folder(call, rev, path, call.flag("recursive"))
     return describe_paths(call, commit, whole, call.paged(below, EXPANDED_PAGE if expand else PAGE), expand)
 
 
-@route("POST", "/api/{type}/{repo}/paths-info/{rev}", "read", "form")
+@route("POST", "/api/{type}s/{repo}/paths-info/{rev}", "read", "form")
 def paths_info(call: Call, rev: str) -> list[dict]:
     asked, expand = {value.strip("/") for name, value in call.body if name == "paths"}, dict(call.body).get("expand", "")
     commit, whole, known = list_folder(call, rev, "", deep=True)
     return describe_paths(call, commit, whole, [path for path in known if path in asked], expand.lower() in ("1", "true"))
 
 
-@route("GET", "/api/{type}/{repo}/commits/{rev}", "open")
+@route("GET", "/api/{type}s/{repo}/commits/{rev}", "open")
 def history(call: Call, rev: str) -> list[dict]:
     shown = call.paged(list(call.store.walk(call.repo, call.store.get_commit(call.repo, rev))), EXPANDED_PAGE)
     rows = [{"id": commit.id, "title": commit.title, "message": commit.description, "date": iso(commit.time / 1000),

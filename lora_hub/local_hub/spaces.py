@@ -7,7 +7,7 @@ from .app import Call, refuse, route
 from .store import Repo, iso
 
 ASKED = {"flavor": ("flavor", str), "hardware": ("flavor", str), "sleepTimeSeconds": ("sleep", int), "seconds": ("sleep", int)}
-S = "/api/{type:spaces}/{repo}"
+S = "/api/{type:space}s/{repo}"
 
 
 @route("GET", S + "/runtime", "read")
@@ -39,7 +39,7 @@ def _keep(call: Call, repo: Repo, what: str, item: object) -> None:
 
 def configure(call: Call, repo: Repo) -> None:
     """What a call that makes a Space says about it beside its name."""
-    refuse(call.body.get("volumes"), 501, "This embedded Hub mounts no volumes in Spaces", "NotImplemented")
+    refuse(call.body.get("volumes"), 501, "This embedded Hub mounts no volumes in Spaces")
     _remember(call, repo)
     for what in ("secret", "variable"):
         for item in call.field(f"{what}s", list, []):

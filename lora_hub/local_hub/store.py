@@ -8,22 +8,21 @@ So `kill -9` at any moment loses nothing that was acknowledged. A tree is a blob
 import hashlib
 import json
 import os
-import re
 import secrets
+import shutil
 import sqlite3
 import threading
 import time
 from collections import namedtuple
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from .faults import HubFault, refuse, refuse_revision
+from .faults import refuse, refuse_revision
 
 TYPES = ("model", "dataset", "space")
-TREES_IN_MEMORY = 64
 SCHEMA = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT,
@@ -46,8 +45,7 @@ class Entry(namedtuple("Entry", "oid size sha256 lfs")):
 
     def json(self, **fields: object) -> dict:
         """`fields` and, for an LFS file, its facts in the client's form."""
-        size = len(pointer(self.sha256, self.size))
-        lfs = {"oid": self.sha256, "sha256": self.sha256, "size": self.size, "pointerSize": size}
+        lfs = {"oid": self.sha256, "sha256": self.sha256, "size": self.size, "pointerSize": len(pointer(self.sha256, self.size))}
         return {**fields, "size": self.size, **({"lfs": lfs} if self.lfs else {})}
 
 
@@ -55,11 +53,12 @@ Tree = dict[str, Entry]
 
 
 class Commit(namedtuple("Commit", "id tree parents author time title description")):
-    """A commit. `tree`: a sha256; `parents`: a tuple of ids; `time`: milliseconds of UTC; the others: texts."""
+    """A commit. `tree`: a sha256; `parents`: ids; `time`: milliseconds of UTC; the others: texts."""
 
-    def compute_id(self) -> str:
-        """The id that these contents must have: 40 hex digits, the form that the client takes for a commit."""
-        return hashlib.sha256(json.dumps(self[1:]).encode()).hexdigest()[:40]
+    @classmethod
+    def of(cls, *facts: object) -> "Commit":
+        """With the id that these contents must have: 40 hex digits, the form that the client takes for a commit."""
+        return cls(hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40], *facts)
 
 
 class Repo(namedtuple("Repo", "id key uid type namespace name private gated creator created modified downloads head sdk facts")):
@@ -109,14 +108,19 @@ def git_oid(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
+def sha256_of(file: Path) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 class Store:
-    """One folder with everything. Reads may come from any thread; writes are serialized by `write()`."""
+    """One folder with everything, of one process at a time. Reads may come from any thread; writes are serialized by `write()`."""
 
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
+        shutil.rmtree(self.incoming, ignore_errors=True)  # uploads that a killed process never finished
         self.incoming.mkdir(parents=True, exist_ok=True)
         self._local, self._lock = threading.local(), threading.RLock()
-        self.read_tree = lru_cache(TREES_IN_MEMORY)(self._read_tree)
         self.db.executescript(SCHEMA)
 
     @property
@@ -126,10 +130,6 @@ class Store:
             self._local.db = sqlite3.connect(self.folder / "hub.sqlite", timeout=30, isolation_level=None)
             self._local.db.execute("PRAGMA synchronous=FULL")
         return self._local.db
-
-    def one(self, query: str, *values: object) -> tuple | None:
-        """The first row of what a query finds."""
-        return self.db.execute(query, values).fetchone()
 
     def run(self, query: str, *values: object) -> sqlite3.Cursor:
         """One change, in a transaction."""
@@ -143,51 +143,52 @@ class Store:
             if self.db.in_transaction:
                 yield self.db
                 return
-            self.db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self.db
-                self.db.execute("COMMIT")
-            except BaseException:
-                self.db.execute("ROLLBACK")
-                raise
+            with self.db as db:  # commits, or rolls back
+                db.execute("BEGIN IMMEDIATE")
+                yield db
 
     # ---- blobs
 
     def blob_path(self, sha256: str) -> Path:
         return self.blobs / sha256[:2] / sha256
 
-    def keep(self, temporary: Path, sha256: str, flush: bool = True) -> None:
-        """Flushes a whole file of `incoming/` and gives it its name among the blobs."""
-        if flush:
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-        self.blob_path(sha256).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary, self.blob_path(sha256))
+    def keep(self, files: dict[str, Path]) -> None:
+        """Flushes whole files of `incoming/`, by their sha256, and gives them their names among the blobs."""
+        if len(files) > 32:  # one flush of everything is far quicker than thousands of single ones
+            os.sync()
+        for sha256, file in files.items():
+            if len(files) <= 32:
+                with open(file, "rb") as stream:
+                    os.fsync(stream.fileno())
+            self.blob_path(sha256).parent.mkdir(parents=True, exist_ok=True)
+            file.replace(self.blob_path(sha256))
 
-    def add_files(self, contents: Iterable[bytes]) -> list[Entry]:
-        """Stores files that do not go to LFS, one after another, all of them flushed when this returns; in the same order."""
-        entries, written = [], {}
+    @contextmanager
+    def adding(self) -> Iterator[Callable[[bytes], Entry]]:
+        """Gives what stores files that do not go to LFS. They are flushed, and blobs, when the block ends."""
+        files = {}
+
+        def add(data: bytes) -> Entry:
+            entry = Entry(git_oid(data), len(data), hashlib.sha256(data).hexdigest(), 0)
+            if entry.sha256 not in files and not self.blob_path(entry.sha256).exists():
+                files[entry.sha256] = self.incoming / new_id()
+                files[entry.sha256].write_bytes(data)
+            return entry
+
         try:
-            for data in contents:
-                entries.append(entry := Entry(git_oid(data), len(data), hashlib.sha256(data).hexdigest(), 0))
-                if entry.sha256 not in written and not self.blob_path(entry.sha256).exists():
-                    written[entry.sha256] = self.incoming / secrets.token_hex(16)
-                    written[entry.sha256].write_bytes(data)
-            if together := len(written) > 32:  # one flush of everything is far quicker than thousands of single ones
-                os.sync()
-            for sha256, temporary in written.items():
-                self.keep(temporary, sha256, flush=not together)
+            yield add
+            self.keep(files)
         finally:
-            for temporary in written.values():
-                temporary.unlink(missing_ok=True)
-        return entries
+            for file in files.values():
+                file.unlink(missing_ok=True)
 
     def read_blob(self, sha256: str, limit: int = -1) -> bytes:
         with open(self.blob_path(sha256), "rb") as file:
             return file.read(limit)
 
-    def _read_tree(self, tree: str) -> Tree:
-        """A tree by its sha256, as `read_tree`: trees never change, so the last few stay in memory, and are not to be changed."""
+    @lru_cache(maxsize=64)  # noqa: B019, a store lives as long as its process
+    def read_tree(self, tree: str) -> Tree:
+        """A tree by its sha256. Trees never change, so the last few stay in memory; change none that you get here."""
         return {path: Entry(*row) for path, row in json.loads(self.read_blob(tree)).items()}
 
     # ---- repos, refs, commits, documents
@@ -200,20 +201,15 @@ class Store:
         here = "key = ?1 OR id = (SELECT repo FROM moved WHERE key = ?1) ORDER BY key = ?1 DESC"
         return next(iter(self.repos(here, f"{type}/{name}".lower())), None)
 
-    def get_repo(self, id: int) -> Repo:
-        for repo in self.repos("id = ?", id):
-            return repo
-        raise HubFault(404, "Repository not found", "RepoNotFound")
-
     def add_repo(self, type: str, namespace: str, name: str, *, private: bool, creator: str, sdk: str = "") -> Repo:
         """Raises HubFault 409 (with the address, for `exist_ok`) where the name is taken; call it inside `write()`."""
         key, now = f"{type}/{namespace}/{name}".lower(), time.time()
-        for taken in self.repos("key = ?", key):
-            raise HubFault(409, f"You already created this {type} repo", body={"url": taken.path})
+        taken = self.repos("key = ?", key)
+        refuse(taken, 409, f"You already created this {type} repo", body={"url": taken and taken[0].path})
         self.db.execute("DELETE FROM moved WHERE key = ?", (key,))
-        columns, values = "key, uid, type, namespace, name, private, creator, created, modified, sdk", (key, new_id(), type, namespace)
-        row = self.db.execute(f"INSERT INTO repos({columns}) VALUES(?,?,?,?,?,?,?,?,?,?)", (*values, name, private, creator, now, now, sdk))
-        return self.get_repo(row.lastrowid)
+        made = Repo(None, key, new_id(), type, namespace, name, private, "", creator, now, now, 0, "", sdk, "{}")
+        row = self.db.execute(f"INSERT INTO repos VALUES({', '.join('?' * len(made))})", made)
+        return made._replace(id=row.lastrowid)
 
     def drop_repo(self, repo: Repo) -> None:
         with self.write() as db:
@@ -228,37 +224,31 @@ class Store:
     def get_commit(self, repo: Repo, revision: str) -> Commit:
         """By commit id, branch, tag, full ref, or the beginning of a commit id. Raises RevisionNotFound."""
         names = f"refs/heads/{revision}", f"refs/tags/{revision}", revision
-        ref = self.one("SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", repo.id, *names)
-        id = ref[0] if ref and not re.fullmatch("[0-9a-f]{40}", revision) else revision
+        ref = self.db.execute("SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", (repo.id, *names)).fetchone()
+        id = ref[0] if ref else revision
         found = self.db.execute("SELECT * FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, id, id + "g")).fetchall()
-        refuse_revision(len(found) != 1 or not re.fullmatch("[0-9a-f]{7,40}", id), revision)
-        _, id, tree, parents, *rest = found[0]
-        return Commit(id, tree, tuple(json.loads(parents)), *rest)
+        refuse_revision(len(found) != 1 or len(id) < 7, revision)
+        return Commit(*found[0][1:])._replace(parents=json.loads(found[0][3]))
 
     def walk(self, repo: Repo, commit: Commit) -> Iterator[Commit]:
         """A commit and what came before it, newest first, along first parents."""
-        yield commit
-        while commit.parents:
-            commit = self.get_commit(repo, commit.parents[0])
+        while commit:
             yield commit
+            commit = commit.parents and self.get_commit(repo, commit.parents[0])
 
     def set_ref(self, repo: Repo, name: str, commit_id: str, message: str = "") -> None:
         self.run("INSERT OR REPLACE INTO refs VALUES(?,?,?,?)", repo.id, name, commit_id, message)
 
-    def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str,
-                   description: str = "") -> Commit:
+    def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str, text: str = "") -> Commit:
         """Writes a commit, moves the ref to it and, where that is the main branch, brings the index up to date; call it
         inside `write()`."""
         from .cards import index_head  # here, because what that reads a card from is a store
 
-        text = json.dumps(dict(sorted(tree.items())), ensure_ascii=False, separators=(",", ":"))
-        made = Commit("", self.add_files([text.encode()])[0].sha256, parents, author, time.time_ns() // 1_000_000, title, description)
-        made = made._replace(id=made.compute_id())
-        row = repo.id, *made._replace(parents=json.dumps(parents))
-        self.db.execute("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", row)
+        with self.adding() as add:
+            files = add(json.dumps(dict(sorted(tree.items())), ensure_ascii=False, separators=(",", ":")).encode())
+        made = Commit.of(files.sha256, parents, author, time.time_ns() // 1_000_000, title, text)
+        self.run("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", repo.id, *made._replace(parents=json.dumps(parents)))
         self.set_ref(repo, ref, made.id)
-        objects = [(repo.id, e.sha256, e.size, time.time()) for e in tree.values() if e.lfs]
-        self.db.executemany("INSERT OR IGNORE INTO objects VALUES(?,?,?,?)", objects)
         if ref == "refs/heads/main":
             index_head(self, repo)
         return made
@@ -270,7 +260,7 @@ class Store:
 
     def document(self, repo: int, kind: str, key: str, needed: bool = False) -> dict:
         """One of them. One that is not there is empty, or where it is needed a HubFault 404."""
-        row = self.one("SELECT data FROM documents WHERE repo = ? AND kind = ? AND key = ?", repo, kind, key)
+        row = self.db.execute("SELECT data FROM documents WHERE repo = ? AND kind = ? AND key = ?", (repo, kind, key)).fetchone()
         refuse(needed and not row, 404, f"There is no {kind} {key}")
         return json.loads(row[0]) if row else {}
 

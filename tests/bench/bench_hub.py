@@ -156,7 +156,8 @@ def fill(folder: Path, count: int) -> None:
     for kind in range(50):
         card = CARD.replace("task:spam", f"task:kind-{kind}").replace("apache-2.0", ("mit", "apache-2.0")[kind % 2]).encode()
         config = b'{"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct"}'
-        trees.append(dict(zip(("README.md", "adapter_config.json"), store.add_files([card, config]), strict=True)))
+        with store.adding() as add_file:
+            trees.append({"README.md": add_file(card), "adapter_config.json": add_file(config)})
     with store.write() as db:
         for n in range(count):
             owner = ("lora-hub", "alice", "bob", "closed", "carol")[n % 5]
