@@ -240,6 +240,14 @@ def test_a_large_file_comes_in_parts(server: Server, new_repo: Callable[..., str
     assert Path(path).stat().st_size == info.size
 
 
+def test_a_tag_stays_where_it_is(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
+    repo, api = new_repo(), server.api()
+    api.create_tag(repo, tag="v1")
+    before = api.model_info(repo, revision="v1").sha
+    assert post_lines(server, repo, add("a.txt"), branch="refs%2Ftags%2Fv1")[0] == 400
+    assert post_lines(server, repo, add("a.txt"), branch="v1")[0] == 404 and api.model_info(repo, revision="v1").sha == before
+
+
 def test_another_users_lfs_object_cannot_be_linked(server: Server) -> None:
     secret, data = (
         server.api().create_repo("closed/secret", exist_ok=True).repo_id,

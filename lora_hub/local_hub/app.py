@@ -27,7 +27,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from .accounts import Account, Accounts
-from .faults import HubFault, refuse, refuse_entry, refuse_revision  # noqa: F401, for the handlers
+from .faults import HubFault, refuse
 from .store import Commit, Repo, Store, Tree, new_id
 
 MAX_JSON = 8 * 1024 * 1024
@@ -56,13 +56,12 @@ class NotHeld(HubFault):
 class Call:
     """One request as a handler sees it."""
 
-    user: Account | None
     repo: Repo
-    body: Any = None
-    most: int = 2 * 1024**3  # bytes that a body in a file may have
+    user: Account | None
 
     def __init__(self, hub: "Hub", request: Request):
         self.hub, self.store, self.accounts = hub, hub.store, hub.accounts
+        self.body, self.most = None, 2 * 1024**3  # bytes that a body in a file may have
         self.request, self.query, self.headers = request, request.query_params, {}  # these headers are the answer's
         self.base_url = f"{request.url.scheme}://{request.url.netloc}"
 
@@ -71,9 +70,8 @@ class Call:
 
     def number(self, name: str, default: int) -> int:
         """A number of the query; HubFault 400 for anything else."""
-        value = self.query.get(name) or str(default)
-        refuse(not re.fullmatch("[0-9]{1,15}", value), 400, f'"{name}" must be a number')
-        return int(value)
+        refuse(not re.fullmatch("[0-9]{0,15}", value := self.query.get(name, "")), 400, f'"{name}" must be a number')
+        return int(value or default)
 
     def field(self, name: str, kind: type = str, default: Any = None) -> Any:
         """A value of the JSON body; HubFault 400 where it is of another kind."""
@@ -128,12 +126,12 @@ class Hub:
     """The ASGI application over one store."""
 
     def __init__(self, store: Store, accounts: Accounts, upstream: Any = None, jobs_on: bool = False):
-        from . import access, collection, commits, discussions, jobs, lfs, listing, oidc, pages, reading, repos, spaces
+        from . import collection, commits, discussions, jobs, lfs, listing, oidc, pages, reading, repos, spaces
 
         self.store, self.accounts, self.upstream, self.page, self.id = store, accounts, upstream, pages.page, new_id()
         self.codes, self.jobs = {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
         jobs.mark_lost(store)
-        modules = (repos, oidc, spaces, jobs, access, collection, discussions, reading, commits, lfs, listing, pages)
+        modules = (repos, oidc, spaces, jobs, collection, discussions, reading, commits, lfs, listing, pages)
         self.routes = [one for module in modules for value in vars(module).values() for one in getattr(value, "routes", ())]
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:

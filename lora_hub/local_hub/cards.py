@@ -14,9 +14,7 @@ import orjson
 from .faults import HubFault, refuse
 from .store import Repo, Store, Tree
 
-MAX_METADATA = 256 * 1024
-MAX_CARD = 2 * 1024 * 1024
-MAX_DEPTH = 50
+MAX_METADATA, MAX_CARD, MAX_DEPTH = 256 * 1024, 2 * 1024**2, 50
 FRONT = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 PREFIXES = {"tags": "", "language": "language:", "datasets": "dataset:", "license": "license:"}
 PREFIXES |= {name: f"{name}:" for name in ("task_categories", "task_ids", "size_categories", "multilinguality")}

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .app import Call, HubFault, refuse, route
-from .store import iso, new_id
+from .store import NOWHERE, iso, new_id
 
 FIELDS = {"title": str, "description": str, "private": bool, "theme": str, "position": int}
-NOWHERE = 0
 C = "/api/collections/[^/]+/(?:[^/]*-)?{key:[^/-]+}"  # only the end of a slug counts, which stays when the title changes
 
 
@@ -76,16 +75,14 @@ def get(call: Call, key: str) -> dict:
 
 
 @route("PATCH", C, "user")
-def update(call: Call, key: str) -> dict:
+@route("DELETE", C, "user")
+def change(call: Call, key: str) -> dict:
+    """PATCH changes what the body says; DELETE drops the collection."""
     with _change(call, key) as data:
         data |= _given(call)
-    return {"data": _shown(call, data)}
-
-
-@route("DELETE", C, "user")
-def delete(call: Call, key: str) -> None:
-    with _change(call, key) as data:
-        data.clear()
+        if call.request.method == "DELETE":
+            data.clear()
+    return {"data": data and _shown(call, data)}
 
 
 def _note(call: Call) -> dict:

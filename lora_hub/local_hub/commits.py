@@ -6,14 +6,12 @@ import re
 from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-from .app import Call, HubFault, parse_json, refuse, refuse_revision, route
+from .app import Call, HubFault, parse_json, refuse, route
 from .discussions import check_pull, note_commit, open_discussion
 from .store import Entry, Tree, git_oid, pointer
 
 RESERVED = {"", ".", "..", ".git", ".gitmodules", "con", "prn", "aux", "nul"}
-MAX_LINE = 48 * 1024 * 1024
-MAX_REGULAR = 10 * 1024 * 1024
-MAX_CHANGES = 25_000
+MAX_LINE, MAX_REGULAR, MAX_CHANGES = 48 * 1024**2, 10 * 1024**2, 25_000
 Changes = list[tuple[str, Entry | None]]  # paths with what is there from now on; None: nothing
 
 
@@ -131,7 +129,7 @@ def commit(call: Call, rev: str) -> dict:
     title, text = str(header.get("summary") or "Update")[:500].strip(), str(header.get("description") or "")[:65536]
     ref, opens = rev if rev.startswith("refs/") else f"refs/heads/{rev}", call.flag("create_pr")
     with call.store.write():
-        refuse_revision(ref not in call.store.refs(call.repo), rev)
+        refuse(not ref.startswith(("refs/heads/", "refs/pr/")), 400, f"Commits go to branches and pull requests, not to {ref}")
         head, old = call.tree(ref)
         stale = not head.id.startswith(str(header.get("parentCommit") or ""))
         refuse(stale, 412, "The branch was updated since you opened this page. Please refresh and try again.")

@@ -15,11 +15,3 @@ def refuse(when: object, status: int, message: str, code: str = "", **more: dict
     """Raises a HubFault where `when` is true."""
     if when:
         raise HubFault(status, message, code, **more)
-
-
-def refuse_revision(when: object, revision: str) -> None:
-    refuse(when, 404, f"Invalid rev id: {revision}", "RevisionNotFound")
-
-
-def refuse_entry(when: object, path: str, commit: str) -> None:
-    refuse(when, 404, f'Entry not found: "{path}"', "EntryNotFound", headers={"X-Repo-Commit": commit})

@@ -18,10 +18,9 @@ from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 from starlette.responses import StreamingResponse
 
 from .app import Call, refuse, route
-from .store import Store, iso, new_id
+from .store import NOWHERE, Store, iso, new_id
 
 J = "/api/jobs/{ns:(?!hardware$)[^/]+}"  # there is no list of hardware here
-NOWHERE = 0
 DEFAULT_SECONDS, MAX_SECONDS, POLL_SECONDS, MAX_LINE = 30 * 60, 7 * 24 * 3600, 0.2, 64 * 1024
 LEASH = ("sh", "-c", "trap '' HUP INT QUIT TERM; read -r _; kill -9 0")
 KEPT = {"command": list, "arguments": list, "environment": dict, "labels": dict, "flavor": str, "dockerImage": str, "spaceId": str}
@@ -52,13 +51,6 @@ def mark_lost(store: Store) -> None:
     _finish(store, "%", "ERROR", "lost: the Hub that ran it has ended")
     for work in store.folder.glob("jobs/*/work"):
         shutil.rmtree(work, ignore_errors=True)
-
-
-def sweep(store: Store, before: float) -> None:
-    """Removes jobs that said their last word before that time; call it inside `write()`."""
-    for log in [log for log in store.folder.glob("jobs/*/log") if log.stat().st_mtime < before]:
-        shutil.rmtree(log.parent)
-        store.put_document(NOWHERE, "job", log.parent.name, {})
 
 
 def _hold(store: Store, id: str, job: Popen, leash: Popen, seconds: int) -> None:

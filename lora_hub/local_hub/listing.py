@@ -7,7 +7,6 @@ from .cards import read_facts
 from .spaces import state
 from .store import Repo, iso
 
-PAGE = 1000
 # nobody likes anything here
 SORTS = {"createdAt": "created", "downloads": "downloads"} | dict.fromkeys(("", "lastModified", "likes", "trendingScore"), "modified")
 BRIEF = set("author sha lastModified createdAt private gated disabled downloads likes tags pipeline_tag library_name sdk".split())
@@ -52,6 +51,6 @@ def listing(call: Call, type: str) -> list[dict]:
     order = f"ORDER BY {SORTS[sort]} DESC, id DESC"
     # the ids come from the index alone; whole rows, which hold the cards, are read for the page only
     ids = db.execute(f"SELECT id FROM repos WHERE {' AND '.join(texts)} {order}", values).fetchall()
-    page = json.dumps([id for id, in call.paged(ids, PAGE)])
+    page = json.dumps([id for id, in call.paged(ids, 1000)])
     names = set(asked("expand")) or BRIEF.union(*(MORE[name] for name in MORE if call.flag(name)))
     return [describe(call, repo, names) for repo in call.store.repos(f"id IN (SELECT value FROM json_each(?)) {order}", page)]

@@ -17,8 +17,7 @@ from .cards import split_card
 from .reading import list_folder
 from .store import TYPES, iso
 
-MAX_RENDERED = 100_000
-MAX_ROWS = 500
+MAX_RENDERED, MAX_ROWS = 100_000, 500
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": POLICY}
 TEMPLATES = Environment(loader=PackageLoader(__package__), autoescape=True, trim_blocks=True)

@@ -9,13 +9,12 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from .app import Call, refuse, refuse_entry, route
+from .app import Call, refuse, route
 from .commits import folders_of
 from .lfs import read_pieces
 from .store import Commit, Tree, iso
 
-PAGE = 1000
-EXPANDED_PAGE = 50
+PAGE, EXPANDED_PAGE = 1000, 50
 IMAGES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 POLICY = "default-src 'none'; sandbox"  # whatever a stranger's file says, it does nothing on this server's pages
 SAFE = {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": POLICY}
@@ -42,7 +41,7 @@ def send_file(request: Request, file: Path, etag: str, size: int, headers: dict[
 @route("GET", "/{kind}{repo}/resolve/{rev}/{path:.+}", "open")
 def resolve(call: Call, rev: str, path: str) -> Response:
     commit, tree = call.tree(rev)
-    refuse_entry((entry := tree.get(path)) is None, path, commit.id)
+    refuse((entry := tree.get(path)) is None, 404, f"Entry not found: {path}", "EntryNotFound", headers={"X-Repo-Commit": commit.id})
     etag, name = entry.sha256 if entry.lfs else entry.oid, path.rsplit("/", 1)[-1]
     # never a type that a browser would run as a page of this server
     kind = IMAGES.get(name.rsplit(".", 1)[-1].lower()) or ("application/octet-stream" if entry.lfs else "text/plain; charset=utf-8")
@@ -80,7 +79,7 @@ def list_folder(call: Call, rev: str, path: str, deep: bool = False) -> tuple[Co
     """A commit, its files, and what is in one of its folders: files and folders, with `deep` also what is in these."""
     (commit, tree), start = call.tree(rev), f"{path.strip('/')}/".lstrip("/")
     below = [name for name in tree.keys() | folders_of(tree) if name.startswith(start) and (deep or "/" not in name[len(start):])]
-    refuse_entry(start and not below, path, commit.id)
+    refuse(start and not below, 404, f"Entry not found: {path}", "EntryNotFound", headers={"X-Repo-Commit": commit.id})
     return commit, tree, sorted(below)
 
 

@@ -1,18 +1,18 @@
-"""Repositories as such: who am I, create, delete, move, settings, branches, tags, refs, the check of a card."""
+"""Repositories as such: who am I, create, delete, move, settings, branches, tags, refs, the check of a card, gates."""
 
 import re
 
-from .app import Call, refuse, refuse_revision, route
+from .accounts import user_id
+from .app import Call, refuse, route
 from .cards import read_metadata
 from .spaces import configure
-from .store import TYPES
+from .store import TYPES, iso
 
 R = "/api/{type}s/{repo}"
 NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?(?<!\.git)")
 RESERVED = set("api blob commits datasets health lfs models raw refs resolve revision settings spaces tree".split())
 BAD_REF = re.compile(r"^$|.{201}|[\x00-\x20~^:?*\[\\\x7f]|\.\.|//|@\{|^[/.-]|^refs/|[/.]$|\.lock$|^[0-9a-f]{40}$")
-REFS = {"branch": "refs/heads/", "tag": "refs/tags/"}
-REF_GROUPS = {"branches": "refs/heads/", "tags": "refs/tags/", "pullRequests": "refs/pr/", "converts": "refs/convert/"}
+REFS = {"branches": "refs/heads/", "tags": "refs/tags/", "pullRequests": "refs/pr/", "converts": "refs/convert/"}
 LFS_PATTERNS = [f"*.{end}" for end in (
     "7z arrow bin bz2 ckpt ftz gguf gz h5 joblib mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl pt pth rar safetensors "
     "tar tflite tgz wasm xz zip zst").split()] + ["saved_model/**/*", "*tfevents*"]
@@ -93,14 +93,14 @@ def auth_check(call: Call) -> None:
 def refs(call: Call) -> dict:
     known = call.store.refs(call.repo).items()
     return {group: [{"name": ref.removeprefix(start), "ref": ref, "targetCommit": id} for ref, id in known if ref.startswith(start)]
-            for group, start in REF_GROUPS.items()}
+            for group, start in REFS.items()}
 
 
 @route("POST", R + "/{group:branch|tag}/{given}", "write")
 def add_ref(call: Call, group: str, given: str) -> None:
     """A new branch of this name, from where the body says; or a new tag of this revision, with the name that the body says."""
     name, start = (given, call.field("startingPoint", str, "main")) if group == "branch" else (call.field("tag"), given)
-    ref, commit = REFS[group] + name, call.store.get_commit(call.repo, start)
+    ref, commit = f"refs/{'heads' if group == 'branch' else 'tags'}/{name}", call.store.get_commit(call.repo, start)
     refuse(BAD_REF.search(name), 400, f"Invalid reference name: {name!r}")
     with call.store.write():
         refuse(ref in call.store.refs(call.repo), 409, f"Reference {ref} already exists")
@@ -109,10 +109,10 @@ def add_ref(call: Call, group: str, given: str) -> None:
 
 @route("DELETE", R + "/{group:branch|tag}/{name}", "write")
 def drop_ref(call: Call, group: str, name: str) -> None:
-    ref = REFS[group] + name
+    ref = f"refs/{'heads' if group == 'branch' else 'tags'}/{name}"
     refuse(ref == "refs/heads/main", 403, "Cannot delete refs/heads/main")
-    gone = call.store.run("DELETE FROM refs WHERE repo = ? AND name = ?", call.repo.id, ref)
-    refuse_revision(not gone.rowcount, name)
+    call.store.get_commit(call.repo, ref)  # raises where there is none
+    call.store.run("DELETE FROM refs WHERE repo = ? AND name = ?", call.repo.id, ref)
 
 
 @route("POST", R + "/super-squash/{branch}", "write")
@@ -128,3 +128,38 @@ def validate_yaml(call: Call) -> dict:
     """Errors are raised where the card is read."""
     warnings = [] if read_metadata(call.field("content")) else [{"message": "empty or missing yaml metadata in repo card"}]
     return {"errors": [], "warnings": warnings}
+
+
+# ---- gated repositories: asking for access, and the owners' answers
+
+
+def _decide(call: Call, user: str, status: str) -> dict:
+    good = call.repo.gated and status in ("pending", "accepted", "rejected")
+    refuse(not good, 400, f"{call.repo.full_name} is not gated, or {status!r} is none of pending, accepted and rejected")
+    with call.store.edit(call.repo.id, "access", user) as data:
+        refuse(data.get("status") == status, 404, f"The access request of {user} is {status} already")
+        who = {"requestId": user_id(user), "user": {"user": user, "fullname": call.accounts.users[user].fullname}}
+        data |= {"timestamp": iso()} | data | who | {"status": status}
+    return data
+
+
+@route("POST", "/{kind}{repo}/ask-access", "join")
+def ask_access(call: Call) -> dict:
+    """The caller asks, once: what was decided stays. Let in at once where the gate is automatic."""
+    known = call.store.document(call.repo.id, "access", call.user.name).get("status")
+    return _decide(call, call.user.name, known or ("accepted" if call.repo.gated == "auto" else "pending"))
+
+
+@route("GET", R + "/user-access-request/{status}", "write")
+def access_requests(call: Call, status: str) -> list[dict]:
+    return [data for data in call.store.documents(call.repo.id, "access").values() if data["status"] == status]
+
+
+@route("POST", R + "/user-access-request/{how:handle|grant}", "write")
+def answer_request(call: Call, how: str) -> dict:
+    """Grants access to anybody, or decides on a request that is there, named by its user or its id."""
+    wanted = (call.field("user", str, "") or call.field("requestId", str, "")).lower()
+    user = next((name for name in call.accounts.users if wanted in (name.lower(), user_id(name))), "")
+    asked = call.store.document(call.repo.id, "access", user)
+    refuse(not user or how == "handle" and not asked, 404, "There is no such user or access request")
+    return _decide(call, user, "accepted" if how == "grant" else call.field("status"))

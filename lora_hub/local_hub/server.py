@@ -28,22 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
 
 
-def listen(host: str, port: int) -> socket.socket:
-    try:
-        listener = socket.create_server((host, port), backlog=256)
-    except (OSError, OverflowError) as error:
-        raise HubError(f"The embedded Hub cannot listen on {host}:{port}: {error}.", "Choose another port.") from error
-    # connections inherit it: without, Nagle's delay makes an answer 40 ms late
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
-
-
 def start(options: argparse.Namespace) -> None:
     """Serves until it is told to stop; or proves the store sound, or cleans it, while no server serves the folder.
     `options`: see `add_arguments`. Raises HubError where it cannot start, and for a damaged store."""
     from filelock import FileLock, Timeout
 
-    from . import check
+    from .store import fsck, gc
 
     if options.host not in ("127.0.0.1", "localhost") and (options.jobs or options.accounts is None):
         raise HubError(f"Without accounts, or with jobs, the embedded Hub listens on this machine only, not on {options.host}.",
@@ -56,8 +46,8 @@ def start(options: argparse.Namespace) -> None:
             if options.action == "serve":
                 serve(options, directory)
             elif options.action == "gc":
-                print("{} unused files removed, {} bytes".format(*check.gc(directory)))
-            elif problems := check.fsck(directory):
+                print("{} unused files removed, {} bytes".format(*gc(directory)))
+            elif problems := fsck(directory):
                 print(*problems, sep="\n")
                 raise HubError(f"The store in {directory} is damaged.", "Put the files named above back from a copy of the folder.")
             else:
@@ -75,9 +65,14 @@ def serve(options: argparse.Namespace, directory: Path) -> None:
     from .upstream import Upstream
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    listener, accounts = listen(options.host, options.port), Accounts(directory, options.accounts, options.org)
+    try:
+        listener = socket.create_server((options.host, options.port), backlog=256)
+    except (OSError, OverflowError) as error:
+        raise HubError(f"The embedded Hub cannot listen on {options.host}:{options.port}: {error}.", "Choose another port.") from error
+    # connections inherit it: without, Nagle's delay makes an answer 40 ms late
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     far = None if options.upstream == "off" else Upstream(options.upstream, directory / "upstream")
-    app, port = Hub(Store(directory), accounts, far, options.jobs), listener.getsockname()[1]
+    app, port = Hub(Store(directory), Accounts(directory, options.accounts, options.org), far, options.jobs), listener.getsockname()[1]
     record = {"url": f"http://{options.host}:{port}", "port": port, "pid": os.getpid(), "id": app.id, "accounts": bool(options.accounts)}
     write_whole(directory / "server.json", json.dumps(record))
     logging.info("Embedded Hub of %s: %s", directory, record["url"])

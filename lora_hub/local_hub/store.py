@@ -20,14 +20,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from .faults import refuse, refuse_revision
+from .faults import refuse
 
 TYPES = ("model", "dataset", "space")
+NOWHERE = 0  # the repo of documents that belong to none
 SCHEMA = """
 PRAGMA journal_mode=WAL;
-CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT,
-    name TEXT, private INTEGER, gated TEXT DEFAULT '', creator TEXT, created REAL, modified REAL,
-    downloads INTEGER DEFAULT 0, head TEXT DEFAULT '', sdk TEXT, facts TEXT DEFAULT '{}');
+CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT, name TEXT,
+    private INTEGER, gated TEXT, creator TEXT, created REAL, modified REAL, downloads INTEGER, head TEXT, sdk TEXT, facts TEXT);
 CREATE INDEX IF NOT EXISTS repos_listed ON repos(type, namespace COLLATE NOCASE, name, private, gated, modified, created, downloads);
 CREATE TABLE IF NOT EXISTS repo_tags(repo INTEGER, tag TEXT, PRIMARY KEY(tag, repo)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tags_of_repo ON repo_tags(repo);
@@ -206,7 +206,6 @@ class Store:
         key, now = f"{type}/{namespace}/{name}".lower(), time.time()
         taken = self.repos("key = ?", key)
         refuse(taken, 409, f"You already created this {type} repo", body={"url": taken and taken[0].path})
-        self.db.execute("DELETE FROM moved WHERE key = ?", (key,))
         made = Repo(None, key, new_id(), type, namespace, name, private, "", creator, now, now, 0, "", sdk, "{}")
         row = self.db.execute(f"INSERT INTO repos VALUES({', '.join('?' * len(made))})", made)
         return made._replace(id=row.lastrowid)
@@ -227,7 +226,7 @@ class Store:
         ref = self.db.execute("SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", (repo.id, *names)).fetchone()
         id = ref[0] if ref else revision
         found = self.db.execute("SELECT * FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, id, id + "g")).fetchall()
-        refuse_revision(len(found) != 1 or len(id) < 7, revision)
+        refuse(len(found) != 1 or len(id) < 7, 404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return Commit(*found[0][1:])._replace(parents=json.loads(found[0][3]))
 
     def walk(self, repo: Repo, commit: Commit) -> Iterator[Commit]:
@@ -236,8 +235,8 @@ class Store:
             yield commit
             commit = commit.parents and self.get_commit(repo, commit.parents[0])
 
-    def set_ref(self, repo: Repo, name: str, commit_id: str, message: str = "") -> None:
-        self.run("INSERT OR REPLACE INTO refs VALUES(?,?,?,?)", repo.id, name, commit_id, message)
+    def set_ref(self, repo: Repo, name: str, commit_id: str) -> None:
+        self.run("INSERT OR REPLACE INTO refs VALUES(?,?,?,'')", repo.id, name, commit_id)
 
     def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str, text: str = "") -> Commit:
         """Writes a commit, moves the ref to it and, where that is the main branch, brings the index up to date; call it
@@ -277,3 +276,44 @@ class Store:
             self.run("INSERT OR REPLACE INTO documents VALUES(?,?,?,?)", repo, kind, key, json.dumps(data))
         else:
             self.run("DELETE FROM documents WHERE repo = ? AND kind = ? AND key = ?", repo, kind, key)
+
+
+# ---- a store at rest: `fsck` proves it sound, `gc` removes what nothing refers to
+
+
+def fsck(folder: Path) -> list[str]:
+    """Sentences about what is damaged; none for a sound store. Reads every byte."""
+    store, blobs = Store(folder), sorted(folder.glob("blobs/*/*"))
+    sizes = {file.name: file.stat().st_size for file in blobs if sha256_of(file) == file.name}
+    problems = [f"blob {file.name} has other bytes than its name says" for file in blobs if file.name not in sizes]
+    for repo in store.repos():
+        ids = {id for id, in store.db.execute("SELECT id FROM commits WHERE repo = ?", (repo.id,))}
+        for commit in [store.get_commit(repo, id) for id in sorted(ids)]:
+            if Commit.of(*commit[1:]).id != commit.id or not ids.issuperset(commit.parents):
+                problems.append(f"commit {commit.id} of {repo.key} is not what its id says")
+            files = store.read_tree(commit.tree) if commit.tree in sizes else {"the tree": Entry("", 0, commit.tree, 0)}
+            problems += [f"{path} of commit {commit.id} of {repo.key} is lost or damaged" for path, entry in files.items()
+                         if sizes.get(entry.sha256) != entry.size]
+        refs = store.refs(repo)
+        lost = [name for name, id in refs.items() if id not in ids] + ["the index"] * (refs.get("refs/heads/main") != repo.head)
+        problems += [f"{name} of {repo.key} is not at a commit where it should be" for name in lost]
+    objects = store.db.execute("SELECT sha256, size FROM objects")
+    return problems + [f"LFS object {sha256} is lost or damaged" for sha256, size in objects if sizes.get(sha256) != size]
+
+
+def gc(folder: Path) -> tuple[int, int]:
+    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What is
+    younger than a day stays, because an upload may be about to be committed."""
+    store, before = Store(folder), time.time() - 24 * 3600
+    with store.write() as db:
+        trees = db.execute("SELECT DISTINCT repo, tree FROM commits").fetchall()
+        used = {(repo, entry.sha256) for repo, tree in trees for entry in store.read_tree(tree).values()}
+        old = db.execute("SELECT repo, sha256 FROM objects WHERE time < ?", (before,)).fetchall()
+        db.executemany("DELETE FROM objects WHERE (repo, sha256) = (?, ?)", set(old) - used)
+        uploaded = db.execute("SELECT repo, sha256 FROM objects").fetchall()
+    kept = {sha256 for _, sha256 in used.union(trees, uploaded)}
+    dead = [file for file in store.blobs.glob("*/*") if file.name not in kept and file.stat().st_mtime < before]
+    freed = sum(file.stat().st_size for file in dead)
+    for file in dead:
+        file.unlink()
+    return len(dead), freed

@@ -20,9 +20,7 @@ from .faults import HubFault, refuse
 from .lfs import PIECE
 from .reading import SAFE, send_file
 
-REACH_SECONDS = 2.0
-ANSWER_SECONDS = 20.0
-REST_SECONDS = 60.0
+REACH_SECONDS, ANSWER_SECONDS, REST_SECONDS = 2.0, 20.0, 60.0
 PASSED = "content-type link x-repo-commit x-linked-etag x-linked-size x-error-code x-error-message".split()
 
 

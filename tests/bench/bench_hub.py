@@ -28,13 +28,12 @@ ALICE = TOKENS["alice"]
 MIB = 1024 * 1024
 # what any server of this framework has to do: take the bytes into a file, flushed; send them from a file
 BARE = """
-import os, sys, uvicorn
+import os, socket, sys, uvicorn
 from pathlib import Path
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
-from lora_hub.local_hub.server import listen
 place = Path(sys.argv[1])
 async def put(request):
     with open(place / "raw", "wb") as file:
@@ -45,7 +44,8 @@ async def put(request):
 async def get(request):
     return FileResponse(place / "raw")
 app = Starlette(routes=[Route("/raw", put, methods=["PUT"]), Route("/raw", get)])
-listener = listen("127.0.0.1", 0)
+listener = socket.create_server(("127.0.0.1", 0))
+listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 print(listener.getsockname()[1], flush=True)
 config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none", loop="asyncio")
 uvicorn.Server(config).run(sockets=[listener])
