@@ -114,7 +114,7 @@ class Accounts:
     def check_create(self, user: Account, owner: str | None) -> str:
         """The namespace to create in, as it is written. Raises 403 without the right."""
         namespace = self.find_namespace(owner or user.name)
-        refuse(not namespace or self.role(user, namespace) in ("", "read"), 403, f"You don't have the rights to create anything under {owner!r}")
+        refuse(not namespace or self.role(user, namespace) in ("", "read"), 403, f"You have no rights to create anything in {owner!r}")
         return namespace
 
     def whoami(self, user: Account) -> dict:

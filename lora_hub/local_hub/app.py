@@ -54,10 +54,7 @@ class NotHeld(HubFault):
 
 
 class Call:
-    """One request as a handler sees it."""
-
-    repo: Repo
-    user: Account | None
+    """One request as a handler sees it. `user`: the caller (Account, None for a stranger), `repo`: what the address names (Repo)."""
 
     def __init__(self, hub: "Hub", request: Request):
         self.hub, self.store, self.accounts = hub, hub.store, hub.accounts

@@ -123,6 +123,12 @@ def squash(call: Call, branch: str) -> None:
         call.store.add_commit(call.repo, ref, call.tree(ref)[1], (), call.user.name, call.field("message")[:500])
 
 
+@route("DELETE", R + "/like", "read")
+def unlike(call: Call) -> None:
+    """As on the public Hub, who takes a like back from what is not there is told so first."""
+    refuse(True, 501, "This embedded Hub keeps no likes; the public Hub does")
+
+
 @route("POST", "/api/validate-yaml", "any")
 def validate_yaml(call: Call) -> dict:
     """Errors are raised where the card is read."""

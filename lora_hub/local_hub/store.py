@@ -207,8 +207,7 @@ class Store:
         taken = self.repos("key = ?", key)
         refuse(taken, 409, f"You already created this {type} repo", body={"url": taken and taken[0].path})
         made = Repo(None, key, new_id(), type, namespace, name, private, "", creator, now, now, 0, "", sdk, "{}")
-        row = self.db.execute(f"INSERT INTO repos VALUES({', '.join('?' * len(made))})", made)
-        return made._replace(id=row.lastrowid)
+        return made._replace(id=self.db.execute(f"INSERT INTO repos VALUES({', '.join('?' * len(made))})", made).lastrowid)
 
     def drop_repo(self, repo: Repo) -> None:
         with self.write() as db:
@@ -254,8 +253,8 @@ class Store:
 
     def documents(self, repo: int, kind: str) -> dict[str, dict]:
         """Key to JSON object: what belongs to a repo (0: to none) and has no table of its own."""
-        rows = self.db.execute("SELECT key, data FROM documents WHERE repo = ? AND kind = ?", (repo, kind))
-        return {key: json.loads(data) for key, data in rows}
+        query = "SELECT key, data FROM documents WHERE repo = ? AND kind = ?"
+        return {key: json.loads(data) for key, data in self.db.execute(query, (repo, kind))}
 
     def document(self, repo: int, kind: str, key: str, needed: bool = False) -> dict:
         """One of them. One that is not there is empty, or where it is needed a HubFault 404."""
