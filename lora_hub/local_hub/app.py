@@ -30,7 +30,6 @@ from .accounts import Account, Accounts
 from .faults import HubFault, refuse
 from .store import Commit, Repo, Store, Tree, new_id
 
-MAX_JSON = 8 * 1024 * 1024
 PARTS = {"{type}": "(?P<type>model|dataset|space)", "{kind}": "(?:(?P<type>dataset|space)s/)?",
          "{repo}": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)"}
 
@@ -60,7 +59,7 @@ class Call:
         self.hub, self.store, self.accounts = hub, hub.store, hub.accounts
         self.body, self.most = None, 2 * 1024**3  # bytes that a body in a file may have
         self.request, self.query, self.headers = request, request.query_params, {}  # these headers are the answer's
-        self.base_url = f"{request.url.scheme}://{request.url.netloc}"
+        self.base_url = str(request.base_url)[:-1]  # which ends in a slash
 
     def flag(self, name: str) -> bool:
         return self.query.get(name, "").lower() in ("1", "true")
@@ -159,7 +158,7 @@ class Hub:
             raise HubFault(501 if path.startswith("/api/") else 404, f"This embedded Hub does not do {method} {path}; the public Hub does")
         call, params = Call(self, request), {name: unquote(value) for name, value in found.groupdict("model").items()}
         refuse("\0" in "".join(params.values()), 400, "A path must not contain NUL")
-        text = b"" if body == "file" else b"".join([chunk async for chunk in pieces(request, MAX_JSON)])
+        text = b"" if body == "file" else b"".join([chunk async for chunk in pieces(request, 8 * 1024**2)])
         try:
             params = await run_in_threadpool(call.enter, who, **params)
             if body == "file":

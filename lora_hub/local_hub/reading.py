@@ -21,6 +21,10 @@ SAFE = {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff", "Content-
 COUNTED = {"model": ("config.json", "adapter_config.json"), "dataset": ("README.md",), "space": ("README.md",)}
 
 
+def refuse_entry(when: object, path: str, commit: Commit) -> None:
+    refuse(when, 404, f"Entry not found: {path}", "EntryNotFound", headers={"X-Repo-Commit": commit.id})
+
+
 def send_file(request: Request, file: Path, etag: str, size: int, headers: dict[str, str]) -> Response:
     """A file as it was asked for: HEAD, conditions, one range (the whole of it for several). Raises HubFault 416."""
     headers = SAFE | {"ETag": f'"{etag}"'} | headers
@@ -41,7 +45,7 @@ def send_file(request: Request, file: Path, etag: str, size: int, headers: dict[
 @route("GET", "/{kind}{repo}/resolve/{rev}/{path:.+}", "open")
 def resolve(call: Call, rev: str, path: str) -> Response:
     commit, tree = call.tree(rev)
-    refuse((entry := tree.get(path)) is None, 404, f"Entry not found: {path}", "EntryNotFound", headers={"X-Repo-Commit": commit.id})
+    refuse_entry((entry := tree.get(path)) is None, path, commit)
     etag, name = entry.sha256 if entry.lfs else entry.oid, path.rsplit("/", 1)[-1]
     # never a type that a browser would run as a page of this server
     kind = IMAGES.get(name.rsplit(".", 1)[-1].lower()) or ("application/octet-stream" if entry.lfs else "text/plain; charset=utf-8")
@@ -79,7 +83,7 @@ def list_folder(call: Call, rev: str, path: str, deep: bool = False) -> tuple[Co
     """A commit, its files, and what is in one of its folders: files and folders, with `deep` also what is in these."""
     (commit, tree), start = call.tree(rev), f"{path.strip('/')}/".lstrip("/")
     below = [name for name in tree.keys() | folders_of(tree) if name.startswith(start) and (deep or "/" not in name[len(start):])]
-    refuse(start and not below, 404, f"Entry not found: {path}", "EntryNotFound", headers={"X-Repo-Commit": commit.id})
+    refuse_entry(start and not below, path, commit)
     return commit, tree, sorted(below)
 
 

@@ -53,8 +53,7 @@ class Upstream:
 
     def _passed(self, answer: Any, request: Request) -> dict[str, str]:
         """The headers that are passed on; the next page of a list is asked for here, too."""
-        here = f"{request.url.scheme}://{request.url.netloc}"
-        kept = {name: answer.headers[name].replace(self.url, here) for name in PASSED if name in answer.headers}
+        kept = {name: answer.headers[name].replace(self.url, str(request.base_url)[:-1]) for name in PASSED if name in answer.headers}
         return kept | {"X-Upstream-Hub": self.url}
 
     async def ask(self, request: Request, path: str, body: bytes = b"") -> Response:
