@@ -116,32 +116,58 @@ def _odd_breaks(text: str) -> bool:
     return any(mark in text for mark in "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
 
 
+class _Doomed(Exception):
+    """A record goes on into lines from which an earlier one came to no end."""
+
+
+class _Feed:
+    """The lines from `at` on, one by one, for a csv reader. A record that is still open where an earlier one was open, too,
+    reads on as that one did and fails where that one failed: there it is ended, or lines that open a quotation mark each would be
+    read to the end of the file again and again. `begin`: where the record under way begins; `doomed`: up to which line (not
+    included) records were seen to fail."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.at = self.begin = self.doomed = 0
+
+    def __iter__(self) -> "_Feed":
+        return self
+
+    def __next__(self) -> str:
+        if self.begin < self.at < self.doomed:
+            raise _Doomed
+        if self.at >= len(self.lines):
+            raise StopIteration
+        self.at += 1
+        return self.lines[self.at - 1]
+
+
 def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, Text2]]]:
-    """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it."""
+    """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it; every line is
+    read at most three times, whatever the faults."""
     records: list[list[str]] = []
     starts: list[int] = []
     faults: list[tuple[int, Text2]] = []
-    position = 0
-    while position < len(lines):
-        reader = dialect.reader(lines[position:] if position else lines)
-        done = 0  # lines consumed by whole records of this reader
+    feed = _Feed(lines)
+    while feed.at < len(lines):
+        feed.begin = feed.at
         try:
-            for record in reader:
+            for record in dialect.reader(feed):
                 if record:
                     records.append(record)
-                    starts.append(position + done + 1)
-                done = reader.line_num
-            break
-        except csv.Error as error:
-            line = position + done
+                    starts.append(feed.begin + 1)
+                feed.begin = feed.at
+        except (csv.Error, _Doomed) as error:
+            line = feed.begin
             literal = _literal(lines[line], dialect, records)
             if literal:
                 records.append(literal)
                 starts.append(line + 1)
             else:
-                unclosed = "unexpected end" in str(error) or reader.line_num - done > 1
-                faults.append((line + 1, UNCLOSED if unclosed else TEXT_AFTER))
-            position = line + 1
+                went_on = isinstance(error, _Doomed) or feed.at - line > 1 or "unexpected end" in str(error)
+                faults.append((line + 1, UNCLOSED if went_on else TEXT_AFTER))
+            feed.doomed = max(feed.doomed, feed.at)
+            feed.at = line + 1
     return records, starts, faults
 
 

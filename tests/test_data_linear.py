@@ -1,0 +1,48 @@
+"""Readers and checks do work in proportion to the file, whatever is wrong with it: counted in lines read, never in seconds."""
+
+from pathlib import Path
+
+import pytest
+
+from lora_hub.data import ragged
+from lora_hub.data.delimited import Dialect
+from lora_hub.data.read import read_table
+from lora_hub.errors import DataError
+
+FAULTY = {
+    "text after a closing quotation mark": '"a" b c,"x" y\n',
+    "each line opens a quotation mark that the next one closes and opens anew": 'b",x,"c\n',
+    "an odd quotation mark a line": '"abc,ham\n',
+    "doubled marks that an open cell swallows": '""x,ham\n',
+    "both at once": 'b",x,"c\n"a" b,c\n',
+}
+
+
+class Counted(list):
+    """Lines that count how often one of them is taken."""
+
+    taken = 0
+
+    def __getitem__(self, place):  # noqa: ANN001, ANN204
+        self.taken += 1
+        return super().__getitem__(place)
+
+
+@pytest.mark.parametrize("line", FAULTY.values(), ids=FAULTY)
+@pytest.mark.parametrize("opened", ["", '"never closed\n'])
+def test_ragged_rows_are_read_a_few_times_each(line: str, opened: str) -> None:
+    lines = Counted(("text,label\n" + opened + line * 2_000).splitlines(keepends=True))
+    records, starts, faults = ragged._records(lines, Dialect(","))
+    assert lines.taken <= 4 * len(lines)
+    # Every line is part of a record or told as a fault: none is passed over.
+    assert len(records) == len(starts) and len(records) + len(faults) >= len(lines) / 2
+    assert sorted(starts) == starts and len({*starts, *(line for line, _ in faults)}) == len(starts) + len(faults)
+
+
+def test_forty_thousand_faults_are_told_by_number(tmp_path: Path) -> None:
+    file = tmp_path / "broken.csv"
+    file.write_text("text,label\nfine,ham\n" + 'b",x,"c\n' * 40_000 + "good,spam\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"line 3 opens a quotation mark that is never closed.*and 39,?992 more lines"):
+        read_table(file)
+    table = read_table(file, skip_broken=True)
+    assert table.frame.rows() == [("fine", "ham"), ("good", "spam")]
