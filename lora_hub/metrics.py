@@ -1,11 +1,10 @@
-"""Answers against references: scores in per cent with 95 % intervals, and the difference of two models on one set.
+"""Answers against references: scores in per cent with 95 % intervals, and a paired test of two models on one set.
 
-    score(task, answers, references)                     {"accuracy": Score(value=93.5, low=90.0, high=96.5), ...}
-    paired_difference(task, ours, theirs, references)    ours minus theirs, in points, on the same rows
+    score(task, answers, references)              {"accuracy": Score(value=93.5, low=90.4, high=95.7, rows=400), ...}
+    compare(task, answers, references, scores)    adapter against base on the same rows: a PairedComparison
 
-Every metric is first a table of numbers a row (hits, counts, n-gram statistics) and then a function of its sums.
-So a bootstrap draws rows by a matrix product instead of scoring texts a thousand times over. The intervals are
-percentile bootstrap intervals over rows (Efron 1979). An empty answer is a wrong answer, never an error.
+Every metric is first a table of numbers a row (hits, counts, n-gram statistics) and then a function of its sums, from which
+`statistics` tells intervals and tests without scoring a text again. An empty answer is a wrong answer, never an error.
 """
 
 import string
@@ -14,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lora_hub.schema import Score, Scores, Task
+from lora_hub import statistics
+from lora_hub.schema import PairedComparison, Scores, Task
+from lora_hub.statistics import RowTable
 
-CONFIDENCE = 95.0
 # Arabic letters and digits that keyboards write for the Persian ones, the joiner that some leave out, and marks.
 _PERSIAN = str.maketrans(
     {"ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه", "ۀ": "ه", "أ": "ا", "إ": "ا", "ؤ": "و"}
@@ -32,70 +32,61 @@ References = Sequence[str | Sequence[str]]
 
 @dataclass(frozen=True)
 class Metric:
-    """`rows`: (answers, references) -> statistics, floats of shape (rows, columns). `value`: statistics summed over
-    drawn rows, shape (draws, columns) -> per cent, shape (draws,)."""
+    """`table`: (answers, references) -> statistics a row. `value`: statistics summed over rows, shape (draws, columns) -> per
+    cent, shape (draws,). `each`: the table -> each row's own score, (rows,), by which it became better or worse. `weights`:
+    the table -> what each row weighs, (rows,); None: all rows alike."""
 
-    rows: Callable[[list[str], list[list[str]]], Any]
+    table: Callable[[list[str], list[list[str]]], RowTable]
     value: Callable[[Any], Any]
+    each: Callable[[RowTable], Any]
+    weights: Callable[[RowTable], Any] | None = None
 
 
-def score(
-    task: Task, answers: Sequence[str], references: References, *, seed: int = 0, resamples: int = 1000
-) -> Scores:
-    """The task's metrics over the rows, each {value, low, high} in per cent (0 to 100).
+def score(task: Task, answers: Sequence[str], references: References, *, clusters: Any = None) -> Scores:
+    """The task's metrics over the rows, each with its interval, in per cent (0 to 100).
 
-    references: one right answer a row, or several. Raises ValueError where the lengths differ or there are no rows.
+    references: one right answer a row, or several. clusters: each row's cluster of rows that are nearly the same, ints; None:
+    all rows are different. Raises ValueError where the lengths differ or there are no rows.
     """
-    return score_metrics(task.metrics, answers, references, seed=seed, resamples=resamples)
+    return score_metrics(task.metrics, answers, references, clusters=clusters)
 
 
-def score_metrics(
-    names: Sequence[str], answers: Sequence[str], references: References, *, seed: int = 0, resamples: int = 1000
-) -> Scores:
+def score_metrics(names: Sequence[str], answers: Sequence[str], references: References, *, clusters: Any = None) -> Scores:
     """`score` with the metrics by name."""
-    import numpy as np
-
     answers, wanted = _checked(answers, references)
-    counts = _draws(len(answers), resamples, seed)
-    scores = {}
+    scores, tables = {}, {}
     for name in names:
         metric = METRICS[name]
-        table = metric.rows(answers, wanted)
-        value = float(metric.value(table.sum(axis=0, keepdims=True))[0])
-        spread = metric.value(counts @ table)
-        low, high = np.percentile(spread, [(100 - CONFIDENCE) / 2, (100 + CONFIDENCE) / 2])
-        # The percentiles of a small or one-sided sample can leave the value outside by a rounding; it belongs inside.
-        scores[name] = Score(value=value, low=min(float(low), value), high=max(float(high), value))
+        if metric.table not in tables:  # two metrics of labels are read from one table
+            tables[metric.table] = metric.table(answers, wanted)
+        table = tables[metric.table]
+        weights = metric.weights(table) if metric.weights else None
+        scores[name] = statistics.score_interval(table, metric.value, weights, clusters)
     return scores
 
 
-def paired_difference(
-    task: Task,
-    ours: Sequence[str],
-    theirs: Sequence[str],
-    references: References,
-    *,
-    seed: int = 0,
-    resamples: int = 1000,
-) -> Scores:
-    """Ours minus theirs in points of each metric, by paired bootstrap: both are scored on the same draws (Koehn 2004).
+def compare(
+    task: Task, answers: dict[str, Sequence[str]], references: References, scores: dict[str, Scores], *, clusters: Any = None
+) -> PairedComparison:
+    """The adapter against the better of the ways in which the base was asked, on the task's first metric.
 
-    An interval that leaves out 0 says that the difference is more than chance. `value` is -100 to 100.
+    answers, scores: by who answered ("base", "base_examples" where the base was also asked with examples, "adapter").
     """
-    import numpy as np
+    name = task.metrics[0]
+    against = statistics.stronger_base(scores, name)
+    return compare_answers(name, answers["adapter"], answers[against], references, clusters=clusters, against=against)
 
+
+def compare_answers(
+    name: str, ours: Sequence[str], theirs: Sequence[str], references: References, *, clusters: Any = None, against: str = "base"
+) -> PairedComparison:
+    """Two models' answers to the same rows by one metric. Raises ValueError where the lengths differ or there are no rows."""
+    metric = METRICS[name]
     ours, wanted = _checked(ours, references)
     theirs, _ = _checked(theirs, references)
-    counts = _draws(len(ours), resamples, seed)
-    differences = {}
-    for name in task.metrics:
-        metric = METRICS[name]
-        mine, other = metric.rows(ours, wanted), metric.rows(theirs, wanted)
-        total = metric.value(mine.sum(axis=0, keepdims=True)) - metric.value(other.sum(axis=0, keepdims=True))
-        spread = metric.value(counts @ mine) - metric.value(counts @ other)
-        low, high = np.percentile(spread, [(100 - CONFIDENCE) / 2, (100 + CONFIDENCE) / 2])
-        differences[name] = Score(value=float(total[0]), low=float(low), high=float(high))
-    return differences
+    tables = metric.table(ours, wanted), metric.table(theirs, wanted)
+    each = metric.each(tables[0]), metric.each(tables[1])
+    return statistics.compare(name, *tables, metric.value, each, clusters=clusters, against=against)
 
 
 def normalize_label(text: str) -> str:
@@ -135,55 +126,57 @@ def _checked(answers: Sequence[str], references: References) -> tuple[list[str],
     return [answer or "" for answer in answers], wanted
 
 
-def _draws(rows: int, resamples: int, seed: int) -> Any:
-    """How often each row was drawn, floats of shape (resamples, rows): counts @ table sums the table over each draw."""
-    import numpy as np
-
-    return np.random.default_rng(seed).multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(np.float64)
-
-
-def _hit_rows(normalize: Callable[[str], str]) -> Callable[[list[str], list[list[str]]], Any]:
+def _hit_table(normalize: Callable[[str], str]) -> Callable[[list[str], list[list[str]]], RowTable]:
     """Columns: hit (0 or 1), 1."""
 
-    def rows(answers: list[str], references: list[list[str]]) -> Any:
+    def table(answers: list[str], references: list[list[str]]) -> RowTable:
         import numpy as np
 
         hits = [normalize(a) in {normalize(r) for r in each} for a, each in zip(answers, references, strict=True)]
-        return np.stack([np.array(hits, dtype=np.float64), np.ones(len(hits))], axis=1)
+        return RowTable(np.stack([np.array(hits, dtype=np.float64), np.ones(len(hits))], axis=1), 2)
 
-    return rows
+    return table
+
+
+def _first_column(table: RowTable) -> Any:
+    return table.values[:, 0]
 
 
 def _mean(sums: Any) -> Any:
     return 100 * sums[:, 0] / sums[:, 1]
 
 
-def _confusion_rows(answers: list[str], references: list[list[str]]) -> Any:
-    """Columns, for each class of the references in turn: it was right and said, it was right, it was said."""
+def _confusion_table(answers: list[str], references: list[list[str]]) -> RowTable:
+    """Columns, for each class of the references in turn: it was right and said, it was right, it was said.
+
+    Three numbers a row: right and said, right, said; the first two in the class that is right, the third in the one said.
+    """
     import numpy as np
 
-    truth = [normalize_label(each[0]) for each in references]
-    # With several right answers the one that was given counts as the truth.
+    wanted = [[normalize_label(reference) for reference in each] for each in references]
     said = [normalize_label(answer) for answer in answers]
-    for row, each in enumerate(references):
-        if said[row] in {normalize_label(reference) for reference in each}:
-            truth[row] = said[row]
-    number = {label: i for i, label in enumerate(sorted(set(truth)))}
-    table = np.zeros((len(answers), 3 * len(number)))
-    for row, (right, answer) in enumerate(zip(truth, said, strict=True)):
-        table[row, 3 * number[right] + 1] = 1
-        if answer in number:  # an answer that is no class of the references is nobody's hit: only recall suffers
-            table[row, 3 * number[answer] + 2] = 1
-            table[row, 3 * number[right]] = answer == right
-    return table
+    # With several right answers the one that was given counts as the truth.
+    truth = [answer if answer in each else each[0] for each, answer in zip(wanted, said, strict=True)]
+    number = {label: i for i, label in enumerate(sorted({label for each in wanted for label in each}))}
+    right = np.array([number[label] for label in truth])
+    # An answer that is no class of the references is nobody's hit: only recall suffers.
+    known = np.array([answer in number for answer in said])
+    given = np.array([number.get(answer, 0) for answer in said])
+    values = np.stack([known & (given == right), np.ones(len(said)), known], axis=1).astype(np.float64)
+    return RowTable(values, 3 * len(number), np.stack([3 * right, 3 * right + 1, 3 * given + 2], axis=1))
 
 
-def _per_class(sums: Any, value: Callable[[Any, Any, Any], Any], counts: Callable[[Any, Any], Any]) -> Any:
-    """Mean over the classes that count in each draw, in per cent."""
+def _class_weights(table: RowTable) -> Any:
+    """A row weighs as much as all rows of its class are few."""
+    return 1 / table.total()[table.index[:, 1]]
+
+
+def _per_class(sums: Any, value: Callable[[Any, Any, Any], Any]) -> Any:
+    """Mean over the classes that are right for some row, in per cent."""
     import numpy as np
 
     hit, right, said = sums[:, 0::3], sums[:, 1::3], sums[:, 2::3]
-    present = counts(right, said)
+    present = right > 0
     with np.errstate(divide="ignore", invalid="ignore"):
         each = np.where(present, value(hit, right, said), 0.0)
     return 100 * each.sum(axis=1) / np.maximum(present.sum(axis=1), 1)
@@ -191,28 +184,28 @@ def _per_class(sums: Any, value: Callable[[Any, Any, Any], Any], counts: Callabl
 
 def _balanced_accuracy(sums: Any) -> Any:
     """Mean recall of the classes that occur (as scikit-learn's balanced_accuracy_score)."""
-    return _per_class(sums, lambda hit, right, said: hit / right, lambda right, said: right > 0)
+    return _per_class(sums, lambda hit, right, said: hit / right)
 
 
 def _macro_f1(sums: Any) -> Any:
     """Mean F1 of the references' classes, 2 hits / (right + said) (as scikit-learn's f1_score with those labels)."""
-    return _per_class(sums, lambda hit, right, said: 2 * hit / (right + said), lambda right, said: right + said > 0)
+    return _per_class(sums, lambda hit, right, said: 2 * hit / (right + said))
 
 
-def _sacrebleu_rows(make: Callable[[], Any]) -> Callable[[list[str], list[list[str]]], Any]:
+def _sacrebleu_table(make: Callable[[], Any]) -> Callable[[list[str], list[list[str]]], RowTable]:
     """sacrebleu's own sentence statistics: its corpus scores are functions of their sums."""
 
-    def rows(answers: list[str], references: list[list[str]]) -> Any:
+    def table(answers: list[str], references: list[list[str]]) -> RowTable:
         import numpy as np
 
         metric = make()
-        statistics = [
+        counted = [
             metric._compute_segment_statistics(metric._preprocess_segment(answer), _reference_cache(metric, each))
             for answer, each in zip(answers, references, strict=True)
         ]
-        return np.array(statistics, dtype=np.float64)
+        return RowTable(np.array(counted, dtype=np.float64), len(counted[0]))
 
-    return rows
+    return table
 
 
 def _reference_cache(metric: Any, references: list[str]) -> dict[str, Any]:
@@ -267,7 +260,7 @@ def _chrf(sums: Any) -> Any:
     return 100 * np.nan_to_num(f)
 
 
-def _rouge_rows(answers: list[str], references: list[list[str]]) -> Any:
+def _rouge_table(answers: list[str], references: list[list[str]]) -> RowTable:
     """Columns: F1 of ROUGE-L (Lin 2004) against the best of the references, 1."""
     import numpy as np
 
@@ -275,7 +268,7 @@ def _rouge_rows(answers: list[str], references: list[list[str]]) -> Any:
         max(_rouge_l(split_words(answer), split_words(reference)) for reference in each)
         for answer, each in zip(answers, references, strict=True)
     ]
-    return np.stack([np.array(values), np.ones(len(values))], axis=1)
+    return RowTable(np.stack([np.array(values), np.ones(len(values))], axis=1), 2)
 
 
 def _rouge_l(answer: list[str], reference: list[str]) -> float:
@@ -300,12 +293,18 @@ def _common_words(first: list[str], second: list[str]) -> int:
     return len(first) - open_bits.bit_count()
 
 
+def _own_value(value: Callable[[Any], Any]) -> Callable[[RowTable], Any]:
+    """The metric of each row alone."""
+    return lambda table: value(table.values)
+
+
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(_hit_rows(normalize_label), _mean),
-    "balanced_accuracy": Metric(_confusion_rows, _balanced_accuracy),
-    "macro_f1": Metric(_confusion_rows, _macro_f1),
-    "bleu": Metric(_sacrebleu_rows(_make_bleu), _bleu),
-    "chrf": Metric(_sacrebleu_rows(_make_chrf), _chrf),
-    "rougeL": Metric(_rouge_rows, _mean),
-    "exact_match": Metric(_hit_rows(normalize_answer), _mean),
+    "accuracy": Metric(_hit_table(normalize_label), _mean, _first_column),
+    "balanced_accuracy": Metric(_confusion_table, _balanced_accuracy, _first_column, _class_weights),
+    "macro_f1": Metric(_confusion_table, _macro_f1, _first_column, _class_weights),
+    # The longer a reference, the more of the n-grams are its own.
+    "bleu": Metric(_sacrebleu_table(_make_bleu), _bleu, _own_value(_bleu), lambda table: 1 + table.values[:, 1]),
+    "chrf": Metric(_sacrebleu_table(_make_chrf), _chrf, _own_value(_chrf), lambda table: 1 + table.values[:, 1]),
+    "rougeL": Metric(_rouge_table, _mean, _first_column),
+    "exact_match": Metric(_hit_table(normalize_answer), _mean, _first_column),
 }

@@ -23,6 +23,7 @@ LAYERS = {
     "recipe": 1,
     "estimate": 1,
     "events": 1,
+    "statistics": 1,
     "record": 1,
     "store": 1,
     "endpoint": 1,
