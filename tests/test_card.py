@@ -51,7 +51,7 @@ def test_metadata_is_the_hubs_own() -> None:
     assert {"lora-hub", "lora", "task:spam"} <= set(data.tags)
     assert data.datasets is None
     assert [(result.metric_type, result.metric_value) for result in data.eval_results] == [("accuracy", 94.13), ("f1", 93.0)]
-    assert data["lora_hub"]["metrics"]["base"]["accuracy"] == {"value": 51.25, "low": 45.0, "high": 57.5}
+    assert data["lora_hub"]["metrics"]["base"]["accuracy"] == {"value": 51.25, "low": 45.0, "high": 57.5, "rows": 0}
 
 
 def test_text_has_the_numbers_and_the_facts() -> None:

@@ -133,13 +133,14 @@ def _recorded_scores(metrics: Any) -> dict[str, Scores]:
 def _is_score(score: Any) -> bool:
     return (
         isinstance(score, dict)
-        and set(score) == {"value", "low", "high"}
+        and {"value", "low", "high"} <= set(score) <= {"value", "low", "high", "rows"}
         and all(isinstance(number, int | float) and not isinstance(number, bool) for number in score.values())
     )
 
 
 def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
-    """The adapter's scores from the Hub's own evaluation results, which have no intervals and may be shares or per cent."""
+    """The adapter's scores from the Hub's own evaluation results, which may be shares or per cent. They have no intervals:
+    anything from 0 to 100 is all that is known."""
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
     results = card.get("eval_results") if card else None
@@ -150,7 +151,7 @@ def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
             results = []
     values = {result.metric_type: result.metric_value for result in results or []}
     scores = {
-        str(name): Score(value=value, low=value, high=value)
+        str(name): Score(value=value, low=min(0.0, value), high=max(100.0, value))
         for name, value in values.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
