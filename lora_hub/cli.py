@@ -131,8 +131,10 @@ def compare(options: argparse.Namespace) -> Result:
         comparer = Comparer()
         if options.test:
             scored = comparer.score_file(options.adapter, options.test, read_mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
+            cli_text.say_problems(scored["problems"])
             return {
                 "rows": scored["rows"],
+                "problems": [problem.model_dump(mode="json", exclude={"message_fa", "hint_fa"}) for problem in scored["problems"]],
                 "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scored["metrics"].items()},
             }
         events = comparer.stream(

@@ -3,9 +3,10 @@
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
-from lora_hub.schema import Run
+from lora_hub.schema import Problem, Run
 
 
 class ProgressBar:
@@ -42,6 +43,12 @@ class ProgressBar:
 def show_scoring(name: str, done: int, total: int) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{name}: {done} of {total}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+
+
+def say_problems(problems: Iterable[Problem], about: str = "") -> None:
+    """What is wrong with data, a line each, on standard error. `about`: whose data, where there is more than one."""
+    for problem in problems:
+        print(f"{about}{problem.severity}: {problem.message} {problem.hint}".strip(), file=sys.stderr, flush=True)
 
 
 def table(header: list[str], rows: list[list[Any]]) -> str:

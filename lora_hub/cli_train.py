@@ -48,8 +48,7 @@ def train(options: argparse.Namespace) -> Result:
             reading=read_reading(options),
             inspector=inspector,
         )
-    for problem in plan.problems:
-        print(f"{problem.severity}: {problem.message} {problem.hint}".strip(), file=sys.stderr)
+    cli_text.say_problems(plan.problems)
     if plan.errors:
         raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
     estimate = plan.estimate

@@ -135,9 +135,11 @@ class Comparer:
         max_rows: int = 0,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> dict[str, Any]:
-        """{"rows": n, "metrics": {name: Scores}} of the panes on a file of their task. max_rows 0: all rows."""
+        """{"rows": n, "metrics": {name: Scores}, "problems": [Problem]} of the panes on a file of their task. max_rows 0: all rows.
+        problems: what makes the scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows
+        none of the file's labels, for every score would be 0."""
         from lora_hub import exam
-        from lora_hub.data import columns, inspection, prepare
+        from lora_hub.data import checks, columns, inspection, prepare
         from lora_hub.data.mends import for_test
 
         panes = self.resolve(adapters)
@@ -155,6 +157,9 @@ class Comparer:
         columns.check_mapping(seen.table, task, seen.mapping)
         examples = prepare.build_examples(seen.table, task, seen.mapping)
         examples = examples[:max_rows] if max_rows else examples
+        problems = [found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)]
+        if wrong := next((problem for problem in problems if problem.severity == "error"), None):
+            raise DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
         scores: dict[str, Scores] = {}
         loaded = self._attached(panes)
         for pane in panes:
@@ -167,7 +172,7 @@ class Comparer:
             told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
             answers = exam.answer_examples(loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told)
             scores[pane.name] = exam.score_answers(task, answers, examples)
-        return {"rows": len(examples), "metrics": scores}
+        return {"rows": len(examples), "metrics": scores, "problems": problems}
 
     def _attached(self, panes: list[Pane]) -> Loaded:
         """The loaded base of the panes with their adapters attached."""

@@ -80,7 +80,9 @@ def plan_run(
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
         prepare.build_examples(test_seen.table, task, test_seen.mapping)
         test_info, test_mapping, test_table = test_seen.info, test_seen.mapping, test_seen.table
-        leaks = [found.problem for found in checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)]
+        found = checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)
+        found += checks.find_unseen(task, seen.table, seen.mapping, test_table, test_mapping)
+        leaks = [one.problem for one in found]
     spec = recipe.make_spec(
         task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
         name=name, publish_to=publish_to, share_rows=share_rows,

@@ -32,7 +32,8 @@ class Task(Noun):
 
     `template` is the user's turn with `{role}` for each input and, where the task has labels, `{labels}`. `chat` tasks
     have the one input `messages` (a list of {role, content}) and no template. `prompt_language` says which instruction
-    fills `{instruction}`; it is frozen with the task, so an adapter is always asked as it was trained.
+    fills `{instruction}`; it is frozen with the task, so an adapter is always asked as it was trained, and so is what stands
+    between the labels in the prompt: something that none of them holds.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
@@ -45,6 +46,7 @@ class Task(Noun):
     template: str = ""
     prompt_language: Literal["en", "fa"] = "en"
     labels: tuple[str, ...] = ()
+    label_separator: str = ", "
     metrics: tuple[str, ...] = ("chrf",)
     max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = 128
     sample: str = ""

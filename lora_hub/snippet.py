@@ -6,7 +6,7 @@ have to say the same; tests/test_card.py runs the code and compares, for every t
 
 import re
 
-from lora_hub.data.template import MAX_LISTED_LABELS, TEMPLATE_VARIABLES
+from lora_hub.data.template import MAX_LISTED_LABELS, listed_labels, TEMPLATE_VARIABLES
 from lora_hub.schema import Task
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -54,7 +54,7 @@ def prompt_code(task: Task) -> str:
 def _lines(task: Task) -> list[str]:
     """Each line of the template as an expression over `inputs`; a line whose optional input is empty is left out."""
     listed = 0 < len(task.labels) <= MAX_LISTED_LABELS
-    known = {"instruction": task.instruction.in_language(task.prompt_language), "labels": ", ".join(task.labels) if listed else ""}
+    known = {"instruction": task.instruction.in_language(task.prompt_language), "labels": listed_labels(task)}
     expressions = []
     for line in task.template.split("\n"):
         fields = set(_FIELD.findall(line))

@@ -225,7 +225,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
 
     What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
     """
-    from lora_hub.data import mends, prepare, read
+    from lora_hub.data import mends, prepare, read, template
 
     notes = []
 
@@ -243,7 +243,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
     examples = prepare.build_examples(table, spec.task, spec.mapping)
     task = spec.task
     if task.output == "labels" and not task.labels:
-        task = task.model_copy(update={"labels": prepare.labels_of(examples)})
+        task = template.freeze_labels(task, prepare.labels_of(examples))
     left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
         notes.append(Text2(

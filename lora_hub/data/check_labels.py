@@ -6,8 +6,7 @@
 """
 
 import re
-import unicodedata
-from collections import defaultdict
+from collections.abc import Iterable
 
 import polars
 
@@ -15,9 +14,10 @@ from lora_hub.data.check_rows import inputs_of, key_of
 from lora_hub.data.check_words import counted, number_fa, percent_fa, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.check_label_names import suggest_names
-from lora_hub.schema import Task
+from lora_hub.data.label_forms import combinations, near_groups, nearest
+from lora_hub.schema import Mend, Task
 
-__all__ = ["check_labels", "label_counts", "near_groups", "normal_label", "suggest_names"]
+__all__ = ["check_labels", "check_unseen_labels", "label_counts", "near_groups", "suggest_names"]
 
 LISTED = 12
 LEAST = 3  # different inputs of a class: one to learn from, one that chooses the checkpoint, one that is scored
@@ -34,7 +34,7 @@ def check_labels(frame: polars.DataFrame, task: Task) -> list[Finding]:
     if len(counts) > max(20, 0.5 * frame.height):
         return [_free_text(frame, counts)]
     found = [_listed(counts)]
-    found += [one for check in (_near_names, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
+    found += [one for check in (_near_names, _several, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
     return found
 
 
@@ -45,30 +45,14 @@ def label_counts(frame: polars.DataFrame) -> dict[str, int]:
     return dict(counts.sort("count", "answer", descending=[True, False]).rows())
 
 
-def normal_label(label: str) -> str:
-    """Labels that are the same for a person: case, spaces, marks, Arabic and Persian letter forms aside."""
-    text = unicodedata.normalize("NFKC", label).casefold().replace("ي", "ی").replace("ك", "ک").replace("ى", "ی")
-    text = re.sub(r"[\u200b-\u200f\u202a-\u202e\u0640\ufeff]", "", text)
-    text = re.sub(r"[\s_\-.]+", " ", text).strip(" \"'")
-    # A minus is a letter of the label where a number follows: -1 and 1 are two classes.
-    return ("-" if re.fullmatch(r"-\s*[\d.]+", label.strip()) else "") + text
-
-
-def near_groups(counts: dict[str, int]) -> list[tuple[str, list[str]]]:
-    """Labels that differ in case, spaces, marks or letter forms only: (commonest spelling, the others)."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for label in sorted(counts, key=lambda label: -counts[label]):
-        groups[normal_label(label)].append(label)
-    return [(group[0], group[1:]) for normal, group in groups.items() if len(group) > 1 and normal]
-
-
 def _rows(frame: polars.DataFrame, labels: list[str]) -> polars.Series:
     return frame.filter(polars.col("answer").is_in(labels))["row"]
 
 
 def _listed(counts: dict[str, int]) -> Finding:
-    shown = some([f"{label[:40]} {count:,}" for label, count in counts.items()], LISTED).en
-    shown_fa = some([f"{label[:40]} {number_fa(count)}" for label, count in counts.items()], LISTED).fa
+    # A label with a comma in it stands in quotation marks, or the list would read as another one.
+    shown = some([f"{repr(label[:40]) if ',' in label else label[:40]} {count:,}" for label, count in counts.items()], LISTED).en
+    shown_fa = some([f"{f'«{label[:40]}»' if set(label) & set(',،') else label[:40]} {number_fa(count)}" for label, count in counts.items()], LISTED).fa
     return finding("labels", "info", f"{len(counts)} classes: {shown}.", f"{number_fa(len(counts))} برچسب: {shown_fa}.", count=len(counts))
 
 
@@ -104,6 +88,56 @@ def _near_names(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> 
         hint="Write them alike, or they are learnt as different classes.",
         hint_fa="یکسان بنویسیدشان، وگرنه برچسب‌هایی جدا آموخته می‌شوند.", rows=hits,
     )  # fmt: skip
+
+
+def _several(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
+    """Cells with more than one of the labels, as tick boxes write them."""
+    made = combinations(counts)
+    if not made:
+        return None
+    shown = some([f"{label!r} ({counts[label]:,})" for label in made], 4).en
+    shown_fa = some([f"«{label}» ({number_fa(counts[label])})" for label in made], 4).fa
+    hits = _rows(frame, list(made))
+    count = hits.len()
+    return finding(
+        "several-labels", "warning", f"{counted(count, 'answer')} hold{'s' if count == 1 else ''} several labels at once: {shown}.",
+        f"{number_fa(count)} پاسخ چند برچسب را با هم دارد: {shown_fa}.",
+        hint="Each combination is learnt as a class of its own. Leave these rows out where a text should get one label.",
+        hint_fa="هر ترکیب برچسبی جدا شمرده می‌شود. اگر هر متن باید یک برچسب بگیرد، این سطرها را کنار بگذارید.", rows=hits,
+    )  # fmt: skip
+
+
+def check_unseen_labels(known: Iterable[str], test: polars.DataFrame) -> list[Finding]:
+    """Labels of a test part that no training row has, so that no answer to their rows can be right. `known`: the labels that are
+    learnt; `test`: row and answer of the rows that are scored. Where every row is of that kind it is an error."""
+    known = set(known)
+    counts = {label: count for label, count in label_counts(test).items() if label not in known}
+    if not counts or not known:
+        return []
+    hits = _rows(test, list(counts))
+    count, every = hits.len(), hits.len() == test.filter(polars.col("answer") != "").height
+    near = {label: other for label in counts if (other := nearest(label, known))}
+    have, which = "have" if count > 1 else "has", some([str(row) for row in hits], 10)
+    if len(counts) == 1:
+        only = next(iter(counts))
+        told = f"{counted(count, 'test row')} {have} the label {only[:60]!r}, which no training row has."
+        told_fa = f"{number_fa(count)} سطر آزمون برچسب «{only[:60]}» را دارد که در هیچ سطر آموزش نیست."
+    else:
+        shown = some([f"{label!r} ({number:,})" for label, number in counts.items()], 5).en
+        shown_fa = some([f"«{label}» ({number_fa(number)})" for label, number in counts.items()], 5).fa
+        told = f"{counted(count, 'test row')} {have} labels that no training row has: {shown}."
+        told_fa = f"{number_fa(count)} سطر آزمون برچسب‌هایی دارد که در هیچ سطر آموزش نیست: {shown_fa}."
+    spelt = some([f"{label!r} is {other!r}" for label, other in near.items()], 3).en
+    spelt_fa = some([f"«{label}» همان «{other}»" for label, other in near.items()], 3).fa
+    learnt = some(sorted(known), LISTED)
+    hint = f"No answer to them can be right. Learnt are: {learnt.en}. Test rows: {which.en}."
+    hint_fa = f"هیچ پاسخی به آن‌ها درست شمرده نمی‌شود. برچسب‌های آموزش: {learnt.fa}. سطرهای آزمون: {which.fa}."
+    if near:
+        hint, hint_fa = f"In the training rows {spelt}: write them alike. {hint}", f"در سطرهای آموزش {spelt_fa} است: یکسان بنویسیدشان. {hint_fa}"
+    # The rows are the test's, which nobody can look up by number among the training rows.
+    found = finding("unseen-labels", "error" if every else "warning", told, told_fa, hint=hint, hint_fa=hint_fa, count=count)
+    mends = (Mend(kind="relabel", values=near),) if near else ()
+    return [Finding(found.problem.model_copy(update={"mends": mends}))]
 
 
 def _unknown(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:

@@ -7,6 +7,7 @@ a warning and an info do not. What looks like a secret is told by row and kind, 
     find(table, task, mapping)                 one table: findings, errors first, at most one for each code
     check_table(table, task, mapping)          their problems
     find_overlap(task, train, test, ...)       rows of the training table that are in the test table
+    find_unseen(task, train, test, ...)        labels of the test table that the training table does not have
     check_overlap(task, train, test, ...)      their problems
 """
 
@@ -14,7 +15,7 @@ import polars
 
 from lora_hub.data.check_answers import check_answers
 from lora_hub.data.check_chats import check_chats
-from lora_hub.data.check_labels import check_labels
+from lora_hub.data.check_labels import check_labels, check_unseen_labels
 from lora_hub.data.check_languages import check_languages
 from lora_hub.data.check_rows import check_conflicts, check_duplicates, check_rows, check_size, filled_rows, key_of
 from lora_hub.data.check_secrets import check_secrets
@@ -111,3 +112,20 @@ def find_overlap(
             hint_fa="این سطرها آموخته نمی‌شوند تا نمره آموختن را بسنجد نه حافظه را.", rows=hits,
         )
     ]  # fmt: skip
+
+
+def find_unseen(
+    task: Task, train: Table, train_mapping: dict[str, str], test: Table, test_mapping: dict[str, str]
+) -> list[Finding]:
+    """Labels that only the test table has. Nothing for a task that writes text; a task that has its labels is held to those."""
+    if task.output != "labels" or "answer" not in test_mapping or not (task.labels or "answer" in train_mapping):
+        return []
+    return check_unseen_labels(task.labels or _labels(train, task, train_mapping), _scored(test, task, test_mapping))
+
+
+def _labels(table: Table, task: Task, mapping: dict[str, str]) -> list[str]:
+    return [label for label in _scored(table, task, mapping)["answer"].unique().to_list() if label]
+
+
+def _scored(table: Table, task: Task, mapping: dict[str, str]) -> polars.DataFrame:
+    return filled_rows(rows_of(table, task, mapping), task)

@@ -201,6 +201,7 @@ def inspect_table(
     found = [*said, *find_overflow(mended), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
     if mended.test is not None:
         found += checks.find_overlap(task, mended, mapping, mended.test, mapping)
+        found += checks.find_unseen(task, mended, mapping, mended.test, mapping)
     found = [_with_mends(one, mended, task, mapping) for one in found]
     order = {"error": 0, "warning": 1, "info": 2}
     found.sort(key=lambda one: order[one.problem.severity])
@@ -311,10 +312,14 @@ def preview_rows(table: Table, task: Task, mapping: dict[str, str]) -> list[dict
 
 def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
     """The task with its labels from the data, as a run would freeze them."""
-    if task.output != "labels" or task.labels or "answer" not in mapping:
+    from lora_hub.data import template
+
+    if task.output != "labels" or (not task.labels and "answer" not in mapping):
         return task
+    if task.labels:
+        return template.freeze_labels(task, task.labels)
     texts = table.texts(mapping["answer"]).drop_nulls().str.strip_chars()
-    return task.model_copy(update={"labels": tuple(sorted(texts.filter(texts != "").unique().to_list()))})
+    return template.freeze_labels(task, sorted(texts.filter(texts != "").unique().to_list()))
 
 
 def fingerprint(path: Path) -> str:

@@ -20,9 +20,9 @@ import polars
 
 from lora_hub.data import mend_rows
 from lora_hub.data.check_label_names import suggest_names
-from lora_hub.data.check_labels import near_groups
 from lora_hub.data.check_rows import LONG
 from lora_hub.data.findings import Finding
+from lora_hub.data.label_forms import near_groups
 from lora_hub.data.overflow import overflow_columns
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError, names_fa
@@ -37,6 +37,7 @@ DROPPED: dict[str, Text2] = {
     "empty-inputs": Text2(en="rows without an input", fa="سطرهای بی‌ورودی"),
     "header-inside": Text2(en="repeated headers", fa="سرستون‌های تکرارشده"),
     "small-classes": Text2(en="classes with too few rows", fa="برچسب‌های کم‌سطر"),
+    "several-labels": Text2(en="rows with several labels", fa="سطرهای چندبرچسبی"),
     "unknown-labels": Text2(en="rows with an unknown label", fa="سطرهایی با برچسب ناشناخته"),
     "placeholders": Text2(en="rows with a placeholder left in", fa="سطرهایی که جای‌خالیِ پرنشده دارند"),
     "secrets": Text2(en="rows with what looks like a secret", fa="سطرهایی که گویا رمز یا کلید دارند"),

@@ -8,6 +8,7 @@ Only the tokenizer's methods are called; nothing heavy is imported here.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from lora_hub.errors import DataError, names_fa
@@ -23,6 +24,10 @@ TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
 # Stands for the answer where a template is rendered only to see what it writes around it.
 MARK = "\u241e"
 MARKED_TURNS = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
+
+# What may stand between the labels in a prompt; the first of which no label holds anything, so that "Staff, Price" stays one.
+SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
+_ALIKE = {",": ",،，、", ";": ";؛；"}
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -45,8 +50,7 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
                 f"The input {role!r} is empty.", f"The task {task.id} needs: {', '.join(task.inputs)}.",
                 message_fa=f"ورودیِ «{role}» خالی است.", hint_fa=f"ورودی‌های لازم برای کارِ «{task.id}»: {names_fa(task.inputs)}.",
             )  # fmt: skip
-    listed = 0 < len(task.labels) <= MAX_LISTED_LABELS
-    values["labels"] = ", ".join(task.labels) if listed else ""
+    values["labels"] = listed_labels(task)
     # A task whose rows bring their own instruction has it as an input.
     values.setdefault("instruction", task.instruction.in_language(task.prompt_language))
     may_be_left_out = {"labels", *task.optional_inputs}
@@ -57,6 +61,21 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
             continue
         lines.append(_FIELD.sub(lambda field: values.get(field[1], field[0]), line))
     return "\n".join(lines).strip()
+
+
+def listed_labels(task: Task) -> str:
+    """The labels as the prompt names them; empty where there are none or more than `MAX_LISTED_LABELS`."""
+    return task.label_separator.join(task.labels) if 0 < len(task.labels) <= MAX_LISTED_LABELS else ""
+
+
+def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
+    """The task with its labels, and with a separator that keeps them apart where a person did not choose one."""
+    labels = tuple(labels)
+    separator = task.label_separator
+    if "label_separator" not in task.model_fields_set:
+        taken = "".join(labels)
+        separator = next((one for one in SEPARATORS if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)), SEPARATORS[-1])
+    return task.model_copy(update={"labels": labels, "label_separator": separator})
 
 
 def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any]) -> str:
