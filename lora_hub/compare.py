@@ -310,7 +310,7 @@ def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | Non
             return template.encode_prompt(tokenizer, task, {needed[0]: prompt})
         return template.encode_prompt(tokenizer, None, {"text": prompt})
     if task is None:
-        return template.encode_prompt(tokenizer, None, {"text": "\n".join(str(value) for value in inputs.values())})
+        return template.encode_prompt(tokenizer, None, {"text": "\n".join(map(template.as_text, inputs.values()))})
     unknown = [role for role in inputs if role not in task.inputs]
     if unknown:
         raise DataError(

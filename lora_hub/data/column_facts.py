@@ -9,7 +9,9 @@ import polars
 from lora_hub.data.column_names import BOOKKEEPING, LABEL, SYNONYMS, TEXT, name_score, plain
 from lora_hub.data.convert import holds_marks, to_messages
 from lora_hub.data.headers import NUMBER
+from lora_hub.data.nested_cells import holds_lists
 from lora_hub.data.table import Table, is_nested
+from lora_hub.data.value_text import label_text, value_text
 from lora_hub.errors import DataError
 
 SAMPLE_ROWS = 5_000
@@ -34,7 +36,8 @@ SCRIPTS = {
 class ColumnFacts:
     """filled: non-empty values in the sample of `rows` rows. median_length: characters. script: of most letters, or "". Shares (0
     to 1) of the values: numbers; spaced, that hold a space; questions; sql, SQL queries; tables, SQL that makes tables; dates.
-    is_marked: texts in which marks tell who speaks (### Human:)."""
+    is_marked: texts in which marks tell who speaks (### Human:). is_nested: lists or objects, also as text; is_list: each of them
+    holds a row's labels. Of nested values the other facts are those of their text."""
 
     name: str
     rows: int
@@ -47,6 +50,7 @@ class ColumnFacts:
     script: str = ""
     examples: list[str] = field(default_factory=list)
     is_nested: bool = False
+    is_list: bool = False
     is_chat: bool = False
     is_marked: bool = False
     questions: float = 0.0
@@ -66,7 +70,7 @@ class ColumnFacts:
     @property
     def is_labels(self) -> bool:
         """Few distinct short values, most of them seen again and again."""
-        if self.is_nested or not self.filled or self.longest > 60:
+        if (self.is_nested and not self.is_list) or not self.filled or self.longest > 60:
             return False
         if self.filled < 5:  # too few to count: the name tells, or a single word
             named = name_score(self.name, LABEL) - name_score(self.name, [*TEXT, *SYNONYMS["question"], *SYNONYMS["context"]])
@@ -122,7 +126,9 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
         facts.is_nested = True
         facts.filled = len(values)
         facts.is_chat = _are_chats(values[:50], name)
-        return facts
+        if facts.is_chat:
+            return facts
+        series = _texts_of(values, facts)
     texts = series.drop_nulls()
     texts = texts.filter(texts.str.strip_chars() != "")
     facts.filled = texts.len()
@@ -131,6 +137,12 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
     if texts[0].lstrip()[:1] in ("[", "{") and _are_chats(texts.head(20).to_list(), name):
         facts.is_chat = facts.is_nested = True
         return facts
+    if texts[0].lstrip()[:1] in ("[", "{") and not facts.is_nested and holds_lists(texts):
+        facts.is_nested = True
+        texts = _texts_of(texts.to_list(), facts)
+        texts = texts.filter(texts != "")
+        if not texts.len():
+            return facts
     facts.is_marked = all(holds_marks(value) for value in texts.head(10).to_list())
     lengths = texts.str.len_chars()
     facts.median_length = int(lengths.median())
@@ -148,6 +160,13 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
     facts.counts_up = facts.numbers > 0.9 and _counts_up(some)
     facts.script = script_of("".join(value[:200] for value in some))
     return facts
+
+
+def _texts_of(values: list, facts: ColumnFacts) -> polars.Series:
+    """Lists of labels as labels, other nested values as JSON text."""
+    labels = [label_text(value) for value in values]
+    facts.is_list = all(label is not None for label in labels)
+    return polars.Series(labels if facts.is_list else [value_text(value) for value in values], dtype=polars.String).drop_nulls()
 
 
 def _counts_up(values: list[str]) -> bool:

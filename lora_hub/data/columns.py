@@ -76,9 +76,11 @@ def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingP
 
 def _score(role: str, fact: ColumnFacts, task: Task, facts: dict[str, ColumnFacts]) -> tuple[float, Text2]:
     """How well a column fits a role (from 0; a good name alone is worth 1 to 2), and why."""
-    if fact.is_nested or fact.filled == 0:
+    if fact.is_chat or fact.filled == 0:
         return 0.0, NO_REASON
     names = _names_for(role, task)
+    if fact.is_nested:
+        return _nested_score(role, fact, task, name_score(fact.name, names))
     if {"q", "a"} <= {squeezed(name) for name in facts}:  # one without the other is any column
         names = [*names, "a" if role == "answer" else "q" if role in ("question", "instruction") else ""]
     by_name = name_score(fact.name, names)
@@ -96,6 +98,20 @@ def _score(role: str, fact: ColumnFacts, task: Task, facts: dict[str, ColumnFact
     if why.en:
         return score, Text2(en=f"{fact.name!r} was taken because {why.en}", fa=f"«{fact.name}» گرفته شد چون {why.fa}")
     return 0.0, NO_REASON
+
+
+def _nested_score(role: str, fact: ColumnFacts, task: Task, by_name: float) -> tuple[float, Text2]:
+    """Lists of labels are labels; other lists and objects go where their name says, behind a text of such a name."""
+    if role == "answer" and task.output == "labels":
+        by_content, why = _as_labels(fact) if fact.is_list else (0.0, NO_REASON)
+        return (by_name + by_content, why) if fact.is_list and fact.is_labels else (0.0, NO_REASON)
+    if by_name < 1 or task.output == "labels":
+        return 0.0, NO_REASON
+    reason = Text2(
+        en=f"{fact.name!r} is a usual name for it; its lists or objects are put as JSON text",
+        fa=f"«{fact.name}» نامی رایج برای آن است؛ فهرست‌ها یا شیءهایش به شکل متن JSON به کار می‌رود",
+    )
+    return by_name - 0.3, reason
 
 
 def _as_labels(fact: ColumnFacts) -> tuple[float, Text2]:

@@ -18,9 +18,11 @@ from typing import Any
 from lora_hub.data import checks, columns
 from lora_hub.data.findings import Finding
 from lora_hub.data.mends import Done, apply_mends, offer_mends
+from lora_hub.data.nested_cells import find_nested
 from lora_hub.data.overflow import find_overflow
 from lora_hub.data.read import Table, read_table
-from lora_hub.errors import DataError
+from lora_hub.data.table import some
+from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
 
 PREVIEW_ROWS = 5
@@ -199,6 +201,7 @@ def inspect_table(
     mended, done = apply_mends(table, task, mapping, mends)
     said = [Finding(problem) for problem in table.problems]
     found = [*said, *find_overflow(mended), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
+    found += [*find_nested(_same_rows(table, mended), task, mapping), *unused_columns(table, mapping)]
     if mended.test is not None:
         found += checks.find_overlap(task, mended, mapping, mended.test, mapping)
         found += checks.find_unseen(task, mended, mapping, mended.test, mapping)
@@ -211,6 +214,28 @@ def inspect_table(
         mends=tuple(mends), problems=tuple(one.problem for one in found),
     )  # fmt: skip
     return Inspection(info, mended, task, mapping, reasons, found, preview_rows(mended, task, mapping), done)
+
+
+def _same_rows(table: Table, mended: Table) -> Table:
+    """The rows that mends left, as they were read."""
+    if mended.row_numbers is None:
+        return table
+    numbers = table.numbers()
+    keep = numbers.is_in(mended.row_numbers.implode())
+    return replace(table, frame=table.frame.filter(keep), row_numbers=numbers.filter(keep))
+
+
+def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
+    """What the file holds and the task does not use, by name. Columns without any value are not worth a word."""
+    used = set(mapping.values())
+    left = [name for name in table.columns if name not in used and table.frame[name].null_count() < table.rows]
+    left = [name for name in left if table.is_nested(name) or (table.frame[name] != "").any()]
+    if not left or not used:
+        return []
+    return [Finding(Problem(
+        code="unused-columns", severity="info", message=f"Not used: {some(left, 12)}.", message_fa=f"این ستون‌ها به کار نمی‌رود: {names_fa(left, 12)}.",
+        count=len(left),
+    ))]  # fmt: skip
 
 
 def _with_mends(found: Finding, table: Table, task: Task, mapping: dict[str, str]) -> Finding:

@@ -1,8 +1,8 @@
 """JSONL: one object a line, a million of them in about a second.
 
 Rows of texts are parsed by pyarrow (measured: half of polars' time). Other flat rows go through orjson, a block of lines at a
-time, so that memory holds text and not a million dicts. Rows with nested values (conversations) go through polars, which
-keeps them compact, unless their types differ from row to row. Where a block does not parse, its lines are read one by one
+time, so that memory holds text and not a million dicts. Conversations of flat turns go through polars, which keeps
+them compact; rows with other nested values are kept as Python's, just as they stand. Where a block does not parse, its lines are read one by one
 and every broken one is told by its number.
 """
 
@@ -16,9 +16,10 @@ import orjson
 import polars
 
 from lora_hub.data import error_words
-from lora_hub.data.json_rows import column_names, flatten_known, load_json, scalar_text, table_of_values
+from lora_hub.data.json_rows import column_names, flatten_known, load_json, table_of_values
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
+from lora_hub.data.value_text import value_text
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem, Text2
 
@@ -189,11 +190,11 @@ def _column(name: str, values: list) -> polars.Series:
     if float in kinds and any(type(value) is float and abs(value) >= 2**53 for value in values):
         raise _NotFlat  # orjson makes a float of a whole number beyond 64 bits
     if not kinds <= {str, type(None)}:
-        values = [scalar_text(value) for value in values]
+        values = [value_text(value) for value in values]
     try:
         return polars.Series(name, values, dtype=polars.String)
     except UnicodeEncodeError:  # half a surrogate pair, which no text holds
-        return polars.Series(name, [scalar_text(value) for value in values], dtype=polars.String)
+        return polars.Series(name, [value_text(value) for value in values], dtype=polars.String)
 
 
 def _load_line(line: str, number: int, values: list, broken: list[tuple[int, Text2]]) -> None:
@@ -214,7 +215,8 @@ def _lines(source: Source) -> list[str]:
 
 
 def _read_nested(source: Source) -> polars.DataFrame | None:
-    """None where polars refuses, or would change a value: a text in one row and a list in the next, half a surrogate pair."""
+    """None where polars refuses, or would change a value (`_are_turns`): a text in one row and a list in the next, half a surrogate
+    pair."""
     if source.head(3) == b"\xef\xbb\xbf" or not source.head(64).lstrip().startswith(b"{"):
         return None
     if any(map(_is_deep, source.chunks())):
@@ -229,7 +231,18 @@ def _read_nested(source: Source) -> polars.DataFrame | None:
         if type(error).__name__ == "PanicException":
             return None
         raise
-    return None if column_names(frame.columns) != frame.columns or any(_mixes(series) for series in frame.get_columns() if series.dtype.is_nested()) else frame
+    nested = [series for series in frame.get_columns() if series.dtype.is_nested()]
+    kept = column_names(frame.columns) == frame.columns and all(_are_turns(series.dtype) and not _mixes(series) for series in nested)
+    return frame if kept else None
+
+
+def _are_turns(dtype: polars.DataType) -> bool:
+    """Lists of flat objects with a speaker. Of other nested values polars makes one type for all rows: keys that a row has not
+    become nulls in it, and a number beside a text becomes a text, which is another value than the file's."""
+    if not isinstance(dtype, polars.List) or not isinstance(dtype.inner, polars.Struct):
+        return False
+    fields = dtype.inner.fields
+    return any(field.name in ("role", "from") for field in fields) and not any(field.dtype.is_nested() for field in fields)
 
 
 def _is_deep(chunk: bytes) -> bool:

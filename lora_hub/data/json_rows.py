@@ -9,6 +9,7 @@ from lora_hub.data import error_words
 from lora_hub.data.convert import as_chats
 from lora_hub.data.headers import find_layout
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, some
+from lora_hub.data.value_text import value_text
 from lora_hub.errors import DataError
 
 
@@ -65,12 +66,12 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
                 f"{name} has no rows.", "Choose a file with data in it.",
                 message_fa=f"پروندهٔ «{name}» سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
             )  # fmt: skip
-        cells = [[scalar_text(cell) for cell in value] + [None] * (width - len(value)) for value in values]
+        cells = [[value_text(cell) for cell in value] + [None] * (width - len(value)) for value in values]
         layout = find_layout(cells[:300], width)
         body = cells[layout.first_row :]
         columns = {key: [row[index] for row in body] for index, key in enumerate(layout.names)}
         return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "json", problems=layout.problems)
-    return Table(polars.DataFrame({"text": [scalar_text(value) for value in values]}, schema={"text": polars.String}), "json")
+    return Table(polars.DataFrame({"text": [value_text(value) for value in values]}, schema={"text": polars.String}), "json")
 
 
 def _loaded(values: list[str]) -> list | None:
@@ -95,7 +96,7 @@ def frame_of(rows: list[dict]) -> polars.DataFrame:
         if any(isinstance(value, (list, dict)) for value in values):
             columns.append(_nested("", values))
         else:
-            columns.append(polars.Series([scalar_text(value) for value in values], dtype=polars.String))
+            columns.append(polars.Series([value_text(value) for value in values], dtype=polars.String))
     shown = column_names(names)
     return flatten_known(polars.DataFrame([column.alias(name) for name, column in zip(shown, columns, strict=True)]))
 
@@ -104,7 +105,7 @@ def column_names(keys: list[str]) -> list[str]:
     """Keys as names of columns: none is empty, none has half a surrogate pair, all differ."""
     names: list[str] = []
     for place, key in enumerate(keys, 1):
-        name = scalar_text(key).strip() or f"column_{place}"
+        name = value_text(key).strip() or f"column_{place}"
         while name in names or name != key and name in keys:
             name += "_"
         names.append(name)
@@ -113,19 +114,6 @@ def column_names(keys: list[str]) -> list[str]:
 
 def _nested(name: str, values: list) -> polars.Series:
     return polars.Series(name, values, dtype=polars.Object)
-
-
-def scalar_text(value: Any) -> str | None:
-    """JSON text of a scalar; a text as it is."""
-    if value is None or isinstance(value, str):
-        return value if value is None or value.isascii() else value.encode("utf-8", errors="replace").decode()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return None if value != value else repr(value)
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
 
 
 def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
@@ -139,11 +127,11 @@ def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
             if all(value is None or (isinstance(value, dict) and all(not isinstance(v, (list, dict)) for v in value.values()))
                    for value in values):  # fmt: skip
                 keys = list(dict.fromkeys(key for value in values if value for key in value))
-                new = [polars.Series(key, [scalar_text((value or {}).get(key)) for value in values], dtype=polars.String)
+                new = [polars.Series(key, [value_text((value or {}).get(key)) for value in values], dtype=polars.String)
                        for key in keys if key not in frame.columns]  # fmt: skip
                 frame = frame.drop(name).with_columns(new)
         elif name in LABELS and _is_singles(frame[name]):
-            frame = frame.with_columns(polars.Series(name, [scalar_text(value[0]) if value else None for value in frame[name].to_list()]))
+            frame = frame.with_columns(polars.Series(name, [value_text(value[0]) if value else None for value in frame[name].to_list()]))
         elif name == "answers" and "answer" not in frame.columns and (dtype == polars.Object or dtype.is_nested()):
             firsts = [_first_answer(value) for value in frame[name].to_list()]
             if any(first is not None for first in firsts):
@@ -174,4 +162,4 @@ def _first_answer(value: Any) -> str | None:
         value = value[0] if value else ""
     if isinstance(value, dict):
         value = value.get("text")
-    return scalar_text(value) if not isinstance(value, (list, dict)) else None
+    return value_text(value) if not isinstance(value, (list, dict)) else None

@@ -7,8 +7,9 @@ from typing import Any
 
 from lora_hub.data import error_words
 from lora_hub.data.archive_members import pick_split
-from lora_hub.data.json_rows import frame_of, scalar_text, table_of_values
+from lora_hub.data.json_rows import frame_of, table_of_values
 from lora_hub.data.table import Table, some
+from lora_hub.data.value_text import value_text
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
@@ -161,7 +162,7 @@ def _exported(rows: list) -> list:
                 value = result.get("value") if isinstance(result, dict) else None
                 found = next((value[kind] for kind in ("choices", "text", "rating", "taxonomy") if kind in value), None) if isinstance(value, dict) else None
                 if found is not None:
-                    new[str(result.get("from_name") or "label")] = ", ".join(map(scalar_text, found)) if isinstance(found, list) else found
+                    new[str(result.get("from_name") or "label")] = ", ".join(map(value_text, found)) if isinstance(found, list) else found
         flat.append(new)
     return flat
 

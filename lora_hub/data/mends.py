@@ -23,6 +23,7 @@ from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_rows import LONG
 from lora_hub.data.findings import Finding
 from lora_hub.data.label_forms import near_groups
+from lora_hub.data.nested_cells import plain_cells
 from lora_hub.data.overflow import overflow_columns
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError, names_fa
@@ -80,8 +81,10 @@ class Done:
 
 
 def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequence[Mend]) -> tuple[Table, list[Done]]:
-    """The table after `mends`, one behind the other; `table` itself is not changed. Raises DataError for an unknown mend."""
+    """The table with the task's columns as text (`nested_cells`), after `mends`, one behind the other; `table` itself is not
+    changed. Raises DataError for an unknown mend."""
     done = []
+    table = plain_cells(table, task, mapping)
     for mend in mends:
         kind = _kind(mend)
         mended = kind.do(table, task, mapping, mend.values)

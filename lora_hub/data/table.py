@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import polars
 
+from lora_hub.data.value_text import value_text
 from lora_hub.schema import Problem
 
 MAX_COLUMNS = 2_000
@@ -33,6 +34,7 @@ class Table:
     sheet: str = ""
     sheets: list[str] = field(default_factory=list)
     row_numbers: polars.Series | None = None
+    _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def columns(self) -> list[str]:
@@ -52,8 +54,14 @@ class Table:
         return polars.int_range(1, self.rows + 1, dtype=polars.UInt32, eager=True)
 
     def texts(self, column: str) -> polars.Series:
-        """The column as text; nested values as JSON, so that rows can be compared. Null stays null."""
-        return as_text(self.frame[column])
+        """The column as text (`value_text`): nested values as JSON. Null stays null."""
+        if not self.is_nested(column):
+            return as_text(self.frame[column])
+        frame, texts = self._texts.get(column, (None, None))
+        if frame is not self.frame:  # JSON text is made once for all who compare it
+            texts = as_text(self.frame[column])
+            self._texts[column] = (self.frame, texts)
+        return texts
 
 
 def is_nested(dtype: polars.DataType) -> bool:
@@ -61,17 +69,11 @@ def is_nested(dtype: polars.DataType) -> bool:
 
 
 def as_text(series: polars.Series) -> polars.Series:
-    """String series of any column; nested values become JSON text."""
+    """String series of any column, each value in its one text form."""
     if series.dtype == polars.String:
         return series
-    if series.dtype == polars.Object:
-        import json
-
-        values = [None if value is None else json.dumps(value, ensure_ascii=False) for value in series.to_list()]
-        return polars.Series(series.name, values, dtype=polars.String)
-    if series.dtype.is_nested():
-        encoded = polars.DataFrame({"v": series}).to_struct("s").struct.json_encode().str.slice(5).str.head(-1)
-        return encoded.set(series.is_null(), None).alias(series.name)
+    if is_nested(series.dtype):
+        return polars.Series(series.name, [value_text(value) for value in series.to_list()], dtype=polars.String)
     return series.cast(polars.String, strict=False)
 
 
@@ -92,6 +94,8 @@ def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
             series = series.cast(polars.String)
         elif isinstance(series.dtype, polars.Duration):
             series = series.dt.to_string("polars")  # "1d 2h": the cast to String is not there for durations
+        elif isinstance(series.dtype, polars.Datetime) and series.dtype.time_zone is None:
+            series = series.dt.to_string("%Y-%m-%d %H:%M:%S%.f")  # without the zeros of a second's parts
         columns.append(series.cast(polars.String, strict=False))
     return polars.DataFrame(columns)
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from lora_hub.data.value_text import value_text
 from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Task
 
@@ -167,4 +168,4 @@ def _render(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_pr
 
 
 def as_text(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else str(value)
+    return value_text(value) or ""
