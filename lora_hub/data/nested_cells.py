@@ -13,6 +13,7 @@ import polars
 
 from lora_hub.data.check_words import number_fa, rows, some
 from lora_hub.data.findings import Finding, finding
+from lora_hub.data.label_forms import combinations
 from lora_hub.data.table import Table
 from lora_hub.data.value_text import label_text, listed
 from lora_hub.schema import Task
@@ -79,7 +80,7 @@ def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
             rows=numbers.gather(unread),
         ))  # fmt: skip
     several = [place for place, (value, label) in enumerate(zip(values, labels, strict=True)) if label and _count(value) > 1]
-    if several:
+    if several and not combinations(filter(None, labels)):  # those are told where the labels are checked
         shown = some(sorted({labels[place] or "" for place in several}), 4)
         found.append(finding(
             "several-labels", "warning",
