@@ -85,9 +85,15 @@ def test_a_label_in_a_list_is_one_label_in_every_file(tmp_path: Path, kind: str)
     seen = inspect_file(write(tmp_path, rows, kind), SENTIMENT)
     assert seen.mapping == {"text": "text", "answer": "labels"}
     assert set(trained(seen)) == {"positive, urgent", "negative", "positive"}
-    assert "10 answers hold several labels" in codes(seen)["several-labels"] and "positive, urgent" in codes(seen)["several-labels"]
+    assert "10 rows have several labels" in codes(seen)["several-labels"] and "positive, urgent" in codes(seen)["several-labels"]
     assert codes(seen)["unused-columns"] == "Not used: id."
     assert seen.preview[0]["completion"] == "positive, urgent"
+
+
+def test_several_labels_are_told_once(tmp_path: Path) -> None:
+    rows = [{"text": f"The lamp {i} was fine", "labels": (["positive", "urgent"], ["negative", "urgent"], ["positive"])[i % 3]} for i in range(30)]
+    seen = inspect_file(write(tmp_path, rows, "jsonl"), SENTIMENT)
+    assert [problem.count for problem in seen.problems if problem.code == "several-labels"] == [20]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet", "csv"])
