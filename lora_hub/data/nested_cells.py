@@ -80,10 +80,11 @@ def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
             rows=numbers.gather(unread),
         ))  # fmt: skip
     several = [place for place, (value, label) in enumerate(zip(values, labels, strict=True)) if label and _count(value) > 1]
-    if several and not combinations(filter(None, labels)):  # those are told where the labels are checked
+    known = combinations(filter(None, labels))  # told where the labels are checked
+    if any(labels[place] not in known for place in several):
         shown = some(sorted({labels[place] or "" for place in several}), 4)
         found.append(finding(
-            "several-labels", "warning",
+            "label-sets", "warning",
             f"{rows(len(several))} {'has' if len(several) == 1 else 'have'} several labels in {answer!r}. Each combination is a class of its own: {shown.en}.",
             f"{number_fa(len(several))} سطر در ستون «{answer}» چند برچسب دارد. هر ترکیب یک دستهٔ جدا شمرده می‌شود: {shown.fa}.",
             hint="The adapter answers with one of the combinations it has seen; for labels that stand on their own, train a task for each.",
