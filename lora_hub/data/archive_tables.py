@@ -47,6 +47,9 @@ def join_parts(tables: list[Table], name: str) -> Table:
             message_fa=f"ستون‌های تکه‌های جدول در «{name}» یکی نیست.", hint_fa="همه را در یک پرونده بگذارید، یا یکی را به‌تنهایی بدهید.",
         )  # fmt: skip
     first.frame = polars.concat([table.frame for table in tables])
+    first.row_numbers = None  # rows are counted through all parts
+    told = {problem.code for problem in first.problems}
+    first.problems += [problem for table in tables[1:] for problem in table.problems if problem.code not in told]
     return first
 
 

@@ -1,5 +1,5 @@
 """What a JSON document holds: arrays, wrapped arrays (however deep), splits, objects of columns or of rows, pandas' forms, SQuAD's
-nesting, the exports of labelling tools."""
+nesting."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,6 @@ from lora_hub.data import error_words
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.json_rows import frame_of, table_of_values
 from lora_hub.data.table import Table, some
-from lora_hub.data.value_text import value_text
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
 
@@ -23,7 +22,7 @@ DEEPEST = 5
 def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Table:
     """Raises DataError where the value holds no rows."""
     if isinstance(value, list):
-        return table_of_values(_exported(value), name, skip_broken=skip_broken)
+        return table_of_values(value, name, skip_broken=skip_broken)
     if not isinstance(value, dict):
         raise DataError(
             f"{name} holds a single value, not a table.", "Save an array of objects or one object a line.",
@@ -87,7 +86,7 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
 def _from_wrapped(rows: dict[str, list], name: str, skip_broken: bool) -> Table:
     """{"version": ..., "data": [rows]}."""
     main = next((key for key in ROW_KEYS if key in rows), max(rows, key=lambda key: len(rows[key])))
-    table = table_of_values(_exported(rows[main]), name, skip_broken=skip_broken)
+    table = table_of_values(rows[main], name, skip_broken=skip_broken)
     table.problems.append(_wrapped(main, "", [key for key in rows if key != main]))
     return table
 
@@ -147,24 +146,6 @@ def _row_lists(value: dict, depth: int) -> Iterator[list]:
             yield item
         elif isinstance(item, dict) and depth:
             yield from _row_lists(item, depth - 1)
-
-
-def _exported(rows: list) -> list:
-    """Rows as a labelling tool exports them (Label Studio: `data` and `annotations`), flat: the data's fields and the choice made
-    in the first annotation. Others as they are."""
-    if not all(isinstance(row, dict) and isinstance(row.get("data"), dict) and isinstance(row.get("annotations"), list) for row in rows):
-        return rows
-    flat = []
-    for row in rows:
-        new = {"id": row.get("id"), **row["data"]}
-        for annotation in row["annotations"][:1]:
-            for result in annotation.get("result") or [] if isinstance(annotation, dict) else []:
-                value = result.get("value") if isinstance(result, dict) else None
-                found = next((value[kind] for kind in ("choices", "text", "rating", "taxonomy") if kind in value), None) if isinstance(value, dict) else None
-                if found is not None:
-                    new[str(result.get("from_name") or "label")] = ", ".join(map(value_text, found)) if isinstance(found, list) else found
-        flat.append(new)
-    return flat
 
 
 def _from_objects(value: dict[str, dict], name: str) -> Table:

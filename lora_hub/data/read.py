@@ -17,6 +17,7 @@ from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.cells import table_of_form
 from lora_hub.data.delimited import read_delimited
 from lora_hub.data.encodings import decode
+from lora_hub.data.exports import read_export
 from lora_hub.data.html_tables import is_html, read_html
 from lora_hub.data.json_files import looks_like_json, read_json
 from lora_hub.data.refusals import FORMATS, refuse_binary, refuse_noise
@@ -228,4 +229,4 @@ def _finish(table: Table, source: Source) -> Table:
         )  # fmt: skip
     if table.test is not None and not table.test.rows:
         table.test = None
-    return table
+    return read_export(table)

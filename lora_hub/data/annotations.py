@@ -1,0 +1,118 @@
+"""Labels as people gave them in an annotation tool: several of one row become one, or none, and what was left open is told by row.
+
+    export = Export("Label Studio", frame, places)
+    export.set_labels("sentiment", [[["Positive"]], [["Positive"], ["Negative"]]])     the answers of each row, one an annotator
+    export.table(table)                                                               the table, with what it took away as problems
+
+A tool's own file (`label_studio`, `prodigy`) says which rows nobody vouches for and which labels each annotator gave.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import polars
+
+from lora_hub.data.check_words import counted, number_fa
+from lora_hub.data.table import Table, row_problem
+from lora_hub.data.value_text import label_text
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem
+
+# So many of the labelled rows may have several labels before several are what a label of this data is.
+FEW_SEVERAL = 0.3
+
+
+@dataclass
+class Export:
+    """tool: its name. frame: the columns that may be learnt from or asked, one row for each thing that was annotated. places: which
+    data row of the file (from 1) each one was. aside: the tool's own columns, which are not kept."""
+
+    tool: str
+    frame: polars.DataFrame
+    places: list[int]
+    aside: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def set_labels(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
+        """The column of labels. given: for each row the answers of its annotators, each a list of labels. Annotators that differ are
+        outvoted by more than half of them; else the row has no label. So has a row with several where nearly all have one."""
+        chosen: list[tuple[str, ...]] = []
+        split, outvoted = [], []
+        for place, answers in zip(self.places, given, strict=True):
+            votes = Counter(tuple(sorted(set(labels))) for labels in answers if labels)
+            best, count = votes.most_common(1)[0] if votes else ((), 0)
+            if len(votes) > 1:
+                (outvoted if 2 * count > sum(votes.values()) else split).append(place)
+            chosen.append(best if len(votes) < 2 or 2 * count > sum(votes.values()) else ())
+        several = [place for place, labels in zip(self.places, chosen, strict=True) if len(labels) > 1]
+        if len(several) > FEW_SEVERAL * sum(map(bool, chosen)):
+            several = []
+        left = set(several)
+        texts = [label_text(labels) if labels and place not in left else None for place, labels in zip(self.places, chosen, strict=True)]
+        self.frame = self.frame.with_columns(polars.Series(column, texts, dtype=polars.String))
+        self._tell_votes(column, split, outvoted)
+        if several:
+            example = label_text(next(labels for place, labels in zip(self.places, chosen, strict=True) if place in left))
+            self.tell(
+                "several-labels-left-out", several, f"{_rows(several)} several labels in {column!r} where the others have one, such as {example[:60]!r}: left out.",
+                f"{number_fa(len(several))} سطر در ستون «{column}» چند برچسب دارد و بقیه یکی، مانند «{example[:60]}»؛ این سطرها کنار گذاشته شد.",
+                hint="Give each of them one label in the tool to keep it.", hint_fa="برای نگه داشتنشان، در ابزار به هر کدام یک برچسب بدهید.",
+            )  # fmt: skip
+
+    def set_texts(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
+        """The column of texts that annotators wrote: of each row the first one's, for there is no vote on words. given: as above, each
+        text in its paragraphs."""
+        texts = [["\n".join(parts) for parts in answers if parts] for answers in given]
+        others = [place for place, written in zip(self.places, texts, strict=True) if len(set(written)) > 1]
+        self.frame = self.frame.with_columns(polars.Series(column, [written[0] if written else None for written in texts], dtype=polars.String))
+        if others:
+            self.tell(
+                "other-annotators", others, f"In {counted(len(others), 'row')} several annotators wrote {column!r}: the first one's text was taken.",
+                f"در {number_fa(len(others))} سطر چند نفر «{column}» را نوشته‌اند؛ متن نفر اول گرفته شد.", severity="info",
+            )  # fmt: skip
+
+    def _tell_votes(self, column: str, split: list[int], outvoted: list[int]) -> None:
+        if split:
+            self.tell(
+                "annotators-disagree", split, f"In {counted(len(split), 'row')} the annotators disagree about {column!r} and none of their labels has a majority: left out.",
+                f"در {number_fa(len(split))} سطر برچسب‌زن‌ها دربارهٔ «{column}» هم‌نظر نیستند و هیچ برچسبی اکثریت ندارد؛ این سطرها کنار گذاشته شد.",
+                hint="Settle them in the tool (as ground truth, for instance) to keep them.", hint_fa="برای نگه داشتنشان، نظر نهایی را در ابزار ثبت کنید.",
+            )  # fmt: skip
+        if outvoted:
+            self.tell(
+                "annotators-outvoted", outvoted, f"In {counted(len(outvoted), 'row')} the annotators disagree about {column!r}: the label that most of them gave was taken.",
+                f"در {number_fa(len(outvoted))} سطر برچسب‌زن‌ها دربارهٔ «{column}» هم‌نظر نیستند؛ برچسبی که بیشترشان داده‌اند گرفته شد.", severity="info",
+            )  # fmt: skip
+
+    def leave_out(self, code: str, out: Sequence[bool], message: str, message_fa: str, *, hint: str = "", hint_fa: str = "") -> None:
+        """Takes rows away and tells which. message, message_fa: with {rows} for how many."""
+        gone = [place for place, is_out in zip(self.places, out, strict=True) if is_out]
+        if not gone:
+            return
+        self.tell(code, gone, message.replace("{rows}", counted(len(gone), "row")), message_fa.replace("{rows}", number_fa(len(gone))), hint=hint, hint_fa=hint_fa)
+        keep = polars.Series([not is_out for is_out in out])
+        self.frame = self.frame.filter(keep)
+        self.places = [place for place, is_out in zip(self.places, out, strict=True) if not is_out]
+
+    def tell(self, code: str, places: list[int], message: str, message_fa: str, *, hint: str = "", hint_fa: str = "", severity: str = "warning") -> None:
+        self.problems.append(row_problem(code, severity, message, places, message_fa=message_fa, hint=hint, hint_fa=hint_fa))
+
+    def table(self, table: Table) -> Table:
+        """`table` with what is left of it. Raises DataError where nothing is."""
+        if not self.places:
+            raise DataError(
+                f"This export of {self.tool} has no row that an annotator vouches for: {self.problems[0].message}", "Annotate some in the tool, and export again.",
+                message_fa=f"در این خروجی {self.tool} سطری نیست که برچسب‌زن تأیید کرده باشد: {self.problems[0].message_fa}",
+                hint_fa="چند سطر را در ابزار برچسب بزنید و دوباره خروجی بگیرید.",
+            )  # fmt: skip
+        aside = f" Its own columns are left aside: {', '.join(self.aside)}." if self.aside else ""
+        aside_fa = f" ستون‌های خود ابزار کنار گذاشته شد: {'، '.join(f'«{name}»' for name in self.aside)}." if self.aside else ""
+        self.tell("annotation-export", [], f"An export of {self.tool}.{aside}", f"خروجی {self.tool}.{aside_fa}", severity="info")
+        numbers = polars.Series("row", self.places, dtype=polars.UInt32)
+        whole = self.places == list(range(1, table.rows + 1))
+        return replace(table, frame=self.frame, problems=[*table.problems, *self.problems], row_numbers=None if whole else numbers)
+
+
+def _rows(places: list[int]) -> str:
+    return f"{counted(len(places), 'row')} {'has' if len(places) == 1 else 'have'}"
