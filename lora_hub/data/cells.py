@@ -5,7 +5,7 @@ import re
 import polars
 
 from lora_hub.data import error_words
-from lora_hub.data.headers import Layout, find_layout
+from lora_hub.data.headers import Layout, find_layout, name_columns
 from lora_hub.data.sniffing import SAMPLE_ROWS
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem
 from lora_hub.errors import DataError
@@ -72,15 +72,20 @@ def _is_filled(series: polars.Series) -> bool:
     return any(bool((part.str.strip_chars() != "").any()) for part in (series.head(1_000), series.slice(1_000)))
 
 
-def table_of_cells(frame: polars.DataFrame, kind: str) -> Table:
-    """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found."""
+def table_of_cells(frame: polars.DataFrame, kind: str, *, is_headed: bool = False) -> Table:
+    """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found. `is_headed`: the first
+    row is known to be the header."""
     if frame.width > MAX_COLUMNS:
         raise DataError(
             f"The sheet has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.",
             message_fa=f"این برگه {frame.width} ستون دارد.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
         )  # fmt: skip
-    layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
-    return Table(apply_layout(frame, layout), kind, problems=layout.problems)
+    if is_headed:
+        names, problems = name_columns(frame.row(0))
+        layout = Layout(0, True, names, problems)
+    else:
+        layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
+    return Table(apply_layout(frame, layout), kind, problems=list(layout.problems))
 
 
 def cells_of(frame: polars.DataFrame) -> polars.DataFrame:

@@ -13,7 +13,7 @@ TEXT = (
 ).split()
 LABEL = (
     "label labels class category intent topic sentiment emotion target tag y polarity stars star_rating rating score overall rate spam "
-    "is_spam department answer output type v1 label_text gold gold_label annotation subject section status priority language "
+    "is_spam department team answer output type v1 label_text gold gold_label annotation subject section status priority language "
     "برچسب دسته دسته‌بندی کلاس موضوع قصد احساس حس قطبیت هدف امتیاز وضعیت پاسخ خروجی نوع واحد بخش "
     "klasse kategorie etikett bezeichnung thema sterne stimmung étiquette catégorie classe categorie note étoiles etiqueta categoría "
     "categoria clase estrellas sentimiento tema"

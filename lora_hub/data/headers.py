@@ -15,6 +15,7 @@ TITLE_ROWS = 20
 # Around a name: spaces, quotation marks, and marks of direction that a person neither sees nor can type.
 AROUND = " \t\r\n\"'\u00a0\ufeff\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 NUMBER = re.compile(r"[-+]?[\d.,\s\u0660-\u0669\u06f0-\u06f9]*[\d\u0660-\u0669\u06f0-\u06f9]\s*%?$")
+_IMPORT_ID = re.compile(r"\{\s*\"?'?ImportId")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b")
 # Names that a header of a training table is made of; one of them in the first row decides.
 HEADER_WORDS = set(
@@ -30,16 +31,18 @@ HEADER_WORDS = set(
 
 @dataclass
 class Layout:
-    """`skip`: rows above the header. `header`: there is one, at row `skip`. `names`: the columns' names, one for each."""
+    """`skip`: rows above the header. `header`: there is one, at row `skip`. `names`: the columns' names, one for each. `more`: rows
+    below the header that belong to it."""
 
     skip: int
     header: bool
     names: list[str]
     problems: list[Problem] = field(default_factory=list)
+    more: int = 0
 
     @property
     def first_row(self) -> int:
-        return self.skip + (1 if self.header else 0)
+        return self.skip + (1 if self.header else 0) + self.more
 
 
 def find_layout(sample: Sequence[Cells], width: int) -> Layout:
@@ -63,8 +66,67 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
             )  # fmt: skip
         )
         return Layout(skip, False, names, problems)
-    names, more = name_columns(list(sample[skip]) + [""] * (width - len(sample[skip])))
-    return Layout(skip, True, names, problems + more)
+    top = [cell or "" for cell in sample[skip]] + [""] * (width - len(sample[skip]))
+    top, below, told = _second_header(top, sample[skip + 1 :])
+    names, more = name_columns(top)
+    return Layout(skip, True, names, problems + told + more, below)
+
+
+def _second_header(top: list[str], rest: Sequence[Cells]) -> tuple[list[str], int, list[Problem]]:
+    """The names, how many rows below the header belong to it, and what is to be told of them: names under a name over several
+    columns (as merged cells are saved in a CSV, and pandas writes two levels), the same names in another language, and the
+    descriptions that survey tools (Qualtrics) write between the header and the answers."""
+    ids = next((place for place, row in enumerate(rest[:3]) if any(row) and all(_empty(cell) or _IMPORT_ID.match(cell.strip()) for cell in row)), -1)
+    if ids >= 0:
+        return top, ids + 1, [_below_header(ids + 1, rest[0])]
+    if len(rest) < 3:
+        return top, 0, []
+    second = [(cell or "").strip() for cell in rest[0]] + [""] * (len(top) - len(rest[0]))
+    filled = [cell for cell in second if cell]
+    data = rest[1:]
+    recurs = any(cell and any(place < len(row) and (row[place] or "").strip() == cell for row in data) for place, cell in enumerate(second))
+    if not filled or recurs or not all(_is_name(cell) for cell in filled) or second == [cell.strip() for cell in top]:
+        return top, 0, []
+    named = [cell.strip() for cell in top]
+    under = [place for place, cell in enumerate(named) if place and second[place] and (not cell or cell == named[place - 1])]
+    # Where a name is missing (or there twice) one stands below, where none stands below there is a name.
+    whole = all(cell or second[place] for place, cell in enumerate(named))
+    if under and whole and named[0] and is_header(second, data):
+        over = list(named)
+        for place in under:
+            over[place] = over[place - 1]
+        joined = [" ".join(dict.fromkeys(part for part in pair if part)) for pair in zip(over, second, strict=True)]
+        return joined, 1, [told_header(2, joined)]
+    # In a word list every row is as short as a header.
+    if len(filled) == sum(map(bool, named)) and _has_texts(second, data) and 2 * sum(_word(cell) in HEADER_WORDS for cell in filled) > len(filled):
+        return top, 1, [_below_header(1, rest[0])]
+    return top, 0, []
+
+
+def _has_texts(names: Cells, rows: Sequence[Cells]) -> bool:
+    """Whether a column holds texts, much longer than the name above them."""
+    for place, name in enumerate(names):
+        lengths = sorted(len(row[place].strip()) for row in rows if place < len(row) and not _empty(row[place]))
+        if lengths and lengths[len(lengths) // 2] > max(12, 2 * len(name or "")):
+            return True
+    return False
+
+
+def told_header(rows: int, names: Sequence[str | None]) -> Problem:
+    names = [name for name in names if name]
+    shown = ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")
+    return row_problem(
+        "header-rows", "info", f"{rows} header rows were read as one: {shown}.", [], count=rows,
+        message_fa=f"{rows} سطرِ سرستون یکی شد: {shown}.",
+    )  # fmt: skip
+
+
+def _below_header(count: int, first: Cells) -> Problem:
+    shown = " | ".join((cell or "")[:30] for cell in list(first)[:4])
+    return row_problem(
+        "second-header", "info", f"{count} row{'s' if count > 1 else ''} below the header that describe{'' if count > 1 else 's'} the columns left out: {shown}", [],
+        count=count, message_fa=f"{count} سطر زیر سرستون که ستون‌ها را توضیح می‌دهد کنار گذاشته شد: {shown}",
+    )  # fmt: skip
 
 
 def left_above(count: int, shown: str) -> Problem:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.data import checks, columns
+from lora_hub.data.check_blanks import find_blanks
 from lora_hub.data.findings import Finding
 from lora_hub.data.mends import Done, apply_mends, offer_mends
 from lora_hub.data.nested_cells import find_nested
@@ -200,7 +201,7 @@ def inspect_table(
     mapping, reasons = complete_mapping(table, task, mapping or {})
     mended, done = apply_mends(table, task, mapping, mends)
     said = [Finding(problem) for problem in table.problems]
-    found = [*said, *find_overflow(mended), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
+    found = [*said, *find_overflow(mended), *find_blanks(mended, task, mapping), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
     found += [*find_nested(_same_rows(table, mended), task, mapping), *unused_columns(table, mapping)]
     if mended.test is not None:
         found += checks.find_overlap(task, mended, mapping, mended.test, mapping)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars
 
 from lora_hub.data import checks
+from lora_hub.data.check_blanks import filled_down, says_it_once
 from lora_hub.data.check_secrets import mask_series
 from lora_hub.data.check_texts import mend_letters as undo_mojibake
 from lora_hub.data.findings import NO_ROWS
@@ -51,6 +52,14 @@ def relabel(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
     old = table.texts(column)
     new = old.str.strip_chars().replace(values)
     return _with(table, {column: polars.select(polars.when(new != old.str.strip_chars()).then(new).otherwise(old)).to_series()})
+
+
+def fill_down(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
+    """Each value repeated in the empty cells below it; nothing where a column (of a test file, for instance) is not of that kind."""
+    column = values.get("column", "")
+    if column not in table.columns or table.is_nested(column) or not says_it_once(table.frame[column]):
+        return table
+    return _with(table, {column: filled_down(table.frame[column])})
 
 
 def shorten(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:

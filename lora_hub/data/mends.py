@@ -143,7 +143,7 @@ def describe(mend: Mend) -> Text2:
     what = DROPPED.get(code, Text2(en=code, fa=code))
     pairs = list(mend.values.items())
     shown = ", ".join(f"{old} → {new}" for old, new in pairs[:6]) + (" …" if len(pairs) > 6 else "")
-    fill = {"what": what, "pairs": Text2(en=shown, fa=shown), **{key: Text2(en=value, fa=value) for key, value in mend.values.items() if key in ("characters", "into")}}
+    fill = {"what": what, "pairs": Text2(en=shown, fa=shown), **{key: Text2(en=value, fa=value) for key, value in mend.values.items() if key in ("characters", "into", "column")}}
     return Text2(**{
         language: _fill(text.in_language(language), {key: value.in_language(language) for key, value in fill.items()}) for language in ("en", "fa")
     })  # fmt: skip
@@ -220,6 +220,10 @@ MENDS: dict[str, Kind] = {
         Text2(en="Of several answers the commonest was kept", fa="از چند پاسخ، پرتکرارترین ماند"),
     ),
     "relabel": Kind(mend_rows.relabel, Text2(en="Rename labels", fa="نام برچسب‌ها درست شود"), Text2(en="Labels renamed: {pairs}", fa="برچسب‌ها نام تازه گرفتند: {pairs}"), for_test=True),
+    "fill-down": Kind(
+        mend_rows.fill_down, Text2(en="Fill it down", fa="پر کردن به پایین"),
+        Text2(en="Empty cells in {column} filled with the value above them", fa="سلول‌های خالی «{column}» با مقدار بالایشان پر شد"), for_test=True,
+    ),
     "mask": Kind(
         mend_rows.mask, Text2(en="Put a mark in their place", fa="نشانه‌ای به جایشان بنشیند"),
         Text2(en="Secrets and personal data replaced by marks such as [e-mail]", fa="رمزها و داده‌های شخصی با نشانه‌ای مانند [e-mail] جایگزین شد"), for_test=True,

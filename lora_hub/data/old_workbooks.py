@@ -9,6 +9,7 @@ import sys
 import polars
 
 from lora_hub.data import error_words
+from lora_hub.data.merged_cells import Merge, counted_from
 from lora_hub.data.source import Source
 from lora_hub.errors import DataError
 
@@ -16,7 +17,7 @@ MEMORY = 6 << 30
 SECONDS = 300
 CHILD = """
 import json, resource, sys
-import fastexcel, pyarrow
+import fastexcel, io, pyarrow, python_calamine
 from pyarrow import ipc
 limit = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -25,36 +26,40 @@ def say(head, body=b""):
     head = json.dumps({**head, "size": len(body)}).encode()
     out.write(len(head).to_bytes(4, "little") + head + body)
 try:
-    book = fastexcel.read_excel(sys.stdin.buffer.read())
+    data = sys.stdin.buffer.read()
+    book = fastexcel.read_excel(data)
+    cells = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     for name in book.sheet_names:
         sheet = book.load_sheet(name, header_row=None, dtypes="string")
         batch, held = sheet.to_arrow(), pyarrow.BufferOutputStream()
         with ipc.new_stream(held, batch.schema) as writer:
             writer.write_batch(batch)
-        say({"name": name, "visible": sheet.visible == "visible"}, held.getvalue().to_pybytes())
+        place = cells.get_sheet_by_name(name)
+        say({"name": name, "visible": sheet.visible == "visible", "merged": place.merged_cell_ranges or [], "start": place.start}, held.getvalue().to_pybytes())
 except fastexcel.FastExcelError as error:
     say({"error": str(error)})
 """
 
 
-def read_sheets(source: Source) -> tuple[dict[str, polars.DataFrame], set[str], str]:
-    """The cells of every sheet, the names of hidden sheets, and what the parser refused with (empty: nothing). Raises DataError
-    where the process ended, which only a damaged file brings about."""
+def read_sheets(source: Source) -> tuple[dict[str, polars.DataFrame], set[str], dict[str, list[Merge]], str]:
+    """The cells of every sheet, the names of hidden sheets, the merged cells, and what the parser refused with (empty: nothing).
+    Raises DataError where the process ended, which only a damaged file brings about."""
     try:
         done = subprocess.run([sys.executable, "-I", "-c", CHILD, str(MEMORY)], input=source.read(), capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise _damaged(source) from None
-    frames, hidden, stream = {}, set(), io.BytesIO(done.stdout)
+    frames, hidden, merges, stream = {}, set(), {}, io.BytesIO(done.stdout)
     while size := stream.read(4):
         told = json.loads(stream.read(int.from_bytes(size, "little")))
         if "error" in told:
-            return {}, set(), told["error"]
+            return {}, set(), {}, told["error"]
         frames[told["name"]] = polars.read_ipc_stream(io.BytesIO(stream.read(told["size"])))
+        merges[told["name"]] = counted_from(told["merged"], told["start"])
         if not told["visible"]:
             hidden.add(told["name"])
     if done.returncode or not frames:
         raise _damaged(source)
-    return frames, hidden, ""
+    return frames, hidden, merges, ""
 
 
 def _damaged(source: Source) -> DataError:

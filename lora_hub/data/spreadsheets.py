@@ -6,12 +6,12 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import polars
 
-from lora_hub.data import archives, error_words, old_workbooks, workbook_cells
+from lora_hub.data import archives, error_words, merged_cells, old_workbooks, workbook_cells
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.cells import cells_of, table_of_cells
 from lora_hub.data.refusals import refuse_zip
@@ -34,17 +34,20 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
     if kind == "xls" and any(stream.encode("utf-16-le") in source.head(1 << 20) for stream in (*STREAMS, "EncryptedPackage")):
         raise _in_words(source, "")
     if kind == "xls":
-        cells, hidden, error = old_workbooks.read_sheets(source)
+        cells, hidden, merges, error = old_workbooks.read_sheets(source)
         if error:
             raise _in_words(source, error)
     else:
         cells, hidden = _read_sheets(source, kind)
+        with _panics_in_words(source):
+            merges = merged_cells.merges_of(source, kind, [name for name, frame in cells.items() if frame.height])
     if sheet and sheet not in cells:
         raise DataError(
             f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(cells)}.",
             message_fa=f"برگه‌ای به نام «{sheet}» نیست.", hint_fa=f"برگه‌های کارپوشه: {names_fa(cells)}.",
         )  # fmt: skip
-    sheets = {name: cells_of(frame) for name, frame in cells.items()}
+    whole = {name: merged_cells.unmerged(frame, merges.get(name, [])) for name, frame in cells.items()}
+    sheets = {name: cells_of(one.frame) for name, one in whole.items()}
     filled = {name: frame for name, frame in sheets.items() if frame.height}
     if not filled or (sheet and sheet not in filled):
         which = f"The sheet {sheet!r} of {source.name}" if filled else source.name
@@ -54,8 +57,10 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
             message_fa=f"{which_fa} هیچ خانه‌ای مقدار ندارد.", hint_fa="کارپوشه‌ای برگزینید که داده‌ای در آن باشد.",
         )  # fmt: skip
     shown = {name: frame for name, frame in filled.items() if name not in hidden} or filled
-    table = choose_sheet(shown if sheet not in filled else filled, kind, sheet=sheet)
+    headed = {name for name, one in whole.items() if one.is_headed}
+    table = choose_sheet(shown if sheet not in filled else filled, kind, sheet=sheet, headed=headed)
     table.sheets = list(shown) if table.sheet in shown else list(filled)
+    table.problems += whole[table.sheet].problems
     if kind == "xlsx" and any(series.null_count() for series in table.frame.get_columns()):
         table.problems += workbook_cells.unread_cells(source, table.sheet)
     return table
@@ -76,19 +81,19 @@ def _read_sheets(source: Source, kind: str) -> tuple[dict[str, polars.DataFrame]
             raise _in_words(source, str(error)) from None
 
 
-def choose_sheet(sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str = "") -> Table:
+def choose_sheet(sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str = "", headed: Collection[str] = ()) -> Table:
     """The table of one of several sheets' cells, by name; all of them hold something. A sheet named train and one named test
-    are a split."""
+    are a split. `headed`: sheets whose first row is known to be the header."""
     train, test = pick_split(sheets)
     if any(sheets[name].height < 2 for name in (train, test) if name):
         train = test = ""
     tables = [name for name, frame in sheets.items() if frame.height > 1 and frame.width > 1]
     lists = [name for name, frame in sheets.items() if frame.height > 1]
     chosen = sheet or train or (tables or lists or list(sheets))[0]
-    table = table_of_cells(sheets[chosen], kind)
+    table = table_of_cells(sheets[chosen], kind, is_headed=chosen in headed)
     table.sheet = chosen
     if test and chosen == train:
-        table.test = table_of_cells(sheets[test], kind)
+        table.test = table_of_cells(sheets[test], kind, is_headed=test in headed)
         table.test.sheet = test
     others = [name for name in sheets if name not in (chosen, test if table.test else chosen)]
     read = f"Sheet {chosen!r} was read" + (f", and {test!r} to test on" if table.test else "")

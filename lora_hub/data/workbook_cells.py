@@ -4,7 +4,7 @@ there is, and cells whose value it leaves out: formulas that were saved without 
 import html
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from lora_hub.data import archives
 from lora_hub.data.source import CHUNK, Source
@@ -72,6 +72,21 @@ def unread_cells(source: Source, sheet: str) -> list[Problem]:
             )  # fmt: skip
         )
     return problems
+
+
+def sheets_with_merges(source: Source, names: Iterable[str]) -> list[str]:
+    """Those of these sheets in which cells are merged. A text could hold the word, too: a look too many does no harm."""
+    paths = dict(_paths(source))
+    return [name for name in names if _holds(source, paths.get(name, ""), b"mergeCell ")]
+
+
+def _holds(source: Source, path: str, word: bytes) -> bool:
+    tail = b""
+    for chunk in _parts(source, path):
+        if word in tail + chunk:
+            return True
+        tail = chunk[-len(word) :]
+    return False
 
 
 def _without_value(xml: bytes) -> int:
