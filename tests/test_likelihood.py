@@ -1,0 +1,140 @@
+"""The likelihood of whole labels: what a forward over prompt and label gives, for every architecture, adapter, batch and beginning."""
+
+from pathlib import Path
+
+import pytest
+import tiny_bases
+import torch
+from persian import refused
+from tiny_bases import BASE, CONFIGS, END, build, load_with_peft, save_adapter
+
+from lora_hub import likelihood
+from lora_hub.errors import DataError
+from lora_hub.likelihood import LabelRow, score_labels
+from lora_hub.stack import AdapterStack
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+NAMES = ["base", "a", "b"]
+RANKS = {"a": {"r": 3}, "b": {"r": 6, "use_rslora": True}}
+
+
+def tokens(length: int, seed: int) -> list[int]:
+    return torch.randint(3, tiny_bases.VOCABULARY, (length,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def some_labels(count: int, seed: int, longest: int = 6) -> list[list[int]]:
+    """Labels of different lengths; every third begins as the one before it does."""
+    labels: list[list[int]] = []
+    for i in range(count):
+        own = tokens(1 + (i * 5 + seed) % longest, 100 * seed + i)
+        labels.append((labels[-1][:1] if i % 3 == 2 else []) + own + [END])
+    return labels
+
+
+def alone(model, ids: list[int], label: list[int]) -> float:
+    """One whole forward for one label, in double."""
+    with torch.no_grad():
+        logs = model(input_ids=torch.tensor([ids + label])).logits[0].double().log_softmax(-1)
+    return sum(logs[len(ids) + place - 1, token].item() for place, token in enumerate(label))
+
+
+def built(kind: str, root: Path):
+    """(stack, the same models one by one)."""
+    model = build(kind)
+    stack, models = AdapterStack(model, BASE), {"base": build(kind)}
+    for seed, name in enumerate(NAMES[1:], 1):
+        folder = save_adapter(build(kind), root / name, seed=seed, **RANKS[name])
+        models[name] = load_with_peft(build(kind), folder)
+        stack.attach(folder, name)
+    return stack, models
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory):
+    return built("llama", tmp_path_factory.mktemp("llama"))
+
+
+def close(found: list[list[float]], rows: list[LabelRow], models: dict) -> None:
+    for logs, row in zip(found, rows, strict=True):
+        expected = [alone(models[row.adapter], row.ids, label) for label in row.choices]
+        assert logs == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_mixed_batches_give_what_each_label_gives_alone(kind, tmp_path):
+    """Prompts of different lengths, alike at the beginning or not, each adapter in the same pass, labels of 2 to 8 tokens."""
+    stack, models = built(kind, tmp_path)
+    begin, few, many = tokens(17, 1), some_labels(2, 3), some_labels(7, 4)
+    alike = [LabelRow(begin + tokens(1 + i % 9, i), NAMES[i % 3], (few, many)[i % 2]) for i in range(12)]
+    apart = [LabelRow(tokens(2 + i % 11, 50 + i), NAMES[i % 3], many) for i in range(7)]
+    close(score_labels(stack, alike, 0), alike, models)
+    close(score_labels(stack, alike, 0, batch_tokens=90), alike, models)
+    close(score_labels(stack, apart, 0), apart, models)
+    close(score_labels(stack, [alike[5]], 0), [alike[5]], models)
+
+
+def test_a_base_without_a_cache_gives_the_same(llama, monkeypatch):
+    stack, models = llama
+    rows = [LabelRow(tokens(3 + i % 5, i), NAMES[i % 3], some_labels(5, 2)) for i in range(6)]
+    read = likelihood.read_prompts
+
+    def without(*arguments, **options):
+        done = read(*arguments, **options)
+        done.cache = None
+        return done
+
+    monkeypatch.setattr(likelihood, "read_prompts", without)
+    close(score_labels(stack, rows, 0), rows, models)
+
+
+def test_what_prompts_have_in_common_is_read_once(llama):
+    stack, models = llama
+    begin = tokens(40, 9)
+    rows = [LabelRow(begin + tokens(2 + i % 4, i), NAMES[i % 3], some_labels(2, 1, 1)) for i in range(30)]
+    seen = []
+    watch = stack.model.register_forward_pre_hook(lambda m, a, k: seen.append(k["input_ids"].numel()), with_kwargs=True)
+    found = score_labels(stack, rows, 0)
+    watch.remove()
+    assert sum(seen) < 30 * 12 < 30 * 40
+    close(found, rows, models)
+
+
+def test_of_many_labels_only_those_in_the_race_are_read_to_the_end(llama):
+    """84 labels: those that can still win, and whatever chance can be seen, are exact; the rest is at most what was left possible."""
+    stack, models = llama
+    rows = [LabelRow(tokens(6 + i, i), NAMES[i % 3], some_labels(84, 5)) for i in range(6)]
+    exact, raced = score_labels(stack, rows, 0, all_exact=True), score_labels(stack, rows, 0)
+    close(exact, rows, models)
+    for all_logs, logs in zip(exact, raced, strict=True):
+        whole, seen = torch.tensor([all_logs, logs]).double().softmax(-1)
+        assert torch.equal(whole.argmax(), seen.argmax()) and (whole - seen).abs().max() < 1e-5
+        assert all(one >= other - 1e-4 for one, other in zip(logs, all_logs, strict=True))
+    # what is added to them decides which labels are in the race
+    offsets = tuple(40.0 * (label == 83) for label in range(84))
+    lifted = score_labels(stack, [LabelRow(row.ids, row.adapter, row.choices, offsets) for row in rows], 0)
+    for all_logs, logs in zip(exact, lifted, strict=True):
+        assert logs[83] == pytest.approx(all_logs[83], abs=2e-4)
+
+
+def test_memory_is_bounded_by_rows_and_by_logits(llama, monkeypatch):
+    stack, models = llama
+    monkeypatch.setitem(likelihood.LOGITS_BYTES, "cpu", 4 * tiny_bases.VOCABULARY * 20)
+    rows = [LabelRow(tokens(6 + i, i), NAMES[i % 3], some_labels(20, 6)) for i in range(4)]
+    shapes = []
+    watch = stack.model.register_forward_pre_hook(lambda m, a, k: shapes.append(k["input_ids"].shape), with_kwargs=True)
+    found = score_labels(stack, rows, 0, all_exact=True, batch_tokens=100)
+    watch.remove()
+    assert max(count * length for count, length in shapes) <= 100 and len(shapes) > 10
+    close(found, rows, models)
+
+
+def test_progress_cancelling_and_labels_without_tokens(llama):
+    stack, _ = llama
+    rows = [LabelRow(tokens(9, i), "a", some_labels(3, 1)) for i in range(20)]
+    told: list[tuple[int, int]] = []
+    score_labels(stack, rows, 0, batch_tokens=60, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (20, 20) and len(told) > 2
+    assert score_labels(stack, rows, 0, batch_tokens=60, cancelled=lambda: True) is None
+    assert score_labels(stack, [], 0) == []
+    with refused(DataError, match="no tokens"):
+        score_labels(stack, [LabelRow(tokens(5, 1), "a", [[]])], 0)
