@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import torch
 
+from lora_hub.decoding import keep_logits
 from lora_hub.errors import BaseError, DataError
-from lora_hub.prefill import ReadPrompts, copy_cache, keep_logits, read_prompts, share_beginnings, takes_positions
+from lora_hub.prefill import ReadPrompts, copy_cache, read_prompts, share_beginnings, takes_positions
 from lora_hub.routing import Plan
+from lora_hub.schema import Calibration
 from lora_hub.stack import AdapterStack
 
 # Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a base.
@@ -29,13 +31,16 @@ FIRST_WAVE = 8
 @dataclass(frozen=True)
 class LabelRow:
     """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of each label with the
-    end token behind it. offsets: added to each label's likelihood by whoever judges; here they only say which labels are out of
-    the race. slot: the adapter's number in the stack where it is known already."""
+    end token behind it. calibration: of whoever judges; here it only says which labels are out of the race."""
 
     ids: list[int]
     adapter: str
     choices: list[list[int]]
-    offsets: tuple[float, ...] = ()
+    calibration: Calibration | None = None
+
+    def judged(self, label: int, log: float) -> float:
+        """A label's log likelihood as it is judged."""
+        return log if self.calibration is None else self.calibration.scale * log + self.calibration.offsets[label]
 
 
 def score_labels(
@@ -105,14 +110,13 @@ class _Continued:
 
     def score(self, all_exact: bool) -> list[list[float]]:
         found = [list(firsts) for firsts in self._firsts]
-        offsets = [row.offsets or (0.0,) * len(row.choices) for row in self._rows]
         # what each label can reach at most: its first token's likelihood, were all that follows certain
-        most = [[first + offset for first, offset in zip(*pair, strict=True)] for pair in zip(self._firsts, offsets, strict=True)]
+        most = [[row.judged(*pair) for pair in enumerate(firsts)] for row, firsts in zip(self._rows, self._firsts, strict=True)]
         order = [sorted(range(len(row)), key=lambda label, row=row: -row[label]) for row in most]
         wave = [(i, label) for i, labels in enumerate(order) for label in (labels if all_exact else labels[:FIRST_WAVE])]
         self._add(found, wave)
         if not all_exact and any(len(labels) > FIRST_WAVE for labels in order):
-            best = [max(found[i][label] + offsets[i][label] for label in labels[:FIRST_WAVE]) for i, labels in enumerate(order)]
+            best = [max(self._rows[i].judged(label, found[i][label]) for label in labels[:FIRST_WAVE]) for i, labels in enumerate(order)]
             rest = [(i, label) for i, labels in enumerate(order) for label in labels[FIRST_WAVE:] if most[i][label] > best[i] - PRUNE_NATS]
             self._add(found, rest)
         return found

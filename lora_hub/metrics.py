@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub import statistics
-from lora_hub.schema import PairedComparison, Scores, Task
+from lora_hub.schema import Judgement, PairedComparison, Scores, Task
 from lora_hub.statistics import RowTable
 
 # Arabic letters and digits that keyboards write for the Persian ones, the joiner that some leave out, and marks.
@@ -28,6 +28,9 @@ _PERSIAN = str.maketrans(
 _PUNCTUATION = str.maketrans({mark: "" for mark in string.punctuation + "،؛؟«»٪“”‘’…–—"})
 
 References = Sequence[str | Sequence[str]]
+
+# Metrics that count rows: of one row they say whether it is right. The others grade it.
+RIGHT_OR_WRONG = ("accuracy", "balanced_accuracy", "macro_f1", "exact_match")
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,20 @@ def compare_answers(
     tables = metric.table(ours, wanted), metric.table(theirs, wanted)
     each = metric.each(tables[0]), metric.each(tables[1])
     return statistics.compare(name, *tables, metric.value, each, clusters=clusters, against=against)
+
+
+def judge(task: Task, answers: Sequence[str], references: References) -> list[Judgement]:
+    """What each answer is worth by itself: the task's first metric of that row alone. Right or wrong is only said where the metric
+    says it of a row. Raises ValueError where the lengths differ."""
+    import numpy as np
+
+    if not len(answers) and not len(references):
+        return []
+    name = task.metrics[0]
+    metric = METRICS[name]
+    answers, wanted = _checked(answers, references)
+    each = metric.value(metric.table(answers, wanted).grouped(np.arange(len(answers)), len(answers)))
+    return [Judgement(metric=name, score=float(score), right=bool(score > 50) if name in RIGHT_OR_WRONG else None) for score in each]
 
 
 def normalize_label(text: str) -> str:

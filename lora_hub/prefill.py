@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from lora_hub.decoding import can_join, keep_logits
 from lora_hub.routing import Plan
 from lora_hub.stack import AdapterStack
 
@@ -77,24 +78,12 @@ def share_beginnings(stack: AdapterStack, plan: Plan, prompts: list[list[int]], 
     return SharedBeginnings(lengths, {slot: i for i, slot in enumerate(slots)}, read.cache) if can_join(read.cache) else None
 
 
-def can_join(cache: Any) -> bool:
-    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent state)."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer
-
-    return type(cache) is DynamicCache and all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
-
-
 def copy_cache(cache: Any, rows: torch.Tensor) -> Any:
     """A cache of its own with some rows of this one, each as often as it is named; the original stays as it is."""
     copied = copy.copy(cache)
     copied.layers = [copy.copy(layer) for layer in cache.layers]
     copied.batch_select_indices(rows)
     return copied
-
-
-def keep_logits(model: PreTrainedModel, places: int) -> dict[str, int]:
-    """The argument by which a model computes the logits of the last `places` only; nothing where it has none."""
-    return {"logits_to_keep": places} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
 
 
 def takes_positions(model: PreTrainedModel) -> bool:

@@ -11,6 +11,7 @@ from tiny_bases import BASE, CONFIGS, END, build, load_with_peft, save_adapter
 from lora_hub import likelihood
 from lora_hub.errors import DataError
 from lora_hub.likelihood import LabelRow, score_labels
+from lora_hub.schema import Calibration
 from lora_hub.stack import AdapterStack
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -109,9 +110,9 @@ def test_of_many_labels_only_those_in_the_race_are_read_to_the_end(llama):
         whole, seen = torch.tensor([all_logs, logs]).double().softmax(-1)
         assert torch.equal(whole.argmax(), seen.argmax()) and (whole - seen).abs().max() < 1e-5
         assert all(one >= other - 1e-4 for one, other in zip(logs, all_logs, strict=True))
-    # what is added to them decides which labels are in the race
-    offsets = tuple(40.0 * (label == 83) for label in range(84))
-    lifted = score_labels(stack, [LabelRow(row.ids, row.adapter, row.choices, offsets) for row in rows], 0)
+    # a calibration decides which labels are in the race
+    lifting = Calibration(offsets=tuple(40.0 * (label == 83) for label in range(84)))
+    lifted = score_labels(stack, [LabelRow(row.ids, row.adapter, row.choices, lifting) for row in rows], 0)
     for all_logs, logs in zip(exact, lifted, strict=True):
         assert logs[83] == pytest.approx(all_logs[83], abs=2e-4)
 

@@ -8,7 +8,7 @@ Only the tokenizer's methods are called; nothing heavy is imported here.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lora_hub.data.value_text import value_text
@@ -31,6 +31,9 @@ SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
 _ALIKE = {",": ",،，、", ";": ";؛；"}
 
 _FIELD = re.compile(r"\{(\w+)\}")
+
+# Examples that stand before a question: (inputs, answer) each.
+Shown = Sequence[tuple[dict[str, Any], str]]
 
 
 def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
@@ -79,17 +82,25 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
     return task.model_copy(update={"labels": labels, "label_separator": separator})
 
 
-def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any]) -> str:
+def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown: Shown = ()) -> str:
     """The whole text put to the model, special tokens written out, up to where its answer begins.
 
     With a chat template: the template's rendering with the generation prompt. Without one: the prompt, a line break and
-    "Answer:" (no space at the end: the answer brings its own). `task` None: inputs["text"] as it is.
+    "Answer:" (no space at the end: the answer brings its own). `task` None: inputs["text"] as it is. shown: examples that
+    stand before the question, as turns of the conversation or, without a chat template, one below the other.
     """
     if task is not None and task.is_chat:
         messages = list(inputs["messages"])
     else:
         user = inputs["text"] if task is None else render_prompt(task, inputs)
         messages = [{"role": "user", "content": user}]
+    if task is not None and shown and (tokenizer.chat_template or task.is_chat):
+        turns = []
+        for given, answer in shown:
+            asked = given["messages"][-1]["content"] if task.is_chat else render_prompt(task, given)
+            turns += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+        first = 1 if messages[0]["role"] == "system" else 0
+        messages = [*messages[:first], *turns, *messages[first:]]
     if tokenizer.chat_template:
         return _render(tokenizer, messages, add_generation_prompt=True)
     if task is None:
@@ -97,14 +108,18 @@ def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any]) -> st
     if task.is_chat:
         return "\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages) + "\nAssistant:"
     cue = task.answer.in_language(task.prompt_language)
-    return f"{messages[0]['content'].rstrip()}\n{cue[:1].upper() + cue[1:]}:"
+
+    def open_prompt(given: dict[str, Any]) -> str:
+        return f"{render_prompt(task, given).rstrip()}\n{cue[:1].upper() + cue[1:]}:"
+
+    return "".join(f"{open_prompt(given)} {answer.strip()}\n\n" for given, answer in shown) + open_prompt(inputs)
 
 
-def encode_prompts(tokenizer: Any, task: Task | None, rows: list[dict[str, Any]]) -> list[list[int]]:
-    """Token ids of each row's prompt, exactly as it is asked."""
+def encode_prompts(tokenizer: Any, task: Task | None, rows: list[dict[str, Any]], shown: Shown = ()) -> list[list[int]]:
+    """Token ids of each row's prompt, exactly as it is asked. shown: examples that stand before each."""
     if not rows:
         return []
-    texts = [prompt_text(tokenizer, task, inputs) for inputs in rows]
+    texts = [prompt_text(tokenizer, task, inputs, shown) for inputs in rows]
     # A chat template writes its own first token; plain text gets the one that the tokenizer adds.
     encoded = tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]
     if not tokenizer.chat_template and tokenizer.eos_token_id is not None and tokenizer.eos_token_id != tokenizer.bos_token_id:

@@ -1,0 +1,103 @@
+"""The one way to answer and to judge: the exam, the panes, the test sets and the card's figures all come through here.
+
+    asked = put(tokenizer, task, rows, adapter="spam")            rows: inputs by role
+    answers = answer_all(stack, tokenizer, asked, max_new_tokens=task.max_new_tokens)
+
+A task with labels is answered with the label whose whole likelihood is highest (`likelihood`), calibrated where a calibration is
+given, and with a probability of each; never with anything else, unless free text is asked for. Other tasks are answered by greedy
+generation. What an answer is worth is `metrics.judge`'s.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lora_hub import generate
+from lora_hub.calibration import probabilities
+from lora_hub.data import template
+from lora_hub.likelihood import LabelRow, score_labels
+from lora_hub.schema import Answer, Calibration, Task
+from lora_hub.stack import AdapterStack
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question, ready to be answered. ids: the prompt's tokens. adapter: an attached one's name, or "base". labels, choices:
+    what may be answered, as text and as tokens with the end token; empty: anything."""
+
+    ids: list[int]
+    adapter: str = BASE
+    labels: tuple[str, ...] = ()
+    choices: list[list[int]] | None = None
+    calibration: Calibration | None = None
+
+
+def has_labels(task: Task | None) -> bool:
+    """Whether a task is answered with one of its labels."""
+    return task is not None and task.output == "labels" and bool(task.labels)
+
+
+def put(
+    tokenizer: Any,
+    task: Task | None,
+    rows: list[dict[str, Any]],
+    *,
+    adapter: str = BASE,
+    calibration: Calibration | None = None,
+    shown: template.Shown = (),
+    free_text: bool = False,
+) -> list[Asked]:
+    """Rows of inputs as questions to one model, in its own template. shown: examples before each question. free_text: also a task
+    with labels is answered in the model's own words. Raises DataError where an input is missing."""
+    prompts = template.encode_prompts(tokenizer, task, rows, shown)
+    if free_text or not has_labels(task):
+        return [Asked(ids, adapter) for ids in prompts]
+    choices = template.encode_answers(tokenizer, list(task.labels))
+    return [Asked(ids, adapter, task.labels, choices, calibration) for ids in prompts]
+
+
+def label_likelihoods(
+    stack: AdapterStack,
+    tokenizer: Any,
+    asked: list[Asked],
+    *,
+    all_exact: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[list[float]] | None:
+    """For each question the log likelihood of each label, in nats and not calibrated; None where it was cancelled."""
+    rows = [LabelRow(one.ids, one.adapter, one.choices, one.calibration) for one in asked]
+    return score_labels(stack, rows, tokenizer.pad_token_id, all_exact=all_exact, progress=progress, cancelled=cancelled)
+
+
+def choose(asked: Asked, logs: list[float], seconds: float = 0.0) -> Answer:
+    """The label of the highest probability, the first of equal ones."""
+    chances = probabilities(logs, asked.calibration)
+    best = max(range(len(chances)), key=lambda label: chances[label])
+    ids = tuple(asked.choices[best][:-1])
+    named = dict(zip(asked.labels, chances, strict=True))
+    return Answer(text=asked.labels[best], probabilities=named, tokens=len(ids), seconds=seconds, finish="stop", ids=ids)
+
+
+def answer_all(
+    stack: AdapterStack,
+    tokenizer: Any,
+    asked: list[Asked],
+    *,
+    max_new_tokens: int,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[Answer]:
+    """The answers to questions of one kind (all with labels, or none), in their order. Raises as generate.answer_all."""
+    if not asked or asked[0].choices is None:
+        rows = [generate.PromptRow(ids=one.ids, adapter=one.adapter) for one in asked]
+        return generate.answer_all(stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled)
+    start = time.perf_counter()
+    scored = label_likelihoods(stack, tokenizer, asked, progress=progress, cancelled=cancelled)
+    if scored is None:
+        return [Answer(finish="cancelled") for _ in asked]
+    seconds = time.perf_counter() - start
+    return [choose(one, logs, seconds) for one, logs in zip(asked, scored, strict=True)]

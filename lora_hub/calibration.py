@@ -1,0 +1,90 @@
+"""Labels from likelihoods: probabilities, what a base prefers whatever it is asked taken out of them, and how well they keep.
+
+A base's choice between labels is mostly a shifted boundary: some labels are likely as words, whatever stands before them. Batch
+calibration (Zhou et al. 2024, arXiv 2309.17249) measures that on rows which are not scored and takes it out. Here, in the domain of
+log likelihoods: a label's mean over those rows is subtracted, what is left is multiplied by one temperature (Guo et al. 2017), and
+the label's share of the training rows is its prior. So a base whose likelihoods tell nothing gives the commonest label, and one
+whose likelihoods tell something is judged by that.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub import statistics
+from lora_hub.schema import Calibration, Score
+from lora_hub.statistics import RowTable
+
+# Bins of equal width for the calibration error, as Guo et al. 2017.
+BINS = 10
+# A label that no training row has counts as this share.
+LEAST_SHARE = 1e-3
+
+
+def probabilities(logs: Sequence[float], calibration: Calibration | None = None) -> list[float]:
+    """The probability of each label (they add up to 1) from its log likelihood in nats."""
+    scale, offsets = (calibration.scale, calibration.offsets) if calibration else (1.0, (0.0,) * len(logs))
+    moved = [scale * log + offset for log, offset in zip(logs, offsets, strict=True)]
+    top = max(moved)
+    each = [math.exp(one - top) for one in moved]
+    total = sum(each)
+    return [one / total for one in each]
+
+
+def fit_calibration(logs: Sequence[Sequence[float]], right: Sequence[int], shares: Sequence[float]) -> Calibration:
+    """A calibration from rows that are not scored.
+
+    logs: log likelihoods in nats, (rows, labels). right: the place of each row's right label. shares: of each label among the
+    training rows, 0 to 1. Raises ValueError where there are no rows.
+    """
+    import numpy as np
+
+    given = np.asarray(logs, dtype=np.float64)
+    if not given.size:
+        raise ValueError("no rows to calibrate on")
+    prior = np.maximum(np.asarray(shares, dtype=np.float64), LEAST_SHARE)
+    prior = np.log(prior / prior.sum())
+    # how likely all labels are together says nothing about which of them
+    relative = given - _log_sum(given)
+    means = relative.mean(axis=0)
+    centred = relative - means
+    spread = max(float(centred.std()), 1e-9)
+    # One number is fitted: a search is as good as a descent, and cannot fail. A few rows can't make it extreme: it is held at what
+    # makes the spread 1 as if by one row more.
+    steps = np.linspace(-5.0, 5.0, 401)
+    scales = np.exp(steps) / spread
+    rows = np.arange(len(given))
+    losses = []
+    for scale in scales:
+        moved = scale * centred + prior
+        losses.append(float((_log_sum(moved)[:, 0] - moved[rows, list(right)]).sum()))
+    scale = float(scales[int(np.argmin(np.array(losses) + steps**2 / 2))])
+    return Calibration(offsets=tuple(float(one) for one in prior - scale * means), scale=scale, rows=len(given))
+
+
+def _log_sum(values: Any) -> Any:
+    import numpy as np
+
+    top = values.max(axis=1, keepdims=True)
+    return top + np.log(np.exp(values - top).sum(axis=1, keepdims=True))
+
+
+def calibration_error(confidences: Sequence[float], right: Sequence[bool]) -> Score:
+    """The expected calibration error in per cent (0: of the answers given with 80 %, 80 % are right; Guo et al. 2017): over ten
+    bins of equal width, how far the mean confidence is from the share of right answers, weighted by rows. With its interval.
+
+    confidences: probability of the label that was chosen, 0 to 1. Raises ValueError where there are no rows.
+    """
+    import numpy as np
+
+    sure, hits = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    table = RowTable(np.stack([hits - sure, np.ones(len(sure))], axis=1), 2 * BINS, np.stack([2 * bins, 2 * bins + 1], axis=1))
+    return statistics.score_interval(table, _error)
+
+
+def _error(sums: Any) -> Any:
+    """sums: for each bin hits minus confidences, and rows."""
+    import numpy as np
+
+    return 100 * np.abs(sums[:, 0::2]).sum(axis=1) / sums[:, 1::2].sum(axis=1)
