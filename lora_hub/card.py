@@ -5,18 +5,14 @@ give the same bytes and a repeated publish changes nothing. Words that come from
 `markdown.escape`. The metadata at its head is `card_metadata`'s, the code that a reader pastes is `snippet`'s.
 """
 
-import re
-import shlex
 from typing import Any
 
-from lora_hub import recipe, snippet
-from lora_hub.card_metadata import METRIC_TITLES, Facts, adapter_metadata, card_title, front_matter, is_hub_id, licence_of, short_name, spec_of
-from lora_hub.markdown import escape, fence, plain
+from lora_hub import reproduce, snippet
+from lora_hub.card_metadata import METRIC_TITLES, Facts, adapter_metadata, card_title, front_matter, licence_of, short_name, spec_of
+from lora_hub.markdown import escape, fence
 from lora_hub.schema import BaseModel, Score, TrainSpec
 
 MAX_SHARED_ROWS = 10
-# What the recipe derives; the command on the card says these even where they are the defaults.
-DERIVED = ("lora.r", "lora.alpha", "lr", "epochs", "batch", "max_length", "seed")
 
 
 def render_card(
@@ -156,33 +152,14 @@ def _hyperparameters(spec: TrainSpec) -> str:
 
 
 def _reproduce(facts: Facts) -> str:
-    spec, record = facts.spec, facts.record
-    on_hub = is_hub_id(spec.base) or spec.base.id == "built-in"
-    base = spec.base.id if on_hub else f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(spec.base))}"
-    words = ["python", "-m", "lora_hub", "train", plain(spec.dataset.name), "--task", spec.task.id, "--base", base, "--effort", spec.effort]
-    # A comma or equals sign in a column's name cannot be said in one argument: then the columns are as in the table above.
-    if not any(sign in column for column in spec.mapping.values() for sign in ",=\n"):
-        words += ["--map", ",".join(f"{role}={plain(column)}" for role, column in spec.mapping.items())]
-    if spec.test_dataset:
-        words += ["--test", plain(spec.test_dataset.name)]
-    command = shlex.join(words) + " \\\n  " + shlex.join(word for setting in _settings(spec) for word in ("--set", setting))
+    record = facts.record
     libraries = ", ".join(f"{escape(name, 40)} {escape(version, 40)}" for name, version in record.get("libraries", {}).items())
     return (
-        fence(command, "sh")
+        fence(reproduce.command(facts.spec, facts.repo_id), "sh")
         + "\n\nThe whole specification, with every derived value, is in `lora_hub.json`; the course of the training is in"
         + f" `training_log.jsonl`. Run {escape(record['run'])}"
         + (f", libraries: {libraries}." if libraries else ".")
     )
-
-
-def _settings(spec: TrainSpec) -> list[str]:
-    """KEY=VALUE of what the recipe derives, and of all that is not the default: a later recipe may derive other values."""
-    told = []
-    for field in recipe.FIELDS:
-        value = recipe.value_of(spec, field.key)
-        if field.key in DERIVED or value != recipe.value_of_default(field.key):
-            told.append(f"{field.key}={','.join(value) if isinstance(value, tuple) else value}")
-    return told
 
 
 def _limits(spec: TrainSpec) -> str:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lora_hub.errors import SpecError
+from lora_hub.errors import DataError, LoraHubError, SpecError
 
 
 @contextlib.contextmanager
@@ -54,7 +54,10 @@ def read_mapping(text: str) -> dict[str, str] | None:
         return None
     from lora_hub.data import columns
 
-    return columns.parse_map(text)
+    try:
+        return columns.parse_map(text)
+    except DataError as error:  # the option is wrong, not the data
+        raise SpecError(error.message, error.hint) from error
 
 
 def read_pairs(items: list[str], usage: str) -> dict[str, str]:
@@ -78,5 +81,45 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--sheet", default="", help="of a workbook with several, or a file of an archive")
     command.add_argument("--skip-broken", action="store_true", help="go on without broken lines")
     command.add_argument(
-        "--mend", action="append", default=[], metavar="CODE[.KIND]", help="do what a problem offers, such as duplicates, or relabel:0=no,1=yes; may be repeated"
-    )
+        "--mend", action="append", default=[], metavar="CODE[.KIND]",
+        help="do what a problem offers, such as duplicates, or relabel:0=no,1=yes, or a mend as JSON; may be repeated",
+    )  # fmt: skip
+
+
+def add_minimum(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--min", action="append", default=[], metavar="METRIC=VALUE",
+        help="exit with 4, and publish nothing, where the adapter's score is below; METRIC.low: the lower end of its interval; may be repeated",
+    )  # fmt: skip
+
+
+def check_minimum(minimum: dict[str, float], metrics: dict[str, Any], also: dict[str, Any], who: str = "adapter") -> None:
+    """Raises BelowMinimum where the scores in `metrics[who]` do not reach `minimum`. also: what the JSON says beside the error."""
+    from lora_hub.minimum import below_minimum
+
+    if below := below_minimum(metrics.get(who, {}), minimum):
+        raise BelowMinimum(f"{'The adapter' if who == 'adapter' else who} is not good enough: {'; '.join(below)}.", also=also)
+
+
+class Unfinished(LoraHubError):
+    """What was asked for did not wholly happen. also: what the JSON says beside the error. status: the exit status."""
+
+    status = 1
+
+    def __init__(self, message: str, hint: str = "", *, also: dict[str, Any], status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.also = also
+        self.status = status or self.status
+
+
+class Partly(Unfinished):
+    """A part of it happened."""
+
+    status = 3
+
+
+class BelowMinimum(Unfinished):
+    """All of it happened, and a score is below --min."""
+
+    status = 4
+

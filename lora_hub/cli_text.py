@@ -128,7 +128,18 @@ def show_inspection(result: dict) -> str:
         )
     for shown in result["preview"][:2]:
         lines += ["", shown["prompt"], f">>> {shown['completion']}"]
+    rows = [[one["key"], _plain(one["value"]), one["why"]] for one in result["settings"]]
+    lines += ["", table(["--set", "value", "why"], rows)]
+    if result["estimate"]:
+        of = result["estimate"]
+        lines.append(f"about {of['steps']} steps, {of['seconds']:.0f} s, {of['memory_bytes'] / 2**20:.0f} MiB")
     return "\n".join(lines)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ",".join(value) if isinstance(value, list | tuple) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def score_table(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
@@ -188,8 +199,9 @@ def show_adapters(result: dict) -> str:
     for ref in result["adapters"]:
         scores = ref["metrics"].get("adapter", {})
         first = next(iter(scores.items()), None)
-        rows.append([ref["repo_id"], ref["task"], ref["base"], f"{first[0]} {first[1]['value']:.1f}" if first else "", ref["updated"][:10]])
-    return table(["adapter", "task", "base", "score", "updated"], rows)
+        score = f"{first[0]} {first[1]['value']:.1f}" if first else ""
+        rows.append([ref["repo_id"], ", ".join(ref["versions"][:3]), ref["task"], ref["base"], score, ref["updated"][:10]])
+    return table(["adapter", "versions", "task", "base", "score", "updated"], rows)
 
 
 def show_comparison(result: dict) -> str:

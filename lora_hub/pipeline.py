@@ -13,10 +13,13 @@ A pipeline is a YAML file, or the same as a dict:
         name: spam-adapter
         set: {epochs: 2}
         mend: [duplicates]
+        encoding: cp1252      # and delimiter, sheet, skip_broken: how the file is read, where the guess is wrong
+        min: {accuracy: 90}   # below it the adapter is not published
 
 A task whose data cannot be trained on fails alone; the others go on.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +29,12 @@ import yaml
 
 from lora_hub import bases, runs
 from lora_hub.errors import LoraHubError, SpecError
+from lora_hub.minimum import parse_minimum
 from lora_hub.schema import BaseModel, Run
 
 KEYS = {"base", "org", "effort", "tasks"}
-TASK_KEYS = {"task", "data", "map", "test", "name", "set", "mend"}
+READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
+TASK_KEYS = {"task", "data", "map", "test", "name", "set", "mend", "min", *READING_KEYS}
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Entry:
     name: str = ""
     set: dict[str, str] = field(default_factory=dict)
     mend: tuple[str, ...] = ()
+    minimum: dict[str, float] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,11 +92,17 @@ def make_pipeline(data: Any, folder: Path = Path()) -> Pipeline:
 
 
 def start_pipeline(
-    pipeline: Pipeline, *, publish_to: str = "", fetch: Callable[[str], Path] | None = None, environment: dict[str, str] | None = None
+    pipeline: Pipeline,
+    *,
+    publish_to: str = "",
+    minimum: dict[str, float] | None = None,
+    fetch: Callable[[str], Path] | None = None,
+    environment: dict[str, str] | None = None,
 ) -> list[Started]:
-    """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or "". fetch: makes
-    a file of a dataset id. Raises LoraHubError only where the base itself won't do."""
-    planned = [(entry, _plan(entry, pipeline, publish_to, fetch)) for entry in pipeline.entries]
+    """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or "". minimum: what
+    each adapter has to reach, beside its own entry's. fetch: makes a file of a dataset id. Raises LoraHubError only where the base
+    itself won't do."""
+    planned = [(entry, _plan(entry, pipeline, publish_to, fetch, minimum or {})) for entry in pipeline.entries]
     good = [plan for _, plan in planned if isinstance(plan, runs.Plan)]
     started = iter(runs.start_runs([plan.spec for plan in good], environment=environment) if good else [])
     return [
@@ -108,7 +121,9 @@ def wait_for_all(started: Sequence[Started], on_change: Callable[[list[Run]], No
     return [ended[one.run_id] if one.run_id else one.error for one in started]
 
 
-def _plan(entry: Entry, pipeline: Pipeline, publish_to: str, fetch: Callable[[str], Path] | None) -> runs.Plan | LoraHubError:
+def _plan(
+    entry: Entry, pipeline: Pipeline, publish_to: str, fetch: Callable[[str], Path] | None, minimum: dict[str, float]
+) -> runs.Plan | LoraHubError:
     from lora_hub.data.inspection import Inspector
     from lora_hub.data.mends import parse_mends
     from lora_hub.tasks import catalogue
@@ -117,9 +132,10 @@ def _plan(entry: Entry, pipeline: Pipeline, publish_to: str, fetch: Callable[[st
         task, inspector = catalogue.get_task(entry.task), Inspector()
         file = fetch(entry.data) if fetch else Path(entry.data)
         plan = runs.plan_run(
-            file, task, pipeline.base, mapping=entry.map or None, mends=parse_mends(entry.mend, inspector, file, task, entry.map or None),
+            file, task, pipeline.base, mapping=entry.map or None,
+            mends=parse_mends(entry.mend, inspector, file, task, entry.map or None, **entry.reading),
             effort=pipeline.effort, overrides=entry.set, test_file=entry.test, name=entry.name, dataset_name=file.name,
-            publish_to=publish_to, inspector=inspector,
+            publish_to=publish_to, minimum={**minimum, **entry.minimum}, reading=entry.reading, inspector=inspector,
         )  # fmt: skip
         if plan.errors:
             raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
@@ -140,7 +156,8 @@ def _make_entry(data: Any, where: str, folder: Path) -> Entry:
         mapping = columns.parse_map(mapping)
     settings = data.get("set") or {}
     mends = data.get("mend") or []
-    for key, value, kind in (("map", mapping, dict), ("set", settings, dict), ("mend", mends, list)):
+    least = data.get("min") or {}
+    for key, value, kind in (("map", mapping, dict), ("set", settings, dict), ("mend", mends, list), ("min", least, dict)):
         if not isinstance(value, kind):
             raise SpecError(f"{where}: {key} = {value!r} is not a {'list' if kind is list else 'mapping'}.", "See the README for an example.")
     here = folder / _text(data, "data")
@@ -149,8 +166,15 @@ def _make_entry(data: Any, where: str, folder: Path) -> Entry:
     return Entry(
         task=str(own) if own.suffix in (".yaml", ".yml") else _text(data, "task"), data=str(here) if here.exists() else _text(data, "data"),
         map={str(role): str(column) for role, column in mapping.items()}, test=test, name=_text(data, "name"),
-        set={str(key): str(value) for key, value in settings.items()}, mend=tuple(map(str, mends)),
+        set={str(key): str(value) for key, value in settings.items()}, mend=tuple(map(_mend, mends)),
+        minimum=parse_minimum([f"{metric}={value}" for metric, value in least.items()]),
+        reading={key: data[key] is True if key == "skip_broken" else _text(data, key) for key in READING_KEYS if data.get(key)},
     )  # fmt: skip
+
+
+def _mend(value: Any) -> str:
+    """A mend as the shell takes it: words, or a mapping {kind, values} as its JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
 def _check_keys(data: Any, known: set[str], where: str) -> None:

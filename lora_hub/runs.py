@@ -11,6 +11,7 @@ from typing import Any
 
 from lora_hub import bases, events, hardware, recipe, store
 from lora_hub.errors import BaseError, DataError, RunError
+from lora_hub.minimum import check_metrics
 from lora_hub.runners import local
 from lora_hub.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
 
@@ -55,11 +56,13 @@ def plan_run(
     dataset_name: str = "",
     publish_to: str = "",
     share_rows: bool = False,
+    minimum: dict[str, float] | None = None,
     reading: dict[str, Any] | None = None,
     inspector: Any = None,
 ) -> Plan:
     """Reads and checks the data and derives the spec; nothing is started. mapping: the roles that the person chose. mends: done
-    after reading. reading: encoding, delimiter, sheet, skip_broken. inspector: one that may have read the file already.
+    after reading. minimum: what the adapter has to reach to be published (minimum.py). reading: encoding, delimiter, sheet,
+    skip_broken. inspector: one that may have read the file already.
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
@@ -85,8 +88,9 @@ def plan_run(
         leaks = [one.problem for one in found]
     spec = recipe.make_spec(
         task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
-        name=name, publish_to=publish_to, share_rows=share_rows,
+        name=name, publish_to=publish_to, share_rows=share_rows, minimum=minimum,
     )  # fmt: skip
+    check_metrics(spec.minimum, task)
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
         prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)

@@ -169,6 +169,7 @@ class TrainSpec(Noun):
     lr: peak learning rate of AdamW. batch: rows a step. max_length: tokens a row, prompt and answer together.
     steps: 0 means `epochs` decide. patience: evaluations without a better loss before the run stops; 0 never stops.
     packing "auto": on where it is exact and pays. precision "auto": fp32 on CPU, bf16 on a GPU that has it, else fp16.
+    minimum: {metric, or metric + ".low": per cent} that the adapter has to reach to be published.
     """
 
     version: Literal[1] = SPEC_VERSION
@@ -201,6 +202,7 @@ class TrainSpec(Noun):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     share_rows: bool = False
     publish_to: str = ""
+    minimum: dict[str, float] = {}
 
 
 class RunState(StrEnum):

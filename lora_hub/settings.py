@@ -13,8 +13,11 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
 """
 
+import math
 import os
 from pathlib import Path
+
+from lora_hub.errors import SpecError
 
 
 def home() -> Path:
@@ -40,15 +43,39 @@ def organization() -> str:
 
 
 def max_upload_bytes() -> int:
-    return int(float(os.environ.get("LORA_HUB_MAX_UPLOAD_MB") or 512) * 1024 * 1024)
+    """Raises SpecError where LORA_HUB_MAX_UPLOAD_MB is no number above 0."""
+    return int(_number("LORA_HUB_MAX_UPLOAD_MB", 512, least=0.001, most=1e9) * 1024 * 1024)
 
 
 def slots() -> int:
-    return max(1, int(os.environ.get("LORA_HUB_SLOTS") or 1))
+    """Raises SpecError where LORA_HUB_SLOTS is no whole number from 1 up."""
+    return int(_number("LORA_HUB_SLOTS", 1, least=1, most=1000, whole=True))
 
 
 def port() -> int:
-    return int(os.environ.get("LORA_HUB_PORT") or os.environ.get("GRADIO_SERVER_PORT") or 7860)
+    """Raises SpecError where LORA_HUB_PORT (or Gradio's own GRADIO_SERVER_PORT) is no port. 0: any free one."""
+    name = "LORA_HUB_PORT" if os.environ.get("LORA_HUB_PORT") else "GRADIO_SERVER_PORT"
+    return int(_number(name, 7860, least=0, most=65535, whole=True))
+
+
+def _number(name: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
+    """A number from the environment; unset or empty: the default. Raises SpecError naming the variable and its value."""
+    text = (os.environ.get(name) or "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most or (whole and value != int(value)):
+        kind, kind_fa = ("a whole number", "عددی صحیح") if whole else ("a number", "عددی")
+        raise SpecError(
+            f"The environment variable {name} is {text[:60]!r}, which is not {kind} from {least:g} to {most:g}.",
+            f"Set it to one, such as {name}={default:g}, or unset it.",
+            message_fa=f"متغیر محیطی «{name}» برابر «{text[:60]}» است؛ باید {kind_fa} از {least:g} تا {most:g} باشد.",
+            hint_fa=f"مقدار درستی بدهید، مانند «{name}={default:g}»، یا آن را حذف کنید.",
+        )
+    return value
 
 
 def in_space() -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lora_hub import endpoint, record, settings, store
 from lora_hub.errors import LoraHubError
 from lora_hub.events import EventLog
+from lora_hub.minimum import below_minimum
 from lora_hub.schema import Run, RunState, Task, Text2, TrainSpec
 
 if TYPE_CHECKING:
@@ -199,7 +200,15 @@ class Worker:
         self.report("adapter", folder="adapter", best_step=trained.best_step)
 
     def publish(self) -> None:
-        """Publishes where the spec says so, and ends the run."""
+        """Publishes where the spec says so and the scores are good enough for it, and ends the run."""
+        below = below_minimum(store.read_run(self.run_id).metrics.get("adapter", {}), self.spec.minimum) if self.spec.publish_to else []
+        if below:
+            raise LoraHubError(
+                f"The adapter was not published: {'; '.join(below)}.",
+                "Train it on more or better rows, or publish it as it is from its run.",
+                message_fa=f"آداپتور منتشر نشد، چون امتیاز آن از حداقلی که خواسته بودید کمتر است: «{'; '.join(below)}».",
+                hint_fa="با سطرهای بیشتر یا بهتر آموزش دهید، یا از صفحهٔ اجرا همین را منتشر کنید.",
+            )
         if self.spec.publish_to:
             self.report("state", state=RunState.PUBLISHING)
             self.phase("publishing")

@@ -222,14 +222,15 @@ def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal)
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """"text=v2,answer=v1" as a mapping. A comma inside a column's name is written \\,. Raises DataError."""
+    """"text=v2,answer=v1" as a mapping. A comma inside a column's name is written \\,; `context=` leaves that role without a
+    column. Raises DataError."""
     mapping: dict[str, str] = {}
     for part in text.replace("\\,", "\x00").split(","):
         part = part.replace("\x00", ",")
         if not part.strip():
             continue
         role, equals, column = part.partition("=")
-        if not equals or not role.strip() or not column.strip():
+        if not equals or not role.strip():
             raise DataError(
                 f"{part.strip()!r} is not ROLE=COLUMN.", "Write for instance --map text=v2,answer=v1.",
                 message_fa=f"«{part.strip()}» به شکل ROLE=COLUMN نیست.", hint_fa="برای نمونه بنویسید: --map text=v2,answer=v1",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import polars
+from pydantic import ValidationError
 
 from lora_hub.data import mend_rows
 from lora_hub.data.check_label_names import suggest_names
@@ -156,8 +157,10 @@ def _fill(text: str, values: dict[str, str]) -> str:
 
 
 def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
-    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, or relabel:OLD=NEW,OLD=NEW.
-    offered: code -> mends. Raises DataError naming what is offered."""
+    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or the whole
+    of it as JSON (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
+    if text.startswith("{"):
+        return _parse_whole(text)
     if text.startswith("relabel:"):
         pairs = [part.partition("=") for part in text.removeprefix("relabel:").split(",") if part.strip()]
         if not pairs or any(not equals or not old.strip() or not new.strip() for old, equals, new in pairs):
@@ -175,6 +178,26 @@ def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
             message_fa=f"در این داده چیزی نیست که با «{text}» درست شود.", hint_fa=f"آنچه می‌توان درست کرد: {names_fa(names) or 'هیچ'}.",
         )  # fmt: skip
     return found[0]
+
+
+def _parse_whole(text: str) -> Mend:
+    try:
+        mend = Mend.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(
+            f"{text[:200]!r} is no mend.", 'For example --mend \'{"kind": "drop", "values": {"code": "duplicates"}}\'.',
+            message_fa=f"«{text[:200]}» اصلاح نیست.", hint_fa='برای نمونه: «{"kind": "drop", "values": {"code": "duplicates"}}»',
+        ) from error  # fmt: skip
+    _kind(mend)
+    return mend
+
+
+def mend_argument(mend: Mend) -> str:
+    """The mend as an argument of --mend which means exactly this one, whatever the data offers."""
+    names = [name for pair in mend.values.items() for name in pair]
+    if mend.kind == "relabel" and names and all(name and name == name.strip() and not set(name) & set(",=\n") for name in names):
+        return "relabel:" + ",".join(f"{old}={new}" for old, new in mend.values.items())
+    return mend.model_dump_json()
 
 
 def parse_mends(texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, **reading: Any) -> tuple[Mend, ...]:

@@ -1,5 +1,6 @@
 """What the organization holds: adapters, their cards and versions. Reads facts, brings no files but the card."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,12 @@ class Version:
     message: str
 
 
-def list_adapters(org: str = "", task: str = "", base: str = "") -> list[AdapterRef]:
+def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bool = False) -> list[AdapterRef]:
     """The adapters of an organization, last changed first; those made elsewhere, too (their task is "").
 
     One request a page of the Hub's listing, whatever the number of adapters. `task`: a task's id. `base`: a base's id, as
-    the adapter's record or its card names it. Versions are not filled in: `get_adapter` has them. Raises HubError.
+    the adapter's record or its card names it. `versions`: fill them in, which takes another request for each adapter.
+    Raises HubError.
     """
     org = org or settings.organization()
     with told(f"list the adapters of {org}"):
@@ -36,7 +38,17 @@ def list_adapters(org: str = "", task: str = "", base: str = "") -> list[Adapter
         if base.startswith((f"{org}/", "/", ".", "~")):  # the built-in base by its repo, or a local one by its folder
             wanted.add(base.rstrip("/").rpartition("/")[2])
         refs = [ref for ref in refs if ref.base in wanted]
-    return sorted(refs, key=lambda ref: ref.updated, reverse=True)
+    refs.sort(key=lambda ref: ref.updated, reverse=True)
+    if versions and refs:
+        with ThreadPoolExecutor(min(8, len(refs))) as threads:
+            refs = list(threads.map(_with_versions, refs))
+    return refs
+
+
+def _with_versions(ref: AdapterRef) -> AdapterRef:
+    with told(f"list the versions of {ref.repo_id}", ref.repo_id):
+        tags = [Version(tag.name, tag.target_commit, "", "") for tag in open_api().list_repo_refs(ref.repo_id).tags]
+    return ref.model_copy(update={"versions": tuple(tag.tag for tag in sorted(tags, key=_version_order, reverse=True))})
 
 
 def get_adapter(repo_id: str, revision: str = "") -> AdapterRef:

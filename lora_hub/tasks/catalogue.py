@@ -2,6 +2,7 @@
 
     get_task("spam")                  a task of the catalogue
     get_task("my/reviews.yaml")       a task of one's own, from a file
+    get_task("lora_hub.json")         the task of an adapter, from the record in its repo
     task_from_dict({"title": "Tone", "labels": ["formal", "casual"], "instruction": "Which tone is this?"})
 
 A task of one's own may leave out nearly everything: `id` comes from the title, `template` from the inputs, `metrics`
@@ -58,7 +59,7 @@ def get_task(name: str) -> Task:
     if name in ORDER:
         return _read_task(FOLDER / f"{name}.yaml")
     path = Path(name).expanduser()
-    if path.suffix.lower() in (".yaml", ".yml") or path.is_file():
+    if path.suffix.lower() in (".yaml", ".yml", ".json") or path.is_file():
         return _read_task(path)
     near = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), ORDER, n=2, cutoff=0.5)
     hint = f"The tasks are {', '.join(ORDER)}; or give a YAML file."
@@ -162,7 +163,8 @@ def _read_task(path: Path) -> Task:
             message, "Look at that line: quotes, colons, indent.",
             message_fa=f"پروندهٔ کار «{path}» YAML درستی نیست{where_fa}.", hint_fa="آن سطر را ببینید: گیومه‌ها، دونقطه‌ها، تورفتگی.",
         ) from error  # fmt: skip
-    return task_from_dict(data)
+    is_record = isinstance(data, dict) and isinstance(data.get("task"), dict) and "spec" in data
+    return task_from_dict(data["task"] if is_record else data)
 
 
 def _as_names(key: str, value: Any) -> list[str]:

@@ -1,0 +1,63 @@
+"""How a command of the shell is ended from outside: Ctrl+C, SIGTERM and SIGHUP all arrive as one exception, `Ended`.
+
+A build server that stops a job sends SIGTERM; left to Python's default it would leave the run that was started behind,
+and a script that waits for the JSON would get nothing.
+"""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class Ended(KeyboardInterrupt):
+    """The command was told to end. also: what the JSON says beside the error, such as the run that was cancelled."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.status = 128 + number
+        self.also: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        return "Interrupted." if self.status == 128 + signal.SIGINT else f"Told to end by {signal.Signals(self.status - 128).name}."
+
+
+class Signals:
+    """While open, a signal raises `Ended`, inside `held()` at its end. Works in the main thread only: Python's rule."""
+
+    def __init__(self) -> None:
+        self._held = False
+        self._waiting = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Signals":
+        for number in SIGNALS:
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:  # nohup, and a shell's background jobs, mean that it is not to be heard
+                self._before[number] = before
+                signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What must not be cut in two, such as starting a run and remembering its name."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._waiting:
+            raise Ended(self._waiting)
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        if self._held:
+            self._waiting = number
+        else:
+            raise Ended(number)
