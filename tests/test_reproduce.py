@@ -17,7 +17,7 @@ from lora_hub.tasks.catalogue import get_task
 
 ROOT = Path(__file__).parents[1]
 OWN_TASK = """
-title: Tone of a "review", with: signs
+title: 'Tone of a "review", with: signs'
 instruction: 'Is this {kind}? Say so: [yes, no]'
 inputs: [review, shop]
 optional_inputs: [shop]
