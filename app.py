@@ -23,12 +23,13 @@ def main() -> None:
     from lora_hub.errors import LoraHubError
 
     try:
+        port = settings.port()
         connection = endpoint.connect()
     except LoraHubError as error:
         sys.exit(f"error: {error}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        serve(connection, settings.port(), settings.in_space())
+        serve(connection, port, settings.in_space())
     finally:
         connection.close()
 

@@ -114,17 +114,17 @@ def _spec(task):
     return TrainSpec(task=task, base=bases.get_base("built-in"), dataset=info, mapping={"text": "text", "answer": "label"})
 
 
-def test_a_published_cards_command_trains_again(hub_in_use: None, home: Path, tmp_path: Path) -> None:
+def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> None:
     """The block as it stands on the card, in a shell: `hf` fetches the task, and the second run has the first one's spec."""
     import re
 
     file = tmp_path / "reviews.csv"
     file.write_text("review,label\n" + "\n".join(f"{text},{label}" for text, label in sentiment_rows(80)))
     (tmp_path / "tone.yaml").write_text(OWN_TASK)
-    made = plan(file, str(tmp_path / "tone.yaml"), overrides={"steps": "2", "evaluations": "1"}, name="card-command", publish_to="lora-hub")
+    made = plan(file, str(tmp_path / "tone.yaml"), overrides={"steps": "2", "evaluations": "1"})
     run = runs.wait_for_run(runs.start_run(made).id)
-    assert run.adapter, run.error
-    block = re.search(r"## How to reproduce it\n+```sh\n(.*?)\n```", hub.read_card(run.adapter.repo_id), re.S)[1]
+    ref = runs.publish_run(run.id, org="lora-hub", name="card-command")
+    block = re.search(r"## How to reproduce it\n+```sh\n(.*?)\n```", hub.read_card(ref.repo_id), re.S)[1]
     assert block.startswith("hf download lora-hub/card-command lora_hub.json")
     environment = {**os.environ, "LORA_HUB_HOME": str(home), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["bash", "-ec", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
@@ -132,11 +132,6 @@ def test_a_published_cards_command_trains_again(hub_in_use: None, home: Path, tm
     again = next(one for one in runs.list_runs() if one.id != run.id)
     assert again.spec.mapping == made.mapping and again.spec.steps == 2 and again.spec.dataset == made.dataset
     assert again.train_losses == run.train_losses
-
-
-@pytest.fixture
-def hub_in_use(hub) -> None:
-    """The session's embedded Hub is connected."""
 
 
 def test_a_mend_as_json_is_checked() -> None:
