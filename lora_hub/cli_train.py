@@ -88,16 +88,17 @@ def train(options: argparse.Namespace) -> Result:
         raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
     estimate = plan.estimate
     print(f"about {estimate.steps} steps, {estimate.seconds:.0f} s, {estimate.memory_bytes / 2**20:.0f} MiB", file=sys.stderr)
-    with options.signals.held():  # so that a run is never started and then not known
-        started = runs.start_run(plan.spec)
-        also = {"run": started.id}
-        print(f"run {started.id}", file=sys.stderr)
+    started = None
     try:
+        with options.signals.held():  # so that a run is never started and then not known
+            started = runs.start_run(plan.spec)
+            print(f"run {started.id}", file=sys.stderr)
         with cli_text.ProgressBar() as bar:
             run = runs.wait_for_run(started.id, bar.show)
     except KeyboardInterrupt as ended:
-        print("\ncancelling ...", file=sys.stderr)
-        ended.also = {**also, "state": _cancel(started.id).state.value}
+        if started is not None:
+            print("\ncancelling ...", file=sys.stderr)
+            ended.also = {"run": started.id, "state": _cancel(started.id).state.value}
         raise
     result = run_result(run)
     check_ended(run, result)
@@ -177,20 +178,21 @@ def pipeline(options: argparse.Namespace) -> Result:
     publish_to = (options.org or asked.org or settings.organization()) if options.publish else ""
     needs_hub = any(dataset.is_dataset_id(entry.data) for entry in asked.entries)
 
-    with options.signals.held():
-        with connected_hub() if needs_hub else contextlib.nullcontext():
-            started = pipelines.start_pipeline(asked, publish_to=publish_to, minimum=minimum, fetch=fetch_named)
-    for one in started:
-        _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
+    started: list[Any] = []
     try:
+        with options.signals.held(), connected_hub() if needs_hub else contextlib.nullcontext():
+            started += pipelines.start_pipeline(asked, publish_to=publish_to, minimum=minimum, fetch=fetch_named)
+            for one in started:
+                _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
         with cli_text.GroupProgress() as shown:
             ended = pipelines.wait_for_all(started, shown.show)
     except KeyboardInterrupt as stop:
-        _say("cancelling ...")
-        for one in started:
-            if one.run_id and not runs.refresh_run(one.run_id).state.is_final:
-                runs.cancel_run(one.run_id, wait=0)
         ids = [one.run_id for one in started if one.run_id]
+        if ids:
+            _say("cancelling ...")
+        for run_id in ids:
+            if not runs.refresh_run(run_id).state.is_final:
+                runs.cancel_run(run_id, wait=0)
         stop.also = {"runs": [{"run": run_id, "state": runs.wait_for_run(run_id).state.value} for run_id in ids]}
         raise
     rows = [_pipeline_row(one.entry, result) for one, result in zip(started, ended, strict=True)]

@@ -52,12 +52,12 @@ def test_train_told_to_end_cancels_its_run_and_says_so(number: int, home: Path, 
     process = start("train", str(data), "--task", "sentiment", "--set", "steps=100000", "--json", home=home)
     read_until(process, "training")
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 128 + number
     told = json.loads(output)
     assert told["state"] == "cancelled" and told["error"]["message"]
     run = runs.refresh_run(told["run"])
-    assert run.state == RunState.CANCELLED and not runs.local.is_alive(run.handle)
+    assert run.state == RunState.CANCELLED and is_gone(run)
 
 
 def test_told_to_end_between_starting_a_run_and_knowing_it(home: Path, data: Path) -> None:
@@ -166,7 +166,8 @@ def test_a_reader_who_leaves_ends_the_command_quietly(arguments: tuple[str, ...]
         env={**os.environ, "LORA_HUB_HOME": str(home)},
     )  # fmt: skip
     os.close(writing)
-    assert done.returncode == 141 and done.stderr == ""
+    # argparse prints its help by itself and takes no notice of a reader who is gone
+    assert done.returncode in ((0, 141) if arguments == ("--help",) else (141,)) and done.stderr == ""
 
 
 @pytest.mark.parametrize("arguments", [("train", "{data}", "--task", "sentiment"), ("adapters",), ("runs",), ("runs", "show", "x"), ("inspect", "{data}"), ("tasks",)])
@@ -190,7 +191,7 @@ def test_an_error_that_cannot_be_logged_is_still_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code = "import sys; from lora_hub import cli, cli_text; cli_text.show_tasks = lambda _: 1 / 0\ncli.list_tasks = lambda _: 1 / 0\nsys.exit(cli.main(['tasks']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ, "LORA_HUB_HOME": str(tmp_path / "file")})
-    assert done.returncode == 1 and "bug in LoRA Hub: ZeroDivisionError" in done.stderr and "1 / 0" in done.stderr
+    assert done.returncode == 1 and "bug in LoRA Hub: ZeroDivisionError" in done.stderr and "Traceback" in done.stderr
 
 
 def test_what_a_minimum_says() -> None:
