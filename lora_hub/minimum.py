@@ -26,6 +26,8 @@ def parse_minimum(texts: Sequence[str]) -> dict[str, float]:
             raise SpecError(
                 f"{text!r} is not METRIC=VALUE with a value from 0 to 100.",
                 "For example --min accuracy=90, or --min accuracy.low=80 for the lower end of its interval.",
+                message_fa=f"«{text}» به شکل METRIC=VALUE با مقداری از ۰ تا ۱۰۰ نیست.",
+                hint_fa="برای نمونه «accuracy=90»، یا «accuracy.low=80» برای کران پایین بازهٔ اطمینان آن.",
             )
         wanted[metric.strip()] = number
     return wanted

@@ -186,7 +186,7 @@ def _parse_whole(text: str) -> Mend:
     except ValidationError as error:
         raise DataError(
             f"{text[:200]!r} is no mend.", 'For example --mend \'{"kind": "drop", "values": {"code": "duplicates"}}\'.',
-            message_fa=f"«{text[:200]}» اصلاح نیست.", hint_fa='برای نمونه: «{"kind": "drop", "values": {"code": "duplicates"}}»',
+            message_fa=f"«{text[:200]}» اصلاح نیست.", hint_fa="نام مشکلی را بدهید که فهرست شده است، مانند «duplicates»، یا اصلاح را به شکل JSON با «kind» و «values».",
         ) from error  # fmt: skip
     _kind(mend)
     return mend
