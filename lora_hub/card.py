@@ -7,12 +7,14 @@ give the same bytes and a repeated publish changes nothing. Words that come from
 
 from typing import Any
 
-from lora_hub import reproduce, snippet
+from lora_hub import reproduce, snippet, statistics
 from lora_hub.card_metadata import METRIC_TITLES, Facts, adapter_metadata, card_title, front_matter, licence_of, short_name, spec_of
 from lora_hub.markdown import escape, fence
-from lora_hub.schema import BaseModel, Score, TrainSpec
+from lora_hub.schema import BaseModel, PairedComparison, Score, TrainSpec
 
 MAX_SHARED_ROWS = 10
+# Who answered, in the order of the columns.
+WHO = {"base": "base", "base_examples": "base with examples in its prompt", "adapter": "adapter"}
 
 
 def render_card(
@@ -85,7 +87,8 @@ def _first_line(facts: Facts) -> str:
     base = facts.scores("base")
     for name, score in list(facts.scores("adapter").items())[:1]:
         alone = f" (the base alone: {base[name].value:.1f} %)" if name in base else ""
-        line += f" {METRIC_TITLES.get(name, escape(name))}: {score.value:.1f} %{alone}."
+        of = f" on {score.rows:,} held-out {'row' if score.rows == 1 else 'rows'}" if score.rows else ""
+        line += f" {METRIC_TITLES.get(name, escape(name))}: {score.value:.1f} %{of}{alone}."
     return line
 
 
@@ -105,7 +108,8 @@ def _usage(facts: Facts) -> str:
 
 
 def _results(facts: Facts) -> str:
-    adapter, base = facts.scores("adapter"), facts.scores("base")
+    asked = {who: facts.scores(who) for who in WHO if facts.scores(who)}
+    adapter = asked.get("adapter")
     if not adapter:
         return "It was not scored."
 
@@ -114,10 +118,21 @@ def _results(facts: Facts) -> str:
 
     rows = facts.record["dataset"].get("eval_rows")
     count = f"{rows} held-out rows" if rows else "Held-out rows"
-    lines = [f"{count} that were never trained on, the same prompts for both; per cent, with 95 % bootstrap intervals.", ""]
-    lines += ["| metric | base | adapter |", "|---|---|---|"]
-    lines += [f"| {METRIC_TITLES.get(name, escape(name))} | {cell(base.get(name))} | {cell(adapter[name])} |" for name in adapter]
-    return "\n".join(lines)
+    lines = [f"{count} that were never trained on, the same for all; per cent, with 95 % intervals.", ""]
+    lines += [f"| metric | {' | '.join(WHO[who] for who in asked)} |", "|---" * (1 + len(asked)) + "|"]
+    for name in adapter:
+        cells = [cell(scores.get(name)) for scores in asked.values()]
+        lines.append(f"| {METRIC_TITLES.get(name, escape(name))} | {' | '.join(cells)} |")
+    return "\n".join([*lines, *_verdict(facts)])
+
+
+def _verdict(facts: Facts) -> list[str]:
+    """What the paired test says; nothing in a record from before there was one."""
+    if not facts.record.get("comparison"):
+        return []
+    found = PairedComparison(**facts.record["comparison"])
+    title = METRIC_TITLES.get(found.metric, escape(found.metric))
+    return ["", f"{title}, adapter against {WHO.get(found.against, escape(found.against))}: {statistics.describe(found).en} (p = {found.p:.2g})"]
 
 
 def _data(facts: Facts) -> str:

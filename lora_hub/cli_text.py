@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from lora_hub.schema import Problem, Run
+from lora_hub import statistics
+from lora_hub.schema import PairedComparison, Problem, Run
 
 
 class ProgressBar:
@@ -105,6 +106,7 @@ def show_pipeline(result: dict) -> str:
     lines = [f"{len(result['runs'])} tasks, trained {result['mode']}, {result['seconds']} s"]
     for row in result["runs"]:
         lines += [f"{row['task']}: {row['state']} {row['adapter']}".rstrip(), *row.get("notes", []), score_table(row["metrics"]) if row["metrics"] else row.get("error", "")]
+        lines += verdict(row.get("comparison"))
     return "\n".join(lines)
 
 
@@ -151,9 +153,18 @@ def score_table(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
     return table(["", *names], rows)
 
 
+def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[str]:
+    """What the paired test of an adapter against its base says; no line where there was none."""
+    if not comparison:
+        return []
+    found = PairedComparison(**comparison)
+    return [f"{found.metric}, {name} against {found.against}: {statistics.describe(found).en} (p = {found.p:.2g})"]
+
+
 def show_result(result: dict) -> str:
     rows = f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored, {result['seconds']} s"
     lines = [f"{result['state']}: {result['adapter']}", rows, *result["notes"], score_table(result["metrics"]), "(per cent, 95 % intervals)"]
+    lines += verdict(result["comparison"])
     if not result["revision"]:
         lines.append(f"publish it: python -m lora_hub publish {result['run']}")
     return "\n".join(lines)
@@ -176,7 +187,7 @@ def show_runs(result: dict) -> str:
     if result["failure"]:
         lines.append(f"{result['failure']['message']} {result['failure']['hint']}")
     if result["metrics"]:
-        lines += [f"adapter: {result['adapter']}", score_table(result["metrics"])]
+        lines += [f"adapter: {result['adapter']}", score_table(result["metrics"]), *verdict(result["comparison"])]
     return "\n".join(lines)
 
 
@@ -206,7 +217,8 @@ def show_adapters(result: dict) -> str:
 
 def show_comparison(result: dict) -> str:
     if "metrics" in result:
-        return f"{result['rows']} rows (per cent, 95 % intervals)\n{score_table(result['metrics'])}"
+        told = [line for name, found in result["comparisons"].items() for line in verdict(found, name)]
+        return "\n".join([f"{result['rows']} rows (per cent, 95 % intervals)", score_table(result["metrics"]), *told])
     lines = []
     for answer in result["answers"]:
         commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""

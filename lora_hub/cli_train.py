@@ -149,7 +149,7 @@ def wait(options: argparse.Namespace) -> Result:
 
 
 def run_result(run: Any) -> Result:
-    """The keys of `train`: run, state, adapter, revision, base, seconds, train_rows, eval_rows, metrics."""
+    """The keys of `train`: run, state, adapter, revision, base, seconds, train_rows, eval_rows, metrics, comparison."""
     from lora_hub import store
 
     folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
@@ -163,6 +163,7 @@ def run_result(run: Any) -> Result:
         "train_rows": run.train_rows,
         "eval_rows": run.eval_rows,
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
+        "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
         "notes": list(run.notes),
     }
 

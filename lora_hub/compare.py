@@ -135,9 +135,10 @@ class Comparer:
         max_rows: int = 0,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> dict[str, Any]:
-        """{"rows": n, "metrics": {name: Scores}, "problems": [Problem]} of the panes on a file of their task. max_rows 0: all rows.
-        problems: what makes the scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows
-        none of the file's labels, for every score would be 0."""
+        """{"rows": n, "metrics": {name: Scores}, "comparisons": {name: PairedComparison}, "problems": [Problem]} of the panes on a file
+        of their task. max_rows 0: all rows. comparisons: each adapter against the base, where it was asked. problems: what makes the
+        scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows none of the file's labels,
+        for every score would be 0."""
         from lora_hub import exam
         from lora_hub.data import checks, columns, inspection, prepare
         from lora_hub.data.mends import for_test
@@ -161,6 +162,8 @@ class Comparer:
         if wrong := next((problem for problem in problems if problem.severity == "error"), None):
             raise DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
         scores: dict[str, Scores] = {}
+        answers: dict[str, list[str]] = {}
+        clusters = prepare.cluster_examples(examples)
         loaded = self._attached(panes)
         for pane in panes:
             if pane.task is not None and pane.task.id != task.id:
@@ -170,9 +173,12 @@ class Comparer:
                     hint_fa="آداپتورهای یک کار را نمره دهید.",
                 )  # fmt: skip
             told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
-            answers = exam.answer_examples(loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told)
-            scores[pane.name] = exam.score_answers(task, answers, examples)
-        return {"rows": len(examples), "metrics": scores, "problems": problems}
+            answers[pane.name] = exam.answer_examples(
+                loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told
+            )  # fmt: skip
+            scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
+        comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
+        return {"rows": len(examples), "metrics": scores, "comparisons": comparisons, "problems": problems}
 
     def _attached(self, panes: list[Pane]) -> Loaded:
         """The loaded base of the panes with their adapters attached."""

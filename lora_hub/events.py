@@ -10,7 +10,7 @@ never stored.
 | state | state; handle (how the runner finds the process again) |
 | progress | phase, step, total, eta (seconds) |
 | metric | step, loss or eval_loss; lr |
-| exam | train_rows, eval_rows, metrics {base, adapter}, mode, or a note; the same in Persian: note_fa |
+| exam | train_rows, eval_rows, metrics {base, adapter}, comparison, mode, or a note; the same in Persian: note_fa |
 | error | message, hint; the same in Persian: message_fa, hint_fa |
 | adapter | folder, best_step, or an AdapterRef under `published` |
 """
@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lora_hub.schema import AdapterRef, Event, EventKind, Run, RunState, Score, TrainSpec
+from lora_hub.schema import AdapterRef, Event, EventKind, PairedComparison, Run, RunState, Score, TrainSpec
 
 
 class EventLog:
@@ -96,6 +96,8 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
                     now["metrics"] = {
                         who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()
                     }
+                if data.get("comparison"):
+                    now["comparison"] = PairedComparison(**data["comparison"])
                 if data.get("note"):
                     notes[data["note"]] = data.get("note_fa", "")
             case "error":

@@ -9,10 +9,10 @@ Used by worker.py (at the end of a run) and compare.py (`compare --test FILE`).
 from collections.abc import Callable
 from typing import Any
 
-from lora_hub import generate, metrics
-from lora_hub.data import template
+from lora_hub import generate, metrics, statistics
+from lora_hub.data import prepare, template
 from lora_hub.data.prepare import Example
-from lora_hub.schema import Scores, Task
+from lora_hub.schema import PairedComparison, Scores, Task
 from lora_hub.stack import AdapterStack
 
 BASE = "base"
@@ -37,9 +37,35 @@ def answer_examples(
     return [answer.text.strip() for answer in answered]
 
 
-def score_answers(task: Task, answers: list[str], examples: list[Example]) -> Scores:
-    """The task's metrics, in per cent with 95 % intervals; each row's own answer is its reference."""
-    return metrics.score(task, answers, [example.answer for example in examples])
+def score_answers(task: Task, answers: list[str], examples: list[Example], clusters: Any = None) -> Scores:
+    """The task's metrics, in per cent with 95 % intervals; each row's own answer is its reference. clusters: of rows that are
+    nearly the same (`prepare.cluster_examples`), where several models are scored and they are known already."""
+    clusters = prepare.cluster_examples(examples) if clusters is None else clusters
+    return metrics.score(task, answers, [example.answer for example in examples], clusters=clusters)
+
+
+def compare_answers(
+    task: Task, answers: dict[str, list[str]], examples: list[Example], scores: dict[str, Scores], clusters: Any = None
+) -> PairedComparison:
+    """The adapter against the better of the base's ways on the same rows. answers, scores: by who answered."""
+    clusters = prepare.cluster_examples(examples) if clusters is None else clusters
+    return metrics.compare(task, answers, [example.answer for example in examples], scores, clusters=clusters)
+
+
+def compare_all(
+    task: Task, answers: dict[str, list[str]], examples: list[Example], scores: dict[str, Scores], clusters: Any = None
+) -> dict[str, PairedComparison]:
+    """Each of several adapters against the base; the more there are, the surer each has to be (Holm 1979)."""
+    found = {
+        name: compare_answers(task, {**_base_ways(answers), "adapter": answers[name]}, examples, scores, clusters)
+        for name in answers
+        if name not in _base_ways(answers)
+    }
+    return dict(zip(found, statistics.adjust_for_several(list(found.values())), strict=True))
+
+
+def _base_ways(answers: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {who: answers[who] for who in statistics.BASE_WAYS if who in answers}
 
 
 def held_out_table(task: Task, examples: list[Example], answers: dict[str, list[str]]) -> list[dict]:

@@ -7,13 +7,22 @@ neither is where the base lay on somebody's disk.
 from importlib import metadata
 from typing import Any
 
-from lora_hub.schema import BaseModel, DatasetInfo, Scores, Task, TrainSpec
+from lora_hub.schema import BaseModel, DatasetInfo, PairedComparison, Scores, Task, TrainSpec
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
 
-def make_record(spec: TrainSpec, task: Task, run_id: str, scores: dict[str, Scores], counts: dict[str, int], best_step: int) -> dict[str, Any]:
-    """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: train_rows, eval_rows."""
+def make_record(
+    spec: TrainSpec,
+    task: Task,
+    run_id: str,
+    scores: dict[str, Scores],
+    counts: dict[str, int],
+    best_step: int,
+    comparison: PairedComparison | None = None,
+) -> dict[str, Any]:
+    """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: train_rows, eval_rows. comparison: adapter
+    against base on the same rows."""
     return {
         "version": 1,
         "run": run_id,
@@ -23,6 +32,7 @@ def make_record(spec: TrainSpec, task: Task, run_id: str, scores: dict[str, Scor
         "report": make_report(spec.dataset),
         "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping"}),
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
+        "comparison": comparison.model_dump(mode="json") if comparison else None,
         "best_step": best_step,
         "libraries": library_versions(),
     }

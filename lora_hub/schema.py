@@ -289,7 +289,8 @@ class AdapterRef(Noun):
 
 class Run(Noun):
     """A run as folded from its events. `seconds`: from the start of the work. `losses`: (step, loss) pairs, train and validation.
-    `mode`: how it was trained beside others: together, in turn; empty where it was alone. `notes_fa`: of each note its Persian."""
+    `mode`: how it was trained beside others: together, in turn; empty where it was alone. `notes_fa`: of each note its Persian.
+    `comparison`: adapter against base on the same rows; None before the exam and for runs from before there was one."""
 
     id: str
     owner: str = "local"
@@ -309,6 +310,7 @@ class Run(Noun):
     train_rows: int = 0
     eval_rows: int = 0
     metrics: dict[str, Scores] = {}
+    comparison: PairedComparison | None = None
     best_step: int = 0
     notes: tuple[str, ...] = ()
     notes_fa: tuple[str, ...] = ()

@@ -38,6 +38,9 @@ EXHAUSTIVE = 13
 MOST_BLOCKS = 2_000
 CHUNK = 500_000  # numbers in memory at once, for permutations and derivatives
 
+# How the base is asked, by the keys of a run's metrics.
+BASE_WAYS = ("base", "base_examples")
+
 EXACT_MCNEMAR = "exact McNemar"
 EXACT_SIGNS = "exact sign flips of clusters"
 PERMUTATION = "paired permutation"
@@ -230,10 +233,24 @@ def permutation_p(ours: Any, theirs: Any, value: Value, *, seed: int = 0, draws:
     return hits / total if all_ways else (hits + 1) / (draws + 1)
 
 
+def adjust_for_several(found: list[PairedComparison]) -> list[PairedComparison]:
+    """Comparisons that are made side by side: each p times the number of those not yet decided, the smallest first, so that
+    one false "better" among all of them stays as rare as it is for one (Holm 1979)."""
+    adjusted, largest = list(found), 0.0
+    for rank, place in enumerate(sorted(range(len(found)), key=lambda place: found[place].p)):
+        one = found[place]
+        largest = max(largest, min(1.0, one.p * (len(found) - rank)))
+        changes: dict[str, Any] = {"p": largest}
+        if one.verdict in ("better", "worse") and largest >= ALPHA:
+            changes |= {"verdict": "chance", "low": min(one.low, 0.0), "high": max(one.high, 0.0)}
+        adjusted[place] = one.model_copy(update=changes)
+    return adjusted
+
+
 def stronger_base(metrics: dict[str, Scores], metric: str) -> str:
     """Whom an adapter has to beat: of the ways in which the base was asked ("base": as it is, "base_examples": with examples
     in its prompt), the one that scored higher; the plain one where they tie."""
-    asked = [who for who in ("base", "base_examples") if metric in metrics.get(who, {})]
+    asked = [who for who in BASE_WAYS if metric in metrics.get(who, {})]
     if not asked:
         raise ValueError(f"the base has no {metric}")
     return max(asked, key=lambda who: metrics[who][metric].value)

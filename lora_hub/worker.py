@@ -177,26 +177,30 @@ class Worker:
     def examine(self, stack: Any, tokenizer: Any, prepared: Prepared, trained: Any) -> None:
         """Base and adapter answer the held-out rows; the record and the scores are written."""
         from lora_hub import exam
+        from lora_hub.data import prepare
 
         self.check_cancelled()
         print(f"best held-out loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
         stack.attach(trained.folder, self.run_id)
         task, held_out = prepared.task, prepared.held_out
         answers, scores = {}, {}
+        clusters = prepare.cluster_examples(held_out.examples)
         for who, name in (("base", "base"), ("adapter", self.run_id)):
             self.phase(f"scoring the {who}")
             answers[who] = exam.answer_examples(
                 stack, tokenizer, task, held_out.examples, name, progress=self._scoring(who), cancelled=self.cancelled
             )  # fmt: skip
             self.check_cancelled()
-            scores[who] = exam.score_answers(task, answers[who], held_out.examples)
+            scores[who] = exam.score_answers(task, answers[who], held_out.examples, clusters)
+        comparison = exam.compare_answers(task, answers, held_out.examples, scores, clusters)
         stack.detach(self.run_id)
         rows = exam.held_out_table(task, held_out.examples, answers)
         store.write_jsonl(self.folder / "held_out.jsonl", rows)
         counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(held_out.examples)}
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()}
-        store.write_json(trained.folder / "lora_hub.json", record.make_record(self.spec, task, self.run_id, scores, counts, trained.best_step))
-        self.report("exam", **counts, metrics=metrics)
+        made = record.make_record(self.spec, task, self.run_id, scores, counts, trained.best_step, comparison)
+        store.write_json(trained.folder / "lora_hub.json", made)
+        self.report("exam", **counts, metrics=metrics, comparison=comparison.model_dump(mode="json"))
         self.report("adapter", folder="adapter", best_step=trained.best_step)
 
     def publish(self) -> None:
@@ -292,7 +296,7 @@ def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: st
     store.write_jsonl(log, losses)
     ref = hub.publish_adapter(
         folder, spec=run.spec, scores=run.metrics, run_id=run.id, org=org or settings.organization(), name=name, private=private,
-        log=log, versions=record.library_versions(), examples=examples,
+        log=log, examples=examples,
     )  # fmt: skip
     report("adapter", published=ref.model_dump(mode="json"))
     return ref

@@ -39,6 +39,7 @@ def make_folder(folder: Path, spec: TrainSpec, seed: int = 0) -> Path:
     config = {"peft_type": "LORA", "r": 4, "base_model_name_or_path": "/home/somebody/models/Tiny-1M", "task_type": "CAUSAL_LM"}
     (folder / "adapter_config.json").write_text(json.dumps(config))
     record = make_record(spec, spec.task, f"run-{seed}", SCORES, {"train_rows": 480, "eval_rows": 120}, 10)
+    record["libraries"] = {"peft": "0.0.trained"}
     (folder / "lora_hub.json").write_text(json.dumps(record))
     return folder
 
@@ -56,5 +57,5 @@ def write_log(path: Path) -> Path:
 def publish(tmp_path: Path, name: str, *, seed: int = 0, spec: TrainSpec | None = None, **more) -> AdapterRef:
     spec = spec or make_spec(name)
     folder = make_folder(tmp_path / f"adapter-{seed}", spec, seed)
-    more = {"log": write_log(tmp_path / "events.jsonl"), "versions": {"peft": "0.0"}, **more}
+    more = {"log": write_log(tmp_path / "events.jsonl"), **more}
     return hubs.publish_adapter(folder, spec=spec, scores=SCORES, run_id=f"run-{seed}", **more)

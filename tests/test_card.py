@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from lora_hub import bases, recipe
+from lora_hub import bases, metrics, recipe
 from lora_hub.card import render_base_card, render_card
 from lora_hub.record import make_record
 from lora_hub.schema import BaseModel, DatasetInfo, Problem, Score, TrainSpec
@@ -61,6 +61,28 @@ def test_text_has_the_numbers_and_the_facts() -> None:
     assert "rank 16, alpha 32" in card and "peft " in card and "answer=v1" in card
     assert "python -m lora_hub train spam.csv --task spam --base built-in" in card
     assert f"revision='{'f' * 40}'" in card
+
+
+def test_the_verdict_is_the_paired_tests_and_names_the_rows() -> None:
+    spec = make_spec()
+    right = ["a"] * 8
+    answers = {"base": ["a"] * 5 + ["b"] * 3, "adapter": right}
+    scores = {who: metrics.score_metrics(["accuracy"], texts, right) for who, texts in answers.items()}
+    found = metrics.compare_answers("accuracy", answers["adapter"], answers["base"], right)
+    card = render_card(make_record(spec, spec.task, "run", scores, {"eval_rows": 8}, 40, found), "o/a")
+    assert "Accuracy: 100.0 % on 8 held-out rows (the base alone: 62.5 %)." in card
+    assert "| Accuracy | 62.5 (30.6 to 86.3) | 100.0 (67.6 to 100.0) |" in card
+    assert "Accuracy, adapter against base: 3 of 8 rows changed, all for the better; with 8 rows that can be chance. (p = 0.25)" in card
+    assert read(card).data["lora_hub"]["metrics"]["adapter"]["accuracy"]["rows"] == 8
+    assert " against " not in card_of(spec)  # a record from before there were paired tests claims nothing
+
+
+def test_the_base_with_examples_has_its_column() -> None:
+    scores = {**SCORES, "base_examples": {"accuracy": Score(value=80.0, low=72.0, high=86.0, rows=120)}}
+    card = card_of(make_spec(), scores)
+    assert "| metric | base | base with examples in its prompt | adapter |" in card
+    assert "| Accuracy | 51.2 (45.0 to 57.5) | 80.0 (72.0 to 86.0) | 94.1 (90.0 to 97.5) |" in card
+    assert "| Macro F1 | 34.0 (30.0 to 38.0) | – | 93.0 (89.0 to 96.0) |" in card
 
 
 def test_the_command_gives_the_same_settings_again() -> None:

@@ -116,7 +116,9 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
         assert trained["state"] == "succeeded" and trained["adapter"] == "lora-hub/reviews" and len(trained["revision"]) >= 40
         scores = trained["metrics"]
         assert scores["adapter"]["accuracy"]["value"] > scores["base"]["accuracy"]["value"]
-        assert set(scores["adapter"]["accuracy"]) == {"value", "low", "high"}
+        assert scores["adapter"]["accuracy"].keys() == {"value", "low", "high", "rows"}
+        assert scores["adapter"]["accuracy"]["rows"] == trained["eval_rows"] == trained["comparison"]["rows"]
+        assert trained["comparison"]["verdict"] in ("better", "chance") and 0 < trained["comparison"]["p"] <= 1
 
         listed = call("adapters", "--task", "sentiment", "--json", home=home)["adapters"]
         assert [(ref["repo_id"], ref["versions"]) for ref in listed] == [("lora-hub/reviews", ["v1"])]

@@ -88,6 +88,16 @@ def test_own_test_file_is_what_is_scored_and_leaking_rows_are_not_trained_on() -
     assert len(trained) == 95
 
 
+def test_rows_that_are_nearly_the_same_are_one_cluster() -> None:
+    long = "the parcel is waiting at the office on the corner until friday evening, please bring your passport or another card with a photograph, order {}"
+    texts = [long.format(1), "hello there", "Hello  there", long.format(2), "another thing altogether, with words enough to be looked at closely"]
+    found = prepare.cluster_examples([Example(i + 1, {"text": text}, "ham") for i, text in enumerate(texts)]).tolist()
+    assert found == [0, 1, 1, 0, 4]
+    turns = [{"role": "user", "content": "hi"}]
+    chats = [Example(1, {"messages": turns}, "a"), Example(1, {"messages": [*turns, *turns]}, "b"), Example(2, {"messages": turns}, "c")]
+    assert prepare.cluster_examples(chats).tolist() == [0, 0, 2]
+
+
 def test_rows_too_long_are_named_and_too_many_are_refused() -> None:
     tokenizer = byte_tokenizer()
     rows = [Example(i + 1, {"text": "x" * (400 if i in (2, 4) else 5)}, "ham") for i in range(20)]

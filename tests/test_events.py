@@ -70,6 +70,7 @@ def test_a_whole_run_folds(spec: TrainSpec, tmp_path: Path) -> None:
     )
     assert (run.owner, run.state, run.step, run.total_steps, run.handle) == ("sara", RunState.SUCCEEDED, 3, 10, {"pid": 1})
     assert run.train_losses == ((3, 1.5),) and run.eval_losses == ((3, 1.25),)
+    assert run.comparison is None  # a run from before there were paired tests
     assert run.metrics["adapter"]["accuracy"].high == 95.0 and run.notes == ("2 rows left out", "said before notes had their Persian")
     assert run.notes_fa == ("2 سطر کنار رفت", "")
     assert run.adapter_folder == "adapter" and run.ended >= run.started > 0 and run.eta is None

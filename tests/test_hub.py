@@ -46,6 +46,13 @@ def test_publish_is_one_commit_and_a_tag(tmp_path, name, api) -> None:
     assert [(tag.name, tag.target_commit) for tag in tags] == [("v1", ref.revision)]
 
 
+def test_the_libraries_are_those_that_trained(tmp_path, name, api) -> None:
+    """A run may be published long after it was trained, with newer libraries."""
+    folder = Path(api.snapshot_download(publish(tmp_path, name).repo_id))
+    assert json.loads((folder / "lora_hub.json").read_text())["libraries"] == {"peft": "0.0.trained"}
+    assert "libraries: peft 0.0.trained." in (folder / "README.md").read_text()
+
+
 def test_nothing_private_is_published(tmp_path, name, api) -> None:
     rows = [{"prompt": "SECRET-ROW", "reference": "spam", "base": "ham", "adapter": "spam"}]
     ref = publish(tmp_path, name, examples=rows)

@@ -119,6 +119,17 @@ def test_rows_that_score_alike_still_have_an_interval(same, rows):
     assert score.low <= score.value <= score.high and score.high - score.low > 0.5
 
 
+def test_several_adapters_side_by_side_have_to_be_surer():
+    """Holm: of p = 0.031, 0.0020 and 0.5 the smallest counts three times, the next twice."""
+    found = [compare([1] * rows, [0] * rows) for rows in (6, 10, 2)]
+    adjusted = statistics.adjust_for_several(found)
+    assert [one.p for one in adjusted] == pytest.approx([2 * 2 / 2**6, 3 * 2 / 2**10, 0.5])
+    assert [one.verdict for one in found] == ["better", "better", "chance"]
+    assert [one.verdict for one in adjusted] == ["chance", "better", "chance"]
+    assert adjusted[0].low == 0 and adjusted[1].low > 0
+    assert statistics.adjust_for_several(found[:1]) == found[:1]
+
+
 def test_rows_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="no rows"):
         statistics.score_interval(share_table([]).__class__(np.zeros((0, 2)), 2), mean)

@@ -9,6 +9,7 @@ import polars
 import pytest
 from test_ui_review import spec_for
 
+from lora_hub import metrics
 from lora_hub.data.mends import Done
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
@@ -110,24 +111,45 @@ def test_cells_of_unknown_direction_say_so():
 # --- runs ---------------------------------------------------------------------------------------------------------------
 
 
-def scored_run(folder: Path, base: Score, adapter: Score) -> Run:
+def scored_run(folder: Path, base: Score, adapter: Score, **more) -> Run:
     return Run(
         id="spam-1", spec=spec_for(folder), state=RunState.SUCCEEDED, started=1.0, ended=62.0, eval_rows=50, train_rows=200,
-        metrics={"base": {"accuracy": base}, "adapter": {"accuracy": adapter}},
+        **{"metrics": {"base": {"accuracy": base}, "adapter": {"accuracy": adapter}}, **more},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("adapter", "words_in_it"),
+    ("right_before", "right_now", "words_in_it", "persian"),
     [
-        (Score(value=97.0, low=92.0, high=100.0), "beyond what chance explains"),
-        (Score(value=58.0, low=45.0, high=70.0), "may be chance"),
-        (Score(value=10.0, low=5.0, high=20.0), "this adapter harms"),
+        (27, 49, "Accuracy rose from 54.0 % to 98.0 %. 22 of 50 rows changed, all for the better; that is beyond what chance explains.", "معنادار"),
+        (27, 29, "2 of 50 rows changed, all for the better; with 50 rows that can be chance.", "تصادفی"),
+        (27, 5, "22 of 50 rows changed, all for the worse; that is beyond what chance explains. This adapter harms.", "بدتر می‌کند"),
+        (27, 27, "Accuracy stayed at 54.0 %. None of the 50 rows changed.", "هیچ‌یک"),
     ],
 )
-def test_a_result_says_what_the_intervals_allow(tmp_path, adapter, words_in_it):
-    shown = render_runs.result(scored_run(tmp_path, Score(value=54.0, low=42.0, high=66.0), adapter), "en")
-    assert words_in_it in shown and "54.0 %" in shown and "42.0 – 66.0" in shown
+def test_a_result_says_what_the_paired_test_allows(tmp_path, right_before, right_now, words_in_it, persian):
+    answers = {"base": ["a"] * right_before + ["b"] * (50 - right_before), "adapter": ["a"] * right_now + ["b"] * (50 - right_now)}
+    scores = {who: metrics.score_metrics(["accuracy"], texts, ["a"] * 50) for who, texts in answers.items()}
+    found = metrics.compare_answers("accuracy", answers["adapter"], answers["base"], ["a"] * 50)
+    run = scored_run(tmp_path, scores["base"]["accuracy"], scores["adapter"]["accuracy"], comparison=found)
+    shown = render_runs.result(run, "en")
+    assert words_in_it in shown and "40.4 – 67.0" in shown
+    assert persian in render_runs.result(run, "fa")
+
+
+def test_intervals_apart_are_no_verdict(tmp_path):
+    """A run from before there were paired tests has its numbers, and nothing is concluded from them."""
+    shown = render_runs.result(scored_run(tmp_path, Score(value=54.0, low=42.0, high=66.0), Score(value=97.0, low=92.0, high=100.0)), "en")
+    assert "Accuracy rose from 54.0 % to 97.0 %." in shown and "chance" not in shown and "lh-good" not in shown.split("<table")[0]
+
+
+def test_the_verdict_is_against_the_better_base(tmp_path):
+    scores = {"base": 50.0, "base_examples": 80.0, "adapter": 85.0}
+    of = {who: {"accuracy": Score(value=value, low=value - 5, high=value + 5, rows=50)} for who, value in scores.items()}
+    answers = {who: ["a"] * round(value / 2) + ["b"] * (50 - round(value / 2)) for who, value in scores.items()}
+    found = metrics.compare_answers("accuracy", answers["adapter"], answers["base_examples"], ["a"] * 50, against="base_examples")
+    shown = render_runs.result(scored_run(tmp_path, of["base"]["accuracy"], of["adapter"]["accuracy"], metrics=of, comparison=found), "en")
+    assert "rose from 80.0 % to 85.0 %" in shown and "examples in its prompt" in shown and "base with examples" in shown and "+5.0" in shown
 
 
 def test_a_running_run_shows_step_share_and_time_left(tmp_path):

@@ -2,6 +2,8 @@
 Datasets, ch. 3). 100,000 texts take a few seconds on one core; memory is bounded by working through blocks of rows.
 """
 
+from collections.abc import Hashable, Sequence
+
 import numpy
 import polars
 
@@ -39,11 +41,36 @@ def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Fin
 
 def near_duplicates(texts: polars.Series) -> numpy.ndarray:
     """Places (from 0, rising) of texts that share at least about 80 % of their word triples with an earlier text."""
+    return numpy.unique(near_pairs(texts)[:, 0])
+
+
+def cluster_texts(texts: polars.Series, same: Sequence[Hashable]) -> numpy.ndarray:
+    """A number for each text, ints of (n,): alike where the texts are nearly the same, or `same` says that they belong
+    together, and where a chain of such pairs leads from one to the other."""
+    root = numpy.arange(texts.len())
+
+    def find(place: int) -> int:
+        while root[place] != place:
+            root[place] = root[root[place]]
+            place = root[place]
+        return place
+
+    first: dict[Hashable, int] = {}
+    for place, key in enumerate(same):
+        root[place] = first.setdefault(key, place)
+    for later, earlier in near_pairs(texts).tolist():
+        a, b = find(later), find(earlier)
+        root[max(a, b)] = min(a, b)
+    return numpy.array([find(place) for place in range(len(root))])
+
+
+def near_pairs(texts: polars.Series) -> numpy.ndarray:
+    """(pairs, 2): places of texts and of an earlier text that each is nearly the same as, by no more than two a band."""
     signatures, places = _signatures(texts)
+    found = [numpy.empty((0, 2), dtype=numpy.int64)]
     if len(places) < 2:
-        return numpy.empty(0, dtype=numpy.int64)
+        return found[0]
     width = HASHES // BANDS
-    found: set[int] = set()
     for band in range(BANDS):
         part = numpy.ascontiguousarray(signatures[:, band * width : (band + 1) * width])
         keys = polars.Series(_fold(part))
@@ -59,8 +86,8 @@ def near_duplicates(texts: polars.Series) -> numpy.ndarray:
         for column in ("first", "before"):
             earlier = pairs[column].to_numpy()
             alike = (signatures[at] == signatures[earlier]).mean(axis=1) >= ALIKE
-            found.update(at[alike].tolist())
-    return places[numpy.array(sorted(found), dtype=numpy.int64)]
+            found.append(numpy.stack([places[at[alike]], places[earlier[alike]]], axis=1))
+    return numpy.unique(numpy.concatenate(found), axis=0)
 
 
 def _signatures(texts: polars.Series) -> tuple[numpy.ndarray, numpy.ndarray]:

@@ -175,6 +175,24 @@ def split_with_test(examples: list[Example], test: list[Example], task: Task, *,
     return Split(inner.train + inner.test, inner.validation, list(test)), len(examples) - len(kept)
 
 
+def cluster_examples(examples: list[Example]) -> Any:
+    """Which rows count as one where it is asked how sure a score is: ints of (n,), alike for rows that are nearly the same in
+    their inputs, and for the turns of one conversation."""
+    import polars
+
+    from lora_hub.data.near_duplicates import cluster_texts
+
+    texts = polars.Series([_plain_text(example.inputs) for example in examples], dtype=polars.String)
+    is_chat = [set(example.inputs) == {"messages"} for example in examples]
+    return cluster_texts(texts, [e.row if chat else _same_key(e.inputs) for e, chat in zip(examples, is_chat, strict=True)])
+
+
+def _plain_text(inputs: dict[str, Any]) -> str:
+    if isinstance(inputs.get("messages"), list):
+        return " ".join(str(message.get("content", "")) for message in inputs["messages"])
+    return " ".join(template.as_text(inputs[role]) for role in sorted(inputs))
+
+
 def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_length: int) -> Encoded:
     """Prompt ids + answer ids of every example; those longer than `max_length` tokens are left out and named."""
     prompts = template.encode_prompts(tokenizer, task, [example.inputs for example in examples])

@@ -2,7 +2,7 @@
 
     from lora_hub import endpoint, hub
     endpoint.connect()                       # before huggingface_hub is imported anywhere: it reads HF_ENDPOINT at its import
-    ref = hub.publish_adapter(folder, spec=spec, scores=scores, run_id=run_id, versions=versions)
+    ref = hub.publish_adapter(folder, spec=spec, scores=scores, run_id=run_id)
     hub.list_adapters(task="spam"); hub.fetch_adapter("spam-built-in@v1")
 
 `client` is the connection and how refusals are told, `publish` writes, `listing` reads facts, `fetch` brings files here.

@@ -38,21 +38,20 @@ def publish_adapter(
     name: str = "",
     private: bool = False,
     log: Path | None = None,
-    versions: dict[str, str] | None = None,
     examples: list[dict] | None = None,
 ) -> AdapterRef:
     """Publishes an adapter's folder as `{org}/{name}` and tags it as its next version.
 
     `scores`: {"base": ..., "adapter": ...}, per cent. `log`: events as JSON lines, of which the losses are published.
-    `versions`: the libraries' versions. `examples`: held-out rows {prompt, reference, base, adapter}; they tell the language,
-    and stand on the card only where `spec.share_rows`. Raises HubError (no right, name taken, Hub down, token refused) and
+    `examples`: held-out rows {prompt, reference, base, adapter}; they tell the language, and stand on the card only where
+    `spec.share_rows`. Raises HubError (no right, name taken, Hub down, token refused) and
     AdapterError (the folder holds no adapter).
     """
     folder = Path(folder)
     org = org or settings.organization()
     repo_id = f"{org}/{repo_name(spec, name)}"
     config = _read_config(folder)
-    record = _public_record(folder, spec, scores, run_id, versions or {})
+    record = _public_record(folder, spec, scores, run_id)
     with told(f"publish {repo_id}", repo_id, missing=HubError):
         api = open_api()
         _claim(api, repo_id, spec, private)
@@ -149,16 +148,19 @@ def _read_config(folder: Path) -> dict[str, Any]:
         ) from error  # fmt: skip
 
 
-def _public_record(folder: Path, spec: TrainSpec, scores: dict[str, Scores], run_id: str, versions: dict[str, str]) -> dict[str, Any]:
-    """The run's record, or one made of the arguments; what was found in the test file may quote its rows and stays here."""
-    record = read_adapter_record(folder) or make_record(spec, spec.task, run_id, scores, {}, 0)
+def _public_record(folder: Path, spec: TrainSpec, scores: dict[str, Scores], run_id: str) -> dict[str, Any]:
+    """The run's record, or one made of the arguments; what was found in the test file may quote its rows and stays here.
+
+    The libraries' versions are those that trained, as the record has them; without a record nobody knows them.
+    """
+    record = read_adapter_record(folder) or make_record(spec, spec.task, run_id, scores, {}, 0) | {"libraries": {}}
     if record["spec"].get("test_dataset"):
         record["spec"]["test_dataset"] |= {"problems": [], "source": "upload"}
     record["spec"]["publish_to"] = ""
     record["dataset"]["problems"] = []
     if re.fullmatch(r"hub:[\w.-]+/[\w.-]+", spec.dataset.source, re.ASCII):
         record["dataset"]["source"] = spec.dataset.source
-    return record | ({"libraries": versions} if versions else {})
+    return record
 
 
 def _base_id(base: BaseModel) -> str:

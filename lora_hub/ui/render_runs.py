@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub import statistics
 from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Score
 from lora_hub.ui.render import badge, card, cell, empty, error_card, escape, note, sentence, table
@@ -60,11 +61,11 @@ def _headline(run: Run, language: str) -> str:
 
 
 def main_scores(run: Run) -> tuple[str, Score, Score] | None:
-    """(metric, base's score, adapter's score) of the task's first metric that both have."""
+    """(metric, score of the better way in which the base was asked, adapter's score) of the task's first metric that both have."""
     base, adapter = run.metrics.get("base", {}), run.metrics.get("adapter", {})
     for name in [*run.spec.task.metrics, *adapter]:
         if name in base and name in adapter:
-            return name, base[name], adapter[name]
+            return name, run.metrics[statistics.stronger_base(run.metrics, name)][name], adapter[name]
     return None
 
 
@@ -136,28 +137,38 @@ def result(run: Run, language: str) -> str:
     if pair is None:
         return ""
     rows = []
-    base, adapter = run.metrics.get("base", {}), run.metrics.get("adapter", {})
-    for name in [metric for metric in run.spec.task.metrics if metric in base and metric in adapter]:
-        gain = adapter[name].value - base[name].value
+    asked = [who for who in ("base", "base_examples", "adapter") if run.metrics.get(who)]
+    for name in [metric for metric in run.spec.task.metrics if all(metric in run.metrics[who] for who in asked)]:
+        best = run.metrics[statistics.stronger_base(run.metrics, name)][name]
+        gain = run.metrics["adapter"][name].value - best.value
         sign = "+" if gain >= 0 else "−"
         kind = "good" if gain > 0 else "bad" if gain < 0 else "plain"
         rows.append([
-            f"<b>{escape(metric_title(name, language))}</b>", _score(base[name], language), _score(adapter[name], language),
+            f"<b>{escape(metric_title(name, language))}</b>", *[_score(run.metrics[who][name], language) for who in asked],
             f'<span class="lh-gain lh-{kind}" dir="ltr">{sign}{escape(number(abs(gain), language, 1))}</span>',
         ])  # fmt: skip
-    heads = [t("metric", language), t("base", language), t("adapter", language), t("difference", language)]
-    verdict, kind = _verdict(*pair, language)
+    heads = [t("metric", language), *[t(who, language) for who in asked], t("difference", language)]
+    verdict, kind = _verdict(run, *pair, language)
     return (
         f'<section class="lh-result"><h4>{escape(t("result", language))}</h4>{card(kind, escape(verdict))}{table(heads, rows, "lh-scores")}'
         f'<p class="lh-quiet">{escape(t("result_on", language, count=number(run.eval_rows, language)))}</p></section>'
     )
 
 
-def _verdict(name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
-    apart = adapter.low > base.high or adapter.high < base.low
-    key = "same" if not apart else "better" if adapter.value > base.value else "worse"
-    words = t(key, language, metric=metric_title(name, language), base=percent(base.value, language), adapter=percent(adapter.value, language))
-    return words, {"same": "warn", "better": "good", "worse": "bad"}[key]
+def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
+    """What the paired test says, and how its card looks. Runs from before there was one are told without a verdict."""
+    key = "rose" if adapter.value > base.value else "fell" if adapter.value < base.value else "stayed"
+    words = [t(key, language, metric=metric_title(name, language), base=percent(base.value, language), adapter=percent(adapter.value, language))]
+    found = run.comparison
+    if found is None:
+        return words[0], "plain"
+    said = statistics.describe(found).in_language(language)
+    words.append(persian_numbers(said) if language == "fa" else said)
+    if found.verdict == "worse":
+        words.append(t("harms", language))
+    if found.against == "base_examples":
+        words.append(t("against_examples", language))
+    return " ".join(words), {"better": "good", "worse": "bad"}.get(found.verdict, "warn")
 
 
 def _score(score: Score, language: str) -> str:
