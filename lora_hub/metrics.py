@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub import statistics
-from lora_hub.schema import Judgement, PairedComparison, Scores, Task
-from lora_hub.statistics import RowTable
+from lora_hub.schema import Judgement, PairedComparison, Score, Scores, Task
+from lora_hub.statistics import Classes, RowTable
 
 # Arabic letters and digits that keyboards write for the Persian ones, the joiner that some leave out, and marks.
 _PERSIAN = str.maketrans(
@@ -37,12 +37,14 @@ RIGHT_OR_WRONG = ("accuracy", "balanced_accuracy", "macro_f1", "exact_match")
 class Metric:
     """`table`: (answers, references) -> statistics a row. `value`: statistics summed over rows, shape (draws, columns) -> per
     cent, shape (draws,). `each`: the table -> each row's own score, (rows,), by which it became better or worse. `weights`:
-    the table -> what each row weighs, (rows,); None: all rows alike."""
+    the table -> what each row weighs, (rows,); None: all rows alike. `classes`: the table -> its rows' classes, for means over
+    classes."""
 
     table: Callable[[list[str], list[list[str]]], RowTable]
     value: Callable[[Any], Any]
     each: Callable[[RowTable], Any]
     weights: Callable[[RowTable], Any] | None = None
+    classes: Callable[[RowTable], Classes] | None = None
 
 
 def score(task: Task, answers: Sequence[str], references: References, *, clusters: Any = None) -> Scores:
@@ -63,9 +65,14 @@ def score_metrics(names: Sequence[str], answers: Sequence[str], references: Refe
         if metric.table not in tables:  # two metrics of labels are read from one table
             tables[metric.table] = metric.table(answers, wanted)
         table = tables[metric.table]
-        weights = metric.weights(table) if metric.weights else None
-        scores[name] = statistics.score_interval(table, metric.value, weights, clusters)
+        scores[name] = score_table(metric, table, clusters)
     return scores
+
+
+def score_table(metric: Metric, table: RowTable, clusters: Any = None) -> Score:
+    """A metric of rows that were counted already (`metric.table`)."""
+    weights = metric.weights(table) if metric.weights else None
+    return statistics.score_interval(table, metric.value, weights, clusters, metric.classes(table) if metric.classes else None)
 
 
 def compare(
@@ -183,9 +190,8 @@ def _confusion_table(answers: list[str], references: list[list[str]]) -> RowTabl
     return RowTable(values, 3 * len(number), np.stack([3 * right, 3 * right + 1, 3 * given + 2], axis=1))
 
 
-def _class_weights(table: RowTable) -> Any:
-    """A row weighs as much as all rows of its class are few."""
-    return 1 / table.total()[table.index[:, 1]]
+def _classes(table: RowTable) -> Classes:
+    return Classes(number=table.index[:, 1], right=table.values[:, 0])
 
 
 def _per_class(sums: Any, value: Callable[[Any, Any, Any], Any]) -> Any:
@@ -317,8 +323,8 @@ def _own_value(value: Callable[[Any], Any]) -> Callable[[RowTable], Any]:
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(_hit_table(normalize_label), _mean, _first_column),
-    "balanced_accuracy": Metric(_confusion_table, _balanced_accuracy, _first_column, _class_weights),
-    "macro_f1": Metric(_confusion_table, _macro_f1, _first_column, _class_weights),
+    "balanced_accuracy": Metric(_confusion_table, _balanced_accuracy, _first_column, classes=_classes),
+    "macro_f1": Metric(_confusion_table, _macro_f1, _first_column, classes=_classes),
     # The longer a reference, the more of the n-grams are its own.
     "bleu": Metric(_sacrebleu_table(_make_bleu), _bleu, _own_value(_bleu), lambda table: 1 + table.values[:, 1]),
     "chrf": Metric(_sacrebleu_table(_make_chrf), _chrf, _own_value(_chrf), lambda table: 1 + table.values[:, 1]),

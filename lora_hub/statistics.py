@@ -1,4 +1,4 @@
-"""How sure a number is: intervals of scores, and paired tests of two models on the same rows. Knows no texts.
+"""How sure a number is, in one place: intervals of scores (intervals.py) and paired tests of two models on the same rows.
 
     score_interval(table, value, weights)      95 % interval of a metric of the rows, as wide as few rows make it
     compare(metric, ours, theirs, ...)         a PairedComparison: who is better, or whether it can be chance
@@ -7,36 +7,25 @@
 Rows that are nearly the same are not independent: `clusters` numbers each row's cluster, and all that is said here counts
 clusters where there are any (without them, each row is one).
 
-Intervals are Wilson's score interval (Wilson 1927) with an effective number of rows: the rows divided by the design effect,
-as surveys do it (Korn and Graubard 1998; Dean and Pagano 2015). For a share of independent rows that is Wilson's interval
-itself. For any other metric of 0 to 100 per cent, and for clustered rows, the design effect is the variance of the metric
-by its linearisation (infinitesimal jackknife, Jaeckel 1972) against that of a share; it is never estimated from the rows
-alone, since rows that all score alike show no variance at all (`UNSEEN`).
-
 Tests are exact or permutation tests of the paired rows: for right and wrong the exact McNemar test (of clusters: the exact
 sign-flip test of the clusters' sums, which is McNemar's where each cluster is one row), else approximate randomization
 (Noreen 1989): the two models' answers to a cluster are exchanged at random.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
-from lora_hub.schema import PairedComparison, Score, Scores, Text2
+from lora_hub.intervals import ALPHA, CHUNK, UNSEEN, Classes, RowTable, Value, Z, cluster_sums, effective_units, influences, numbered
+from lora_hub.intervals import score_interval, student_factor, wilson
+from lora_hub.schema import PairedComparison, Scores, Text2
 
-CONFIDENCE = 0.95
-ALPHA = 1 - CONFIDENCE
-Z = NormalDist().inv_cdf(1 - ALPHA / 2)
-# Weight, in rows that are wholly wrong where the others are right, of what the rows have not shown but may hold.
-UNSEEN = 0.1
+__all__ = ["Classes", "RowTable", "compare", "describe", "score_interval", "stronger_base", "wilson"]
+
 # Permutations drawn where there are too many to try them all, and how many rows differ where all are tried.
 DRAWS = 9_999
 EXHAUSTIVE = 13
 # More clusters than this are exchanged in so many random groups: as valid, and time and memory stay bounded.
 MOST_BLOCKS = 2_000
-CHUNK = 500_000  # numbers in memory at once, for permutations and derivatives
 
 # How the base is asked, by the keys of a run's metrics.
 BASE_WAYS = ("base", "base_examples")
@@ -44,79 +33,6 @@ BASE_WAYS = ("base", "base_examples")
 EXACT_MCNEMAR = "exact McNemar"
 EXACT_SIGNS = "exact sign flips of clusters"
 PERMUTATION = "paired permutation"
-
-
-@dataclass(frozen=True)
-class RowTable:
-    """Statistics of rows whose sums a metric is a function of, floats of shape (rows, columns).
-
-    values: (rows, width). index: None where width = columns; else the column of each value, ints of the same shape, for
-    tables that are mostly zeros (a class of 200 takes three numbers a row, and not 600).
-    """
-
-    values: Any
-    columns: int
-    index: Any = None
-
-    @property
-    def rows(self) -> int:
-        return len(self.values)
-
-    def total(self) -> Any:
-        """Sums over all rows, (columns,)."""
-        return self.grouped(None, 1)[0]
-
-    def dot(self, direction: Any) -> Any:
-        """The rows times a vector of (columns,): (rows,)."""
-        return self.values @ direction if self.index is None else (self.values * direction[self.index]).sum(axis=1)
-
-    def grouped(self, groups: Any, count: int) -> Any:
-        """Sums over the rows of each group, (count, columns). groups: ints (rows,); None: all rows are group 0."""
-        import numpy as np
-
-        if groups is None:
-            groups = np.zeros(self.rows, dtype=np.int64)
-        width = self.values.shape[1]
-        index = np.arange(width)[None, :] if self.index is None else self.index
-        places = groups[:, None] * self.columns + index
-        sums = np.bincount(places.ravel(), weights=self.values.ravel(), minlength=count * self.columns)
-        return sums.reshape(count, self.columns)
-
-
-Value = Callable[[Any], Any]
-"""Sums of shape (draws, columns) -> the metric in per cent, shape (draws,)."""
-
-
-def wilson(share: Any, rows: Any) -> tuple[Any, Any]:
-    """Wilson's 95 % score interval of a share (0 to 1) of `rows` rows (any positive number; arrays of both, too)."""
-    import numpy as np
-
-    square = Z * Z
-    centre = (share + square / (2 * rows)) / (1 + square / rows)
-    half = Z * np.sqrt(share * (1 - share) / rows + square / (4 * rows * rows)) / (1 + square / rows)
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
-
-
-def score_interval(table: RowTable, value: Value, weights: Any = None, clusters: Any = None) -> Score:
-    """A metric over the rows of a table, in per cent, with its 95 % interval.
-
-    weights: what each row weighs in the metric (a row of a rare class weighs more in balanced accuracy), any positive scale,
-    (rows,); None: all alike. Raises ValueError where there are no rows.
-    """
-    import numpy as np
-
-    rows = table.rows
-    if not rows:
-        raise ValueError("no rows to score")
-    total = table.total()
-    percent = float(value(total[None])[0])
-    share = min(max(percent / 100, 0.0), 1.0)
-    weights = np.ones(rows) if weights is None else np.asarray(weights, dtype=np.float64)
-    independent = _effective(_cluster_sums(weights, clusters))
-    spread = float((_cluster_sums(_influence(table, value, total), clusters) ** 2).sum())
-    low, high = wilson(share, rows / _design_effect(spread, share, rows, independent))
-    # Rounding alone could leave the value outside.
-    return Score(value=percent, low=min(100 * float(low), percent), high=max(100 * float(high), percent), rows=rows)
 
 
 def compare(
@@ -142,16 +58,16 @@ def compare(
     change = np.where(np.abs(mine - other) > 1e-9, mine - other, 0.0)
     percent = [float(value(table.total()[None])[0]) for table in (ours, theirs)]
     difference = percent[0] - percent[1]
-    number = _numbered(clusters, ours.rows)
+    number = numbered(clusters, ours.rows)
     count = int(number.max()) + 1
     if _is_share(ours, mine) and _is_share(theirs, other):
-        p = sign_flip_p(_cluster_sums(change, number))
+        p = sign_flip_p(cluster_sums(change, number))
         test = EXACT_MCNEMAR if count == ours.rows else EXACT_SIGNS
         half = _half_of_shares(change, number)
     else:
         p = permutation_p(ours.grouped(number, count), theirs.grouped(number, count), value, seed=seed, draws=draws)
         test = PERMUTATION
-        half = _half_of_values(_influence(ours, value) - _influence(theirs, value), number)
+        half = _half_of_values(influences(ours, value, number) - influences(theirs, value, number), ours.rows)
     low, high = _agreeing(difference, 100 * half, p)
     better, worse = int((change > 0).sum()), int((change < 0).sum())
     told = "better" if difference > 0 else "worse"
@@ -288,73 +204,6 @@ def _rows(count: int) -> str:
     return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
-def _numbered(clusters: Any, rows: int) -> Any:
-    """Clusters as 0, 1, ...; each row its own where none are given."""
-    import numpy as np
-
-    if clusters is None:
-        return np.arange(rows)
-    if len(clusters) != rows:
-        raise ValueError(f"{len(clusters)} cluster numbers for {rows} rows")
-    return np.unique(np.asarray(clusters), return_inverse=True)[1]
-
-
-def _cluster_sums(values: Any, clusters: Any) -> Any:
-    import numpy as np
-
-    return values if clusters is None else np.bincount(_numbered(clusters, len(values)), weights=values)
-
-
-def _effective(weights: Any) -> float:
-    """Independent units that unequal weights are worth (Kish 1965)."""
-    return float(weights.sum() ** 2 / (weights**2).sum())
-
-
-def _influence(table: RowTable, value: Value, total: Any = None) -> Any:
-    """What each row adds to the metric, as a share, times the number of rows: deviations from the metric's value, of mean 0.
-    For a share these are (right or wrong) - share."""
-    import numpy as np
-
-    total = table.total() if total is None else total
-    gradient = np.zeros(table.columns)
-    # A column without a sum has no row that could move it.
-    columns = np.flatnonzero(total)
-    step = max(1, CHUNK // table.columns)
-    for start in range(0, len(columns), step):
-        part = columns[start : start + step]
-        moves = np.zeros((len(part), table.columns))
-        sizes = 1e-4 * total[part]
-        moves[np.arange(len(part)), part] = sizes
-        gradient[part] = (value(total + moves) - value(total - moves)) / (2 * sizes)
-    return table.rows * table.dot(gradient) / 100
-
-
-def _design_effect(spread: float, share: float, rows: int, independent: float) -> float:
-    """How many rows are worth as much as one independent row of a share. spread: sum of the clusters' squared influences.
-    independent: units that the clusters would be worth if all rows of each were right or wrong together."""
-    whole = rows / independent  # the design effect where each cluster is wholly right or wholly wrong
-    binomial = rows * share * (1 - share)
-    # A share's variance follows from the share; any other's is estimated too, which few rows do badly: Student's t.
-    known = min(1.0, spread / (whole * binomial)) if binomial > 0 else 1.0
-    wider = 1 + (1 - known) * (_student(independent - 1) ** 2 - 1)
-    spread = max(spread, min(spread * wider, whole * binomial))
-    return (spread + UNSEEN * whole) / (binomial + UNSEEN)
-
-
-def _student(degrees: float) -> float:
-    """Quantile of Student's t against the normal one, with the variance's own correction for `degrees` + 1 units: what an
-    estimated standard error is to be multiplied by (Abramowitz and Stegun 26.7.5)."""
-    n, z = max(degrees, 0.5), Z
-    quantile = (
-        z
-        + (z**3 + z) / (4 * n)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
-        + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * n**4)
-    )
-    return quantile / z * math.sqrt((n + 1) / n)
-
-
 def _is_share(table: RowTable, scores: Any) -> bool:
     """Whether the metric is the mean of right and wrong: two columns, (right, 1)."""
     import numpy as np
@@ -370,18 +219,17 @@ def _half_of_shares(change: Any, clusters: Any) -> float:
     import numpy as np
 
     rows, square = len(change), float((change**2).sum())
-    whole = rows / _effective(_cluster_sums(np.ones(rows), clusters))
-    effect = max(1.0, (float((_cluster_sums(change, clusters) ** 2).sum()) + UNSEEN * whole) / (square + UNSEEN))
+    whole = rows / effective_units(cluster_sums(np.ones(rows), clusters))
+    effect = max(1.0, (float((cluster_sums(change, clusters) ** 2).sum()) + UNSEEN * whole) / (square + UNSEEN))
     worth = rows / effect + 2
     mean = float(change.sum()) / effect / worth
     return Z * math.sqrt(max((square / effect + 2) / worth - mean**2, 0.0) / worth)
 
 
-def _half_of_values(influence: Any, clusters: Any) -> float:
-    """Half the 95 % interval of a difference of any metric, from the rows' influences on it."""
-    sums = _cluster_sums(influence, clusters)
-    spread = float((sums**2).sum()) * _student(len(sums) - 1) ** 2
-    return Z * math.sqrt(spread + UNSEEN * len(influence) / len(sums)) / len(influence)
+def _half_of_values(apart: Any, rows: int) -> float:
+    """Half the 95 % interval of a difference of any metric. apart: how differently each cluster moves the two, (clusters,)."""
+    spread = float((apart**2).sum()) * student_factor(len(apart) - 1) ** 2
+    return Z * math.sqrt(spread + UNSEEN * rows / len(apart)) / rows
 
 
 def _agreeing(difference: float, half: float, p: float) -> tuple[float, float]:

@@ -23,6 +23,7 @@ LAYERS = {
     "recipe": 1,
     "estimate": 1,
     "events": 1,
+    "intervals": 1,
     "statistics": 1,
     "minimum": 1,
     "record": 1,

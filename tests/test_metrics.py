@@ -158,11 +158,11 @@ def test_all_right_is_as_sure_as_its_rows(name, rows, low):
 
 
 def test_a_rare_class_makes_balanced_accuracy_unsure():
-    """48 and 4 rows, all right: the four are a class as much as the 48, so that the interval is that of about 15 rows."""
+    """48 and 4 rows, all right: the four are a class as much as the 48, so that the interval is that of about 10 rows."""
     labels = ["ham"] * 48 + ["spam"] * 4
     scores = metrics.score_metrics(["accuracy", "balanced_accuracy"], labels, labels)
     assert scores["accuracy"].low == pytest.approx(93.1, abs=0.1)
-    assert scores["balanced_accuracy"].low == pytest.approx(79.4, abs=0.5)
+    assert scores["balanced_accuracy"].low == pytest.approx(71.4, abs=0.5)
 
 
 def test_interval_is_wilsons():
