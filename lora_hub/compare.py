@@ -4,20 +4,23 @@
 template, as it was trained; the base with the first adapter's.
 """
 
+import gc
 import json
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lora_hub import bases, hub, settings, store
 from lora_hub.errors import AdapterError, DataError, names_fa
+from lora_hub.line import POLL_SECONDS, Line
 from lora_hub.schema import BaseModel, Divergence, Mend, Scores, Task
 
 BASE = "base"
-# Bases kept in memory at once; the least recently used goes first.
+# Bases kept in memory at once; of those that answer nobody the least recently used goes first.
 MAX_LOADED = 1
 DEFAULT_NEW_TOKENS = 128
 
@@ -60,11 +63,14 @@ class Loaded:
 
 
 class Comparer:
-    """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch."""
+    """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch. Who needs
+    another base than the one in memory waits until that one answers nobody, in the order of coming."""
 
     def __init__(self) -> None:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
-        self._loading = threading.Lock()
+        self._users: Counter[str] = Counter()  # questions under way, by the base's key
+        self._freed = threading.Condition()
+        self._line = Line()
 
     def resolve(self, adapters: list[str]) -> list[Pane]:
         """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision.
@@ -108,22 +114,26 @@ class Comparer:
             )  # fmt: skip
         if base:
             panes = [Pane(BASE, panes[0].base, panes[0].base.revision, panes[0].task), *panes]
-        loaded = self._attached(panes)
-        rows = [
-            generate.PromptRow(ids=encode(loaded.tokenizer, pane, prompt, inputs), adapter=slot_name(pane), seed=seed)
-            for pane in panes
-        ]
-        most = max_new_tokens or max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS) for pane in panes)
-        for event in generate.stream(
-            loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled, visitors=loaded.visitors
-        ):
-            pane = panes[event.row]
-            divergence = None
-            if event.done and pane.folder is not None and event.finish != "cancelled":
-                divergence = generate.divergence(loaded.stack, loaded.tokenizer, rows[event.row], event.ids)
-            yield PaneEvent(
-                event.row, pane.name, pane.revision, event.text.strip(), event.tokens, event.seconds, event.done, event.finish, divergence
-            )
+        with self._asking(panes, cancelled) as asked:
+            if asked is None:
+                yield from (PaneEvent(place, pane.name, pane.revision, "", 0, 0.0, True, "cancelled") for place, pane in enumerate(panes))
+                return
+            loaded, names = asked
+            rows = [
+                generate.PromptRow(ids=encode(loaded.tokenizer, pane, prompt, inputs), adapter=name, seed=seed)
+                for pane, name in zip(panes, names, strict=True)
+            ]
+            most = max_new_tokens or max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS) for pane in panes)
+            for event in generate.stream(
+                loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled, visitors=loaded.visitors
+            ):
+                pane = panes[event.row]
+                divergence = None
+                if event.done and pane.folder is not None and event.finish != "cancelled":
+                    divergence = generate.divergence(loaded.stack, loaded.tokenizer, rows[event.row], event.ids)
+                yield PaneEvent(
+                    event.row, pane.name, pane.revision, event.text.strip(), event.tokens, event.seconds, event.done, event.finish, divergence
+                )
 
     def score_file(
         self,
@@ -164,47 +174,73 @@ class Comparer:
         scores: dict[str, Scores] = {}
         answers: dict[str, list[str]] = {}
         clusters = prepare.cluster_examples(examples)
-        loaded = self._attached(panes)
-        for pane in panes:
-            if pane.task is not None and pane.task.id != task.id:
-                raise AdapterError(
-                    f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.",
-                    message_fa=f"«{pane.name}» برای کارِ «{pane.task.id}» است و «{panes[0].name}» برای کارِ «{task.id}».",
-                    hint_fa="آداپتورهای یک کار را نمره دهید.",
-                )  # fmt: skip
-            told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
-            answers[pane.name] = exam.answer_examples(
-                loaded.stack, loaded.tokenizer, pane.task or task, examples, slot_name(pane), progress=told
-            )  # fmt: skip
-            scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
+        with self._asking(panes) as (loaded, names):
+            for pane, name in zip(panes, names, strict=True):
+                if pane.task is not None and pane.task.id != task.id:
+                    raise AdapterError(
+                        f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.",
+                        message_fa=f"«{pane.name}» برای کارِ «{pane.task.id}» است و «{panes[0].name}» برای کارِ «{task.id}».",
+                        hint_fa="آداپتورهای یک کار را نمره دهید.",
+                    )  # fmt: skip
+                told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
+                answers[pane.name] = exam.answer_examples(loaded.stack, loaded.tokenizer, pane.task or task, examples, name, progress=told)
+                scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
         comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
         return {"rows": len(examples), "metrics": scores, "comparisons": comparisons, "problems": problems}
 
-    def _attached(self, panes: list[Pane]) -> Loaded:
-        """The loaded base of the panes with their adapters attached."""
-        loaded = self._load(panes[0].base)
-        for pane in panes:
-            if pane.folder is not None and slot_name(pane) not in loaded.stack.names:
-                loaded.stack.attach(pane.folder, slot_name(pane))
-        return loaded
+    @contextmanager
+    def _asking(self, panes: list[Pane], cancelled: Callable[[], bool] | None = None) -> Iterator[tuple[Loaded, list[str]] | None]:
+        """The panes' base with their adapters, and their names in its stack: all kept there until the block ends. None where
+        `cancelled` said so while it waited for others."""
+        names = [slot_name(pane) for pane in panes]
+        folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
+        with self._using(panes[0].base, cancelled) as loaded:
+            if loaded is None:
+                yield None
+                return
+            with loaded.stack.hold(folders, cancelled=cancelled) as held:
+                yield (loaded, names) if held is not None else None
 
-    def _load(self, base: BaseModel) -> Loaded:
+    @contextmanager
+    def _using(self, base: BaseModel, cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
+        """The base in memory, where it stays until the block ends."""
+        key = base_key(base)
+        with self._line.turn(cancelled) as mine:
+            loaded = self._load(key, base, cancelled) if mine else None
+        try:
+            yield loaded
+        finally:
+            if loaded is not None:
+                with self._freed:
+                    self._users[key] -= 1
+                    self._freed.notify_all()
+
+    def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
+        """In one's turn only: nobody else loads meanwhile."""
         from lora_hub import generate, loading
         from lora_hub.stack import AdapterStack
 
-        key = base_key(base)
-        with self._loading:
+        with self._freed:
+            while key not in self._loaded and len(self._loaded) >= MAX_LOADED:
+                idle = next((known for known in self._loaded if not self._users[known]), None)
+                if idle is not None:
+                    self._loaded.pop(idle).stack.close()
+                elif cancelled is not None and cancelled():
+                    return None
+                else:
+                    self._freed.wait(POLL_SECONDS)
             if key in self._loaded:
                 self._loaded.move_to_end(key)
+                self._users[key] += 1
                 return self._loaded[key]
-            while len(self._loaded) >= MAX_LOADED:
-                # A question under way on it keeps it alive until it is answered.
-                self._loaded.popitem(last=False)
-            tokenizer = loading.load_tokenizer(base)
-            stack = AdapterStack(loading.load_base(base), base)
-            loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer))
+        gc.collect()  # a model and its layers hold each other: without this two bases would be in memory
+        tokenizer = loading.load_tokenizer(base)
+        stack = AdapterStack(loading.load_base(base), base)
+        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer))
+        with self._freed:
             self._loaded[key] = loaded
-            return loaded
+            self._users[key] += 1
+        return loaded
 
 
 def resolve_adapter(name: str) -> Pane:
@@ -291,11 +327,11 @@ def base_key(base: BaseModel) -> str:
 
 
 def slot_name(pane: Pane) -> str:
-    """A pane's name in the stack: two revisions, or a retrained folder, are two adapters."""
+    """A pane's name in the stack: the folder it lies in, and when its weights were written. Two revisions, or a folder that was
+    trained again, are two adapters."""
     if pane.folder is None:
         return BASE
-    stamp = (pane.folder / "adapter_model.safetensors").stat().st_mtime_ns
-    return f"{pane.name}@{pane.revision or stamp}"
+    return f"{pane.folder.resolve()}@{(pane.folder / 'adapter_model.safetensors').stat().st_mtime_ns}"
 
 
 def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | None) -> list[int]:

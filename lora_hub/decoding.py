@@ -8,7 +8,7 @@ Between two steps nothing is locked and no torch mode is set, so a caller may ta
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from lora_hub.errors import BaseError, DataError
+from lora_hub.routing import Attached
 from lora_hub.stack import AdapterStack
 
 Trie = dict[int, "Trie"]  # token -> what may follow; an empty one: the answer is complete
@@ -23,17 +24,19 @@ Trie = dict[int, "Trie"]  # token -> what may follow; an empty one: the answer i
 
 @dataclass
 class Live:
-    """A row that is being answered. left: tokens it may still take. allowed: what may come next, None for anything. random:
-    draws its tokens at `temperature` from the `top_p` share; None: greedy."""
+    """A row that is being answered. adapter: who answers, decided when the row was accepted. left: tokens it may still take.
+    allowed: what may come next, None for anything. random: draws its tokens at `temperature` from the `top_p` share; None:
+    greedy. ends: the tokens that end it; None: the batch's."""
 
     row: int
-    slot: int
+    adapter: Attached
     prompt: list[int]
     left: int
     allowed: Trie | None = None
     random: torch.Generator | None = None
     temperature: float = 0.0
     top_p: float = 1.0
+    ends: frozenset[int] | None = None
     ids: list[int] = field(default_factory=list)
     finish: str = ""
 
@@ -70,10 +73,11 @@ class Batch:
         """The rows that have not ended."""
         return [row for row in self._part.live if not row.finish] if self._part else []
 
-    @property
-    def width(self) -> int:
-        """Tokens that each row takes in the cache, the padding before shorter ones included."""
-        return self._part.mask.shape[1] if self._part else 0
+    def room(self, joining: Sequence[Live] = ()) -> int:
+        """Tokens in the cache, padding included, once these rows have joined and every row has taken all that it may."""
+        rows = [*self.live, *joining]
+        longest = max((len(row.prompt) + len(row.ids) for row in rows), default=0)
+        return len(rows) * (longest + max((row.left for row in rows), default=0))
 
     @property
     def can_grow(self) -> bool:
@@ -81,9 +85,10 @@ class Batch:
         return self._part is None or not self.live or can_join(self._part.cache)
 
     def join(self, rows: list[Live]) -> list[Live]:
-        """Reads the prompts of new rows in one forward and gives each its first token; returns them. Rows that were there
-        before are not touched. Raises BaseError where the base keeps no cache that rows can join."""
-        part = self._read(sorted(rows, key=lambda row: row.slot))  # rows of an adapter side by side: no shuffling in any layer
+        """Reads the prompts of new rows, and what they have answered elsewhere, in one forward and gives each its next token;
+        returns them. Rows that were there before are not touched, also where this fails. Raises BaseError where the base keeps
+        no cache that rows can join."""
+        part = self._read(sorted(rows, key=_serial))  # rows of an adapter side by side: no shuffling in any layer
         self._part = part if self._part is None or not self.live else self._merge(self._part, part)
         return rows
 
@@ -102,10 +107,11 @@ class Batch:
 
     def _read(self, rows: list[Live]) -> "_Part":
         device = self._stack.model.device
-        longest = max(len(row.prompt) for row in rows)
-        input_ids = torch.tensor([[self._pad] * (longest - len(row.prompt)) + row.prompt for row in rows], device=device)
-        mask = torch.tensor([[0] * (longest - len(row.prompt)) + [1] * len(row.prompt) for row in rows], device=device)
-        part = _Part(list(rows), self._stack.plan([row.slot for row in rows]), mask, (mask.cumsum(-1) - 1).clamp_(min=0))
+        read = [row.prompt + row.ids for row in rows]
+        longest = max(map(len, read))
+        input_ids = torch.tensor([[self._pad] * (longest - len(ids)) + ids for ids in read], device=device)
+        mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in read], device=device)
+        part = _Part(list(rows), self._stack.plan([row.adapter for row in rows]), mask, (mask.cumsum(-1) - 1).clamp_(min=0))
         one_step = all(row.left == 1 or (row.allowed is not None and _decided_at_once(row.allowed)) for row in rows)
         self._forward(part, input_ids, use_cache=not one_step)
         part.positions = part.positions[:, -1:]
@@ -121,7 +127,7 @@ class Batch:
         part.cache = getattr(out, "past_key_values", None)
         for row, token in zip(part.live, part.tokens, strict=True):
             if not row.finish:
-                _take(row, token, self._ends)
+                _take(row, token, self._ends if row.ends is None else row.ends)
         if part.cache is None and any(not row.finish for row in part.live):
             raise BaseError(
                 f"The base {self._stack.base.id!r} keeps no attention cache, which answering needs.", "Choose another base.",
@@ -130,18 +136,19 @@ class Batch:
             )  # fmt: skip
 
     def _leave(self) -> None:
-        """Rows that ended leave once they are half of the batch: copying the cache costs, too."""
+        """Rows that ended leave once they are half of the batch: copying the cache costs, too. Whoever cancelled leaves at once:
+        others may be waiting for the room."""
         part = self._part
         if part is None:
             return
         open_rows = [i for i, row in enumerate(part.live) if not row.finish]
-        if 2 * len(open_rows) <= len(part.live):
+        if 2 * len(open_rows) <= len(part.live) or any(row.finish == "cancelled" for row in part.live):
             part.select(open_rows)
 
     def _merge(self, first: "_Part", second: "_Part") -> "_Part":
-        for part in (first, second):
-            part.select([i for i, row in enumerate(part.live) if not row.finish])
-        if not second.live:
+        """The open rows of both. All tensors are made before anything is changed: where that fails, `first` is as it was."""
+        stay, come = ([i for i, row in enumerate(part.live) if not row.finish] for part in (first, second))
+        if not come:
             return first
         if not can_join(first.cache) or not can_join(second.cache):
             raise BaseError(
@@ -149,21 +156,29 @@ class Batch:
                 message_fa=f"نهانگاهِ توجه (cache) در مدل پایهٔ «{self._stack.base.id}» سطرِ تازه نمی‌پذیرد.",
                 hint_fa="یکی پس از دیگری بپرسید.",
             )  # fmt: skip
-        width = max(first.mask.shape[1], second.mask.shape[1])
-        for part in (first, second):
-            part.widen(width)
-        live = first.live + second.live
-        order = sorted(range(len(live)), key=lambda i: live[i].slot)
-        index = torch.tensor(order, device=first.mask.device)
-        for one, other in zip(first.cache.layers, second.cache.layers, strict=True):
-            one.keys = torch.cat([one.keys, other.keys]).index_select(0, index)
-            one.values = torch.cat([one.values, other.values]).index_select(0, index)
-        tokens = first.tokens + second.tokens
-        merged = _Part(
-            [live[i] for i in order], first.plan.join(second.plan, order), torch.cat([first.mask, second.mask])[index],
-            torch.cat([first.positions, second.positions])[index], first.cache, [tokens[i] for i in order],
-        )  # fmt: skip
-        merged.trim()
+        live = [first.live[i] for i in stay] + [second.live[i] for i in come]
+        tokens = [first.tokens[i] for i in stay] + [second.tokens[i] for i in come]
+        order = sorted(range(len(live)), key=lambda i: _serial(live[i]))
+        device = first.mask.device
+        # which rows of the two, one behind the other, stand where in the new batch
+        places = stay + [len(first.live) + i for i in come]
+        index = torch.tensor([places[i] for i in order], device=device)
+        width = int(torch.cat([first.mask.sum(-1), second.mask.sum(-1)])[index].max())
+
+        def together(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            """Of tensors [rows, ..., tokens, values] one; padding is on the left, so that is where they are cut or widened."""
+            return torch.cat([_fit(one, width), _fit(other, width)]).index_select(0, index)
+
+        layers = [
+            (together(one.keys, other.keys), together(one.values, other.values))
+            for one, other in zip(first.cache.layers, second.cache.layers, strict=True)
+        ]
+        mask = together(first.mask.unsqueeze(-1), second.mask.unsqueeze(-1)).squeeze(-1)
+        positions = torch.cat([first.positions, second.positions]).index_select(0, index)
+        plan = first.plan.select(stay).join(second.plan.select(come), order)
+        merged = _Part([live[i] for i in order], plan, mask, positions, first.cache, [tokens[i] for i in order])
+        for layer, (keys, values) in zip(first.cache.layers, layers, strict=True):
+            layer.keys, layer.values = keys, values
         return merged
 
 
@@ -189,15 +204,6 @@ class _Part:
             self.cache.batch_select_indices(index)
             self.trim()
 
-    def widen(self, width: int) -> None:
-        """Pads the cache on the left, where the mask says that nothing is."""
-        missing = width - self.mask.shape[1]
-        if missing:
-            self.mask = torch.nn.functional.pad(self.mask, (missing, 0))
-            for layer in self.cache.layers:
-                layer.keys = torch.nn.functional.pad(layer.keys, (0, 0, missing, 0))
-                layer.values = torch.nn.functional.pad(layer.values, (0, 0, missing, 0))
-
     def trim(self) -> None:
         """Takes away what is padding in every row, after the longest has gone."""
         empty = int((self.mask.cumsum(-1) == 0).all(dim=0).sum())
@@ -205,6 +211,18 @@ class _Part:
             self.mask = self.mask[:, empty:]
             for layer in self.cache.layers:
                 layer.keys, layer.values = layer.keys[:, :, empty:].contiguous(), layer.values[:, :, empty:].contiguous()
+
+
+def _serial(row: Live) -> int:
+    return row.adapter.serial
+
+
+def _fit(tensor: torch.Tensor, width: int) -> torch.Tensor:
+    """A tensor [..., tokens, values] with `width` tokens: the last ones, zeros before them where it has fewer."""
+    missing = width - tensor.shape[-2]
+    if missing > 0:
+        return torch.nn.functional.pad(tensor, (0, 0, missing, 0))
+    return tensor[..., -missing:, :] if missing else tensor
 
 
 def can_join(cache: Any) -> bool:

@@ -38,12 +38,14 @@ _OPEN_CHARACTER = re.compile("\ufffd{1,3}$")
 @dataclass(frozen=True)
 class PromptRow:
     """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of the
-    allowed answers, end token included. seed: of this row's draws when sampling."""
+    allowed answers, end token included. seed: of this row's draws when sampling. tokenizer: of an adapter that has its own;
+    it ends the answer and writes its text."""
 
     ids: list[int]
     adapter: str = "base"
     choices: list[list[int]] | None = None
     seed: int = 0
+    tokenizer: Any = None
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,17 @@ def stream(
     visitors: AnswerQueue | None = None,
 ) -> Iterator[GenerateEvent]:
     """Answers all rows in one batch; an event whenever a row's text has grown or it is done. `cancelled` is asked before
-    each step. temperature 0 is greedy. visitors: the base's queue, where others may be answered in the same batch. Raises
-    DataError (too long for the base), AdapterError, BaseError (memory)."""
+    each step. temperature 0 is greedy. visitors: the base's queue, where others may be answered in the same batch. Who
+    answers is decided here and now: adapters that come or go later change nothing. Raises DataError (too long for the base),
+    AdapterError, BaseError (memory)."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
+    with stack.in_use(row.adapter for row in live):
+        yield from _stream(stack, tokenizer, rows, live, cancelled, visitors)
+
+
+def _stream(
+    stack: AdapterStack, tokenizer: Any, rows: list[PromptRow], live: list[Live], cancelled: Callable[[], bool] | None, visitors: AnswerQueue | None
+) -> Iterator[GenerateEvent]:
     start, shown, done = time.perf_counter(), [""] * len(rows), set()
     if visitors is None:
         steps = decode(stack, live, end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id, cancelled=cancelled)
@@ -94,7 +104,7 @@ def stream(
     for moved in _memory_in_words(steps, stack):
         for row in sorted(moved, key=lambda one: one.row):
             finish, ids = row.finish, tuple(row.ids)  # with visitors the row may be further than this step already
-            text = decode_text(tokenizer, ids)
+            text = decode_text(rows[row.row].tokenizer or tokenizer, ids)
             if row.row not in done and (finish or text != shown[row.row]):
                 shown[row.row] = text
                 done |= {row.row} if finish else set()
@@ -129,7 +139,7 @@ def answer_all(
             for moved in decode(stack, batch, ends, pad, cancelled=cancelled):
                 for row in moved:
                     if row.finish:
-                        text, seconds = decode_text(tokenizer, row.ids), time.perf_counter() - start
+                        text, seconds = decode_text(rows[row.row].tokenizer or tokenizer, row.ids), time.perf_counter() - start
                         answers[row.row] = Generated(text, len(row.ids), seconds, row.finish, tuple(row.ids))
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
@@ -154,7 +164,7 @@ def divergence(stack: AdapterStack, tokenizer: Any, row: PromptRow, answer_ids: 
     _prepare(stack, [row], 1, 0.0)
     ids = torch.tensor([row.ids + answer[:-1]] * 2, device=stack.model.device)
     places = max(1, len(answer))
-    with torch.no_grad(), stack.route([0, stack.slot(row.adapter)]):
+    with torch.no_grad(), stack.route([0, stack.adapter(row.adapter)]):
         options = {"attention_mask": torch.ones_like(ids), "use_cache": False}
         logits = stack.model(input_ids=ids, **options, **keep_logits(stack.model, places)).logits[:, -places:]
     base, adapter = logits[:, 0].double().log_softmax(-1)
@@ -191,7 +201,8 @@ def context_length(stack: AdapterStack) -> int:
 
 def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float, top_p: float = 1.0) -> list[Live]:
     context = context_length(stack)
-    tries: dict[int, Trie] = {}  # rows of a task share their list of choices
+    tries: dict[int, tuple[Trie, int]] = {}  # rows of a task share their list of choices
+    ends: dict[int, frozenset[int] | None] = {id(None): None}  # and those of an adapter its tokenizer
     live = []
     for i, row in enumerate(rows):
         if not row.ids:
@@ -208,11 +219,13 @@ def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, te
             )
         random = torch.Generator().manual_seed(row.seed) if temperature > 0 else None
         if row.choices is not None and id(row.choices) not in tries:
-            tries[id(row.choices)] = build_trie(row.choices)
-        allowed = tries[id(row.choices)] if row.choices is not None else None
+            tries[id(row.choices)] = build_trie(row.choices), max(map(len, row.choices))
+        if id(row.tokenizer) not in ends:
+            ends[id(row.tokenizer)] = frozenset(end_token_ids(stack.model, row.tokenizer))
         # a chosen answer is never cut: it ends by itself
-        left = context - len(row.ids) if allowed is not None else min(max_new_tokens, context - len(row.ids))
-        live.append(Live(i, stack.slot(row.adapter), row.ids, left, allowed, random, temperature, top_p))
+        allowed, most = tries[id(row.choices)] if row.choices is not None else (None, max_new_tokens)
+        left = min(most, context - len(row.ids))
+        live.append(Live(i, stack.adapter(row.adapter), row.ids, left, allowed, random, temperature, top_p, ends[id(row.tokenizer)]))
     return live
 
 

@@ -15,16 +15,19 @@ from lora_hub.errors import AdapterError
 from lora_hub.peft_folder import LayerWeights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attached:
     """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot. nbytes: of its
-    tensors, counted once: the stack asks at every attach."""
+    tensors, counted once: the stack asks at every attach. Two are the same only where they are one object."""
 
     name: str
     slot: int
     serial: int
     layers: dict[str, LayerWeights]
     nbytes: int
+
+
+THE_BASE = Attached("base", 0, 0, {}, 0)  # a row that no adapter touches
 
 
 @dataclass(frozen=True)
@@ -36,49 +39,40 @@ class StackedLayer:
 
 
 class Plan:
-    """Which slot each row of a batch belongs to, and the tensors that takes. Made by `AdapterStack.plan`.
+    """Which adapter each row of a batch goes through, and the tensors that takes. Made by `AdapterStack.plan`.
 
-    Rows are worked on in the order of their slots. Where every adapter has as many rows as the next one, all of them go
+    Rows are worked on in the order of their adapters. Where every adapter has as many rows as the next one, all of them go
     through one batched product; else adapter by adapter, each with all its rows at once.
     """
 
-    def __init__(
-        self, slots: list[int], adapters: dict[int, Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer]]
-    ) -> None:
-        self.slots = list(slots)
-        self._adapters = adapters
+    def __init__(self, adapters: list[Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer] | None]) -> None:
+        self._adapters = list(adapters)
         self._stacker = stacker
-        order = sorted(range(len(slots)), key=lambda row: slots[row])  # stable: rows of a slot keep their order
-        used = sorted(set(slots) - {0})
-        counts = [slots.count(slot) for slot in used]
-        self._base_rows = slots.count(0)
-        self._order = None if order == list(range(len(slots))) else torch.tensor(order[self._base_rows :])
+        serials = [adapter.serial for adapter in adapters]
+        order = sorted(range(len(serials)), key=serials.__getitem__)  # stable: rows of an adapter keep their order
+        used = sorted({adapter for adapter in adapters if adapter is not THE_BASE}, key=lambda adapter: adapter.serial)
+        counts = [serials.count(adapter.serial) for adapter in used]
+        self._base_rows = serials.count(THE_BASE.serial)
+        self._order = None if order == list(range(len(serials))) else torch.tensor(order[self._base_rows :])
         ends = list(itertools.accumulate(counts))
-        self._segments = [(adapters[s], end - n, end) for s, n, end in zip(used, counts, ends, strict=True)]
+        self._segments = [(adapter, end - n, end) for adapter, n, end in zip(used, counts, ends, strict=True)]
         even = len(counts) > 1 and len(set(counts)) == 1
-        self._stacked = stacker([adapters[slot] for slot in used]) if even else None
-        self._touched = {layer for slot in used for layer in adapters[slot].layers}
+        self._stacked = stacker(used) if even else None
+        self._touched = {layer for adapter in used for layer in adapter.layers}
         self._length = 0
 
     @property
     def rows(self) -> int:
-        return len(self.slots)
+        return len(self._adapters)
 
     def select(self, rows: list[int]) -> "Plan":
         """The plan of some of the rows, with the same tensors, whatever has been detached since."""
-        return Plan([self.slots[row] for row in rows], self._adapters, self._stacker)
+        return Plan([self._adapters[row] for row in rows], self._stacker)
 
     def join(self, other: "Plan", order: list[int]) -> "Plan":
-        """The plan of these rows and another's, taken in `order`. Both keep their own tensors, whatever was attached between: a
-        slot that means another adapter there gets a number of its own."""
-        adapters, slots = dict(self._adapters), list(self.slots)
-        renamed = {0: 0}
-        for slot, adapter in other._adapters.items():
-            known = next((number for number, one in adapters.items() if one.serial == adapter.serial), None)
-            renamed[slot] = known if known is not None else slot if slot not in adapters else max(adapters) + 1
-            adapters[renamed[slot]] = adapter
-        slots += [renamed[slot] for slot in other.slots]
-        return Plan([slots[row] for row in order], adapters, self._stacker)
+        """The plan of these rows and another's, taken in `order`. Both keep their own tensors, whatever was attached between."""
+        adapters = self._adapters + other._adapters
+        return Plan([adapters[row] for row in order], self._stacker)
 
     def expect(self, rows: int, length: int) -> None:
         """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
@@ -152,3 +146,11 @@ def stack_layers(adapters: list[Attached]) -> dict[str, StackedLayer]:
                 torch.mul(w.b, w.scale, out=b[i, :, : w.b.shape[1]])
         stacked[layer] = StackedLayer(a.transpose(1, 2), b.transpose(1, 2))
     return stacked
+
+
+def stacked_bytes(adapters: list[Attached]) -> int:
+    """Bytes of `stack_layers` of them: of adapters whose ranks differ widely, nearly all of it zeros."""
+    total = 0
+    for layer in {layer for adapter in adapters for layer in adapter.layers}:
+        total += len(adapters) * max(w.a.nbytes + w.b.nbytes for adapter in adapters if (w := adapter.layers.get(layer)) is not None)
+    return total

@@ -6,22 +6,26 @@ A [n, in, r_max] and B [n, r_max, out] (smaller ranks and untouched layers are z
 all rows. Forward hooks on the base's own linear layers add the delta to the rows with a slot above 0 and never touch the
 others: a base row is bit for bit what the untouched base gives in a batch of the same shape.
 
-Threads: tensors of a slot are never written again and a plan keeps what it refers to, so adapters come and go while
-others answer. The plan in use belongs to a thread; a forward outside of any plan is the base. One lock lets one forward
-at a time through the base: visitors take turns by the step, not by the answer.
+Threads: tensors of an adapter are never written again and a plan keeps what it refers to, so adapters come and go while
+others answer. A slot is a number for the moment: once its adapter has gone, the next one takes it. Whoever answers later
+than now holds the `Attached` itself (`adapter`), which is never another one. The plan in use belongs to a thread; a
+forward outside of any plan is the base. One lock lets one forward at a time through the base: visitors take turns by the
+step, not by the answer.
 
     stack = AdapterStack(model, base)
     slot = stack.attach(Path("runs/x/adapter"), "spam")
     with torch.no_grad(), stack.route([0, slot]):
         logits = model(input_ids=ids_of_two_rows).logits
+    with stack.hold({"spam": folder, "topic": other}) as held:  # attached where need be, and nobody takes their places
+        ...
 """
 
-import itertools
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,27 +36,27 @@ from transformers.pytorch_utils import Conv1D
 
 from lora_hub.errors import AdapterError, names_fa
 from lora_hub.peft_folder import LayerWeights, SavedAdapter, read_adapter
-from lora_hub.routing import Attached, Plan, StackedLayer, stack_layers
+from lora_hub.places import Places
+from lora_hub.routing import THE_BASE, Attached, Plan, StackedLayer, stack_layers, stacked_bytes
 from lora_hub.schema import BaseModel
 
 _KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before
+_MOST_PADDING = 2  # adapters of unlike ranks are laid side by side up to so many times the bytes that they take themselves
 
 
 class AdapterStack:
     """A loaded base (see `loading.load_base`) and the adapters attached to it, at most `max_slots` at a time and at most
-    `max_bytes` of them: one more takes the place of those that were asked least recently."""
+    `max_bytes` of them: one more takes the place of those that were asked least recently and are not in use."""
 
     def __init__(self, model: PreTrainedModel, base: BaseModel, *, max_slots: int = 16, max_bytes: int = 4 << 30) -> None:
         self.model = model
         self.base = base
-        self.max_slots = max_slots
         self.max_bytes = max_bytes
         self._modules = {name: module for name, module in model.named_modules() if _features(module)}
-        self._attached: OrderedDict[str, Attached] = OrderedDict()  # least recently asked first
         self._hooks: dict[str, Any] = {}
         self._sets: OrderedDict[tuple[int, ...], dict[str, StackedLayer]] = OrderedDict()
-        self._serials = itertools.count(1)
-        self._registry = threading.RLock()
+        self._places = Places(max_slots, max_bytes, self._settle)
+        self._registry = self._places.lock
         self._forward = threading.Lock()
         self._local = threading.local()
         self._watch = model.register_forward_pre_hook(self._see_batch, with_kwargs=True)
@@ -60,60 +64,48 @@ class AdapterStack:
     @property
     def names(self) -> list[str]:
         """The attached adapters, by slot."""
-        with self._registry:
-            return [a.name for a in sorted(self._attached.values(), key=lambda a: a.slot)]
+        return [adapter.name for adapter in self._places.attached]
 
     @property
     def nbytes(self) -> int:
         """Bytes the adapters take, the stacked copies of the sets in use included."""
         with self._registry:
             stacked = sum(w.a.nbytes + w.b.nbytes for layers in self._sets.values() for w in layers.values())
-            return sum(a.nbytes for a in self._attached.values()) + stacked
+            return self._places.nbytes + stacked
 
     def slot(self, name: str) -> int:
-        """The slot of an attached adapter; "base" is 0. Raises AdapterError."""
-        if name == "base":
-            return 0
-        with self._registry:
-            if name not in self._attached:
-                raise AdapterError(
-                    f"The adapter {name!r} is not attached to {self.base.id!r}.", "Attach it first.",
-                    message_fa=f"آداپتورِ «{name}» به مدل پایهٔ «{self.base.id}» پیوسته نیست.", hint_fa="نخست آن را پیوند دهید.",
-                )  # fmt: skip
-            return self._attached[name].slot
+        """The slot that an attached adapter has now; "base" is 0. Raises AdapterError."""
+        return self.adapter(name).slot
+
+    def adapter(self, name: str) -> Attached:
+        """The adapter that is attached under this name, or the base for "base": it stays this one, whatever is attached or
+        taken away later. Raises AdapterError."""
+        if name == THE_BASE.name:
+            return THE_BASE
+        adapter = self._places.get(name)
+        if adapter is None:
+            raise AdapterError(
+                f"The adapter {name!r} is not attached to {self.base.id!r}.", "Attach it first.",
+                message_fa=f"آداپتورِ «{name}» به مدل پایهٔ «{self.base.id}» پیوسته نیست.", hint_fa="نخست آن را پیوند دهید.",
+            )  # fmt: skip
+        return adapter
 
     def attach(self, folder: Path, name: str) -> int:
         """Reads a PEFT folder into a slot of its own and returns the slot (1 or more). A name that is attached already
         gets the new weights. Raises AdapterError: unreadable, not stackable, too large, or made for another base."""
-        if name == "base":
-            raise AdapterError(
-                "An adapter cannot be called 'base'.", "Give it another name.",
-                message_fa="نام آداپتور نمی‌تواند «base» باشد.", hint_fa="نام دیگری به آن بدهید.",
-            )  # fmt: skip
-        folder = Path(folder)
-        saved = read_adapter(folder)
-        self._check_base(folder)
-        layers = self._place(saved, folder)
-        needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
-        if needed > self.max_bytes:
-            raise AdapterError(
-                f"The adapter in {folder} takes {needed / 2**20:.0f} MiB; the stack holds at most {self.max_bytes / 2**20:.0f} MiB.",
-                "Train it with a smaller rank.",
-                message_fa=f"آداپتورِ «{folder}» {needed / 2**20:.0f} مبی‌بایت است؛ حداکثر {self.max_bytes / 2**20:.0f} مبی‌بایت پذیرفته می‌شود.",
-                hint_fa="آن را با رتبهٔ کوچک‌تر آموزش دهید.",
-            )
-        with self._registry:
-            old = self._attached.pop(name, None)
-            if old is None and len(self._attached) >= self.max_slots:
-                old = self._attached.pop(next(iter(self._attached)))
-            while self._attached and needed + sum(a.nbytes for a in self._attached.values()) > self.max_bytes:
-                evicted = self._attached.pop(next(iter(self._attached)))
-                old = old or evicted
-            taken = {a.slot for a in self._attached.values()}
-            slot = old.slot if old else next(s for s in itertools.count(1) if s not in taken)
-            self._attached[name] = Attached(name, slot, next(self._serials), layers, needed)
-            self._settle()
-        return slot
+        return self._places.put(name, *self._read(folder, name)).slot
+
+    @contextmanager
+    def hold(self, folders: Mapping[str, Path], *, cancelled: Callable[[], bool] | None = None) -> Iterator[dict[str, Attached] | None]:
+        """The adapters of these folders by name, attached where they are not, and in use until the block ends: nobody else
+        takes their places. Where others use all there is, it waits for them, in the order of coming; yields None where
+        `cancelled` said so meanwhile. Raises AdapterError as `attach`, and where these alone are more than the stack holds."""
+        with self._places.hold({name: partial(self._read, folder, name) for name, folder in folders.items()}, cancelled) as held:
+            yield held
+
+    def in_use(self, adapters: Iterable[Attached]) -> AbstractContextManager[None]:
+        """Within it, the places of these adapters are taken last."""
+        return self._places.in_use(adapters)
 
     def detach(self, name: str) -> None:
         """Frees the adapter's slot and memory; an answer under way keeps its tensors until it ends. Raises AdapterError."""
@@ -124,33 +116,34 @@ class AdapterStack:
                     "The base itself cannot be detached.", "Name an adapter.",
                     message_fa="خودِ مدل پایه را نمی‌توان جدا کرد.", hint_fa="نام یک آداپتور را بدهید.",
                 )  # fmt: skip
-            del self._attached[name]
-            self._settle()
+            self._places.take_away(name)
 
     def close(self) -> None:
         """Gives the base back as it was: no adapter, no hook."""
         with self._registry:
-            self._attached.clear()
-            self._settle()
+            self._places.clear()
             self._watch.remove()
 
-    def plan(self, slots: list[int]) -> Plan:
-        """Who answers which row, from now on independent of attach and detach. Raises AdapterError for a free slot."""
+    def plan(self, rows: Sequence[int | Attached]) -> Plan:
+        """Who answers which row, by the slots of this moment or by the adapters themselves; from now on independent of attach
+        and detach. Raises AdapterError for a free slot."""
         with self._registry:
-            by_slot = {a.slot: a for a in self._attached.values()}
-            for slot in sorted(set(slots) - {0}):
-                if slot not in by_slot:
+            by_slot = {0: THE_BASE, **{a.slot: a for a in self._places.attached}}
+            for slot in rows:
+                if isinstance(slot, int) and slot not in by_slot:
                     raise AdapterError(
                         f"Slot {slot} holds no adapter.", f"These are attached: {', '.join(self.names) or 'none'}.",
                         message_fa=f"در جایگاه {slot} آداپتوری نیست.", hint_fa=f"آداپتورهای پیوسته: {names_fa(self.names) or 'هیچ'}.",
                     )  # fmt: skip
-                self._attached.move_to_end(by_slot[slot].name)
-            return Plan(slots, {slot: by_slot[slot] for slot in set(slots) - {0}}, self._stack_set)
+            adapters = [by_slot[row] if isinstance(row, int) else row for row in rows]
+            for adapter in sorted(set(adapters), key=lambda one: one.slot):
+                self._places.touch(adapter)
+            return Plan(adapters, self._stack_set)
 
     @contextmanager
-    def route(self, slots: list[int]) -> Iterator[None]:
-        """Within it, this thread's forwards take these slots, one for each row of the batch."""
-        with self.use(self.plan(slots)):
+    def route(self, rows: Sequence[int | Attached]) -> Iterator[None]:
+        """Within it, this thread's forwards take these slots or adapters, one for each row of the batch."""
+        with self.use(self.plan(rows)):
             yield
 
     @contextmanager
@@ -187,6 +180,27 @@ class AdapterStack:
             return out if plan is None else plan.add_delta(layer, args[0], out)
 
         return add
+
+    def _read(self, folder: Path, name: str) -> tuple[dict[str, LayerWeights], int]:
+        """The tensors of a PEFT folder beside the base's layers, and their bytes. Raises AdapterError."""
+        if name == THE_BASE.name:
+            raise AdapterError(
+                "An adapter cannot be called 'base'.", "Give it another name.",
+                message_fa="نام آداپتور نمی‌تواند «base» باشد.", hint_fa="نام دیگری به آن بدهید.",
+            )  # fmt: skip
+        folder = Path(folder)
+        saved = read_adapter(folder)
+        self._check_base(folder)
+        layers = self._place(saved, folder)
+        needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
+        if needed > self.max_bytes:
+            raise AdapterError(
+                f"The adapter in {folder} takes {needed / 2**20:.0f} MiB; the stack holds at most {self.max_bytes / 2**20:.0f} MiB.",
+                "Train it with a smaller rank.",
+                message_fa=f"آداپتورِ «{folder}» {needed / 2**20:.0f} مبی‌بایت است؛ حداکثر {self.max_bytes / 2**20:.0f} مبی‌بایت پذیرفته می‌شود.",
+                hint_fa="آن را با رتبهٔ کوچک‌تر آموزش دهید.",
+            )
+        return layers, needed
 
     def _place(self, saved: SavedAdapter, folder: Path) -> dict[str, LayerWeights]:
         """The adapter's tensors beside the layers they belong to: same device, the type the layer computes in."""
@@ -252,12 +266,16 @@ class AdapterStack:
                 hint_fa="آن را روی این مدل پایه از نو آموزش دهید، یا مدل پایه‌ای را بار کنید که برای آن ساخته شده است.",
             )
 
-    def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer]:
-        """The stacked tensors of a set of adapters; of sets still attached the last few are kept."""
+    def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer] | None:
+        """The stacked tensors of a set of adapters, None where nearly all of them would be padding; of sets still attached the
+        last few are kept."""
         key = tuple(a.serial for a in adapters)
         with self._registry:
-            layers = self._sets.get(key) or stack_layers(adapters)
-            if set(key) <= {a.serial for a in self._attached.values()}:
+            layers = self._sets.get(key)
+            if layers is None and stacked_bytes(adapters) > _MOST_PADDING * sum(a.nbytes for a in adapters):
+                return None
+            layers = layers or stack_layers(adapters)
+            if set(key) <= {a.serial for a in self._places.attached}:
                 self._sets[key] = layers
                 self._sets.move_to_end(key)
                 while len(self._sets) > _KEPT_SETS:
@@ -265,11 +283,12 @@ class AdapterStack:
             return layers
 
     def _settle(self) -> None:
-        """After a change: hooks on exactly the layers that are touched, no stacked set with an adapter that is gone."""
-        alive = {a.serial for a in self._attached.values()}
-        for key in [key for key in self._sets if not set(key) <= alive]:
+        """After a change: hooks on exactly the layers that are touched, by adapters that are attached or still answer somebody;
+        no stacked set with an adapter that is gone."""
+        attached = {a.serial for a in self._places.attached}
+        for key in [key for key in self._sets if not set(key) <= attached]:
             del self._sets[key]
-        touched = set().union(*(a.layers for a in self._attached.values()))
+        touched = set().union(*(a.layers for a in self._places.alive))
         for layer in touched - self._hooks.keys():
             self._hooks[layer] = self._modules[layer].register_forward_hook(self._hook(layer))
         for layer in self._hooks.keys() - touched:

@@ -39,6 +39,8 @@ LAYERS = {
     "loading": 2,
     "stack": 2,
     "routing": 2,
+    "places": 2,
+    "line": 2,
     "decoding": 2,
     "generate": 2,
     "visitors": 2,

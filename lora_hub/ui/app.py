@@ -19,6 +19,8 @@ from lora_hub.ui.warm import Looker, warm_up
 TABS = ("finetune", "runs", "adapters", "compare")
 # Uploads are copied to our own store at once; Gradio's copies go after an hour.
 CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS = 900, 3600
+# Of the server, for handlers: those that answer questions keep one each, and everything else still goes on beside them.
+MOST_THREADS = compare_tab.MOST_QUESTIONS + 48
 # The browser has its scripts by then; what it asks next is not kept waiting.
 WARM_AFTER_SECONDS = 1.0
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Vazirmatn", "Noto Sans", "Noto Sans Arabic", "Tahoma", "sans-serif")
@@ -106,6 +108,6 @@ def launch_arguments(labels: Labels) -> dict[str, Any]:
     """What `launch` needs besides address and port. What a first file needs is made ready once the first page is out."""
     return {
         "i18n": labels.i18n, "theme": theme(), "footer_links": [], "run_history": False, "max_file_size": settings.max_upload_bytes(), "show_error": False,
-        "allowed_paths": [], "ssr_mode": False, "enable_monitoring": False, "mcp_server": False, "pwa": False,
+        "allowed_paths": [], "max_threads": MOST_THREADS, "ssr_mode": False, "enable_monitoring": False, "mcp_server": False, "pwa": False,
         "app_kwargs": {"middleware": [Middleware(early.EarlyHead, head=early.head(), after=partial(warm_up, WARM_AFTER_SECONDS))]},
     }  # fmt: skip

@@ -18,6 +18,8 @@ from lora_hub.ui.render_table import role_name
 from lora_hub.ui.text import number, t
 
 MOST_ADAPTERS = 4
+# Questions under way at once. Each keeps one of the server's threads (app.py's MOST_THREADS), most of the time waiting.
+MOST_QUESTIONS = 32
 ROLE_SLOTS = 6
 # The panes are drawn at most so often: faster than one reads, slower than a page chokes.
 DRAW_SECONDS = 0.08
@@ -160,9 +162,9 @@ def build(page: Page, tab: gr.Tab) -> None:
         stops.stop(asked)
 
     fields = [page.language, page.compare_names, with_base, prompt, most, temperature, seed, reference, judged, roles_named, *roles]
-    # One question at a time: the base is in memory once. The others wait in the queue and see their place.
+    # Everybody's questions to a base are answered in one running batch. Past the limit they wait in Gradio's queue.
     asking_events = [ask.click, prompt.submit]
-    gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=1, show_progress="hidden", api_visibility="private", trigger_mode="once")
+    gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=MOST_QUESTIONS, show_progress="hidden", api_visibility="private", trigger_mode="once")
     stop.click(stop_asking, [page.language, asking], None, **{**LIGHT, "queue": False})
     example.click(take_example, [page.language, page.compare_names, roles_named], [example_html, reference, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private")
     # Another input than the example's has another right answer.
