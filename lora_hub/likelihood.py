@@ -65,7 +65,7 @@ def score_labels(
                 "A label has no tokens.", "Give every label at least one letter that the base's tokenizer knows.",
                 message_fa="یکی از برچسب‌ها توکنی ندارد.", hint_fa="در هر برچسب دست‌کم یک حرف بگذارید که توکنایزر مدل پایه می‌شناسد.",
             )  # fmt: skip
-    plan = stack.plan([stack.slot(row.adapter) for row in rows])
+    plan = stack.plan([stack.adapter(row.adapter) for row in rows])
     kind = stack.model.device.type
     budget = batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cpu"])
     shared = share_beginnings(stack, plan, [row.ids for row in rows], pad) if rows else None
@@ -184,10 +184,10 @@ class _Continued:
 
 
 def _batches(rows: list[LabelRow], plan: Plan, budget: int) -> list[list[int]]:
-    """Rows of similar length together, the longest first to be taken from the end; within a batch rows of a slot side by side."""
+    """Rows of similar length together, the longest first to be taken from the end; within a batch rows of an adapter side by side."""
     batches: list[list[int]] = []
     for i in sorted(range(len(rows)), key=lambda i: len(rows[i].ids), reverse=True):
         if not batches or (len(batches[-1]) + 1) * len(rows[batches[-1][0]].ids) > budget:
             batches.append([])
         batches[-1].append(i)
-    return [sorted(batch, key=lambda i: plan.slots[i]) for batch in batches]
+    return [sorted(batch, key=lambda i: plan.serials[i]) for batch in batches]

@@ -24,7 +24,7 @@ MIN_SHARED = 8
 
 @dataclass(frozen=True)
 class SharedBeginnings:
-    """lengths: tokens in common, by slot. rows: the slot's row in the cache, whose columns end with the beginning's last token."""
+    """lengths: tokens in common, by the adapter's serial. rows: the adapter's row in the cache, whose columns end with the beginning's last token."""
 
     lengths: dict[int, int]
     rows: dict[int, int]
@@ -63,19 +63,19 @@ def read_prompts(
 
 
 def share_beginnings(stack: AdapterStack, plan: Plan, prompts: list[list[int]], pad: int) -> SharedBeginnings | None:
-    """Reads, for each slot of `plan`, the tokens with which all its prompts begin. None where that saves nothing, or where the
+    """Reads, for each adapter of `plan`, the tokens with which all its prompts begin. None where that saves nothing, or where the
     base keeps another cache than plain keys and values of all tokens."""
-    by_slot: dict[int, list[int]] = {}
-    for row, slot in enumerate(plan.slots):
-        by_slot.setdefault(slot, []).append(row)
+    by_serial: dict[int, list[int]] = {}
+    for row, serial in enumerate(plan.serials):
+        by_serial.setdefault(serial, []).append(row)
     # The last token of a prompt is always read: what comes next is asked there.
-    lengths = {slot: _common_length([prompts[row] for row in rows]) if len(rows) > 1 else 0 for slot, rows in by_slot.items()}
+    lengths = {serial: _common_length([prompts[row] for row in rows]) if len(rows) > 1 else 0 for serial, rows in by_serial.items()}
     if min(lengths.values()) < MIN_SHARED:
         return None
-    slots = sorted(lengths)
-    firsts = [by_slot[slot][0] for slot in slots]
-    read = read_prompts(stack, plan.select(firsts), [prompts[row][: lengths[slot]] for row, slot in zip(firsts, slots, strict=True)], pad)
-    return SharedBeginnings(lengths, {slot: i for i, slot in enumerate(slots)}, read.cache) if can_join(read.cache) else None
+    serials = sorted(lengths)
+    firsts = [by_serial[serial][0] for serial in serials]
+    read = read_prompts(stack, plan.select(firsts), [prompts[row][: lengths[serial]] for row, serial in zip(firsts, serials, strict=True)], pad)
+    return SharedBeginnings(lengths, {serial: i for i, serial in enumerate(serials)}, read.cache) if can_join(read.cache) else None
 
 
 def copy_cache(cache: Any, rows: torch.Tensor) -> Any:
@@ -94,7 +94,7 @@ def _known_columns(plan: Plan, prompts: list[list[int]], shared: SharedBeginning
     """How many columns of the padded batch hold, in every row, only padding and tokens of the row's beginning."""
     if shared is None:
         return 0
-    rest = max(len(ids) - shared.lengths[slot] for ids, slot in zip(prompts, plan.slots, strict=True))
+    rest = max(len(ids) - shared.lengths[serial] for ids, serial in zip(prompts, plan.serials, strict=True))
     known = max(map(len, prompts)) - rest
     return known if known >= MIN_SHARED else 0
 
@@ -103,9 +103,9 @@ def _copy_beginnings(shared: SharedBeginnings, plan: Plan, prompts: list[list[in
     """A cache of `known` columns: each row's beginning where it lies in the padded batch, and anything where the mask is 0."""
     width, widest = max(map(len, prompts)), max(shared.lengths.values())
     # column c of a row is its token c - (width - its length); token t of a beginning is column t + (widest - its length)
-    shifts = [widest - shared.lengths[slot] - (width - len(ids)) for ids, slot in zip(prompts, plan.slots, strict=True)]
+    shifts = [widest - shared.lengths[serial] - (width - len(ids)) for ids, serial in zip(prompts, plan.serials, strict=True)]
     columns = (torch.arange(known, device=device)[None] + torch.tensor(shifts, device=device)[:, None]).clamp_(min=0)
-    rows = torch.tensor([shared.rows[slot] for slot in plan.slots], device=device)[:, None]
+    rows = torch.tensor([shared.rows[serial] for serial in plan.serials], device=device)[:, None]
     copied = copy.copy(shared.cache)
     copied.layers = [copy.copy(layer) for layer in shared.cache.layers]
     for layer in copied.layers:

@@ -48,7 +48,8 @@ class Plan:
     def __init__(self, adapters: list[Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer] | None]) -> None:
         self._adapters = list(adapters)
         self._stacker = stacker
-        serials = [adapter.serial for adapter in adapters]
+        # which adapter each row goes through; 0 is the base
+        self.serials = serials = [adapter.serial for adapter in adapters]
         order = sorted(range(len(serials)), key=serials.__getitem__)  # stable: rows of an adapter keep their order
         used = sorted({adapter for adapter in adapters if adapter is not THE_BASE}, key=lambda adapter: adapter.serial)
         counts = [serials.count(adapter.serial) for adapter in used]
