@@ -100,7 +100,7 @@ def _usage(facts: Facts) -> str:
         base=facts.base_repo or short_name(spec.base),
         base_revision=facts.base_revision,
         chat_template=spec.base.has_chat_template,
-        end_token=facts.record.get("end_token", ""),
+        **facts.record.get("asking", {}),
     )
     note = "" if facts.base_repo else "Set `BASE` to the folder that holds the base.\n\n"
     labels = ", ".join(escape(label, 60) for label in spec.task.labels[:100])

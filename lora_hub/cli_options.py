@@ -37,10 +37,10 @@ def fetch_named(name: str) -> Path:
     return dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr, flush=True)) if dataset.is_dataset_id(name) else Path(name)
 
 
-def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any) -> Any:
+def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
     from lora_hub.data import mends
 
-    return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), **read_reading(options))
+    return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), base, **read_reading(options))
 
 
 def read_task(name: str) -> Any:

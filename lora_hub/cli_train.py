@@ -35,7 +35,7 @@ def inspect(options: argparse.Namespace) -> Result:
     task = read_task(options.task) if options.task else None
     inspector = inspection.Inspector()
     with named_dataset(options.file) as file:
-        mends = read_mends(options, inspector, file, task)
+        mends = read_mends(options, inspector, file, task, base)
         seen = inspector.inspect(file, task, read_mapping(options.map), mends=mends, base=base, name=file.name, **read_reading(options))
     return {**seen.to_json(), **_derived(seen, base, options.effort, overrides)}
 
@@ -72,7 +72,7 @@ def train(options: argparse.Namespace) -> Result:
             task,
             base,
             mapping=read_mapping(options.map),
-            mends=read_mends(options, inspector, file, task),
+            mends=read_mends(options, inspector, file, task, base),
             effort=options.effort,
             overrides=read_pairs(options.set, "--set KEY=VALUE"),
             test_file=options.test,

@@ -175,6 +175,7 @@ class Comparer:
         answers: dict[str, list[str]] = {}
         clusters = prepare.cluster_examples(examples)
         with self._asking(panes) as (loaded, names):
+            examples = prepare.written(loaded.tokenizer, examples)
             for pane, name in zip(panes, names, strict=True):
                 if pane.task is not None and pane.task.id != task.id:
                     raise AdapterError(
@@ -353,7 +354,7 @@ def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | Non
         return template.encode_prompt(tokenizer, None, {"text": prompt})
     if task is None:
         return template.encode_prompt(tokenizer, None, {"text": "\n".join(map(template.as_text, inputs.values()))})
-    unknown = [role for role in inputs if role not in task.inputs]
+    unknown = [role for role in inputs if role not in task.inputs and not (task.is_chat and role == "tools")]
     if unknown:
         raise DataError(
             f"The task {task.id} of {pane.name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.",

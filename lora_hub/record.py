@@ -20,9 +20,10 @@ def make_record(
     counts: dict[str, int],
     best_step: int,
     comparison: PairedComparison | None = None,
+    asking: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: train_rows, eval_rows. comparison: adapter
-    against base on the same rows."""
+    against base on the same rows. asking: what `template.asking` says of the base's tokenizer."""
     return {
         "version": 1,
         "run": run_id,
@@ -34,6 +35,7 @@ def make_record(
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
         "comparison": comparison.model_dump(mode="json") if comparison else None,
         "best_step": best_step,
+        **({"asking": asking} if asking else {}),
         "libraries": library_versions(),
     }
 

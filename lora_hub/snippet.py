@@ -6,16 +6,22 @@ have to say the same; tests/test_card.py runs the code and compares, for every t
 
 import re
 
-from lora_hub.data.template import MAX_LISTED_LABELS, listed_labels, TEMPLATE_VARIABLES
+from lora_hub.data.chat_template import TEMPLATE_VARIABLES
+from lora_hub.data.template import MAX_LISTED_LABELS, SYSTEM, listed_labels
 from lora_hub.schema import Task
 
+_SYSTEM_BEFORE = r'prompt = "\n\n".join(text for text in (inputs["system"].strip(), prompt) if text)'
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
-def write(task: Task, *, repo_id: str, base: str, base_revision: str = "", chat_template: bool = True, end_token: str = "") -> str:
+def write(
+    task: Task, *, repo_id: str, base: str, base_revision: str = "", chat_template: bool = True, end_token: str = "", opening: str = "",
+    system_turn: bool = True,
+) -> str:  # fmt: skip
     """Python source that loads `base` (Hub id or folder) with the adapter `repo_id` and prints an answer.
 
-    `chat_template`: whether the base's tokenizer has one. `end_token`: the token that ends an answer, where it is known.
+    `chat_template`: whether the base's tokenizer has one. `end_token`: the token that ends an answer, where it is known. `opening`:
+    what the template writes between its generation prompt and an answer. `system_turn`: whether it has a place for one.
     """
     revision = f", revision={base_revision!r}" if base_revision else ""
     end = f", eos_token_id=tokenizer.convert_tokens_to_ids({end_token!r})" if end_token else ""
@@ -29,7 +35,7 @@ def write(task: Task, *, repo_id: str, base: str, base_revision: str = "", chat_
         f"model = PeftModel.from_pretrained(base, {repo_id!r}).eval()",
         "",
         prompt_code(task),
-        *(_chat_code(task) if chat_template else _plain_code(task)),
+        *(_chat_code(task, opening, system_turn) if chat_template else _plain_code(task)),
         f"output = model.generate(ids, attention_mask=ids.new_ones(ids.shape), max_new_tokens={task.max_new_tokens}, do_sample=False{end})",
         "print(tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip())",
     ]
@@ -86,12 +92,17 @@ def _line(line: str, task: Task, known: dict[str, str]) -> str:
     return " + ".join(pieces + ([repr(text)] if text or not pieces else []))
 
 
-def _chat_code(task: Task) -> list[str]:
+def _chat_code(task: Task, opening: str, system_turn: bool) -> list[str]:
     variables = ", ".join(f"{key}={value!r}" for key, value in TEMPLATE_VARIABLES.items())
     messages = [] if task.is_chat else ['messages = [{"role": "user", "content": prompt}]']
+    if SYSTEM in task.inputs and system_turn:
+        messages += ['if inputs["system"].strip():', '    messages.insert(0, {"role": "system", "content": inputs["system"].strip()})']
+    elif SYSTEM in task.inputs:
+        messages = [_SYSTEM_BEFORE, *messages]
     return [
         *messages,
         f"text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False, {variables})",
+        *([f"text += {opening!r}  # what stands before every answer"] if opening else []),
         'ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]',
     ]
 
@@ -104,6 +115,7 @@ def _plain_code(task: Task) -> list[str]:
         ending = "\n" + cue[:1].upper() + cue[1:] + ":"
         text = f"text = prompt.rstrip() + {ending!r}"
     return [
+        *([_SYSTEM_BEFORE] if SYSTEM in task.inputs else []),
         text,
         'ids = tokenizer(text, return_tensors="pt")["input_ids"]',
         "if tokenizer.bos_token_id != tokenizer.eos_token_id and ids[0, -1] == tokenizer.eos_token_id:",

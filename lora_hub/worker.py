@@ -177,7 +177,7 @@ class Worker:
     def examine(self, stack: Any, tokenizer: Any, prepared: Prepared, trained: Any) -> None:
         """Base and adapter answer the held-out rows; the record and the scores are written."""
         from lora_hub import exam
-        from lora_hub.data import prepare
+        from lora_hub.data import prepare, template
 
         self.check_cancelled()
         print(f"best held-out loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
@@ -198,7 +198,7 @@ class Worker:
         store.write_jsonl(self.folder / "held_out.jsonl", rows)
         counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(held_out.examples)}
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()}
-        made = record.make_record(self.spec, task, self.run_id, scores, counts, trained.best_step, comparison)
+        made = record.make_record(self.spec, task, self.run_id, scores, counts, trained.best_step, comparison, template.asking(tokenizer))
         store.write_json(trained.folder / "lora_hub.json", made)
         self.report("exam", **counts, metrics=metrics, comparison=comparison.model_dump(mode="json"))
         self.report("adapter", folder="adapter", best_step=trained.best_step)

@@ -8,7 +8,8 @@ import pytest
 from lora_hub.data.check_kinds import (
     refuse_text_with_bookkeeping, refuse_text_without_answer, refuse_what_is_not_for_training,
 )  # fmt: skip
-from lora_hub.data.convert import as_chats, holds_marks, to_messages
+from lora_hub.data.chat_columns import as_chats
+from lora_hub.data.convert import holds_marks, to_messages
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
 
@@ -47,17 +48,25 @@ def test_one_conversation_in_many_dialects(value: object) -> None:
     assert to_messages(value) == PLAIN
 
 
-def test_tools_stay_as_text() -> None:
+def call(name: str, arguments: object, **more: str) -> dict:
+    return {**more, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def test_tool_calls_have_one_form() -> None:
     openai = [
         {"role": "user", "content": "weather?"},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": {"name": "get", "arguments": '{"city": "Tehran"}'}}]},
         {"role": "tool", "tool_call_id": "1", "content": "22"},
     ]  # fmt: skip
     messages = to_messages(openai)
-    assert [message["role"] for message in messages] == ["user", "assistant", "tool"]
-    assert json.loads(messages[1]["content"]) == {"name": "get", "arguments": {"city": "Tehran"}}
-    sharegpt = [{"from": "human", "value": "w"}, {"from": "function_call", "value": "{}"}, {"from": "observation", "value": "22"}]
+    assert messages[1:] == [
+        {"role": "assistant", "content": "", "tool_calls": [call("get", {"city": "Tehran"}, id="1")]},
+        {"role": "tool", "content": "22", "tool_call_id": "1"},
+    ]
+    sharegpt = [{"from": "human", "value": "w"}, {"from": "function_call", "value": '{"name": "get", "arguments": {"a": 1}}'}, {"from": "observation", "value": "22"}]
     assert [message["role"] for message in to_messages(sharegpt)] == ["user", "assistant", "tool"]
+    assert to_messages(sharegpt)[1] == {"role": "assistant", "content": "", "tool_calls": [call("get", {"a": 1})]}
+    assert to_messages([{"from": "function_call", "value": "{}"}]) == [{"role": "assistant", "content": "{}"}]
 
 
 def test_a_system_text_beside_the_turns_comes_first() -> None:
@@ -71,10 +80,11 @@ def test_parts_and_tools_of_other_makers_are_text() -> None:
         {"role": "user", "content": [{"type": "tool_result", "content": "22"}]},
         {"role": "assistant", "content": None},
     ]
-    told = [message["content"] for message in to_messages(turns)]
-    assert told[0] == "weather?" and json.loads(told[1]) == {"name": "get", "arguments": {"city": "Yazd"}} and told[2:] == ["22", ""]
+    told = to_messages(turns)
+    assert told[0]["content"] == "weather?" and told[1]["tool_calls"] == [call("get", {"city": "Yazd"})]
+    assert told[2:] == [{"role": "tool", "content": "22"}, {"role": "assistant", "content": ""}]
     old = {"role": "assistant", "content": "", "function_call": {"name": "get", "arguments": "not json"}}
-    assert json.loads(to_messages([old])[0]["content"]) == {"name": "get", "arguments": "not json"}
+    assert to_messages([old])[0]["tool_calls"] == [call("get", "not json")]
 
 
 def test_an_instruction_with_its_history() -> None:
@@ -88,12 +98,15 @@ def test_columns_that_are_one_conversation_become_one() -> None:
         return polars.DataFrame([polars.Series(name, values, dtype=polars.Object if not isinstance(values[0], str) else None)
                                  for name, values in columns.items()])  # fmt: skip
 
+    def chats(joined: polars.DataFrame) -> list:
+        return [to_messages(value) for value in joined["messages"].to_list()]
+
     halves = as_chats(frame(id=["7"], prompt=[[PLAIN[0]]], completion=[[PLAIN[1]]]))
-    assert halves.columns == ["id", "messages"] and halves["messages"].to_list() == [PLAIN]
+    assert halves.columns == ["id", "messages"] and chats(halves) == [PLAIN]
     beside = as_chats(frame(system=["be kind", ""], conversations=[PLAIN, PLAIN]))
-    assert beside["messages"].to_list() == [[{"role": "system", "content": "be kind"}, *PLAIN], PLAIN]
+    assert chats(beside) == [[{"role": "system", "content": "be kind"}, *PLAIN], PLAIN]
     past = as_chats(frame(instruction=["d"], input=[""], output=["e"], history=[[["b", "c"]]]))
-    assert [message["content"] for message in past["messages"].to_list()[0]] == ["b", "c", "d", "e"]
+    assert [message["content"] for message in chats(past)[0]] == ["b", "c", "d", "e"]
     plain = polars.DataFrame({"prompt": ["a"], "completion": ["b"], "system": ["c"]})
     assert as_chats(plain) is plain
     odd = as_chats(frame(prompt=[[{"role": "wizard", "content": "x"}]], completion=["y"]))

@@ -124,7 +124,7 @@ def test_chat_templates_render_as_in_transformers(name: str) -> None:
     full.chat_template = light.chat_template = TEMPLATES[name]
     messages = [{"role": "user", "content": " سلام <b>\"x\"</b> ", "name": None}, {"role": "assistant", "content": "hi"}]
     for prompt in (True, False):
-        assert template._render(light, messages, add_generation_prompt=prompt) == template._render(full, messages, add_generation_prompt=prompt)
+        assert template.render(light, messages, add_generation_prompt=prompt) == template.render(full, messages, add_generation_prompt=prompt)
 
 
 @pytest.mark.parametrize("bad", ["{{ ''.__class__.__mro__ }}", "{% set ns = namespace() %}{% set ns.__class__ = 1 %}", "{{ raise_exception('no system turn') }}", "{% if %}"])
@@ -132,7 +132,7 @@ def test_a_template_that_reaches_for_python_or_refuses_is_an_error_in_words(bad:
     light = light_tokenizer.read_tokenizer(bases.built_in_folder())
     light.chat_template = bad
     with pytest.raises(DataError, match="chat template refuses"):
-        light.apply_chat_template([{"role": "user", "content": "x"}])
+        template.render(light, [{"role": "user", "content": "x"}])
 
 
 def test_no_tokenizer_here_is_none_and_a_damaged_one_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

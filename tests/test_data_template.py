@@ -7,7 +7,7 @@ import transformers
 from tiny_bases import byte_tokenizer
 
 from lora_hub import bases
-from lora_hub.data import prepare, template
+from lora_hub.data import chat_template, prepare, template
 from lora_hub.errors import DataError
 from lora_hub.tasks import catalogue
 
@@ -25,6 +25,7 @@ VALUES = {
     "context": "Sara has it.\nOmid does not.",
     "instruction": "List two colours.",
     "input": "",
+    "system": "Talk like a knight.",
     "schema": "t(a, b)",
     "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "user", "content": "and?"}],
 }
@@ -76,7 +77,7 @@ def test_answer_with_chat_template_is_the_templates_own_rendering(name: str) -> 
     task = catalogue.get_task("grammar")
     user = template.render_prompt(task, {"text": "He go."})
     turns = [{"role": "user", "content": user}, {"role": "assistant", "content": "He goes."}]
-    whole = tokenizer.apply_chat_template(turns, tokenize=False, **template.TEMPLATE_VARIABLES)
+    whole = tokenizer.apply_chat_template(turns, tokenize=False, **chat_template.TEMPLATE_VARIABLES)
     prompt = template.prompt_text(tokenizer, task, {"text": "He go."})
     if not whole.startswith(prompt):
         pytest.skip("this template renders a past turn otherwise than one being asked")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import polars
 
-from lora_hub.data.check_words import counted, number_fa
-from lora_hub.data.convert import to_messages
+from lora_hub.data.check_words import counted, number_fa, some
+from lora_hub.data.convert import Chat, read_chat
 from lora_hub.data.findings import Finding, finding
 from lora_hub.errors import DataError
 
@@ -21,8 +21,8 @@ class Kind:
     one: str
     many: str
     fa: str
-    hint: str
-    hint_fa: str
+    hint: str = ""
+    hint_fa: str = ""
 
 
 KINDS = {
@@ -64,9 +64,28 @@ KINDS = {
         "Some chat templates refuse that; join the turns.", "برخی قالب‌های گفت‌وگو آن را نمی‌پذیرند؛ نوبت‌ها را به هم بپیوندید.",
     ),
     "tool-turns": Kind(
-        "info", "has tool calls or their results", "have tool calls or their results", "گفت‌وگو فراخوانیِ ابزار یا نتیجهٔ آن را دارد",
-        "The calls are learnt as JSON text of the assistant; the results are read, not learnt.",
-        "فراخوانی‌ها همچون متن JSON دستیار آموخته می‌شوند؛ نتیجه‌ها خوانده می‌شوند و آموخته نمی‌شوند.",
+        "info", "has tool calls or their results", "have tool calls or their results", "گفت‌وگو فراخوانی ابزار یا نتیجهٔ آن را دارد",
+        "The calls are learnt as the base's chat template writes them, else as JSON text; the results are read, not learnt.",
+        "مدل فراخوانی‌ها را همان‌طور که قالب گفت‌وگوی مدل پایه می‌نویسد یاد می‌گیرد، وگرنه به شکل متن JSON؛ نتیجه‌ها فقط خوانده می‌شود.",
+    ),
+    "context-only": Kind(
+        "info", "has answers marked as context only (weight 0, train false), which are read and not learnt",
+        "have answers marked as context only (weight 0, train false), which are read and not learnt",
+        "گفت‌وگو پاسخ‌هایی دارد که فقط زمینه‌اند (weight صفر یا train نادرست)؛ خوانده می‌شود و یاد گرفته نمی‌شود",
+    ),
+    "unlearnt-reasoning": Kind(
+        "warning", "has reasoning that is not learnt", "have reasoning that is not learnt", "گفت‌وگو متن استدلال دارد که یاد گرفته نمی‌شود",
+        "Answers are trained and asked without thoughts before them. To have the thoughts learnt, write them into the content.",
+        "پاسخ‌ها بدون استدلالِ پیش از خود آموزش داده و پرسیده می‌شود. اگر استدلال هم باید یاد گرفته شود، آن را در متن پاسخ بنویسید.",
+    ),
+    "null-arguments": Kind(
+        "info", "has tool calls with arguments that are null, which are left out", "have tool calls with arguments that are null, which are left out",
+        "گفت‌وگو فراخوانی ابزار با آرگومان‌های null دارد که کنار گذاشته می‌شود",
+        "Table formats such as Parquet fill in the arguments of other calls as nulls.",
+        "فرمت‌های جدولی مانند Parquet آرگومان‌های فراخوانی‌های دیگر را با null پر می‌کنند.",
+    ),
+    "unused-fields": Kind(
+        "info", "has fields that are not used", "have fields that are not used", "گفت‌وگو فیلدهایی دارد که به کار نمی‌رود",
     ),
 }  # fmt: skip
 
@@ -76,24 +95,32 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
     found: dict[str, list[int]] = {code: [] for code in KINDS}
     reason: DataError | None = None
     first = 0
+    unused: dict[str, None] = {}
     for at in range(0, min(MOST, series.len()), 5_000):  # Python objects of a part at a time
         part = series.slice(at, min(5_000, MOST - at))
         for row, value in zip(numbers.slice(at, part.len()).to_list(), part.to_list(), strict=True):
             try:
-                messages = to_messages(value) if value not in (None, "") else []
+                chat = read_chat(value) if value not in (None, "") else Chat([])
             except DataError as error:
                 found["unreadable-chats"].append(row)
                 if reason is None:
                     reason, first = error, row
                 continue
-            for code in _wrong_with(messages):
+            for code in _wrong_with(chat):
                 found[code].append(row)
+            names = _unused(chat)
+            if names:
+                found["unused-fields"].append(row)
+                unused |= dict.fromkeys(names)
     findings = []
     for code, kind in KINDS.items():
         count = len(found[code])
         if count:
             detail = f" (row {first}: {reason.message.rstrip('.')})" if code == "unreadable-chats" and reason else ""
             detail_fa = f" (سطر {number_fa(first)}: {reason.in_language('fa')[0].rstrip('.')})" if detail and reason else ""
+            if code == "unused-fields":
+                names = some(list(unused), 12)
+                detail, detail_fa = f": {names.en}", f": {names.fa}"
             findings.append(
                 finding(
                     code, kind.severity, f"{counted(count, 'conversation')} {kind.one if count == 1 else kind.many}{detail}.",
@@ -110,28 +137,41 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
     return findings
 
 
-def _wrong_with(messages: list[dict[str, str]]) -> list[str]:
-    """Codes of what is wrong with one conversation."""
-    if not messages:
+def _wrong_with(chat: Chat) -> list[str]:
+    """Codes of what is to be told of one conversation."""
+    if not chat.turns:
         return ["empty-chats"]
     codes = []
+    messages = chat.messages
     roles = [message["role"] for message in messages]
     if set(roles) == {"system"}:
         return ["system-only"]
-    if not any(message["role"] == "assistant" and message["content"].strip() for message in messages):
+    spoken = [turn for turn in chat.turns if turn.message["role"] == "assistant" and turn.says]
+    if any(not turn.learnt for turn in spoken):
+        codes.append("context-only")
+    if not any(turn.is_learnt for turn in chat.turns):
         codes.append("chats-without-answer")
     elif "user" not in roles or roles.index("assistant") < roles.index("user"):
         codes.append("assistant-first")
-    if any(message["role"] in ("user", "assistant") and not message["content"].strip() for message in messages):
+    if any(turn.message["role"] in ("user", "assistant") and not turn.says and not turn.reasoning for turn in chat.turns):
         codes.append("empty-turns")
-    spoken = [role for role in roles if role in ("user", "assistant", "tool")]
-    if any(one == two == "user" for one, two in zip(spoken, spoken[1:], strict=False)):
+    heard = [role for role in roles if role in ("user", "assistant", "tool")]
+    if any(one == two == "user" for one, two in zip(heard, heard[1:], strict=False)):
         codes.append("roles-not-alternating")
-    if "tool" in roles:
+    if "tool" in roles or any(message.get("tool_calls") for message in messages):
         codes.append("tool-turns")
+    if any(turn.reasoning.strip() for turn in chat.turns):
+        codes.append("unlearnt-reasoning")
+    if any(turn.nulls for turn in chat.turns):
+        codes.append("null-arguments")
     if any(_repeats(message["content"]) for message in messages):
         codes.append("repeating-text")
     return codes
+
+
+def _unused(chat: Chat) -> list[str]:
+    """Names of the fields of a conversation and of its turns that nothing is done with."""
+    return list(dict.fromkeys([*chat.unused, *(name for turn in chat.turns for name in turn.unused)]))
 
 
 def _repeats(text: str) -> bool:

@@ -34,6 +34,7 @@ SYNONYMS: dict[str, list[str]] = {
     ).split(),
     "input": "input context inputs ورودی زمینه".split(),
     "schema": "schema table_schema ddl create_table create_statement context tables db_schema ساختار طرحواره".split(),
+    "system": "system system_prompt system_message system_text persona سیستم".split(),
     "messages": "messages conversations conversation dialog dialogue chat turns گفتگو گفت‌وگو پیام‌ها".split(),
 }
 ANSWERS: dict[str, list[str]] = {

@@ -1,32 +1,23 @@
-"""Chat rows in the dialects people have, as one list of {"role", "content"}.
+"""Conversations in the dialects people have, as one: its messages, which of them are learnt, and the tools they may call.
 
-    to_messages([{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}])
-    as_chats(frame)      a frame whose conversations are spread over columns gets them as one column, `messages`
+    read_chat([{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]).messages
+    to_messages(value)      the messages alone
 
-Understood: OpenAI (content as text, parts or null, tool calls), ShareGPT, lists of pairs ({input, output}, {user, bot},
-[question, answer]), alternating texts, a prompt's turns and its completion's, the JSON text of all these, and texts with
-marks (### Human:, <|im_start|>user, [INST]). Roles are system, user, assistant and tool. A tool call becomes the
-assistant's text (its JSON), so that nothing that is to be learnt is lost.
+Understood: OpenAI (content as text, parts or null, tool calls, weights, tools), ShareGPT, lists of pairs ({input, output}, {user,
+bot}, [question, answer]), alternating texts, a prompt's turns and its completion's, the JSON text of all these, and texts with
+marks (### Human:, <|im_start|>user, [INST]). What one turn says is `chat_turns`' work, columns that are parts of one conversation
+`chat_columns`'.
 """
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
+from lora_hub.data.chat_turns import EXPECTED, EXPECTED_FA, LEARNT_KEYS, ROLES, Turn, is_off, no_role, read_text, read_tools, read_turn
+from lora_hub.data.value_text import listed
 from lora_hub.errors import DataError, names_fa
 
-if TYPE_CHECKING:
-    import polars
-
-ROLES = {
-    "system": "system", "developer": "system", "سیستم": "system",
-    "user": "user", "human": "user", "prompter": "user", "question": "user", "customer": "user", "usr": "user", "کاربر": "user",
-    "assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatgpt": "assistant",
-    "ai": "assistant", "bing": "assistant", "bard": "assistant", "answer": "assistant", "agent": "assistant", "chatbot": "assistant",
-    "claude": "assistant", "llm": "assistant",
-    "function_call": "assistant", "tool_call": "assistant", "tool_calls": "assistant", "دستیار": "assistant",
-    "tool": "tool", "function": "tool", "observation": "tool", "tool_response": "tool", "tool_result": "tool", "ipython": "tool",
-}  # fmt: skip
 LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "chat", "mapping")
 # What is asked and what is answered, where one object holds both; an instruction may have an input of its own.
 PAIRS = (
@@ -34,8 +25,6 @@ PAIRS = (
     ("human", "bot"), ("human", "gpt"), ("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion"),
     ("query", "response"), ("q", "a"), ("request", "response"), ("پرسش", "پاسخ"), ("کاربر", "دستیار"),
 )  # fmt: skip
-_EXPECTED = "Each turn is {role, content} or {from, value}."
-_EXPECTED_FA = "هر نوبت شیئی است با «role» و «content»، یا با «from» و «value»."
 _MARK = re.compile(
     r"(?:^|\n|(?<=[^\w]))\s*#{2,3}\s*(?P<hash>Human|User|Assistant|System|Instruction|Response|Input)\s*:"
     r"|<\|im_start\|>\s*(?P<chatml>\w+)\s*\n"
@@ -43,46 +32,77 @@ _MARK = re.compile(
 )
 _INST = re.compile(r"(?:<s>)?\s*\[INST\](?:\s*<<SYS>>(.*?)<</SYS>>)?(.*?)\[/INST\](.*?)(?=</s>|<s>|\[INST\]|$)", re.DOTALL)
 
+@dataclass
+class Chat:
+    """`turns`: the messages in order, each with whether it is learnt. `tools`: definitions of what the assistant may call, in
+    OpenAI's form. `unused`: names of fields beside the turns that are not used."""
 
-def to_messages(value: Any) -> list[dict[str, str]]:
-    """Messages of one row. Raises DataError naming the turn (from 1) that is not understood. An empty list stays empty."""
+    turns: list[Turn]
+    tools: list[dict] = field(default_factory=list)
+    unused: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [turn.message for turn in self.turns]
+
+
+def to_messages(value: Any) -> list[dict[str, Any]]:
+    """The messages of one row. Raises DataError naming the turn (from 1) that is not understood. An empty list stays empty."""
+    return read_chat(value).messages
+
+
+def read_chat(value: Any) -> Chat:
+    """The conversation of one row. Raises DataError naming the turn (from 1) that is not understood."""
     if isinstance(value, str):
         marked = _from_marks(value)
         if marked:
-            return marked
-        try:
-            value = json.loads(value)
-        except ValueError:
+            return Chat(marked)
+        loaded = _loaded(value)
+        if loaded is None:
             raise DataError(
                 f"This is not a conversation: {value[:40]!r}.", "Messages are a list of {role, content} or {from, value}.",
-                message_fa=f"این گفت‌وگو نیست: «{value[:40]}».", hint_fa=_EXPECTED_FA,
-            ) from None  # fmt: skip
+                message_fa=f"این گفت‌وگو نیست: «{value[:40]}».", hint_fa=EXPECTED_FA,
+            )  # fmt: skip
+        value = loaded
     if isinstance(value, dict):
         return _from_object(value)
     if value is None or not isinstance(value, (list, tuple)):
         raise DataError(
             f"A conversation is a list of turns, not {value!r:.40}.", "Each turn is {role, content}.",
-            message_fa=f"گفت‌وگو فهرستی از نوبت‌هاست، نه «{value!r:.40}».", hint_fa=_EXPECTED_FA,
+            message_fa=f"گفت‌وگو فهرستی از نوبت‌هاست، نه «{value!r:.40}».", hint_fa=EXPECTED_FA,
         )  # fmt: skip
     if value and all(isinstance(turn, str) for turn in value):
-        return _alternating(list(value))
-    messages: list[dict[str, str]] = []
+        return Chat(_alternating(list(value)))
+    turns: list[Turn] = []
     for number, turn in enumerate(value, 1):
-        messages += _turns(turn, number)
-    return messages
+        turns += _turns(turn, number)
+    return Chat(turns)
 
 
-def _from_object(value: dict) -> list[dict[str, str]]:
+def _loaded(text: str) -> Any:
+    """What a text writes in JSON, or as Python prints it (pandas, in a CSV); None where it is neither."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return listed(text)
+
+
+def _from_object(value: dict) -> Chat:
     """A conversation inside an object: under a key of its own, in two halves (prompt, completion), or one pair."""
     lower = {str(key).lower(): item for key, item in value.items()}
+    used = {"system", "system_prompt", "tools", "functions", *LEARNT_KEYS}
     system = lower.get("system") or lower.get("system_prompt")
-    start = [_message("system", system)] if isinstance(system, str) and system else []
-    inner = next((lower[key] for key in LISTS if lower.get(key) is not None), None)
-    if inner is not None and not isinstance(inner, dict):
-        turns = to_messages(inner)
+    start = [_turn("system", system)] if isinstance(system, str) and system.strip() else []
+    tools = read_tools(lower.get("tools") or lower.get("functions"))
+    inner = next((key for key in LISTS if lower.get(key) is not None), None)
+    if inner is not None and not isinstance(lower[inner], dict):
+        chat = read_chat(lower[inner])
+        turns, tools, unused = chat.turns, tools or chat.tools, chat.unused
+        used |= set(LISTS)
     elif isinstance(lower.get("prompt"), (list, tuple)) and lower.get("completion") is not None:
         answer = lower["completion"]
-        turns = to_messages(lower["prompt"]) + ([_message("assistant", answer)] if isinstance(answer, str) else to_messages(answer))
+        turns = read_chat(lower["prompt"]).turns + ([_turn("assistant", answer)] if isinstance(answer, str) else read_chat(answer).turns)
+        used, unused = used | {"prompt", "completion"}, ()
     else:
         history = lower.get("history") or []
         pair = _pair(lower)
@@ -92,37 +112,44 @@ def _from_object(value: dict) -> list[dict[str, str]]:
                 f"An object with the keys {keys} is not a conversation.", "It needs the key messages.",
                 message_fa=f"شیئی که کلیدهایش {names_fa(value, 6)} است گفت‌وگو نیست.", hint_fa="کلید «messages» را لازم دارد.",
             )  # fmt: skip
-        turns = (to_messages(history) if history else []) + pair
-    return turns if turns and turns[0]["role"] == "system" else start + turns
+        turns, unused = (read_chat(history).turns if history else []) + pair[0], ()
+        used |= {"history", *pair[1]}
+    if any(is_off(lower.get(key)) for key in LEARNT_KEYS):  # the whole conversation is context only
+        for turn in turns:
+            turn.learnt = False
+    unused = (*unused, *(key for key, item in lower.items() if key not in used and item not in (None, "", [], {})))
+    return Chat(turns if turns and turns[0].message["role"] == "system" else start + turns, tools, unused)
 
 
-def _pair(turn: dict) -> list[dict[str, str]] | None:
-    """A question and its answer in one object; either may be missing or empty."""
+def _pair(turn: dict) -> tuple[list[Turn], tuple[str, ...]] | None:
+    """A question and its answer in one object, and the keys they stood under; either may be missing or empty."""
     for asked, answered in PAIRS:
         if asked in turn and answered in turn and all(turn[key] is None or isinstance(turn[key], str) for key in (asked, answered)):
             question, more = turn[asked] or "", turn.get("input")
-            if asked == "instruction" and isinstance(more, str) and more:
+            with_input = asked == "instruction" and isinstance(more, str)
+            if with_input and more:
                 question = f"{question}\n\n{more}"
-            return [_message("user", question), _message("assistant", turn[answered] or "")]
+            turns = [_turn("user", question), _turn("assistant", turn[answered] or "")]
+            return turns, (asked, answered, *(["input"] if with_input else []))
     return None
 
 
-def _alternating(texts: list[str]) -> list[dict[str, str]]:
+def _alternating(texts: list[str]) -> list[Turn]:
     """Texts by turns, the user first; or each with its speaker before it ("User: hi")."""
     spoken = [re.match(r"\s*([\w ]{1,12}?)\s*:\s*(.*)", text, re.DOTALL) for text in texts]
     if all(found and found[1].lower() in ROLES for found in spoken):
-        return [_message(ROLES[found[1].lower()], found[2]) for found in spoken if found]
-    return [_message(("user", "assistant")[number % 2], text) for number, text in enumerate(texts)]
+        return [_turn(ROLES[found[1].lower()], found[2]) for found in spoken if found]
+    return [_turn(("user", "assistant")[number % 2], text) for number, text in enumerate(texts)]
 
 
-def _from_marks(text: str) -> list[dict[str, str]]:
+def _from_marks(text: str) -> list[Turn]:
     """Messages of a text in which marks tell who speaks; [] where there are none, or nobody is answered."""
-    messages: list[dict[str, str]] = []
+    turns: list[Turn] = []
     if "[INST]" in text:
         for system, question, answer in _INST.findall(text):
-            messages += [_message("system", system.strip())] if system.strip() else []
-            messages += [_message("user", question.strip()), _message("assistant", answer.strip())]
-        return messages
+            turns += [_turn("system", system.strip())] if system.strip() else []
+            turns += [_turn("user", question.strip()), _turn("assistant", answer.strip())]
+        return turns
     marks = list(_MARK.finditer(text))
     if not marks or text[: marks[0].start()].strip(" \n<s>"):
         return []
@@ -131,8 +158,8 @@ def _from_marks(text: str) -> list[dict[str, str]]:
         said = text[mark.end() : following.start() if following else len(text)].strip()
         said = said.removesuffix("</s>").removesuffix("<|im_end|>").strip()
         name = next(found for found in mark.groups() if found).lower()
-        messages.append(_message(names.get(name) or ROLES.get(name, "user"), said))
-    return messages if {"user", "assistant"} <= {message["role"] for message in messages} else []
+        turns.append(_turn(names.get(name) or ROLES.get(name, "user"), said))
+    return turns if {"user", "assistant"} <= {turn.message["role"] for turn in turns} else []
 
 
 def holds_marks(text: str) -> bool:
@@ -140,132 +167,24 @@ def holds_marks(text: str) -> bool:
     return bool(_from_marks(text))
 
 
-def _turns(turn: Any, number: int) -> list[dict[str, str]]:
+def _turns(turn: Any, number: int) -> list[Turn]:
     """The messages of one turn: one, or two where it holds a question and its answer."""
     if isinstance(turn, (list, tuple)) and len(turn) == 2 and all(isinstance(text, str) for text in turn):
-        return [_message("user", turn[0]), _message("assistant", turn[1])]
-    if not isinstance(turn, dict):
-        raise DataError(
-            f"Turn {number} is not an object: {turn!r:.40}.", _EXPECTED,
-            message_fa=f"نوبت {number} شیء نیست: «{turn!r:.40}».", hint_fa=_EXPECTED_FA,
-        )  # fmt: skip
-    role = next((turn[key] for key in ("role", "from", "speaker", "sender", "author") if turn.get(key)), None)
-    if isinstance(role, dict):
-        role = role.get("role")
-    if role is None and str(turn.get("type", "")).lower() in ROLES:
-        role = turn["type"]
-        turn = turn["data"] if isinstance(turn.get("data"), dict) else turn
-    if role is None:
-        pair = _pair({str(key).lower(): item for key, item in turn.items()})
-        if pair is not None:
-            system = turn.get("system")
-            return [_message("system", system), *pair] if isinstance(system, str) and system and number == 1 else pair
-    if not isinstance(role, str):
-        raise DataError(
-            f"Turn {number} names no role.", _EXPECTED,
-            message_fa=f"نوبت {number} نقشی ندارد.", hint_fa=_EXPECTED_FA,
-        )  # fmt: skip
-    known = ROLES.get(role.strip().lower())
-    if known is None:
-        raise DataError(
-            f"Turn {number} has the unknown role {role!r:.40}.", "Roles: system, user, assistant, tool.",
-            message_fa=f"نقش نوبت {number} شناخته نیست: «{role:.40}».", hint_fa="نقش‌ها: «system»، «user»، «assistant» و «tool».",
-        )  # fmt: skip
-    content = next((turn[key] for key in ("content", "value", "text", "message", "utterance") if turn.get(key) is not None), None)
-    text = _text(content, number)
-    calls = turn.get("tool_calls") or turn.get("function_call")
-    if calls:
-        text = "\n".join(part for part in (text, _calls(calls)) if part)
-    return [_message(known, text)]
+        return [_turn("user", turn[0]), _turn("assistant", turn[1])]
+    read = read_turn(turn, number)
+    if read:
+        return read
+    lower = {str(key).lower(): item for key, item in turn.items()}
+    pair = _pair(lower)
+    if pair is None:
+        raise no_role(number)
+    turns, used = pair
+    system = lower.get("system")
+    first = [_turn("system", system)] if isinstance(system, str) and system and number == 1 else []
+    turns[1].learnt = not any(is_off(lower.get(key)) for key in LEARNT_KEYS)
+    turns[1].unused = tuple(key for key, item in lower.items() if key not in (*used, *LEARNT_KEYS, *(["system"] if first else [])) and item not in (None, "", [], {}))
+    return first + turns
 
 
-def _text(content: Any, number: int) -> str:
-    """Content as text, from a text, a list of parts, or nothing."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, dict):
-        content = content["parts"] if isinstance(content.get("parts"), (list, tuple)) else [content]
-    if isinstance(content, (list, tuple)):
-        return "".join(_part(part, number) for part in content)
-    return str(content)
-
-
-def _part(part: Any, number: int) -> str:
-    """One part of a turn's content. Raises DataError for an image, a sound or a file."""
-    if isinstance(part, str):
-        return part
-    if not isinstance(part, dict):
-        return ""
-    if isinstance(part.get("text"), str):
-        return part["text"]
-    kind = part.get("type")
-    if kind == "tool_use":
-        return _calls([{"name": part.get("name"), "arguments": part.get("input")}])
-    if kind in ("tool_result", "refusal"):
-        return _text(part.get("content") or part.get("refusal"), number)
-    if kind in (None, "text", "thinking"):
-        return ""
-    raise DataError(
-        f"Turn {number} holds a part that is not text ({kind}).", "Only text can be trained on.",
-        message_fa=f"نوبت {number} بخشی دارد که متن نیست ({kind}).", hint_fa="فقط متن آموختنی است.",
-    )  # fmt: skip
-
-
-def _calls(calls: Any) -> str:
-    """Tool calls as JSON, a line each: {"name": ..., "arguments": ...}."""
-    lines = []
-    for call in calls if isinstance(calls, (list, tuple)) else [calls]:
-        function = call.get("function", call) if isinstance(call, dict) else None
-        if not isinstance(function, dict):
-            continue
-        arguments = function.get("arguments")
-        if isinstance(arguments, str):
-            try:
-                arguments = json.loads(arguments)
-            except ValueError:
-                pass  # kept as the text that it is
-        lines.append(json.dumps({"name": function.get("name"), "arguments": arguments}, ensure_ascii=False))
-    return "\n".join(lines)
-
-
-def _message(role: str, content: str) -> dict[str, str]:
-    return {"role": role, "content": content}
-
-
-def as_chats(frame: "polars.DataFrame") -> "polars.DataFrame":
-    """The frame with one column `messages` in place of columns that are parts of one conversation: a prompt's turns and its
-    completion, a system text beside the turns, an instruction with its history. Any other frame as it is."""
-    import polars
-
-    from lora_hub.data.table import is_nested
-
-    def nested(name: str | None) -> bool:
-        return name is not None and is_nested(frame.schema[name])
-
-    names = {name.lower(): name for name in frame.columns}
-    prompt, completion = names.get("prompt"), names.get("completion")
-    history, turns = names.get("history"), next((names[key] for key in LISTS if key in names and nested(names[key])), None)
-    system = next((names[key] for key in ("system", "system_prompt") if key in names and not nested(names[key])), None)
-    asked = next((pair for pair in PAIRS if pair[0] in names and pair[1] in names), None)
-    if nested(prompt) and completion is not None:
-        used = [prompt, completion]
-    elif turns is not None and system is not None:
-        used = [turns, system]
-    elif nested(history) and asked is not None:
-        used = [names[key] for key in dict.fromkeys((*asked, "input", "history", "system")) if key in names]
-    else:
-        return frame
-    rows = zip(*(frame[name].to_list() for name in used), strict=True)
-    keys = ["messages" if name == turns else name.lower() for name in used]
-    values = [_joined(dict(zip(keys, row, strict=True))) for row in rows]
-    return frame.drop(used).with_columns(polars.Series("messages", values, dtype=polars.Object))
-
-
-def _joined(row: dict) -> Any:
-    """The parts' conversation; where they are not understood the parts themselves, so that the checks can tell of it."""
-    try:
-        return _from_object(row)
-    except DataError:
-        return row
+def _turn(role: str, content: Any) -> Turn:
+    return Turn({"role": role, "content": read_text(content, 1)})

@@ -21,13 +21,12 @@ from lora_hub.data.findings import Finding
 from lora_hub.data.mends import Done, apply_mends, offer_mends
 from lora_hub.data.nested_cells import find_nested
 from lora_hub.data.overflow import find_overflow
+from lora_hub.data.preview import missing_columns, preview_rows, with_labels
 from lora_hub.data.read import Table, read_table
 from lora_hub.data.table import some
 from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
 
-PREVIEW_ROWS = 5
-PREVIEW_CHARACTERS = 4_000
 SAMPLED_ROWS = 2_000
 CHOSEN = Text2(en="chosen by you", fa="به انتخاب شما")
 
@@ -257,6 +256,7 @@ def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Insp
     except DataError:
         return seen  # no row can be used; the checks have told why
     task = with_labels(seen.task, seen.table, seen.mapping)
+    seen, examples = _with_template(seen, lengths.tokenizer_of(base), task, examples)
     limit = min(max_length or base.context, base.context)
     measured = lengths.measure(examples, task, base, limit, rows=seen.table.rows)
     if measured is None:
@@ -266,6 +266,25 @@ def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Insp
     findings = sorted([*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity))
     info = seen.info.model_copy(update={"lengths": measured.lengths, "problems": tuple(one.problem for one in findings)})
     return replace(seen, info=info, findings=findings, tokens_row=measured.tokens_row)
+
+
+def _with_template(seen: Inspection, tokenizer: Any, task: Task, sampled: list[Any]) -> tuple[Inspection, list[Any]]:
+    """What the base's chat template says to the rows, and those of the sample that it takes."""
+    from lora_hub.data import prepare
+    from lora_hub.data.check_chat_template import MOST, find_template
+
+    if tokenizer is None:
+        return seen, sampled
+    examples = sampled
+    if task.is_chat and len({example.row for example in sampled}) < seen.table.rows:
+        part = replace(seen.table, frame=seen.table.frame.head(MOST), row_numbers=seen.table.numbers().head(MOST))
+        examples = prepare.build_examples(part, task, seen.mapping)
+    found = [_with_mends(one, seen.table, task, seen.mapping) for one in find_template(tokenizer, task, examples)]
+    refused = {row for one in found if one.problem.code == "refused-chats" for row in one.rows.to_list()}
+    findings = sorted([*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity))
+    info = seen.info.model_copy(update={"problems": tuple(one.problem for one in findings)})
+    preview = preview_rows(seen.table, task, seen.mapping, tokenizer) if task.is_chat else seen.preview
+    return replace(seen, info=info, findings=findings, preview=preview), [example for example in sampled if example.row not in refused]
 
 
 def _with_length_mends(found: Finding, measured: Lengths, characters: list[int], task: Task) -> Finding:
@@ -302,52 +321,6 @@ def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[
     return mapping, reasons
 
 
-def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """One error where a required role has no column yet."""
-    try:
-        columns.check_mapping(table, task, mapping)
-    except DataError as error:
-        return [Finding(Problem(
-            code="missing-column", severity="error", message=error.message, hint=error.hint,
-            message_fa=error.message_fa, hint_fa=error.hint_fa,
-        ))]  # fmt: skip
-    return []
-
-
-def preview_rows(table: Table, task: Task, mapping: dict[str, str]) -> list[dict[str, str]]:
-    """The first rows with the text put to the model and the part that is trained. Empty where no row can be used."""
-    from lora_hub.data import prepare, template
-
-    if missing_columns(table, task, mapping):
-        return []
-    few = Table(table.frame.head(10 * PREVIEW_ROWS), table.format, row_numbers=table.numbers().head(10 * PREVIEW_ROWS))
-    try:
-        examples = prepare.build_examples(few, task, mapping)[:PREVIEW_ROWS]
-    except DataError:
-        return []  # the checks have told why
-    task = with_labels(task, table, mapping)
-    shown = []
-    for example in examples:
-        if task.is_chat:
-            prompt = "\n".join(f"{turn['role']}: {turn['content']}" for turn in example.inputs["messages"])
-        else:
-            prompt = template.render_prompt(task, example.inputs)
-        shown.append({"prompt": _cut(prompt), "completion": _cut(example.answer)})
-    return shown
-
-
-def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
-    """The task with its labels from the data, as a run would freeze them."""
-    from lora_hub.data import template
-
-    if task.output != "labels" or (not task.labels and "answer" not in mapping):
-        return task
-    if task.labels:
-        return template.freeze_labels(task, task.labels)
-    texts = table.texts(mapping["answer"]).drop_nulls().str.strip_chars()
-    return template.freeze_labels(task, sorted(texts.filter(texts != "").unique().to_list()))
-
-
 def fingerprint(path: Path) -> str:
     """First 16 hex digits of the sha256 of the file's bytes."""
     with Path(path).open("rb") as file:
@@ -360,7 +333,3 @@ def _reading(reading: dict[str, Any]) -> tuple:
 
 def _key(mends: Sequence[Mend]) -> str:
     return "\n".join(mend.model_dump_json() for mend in mends)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= PREVIEW_CHARACTERS else text[:PREVIEW_CHARACTERS] + " [...]"

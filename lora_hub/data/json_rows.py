@@ -6,7 +6,6 @@ from typing import Any
 import polars
 
 from lora_hub.data import error_words
-from lora_hub.data.convert import as_chats
 from lora_hub.data.headers import find_layout
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, some
 from lora_hub.data.value_text import value_text
@@ -136,7 +135,7 @@ def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
             firsts = [_first_answer(value) for value in frame[name].to_list()]
             if any(first is not None for first in firsts):
                 frame = frame.with_columns(polars.Series("answer", firsts, dtype=polars.String))
-    return as_chats(frame)
+    return frame
 
 
 def _is_singles(series: polars.Series) -> bool:

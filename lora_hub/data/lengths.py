@@ -27,7 +27,7 @@ from lora_hub import bases
 from lora_hub.data import template
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.light_tokenizer import LightTokenizer, read_tokenizer
-from lora_hub.data.prepare import Example
+from lora_hub.data.prepare import Example, written
 from lora_hub.schema import BaseModel, Lengths, Task
 
 SAMPLE = 2000
@@ -72,13 +72,12 @@ def measure(examples: Sequence[Example], task: Task, base: BaseModel, max_length
 
     Raises BaseError where the tokenizer's files are damaged, DataError where its chat template refuses the messages.
     """
-    folder = _folder_of(base)
-    tokenizer = read_tokenizer(folder) if folder and examples else None
+    tokenizer = tokenizer_of(base) if examples else None
     if tokenizer is None:
         return None
     bound = CUT_FACTOR * max(base.context, max_length)
     chosen = _spread(examples, sample, bound)
-    prompt, answer = _count(tokenizer, task, chosen, bound)
+    prompt, answer = _count(tokenizer, task, written(tokenizer, chosen), bound)
     total = [p + a for p, a in zip(prompt, answer, strict=True)]
     turns = len(examples) / len({example.row for example in examples}) if task.is_chat else 1
     lengths = Lengths(
@@ -97,6 +96,12 @@ def measure(examples: Sequence[Example], task: Task, base: BaseModel, max_length
         trained_share=_trained_share(prompt, answer, max_length),
     )
     return Measured(lengths, tuple(example.row for example in chosen), tuple(prompt), tuple(answer))
+
+
+def tokenizer_of(base: BaseModel) -> LightTokenizer | None:
+    """The base's tokenizer, None where it is not on this disk. Raises BaseError where its files are damaged."""
+    folder = _folder_of(base)
+    return read_tokenizer(folder) if folder else None
 
 
 def find_lengths(lengths: Lengths, measured: Measured | None = None) -> list[Finding]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lora_hub.errors import BaseError, DataError
+from lora_hub.errors import BaseError
 
 AGAIN = "Copy or download the base again, whole."
 AGAIN_FA = "مدل پایه را یک بار دیگر و کامل رونوشت یا دریافت کنید."
@@ -59,23 +59,14 @@ class LightTokenizer:
         return {"input_ids": [encoded.ids for encoded in self._core.encode_batch_fast(texts, add_special_tokens=add_special_tokens)]}
 
     def apply_chat_template(self, messages: list[dict[str, Any]], *, add_generation_prompt: bool = False, tokenize: bool = False, **variables: Any) -> str:
-        """The messages as text. Raises DataError where the template refuses them."""
-        from jinja2 import TemplateError
-
+        """The messages as text. Raises what the template raises; `chat_template.render` says it in words."""
         if tokenize:
             raise ValueError("renders text only")
         messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
-        try:
-            compiled, known = self._compiled
-            values = {**known, "messages": messages, "add_generation_prompt": add_generation_prompt, **variables}
-            # As `compiled.render` does, but for its copy of all globals at every call, a third of the time.
-            return "".join(compiled.root_render_func(compiled.new_context(values, shared=True)))
-        except TemplateError as error:
-            raise DataError(
-                f"The base's chat template refuses these messages: {error}", "Choose another base, or change the order of the turns.",
-                message_fa=f"قالب گفت‌وگوی مدل پایه این پیام‌ها را نمی‌پذیرد ({error}).",
-                hint_fa="مدل پایهٔ دیگری برگزینید، یا ترتیب نوبت‌ها را عوض کنید.",
-            ) from error  # fmt: skip
+        compiled, known = self._compiled
+        values = {**known, "messages": messages, "add_generation_prompt": add_generation_prompt, **variables}
+        # As `compiled.render` does, but for its copy of all globals at every call, a third of the time.
+        return "".join(compiled.root_render_func(compiled.new_context(values, shared=True)))
 
     @property
     def eos_token_id(self) -> int | None:

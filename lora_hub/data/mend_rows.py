@@ -26,6 +26,12 @@ def drop(table: Table, task: Task, mapping: dict[str, str], values: dict[str, st
     return keep_rows(table, ~_found(table, task, mapping, values.get("code", "")))
 
 
+def leave_out(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
+    """Without the rows that are named by their numbers in the file: what refuses them may not be at hand (a base's template)."""
+    named = [int(number) for number in values.get("rows", "").split(",") if number.strip().isdigit()]
+    return keep_rows(table, ~table.numbers().is_in(named))
+
+
 def _found(table: Table, task: Task, mapping: dict[str, str], code: str) -> polars.Series:
     """Boolean: the rows that the check of this code finds now."""
     rows = next((found.rows for found in checks.find(table, task, mapping) if found.problem.code == code), NO_ROWS)

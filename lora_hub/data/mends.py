@@ -28,7 +28,7 @@ from lora_hub.data.nested_cells import plain_cells
 from lora_hub.data.overflow import overflow_columns
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError, names_fa
-from lora_hub.schema import Mend, Task, Text2
+from lora_hub.schema import BaseModel, Mend, Task, Text2
 
 # What rows that can be left out are called, by the code of the finding that names them.
 DROPPED: dict[str, Text2] = {
@@ -124,6 +124,8 @@ def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, s
         offered.append(Mend(kind="swap"))
     elif code == "long-texts" and not task.is_chat:
         offered.append(Mend(kind="shorten", values={"characters": str(LONG)}))
+    elif code == "refused-chats":
+        offered.append(Mend(kind="leave-out", values={"rows": ",".join(map(str, finding.rows.to_list()))}))
     elif code == "overflow":
         named, _ = overflow_columns(table)
         offered.append(Mend(kind="join-overflow", values={"into": named}))
@@ -145,6 +147,8 @@ def describe(mend: Mend) -> Text2:
     pairs = list(mend.values.items())
     shown = ", ".join(f"{old} → {new}" for old, new in pairs[:6]) + (" …" if len(pairs) > 6 else "")
     fill = {"what": what, "pairs": Text2(en=shown, fa=shown), **{key: Text2(en=value, fa=value) for key, value in mend.values.items() if key in ("characters", "into", "column")}}
+    listed = mend.values.get("rows", "").split(",")
+    fill["rows"] = Text2(en=", ".join(listed[:8]) + (" …" if len(listed) > 8 else ""), fa="، ".join(listed[:8]) + (" …" if len(listed) > 8 else ""))
     return Text2(**{
         language: _fill(text.in_language(language), {key: value.in_language(language) for key, value in fill.items()}) for language in ("en", "fa")
     })  # fmt: skip
@@ -200,12 +204,14 @@ def mend_argument(mend: Mend) -> str:
     return mend.model_dump_json()
 
 
-def parse_mends(texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, **reading: Any) -> tuple[Mend, ...]:
+def parse_mends(
+    texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, base: BaseModel | None = None, **reading: Any
+) -> tuple[Mend, ...]:
     """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it. inspector: an
-    `inspection.Inspector`. Raises DataError."""
+    `inspection.Inspector`. base: the one to be trained, whose chat template may refuse rows. Raises DataError."""
     chosen: list[Mend] = []
     for text in texts:
-        seen = inspector.inspect(file, task, mapping, mends=chosen, **reading)
+        seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
         chosen.append(parse_mend(text, {problem.code: problem.mends for problem in seen.problems if problem.mends}))
     return tuple(chosen)
 
@@ -238,6 +244,9 @@ def _difference(before: Table, after: Table) -> int:
 
 MENDS: dict[str, Kind] = {
     "drop": Kind(mend_rows.drop, Text2(en="Leave these rows out", fa="این سطرها کنار بروند"), Text2(en="Left out: {what}", fa="کنار رفت: {what}")),
+    "leave-out": Kind(
+        mend_rows.leave_out, Text2(en="Leave these rows out", fa="این سطرها کنار بروند"), Text2(en="Left out: rows {rows}", fa="کنار رفت: سطرهای {rows}"),
+    ),
     "keep-commonest": Kind(
         mend_rows.keep_commonest, Text2(en="Keep the commonest answer", fa="پرتکرارترین پاسخ بماند"),
         Text2(en="Of several answers the commonest was kept", fa="از چند پاسخ، پرتکرارترین ماند"),

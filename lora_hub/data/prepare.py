@@ -11,7 +11,8 @@ import random
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.data import template
@@ -27,11 +28,13 @@ MIN_TRAIN_ROWS = 8
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn. row: the file's data row it came from, counted from 1."""
+    """One thing to learn. row: the file's data row it came from, counted from 1. turn: of a chat, the assistant's message where it
+    calls tools; how it is written is the base's template's (`written`), and `answer` is its JSON until then."""
 
     row: int
     inputs: dict[str, Any]
     answer: str
+    turn: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def cluster_examples(examples: list[Example]) -> Any:
     from lora_hub.data.near_duplicates import cluster_texts
 
     texts = polars.Series([_plain_text(example.inputs) for example in examples], dtype=polars.String)
-    is_chat = [set(example.inputs) == {"messages"} for example in examples]
+    is_chat = ["messages" in example.inputs for example in examples]
     return cluster_texts(texts, [e.row if chat else _same_key(e.inputs) for e, chat in zip(examples, is_chat, strict=True)])
 
 
@@ -193,9 +196,46 @@ def _plain_text(inputs: dict[str, Any]) -> str:
     return " ".join(template.as_text(inputs[role]) for role in sorted(inputs))
 
 
+def written(tokenizer: Any, examples: list[Example]) -> list[Example]:
+    """The examples with their answers as the base's chat template writes them: what is trained, and what an answer is compared to.
+    Raises DataError where the template refuses messages."""
+    traits = template.traits_of(tokenizer)
+    answers = [template.written_answer(tokenizer, example.inputs, example.answer, example.turn, traits) for example in examples]
+    return [example if answer == example.answer else replace(example, answer=answer) for example, answer in zip(examples, answers, strict=True)]
+
+
+def find_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> tuple[list[int], DataError | None]:
+    """The rows whose messages the base's chat template refuses, and its first reason."""
+    traits = template.traits_of(tokenizer)
+    rows: dict[int, None] = {}
+    reason = None
+    for example in examples:
+        try:
+            template.prompt_text(tokenizer, task, example.inputs, traits=traits)
+            template.written_answer(tokenizer, example.inputs, example.answer, example.turn, traits)
+        except DataError as error:
+            rows[example.row] = None
+            reason = reason or error
+    return list(rows), reason
+
+
+def _refused(rows: list[int], reason: DataError) -> DataError:
+    shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
+    return DataError(
+        f"{reason.message.rstrip('.')}: row{'s' if len(rows) > 1 else ''} {shown}.", "Leave these rows out (the mend refused-chats), or choose another base.",
+        message_fa=f"{reason.in_language('fa')[0].rstrip('.')}: سطر {shown}.", hint_fa="این سطرها را کنار بگذارید، یا مدل پایهٔ دیگری انتخاب کنید.",
+    )  # fmt: skip
+
+
 def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_length: int) -> Encoded:
-    """Prompt ids + answer ids of every example; those longer than `max_length` tokens are left out and named."""
-    prompts = template.encode_prompts(tokenizer, task, [example.inputs for example in examples])
+    """Prompt ids + answer ids of every example; those longer than `max_length` tokens are left out and named. Raises DataError naming
+    the rows that the base's chat template refuses."""
+    try:
+        examples = written(tokenizer, examples)
+        prompts = template.encode_prompts(tokenizer, task, [example.inputs for example in examples])
+    except DataError as error:
+        rows, reason = find_refused(tokenizer, task, examples)
+        raise _refused(rows, reason) if reason else error from error
     answers = template.encode_answers(tokenizer, [example.answer for example in examples])
     rows, kept, too_long = [], [], []
     for example, prompt, answer in zip(examples, prompts, answers, strict=True):
@@ -233,17 +273,19 @@ def _chat_examples(row: int, value: Any) -> list[Example]:
     from lora_hub.data import convert
 
     try:
-        messages = convert.to_messages(value)
+        chat = convert.read_chat(value)
     except DataError as error:
         raise DataError(
             f"Row {row}: {error.message}", error.hint,
             message_fa=f"سطر {row}: {error.message_fa}" if error.message_fa else "", hint_fa=error.hint_fa,
         ) from error  # fmt: skip
-    found = []
-    for index, message in enumerate(messages):
+    found, messages = [], chat.messages
+    for index, turn in enumerate(chat.turns):
         before = messages[:index]
-        if message["role"] == "assistant" and message["content"].strip() and any(m["role"] == "user" for m in before):
-            found.append(Example(row, {"messages": before}, message["content"].strip()))
+        if turn.is_learnt and any(message["role"] == "user" for message in before):
+            inputs = {"messages": before, **({"tools": chat.tools} if chat.tools else {})}
+            calls = turn.message.get("tool_calls")
+            found.append(Example(row, inputs, template.whole_text(turn.message).strip(), turn.message if calls else None))
     return found
 
 

@@ -15,6 +15,7 @@ from lora_hub.data import archive_members, archives, error_words
 from lora_hub.data.archive_tables import join_parts, read_plan
 from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.cells import table_of_form
+from lora_hub.data.chat_columns import as_chats
 from lora_hub.data.delimited import read_delimited
 from lora_hub.data.encodings import decode
 from lora_hub.data.exports import read_export
@@ -212,6 +213,9 @@ def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Tabl
 
 
 def _finish(table: Table, source: Source) -> Table:
+    for part in (table, table.test):
+        if part is not None and part.rows:
+            part.frame = as_chats(part.frame)
     if table.frame.width == 0:
         raise DataError(
             f"{source.name} has no columns.", "Choose a file with data in it.",

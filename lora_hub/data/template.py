@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from lora_hub.data.chat_template import MARK, MARKED_TURNS, Traits, render, traits_of, whole_text, write_answer, write_prompt
 from lora_hub.data.value_text import value_text
 from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Task
@@ -18,17 +19,12 @@ from lora_hub.schema import Task
 # More labels than these are not listed in the prompt: 77 intents would cost more tokens than the question itself.
 MAX_LISTED_LABELS = 10
 
-# Chat templates that print today's date would ask another prompt tomorrow than was trained; ones that think aloud by
-# default are asked not to. Templates without these variables ignore them.
-TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
-
-# Stands for the answer where a template is rendered only to see what it writes around it.
-MARK = "\u241e"
-MARKED_TURNS = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
-
 # What may stand between the labels in a prompt; the first of which no label holds anything, so that "Staff, Price" stays one.
 SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
 _ALIKE = {",": ",،，、", ";": ";؛；"}
+
+# The role whose text is the system turn and no part of the template.
+SYSTEM = "system"
 
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -82,18 +78,24 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
     return task.model_copy(update={"labels": labels, "label_separator": separator})
 
 
-def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown: Shown = ()) -> str:
+def asked_turns(task: Task | None, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages that ask for the answer of one row. Raises DataError as `render_prompt` does."""
+    if task is not None and task.is_chat:
+        return list(inputs["messages"])
+    user = {"role": "user", "content": inputs["text"] if task is None else render_prompt(task, inputs)}
+    system = as_text(inputs.get(SYSTEM)).strip() if task is not None and SYSTEM in task.inputs else ""
+    return [{"role": "system", "content": system}, user] if system else [user]
+
+
+def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown: Shown = (), traits: Traits | None = None) -> str:
     """The whole text put to the model, special tokens written out, up to where its answer begins.
 
-    With a chat template: the template's rendering with the generation prompt. Without one: the prompt, a line break and
-    "Answer:" (no space at the end: the answer brings its own). `task` None: inputs["text"] as it is. shown: examples that
-    stand before the question, as turns of the conversation or, without a chat template, one below the other.
+    With a chat template: the template's rendering with the generation prompt, and what it writes before every answer. Without one:
+    the prompt, a line break and "Answer:" (no space at the end: the answer brings its own). `task` None: inputs["text"] as it is. A
+    chat's inputs may have `tools` beside its messages. shown: examples that stand before the question, as turns of the conversation
+    or, without a chat template, one below the other. traits: the template's, where they are known already.
     """
-    if task is not None and task.is_chat:
-        messages = list(inputs["messages"])
-    else:
-        user = inputs["text"] if task is None else render_prompt(task, inputs)
-        messages = [{"role": "user", "content": user}]
+    messages = asked_turns(task, inputs)
     if task is not None and shown and (tokenizer.chat_template or task.is_chat):
         turns = []
         for given, answer in shown:
@@ -102,15 +104,16 @@ def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown
         first = 1 if messages[0]["role"] == "system" else 0
         messages = [*messages[:first], *turns, *messages[first:]]
     if tokenizer.chat_template:
-        return _render(tokenizer, messages, add_generation_prompt=True)
+        return write_prompt(tokenizer, messages, inputs.get("tools"), traits)
     if task is None:
         return inputs["text"]
     if task.is_chat:
-        return "\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages) + "\nAssistant:"
+        return "\n".join(f"{message['role'].capitalize()}: {whole_text(message)}" for message in messages) + "\nAssistant:"
     cue = task.answer.in_language(task.prompt_language)
 
     def open_prompt(given: dict[str, Any]) -> str:
-        return f"{render_prompt(task, given).rstrip()}\n{cue[:1].upper() + cue[1:]}:"
+        asked = "\n\n".join(message["content"] for message in asked_turns(task, given))
+        return f"{asked.rstrip()}\n{cue[:1].upper() + cue[1:]}:"
 
     return "".join(f"{open_prompt(given)} {answer.strip()}\n\n" for given, answer in shown) + open_prompt(inputs)
 
@@ -119,7 +122,8 @@ def encode_prompts(tokenizer: Any, task: Task | None, rows: list[dict[str, Any]]
     """Token ids of each row's prompt, exactly as it is asked. shown: examples that stand before each."""
     if not rows:
         return []
-    texts = [prompt_text(tokenizer, task, inputs, shown) for inputs in rows]
+    traits = traits_of(tokenizer)
+    texts = [prompt_text(tokenizer, task, inputs, shown, traits) for inputs in rows]
     # A chat template writes its own first token; plain text gets the one that the tokenizer adds.
     encoded = tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]
     if not tokenizer.chat_template and tokenizer.eos_token_id is not None and tokenizer.eos_token_id != tokenizer.bos_token_id:
@@ -139,7 +143,7 @@ def end_token(tokenizer: Any) -> int:
     Raises DataError where the tokenizer has neither.
     """
     if tokenizer.chat_template:
-        rest = _render(tokenizer, MARKED_TURNS).rpartition(MARK)[2]
+        rest = render(tokenizer, MARKED_TURNS).rpartition(MARK)[2]
         special = set(tokenizer.all_special_ids) | {int(i) for i in getattr(tokenizer, "added_tokens_decoder", {})}
         for token in tokenizer(rest.strip(), add_special_tokens=False)["input_ids"]:
             if token in special:
@@ -152,15 +156,18 @@ def end_token(tokenizer: Any) -> int:
     return tokenizer.eos_token_id
 
 
-def answer_prefix(tokenizer: Any) -> str:
-    """What stands between the prompt and the answer: a space after "Answer:", and after a chat template whatever white
-    space it writes there itself (mostly none; a space in templates of the kind "Bot: ...")."""
+def written_answer(tokenizer: Any, inputs: dict[str, Any], answer: str, turn: dict[str, Any] | None = None, traits: Traits | None = None) -> str:
+    """An answer as the base is taught it and gives it: tool calls as its chat template writes them, no thoughts in front of it where the
+    template has closed its place for them. `turn`: the message whose text `answer` is, where it has calls."""
     if not tokenizer.chat_template:
-        return " "
-    whole = _render(tokenizer, MARKED_TURNS)
-    asked = _render(tokenizer, MARKED_TURNS[:1], add_generation_prompt=True)
-    between = whole[len(asked) :].partition(MARK)[0] if whole.startswith(asked) else ""
-    return between if between.isspace() else ""
+        return answer
+    return write_answer(tokenizer, inputs.get("messages", []), inputs.get("tools"), turn or {"role": "assistant", "content": answer}, traits)
+
+
+def asking(tokenizer: Any) -> dict[str, Any]:
+    """What the code on a card has to know of the base's tokenizer to ask and to stop as it was trained (`snippet.write`)."""
+    traits = traits_of(tokenizer)
+    return {"opening": traits.opening, "system_turn": traits.system, "end_token": tokenizer.convert_ids_to_tokens(end_token(tokenizer))}
 
 
 def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:
@@ -168,18 +175,15 @@ def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:
     if not answers:
         return []
     end = end_token(tokenizer)
-    prefix = answer_prefix(tokenizer)
-    texts = [prefix + answer.strip() for answer in answers]
+    # A space after "Answer:", and after a chat template whatever white space it writes there itself.
+    space = traits_of(tokenizer).space
+    texts = [space + answer.strip() for answer in answers]
     return [ids + [end] for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 
 def encode_answer(tokenizer: Any, answer: str) -> list[int]:
     """`encode_answers` for one answer."""
     return encode_answers(tokenizer, [answer])[0]
-
-
-def _render(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool = False) -> str:
-    return tokenizer.apply_chat_template(messages, add_generation_prompt=add_generation_prompt, tokenize=False, **TEMPLATE_VARIABLES)
 
 
 def as_text(value: Any) -> str:

@@ -250,7 +250,8 @@ def _check_template(task: Task) -> None:
                 hint_fa="سطری جدا به آن بدهید: هرگاه خالی باشد سطرش کنار گذاشته می‌شود.",
             )  # fmt: skip
         seen |= set(fields)
-    missing = [role for role in task.inputs if role not in seen]
+    # The system text is a turn of its own, before the one that the template makes.
+    missing = [role for role in task.inputs if role not in seen and role != "system"]
     if missing:
         message = f"The task's 'template' lacks the input {{{missing[0]}}}."
         raise SpecError(

@@ -100,7 +100,8 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     examples = prepare.build_examples(few, task, inspection.mapping)
     task = with_labels(task, table, inspection.mapping)
     shown = []
-    for example in examples[: render_data.SHOWN_ROWS]:
+    refused = set(prepare.find_refused(tokenizer, task, examples)[0])  # the findings tell of them
+    for example in prepare.written(tokenizer, [one for one in examples if one.row not in refused][: render_data.SHOWN_ROWS]):
         trained = template.encode_answer(tokenizer, example.answer)
         read = template.encode_prompt(tokenizer, task, example.inputs)
         shown.append({"prompt": tokenizer.decode(read), "completion": tokenizer.decode(trained), "read": len(read), "trained": len(trained)})

@@ -53,6 +53,7 @@ DATA_WORDS: dict[str, tuple[str, str]] = {
     "role_schema": ("schema", "طرح جدول‌ها"),
     "role_instruction": ("instruction", "دستور"),
     "role_input": ("input", "ورودی"),
+    "role_system": ("system text", "متن سیستم"),
     "role_messages": ("messages", "گفتگو"),
     "role_none": ("(none)", "(هیچ)"),
     # --- what is wrong with it ----------------------------------------------------------------------------------------

@@ -1,0 +1,60 @@
+"""Columns that are parts of one conversation, as one column `messages`: a prompt's turns and its completion, a system text, tools or
+a weight beside the turns, an instruction with its history.
+
+    as_chats(frame)      the frame with them joined; any other frame as it is
+"""
+
+import polars
+
+from lora_hub.data.convert import LISTS, PAIRS
+from lora_hub.data.table import is_nested
+from lora_hub.data.value_text import listed
+
+SYSTEM = ("system", "system_prompt")
+TOOLS = ("tools", "functions")
+WEIGHTS = ("weight", "train")  # of a whole conversation: loss and mask may be anything beside one
+
+
+def as_chats(frame: polars.DataFrame) -> polars.DataFrame:
+    """The frame with one column `messages`, each cell an object of the parts, in place of columns that are parts of one
+    conversation. Turns may be lists or, in a CSV, their JSON text."""
+    names = {name.lower(): name for name in frame.columns}
+
+    def nested(name: str | None) -> bool:
+        return name is not None and (is_nested(frame.schema[name]) or _is_listed(frame[name]))
+
+    prompt, completion = names.get("prompt"), names.get("completion")
+    history, turns = names.get("history"), next((names[key] for key in LISTS if key in names and nested(names[key])), None)
+    beside = [names[key] for key in (*SYSTEM, *TOOLS) if key in names] + [names[key] for key in WEIGHTS if key in names and _are_marks(frame[names[key]])]
+    asked = next((pair for pair in PAIRS if pair[0] in names and pair[1] in names), None)
+    if nested(prompt) and completion is not None:
+        used = [prompt, completion, *beside]
+    elif turns is not None and beside:
+        used = [turns, *beside]
+    elif nested(history) and asked is not None:
+        used = [*(names[key] for key in dict.fromkeys((*asked, "input", "history")) if key in names), *beside]
+    else:
+        return frame
+    rows = zip(*(frame[name].to_list() for name in used), strict=True)
+    keys = ["messages" if name == turns else name.lower() for name in used]
+    values = [{key: _loaded(cell) for key, cell in zip(keys, row, strict=True) if cell not in (None, "")} for row in rows]
+    return frame.drop(used).with_columns(polars.Series("messages", values, dtype=polars.Object))
+
+
+def _is_listed(series: polars.Series) -> bool:
+    """Texts that write lists of turns, as a CSV holds them."""
+    if series.dtype != polars.String:
+        return False
+    texts = series.drop_nulls().head(20).str.strip_chars()
+    texts = texts.filter(texts != "")
+    values = [listed(text) for text in texts.to_list()] if texts.len() and texts.str.starts_with("[").all() else []
+    return bool(values) and all(isinstance(value, list) and all(isinstance(turn, (dict, list)) for turn in value) for value in values)
+
+
+def _are_marks(series: polars.Series) -> bool:
+    values = series.drop_nulls().unique()
+    return series.dtype == polars.String and set(values.str.to_lowercase().to_list()) <= {"0", "1", "0.0", "1.0", "true", "false", ""}
+
+
+def _loaded(cell: object) -> object:
+    return listed(cell) or cell if isinstance(cell, str) and cell.lstrip()[:1] in ("[", "{") else cell

@@ -1,0 +1,70 @@
+"""The first rows of a table as the model gets them: the prompt, and the part that is trained."""
+
+from typing import Any
+
+from lora_hub.data import columns
+from lora_hub.data.findings import Finding
+from lora_hub.data.table import Table
+from lora_hub.data.value_text import json_text
+from lora_hub.errors import DataError
+from lora_hub.schema import Problem, Task
+
+PREVIEW_ROWS = 5
+PREVIEW_CHARACTERS = 4_000
+
+
+def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
+    """One error where a required role has no column yet."""
+    try:
+        columns.check_mapping(table, task, mapping)
+    except DataError as error:
+        return [Finding(Problem(
+            code="missing-column", severity="error", message=error.message, hint=error.hint,
+            message_fa=error.message_fa, hint_fa=error.hint_fa,
+        ))]  # fmt: skip
+    return []
+
+
+def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: Any = None) -> list[dict[str, str]]:
+    """The first rows with the text put to the model and the part that is trained; of a chat as the base's template writes it, where
+    its tokenizer is known. Empty where no row can be used."""
+    from lora_hub.data import prepare, template
+
+    if missing_columns(table, task, mapping):
+        return []
+    few = Table(table.frame.head(10 * PREVIEW_ROWS), table.format, row_numbers=table.numbers().head(10 * PREVIEW_ROWS))
+    try:
+        examples = prepare.build_examples(few, task, mapping)
+    except DataError:
+        return []  # the checks have told why
+    task = with_labels(task, table, mapping)
+    if task.is_chat and tokenizer is not None:
+        refused = set(prepare.find_refused(tokenizer, task, examples)[0])
+        examples = prepare.written(tokenizer, [example for example in examples if example.row not in refused][:PREVIEW_ROWS])
+    shown = []
+    for example in examples[:PREVIEW_ROWS]:
+        if not task.is_chat:
+            prompt = "\n\n".join(message["content"] for message in template.asked_turns(task, example.inputs))
+        elif tokenizer is not None:
+            prompt = template.prompt_text(tokenizer, task, example.inputs)
+        else:
+            tools = [f"tools: {json_text(example.inputs['tools'])}"] if example.inputs.get("tools") else []
+            prompt = "\n".join([*tools, *(f"{turn['role']}: {template.whole_text(turn)}" for turn in example.inputs["messages"])])
+        shown.append({"prompt": _cut(prompt), "completion": _cut(example.answer)})
+    return shown
+
+
+def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
+    """The task with its labels from the data, as a run would freeze them."""
+    from lora_hub.data import template
+
+    if task.output != "labels" or (not task.labels and "answer" not in mapping):
+        return task
+    if task.labels:
+        return template.freeze_labels(task, task.labels)
+    texts = table.texts(mapping["answer"]).drop_nulls().str.strip_chars()
+    return template.freeze_labels(task, sorted(texts.filter(texts != "").unique().to_list()))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= PREVIEW_CHARACTERS else text[:PREVIEW_CHARACTERS] + " [...]"
