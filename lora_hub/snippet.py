@@ -7,7 +7,7 @@ have to say the same; tests/test_card.py runs the code and compares, for every t
 import re
 
 from lora_hub.data.chat_template import TEMPLATE_VARIABLES
-from lora_hub.data.template import MAX_LISTED_LABELS, SYSTEM, listed_labels
+from lora_hub.data.template import MAX_LISTED_LABELS, has_system_turn, listed_labels
 from lora_hub.schema import Task
 
 _SYSTEM_BEFORE = r'prompt = "\n\n".join(text for text in (inputs["system"].strip(), prompt) if text)'
@@ -95,9 +95,9 @@ def _line(line: str, task: Task, known: dict[str, str]) -> str:
 def _chat_code(task: Task, opening: str, system_turn: bool) -> list[str]:
     variables = ", ".join(f"{key}={value!r}" for key, value in TEMPLATE_VARIABLES.items())
     messages = [] if task.is_chat else ['messages = [{"role": "user", "content": prompt}]']
-    if SYSTEM in task.inputs and system_turn:
+    if has_system_turn(task) and system_turn:
         messages += ['if inputs["system"].strip():', '    messages.insert(0, {"role": "system", "content": inputs["system"].strip()})']
-    elif SYSTEM in task.inputs:
+    elif has_system_turn(task):
         messages = [_SYSTEM_BEFORE, *messages]
     return [
         *messages,
@@ -115,7 +115,7 @@ def _plain_code(task: Task) -> list[str]:
         ending = "\n" + cue[:1].upper() + cue[1:] + ":"
         text = f"text = prompt.rstrip() + {ending!r}"
     return [
-        *([_SYSTEM_BEFORE] if SYSTEM in task.inputs else []),
+        *([_SYSTEM_BEFORE] if has_system_turn(task) else []),
         text,
         'ids = tokenizer(text, return_tensors="pt")["input_ids"]',
         "if tokenizer.bos_token_id != tokenizer.eos_token_id and ids[0, -1] == tokenizer.eos_token_id:",

@@ -23,7 +23,7 @@ MAX_LISTED_LABELS = 10
 SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
 _ALIKE = {",": ",،，、", ";": ";؛；"}
 
-# The role whose text is the system turn and no part of the template.
+# The role whose text is the system turn where it is no part of the template.
 SYSTEM = "system"
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -78,12 +78,17 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
     return task.model_copy(update={"labels": labels, "label_separator": separator})
 
 
+def has_system_turn(task: Task) -> bool:
+    """Whether one of the inputs is the system turn: it is called so, and the template has no place for it."""
+    return SYSTEM in task.inputs and f"{{{SYSTEM}}}" not in task.template
+
+
 def asked_turns(task: Task | None, inputs: dict[str, Any]) -> list[dict[str, Any]]:
     """The messages that ask for the answer of one row. Raises DataError as `render_prompt` does."""
     if task is not None and task.is_chat:
         return list(inputs["messages"])
     user = {"role": "user", "content": inputs["text"] if task is None else render_prompt(task, inputs)}
-    system = as_text(inputs.get(SYSTEM)).strip() if task is not None and SYSTEM in task.inputs else ""
+    system = as_text(inputs.get(SYSTEM)).strip() if task is not None and has_system_turn(task) else ""
     return [{"role": "system", "content": system}, user] if system else [user]
 
 
