@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from lora_hub import bases
+from lora_hub.data.prepare import held_out_sizes, validation_beside_test
 from lora_hub.hardware import Hardware, list_hardware
 from lora_hub.schema import TrainSpec
 
@@ -18,8 +19,6 @@ from lora_hub.schema import TrainSpec
 # peak that LoRA reaches, and the same two.
 CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
 GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
-# Of the rows held out those that choose the checkpoint, as `data.prepare` sets them apart.
-VALIDATION_SHARE, MAX_VALIDATION = 0.35, 200
 # A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains nothing.
 BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
 # What Python with its libraries takes beside the base, what CUDA does, and how full memory may be.
@@ -104,17 +103,15 @@ def _parameters(spec: TrainSpec) -> int:
 
 
 def _steps(spec: TrainSpec) -> int:
-    return spec.steps or max(1, round(spec.epochs * _train_rows(spec) / spec.batch))
+    scored, validation = _held_out(spec)
+    return spec.count_steps(max(1, spec.dataset.rows - validation - (0 if spec.test_dataset else scored)))
 
 
-def _train_rows(spec: TrainSpec) -> int:
-    # Where the person brought rows to test on, only those that choose the checkpoint are held out.
-    held_out = _validation_rows(spec) if spec.test_dataset else spec.dataset.rows * spec.held_out
-    return max(1, round(spec.dataset.rows - held_out))
-
-
-def _validation_rows(spec: TrainSpec) -> float:
-    return min(MAX_VALIDATION, VALIDATION_SHARE * spec.dataset.rows * spec.held_out)
+def _held_out(spec: TrainSpec) -> tuple[int, int]:
+    """Rows that are scored and rows that choose the checkpoint, as `data.prepare` sets them apart."""
+    if spec.test_dataset:
+        return spec.test_dataset.rows, validation_beside_test(spec.dataset.rows)
+    return held_out_sizes(spec.dataset.rows, spec.held_out, spec.max_held_out)
 
 
 def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds: float) -> float:
@@ -125,9 +122,9 @@ def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds
     """
     parameters = _parameters(spec)
     training = _steps(spec) * (step_seconds + 4 * parameters * spec.batch * tokens_row / flops)
-    looked_at = (spec.evaluations + 1) * _validation_rows(spec)
+    scored, validation = _held_out(spec)
+    looked_at = (spec.evaluations + 1) * validation
     training += looked_at * 2 * parameters * tokens_row / flops
-    scored = spec.test_dataset.rows if spec.test_dataset else min(spec.max_held_out, spec.dataset.rows * spec.held_out - _validation_rows(spec))
     answer = 4 if spec.task.output == "labels" else min(spec.task.max_new_tokens, 40)
     return training + 2 * scored * (2 * parameters * (tokens_row + answer) / flops + 0.002 * answer)
 
@@ -136,6 +133,6 @@ def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing
     """Bytes at the peak: a batch whose rows are as long as the longest that the run keeps, where that was measured."""
     longest = spec.dataset.lengths.total[-1] if spec.dataset.lengths else tokens_row * 2
     return bases.memory_bytes(
-        spec.base, train=True, batch=spec.micro_batch or spec.batch, length=int(min(spec.max_length, longest)), r=spec.lora.r,
+        spec.base, train=True, batch=spec.rows_at_once, length=int(min(spec.max_length, longest)), r=spec.lora.r,
         precision=precision, quantization=spec.quantization, gradient_checkpointing=checkpointing,
     )  # fmt: skip

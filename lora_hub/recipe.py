@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from lora_hub.data.prepare import held_out_share
 from lora_hub.errors import SpecError, names_fa, refused_fa
 
 # estimates are asked for where specs are made
@@ -52,7 +53,7 @@ FIELDS: tuple[Field, ...] = (
     Field("epochs", "float", Text2(en="Epochs", fa="دورها"), Text2(en="Passes over the training rows.", fa="تعداد گذر از داده‌های آموزش.")),
     Field("steps", "int", Text2(en="Steps", fa="گام‌ها"), Text2(en="Exact number of steps; 0: the epochs decide.", fa="تعداد دقیق گام‌ها؛ ۰ یعنی بر پایهٔ دورها.")),
     Field("batch", "int", Text2(en="Batch", fa="دسته"), Text2(en="Rows a step.", fa="سطر در هر گام.")),
-    Field("micro_batch", "int", Text2(en="Micro-batch", fa="ریزدسته"), Text2(en="Rows in memory at once; 0: the whole batch.", fa="سطرهای هم‌زمان در حافظه؛ ۰ یعنی همهٔ دسته.")),
+    Field("micro_batch", "int", Text2(en="Micro-batch", fa="ریزدسته"), Text2(en="At most so many rows in memory at once; 0: the whole batch.", fa="حداکثر سطرهای هم‌زمان در حافظه؛ ۰ یعنی همهٔ بچ.")),
     Field("max_length", "int", Text2(en="Longest row", fa="بلندترین سطر"), Text2(en="Tokens; longer rows are left out and named.", fa="بر حسب توکن؛ سطرهای بلندتر کنار می‌روند و نام برده می‌شوند.")),
     Field("packing", "choice", Text2(en="Packing", fa="بسته‌بندی"), Text2(en="Several short rows in one sequence.", fa="چند سطر کوتاه در یک دنباله."), ("auto", "on", "off")),
     Field("precision", "choice", Text2(en="Precision", fa="دقت عددی"), Text2(en="auto: fp32 on a CPU, bf16 or fp16 on a GPU.", fa="خودکار: fp32 روی CPU و bf16 یا fp16 روی GPU."), ("auto", "fp32", "bf16", "fp16")),
@@ -123,7 +124,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Der
             length, f"{effort}, within the base's context of {base.context} tokens", f"{fa}، در زمینهٔ {base.context} توکنیِ مدل پایه",
         ),
         "held_out": (
-            0.2 if rows < 2000 else 0.1, "a fifth of a small dataset, a tenth of a larger one",
+            held_out_share(rows), "a fifth of a small dataset, a tenth of a larger one",
             "یک‌پنجمِ مجموعه‌دادهٔ کوچک، یک‌دهمِ بزرگ‌تر",
         ),
         "max_held_out": (scored, *scoring),
@@ -203,8 +204,20 @@ def explain(spec: TrainSpec, language: str = "en") -> list[tuple[str, Any, str]]
         value = value_of(spec, field.key)
         default = derived[field.key].value if field.key in derived else value_of_default(field.key)
         reason = derived[field.key].why if field.key in derived else DEFAULT
-        rows.append((field.key, value, (reason if value == default else SET_BY_YOU).in_language(language)))
+        said = (reason if value == default else SET_BY_YOU).in_language(language)
+        more = uneven_batch(spec) if field.key == "micro_batch" else None
+        rows.append((field.key, value, f"{said}; {more.in_language(language)}" if more else said))
     return rows
+
+
+def uneven_batch(spec: TrainSpec) -> Text2 | None:
+    """What to say where `micro_batch` rows do not make up a step of `batch` rows; None where they do."""
+    if spec.rows_at_once == min(spec.micro_batch or spec.batch, spec.batch):
+        return None
+    return Text2(
+        en=f"{spec.rows_at_once} at once, so that a step is {spec.batch} rows",
+        fa=f"هر بار {spec.rows_at_once} سطر، تا هر گام درست {spec.batch} سطر باشد",
+    )
 
 
 def value_of(spec: TrainSpec, key: str) -> Any:

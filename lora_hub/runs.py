@@ -66,7 +66,7 @@ def plan_run(
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
-    from lora_hub.data import checks, columns, inspection, prepare
+    from lora_hub.data import check_held_out, checks, columns, inspection, prepare
     from lora_hub.data.mends import for_test
 
     inspector = inspector or inspection.Inspector()
@@ -81,7 +81,6 @@ def plan_run(
         chosen = {role: column for role, column in (mapping or {}).items() if column in inspector.read(test_kept).columns}
         test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends))
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
-        prepare.build_examples(test_seen.table, task, test_seen.mapping)
         test_info, test_mapping, test_table = test_seen.info, test_seen.mapping, test_seen.table
         found = checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)
         found += checks.find_unseen(task, seen.table, seen.mapping, test_table, test_mapping)
@@ -93,13 +92,18 @@ def plan_run(
     check_metrics(spec.minimum, task)
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
-        prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+        scored = len(split.test)
+    else:
+        scored = len(prepare.build_examples(test_table, task, test_mapping or seen.mapping))
     seen = inspector.with_lengths(seen, base, spec.max_length)
-    spec = spec.model_copy(update={"dataset": seen.info})
+    few = [found.problem for found in check_held_out.check_held_out(scored)]
+    problems = [*few, *(problem for problem in seen.problems if problem.code != check_held_out.CODE)]
+    spec = spec.model_copy(update={"dataset": seen.info.model_copy(update={"problems": tuple(problems)})})
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
     costs = tuple(recipe.estimate_costs(spec, tokens_row))
-    return Plan(spec=spec, inspection=seen, problems=tuple([*leaks, *seen.problems]), examples=len(examples), estimate=estimate, costs=costs)
+    return Plan(spec=spec, inspection=seen, problems=tuple([*leaks, *problems]), examples=len(examples), estimate=estimate, costs=costs)
 
 
 def _planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:

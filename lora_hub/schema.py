@@ -4,6 +4,7 @@ Every noun is a frozen pydantic model that refuses unknown fields where a person
 misspelt key is an error and never a setting silently ignored.
 """
 
+import math
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -166,7 +167,8 @@ class LoraSpec(Noun):
 class TrainSpec(Noun):
     """Everything a run needs, written once as `spec.json`. No secrets: tokens travel in the worker's environment.
 
-    lr: peak learning rate of AdamW. batch: rows a step. max_length: tokens a row, prompt and answer together.
+    lr: peak learning rate of AdamW. batch: rows a step. micro_batch: at most so many rows in memory at once; 0: the whole batch.
+    max_length: tokens a row, prompt and answer together.
     steps: 0 means `epochs` decide. patience: evaluations without a better loss before the run stops; 0 never stops.
     packing "auto": on where it is exact and pays. precision "auto": fp32 on CPU, bf16 on a GPU that has it, else fp16.
     minimum: {metric, or metric + ".low": per cent} that the adapter has to reach to be published.
@@ -203,6 +205,21 @@ class TrainSpec(Noun):
     share_rows: bool = False
     publish_to: str = ""
     minimum: dict[str, float] = {}
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of one pass: the most that `micro_batch` allows and that make up a step of exactly `batch` rows."""
+        most = min(self.micro_batch or self.batch, self.batch)
+        return next(rows for rows in range(most, 0, -1) if self.batch % rows == 0)
+
+    @property
+    def passes(self) -> int:
+        """Passes whose gradients add up to one step."""
+        return self.batch // self.rows_at_once
+
+    def count_steps(self, rows: int) -> int:
+        """Steps of a training on so many rows; the last step of an epoch takes what is left."""
+        return self.steps or max(1, round(self.epochs * math.ceil(rows / self.batch)))
 
 
 class RunState(StrEnum):

@@ -49,14 +49,6 @@ class TaskTraining:
     seconds: float = 0.0
 
     @property
-    def micro(self) -> int:
-        return min(self.spec.micro_batch or self.spec.batch, self.spec.batch)
-
-    @property
-    def accumulation(self) -> int:
-        return max(1, round(self.spec.batch / self.micro))
-
-    @property
     def every(self) -> int:
         """Steps between two looks at the validation rows."""
         return max(1, math.ceil(self.steps / self.spec.evaluations))
@@ -72,8 +64,7 @@ class TaskTraining:
 
     def plan(self) -> None:
         """Derives the number of steps, as train.train_adapter does."""
-        epoch = math.ceil(len(self.train.rows) / (self.micro * self.accumulation))
-        self.steps = self.spec.steps or max(1, round(self.spec.epochs * epoch))
+        self.steps = self.spec.count_steps(len(self.train.rows))
 
 
 def start_of(task: TaskTraining, model: Any) -> Start:

@@ -19,7 +19,7 @@ from trl import SFTConfig, SFTTrainer
 from lora_hub import loading
 from lora_hub.data.prepare import Encoded
 from lora_hub.task_training import TaskTraining
-from lora_hub.train import IGNORED, labelled, no_number, use_checkpointing, use_flat_batches
+from lora_hub.train import IGNORED, labelled, no_number, one_gpu, use_checkpointing, use_flat_batches
 from lora_hub.trainable import TrainableStack
 
 # What a checkpoint keeps of a task's state.
@@ -35,21 +35,22 @@ class TogetherTrainer(SFTTrainer):
         first = tasks[0].spec
         on_gpu = model.device.type == "cuda"
         precision = loading.pick_precision(model.device, first.precision)
-        flat = all(use_flat_batches(task.spec, model, task.train, task.micro) for task in tasks)
+        flat = all(use_flat_batches(task.spec, model, task.train, task.spec.rows_at_once) for task in tasks)
         config = SFTConfig(
             output_dir=str(tasks[0].folder / "checkpoints"), max_steps=max(task.steps for task in tasks), learning_rate=first.lr,
             max_grad_norm=0.0,  # clipped by adapter, in on_pre_optimizer_step
-            per_device_train_batch_size=tasks[0].micro, per_device_eval_batch_size=8,
-            gradient_checkpointing=any(use_checkpointing(task.spec, model, task.train, task.micro * len(tasks), on_gpu) for task in tasks),
+            per_device_train_batch_size=tasks[0].spec.rows_at_once, per_device_eval_batch_size=8,
+            gradient_checkpointing=any(use_checkpointing(task.spec, model, task.train, task.spec.rows_at_once * len(tasks), on_gpu) for task in tasks),
             max_length=None, padding_free=flat, completion_only_loss=True,
             dataset_kwargs={"skip_prepare_dataset": True}, bf16=precision == "bf16", fp16=precision == "fp16", use_cpu=not on_gpu,
             eval_strategy="no", save_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True, dataloader_pin_memory=on_gpu,
             seed=first.seed, data_seed=first.seed,
         )  # fmt: skip
+        one_gpu(config)
         rows = Dataset.from_list(labelled(tasks[0].train))
         super().__init__(model=model, args=config, train_dataset=rows, processing_class=tokenizer, callbacks=[_Watch(self)])
         self.flat = config.padding_free
-        self.validation = [self._loader(task, task.validation, min(64, max(task.micro, 8)), shuffled=False) for task in tasks]
+        self.validation = [self._loader(task, task.validation, min(64, max(task.spec.rows_at_once, 8)), shuffled=False) for task in tasks]
         self.offsets = [0] * len(tasks)
 
     # --- what the trainer asks for --------------------------------------------------------------------------------------
@@ -125,14 +126,14 @@ class TogetherTrainer(SFTTrainer):
 
     def steps_of(self, task: TaskTraining) -> Iterator[list[dict[str, torch.Tensor]]]:
         """The micro-batches of each of the task's steps, epoch after epoch, from where it stands."""
-        loader = self._loader(task, task.train, task.micro, shuffled=True)
+        loader = self._loader(task, task.train, task.spec.rows_at_once, shuffled=True)
         done = 0
         for epoch in range(10**9):
             loader.set_epoch(epoch)
             held: list[dict[str, torch.Tensor]] = []
             for batch in loader:
                 held.append(batch)
-                if len(held) == task.accumulation:
+                if len(held) == task.spec.passes:
                     done += 1
                     if done > task.step:
                         yield held

@@ -62,10 +62,8 @@ def train_adapter(
 
     on_gpu = torch.cuda.is_available() and model.device.type == "cuda"
     precision = loading.pick_precision(model.device, spec.precision)
-    micro = min(spec.micro_batch or spec.batch, spec.batch)
-    accumulation = max(1, round(spec.batch / micro))
-    steps_epoch = math.ceil(len(train.rows) / (micro * accumulation))
-    total = spec.steps or max(1, round(spec.epochs * steps_epoch))
+    micro = spec.rows_at_once
+    total = spec.count_steps(len(train.rows))
     every = max(1, math.ceil(total / spec.evaluations))
     flat = use_flat_batches(spec, model, train, micro)
     checkpointing = use_checkpointing(spec, model, train, micro, on_gpu)
@@ -80,7 +78,7 @@ def train_adapter(
         max_grad_norm=1.0,
         per_device_train_batch_size=micro,
         per_device_eval_batch_size=min(64, max(micro, 8)),
-        gradient_accumulation_steps=accumulation,
+        gradient_accumulation_steps=spec.passes,
         gradient_checkpointing=checkpointing,
         max_length=None,  # too long rows were left out and named already
         padding_free=flat,
@@ -107,6 +105,7 @@ def train_adapter(
         seed=spec.seed,
         data_seed=spec.seed,
     )
+    one_gpu(config)
     watch = _make_watch(spec, total, report, cancelled)
     began = time.monotonic()
     set_seed(spec.seed)  # the adapter's first values are drawn before the trainer sets its seed
@@ -145,6 +144,13 @@ def train_adapter(
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
     _restore_base(trainer)
     return Trained(folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped)
+
+
+def one_gpu(config: Any) -> None:
+    """A run trains on one GPU. On a machine with several the trainer would take `per_device_train_batch_size` rows on each, so
+    that a step were two or more times as many rows as the spec says."""
+    if config.n_gpu > 1:
+        config._n_gpu = 1
 
 
 def no_such_layers(spec: TrainSpec) -> SpecError:

@@ -153,6 +153,7 @@ class Worker:
 
     def prepare(self, tokenizer: Any) -> Prepared:
         """Reads and encodes the rows. Raises DataError where they are not to be trained on."""
+        from lora_hub import recipe
         from lora_hub.data import prepare
 
         spec = self.spec
@@ -160,6 +161,8 @@ class Worker:
         task, split, notes = read_split(spec)
         for said in notes:
             self.note(said)
+        if uneven := recipe.uneven_batch(spec):
+            self.note(Text2(en=f"micro_batch = {spec.micro_batch}: {uneven.en}.", fa=f"تنظیم «micro_batch = {spec.micro_batch}»: {uneven.fa}."))
         encoded = prepare.encode_examples(tokenizer, task, split.train, spec.max_length)
         prepare.check_trainable(encoded, len(split.train), spec.max_length)
         validation = prepare.encode_examples(tokenizer, task, split.validation, spec.max_length)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lora_hub import bases, runs
+from lora_hub.data.check_held_out import check_held_out
 from lora_hub.data.inspection import inspect_file
 from lora_hub.errors import DataError
 from lora_hub.tasks.catalogue import get_task, list_tasks, sample_file
@@ -80,3 +82,32 @@ def test_difficult_files_are_seen_or_refused_in_words(file: Path) -> None:
     else:
         assert seen.info.rows > 0 and json.dumps(seen.to_json())
         assert seen.preview or seen.has_errors
+
+
+@pytest.mark.parametrize(("scored", "half"), [(8, 28), (49, 13), (5, 33), (1, 45)])
+def test_too_few_rows_to_measure_with_are_told_before_the_start(scored: int, half: int) -> None:
+    problem = check_held_out(scored)[0].problem
+    assert (problem.code, problem.severity, problem.count) == ("few-held-out", "warning", scored)
+    assert problem.message.startswith(f"Only {scored} row") and f"about {half} points" in problem.message
+    assert ("No difference" in problem.message) == (scored < 6) and problem.message_fa and problem.hint_fa
+
+
+def test_enough_rows_to_measure_with_are_not_told() -> None:
+    assert not check_held_out(50) and not check_held_out(5000)
+
+
+def test_inspect_and_plan_tell_how_many_rows_would_be_scored(messages: Path, tmp_path: Path) -> None:
+    """Inspect with the usual share, a plan with its own settings and its own test file; said once."""
+    def told(problems) -> list[int]:
+        return [problem.count for problem in problems if problem.code == "few-held-out"]
+
+    base, task = bases.get_base("built-in"), get_task("spam")
+    assert told(inspect_file(messages, task).problems) == [8]  # of 60 rows 12 are held out, of these 4 choose the checkpoint
+    assert told(runs.plan_run(messages, task, base).problems) == [8]
+    plan = runs.plan_run(messages, task, base, overrides={"held_out": 0.5})
+    assert told(plan.problems) == told(plan.spec.dataset.problems) == [20]
+    test = tmp_path / "test.csv"
+    test.write_text("kind,message\n" + "".join(f"{('ham', 'spam')[n % 2]},tested number {n}\n" for n in range(30)))
+    assert told(runs.plan_run(messages, task, base, test_file=test).problems) == [30]
+    test.write_text("kind,message\n" + "".join(f"{('ham', 'spam')[n % 2]},tested number {n}\n" for n in range(80)))
+    assert told(runs.plan_run(messages, task, base, test_file=test).problems) == []

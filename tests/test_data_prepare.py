@@ -129,3 +129,57 @@ def test_inputs_with_many_rows_each_still_leave_something_to_measure_with() -> N
     parts = [{example.inputs["text"] for example in part} for part in (split.train, split.validation, split.test)]
     assert all(parts) and not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
     assert len(split.validation) >= 8 and len(split.test) >= 24 and len(split.train) > 300
+
+
+def split_sizes(rows: list[Example], **settings) -> tuple[int, int, int]:
+    split = prepare.split_examples(rows, SPAM, **{"held_out": 0.2, "max_held_out": 500, "seed": 1, **settings})
+    return len(split.train), len(split.validation), len(split.test)
+
+
+@pytest.mark.parametrize(
+    ("classes", "each", "settings", "sizes"),
+    [
+        (200, 5, {"max_held_out": 60}, (870, 70, 60)),  # more classes than rows may be scored
+        (200, 5, {}, (800, 70, 130)),  # more classes than the share that may be held out
+        (77, 5, {}, (308, 27, 50)),
+        (30, 20, {"max_held_out": 40}, (518, 42, 40)),
+        (2, 200, {}, (320, 28, 52)),
+        (2, 200, {"max_held_out": 1}, (371, 28, 1)),
+        (3, 3000, {"held_out": 0.1, "max_held_out": 500}, (8300, 200, 500)),
+    ],
+)
+def test_no_more_rows_are_held_out_or_scored_than_asked(classes, each, settings, sizes) -> None:
+    rows = [Example(i + 1, {"text": f"message {i}"}, f"class {i % classes}") for i in range(classes * each)]
+    assert split_sizes(rows, **settings) == sizes
+    split = prepare.split_examples(rows, SPAM, **{"held_out": 0.2, "max_held_out": 500, "seed": 1, **settings})
+    most = Counter(example.answer for example in split.test)
+    # As many different classes as there is room for, none of them favoured.
+    assert len(most) == min(classes, len(split.test)) and max(most.values()) - min(most.values()) <= 1
+
+
+def test_the_maximum_holds_where_inputs_have_many_rows() -> None:
+    rows = [Example(i + 1, {"text": f"review {i // 10}"}, f"class {i % 3}") for i in range(600)]
+    _, validation, test = split_sizes(rows, max_held_out=25)
+    assert 10 <= test <= 25 and validation <= 42
+    assert split_sizes(rows, max_held_out=4)[2] <= 4
+
+
+def test_rare_classes_share_what_room_there_is() -> None:
+    """One large class and forty of three rows: each is in the test part once, and the part is as large as asked."""
+    rows = [Example(i + 1, {"text": f"m {i}"}, "large") for i in range(480)]
+    rows += [Example(500 + i, {"text": f"r {i}"}, f"rare {i % 40}") for i in range(120)]
+    split = prepare.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=1)
+    assert (len(split.train), len(split.validation), len(split.test)) == (480, 42, 78)
+    assert len({example.answer for example in split.test}) == len({example.answer for example in split.validation}) == 41
+
+
+def test_one_constant_says_how_the_held_out_rows_are_parted() -> None:
+    """The split, the estimate and README."""
+    from pathlib import Path
+
+    from lora_hub import estimate
+
+    assert prepare.held_out_sizes(1000, 0.2, 500) == (130, 70) == (200 - round(200 * prepare.VALIDATION_SHARE), round(200 * prepare.VALIDATION_SHARE))
+    assert estimate.held_out_sizes is prepare.held_out_sizes
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert f"Of them {prepare.VALIDATION_SHARE:.0%}".replace("%", " %") in readme and f"at most {prepare.MAX_VALIDATION}" in readme

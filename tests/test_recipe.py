@@ -93,3 +93,12 @@ def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_
 
 def test_built_in_base_has_a_width_to_derive_from() -> None:
     assert bases.get_base("built-in").hidden_size > 0
+
+
+def test_a_micro_batch_that_does_not_divide_the_batch_is_told() -> None:
+    spec = make(batch="16", micro_batch="6")
+    assert (spec.rows_at_once, spec.passes) == (4, 4)
+    why = {key: reason for key, _, reason in recipe.explain(spec)}
+    assert why["micro_batch"] == "set by you; 4 at once, so that a step is 16 rows"
+    why = {key: reason for key, _, reason in recipe.explain(make(batch="16", micro_batch="8"))}
+    assert why["micro_batch"] == "set by you"

@@ -268,3 +268,44 @@ def test_peft_agrees_on_the_configuration() -> None:
     spec = make_spec(r=3, targets=("q_proj",))
     config = make_lora_config(spec)
     assert (config.r, config.lora_alpha, config.target_modules) == (3, 8, {"q_proj"}) and math.isclose(config.lora_dropout, 0.0)
+
+
+@pytest.mark.parametrize("mode", ["in turn", "together"])
+@pytest.mark.parametrize(("batch", "micro", "at_once"), [(16, 6, 4), (8, 6, 4), (7, 3, 1), (4, 9, 4), (9, 3, 3), (5, 0, 5)])
+def test_a_step_is_as_many_rows_as_the_spec_says(tmp_path: Path, mode: str, batch: int, micro: int, at_once: int) -> None:
+    """Counted where the rows go through the base; a micro-batch that doesn't divide the batch is made smaller, never the step larger."""
+    model = build("llama")
+    seen: list[int] = []
+
+    def count(module: torch.nn.Module, arguments: tuple, named: dict) -> None:
+        if module.training:
+            seen.append(len(named["input_ids"] if "input_ids" in named else arguments[0]))
+
+    watched = model.model.register_forward_pre_hook(count, with_kwargs=True)
+    task, _ = make_task(tmp_path / "run", rows=3 * batch, steps=3, batch=batch, micro_batch=micro, packing="off")
+    learn([task], model, mode)
+    watched.remove()
+    assert seen == [at_once] * (3 * batch // at_once)
+
+
+@pytest.mark.parametrize("mode", ["in turn", "together"])
+def test_the_last_step_of_an_epoch_takes_what_is_left(tmp_path: Path, mode: str) -> None:
+    """22 rows in steps of 8 by 4: 4 4 | 4 4 | 4 2, and the next epoch begins with a whole step."""
+    model = build("llama")
+    seen: list[int] = []
+    watched = model.model.register_forward_pre_hook(
+        lambda module, arguments, named: seen.append(len(named["input_ids"])) if module.training else None, with_kwargs=True
+    )
+    task, _ = make_task(tmp_path / "run", rows=22, steps=0, epochs=2, batch=8, micro_batch=6, packing="off")
+    result = learn([task], model, mode).results[0]
+    watched.remove()
+    assert result.steps == task.spec.count_steps(22) == 6 and seen == [4, 4, 4, 4, 4, 2] * 2
+
+
+def test_a_run_trains_on_one_gpu() -> None:
+    from types import SimpleNamespace
+
+    for there in (0, 1, 4):
+        config = SimpleNamespace(n_gpu=there, _n_gpu=there)
+        train.one_gpu(config)
+        assert config._n_gpu == min(there, 1)

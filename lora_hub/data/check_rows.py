@@ -177,8 +177,8 @@ def _few_rows(frame: polars.DataFrame, task: Task) -> Finding | None:
         return None
     return finding(
         "few-rows", "warning",
-        f"{rows(frame.height)} {'is' if frame.height == 1 else 'are'} very few to learn from and to measure with.",
-        f"{number_fa(frame.height)} سطر برای آموختن و سنجیدن بسیار کم است.",
+        f"{rows(frame.height)} {'is' if frame.height == 1 else 'are'} very few to learn from.",
+        f"{number_fa(frame.height)} سطر برای آموزش بسیار کم است.",
         hint="A few hundred rows is where results begin to hold.",
         hint_fa="نتیجه‌ها از چندصد سطر به بالا قابل‌اتکا می‌شوند.", count=frame.height,
     )  # fmt: skip

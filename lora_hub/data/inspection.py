@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.data import checks, columns
+from lora_hub.data.check_held_out import check_held_out
 from lora_hub.data.check_blanks import find_blanks
 from lora_hub.data.findings import Finding
 from lora_hub.data.mends import Done, apply_mends, offer_mends
@@ -205,6 +206,7 @@ def inspect_table(
     if mended.test is not None:
         found += checks.find_overlap(task, mended, mapping, mended.test, mapping)
         found += checks.find_unseen(task, mended, mapping, mended.test, mapping)
+    found += check_held_out(_scored_rows(mended))
     found = [_with_mends(one, mended, task, mapping) for one in found]
     order = {"error": 0, "warning": 1, "info": 2}
     found.sort(key=lambda one: order[one.problem.severity])
@@ -236,6 +238,13 @@ def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
         code="unused-columns", severity="info", message=f"Not used: {some(left, 12)}.", message_fa=f"این ستون‌ها به کار نمی‌رود: {names_fa(left, 12)}.",
         count=len(left),
     ))]  # fmt: skip
+
+
+def _scored_rows(table: Table) -> int:
+    """About how many rows would be scored with the usual share held out; a plan knows it exactly."""
+    from lora_hub.data import prepare
+
+    return table.test.rows if table.test is not None else prepare.held_out_sizes(table.rows, prepare.held_out_share(table.rows), table.rows)[0]
 
 
 def _with_mends(found: Finding, table: Table, task: Task, mapping: dict[str, str]) -> Finding:

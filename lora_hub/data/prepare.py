@@ -3,8 +3,8 @@
     table -> build_examples -> split_examples -> encode_examples
 
 Nothing held out is ever trained on: the held-out rows are set apart first, and rows that say the same thing stay on the
-same side. Half of what is held out (at most `MAX_VALIDATION`) chooses the checkpoint; the scores come from the rest,
-which chose nothing.
+same side. `VALIDATION_SHARE` of what is held out (at most `MAX_VALIDATION` rows) chooses the checkpoint; the scores come
+from the rest, which chose nothing.
 """
 
 import random
@@ -22,6 +22,8 @@ from lora_hub.schema import Task
 if TYPE_CHECKING:
     from lora_hub.data.read import Table
 
+# Of the rows held out, the share that chooses the checkpoint, and the most rows that do.
+VALIDATION_SHARE = 0.35
 MAX_VALIDATION = 200
 MIN_TRAIN_ROWS = 8
 
@@ -110,8 +112,9 @@ def labels_of(examples: list[Example]) -> tuple[str, ...]:
 def split_examples(examples: list[Example], task: Task, *, held_out: float, max_held_out: int, seed: int) -> Split:
     """Stratified by label, seeded; rows with the same inputs (case, spaces and Unicode form aside) stay together.
 
-    held_out: share of the rows that is never trained on. max_held_out: at most so many rows are scored.
-    Raises DataError where too few rows are left to train on.
+    held_out: share of the rows that is never trained on, at most. max_held_out: at most so many rows are scored. Every class
+    with three different inputs is in every part, unless there are more such classes than rows in a part; then chance decides
+    which are in it. Raises DataError where too few rows are left to train on.
     """
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
@@ -125,19 +128,16 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
     train: list[list[Example]] = []
     validation: list[Example] = []
     test: list[Example] = []
-    wanted_test, wanted_validation = _held_out_sizes(len(examples), held_out, max_held_out)
+    wanted_test, wanted_validation = held_out_sizes(len(examples), held_out, max_held_out)
+    test_rooms, validation_rooms = (_rooms(strata, wanted, seed) for wanted in (wanted_test, wanted_validation))
     for label in sorted(strata):
         stratum = strata[label]
         shuffler.shuffle(stratum)
-        size = sum(len(group) for group in stratum)
-        share = size / len(examples)
-        # Every class that has rows enough is in every part, however rare it is.
-        least = 1 if len(stratum) >= 3 else 0
-        for_test = max(least, round(wanted_test * share))
-        for_validation = max(least, round(wanted_validation * share))
+        for_test, for_validation = test_rooms[label], validation_rooms[label]
         for group in stratum:
-            part, room = (test, for_test) if for_test > 0 else (validation, for_validation)
-            if room <= 0 or len(group) > room + 3:
+            part, room, wanted = (test, for_test, wanted_test) if for_test > 0 else (validation, for_validation, wanted_validation)
+            # A group may be a little larger than its class's share, but no part larger than it was asked to be.
+            if room <= 0 or len(group) > room + 3 or len(part) + len(group) > wanted:
                 train.append(group)
             elif part is test:
                 test.extend(group)
@@ -150,7 +150,8 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
         if len(part) < max(1, wanted // 2):
             train.sort(key=len, reverse=True)
             while len(part) < max(1, wanted // 2) and sum(map(len, train[:-1])) >= MIN_TRAIN_ROWS:
-                part.extend(train.pop())
+                # What is over the number asked for is left out altogether: it may not be trained on.
+                part.extend(train.pop()[: wanted - len(part)])
     trained = [example for group in train for example in group]
     for part in (trained, validation, test):
         shuffler.shuffle(part)
@@ -172,8 +173,7 @@ def split_with_test(examples: list[Example], test: list[Example], task: Task, *,
     """
     tested = {_same_key(example.inputs) for example in test}
     kept = [example for example in examples if _same_key(example.inputs) not in tested]
-    share = min(0.2, MAX_VALIDATION / max(1, len(kept)) * 2)
-    inner = split_examples(kept, task, held_out=share, max_held_out=MAX_VALIDATION, seed=seed)
+    inner = split_examples(kept, task, held_out=_share_beside_test(len(kept)), max_held_out=MAX_VALIDATION, seed=seed)
     # No row is to be scored in the split's own test part: it goes back to training.
     return Split(inner.train + inner.test, inner.validation, list(test)), len(examples) - len(kept)
 
@@ -260,11 +260,44 @@ def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
     )  # fmt: skip
 
 
-def _held_out_sizes(rows: int, held_out: float, max_held_out: int) -> tuple[int, int]:
+def held_out_share(rows: int) -> float:
+    """The share of a dataset of so many rows that is held out where nobody says otherwise."""
+    return 0.2 if rows < 2000 else 0.1
+
+
+def held_out_sizes(rows: int, held_out: float, max_held_out: int) -> tuple[int, int]:
     """How many rows to score and how many choose the checkpoint."""
     wanted = max(2, round(rows * held_out))
-    validation = min(MAX_VALIDATION, max(1, round(wanted * 0.35)))
+    validation = min(MAX_VALIDATION, max(1, round(wanted * VALIDATION_SHARE)))
     return min(max_held_out, max(1, wanted - validation)), validation
+
+
+def validation_beside_test(rows: int) -> int:
+    """How many of so many rows choose the checkpoint where the person brought rows to score."""
+    return held_out_sizes(rows, _share_beside_test(rows), MAX_VALIDATION)[1]
+
+
+def _share_beside_test(rows: int) -> float:
+    return min(0.2, 2 * MAX_VALIDATION / max(1, rows))
+
+
+def _rooms(strata: dict[str, list[list[Example]]], wanted: int, seed: int) -> dict[str, int]:
+    """How many of `wanted` rows each class has in a part: in proportion to its rows by largest remainders, and one at least
+    where it has three different inputs and there are rows enough for all such classes."""
+    sizes = {label: sum(map(len, groups)) for label, groups in strata.items()}
+    quotas = {label: wanted * size / sum(sizes.values()) for label, size in sizes.items()}
+    rooms = {label: int(quota) for label, quota in quotas.items()}
+    rare = [label for label, groups in strata.items() if len(groups) >= 3]
+    if len(rare) <= wanted:
+        rooms |= {label: max(1, rooms[label]) for label in rare}
+    order = sorted(strata)
+    random.Random(seed).shuffle(order)  # which of equal classes comes first
+    for label in sorted(order, key=lambda label: rooms[label] - quotas[label]):
+        if sum(rooms.values()) < wanted:
+            rooms[label] += 1
+    while sum(rooms.values()) > wanted:
+        rooms[max(order, key=rooms.__getitem__)] -= 1
+    return rooms
 
 
 def _chat_examples(row: int, value: Any) -> list[Example]:
