@@ -185,6 +185,7 @@ def pipeline(options: argparse.Namespace) -> Result:
             started += pipelines.start_pipeline(asked, publish_to=publish_to, minimum=minimum, fetch=fetch_named)
             for one in started:
                 _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
+                cli_text.say_problems(one.problems, f"{one.entry.task}: ")
         with cli_text.GroupProgress() as shown:
             ended = pipelines.wait_for_all(started, shown.show)
     except KeyboardInterrupt as stop:

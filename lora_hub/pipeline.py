@@ -30,7 +30,7 @@ import yaml
 from lora_hub import bases, runs
 from lora_hub.errors import LoraHubError, SpecError
 from lora_hub.minimum import parse_minimum
-from lora_hub.schema import BaseModel, Run
+from lora_hub.schema import BaseModel, Problem, Run
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
@@ -62,11 +62,12 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Started:
-    """An entry and what became of it: its run, or why there is none."""
+    """An entry and what became of it: its run, or why there is none. problems: what was found in its data."""
 
     entry: Entry
     run_id: str = ""
     error: LoraHubError | None = None
+    problems: tuple[Problem, ...] = ()
 
 
 def read_pipeline(file: Path) -> Pipeline:
@@ -106,7 +107,7 @@ def start_pipeline(
     good = [plan for _, plan in planned if isinstance(plan, runs.Plan)]
     started = iter(runs.start_runs([plan.spec for plan in good], environment=environment) if good else [])
     return [
-        Started(entry, run_id=next(started).id) if isinstance(plan, runs.Plan) else Started(entry, error=plan) for entry, plan in planned
+        Started(entry, run_id=next(started).id, problems=plan.problems) if isinstance(plan, runs.Plan) else Started(entry, error=plan) for entry, plan in planned
     ]
 
 

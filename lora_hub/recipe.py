@@ -63,6 +63,10 @@ FIELDS: tuple[Field, ...] = (
     Field("max_held_out", "int", Text2(en="Most rows scored", fa="بیشینهٔ سطرهای آزمون"), Text2(en="At most so many held-out rows are scored.", fa="حداکثر سطرهایی که نمره می‌گیرند.")),
     Field("evaluations", "int", Text2(en="Evaluations", fa="ارزیابی‌ها"), Text2(en="How often the held-out loss is measured.", fa="تعداد سنجش زیان کنار گذاشته.")),
     Field("patience", "int", Text2(en="Patience", fa="شکیبایی"), Text2(en="Evaluations without progress before it stops; 0: never.", fa="ارزیابی‌های بی‌بهبود پیش از توقف؛ ۰ یعنی هرگز.")),
+    Field(
+        "task.prompt_language", "choice", Text2(en="Instruction language", fa="زبان دستور"),
+        Text2(en="In which language the task is put to the model.", fa="زبانی که وظیفه با آن به مدل گفته می‌شود."), ("en", "fa"),
+    ),
     Field("seed", "int", Text2(en="Seed", fa="بذر"), Text2(en="Fixes the split, the order and the start.", fa="تقسیم، ترتیب و آغاز را ثابت می‌کند.")),
 )
 
@@ -71,6 +75,7 @@ SYNONYMS = {
     "learning_rate": "lr", "num_train_epochs": "epochs", "num_epochs": "epochs", "max_steps": "steps", "per_device_train_batch_size": "micro_batch",
     "batch_size": "batch", "max_seq_length": "max_length", "lora_alpha": "lora.alpha", "lora_dropout": "lora.dropout", "rank": "lora.r",
     "lora_r": "lora.r", "target_modules": "lora.targets", "use_rslora": "lora.rslora", "lr_scheduler_type": "schedule", "warmup_ratio": "warmup",
+    "instruction_language": "task.prompt_language", "language": "task.prompt_language",
 }  # fmt: skip
 
 
@@ -87,8 +92,9 @@ DEFAULT = Text2(en="default", fa="پیش‌فرض")
 SET_BY_YOU = Text2(en="set by you", fa="به خواست شما")
 
 
-def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Derived]:
-    """Every value the dial decides, by key, with its reason. rows: rows of the dataset."""
+def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = "") -> dict[str, Derived]:
+    """Every value the dial decides, by key, with its reason. rows: rows of the dataset; language: what they are in ("fa"), "" where
+    that is not known."""
     level = EFFORTS.index(effort)
     small = 0 < base.parameters < SMALL_BASE
     rank = (8, 16, 32)[level]
@@ -129,6 +135,10 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str) -> dict[str, Der
         ),
         "max_held_out": (scored, *scoring),
         "evaluations": (looked, f"{effort}: looked at {looked} times", f"{fa}: {looked} بار سنجیده می‌شود"),
+        "task.prompt_language": (
+            ("fa", "the rows are in Persian", "سطرها فارسی است") if language == "fa" and task.instruction.fa
+            else ("en", "Persian where the rows are", "اگر سطرها فارسی باشد، فارسی")
+        ),
         "patience": ((2, 2, 3)[level], "stops when the held-out loss no longer falls", "وقتی زیانِ سطرهای کنار گذاشته دیگر کم نشود می‌ایستد"),
     }  # fmt: skip
     return {key: Derived(value, Text2(en=en, fa=fa)) for key, (value, en, fa) in whys.items()}
@@ -159,8 +169,11 @@ def make_spec(
             message_fa=f"سطح تلاشی به نام «{effort}» نیست.", hint_fa=f"یکی از این‌ها را برگزینید: {names_fa(EFFORTS)}.",
         )  # fmt: skip
     values: dict[str, Any] = {key: derived.value for key, derived in derive(task, base, dataset.rows, effort).items()}
+    values.pop("task.prompt_language")  # the task has it already: from its own file, or from its rows
+    task = with_language(task, overrides or {})
     for key, value in (overrides or {}).items():
         values[find_key(key)] = _parse(find_key(key), value)
+    values.pop("task.prompt_language", None)
     lora = {key.removeprefix("lora."): values.pop(key) for key in list(values) if key.startswith("lora.")}
     try:
         return TrainSpec(
@@ -175,6 +188,20 @@ def make_spec(
             f"{key} = {value!r} will not do: {first['msg'].lower()}.", "Give another value.",
             message_fa=f"مقدار «{value}» برای تنظیم «{key}» پذیرفته نیست: {refused_fa(first)}.", hint_fa="مقدار دیگری بدهید.",
         ) from error  # fmt: skip
+
+
+def with_language(task: Task, overrides: dict[str, Any]) -> Task:
+    """The task with the instruction's language that a person chose; as it is where none was. Raises SpecError for one there is not."""
+    chosen = next((value for key, value in overrides.items() if find_key(key) == "task.prompt_language"), None)
+    if chosen is None:
+        return task
+    known = next(field.choices for field in FIELDS if field.key == "task.prompt_language")
+    if str(chosen).strip() not in known:
+        raise SpecError(
+            f"There is no instruction in the language {chosen!r}.", f"Choose one of: {', '.join(known)}; or write a task of your own.",
+            message_fa=f"دستوری به زبان «{chosen}» نیست.", hint_fa=f"یکی از این‌ها را انتخاب کنید: {names_fa(known)}؛ یا وظیفه‌ای از خودتان بنویسید.",
+        )  # fmt: skip
+    return task.model_copy(update={"prompt_language": str(chosen).strip()})
 
 
 def find_key(key: str) -> str:
@@ -198,7 +225,7 @@ def find_key(key: str) -> str:
 def explain(spec: TrainSpec, language: str = "en") -> list[tuple[str, Any, str]]:
     """(key, value, why) of every field of the form; a value other than the derived one was set by the person. `language`
     ("en" or "fa") is that of the reasons."""
-    derived = derive(spec.task, spec.base, spec.dataset.rows, spec.effort)
+    derived = derive(spec.task, spec.base, spec.dataset.rows, spec.effort, spec.dataset.language)
     rows = []
     for field in FIELDS:
         value = value_of(spec, field.key)
@@ -228,7 +255,8 @@ def value_of(spec: TrainSpec, key: str) -> Any:
 
 def value_of_default(key: str) -> Any:
     head, _, tail = key.partition(".")
-    return LoraSpec.model_fields[tail].default if tail else TrainSpec.model_fields[head].default
+    of = {"lora": LoraSpec, "task": Task}[head] if tail else TrainSpec
+    return of.model_fields[tail or head].default
 
 
 def _parse(key: str, value: Any) -> Any:

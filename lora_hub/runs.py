@@ -70,9 +70,11 @@ def plan_run(
     from lora_hub.data.mends import for_test
 
     inspector = inspector or inspection.Inspector()
+    task = recipe.with_language(task, overrides or {})
     kept = store.add_dataset(file, dataset_name)
     seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
     columns.check_mapping(seen.table, task, seen.mapping)
+    task = seen.task
     examples = _planned_examples(seen.table, task, seen.mapping)
     task = inspection.with_labels(task, seen.table, seen.mapping)
     test_info, test_mapping, test_table, leaks = None, {}, seen.table.test, []

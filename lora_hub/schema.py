@@ -99,7 +99,8 @@ class Mend(Noun):
 
 class Problem(Noun):
     """One finding about the data. `rows`: example row numbers, counted from 1 as a person counts data rows. `mends`: what
-    can be done about it at a click. `message_fa`, `hint_fa`: the same in Persian; empty: not translated."""
+    can be done about it at a click. `task`: another task of the catalogue, which fits better. `message_fa`, `hint_fa`: the same in
+    Persian; empty: not translated."""
 
     code: str
     severity: Literal["error", "warning", "info"]
@@ -110,6 +111,7 @@ class Problem(Noun):
     message_fa: str = ""
     hint_fa: str = ""
     mends: tuple[Mend, ...] = ()
+    task: str = ""
 
 
 class Lengths(Noun):
@@ -136,7 +138,8 @@ class Lengths(Noun):
 
 class DatasetInfo(Noun):
     """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the sheets of
-    a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this order."""
+    a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this order. `language`: of what
+    goes in, such as "fa"; empty where it was not told."""
 
     fingerprint: str
     name: str
@@ -152,6 +155,7 @@ class DatasetInfo(Noun):
     mends: tuple[Mend, ...] = ()
     problems: tuple[Problem, ...] = ()
     lengths: Lengths | None = None
+    language: str = ""
 
 
 class LoraSpec(Noun):

@@ -335,3 +335,64 @@ def test_a_file_over_the_limit_is_told_before_it_is_sent(app: App, visit: Visit,
     page.locator("#lh-file input[type=file]").set_input_files(str(write(tmp_path / "messy.csv", messy_rows())))
     wait_for_text(page, "#lh-data", "messy.csv")
     expect(page.locator("#lh-too-large")).to_be_hidden()
+
+
+def replace(page: object, file: Path) -> None:
+    """Takes the file away that is there, and drops another."""
+    page.locator("#lh-file").get_by_label("Clear").first.click()
+    drop(page, file)
+
+
+def topics(folder: Path, name: str = "tickets.csv") -> Path:
+    return write(folder / name, [(f"my lamp number {n} came late and broken", ("billing", "repairs", "delivery")[n % 3]) for n in range(60)], ("text", "team"))
+
+
+def test_a_task_that_the_page_proposed_is_proposed_anew_for_the_next_file(app: App, visit: Visit, tmp_path: Path) -> None:
+    page = open_page(visit, app)
+    checked = page.locator("#lh-task input:checked")
+    drop(page, write(tmp_path / "messages.csv", messy_rows()[:60]))
+    expect(checked).to_have_value("spam")
+    replace(page, topics(tmp_path))
+    expect(checked).to_have_value("topic")
+    # It is still a guess after a reload.
+    page.reload()
+    wait_for_text(page, "#lh-data", "tickets.csv")
+    drop(page, write(tmp_path / "more.csv", messy_rows()[:60]))
+    expect(checked).to_have_value("spam")
+    # What a person clicked stays, and is questioned where the data speaks against it.
+    choose_task(page, "sentiment")
+    replace(page, topics(tmp_path, "others.csv"))
+    expect(checked).to_have_value("sentiment")
+    questioned = card(page, "other-task")
+    expect(questioned).to_contain_text("does not look like data for “Sentiment”")
+    expect(page.locator("#lh-reason")).to_contain_text("the data looks like “Topic”")
+    expect(page.locator("#lh-train")).to_be_enabled()
+    questioned.get_by_role("button", name="Use “Topic”").click()
+    expect(checked).to_have_value("topic")
+    expect(card(page, "other-task")).to_have_count(0)
+    expect(page.locator("#lh-reason")).to_have_text("Ready.")
+    # That was a choice, too.
+    replace(page, write(tmp_path / "again.csv", messy_rows()[:60]))
+    expect(checked).to_have_value("topic")
+    expect(card(page, "other-task")).to_contain_text("Spam detection")
+
+
+def test_persian_rows_are_put_in_persian_unless_it_is_chosen_otherwise(app: App, visit: Visit, tmp_path: Path) -> None:
+    page = open_page(visit, app)
+    choose_task(page, "sentiment")
+    drop(page, write(tmp_path / "reviews.csv", [(f"{PERSIAN[n % 4]} {n}", ("مثبت", "منفی")[n % 2]) for n in range(60)], ("text", "label")))
+    expect(page.locator("#lh-prompts")).to_contain_text("احساس این متن چیست؟")
+    page.locator("#lh-advanced > button").click()
+    page.get_by_label("Instruction language").click()
+    page.get_by_role("option", name="en", exact=True).click()
+    expect(page.locator("#lh-prompts")).to_contain_text("What is the sentiment of this text?")
+
+
+def test_a_test_file_goes_with_the_file_that_it_came_for(app: App, visit: Visit, tmp_path: Path) -> None:
+    page = open_page(visit, app)
+    drop(page, topics(tmp_path))
+    page.get_by_role("button", name="A held-out file of your own").click()
+    page.locator("#lh-test-file input[type=file]").set_input_files(str(topics(tmp_path, "test.csv")))
+    expect(page.locator("#lh-test-file")).to_contain_text("test.csv")
+    replace(page, topics(tmp_path, "next.csv"))
+    expect(page.locator("#lh-test-file")).not_to_contain_text("test.csv")

@@ -59,7 +59,7 @@ def _letters(role: str, own: str, other: str) -> polars.Expr:
 
 def _by_words(frame: polars.DataFrame) -> list[Finding]:
     looked = frame.head(MOST).select("row", *[polars.col(role).str.to_lowercase() for role in ("source", "answer")])
-    source, answer = (_language_of(looked[role].head(1_000)) for role in ("source", "answer"))
+    source, answer = (language_of_words(looked[role].head(1_000)) for role in ("source", "answer"))
     if not source or not answer or source == answer:
         return []
 
@@ -80,7 +80,7 @@ def _pattern(language: str, other: str) -> str:
     return rf"\b(?:{'|'.join(sorted(words))})\b"
 
 
-def _language_of(texts: polars.Series) -> str:
+def language_of_words(texts: polars.Series) -> str:
     """The language whose common words are in most of these texts, by far; else ""."""
     words = texts.str.extract_all(r"\w+")
     votes = {}

@@ -26,6 +26,20 @@ SENTIMENT_NUMBERS = (
 )  # fmt: skip
 
 
+NO_COLUMN = Text2(en="no column says which task it is for", fa="هیچ ستونی نشان نمی‌دهد که داده برای کدام کار است")
+
+
+def is_guess(why: Text2) -> bool:
+    """Whether a proposal says nothing but that no other fits."""
+    return why == NO_COLUMN
+
+
+def title_of(task_id: str) -> Text2:
+    from lora_hub.tasks.catalogue import get_task
+
+    return get_task(task_id).title
+
+
 def propose_task(table: Table) -> tuple[str, Text2]:
     """(catalogue id, reason). Raises DataError for preference pairs and for text without an answer."""
     refuse_what_is_not_for_training(table)
@@ -50,10 +64,10 @@ def propose_task(table: Table) -> tuple[str, Text2]:
         if found:
             return found
     if labels and (texts or len(facts) == 2):
-        return _labels_task(_best_labels(labels), texts)
+        return labels_task(_best_labels(labels), texts)
     if len(texts) >= 2:
         return "instruction", Text2(en="there are texts in two columns", fa="در دو ستون متن هست")
-    return "instruction", Text2(en="no column says which task it is for", fa="هیچ ستونی نشان نمی‌دهد که داده برای کدام کار است")
+    return "instruction", NO_COLUMN
 
 
 def _named(facts: list[ColumnFacts], names: list[str]) -> ColumnFacts | None:
@@ -97,7 +111,7 @@ def _instructions(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: li
 def _ratings(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
     """Reviews with stars: their headlines are often named summary."""
     rated = next((fact for fact in labels if fact.distinct > 1 and words_of(fact.name) & set(RATINGS)), None)
-    return _labels_task(rated, texts) if rated is not None and texts else None
+    return labels_task(rated, texts) if rated is not None and texts else None
 
 
 def _summaries(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
@@ -133,7 +147,7 @@ def _classes(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[Co
     if not labels or not (texts or len(facts) == 2):
         return None
     best = _best_labels(labels)
-    return _labels_task(best, texts) if name_score(best.name, known.LABEL) or len(_scripts_of(facts)) < 2 else None
+    return labels_task(best, texts) if name_score(best.name, known.LABEL) or len(_scripts_of(facts)) < 2 else None
 
 
 def _best_labels(labels: list[ColumnFacts]) -> ColumnFacts:
@@ -162,7 +176,7 @@ def _prompts(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[Co
     )
 
 
-def _labels_task(fact: ColumnFacts, texts: list[ColumnFacts]) -> tuple[str, Text2]:
+def labels_task(fact: ColumnFacts, texts: list[ColumnFacts]) -> tuple[str, Text2]:
     values = {value.strip().lower() for value in fact.examples}
     shown = fact.examples[:4]
     why = Text2(

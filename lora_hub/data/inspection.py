@@ -18,12 +18,14 @@ from typing import Any
 from lora_hub.data import checks, columns
 from lora_hub.data.check_held_out import check_held_out
 from lora_hub.data.check_blanks import find_blanks
+from lora_hub.data.check_task import find_doubt
 from lora_hub.data.findings import Finding
 from lora_hub.data.mends import Done, apply_mends, offer_mends
 from lora_hub.data.nested_cells import find_nested
 from lora_hub.data.overflow import find_overflow
 from lora_hub.data.preview import missing_columns, preview_rows, with_labels
 from lora_hub.data.read import Table, read_table
+from lora_hub.data.row_language import CODES, find_language, language_of_rows, settle_language
 from lora_hub.data.table import some
 from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
@@ -34,7 +36,7 @@ CHOSEN = Text2(en="chosen by you", fa="به انتخاب شما")
 
 @dataclass
 class Inspection:
-    """`table`: after the mends. `preview`: the first rows as {"prompt", "completion"}. `reasons`: role -> why that column was
+    """`table`: after the mends. `task`: put in the rows' language where nobody chose one. `preview`: the first rows as {"prompt", "completion"}. `reasons`: role -> why that column was
     taken. `findings`: the problems with all their rows. `done`: what each mend did. `tokens_row`: mean tokens of a row
     for the base that the lengths are of; 0 where they are not known."""
 
@@ -123,7 +125,7 @@ class Inspector:
     ) -> Inspection:  # fmt: skip
         """`inspect_file`, from memory where it can. Raises DataError as it does."""
         table = self.read(path, **reading)
-        file, task_key = _file(path), task.model_dump_json() if task else ""
+        file, task_key = _file(path), f"{task.model_dump_json()} {sorted(task.model_fields_set)}" if task else ""
         name = name or Path(path).name
         key = ("inspection", file, _reading(reading), name, task_key, tuple(sorted((mapping or {}).items())), _key(mends))
         seen = self._remember(key, lambda: inspect_table(
@@ -199,9 +201,12 @@ def inspect_table(
             message_fa=f"کارِ «{title.in_language('fa')}» پیشنهاد می‌شود: {reason.in_language('fa')}.",
         )))  # fmt: skip
     mapping, reasons = complete_mapping(table, task, mapping or {})
+    language, asked = language_of_rows(table, task, mapping), task
+    task = settle_language(task, table, mapping, language)
     mended, done = apply_mends(table, task, mapping, mends)
     said = [Finding(problem) for problem in table.problems]
     found = [*said, *find_overflow(mended), *find_blanks(mended, task, mapping), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
+    found += [*find_doubt(mended, task, mapping), *find_language(asked, task, language)]
     found += [*find_nested(_same_rows(table, mended), task, mapping), *unused_columns(table, mapping)]
     if mended.test is not None:
         found += checks.find_overlap(task, mended, mapping, mended.test, mapping)
@@ -214,6 +219,7 @@ def inspect_table(
         fingerprint=fingerprint, name=name, rows=mended.rows, columns=tuple(table.columns), format=table.format,
         encoding=table.encoding, delimiter=table.delimiter, sheet=table.sheet, sheets=tuple(table.sheets), skip_broken=skip_broken,
         mends=tuple(mends), problems=tuple(one.problem for one in found),
+        language=CODES.get(language, ""),
     )  # fmt: skip
     return Inspection(info, mended, task, mapping, reasons, found, preview_rows(mended, task, mapping), done)
 

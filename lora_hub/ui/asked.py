@@ -24,10 +24,12 @@ MAX_INPUTS = 6
 
 @dataclass(frozen=True)
 class Asked:
-    """dataset, test: "fingerprint/name" in our store, empty where there is none. columns: role -> column, of the roles whose
+    """proposed: the task that the page took from a file's columns; while it is the one in the form, nobody has chosen yet. dataset, test:
+    "fingerprint/name" in our store, empty where there is none. columns: role -> column, of the roles whose
     column a person chose ("": no column); the others are proposed. mends: `schema.Mend` as JSON, in the order of the clicks."""
 
     task: str = ""
+    proposed: str = ""
     own: dict[str, str] = field(default_factory=dict)
     dataset: str = ""
     encoding: str = ""

@@ -66,6 +66,7 @@ class Room:
     corrections: gr.Textbox
     mends: gr.Textbox
     opened: gr.Textbox
+    proposed: gr.Textbox
 
     def renewed(self) -> list[Any]:
         """The fields that a new file changes: see `renewed`."""
@@ -128,7 +129,7 @@ def build(page: Page) -> Room:
     )  # fmt: skip
 
 
-HIDDEN = {"way": "", "dataset": "", "test": "", "corrections": NOTHING_CORRECTED, "mends": NO_MENDS, "opened": ""}
+HIDDEN = {"way": "", "dataset": "", "test": "", "corrections": NOTHING_CORRECTED, "mends": NO_MENDS, "opened": "", "proposed": ""}
 
 
 def _too_large() -> str:
@@ -186,38 +187,43 @@ def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[s
     trip: with_look(take, inputs, outputs) makes the arguments of an event whose handler is `take`, a function of the language and the
     inputs' values that returns {component: value}, and shows the new file with them."""
 
-    def new_file(kept: Path) -> dict[Any, Any]:
-        return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True))
+    def new_file(kept: Path, before: str) -> dict[Any, Any]:
+        """`before`: the file that it takes the place of, whose test file goes with it."""
+        gone = {room.test: "", room.test_file: None} if before and before != dataset_id(kept) else {}
+        return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True)) | gone
 
-    def take_file(language: str, path: str | None, task_id: str | None) -> dict[Any, Any]:
+    def guess(kept: Path, task_id: str | None, proposed: str, language: str) -> dict[Any, Any]:
+        return dict(zip([task, room.proposed], _proposed(page, kept, task_id, proposed, language), strict=False))
+
+    def take_file(language: str, path: str | None, task_id: str | None, proposed: str, before: str) -> dict[Any, Any]:
         if not path:
             return {}
         kept = store.add_dataset(Path(path), Path(path).name)
-        return new_file(kept) | {task: value for value in _proposed(page, kept, task_id, language)}
+        return new_file(kept, before) | guess(kept, task_id, proposed, language)
 
-    def take_sample(language: str, task_id: str) -> dict[Any, Any]:
+    def take_sample(language: str, task_id: str, before: str) -> dict[Any, Any]:
         file = catalogue.sample_file(catalogue.get_task(task_id))
-        return {**new_file(store.add_dataset(file, file.name)), room.file: None} if file else {}
+        return {**new_file(store.add_dataset(file, file.name), before), room.file: None} if file else {}
 
-    def take_pasted(language: str, text: str, task_id: str | None) -> dict[Any, Any]:
+    def take_pasted(language: str, text: str, task_id: str | None, proposed: str, before: str) -> dict[Any, Any]:
         try:
             kept = store.add_text(text or "", "pasted.tsv" if "\t" in (text or "") else "pasted.csv")
         except DataError as error:
             return {room.paste_note: render.error_card(error, language)}
         closed = {room.paste_note: "", room.file: None, room.way: "", room.paste_box: gr.Column(visible=False), room.pasted: ""}
-        return new_file(kept) | closed | {task: value for value in _proposed(page, kept, task_id, language)}
+        return new_file(kept, before) | closed | guess(kept, task_id, proposed, language)
 
     @shared.told
     def take_test(language: str, path: str | None) -> Any:
         return dataset_id(store.add_dataset(Path(path), Path(path).name)) if path else ""
 
     @shared.told_stream
-    def take_from_hub(language: str, name: str, token: str, task_id: str | None) -> Iterator[Any]:
-        waiting = [gr.skip()] * (len(room.renewed()) + 2)
+    def take_from_hub(language: str, name: str, token: str, task_id: str | None, proposed: str, before: str) -> Iterator[Any]:
+        waiting = [gr.skip()] * (len(room.renewed()) + 5)
         for words in fetched(name, token, language):
             if isinstance(words, Path):
                 came = render.note(t("fetched", language, name=words.name), "good")
-                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), *(_proposed(page, words, task_id, language) or [gr.skip()]), None]
+                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), *(_proposed(page, words, task_id, proposed, language) or [gr.skip()] * 2), None, *(["", None] if before else [gr.skip()] * 2)]
             else:
                 # The field is emptied with the first answer, whatever comes of it.
                 yield [words, gr.Button(interactive=words.startswith('<div class="lh-card lh-bad"')), "", *waiting]
@@ -228,17 +234,17 @@ def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[s
     def open_hub(way: str) -> Any:
         return _opened("" if way == "hub" else "hub")
 
-    fresh = room.renewed()
-    dropped = room.file.upload(**with_look(take_file, [room.file, task], [task]))
-    cleared = room.file.clear(lambda: renewed(""), None, fresh, api_visibility="private")
-    sampled = room.sample.click(**with_look(take_sample, [task], [room.file]))
+    fresh, tests = room.renewed(), [room.test, room.test_file]
+    dropped = room.file.upload(**with_look(take_file, [room.file, task, room.proposed, room.dataset], [task, room.proposed, *tests]))
+    cleared = room.file.clear(lambda: [*renewed(""), "", None], None, [*fresh, *tests], api_visibility="private")
+    sampled = room.sample.click(**with_look(take_sample, [task, room.dataset], [room.file, *tests]))
     pasting = [room.paste_note, room.file, room.way, room.paste_box, room.pasted]
-    pasted = room.use_pasted.click(**with_look(take_pasted, [room.pasted, task], [task, *pasting]))
-    asked = [page.language, room.hub_name, room.hub_token, task]
+    pasted = room.use_pasted.click(**with_look(take_pasted, [room.pasted, task, room.proposed, room.dataset], [task, room.proposed, *pasting, *tests]))
+    asked = [page.language, room.hub_name, room.hub_token, task, room.proposed, room.dataset]
     fetching = {**FILES, "concurrency_id": "fetch", "trigger_mode": "once"}
     brought = gr.on(
         [room.fetch.click, room.hub_name.submit, room.hub_token.submit], take_from_hub, asked,
-        [room.hub_note, room.fetch, room.hub_token, *fresh, task, room.file], **fetching,
+        [room.hub_note, room.fetch, room.hub_token, *fresh, task, room.proposed, room.file, *tests], **fetching,
     )  # fmt: skip
     tested = gr.on([room.test_file.upload, room.test_file.clear], take_test, [page.language, room.test_file], room.test, **FILES)
     for button, handler in ((room.paste, open_paste), (room.hub, open_hub)):
@@ -283,19 +289,21 @@ def has_sample(task_id: str) -> bool:
     return bool(task_id) and task_id != OWN and catalogue.sample_file(catalogue.get_task(task_id)) is not None
 
 
-def _proposed(page: Page, file: Path, task_id: str | None, language: str) -> list[str]:
-    """The task that a file's columns tell, for a person who has not chosen yet, with the reason said; else nothing."""
-    if task_id:
+def _proposed(page: Page, file: Path, task_id: str | None, proposed: str, language: str) -> list[Any]:
+    """[the task that a file's columns tell, the same as what was proposed], with the reason said; nothing where a person has chosen.
+    A task that was only proposed for an earlier file is proposed anew, or goes."""
+    if task_id and task_id != proposed:
         return []
     from lora_hub.data import columns
 
+    found, reason = "", None
     try:
-        proposed, reason = columns.propose_task(page.looker.read(file))
+        found, reason = columns.propose_task(page.looker.read(file))
     except LoraHubError:
-        return []  # the review tells it beside the file
-    if not proposed:
-        return []
-    title = catalogue.get_task(proposed).title.in_language(language)
+        pass  # the review tells it beside the file
+    if not found:
+        return [None, ""] if task_id else []
+    title = catalogue.get_task(found).title.in_language(language)
     said = render.escape(t("looks_like", language, task=title, reason=reason.in_language(language)))
     gr.Info(render.isolated(said), duration=8, title=t("note", language))
-    return [proposed]
+    return [found, found]

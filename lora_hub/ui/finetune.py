@@ -86,7 +86,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
                 add = gr.Button(words("add_task"), interactive=False, scale=1, min_width=130, elem_id="lh-add-task")
 
     form = Form(
-        task, own, room.dataset, room.encoding, room.delimiter, room.sheet, room.skip_broken, room.test, room.corrections, room.mends, room.roles, base,
+        task, room.proposed, own, room.dataset, room.encoding, room.delimiter, room.sheet, room.skip_broken, room.test, room.corrections, room.mends, room.roles, base,
         effort, name, overrides,
     )  # fmt: skip
     fields = form.components()
@@ -140,6 +140,11 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     @shared.told
     def mend(language: str, mends: str, event: gr.EventData) -> str:
         return json.dumps(changed_mends(mends, event._data))
+
+    @shared.told
+    def use_task(language: str, event: gr.EventData) -> Any:
+        chosen = str((event._data or {}).get("id", ""))
+        return [chosen, ""] if chosen in catalogue.ORDER else gr.skip()
 
     @shared.told
     def open_rows(language: str, event: gr.EventData) -> str:
@@ -223,6 +228,9 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
     gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking)
     problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(**quiet)
+    problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(**looking)
+    # Who clicks a task has chosen it, whatever was proposed.
+    task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
     problems_html.rows(open_rows, [page.language], room.opened, **LIGHT).then(**quiet)
     changes = [base.input, effort.input, name.blur]
     changes += [trigger for one in overrides.values() for trigger in ((one.blur, one.submit) if isinstance(one, gr.Textbox) else (one.input,))]

@@ -22,6 +22,7 @@ class Form:
     """The fields that a person fills, by name, and the two that remember what they corrected."""
 
     task: gr.Radio
+    proposed: gr.Textbox
     own: dict[str, Any]
     dataset: gr.Textbox
     encoding: gr.Dropdown
@@ -38,7 +39,7 @@ class Form:
     overrides: dict[str, Any] = field(default_factory=dict)
 
     def components(self) -> list[Any]:
-        plain = [self.task, self.dataset, self.encoding, self.delimiter, self.sheet, self.skip_broken, self.test, self.corrections, self.mends]
+        plain = [self.task, self.proposed, self.dataset, self.encoding, self.delimiter, self.sheet, self.skip_broken, self.test, self.corrections, self.mends]
         return [*plain, self.base, self.effort, self.name, *self.own.values(), *self.roles, *self.overrides.values()]
 
     def read(self, values: tuple) -> Asked:
@@ -51,7 +52,7 @@ class Form:
 
         corrected = _json(text(self.corrections), {})
         return Asked(
-            task=text(self.task), own={key: text(one) for key, one in self.own.items()}, dataset=text(self.dataset), encoding=text(self.encoding),
+            task=text(self.task), proposed=text(self.proposed), own={key: text(one) for key, one in self.own.items()}, dataset=text(self.dataset), encoding=text(self.encoding),
             delimiter=text(self.delimiter), sheet=text(self.sheet), skip_broken=bool(by_name[id(self.skip_broken)]), test=text(self.test),
             columns=chosen_columns(corrected, [text(slot) for slot in self.roles]), mends=read_mends(_json(text(self.mends), [])),
             base=text(self.base), effort=text(self.effort) or "balanced", name=text(self.name),
@@ -60,7 +61,7 @@ class Form:
 
     def write(self, asked: Asked) -> list[Any]:
         """Updates for `components()` that bring a kept form back; the roles follow with the review."""
-        plain = [asked.task or None, asked.dataset, asked.encoding, asked.delimiter, asked.sheet, asked.skip_broken, asked.test]
+        plain = [asked.task or None, asked.proposed, asked.dataset, asked.encoding, asked.delimiter, asked.sheet, asked.skip_broken, asked.test]
         plain += [corrections(asked.columns, []), json.dumps(asked.mends), asked.base, asked.effort, asked.name]
         own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
         overrides = [asked.overrides.get(key, "") for key in self.overrides]

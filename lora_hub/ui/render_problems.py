@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.schema import Mend, Problem
+from lora_hub.tasks import catalogue
 from lora_hub.ui.render import card, cell, escape, sentence
 from lora_hub.ui.render_table import rows_table
 from lora_hub.ui.text import digits, number, persian_numbers, t
@@ -102,6 +103,9 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
         f' title="{escape(mends.describe(mend).in_language(language))}">{escape(mends.button(mend).in_language(language))}{_pairs(mend)}</button>'
         for place, mend in enumerate(problem.mends)
     ]
+    if problem.task:
+        words = t("use_task", language, task=catalogue.get_task(problem.task).title.in_language(language))
+        buttons.insert(0, f'<button type="button" class="lh-small lh-first" data-task="{escape(problem.task)}">{escape(words)}</button>')
     if problem.rows:
         is_open = "true" if rows is not None else "false"
         buttons.append(

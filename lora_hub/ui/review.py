@@ -15,6 +15,7 @@ from typing import Any
 from lora_hub import bases, hardware, recipe, runs
 from lora_hub.errors import DataError, LoraHubError, SpecError
 from lora_hub.schema import BaseModel, DatasetInfo, Problem, Task, Text2, TrainSpec
+from lora_hub.tasks import catalogue
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.asked import Asked, dataset_path, read_task, roles_of
 from lora_hub.ui.text import persian_numbers, t
@@ -29,7 +30,8 @@ TRIED_ROWS = 200
 @dataclass
 class View:
     """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None where
-    it was not. is_broken: there is a file that could not be read. reason: why Train waits. error: what was refused, in words."""
+    it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data speaks against the
+    task, for which Train does not wait. error: what was refused, in words."""
 
     task: str = ""
     data: str = ""
@@ -45,6 +47,7 @@ class View:
     plan: str = ""
     settings: str = ""
     reason: str = ""
+    doubt: str = ""
     ready: bool = False
     spec: TrainSpec | None = None
     error: LoraHubError | None = None
@@ -68,7 +71,13 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
         seen = plan.inspection if plan else inspection
         view.problems += _report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
         view.lengths = render_plan.lengths(seen.info.lengths, language)
+        view.doubt = _doubt(inspection.problems, language)
     return view
+
+
+def _doubt(problems: Any, language: str) -> str:
+    other = next((problem.task for problem in problems if problem.task), "")
+    return t("ready_doubt", language, task=catalogue.get_task(other).title.in_language(language)) if other else ""
 
 
 def glance(asked: Asked, language: str, inspector: Any) -> View:
@@ -97,8 +106,8 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     tokenizer = loading.load_tokenizer(bases.get_base(asked.base.strip()))
     table = inspection.table
     few = replace(table, frame=table.frame.head(TRIED_ROWS), row_numbers=table.numbers().head(TRIED_ROWS))
-    examples = prepare.build_examples(few, task, inspection.mapping)
-    task = with_labels(task, table, inspection.mapping)
+    examples = prepare.build_examples(few, inspection.task, inspection.mapping)
+    task = with_labels(inspection.task, table, inspection.mapping)
     shown = []
     refused = set(prepare.find_refused(tokenizer, task, examples)[0])  # the findings tell of them
     for example in prepare.written(tokenizer, [one for one in examples if one.row not in refused][: render_data.SHOWN_ROWS]):
@@ -123,6 +132,7 @@ def machine_memory() -> int:
 def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     try:
         task = read_task(asked)
+        task = recipe.with_language(task, _overrides(asked)) if task else None
     except LoraHubError as error:
         view.task, view.error = render.error_card(error, language), error
         return None
@@ -285,6 +295,7 @@ def _explain_without_data(asked: Asked, task: Task, inspection: Any, base: BaseM
     """The derived settings before everything is ready: by the rows there are, or a thousand."""
     info = inspection.info if inspection is not None else DatasetInfo(fingerprint="", name="", rows=1000, columns=(), format="")
     try:
+        task = inspection.task if inspection is not None else task
         view.settings = _settings(recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=_overrides(asked)), language)
     except SpecError as error:
         view.plan = render.error_card(error, language)

@@ -101,12 +101,12 @@ def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Stan
     own = view.ready and not listed
     count = sum(not entry.message for entry in entries) + own
     if not entries:
-        return Standing(count, own, view.reason or t("ready", language), view.ready)
+        return Standing(count, own, view.reason or view.doubt or t("ready", language), view.ready and not view.doubt)
     on_list = t("on_list_one", language) if len(entries) == 1 else t("on_list", language, count=number(len(entries), language))
     if listed:
         return Standing(count, False, t("listed_already", language), count > 0)
     if own:
-        return Standing(count, len(entries) < MOST, t("ready_with_list", language), True)
+        return Standing(count, len(entries) < MOST, view.doubt or t("ready_with_list", language), not view.doubt)
     if asked.task or asked.dataset:
         return Standing(count, False, t("own_left_out", language, on_list=on_list, reason=view.reason), False)
     return Standing(count, False, t("list_waits", language, on_list=on_list), count > 0)
@@ -144,8 +144,8 @@ def title_of(asked: Asked, language: str) -> str:
 
 
 def _same(asked: Asked) -> dict[str, Any]:
-    """What makes two entries the same: all but the base, which they share, and what a catalogue's task does not use."""
+    """What makes two entries the same: all but the base, which they share, who proposed the task, and what a catalogue's task does not use."""
     data = asked.to_json()
     data["own"] = asked.own if asked.task == OWN else {}
     data["overrides"] = {key: value.strip() for key, value in asked.overrides.items() if value.strip()}
-    return {**data, "base": "", "name": asked.name.strip(), "encoding": asked.encoding.strip()}
+    return {**data, "base": "", "proposed": "", "name": asked.name.strip(), "encoding": asked.encoding.strip()}

@@ -133,6 +133,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "not_ready_problems": ("Mend what is marked red in step 3.", "آنچه در گام ۳ سرخ است درست کنید."),
     "not_ready_base": ("Choose a base that fits (step 4).", "مدل پایه‌ای برگزینید که جا شود (گام ۴)."),
     "ready": ("Ready.", "آماده است."),
+    "ready_doubt": (
+        "It can be trained, but the data looks like “{task}”: see the warning in step 3.", "می‌توان آموزش داد، ولی داده به وظیفهٔ «{task}» می‌خورد: هشدار مرحلهٔ ۳ را ببینید.",
+    ),
+    "use_task": ("Use “{task}”", "انتخاب «{task}»"),
     "started": ("The run has started.", "اجرا آغاز شد."),
     # --- runs ---------------------------------------------------------------------------------------------------------
     "no_runs": ("No run yet", "هنوز اجرایی نیست"),

@@ -1,0 +1,146 @@
+"""Whether the data speaks against the task: labels of another kind, too many of them, columns of another task.
+
+A task may have been proposed for an earlier file, or chosen by a slip; only where the data says so clearly is it questioned, and
+then with the task that fits. Whoever means it goes on.
+"""
+
+import re
+
+from lora_hub.data import column_tasks
+from lora_hub.data.check_labels import label_counts
+from lora_hub.data.check_words import number_fa, some
+from lora_hub.data.column_facts import ColumnFacts, column_facts
+from lora_hub.data.column_names import SCRIPTS_FA, plain
+from lora_hub.data.findings import Finding, finding
+from lora_hub.data.label_forms import normal_label
+from lora_hub.data.table import Table
+from lora_hub.errors import DataError
+from lora_hub.schema import Task, Text2
+
+# Words that say what labels are about, whole; and beginnings of such, where a language bends them.
+SPAM = re.compile(r"ham|junk|inbox|.*spam.*|.*phish.*|smish.*|scam.*|fraud.*|legit.*|.*هرز.*|.*اسپم.*|سپم|کلاهبردار.*")
+# Beside a label of those they mean the others; alone they could be anything.
+NOT_SPAM = re.compile(r"normal|clean|safe|benign|malicious|unwanted|genuine|regular|promo\w*|advert\w*|عادی|معمولی|سالم|ناخواسته|تبلیغ.*|مزاحم")
+FEELING = re.compile(
+    r"pos|neg|neu|mix|mixed|good|bad|great|poor|awful|average|fair|ok|okay|like|dislike|love|hate|happy|sad|fear|joy|calm|bored|best|worst|"
+    r"stars?|favou?r|against|for|positiv\w*|negativ\w*|neutr\w*|excellen\w*|terribl\w*|horribl\w*|satisf\w*|unsatisf\w*|dissatisf\w*|"
+    r"recommend\w*|unhapp\w*|happi\w*|ang(?:ry|er)|disgust\w*|surpris\w*|excit\w*|optimis\w*|pessimis\w*|annoy\w*|gratitud\w*|"
+    r"admirat\w*|sadness|frustrat\w*|disappoint\w*|toxic\w*|gut|schlecht|bon|mauvais|bueno|malo|"
+    r"مثبت\w*|منفی\w*|خنثی|خوب|بد|عالی|راضی|ناراضی|خوشحال|شاد\w*|غم\w*|خشم\w*|ترس\w*|نفرت|عصبانی\w*|ناراحت|متوسط|ضعیف|ستاره|تعجب|موافق|مخالف|"
+    r"ایجابی|سلبی|محاید|👍.*|👎.*|😀.*|😞.*|😊.*|😡.*"
+)
+# Labels that say nothing of what was asked.
+PLAIN = {"yes", "no", "y", "n", "t", "f", "بله", "خیر", "نه", "آری", "اری", "بلی", "ja", "nein", "oui", "non", "si"}
+ABOUT = {
+    "spam": re.compile(r"spam|(?:^|_)ham(?:_|$)|junk|phish|scam|fraud|هرز|اسپم"),
+    "sentiment": re.compile(r"sentiment|polarity|emotion|feeling|mood|(?:^|_)stars?(?:_|$)|rating|score|attitude|احساس|قطبیت|امتیاز|ستاره"),
+}
+LABEL_TASKS = ("spam", "sentiment", "topic", "intent")
+# Tasks whose answers are texts of a kind; an instruction may have any answer.
+TEXT_TASKS = ("translation", "summarization", "grammar", "text-to-sql")
+MOST_FEELINGS, MOST_SPAM, MANY_LABELS = 40, 6, 30
+_YEH = str.maketrans("يك", "یک")
+
+
+def find_doubt(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
+    """At most one finding, with the catalogue's task that fits better in `Problem.task`. Nothing for a task of one's own."""
+    if task.id not in (*LABEL_TASKS, *TEXT_TASKS) or task.labels:
+        return []
+    facts = column_facts(table)
+    if task.output == "labels" and mapping.get("answer") in table.columns:
+        told = _labels_speak(table, task, mapping["answer"], facts)
+    else:
+        told = _texts_speak(task, mapping, facts)
+    if told is None and _is_of_no_use(task, mapping, facts):
+        told = _columns_speak(table, task, mapping)
+    if told is None:
+        return []
+    other, why = told
+    title, better = task.title, column_tasks.title_of(other)
+    found = finding(
+        "other-task", "warning", f"This does not look like data for “{title.en}”: {why.en}.", f"این داده به وظیفهٔ «{title.fa or title.en}» نمی‌خورد: {why.fa}.",
+        hint=f"It looks like “{better.en}” (task {other}). Choose that one, or go on if this is what you mean.",
+        hint_fa=f"به وظیفهٔ «{better.fa}» می‌خورد. آن را انتخاب کنید، یا اگر منظورتان همین است ادامه دهید.",
+    )  # fmt: skip
+    return [Finding(found.problem.model_copy(update={"task": other}), found.rows)]
+
+
+def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, ColumnFacts]) -> tuple[str, Text2] | None:
+    """The task that the labels are of, and why; None where they may well be this one's."""
+    texts = table.texts(column).fill_null("").str.strip_chars()
+    counts = label_counts(texts.alias("answer").to_frame())
+    if not 2 <= len(counts) <= max(20, 0.5 * sum(counts.values())):
+        return None  # one class, or no labels at all: both are told elsewhere
+    kind = _kind_of(list(counts)[:200], plain(column))
+    if task.id == "spam":
+        fits = kind == "spam" and len(counts) <= MOST_SPAM or kind == "" and len({normal_label(label) for label in counts}) <= 2
+    elif task.id == "sentiment":
+        fits = kind in ("sentiment", "") and len(counts) <= MOST_FEELINGS
+    else:
+        fits = kind not in ("spam", "sentiment")
+    if fits:
+        return None
+    others = [fact for fact in facts.values() if fact.is_text]
+    other = kind if kind in ("spam", "sentiment") and kind != task.id else column_tasks.labels_task(facts[column], others)[0]
+    other = other if other != task.id else "topic"
+    shown = some(list(counts), 4)
+    return other, Text2(
+        en=f"the column {column!r} holds {len(counts):,} labels ({shown.en})", fa=f"ستون «{column}» {number_fa(len(counts))} برچسب دارد ({shown.fa})"
+    )
+
+
+def _kind_of(labels: list[str], column: str) -> str:
+    """spam, sentiment or other: what most of these labels, or else the column's name, are about; "" where they could be anything."""
+    words = [[word for word in re.split(r"[\W_]+", label.casefold().translate(_YEH)) if word] or [label] for label in labels]
+    about = [task for task, pattern in ABOUT.items() if pattern.search(column)]
+    plain_ones = [normal_label(label) in PLAIN or bool(re.fullmatch(r"-?\d{1,3}(\.\d+)?", normal_label(label))) for label in labels]
+    if all(plain_ones):
+        return about[0] if len(about) == 1 else ""
+    if any(SPAM.fullmatch(word) for label in words for word in label):
+        return "spam"
+    felt = sum(is_plain or any(FEELING.fullmatch(word) for word in label) for label, is_plain in zip(words, plain_ones, strict=True))
+    if 2 * felt > len(labels) and felt > sum(plain_ones):
+        return "sentiment"
+    if any(NOT_SPAM.fullmatch(word) for label in words for word in label):
+        return ""
+    return about[0] if about else "other"
+
+
+def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> tuple[str, Text2] | None:
+    """A task of texts whose answers are labels, or in another script than it can be."""
+    answer = facts.get(mapping.get("answer", ""))
+    asked = next((facts[mapping[role]] for role in task.inputs if mapping.get(role) in facts), None)
+    if task.output == "labels" or answer is None or asked is None:
+        return None
+    if answer.is_labels and answer.filled >= 20 and answer.distinct <= 30 and not asked.is_labels:
+        others = [fact for fact in facts.values() if fact.is_text]
+        return column_tasks.labels_task(answer, others)[0], Text2(
+            en=f"the answers in {answer.name!r} are {answer.distinct} labels that come again and again ({', '.join(answer.examples[:4])})",
+            fa=f"پاسخ‌های ستون «{answer.name}» {number_fa(answer.distinct)} برچسب تکراری است ({'، '.join(answer.examples[:4])})",
+        )  # fmt: skip
+    if answer.sql > 0.8 and task.id != "text-to-sql":
+        return "text-to-sql", Text2(en=f"the answers in {answer.name!r} are SQL", fa=f"پاسخ‌های ستون «{answer.name}» پرس‌وجوی SQL است")
+    if task.id in ("summarization", "grammar") and answer.script and asked.script and answer.script != asked.script:
+        return "translation", Text2(
+            en=f"{asked.name!r} is in {asked.script} script and {answer.name!r} in {answer.script}",
+            fa=f"«{asked.name}» به خط {SCRIPTS_FA[asked.script]} است و «{answer.name}» به خط {SCRIPTS_FA[answer.script]}",
+        )  # fmt: skip
+    return None
+
+
+def _is_of_no_use(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> bool:
+    """Whether a role has no column, or the labels are very many."""
+    needed = {*task.inputs, "answer"} - set(task.optional_inputs)
+    answer = facts.get(mapping.get("answer", ""))
+    return not needed <= set(mapping) or task.output == "labels" and answer is not None and (not answer.is_labels or answer.distinct > MANY_LABELS)
+
+
+def _columns_speak(table: Table, task: Task, mapping: dict[str, str]) -> tuple[str, Text2] | None:
+    try:
+        other, why = column_tasks.propose_task(table)
+    except DataError:
+        return None  # no task at all is for it, which is told elsewhere
+    judged = mapping.get("answer") and task.output == "labels" and other in LABEL_TASKS  # by the labels themselves
+    if other == task.id or judged or column_tasks.is_guess(why):
+        return None
+    return other, why
