@@ -206,7 +206,7 @@ def test_cells_read_in_their_own_direction_and_nested_ones_as_json():
     shown = render_table.preview(Table(frame, "jsonl"), {"text": "متن"}, "en")
     heads = re.findall(r'<th scope="col"([^>]*)>', shown)
     assert heads == [' class="lh-taken" dir="rtl"', ' dir="ltr"', ' dir="ltr"']
-    assert "[{&quot;role&quot;:&quot;user&quot;,&quot;content&quot;:&quot;سلام&quot;}]" in shown and shown.count('dir="auto"') == 9
+    assert "[{&quot;role&quot;: &quot;user&quot;, &quot;content&quot;: &quot;سلام&quot;}]" in shown and shown.count('dir="auto"') == 9
 
 
 def test_a_table_of_many_columns_shows_the_mapped_ones_and_tells_the_rest():
