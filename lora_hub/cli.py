@@ -204,6 +204,7 @@ def compare(options: argparse.Namespace) -> Result:
             max_new_tokens=options.max_new_tokens,
             temperature=options.temperature,
             seed=options.seed,
+            free_text=options.free_text,
         )
         done = sorted((event for event in events if event.done), key=lambda event: event.pane)
     return {
@@ -211,10 +212,11 @@ def compare(options: argparse.Namespace) -> Result:
             {
                 "adapter": event.name,
                 "revision": event.revision,
-                "text": event.text,
-                "tokens": event.tokens,
-                "seconds": round(event.seconds, 3),
-                "finish": event.finish,
+                "text": event.answer.text,
+                "probabilities": {label: round(share, 6) for label, share in event.answer.probabilities.items()},
+                "tokens": event.answer.tokens,
+                "seconds": round(event.answer.seconds, 3),
+                "finish": event.answer.finish,
                 "divergence": event.divergence.model_dump() if event.divergence else None,
             }
             for event in done
@@ -300,6 +302,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--test", type=Path, metavar="FILE")
     add_minimum(command)
     command.add_argument("--map", default="", metavar="ROLE=COLUMN,...")
+    command.add_argument("--free-text", action="store_true", help="let tasks with labels answer in their own words, too")
     command.add_argument("--max-new-tokens", type=int, default=0, metavar="N")
     command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy")
     command.add_argument("--seed", type=int, default=0, metavar="S")

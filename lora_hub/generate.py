@@ -21,7 +21,7 @@ import torch
 from lora_hub.data import template
 from lora_hub.decoding import Live, Trie, build_trie, decode, keep_logits
 from lora_hub.errors import BaseError, DataError
-from lora_hub.schema import Divergence
+from lora_hub.schema import Answer, Divergence
 from lora_hub.stack import AdapterStack
 from lora_hub.visitors import AnswerQueue
 
@@ -59,17 +59,6 @@ class GenerateEvent:
     done: bool
     seconds: float
     finish: str = ""
-    ids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A row's answer; fields as in GenerateEvent. seconds: from the start of its batch to its end."""
-
-    text: str
-    tokens: int
-    seconds: float
-    finish: str
     ids: tuple[int, ...] = ()
 
 
@@ -122,14 +111,14 @@ def answer_all(
     top_p: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> list[Generated]:
+) -> list[Answer]:
     """Answers in the order of `rows`, worked off in batches of similar length. batch_tokens: padded tokens a batch, 0 for
     what suits the device; a batch that doesn't fit a GPU's memory is halved. progress: rows done, rows in all. Raises as
     `stream`."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
     ends, pad = end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id
     budget = batch_tokens or _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
-    answers: list[Generated | None] = [None] * len(rows)
+    answers: list[Answer | None] = [None] * len(rows)
     done = 0
     batches = _batches(live, budget)
     while batches:
@@ -140,7 +129,7 @@ def answer_all(
                 for row in moved:
                     if row.finish:
                         text, seconds = decode_text(rows[row.row].tokenizer or tokenizer, row.ids), time.perf_counter() - start
-                        answers[row.row] = Generated(text, len(row.ids), seconds, row.finish, tuple(row.ids))
+                        answers[row.row] = Answer(text=text, tokens=len(row.ids), seconds=seconds, finish=row.finish, ids=tuple(row.ids))
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
                 raise _too_large(stack, batch[0]) from error
