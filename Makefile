@@ -24,7 +24,7 @@ hub-suite: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite
 	$(BIN)/python tests/hub_suite/run.py whole
 
 bench: $(STAMPS)/app $(STAMPS)/tests
-	@for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@status=0; for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "LoRA Hub needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make run PYTHON=python3.11")'

@@ -65,7 +65,7 @@ def compare(
         test = EXACT_MCNEMAR if count == ours.rows else EXACT_SIGNS
         half = _half_of_shares(change, number)
     else:
-        p = permutation_p(ours.grouped(number, count), theirs.grouped(number, count), value, seed=seed, draws=draws)
+        p = permutation_p(*_exchanged(ours, theirs, number, seed), value, seed=seed, draws=draws)
         test = PERMUTATION
         half = _half_of_values(influences(ours, value, number) - influences(theirs, value, number), ours.rows)
     low, high = _agreeing(difference, 100 * half, p)
@@ -122,11 +122,6 @@ def permutation_p(ours: Any, theirs: Any, value: Value, *, seed: int = 0, draws:
     halves = halves[np.abs(halves).max(axis=1) > 1e-12]
     if not len(halves):
         return 1.0
-    if len(halves) > MOST_BLOCKS:
-        blocks = generator.permutation(len(halves)) % MOST_BLOCKS
-        gathered = np.zeros((MOST_BLOCKS, halves.shape[1]))
-        np.add.at(gathered, blocks, halves)
-        halves = gathered
 
     def differences(signs: Any) -> Any:
         moved = signs @ halves
@@ -147,6 +142,24 @@ def permutation_p(ours: Any, theirs: Any, value: Value, *, seed: int = 0, draws:
             signs = 1.0 - 2.0 * generator.integers(0, 2, size=(size, len(halves)), dtype=np.int8)
         hits += int((differences(signs) >= seen).sum())
     return hits / total if all_ways else (hits + 1) / (draws + 1)
+
+
+def _exchanged(ours: RowTable, theirs: RowTable, clusters: Any, seed: int) -> tuple[Any, Any]:
+    """The two tables' sums over what is exchanged: each cluster with a row that differs, at most `MOST_BLOCKS` random groups of
+    them; and before these all other rows in one. (groups, columns) each. clusters: numbered from 0."""
+    import numpy as np
+
+    differs = (ours.values != theirs.values).any(axis=1)
+    if ours.index is not None:
+        differs |= (ours.index != theirs.index).any(axis=1)
+    moved = np.unique(clusters[differs])
+    blocks = np.arange(len(moved))
+    if len(moved) > MOST_BLOCKS:
+        blocks = np.random.default_rng(seed).permutation(len(moved)) % MOST_BLOCKS
+    group = np.zeros(int(clusters.max()) + 1, dtype=np.int64)
+    group[moved] = 1 + blocks
+    count = 1 + min(len(moved), MOST_BLOCKS)
+    return ours.grouped(group[clusters], count), theirs.grouped(group[clusters], count)
 
 
 def adjust_for_several(found: list[PairedComparison]) -> list[PairedComparison]:

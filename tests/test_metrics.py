@@ -216,3 +216,21 @@ def test_rows_that_do_not_fit_are_refused():
         metrics.score_metrics(["accuracy"], [], [])
     with pytest.raises(ValueError, match="row 1"):
         metrics.score_metrics(["accuracy"], ["a", "b"], ["a", []])
+
+
+@pytest.mark.parametrize("classes", [2, 300])
+def test_memory_grows_with_the_rows_and_stays_small(classes):
+    """Scores and the comparison of 20,000 and of 60,000 rows: no table of rows by draws, none of rows by classes."""
+    import tracemalloc
+
+    peaks = []
+    metrics.compare_answers("macro_f1", ["a"], ["b"], ["a"])  # imports
+    for rows in (20_000, 60_000):
+        references = [f"class {row % classes}" for row in range(rows)]
+        answers = [label if row % 7 else "class 0" for row, label in enumerate(references)]
+        tracemalloc.start()
+        metrics.score_metrics(LABEL_METRICS, answers, references)
+        metrics.compare_answers("macro_f1", answers, answers[1:] + answers[:1], references)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 150 * 2**20 and peaks[1] < 4 * peaks[0]
