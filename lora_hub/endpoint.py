@@ -1,122 +1,189 @@
-"""Which Hub this process talks to, decided before `huggingface_hub` is imported: the public one, or the embedded one.
+"""Which Hub this process talks to, decided before `huggingface_hub` is imported: the public one, another one that
+HF_ENDPOINT names (a team's), or the embedded one of this home.
 
 `connect()` decides, finds or starts the embedded Hub's server, and sets the environment that the client reads at its
-import. Standard library only; the server is another process and outlives this one when it is killed.
+import. The embedded Hub belongs to its folder, not to whoever started it: everybody who needs it starts it where it does
+not run, everybody who is connected keeps it alive, and it ends itself when nobody has used it for a while. Standard library
+only.
 
 | variable | effect |
 |---|---|
-| LORA_HUB_HUB | `public` or `embedded`; unset: public in a Space or where HF_TOKEN or HF_ENDPOINT is set |
+| LORA_HUB_HUB | `public` or `embedded`; unset: not embedded in a Space or where HF_TOKEN or HF_ENDPOINT is set |
+| HF_ENDPOINT | the address of another Hub, such as a team's |
+| LORA_HUB_CONNECTED_TO | set by `connect` for children: HF_ENDPOINT and HF_TOKEN are its own words, not a person's |
 """
 
-import fcntl
-import json
 import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
-from . import settings
-from .errors import HubError
+from lora_hub import settings
+from lora_hub.errors import HubError, LoraHubError
+from lora_hub.local_hub.folder import POLL_SECONDS, SERVER_LOCK, START_LOCK, USERS_LOCK, alone, find_server, is_locked, read_record, take_lock
 
 PUBLIC_URL = "https://huggingface.co"
 LOCAL_USER = "local"
 START_SECONDS = 30.0
-POLL_SECONDS = 0.02
+LEASE_SECONDS = 10.0  # a server that is just ending lets go well before
 
 
 @dataclass
 class HubConnection:
-    """The Hub in use. `kind`: "embedded" or "public". `started_here`: this process started the embedded server."""
+    """The Hub in use. `kind`: "embedded", "public", or "other" for one that HF_ENDPOINT names. `started_here`: this process
+    started the embedded server. `notes`: what a person should know about the choice.
+
+    While it is open, the embedded server does not end for want of use."""
 
     kind: str
     url: str
     organization: str
     user: str = ""
     started_here: bool = False
-    _server: "subprocess.Popen | None" = None
+    folder: Path | None = None
+    notes: list[str] = field(default_factory=list)
+    _lease: IO[bytes] | None = field(default=None, repr=False)
+
+    def wake(self) -> None:
+        """Starts the embedded server where it does not run any more. Raises HubError where it cannot be had."""
+        if self.folder is None:
+            return
+        url, started = _serve(self.folder)
+        self.started_here |= started
+        if url != self.url:  # another program took its port while it was down
+            _tell_client(url)
+            self.url = url
 
     def close(self) -> None:
-        """Ends the embedded server if this process started it; otherwise leaves it alone."""
-        if self._server is None:
-            return
-        self._server.terminate()
-        try:
-            self._server.wait(5)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
-        self._server, self.started_here = None, False
+        """Does not need the Hub any more. It goes on for others, and ends itself when there are none."""
+        if self._lease is not None:
+            self._lease.close()
+            self._lease = None
+
+
+# The client reads its address once in a process, so what is connected is the process, too.
+_connection: HubConnection | None = None
+
+
+def wake() -> None:
+    """Starts the embedded Hub that this process is connected to, where it has ended or was killed. Raises HubError."""
+    if _connection is not None:
+        _connection.wake()
 
 
 def wanted_kind() -> str:
-    """"public" or "embedded", from the environment. Raises HubError for another value of LORA_HUB_HUB."""
+    """"public", "other" or "embedded", from the environment. Raises HubError for another value of LORA_HUB_HUB."""
     asked = os.environ.get("LORA_HUB_HUB", "")
     if asked not in ("", "public", "embedded"):
         raise HubError(
             f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.",
             message_fa=f"مقدار LORA_HUB_HUB برابر «{asked}» است.", hint_fa="یا «public» یا «embedded» بدهید، یا هیچ.",
         )  # fmt: skip
-    if asked:
+    if asked == "embedded":
         return asked
-    chosen = settings.in_space() or os.environ.get("HF_TOKEN") or os.environ.get("HF_ENDPOINT")
-    return "public" if chosen else "embedded"
+    if os.environ.get("HF_ENDPOINT"):
+        return kind_of(os.environ["HF_ENDPOINT"])
+    return "public" if asked or settings.in_space() or os.environ.get("HF_TOKEN") else "embedded"
+
+
+def kind_of(url: str) -> str:
+    """"embedded" for the address of the embedded Hub that this process is connected to, "public" for huggingface.co, else "other"."""
+    if _connection is not None and _connection.kind == "embedded" and url.rstrip("/") == _connection.url:
+        return "embedded"
+    host = (urlsplit(url).hostname or "").lower()
+    return "public" if host in ("huggingface.co", "hf.co") or host.endswith((".huggingface.co", ".hf.co")) else "other"
 
 
 def connect(*, start: bool = True) -> HubConnection:
     """Decides, and sets the environment for `huggingface_hub`. Raises HubError where the embedded Hub cannot be had,
     where the client was imported before with another address, or where `start` is False and no server runs."""
-    if wanted_kind() == "public":
-        url = (os.environ.get("HF_ENDPOINT") or PUBLIC_URL).rstrip("/")
-        _check_client(url)
-        return HubConnection("public", url, settings.organization())
+    global _connection
+    kind = wanted_kind()
+    _connection = _connect_embedded(start) if kind == "embedded" else _connect_elsewhere(kind)
+    return _connection
+
+
+def _connect_elsewhere(kind: str) -> HubConnection:
+    url = (os.environ.get("HF_ENDPOINT") or PUBLIC_URL).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise HubError(
+            f"HF_ENDPOINT is {url!r}, which is no address of a Hub.", "Give it whole, as http://hub.example:8000, or leave it out.",
+            message_fa=f"مقدار HF_ENDPOINT برابر «{url}» است، که نشانیِ هاب نیست.",
+            hint_fa="آن را کامل بدهید، مانند http://hub.example:8000، یا هیچ ندهید.",
+        )  # fmt: skip
+    _check_client(url)
+    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        _past_proxies()
+    return HubConnection(kind, url, settings.organization())
+
+
+def _connect_embedded(start: bool) -> HubConnection:
     folder = settings.hub_dir()
-    url, server = find_server(folder), None
-    if url is None and not start:
+    notes: list[str] = []
+    _check_contradiction(folder)
+    if not start and find_server(folder) is None:
         raise HubError(
             f"The embedded Hub of {folder} is not running.", "Start it with `python -m lora_hub hub`.",
             message_fa=f"هابِ همراه در «{folder}» به کار نیفتاده است.", hint_fa="آن را با «python -m lora_hub hub» راه بیندازید.",
         )  # fmt: skip
-    if url is None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with _alone(folder / "start.lock"):  # of two that start at once, the second finds the first one's server
-                url = find_server(folder)
-                if url is None:
-                    url, server = _start(folder)
-        except OSError as error:
-            raise HubError(
-                f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
-                "Set LORA_HUB_HOME to a folder that you may write to.",
-                message_fa=f"پوشهٔ هابِ همراه، «{folder}»، به کار نمی‌آید ({error.strerror}).",
-                hint_fa="در LORA_HUB_HOME پوشه‌ای بگذارید که اجازهٔ نوشتن در آن هست.",
-            ) from error  # fmt: skip
-    _check_client(url)
-    user, token = LOCAL_USER, os.environ.get("HF_TOKEN", "")
-    if _read_record(folder).get("accounts"):
-        user = ""
-        if not token:
-            raise HubError(
-                f"The embedded Hub of {folder} knows its users by their tokens, and none was given.", "Set HF_TOKEN to yours.",
-                message_fa=f"هابِ همراه در «{folder}» کاربرانش را با توکن می‌شناسد، و توکنی داده نشده است.",
-                hint_fa="توکن خود را در HF_TOKEN بگذارید.",
-            )  # fmt: skip
-    else:
-        token = (folder / "token").read_text().strip()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Taken before the server is looked for: one that is found with this in hand does not end under us.
+        lease = take_lock(folder / USERS_LOCK, shared=True, seconds=LEASE_SECONDS)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        url, started = _serve(folder)
+        _check_client(url)
+        user, token = LOCAL_USER, "" if os.environ.get("LORA_HUB_CONNECTED_TO") else os.environ.get("HF_TOKEN", "")
+        if read_record(folder).get("accounts"):
+            user, token = "", os.environ.get("HF_TOKEN", "")
+            if not token:
+                raise HubError(
+                    f"The embedded Hub of {folder} knows its users by their tokens, and none was given.", "Set HF_TOKEN to yours.",
+                    message_fa=f"هابِ همراه در «{folder}» کاربرانش را با توکن می‌شناسد، و توکنی داده نشده است.",
+                    hint_fa="توکن خود را در HF_TOKEN بگذارید.",
+                )  # fmt: skip
+        else:
+            own = (folder / "token").read_text().strip()
+            if token and token != own:
+                notes.append("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own.")
+            token = own
+    except BaseException:
+        if lease is not None:
+            lease.close()
+        raise
     cache = settings.home() / "cache"
-    addresses = [part for part in os.environ.get("NO_PROXY", "").split(",") if part]
-    addresses += [name for name in ("127.0.0.1", "localhost") if name not in addresses]
+    _past_proxies()
     os.environ |= {"LORA_HUB_HUB": "embedded",  # children decide as we did, although they see HF_ENDPOINT
-                   "HF_ENDPOINT": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1",
+                   "HF_ENDPOINT": url, "LORA_HUB_CONNECTED_TO": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1",
                    "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1",
-                   "NO_PROXY": ",".join(addresses), "no_proxy": ",".join(addresses),
                    "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
-    return HubConnection("embedded", url, settings.organization(), user, server is not None, server)
+    return HubConnection("embedded", url, settings.organization(), user, started, folder, notes, lease)
+
+
+def _check_contradiction(folder: Path) -> None:
+    """Raises HubError where LORA_HUB_HUB says the embedded Hub and HF_ENDPOINT another one: either could be meant."""
+    url = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    if url and url not in (os.environ.get("LORA_HUB_CONNECTED_TO"), read_record(folder).get("url")):
+        raise HubError(
+            f"LORA_HUB_HUB=embedded means this machine's own Hub, and HF_ENDPOINT names another one: {url}.",
+            "Leave LORA_HUB_HUB out to use that one, or HF_ENDPOINT to use your own.",
+            message_fa=f"LORA_HUB_HUB=embedded هابِ همین دستگاه را می‌خواهد، و HF_ENDPOINT هاب دیگری را: {url}.",
+            hint_fa="برای آن یکی LORA_HUB_HUB را بردارید، و برای هابِ همین دستگاه HF_ENDPOINT را.",
+        )  # fmt: skip
+
+
+def _past_proxies() -> None:
+    """No proxy stands between this machine and itself."""
+    names = [part for part in os.environ.get("NO_PROXY", "").split(",") if part]
+    names += [name for name in ("127.0.0.1", "localhost") if name not in names]
+    os.environ |= {"NO_PROXY": ",".join(names), "no_proxy": ",".join(names)}
 
 
 def _check_client(url: str) -> None:
@@ -130,53 +197,77 @@ def _check_client(url: str) -> None:
         )  # fmt: skip
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _tell_client(url: str) -> None:
+    """Tells the client libraries that are loaded already where the same Hub is now; children read the environment."""
+    os.environ |= {"HF_ENDPOINT": url, "LORA_HUB_CONNECTED_TO": url}
+    if client := sys.modules.get("huggingface_hub.constants"):
+        client.ENDPOINT = url
+        client.HUGGINGFACE_CO_URL_TEMPLATE = url + "/{repo_id}/resolve/{revision}/{filename}"
+    if api := sys.modules.get("huggingface_hub.hf_api"):
+        api.api.endpoint = url  # what the client's plain functions go through
+    if datasets := sys.modules.get("datasets.config"):
+        datasets.HF_ENDPOINT = url
+        datasets.HUB_DATASETS_URL = url + "/datasets/{repo_id}/resolve/{revision}/{path}"
 
 
-def _read_record(folder: Path) -> dict:
+def _unusable(folder: Path, error: OSError) -> HubError:
+    return HubError(
+        f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
+        "Set LORA_HUB_HOME to a folder that you may write to.",
+        message_fa=f"پوشهٔ هابِ همراه، «{folder}»، به کار نمی‌آید ({error.strerror}).",
+        hint_fa="در LORA_HUB_HOME پوشه‌ای بگذارید که اجازهٔ نوشتن در آن هست.",
+    )  # fmt: skip
+
+
+def _serve(folder: Path) -> tuple[str, bool]:
+    """(the address of the folder's server, whether it was started for this). Raises HubError where it cannot be had."""
+    if url := find_server(folder):
+        return url, False
     try:
-        record = json.loads((folder / "server.json").read_text())
-    except (OSError, ValueError):  # no server yet, or a folder that was damaged: either way a new one is written
-        return {}
-    return record if isinstance(record, dict) else {}
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with alone(folder / START_LOCK):
+            if url := find_server(folder):
+                return url, False
+            return _start(folder)
+    except LoraHubError:
+        raise
+    except OSError as error:
+        raise _unusable(folder, error) from error
 
 
-def find_server(folder: Path, seconds: float = 4.0) -> str | None:
-    """The address of the live server of this folder; None where there is none, or another one has its port now."""
-    record = _read_record(folder)
-    if not record.get("url") or not record.get("id"):
-        return None
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(f"{record['url']}/health", timeout=seconds) as answer:
-            return record["url"] if json.load(answer).get("hub") == record["id"] else None
-    except (OSError, ValueError, AttributeError, urllib.error.URLError):
-        return None
-
-
-def _start(folder: Path) -> tuple[str, subprocess.Popen]:
-    """Starts the server, on the port it had before where that is free, so that links stay valid."""
-    before = _read_record(folder).get("port") or 0
-    for port in dict.fromkeys((before, 0)):
-        with open(folder / "log.txt", "ab") as log:
-            command = [sys.executable, "-m", "lora_hub.local_hub", "--port", str(port), "--dir", str(folder),
-                       "--org", settings.organization()]
-            root = str(Path(__file__).resolve().parent.parent)
-            paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-            server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                      env={**os.environ, "PYTHONPATH": paths})
-        until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and server.poll() is None:
-            if _read_record(folder).get("pid") == server.pid and (url := find_server(folder)):
-                return url, server
-            time.sleep(POLL_SECONDS)
-        if server.poll() is None:
-            server.kill()
-            server.wait()
+def _start(folder: Path) -> tuple[str, bool]:
+    """Starts the server and waits until it answers: as it was before where it was started by hand, with accounts perhaps,
+    and was killed. One with accounts that somebody ended is not ours to start."""
+    record = read_record(folder)
+    again = [part for part in record.get("again") or () if isinstance(part, str)]
+    if record.get("accounts") and record.get("ended"):
+        command = "python -m lora_hub hub " + " ".join(again)
+        raise HubError(
+            f"The Hub of {folder}, which has accounts, was ended.", f"Start it again: `{command}`.",
+            message_fa=f"هابِ «{folder}»، که حساب‌های کاربری دارد، پایان داده شده است.", hint_fa=f"آن را از نو راه بیندازید: «{command}».",
+        )  # fmt: skip
+    if not again or record.get("ended"):
+        again = ["--for-home", "--dir", str(folder), "--org", settings.organization(), "--idle", f"{settings.hub_idle_minutes():g}"]
+    root = str(Path(__file__).resolve().parent.parent)
+    # Whose token starts it is none of its business.
+    kept = {name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")}
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    with open(folder / "log.txt", "ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "lora_hub.local_hub", *again],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=kept, cwd=root,
+        )  # fmt: skip
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if url := find_server(folder):
+            return url, read_record(folder).get("pid") == server.pid
+        # One that was started by hand at this moment may have the folder: it is just about to answer.
+        if server.poll() is not None and not is_locked(folder / SERVER_LOCK):
+            break
+        time.sleep(POLL_SECONDS)
+    if server.poll() is None:
+        server.kill()
+        server.wait()
     lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
     raise HubError(
         f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}", f"Its log is {folder / 'log.txt'}.",

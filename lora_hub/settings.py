@@ -10,6 +10,7 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public where there is a token or this is a Space | |
+| LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
 """
 
@@ -36,6 +37,11 @@ def runs_dir() -> Path:
 def hub_dir() -> Path:
     """The embedded Hub's folder."""
     return home() / "hub"
+
+
+def hub_idle_minutes() -> float:
+    """Minutes after which an embedded Hub that nobody uses ends itself; 0: never."""
+    return max(0.0, float(os.environ.get("LORA_HUB_IDLE_MINUTES") or 10))
 
 
 def organization() -> str:

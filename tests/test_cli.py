@@ -146,14 +146,15 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
         os.environ |= environment
 
 
-def test_the_embedded_hubs_store_is_checked(home: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "store"
-    assert call("hub", "fsck", "--dir", str(folder), home=home).strip() == "0 problems"
-    assert "0 unused files" in call("hub", "gc", "--dir", str(folder), home=home)
-    stray = folder / "blobs" / "ab" / ("ab" + "0" * 62)
+def test_the_embedded_hubs_store_is_checked(home: Path) -> None:
+    assert "No adapters" in call("adapters", home=home)
+    call("hub", "stop", home=home)
+    assert call("hub", "fsck", home=home).strip() == "0 problems"
+    assert "0 unused files" in call("hub", "gc", home=home)
+    stray = home / "hub" / "blobs" / "ab" / ("ab" + "0" * 62)
     stray.parent.mkdir(parents=True, exist_ok=True)
     stray.write_bytes(b"not what its name says")
-    assert "is damaged" in call("hub", "fsck", "--dir", str(folder), home=home, expect=1)
+    assert "is damaged" in call("hub", "fsck", home=home, expect=1)
 
 
 def test_help_and_bare_call(home: Path) -> None:

@@ -23,7 +23,8 @@ from lora_hub.endpoint import connect
 connection = connect()
 names = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET", "NO_PROXY", "DISABLE_SAFETENSORS_CONVERSION", "HF_HOME",
          "HF_HUB_CACHE", "LORA_HUB_HUB")
-clients = [name for name in sys.modules if name.split(".")[0] == "huggingface_hub" or "local_hub" in name]
+light = ("lora_hub.local_hub", "lora_hub.local_hub.folder")
+clients = [name for name in sys.modules if name.split(".")[0] == "huggingface_hub" or ("local_hub" in name and name not in light)]
 print(json.dumps({"kind": connection.kind, "url": connection.url, "organization": connection.organization,
                   "user": connection.user, "loaded": clients,
                   "started": connection.started_here, "env": {name: os.environ.get(name) for name in names}}),
@@ -113,12 +114,12 @@ def test_the_server_outlives_its_starter_and_is_used_again(place: Home) -> None:
     starter.communicate()
     again = place.run("connection.close()")
     assert first["started"] and not again["started"] and again["url"] == first["url"]
-    assert endpoint.find_server(place.folder / "hub") == first["url"]  # close() ended nothing that it had not started
+    assert endpoint.find_server(place.folder / "hub") == first["url"]
 
 
-def test_close_ends_the_server_that_was_started_here(place: Home) -> None:
+def test_whoever_started_the_server_leaves_it_to_the_others(place: Home) -> None:
     said = place.run("connection.close(); connection.close()")
-    assert said["started"] and endpoint.find_server(place.folder / "hub") is None
+    assert said["started"] and endpoint.find_server(place.folder / "hub") == said["url"]
 
 
 def test_two_at_once_end_with_one_server(place: Home) -> None:
@@ -162,7 +163,11 @@ def test_children_decide_as_their_parent(place: Home) -> None:
     [
         ({}, "embedded"),
         ({"HF_TOKEN": "hf_x"}, "public"),
-        ({"HF_ENDPOINT": "http://127.0.0.1:9/"}, "public"),
+        ({"HF_ENDPOINT": "http://127.0.0.1:9/"}, "other"),
+        ({"HF_ENDPOINT": "http://hub.team.example:8000", "HF_TOKEN": "hf_x"}, "other"),
+        ({"HF_ENDPOINT": "http://hub.team.example:8000", "LORA_HUB_HUB": "public"}, "other"),
+        ({"HF_ENDPOINT": "https://huggingface.co/"}, "public"),
+        ({"HF_ENDPOINT": "https://huggingface.co.evil.example/"}, "other"),
         ({"SPACE_ID": "a/b"}, "public"),
         ({"HF_TOKEN": "hf_x", "LORA_HUB_HUB": "embedded"}, "embedded"),
         ({"LORA_HUB_HUB": "public"}, "public"),

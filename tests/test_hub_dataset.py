@@ -274,7 +274,7 @@ def test_unknown_ids(odd, api) -> None:
 
 def test_a_hub_that_is_down(odd, monkeypatch) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", CLOSED)
-    with pytest.raises(HubError, match="does not answer") as error:
+    with pytest.raises(HubError, match="cannot be reached") as error:
         fetch_dataset(odd)
     assert error.value.hint
 

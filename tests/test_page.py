@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import end_hub
 from playwright import sync_api as playwright
 from small_data import sentiment_rows, write_csv
 
@@ -74,15 +75,8 @@ class App:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        # The app that was killed could not end its Hub; whoever finds the Hub running leaves it alone.
-        from lora_hub import endpoint
-
-        pid = endpoint._read_record(self.home / "hub").get("pid")
-        if pid:
-            try:
-                os.kill(pid, signal.SIGTERM)
-            except ProcessLookupError:
-                pass  # it has ended with its app
+        # The Hub belongs to the home, not to the app: it goes on.
+        end_hub(self.home / "hub")
 
 
 def free_port() -> int:

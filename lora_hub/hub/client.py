@@ -5,14 +5,14 @@
 
 import difflib
 import errno
-import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from lora_hub import __version__, settings
+from lora_hub import __version__, endpoint, settings
 from lora_hub.errors import AdapterError, HubError, LoraHubError, names_fa
 from lora_hub.schema import Text2
 
@@ -24,11 +24,13 @@ TRY_AGAIN = "Nothing is lost: try again later."
 TRY_AGAIN_FA = "چیزی از دست نرفته است: کمی بعد دوباره بیازمایید."
 
 
-def open_api() -> "HfApi":
-    """A client for the Hub in use, with the token of the environment."""
+def open_api(token: str | None = None) -> "HfApi":
+    """A client for the Hub in use, with the token of the environment, or one that is given. An embedded Hub that has ended
+    meanwhile is started again. Raises HubError where it cannot be."""
     from huggingface_hub import HfApi
 
-    return HfApi(library_name="lora-hub", library_version=__version__)
+    endpoint.wake()
+    return HfApi(endpoint=hub_url(), token=token, library_name="lora-hub", library_version=__version__)
 
 
 def hub_url() -> str:
@@ -38,7 +40,7 @@ def hub_url() -> str:
 
 
 def describe_hub() -> dict[str, str]:
-    """Which Hub, which organization, who: {"kind": "embedded" or "public", "url", "organization", "user"}.
+    """Which Hub, which organization, who: {"kind": "embedded", "public" or "other", "url", "organization", "user"}.
 
     `user` is empty without a token. Raises HubError where the Hub cannot be reached or refuses the token.
     """
@@ -53,8 +55,8 @@ def describe_hub() -> dict[str, str]:
 
 
 def hub_kind(url: str) -> str:
-    """The embedded Hub is the one that listens on this machine's loopback address."""
-    return "embedded" if re.match(r"https?://(127\.|localhost\b|\[::1\])", url) else "public"
+    """"embedded" for the one that this process is connected to, "public" for huggingface.co, "other" for a team's."""
+    return endpoint.kind_of(url)
 
 
 def full_id(name: str) -> str:
@@ -147,21 +149,24 @@ def told(what: str, repo_id: str = "", revision: str = "", missing: type[LoraHub
 
 
 def check_listening() -> None:
-    """Raises HubError at once where the embedded Hub is down: for a listing the client would try for 23 seconds first."""
+    """Raises HubError at once where a Hub of our own or a team's is down: for a listing the client would try for 23 seconds
+    first. One behind a proxy is not looked at."""
     url = urlsplit(hub_url())
-    if hub_kind(hub_url()) == "embedded":
-        try:
-            socket.create_connection((url.hostname or "", url.port or 80), timeout=5).close()
-        except OSError as error:
-            raise unreachable() from error
+    host = url.hostname or ""
+    if hub_kind(hub_url()) == "public" or (getproxies().get(url.scheme) and not proxy_bypass(host)):
+        return
+    try:
+        socket.create_connection((host, url.port or (443 if url.scheme == "https" else 80)), timeout=5).close()
+    except OSError as error:
+        raise unreachable() from error
 
 
 def unreachable() -> HubError:
     if hub_kind(hub_url()) == "embedded":
         return HubError(
-            f"The embedded Hub at {hub_url()} does not answer.", f"Start the app again, or run `python -m lora_hub hub`. {TRY_AGAIN}",
+            f"The embedded Hub at {hub_url()} does not answer.", f"It is started again by whoever asks it next. {TRY_AGAIN}",
             message_fa=f"هابِ همراه در {hub_url()} پاسخ نمی‌دهد.",
-            hint_fa=f"برنامه را از نو راه بیندازید، یا «python -m lora_hub hub» را اجرا کنید. {TRY_AGAIN_FA}",
+            hint_fa=f"هر که بار دیگر از آن بپرسد آن را از نو راه می‌اندازد. {TRY_AGAIN_FA}",
         )  # fmt: skip
     return HubError(
         f"The Hub at {hub_url()} cannot be reached.", f"Check the network. {TRY_AGAIN}",

@@ -24,7 +24,7 @@ from typing import Any
 from lora_hub import settings, store
 from lora_hub.errors import DataError, names_fa
 from lora_hub.hub import dataset_errors, dataset_rows
-from lora_hub.hub.client import check_listening, hub_url
+from lora_hub.hub.client import check_listening, hub_url, open_api
 from lora_hub.hub.dataset_id import DatasetId, is_dataset_id, parse_dataset_id
 from lora_hub.hub.dataset_rows import megabytes
 
@@ -66,7 +66,6 @@ def fetch_dataset(
     dataset_errors.check_host(wanted)
     tell(f"Asking {hub_url()} for {wanted.repo} ...")
     with dataset_errors.explained(wanted, token):
-        check_listening()
         repo = _look(wanted, token)
         wanted = _check_config(wanted, repo, tell)
         with tempfile.TemporaryDirectory(prefix="lora-hub-dataset-") as folder:
@@ -84,7 +83,8 @@ def fetch_dataset(
 def _look(wanted: DatasetId, token: str) -> Repo:
     from lora_hub.data import archive_members  # not above: is_dataset_id must not wait for polars
 
-    api = dataset_errors.open_api(token)
+    api = open_api(token or None)
+    check_listening()
     info = api.dataset_info(wanted.repo, revision=wanted.revision or None, files_metadata=True)
     if info.gated:
         api.auth_check(info.id, repo_type="dataset")
@@ -216,7 +216,7 @@ def _download(
         for path in splits[name]:
             tell(f"Downloading {path}, {megabytes(repo.files[path])} ...")
             bar = _bar(path, tell)
-            got = dataset_errors.open_api(token).hf_hub_download(
+            got = open_api(token or None).hf_hub_download(
                 repo.id, path, repo_type="dataset", revision=repo.commit, cache_dir=folder / "files", tqdm_class=bar
             )
             files.append(Path(got).resolve())  # the cache has links to the files

@@ -10,20 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from lora_hub import __version__
 from lora_hub.errors import DataError, HubError, names_fa
-from lora_hub.hub.client import hub_kind, hub_url, told, unreachable
+from lora_hub.hub.client import hub_kind, hub_url, open_api, told, unreachable
 from lora_hub.hub.dataset_id import DatasetId
 from lora_hub.schema import Text2
 
 PUBLIC_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
-
-
-def open_api(token: str) -> Any:
-    """The client with a person's token; empty: what the environment has."""
-    from huggingface_hub import HfApi
-
-    return HfApi(library_name="lora-hub", library_version=__version__, token=token or None)
 
 
 def clean_token(token: str) -> str:
@@ -38,7 +30,7 @@ def clean_token(token: str) -> str:
 
 def check_host(wanted: DatasetId) -> None:
     ours = hub_url().partition("://")[2].partition("/")[0].lower()
-    loopback = hub_kind(hub_url()) == "embedded" and hub_kind(f"http://{wanted.host}") == "embedded"
+    loopback = _is_here(ours) and _is_here(wanted.host)  # the port may be another one than when the address was copied
     if wanted.host and wanted.host not in (ours, *PUBLIC_HOSTS) and not loopback:
         raise DataError(
             f"That address is on {wanted.host}; the Hub in use is {hub_url()}.",
@@ -46,6 +38,10 @@ def check_host(wanted: DatasetId) -> None:
             message_fa=f"آن نشانی در «{wanted.host}» است؛ هابی که به کار می‌رود {hub_url()} است.",
             hint_fa="برنامه را با HF_ENDPOINT همان هاب راه بیندازید، یا پرونده را دریافت کنید و این‌جا بدهید.",
         )  # fmt: skip
+
+
+def _is_here(host: str) -> bool:
+    return host.rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
 
 
 @contextmanager
@@ -66,7 +62,7 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
         except errors.RepositoryNotFoundError as error:
             raise _missing(wanted, token) from error
         except errors.RevisionNotFoundError as error:
-            refs = open_api(token).list_repo_refs(wanted.repo, repo_type="dataset")
+            refs = open_api(token or None).list_repo_refs(wanted.repo, repo_type="dataset")
             known = [ref.name for ref in (*refs.branches, *refs.tags)]
             raise DataError(
                 f"The dataset {wanted.repo} has no revision {wanted.revision!r}.", f"It has: {', '.join(known[:20])}; or give a commit.",
@@ -78,7 +74,7 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
             if status == 401:
                 raise _bad_token(token) from error
             if status == 424:  # the embedded Hub could not ask the one behind it
-                near = _near(open_api(token), wanted.repo)
+                near = _near(open_api(token or None), wanted.repo)
                 raise HubError(
                     f"The embedded Hub does not hold {wanted.repo}, and the Hub behind it cannot be reached.",
                     f"{near.en} Check the network, or download the file elsewhere and give its path.".strip(),
@@ -116,7 +112,7 @@ def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
     from huggingface_hub import get_token
     from huggingface_hub.errors import HfHubHTTPError
 
-    api, known = open_api(token), bool(token or get_token())
+    api, known = open_api(token or None), bool(token or get_token())
     if known:
         try:
             api.whoami()

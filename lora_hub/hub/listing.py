@@ -30,8 +30,9 @@ def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bo
     """
     org = org or settings.organization()
     with told(f"list the adapters of {org}"):
+        api = open_api()
         check_listening()
-        found = list(open_api().list_models(author=org, filter=[f"task:{task}"] if task else None, expand=EXPAND))
+        found = list(api.list_models(author=org, filter=[f"task:{task}"] if task else None, expand=EXPAND))
     refs = [ref_of(info) for info in found if _is_adapter(info)]
     if base:
         wanted = {base, f"{org}/{base}"}

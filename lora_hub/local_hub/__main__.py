@@ -1,4 +1,4 @@
-"""`python -m lora_hub.local_hub [serve|fsck|gc] ...`: the embedded Hub alone, without the app's own command line."""
+"""`python -m lora_hub.local_hub [serve|stop|fsck|gc|backup] ...`: the embedded Hub alone, without the app's own command line."""
 
 import argparse
 import sys
@@ -11,3 +11,5 @@ try:
     start(parser.parse_args())
 except HubError as error:
     sys.exit(str(error))
+except KeyboardInterrupt:
+    sys.exit(130)

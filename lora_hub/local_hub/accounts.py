@@ -17,7 +17,8 @@ from math import inf
 from pathlib import Path
 
 from .faults import HubFault, refuse
-from .store import Repo, write_whole
+from .folder import write_whole
+from .store import Repo
 
 ROLES = {"admin", "write", "contributor", "read"}
 

@@ -14,6 +14,7 @@ response already.
 
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from email.utils import formatdate
@@ -126,11 +127,25 @@ class Hub:
 
         self.store, self.accounts, self.upstream, self.page, self.id = store, accounts, upstream, pages.page, new_id()
         self.codes, self.jobs = {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
+        self.used, self.open_requests = time.monotonic(), 0  # when it was last used
         jobs.mark_lost(store)
         modules = (repos, oidc, spaces, jobs, collection, discussions, reading, commits, lfs, listing, pages)
         self.routes = [one for module in modules for value in vars(module).values() for one in getattr(value, "routes", ())]
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is being answered, or a job runs."""
+        return bool(self.open_requests or self.jobs)
+
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        self.open_requests += 1
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self.open_requests -= 1
+            self.used = time.monotonic()
+
+    async def _serve(self, scope: dict, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         try:
             response = await self._answer(request)

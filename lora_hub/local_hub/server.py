@@ -1,83 +1,245 @@
-"""Runs the embedded Hub: its folder, its lock, its port, its log.
+"""Runs the embedded Hub, and looks after its folder at rest: its lock, its port, its log, its end.
 
-`python -m lora_hub hub [serve|fsck|gc] --port P --dir D [--accounts FILE]`, or without the app's own command line
-`python -m lora_hub.local_hub`. Once it listens, `server.json` in the folder says {url, port, pid, id, accounts}. One
-folder has one server: a second one refuses. No token is ever logged.
+`python -m lora_hub hub [serve|stop|fsck|gc|backup FOLDER] --dir D [--accounts FILE] ...`, or without the app's own command
+line `python -m lora_hub.local_hub`. One folder has one server; `folder` says how it is found. No token is ever logged.
 """
 
 import argparse
 import json
 import logging
 import os
+import signal
 import socket
+import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 from ..errors import HubError
+from . import folder as places
+
+# What stands in a Hub's folder before its store does; anything else there is somebody's who did not mean this folder.
+OUR_FILES = {places.RECORD, places.SERVER_LOCK, places.USERS_LOCK, places.START_LOCK, f".{places.RECORD}", "log.txt", "token", ".token"}
+HARMLESS_FILES = {"lost+found", ".DS_Store"}
+LOCK_SECONDS, STOP_SECONDS, WATCH_SECONDS = 3.0, 10.0, 5.0
+
+
+class AlreadyServed(HubError):
+    """Another process has the folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the embedded Hub can be started with; `start` takes the answers."""
     setting, home = os.environ.get, os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub"
-    parser.add_argument("action", nargs="?", default="serve", choices=("serve", "fsck", "gc"), help="fsck checks the store, gc tidies it")
-    parser.add_argument("--port", type=int, default=0, help="port; 0 (the default) takes a free one")
+    parser.add_argument(
+        "action", nargs="?", default="serve", choices=("serve", "stop", "fsck", "gc", "backup"),
+        help="stop ends the running one, fsck checks the store, gc tidies it, backup copies it, also while it runs",
+    )  # fmt: skip
+    parser.add_argument("to", nargs="?", type=Path, metavar="FOLDER", help="where backup puts the copy")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 (the default) takes the folder's own, or a free one")
     parser.add_argument("--dir", type=Path, default=Path(home, "hub"), help="folder; default $LORA_HUB_HOME/hub")
     parser.add_argument("--accounts", type=Path, help="YAML or JSON file of users and organizations")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; one of the network needs --accounts")
     parser.add_argument("--org", default=setting("LORA_HUB_ORG") or "lora-hub", help="organization where there are no accounts")
     parser.add_argument("--upstream", default=setting("LORA_HUB_UPSTREAM") or "https://huggingface.co", help="Hub for other reads, or off")
     parser.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
+    parser.add_argument("--idle", type=float, default=0.0, metavar="MINUTES", help="end when nobody has used it for so long; 0: never")
+    parser.add_argument("--for-home", action="store_true", help=argparse.SUPPRESS)  # started by whoever needed it, not by hand
 
 
 def start(options: argparse.Namespace) -> None:
-    """Serves until it is told to stop; or proves the store sound, or cleans it, while no server serves the folder.
-    `options`: see `add_arguments`. Raises HubError where it cannot start, and for a damaged store."""
-    from filelock import FileLock, Timeout
-
-    from .store import fsck, gc
-
-    if options.host not in ("127.0.0.1", "localhost") and (options.jobs or options.accounts is None):
-        raise HubError(f"Without accounts, or with jobs, the embedded Hub listens on this machine only, not on {options.host}.",
-                       "Name users in a file and pass it as --accounts, without --jobs; or leave out --host.")
+    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`). Raises HubError where
+    that cannot be, and for a damaged store."""
+    if (options.action == "backup") != (options.to is not None):
+        raise HubError("Only `backup` takes a folder to copy to, and it needs one.", "python -m lora_hub hub backup FOLDER")
     directory = options.dir.expanduser().resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    os.chmod(directory, 0o700)
     try:
-        with FileLock(directory / "server.lock", timeout=3):  # one that was just told to stop needs a moment
-            if options.action == "serve":
-                serve(options, directory)
-            elif options.action == "gc":
-                print("{} unused files removed, {} bytes".format(*gc(directory)))
-            elif problems := fsck(directory):
-                print(*problems, sep="\n")
-                raise HubError(f"The store in {directory} is damaged.", "Put the files named above back from a copy of the folder.")
-            else:
-                print("0 problems")
-    except Timeout as error:
-        raise HubError(f"Another embedded Hub already serves {directory}.", f"Its address is in {directory / 'server.json'}.") from error
+        {"serve": serve, "stop": stop, "fsck": check, "gc": tidy, "backup": back_up}[options.action](options, directory)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise HubError(f"{error.filename or directory} is not a folder.", "Give the folder of an embedded Hub as --dir.") from error
+    except PermissionError as error:
+        raise HubError(f"{error.filename or directory} may not be read or written by this user.", "Choose another --dir, or mend its rights.") from error
+
+
+# ---- at rest
+
+
+def _locked(directory: Path, *, create: bool) -> Any:
+    """The folder's lock, taken. Raises AlreadyServed."""
+    held = places.take_lock(directory / places.SERVER_LOCK, seconds=LOCK_SECONDS, create=create)  # one just told to stop needs a moment
+    if held is None:
+        raise AlreadyServed(
+            f"Another embedded Hub already serves {directory}.",
+            f"Its address is in {directory / places.RECORD}; `python -m lora_hub hub stop --dir {directory}` ends it.",
+        )
+    return held
+
+
+def check(options: argparse.Namespace, directory: Path) -> None:
+    """Proves the store sound, and writes nothing. Raises HubError where it is damaged, or no Hub's, or in use."""
+    from .upkeep import fsck, need_store
+
+    try:
+        held = _locked(directory, create=False)
+    except FileNotFoundError:  # no Hub's, or a copy that no server has served yet
+        held = None
+    try:
+        need_store(directory)
+        problems = fsck(directory)
+    finally:
+        if held is not None:
+            held.close()
+    if problems:
+        print(*problems, sep="\n")
+        raise HubError(f"The store in {directory} is damaged.", "Put the files named above back from a copy of the folder.")
+    print("0 problems")
+
+
+def tidy(options: argparse.Namespace, directory: Path) -> None:
+    from .upkeep import gc, need_store
+
+    if not places.is_locked(directory / places.SERVER_LOCK):  # before a lock is made there
+        need_store(directory)
+    with _locked(directory, create=True):
+        need_store(directory)
+        print("{} unused files removed, {} bytes".format(*gc(directory)))
+
+
+def back_up(options: argparse.Namespace, directory: Path) -> None:
+    from .upkeep import backup, need_store
+
+    need_store(directory, live=places.is_locked(directory / places.SERVER_LOCK))
+    files, size = backup(directory, options.to.expanduser().resolve())
+    print(f"{files} files, {size} bytes copied to {options.to}")
+
+
+def stop(options: argparse.Namespace, directory: Path) -> None:
+    """Ends the folder's server in order. Raises HubError where none runs, or it does not end."""
+    if places.find_server(directory) is None:
+        raise HubError(f"No embedded Hub serves {directory}.", "There is nothing to stop.")
+    os.kill(places.read_record(directory)["pid"], signal.SIGTERM)
+    held = places.take_lock(directory / places.SERVER_LOCK, seconds=STOP_SECONDS)
+    if held is None:
+        raise HubError(f"The embedded Hub of {directory} does not end.", f"Its process is {places.read_record(directory).get('pid')}.")
+    held.close()
+    print("stopped")
+
+
+# ---- serving
+
+
+def _check_place(options: argparse.Namespace, directory: Path) -> None:
+    """Raises HubError for a folder that is somebody else's, and for a Hub's own whose database is lost."""
+    from .upkeep import is_store, need_store
+
+    if not directory.exists() or is_store(directory):
+        return
+    if (directory / "blobs").is_dir():
+        need_store(directory)
+    accounts = options.accounts.expanduser().resolve() if options.accounts else None
+    ours = OUR_FILES | HARMLESS_FILES | ({"hub.sqlite"} if _is_empty(directory / "hub.sqlite") else set())
+    strange = sorted(entry.name for entry in directory.iterdir() if entry.name not in ours and entry != accounts)
+    if strange:
+        raise HubError(
+            f"{directory} is no embedded Hub's folder, and not empty: it holds {strange[0]!r}.", "Give a new or an empty folder as --dir."
+        )
+
+
+def _is_empty(file: Path) -> bool:
+    """A database that was being made when its process was killed."""
+    return file.is_file() and file.stat().st_size == 0
 
 
 def serve(options: argparse.Namespace, directory: Path) -> None:
+    """Serves the folder until it is told to end, or nobody has used it for as long as `--idle` says."""
+    if options.host not in ("127.0.0.1", "localhost") and (options.jobs or options.accounts is None):
+        raise HubError(
+            f"Without accounts, or with jobs, the embedded Hub listens on this machine only, not on {options.host}.",
+            "Name users in a file and pass it as --accounts, without --jobs; or leave out --host.",
+        )
+    _check_place(options, directory)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _locked(directory, create=True):
+        os.chmod(directory, 0o700)
+        _run(options, directory)
+
+
+def _listen(options: argparse.Namespace, directory: Path) -> socket.socket:
+    """A socket at the port that was asked for, or at the first of the folder's own that is free."""
+    ports = [options.port] if options.port else places.ports_of(directory)
+    for port in ports:
+        try:
+            listener = socket.create_server((options.host, port), backlog=256)
+        except (OSError, OverflowError) as error:
+            if port == ports[-1]:
+                raise HubError(f"The embedded Hub cannot listen on {options.host}:{port}: {error}.", "Choose another port.") from error
+            continue
+        # connections inherit it: without, Nagle's delay makes an answer 40 ms late
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    raise AssertionError("there is always a port to try")
+
+
+def _run(options: argparse.Namespace, directory: Path) -> None:
     import uvicorn
 
     from .accounts import Accounts
     from .app import Hub
-    from .store import Store, write_whole
+    from .store import Store
     from .upstream import Upstream
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    try:
-        listener = socket.create_server((options.host, options.port), backlog=256)
-    except (OSError, OverflowError) as error:
-        raise HubError(f"The embedded Hub cannot listen on {options.host}:{options.port}: {error}.", "Choose another port.") from error
-    # connections inherit it: without, Nagle's delay makes an answer 40 ms late
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    accounts = Accounts(directory, options.accounts, options.org)
+    listener = _listen(options, directory)
+    port, host = listener.getsockname()[1], "127.0.0.1" if options.host in ("0.0.0.0", "localhost") else options.host
     far = None if options.upstream == "off" else Upstream(options.upstream, directory / "upstream")
-    app, port = Hub(Store(directory), Accounts(directory, options.accounts, options.org), far, options.jobs), listener.getsockname()[1]
-    record = {"url": f"http://{options.host}:{port}", "port": port, "pid": os.getpid(), "id": app.id, "accounts": bool(options.accounts)}
-    write_whole(directory / "server.json", json.dumps(record))
+    store = Store(directory)
+    app = Hub(store, accounts, far, options.jobs)
+    record = {"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": app.id, "accounts": bool(options.accounts)}
+    if not options.for_home:
+        record["again"] = _again(options, directory, port)
+    places.write_whole(directory / places.RECORD, json.dumps(record))
     logging.info("Embedded Hub of %s: %s", directory, record["url"])
     # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed;
     # uvicorn's own Date may be two seconds old, and the client takes newer lines of a log for the future
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none",
-                            loop="asyncio", timeout_keep_alive=60, timeout_graceful_shutdown=2, server_header=False, date_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none", loop="asyncio",
+        timeout_keep_alive=60, timeout_graceful_shutdown=2, server_header=False, date_header=False,
+    )  # fmt: skip
+    server, ended = uvicorn.Server(config), {"how": "stopped"}
+    if options.idle > 0:
+        threading.Thread(target=_watch, args=(app, server, directory, options.idle * 60, ended), daemon=True).start()
+    # uvicorn ends in order and then sends itself the signal again: by now it must not kill what is done below
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        store.close()
+        places.write_whole(directory / places.RECORD, json.dumps(record | {"ended": ended["how"]}))
+        logging.info("Embedded Hub of %s: ended (%s)", directory, ended["how"])
+
+
+def _again(options: argparse.Namespace, directory: Path, port: int) -> list[str]:
+    """The arguments that start this server as it is."""
+    again = ["--dir", str(directory), "--port", str(port), "--host", options.host, "--org", options.org, "--upstream", options.upstream]
+    again += ["--accounts", str(options.accounts.expanduser().resolve())] if options.accounts else []
+    again += ["--idle", f"{options.idle:g}"] if options.idle else []
+    return again + (["--jobs"] if options.jobs else [])
+
+
+def _watch(app: Any, server: Any, directory: Path, seconds: float, ended: dict[str, Any]) -> None:
+    """Ends a server that nobody has asked anything, and nobody was connected to, for so many seconds."""
+    used = time.monotonic()
+    while not server.should_exit:
+        time.sleep(min(seconds / 4, WATCH_SECONDS))
+        lock = places.take_lock(directory / places.USERS_LOCK)
+        if lock is None or app.busy:
+            used = time.monotonic()
+        if time.monotonic() - max(used, app.used) >= seconds and lock is not None:
+            # the lock is held to the end: whoever comes now waits, and starts the next one
+            ended |= {"how": "idle", "lock": lock}
+            server.should_exit = True
+        elif lock is not None:
+            lock.close()

@@ -23,6 +23,7 @@ from pathlib import Path
 from .faults import refuse
 
 TYPES = ("model", "dataset", "space")
+DATABASE = "hub.sqlite"
 NOWHERE = 0  # the repo of documents that belong to none
 SCHEMA = """
 PRAGMA journal_mode=WAL;
@@ -90,14 +91,6 @@ def new_id() -> str:
     return secrets.token_hex(12)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a small file that only its owner reads, whole or not at all."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.touch(0o600)
-    temporary.write_text(text)
-    temporary.replace(path)
-
-
 def pointer(sha256: str, size: int) -> bytes:
     """The text that git holds in place of an LFS file."""
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
@@ -118,18 +111,28 @@ class Store:
 
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
+        self._local, self._lock, self._connections = threading.local(), threading.RLock(), []
+        self.db.executescript(SCHEMA)  # first, because what has this database is a Hub's folder
         shutil.rmtree(self.incoming, ignore_errors=True)  # uploads that a killed process never finished
         self.incoming.mkdir(parents=True, exist_ok=True)
-        self._local, self._lock = threading.local(), threading.RLock()
-        self.db.executescript(SCHEMA)
 
     @property
     def db(self) -> sqlite3.Connection:
         """This thread's connection."""
         if not hasattr(self._local, "db"):
-            self._local.db = sqlite3.connect(self.folder / "hub.sqlite", timeout=30, isolation_level=None)
+            # of this thread alone, but for `close`
+            self._local.db = sqlite3.connect(self.folder / DATABASE, timeout=30, isolation_level=None, check_same_thread=False)
             self._local.db.execute("PRAGMA synchronous=FULL")
+            self._connections.append(self._local.db)
         return self._local.db
+
+    def close(self) -> None:
+        """Folds the write-ahead log into the database, which is then one file that can be copied. Call it when no thread
+        uses the store any more."""
+        with self._lock:
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for connection in self._connections:
+                connection.close()
 
     def run(self, query: str, *values: object) -> sqlite3.Cursor:
         """One change, in a transaction."""
@@ -275,44 +278,3 @@ class Store:
             self.run("INSERT OR REPLACE INTO documents VALUES(?,?,?,?)", repo, kind, key, json.dumps(data))
         else:
             self.run("DELETE FROM documents WHERE repo = ? AND kind = ? AND key = ?", repo, kind, key)
-
-
-# ---- a store at rest: `fsck` proves it sound, `gc` removes what nothing refers to
-
-
-def fsck(folder: Path) -> list[str]:
-    """Sentences about what is damaged; none for a sound store. Reads every byte."""
-    store, blobs = Store(folder), sorted(folder.glob("blobs/*/*"))
-    sizes = {file.name: file.stat().st_size for file in blobs if sha256_of(file) == file.name}
-    problems = [f"blob {file.name} has other bytes than its name says" for file in blobs if file.name not in sizes]
-    for repo in store.repos():
-        ids = {id for id, in store.db.execute("SELECT id FROM commits WHERE repo = ?", (repo.id,))}
-        for commit in [store.get_commit(repo, id) for id in sorted(ids)]:
-            if Commit.of(*commit[1:]).id != commit.id or not ids.issuperset(commit.parents):
-                problems.append(f"commit {commit.id} of {repo.key} is not what its id says")
-            files = store.read_tree(commit.tree) if commit.tree in sizes else {"the tree": Entry("", 0, commit.tree, 0)}
-            problems += [f"{path} of commit {commit.id} of {repo.key} is lost or damaged" for path, entry in files.items()
-                         if sizes.get(entry.sha256) != entry.size]
-        refs = store.refs(repo)
-        lost = [name for name, id in refs.items() if id not in ids] + ["the index"] * (refs.get("refs/heads/main") != repo.head)
-        problems += [f"{name} of {repo.key} is not at a commit where it should be" for name in lost]
-    objects = store.db.execute("SELECT sha256, size FROM objects")
-    return problems + [f"LFS object {sha256} is lost or damaged" for sha256, size in objects if sizes.get(sha256) != size]
-
-
-def gc(folder: Path) -> tuple[int, int]:
-    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What is
-    younger than a day stays, because an upload may be about to be committed."""
-    store, before = Store(folder), time.time() - 24 * 3600
-    with store.write() as db:
-        trees = db.execute("SELECT DISTINCT repo, tree FROM commits").fetchall()
-        used = {(repo, entry.sha256) for repo, tree in trees for entry in store.read_tree(tree).values()}
-        old = db.execute("SELECT repo, sha256 FROM objects WHERE time < ?", (before,)).fetchall()
-        db.executemany("DELETE FROM objects WHERE (repo, sha256) = (?, ?)", set(old) - used)
-        uploaded = db.execute("SELECT repo, sha256 FROM objects").fetchall()
-    kept = {sha256 for _, sha256 in used.union(trees, uploaded)}
-    dead = [file for file in store.blobs.glob("*/*") if file.name not in kept and file.stat().st_mtime < before]
-    freed = sum(file.stat().st_size for file in dead)
-    for file in dead:
-        file.unlink()
-    return len(dead), freed
