@@ -37,6 +37,7 @@ from lora_hub.minimum import parse_minimum
 from lora_hub.local_hub import server
 
 Result = dict[str, Any]
+PRIVATE = "only the organization's members see what is published (default: as the organization has it)"
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,6 +71,10 @@ def _main(arguments: list[str], as_json: bool) -> int:
             with contextlib.nullcontext() if options.command is server.start else Signals() as options.signals:
                 result = options.command(options)
     except LoraHubError as error:
+        # What was trained and scored before something went wrong is told all the same.
+        scored = "" if as_json else cli_text.show_scored(getattr(error, "also", {}))
+        if scored:
+            print(scored, flush=True)
         return _tell_error(error, as_json, getattr(error, "status", 2 if isinstance(error, SpecError) else 1))
     except KeyboardInterrupt as ended:
         return _tell_error(LoraHubError(str(ended) or "Interrupted."), as_json, getattr(ended, "status", 130), getattr(ended, "also", {}))
@@ -160,11 +165,13 @@ def publish(options: argparse.Namespace) -> Result:
 
 
 def list_adapters(options: argparse.Namespace) -> Result:
-    with connected_hub():
+    org = options.org or settings.organization()
+    with connected_hub() as connection:
         from lora_hub import hub
 
-        found = hub.list_adapters(options.org or settings.organization(), options.task, options.base, versions=True)
-    return {"adapters": [ref.model_dump(mode="json") for ref in found]}
+        found = hub.list_adapters(org, options.task, options.base, versions=True)
+        where = {"kind": connection.kind, "url": connection.url}
+    return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where}
 
 
 def compare(options: argparse.Namespace) -> Result:
@@ -264,6 +271,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a derived setting; may be repeated")
     command.add_argument("--test", type=Path, metavar="FILE", help="score on this file instead of a part of FILE")
     command.add_argument("--publish", action="store_true", help="publish the adapter to the organization")
+    command.add_argument("--private", action="store_true", help=PRIVATE)
     command.add_argument("--org", default="", help="organization (default: LORA_HUB_ORG or lora-hub)")
     command.add_argument("--name", default="", help="name of the adapter's repo")
     add_minimum(command)
@@ -272,6 +280,7 @@ def make_parser() -> argparse.ArgumentParser:
     command = add("pipeline", pipeline, cli_text.show_pipeline, "train several tasks of a YAML file on one base in one go")
     command.add_argument("file", type=Path, metavar="FILE.yaml")
     command.add_argument("--publish", action="store_true", help="publish the adapters to the organization")
+    command.add_argument("--private", action="store_true", help=PRIVATE)
     command.add_argument("--org", default="", help="organization (default: the file's, else LORA_HUB_ORG or lora-hub)")
     add_minimum(command)
 
@@ -285,7 +294,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("run", metavar="RUN")
     command.add_argument("--org", default="")
     command.add_argument("--name", default="")
-    command.add_argument("--private", action="store_true")
+    command.add_argument("--private", action="store_true", help=PRIVATE)
 
     command = add("adapters", list_adapters, cli_text.show_adapters, "list the organization's adapters")
     command.add_argument("--org", default="")

@@ -11,14 +11,13 @@ from lora_hub.errors import DataError, LoraHubError, SpecError
 
 @contextlib.contextmanager
 def connected_hub() -> Any:
-    """Connected to the Hub in use; an embedded one that was started for this ends with it."""
+    """Connected to the Hub in use, with what there is to know about the choice told."""
     from lora_hub import endpoint
 
-    connection = endpoint.connect()
-    try:
+    with endpoint.connected() as connection:
+        for note in connection.notes:
+            print(f"note: {note}", file=sys.stderr)
         yield connection
-    finally:
-        connection.close()
 
 
 @contextlib.contextmanager

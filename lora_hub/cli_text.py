@@ -102,10 +102,20 @@ class GroupProgress:
                 print(f"{run.spec.task.id}: {phase}", file=sys.stderr, flush=True)
 
 
+def show_scored(result: dict) -> str:
+    """The result of `train` or `pipeline` where it has scores; empty for anything else."""
+    if result.get("metrics"):
+        return show_result(result)
+    if any(row.get("metrics") for row in result.get("runs", ())):
+        return show_pipeline(result)
+    return ""
+
+
 def show_pipeline(result: dict) -> str:
     lines = [f"{len(result['runs'])} tasks, trained {result['mode']}, {result['seconds']} s"]
     for row in result["runs"]:
-        lines += [f"{row['task']}: {row['state']} {row['adapter']}".rstrip(), *row.get("notes", []), score_table(row["metrics"]) if row["metrics"] else row.get("error", "")]
+        lines += [f"{row['task']}: {row['state']} {row['adapter']}".rstrip(), *row.get("notes", [])]
+        lines += [part for part in (score_table(row["metrics"]) if row["metrics"] else "", row.get("error", "")) if part]
         lines += verdict(row.get("comparison"))
     return "\n".join(lines)
 
@@ -205,7 +215,9 @@ def show_published(result: dict) -> str:
 
 def show_adapters(result: dict) -> str:
     if not result["adapters"]:
-        return "No adapters yet. Train and publish one: python -m lora_hub train FILE --task TASK --publish"
+        names = {"embedded": "this machine's own Hub", "public": "the public Hub", "other": "the Hub"}
+        where = f"{names[result['hub']['kind']]} at {result['hub']['url']}"
+        return f"No adapters yet in {result['organization']} on {where}. Train and publish one: python -m lora_hub train FILE --task TASK --publish"
     rows = []
     for ref in result["adapters"]:
         scores = ref["metrics"].get("adapter", {})

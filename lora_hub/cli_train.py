@@ -80,6 +80,7 @@ def train(options: argparse.Namespace) -> Result:
             dataset_name=file.name,
             publish_to=(options.org or settings.organization()) if options.publish else "",
             minimum=minimum,
+            publish_private=options.private,
             reading=read_reading(options),
             inspector=inspector,
         )
@@ -182,7 +183,9 @@ def pipeline(options: argparse.Namespace) -> Result:
     started: list[Any] = []
     try:
         with options.signals.held(), connected_hub() if needs_hub else contextlib.nullcontext():
-            started += pipelines.start_pipeline(asked, publish_to=publish_to, minimum=minimum, fetch=fetch_named)
+            started += pipelines.start_pipeline(
+                asked, publish_to=publish_to, private=options.private, minimum=minimum, fetch=fetch_named
+            )
             for one in started:
                 _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
                 cli_text.say_problems(one.problems, f"{one.entry.task}: ")

@@ -17,6 +17,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -35,7 +37,7 @@ LEASE_SECONDS = 10.0  # a server that is just ending lets go well before
 @dataclass
 class HubConnection:
     """The Hub in use. `kind`: "embedded", "public", or "other" for one that HF_ENDPOINT names. `started_here`: this process
-    started the embedded server. `notes`: what a person should know about the choice.
+    started the embedded server. `token_aside`: a token was given that this machine's own Hub does not know.
 
     While it is open, the embedded server does not end for want of use."""
 
@@ -45,8 +47,14 @@ class HubConnection:
     user: str = ""
     started_here: bool = False
     folder: Path | None = None
-    notes: list[str] = field(default_factory=list)
+    token_aside: bool = False
     _lease: IO[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know about the choice."""
+        aside = "HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own."
+        return [aside] if self.token_aside else []
 
     def wake(self) -> None:
         """Starts the embedded server where it does not run any more. Raises HubError where it cannot be had."""
@@ -60,9 +68,12 @@ class HubConnection:
 
     def close(self) -> None:
         """Does not need the Hub any more. It goes on for others, and ends itself when there are none."""
+        global _connection
         if self._lease is not None:
             self._lease.close()
             self._lease = None
+        if _connection is self:
+            _connection = None
 
 
 # The client reads its address once in a process, so what is connected is the process, too.
@@ -73,6 +84,19 @@ def wake() -> None:
     """Starts the embedded Hub that this process is connected to, where it has ended or was killed. Raises HubError."""
     if _connection is not None:
         _connection.wake()
+
+
+@contextmanager
+def connected() -> Iterator[HubConnection]:
+    """The connection of this process, or one for the block where there is none. Raises HubError."""
+    if _connection is not None:
+        yield _connection
+        return
+    connection = connect()
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def wanted_kind() -> str:
@@ -124,7 +148,6 @@ def _connect_elsewhere(kind: str) -> HubConnection:
 
 def _connect_embedded(start: bool) -> HubConnection:
     folder = settings.hub_dir()
-    notes: list[str] = []
     _check_contradiction(folder)
     if not start and find_server(folder) is None:
         raise HubError(
@@ -140,7 +163,7 @@ def _connect_embedded(start: bool) -> HubConnection:
     try:
         url, started = _serve(folder)
         _check_client(url)
-        user, token = LOCAL_USER, "" if os.environ.get("LORA_HUB_CONNECTED_TO") else os.environ.get("HF_TOKEN", "")
+        user, aside, token = LOCAL_USER, False, "" if os.environ.get("LORA_HUB_CONNECTED_TO") else os.environ.get("HF_TOKEN", "")
         if read_record(folder).get("accounts"):
             user, token = "", os.environ.get("HF_TOKEN", "")
             if not token:
@@ -150,10 +173,8 @@ def _connect_embedded(start: bool) -> HubConnection:
                     hint_fa="توکن خود را در HF_TOKEN بگذارید.",
                 )  # fmt: skip
         else:
-            own = (folder / "token").read_text().strip()
-            if token and token != own:
-                notes.append("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own.")
-            token = own
+            given, token = token, (folder / "token").read_text().strip()
+            aside = given not in ("", token)
     except BaseException:
         if lease is not None:
             lease.close()
@@ -164,7 +185,7 @@ def _connect_embedded(start: bool) -> HubConnection:
                    "HF_ENDPOINT": url, "LORA_HUB_CONNECTED_TO": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1",
                    "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1",
                    "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
-    return HubConnection("embedded", url, settings.organization(), user, started, folder, notes, lease)
+    return HubConnection("embedded", url, settings.organization(), user, started, folder, aside, lease)
 
 
 def _check_contradiction(folder: Path) -> None:
@@ -235,6 +256,12 @@ def _serve(folder: Path) -> tuple[str, bool]:
         raise _unusable(folder, error) from error
 
 
+def _end(server: subprocess.Popen) -> None:
+    if server.poll() is None:
+        server.kill()
+    server.wait()
+
+
 def _start(folder: Path) -> tuple[str, bool]:
     """Starts the server and waits until it answers: as it was before where it was started by hand, with accounts perhaps,
     and was killed. One with accounts that somebody ended is not ours to start."""
@@ -260,14 +287,15 @@ def _start(folder: Path) -> tuple[str, bool]:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if url := find_server(folder):
-            return url, read_record(folder).get("pid") == server.pid
+            ours = read_record(folder).get("pid") == server.pid
+            if not ours:  # one that was started by hand was quicker; ours must not wait for its end
+                _end(server)
+            return url, ours
         # One that was started by hand at this moment may have the folder: it is just about to answer.
         if server.poll() is not None and not is_locked(folder / SERVER_LOCK):
             break
         time.sleep(POLL_SECONDS)
-    if server.poll() is None:
-        server.kill()
-        server.wait()
+    _end(server)
     lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
     raise HubError(
         f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}", f"Its log is {folder / 'log.txt'}.",

@@ -15,6 +15,7 @@ A pipeline is a YAML file, or the same as a dict:
         mend: [duplicates]
         encoding: cp1252      # and delimiter, sheet, skip_broken: how the file is read, where the guess is wrong
         min: {accuracy: 90}   # below it the adapter is not published
+        private: true         # only the organization's members see what is published
 
 A task whose data cannot be trained on fails alone; the others go on.
 """
@@ -34,7 +35,7 @@ from lora_hub.schema import BaseModel, Problem, Run
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
-TASK_KEYS = {"task", "data", "map", "test", "name", "set", "mend", "min", *READING_KEYS}
+TASK_KEYS = {"task", "data", "map", "test", "name", "set", "mend", "min", "private", *READING_KEYS}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Entry:
     name: str = ""
     set: dict[str, str] = field(default_factory=dict)
     mend: tuple[str, ...] = ()
+    private: bool = False
     minimum: dict[str, float] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
 
@@ -96,14 +98,15 @@ def start_pipeline(
     pipeline: Pipeline,
     *,
     publish_to: str = "",
+    private: bool = False,
     minimum: dict[str, float] | None = None,
     fetch: Callable[[str], Path] | None = None,
     environment: dict[str, str] | None = None,
 ) -> list[Started]:
-    """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or "". minimum: what
-    each adapter has to reach, beside its own entry's. fetch: makes a file of a dataset id. Raises LoraHubError only where the base
-    itself won't do."""
-    planned = [(entry, _plan(entry, pipeline, publish_to, fetch, minimum or {})) for entry in pipeline.entries]
+    """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or ""; private:
+    only its members see what is published. minimum: what each adapter has to reach, beside its own entry's. fetch: makes a file
+    of a dataset id. Raises LoraHubError only where the base itself won't do."""
+    planned = [(entry, _plan(entry, pipeline, publish_to, private, fetch, minimum or {})) for entry in pipeline.entries]
     good = [plan for _, plan in planned if isinstance(plan, runs.Plan)]
     started = iter(runs.start_runs([plan.spec for plan in good], environment=environment) if good else [])
     return [
@@ -123,7 +126,12 @@ def wait_for_all(started: Sequence[Started], on_change: Callable[[list[Run]], No
 
 
 def _plan(
-    entry: Entry, pipeline: Pipeline, publish_to: str, fetch: Callable[[str], Path] | None, minimum: dict[str, float]
+    entry: Entry,
+    pipeline: Pipeline,
+    publish_to: str,
+    private: bool,
+    fetch: Callable[[str], Path] | None,
+    minimum: dict[str, float],
 ) -> runs.Plan | LoraHubError:
     from lora_hub.data.inspection import Inspector
     from lora_hub.data.mends import parse_mends
@@ -136,10 +144,12 @@ def _plan(
             file, task, pipeline.base, mapping=entry.map or None,
             mends=parse_mends(entry.mend, inspector, file, task, entry.map or None, pipeline.base, **entry.reading),
             effort=pipeline.effort, overrides=entry.set, test_file=entry.test, name=entry.name, dataset_name=file.name,
-            publish_to=publish_to, minimum={**minimum, **entry.minimum}, reading=entry.reading, inspector=inspector,
+            publish_to=publish_to, publish_private=private or entry.private, minimum={**minimum, **entry.minimum},
+            reading=entry.reading, inspector=inspector,
         )  # fmt: skip
         if plan.errors:
             raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
+        runs.check_publishing(plan.spec)
         return plan
     except LoraHubError as error:
         return error
@@ -161,13 +171,16 @@ def _make_entry(data: Any, where: str, folder: Path) -> Entry:
     for key, value, kind in (("map", mapping, dict), ("set", settings, dict), ("mend", mends, list), ("min", least, dict)):
         if not isinstance(value, kind):
             raise SpecError(f"{where}: {key} = {value!r} is not a {'list' if kind is list else 'mapping'}.", "See the README for an example.")
+    private = data.get("private", False)
+    if not isinstance(private, bool):
+        raise SpecError(f"{where}: private = {private!r} is neither true nor false.", "See the README for an example.")
     here = folder / _text(data, "data")
     test = folder / _text(data, "test") if _text(data, "test") else None
     own = folder / _text(data, "task")
     return Entry(
         task=str(own) if own.suffix in (".yaml", ".yml") else _text(data, "task"), data=str(here) if here.exists() else _text(data, "data"),
         map={str(role): str(column) for role, column in mapping.items()}, test=test, name=_text(data, "name"),
-        set={str(key): str(value) for key, value in settings.items()}, mend=tuple(map(_mend, mends)),
+        set={str(key): str(value) for key, value in settings.items()}, mend=tuple(map(_mend, mends)), private=private,
         minimum=parse_minimum([f"{metric}={value}" for metric, value in least.items()]),
         reading={key: data[key] is True if key == "skip_broken" else _text(data, key) for key in READING_KEYS if data.get(key)},
     )  # fmt: skip

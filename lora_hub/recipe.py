@@ -157,6 +157,7 @@ def make_spec(
     name: str = "",
     share_rows: bool = False,
     publish_to: str = "",
+    publish_private: bool = False,
     minimum: dict[str, float] | None = None,
 ) -> TrainSpec:
     """The spec of a run. `overrides`: {key: value} with keys of `FIELDS`, their last part, or a synonym; values may be text.
@@ -178,7 +179,8 @@ def make_spec(
     try:
         return TrainSpec(
             task=task, base=base, dataset=dataset, mapping=mapping, test_dataset=test_dataset, test_mapping=test_mapping or {},
-            name=name, effort=effort, share_rows=share_rows, publish_to=publish_to, minimum=minimum or {}, lora=lora, **values,
+            name=name, effort=effort, share_rows=share_rows, publish_to=publish_to, publish_private=publish_private,
+            minimum=minimum or {}, lora=lora, **values,
         )  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases, events, hardware, recipe, store
+from lora_hub import bases, endpoint, events, hardware, recipe, store
 from lora_hub.errors import BaseError, DataError, RunError
 from lora_hub.minimum import check_metrics
 from lora_hub.runners import local
@@ -55,6 +55,7 @@ def plan_run(
     name: str = "",
     dataset_name: str = "",
     publish_to: str = "",
+    publish_private: bool = False,
     share_rows: bool = False,
     minimum: dict[str, float] | None = None,
     reading: dict[str, Any] | None = None,
@@ -89,7 +90,7 @@ def plan_run(
         leaks = [one.problem for one in found]
     spec = recipe.make_spec(
         task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
-        name=name, publish_to=publish_to, share_rows=share_rows, minimum=minimum,
+        name=name, publish_to=publish_to, publish_private=publish_private, share_rows=share_rows, minimum=minimum,
     )  # fmt: skip
     check_metrics(spec.minimum, task)
     # The split is tried here, so that too few rows are told before anything is started.
@@ -148,7 +149,8 @@ def gpu_flops() -> float:
 
 
 def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None) -> Run:
-    """Makes the run's folder and starts its process. Raises BaseError where the base can't fit, LoraHubError on a full disk.
+    """Makes the run's folder and starts its process. Raises BaseError where the base can't fit, HubError where its adapter could
+    not be published, LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere.
     """
@@ -159,6 +161,7 @@ def start_runs(specs: Sequence[TrainSpec], *, owner: str = "local", environment:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     for spec in specs:
         check_fits(spec)
+        check_publishing(spec)
     run_ids = [store.create_run(spec) for spec in specs]
     for run_id in run_ids:
         events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner="local")
@@ -173,6 +176,16 @@ def _start(run_ids: list[str], environment: dict[str, str] | None) -> None:
     handle = local.start(run_ids, store.log_file(run_ids[0]), environment)
     for run_id in run_ids:
         events.app_log(store.events_file(run_id)).append("state", state=RunState.QUEUED, handle=handle)
+
+
+def check_publishing(spec: TrainSpec) -> None:
+    """Raises HubError where the adapter could not be published to where the spec says: asked before it is trained, not after."""
+    if not spec.publish_to:
+        return
+    with endpoint.connected():
+        from lora_hub import hub
+
+        hub.check_publishing(spec, org=spec.publish_to, private=spec.publish_private)
 
 
 def check_fits(spec: TrainSpec) -> None:
@@ -260,6 +273,7 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
             message_fa=f"اجرای «{run_id}» را نمی‌توان ادامه داد: نه ناکام مانده، نه لغو شده و نه گم شده است.",
             hint_fa="فقط اجرایی را که ناکام، لغوشده یا گم‌شده است می‌توان ادامه داد.",
         )  # fmt: skip
+    check_publishing(run.spec)
     _start([run_id], environment)
     return store.read_run(run_id)
 
@@ -289,7 +303,7 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
             message_fa=f"اجرای «{run_id}» آداپتوری برای انتشار ندارد.", hint_fa="صبر کنید تا انجام شود، یا آن را ادامه دهید.",
         )  # fmt: skip
     log = events.app_log(store.events_file(run_id))
-    return worker.publish_run(run, log.append, org=org, name=name, private=private)
+    return worker.publish_run(run, log.append, org=org, name=name, private=private or run.spec.publish_private)
 
 
 def wait_for_run(run_id: str, on_change: Any = None, poll: float = 0.3) -> Run:

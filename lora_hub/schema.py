@@ -208,6 +208,7 @@ class TrainSpec(Noun):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     share_rows: bool = False
     publish_to: str = ""
+    publish_private: bool = False
     minimum: dict[str, float] = {}
 
     @property

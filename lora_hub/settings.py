@@ -40,8 +40,9 @@ def hub_dir() -> Path:
 
 
 def hub_idle_minutes() -> float:
-    """Minutes after which an embedded Hub that nobody uses ends itself; 0: never."""
-    return max(0.0, float(os.environ.get("LORA_HUB_IDLE_MINUTES") or 10))
+    """Minutes after which an embedded Hub that nobody uses ends itself; 0: never. Raises SpecError where LORA_HUB_IDLE_MINUTES
+    is no number from 0 up."""
+    return _number("LORA_HUB_IDLE_MINUTES", 10, least=0, most=1e6)
 
 
 def organization() -> str:

@@ -219,7 +219,7 @@ class Worker:
         if self.spec.publish_to:
             self.report("state", state=RunState.PUBLISHING)
             self.phase("publishing")
-            publish_run(store.read_run(self.run_id), self.report, org=self.spec.publish_to)
+            publish_run(store.read_run(self.run_id), self.report, org=self.spec.publish_to, private=self.spec.publish_private)
         self.report("state", state=RunState.SUCCEEDED)
         print("done", flush=True)
 

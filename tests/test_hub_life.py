@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from conftest import end_hub
 from small_data import sentiment_rows, write_csv
@@ -140,6 +142,14 @@ def test_it_ends_itself_when_nobody_uses_it_and_not_before(place: Home) -> None:
     assert again["started"] and again["url"] == page.said["url"]
 
 
+def test_a_folder_that_is_removed_takes_its_hub_with_it(place: Home) -> None:
+    place.environment["LORA_HUB_IDLE_MINUTES"] = "0.05"
+    place.run()
+    pid = place.record["pid"]
+    shutil.rmtree(place.folder)
+    assert wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+
 def test_requests_use_it_too(place: Home) -> None:
     place.environment["LORA_HUB_IDLE_MINUTES"] = "0.03"
     place.run()
@@ -160,6 +170,8 @@ def test_many_starters_and_one_by_hand_end_with_one(place: Home) -> None:
     assert len({one["url"] for one in said}) == 1 and sum(one["started"] for one in said) <= 1
     end_hub(place.folder / "hub")
     by_hand.wait(30)
+    time.sleep(4)  # as long as one that waited for the lock would have waited
+    assert endpoint.find_server(place.folder / "hub") is None, "nobody was left waiting for its end"
 
 
 @pytest.fixture

@@ -125,22 +125,38 @@ def test_the_accounts_file_is_reread(server: Server) -> None:  # noqa: F811
     assert server.fetch("/api/whoami-v2", token="hf_erin_0123456789")[0] == 401
 
 
-def test_a_file_that_breaks_lets_nobody_in_until_it_is_mended(tmp_path: Path) -> None:
+def test_a_broken_edit_keeps_the_last_good_accounts(tmp_path: Path) -> None:
     file = tmp_path / "accounts.yaml"
-    file.write_text("users: {eve: {token: hf_secret_of_eve}, 7: {token: ''}, fay: {token: }}\n")
+    file.write_text("users: {eve: {token: hf_secret_of_eve}, 7: {token: ''}, fay: {token: }}\norgs: {us: {members: {eve: admin}}}\n")
     started = start_server(tmp_path / "hub", "--accounts", str(file))
+
+    def enters(token: str) -> bool:
+        return started.fetch("/api/whoami-v2", token=token)[0] == 200
+
     try:
-        assert started.fetch("/api/whoami-v2", token="hf_secret_of_eve")[0] == 200
+        assert enters("hf_secret_of_eve")
         for header in ("Bearer", "Bearer ", "Bearer None", "Basic hf_secret_of_eve", "hf_secret_of_eve"):
             assert started.fetch("/api/whoami-v2", Authorization=header)[0] == 401
-        file.write_text("users: {eve: {token: hf_secret_of_eve}\n")
-        status, _, body = started.fetch("/api/whoami-v2", token="hf_secret_of_eve")
-        assert status == 500 and b"hf_secret" not in body and b"line 2 is not valid YAML" in body
+        broken = {
+            "users: {eve: {token: hf_secret_new}\norgs: [": "line 2 is not valid YAML",
+            "": "not of the right form",
+            "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {members: {mallory: boss}}}": "a member of us has another role",
+            "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {fullname: Us}}": "an entry has no 'members'",
+        }
+        for text, words in broken.items():
+            file.write_text(text)
+            for _ in range(2):
+                assert enters("hf_secret_of_eve") and not enters("hf_secret_mallory") and not enters("hf_secret_new"), text
+            body = started.fetch("/api/whoami-v2", token="hf_secret_of_eve")[2]
+            assert [org["name"] for org in json.loads(body)["orgs"]] == ["us"], "no half of a broken file counts"
+            assert sum(words in line for line in started.log.splitlines()) == 1, "told once"
+        file.unlink()
+        assert enters("hf_secret_of_eve") and "No such file or directory" in started.log
         file.write_text("users: {eve: {token: hf_another_of_eve}}\n")
-        assert [started.fetch("/api/whoami-v2", token=f"hf_{which}_of_eve")[0] for which in ("secret", "another")] == [401, 200]
+        assert not enters("hf_secret_of_eve") and enters("hf_another_of_eve")
     finally:
         started.kill()
-    assert "hf_secret" not in started.log
+    assert "hf_secret" not in started.log and "hf_another" not in started.log
 
 
 def test_who_was_rejected_does_not_get_in_by_asking_again(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811

@@ -112,12 +112,37 @@ def test_an_unreachable_upstream_costs_two_seconds_once(tmp_path: Path, kind: st
                 before = time.monotonic()
                 status, headers, body = started.fetch("/api/models/some/thing")
                 times.append(time.monotonic() - before)
-                assert status == 424 and "cannot be reached" in json.loads(body)["error"]
+                assert (status, headers["x-error-code"]) == (404, "RepoNotFound") and "cannot be reached" in json.loads(body)["error"]
+                assert headers["x-upstream-unreachable"] == address
             assert (
                 times[0] < 2 + 10 and max(times[1:]) < 2
             )  # generous: the first one imports the client, on a machine that may be busy
         finally:
             started.kill()
+
+
+def test_what_nobody_has_does_not_exist_though_the_upstream_is_down(tmp_path: Path) -> None:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    started = start_server(tmp_path / "h" / "hub", "--upstream", "http://127.0.0.1:9")
+    try:
+        api = HfApi(started.url, (started.folder / "token").read_text())
+        here = api.create_repo("lora-hub/here").repo_id
+        for name in ("some/thing", "gpt2", "lora-hub/none"):
+            for kind in ("model", "dataset", "space"):
+                assert api.repo_exists(name, repo_type=kind) is False
+                assert api.revision_exists(name, "main", repo_type=kind) is False
+                assert api.file_exists(name, "config.json", repo_type=kind) is False
+        assert api.repo_exists(here) and api.revision_exists(here, "main") and api.file_exists(here, ".gitattributes")
+        assert not api.revision_exists(here, "v9") and not api.file_exists(here, "none")
+        with pytest.raises(RepositoryNotFoundError, match="http://127.0.0.1:9, which may, cannot be reached"):
+            api.model_info("some/thing")
+        with pytest.raises(RepositoryNotFoundError) as own:
+            api.model_info("lora-hub/none")
+        assert "upstream" not in str(own.value), "names of its own are asked nowhere else"
+    finally:
+        started.kill()
 
 
 def test_a_download_that_breaks_off_is_not_kept(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_unknown_effort() -> None:
 def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_form() -> None:
     keys = {field.key for field in recipe.FIELDS}
     nested = {f"lora.{name}" for name in LoraSpec.model_fields}
-    ours = {"version", "task", "base", "dataset", "mapping", "test_dataset", "test_mapping", "name", "effort", "lora", "share_rows", "publish_to", "minimum"}
+    ours = {"version", "task", "base", "dataset", "mapping", "test_dataset", "test_mapping", "name", "effort", "lora", "share_rows", "publish_to", "publish_private", "minimum"}
     # Of the task itself only the language that it is put in is a setting.
     assert keys == (set(TrainSpec.model_fields) - ours) | nested | {"task.prompt_language"}
     assert set(recipe.SYNONYMS.values()) <= keys

@@ -5,7 +5,7 @@
     ref = hub.publish_adapter(folder, spec=spec, scores=scores, run_id=run_id)
     hub.list_adapters(task="spam"); hub.fetch_adapter("spam-built-in@v1")
 
-`client` is the connection and how refusals are told, `publish` writes, `listing` reads facts, `fetch` brings files here.
+`client` is the connection and how refusals are told, `rights` asks whether one may publish, `publish` writes, `listing` reads facts, `fetch` brings files here.
 Tokens come from the environment of this process and are never logged.
 """
 
@@ -13,10 +13,12 @@ from lora_hub.hub.client import describe_hub
 from lora_hub.hub.fetch import TOKENIZER_FILES, fetch_adapter, fetch_base, read_adapter_record
 from lora_hub.hub.listing import Version, get_adapter, list_adapters, list_versions, read_card
 from lora_hub.hub.publish import promote, publish_adapter, publish_base
+from lora_hub.hub.rights import check_publishing
 
 __all__ = [
     "TOKENIZER_FILES",
     "Version",
+    "check_publishing",
     "describe_hub",
     "fetch_adapter",
     "fetch_base",

@@ -113,6 +113,13 @@ def told(what: str, repo_id: str = "", revision: str = "", missing: type[LoraHub
             hint_fa=f"در {hub_url()}/{repo_id} اجازه بخواهید و دوباره بیازمایید.",
         ) from error  # fmt: skip
     except errors.RepositoryNotFoundError as error:
+        if upstream := unreached(error):
+            raise missing(
+                f"There is no {repo_id} on {hub_url()}, and {upstream}, which it asks for what others have, cannot be reached.",
+                f"Check the name and the network. {TRY_AGAIN}",
+                message_fa=f"«{repo_id}» در {hub_url()} نیست، و به {upstream}، که آنچه را از دیگران است از آن می‌پرسد، دسترسی نیست.",
+                hint_fa=f"نام و شبکه را وارسی کنید. {TRY_AGAIN_FA}",
+            ) from error  # fmt: skip
         if missing is AdapterError:
             near = _near_names(repo_id)
             raise AdapterError(
@@ -161,6 +168,11 @@ def check_listening() -> None:
         raise unreachable() from error
 
 
+def unreached(error: Any) -> str:
+    """The Hub that an embedded one could not ask about a repo that it does not hold; empty where that is not why it is missing."""
+    return str(error.response.headers.get("X-Upstream-Unreachable", ""))
+
+
 def unreachable() -> HubError:
     if hub_kind(hub_url()) == "embedded":
         return HubError(
@@ -187,13 +199,7 @@ def refusal(error: Any, what: str, repo_id: str) -> HubError:
         )  # fmt: skip
     if status == 403:
         where = repo_id.partition("/")[0] or settings.organization()
-        why = _what_account(where)
-        return HubError(
-            f"This account may not {what} in {where!r}.{why.en}",
-            "Use a token with the right to write there, or choose an organization that you belong to (--org, LORA_HUB_ORG).",
-            message_fa=f"این حساب در «{where}» چنین اجازه‌ای ندارد.{why.fa}",
-            hint_fa="توکنی به کار ببرید که آن‌جا اجازهٔ نوشتن دارد، یا سازمانی برگزینید که عضو آن هستید (LORA_HUB_ORG).",
-        )  # fmt: skip
+        return forbidden(what, where, _what_account(where))
     if status == 429:
         return HubError(
             f"The Hub asks to slow down and would not {what}.{said}", "Wait a few minutes, then try again.",
@@ -215,6 +221,34 @@ def refusal(error: Any, what: str, repo_id: str) -> HubError:
     )  # fmt: skip
 
 
+def forbidden(what: str, where: str, why: Text2) -> HubError:
+    """This account may not do it in that namespace. `why`: a sentence after a space, or nothing."""
+    return HubError(
+        f"This account may not {what} in {where!r}.{why.en}",
+        "Use a token with the right to write there, or choose an organization that you belong to (--org, LORA_HUB_ORG).",
+        message_fa=f"این حساب در «{where}» چنین اجازه‌ای ندارد.{why.fa}",
+        hint_fa="توکنی به کار ببرید که آن‌جا اجازهٔ نوشتن دارد، یا سازمانی برگزینید که عضو آن هستید (LORA_HUB_ORG).",
+    )  # fmt: skip
+
+
+def member_trouble(account: dict[str, Any], where: str) -> Text2 | None:
+    """Why an account, as `whoami` tells it, makes no repos in a namespace: a sentence after a space. None where it does, or
+    where only the Hub can tell."""
+    token = account.get("auth", {}).get("accessToken", {}).get("role", "")
+    if token == "read":
+        return Text2(en=" Its token may only read.", fa=" توکن آن فقط اجازهٔ خواندن دارد.")
+    name, organizations = account["name"], [one["name"] for one in account.get("orgs", [])]
+    roles = {one["name"].lower(): one.get("roleInOrg") or "" for one in account.get("orgs", [])}
+    if where.lower() == name.lower() or token == "fineGrained" or roles.get(where.lower(), "read") != "read":
+        return None
+    if where.lower() in roles:
+        return Text2(en=f" It is {name}, who may only read there.", fa=f" این حساب «{name}» است که آن‌جا فقط اجازهٔ خواندن دارد.")
+    belongs_fa = f"عضو این سازمان‌هاست: {names_fa(organizations)}" if organizations else "عضو هیچ سازمانی نیست"
+    return Text2(
+        en=f" It is {name} and belongs to: {', '.join(organizations) or 'no organization'}.", fa=f" این حساب «{name}» است و {belongs_fa}."
+    )
+
+
 def _what_account(where: str) -> Text2:
     """One sentence on why: not a member, or a token that may only read. Empty where the Hub will not say."""
     from huggingface_hub.errors import HfHubHTTPError
@@ -223,17 +257,7 @@ def _what_account(where: str) -> Text2:
         account = open_api().whoami()
     except (HfHubHTTPError, OSError):
         return Text2(en="")
-    role = account.get("auth", {}).get("accessToken", {}).get("role", "")
-    if role == "read":
-        return Text2(en=" Its token may only read.", fa=" توکن آن فقط اجازهٔ خواندن دارد.")
-    organizations = [org["name"] for org in account.get("orgs", [])]
-    if where not in (account["name"], *organizations):
-        belongs_fa = f"عضو این سازمان‌هاست: {names_fa(organizations)}" if organizations else "عضو هیچ سازمانی نیست"
-        return Text2(
-            en=f" It is {account['name']} and belongs to: {', '.join(organizations) or 'no organization'}.",
-            fa=f" این حساب «{account['name']}» است و {belongs_fa}.",
-        )
-    return Text2(en="")
+    return member_trouble(account, where) or Text2(en="")
 
 
 def _near_names(repo_id: str) -> Text2:

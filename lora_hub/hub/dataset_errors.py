@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from lora_hub.errors import DataError, HubError, names_fa
-from lora_hub.hub.client import hub_kind, hub_url, open_api, told, unreachable
+from lora_hub.hub.client import hub_kind, hub_url, open_api, told, unreachable, unreached
 from lora_hub.hub.dataset_id import DatasetId
 from lora_hub.schema import Text2
 
@@ -60,6 +60,14 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
                 hint_fa=f"شرط‌هایش را در صفحه‌اش، {hub_url()}/datasets/{wanted.repo}، بپذیرید و با توکن همان حساب دوباره بیازمایید.",
             ) from error  # fmt: skip
         except errors.RepositoryNotFoundError as error:
+            if unreached(error):
+                near = _near(open_api(token or None), wanted.repo)
+                raise HubError(
+                    f"The Hub at {hub_url()} does not hold {wanted.repo}, and the Hub behind it cannot be reached.",
+                    f"{near.en} Check the network, or download the file elsewhere and give its path.".strip(),
+                    message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» در هاب {hub_url()} نیست، و به هابِ پشت آن دسترسی نیست.",
+                    hint_fa=f"{near.fa} شبکه را وارسی کنید، یا پرونده را جای دیگری دریافت کنید و نشانی‌اش را بدهید.".strip(),
+                ) from error  # fmt: skip
             raise _missing(wanted, token) from error
         except errors.RevisionNotFoundError as error:
             refs = open_api(token or None).list_repo_refs(wanted.repo, repo_type="dataset")
@@ -70,17 +78,8 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
                 hint_fa=f"این‌ها را دارد: {names_fa(known)}؛ یا شناسهٔ یک commit بدهید.",
             ) from error  # fmt: skip
         except errors.HfHubHTTPError as error:
-            status = error.response.status_code
-            if status == 401:
+            if error.response.status_code == 401:
                 raise _bad_token(token) from error
-            if status == 424:  # the embedded Hub could not ask the one behind it
-                near = _near(open_api(token or None), wanted.repo)
-                raise HubError(
-                    f"The embedded Hub does not hold {wanted.repo}, and the Hub behind it cannot be reached.",
-                    f"{near.en} Check the network, or download the file elsewhere and give its path.".strip(),
-                    message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» در هابِ همراه نیست، و به هابِ پشت آن دسترسی نیست.",
-                    hint_fa=f"{near.fa} شبکه را وارسی کنید، یا پرونده را جای دیگری دریافت کنید و نشانی‌اش را بدهید.".strip(),
-                ) from error  # fmt: skip
             raise
 
 

@@ -4,7 +4,6 @@ A publish that fails half way shows nothing: the commit is one, the tag comes af
 goes on where it stopped. The same content published twice is the same version.
 """
 
-import hashlib
 import json
 import re
 from pathlib import Path
@@ -13,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 from lora_hub import bases, card, card_metadata, events, settings
 from lora_hub.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, TRY_AGAIN_FA, full_id, hub_url, open_api, told
+from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
-from lora_hub.hub.listing import ref_of
 from lora_hub.hub.naming import repo_name
+from lora_hub.hub.rights import check_publishing
 from lora_hub.record import make_record, public_base
 from lora_hub.schema import AdapterRef, BaseModel, Scores, TrainSpec
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi, ModelInfo
+    from huggingface_hub import HfApi
 
 LOG = "training_log.jsonl"
-CARD = "README.md"
-BASE_TAG = "lora-hub-base"
 TRIES = 10  # against others who publish into the same repo at the same moment
 
 
@@ -42,9 +40,10 @@ def publish_adapter(
 ) -> AdapterRef:
     """Publishes an adapter's folder as `{org}/{name}` and tags it as its next version.
 
-    `scores`: {"base": ..., "adapter": ...}, per cent. `log`: events as JSON lines, of which the losses are published.
-    `examples`: held-out rows {prompt, reference, base, adapter}; they tell the language, and stand on the card only where
-    `spec.share_rows`. Raises HubError (no right, name taken, Hub down, token refused) and
+    `private`: only the organization sees it; else as the organization has it by default. `scores`: {"base": ..., "adapter":
+    ...}, per cent. `log`: events as JSON lines, of which the losses are published. `examples`: held-out rows {prompt,
+    reference, base, adapter}; they tell the language, and stand on the card only where `spec.share_rows`. Raises HubError (no
+    right, name taken, Hub down, token refused) and
     AdapterError (the folder holds no adapter).
     """
     folder = Path(folder)
@@ -54,7 +53,9 @@ def publish_adapter(
     record = _public_record(folder, spec, scores, run_id)
     with told(f"publish {repo_id}", repo_id, missing=HubError):
         api = open_api()
-        _claim(api, repo_id, spec, private)
+        if check_publishing(spec, org=org, name=name, private=private) is None:
+            # Where nobody asks for a private one, the organization's own way counts.
+            api.create_repo(repo_id, private=private or None, exist_ok=True)
         base_repo, base_revision = _base_on_hub(spec.base, org)
         config |= {"base_model_name_or_path": base_repo or card_metadata.short_name(spec.base), "revision": base_revision or None}
         readme = card.render_card(
@@ -75,6 +76,7 @@ def publish_adapter(
         }
         commit = _commit(api, repo_id, files, f"Publish {card_metadata.card_title(spec)}")
         tags = _tag_version(api, repo_id, commit)
+        private = bool(api.model_info(repo_id).private)
     return AdapterRef(
         repo_id=repo_id,
         revision=commit,
@@ -156,7 +158,7 @@ def _public_record(folder: Path, spec: TrainSpec, scores: dict[str, Scores], run
     record = read_adapter_record(folder) or make_record(spec, spec.task, run_id, scores, {}, 0) | {"libraries": {}}
     if record["spec"].get("test_dataset"):
         record["spec"]["test_dataset"] |= {"problems": [], "source": "upload"}
-    record["spec"]["publish_to"] = ""
+    record["spec"] |= {"publish_to": "", "publish_private": False}
     record["dataset"]["problems"] = []
     if re.fullmatch(r"hub:[\w.-]+/[\w.-]+", spec.dataset.source, re.ASCII):
         record["dataset"]["source"] = spec.dataset.source
@@ -189,51 +191,6 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _claim(api: "HfApi", repo_id: str, spec: TrainSpec, private: bool) -> None:
-    """Makes the repo, or finds that it is ours to go on with.
-
-    Raises HubError where it is somebody else's, for another task or base, or too public.
-    """
-    info = _look(api, repo_id)
-    if info is None:
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        return
-    another, another_fa = "Choose another name (--name).", "نام دیگری برگزینید."
-    files = _files_of(info)
-    if files and RECORD not in files:
-        raise HubError(
-            f"{repo_id} is there already and is not an adapter of LoRA Hub.", another,
-            message_fa=f"مخزن «{repo_id}» از پیش هست و آداپتوری از LoRA Hub نیست.", hint_fa=another_fa,
-        )  # fmt: skip
-    if private and not info.private:
-        raise HubError(
-            f"{repo_id} is public, and a private adapter was asked for.", f"{another[:-1]}, or make that repo private on the Hub first.",
-            message_fa=f"مخزن «{repo_id}» عمومی است، و آداپتور خصوصی خواسته شده است.",
-            hint_fa="نام دیگری برگزینید، یا نخست آن مخزن را در هاب خصوصی کنید.",
-        )  # fmt: skip
-    there = ref_of(info)
-    if there.task and (there.task, there.base) != (spec.task.id, _base_id(spec.base)):
-        raise HubError(
-            f"{repo_id} is there already, for the task {there.task} on the base {there.base}.", another,
-            message_fa=f"مخزن «{repo_id}» از پیش هست، برای کارِ «{there.task}» روی مدل پایهٔ «{there.base}».", hint_fa=another_fa,
-        )  # fmt: skip
-
-
-def _look(api: "HfApi", repo_id: str) -> "ModelInfo | None":
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-    try:
-        return api.model_info(repo_id, files_metadata=True)
-    except (RepositoryNotFoundError, RevisionNotFoundError):  # the latter: somebody makes it just now
-        return None
-
-
-def _files_of(info: "ModelInfo | None") -> dict[str, Any]:
-    """The files of a repo by name, without the one that the Hub itself puts there."""
-    siblings = (info.siblings if info else None) or []
-    return {sibling.rfilename: sibling for sibling in siblings if sibling.rfilename != ".gitattributes"}
-
-
 def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
     """(repo, commit) of the base; ("", "") for a local folder, which stays where it is."""
     if base.id == bases.BUILT_IN:
@@ -247,35 +204,26 @@ def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
             f"The base {base.id} is not the project's to publish.", "Only the built-in base is published.",
             message_fa=f"مدل پایهٔ «{base.id}» از آنِ این پروژه نیست که منتشر شود.", hint_fa="فقط مدل پایهٔ همراه منتشر می‌شود.",
         )  # fmt: skip
-    folder, repo_id = Path(base.folder or bases.built_in_folder()), f"{org}/{bases.BUILT_IN}"
-    files: dict[str, bytes | Path] = {CARD: card.render_base_card(base, repo_id).encode()}
-    files |= {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", CARD))}
+    repo_id = f"{org}/{bases.BUILT_IN}"
     with told(f"publish {repo_id}", repo_id, missing=HubError):
         api = open_api()
-        there = _look(api, repo_id)
+        there = look(api, repo_id)
         if there is None:
             api.create_repo(repo_id, exist_ok=True)
-        elif _files_of(there) and BASE_TAG not in (there.tags or []):
-            raise HubError(
-                f"{repo_id} is there already and is not the built-in base.", "Choose another organization (--org).",
-                message_fa=f"مخزن «{repo_id}» از پیش هست و مدل پایهٔ همراه نیست.", hint_fa="سازمان دیگری برگزینید.",
-            )  # fmt: skip
-        return repo_id, _commit(api, repo_id, files, "The built-in base of LoRA Hub")
+        else:
+            check_base_repo(there, repo_id)
+        return repo_id, _commit(api, repo_id, base_files(base, repo_id), "The built-in base of LoRA Hub")
 
 
 def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message: str) -> str:
-    """One commit of the files that are not there as they are; returns the head.
-
-    An empty file is not sent, but removed: the log of an earlier version must not pass for this one's.
-    """
+    """One commit of the files that are not there as they are; returns the head."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.errors import HfHubHTTPError
 
     for _ in range(TRIES):
-        there = _look(api, repo_id)
-        old, head = _files_of(there), there.sha if there else None
-        changed = [name for name, content in files.items() if content != b"" and not (name in old and _same(content, old[name]))]
-        gone = [name for name, content in files.items() if content == b"" and name in old]
+        there = look(api, repo_id)
+        head = there.sha if there else None
+        changed, gone = changes(files, there)
         if head and not changed and not gone:
             return head
         contents = {name: content if isinstance(content, bytes) else str(content) for name, content in files.items()}
@@ -297,17 +245,6 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
         f"{repo_id} is being published by others at the same time.", TRY_AGAIN,
         message_fa=f"دیگران هم‌زمان در «{repo_id}» منتشر می‌کنند.", hint_fa=TRY_AGAIN_FA,
     )  # fmt: skip
-
-
-def _same(content: bytes | Path, sibling: Any) -> bool:
-    """Whether a file on the Hub has these bytes: by sha256 where it is in LFS, else by git's hash of a blob."""
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
-    if sibling.size != size:
-        return False
-    data = content if isinstance(content, bytes) else content.read_bytes()
-    if sibling.lfs is not None:
-        return bool(sibling.lfs.sha256 == hashlib.sha256(data).hexdigest())
-    return bool(sibling.blob_id == hashlib.sha1(b"blob %d\0" % size + data, usedforsecurity=False).hexdigest())
 
 
 def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:

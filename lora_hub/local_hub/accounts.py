@@ -10,6 +10,7 @@ Without a file there is one user `local`, who may do everything; its token lives
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 import time
 from collections import namedtuple
@@ -41,8 +42,11 @@ def user_id(name: str) -> str:
 
 
 class Accounts:
-    """Reads its file again when it changed. Of tokens there are only hashes of the Authorization headers that they are sent
-    in, compared in constant time: `tokens` are users' and `granted` apps', with the account and until when they are good."""
+    """Reads its file again when it changed; a change that cannot be used leaves what was read before in force, and is logged.
+
+    Of tokens there are only hashes of the Authorization headers that they are sent in, compared in constant time: `tokens`
+    are users' and `granted` apps', with the account and until when they are good.
+    """
 
     def __init__(self, folder: Path, file: Path | None, organization: str):
         self.file, self.stamp, self.granted = file, None, {}
@@ -50,33 +54,64 @@ class Accounts:
             if not (kept := folder / "token").exists():
                 write_whole(kept, "hf_" + secrets.token_hex(20))
             self._take({"users": {"local": {"token": kept.read_text().strip()}}, "orgs": {organization: {"members": {"local": "admin"}}}})
-        self._refresh()
+            return
+        self.stamp = self._look()
+        if why := self._read():
+            raise HubFault(500, f"The accounts file {file} cannot be used: {why}")
 
     def _take(self, data: dict) -> None:
-        users, self.orgs, self.apps = ({str(name): {"fullname": str(name), **line} for name, line in data.get(part, {}).items()}
-                                       for part in ("users", "orgs", "oauth"))
-        if wrong := [name for name, org in self.orgs.items() if not ROLES.issuperset(org["members"].values())]:
-            raise ValueError(f"a member of {wrong[0]} has another role than {', '.join(sorted(ROLES))}")
-        self.users = {name: Account(name, user["fullname"], user.get("email", "")) for name, user in users.items()}
-        self.tokens = {digest(f"Bearer {user['token']}"): (self.users[name], inf) for name, user in users.items() if user["token"]}
+        """Takes over what a file says, all of it or, where it raises, nothing."""
+        users, orgs, apps = (
+            {str(name): {"fullname": str(name), **line} for name, line in (data.get(part) or {}).items()} for part in ("users", "orgs", "oauth")
+        )
+        for name, org in orgs.items():
+            if not ROLES.issuperset(org["members"].values()):
+                raise ValueError(f"a member of {name} has another role than {', '.join(sorted(ROLES))}")
+        accounts = {name: Account(name, user["fullname"], user.get("email", "")) for name, user in users.items()}
+        tokens = {digest(f"Bearer {user['token']}"): (accounts[name], inf) for name, user in users.items() if user["token"]}
+        self.users, self.orgs, self.apps, self.tokens = accounts, orgs, apps, tokens
 
-    def _refresh(self) -> None:
-        """Raises HubFault 500, without a word of the file in it: there are tokens there."""
-        if self.file is None:
-            return
+    def _look(self) -> tuple[int, int] | None:
+        """What changes when the file does; None where it is not there."""
+        try:
+            status = self.file.stat()
+        except OSError:
+            return None
+        return status.st_ctime_ns, status.st_size
+
+    def _read(self) -> str:
+        """Takes the file over; why that cannot be, without a word of the file in it, because there are tokens there."""
         import yaml  # here, because a server without an accounts file starts sooner without it
 
         try:
-            if (stamp := ((status := self.file.stat()).st_ctime_ns, status.st_size)) == self.stamp:
-                return
             text = self.file.read_text(encoding="utf-8")
             self._take(json.loads(text) if self.file.suffix == ".json" else yaml.safe_load(text))
-        except (OSError, ValueError, yaml.YAMLError, LookupError, AttributeError, TypeError) as error:
+        except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            words = (f"line {mark.line + 1} is not valid YAML" if mark else f"an entry has no {error}" if isinstance(error, KeyError)
-                     else error if isinstance(error, OSError | ValueError) else "it is not of the right form")
-            raise HubFault(500, f"The accounts file cannot be used: {words}") from None
+            return f"line {mark.line + 1} is not valid YAML" if mark else "it is not valid YAML"
+        except json.JSONDecodeError as error:
+            return f"line {error.lineno} is not valid JSON"
+        except UnicodeDecodeError:
+            return "it is not UTF-8"
+        except KeyError as error:
+            return f"an entry has no {error}"
+        except OSError as error:
+            return error.strerror or "it cannot be read"
+        except ValueError as error:
+            return str(error)
+        except (AttributeError, TypeError):
+            return "it is not of the right form"
+        return ""
+
+    def _refresh(self) -> None:
+        """Reads the file again where it changed."""
+        if self.file is None or (stamp := self._look()) == self.stamp:
+            return
         self.stamp = stamp
+        if why := self._read():
+            logging.error("The accounts file %s cannot be used: %s. The accounts stay as they were.", self.file, why)
+        else:
+            logging.info("The accounts file %s was read again", self.file)
 
     def identify(self, authorization: str) -> Account | None:
         """The account behind an Authorization header; None without one. HubFault 401 for a token nobody has."""

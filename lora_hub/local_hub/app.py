@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from email.utils import formatdate
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -92,12 +93,17 @@ class Call:
         refuse(self.user is None, 401, "Log in with a token first")
         return self.user
 
+    @cached_property
+    def user(self) -> Account | None:
+        """Whose token the request has. Looked at before anything else, but where the route has tokens of its own."""
+        return self.accounts.identify(self.request.headers.get("authorization", ""))
+
     def enter(self, who: Any, **params: str) -> dict[str, str]:
         """Lets the caller in by the route's `who`, with the repo that the address names; what the handler is still to be told."""
-        self.user = self.accounts.identify(self.request.headers.get("authorization", ""))
         if callable(who):
-            params |= who(self, **params) or {}
-        elif "repo" in params:
+            return params | (who(self, **params) or {})
+        self.user  # noqa: B018, a token that nobody has is refused even where none is needed
+        if "repo" in params:
             self.repo = self.admit(who, params.pop("type"), params.pop("repo"))
         elif who == "user":
             self.need_user()
@@ -123,13 +129,13 @@ class Hub:
     """The ASGI application over one store."""
 
     def __init__(self, store: Store, accounts: Accounts, upstream: Any = None, jobs_on: bool = False):
-        from . import collection, commits, discussions, jobs, lfs, listing, oidc, pages, reading, repos, spaces
+        from . import collection, commits, discussions, jobs, lfs, listing, oidc, pages, reading, repos, spaces, xet
 
         self.store, self.accounts, self.upstream, self.page, self.id = store, accounts, upstream, pages.page, new_id()
         self.codes, self.jobs = {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
         self.used, self.open_requests = time.monotonic(), 0  # when it was last used
         jobs.mark_lost(store)
-        modules = (repos, oidc, spaces, jobs, collection, discussions, reading, commits, lfs, listing, pages)
+        modules = (repos, oidc, spaces, jobs, collection, discussions, reading, commits, lfs, xet, listing, pages)
         self.routes = [one for module in modules for value in vars(module).values() for one in getattr(value, "routes", ())]
 
     @property

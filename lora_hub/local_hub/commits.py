@@ -8,6 +8,7 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from .app import Call, HubFault, parse_json, refuse, route
 from .discussions import check_pull, note_commit, open_discussion
+from .lfs import held_size
 from .store import Entry, Tree, git_oid, pointer
 
 RESERVED = {"", ".", "..", ".git", ".gitmodules", "con", "prn", "aux", "nul"}
@@ -96,9 +97,9 @@ def read_changes(call: Call) -> tuple[dict, Changes]:
 def _lfs_entry(call: Call, value: dict) -> Entry:
     """An LFS file that was uploaded to this repo; a copy inside the repo names no size."""
     oid, size = str(value.get("oid")), value.get("size")
-    held = call.store.db.execute("SELECT size FROM objects WHERE repo = ? AND sha256 = ?", (call.repo.id, oid)).fetchone()
-    refuse(held is None or size not in (None, *held), 400, f"LFS object {oid} of {size} bytes was not uploaded to {call.repo.full_name}")
-    return Entry(git_oid(pointer(oid, held[0])), held[0], oid, 1)
+    held = held_size(call, oid)
+    refuse(held is None or size not in (None, held), 400, f"LFS object {oid} of {size} bytes was not uploaded to {call.repo.full_name}")
+    return Entry(git_oid(pointer(oid, held)), held, oid, 1)
 
 
 def apply(tree: Tree, changes: Changes) -> Tree:

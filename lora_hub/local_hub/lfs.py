@@ -32,7 +32,7 @@ def batch(call: Call) -> dict:
         good = isinstance(oid, str) and re.fullmatch("[0-9a-f]{64}", oid) and isinstance(size, int) and 0 <= size <= MAX_BYTES
         refuse(not good, 422, f"Invalid LFS object: {oid!r} of {size!r} bytes")
         item = {"oid": oid, "size": size}
-        if not call.store.db.execute("SELECT 1 FROM objects WHERE (repo, sha256, size) = (?, ?, ?)", (call.repo.id, oid, size)).fetchone():
+        if held_size(call, oid) != size:
             # with an id, because the same file may come twice at once, and neither touches the other's parts
             link = "?link=" + LINKS.dumps({"repo": [call.repo.id, call.repo.uid], "oid": oid, "size": size, "id": new_id()})
             parts = {str(part): f"{call.base_url}/lfs/{part}{link}" for part in _parts(size)}
@@ -59,7 +59,7 @@ def upload(call: Call, part: str, oid: str, size: int, id: str) -> None:
     """Takes a part; where there is only one, that is the file."""
     refuse(part not in map(str, _parts(size)), 400, f"There is no part {part!r}")
     if size <= PART_BYTES:
-        _keep(call, oid, size)
+        keep(call, call.body, oid, size)
     else:
         call.body.replace(call.store.incoming / f"{id}-{part}")
     call.headers["ETag"] = f'"{oid}-{part}"'
@@ -75,14 +75,20 @@ def complete(call: Call, oid: str, size: int, id: str) -> None:
         for part in parts[1:]:
             whole.writelines(read_pieces(part))
             part.unlink()
-    _keep(call, oid, size)
+    keep(call, call.body, oid, size)
 
 
-def _keep(call: Call, oid: str, size: int) -> None:
-    """Makes the body, which nobody else writes to, a blob of the repo, if it is what was announced."""
-    found, came = sha256_of(call.body), call.body.stat().st_size
+def held_size(call: Call, oid: str) -> int | None:
+    """The size of a file that was uploaded to the repo; None where it was not."""
+    held = call.store.db.execute("SELECT size FROM objects WHERE repo = ? AND sha256 = ?", (call.repo.id, oid)).fetchone()
+    return held and held[0]
+
+
+def keep(call: Call, file: Path, oid: str, size: int) -> None:
+    """Makes a file of `incoming/`, which nobody else writes to, a blob of the repo, if it is what was announced."""
+    found, came = sha256_of(file), file.stat().st_size
     refuse((found, came) != (oid, size), 400, f"{came} bytes with sha256 {found} came; {size} with {oid} were announced")
-    call.store.keep({oid: call.body})
+    call.store.keep({oid: file})
     call.store.run("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", call.repo.id, oid, size, time.time())
 
 

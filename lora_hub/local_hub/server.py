@@ -115,9 +115,13 @@ def back_up(options: argparse.Namespace, directory: Path) -> None:
 
 
 def stop(options: argparse.Namespace, directory: Path) -> None:
-    """Ends the folder's server in order. Raises HubError where none runs, or it does not end."""
+    """Ends the folder's server in order. Raises HubError where it does not end, and for what is no Hub's folder."""
+    from .upkeep import need_store
+
     if places.find_server(directory) is None:
-        raise HubError(f"No embedded Hub serves {directory}.", "There is nothing to stop.")
+        need_store(directory)
+        print("it does not run")
+        return
     os.kill(places.read_record(directory)["pid"], signal.SIGTERM)
     held = places.take_lock(directory / places.SERVER_LOCK, seconds=STOP_SECONDS)
     if held is None:
@@ -216,8 +220,9 @@ def _run(options: argparse.Namespace, directory: Path) -> None:
         server.run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        store.close()
-        places.write_whole(directory / places.RECORD, json.dumps(record | {"ended": ended["how"]}))
+        if directory.is_dir():
+            store.close()
+            places.write_whole(directory / places.RECORD, json.dumps(record | {"ended": ended["how"]}))
         logging.info("Embedded Hub of %s: ended (%s)", directory, ended["how"])
 
 
@@ -234,7 +239,11 @@ def _watch(app: Any, server: Any, directory: Path, seconds: float, ended: dict[s
     used = time.monotonic()
     while not server.should_exit:
         time.sleep(min(seconds / 4, WATCH_SECONDS))
-        lock = places.take_lock(directory / places.USERS_LOCK)
+        try:
+            lock = places.take_lock(directory / places.USERS_LOCK)
+        except FileNotFoundError:  # somebody removed the folder: there is nothing left to serve
+            server.should_exit = True
+            return
         if lock is None or app.busy:
             used = time.monotonic()
         if time.monotonic() - max(used, app.used) >= seconds and lock is not None:

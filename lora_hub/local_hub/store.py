@@ -112,6 +112,7 @@ class Store:
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
         self._local, self._lock, self._connections = threading.local(), threading.RLock(), []
+        folder.mkdir(parents=True, exist_ok=True)
         self.db.executescript(SCHEMA)  # first, because what has this database is a Hub's folder
         shutil.rmtree(self.incoming, ignore_errors=True)  # uploads that a killed process never finished
         self.incoming.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """Reads of repositories that this Hub does not hold go to an upstream Hub, anonymously: the caller's token stays here.
 
 Files are streamed and kept on disk under their ETag, up to a limit. An upstream that cannot be reached costs two
-seconds once and is then left alone for a minute. Whatever comes from there carries the header `X-Upstream-Hub`.
+seconds once and is then left alone for a minute. Whatever comes from there carries the header `X-Upstream-Hub`; what could
+not be asked there is answered as not found, with the header `X-Upstream-Unreachable` and a sentence that says so.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from .faults import HubFault, refuse
+from .faults import HubFault
 from .lfs import PIECE
 from .reading import SAFE, send_file
 
@@ -31,13 +32,22 @@ class Upstream:
         self.url, self.folder, self.limit = url.rstrip("/"), folder, limit
         self.client, self.known_up, self.resting_until = None, False, 0.0
 
-    async def _send(self, method: str, path: str, request: Request, body: bytes = b"") -> Any:
+    def _unreachable(self, known: bool) -> HubFault:
+        """What nobody has is not there as far as this Hub can tell, so the client's `repo_exists` answers False; the sentence
+        says what was not asked. A file that the upstream named a moment ago (`known`) is a failure: 424, which no client
+        retries."""
+        words = f"this Hub does not hold it, and the upstream Hub {self.url}, which may, cannot be reached"
+        if known:
+            return HubFault(424, f"Not to be had: {words}")
+        return HubFault(404, f"Repository not found: {words}", "RepoNotFound", headers={"X-Upstream-Unreachable": self.url})
+
+    async def _send(self, method: str, path: str, request: Request, body: bytes = b"", *, known: bool = False) -> Any:
         """The upstream's answer, its body not read; a redirect is followed but by HEAD, which wants the Hub's own headers.
-        HubFault 424, which no client retries, where it cannot be had."""
+        HubFault where it cannot be had; see `_unreachable`."""
         import httpx  # here, because a Hub that is asked for nothing else than its own starts sooner
 
-        words = f"This Hub does not hold it, and the upstream Hub {self.url} cannot be reached"
-        refuse(time.monotonic() < self.resting_until, 424, words)
+        if time.monotonic() < self.resting_until:
+            raise self._unreachable(known)
         own = {"User-Agent": "lora-hub-embedded", "Accept-Encoding": "identity"}
         self.client = self.client or httpx.AsyncClient(timeout=httpx.Timeout(ANSWER_SECONDS, connect=REACH_SECONDS), headers=own)
         kept = {name: request.headers[name] for name in ("content-type", "range") if name in request.headers and method != "HEAD"}
@@ -47,7 +57,7 @@ class Upstream:
                 answer = await self.client.send(sent, stream=True, follow_redirects=method != "HEAD")
         except (OSError, httpx.HTTPError) as error:
             self.known_up, self.resting_until = False, time.monotonic() + REST_SECONDS
-            raise HubFault(424, words) from error
+            raise self._unreachable(known) from error
         self.known_up = True
         return answer
 
@@ -78,7 +88,7 @@ class Upstream:
             kept.touch()
         if whole or request.method == "HEAD":
             return send_file(request, kept, etag, size, headers)
-        answer = await self._send("GET", path, request)
+        answer = await self._send("GET", path, request, known=True)
         part = {name: answer.headers[name] for name in ("content-length", "content-range") if name in answer.headers}
         return StreamingResponse(self._copy(answer, kept, size), answer.status_code, SAFE | {"ETag": f'"{etag}"'} | headers | part)
 

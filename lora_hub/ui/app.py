@@ -6,6 +6,7 @@
 
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import gradio as gr
 from starlette.middleware import Middleware
@@ -78,13 +79,15 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
 
 def header(connection: Any) -> str:
     """Name, what this is, which Hub and which organization, and the languages."""
-    is_embedded = connection.kind == "embedded"
-    key = "hub_embedded" if is_embedded else "hub_public"
-    why = render.both(f"{key}_why")
+    key = f"hub_{connection.kind}"
+    name = render.both(key)
+    if connection.kind == "other":  # a team's, or anybody's: it is called by its address
+        name += f' <bdi dir="ltr">{render.escape(urlsplit(connection.url).netloc.rpartition("@")[2])}</bdi>'
+    why = render.both(f"{key}_why") + ("<br>" + render.both("hub_token_aside") if connection.token_aside else "")
     return (
         f'<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect x="3" y="3" width="18" height="18" rx="5"/>'
         f'<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg><div><h1>LoRA Hub</h1><p>{render.both("tagline")}</p></div></div>'
-        f'<div class="lh-where"><span class="lh-hub lh-{"good" if is_embedded else "live"}" tabindex="0"><b>{render.both(key)}</b>'
+        f'<div class="lh-where"><span class="lh-hub lh-{"good" if connection.kind == "embedded" else "live"}" tabindex="0"><b>{name}</b>'
         f'<span class="lh-tip" role="tooltip">{why}<br><code dir="ltr">{render.escape(connection.url)}</code></span></span>'
         f'<span class="lh-org">{render.both("organization")} <b><bdi>{render.escape(connection.organization)}</bdi></b></span>'
         f'<nav class="lh-languages" aria-label="Language"><button type="button" data-language="en" class="lh-say-en" lang="en">English</button>'

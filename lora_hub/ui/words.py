@@ -19,6 +19,15 @@ WORDS: dict[str, tuple[str, str]] = {
         "Adapters are published to the public Hub with your token.",
         "آداپتورها با توکن شما در هابِ عمومی منتشر می‌شوند.",
     ),
+    "hub_other": ("Hub", "هاب"),
+    "hub_other_why": (
+        "Adapters are published with your token to the Hub at this address, which HF_ENDPOINT names.",
+        "آداپتورها با توکن شما در هابی منتشر می‌شوند که نشانی‌اش در HF_ENDPOINT است.",
+    ),
+    "hub_token_aside": (
+        "HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own.",
+        "HF_TOKEN به کار نمی‌رود: LORA_HUB_HUB=embedded همین هاب را می‌خواهد، که توکن خودش را دارد.",
+    ),
     "organization": ("Organization", "سازمان"),
     "tab_finetune": ("Fine-tune", "آموزش"),
     "tab_runs": ("Runs", "اجراها"),

@@ -1,0 +1,66 @@
+"""What stands in a repo, against what should: an adapter's, and the built-in base's beside it."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lora_hub import bases, card
+from lora_hub.errors import HubError
+from lora_hub.schema import BaseModel
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi, ModelInfo
+
+CARD = "README.md"
+BASE_TAG = "lora-hub-base"
+
+
+def look(api: "HfApi", repo_id: str) -> "ModelInfo | None":
+    """A repo with the facts of its files; None where this account sees none of that name."""
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        return api.model_info(repo_id, files_metadata=True)
+    except (RepositoryNotFoundError, RevisionNotFoundError):  # the latter: somebody makes it just now
+        return None
+
+
+def files_of(info: "ModelInfo | None") -> dict[str, Any]:
+    """The files of a repo by name, without the one that the Hub itself puts there."""
+    siblings = (info.siblings if info else None) or []
+    return {sibling.rfilename: sibling for sibling in siblings if sibling.rfilename != ".gitattributes"}
+
+
+def changes(files: dict[str, bytes | Path], info: "ModelInfo | None") -> tuple[list[str], list[str]]:
+    """(names of files that are not there as they are, names of those that are to go). An empty file is not sent, but removed:
+    the log of an earlier version must not pass for this one's."""
+    old = files_of(info)
+    changed = [name for name, content in files.items() if content != b"" and not (name in old and _same(content, old[name]))]
+    return changed, [name for name, content in files.items() if content == b"" and name in old]
+
+
+def _same(content: bytes | Path, sibling: Any) -> bool:
+    """Whether a file on the Hub has these bytes: by sha256 where it is in LFS, else by git's hash of a blob."""
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    if sibling.size != size:
+        return False
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    if sibling.lfs is not None:
+        return bool(sibling.lfs.sha256 == hashlib.sha256(data).hexdigest())
+    return bool(sibling.blob_id == hashlib.sha1(b"blob %d\0" % size + data, usedforsecurity=False).hexdigest())
+
+
+def check_base_repo(info: "ModelInfo", repo_id: str) -> None:
+    """Raises HubError where a repo that is there is not the built-in base's."""
+    if files_of(info) and BASE_TAG not in (info.tags or []):
+        raise HubError(
+            f"{repo_id} is there already and is not the built-in base.", "Choose another organization (--org).",
+            message_fa=f"مخزن «{repo_id}» از پیش هست و مدل پایهٔ همراه نیست.", hint_fa="سازمان دیگری برگزینید.",
+        )  # fmt: skip
+
+
+def base_files(base: BaseModel, repo_id: str) -> dict[str, bytes | Path]:
+    """What stands in the repo of the built-in base."""
+    folder = Path(base.folder or bases.built_in_folder())
+    files: dict[str, bytes | Path] = {CARD: card.render_base_card(base, repo_id).encode()}
+    return files | {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", CARD))}

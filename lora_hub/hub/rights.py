@@ -1,0 +1,93 @@
+"""Whether an adapter may be published where it is meant to go, asked before it is trained and again when it is published."""
+
+from typing import TYPE_CHECKING
+
+from lora_hub import bases, settings
+from lora_hub.errors import HubError
+from lora_hub.hub.client import forbidden, member_trouble, open_api, told
+from lora_hub.hub.contents import base_files, changes, check_base_repo, files_of, look
+from lora_hub.hub.fetch import RECORD
+from lora_hub.hub.listing import ref_of
+from lora_hub.hub.naming import repo_name
+from lora_hub.record import public_base
+from lora_hub.schema import Text2, TrainSpec
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi, ModelInfo
+
+
+def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private: bool = False) -> "ModelInfo | None":
+    """The repo that an adapter of `spec` would be published to, None where it is to be made. Nothing is written.
+
+    Raises HubError, with the sentence that publishing would end with: no token or one that is not accepted, no such
+    organization or no right to write in it, a repo of that name that is somebody's, another adapter's or too public.
+    """
+    org = org or settings.organization()
+    repo_id = f"{org}/{repo_name(spec, name)}"
+    what = f"publish {repo_id}"
+    with told(what, repo_id, missing=HubError):
+        api = open_api()
+        account = api.whoami()
+        info, trouble = look(api, repo_id), member_trouble(account, org)
+        # A repo that is there may be ours to write though its namespace is not; one that is not there may not be made then.
+        writes = trouble is None if info is None else _writes(api, repo_id)
+        if not writes:
+            raise forbidden(what, org, trouble or _others_repo(account, repo_id))
+        if info is not None:
+            _check_claim(info, repo_id, spec, private)
+        if spec.base.id == bases.BUILT_IN:
+            _check_base(api, account, org)
+        return info
+
+
+def _others_repo(account: dict, repo_id: str) -> Text2:
+    return Text2(
+        en=f" It is {account['name']}, and {repo_id} is somebody else's.", fa=f" این حساب «{account['name']}» است و «{repo_id}» از آنِ دیگری است."
+    )
+
+
+def _writes(api: "HfApi", repo_id: str) -> bool:
+    """Whether this account may write to a repo that it sees."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        api.auth_check(repo_id, write=True)
+        return True
+    except HfHubHTTPError as error:
+        if error.response.status_code in (403, 404):  # 404: an upstream Hub's, which is only read here
+            return False
+        raise
+
+
+def _check_claim(info: "ModelInfo", repo_id: str, spec: TrainSpec, private: bool) -> None:
+    """Raises HubError where a repo that is there is no adapter's, another one's, or too public."""
+    another, another_fa = "Choose another name (--name).", "نام دیگری برگزینید."
+    files = files_of(info)
+    if files and RECORD not in files:
+        raise HubError(
+            f"{repo_id} is there already and is not an adapter of LoRA Hub.", another,
+            message_fa=f"مخزن «{repo_id}» از پیش هست و آداپتوری از LoRA Hub نیست.", hint_fa=another_fa,
+        )  # fmt: skip
+    if private and not info.private:
+        raise HubError(
+            f"{repo_id} is public, and a private adapter was asked for.", f"{another[:-1]}, or make that repo private on the Hub first.",
+            message_fa=f"مخزن «{repo_id}» عمومی است، و آداپتور خصوصی خواسته شده است.",
+            hint_fa="نام دیگری برگزینید، یا نخست آن مخزن را در هاب خصوصی کنید.",
+        )  # fmt: skip
+    there, base = ref_of(info), public_base(spec.base).id
+    if there.task and (there.task, there.base) != (spec.task.id, base):
+        raise HubError(
+            f"{repo_id} is there already, for the task {there.task} on the base {there.base}.", another,
+            message_fa=f"مخزن «{repo_id}» از پیش هست، برای کارِ «{there.task}» روی مدل پایهٔ «{there.base}».", hint_fa=another_fa,
+        )  # fmt: skip
+
+
+def _check_base(api: "HfApi", account: dict, org: str) -> None:
+    """The built-in base goes beside its adapters: it is there already, or this account can put it there."""
+    repo_id = f"{org}/{bases.BUILT_IN}"
+    info = look(api, repo_id)
+    if info is None:
+        return  # who makes the adapter's repo makes this one
+    check_base_repo(info, repo_id)
+    if any(changes(base_files(bases.get_base(bases.BUILT_IN), repo_id), info)) and not _writes(api, repo_id):
+        raise forbidden(f"bring {repo_id} up to date", org, _others_repo(account, repo_id))
