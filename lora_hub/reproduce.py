@@ -8,7 +8,6 @@ import unicodedata
 
 from lora_hub import recipe
 from lora_hub.card_metadata import is_hub_id, short_name
-from lora_hub.data.mends import mend_argument
 from lora_hub.errors import SpecError
 from lora_hub.schema import DatasetInfo, TrainSpec
 from lora_hub.tasks import catalogue
@@ -21,6 +20,8 @@ RECORD = "lora_hub.json"
 
 def command(spec: TrainSpec, repo_id: str) -> str:
     """Lines for a shell, to be run where the data lies. repo_id: the adapter's, which a task of one's own is fetched from."""
+    from lora_hub.data.mends import mend_argument  # not above: whoever asks the Hub for something does not wait for polars
+
     own_task = not _is_catalogue_task(spec)
     known_base = is_hub_id(spec.base) or spec.base.id == "built-in"
     base = spec.base.id if known_base else f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(spec.base))}"

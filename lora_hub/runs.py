@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases, endpoint, events, hardware, recipe, store
-from lora_hub.errors import BaseError, DataError, RunError
+from lora_hub import bases, endpoint, events, hardware, recipe, settings, store
+from lora_hub.errors import BaseError, DataError, LoraHubError, RunError
 from lora_hub.minimum import check_metrics
 from lora_hub.runners import local
 from lora_hub.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
@@ -186,6 +186,15 @@ def check_publishing(spec: TrainSpec) -> None:
         from lora_hub import hub
 
         hub.check_publishing(spec, org=spec.publish_to, private=spec.publish_private)
+
+
+def publishing_trouble(spec: TrainSpec) -> LoraHubError | None:
+    """Why an adapter of this spec could not be published to the organization in use, for who may want to after the training."""
+    try:
+        check_publishing(spec.model_copy(update={"publish_to": spec.publish_to or settings.organization()}))
+    except LoraHubError as error:
+        return error
+    return None
 
 
 def check_fits(spec: TrainSpec) -> None:

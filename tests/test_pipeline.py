@@ -79,7 +79,7 @@ def test_two_tasks_are_trained_scored_and_published_in_one_process(data: Path, h
         [sys.executable, "-m", "lora_hub", "pipeline", str(file), "--publish", "--json"], capture_output=True, text=True, cwd=ROOT, timeout=300,
         env={**os.environ, "LORA_HUB_HUB": "embedded"},
     )  # fmt: skip
-    assert done.returncode == 1, done.stderr[-2000:]
+    assert done.returncode == 3, done.stderr[-2000:]  # a part of it happened
     result = json.loads(done.stdout)
     assert [row["state"] for row in result["runs"]] == ["succeeded", "succeeded", "failed"]
     assert "nowhere.csv" in result["runs"][2]["error"] and "topic" in result["error"]["message"]

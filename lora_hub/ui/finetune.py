@@ -202,6 +202,10 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         started = runs.start_runs(specs)
         said = t("started", language) if len(started) == 1 else t("started_all", language, count=number(len(started), language))
         gr.Info(render.escape(said), duration=4, title=t("note", language))
+        trouble = runs.publishing_trouble(specs[0])
+        if trouble is not None:  # told now, not when the training is over
+            why = " ".join(trouble.in_language(language))
+            gr.Warning(render.escape(f"{t('not_publishable', language)} {why}"), duration=20, title=t("note", language))
         left = [entry for entry in planned if entry.message]
         return [started[0].id, gr.Tabs(selected="runs"), *(list_updates(left, language) if entries else [gr.skip()] * len(list_parts))]
 

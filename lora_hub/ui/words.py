@@ -214,6 +214,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "cancelled_word": ("The run is being cancelled.", "اجرا در حال لغو است."),
     "resumed_word": ("The run goes on.", "اجرا ادامه می‌یابد."),
     # --- adapters -----------------------------------------------------------------------------------------------------
+    "not_publishable": ("The adapter can be trained, but as things are not be published.", "آداپتور آموزش می‌بیند، اما فعلاً نمی‌شود منتشرش کرد."),
     "no_adapters": ("No adapter here yet", "هنوز آداپتوری نیست"),
     "no_adapters_why": (
         "Train one in Fine-tune (the spam sample takes about a minute), then press Publish in Runs.",
