@@ -171,6 +171,36 @@ def test_arguments_that_a_table_filled_in_are_left_out_and_told(tmp_path: Path) 
         assert ("null-arguments" in told(seen)) == (kind == "parquet")
 
 
+def test_whatever_lies_in_a_conversation_is_read_or_refused_in_words() -> None:
+    """Random nestings of the keys and values that conversations have: messages of text and JSON, or a DataError."""
+    import datetime
+    import decimal
+    import random
+
+    draw = random.Random(1)
+    keys = "role content from value type data text tool_calls function_call name arguments weight parts thinking system tools messages history prompt".split()
+    values = ["user", "assistant", "tool", "hi", "", None, 0, True, float("nan"), "[1]", "{", '{"name":"x"}', b"x\xff", datetime.date(2020, 1, 1), decimal.Decimal("1.5"), "tool_use"]
+
+    def make(depth: int) -> Any:
+        kind = draw.random() if depth else 0
+        if kind < 0.35:
+            return draw.choice(values)
+        return [make(depth - 1) for _ in range(draw.randint(0, 3))] if kind < 0.65 else {draw.choice(keys): make(depth - 1) for _ in range(draw.randint(0, 4))}
+
+    read = 0
+    for _ in range(6_000):
+        turns = [{"role": draw.choice(["user", "assistant", "tool"]), **{draw.choice(keys[1:]): make(3) for _ in range(3)}} for _ in range(2)]
+        try:
+            chat = read_chat(turns)
+        except DataError as error:
+            assert error.message and error.message_fa
+            continue
+        read += 1
+        assert all(isinstance(message["content"], str) for message in chat.messages)
+        json.dumps([chat.messages, chat.tools])
+    assert read > 2_000
+
+
 @pytest.mark.parametrize(
     "turn",
     [

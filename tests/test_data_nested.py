@@ -44,7 +44,7 @@ def test_each_value_has_one_text(value: object, text: str | None) -> None:
         ({"positive": 1, "urgent": 0}, "positive"), ({"POS": 1.0, "NEG": 0.0}, "POS"), ({"a": True, "b": True, "c": False}, "a, b"),
         ([{"user_id": "u", "value": "pos", "status": "submitted"}], "pos"), ({"label": "x"}, "x"), ({"choices": ["A", "B"]}, "A, B"),
         ([[0, 5, "PER"]], None), ([{"start": 0, "end": 5, "label": "PER"}], None), ({"a": 0.3, "b": 0.7}, None), ("[draft] text", "[draft] text"),
-        ("[]", ""), ({}, ""),
+        ("[]", ""), ({}, ""), ([{"label": 1, "user": 1}], "1"), ({"a": 0, "b": 0}, ""),
     ],
 )  # fmt: skip
 def test_labels_in_lists_and_objects_are_labels(value: object, text: str | None) -> None:
@@ -96,6 +96,16 @@ def test_several_labels_are_told_once(tmp_path: Path) -> None:
     assert [problem.count for problem in seen.problems if problem.code in ("several-labels", "label-sets")] == [20]
 
 
+def test_marks_of_labels_and_the_answers_of_several_people(tmp_path: Path) -> None:
+    rows = [{"text": f"The lamp {i} was fine", "cats": {"POS": i % 2, "NEG": 1 - i % 2}} for i in range(30)]
+    seen = inspect_file(write(tmp_path, rows, "jsonl"), SENTIMENT)
+    assert set(trained(seen)) == {"POS", "NEG"} and not {"several-labels", "label-sets"} & set(codes(seen))
+    rows = [{"text": f"The lamp {i} was fine", "label.responses": (["good"], ["bad", "bad", "good"], ["good", "bad"])[i % 3]} for i in range(30)]
+    seen = inspect_file(write(tmp_path, rows, "jsonl"), SENTIMENT)
+    assert seen.mapping["answer"] == "label.responses" and set(trained(seen)) == {"good", "bad"} and len(trained(seen)) == 20
+    assert codes(seen)["divided-labels"].startswith("In 10 rows") and not {"several-labels", "label-sets"} & set(codes(seen))
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "json", "parquet", "csv"])
 def test_a_list_of_one_label_is_that_label(tmp_path: Path, kind: str) -> None:
     rows = [{"text": f"The lamp {i} was fine", "topics_found": [("heat", "light")[i % 2]]} for i in range(30)]
@@ -105,7 +115,8 @@ def test_a_list_of_one_label_is_that_label(tmp_path: Path, kind: str) -> None:
 
 def test_labels_of_parts_of_a_text_are_refused_by_name(tmp_path: Path) -> None:
     rows = [{"text": f"Sara met Omid {i}", "label": [[0, 4, "PER"], [9, 13, "PER"]]} for i in range(30)]
-    seen = inspect_file(write(tmp_path, rows, "jsonl"), SENTIMENT, {"text": "text", "answer": "label"})
+    seen = inspect_file(write(tmp_path, rows, "jsonl"), SENTIMENT)
+    assert seen.mapping == {"text": "text", "answer": "label"}
     assert seen.has_errors and "no label of the whole row" in codes(seen)["no-row-label"]
     assert next(found for found in seen.findings if found.problem.code == "no-row-label").rows.len() == 30
 
@@ -118,7 +129,7 @@ def test_a_nested_answer_is_learnt_as_json(tmp_path: Path, kind: str) -> None:
     assert seen.mapping["answer"] == "output"
     assert trained(seen)[3] == '{"item": "چراغ", "count": 3, "urgent": false, "note": null}'
     assert seen.preview[0]["completion"] == '{"item": "چراغ", "count": 0, "urgent": false, "note": null}'
-    assert "nested-answers" in codes(seen)
+    assert "nested-cells" in codes(seen) and ("filled-nulls" in codes(seen)) == (kind == "parquet")
 
 
 def test_keys_that_a_row_has_not_are_not_filled_in_and_numbers_stay_numbers(tmp_path: Path) -> None:

@@ -203,14 +203,11 @@ def _add_call(calls: list[dict], call: dict) -> bool:
     (Arrow has one type for all rows), so they are left out, as TRL does."""
     function = call["function"] if isinstance(call.get("function"), dict) else call
     arguments = next((function[key] for key in ("arguments", "parameters", "args", "input") if function.get(key) is not None), {})
-    arguments = _loaded(arguments)
-    nulls = False
-    if isinstance(arguments, dict):
-        kept = without_nulls(arguments)
-        nulls, arguments = kept != arguments, kept
+    given = json.loads(json_text(_loaded(arguments)))  # a Parquet file's may hold days and decimals, which no template writes
+    arguments = without_nulls(given)
     made = {"type": "function", "function": {"name": str(function.get("name") or ""), "arguments": arguments}}
     calls.append({"id": str(call["id"]), **made} if call.get("id") else made)
-    return nulls
+    return arguments != given
 
 
 def without_nulls(value: Any) -> Any:
@@ -239,7 +236,7 @@ def read_tools(value: Any) -> list[dict]:
                 message_fa=f"ابزارها تعریف‌شده نیستند: «{value_text(tool)!r:.60}».",
                 hint_fa="هر ابزار شیئی است با «type» و «function»، که «name» و «description» و «parameters» دارد.",
             )  # fmt: skip
-        function = without_nulls(function)
+        function = without_nulls(json.loads(json_text(function)))
         if "input_schema" in function and "parameters" not in function:
             function["parameters"] = function.pop("input_schema")
         read.append({"type": "function", "function": {key: item for key, item in function.items() if key != "type"}})

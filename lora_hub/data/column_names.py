@@ -52,7 +52,7 @@ ANSWERS: dict[str, list[str]] = {
     "text-to-sql": "sql sql_query query answer target output response completion".split(),
     "question-answering": "answer answers answer_text response output target جواب پاسخ antwort réponse respuesta".split(),
     "instruction": (
-        "output response completion answer assistant reply solution result target target_text output_text bot gpt خروجی پاسخ جواب antwort "
+        "output response completion answer answers assistant reply solution result target target_text output_text bot gpt خروجی پاسخ جواب antwort "
         "réponse reponse respuesta"
     ).split(),
     "chat": ANSWER,

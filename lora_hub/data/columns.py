@@ -104,7 +104,10 @@ def _nested_score(role: str, fact: ColumnFacts, task: Task, by_name: float) -> t
     """Lists of labels are labels; other lists and objects go where their name says, behind a text of such a name."""
     if role == "answer" and task.output == "labels":
         by_content, why = _as_labels(fact) if fact.is_list else (0.0, NO_REASON)
-        return (by_name + by_content, why) if fact.is_list and fact.is_labels else (0.0, NO_REASON)
+        if fact.is_list:
+            return (by_name + by_content, why) if fact.is_labels else (0.0, NO_REASON)
+        # Labels of words, perhaps: taken, so that the checks say what it holds.
+        return (ENOUGH, Text2(en=f"{fact.name!r} is a usual name for it", fa=f"«{fact.name}» نامی رایج برای آن است")) if by_name >= 1 else (0.0, NO_REASON)
     if by_name < 1 or task.output == "labels":
         return 0.0, NO_REASON
     reason = Text2(

@@ -7,6 +7,7 @@ Every road from a table to a row goes through `plain_cells` (it is the first thi
 checked, shown, trained on and scored is one text.
 """
 
+from collections import Counter
 from dataclasses import replace
 
 import polars
@@ -15,9 +16,10 @@ from lora_hub.data.check_words import number_fa, rows, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import combinations
 from lora_hub.data.table import Table
-from lora_hub.data.value_text import label_text, listed
+from lora_hub.data.value_text import label_names, label_text, listed
 from lora_hub.schema import Task
 
+VOTES = (".responses", "_responses")
 LOOKED_AT = 1_000  # cells that show whether a column of texts holds lists
 
 
@@ -52,23 +54,56 @@ def holds_lists(series: polars.Series) -> bool:
 
 
 def _labels(series: polars.Series) -> polars.Series:
-    return polars.Series(series.name, [label_text(value) for value in series.to_list()], dtype=polars.String)
+    return polars.Series(series.name, [_label(series.name, value) for value in series.to_list()], dtype=polars.String)
+
+
+def _label(column: str, value: object) -> str | None:
+    """A cell's label; None where it holds none of the whole row. Where the column holds several people's answers to one question
+    (Argilla's `label.responses`), the one that most gave; where none is, an empty text."""
+    if not column.endswith(VOTES):
+        return label_text(value)
+    votes = Counter(label_names(value) or []).most_common(2)
+    return "" if not votes or len(votes) > 1 and votes[0][1] == votes[1][1] else votes[0][0]
 
 
 def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
     """`table`: as it was read, its nested cells as they are."""
-    answer = mapping.get("answer", "")
-    if task.is_chat or answer not in table.columns or not holds_lists(table.frame[answer]):
+    if task.is_chat:
         return []
-    series, numbers = table.frame[answer], table.numbers()
-    if task.output != "labels":
-        return [finding(
-            "nested-answers", "info", f"The lists and objects in {answer!r} are learnt as JSON text.",
-            f"فهرست‌ها و شیءهای ستون «{answer}» به شکل متن JSON یاد گرفته می‌شود.", count=series.len() - series.null_count(),
-        )] if table.is_nested(answer) else []  # fmt: skip
-    values = series.to_list()
-    labels = [label_text(value) for value in values]
+    answer = mapping.get("answer", "")
+    as_labels = task.output == "labels" and answer in table.columns and holds_lists(table.frame[answer])
+    nested = [column for column in mapping.values() if column in table.columns and table.is_nested(column) and not (as_labels and column == answer)]
+    found = [] if not nested else [finding(
+        "nested-cells", "info", f"The lists and objects in {' and '.join(map(repr, nested))} are put to the model as JSON text.",
+        f"فهرست‌ها و شیءهای ستون {' و '.join(f'«{name}»' for name in nested)} به شکل متن JSON به مدل داده می‌شود.",
+    )]  # fmt: skip
+    found += [one for column in nested if (one := _filled(table, column))]
+    return found + _find_labels(table.frame[answer], table.numbers()) if as_labels else found
+
+
+def _filled(table: Table, column: str) -> Finding | None:
+    """Objects of a table format have one set of keys for all rows: what a row has not is null in it, like what is null by itself."""
+    if table.frame.schema[column] == polars.Object:
+        return None  # JSON, as it stands in the file
+    hits = table.numbers().filter(table.texts(column).str.contains('": null', literal=True).fill_null(False))
+    return None if not hits.len() else finding(
+        "filled-nulls", "info", f"In {rows(hits.len())} keys in {column!r} are null: the file's format keeps no difference between null and not there.",
+        f"در {number_fa(hits.len())} سطر کلیدهایی در ستون «{column}» null است: فرمت فایل میان null و نبودن کلید فرقی نمی‌گذارد.",
+        hint="To have absent keys left out, save the data as JSON Lines.", hint_fa="اگر کلیدهای نبوده باید کنار گذاشته شود، داده را با فرمت JSON Lines ذخیره کنید.", rows=hits,
+    )  # fmt: skip
+
+
+def _find_labels(series: polars.Series, numbers: polars.Series) -> list[Finding]:
+    answer, values = series.name, series.to_list()
+    labels = [_label(answer, value) for value in values]
     found = []
+    if answer.endswith(VOTES):
+        split = [place for place, (value, label) in enumerate(zip(values, labels, strict=True)) if label == "" and label_names(value)]
+        return [finding(
+            "divided-labels", "warning", f"In {rows(len(split))} the answers in {answer!r} are divided, so that no label has the most.",
+            f"در {number_fa(len(split))} سطر پاسخ‌های ستون «{answer}» یکسان نیست و هیچ برچسبی بیشترین را ندارد.",
+            hint="They are left out; decide which label is right.", hint_fa="کنار گذاشته می‌شود؛ مشخص کنید کدام برچسب درست است.", rows=numbers.gather(split),
+        )] if split else []  # fmt: skip
     unread = [place for place, label in enumerate(labels) if label is None]
     if unread:
         found.append(finding(
@@ -79,9 +114,9 @@ def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
             hint_fa="برچسبِ واژه‌ها یا بخش‌هایی از متن اینجا یاد گرفته نمی‌شود: برای هر سطر یک برچسب یا فهرستی از برچسب‌ها بدهید.",
             rows=numbers.gather(unread),
         ))  # fmt: skip
-    several = [place for place, (value, label) in enumerate(zip(values, labels, strict=True)) if label and _count(value) > 1]
     known = combinations(filter(None, labels))  # told where the labels are checked
-    if any(labels[place] not in known for place in several):
+    several = [place for place, value in enumerate(values) if labels[place] not in known and len(set(label_names(value) or [])) > 1]
+    if several:
         shown = some(sorted({labels[place] or "" for place in several}), 4)
         found.append(finding(
             "label-sets", "warning",
@@ -92,11 +127,6 @@ def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
             rows=numbers.gather(several),
         ))  # fmt: skip
     return found
-
-
-def _count(value: object) -> int:
-    value = listed(value) if isinstance(value, str) else value
-    return len(value) if isinstance(value, (list, dict)) else 1
 
 
 def _short(value: object) -> str:

@@ -52,16 +52,17 @@ def label_text(value: Any) -> str | None:
     CSV); {label: whether it holds} (spaCy's `cats`), of which those that hold; objects with the label under a key of its own.
     None where the value holds labels of parts of a text, or is no label otherwise.
     """
-    names = _label_names(value)
+    names = label_names(value)
     return None if names is None else ", ".join(sorted(set(names)))
 
 
-def _label_names(value: Any) -> list[str] | None:
+def label_names(value: Any) -> list[str] | None:
+    """The labels of `label_text`, one by one as they stand."""
     if value is None:
         return []
     if isinstance(value, str):
         inner = listed(value)
-        return _label_names(inner) if inner is not None else [text] if (text := value.strip()) else []
+        return label_names(inner) if inner is not None else [text] if (text := value.strip()) else []
     if isinstance(value, dict):
         return _names_of_object(value)
     if not isinstance(value, (list, tuple)):
@@ -71,7 +72,7 @@ def _label_names(value: Any) -> list[str] | None:
     for item in value:
         if isinstance(item, (list, tuple)):
             return None  # [start, end, label]: of a part of the text
-        found = _label_names(item)
+        found = label_names(item)
         if found is None:
             return None
         names += found
@@ -81,13 +82,13 @@ def _label_names(value: Any) -> list[str] | None:
 def _names_of_object(value: dict) -> list[str] | None:
     if {"start", "end"} <= set(value) or {"start_offset", "end_offset"} <= set(value):
         return None  # of a part of the text
-    marks = [mark for mark in value.values() if mark is not None]
-    if value and marks and all(isinstance(mark, (bool, int, float)) and mark in (0, 1) for mark in marks):
-        return [str(name) for name, mark in value.items() if mark]
     key = next((key for key in LABEL_KEYS if value.get(key) is not None), None)
-    if key is None or isinstance(value[key], dict):
-        return None if value else []
-    return _label_names(value[key])
+    if key is not None:
+        return None if isinstance(value[key], dict) else label_names(value[key])
+    marks = [mark for mark in value.values() if mark is not None]
+    if not marks:
+        return []
+    return [str(name) for name, mark in value.items() if mark] if all(isinstance(mark, (bool, int, float)) and mark in (0, 1) for mark in marks) else None
 
 
 def listed(text: str) -> list | dict | None:
