@@ -16,6 +16,7 @@ from typing import Any
 from lora_hub import generate
 from lora_hub.calibration import probabilities
 from lora_hub.data import template
+from lora_hub.errors import DataError, names_fa
 from lora_hub.likelihood import LabelRow, score_labels
 from lora_hub.schema import Answer, Calibration, Task
 from lora_hub.stack import AdapterStack
@@ -35,9 +36,9 @@ class Asked:
     calibration: Calibration | None = None
 
 
-def has_labels(task: Task | None) -> bool:
-    """Whether a task is answered with one of its labels."""
-    return task is not None and task.output == "labels" and bool(task.labels)
+def labels_of(task: Task | None) -> tuple[str, ...]:
+    """The labels with one of which a task is answered; none where it is answered in free text."""
+    return task.labels if task is not None and task.output == "labels" else ()
 
 
 def put(
@@ -48,15 +49,43 @@ def put(
     adapter: str = BASE,
     calibration: Calibration | None = None,
     shown: template.Shown = (),
-    free_text: bool = False,
+    labels: tuple[str, ...] | None = None,
 ) -> list[Asked]:
-    """Rows of inputs as questions to one model, in its own template. shown: examples before each question. free_text: also a task
-    with labels is answered in the model's own words. Raises DataError where an input is missing."""
+    """Rows of inputs as questions to one model, in its own template. shown: examples before each question. labels: what may be
+    answered where it is not what the task says; empty: anything, in the model's own words. Raises DataError where an input is
+    missing."""
     prompts = template.encode_prompts(tokenizer, task, rows, shown)
-    if free_text or not has_labels(task):
+    labels = labels_of(task) if labels is None else labels
+    if not labels:
         return [Asked(ids, adapter) for ids in prompts]
-    choices = template.encode_answers(tokenizer, list(task.labels))
-    return [Asked(ids, adapter, task.labels, choices, calibration) for ids in prompts]
+    choices = template.encode_answers(tokenizer, list(labels))
+    return [Asked(ids, adapter, labels, choices, calibration) for ids in prompts]
+
+
+def read_question(
+    task: Task | None, name: str, prompt: str, inputs: dict[str, Any] | None
+) -> tuple[Task | None, list[dict[str, Any]]]:
+    """What a person asks an adapter of this task and name: the task whose template it is put in (None: as it is), and its one row of
+    inputs, from a bare prompt or from inputs by role. Raises DataError where there is nothing to ask or an input is unknown."""
+    if inputs is None:
+        if not prompt.strip():
+            raise DataError(
+                "The prompt is empty.", "Type what is to be answered.",
+                message_fa="ورودی خالی است.", hint_fa="آنچه را باید پاسخ بگیرد بنویسید.",
+            )  # fmt: skip
+        if task is not None and task.is_chat:
+            return task, [{"messages": [{"role": "user", "content": prompt}]}]
+        needed = [role for role in task.inputs if role not in task.optional_inputs] if task else []
+        return (task, [{needed[0]: prompt}]) if len(needed) == 1 else (None, [{"text": prompt}])
+    if task is None:
+        return None, [{"text": "\n".join(map(template.as_text, inputs.values()))}]
+    unknown = [role for role in inputs if role not in task.inputs and not (task.is_chat and role == "tools")]
+    if unknown:
+        raise DataError(
+            f"The task {task.id} of {name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.",
+            message_fa=f"وظیفهٔ «{task.id}» از «{name}» ورودی‌ای به نام «{unknown[0]}» ندارد.", hint_fa=f"ورودی‌های آن: {names_fa(task.inputs)}.",
+        )  # fmt: skip
+    return task, [inputs]
 
 
 def label_likelihoods(
@@ -94,7 +123,8 @@ def answer_all(
     """The answers to questions of one kind (all with labels, or none), in their order. Raises as generate.answer_all."""
     if not asked or asked[0].choices is None:
         rows = [generate.PromptRow(ids=one.ids, adapter=one.adapter) for one in asked]
-        return generate.answer_all(stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled)
+        answers = generate.answer_all(stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled)
+        return [answer.model_copy(update={"text": answer.text.strip()}) for answer in answers]
     start = time.perf_counter()
     scored = label_likelihoods(stack, tokenizer, asked, progress=progress, cancelled=cancelled)
     if scored is None:

@@ -20,6 +20,7 @@ METRIC_TITLES = {
     "bleu": "BLEU",
     "chrf": "chrF",
     "rougeL": "ROUGE-L",
+    "calibration_error": "Calibration error (less is better)",
 }
 # The Hub's own ids where they are others than ours.
 HUB_METRICS = {"macro_f1": "f1", "rougeL": "rouge"}
@@ -105,6 +106,7 @@ def adapter_metadata(facts: Facts) -> Any:
             metric_value=round(score.value, 2),
         )
         for name, score in facts.scores("adapter").items()
+        if name in task.metrics
     ]
     more: dict[str, Any] = {"base_model_relation": "adapter"} if facts.base_repo else {}
     # Ours: what a list of adapters shows without opening each repo.

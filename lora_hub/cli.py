@@ -190,7 +190,7 @@ def compare(options: argparse.Namespace) -> Result:
     with contextlib.nullcontext() if local else connected_hub():
         from lora_hub.compare import Comparer
 
-        comparer = Comparer(options.base)
+        comparer = Comparer()
         if options.test:
             scored = comparer.score_file(options.adapter, options.test, read_mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
             cli_text.say_problems(scored["problems"])
@@ -211,6 +211,7 @@ def compare(options: argparse.Namespace) -> Result:
             max_new_tokens=options.max_new_tokens,
             temperature=options.temperature,
             seed=options.seed,
+            free_text=options.free_text,
         )
         done = sorted((event for event in events if event.done), key=lambda event: event.pane)
     return {
@@ -218,10 +219,11 @@ def compare(options: argparse.Namespace) -> Result:
             {
                 "adapter": event.name,
                 "revision": event.revision,
-                "text": event.text,
-                "tokens": event.tokens,
-                "seconds": round(event.seconds, 3),
-                "finish": event.finish,
+                "text": event.answer.text,
+                "probabilities": {label: round(share, 6) for label, share in event.answer.probabilities.items()},
+                "tokens": event.answer.tokens,
+                "seconds": round(event.answer.seconds, 3),
+                "finish": event.answer.finish,
                 "divergence": event.divergence.model_dump() if event.divergence else None,
             }
             for event in done
@@ -303,13 +305,13 @@ def make_parser() -> argparse.ArgumentParser:
 
     command = add("compare", compare, cli_text.show_comparison, "put one question, or a file, to a base and its adapters")
     command.add_argument("--adapter", action="append", required=True, metavar="A", help="repo id, repo@revision, run id or PEFT folder; may be repeated")
-    command.add_argument("--base", default="", metavar="BASE", help="the adapters' base, where it lies elsewhere than they say: a folder or a Hub id")
     command.add_argument("--no-base", action="store_true", help="leave the base out")
     command.add_argument("--prompt", default="", metavar="TEXT")
     command.add_argument("--input", action="append", default=[], metavar="ROLE=TEXT")
     command.add_argument("--test", type=Path, metavar="FILE")
     add_minimum(command)
     command.add_argument("--map", default="", metavar="ROLE=COLUMN,...")
+    command.add_argument("--free-text", action="store_true", help="let tasks with labels answer in their own words, too")
     command.add_argument("--max-new-tokens", type=int, default=0, metavar="N")
     command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy")
     command.add_argument("--seed", type=int, default=0, metavar="S")

@@ -10,6 +10,10 @@ from lora_hub import statistics
 from lora_hub.schema import PairedComparison, Problem, Run
 
 
+# Of an answer's labels, the most likely ones are told.
+SHOWN_LABELS = 5
+
+
 class ProgressBar:
     """Shows a run on standard error: a bar where it is a terminal, else a line for each new phase."""
 
@@ -235,6 +239,10 @@ def show_comparison(result: dict) -> str:
     for answer in result["answers"]:
         commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""
         lines += [f"--- {answer['adapter']}{commit}: {answer['tokens']} tokens, {answer['seconds']} s", answer["text"]]
+        if answer["probabilities"]:
+            likely = sorted(answer["probabilities"].items(), key=lambda one: -one[1])
+            more = f", {len(likely) - SHOWN_LABELS} more" if len(likely) > SHOWN_LABELS else ""
+            lines.append("(" + ", ".join(f"{label} {share:.1%}" for label, share in likely[:SHOWN_LABELS]) + more + ")")
         if answer["divergence"] and answer["divergence"]["kl"] == 0 and answer["divergence"]["changed"] == 0:
             lines.append("(this adapter changes nothing)")
     return "\n".join(lines)

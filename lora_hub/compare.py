@@ -5,18 +5,19 @@ template, as it was trained; the base with the first adapter's.
 """
 
 import gc
+import json
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lora_hub import adapter_base, adapter_config, hub, settings, store
-from lora_hub.errors import AdapterError, BaseError, DataError, names_fa
+from lora_hub import bases, hub, settings, store
+from lora_hub.errors import AdapterError, DataError
 from lora_hub.line import POLL_SECONDS, Line
-from lora_hub.schema import BaseModel, Divergence, Mend, Scores, Task
+from lora_hub.schema import Answer, BaseModel, Calibration, Divergence, Judgement, Mend, Scores, Task
 
 BASE = "base"
 # Bases kept in memory at once; of those that answer nobody the least recently used goes first.
@@ -27,7 +28,8 @@ DEFAULT_NEW_TOKENS = 128
 @dataclass(frozen=True)
 class Pane:
     """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere. mends: done
-    to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on."""
+    to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on. calibrations: what the
+    exam did to likelihoods of labels, by whose they are."""
 
     name: str
     base: BaseModel
@@ -35,44 +37,42 @@ class Pane:
     task: Task | None = None
     folder: Path | None = None
     mends: tuple[Mend, ...] = ()
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What is done to the likelihoods of this pane's labels."""
+        return self.calibrations.get(BASE if self.folder is None else "adapter")
 
 
 @dataclass(frozen=True)
 class PaneEvent:
-    """A pane's answer so far; with `done` its whole answer. seconds: since the start. divergence: of adapters, when done."""
+    """A pane's answer so far; with `done` its whole answer. When done: divergence, of adapters; judgement, where the right answer
+    is known and the pane is of the task that it is the answer to."""
 
     pane: int
     name: str
     revision: str
-    text: str
-    tokens: int
-    seconds: float
+    answer: Answer
     done: bool
-    finish: str = "stop"
     divergence: Divergence | None = None
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A base in memory with its stack of adapters and the queue of its visitors. tokenizers: those that adapters bring."""
+    """A base in memory with its stack of adapters and the queue of its visitors."""
 
     stack: Any
     tokenizer: Any
     visitors: Any
-    tokenizers: Any
-
-    def tokenizer_of(self, pane: Pane) -> Any:
-        """The tokenizer that a pane is asked with: its own where it brings one. Raises AdapterError."""
-        return self.tokenizers.of(pane.folder, pane.name) if pane.folder is not None else self.tokenizer
 
 
 class Comparer:
     """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch. Who needs
-    another base than the one in memory waits until that one answers nobody, in the order of coming. base: of all adapters,
-    whatever they say of theirs; for those whose base lies elsewhere here, or that name none."""
+    another base than the one in memory waits until that one answers nobody, in the order of coming."""
 
-    def __init__(self, base: str = "") -> None:
-        self._base = base
+    def __init__(self) -> None:
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._users: Counter[str] = Counter()  # questions under way, by the base's key
         self._freed = threading.Condition()
@@ -83,7 +83,7 @@ class Comparer:
 
         Raises AdapterError where one cannot be found, or where they were not made for one and the same base.
         """
-        panes = [resolve_adapter(name, self._base) for name in adapters]
+        panes = [resolve_adapter(name) for name in adapters]
         for pane in panes[1:]:
             if base_key(pane.base) != base_key(panes[0].base):
                 raise AdapterError(
@@ -103,14 +103,17 @@ class Comparer:
         max_new_tokens: int = 0,
         temperature: float = 0.0,
         seed: int = 0,
+        free_text: bool = False,
+        reference: str = "",
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[PaneEvent]:
         """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own.
 
-        Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role.
-        Raises AdapterError, BaseError, DataError.
+        Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose task has labels
+        answers with one of them, as in the exam, unless `free_text`. reference: the right answer, where it is known, to the first
+        adapter's task. Raises AdapterError, BaseError, DataError.
         """
-        from lora_hub import generate
+        from lora_hub import answering, generate, metrics
 
         panes = self.resolve(adapters)
         if not panes:
@@ -118,29 +121,51 @@ class Comparer:
                 "No adapter was chosen.", "Choose one to four adapters.",
                 message_fa="آداپتوری برگزیده نشده است.", hint_fa="یک تا چهار آداپتور برگزینید.",
             )  # fmt: skip
-        if base:
-            panes = [Pane(BASE, panes[0].base, panes[0].base.revision, panes[0].task), *panes]
-        with self._asking(panes, cancelled) as asked:
-            if asked is None:
-                yield from (PaneEvent(place, pane.name, pane.revision, "", 0, 0.0, True, "cancelled") for place, pane in enumerate(panes))
+        panes = [base_pane(panes[0]), *panes] if base else panes
+        with self._asking(panes, cancelled) as found:
+            if found is None:
+                yield from (PaneEvent(place, pane.name, pane.revision, Answer(finish="cancelled"), True) for place, pane in enumerate(panes))
                 return
-            loaded, names = asked
-            own = [loaded.tokenizer_of(pane) for pane in panes]
-            rows = [
-                generate.PromptRow(ids=encode(tokenizer, pane, prompt, inputs), adapter=name, seed=seed, tokenizer=tokenizer)
-                for pane, name, tokenizer in zip(panes, names, own, strict=True)
+            loaded, names = found
+            asked = [
+                answering.put(
+                    loaded.tokenizer,
+                    *answering.read_question(pane.task, pane.name, prompt, inputs),
+                    adapter=name,
+                    calibration=pane.calibration,
+                    labels=() if free_text else answering.labels_of(pane.task),
+                )[0]
+                for pane, name in zip(panes, names, strict=True)
             ]
-            most = max_new_tokens or max((pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS) for pane in panes)
+            judged_task = panes[1 if base else 0].task if reference else None
+
+            def told(place: int, answer: Answer, done: bool = True) -> PaneEvent:
+                pane, divergence, judgement = panes[place], None, None
+                if done and answer.finish != "cancelled":
+                    if pane.folder is not None:
+                        row = generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter)
+                        divergence = generate.divergence(loaded.stack, loaded.tokenizer, row, answer.ids)
+                    if judged_task is not None and pane.task is not None and pane.task.id == judged_task.id:
+                        judgement = metrics.judge(judged_task, [answer.text], [reference])[0]
+                return PaneEvent(place, pane.name, pane.revision, answer, done, divergence, judgement)
+
+            # Labels first: they take one pass, and nobody waits for them.
+            labelled = [place for place, one in enumerate(asked) if one.choices is not None]
+            answers = answering.answer_all(
+                loaded.stack, loaded.tokenizer, [asked[place] for place in labelled], max_new_tokens=1, cancelled=cancelled
+            )  # fmt: skip
+            for place, answer in zip(labelled, answers, strict=True):
+                yield told(place, answer)
+            written = [place for place, one in enumerate(asked) if one.choices is None]
+            if not written:
+                return
+            rows = [generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter, seed=seed) for place in written]
+            most = max_new_tokens or max((panes[place].task.max_new_tokens if panes[place].task else DEFAULT_NEW_TOKENS) for place in written)
             for event in generate.stream(
                 loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled, visitors=loaded.visitors
             ):
-                pane = panes[event.row]
-                divergence = None
-                if event.done and pane.folder is not None and event.finish != "cancelled":
-                    divergence = generate.divergence(loaded.stack, loaded.tokenizer, rows[event.row], event.ids)
-                yield PaneEvent(
-                    event.row, pane.name, pane.revision, event.text.strip(), event.tokens, event.seconds, event.done, event.finish, divergence
-                )
+                answer = Answer(text=event.text.strip(), tokens=event.tokens, seconds=event.seconds, finish=event.finish, ids=event.ids)
+                yield told(written[event.row], answer, event.done)
 
     def score_file(
         self,
@@ -168,8 +193,7 @@ class Comparer:
                 f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.",
                 message_fa=f"«{panes[0].name}» نمی‌گوید برای کدام کار است.", hint_fa="به‌جای پروندهٔ آزمون یک ورودی بدهید.",
             )  # fmt: skip
-        if base:
-            panes = [Pane(BASE, panes[0].base, panes[0].base.revision, task), *panes]
+        panes = [replace(base_pane(panes[0]), task=task), *panes] if base else panes
         kept = store.add_dataset(file)
         seen = inspection.inspect_file(kept, task, mapping, mends=for_test(asked.mends))
         columns.check_mapping(seen.table, task, seen.mapping)
@@ -179,7 +203,7 @@ class Comparer:
         if wrong := next((problem for problem in problems if problem.severity == "error"), None):
             raise DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
         scores: dict[str, Scores] = {}
-        answers: dict[str, list[str]] = {}
+        answers: dict[str, list[Answer]] = {}
         clusters = prepare.cluster_examples(examples)
         with self._asking(panes) as (loaded, names):
             examples = prepare.written(loaded.tokenizer, examples)
@@ -191,7 +215,9 @@ class Comparer:
                         hint_fa="آداپتورهای یک کار را نمره دهید.",
                     )  # fmt: skip
                 told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
-                answers[pane.name] = exam.answer_examples(loaded.stack, loaded.tokenizer_of(pane), pane.task or task, examples, name, progress=told)
+                answers[pane.name] = exam.answer_examples(
+                    loaded.stack, loaded.tokenizer, pane.task or task, examples, name, calibration=pane.calibration, progress=told
+                )  # fmt: skip
                 scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
         comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
         return {"rows": len(examples), "metrics": scores, "comparisons": comparisons, "problems": problems}
@@ -202,7 +228,7 @@ class Comparer:
         `cancelled` said so while it waited for others."""
         names = [slot_name(pane) for pane in panes]
         folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
-        with self._using(panes, cancelled) as loaded:
+        with self._using(panes[0].base, cancelled) as loaded:
             if loaded is None:
                 yield None
                 return
@@ -210,20 +236,11 @@ class Comparer:
                 yield (loaded, names) if held is not None else None
 
     @contextmanager
-    def _using(self, panes: list[Pane], cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
-        """The panes' base in memory, where it stays until the block ends."""
-        base = panes[0].base
+    def _using(self, base: BaseModel, cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
+        """The base in memory, where it stays until the block ends."""
         key = base_key(base)
         with self._line.turn(cancelled) as mine:
-            try:
-                loaded = self._load(key, base, cancelled) if mine else None
-            except BaseError as error:
-                whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
-                (message_fa, hint_fa) = error.in_language("fa")
-                raise BaseError(
-                    f"{whose} cannot be asked without its base. {error.message}", error.hint,
-                    message_fa=f"«{whose}» بدون مدل پایه‌اش پرسیده نمی‌شود. {message_fa}", hint_fa=hint_fa,
-                ) from error  # fmt: skip
+            loaded = self._load(key, base, cancelled) if mine else None
         try:
             yield loaded
         finally:
@@ -235,7 +252,6 @@ class Comparer:
     def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
         """In one's turn only: nobody else loads meanwhile."""
         from lora_hub import generate, loading
-        from lora_hub.adapter_tokenizer import AdapterTokenizers, bound_template
         from lora_hub.stack import AdapterStack
 
         with self._freed:
@@ -254,21 +270,18 @@ class Comparer:
         gc.collect()  # a model and its layers hold each other: without this two bases would be in memory
         tokenizer = loading.load_tokenizer(base)
         stack = AdapterStack(loading.load_base(base), base)
-        tokenizers = AdapterTokenizers(tokenizer)
-        bounded = bound_template(tokenizer, f"the base {base.id}", f"مدل پایهٔ «{base.id}»")
-        loaded = Loaded(stack, bounded, generate.open_queue(stack, bounded), tokenizers)
+        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer))
         with self._freed:
             self._loaded[key] = loaded
             self._users[key] += 1
         return loaded
 
 
-def resolve_adapter(name: str, base: str = "") -> Pane:
-    """The pane of one name. base: the base that it is to be asked on, whatever it says. Raises AdapterError where nothing is found
-    under the name."""
+def resolve_adapter(name: str) -> Pane:
+    """The pane of one name. Raises AdapterError where nothing is found under it."""
     folder = Path(name).expanduser()
-    if (folder / adapter_config.CONFIG_FILE).is_file():
-        return pane_of_folder(name, folder, base)
+    if (folder / "adapter_config.json").is_file():
+        return pane_of_folder(name, folder)
     if name in store.list_run_ids():
         run = store.read_run(name)
         if not run.adapter_folder:
@@ -276,40 +289,77 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
                 f"The run {name} has no adapter yet: it is {run.state.value}.", "Wait until it has succeeded.",
                 message_fa=f"اجرای «{name}» هنوز آداپتوری ندارد.", hint_fa="صبر کنید تا انجام شود.",
             )  # fmt: skip
-        found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
+        found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder)
         # The run knows where its base lies on this disk; the record that travels does not.
         revision = run.adapter.revision if run.adapter else ""
-        return Pane(name, found.base if base else run.spec.base, revision, found.task, found.folder, found.mends)
+        return replace(found, base=run.spec.base, revision=revision)
     if folder.is_dir():
-        inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(
-            f"{name} holds no adapter_config.json.", f"Name one of the folders in it: {', '.join(inside[:5])}." if inside else "Give a folder that PEFT's save_pretrained wrote.",
-            message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa=f"یکی از پوشه‌های درون آن را بدهید: {names_fa(inside[:5])}." if inside else "پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
+            f"{name} holds no adapter_config.json.", "Give a folder that PEFT's save_pretrained wrote.",
+            message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa="پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
         )  # fmt: skip
     if "/" not in name.partition("@")[0]:
         name = f"{settings.organization()}/{name}"
     fetched, ref = hub.fetch_adapter(name)
-    pane = pane_of_folder(name, fetched, base, fetched=True)
-    return Pane(name, pane.base, ref.revision, pane.task, pane.folder, pane.mends)
+    return replace(pane_of_folder(name, fetched), revision=ref.revision)
 
 
-def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
-    """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in `resolve_adapter`.
-    fetched: it came from a Hub. Raises AdapterError."""
-    adapter_config.weights_file(folder, f"The adapter {name}", f"آداپتورِ «{name}»")
+def pane_of_folder(name: str, folder: Path) -> Pane:
+    """The pane of a PEFT folder, with the record that lies beside the weights where there is one."""
     record = hub.read_adapter_record(folder)
     if record is None:
-        config = adapter_config.read_config(folder)
-        return Pane(name, adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched), folder=folder)
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        named = config.get("base_model_name_or_path")
+        if not named:
+            raise AdapterError(
+                f"{name} does not say which base it was made for.", "Set base_model_name_or_path in its adapter_config.json.",
+                message_fa=f"«{name}» نمی‌گوید برای کدام مدل پایه ساخته شده است.",
+                hint_fa="نام مدل پایه را در adapter_config.json آن، در base_model_name_or_path، بنویسید.",
+            )  # fmt: skip
+        return Pane(name, bases.get_base(named), folder=folder)
     try:
         task, recorded = Task(**record["task"]), BaseModel(**record["base"])
         mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
+        calibrations = {who: Calibration(**of) for who, of in record.get("calibrations", {}).items()}
+        if any(len(of.offsets) != len(task.labels) for of in calibrations.values()):
+            raise ValueError("a calibration has another number of labels than the task")
     except (KeyError, TypeError, ValueError) as error:
         raise AdapterError(
             f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.",
             message_fa=f"پروندهٔ lora_hub.json از «{name}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",
         ) from error  # fmt: skip
-    return Pane(name, adapter_base.base_of_record(name, recorded, given=base), task=task, folder=folder, mends=mends)
+    return Pane(name, find_base(recorded, name), task=task, folder=folder, mends=mends, calibrations=calibrations)
+
+
+def base_pane(first: Pane) -> Pane:
+    """The base itself, asked as the first adapter is and calibrated as in its exam."""
+    return Pane(BASE, first.base, first.base.revision, first.task, calibrations=first.calibrations)
+
+
+def find_base(recorded: BaseModel, name: str) -> BaseModel:
+    """The recorded base as it is here: built-in, a folder known from a run by its weights' fingerprint, or a Hub id."""
+    if recorded.id == bases.BUILT_IN:
+        here = bases.get_base(bases.BUILT_IN)
+        if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
+            raise AdapterError(
+                f"{name} was made for another version of the built-in base.",
+                "Train it again on this version, or use the version it was made with.",
+                message_fa=f"«{name}» برای نسخهٔ دیگری از مدل پایهٔ همراه ساخته شده است.",
+                hint_fa="آن را روی این نسخه از نو آموزش دهید، یا نسخه‌ای را به کار ببرید که برای آن ساخته شده است.",
+            )  # fmt: skip
+        return here
+    if not recorded.fingerprint:
+        return recorded
+    for run_id in store.list_run_ids():
+        known = store.read_spec(run_id).base
+        if known.fingerprint == recorded.fingerprint and known.folder and Path(known.folder).is_dir():
+            return known
+    raise AdapterError(
+        f"{name} was made for the base {recorded.id} (weights {recorded.fingerprint[:12]}), which is not on this machine.",
+        "Bring the base's folder here and train or inspect with --base FOLDER once.",
+        message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» (وزن‌های {recorded.fingerprint[:12]}) ساخته شده است که روی این دستگاه نیست.",
+        hint_fa="پوشهٔ آن مدل پایه را این‌جا بیاورید و یک بار با --base FOLDER آموزش دهید یا وارسی کنید.",
+    )  # fmt: skip
 
 
 def base_key(base: BaseModel) -> str:
@@ -322,32 +372,4 @@ def slot_name(pane: Pane) -> str:
     trained again, are two adapters."""
     if pane.folder is None:
         return BASE
-    return f"{pane.folder.resolve()}@{(pane.folder / adapter_config.WEIGHTS_FILE).stat().st_mtime_ns}"
-
-
-def encode(tokenizer: Any, pane: Pane, prompt: str, inputs: dict[str, Any] | None) -> list[int]:
-    """The prompt's token ids for one pane, in its own template. Raises DataError where an input is missing."""
-    from lora_hub.data import template
-
-    task = pane.task
-    if inputs is None:
-        if not prompt.strip():
-            raise DataError(
-                "The prompt is empty.", "Type what is to be answered.",
-                message_fa="ورودی خالی است.", hint_fa="آنچه را باید پاسخ بگیرد بنویسید.",
-            )  # fmt: skip
-        if task is not None and task.is_chat:
-            return template.encode_prompt(tokenizer, task, {"messages": [{"role": "user", "content": prompt}]})
-        needed = [role for role in task.inputs if role not in task.optional_inputs] if task else []
-        if len(needed) == 1:
-            return template.encode_prompt(tokenizer, task, {needed[0]: prompt})
-        return template.encode_prompt(tokenizer, None, {"text": prompt})
-    if task is None:
-        return template.encode_prompt(tokenizer, None, {"text": "\n".join(map(template.as_text, inputs.values()))})
-    unknown = [role for role in inputs if role not in task.inputs and not (task.is_chat and role == "tools")]
-    if unknown:
-        raise DataError(
-            f"The task {task.id} of {pane.name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.",
-            message_fa=f"کارِ «{task.id}» از «{pane.name}» ورودی‌ای به نام «{unknown[0]}» ندارد.", hint_fa=f"ورودی‌های آن: {names_fa(task.inputs)}.",
-        )  # fmt: skip
-    return template.encode_prompt(tokenizer, task, inputs)
+    return f"{pane.folder.resolve()}@{(pane.folder / 'adapter_model.safetensors').stat().st_mtime_ns}"

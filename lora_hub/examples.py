@@ -9,6 +9,7 @@ from typing import Any
 
 from lora_hub.data import template
 from lora_hub.data.prepare import Example
+from lora_hub.errors import DataError
 from lora_hub.schema import Task
 
 # More of them help a base little and cost every answer; where there are more labels than this, not all are shown.
@@ -63,9 +64,12 @@ def choose_examples(
             break
     pick.shuffle(chosen)
     shown = tuple((example.inputs, example.answer) for example in chosen)
-    # A template may write more between two turns than at the beginning and end of one.
-    while shown and max(map(len, template.encode_prompts(tokenizer, task, asked, shown))) + answer > context:
-        shown = shown[: len(shown) // 2]
+    try:
+        # A template may write more between two turns than at the beginning and end of one.
+        while shown and max(map(len, template.encode_prompts(tokenizer, task, asked, shown))) + answer > context:
+            shown = shown[: len(shown) // 2]
+    except DataError:  # a template for one question and one answer: nothing can be shown before them
+        return ()
     return shown
 
 

@@ -21,7 +21,7 @@ import torch
 from lora_hub.data import template
 from lora_hub.decoding import Live, Trie, build_trie, decode, keep_logits
 from lora_hub.errors import BaseError, DataError
-from lora_hub.schema import Divergence
+from lora_hub.schema import Answer, Divergence
 from lora_hub.stack import AdapterStack
 from lora_hub.visitors import AnswerQueue
 
@@ -59,17 +59,6 @@ class GenerateEvent:
     done: bool
     seconds: float
     finish: str = ""
-    ids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A row's answer; fields as in GenerateEvent. seconds: from the start of its batch to its end."""
-
-    text: str
-    tokens: int
-    seconds: float
-    finish: str
     ids: tuple[int, ...] = ()
 
 
@@ -122,14 +111,14 @@ def answer_all(
     top_p: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
-) -> list[Generated]:
+) -> list[Answer]:
     """Answers in the order of `rows`, worked off in batches of similar length. batch_tokens: padded tokens a batch, 0 for
     what suits the device; a batch that doesn't fit a GPU's memory is halved. progress: rows done, rows in all. Raises as
     `stream`."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
     ends, pad = end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id
     budget = batch_tokens or _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
-    answers: list[Generated | None] = [None] * len(rows)
+    answers: list[Answer | None] = [None] * len(rows)
     done = 0
     batches = _batches(live, budget)
     while batches:
@@ -140,7 +129,7 @@ def answer_all(
                 for row in moved:
                     if row.finish:
                         text, seconds = decode_text(rows[row.row].tokenizer or tokenizer, row.ids), time.perf_counter() - start
-                        answers[row.row] = Generated(text, len(row.ids), seconds, row.finish, tuple(row.ids))
+                        answers[row.row] = Answer(text=text, tokens=len(row.ids), seconds=seconds, finish=row.finish, ids=tuple(row.ids))
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
                 raise _too_large(stack, batch[0]) from error
@@ -200,7 +189,7 @@ def context_length(stack: AdapterStack) -> int:
 
 
 def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float, top_p: float = 1.0) -> list[Live]:
-    context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
+    context = context_length(stack)
     tries: dict[int, tuple[Trie, int]] = {}  # rows of a task share their list of choices
     ends: dict[int, frozenset[int] | None] = {id(None): None}  # and those of an adapter its tokenizer
     live = []
@@ -216,13 +205,6 @@ def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, te
                 "Shorten it, or choose a base with a longer context.",
                 message_fa=f"پرسش {i + 1} {len(row.ids)} توکن است، و «{stack.base.id}» با پاسخ روی هم حداکثر {context} توکن می‌خواند.",
                 hint_fa="آن را کوتاه کنید، یا مدل پایه‌ای با بافت بلندتر برگزینید.",
-            )
-        if max(row.ids) >= vocabulary:
-            raise DataError(
-                f"Prompt {i + 1} has the token {max(row.ids)}, and {stack.base.id!r} knows tokens below {vocabulary} only.",
-                "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens.",
-                message_fa=f"پرسش {i + 1} توکن {max(row.ids)} را دارد، و «{stack.base.id}» فقط توکن‌های کمتر از {vocabulary} را می‌شناسد.",
-                hint_fa="توکن‌سازی که با آن پرسیده می‌شود بیش از مدل پایه توکن دارد: توکن‌ساز خود پایه را به کار ببرید، یا آداپتوری بی توکنِ افزوده.",
             )
         random = torch.Generator().manual_seed(row.seed) if temperature > 0 else None
         if row.choices is not None and id(row.choices) not in tries:

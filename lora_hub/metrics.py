@@ -113,6 +113,22 @@ def judge(task: Task, answers: Sequence[str], references: References) -> list[Ju
     return [Judgement(metric=name, score=float(score), right=bool(score > 50) if name in RIGHT_OR_WRONG else None) for score in each]
 
 
+def judge_rows(task: Task, rows: list[dict], who: Sequence[str]) -> list[dict]:
+    """Rows {reference, and each one's answer by who answered} with what each answer is worth: metric; scores in per cent and right
+    (true, false, or null where the metric does not say) by who answered."""
+    references = [row["reference"] for row in rows]
+    judged = {one: judge(task, [row[one] for row in rows], references) for one in who}
+    return [
+        {
+            **row,
+            "metric": task.metrics[0],
+            "scores": {one: round(of[index].score, 2) for one, of in judged.items()},
+            "right": {one: of[index].right for one, of in judged.items()},
+        }
+        for index, row in enumerate(rows)
+    ]
+
+
 def normalize_label(text: str) -> str:
     """A label as it is compared: NFC, Persian letters and digits, no joiners, one space between words, caseless."""
     return " ".join(unicodedata.normalize("NFC", text).translate(_PERSIAN).casefold().split())

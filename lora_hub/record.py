@@ -7,7 +7,7 @@ neither is where the base lay on somebody's disk.
 from importlib import metadata
 from typing import Any
 
-from lora_hub.schema import BaseModel, DatasetInfo, PairedComparison, Scores, Task, TrainSpec
+from lora_hub.schema import BaseModel, Calibration, DatasetInfo, PairedComparison, Scores, Task, TrainSpec
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
@@ -21,9 +21,13 @@ def make_record(
     best_step: int,
     comparison: PairedComparison | None = None,
     asking: dict[str, Any] | None = None,
+    *,
+    calibrations: dict[str, Calibration] | None = None,
+    examples_shown: int = 0,
 ) -> dict[str, Any]:
     """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: train_rows, eval_rows. comparison: adapter
-    against base on the same rows. asking: what `template.asking` says of the base's tokenizer."""
+    against base on the same rows. asking: what `exam.asking` says. calibrations: of whom there is one, so that whoever asks again
+    gets the same label. examples_shown: how many examples stood before the question of "base_examples"."""
     return {
         "version": 1,
         "run": run_id,
@@ -34,6 +38,8 @@ def make_record(
         "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping"}),
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
         "comparison": comparison.model_dump(mode="json") if comparison else None,
+        "calibrations": {who: of.model_dump(mode="json") for who, of in (calibrations or {}).items()},
+        "examples_shown": examples_shown,
         "best_step": best_step,
         **({"asking": asking} if asking else {}),
         "libraries": library_versions(),

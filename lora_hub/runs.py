@@ -294,8 +294,13 @@ def read_log(run_id: str, lines: int = 200) -> str:
 
 
 def read_held_out(run_id: str) -> list[dict]:
-    """The held-out rows with both answers: {row, inputs, prompt, reference, base, adapter}; empty before the exam."""
-    return store.read_jsonl(store.run_folder(run_id) / "held_out.jsonl")
+    """The held-out rows with all answers and what each is worth (`exam.held_out_table`); empty before the exam."""
+    from lora_hub import metrics
+
+    rows = store.read_jsonl(store.run_folder(run_id) / "held_out.jsonl")
+    if rows and "scores" not in rows[0]:  # of a run from before rows had scores of their own
+        rows = metrics.judge_rows(store.read_spec(run_id).task, rows, ("base", "adapter"))
+    return rows
 
 
 def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = False) -> AdapterRef:

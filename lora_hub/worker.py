@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from lora_hub.data.prepare import Encoded
 
 POLL_SECONDS = 0.25
+# What the phase says of who is scored.
+SCORED = {"base": "base", "base_examples": "base with examples", "adapter": "adapter"}
 # With less than this left, a write that failed failed for want of space.
 FULL_DISK_BYTES = 8 * 1024 * 1024
 
@@ -180,30 +182,27 @@ class Worker:
     def examine(self, stack: Any, tokenizer: Any, prepared: Prepared, trained: Any) -> None:
         """Base and adapter answer the held-out rows; the record and the scores are written."""
         from lora_hub import exam
-        from lora_hub.data import prepare, template
 
         self.check_cancelled()
         print(f"best held-out loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
         stack.attach(trained.folder, self.run_id)
-        task, held_out = prepared.task, prepared.held_out
-        answers, scores = {}, {}
-        clusters = prepare.cluster_examples(held_out.examples)
-        for who, name in (("base", "base"), ("adapter", self.run_id)):
-            self.phase(f"scoring the {who}")
-            answers[who] = exam.answer_examples(
-                stack, tokenizer, task, held_out.examples, name, progress=self._scoring(who), cancelled=self.cancelled
-            )  # fmt: skip
-            self.check_cancelled()
-            scores[who] = exam.score_answers(task, answers[who], held_out.examples, clusters)
-        comparison = exam.compare_answers(task, answers, held_out.examples, scores, clusters)
+        task, scored = prepared.task, prepared.held_out.examples
+        progress = _Scoring(self)
+        found = exam.hold_exam(
+            stack, tokenizer, task, scored, self.run_id, trained=prepared.train.examples, unscored=prepared.validation.examples,
+            seed=self.spec.seed, begin=progress.begin, progress=progress, cancelled=self.cancelled,
+        )  # fmt: skip
+        self.check_cancelled()
         stack.detach(self.run_id)
-        rows = exam.held_out_table(task, held_out.examples, answers)
-        store.write_jsonl(self.folder / "held_out.jsonl", rows)
-        counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(held_out.examples)}
-        metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()}
-        made = record.make_record(self.spec, task, self.run_id, scores, counts, trained.best_step, comparison, template.asking(tokenizer))
+        store.write_jsonl(self.folder / "held_out.jsonl", exam.held_out_table(task, scored, found.answers))
+        counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(scored)}
+        metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
+        made = record.make_record(
+            self.spec, task, self.run_id, found.scores, counts, trained.best_step, found.comparison, exam.asking(stack, tokenizer),
+            calibrations=found.calibrations, examples_shown=found.shown,
+        )  # fmt: skip
         store.write_json(trained.folder / "lora_hub.json", made)
-        self.report("exam", **counts, metrics=metrics, comparison=comparison.model_dump(mode="json"))
+        self.report("exam", **counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
         self.report("adapter", folder="adapter", best_step=trained.best_step)
 
     def publish(self) -> None:
@@ -223,17 +222,22 @@ class Worker:
         self.report("state", state=RunState.SUCCEEDED)
         print("done", flush=True)
 
-    def _scoring(self, who: str) -> Callable[[int, int], None]:
-        last = 0.0
 
-        def progress(done: int, total: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= 0.5:
-                last = time.monotonic()
-                run = store.read_run(self.run_id)
-                self.report("progress", phase=f"scoring the {who} ({done} of {total})", step=run.step, total=run.total_steps, eta=None)
+class _Scoring:
+    """Tells who is being scored and how far it is, not oftener than one can read."""
 
-        return progress
+    def __init__(self, worker: Worker) -> None:
+        self._worker, self._who, self._last = worker, "", 0.0
+
+    def begin(self, who: str) -> None:
+        self._who, self._last = f"scoring the {SCORED[who]}", 0.0
+        self._worker.phase(self._who)
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._last >= 0.5:
+            self._last = time.monotonic()
+            run = store.read_run(self._worker.run_id)
+            self._worker.report("progress", phase=f"{self._who} ({done} of {total})", step=run.step, total=run.total_steps, eta=None)
 
 
 def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:

@@ -245,7 +245,7 @@ def test_what_a_template_writes_before_every_answer_is_in_the_prompt(task: str, 
     assert text.count("<think>") == text.count("</think>") == (1 if name == "opens" else 0)
     told_ = {one.problem.code for one in find_template(tokenizer, chosen, [prepare.Example(1, inputs, "good")])}
     assert ("thinking-closed" in told_) == (name == "opens")
-    assert template.asking(tokenizer) == {"opening": opening, "system_turn": True, "end_token": "<|im_end|>"}
+    assert template.asking(tokenizer) == {"opening": opening, "space": "", "system_turn": True, "end_token": "<|im_end|>"}
 
 
 @pytest.mark.parametrize("name", ["opens", "strict", "chatml", "plain"])

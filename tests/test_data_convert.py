@@ -9,7 +9,7 @@ from lora_hub.data.check_kinds import (
     refuse_text_with_bookkeeping, refuse_text_without_answer, refuse_what_is_not_for_training,
 )  # fmt: skip
 from lora_hub.data.chat_columns import as_chats
-from lora_hub.data.convert import holds_marks, to_messages
+from lora_hub.data.convert import holds_marks, read_chat, to_messages
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
 
@@ -50,6 +50,23 @@ def test_one_conversation_in_many_dialects(value: object) -> None:
 
 def call(name: str, arguments: object, **more: str) -> dict:
     return {**more, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def test_gemini_and_anthropic_as_they_write_it() -> None:
+    gemini = {
+        "systemInstruction": {"role": "system", "parts": [{"text": "be kind"}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "weather?"}]}, {"role": "model", "parts": [{"functionCall": {"name": "get", "args": {"city": "Yazd"}}}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "get", "response": {"t": 22}}}]}, {"role": "model", "parts": [{"text": "22"}]},
+        ],
+    }  # fmt: skip
+    assert to_messages(gemini) == [
+        {"role": "system", "content": "be kind"}, {"role": "user", "content": "weather?"},
+        {"role": "assistant", "content": "", "tool_calls": [call("get", {"city": "Yazd"})]}, {"role": "tool", "content": '{"t": 22}'}, {"role": "assistant", "content": "22"},
+    ]  # fmt: skip
+    assert to_messages({"system": [{"type": "text", "text": "be kind"}], "messages": PLAIN}) == [{"role": "system", "content": "be kind"}, *PLAIN]
+    both = read_chat({"system": "be kind", "messages": [{"role": "system", "content": "be exact"}, *PLAIN]})
+    assert both.messages[0]["content"] == "be exact" and both.unused == ("system",)
 
 
 def test_tool_calls_have_one_form() -> None:
@@ -104,7 +121,7 @@ def test_columns_that_are_one_conversation_become_one() -> None:
     halves = as_chats(frame(id=["7"], prompt=[[PLAIN[0]]], completion=[[PLAIN[1]]]))
     assert halves.columns == ["id", "messages"] and chats(halves) == [PLAIN]
     beside = as_chats(frame(system=["be kind", ""], conversations=[PLAIN, PLAIN]))
-    assert chats(beside) == [[{"role": "system", "content": "be kind"}, *PLAIN], PLAIN]
+    assert [to_messages(value) for value in beside["conversations"].to_list()] == [[{"role": "system", "content": "be kind"}, *PLAIN], PLAIN]
     past = as_chats(frame(instruction=["d"], input=[""], output=["e"], history=[[["b", "c"]]]))
     assert [message["content"] for message in chats(past)[0]] == ["b", "c", "d", "e"]
     plain = polars.DataFrame({"prompt": ["a"], "completion": ["b"], "system": ["c"]})
@@ -153,6 +170,9 @@ def test_what_is_not_understood_is_named(value: object, words: str) -> None:
         ({"prompt": ["p"], "response_0": ["a"], "response_1": ["b"], "better_response_id": ["0"]}, "response_0, response_1 and better"),
         ({"prompt": ["p"], "output_1": ["a"], "output_2": ["b"], "preference": ["1"]}, "output_1, output_2 and preference"),
         ({"prompt": ["p", "q"], "completion": ["a", "b"], "label": ["true", "false"]}, "marked as good or bad .*completion and label"),
+        ({"query": ["p"], "response": ["a"], "rejected_response": ["b"]}, "preference pairs .*response and rejected_response"),
+        ({"input": ["p"], "preferred_output": ["a"], "non_preferred_output": ["b"]}, "preferred_output and non_preferred_output"),
+        ({"instruction": ["p", "q"], "output": ["a", "b"], "kto_tag": ["true", "false"]}, "marked as good or bad .*output and kto_tag"),
         ({"prompt": ["p"], "responses": [["a", "b"]], "scores": [[1, 2]]}, "several answers to one prompt ranked by scores"),
         ({"instruction": ["p"], "completions": [[{"response": "a", "overall_score": 3}]]}, "several answers .*with their scores"),
     ],

@@ -1,5 +1,7 @@
 """Runs for real: SFTTrainer on the built-in base in a process of its own, killed, cancelled, resumed, published, loaded."""
 
+import contextlib
+import io
 import json
 import math
 import os
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from small_data import sentiment_rows, write_csv
 
-from lora_hub import bases, compare, runs, settings, store
+from lora_hub import bases, compare, runs, settings, snippet, store
 from lora_hub.errors import BaseError, DataError, HubError, RunError, SpecError
 from lora_hub.runners import local
 from lora_hub.schema import BaseModel, RunState
@@ -68,8 +70,9 @@ def test_the_adapter_learns_and_both_are_scored_on_the_same_held_out_rows(finish
     assert base.low <= base.value <= base.high and adapter.low <= adapter.value <= adapter.high
     rows = runs.read_held_out(finished)
     assert len(rows) == run.eval_rows > 10
-    right = sum(row["adapter"] == row["reference"] for row in rows)
-    assert 100 * right / len(rows) == pytest.approx(adapter.value)
+    for who in ("base", "base_examples", "adapter"):
+        right = sum(row[who] == row["reference"] for row in rows)
+        assert 100 * right / len(rows) == pytest.approx(run.metrics[who]["accuracy"].value) and "calibration_error" in run.metrics[who]
     # Nothing that was scored was trained on.
     spec = store.read_spec(finished)
     assert run.train_rows + run.eval_rows < spec.dataset.rows
@@ -77,28 +80,49 @@ def test_the_adapter_learns_and_both_are_scored_on_the_same_held_out_rows(finish
     assert all(math.isfinite(loss) for _, loss in run.train_losses)
 
 
-def test_the_adapter_is_pefts_and_gives_the_same_answers_there(finished: str) -> None:
-    """PEFT itself, on an untouched base, reproduces what the exam wrote down."""
-    import peft
-    import torch
-    import transformers
-
-    from lora_hub.data import template
-
-    folder = store.run_folder(finished) / "adapter"
-    assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json"} <= {file.name for file in folder.iterdir()}
-    base = bases.built_in_folder()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
-    model = peft.PeftModel.from_pretrained(transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), folder).eval()
+def printed_by_the_card(folder: Path, rows: list[dict]) -> list[dict[str, float]]:
+    """What the card's code prints for each row, with plain transformers and PEFT: label -> per cent."""
     record = json.loads((folder / "lora_hub.json").read_text(encoding="utf-8"))
     task = catalogue.task_from_dict(record["task"])
-    firsts = {template.encode_answer(tokenizer, label)[0]: label for label in task.labels}
-    assert len(firsts) == len(task.labels)
-    for row in runs.read_held_out(finished)[:12]:
-        ids = template.encode_prompt(tokenizer, task, row["inputs"])
-        with torch.inference_mode():
-            logits = model(torch.tensor([ids])).logits[0, -1]
-        assert max(firsts, key=lambda token: logits[token].item()) and firsts[max(firsts, key=lambda token: logits[token].item())] == row["adapter"]
+    code = snippet.write(task, repo_id=str(folder), base=str(bases.built_in_folder()), **record["asking"])
+    loading, asking = code.split("inputs = ", 1)
+    names: dict = {}
+    exec(loading, names)
+    found = []
+    for row in rows:
+        names["inputs"] = row["inputs"]
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec(asking.split("\n", 1)[1], names)
+        found.append({line.split("% ", 1)[1]: float(line.split("%")[0]) for line in out.getvalue().splitlines()})
+    return found
+
+
+def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finished: str, tmp_path: Path) -> None:
+    """The same rows, four ways: the exam wrote them down; panes and test set answer again, base and adapter; the card's code is
+    plain transformers and PEFT on an untouched base."""
+    folder = store.run_folder(finished) / "adapter"
+    assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json"} <= {file.name for file in folder.iterdir()}
+    rows = runs.read_held_out(finished)[:12]
+    comparer = compare.Comparer()
+    for row in rows:
+        events = list(comparer.stream([finished], inputs=row["inputs"], reference=row["reference"]))
+        assert [event.done for event in events] == [True, True]
+        for who, event in zip(("base", "adapter"), events, strict=True):
+            assert event.answer.text == row[who] and event.answer.text in ("bad", "good")
+            assert event.answer.probabilities == pytest.approx({"bad": 0.0, "good": 0.0} | row["probabilities"][who], abs=1e-3)
+            assert event.judgement.right == row["right"][who] == (row[who] == row["reference"])
+    for row, printed in zip(rows, printed_by_the_card(folder, rows), strict=True):
+        assert max(printed, key=printed.get) == row["adapter"] and set(printed) == {"bad", "good"}
+        assert printed[row["adapter"]] == pytest.approx(100 * row["probabilities"]["adapter"][row["adapter"]], abs=0.2)
+
+
+def test_free_text_is_only_written_where_it_is_asked_for(finished: str) -> None:
+    comparer = compare.Comparer()
+    prompt = {"text": "The soup number 5 was delicious."}
+    written = {event.name: event.answer for event in comparer.stream([finished], inputs=prompt, free_text=True, max_new_tokens=6) if event.done}
+    assert not written["base"].probabilities and not written[finished].probabilities and written[finished].text == "good"
+    chosen = {event.name: event.answer for event in comparer.stream([finished], prompt="Anything at all") if event.done}
+    assert all(answer.text in ("good", "bad") and sum(answer.probabilities.values()) == pytest.approx(1) for answer in chosen.values())
 
 
 def test_the_record_names_labels_data_and_libraries_but_no_row_and_no_path(finished: str) -> None:
@@ -126,7 +150,7 @@ def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
     events = [event for event in comparer.stream([ref.repo_id, finished], inputs={"text": "The soup number 5 was delicious."}) if event.done]
     by_pane = {event.pane: event for event in events}
     assert [by_pane[i].name for i in range(3)] == ["base", ref.repo_id, finished]
-    assert by_pane[1].text == by_pane[2].text == "good" and by_pane[1].revision == ref.revision
+    assert by_pane[1].answer.text == by_pane[2].answer.text == "good" and by_pane[1].revision == ref.revision
     assert by_pane[1].divergence is not None and by_pane[1].divergence.kl > 0 and by_pane[0].divergence is None
 
 

@@ -61,6 +61,11 @@ def test_persian_prompts_stay_readable() -> None:
 @pytest.mark.parametrize("chat_template", [True, False])
 @pytest.mark.parametrize("task", list_tasks(), ids=lambda task: task.id)
 def test_the_whole_is_python(task: Task, chat_template: bool) -> None:
-    code = snippet.write(task, repo_id="org/it's", base='b"ase', base_revision="abc", chat_template=chat_template, end_token="<|im_end|>")
-    compile(code, "card", "exec")
-    assert "revision='abc'" in code and "'<|im_end|>'" in code
+    told = {"end_token": "<|im_end|>", "end_tokens": ["<|im_end|>", "</s>"], "dtype": "bfloat16"}
+    for labels in ((), ("it's", '"""', "\\")):
+        task = task.model_copy(update={"labels": labels if task.output == "labels" else ()})
+        code = snippet.write(task, repo_id="org/it's", base='b"ase', base_revision="abc", chat_template=chat_template, **told)
+        compile(code, "card", "exec")
+        assert "revision='abc'" in code and "'<|im_end|>'" in code and "dtype=torch.bfloat16" in code
+        assert ("labels = " in code) == bool(task.labels) and ("generate" in code) == (not task.labels)
+    assert "evil" not in snippet.write(task, repo_id="o/n", base="b", dtype="float32); evil(")

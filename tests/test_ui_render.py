@@ -13,9 +13,9 @@ from lora_hub import metrics
 from lora_hub.data.mends import Done
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
-from lora_hub.schema import AdapterRef, DatasetInfo, Divergence, Lengths, Mend, Problem, Run, RunState, Score
+from lora_hub.schema import AdapterRef, Answer, DatasetInfo, Divergence, Judgement, Lengths, Mend, Problem, Run, RunState, Score
 from lora_hub.tasks import catalogue
-from lora_hub.ui import early, plot, render, render_adapters, render_data, render_plan, render_problems, render_runs, render_table, text, words
+from lora_hub.ui import early, plot, render, render_adapters, render_data, render_held_out, render_plan, render_problems, render_runs, render_table, text, words
 from lora_hub.ui.render_adapters import PaneView
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
@@ -72,7 +72,8 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
     run = Run(id="run-1", spec=spec, state=RunState.FAILED, error={"message": EVIL, "hint": EVIL}, notes=(EVIL,), phase=EVIL)
     ref = AdapterRef(repo_id=f"o/{EVIL}", base=EVIL, task=EVIL, url="javascript:alert(1)", versions=(EVIL,), updated=EVIL, revision=EVIL)
     info = DatasetInfo(fingerprint="0" * 16, name=EVIL, rows=1, columns=(EVIL,), format=EVIL, encoding=EVIL)
-    held_out = [{"row": 1, "inputs": {"text": EVIL}, "prompt": EVIL, "reference": EVIL, "base": EVIL, "adapter": EVIL}]
+    held_out = [{"row": 1, "inputs": {"text": EVIL}, "prompt": EVIL, "reference": EVIL, "base": EVIL, "adapter": EVIL, "probabilities": {"adapter": {EVIL: 1.0}}}]
+    held_out = metrics.judge_rows(spec.task, held_out, ("base", "adapter"))
     pieces = [
         render_problems.problem_card(evil_problem(), [(1, {EVIL: EVIL})], "en"), render_problems.problem_card(evil_problem(), None, "fa"),
         render_problems.done_list([Done(Mend(kind="relabel", values={EVIL: EVIL}), 1)], "en"),
@@ -82,9 +83,9 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         render_table.rows_table([(1, {EVIL: EVIL})], 2, "fa"), render_data.prompts([{"prompt": EVIL, "completion": EVIL}], "en"),
         render_plan.settings_table([("lr", EVIL, EVIL)], {}, "en"), render_data.published(EVIL, "javascript:alert(1)", "en"),
         render_runs.runs_list([run], "", "en"), render_runs.run_head(run, "en"), render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
-        render_runs.log_text(EVIL, "en"), render_runs.examples(held_out, "all", "en"),
+        render_runs.log_text(EVIL, "en"), render_held_out.held_out_rows(held_out, "all", "en"),
         render_adapters.shelf([ref], "", {}, EVIL, False, "en"), render_adapters.adapter_head(ref, "en"),
-        render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"), render_adapters.panes([PaneView(EVIL, EVIL, EVIL, done=True)], "en", EVIL, [EVIL]),
+        render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"), render_adapters.panes([PaneView(EVIL, EVIL, Answer(text=EVIL, probabilities={EVIL: 1.0}), done=True)], "en", EVIL),
     ]  # fmt: skip
     for piece in pieces:
         assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
@@ -161,15 +162,47 @@ def test_a_running_run_shows_step_share_and_time_left(tmp_path):
     assert "سنجش مدل پایه (۳ از ۴۰)" == render_runs.phase_words("scoring the base (3 of 40)", "fa")
 
 
-def test_held_out_filters():
-    rows = [
-        {"row": 1, "inputs": {"text": "a"}, "reference": "ham", "base": "ham", "adapter": "Ham "},
-        {"row": 2, "inputs": {"text": "b"}, "reference": "spam", "base": "ham", "adapter": "spam"},
-        {"row": 3, "inputs": {"text": "c"}, "reference": ["spam", "junk"], "base": "junk", "adapter": "ham"},
+LABEL_ROWS = [
+    {"row": 1, "inputs": {"text": "a"}, "reference": "ham", "base": "ham", "adapter": "Ham ", "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}}},
+    {"row": 2, "inputs": {"text": "b"}, "reference": "spam", "base": "ham", "adapter": "spam"},
+    {"row": 3, "inputs": {"text": "c"}, "reference": ["spam", "junk"], "base": "junk", "adapter": "ham"},
+]
+
+
+def picked(rows: list[dict], show: str, order: str = "file", against: str = "base") -> list[int]:
+    return [row["row"] for row in render_held_out.pick_rows(rows, show, order, against)]
+
+
+def test_held_out_rows_of_a_task_with_labels_are_right_or_wrong():
+    rows = metrics.judge_rows(catalogue.get_task("spam"), LABEL_ROWS, ("base", "adapter"))
+    assert {show: picked(rows, show) for show in render_held_out.FILTERS} == {"all": [1, 2, 3], "wrong": [3], "better": [2], "worse": [3]}
+    assert picked(rows, "all", "difference") == [3, 1, 2] and picked(rows, "all", "score") == [3, 2, 1]
+    shown = render_held_out.held_out_rows(rows, "all", "en")
+    assert shown.count("lh-right") == 4 and shown.count("lh-wrong") == 2 and "ham</bdi>" in shown and "90" in shown
+    assert "None of these" in render_held_out.held_out_rows(rows[:1], "wrong", "en")
+
+
+def test_held_out_rows_of_a_translation_have_their_own_score_and_no_cross():
+    """chrF grades an answer: nearly right is neither right nor wrong."""
+    given = [
+        {"row": 1, "inputs": {"text": "a"}, "reference": "the cat sat on the mat", "base": "the dog ran", "adapter": "the cat sat on a mat"},
+        {"row": 2, "inputs": {"text": "b"}, "reference": "a long day", "base": "a long day", "adapter": "the day was long"},
+        {"row": 3, "inputs": {"text": "c"}, "reference": "good night", "base": "", "adapter": "good night"},
     ]
-    picked = {show: [row["row"] for row in render_runs.pick_examples(rows, show)] for show in ("all", "wrong", "fixed", "broken")}
-    assert picked == {"all": [1, 2, 3], "wrong": [3], "fixed": [2], "broken": [3]}
-    assert "None of these" in render_runs.examples(rows[:1], "wrong", "en")
+    rows = metrics.judge_rows(catalogue.get_task("translation"), given, ("base", "adapter"))
+    assert rows[0]["metric"] == "chrf" and rows[0]["right"] == {"base": None, "adapter": None}
+    assert 50 < rows[0]["scores"]["adapter"] < 100 == rows[2]["scores"]["adapter"] and rows[2]["scores"]["base"] == 0
+    assert picked(rows, "worse") == [2] and picked(rows, "better") == [1, 3] and picked(rows, "all", "difference")[0] == 2
+    assert picked(rows, "all", "score") == [2, 1, 3] and picked(rows, "wrong") == [1, 2]
+    shown = render_held_out.held_out_rows(rows, "all", "en")
+    assert "lh-wrong" not in shown and "lh-right" not in shown and "chrF 100.0" in shown and "lh-gain lh-bad" in shown
+
+
+def test_rows_are_better_or_worse_than_the_base_that_the_verdict_is_against():
+    rows = [{**row, "base_examples": row["reference"] if isinstance(row["reference"], str) else row["reference"][0]} for row in LABEL_ROWS]
+    rows = metrics.judge_rows(catalogue.get_task("spam"), rows, ("base", "base_examples", "adapter"))
+    assert picked(rows, "better") == [2] and picked(rows, "better", against="base_examples") == []
+    assert "base with examples" in render_held_out.held_out_rows(rows, "all", "en")
 
 
 def test_the_plot_keeps_its_shape_with_few_points():
@@ -183,11 +216,22 @@ def test_the_plot_keeps_its_shape_with_few_points():
 
 
 def test_an_adapter_that_changes_nothing_raises_the_alarm():
-    same = PaneView("o/a", "c" * 40, "ham", 3, 0.5, True, "stop", Divergence(kl=0.0, changed=0.0))
-    other = PaneView("o/b", "d" * 40, "spam", 3, 0.5, True, "stop", Divergence(kl=1.2, changed=0.5))
-    shown = render_adapters.panes([same, other], "en", reference="spam", judged=["o/a"])
+    wrong = Judgement(metric="accuracy", score=0.0, right=False)
+    same = PaneView("o/a", "c" * 40, Answer(text="ham", tokens=3, seconds=0.5, finish="stop"), True, Divergence(kl=0.0, changed=0.0), wrong)
+    other = PaneView("o/b", "d" * 40, Answer(text="spam", tokens=3, seconds=0.5, finish="stop"), True, Divergence(kl=1.2, changed=0.5))
+    shown = render_adapters.panes([same, other], "en", "You won")
     assert shown.count("Changes nothing") == 1 and "50.0 % of the tokens differ" in shown
     assert "cccccccccccc" in shown and shown.count("not the right answer") == 1 and ">right<" not in shown
+    assert "Asked:" in shown and "You won" in shown and "these are answers to the one before" in shown
+
+
+def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
+    label = Answer(text="ham", probabilities={f"label {place}": 0.0 for place in range(80)} | {"ham": 0.934, "spam": 0.066}, finish="stop")
+    shown = render_adapters.panes([PaneView("o/a", "", label, True)], "en", "hi")
+    assert "93.4 %" in shown and "6.6 %" in shown and "and 77 more labels" in shown
+    graded = PaneView("o/b", "", Answer(text="the cat", finish="stop"), True, None, Judgement(metric="chrf", score=54.2))
+    shown = render_adapters.panes([graded], "en", "hi")
+    assert "chrF 54.2" in shown and "right" not in shown and "<li>" not in shown
 
 
 # --- the data room ------------------------------------------------------------------------------------------------------
@@ -206,7 +250,7 @@ def test_cells_read_in_their_own_direction_and_nested_ones_as_json():
     shown = render_table.preview(Table(frame, "jsonl"), {"text": "متن"}, "en")
     heads = re.findall(r'<th scope="col"([^>]*)>', shown)
     assert heads == [' class="lh-taken" dir="rtl"', ' dir="ltr"', ' dir="ltr"']
-    assert "[{&quot;role&quot;:&quot;user&quot;,&quot;content&quot;:&quot;سلام&quot;}]" in shown and shown.count('dir="auto"') == 9
+    assert "[{&quot;role&quot;: &quot;user&quot;, &quot;content&quot;: &quot;سلام&quot;}]" in shown and shown.count('dir="auto"') == 9
 
 
 def test_a_table_of_many_columns_shows_the_mapped_ones_and_tells_the_rest():

@@ -1,4 +1,4 @@
-"""Columns that are parts of one conversation, as one column `messages`: a prompt's turns and its completion, a system text, tools or
+"""Columns that are parts of one conversation, as one column: a prompt's turns and its completion, a system text, tools or
 a weight beside the turns, an instruction with its history.
 
     as_chats(frame)      the frame with them joined; any other frame as it is
@@ -6,18 +6,16 @@ a weight beside the turns, an instruction with its history.
 
 import polars
 
-from lora_hub.data.convert import LISTS, PAIRS
+from lora_hub.data.convert import LISTS, PAIRS, SYSTEM, TOOLS
 from lora_hub.data.table import is_nested
 from lora_hub.data.value_text import listed
 
-SYSTEM = ("system", "system_prompt")
-TOOLS = ("tools", "functions")
 WEIGHTS = ("weight", "train")  # of a whole conversation: loss and mask may be anything beside one
 
 
 def as_chats(frame: polars.DataFrame) -> polars.DataFrame:
-    """The frame with one column `messages`, each cell an object of the parts, in place of columns that are parts of one
-    conversation. Turns may be lists or, in a CSV, their JSON text."""
+    """The frame with one column, each cell an object of the parts, in place of columns that are parts of one conversation: under
+    the name of the turns' column, else `messages`. Turns may be lists or, in a CSV, their JSON text."""
     names = {name.lower(): name for name in frame.columns}
 
     def nested(name: str | None) -> bool:
@@ -37,8 +35,9 @@ def as_chats(frame: polars.DataFrame) -> polars.DataFrame:
         return frame
     rows = zip(*(frame[name].to_list() for name in used), strict=True)
     keys = ["messages" if name == turns else name.lower() for name in used]
+    name = turns if used[0] == turns else "messages"
     values = [{key: _loaded(cell) for key, cell in zip(keys, row, strict=True) if cell not in (None, "")} for row in rows]
-    return frame.drop(used).with_columns(polars.Series("messages", values, dtype=polars.Object))
+    return frame.drop(used).with_columns(polars.Series(name, values, dtype=polars.Object))
 
 
 def _is_listed(series: polars.Series) -> bool:

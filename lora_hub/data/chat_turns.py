@@ -25,13 +25,17 @@ ROLES = {
 }  # fmt: skip
 CALL_ROLES = ("function_call", "tool_call", "tool_calls")
 ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
-CONTENT_KEYS = ("content", "value", "text", "message", "utterance")
+CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 CALL_KEYS = ("tool_calls", "function_call", "function_calls")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_text", "thinking_content")
 # Whether a turn is learnt: OpenAI and Mistral (weight), axolotl (train, training), ms-swift and XTuner (loss), verl (loss_mask).
 LEARNT_KEYS = ("weight", "train", "training", "trainable", "loss", "loss_mask", "loss_weight")
 EXPECTED = "Each turn is {role, content} or {from, value}."
 EXPECTED_FA = "هر نوبت شیئی است با «role» و «content»، یا با «from» و «value»."
+# Keys by which a part of a content is known; a list of anything else is JSON.
+_GEMINI = ("functionCall", "function_call", "functionResponse", "function_response", "inlineData", "inline_data", "fileData", "file_data")
+_TYPES = ("text", "input_text", "output_text", "thinking", "reasoning", "tool_use", "tool_result", "refusal", "image", "image_url", "video", "audio", "input_audio", "file")
+_PARTS = {"type", "text", *_GEMINI}
 OFF = {"0", "0.0", "false", "no", "off"}
 
 
@@ -140,11 +144,11 @@ def _content(content: Any, number: int) -> _Content:
     found = _Content()
     if isinstance(content, dict) and isinstance(content.get("parts"), (list, tuple)):
         content = content["parts"]
-    if isinstance(content, dict) and ("type" in content or isinstance(content.get("text"), str)):
+    if isinstance(content, dict) and (content.get("type") in _TYPES or set(content) == {"text"}):
         content = [content]
     if not isinstance(content, (list, tuple)):
         found.text = value_text(content) or ""
-    elif not all(isinstance(part, str) or (isinstance(part, dict) and ("type" in part or "text" in part)) for part in content):
+    elif not all(isinstance(part, str) or (isinstance(part, dict) and set(part) & _PARTS) for part in content):
         found.text = json_text(content)
     else:
         found.text = "".join(_part(part, number, found) for part in content)
@@ -156,7 +160,10 @@ def _part(part: Any, number: int, found: _Content) -> str:
     image, a sound or a file."""
     if isinstance(part, str):
         return part
-    kind = part.get("type")
+    kind = part.get("type") or next((key for key in _GEMINI if isinstance(part.get(key), dict)), None)
+    if kind in _GEMINI:  # Gemini has no type, but a key for each
+        part = part[kind]
+        kind = "tool_use" if kind in ("functionCall", "function_call") else "tool_result" if kind in ("functionResponse", "function_response") else kind
     if kind in ("thinking", "reasoning", "thought", "redacted_thinking"):
         thoughts = next((part[key] for key in ("thinking", "reasoning", "thought", "text", "summary", "content") if part.get(key)), "")
         found.reasoning = "\n".join(text for text in (found.reasoning, read_text(thoughts, number)) if text)
@@ -167,7 +174,7 @@ def _part(part: Any, number: int, found: _Content) -> str:
         found.nulls |= _add_call(found.calls, {"id": part.get("id"), "name": function.get("name") or part.get("toolName"), "arguments": arguments})
         return ""
     if kind in ("tool_result", "tool-result"):
-        said = next((part[key] for key in ("content", "result", "output") if part.get(key) is not None), "")
+        said = next((part[key] for key in ("content", "result", "output", "response") if part.get(key) is not None), "")
         found.results.append((str(part.get("tool_use_id") or part.get("tool_call_id") or ""), read_text(said, number)))
         return ""
     if isinstance(part.get("text"), str):

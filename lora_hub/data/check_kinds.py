@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 # Two answers of which one is better: (the better, the worse), as parts of columns' names.
 BETTER = (
-    ("chosen", "rejected"), ("preferred", "dispreferred"), ("preferred", "rejected"), ("accepted", "rejected"), ("winner", "loser"),
-    ("win", "lose"), ("positive_response", "negative_response"), ("better", "worse"), ("good_response", "bad_response"),
+    ("chosen", "rejected"), ("preferred", "dispreferred"), ("preferred", "rejected"), ("preferred", "non_preferred"), ("accepted", "rejected"),
+    ("winner", "loser"), ("win", "lose"), ("response", "rejected_response"), ("messages", "rejected_messages"),
+    ("positive_response", "negative_response"), ("better", "worse"), ("good_response", "bad_response"),
 )  # fmt: skip
 VOTES = {
     "winner", "preference", "preferred", "better", "choice", "chosen", "best", "vote", "overall_preference", "better_response_id",
@@ -79,16 +80,17 @@ def _refuse_votes(table: "Table", names: dict[str, str]) -> None:
 
 def _refuse_marks(table: "Table", names: dict[str, str]) -> None:
     """KTO: a prompt, an answer and whether the answer was good."""
-    if "prompt" not in names or not {"completion", "response"} & set(names) or "label" not in names:
+    mark = names.get("kto_tag") or (names.get("label") if "prompt" in names and {"completion", "response"} & set(names) else None)
+    if mark is None:
         return
-    values = table.texts(names["label"]).head(1_000).drop_nulls().str.strip_chars().str.to_lowercase().unique().to_list()
-    answer = names.get("completion") or names["response"]
+    values = table.texts(mark).head(1_000).drop_nulls().str.strip_chars().str.to_lowercase().unique().to_list()
+    answer = next((names[name] for name in ("completion", "response", "output", "messages", "conversations") if name in names), mark)
     if values and set(values) <= MARKS | {"0", "1"}:
         raise DataError(
-            f"These are answers marked as good or bad (columns {answer} and {names['label']}), not examples with one right answer.",
-            f"They train KTO, not supervised fine-tuning. To train on the good answers, keep those rows and drop {names['label']}.",
-            message_fa=f"این‌ها پاسخ‌هایی‌اند که خوب یا بد نشان خورده‌اند (ستون‌های «{answer}» و «{names['label']}»)، نه نمونه‌هایی با یک پاسخ درست.",
-            hint_fa=f"چنین داده‌ای برای KTO است، نه آموزش با نظارت. برای آموزش با پاسخ‌های خوب، سطرهای آن‌ها را نگه دارید و ستون «{names['label']}» را بردارید.",
+            f"These are answers marked as good or bad (columns {answer} and {mark}), not examples with one right answer.",
+            f"They train KTO, not supervised fine-tuning. To train on the good answers, keep those rows and drop {mark}.",
+            message_fa=f"این‌ها پاسخ‌هایی‌اند که خوب یا بد نشان خورده‌اند (ستون‌های «{answer}» و «{mark}»)، نه نمونه‌هایی با یک پاسخ درست.",
+            hint_fa=f"چنین داده‌ای برای KTO است، نه آموزش با نظارت. برای آموزش با پاسخ‌های خوب، سطرهای آن‌ها را نگه دارید و ستون «{mark}» را بردارید.",
         )  # fmt: skip
 
 

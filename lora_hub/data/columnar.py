@@ -129,6 +129,13 @@ def _without_bytes(frame: polars.DataFrame) -> tuple[polars.DataFrame, list[str]
                 texts.append(series.cast(polars.String))
             except polars.exceptions.PolarsError:
                 dropped.append(series.name)
-        elif isinstance(series.dtype, polars.Struct) and any(field.dtype == polars.Binary for field in series.dtype.fields):
+        elif _holds_bytes(series.dtype):
             dropped.append(series.name)
     return frame.drop(dropped).with_columns(texts), dropped
+
+
+def _holds_bytes(dtype: polars.DataType) -> bool:
+    """Whether there are bytes anywhere inside a nested column, as in a list of images."""
+    if isinstance(dtype, polars.Struct):
+        return any(_holds_bytes(field.dtype) for field in dtype.fields)
+    return _holds_bytes(dtype.inner) if isinstance(dtype, (polars.List, polars.Array)) else dtype == polars.Binary

@@ -18,7 +18,9 @@ from lora_hub.data.chat_turns import EXPECTED, EXPECTED_FA, LEARNT_KEYS, ROLES, 
 from lora_hub.data.value_text import listed
 from lora_hub.errors import DataError, names_fa
 
-LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "chat", "mapping")
+SYSTEM = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
+TOOLS = ("tools", "functions")
+LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "chat", "contents", "mapping")
 # What is asked and what is answered, where one object holds both; an instruction may have an input of its own.
 PAIRS = (
     ("instruction", "output"), ("instruction", "response"), ("user", "assistant"), ("human", "assistant"), ("user", "bot"),
@@ -90,10 +92,10 @@ def _loaded(text: str) -> Any:
 def _from_object(value: dict) -> Chat:
     """A conversation inside an object: under a key of its own, in two halves (prompt, completion), or one pair."""
     lower = {str(key).lower(): item for key, item in value.items()}
-    used = {"system", "system_prompt", "tools", "functions", *LEARNT_KEYS}
-    system = lower.get("system") or lower.get("system_prompt")
-    start = [_turn("system", system)] if isinstance(system, str) and system.strip() else []
-    tools = read_tools(lower.get("tools") or lower.get("functions"))
+    used = {*SYSTEM, *TOOLS, *LEARNT_KEYS}
+    system = _turn("system", next((lower[key] for key in SYSTEM if lower.get(key)), None))
+    start = [system] if system.says else []
+    tools = read_tools(next((lower[key] for key in TOOLS if lower.get(key)), None))
     inner = next((key for key in LISTS if lower.get(key) is not None), None)
     if inner is not None and not isinstance(lower[inner], dict):
         chat = read_chat(lower[inner])
@@ -118,7 +120,10 @@ def _from_object(value: dict) -> Chat:
         for turn in turns:
             turn.learnt = False
     unused = (*unused, *(key for key, item in lower.items() if key not in used and item not in (None, "", [], {})))
-    return Chat(turns if turns and turns[0].message["role"] == "system" else start + turns, tools, unused)
+    if turns and turns[0].message["role"] == "system" and start:  # the turns' own system text is the nearer one
+        unused = unused if turns[0].message["content"].strip() == start[0].message["content"].strip() else (*unused, "system")
+        start = []
+    return Chat(start + turns, tools, unused)
 
 
 def _pair(turn: dict) -> tuple[list[Turn], tuple[str, ...]] | None:

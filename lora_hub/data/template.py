@@ -172,7 +172,7 @@ def written_answer(tokenizer: Any, inputs: dict[str, Any], answer: str, turn: di
 def asking(tokenizer: Any) -> dict[str, Any]:
     """What the code on a card has to know of the base's tokenizer to ask and to stop as it was trained (`snippet.write`)."""
     traits = traits_of(tokenizer)
-    return {"opening": traits.opening, "system_turn": traits.system, "end_token": tokenizer.convert_ids_to_tokens(end_token(tokenizer))}
+    return {"opening": traits.opening, "space": traits.space, "system_turn": traits.system, "end_token": tokenizer.convert_ids_to_tokens(end_token(tokenizer))}
 
 
 def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:

@@ -21,6 +21,9 @@ MOST_ADAPTERS = 4
 # Questions under way at once. Each keeps one of the server's threads (app.py's MOST_THREADS), most of the time waiting.
 MOST_QUESTIONS = 32
 ROLE_SLOTS = 6
+# Marks the answers on the page as answers to another question than the one in the fields, and as those to this one.
+STALE = "() => { document.getElementById('lh-answers')?.classList.add('lh-stale'); }"
+FRESH = "() => { document.getElementById('lh-answers')?.classList.remove('lh-stale'); }"
 # The panes are drawn at most so often: faster than one reads, slower than a page chokes.
 DRAW_SECONDS = 0.08
 
@@ -54,11 +57,12 @@ def build(page: Page, tab: gr.Tab) -> None:
     stops = Stops()
     asking = gr.Textbox(visible="hidden")
     reference = gr.Textbox(visible="hidden")
-    judged = gr.Textbox(visible="hidden")
     with gr.Column(elem_classes="lh-page lh-wide"):
         with gr.Column(elem_classes="lh-section"):
             page.compare_names.render()
-            with_base = gr.Checkbox(True, label=words("with_base"), elem_id="lh-with-base")
+            with gr.Row():
+                with_base = gr.Checkbox(True, label=words("with_base"), elem_id="lh-with-base")
+                free_text = gr.Checkbox(False, label=words("free_text"), info=words("free_text_info"), elem_id="lh-free-text")
             prompt = gr.Textbox(label=words("free_prompt"), placeholder=words("free_prompt_hint"), lines=3, max_lines=12, elem_id="lh-prompt")
             roles = [gr.Textbox(visible=False, lines=2, max_lines=12, elem_id=f"lh-input-{place}") for place in range(ROLE_SLOTS)]
             roles_named = gr.Textbox(visible="hidden")
@@ -91,13 +95,11 @@ def build(page: Page, tab: gr.Tab) -> None:
         except LoraHubError as error:
             trouble = render.error_card(error, language)
         task = tasks[0] if tasks and all(one is not None and one.inputs == tasks[0].inputs for one in tasks) else None
-        # An example's right answer judges those that are for the example's task, which is the first adapter's.
-        judging = "\n".join(name for name, one in zip(names or [], tasks, strict=False) if one and tasks[0] and one.id == tasks[0].id)
         named = list(task.inputs) if task and not task.is_chat and len(task.inputs) <= ROLE_SLOTS else []
         if "\n".join(named) == roles_before:
-            return [trouble, judging, *[gr.skip()] * (2 + ROLE_SLOTS)]
+            return [trouble, *[gr.skip()] * (2 + ROLE_SLOTS)]
         fields = [gr.Textbox(visible=True, label=role_name(role, language)) for role in named] + [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
-        return [trouble, judging, "\n".join(named), gr.Textbox(visible=not named), *fields]
+        return [trouble, "\n".join(named), gr.Textbox(visible=not named), *fields]
 
     @shared.told
     def take_example(language: str, names: list[str], roles_named: str) -> Any:
@@ -115,7 +117,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     @shared.told_stream
     def answer(
-        language: str, names: list[str], with_base: bool, prompt: str, most: float, temperature: float, seed: float, right: str, judging: str, roles_named: str, *values: str
+        language: str, names: list[str], with_base: bool, free_text: bool, prompt: str, most: float, temperature: float, seed: float, right: str, roles_named: str, *values: str
     ) -> Any:
         idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
         names = names or []
@@ -128,26 +130,25 @@ def build(page: Page, tab: gr.Tab) -> None:
         if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
             raise DataError(t("need_prompt", language), t("need_prompt_hint", language))
         views = [PaneView(name) for name in (["base"] if with_base else []) + names]
+        question = "\n".join(value for value in inputs.values() if value.strip()) if inputs else prompt
         asked, stopped = stops.start()
-        yield [render_adapters.panes(views, language), gr.Button(visible=False), gr.Button(visible=True), asked]
+        yield [render_adapters.panes(views, language, question), gr.Button(visible=False), gr.Button(visible=True), asked]
         try:
             drawn = 0.0
             stream = page.comparer.stream(
                 names, base=with_base, prompt=prompt, inputs=inputs, max_new_tokens=int(most or 0), temperature=float(temperature or 0),
-                seed=int(seed or 0), cancelled=stopped.is_set,
+                seed=int(seed or 0), free_text=free_text, reference=right, cancelled=stopped.is_set,
             )  # fmt: skip
             for event in stream:
-                views[event.pane] = PaneView(
-                    views[event.pane].name, event.revision, event.text, event.tokens, event.seconds, event.done, event.finish, event.divergence
-                )
+                views[event.pane] = PaneView(views[event.pane].name, event.revision, event.answer, event.done, event.divergence, event.judgement)
                 if event.done or time.monotonic() - drawn >= DRAW_SECONDS:
                     drawn = time.monotonic()
-                    yield [render_adapters.panes(views, language, right, judging.split("\n")), gr.skip(), gr.skip(), gr.skip()]
-            yield [render_adapters.panes(views, language, right, judging.split("\n")), *idle]
+                    yield [render_adapters.panes(views, language, question), gr.skip(), gr.skip(), gr.skip()]
+            yield [render_adapters.panes(views, language, question), *idle]
         except BaseException as error:
             # The buttons come back whatever happened; what was answered so far stays.
-            said = [view for view in views if view.text]
-            shown = render_adapters.panes(said, language, right, judging.split("\n")) if said else ""
+            said = [view for view in views if view.answer.text]
+            shown = render_adapters.panes(said, language, question) if said else ""
             if isinstance(error, LoraHubError):
                 yield [render.error_card(error, language) + shown, *idle]
                 return
@@ -161,16 +162,20 @@ def build(page: Page, tab: gr.Tab) -> None:
     def stop_asking(language: str, asked: str) -> None:
         stops.stop(asked)
 
-    fields = [page.language, page.compare_names, with_base, prompt, most, temperature, seed, reference, judged, roles_named, *roles]
+    fields = [page.language, page.compare_names, with_base, free_text, prompt, most, temperature, seed, reference, roles_named, *roles]
     # Everybody's questions to a base are answered in one running batch. Past the limit they wait in Gradio's queue.
     asking_events = [ask.click, prompt.submit]
+    gr.on(asking_events, None, None, None, js=FRESH, queue=False, api_visibility="private")
     gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=MOST_QUESTIONS, show_progress="hidden", api_visibility="private", trigger_mode="once")
     stop.click(stop_asking, [page.language, asking], None, **{**LIGHT, "queue": False})
     example.click(take_example, [page.language, page.compare_names, roles_named], [example_html, reference, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private")
     # Another input than the example's has another right answer.
     gr.on([prompt.input, *[role.input for role in roles]], lambda: ("", ""), None, [reference, example_html], **LIGHT)
+    # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another.
+    changed = [prompt.input, *[role.input for role in roles], with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
+    gr.on([*changed, page.compare_names.change], None, None, None, js=STALE, queue=False, api_visibility="private")
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
-    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [trouble_html, judged, roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
+    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [trouble_html, roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
         None, page.compare_names, None, js="(names) => { window.loraHub.address('adapters', (names || []).join(',')); }"
     )
 

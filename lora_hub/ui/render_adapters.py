@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lora_hub.schema import AdapterRef, Divergence
-from lora_hub.ui.render import badge, card, empty, escape, filled, link, table
+from lora_hub.schema import AdapterRef, Answer, Divergence, Judgement
+from lora_hub.ui.render import badge, card, cell, empty, escape, filled, link, table
+from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_data import metric_title
 from lora_hub.ui.text import digits, number, percent, t
 
@@ -80,48 +81,48 @@ def card_body(text: str) -> str:
 
 @dataclass
 class PaneView:
-    """One pane as it stands: name "base" is the base."""
+    """One pane as it stands: name "base" is the base. As compare.PaneEvent."""
 
     name: str
     revision: str = ""
-    text: str = ""
-    tokens: int = 0
-    seconds: float = 0.0
+    answer: Answer = Answer()
     done: bool = False
-    finish: str = ""
     divergence: Divergence | None = None
+    judgement: Judgement | None = None
 
 
-def panes(views: Sequence[PaneView], language: str, reference: str = "", judged: Sequence[str] = ()) -> str:
-    """The answers beside each other. reference: the right answer where the input was an example; judged: whose task it is."""
+def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
+    """The answers beside each other, under the question that they are answers to."""
     if not views:
         return empty(t("compare_empty", language))
-    return f'<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language, reference if view.name in ("base", *judged) else "") for view in views)}</div>'
+    asked = ""
+    if question:
+        # the style sheet shows the note once something that was asked has changed
+        note = f'<p class="lh-stale-note" role="status">{escape(t("asked_before", language))}</p>'
+        asked = f'{note}<p class="lh-asked"><span class="lh-quiet">{escape(t("asked", language))}</span> {cell(question, 300)}</p>'
+    return f'{asked}<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language) for view in views)}</div>'
 
 
-def _pane(view: PaneView, language: str, reference: str) -> str:
-    is_base = view.name == "base"
+def _pane(view: PaneView, language: str) -> str:
+    is_base, answer = view.name == "base", view.answer
     name = escape(t("base_alone", language)) if is_base else f"<bdi>{escape(view.name)}</bdi>"
     commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
-    body = f'<div class="lh-answer" dir="auto">{escape(view.text)}{"" if view.done else _CARET}</div>'
-    if view.done and not view.text.strip():
+    body = f'<div class="lh-answer" dir="auto">{escape(answer.text)}{"" if view.done else _CARET}</div>'
+    if view.done and not answer.text.strip():
         body = f'<div class="lh-answer lh-quiet">{escape(t("empty_answer", language))}</div>'
-    facts = [t("pane_waits", language)] if not view.done and not view.tokens else []
-    if view.tokens:
-        facts.append(t("tokens_count", language, count=number(view.tokens, language)))
-    if view.seconds:
-        facts.append(t("seconds_count", language, count=number(view.seconds, language, 2)))
-    if view.done and view.finish:
-        facts.append(t(f"finish_{view.finish}", language))
-    verdict = ""
-    if view.done and reference and view.finish == "stop":
-        right = view.text.strip().casefold() == reference.strip().casefold()
-        verdict = badge(t("right" if right else "wrong", language), "good" if right else "warn")
+    facts = [t("pane_waits", language)] if not view.done and not answer.tokens else []
+    if answer.tokens:
+        facts.append(t("tokens_count", language, count=number(answer.tokens, language)))
+    if answer.seconds:
+        facts.append(t("seconds_count", language, count=number(answer.seconds, language, 2)))
+    if view.done and answer.finish:
+        facts.append(t(f"finish_{answer.finish}", language))
+    verdict = judged(view.judgement, language) if view.done and view.judgement else ""
     alarm = "" if is_base or not view.done else _alarm(view.divergence, language)
     css = "lh-pane lh-pane-base" if is_base else "lh-pane"
     return (
         f'<article class="{css}" data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}><header><h4>{name}</h4>{commit}{verdict}</header>'
-        f'{body}<footer class="lh-quiet">{escape(" · ".join(facts))}</footer>{alarm}</article>'
+        f'{body}{chances(answer.probabilities, language)}<footer class="lh-quiet">{escape(" · ".join(facts))}</footer>{alarm}</article>'
     )
 
 

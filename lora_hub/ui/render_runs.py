@@ -1,23 +1,19 @@
 """The Runs tab's nouns -> HTML: the list, a run's head, its result, its held-out examples."""
 
 import itertools
-import json
 import re
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from lora_hub import statistics
 from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Score
-from lora_hub.ui.render import badge, card, cell, empty, error_card, escape, note, sentence, table
+from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
 from lora_hub.ui.render_data import metric_title, spec_line
 from lora_hub.ui.render_groups import beside_each_other, companions, run_title
-from lora_hub.ui.render_table import direction_of, role_name
 from lora_hub.ui.text import age, digits, duration, number, percent, persian_numbers, t
 from lora_hub.ui.words import WORDS
 
-SHOWN_EXAMPLES = 50
 _PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
 _KIND = {
     RunState.QUEUED: "plain", RunState.RUNNING: "live", RunState.PUBLISHING: "live", RunState.SUCCEEDED: "good", RunState.FAILED: "bad",
@@ -147,6 +143,10 @@ def result(run: Run, language: str) -> str:
             f"<b>{escape(metric_title(name, language))}</b>", *[_score(run.metrics[who][name], language) for who in asked],
             f'<span class="lh-gain lh-{kind}" dir="ltr">{sign}{escape(number(abs(gain), language, 1))}</span>',
         ])  # fmt: skip
+    if all("calibration_error" in run.metrics[who] for who in asked):
+        # less is better and no verdict is about it: no difference is coloured
+        sure = [_score(run.metrics[who]["calibration_error"], language) for who in asked]
+        rows.append([f'<span title="{escape(t("calibration_error_why", language))}">{escape(metric_title("calibration_error", language))}</span>', *sure, ""])
     heads = [t("metric", language), *[t(who, language) for who in asked], t("difference", language)]
     verdict, kind = _verdict(run, *pair, language)
     return (
@@ -182,56 +182,3 @@ def _score(score: Score, language: str) -> str:
         f'<span class="lh-whisker" aria-hidden="true"><i style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
         f'<em style="inset-inline-start:{min(max(score.value, 0.0), 98.5):.1f}%"></em></span></span>'
     )
-
-
-def is_right(answer: str, reference: Any) -> bool:
-    """Whether an answer is one of the right ones, letter case and outer spaces apart."""
-    accepted = reference if isinstance(reference, (list, tuple)) else [reference]
-    return answer.strip().casefold() in [str(one).strip().casefold() for one in accepted]
-
-
-def pick_examples(rows: Sequence[dict], show: str) -> list[dict]:
-    """The held-out rows of a filter: all, wrong, fixed (only the adapter is right), broken (only the base is)."""
-    def wanted(row: dict) -> bool:
-        base, adapter = is_right(row["base"], row["reference"]), is_right(row["adapter"], row["reference"])
-        return {"all": True, "wrong": not adapter, "fixed": adapter and not base, "broken": base and not adapter}[show]
-
-    return [row for row in rows if wanted(row)]
-
-
-def examples(rows: Sequence[dict], show: str, language: str) -> str:
-    """A table of held-out rows with both answers."""
-    picked = pick_examples(rows, show)
-    if not picked:
-        return empty(t("none_such", language))
-    heads = ["#", t("input", language), t("reference", language), t("base", language), t("adapter", language)]
-    cells = []
-    for row in picked[:SHOWN_EXAMPLES]:
-        right = row["reference"]
-        shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
-        cells.append([
-            escape(digits(str(row["row"]), language)), inputs_cell(row["inputs"], language), cell(shown),
-            _answer(row["base"], right), _answer(row["adapter"], right),
-        ])  # fmt: skip
-    texts = [[next(iter(row["inputs"].values()), "") for row in picked], *[[row[part] for row in picked] for part in ("reference", "base", "adapter")]]
-    directions = ["", *[direction_of(one[:SHOWN_EXAMPLES]) for one in texts]]
-    counted = t("shown_of", language, shown=number(len(cells), language), total=number(len(rows), language))
-    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, cells, "lh-examples", directions)
-
-
-def _answer(text: str, reference: Any) -> str:
-    kind = "lh-right" if is_right(text, reference) else "lh-wrong"
-    return f'<span class="{kind}">{cell(text, 300)}</span>'
-
-
-def inputs_cell(inputs: dict[str, Any], language: str) -> str:
-    """A row's inputs; each with its name where there are several."""
-    if len(inputs) == 1:
-        return cell(_as_words(next(iter(inputs.values()))), 300)
-    return "".join(f'<div><span class="lh-quiet">{escape(role_name(role, language))}</span> {cell(_as_words(value), 240)}</div>' for role, value in inputs.items() if value)
-
-
-def _as_words(value: Any) -> str:
-    if isinstance(value, list):
-        return "\n".join(f"{turn.get('role', '')}: {turn.get('content', '')}" if isinstance(turn, dict) else str(turn) for turn in value)
-    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False, default=str)

@@ -3,7 +3,6 @@
 Every cell says its own direction, and a column whose texts read right to left has its head on the right, too.
 """
 
-import json
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -57,14 +56,10 @@ def preview(table: Any, mapping: dict[str, str], language: str) -> str:
     names = [name for name in table.columns if name in mapping.values()]
     names += [name for name in table.columns if name not in names][: max(0, SHOWN_COLUMNS - len(names))]
     names.sort(key=table.columns.index)
-    cells = {name: [_compact(text) for text in head.texts(name).to_list()] if head.is_nested(name) else head.texts(name).to_list() for name in names}
+    cells = {name: head.texts(name).to_list() for name in names}
     shown = columns_table(names, cells, mapping, language)
     left = len(table.columns) - len(names)
     return shown + (f'<p class="lh-quiet">{escape(t("more_columns", language, count=number(left, language)))}</p>' if left else "")
-
-
-def _compact(text: str | None) -> str | None:
-    return text if text is None else json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
 
 
 def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: dict[str, str], language: str) -> str:

@@ -10,14 +10,14 @@ import gradio as gr
 from lora_hub.errors import RunError
 from lora_hub.schema import Run, RunState
 from lora_hub.ui import page as shared
-from lora_hub.ui import render, render_data, render_groups, render_runs
+from lora_hub.ui import render, render_data, render_groups, render_held_out, render_runs
 from lora_hub.ui.page import LIGHT, PICK, Page
 from lora_hub.ui.plot import loss_plot
+from lora_hub.ui.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.text import t
 
 TICK_SECONDS = 2
 RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
-FILTERS = ("all", "wrong", "fixed", "broken")
 
 
 def build(page: Page) -> gr.Timer:
@@ -46,14 +46,16 @@ def build(page: Page) -> gr.Timer:
             plot = shared.html(elem_id="lh-plot")
             with gr.Column(visible=False) as examples_box:
                 shared.html(f"<h4>{render.both('held_out_examples')}</h4>")
-                show = gr.Radio([(words(f"show_{one}"), one) for one in FILTERS], value="all", label=words("show"), container=False, show_label=False, elem_id="lh-show")
+                with gr.Row(elem_classes="lh-tight"):
+                    show = gr.Radio([(words(f"show_{one}"), one) for one in FILTERS], value="all", label=words("show"), container=False, show_label=False, elem_id="lh-show")
+                    order = gr.Dropdown([(words(f"show_by_{one}"), one) for one in ORDERS], value="file", label=words("order"), container=False, show_label=False, min_width=220, scale=0, elem_id="lh-order")
                 examples = shared.html(elem_id="lh-examples")
             with gr.Accordion(words("log"), open=False, visible=False) as log_box:
                 log = shared.html(elem_id="lh-log")
 
     parts = [listed, head, cancel, resume, result, publish_box, published, publish, plot, examples_box, examples, log_box, log, seen]
 
-    def draw(language: str, run_id: str, show_what: str, seen_before: str) -> list[Any]:
+    def draw(language: str, run_id: str, show_what: str, order: str, seen_before: str) -> list[Any]:
         """Updates for `parts`. What does not change any more is sent once: `seen` says what the page has."""
         from lora_hub import runs
 
@@ -64,9 +66,10 @@ def build(page: Page) -> gr.Timer:
         run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id)
         members = next((group for group in render_groups.beside_each_other(known) if run in group), [])
         others = [one for one in members if one.id != run.id]
-        stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {language}"
+        stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {order} {language}"
         is_new = stamp != seen_before
         rows = runs.read_held_out(run.id) if is_new and run.metrics else []
+        against = run.comparison.against if run.comparison else "base"
         return [
             render_runs.runs_list(known, run.id, language),
             render_runs.run_head(run, language, others),
@@ -78,16 +81,16 @@ def build(page: Page) -> gr.Timer:
             gr.Button(t("publish_again" if run.adapter else "publish", language)) if is_new else gr.skip(),
             loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
             gr.Column(visible=bool(run.metrics)),
-            render_runs.examples(rows, show_what, language) if is_new and run.metrics else gr.skip(),
+            render_held_out.held_out_rows(rows, show_what, language, order=order, against=against) if is_new and run.metrics else gr.skip(),
             gr.Accordion(visible=True),
             render_runs.log_text(runs.read_log(run.id), language),
             stamp,
         ]
 
     @shared.told
-    def look(language: str, run_id: str, show_what: str) -> Any:
+    def look(language: str, run_id: str, show_what: str, order: str) -> Any:
         try:
-            return draw(language, run_id, show_what, "")
+            return draw(language, run_id, show_what, order, "")
         except RunError as error:
             # An old address, or a run whose folder was removed: the list still helps.
             from lora_hub import runs
@@ -95,9 +98,9 @@ def build(page: Page) -> gr.Timer:
             return [render_runs.runs_list(runs.list_runs(), "", language), render.error_card(error, language), *_hidden(), ""]
 
     @shared.told
-    def tick(language: str, run_id: str, show_what: str, seen_before: str) -> Any:
+    def tick(language: str, run_id: str, show_what: str, order: str, seen_before: str) -> Any:
         try:
-            return draw(language, run_id, show_what, seen_before)
+            return draw(language, run_id, show_what, order, seen_before)
         except RunError:
             return gr.skip()
 
@@ -136,12 +139,13 @@ def build(page: Page) -> gr.Timer:
         name = run.adapter.repo_id if run.adapter else run.id
         return gr.Dropdown(choices=[name], value=[name]), gr.Tabs(selected="compare")
 
-    asked = [page.language, page.run_id, show]
+    asked = [page.language, page.run_id, show, order]
     after = {"fn": look, "inputs": asked, "outputs": parts, **LIGHT}
     for place in (listed, head):
         place.pick(pick, page.language, page.run_id, **LIGHT)
     page.run_id.change(**after).then(None, page.run_id, None, js="(id) => { window.loraHub.address('run', id); }")
     show.input(**after)
+    order.input(**after)
     timer.tick(tick, [*asked, seen], parts, **{**LIGHT, "concurrency_id": "tick"})
     cancel.click(cancel_run, [page.language, page.run_id], cancel, **{**LIGHT, "concurrency_id": "cancel"}).then(**after)
     resume.click(resume_run, [page.language, page.run_id], resume, **{**LIGHT, "concurrency_id": "resume"}).then(**after)

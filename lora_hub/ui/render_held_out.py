@@ -1,0 +1,94 @@
+"""A run's held-out rows -> HTML: what everybody answered to each, what that is worth by the task's own metric, and who did better.
+
+A tick and a cross are only where the task's metric says right and wrong of one row; else each answer has its own score.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub.schema import Judgement
+from lora_hub.statistics import BASE_WAYS
+from lora_hub.ui.render import cell, empty, escape, table
+from lora_hub.ui.render_answers import chances, judged
+from lora_hub.ui.render_table import direction_of, role_name
+from lora_hub.ui.text import digits, number, percent, t
+
+SHOWN_EXAMPLES = 50
+# Which rows, and in which order.
+FILTERS = ("all", "wrong", "better", "worse")
+ORDERS = ("file", "score", "difference")
+
+
+def pick_rows(rows: Sequence[dict], show: str = "all", order: str = "file", against: str = "base") -> list[dict]:
+    """The held-out rows of a filter, in an order. wrong: the adapter's score is not 100 (where the metric says right and wrong:
+    it is wrong). better, worse: than the base, which answered as `against` says. score: the adapter's worst first; difference:
+    where it lost most against the base first."""
+    chosen = {
+        "all": lambda row: True,
+        "wrong": lambda row: row["scores"]["adapter"] < 100,
+        "better": lambda row: _difference(row, against) > 0,
+        "worse": lambda row: _difference(row, against) < 0,
+    }
+    keys = {"score": lambda row: (row["scores"]["adapter"], _given(row)), "difference": lambda row: (_difference(row, against), _given(row))}
+    picked = [row for row in rows if chosen[show](row)]
+    return sorted(picked, key=keys[order]) if order in keys else picked
+
+
+def _difference(row: dict, against: str) -> float:
+    return row["scores"]["adapter"] - row["scores"].get(against, row["scores"]["base"])
+
+
+def _given(row: dict) -> float:
+    """The probability that the adapter gave to the right label; of rows that are all wrong, the surest mistake comes first."""
+    return row.get("probabilities", {}).get("adapter", {}).get(str(row["reference"]), 0.0)
+
+
+def held_out_rows(rows: Sequence[dict], show: str, language: str, *, order: str = "file", against: str = "base") -> str:
+    """A table of held-out rows with everybody's answers."""
+    picked = pick_rows(rows, show, order, against)
+    if not picked:
+        return empty(t("none_such", language))
+    who = [one for one in (*BASE_WAYS, "adapter") if one in picked[0]]
+    graded = picked[0].get("right", {}).get("adapter") is None
+    heads = ["#", t("input", language), t("reference", language), *[t(one, language) for one in who], *([t("difference", language)] if graded else [])]
+    cells = []
+    for row in picked[:SHOWN_EXAMPLES]:
+        right = row["reference"]
+        shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
+        change = _difference(row, against)
+        gain = f'<span class="lh-gain lh-{"good" if change > 0 else "bad" if change < 0 else "plain"}" dir="ltr">{"+" if change >= 0 else "−"}{escape(number(abs(change), language, 1))}</span>'
+        cells.append([
+            escape(digits(str(row["row"]), language)), inputs_cell(row["inputs"], language), cell(shown),
+            *[_answer(row, one, language) for one in who], *([gain] if graded else []),
+        ])  # fmt: skip
+    texts = [[next(iter(row["inputs"].values()), "") for row in picked], *[[row[part] for row in picked] for part in ("reference", *who)]]
+    directions = ["", *[direction_of(one[:SHOWN_EXAMPLES]) for one in texts], *([""] if graded else [])]
+    counted = t("shown_of", language, shown=number(len(cells), language), total=number(len(rows), language))
+    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, cells, "lh-examples", directions)
+
+
+def _answer(row: dict, who: str, language: str) -> str:
+    """An answer with its mark or its own score; a label with its probability, and those of the others behind it."""
+    judgement = Judgement(metric=row["metric"], score=row["scores"][who], right=row["right"][who])
+    kind = "" if judgement.right is None else "lh-right" if judgement.right else "lh-wrong"
+    score = f" {judged(judgement, language)}" if judgement.right is None else ""
+    likely = row.get("probabilities", {}).get(who, {})
+    others = ""
+    if likely:
+        sure = escape(percent(100 * likely.get(row[who], 0.0), language))
+        others = f'<details class="lh-others"><summary class="lh-quiet">{sure}</summary>{chances(likely, language)}</details>'
+    return f'<span class="{kind}">{cell(row[who], 300)}</span>{score}{others}'
+
+
+def inputs_cell(inputs: dict[str, Any], language: str) -> str:
+    """A row's inputs; each with its name where there are several."""
+    if len(inputs) == 1:
+        return cell(_as_words(next(iter(inputs.values()))), 300)
+    return "".join(f'<div><span class="lh-quiet">{escape(role_name(role, language))}</span> {cell(_as_words(value), 240)}</div>' for role, value in inputs.items() if value)
+
+
+def _as_words(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(f"{turn.get('role', '')}: {turn.get('content', '')}" if isinstance(turn, dict) else str(turn) for turn in value)
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
