@@ -172,7 +172,7 @@ def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[st
     if not comparison:
         return []
     found = PairedComparison(**comparison)
-    return [f"{found.metric}, {name} against {found.against}: {statistics.describe(found).en} (p = {found.p:.2g})"]
+    return [f"{found.metric}, {name} against the {statistics.WHO.get(found.against, found.against)}: {statistics.describe(found).en} (p = {found.p:.2g})"]
 
 
 def show_result(result: dict) -> str:

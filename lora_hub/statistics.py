@@ -29,6 +29,8 @@ MOST_BLOCKS = 2_000
 
 # How the base is asked, by the keys of a run's metrics.
 BASE_WAYS = ("base", "base_examples")
+# Who answered, as a card and the shell name them, in the order of their columns.
+WHO = {"base": "base", "base_examples": "base with examples in its prompt", "adapter": "adapter"}
 
 EXACT_MCNEMAR = "exact McNemar"
 EXACT_SIGNS = "exact sign flips of clusters"

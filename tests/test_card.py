@@ -80,6 +80,7 @@ def test_the_verdict_is_the_paired_tests_and_names_the_rows() -> None:
 def test_the_base_with_examples_has_its_column() -> None:
     scores = {**SCORES, "base_examples": {"accuracy": Score(value=80.0, low=72.0, high=86.0, rows=120)}}
     card = card_of(make_spec(), scores)
+    assert "Accuracy: 94.1 % (the base with examples in its prompt: 80.0 %)." in card
     assert "| metric | base | base with examples in its prompt | adapter |" in card
     assert "| Accuracy | 51.2 (45.0 to 57.5) | 80.0 (72.0 to 86.0) | 94.1 (90.0 to 97.5) |" in card
     assert "| Macro F1 | 34.0 (30.0 to 38.0) | – | 93.0 (89.0 to 96.0) |" in card

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lora_hub import statistics
 from lora_hub.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render import badge, card, cell, empty, escape, filled, link, table
 from lora_hub.ui.render_answers import chances, judged
@@ -36,13 +37,15 @@ def shelf(found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], orga
 
 
 def _headline(ref: AdapterRef, language: str) -> str:
-    """The first metric: the adapter's value, and the base's beside it."""
+    """The first metric: the adapter's value, and beside it that of the better way in which the base was asked."""
     scores = ref.metrics.get("adapter", {})
     if not scores:
         return ""
     name = next(iter(scores))
-    base = ref.metrics.get("base", {}).get(name)
-    before = f'<span class="lh-quiet"> {escape(t("base", language))} {escape(percent(base.value, language))}</span>' if base else ""
+    before = ""
+    if any(name in ref.metrics.get(who, {}) for who in statistics.BASE_WAYS):
+        who = statistics.stronger_base(ref.metrics, name)
+        before = f'<span class="lh-quiet"> {escape(t(who, language))} {escape(percent(ref.metrics[who][name].value, language))}</span>'
     return f'<span title="{escape(metric_title(name, language))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{before}</span>'
 
 
