@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.data import ragged
+from lora_hub.data.convert import holds_marks
 from lora_hub.data.delimited import Dialect
 from lora_hub.data.read import read_table
 from lora_hub.errors import DataError
@@ -46,3 +47,28 @@ def test_forty_thousand_faults_are_told_by_number(tmp_path: Path) -> None:
         read_table(file)
     table = read_table(file, skip_broken=True)
     assert table.frame.rows() == [("fine", "ham"), ("good", "spam")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("an SQL dump's comments", "/* x */   " * 400 + "nothing"), ("settings and spaces", "[a]\n" + " " * 4_000 + "x"), ("spaces", "text,label\n" + " " * 60_000 + ",ham\nx,spam\n"),
+        ("single marks", "text,label\n" + ",'x" * 60_000), ("keys", "".join(f'{{"a{n}": "x", "b{n}": "y"}}\n' for n in range(60_000))),
+        ("hidden tags", "<table><tr><td>a</td></tr></table><div hidden>" + "<div>" * 40_000 + "</p>" * 40_000),
+        ("cells that reach down", "<table>" + '<tr><td rowspan="9999">a</td><td>b</td></tr>' * 900 + "</table>"),
+    ],
+    ids=lambda value: value if len(value) < 40 else "",
+)  # fmt: skip
+def test_hostile_texts_are_read_or_refused(tmp_path: Path, name: str, content: str) -> None:
+    """Each of these took minutes, or more memory than there is, and the suite would end in them."""
+    file = tmp_path / "rows.txt"
+    file.write_text(content, encoding="utf-8")
+    try:
+        assert read_table(file, skip_broken=True).rows
+    except DataError as error:
+        assert error.message
+
+
+def test_marks_of_speakers_in_a_long_text() -> None:
+    assert not holds_marks("a" + " " * 200_000 + "#") and not holds_marks("[INST] " * 50_000)
+    assert holds_marks("<s>[INST] <<SYS>>Be kind.<</SYS>> Hi [/INST] Hello </s><s>[INST] Bye [/INST] See you")

@@ -1,6 +1,7 @@
 """The names that columns go by, in English, Persian, German, French and Spanish, for each role. The order is the order of
 preference."""
 
+import functools
 import re
 
 # One text that goes in.
@@ -86,6 +87,7 @@ def plain(name: str) -> str:
     return re.sub(r"[\s\-./]+", "_", name)
 
 
+@functools.lru_cache(maxsize=8192)  # the usual names are compared with every column
 def squeezed(name: str) -> str:
     return re.sub(r"[_\u200c]", "", plain(name))
 

@@ -32,6 +32,24 @@ class MappingProposal:
     missing: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Others:
+    """What is asked of all columns for each of them, found once. places: where each stands, from 0 (first) to 1. longest: characters,
+    the largest median. has_text: any holds texts. asks: two columns are named q and a."""
+
+    places: dict[str, float]
+    longest: int
+    has_text: bool
+    asks: bool
+
+
+def _others(facts: dict[str, ColumnFacts]) -> _Others:
+    places = {name: place / max(1, len(facts) - 1) for place, name in enumerate(facts)}
+    longest = max((fact.median_length for fact in facts.values()), default=0)
+    asks = {"q", "a"} <= {squeezed(name) for name in facts}  # one without the other is any column
+    return _Others(places, longest, any(fact.is_text for fact in facts.values()), asks)
+
+
 def propose_mapping(table: Table, task: Task) -> MappingProposal:
     """The columns for `task`'s inputs and answer. Raises DataError for data that no supervised task can use."""
     refuse_what_is_not_for_training(table)
@@ -44,8 +62,9 @@ def propose_mapping(table: Table, task: Task) -> MappingProposal:
     if task.id == "translation" and _propose_languages(facts, proposal):
         return proposal
     required = [role for role in (*task.inputs, "answer") if role not in task.optional_inputs]
+    others = _others(facts)
     scores = {
-        (role, fact.name): _score(role, fact, task, facts) for role in (*task.inputs, "answer") for fact in facts.values()
+        (role, fact.name): _score(role, fact, task, others) for role in (*task.inputs, "answer") for fact in facts.values()
     }
     taken: set[str] = set()
     # Best pairs first, so that a column goes to the role it fits best.
@@ -74,22 +93,22 @@ def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingP
         proposal.missing = []
 
 
-def _score(role: str, fact: ColumnFacts, task: Task, facts: dict[str, ColumnFacts]) -> tuple[float, Text2]:
+def _score(role: str, fact: ColumnFacts, task: Task, others: _Others) -> tuple[float, Text2]:
     """How well a column fits a role (from 0; a good name alone is worth 1 to 2), and why."""
     if fact.is_chat or fact.filled == 0:
         return 0.0, NO_REASON
     names = _names_for(role, task)
     if fact.is_nested:
         return _nested_score(role, fact, task, name_score(fact.name, names))
-    if {"q", "a"} <= {squeezed(name) for name in facts}:  # one without the other is any column
+    if others.asks:
         names = [*names, "a" if role == "answer" else "q" if role in ("question", "instruction") else ""]
     by_name = name_score(fact.name, names)
     if fact.is_bookkeeping and by_name < 1:
         return 0.0, NO_REASON
     if role == "answer":
-        by_content, why = _as_labels(fact) if task.output == "labels" else _as_answer(fact, task, by_name, facts)
+        by_content, why = _as_labels(fact) if task.output == "labels" else _as_answer(fact, task, by_name, others)
     else:
-        by_content, why = _as_input(role, fact, task, by_name, facts)
+        by_content, why = _as_input(role, fact, task, by_name, others)
     emptiness = 0 if role in task.optional_inputs else 1 - fact.filled_share
     score = by_name + by_content - 0.6 * emptiness
     if by_name:
@@ -131,34 +150,33 @@ def _as_labels(fact: ColumnFacts) -> tuple[float, Text2]:
     return (-0.9 if fact.distinct > 0.5 * fact.filled else 0.0), NO_REASON
 
 
-def _as_answer(fact: ColumnFacts, task: Task, by_name: float, facts: dict[str, ColumnFacts]) -> tuple[float, Text2]:
+def _as_answer(fact: ColumnFacts, task: Task, by_name: float, others: _Others) -> tuple[float, Text2]:
     if fact.sql > 0.8:
         return (1.5 if task.id == "text-to-sql" else 0.3), Text2(en="it holds SQL queries", fa="پرس‌وجوهای SQL در آن است")
     if fact.is_text:
         # Answers stand behind what they answer, and are no questions themselves.
-        place = list(facts).index(fact.name) / max(1, len(facts) - 1)
+        place = others.places[fact.name]
         return 0.3 + 0.1 * place - 0.3 * fact.questions, Text2(en="it holds texts", fa="متن در آن است")
     if fact.is_number and by_name < 1:
         return -0.5, NO_REASON
     return 0.0, NO_REASON
 
 
-def _as_input(role: str, fact: ColumnFacts, task: Task, by_name: float, facts: dict[str, ColumnFacts]) -> tuple[float, Text2]:
+def _as_input(role: str, fact: ColumnFacts, task: Task, by_name: float, others: _Others) -> tuple[float, Text2]:
     if role == "schema":
         return (1.2, Text2(en="it holds the making of tables", fa="دستورِ ساختِ جدول در آن است")) if fact.tables > 0.8 else (0.0, NO_REASON)
     if fact.tables > 0.8 or (fact.sql > 0.8 and by_name < 1):
         return -0.8, NO_REASON
-    if fact.is_labels and fact.distinct <= 20 and by_name < 1 and any(other.is_text for other in facts.values()):
+    if fact.is_labels and fact.distinct <= 20 and by_name < 1 and others.has_text:
         return -0.8, NO_REASON
     if not fact.is_text:
         return 0.0, NO_REASON
     if role in ("instruction", "question", "source"):
-        place = list(facts).index(fact.name) / max(1, len(facts) - 1)
+        place = others.places[fact.name]
         if fact.questions > 0.6 and role != "source":
             return 0.8 - 0.1 * place, Text2(en="it holds questions", fa="پرسش در آن است")
         return 0.65 - 0.1 * place, Text2(en="it holds texts", fa="متن در آن است")
-    longest = max(other.median_length for other in facts.values())
-    share = fact.median_length / max(1, longest)
+    share = fact.median_length / max(1, others.longest)
     if share == 1:
         return 0.7, Text2(en="it holds the longest texts", fa="بلندترین متن‌ها در آن است")
     return 0.35 + 0.35 * share, Text2(en="it holds texts", fa="متن در آن است")

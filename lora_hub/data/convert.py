@@ -28,11 +28,11 @@ PAIRS = (
     ("query", "response"), ("q", "a"), ("request", "response"), ("پرسش", "پاسخ"), ("کاربر", "دستیار"),
 )  # fmt: skip
 _MARK = re.compile(
-    r"(?:^|\n|(?<=[^\w]))\s*#{2,3}\s*(?P<hash>Human|User|Assistant|System|Instruction|Response|Input)\s*:"
+    r"(?:^|(?<=\W))#{2,3}\s*(?P<hash>Human|User|Assistant|System|Instruction|Response|Input)\s*:"
     r"|<\|im_start\|>\s*(?P<chatml>\w+)\s*\n"
     r"|(?:^|\n)(?P<plain>Human|Assistant|User|AI|Bot|System|کاربر|دستیار) ?: "
 )
-_INST = re.compile(r"(?:<s>)?\s*\[INST\](?:\s*<<SYS>>(.*?)<</SYS>>)?(.*?)\[/INST\](.*?)(?=</s>|<s>|\[INST\]|$)", re.DOTALL)
+_SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 
 @dataclass
 class Chat:
@@ -151,9 +151,14 @@ def _from_marks(text: str) -> list[Turn]:
     """Messages of a text in which marks tell who speaks; [] where there are none, or nobody is answered."""
     turns: list[Turn] = []
     if "[INST]" in text:
-        for system, question, answer in _INST.findall(text):
-            turns += [_turn("system", system.strip())] if system.strip() else []
-            turns += [_turn("user", question.strip()), _turn("assistant", answer.strip())]
+        for part in text.split("[INST]")[1:]:
+            asked, closed, answer = part.partition("[/INST]")
+            if not closed:
+                continue
+            system = _SYSTEM.match(asked)
+            turns += [_turn("system", system[1].strip())] if system and system[1].strip() else []
+            question = asked[system.end() :] if system else asked
+            turns += [_turn("user", question.strip()), _turn("assistant", re.split("</?s>", answer)[0].strip())]
         return turns
     marks = list(_MARK.finditer(text))
     if not marks or text[: marks[0].start()].strip(" \n<s>"):

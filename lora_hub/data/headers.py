@@ -4,6 +4,7 @@ Works on cells (lists of text) and knows no file format, so that a CSV and a spr
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -139,10 +140,10 @@ def left_above(count: int, shown: str) -> Problem:
 
 def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
     """Distinct, non-empty names. An empty one becomes column_N, the second "text" becomes text_2; both are told."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     unnamed, repeated = [], []
     cleaned = [re.sub(r"\s+", " ", (cell or "").strip(AROUND)) for cell in cells]
-    taken = set(cleaned)
+    taken, counts = set(cleaned), Counter()
     for number, name in enumerate(cleaned, 1):
         if not name:
             unnamed.append(number)
@@ -151,11 +152,12 @@ def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
                 name += "_"
         elif name in names:
             repeated.append(name)
-            count = 2
-            while f"{name}_{count}" in names or f"{name}_{count}" in taken:
-                count += 1
-            name = f"{name}_{count}"
-        names.append(name)
+            bare = name
+            counts[bare] = max(2, counts[bare])
+            while f"{bare}_{counts[bare]}" in names or f"{bare}_{counts[bare]}" in taken:
+                counts[bare] += 1
+            name = f"{bare}_{counts[bare]}"
+        names[name] = None
     problems = []
     if unnamed:
         which = ", ".join(f"column_{number}" for number in unnamed[:5]) + (" ..." if len(unnamed) > 5 else "")
@@ -169,7 +171,7 @@ def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
             row_problem("repeated-columns", "warning", f"Column names that occur more than once were numbered: {which}.", [],
                         message_fa=f"نام‌هایی که بیش از یک ستون داشتند شماره گرفتند: {which}.", count=len(repeated))  # fmt: skip
         )
-    return names, problems
+    return list(names), problems
 
 
 def is_header(first: Cells, rest: Sequence[Cells]) -> bool:

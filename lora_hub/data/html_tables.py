@@ -1,6 +1,7 @@
 """Tables in HTML and in Excel's XML of 2003, which people have under the name .xls. Nothing is fetched and no script is run."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -32,6 +33,7 @@ class _Grid:
     span: int = 1
     down: int = 1
     hanging: dict[int, tuple[int, str]] = field(default_factory=dict)  # column -> rows still to fill from above, and the text
+    reached: int = 0  # cells that were filled from above
 
     def end_cell(self) -> None:
         if self.cell is None:
@@ -56,6 +58,7 @@ class _Grid:
             if left > 1:
                 self.hanging[len(row)] = (left - 1, text)
             row.append(text)
+            self.reached += 1
 
 
 class _Rows(HTMLParser):
@@ -67,6 +70,7 @@ class _Rows(HTMLParser):
         self.tables: list[_Grid] = []
         self.open: list[_Grid] = []
         self.hidden: list[str] = []  # tags opened since the hidden one, itself first
+        self.within: Counter[str] = Counter()  # how often each of them is open
         self.cells = 0
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
@@ -77,11 +81,13 @@ class _Rows(HTMLParser):
         if self.hidden:
             if tag not in VOID:
                 self.hidden.append(tag)
+                self.within[tag] += 1
             return
         named = dict(attrs)
         if tag in ("script", "style", "template", "comment", "annotation") or HIDDEN.search(named.get("style") or "") or "hidden" in named:
             if tag not in VOID and tag not in ("table", "tr", "td", "th"):
                 self.hidden.append(tag)
+                self.within[tag] += 1
                 return
         grid = self.open[-1] if self.open else None
         if tag == "table":
@@ -102,8 +108,9 @@ class _Rows(HTMLParser):
             if place.isascii() and place.isdigit() and len(place) < 5:  # empty cells before it are left out of the file
                 grid.rows[-1] += [""] * (int(place) - 1 - len(grid.rows[-1]))
             grid.span, grid.down = _span(attrs, "colspan"), _span(attrs, "rowspan")
-            self.cells += grid.span
-            if self.cells > MAX_CELLS:
+            self.cells += grid.span + grid.reached
+            grid.reached = 0
+            if self.cells > MAX_CELLS or len(grid.hanging) > MAX_COLUMNS:
                 raise DataError(
                     f"The page's tables have more than {MAX_CELLS:,} cells.", "Save the data as CSV.",
                     message_fa=f"جدول‌های این صفحه بیش از {MAX_CELLS:,} خانه دارند.", hint_fa="داده را با قالب CSV ذخیره کنید.",
@@ -122,9 +129,11 @@ class _Rows(HTMLParser):
             return
         tag = TAGS.get(tag, tag)
         if self.hidden:
-            if tag in self.hidden:
-                place = len(self.hidden) - 1 - self.hidden[::-1].index(tag)
-                del self.hidden[place:]
+            if self.within[tag]:
+                closed = ""
+                while closed != tag:
+                    closed = self.hidden.pop()
+                    self.within[closed] -= 1
             return
         if not self.open:
             return

@@ -26,6 +26,7 @@ from lora_hub.schema import Problem, Text2
 BLOCK = 4 << 20
 DEEPEST = 48
 TOLD = 8
+MAX_MISSING = 50_000_000  # cells that rows of different keys leave empty
 
 
 class _NotFlat(Exception):
@@ -101,13 +102,13 @@ def _read_texts(source: Source) -> polars.DataFrame | None:
         if not isinstance(row, dict) or not all(isinstance(value, (str, type(None))) for value in row.values()):
             return None
         keys |= dict.fromkeys(row)
-    if not keys or column_names(list(keys)) != list(keys) or source.head(3) == b"\xef\xbb\xbf":
+    if not keys or len(keys) > MAX_COLUMNS or column_names(list(keys)) != list(keys) or source.head(3) == b"\xef\xbb\xbf":
         return None
     schema = pyarrow.schema([(key, pyarrow.string()) for key in keys])
     try:
         table = arrow_json.read_json(
             str(source.path) if source.data is None else pyarrow.BufferReader(source.data),
-            arrow_json.ReadOptions(block_size=BLOCK), arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+            arrow_json.ReadOptions(block_size=BLOCK), arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior="error"),
         )  # fmt: skip
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         return None
@@ -119,7 +120,7 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Text2]
     frames: list[polars.DataFrame] = []
     broken: list[tuple[int, Text2]] = []
     names: dict[str, None] = {}
-    first = 1
+    first, missing = 1, 0
     for block in _blocks(source):
         rows = _rows(block, first, broken)
         first += block.count(b"\n")
@@ -127,14 +128,20 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Text2]
             continue
         shapes = dict.fromkeys(map(tuple, rows))  # the keys of each kind of row
         keys = list(dict.fromkeys(key for shape in shapes for key in shape))
-        if column_names(keys) != keys:
-            raise _NotFlat  # a key that is no name: empty, or half a surrogate pair
         names |= dict.fromkeys(keys)
         if len(names) > MAX_COLUMNS:
             raise DataError(
                 f"The rows have more than {MAX_COLUMNS} different keys.", f"At most {MAX_COLUMNS} can be read.",
                 message_fa=f"سطرها بیش از {MAX_COLUMNS} کلید گوناگون دارند.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
             )  # fmt: skip
+        missing += len(keys) * len(rows) - sum(map(len, rows))
+        if missing > MAX_MISSING:
+            raise DataError(
+                f"The rows have {len(names)} different keys, and each row only a few of them.", "Save them with the same keys in each row.",
+                message_fa=f"سطرها {len(names)} کلید متفاوت دارند و هر سطر فقط چند تا از آن‌ها را.", hint_fa="داده را طوری ذخیره کنید که کلیدهای همهٔ سطرها یکی باشد.",
+            )  # fmt: skip
+        if column_names(keys) != keys:
+            raise _NotFlat  # a key that is no name: empty, or half a surrogate pair
         if len(shapes) == 1:
             columns = [_column(key, list(map(itemgetter(key), rows))) for key in keys]
         else:

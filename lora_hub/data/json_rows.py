@@ -102,13 +102,14 @@ def frame_of(rows: list[dict]) -> polars.DataFrame:
 
 def column_names(keys: list[str]) -> list[str]:
     """Keys as names of columns: none is empty, none has half a surrogate pair, all differ."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    given = set(keys)
     for place, key in enumerate(keys, 1):
         name = value_text(key).strip() or f"column_{place}"
-        while name in names or name != key and name in keys:
+        while name in names or name != key and name in given:
             name += "_"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def _nested(name: str, values: list) -> polars.Series:

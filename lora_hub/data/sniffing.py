@@ -110,7 +110,10 @@ def skips_spaces(text: str, delimiter: str) -> bool:
 
 def is_single_quoted(text: str, delimiter: str) -> bool:
     """Whether cells are quoted with ' instead of ": they pair up, and under them every row has the header's width."""
-    if '"' in text or not re.search(rf"(?m)(^|{re.escape(delimiter)})'[^\n]*'(?={re.escape(delimiter)}|$)", text):
+    edge = re.escape(delimiter)
+    # Two looks, one for each end of a cell: a pattern for the whole cell would try every mark of a line with every other.
+    opened, closed = re.search(rf"(?m)(?:^|{edge})'", text), re.search(rf"(?m)'(?={edge}|$)", text)
+    if '"' in text or not opened or not closed:
         return False
     lines = _lines(text)
     rows = list(csv.reader(lines, delimiter=delimiter, quotechar="'"))

@@ -13,6 +13,7 @@ from lora_hub.errors import DataError
 
 USE = "Save the data as CSV, JSONL or Excel, one example a row."
 CHAT = "A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers."
+# Possessive (*+): a comment or a space is read in one way only, or a beginning made of many would be read in every way there is.
 # A form's name, what its beginning looks like, what its lines look like (at least `share` of them), and what to do.
 _TIME = r"\d{1,2}:\d{2}(:\d{2})?[ \u202f\u00a0]?([AaPp]\.?[Mm]\.?|ق\.ظ\.?|ب\.ظ\.?)?"
 _DAY = r"[\d۰-۹٠-٩]{1,4}[./-][\d۰-۹٠-٩]{1,2}[./-][\d۰-۹٠-٩]{1,4}"
@@ -21,11 +22,11 @@ REFUSED: tuple[tuple[str, str, str, float, str], ...] = (
     ("a subtitle file (SRT)", r"\d+\s*\n\d{1,2}:\d{2}:\d{2}[,.]\d{3} --> ", "", 0, USE),
     ("a subtitle file (WebVTT)", r"WEBVTT\b", "", 0, USE),
     ("a chat exported from a messenger", r"", rf"[\u200e\u200f]?\[?{_DAY}[,،]? {_TIME}(\]| -|: (?=\D))", 0.4, CHAT),
-    ("a gettext translation file (PO)", r"(#.*\n|\s)*msgid \"", r"", 0, "Save the pairs as CSV with one column a language."),
-    ("a bundle of settings (INI or TOML)", r"([#;].*\n|\s)*\[[\w .-]+\]\s*\n([#;].*\n|\s)*[\w .-]+\s*=", r"", 0, USE),
-    ("an SQL dump", r"(--.*\n|/\*.*?\*/;?\s*|#.*\n|\s)*(create (table|database)|insert into|drop table|pragma |begin transaction|set [\w@]+ ?=|lock tables)",
+    ("a gettext translation file (PO)", r"(#.*\n|\s)*+msgid \"", r"", 0, "Save the pairs as CSV with one column a language."),
+    ("a bundle of settings (INI or TOML)", r"([#;].*\n|\s)*+\[[\w .-]+\][^\S\n]*\n([#;].*\n|\s)*+[\w .-]++\s*+=", r"", 0, USE),
+    ("an SQL dump", r"(--.*\n|/\*.*?\*/;?|#.*\n|\s)*+(create (table|database)|insert into|drop table|pragma |begin transaction|set [\w@]+ ?=|lock tables)",
      r"", 0, "Export the table as CSV from the database."),
-    ("a LaTeX document", r"([%].*\n|\s)*\\(documentclass|begin\{)", r"", 0, "Save the table as CSV."),
+    ("a LaTeX document", r"([%].*\n|\s)*+\\(documentclass|begin\{)", r"", 0, "Save the table as CSV."),
     ("an e-mail or a web archive (MIME)", r"(MIME-Version:|From: .*\n|Received: |Return-Path:|Delivered-To:)(.*\n)*?(MIME-Version|Content-Type|Subject|To): ?", r"", 0, USE),
     ("a sparse matrix (libsvm), which holds numbers and no text", r"", r"[-+]?[\d.]+( +\d+:[-+\d.eE]+)+ *(#.*)?$", 0.9, USE),
     ("annotated words (CoNLL), a label for each word", r"(-DOCSTART-|# (sent_id|newdoc|text|global\.columns) ?=)", r"", 0, "Use a file with one text and one answer a row."),
@@ -46,7 +47,7 @@ _HINTS_FA = {
     "Save it as JSON or CSV.": "آن را با قالب JSON یا CSV ذخیره کنید.",
     "Take away what stands before the first bracket, and save it as JSON.": "آنچه را پیش از نخستین کروشه یا آکولاد است بردارید و با قالب JSON ذخیره کنید.",
 }
-MARKDOWN_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)+\|?[ \t]*$")
+MARKDOWN_RULE = re.compile(r"^[ \t]*+(?:\|[ \t]*+)?:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)++(?:\|[ \t]*+)?$")
 DRAWN_RULE = re.compile(r"^[ \t]*[+├┌└╔╠╚][-=+─━═┬┼┴╦╬╩├┤┐┘╗╣╝]+[ \t]*$")
 FASTTEXT = re.compile(r"(?:__label__\S+[ \t,]+)+")
 
