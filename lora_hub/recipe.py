@@ -61,7 +61,7 @@ FIELDS: tuple[Field, ...] = (
     Field("gradient_checkpointing", "choice", Text2(en="Gradient checkpointing", fa="نقطهٔ وارسی گرادیان"), Text2(en="Less memory, more time; auto: only where memory needs it.", fa="حافظهٔ کمتر، زمان بیشتر؛ خودکار: فقط اگر لازم باشد."), ("auto", "on", "off")),
     Field("held_out", "float", Text2(en="Held-out share", fa="سهم کنار گذاشته"), Text2(en="Share of the rows never trained on.", fa="سهمی از سطرها که هرگز آموزش داده نمی‌شود.")),
     Field("max_held_out", "int", Text2(en="Most rows scored", fa="بیشینهٔ سطرهای آزمون"), Text2(en="At most so many held-out rows are scored.", fa="حداکثر سطرهایی که نمره می‌گیرند.")),
-    Field("evaluations", "int", Text2(en="Evaluations", fa="ارزیابی‌ها"), Text2(en="How often the held-out loss is measured.", fa="تعداد سنجش زیان کنار گذاشته.")),
+    Field("evaluations", "int", Text2(en="Evaluations", fa="ارزیابی‌ها"), Text2(en="How often the validation loss is measured.", fa="تعداد دفعات سنجش زیان اعتبارسنجی.")),
     Field("patience", "int", Text2(en="Patience", fa="شکیبایی"), Text2(en="Evaluations without progress before it stops; 0: never.", fa="ارزیابی‌های بی‌بهبود پیش از توقف؛ ۰ یعنی هرگز.")),
     Field(
         "task.prompt_language", "choice", Text2(en="Instruction language", fa="زبان دستور"),
@@ -139,7 +139,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
             ("fa", "the rows are in Persian", "سطرها فارسی است") if language == "fa" and task.instruction.fa
             else ("en", "Persian where the rows are", "اگر سطرها فارسی باشد، فارسی")
         ),
-        "patience": ((2, 2, 3)[level], "stops when the held-out loss no longer falls", "وقتی زیانِ سطرهای کنار گذاشته دیگر کم نشود می‌ایستد"),
+        "patience": ((2, 2, 3)[level], "stops when the validation loss no longer falls", "وقتی زیان اعتبارسنجی دیگر کم نشود متوقف می‌شود"),
     }  # fmt: skip
     return {key: Derived(value, Text2(en=en, fa=fa)) for key, (value, en, fa) in whys.items()}
 

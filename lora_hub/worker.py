@@ -184,7 +184,7 @@ class Worker:
         from lora_hub import exam
 
         self.check_cancelled()
-        print(f"best held-out loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
+        print(f"best validation loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
         stack.attach(trained.folder, self.run_id)
         task, scored = prepared.task, prepared.held_out.examples
         progress = _Scoring(self)

@@ -62,6 +62,7 @@ LAYERS = {
     "runners": 3,
     "runs": 4,
     "pipeline": 4,
+    "publication": 4,
     "ui": 5,
     "cli": 5,
     "cli_signals": 5,

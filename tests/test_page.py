@@ -26,7 +26,7 @@ from small_data import sentiment_rows, write_csv
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # A machine that does other things, too, is slow and not wrong.
-PATIENCE_MS = 120_000
+PATIENCE_MS = int(os.environ.get("LORA_HUB_PATIENCE_MS", 120_000))
 RUN_SECONDS = 420
 playwright.expect.set_options(timeout=PATIENCE_MS)
 
@@ -213,7 +213,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     app.start()
     page.goto(f"{app.url}/?run={run_id}", wait_until="domcontentloaded")
     wait_for_text(page, "#lh-run", run_id)
-    wait_for_text(page, "#lh-loss", "held-out", RUN_SECONDS * 1000)
+    wait_for_text(page, "#lh-loss", "validation", RUN_SECONDS * 1000)
 
     # Step 3: base and adapter on the same rows, the examples, publishing.
     wait_for_text(page, "#lh-run", "succeeded", RUN_SECONDS * 1000)

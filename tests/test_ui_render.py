@@ -40,7 +40,7 @@ def test_every_key_that_the_code_names_exists():
     used = source
     for name in ("words.py", "words_data.py", "words_tasks.py"):
         used = used.replace((folder / name).read_text(encoding="utf-8"), "")
-    composed = ("state_", "effort_", "phase ", "show_", "severity_", "finish_", "step_", "hub_", "role_", "metric_")
+    composed = ("state_", "effort_", "phase ", "show_", "severity_", "finish_", "step_", "hub_", "role_", "metric_", "tab_", "own_")
     unused = [key for key in words.WORDS if f'"{key}"' not in used and f"'{key}'" not in used and not key.startswith(composed)]
     assert unused == []
 
@@ -209,9 +209,9 @@ def test_the_plot_keeps_its_shape_with_few_points():
     many = [(step, 5.0 - step / 1000) for step in range(1, 4001)]
     assert len(plot.thin(many)) == plot.MOST_POINTS and plot.thin(many)[-1] == many[-1]
     shown = plot.loss_plot(many, [(0, 5.0), (2000, 3.0), (4000, 1.1)], best_step=4000, total=4000)
-    assert shown.count("<circle") == 3 and "best, kept" in shown and len(shown) < 20_000
+    assert shown.count("lh-dot-held") == 3 and shown.count("lh-best") == 1 and "best, kept" in shown and len(shown) < 20_000
     assert plot.ticks(0, 6.7) == [0, 2, 4, 6]
-    assert "The curve begins" in plot.loss_plot([], []) and "<circle" in plot.loss_plot([(1, 2.0)], [])
+    assert "The curve begins" in plot.loss_plot([], []) and "lh-dot-train" in plot.loss_plot([(1, 2.0)], [])
     assert "nan" not in plot.loss_plot([(1, float("nan")), (2, 1.0)], [])
 
 
@@ -268,7 +268,7 @@ def test_lengths_and_costs_are_told():
     assert "12.5 %" in shown and "12 rows are longer than 256 tokens" in shown and "2,000 of 5,000" in shown and "700" in shown
     assert "۱۲٫۵٪" in render_plan.lengths(measured, "fa") and render_plan.lengths(None, "en") == ""
     costs = [SimpleNamespace(flavor="t4-small", title="Nvidia T4 (small)", seconds=700.0, dollars=0.08, fits=True, memory_bytes=1), SimpleNamespace(flavor="x", title="X", seconds=1.0, dollars=9.0, fits=False, memory_bytes=1)]
-    shown = render_plan.costs(costs, "2026-11-22", "en")
+    shown = render_plan.costs(costs, "2026-11-22", 20 << 30, 8 << 30, "en")
     assert "$0.08" in shown and "11 min 40 s" in shown and "too small" in shown and "$9.00" not in shown and "2026-11-22" in shown
     assert text.dollars(0.004, "en") == "under $0.01" and text.dollars(12.5, "fa") == "۱۲٫۵۰ دلار"
 

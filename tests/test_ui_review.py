@@ -8,7 +8,7 @@ import pytest
 
 from lora_hub import runs, store
 from lora_hub.data.inspection import Inspector
-from lora_hub.errors import DataError
+from lora_hub.errors import DataError, HubError
 from lora_hub.recipe import FIELDS
 from lora_hub.schema import Mend
 from lora_hub.tasks import catalogue
@@ -115,8 +115,8 @@ def test_problems_and_mends_are_told_in_the_language_of_the_page(tmp_path):
 def test_every_setting_says_why_in_the_language_of_the_page(tmp_path):
     asked = asked_about(messy_file(tmp_path))
     english, persian = look(asked).settings, look(asked, "fa").settings
-    assert '<span dir="auto">default</span>' in english and '<span dir="auto">پیش‌فرض</span>' in persian
-    whys = re.findall('<span dir="auto">(.*?)</span>', persian)
+    assert "<span>default</span>" in english and "<span>پیش‌فرض</span>" in persian
+    whys = re.findall("<span>(.*?)</span>", persian)
     assert len(whys) == len(FIELDS) and all(re.search("[آ-ی]", why) for why in whys)
 
 
@@ -140,8 +140,50 @@ def test_a_form_becomes_a_plan(tmp_path):
     assert [role for role, _, _ in view.roles] == ["text", "answer"]
     assert view.spec.mapping == {"text": "message", "answer": "kind"} and view.spec.lora.r == 4 and view.spec.name == "mine"
     assert "<mark>ham</mark>" in view.prompts and "set by you" in view.settings and "fits this machine" in view.base
-    assert "Median" in view.lengths and "lh-costs" in view.plan
+    assert "Median" in view.lengths
     assert runs.plan_run(kept, view.spec.task, view.spec.base, effort="quick").spec.dataset.fingerprint == kept.parent.name
+
+
+def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_path, monkeypatch):
+    asked = asked_about(spam_file(tmp_path))
+    fits = look(asked)
+    assert fits.ready and "lh-costs" not in fits.plan and "$" not in fits.plan
+    # The base would fit, but not this run of it; it is said and may be tried.
+    needed = runs.plan_run(asked_module.dataset_path(asked.dataset), fits.spec.task, fits.spec.base).estimate.memory_bytes
+    monkeypatch.setattr("lora_hub.ui.review.machine_memory", lambda: needed - 1)
+    tight = look(asked)
+    assert "lh-costs" in tight.plan and "$" in tight.plan and "this machine has" in tight.plan
+    # The base is too large: what it would take elsewhere is what is left to say.
+    monkeypatch.setattr("lora_hub.ui.review.machine_memory", lambda: 1 << 20)
+    large = look(asked)
+    assert not large.ready and large.spec is None and "step 4" in large.reason and "lh-costs" in large.plan and "too large" in large.base
+    assert "lh-costs" not in look(Asked(task="spam")).plan, "nothing is known of a run without data"
+
+
+def test_an_unknown_hub_id_is_told_when_it_is_typed(tmp_path, hub):
+    looker = Looker()
+    asked = asked_about(spam_file(tmp_path), base="nobody/no-such-base")
+    view = review(asked, "en", looker)
+    assert not view.ready and "nobody/no-such-base" in view.base and "lh-bad" in view.base and "step 4" in view.reason
+    assert "«<bdi>nobody/no-such-base</bdi>»" in review(asked, "fa", looker).base
+    assert "<img" not in review(asked_about(spam_file(tmp_path), base="a/<img src=x>"), "en", looker).base
+    # What cannot be asked is not forbidden: it may lie on this disk.
+    silent = Looker()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("lora_hub.hub.check_base", lambda base: (_ for _ in ()).throw(HubError("The Hub does not answer.", "Try again.")))
+        unsure = review(asked, "en", silent)
+        assert unsure.spec is not None and "does not answer" in unsure.base
+
+
+def test_all_rows_of_a_finding_can_be_reached(tmp_path):
+    file = tmp_path / "twice.csv"
+    rows = [f"message number {place} {'win' if place % 2 else 'lunch'},{'spam' if place % 2 else 'ham'}" for place in range(70)]
+    file.write_text("\n".join(["text,label", *rows, *rows]) + "\n")
+    asked = asked_about(file)
+    first, second, beyond = (review(asked, "en", Inspector(), code).problems for code in ("duplicates", "duplicates@2", "duplicates@x"))
+    assert first.count("<th scope=\"row\"") == 50 and "1 to 50 of 70" in first and 'data-rows="duplicates@2"' in first
+    assert second.count("<th scope=\"row\"") == 20 and "51 to 70 of 70" in second and 'data-rows="duplicates@1"' in second
+    assert beyond == first
 
 
 def test_what_is_missing_is_said_in_the_order_of_the_steps(tmp_path):
@@ -221,7 +263,9 @@ def test_a_task_of_ones_own(tmp_path):
     view = look(asked_about(spam_file(tmp_path), task="own", own=own))
     assert view.ready and view.spec.task.title.en == "Tone" and view.spec.task.labels == ("ham", "spam")
     broken = look(asked_about(spam_file(tmp_path), task="own", own={**own, "title": ""}))
-    assert "title" in broken.task and "lh-bad" in broken.task
+    assert "“Title”" in broken.task and "“Title”" in broken.reason and "lh-bad" not in broken.task
+    wrong = look(asked_about(spam_file(tmp_path), task="own", own={**own, "inputs": "text text"}))
+    assert "“Inputs”" in wrong.task and "lh-bad" in wrong.task and "own task" in wrong.reason
 
 
 def test_a_kept_form_comes_back_and_strange_ones_do_no_harm():

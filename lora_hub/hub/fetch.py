@@ -11,6 +11,8 @@ from lora_hub.schema import AdapterRef, BaseModel, Score
 
 CONFIG, WEIGHTS, RECORD = "adapter_config.json", "adapter_model.safetensors", "lora_hub.json"
 RECORD_VERSION = 1
+# So long is a question waited for that a person asks by the way.
+ASK_SECONDS = 8.0
 
 
 def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
@@ -84,6 +86,13 @@ def fetch_base(base: BaseModel) -> str:
     return base.id
 
 
+def check_base(base: BaseModel) -> None:
+    """Asks whether the Hub has a base, and has it for this account. Raises BaseError (none of that name or revision) and HubError
+    (the Hub cannot be reached, or refuses)."""
+    with told(f"look at {base.id}", base.id, base.revision, BaseError):
+        open_api().model_info(base.id, revision=base.revision or None, timeout=ASK_SECONDS)
+
+
 def _cached_base(base: BaseModel) -> Path | None:
     """The folder of a base whose config and weights are all in the client's cache."""
     from huggingface_hub import try_to_load_from_cache
@@ -96,6 +105,24 @@ def _cached_base(base: BaseModel) -> Path | None:
     index = folder / "model.safetensors.index.json"
     needed = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {"model.safetensors"}
     return folder if all((folder / file).is_file() for file in needed) else None
+
+
+def fetch_record(name: str, revision: str = "") -> dict[str, Any] | None:
+    """The record of an adapter at a version, branch or commit, without its weights; None where it was made elsewhere.
+
+    Raises AdapterError (no such adapter or version, a damaged record) and HubError.
+    """
+    from huggingface_hub.errors import EntryNotFoundError
+
+    repo_id = full_id(name)
+    with told(f"read the record of {repo_id}", repo_id, revision):
+        try:
+            path = open_api().hf_hub_download(repo_id, RECORD, revision=revision or None)
+        except EntryNotFoundError as error:
+            if getattr(error, "response", None) is None:  # the Hub did not say so: it could not be asked
+                raise
+            return None
+    return read_adapter_record(Path(path).parent)
 
 
 def read_adapter_record(folder: Path) -> dict[str, Any] | None:

@@ -8,22 +8,28 @@ from lora_hub import bases
 from lora_hub.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render_adapters
-from lora_hub.ui.page import LIGHT, PICK, Page
+from lora_hub.ui.page import LIGHT, Page
+
+# Sends whose Compare was pressed; a click on a name is page.js's.
+COMPARE = """element.addEventListener('click', (event) => {
+  const found = event.target.closest('[data-compare]');
+  if (found) trigger('pick', {id: found.dataset.compare});
+});"""
 
 
 def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it; the shelf is read when the tab is opened."""
     words = page.words
-    chosen = gr.Textbox(visible="hidden", elem_id="lh-adapter-id")
+    chosen = page.adapter_id
     with gr.Column(elem_classes="lh-page lh-wide"):
         with gr.Row(elem_classes="lh-filter"):
             tasks = [(words(f"task.{task.id}"), task.id) for task in catalogue.list_tasks()]
             task = gr.Dropdown([(words("all"), ""), *tasks], value="", label=words("task"), min_width=150, elem_id="lh-filter-task")
             known = [(base.title or base.id, base.id) for base in bases.list_bases()]
             base = gr.Dropdown([(words("all"), ""), *known], value="", label=words("base"), allow_custom_value=True, min_width=150)
-            org = gr.Textbox(page.organization, label=words("organization"), max_lines=1, min_width=140)
+            org = gr.Textbox(page.organization, label=words("organization"), max_lines=1, min_width=140, elem_id="lh-filter-org")
             refresh = gr.Button(words("refresh"), size="md", scale=0, min_width=110, elem_id="lh-refresh")
-        shelf = shared.html(elem_id="lh-shelf", js_on_load=PICK)
+        shelf = shared.html(elem_id="lh-shelf", js_on_load=COMPARE)
         head = shared.html(elem_id="lh-adapter")
         with gr.Row(elem_classes="lh-tight"):
             compare = gr.Button(words("add_to_compare"), size="md", visible=False, elem_id="lh-adapter-compare")
@@ -40,10 +46,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     @shared.told
     def pick(language: str, names: list[str], event: gr.EventData) -> Any:
-        repo_id = event._data["id"]
-        if event._data.get("compare"):
-            return (*_add(names, repo_id), gr.Tabs(selected="compare"), gr.skip())
-        return gr.skip(), gr.skip(), repo_id
+        return (*_add(names, str(event._data["id"])), gr.Tabs(selected="compare"))
 
     @shared.told
     def open_card(language: str, repo_id: str) -> Any:
@@ -65,7 +68,8 @@ def build(page: Page, tab: gr.Tab) -> None:
     looking = {"fn": look, "inputs": asked, "outputs": shelf, "concurrency_id": "hub", "concurrency_limit": 4, "api_visibility": "private"}
     # Writing, the last answer counts: two filters set quickly must not show the first one's rows.
     gr.on([tab.select, refresh.click, task.input, base.change, org.submit, org.blur], **looking, show_progress="minimal", trigger_mode="always_last")
-    shelf.pick(pick, [page.language, page.compare_names], [page.compare_names, page.tabs, chosen], **LIGHT)
+    shelf.pick(pick, [page.language, page.compare_names], [page.compare_names, page.tabs], **LIGHT)
+    chosen.change(None, chosen, None, js="(id) => { window.loraHub.address('adapter', id, true); }", api_visibility="private")
     opening = chosen.change(open_card, [page.language, chosen], [head, compare, card], concurrency_id="hub", show_progress="minimal", show_progress_on=[head], api_visibility="private")
     opening.then(**looking, show_progress="hidden")
     compare.click(to_compare, [page.language, page.compare_names, chosen], [page.compare_names, page.tabs], **LIGHT)

@@ -4,6 +4,7 @@
     build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(labels))
 """
 
+import json
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,42 +34,59 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
     with gr.Blocks(title="LoRA Hub", analytics_enabled=False, delete_cache=(CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS)) as blocks:
         language = gr.Textbox("en", visible="hidden", elem_id="lh-language")
         run_id = gr.Textbox(visible="hidden", elem_id="lh-run-id")
+        adapter_id = gr.Textbox(visible="hidden", elem_id="lh-adapter-id")
         shared.html(header(connection), elem_id="lh-header")
         names = gr.Dropdown(
             [], value=[], multiselect=True, allow_custom_value=True, max_choices=compare_tab.MOST_ADAPTERS, label=labels("compare_adapters"),
             info=labels("compare_adapters_info"), elem_id="lh-names", render=False,
         )  # fmt: skip
         with gr.Tabs(elem_id="lh-tabs") as tabs:
-            page = Page(labels, language, run_id, names, tabs, connection.organization, comparer, Looker())
-            with gr.Tab(labels("tab_finetune"), id="finetune") as finetune_tab:
+            page = Page(labels, language, run_id, adapter_id, names, tabs, connection.organization, comparer, Looker())
+            with _tab("finetune", labels) as finetune_tab:
                 finetune.build(page, blocks)
-            with gr.Tab(labels("tab_runs"), id="runs") as runs_tab_:
+            with _tab("runs", labels) as runs_tab_:
                 timer = runs_tab.build(page)
-            with gr.Tab(labels("tab_adapters"), id="adapters") as adapters_tab_:
+            with _tab("adapters", labels) as adapters_tab_:
                 adapters_tab.build(page, adapters_tab_)
-            with gr.Tab(labels("tab_compare"), id="compare") as compare_tab_:
+            with _tab("compare", labels) as compare_tab_:
                 compare_tab.build(page, compare_tab_)
         _wire_address(blocks, page, timer, [finetune_tab, runs_tab_, adapters_tab_, compare_tab_])
     return blocks
 
 
-def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.Tab]) -> None:
-    """The address names the tab, the run and the adapters that are shown, so that a reload shows them again."""
+def _tab(name: str, labels: Labels) -> gr.Tab:
+    """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for each other,
+    and the others ask the server."""
+    tab = gr.Tab(labels(f"tab_{name}"), id=name)
+    tab.select(None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private")
+    return tab
 
-    def open_address(tab: str, run_id: str, names: str) -> Any:
+
+def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.Tab]) -> None:
+    """The address names the tab, the run and the adapters that are shown: a reload, another language and Back show them again."""
+    came_back = gr.Textbox(visible="hidden", elem_id="lh-address")
+    changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, timer]
+
+    def show_address(where: str, is_opening: bool) -> list[Any]:
+        """where: JSON of tab, run, adapters to compare (commas between them) and adapter (page.js writes it)."""
+        tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
         chosen = [name for name in names.split(",") if name][: compare_tab.MOST_ADAPTERS]
-        compared = gr.Dropdown(choices=chosen, value=chosen) if chosen else gr.skip()
-        return gr.Tabs(selected=tab) if tab in TABS[1:] else gr.skip(), run_id[:160], compared, gr.Timer(active=tab == "runs")
+        compared = gr.Dropdown(choices=chosen, value=chosen) if chosen or not is_opening else gr.skip()
+        wanted = tab if tab in TABS else TABS[0]
+        shown = gr.skip() if is_opening and wanted == TABS[0] else gr.Tabs(selected=wanted)
+        return [shown, run_id[:160], adapter[:200], compared, gr.Timer(active=wanted == "runs")]
+
+    def open_address(where: str) -> list[Any]:
+        return show_address(where, True)
+
+    def go_back(told: str) -> list[Any]:
+        return show_address(json.loads(told)[0], False)
 
     blocks.load(None, None, page.language, js="() => window.loraHub.language", **LIGHT)
-    tab, names = (gr.Textbox(visible=False) for _ in range(2))
-    blocks.load(
-        open_address, [tab, page.run_id, names], [page.tabs, page.run_id, page.compare_names, timer], **LIGHT,
-        js="() => { const read = window.loraHub.read; return [read('tab') || (read('run') ? 'runs' : ''), read('run'), read('adapters')]; }",
-    )  # fmt: skip
-    for name, one in zip(TABS, tabs, strict=True):
-        note = f"() => {{ window.loraHub.address('tab', '{'' if name == TABS[0] else name}'); }}"
-        one.select(None, None, None, js=note, api_visibility="private")
+    opened = blocks.load(open_address, came_back, changed, js="() => window.loraHub.where()", **LIGHT)
+    opened.then(None, None, None, js="() => window.loraHub.wired('address')", api_visibility="private")
+    shown = came_back.change(go_back, came_back, changed, **LIGHT, trigger_mode="always_last")
+    shown.then(None, came_back, None, js="(told) => window.loraHub.returned(told)", api_visibility="private")
 
     def rest_or_tick(event: gr.SelectData) -> Any:
         return gr.Timer(active=TABS[event.index] == "runs")
@@ -101,9 +119,16 @@ def theme() -> gr.themes.Base:
         primary_hue=gr.themes.colors.teal, secondary_hue=gr.themes.colors.teal, neutral_hue=gr.themes.colors.slate,
         radius_size=gr.themes.sizes.radius_md, font=SYSTEM_FONTS, font_mono=MONO_FONTS,
     )  # fmt: skip
+    # Every text at least 4.5:1 on what it stands on, hints and placeholders too (tests/test_page_access.py measures it).
+    quiet = {"body_text_color_subdued": "*neutral_600", "block_info_text_color": "*neutral_600", "block_label_text_color": "*neutral_600",
+             "input_placeholder_color": "*neutral_500"}  # fmt: skip
+    quiet_dark = {f"{name}_dark": "*neutral_400" for name in quiet}
     return base.set(
-        body_background_fill="*neutral_50", block_border_width="1px", block_shadow="none", button_primary_background_fill="*primary_700",
-        button_primary_background_fill_hover="*primary_800", button_primary_text_color="white", button_primary_background_fill_dark="*primary_600",
+        body_background_fill="*neutral_50", block_border_width="1px", block_shadow="none", color_accent="*primary_700",
+        button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800", button_primary_text_color="white",
+        button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_800",
+        link_text_color="*primary_700", link_text_color_hover="*primary_800", link_text_color_visited="*primary_700",
+        link_text_color_dark="*primary_300", link_text_color_visited_dark="*primary_300", **quiet, **quiet_dark,
     )  # fmt: skip
 
 

@@ -85,12 +85,19 @@ def read_task(asked: Asked) -> Task | None:
         task = catalogue.task_from_dict(given)
         if len(task.inputs) > MAX_INPUTS:
             raise SpecError(
-                f"The task has {len(task.inputs)} inputs; the page shows {MAX_INPUTS}.", "Use the command line for this one.",
+                f"The task has {len(task.inputs)} inputs; the page shows {MAX_INPUTS}.", f"Name {MAX_INPUTS} inputs at most in step 1.",
                 message_fa=f"این کار {len(task.inputs)} ورودی دارد؛ در این صفحه {MAX_INPUTS} ورودی جا می‌شود.",
-                hint_fa="این یکی را از خط فرمان آموزش دهید.",
+                hint_fa=f"در گام ۱ حداکثر {MAX_INPUTS} ورودی نام ببرید.",
             )  # fmt: skip
         return task
     return catalogue.get_task(asked.task) if asked.task else None
+
+
+def own_wanting(asked: Asked) -> list[str]:
+    """The labels' keys of the fields that a task of one's own cannot do without and that are still empty."""
+    if asked.task != OWN:
+        return []
+    return [f"own_{key}" for key in ("title", "instruction") if not asked.own.get(key, "").strip()]
 
 
 def roles_of(task: Task | None) -> list[str]:

@@ -15,6 +15,7 @@ from lora_hub.ui import render, render_adapters
 from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.render_adapters import PaneView
 from lora_hub.ui.render_table import role_name
+from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.text import number, t
 
 MOST_ADAPTERS = 4
@@ -74,18 +75,20 @@ def build(page: Page, tab: gr.Tab) -> None:
                 example = gr.Button(words("example"), size="md", elem_id="lh-example")
             with gr.Accordion(words("decoding"), open=False):
                 with gr.Row():
-                    most = gr.Number(0, label=words("max_new_tokens"), info=words("max_new_tokens_info"), precision=0, minimum=0, maximum=4096, min_width=160)
-                    temperature = gr.Number(0, label=words("temperature"), info=words("temperature_info"), minimum=0, maximum=5, step=0.1, min_width=160)
-                    seed = gr.Number(0, label=words("seed"), precision=0, minimum=0, maximum=2**31 - 1, min_width=120)
+                    most = gr.Number(0, label=words("max_new_tokens"), info=words("max_new_tokens_info"), precision=0, minimum=0, maximum=4096, min_width=160, elem_id="lh-most-tokens")
+                    temperature = gr.Number(0, label=words("temperature"), info=words("temperature_info"), minimum=0, maximum=5, step=0.1, min_width=160, elem_id="lh-temperature")
+                    seed = gr.Number(0, label=words("seed"), precision=0, minimum=0, maximum=2**31 - 1, min_width=120, elem_id="lh-seed")
         answers = shared.html(elem_id="lh-answers")
 
     @shared.told
     def list_names(language: str, names: list[str]) -> Any:
-        return gr.Dropdown(choices=_choices(page, language, names or []), value=names or [])
+        # Without a value: what is chosen while this is on its way stays.
+        return gr.Dropdown(choices=_choices(page, language, names or []))
 
     @shared.told
-    def show_fields(language: str, names: list[str], roles_before: str) -> Any:
-        """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt.
+    def show_fields(language: str, names: list[str], roles_before: str, prompt_now: str, *roles_now: str) -> Any:
+        """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt. What was
+        typed into the ones goes over into the others.
 
         An adapter that cannot be used here says so at once, in the place of its answer, and stays until it is removed.
         """
@@ -99,7 +102,12 @@ def build(page: Page, tab: gr.Tab) -> None:
         if "\n".join(named) == roles_before:
             return [trouble, *[gr.skip()] * (2 + ROLE_SLOTS)]
         fields = [gr.Textbox(visible=True, label=role_name(role, language)) for role in named] + [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
-        return [trouble, "\n".join(named), gr.Textbox(visible=not named), *fields]
+        one_prompt = gr.Textbox(visible=not named)
+        if named and not roles_before and (prompt_now or "").strip() and not any(roles_now):
+            fields[0] = gr.Textbox(visible=True, label=role_name(named[0], language), value=prompt_now)
+        elif not named and roles_before and not (prompt_now or "").strip():
+            one_prompt = gr.Textbox(visible=True, value="\n".join(value for value in roles_now if value))
+        return [trouble, "\n".join(named), one_prompt, *fields]
 
     @shared.told
     def take_example(language: str, names: list[str], roles_named: str) -> Any:
@@ -129,7 +137,8 @@ def build(page: Page, tab: gr.Tab) -> None:
         inputs = {role: value for role, value in zip(named, values, strict=False)} or None
         if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
             raise DataError(t("need_prompt", language), t("need_prompt_hint", language))
-        views = [PaneView(name) for name in (["base"] if with_base else []) + names]
+        known = _run_lines(names, language)
+        views = [PaneView(name, title=known.get(name, "")) for name in (["base"] if with_base else []) + names]
         question = "\n".join(value for value in inputs.values() if value.strip()) if inputs else prompt
         asked, stopped = stops.start()
         yield [render_adapters.panes(views, language, question), gr.Button(visible=False), gr.Button(visible=True), asked]
@@ -140,7 +149,8 @@ def build(page: Page, tab: gr.Tab) -> None:
                 seed=int(seed or 0), free_text=free_text, reference=right, cancelled=stopped.is_set,
             )  # fmt: skip
             for event in stream:
-                views[event.pane] = PaneView(views[event.pane].name, event.revision, event.answer, event.done, event.divergence, event.judgement)
+                before = views[event.pane]
+                views[event.pane] = PaneView(before.name, event.revision, event.answer, event.done, event.divergence, event.judgement, title=before.title)
                 if event.done or time.monotonic() - drawn >= DRAW_SECONDS:
                     drawn = time.monotonic()
                     yield [render_adapters.panes(views, language, question), gr.skip(), gr.skip(), gr.skip()]
@@ -175,24 +185,33 @@ def build(page: Page, tab: gr.Tab) -> None:
     changed = [prompt.input, *[role.input for role in roles], with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
     gr.on([*changed, page.compare_names.change], None, None, None, js=STALE, queue=False, api_visibility="private")
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
-    page.compare_names.change(show_fields, [page.language, page.compare_names, roles_named], [trouble_html, roles_named, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private").then(
-        None, page.compare_names, None, js="(names) => { window.loraHub.address('adapters', (names || []).join(',')); }"
+    page.compare_names.change(
+        None, page.compare_names, None, js="(names) => { window.loraHub.address('adapters', (names || []).join(',')); }", api_visibility="private"
     )
+    page.compare_names.change(
+        show_fields, [page.language, page.compare_names, roles_named, prompt, *roles], [trouble_html, roles_named, prompt, *roles], concurrency_id="hub",
+        show_progress="hidden", api_visibility="private",
+    )  # fmt: skip
 
 
 def _choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
     """Adapters of the organization, then finished runs that are not published, then what was typed."""
     from lora_hub import hub, runs
-    from lora_hub.ui.text import age
-
     found = hub.list_adapters(org=page.organization)
     choices = [(ref.repo_id, ref.repo_id) for ref in found]
-    for run in runs.list_runs():
-        if run.adapter_folder and not run.adapter:
-            title = run.spec.name or run.spec.task.title.in_language(language)
-            choices.append((f"{title}, {age(run.created, language)} ({run.id})", run.id))
+    named = name_runs(runs.list_runs())
+    choices += [(name.line(language), run_id) for run_id, name in named.items() if name.run.adapter_folder and not name.run.adapter]
     known = {value for _, value in choices}
     return choices + [(name, name) for name in names if name not in known]
+
+
+def _run_lines(names: list[str], language: str) -> dict[str, str]:
+    """Of those that are runs: what a person knows them by."""
+    from lora_hub import runs
+
+    wanted = {name.partition("@")[0] for name in names if "/" not in name}
+    named = name_runs(runs.list_runs()) if wanted else {}
+    return {run_id: named[run_id].line(language) for run_id in wanted if run_id in named}
 
 
 def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:

@@ -21,7 +21,7 @@ from lora_hub.errors import DataError, LoraHubError
 from lora_hub.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render
-from lora_hub.ui.asked import MAX_INPUTS, OWN, dataset_id
+from lora_hub.ui.asked import MAX_INPUTS, OWN, dataset_id, dataset_path
 from lora_hub.ui.form import NO_MENDS, NOTHING_CORRECTED
 from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.render_table import delimiter_name, role_name
@@ -31,6 +31,8 @@ from lora_hub.ui.text import LANGUAGES, size_of, t
 ROLE_SLOTS = MAX_INPUTS + 1
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1256", "iso-8859-1", "windows-1251", "big5", "gb18030", "shift_jis")
 DELIMITERS = (",", ";", "\t", "|")
+# While a file is read that may propose a task, none can be chosen: what is proposed must not overwrite a choice.
+HOLD_TASK = "(...values) => { window.loraHub.hold('task', '#lh-task'); return values; }"
 FILES: dict[str, Any] = {"concurrency_id": "files", "concurrency_limit": 4, "api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -218,15 +220,20 @@ def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[s
         return dataset_id(store.add_dataset(Path(path), Path(path).name)) if path else ""
 
     @shared.told_stream
-    def take_from_hub(language: str, name: str, token: str, task_id: str | None, proposed: str, before: str) -> Iterator[Any]:
-        waiting = [gr.skip()] * (len(room.renewed()) + 5)
+    def take_from_hub(language: str, name: str, token: str, before: str) -> Iterator[Any]:
+        waiting = [gr.skip()] * (len(room.renewed()) + 3)
         for words in fetched(name, token, language):
             if isinstance(words, Path):
                 came = render.note(t("fetched", language, name=words.name), "good")
-                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), *(_proposed(page, words, task_id, proposed, language) or [gr.skip()] * 2), None, *(["", None] if before else [gr.skip()] * 2)]
+                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), None, *(["", None] if before else [gr.skip()] * 2)]
             else:
                 # The field is emptied with the first answer, whatever comes of it.
                 yield [words, gr.Button(interactive=words.startswith('<div class="lh-card lh-bad"')), "", *waiting]
+
+    @shared.told
+    def guess_fetched(language: str, dataset: str, task_id: str | None, proposed: str) -> Any:
+        # Only now: a fetch may take minutes, and what was chosen in them counts.
+        return (_proposed(page, dataset_path(dataset), task_id, proposed, language) if dataset else []) or [gr.skip(), gr.skip()]
 
     def open_paste(way: str) -> Any:
         return _opened("" if way == "paste" else "paste")
@@ -235,17 +242,17 @@ def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[s
         return _opened("" if way == "hub" else "hub")
 
     fresh, tests = room.renewed(), [room.test, room.test_file]
-    dropped = room.file.upload(**with_look(take_file, [room.file, task, room.proposed, room.dataset], [task, room.proposed, *tests]))
+    dropped = room.file.upload(**with_look(take_file, [room.file, task, room.proposed, room.dataset], [task, room.proposed, *tests]), js=HOLD_TASK)
     cleared = room.file.clear(lambda: [*renewed(""), "", None], None, [*fresh, *tests], api_visibility="private")
     sampled = room.sample.click(**with_look(take_sample, [task, room.dataset], [room.file, *tests]))
     pasting = [room.paste_note, room.file, room.way, room.paste_box, room.pasted]
-    pasted = room.use_pasted.click(**with_look(take_pasted, [room.pasted, task, room.proposed, room.dataset], [task, room.proposed, *pasting, *tests]))
-    asked = [page.language, room.hub_name, room.hub_token, task, room.proposed, room.dataset]
+    pasted = room.use_pasted.click(**with_look(take_pasted, [room.pasted, task, room.proposed, room.dataset], [task, room.proposed, *pasting, *tests]), js=HOLD_TASK)
+    asked = [page.language, room.hub_name, room.hub_token, room.dataset]
     fetching = {**FILES, "concurrency_id": "fetch", "trigger_mode": "once"}
     brought = gr.on(
         [room.fetch.click, room.hub_name.submit, room.hub_token.submit], take_from_hub, asked,
-        [room.hub_note, room.fetch, room.hub_token, *fresh, task, room.proposed, room.file, *tests], **fetching,
-    )  # fmt: skip
+        [room.hub_note, room.fetch, room.hub_token, *fresh, room.file, *tests], **fetching,
+    ).then(guess_fetched, [page.language, room.dataset, task, room.proposed], [task, room.proposed], js=HOLD_TASK, **FILES)  # fmt: skip
     tested = gr.on([room.test_file.upload, room.test_file.clear], take_test, [page.language, room.test_file], room.test, **FILES)
     for button, handler in ((room.paste, open_paste), (room.hub, open_hub)):
         opening = button.click(handler, room.way, [room.way, room.paste_box, room.hub_box], **LIGHT)

@@ -1,4 +1,4 @@
-"""Puts page.js and style.css at the head of the page, before Gradio's scripts: those read the browser's language once, at start.
+"""Puts our scripts and style sheets at the head of the page, before Gradio's scripts: those read the browser's language once, at start.
 
 Gradio's own `head=` and `css=` come too late for that (they are added after the page has been drawn, and its style rules
 are rewritten). A few bytes are written into the one HTML answer; everything else passes through untouched, streams included.
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parent
+SCRIPTS = ("page.js", "accessible.js")
+STYLES = ("style.css", "style_data.css", "style_runs.css", "style_phone.css")
 
 
 def head() -> str:
     """What goes right behind <head>."""
-    script = (FOLDER / "page.js").read_text(encoding="utf-8")
-    style = (FOLDER / "style.css").read_text(encoding="utf-8")
-    return f"<script>{script}</script><style>{style}</style>"
+    scripts, styles = ("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES))
+    return f"<script>{scripts}</script><style>{styles}</style>"
 
 
 class EarlyHead:

@@ -6,7 +6,7 @@ so that a reload, another language or a restarted app brings it back, and so is 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,22 @@ from lora_hub.ui.text import number, t
 
 OWN_FIELDS = ("title", "inputs", "answer", "output", "instruction")
 REPORT = (Path(__file__).parent / "problems.js").read_text(encoding="utf-8")
-# A file that was just looked at was looked at with the form as it was then; tells whether that has changed meanwhile.
-OUTDATED = """(kept, corrections, mends, task, base, effort, name, ...others) => {
-  if (!kept) return '';
-  const now = [task, base, effort, name, ...others].map((value) => value || '');
-  const then = [kept.task, kept.base, kept.effort, kept.name, ...Object.values(kept.own), ...Object.values(kept.overrides)];
-  const corrected = [JSON.parse(corrections || '{}').columns || {}, JSON.parse(mends || '[]')];
-  return JSON.stringify([now, corrected]) === JSON.stringify([then, [kept.columns, kept.mends]]) ? '' : String(Date.now());
+# Each look writes down what it has looked at. Where the form says something else by then, as after a click that was made
+# while the answer was on its way, it is looked at again: whichever answer comes last, the page ends with the form's own.
+OUTDATED = """(seen, ...now) => {
+  window.loraHub.release('task');
+  const plain = (value) => value ?? '';
+  const then = JSON.parse(seen || '[]');
+  const same = now.length === then.length && now.every((value, place) => plain(value) === plain(then[place]));
+  const told = JSON.stringify([seen, now]);
+  if (same || !seen || told === window.loraHub.lookedAgain) return window.loraHub.again || '';
+  window.loraHub.lookedAgain = told;  // an answer that never fits must not ask for ever
+  return window.loraHub.again = String(Date.now()) + Math.random();
 }"""
+# While an answer is on its way that empties the form, nothing new can be put into it.
+HOLD, RELEASE = (f"() => {{ window.loraHub.{what}('list'); }}" for what in ("hold", "release"))
+SHOW_FORM = "() => { window.loraHub.release('list'); document.getElementById('lh-task').scrollIntoView({block: 'center'}); }"
+WIRED = "() => window.loraHub.wired('form')"
 
 
 def build(page: Page, blocks: gr.Blocks) -> None:
@@ -41,7 +49,8 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     words = page.words
     kept = gr.BrowserState(None, storage_key="lora_hub_form", secret="lora-hub-form")
     listed = gr.BrowserState(None, storage_key="lora_hub_tasks", secret="lora-hub-form")
-    outdated = gr.Textbox(visible="hidden")
+    outdated, seen = (gr.Textbox(visible="hidden") for _ in range(2))
+    edited = gr.Textbox(visible="hidden", elem_id="lh-edited")
     with gr.Column(elem_classes="lh-page"):
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(1, "step_task"))
@@ -92,7 +101,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     fields = form.components()
     inputs = [page.language, room.opened, listed, *fields]
     outputs = [task_html, own_box, room.sample, *room.shown(), problems_html, prompts_html, room.corrections, exact, base_html, lengths_html, plan_html]
-    outputs += [settings_html, reason_html, train, add, kept]
+    outputs += [settings_html, reason_html, train, add, kept, seen]
     places = [fields.index(slot) for slot in room.roles]
 
     def show_data(asked: Asked, view: View, slots: list[Any], language: str, is_new: bool = False) -> dict[Any, Any]:
@@ -112,12 +121,19 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             add: gr.Button(interactive=stand.can_add), kept: asked.to_json(),
         }  # fmt: skip
 
+    def looked_at(asked: Asked, view: View, values: Sequence[Any]) -> dict[Any, Any]:
+        """The form's values as the browser has them once a look's answer is in their fields."""
+        after = dict(zip(fields, values, strict=True)) | {room.corrections: corrections(asked.columns, [(role, column) for role, column, _ in view.roles])}
+        after |= {slot: column for slot, (_, column, _) in zip(room.roles, view.roles, strict=False)}
+        return {seen: json.dumps(["" if value is None else value for value in after.values()])}
+
     @shared.told
     def look(language: str, opened: str, kept_list: Any, *values: Any) -> Any:
         entries = read_entries(kept_list)
         asked = task_list.on_base_of(entries, form.read(values))
         view = review(asked, language, page.looker, opened or "")
-        return show_data(asked, view, [values[place] for place in places], language) | show_rest(asked, view, entries, language)
+        shown = show_data(asked, view, [values[place] for place in places], language) | show_rest(asked, view, entries, language)
+        return shown | looked_at(asked, view, values)
 
     def with_look(take: Callable[..., dict[Any, Any]], more: list[Any], changed: list[Any]) -> dict[str, Any]:
         """An event that brings a new file and shows it, in one trip: the file as soon as it is read, then what it means."""
@@ -132,7 +148,8 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             entries = read_entries(kept_list)
             asked = task_list.on_base_of(entries, form.read(now))
             yield new | show_data(asked, glance(asked, language, page.looker), [now[place] for place in places], language, is_new=True)
-            yield show_rest(asked, review(asked, language, page.looker), entries, language)
+            view = review(asked, language, page.looker)
+            yield show_rest(asked, view, entries, language) | looked_at(asked, view, now)
 
         both = list(dict.fromkeys([*outputs, *room.renewed(), *changed]))
         return {**looking, "fn": take_and_look, "inputs": [*inputs, *more], "outputs": both}
@@ -182,6 +199,23 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         return list_updates([entry for entry in read_entries(kept_list) if entry.id != gone], language)
 
     @shared.told
+    def edit_task(language: str, opened: str, kept_list: Any, *values: Any) -> Any:
+        """An entry goes back into the form. What is in the form by then takes its place on the list, or has to be finished first."""
+        entries = read_entries(kept_list)
+        chosen = next((entry for entry in entries if entry.id == values[-1].partition(" ")[0]), None)
+        if chosen is None:
+            return gr.skip()
+        asked = task_list.on_base_of(entries, form.read(values[:-1]))
+        left = [entry for entry in entries if entry is not chosen]
+        if asked.dataset and not task_list.is_listed(entries, asked):
+            view = review(asked, language, page.looker)
+            if view.spec is None:
+                raise LoraHubError(t("form_in_use", language, reason=view.reason), t("form_in_use_hint", language))
+            left = task_list.add_entry(left, asked, view.spec)
+        others = {room.opened: "", room.file: None, room.test_file: None}
+        return dict(zip(fields, form.write(chosen.asked), strict=True)) | others | dict(zip(list_parts, list_updates(left, language), strict=True))
+
+    @shared.told
     def start(language: str, opened: str, kept_list: Any, *values: Any) -> Any:
         from lora_hub import runs
 
@@ -211,7 +245,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
 
     @shared.told
     def restore(language: str, data: Any, kept_list: Any) -> Any:
-        # Only what was really chosen comes back: a click made while the page was still opening is not undone.
+        # Only what differs from an untouched form is written.
         pairs = zip(form.write(Asked.from_json(data)), form.write(Asked()), strict=True)
         fitting = dict(zip(fields, [gr.skip() if one == untouched else one for one, untouched in pairs], strict=True))
         entries = read_entries(kept_list)
@@ -222,33 +256,39 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     looking |= {"show_progress": "minimal", "show_progress_on": [room.data], "trigger_mode": "always_last"}
     quiet = {**looking, "show_progress": "hidden", "show_progress_on": None}
     arrived, looked = data_room.wire(page, room, task, with_look)
-    for event in arrived:
-        event.then(**looking)
-    as_it_was = [kept, room.corrections, room.mends, task, base, effort, name, *own.values(), *overrides.values()]
-    for event in looked:
-        event.then(None, as_it_was, outdated, js=OUTDATED, api_visibility="private")
-    outdated.change(**quiet)
+
+    def look_again(event: Any) -> None:
+        event.then(None, [seen, *fields], outdated, js=OUTDATED, api_visibility="private")
+
+    for event in (*looked, *(event.then(**looking) for event in arrived)):
+        look_again(event)
+    look_again(outdated.change(**quiet))
     # Never by a change: that fires while a kept form comes back, too, when a part of its fields is still empty.
     reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
-    gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking)
-    problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(**quiet)
-    problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(**looking)
     # Who clicks a task has chosen it, whatever was proposed.
     task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
-    problems_html.rows(open_rows, [page.language], room.opened, **LIGHT).then(**quiet)
+    look_again(gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking))
+    look_again(problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(**quiet))
+    look_again(problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(**looking))
+    look_again(problems_html.rows(open_rows, [page.language], room.opened, **LIGHT).then(**quiet))
     changes = [base.input, effort.input, name.blur]
     changes += [trigger for one in overrides.values() for trigger in ((one.blur, one.submit) if isinstance(one, gr.Textbox) else (one.input,))]
-    gr.on(changes, **quiet)
+    look_again(gr.on(changes, **quiet))
     exact.click(show_exact, inputs, prompts_html, concurrency_id="exact", concurrency_limit=1, show_progress="minimal", api_visibility="private")
     alone = {"concurrency_id": "start", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
-    train.click(start, inputs, [page.run_id, page.tabs, *list_parts], **alone).then(**quiet)
-    add.click(add_task, inputs, [*dict.fromkeys([*fields, room.opened, room.file, room.test_file, *list_parts])], **alone).then(**quiet)
-    tasks_html.unlist(remove_task, [page.language, listed], list_parts, **LIGHT).then(**quiet)
+    look_again(train.click(start, inputs, [page.run_id, page.tabs, *list_parts], **alone).then(**quiet))
+    add.click(None, None, None, js=HOLD, api_visibility="private")
+    rewritten = [*dict.fromkeys([*fields, room.opened, room.file, room.test_file, *list_parts])]
+    added = add.click(add_task, inputs, rewritten, **alone)
+    changed = edited.change(edit_task, [*inputs, edited], rewritten, **alone)
+    removed = tasks_html.unlist(remove_task, [page.language, listed], list_parts, **LIGHT)
+    for event, after in ((added, RELEASE), (removed, RELEASE), (changed, SHOW_FORM)):
+        look_again(event.then(None, None, None, js=after, api_visibility="private").then(**quiet))
     restored = blocks.load(
         restore, [page.language, kept, listed], [*dict.fromkeys([*fields, *list_parts])],
         js="(language, ...kept) => [window.loraHub.language, ...kept]", **LIGHT,
     )  # fmt: skip
-    restored.then(**quiet)
+    look_again(restored.then(None, None, None, js=WIRED, api_visibility="private").then(**quiet))
 
 
 def _own_task(words: Labels) -> dict[str, Any]:
@@ -257,7 +297,7 @@ def _own_task(words: Labels) -> dict[str, Any]:
         inputs = gr.Textbox(value="text", label=words("own_inputs"), info=words("own_inputs_info"), max_lines=1, elem_id="lh-own-inputs")
     instruction = gr.Textbox(label=words("own_instruction"), placeholder=words("own_instruction_hint"), lines=2, elem_id="lh-own-instruction")
     with gr.Row():
-        answer = gr.Textbox(label=words("own_answer"), placeholder="Label", max_lines=1)
+        answer = gr.Textbox(label=words("own_answer"), placeholder="Label", max_lines=1, elem_id="lh-own-answer")
         output = gr.Radio([(words("own_labels"), "labels"), (words("own_text"), "text")], value="labels", label=words("own_output"))
     return {"title": title, "inputs": inputs, "answer": answer, "output": output, "instruction": instruction}
 

@@ -22,13 +22,68 @@
   dress();
   new MutationObserver(dress).observe(document.documentElement, { attributes: true, attributeFilter: ["lang", "dir"] });
 
-  const address = (name, value) => {
-    const url = new URL(location.href);
-    if (value) url.searchParams.set(name, value); else url.searchParams.delete(name);
-    history.replaceState(history.state, "", url);
+  // --- Nothing can be clicked before it is heard -------------------------------------------------------------------
+  // The tabs are inert from the moment they are drawn until the kept form and the address are back in their fields, and
+  // while an answer is on its way that writes the whole form: what is clicked counts, or cannot be clicked yet.
+  const holds = new Map([["address", "#lh-tabs"], ["form", "#lh-tabs"]]); // what is waited for -> what is inert meanwhile
+  const early = new Set(); // file fields that were filled meanwhile; only a program can do that
+  const rest = () => {
+    const waiting = new Set(holds.values());
+    for (const place of document.querySelectorAll("#lh-tabs, #lh-task")) {
+      const waits = waiting.has(`#${place.id}`);
+      if (place.inert !== waits) place.inert = waits;
+      if (place.hasAttribute("aria-busy") !== waits) place.toggleAttribute("aria-busy", waits);
+    }
+    if (waiting.has("#lh-tabs") || !document.getElementById("lh-tabs")) return;
+    for (const field of early) field.dispatchEvent(new Event("change", { bubbles: true }));
+    early.clear();
   };
-  const opened = new URLSearchParams(location.search); // as it was opened: the first tab rewrites it before it is read
+  const hold = (name, place = "#lh-tabs") => { holds.set(name, place); rest(); };
+  const release = (name) => { holds.delete(name); rest(); };
+  // An observer is called before the browser draws or hands on a click. Gradio may draw the tabs anew.
+  new MutationObserver(() => { if (holds.size) rest(); }).observe(document, { childList: true, subtree: true });
+
+  // --- The address: which tab, run and adapters are shown -----------------------------------------------------------
+  const opened = new URLSearchParams(location.search); // as it was opened: the first tab's own event comes before it is read
   const read = (name) => opened.get(name) || "";
+  let pushed = 0;
+  let returning = ""; // where Back leads to, until the page shows it: what it does for that is no new place
+  // A new tab or run is a place to come back to; what changes together with it is the same place.
+  const address = (name, value, isPlace = false) => {
+    if (holds.has("address") || returning) return;
+    const url = new URL(location.href);
+    if ((url.searchParams.get(name) || "") === (value || "")) return;
+    if (value) url.searchParams.set(name, value); else url.searchParams.delete(name);
+    const isNew = isPlace && Date.now() - pushed > 800;
+    if (isNew) pushed = Date.now();
+    history[isNew ? "pushState" : "replaceState"](history.state, "", url);
+  };
+  // Writes into a field of the page as typing does, so that its value is the page's, too.
+  const put = (field, value) => {
+    const kind = field instanceof HTMLTextAreaElement ? HTMLTextAreaElement : HTMLInputElement;
+    Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(field, value);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const fieldOf = (id) => document.querySelector(`#${CSS.escape(id)} :is(textarea, input)`);
+  const where = (get) => JSON.stringify([get("tab") || (get("run") ? "runs" : ""), get("run"), get("adapters"), get("adapter")]);
+  window.addEventListener("popstate", () => {
+    const field = fieldOf("lh-address");
+    if (!field) return;
+    const now = new URLSearchParams(location.search);
+    returning = JSON.stringify([where((name) => now.get(name) || ""), Date.now()]);
+    put(field, returning);
+  });
+  const returned = (told) => setTimeout(() => { if (told === returning) returning = ""; }, 100); // its tab's own event comes first
+  // What is clicked inside rendered HTML goes into the hidden field that waits for it: the last click counts.
+  document.addEventListener("click", (event) => {
+    const chosen = event.target.closest && event.target.closest("[data-id], [data-open], [data-put], [data-edit]");
+    if (!chosen) return;
+    const { id, open, edit, put: target, value } = chosen.dataset;
+    const field = fieldOf(id ? "lh-run-id" : open ? "lh-adapter-id" : edit ? "lh-edited" : target);
+    if (!field) return;
+    if (edit) hold("list");
+    put(field, id || open || value || `${edit} ${Date.now()}`);
+  });
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-language]");
@@ -38,6 +93,47 @@
     location.reload(); // what was typed is kept: the form is stored in the browser, the run is in the address
   });
 
+  // --- What is typed outlives a reload and another language ----------------------------------------------------------
+  // It is kept for this tab of the browser alone, and only when the page goes. Passwords and what looks like a token never.
+  const typedKey = "lora_hub_typed";
+  const typable = "#lh-tabs [id^='lh-'] :is(textarea, input:not([type]), input[type='text'], input[type='number'])";
+  const isSecret = (value) => /\bhf_\w{8,}|\bsk-\w{8,}|\bgh[pousr]_\w{8,}/.test(value);
+  const idOf = (field) => field.closest("[id^='lh-']").id;
+  const isTyped = (field) => field.getAttribute("role") !== "combobox" && !field.closest(".hidden, .hide") && !("label" in field.dataset);
+  let pending = {}; // id -> text, of fields that are not drawn yet
+  try { pending = JSON.parse(sessionStorage.getItem(typedKey) || "{}") || {}; } catch { pending = {}; }
+  const putBack = () => {
+    for (const field of document.querySelectorAll(typable)) {
+      const id = idOf(field);
+      if (!(id in pending) || !isTyped(field)) continue;
+      const text = pending[id];
+      delete pending[id];
+      if (text !== field.value) { put(field, text); field.dispatchEvent(new Event("blur")); }
+    }
+  };
+  const keep = () => {
+    const kept = { ...pending };
+    for (const field of document.querySelectorAll(typable)) {
+      if (!isTyped(field)) continue;
+      if (isSecret(field.value)) delete kept[idOf(field)]; else kept[idOf(field)] = field.value;
+    }
+    for (const most of [Infinity, 20000]) { // a pasted table may be larger than what the browser keeps
+      for (const id of Object.keys(kept)) if (kept[id].length > most) delete kept[id];
+      try { sessionStorage.setItem(typedKey, JSON.stringify(kept)); return; } catch { /* too much, or forbidden: tried with less */ }
+    }
+  };
+  window.addEventListener("pagehide", () => { if (!holds.has("form")) keep(); });
+  new MutationObserver(() => { if (!holds.has("form") && Object.keys(pending).length) putBack(); }).observe(document, { childList: true, subtree: true });
+  // The kept form is back: what was typed after it was kept goes on top of it, once the page has drawn it.
+  const wired = async (name) => {
+    await new Promise((done) => setTimeout(done));
+    if (name === "form") putBack();
+    release(name);
+    // Every place has its tab in its address, so that Back finds what it left.
+    if (name === "address") address("tab", JSON.parse(where(read))[0] || "finetune");
+  };
+
+  // --- Files ----------------------------------------------------------------------------------------------------------
   // A file over the limit is told at once; nothing of it is sent. The words are in the page (data_room.py).
   const isTooLarge = (files) => {
     const card = document.getElementById("lh-too-large");
@@ -47,13 +143,22 @@
   };
   const guard = (event) => {
     const place = event.target.closest && event.target.closest("#lh-file, #lh-test-file");
-    if (!place || !isTooLarge(event.dataTransfer ? event.dataTransfer.files : event.target.files)) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    if (!event.dataTransfer) event.target.value = "";
+    if (!place) return;
+    if (isTooLarge(event.dataTransfer ? event.dataTransfer.files : event.target.files)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (!event.dataTransfer) event.target.value = "";
+    } else if ([...holds.values()].includes("#lh-tabs") && !event.dataTransfer) {
+      event.stopImmediatePropagation();
+      early.add(event.target);
+    }
   };
   document.addEventListener("change", guard, true);
   document.addEventListener("drop", guard, true);
+  // A file dropped beside its field, or on a page that is still waking, does not take the browser away from the page.
+  for (const kind of ["dragover", "drop"]) {
+    document.addEventListener(kind, (event) => { if (event.dataTransfer && event.dataTransfer.types.includes("Files")) event.preventDefault(); });
+  }
 
-  window.loraHub = { language, address, read };
+  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned };
 })();

@@ -15,19 +15,13 @@ import gradio as gr
 
 from lora_hub.errors import LoraHubError
 from lora_hub.ui.render import escape, sentence
+from lora_hub.ui.render import told as told_in_words
 from lora_hub.ui.text import t
 
 logger = logging.getLogger("lora_hub.ui")
 
 # Gradio's arguments of an event that only looks: as many at once as there are pages, no spinner, no public endpoint.
 LIGHT = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-# Sends what was clicked inside rendered HTML: any element with data-id, data-open or data-compare.
-PICK = """element.addEventListener('click', (event) => {
-  const found = event.target.closest('[data-id],[data-open],[data-compare]');
-  if (found) trigger('pick', {id: found.dataset.id || found.dataset.open || found.dataset.compare, compare: 'compare' in found.dataset});
-});"""
-
-
 class Labels:
     """The labels of components, which the browser translates: `labels("train")`. Raises KeyError for an unknown key."""
 
@@ -42,11 +36,13 @@ class Labels:
 
 @dataclass
 class Page:
-    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they outlive the app."""
+    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they outlive the app;
+    page.js writes those of the run and the adapter that were clicked."""
 
     words: Labels
     language: gr.Textbox
     run_id: gr.Textbox
+    adapter_id: gr.Textbox
     compare_names: gr.Dropdown
     tabs: gr.Tabs
     organization: str
@@ -61,7 +57,7 @@ def html(value: str = "", **arguments: Any) -> gr.HTML:
 
 def warn(error: LoraHubError, language: str) -> None:
     """Shows what went wrong and what to do next, for a while, above the page."""
-    message, hint = error.in_language(language)
+    message, hint = told_in_words(error, language)
     gr.Warning(f"<b>{sentence(message)}</b><br>{sentence(hint)}", duration=12, title=t("note", language))
 
 

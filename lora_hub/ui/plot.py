@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 
 from lora_hub.ui.render import escape
-from lora_hub.ui.text import digits, number, t
+from lora_hub.ui.text import number, t
 
 Pairs = Sequence[tuple[int, float]]
-WIDTH, HEIGHT = 720, 250
-LEFT, RIGHT, TOP, BOTTOM = 48, 40, 12, 26
+# The drawing's own units; it is stretched to the place there is, and the words stand beside it as HTML.
+WIDTH, HEIGHT = 1000, 500
 # More points than pixels only make the page heavier.
 MOST_POINTS = 240
 
@@ -40,7 +40,7 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 
 def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int = 0, language: str = "en") -> str:
-    """The curves of training and held-out loss over the steps."""
+    """The curves of training and validation loss over the steps."""
     train, held_out = thin(train), thin(held_out)
     if not train and not held_out:
         return f'<div class="lh-empty lh-plot-empty">{escape(t("plot_waits", language))}</div>'
@@ -51,35 +51,51 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
     last = max([total, 1, *(step for step, _ in [*train, *held_out])])
 
     def x(step: float) -> float:
-        return round(LEFT + (WIDTH - LEFT - RIGHT) * step / last, 1)
+        return round(WIDTH * step / last, 1)
 
     def y(loss: float) -> float:
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - loss) / (high - low), 1)
+        return round(HEIGHT * (high - loss) / (high - low), 1)
 
-    parts = []
+    parts, words = [], []
     for value in ticks(low, high):
         decimals = 0 if high - low > 8 else 1 if high - low > 0.8 else 2 if high - low > 0.08 else 3
-        parts.append(f'<line class="lh-grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
-        parts.append(f'<text class="lh-tick" x="{LEFT - 8}" y="{y(value) + 4}" text-anchor="end">{number(value, language, decimals)}</text>')
-    for value in ticks(0, last, 6):
-        parts.append(f'<text class="lh-tick" x="{x(value)}" y="{HEIGHT - 8}" text-anchor="middle">{digits(f"{value:.0f}", language)}</text>')
-    parts.append(f'<text class="lh-tick" x="{WIDTH}" y="{HEIGHT - BOTTOM + 4}" text-anchor="end">{escape(t("step", language))}</text>')
+        parts.append(f'<path class="lh-grid" d="M0 {y(value)}H{WIDTH}"/>')
+        words.append(f'<span class="lh-tick lh-tick-y" style="top:{100 * y(value) / HEIGHT:.1f}%">{number(value, language, decimals)}</span>')
+    for value in ticks(0, last, 5):
+        words.append(f'<span class="lh-tick lh-tick-x" style="left:{100 * x(value) / WIDTH:.1f}%">{number(value, language)}</span>')
     for css, pairs in (("lh-line-train", train), ("lh-line-held", held_out)):
         if len(pairs) > 1:
             points = " ".join(f"{x(step)},{y(loss)}" for step, loss in pairs)
             parts.append(f'<polyline class="{css}" points="{points}"/>')
     for step, loss in train if len(train) == 1 else []:
-        parts.append(f'<circle class="lh-dot-train" cx="{x(step)}" cy="{y(loss)}" r="3"/>')
+        parts.append(_dot(x(step), y(loss), "lh-dot-train"))
     for step, loss in held_out:
-        best = best_step and step == best_step
-        title = f"{t('step', language)} {step}: {loss:.4f}" + (f" ({t('best_here', language)})" if best else "")
-        css = "lh-dot-held lh-best" if best else "lh-dot-held"
-        parts.append(f'<circle class="{css}" cx="{x(step)}" cy="{y(loss)}" r="{6 if best else 4}"><title>{escape(title)}</title></circle>')
-    legend = _legend(train, held_out, language)
-    label = f"{t('loss', language)}: {t('loss_train', language)}, {t('loss_held_out', language)}"
+        best = bool(best_step) and step == best_step
+        title = f"{t('step', language)} {number(step, language)}: {number(loss, language, 4)}" + (f" ({t('best_here', language)})" if best else "")
+        parts.append(_dot(x(step), y(loss), "lh-dot-held lh-best" if best else "lh-dot-held", title))
     # Time runs left to right on a plot in either language; only the words follow the page.
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}" direction="ltr">{"".join(parts)}</svg>'
-    return f'<figure class="lh-plot" id="lh-loss"><figcaption>{legend}</figcaption>{svg}</figure>'
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
+    drawn = f'<div class="lh-plane">{svg}{"".join(words)}</div><span class="lh-axis">{escape(t("steps_axis", language))}</span>'
+    label = escape(_in_words(train, held_out, best_step, language))
+    legend = _legend(train, held_out, language)
+    return f'<figure class="lh-plot" id="lh-loss"><figcaption>{legend}</figcaption><div class="lh-canvas" role="img" aria-label="{label}">{drawn}</div><p class="lh-quiet">{escape(t("loss_why", language))}</p></figure>'
+
+
+def _dot(x: float, y: float, css: str, title: str = "") -> str:
+    said = f"<title>{escape(title)}</title>" if title else ""
+    return f'<path class="{css}" d="M{x} {y}h0">{said}</path>'
+
+
+def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> str:
+    """The plot for somebody who does not see it: the last loss of each curve, and where the best checkpoint was."""
+    said = []
+    for key, pairs in (("loss_train", train), ("loss_held_out", held_out)):
+        if pairs:
+            step, loss = pairs[-1]
+            said.append(t("loss_at", language, curve=t(key, language), loss=number(loss, language, 3), step=number(step, language)))
+    if best_step:
+        said.append(t("best_at", language, step=number(best_step, language)))
+    return f"{t('loss', language)}: {t('comma', language).join(said)}"
 
 
 def _legend(train: Pairs, held_out: Pairs, language: str) -> str:

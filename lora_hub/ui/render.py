@@ -12,16 +12,25 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lora_hub.errors import LoraHubError
-from lora_hub.ui.text import LANGUAGES, digits, t
+from lora_hub.ui.page_words import in_page_words
+from lora_hub.ui.text import LANGUAGES, digits, direction, number, persian_numbers, t
 
+_LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
+# Latin words with what belongs to them, without the mark that ends the sentence.
+_LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
 # A cell longer than this is cut on the page; the file itself is read whole.
 LONGEST_CELL = 600
 
 
 def escape(text: object) -> str:
-    """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks."""
-    shown = "".join("\ufffd" if ch in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068" or (ch < " " and ch not in "\n\t\r") else ch for ch in str(text))
-    return html.escape(shown, quote=True)
+    """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks; a pair that
+    isolates what is between (FSI and PDI) does neither, and stays."""
+    parts = re.split("(\u2068[^\u2066-\u2069\u202a-\u202e]*\u2069)", str(text))
+    return html.escape("".join(part if place % 2 else "".join(map(_visible, part)) for place, part in enumerate(parts)), quote=True)
+
+
+def _visible(char: str) -> str:
+    return "\ufffd" if char in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068" or (char < " " and char not in "\n\t\r") else char
 
 
 def filled(key: str, language: str, **pieces: str) -> str:
@@ -30,14 +39,28 @@ def filled(key: str, language: str, **pieces: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours with names of unknown direction in «» as HTML: each name keeps to itself, so that a Latin column's
-    name does not turn a Persian sentence around."""
-    return re.sub("«([^«»]*)»", r"«<bdi>\1</bdi>»", escape(text))
+    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», and in a Persian sentence every run of
+    Latin words, numbers beside them included. So no name turns the sentence around or sends its dashes to the other end."""
+    parts = re.split("(«[^«»]*»|\u2068[^\u2068\u2069]*\u2069)", text)
+    is_persian = direction(text) == "rtl"
+    shown = []
+    for place, part in enumerate(parts):
+        if place % 2:
+            name = f"<bdi>{escape(part[1:-1])}</bdi>"
+            shown.append(f"«{name}»" if part[0] == "«" else name)
+        else:
+            shown.append("".join(f"<bdi>{escape(one)}</bdi>" if inner % 2 else escape(one) for inner, one in enumerate(_LATIN_RUN.split(part))) if is_persian else escape(part))
+    return "".join(shown)
 
 
 def isolated(text: str) -> str:
     """The same for a place that shows plain text: by the characters that isolate."""
     return re.sub("«([^«»]*)»", "«\u2068\\1\u2069»", text)
+
+
+def isolate(text: object) -> str:
+    """A name, a path, a version or a value inside a sentence: it keeps to itself, whichever way the sentence reads."""
+    return f"<bdi>{escape(text)}</bdi>"
 
 
 def cell(text: object, limit: int = LONGEST_CELL) -> str:
@@ -62,9 +85,9 @@ def badge(word: str, kind: str = "plain") -> str:
 
 def heading(step: int, key: str) -> str:
     """The heading of a numbered step, in both languages."""
-    number = "".join(f'<span class="lh-{language}">{digits(str(step), language)}</span>' for language in LANGUAGES)
+    shown = "".join(f'<span class="lh-{language}">{digits(str(step), language)}</span>' for language in LANGUAGES)
     return (
-        f'<div class="lh-step"><span class="lh-number" aria-hidden="true">{number}</span><div>'
+        f'<div class="lh-step"><span class="lh-number" aria-hidden="true">{shown}</span><div>'
         f"<h2>{both(key)}</h2><p>{both(key + '_why')}</p></div></div>"
     )
 
@@ -95,14 +118,33 @@ def link(url: str, words: str) -> str:
     return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
 
 
+def told(error: LoraHubError, language: str) -> tuple[str, str]:
+    """(message, hint) of an error as the page says it: in its language, its digits and its words."""
+    message, hint = (in_page_words(part, language) for part in error.in_language(language))
+    return (persian_numbers(message), persian_numbers(hint)) if language == "fa" else (message, hint)
+
+
 def error_card(error: LoraHubError, language: str) -> str:
-    message, hint = error.in_language(language)
+    message, hint = told(error, language)
     return card("bad", sentence(message), sentence(hint))
+
+
+def pager(where: str, page: int, size: int, total: int, language: str) -> str:
+    """A way to the other rows of a long table: page counts from 1. where: what a click writes in front of the page's number into
+    the page's field for it (page.js)."""
+    pages = max(1, -(-total // size))
+    first, last = size * (page - 1) + 1, min(total, size * page)
+    said = t("rows_range", language, first=number(first, language), last=number(last, language), total=number(total, language))
+    buttons = [
+        f'<button type="button" class="lh-small" {where.format(page=to)}{" disabled" if not 1 <= to <= pages else ""}>{escape(t(key, language))}</button>'
+        for to, key in ((page - 1, "page_before"), (page + 1, "page_after"))
+    ]
+    return f'<nav class="lh-pager" aria-label="{escape(t("pages", language))}">{buttons[0]}<span class="lh-quiet" role="status">{escape(said)}</span>{buttons[1]}</nav>'
 
 
 def card(kind: str, title: str, body: str = "", label: str = "") -> str:
     """A coloured card. title and body are HTML."""
     word = f'<span class="lh-card-kind">{escape(label)}</span>' if label else ""
-    more = f'<p dir="auto">{body}</p>' if body else ""
+    more = f'<p dir="{direction(body)}">{body}</p>' if body else ""
     role = ' role="alert"' if kind == "bad" else ""
-    return f'<div class="lh-card lh-{kind}"{role}>{word}<strong dir="auto">{title}</strong>{more}</div>'
+    return f'<div class="lh-card lh-{kind}"{role}>{word}<strong dir="{direction(title)}">{title}</strong>{more}</div>'

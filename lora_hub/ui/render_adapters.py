@@ -9,7 +9,7 @@ from lora_hub.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render import badge, card, cell, empty, escape, filled, link, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_data import metric_title
-from lora_hub.ui.text import digits, number, percent, t
+from lora_hub.ui.text import iso_moment, number, percent, t
 
 # Below these an adapter's answer is the base's: rounding, not learning.
 SAME_KL, SAME_CHANGED = 1e-6, 0.0
@@ -27,7 +27,7 @@ def shelf(found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], orga
         opener = f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b><span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
         rows.append([
             opener, escape(titles.get(ref.task, ref.task)), f"<bdi>{escape(ref.base)}</bdi>", _headline(ref, language),
-            f'<span class="lh-quiet">{escape(digits(ref.updated[:10], language))}</span>',
+            f'<span class="lh-quiet"><bdi>{escape(iso_moment(ref.updated[:10], language))}</bdi></span>',
             f'<button type="button" class="lh-small" data-compare="{key}">{escape(t("compare", language))}</button>',
         ])  # fmt: skip
     heads = [t("adapter", language), t("task", language), t("base", language), t("metric", language), t("updated", language), ""]
@@ -63,7 +63,7 @@ def adapter_head(ref: AdapterRef, language: str) -> str:
 def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str) -> str:
     """versions: (tag, commit, date, message)."""
     rows = [
-        [badge(tag, "good" if tag == "production" else "plain"), f"<code>{escape(commit[:12])}</code>", f"<bdi>{escape(digits(date[:16].replace('T', ' '), language))}</bdi>", escape(message)]
+        [badge(tag, "good" if tag == "production" else "plain"), f"<code>{escape(commit[:12])}</code>", f"<bdi>{escape(iso_moment(date[:16], language))}</bdi>", escape(message)]
         for tag, commit, date, message in versions
     ]
     return table([t("versions", language), t("commit", language), t("updated", language), ""], rows) if rows else ""
@@ -84,7 +84,8 @@ def card_body(text: str) -> str:
 
 @dataclass
 class PaneView:
-    """One pane as it stands: name "base" is the base. As compare.PaneEvent."""
+    """One pane as it stands: name "base" is the base. As compare.PaneEvent; title: what a person knows it by, where that is not
+    its name."""
 
     name: str
     revision: str = ""
@@ -92,6 +93,7 @@ class PaneView:
     done: bool = False
     divergence: Divergence | None = None
     judgement: Judgement | None = None
+    title: str = ""
 
 
 def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
@@ -106,9 +108,18 @@ def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
     return f'{asked}<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language) for view in views)}</div>'
 
 
+def _pane_name(view: PaneView) -> str:
+    """The parts of a run's line in lines of their own, the id last; a published adapter by its repo."""
+    if not view.title:
+        return f"<bdi>{escape(view.name)}</bdi>"
+    first, *rest = (part.strip("\u2068\u2069") for part in view.title.split(" · "))
+    facts = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in rest)
+    return f'<bdi>{escape(first)}</bdi><small class="lh-quiet">{facts}</small>'
+
+
 def _pane(view: PaneView, language: str) -> str:
     is_base, answer = view.name == "base", view.answer
-    name = escape(t("base_alone", language)) if is_base else f"<bdi>{escape(view.name)}</bdi>"
+    name = escape(t("base_alone", language)) if is_base else _pane_name(view)
     commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
     body = f'<div class="lh-answer" dir="auto">{escape(answer.text)}{"" if view.done else _CARET}</div>'
     if view.done and not answer.text.strip():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lora_hub.schema import Run
 from lora_hub.ui.render import escape, filled
+from lora_hub.ui.run_names import RunName
 from lora_hub.ui.text import t
 
 
@@ -29,16 +30,13 @@ def beside_each_other(runs: Sequence[Run]) -> list[list[Run]]:
     return list(shown.values())
 
 
-def run_title(run: Run, language: str) -> str:
-    return run.spec.name or run.spec.task.title.in_language(language)
-
-
-def companions(run: Run, others: Sequence[Run], language: str) -> str:
-    """What a run was trained with; each of the others is a button that shows it. others: the group without the run."""
+def companions(run: Run, others: Sequence[Run], names: dict[str, RunName], language: str) -> str:
+    """What a run was trained with; each of the others is a button that shows it. others: the group without the run; names: of
+    all runs."""
     if not others:
         return ""
     named = [
-        f'<button type="button" class="lh-plainbutton" data-id="{escape(one.id)}"><bdi>{escape(run_title(one, language))}</bdi></button>'
+        f'<button type="button" class="lh-plainbutton" data-id="{escape(one.id)}"><bdi>{escape(names[one.id].title(language))}</bdi></button>'
         for one in others
     ]
     key = {"together": "with_together", "in turn": "with_in_turn"}.get(run.mode, "with_started")

@@ -9,7 +9,7 @@ from typing import Any
 
 from lora_hub.schema import Judgement
 from lora_hub.statistics import BASE_WAYS
-from lora_hub.ui.render import cell, empty, escape, table
+from lora_hub.ui.render import cell, empty, escape, pager, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_table import direction_of, role_name
 from lora_hub.ui.text import digits, number, percent, t
@@ -44,16 +44,19 @@ def _given(row: dict) -> float:
     return row.get("probabilities", {}).get("adapter", {}).get(str(row["reference"]), 0.0)
 
 
-def held_out_rows(rows: Sequence[dict], show: str, language: str, *, order: str = "file", against: str = "base") -> str:
-    """A table of held-out rows with everybody's answers."""
+def held_out_rows(rows: Sequence[dict], show: str, language: str, *, order: str = "file", against: str = "base", page: int = 1, place: str = "") -> str:
+    """A table of held-out rows with everybody's answers, a page of it. place: what a click on another page says before its number."""
     picked = pick_rows(rows, show, order, against)
     if not picked:
         return empty(t("none_such", language))
     who = [one for one in (*BASE_WAYS, "adapter") if one in picked[0]]
     graded = picked[0].get("right", {}).get("adapter") is None
     heads = ["#", t("input", language), t("reference", language), *[t(one, language) for one in who], *([t("difference", language)] if graded else [])]
+    counted = len(picked)
+    page = min(max(1, page), -(-counted // SHOWN_EXAMPLES))
+    picked = picked[SHOWN_EXAMPLES * (page - 1) : SHOWN_EXAMPLES * page]
     cells = []
-    for row in picked[:SHOWN_EXAMPLES]:
+    for row in picked:
         right = row["reference"]
         shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
         change = _difference(row, against)
@@ -63,9 +66,12 @@ def held_out_rows(rows: Sequence[dict], show: str, language: str, *, order: str 
             *[_answer(row, one, language) for one in who], *([gain] if graded else []),
         ])  # fmt: skip
     texts = [[next(iter(row["inputs"].values()), "") for row in picked], *[[row[part] for row in picked] for part in ("reference", *who)]]
-    directions = ["", *[direction_of(one[:SHOWN_EXAMPLES]) for one in texts], *([""] if graded else [])]
-    counted = t("shown_of", language, shown=number(len(cells), language), total=number(len(rows), language))
-    return f'<p class="lh-quiet">{escape(counted)}</p>' + table(heads, cells, "lh-examples", directions)
+    directions = ["", *[direction_of(one) for one in texts], *([""] if graded else [])]
+    if counted <= SHOWN_EXAMPLES:
+        said = f'<p class="lh-quiet">{escape(t("shown_of", language, shown=number(counted, language), total=number(len(rows), language)))}</p>'
+    else:
+        said = pager(f'data-put="lh-examples-page" data-value="{escape(place)} {{page}}"', page, SHOWN_EXAMPLES, counted, language)
+    return said + table(heads, cells, "lh-examples", directions)
 
 
 def _answer(row: dict, who: str, language: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lora_hub.schema import BaseModel, Lengths
-from lora_hub.ui.render import badge, escape, filled, table
-from lora_hub.ui.text import count_of, dollars, duration, number, percent, size_of, t
+from lora_hub.ui.render import badge, card, escape, filled, sentence, table
+from lora_hub.ui.text import count_of, dollars, duration, number, percent, persian_numbers, size_of, t
 
 # Where the quantiles of `schema.Lengths` stand.
 MEDIAN, NEARLY_ALL, LONGEST = 3, 5, 7
@@ -75,9 +75,9 @@ def plan(steps: int, seconds: float, memory: int, language: str) -> str:
     return '<dl class="lh-figures">' + "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures) + "</dl>"
 
 
-def costs(estimates: Sequence[Any], checked: str, language: str) -> str:
-    """The same run on rented hardware, folded. estimates: flavor, title, seconds, dollars, fits, memory_bytes;
-    checked: when and where the prices were looked up."""
+def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, language: str) -> str:
+    """The same run on rented hardware, for a machine that is too small. estimates: flavor, title, seconds, dollars, fits,
+    memory_bytes; checked: when and where the prices were looked up; needed, have: bytes of memory."""
     if not estimates:
         return ""
     rows = []
@@ -88,7 +88,8 @@ def costs(estimates: Sequence[Any], checked: str, language: str) -> str:
         rows.append([f"<bdi>{escape(one.title)}</bdi> <code>{escape(one.flavor)}</code>", escape(spent), f"<bdi>{escape(paid)}</bdi>", fits])
     heads = [t("hardware", language), t("time", language), t("cost", language), ""]
     return (
-        f'<details class="lh-fold lh-costs" data-key="costs"><summary>{escape(t("elsewhere", language))}</summary>'
+        card("warn", escape(t("too_small_here", language, needed=size_of(needed, language), have=size_of(have, language))))
+        + f'<details class="lh-fold lh-costs" data-key="costs" open><summary>{escape(t("elsewhere", language))}</summary>'
         f'{table(heads, rows)}<p class="lh-quiet">{filled("elsewhere_why", language, checked=f"<bdi>{escape(checked)}</bdi>")}</p></details>'
     )
 
@@ -96,10 +97,14 @@ def costs(estimates: Sequence[Any], checked: str, language: str) -> str:
 def settings_table(explained: Sequence[tuple[str, Any, str]], titles: dict[str, str], language: str) -> str:
     """Every setting with its value and why. explained: (key, value, why); titles: key -> title in the language."""
     rows = [
-        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b>{escape(_plain(value))}</b>", f'<span dir="auto">{escape(why)}</span>')
+        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(_plain(value))}</bdi></b>", _why(why, language))
         for key, value, why in explained
     ]
     return table([t("setting", language), t("value", language), t("why", language)], rows, "lh-settings")
+
+
+def _why(why: str, language: str) -> str:
+    return f"<span>{sentence(persian_numbers(why) if language == 'fa' else why)}</span>"
 
 
 def _plain(value: Any) -> str:

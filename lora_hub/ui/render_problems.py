@@ -10,12 +10,13 @@ from typing import Any
 
 from lora_hub.schema import Mend, Problem
 from lora_hub.tasks import catalogue
+from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.render import card, cell, escape, sentence
 from lora_hub.ui.render_table import rows_table
 from lora_hub.ui.text import digits, number, persian_numbers, t
 
 _KIND = {"error": "bad", "warning": "warn", "info": "plain"}
-SHOWN_LABELS = 100
+SHOWN_LABELS = 1000  # they stand in a box of their own that scrolls
 # Relabel mends say what becomes what, up to so many pairs.
 SHOWN_PAIRS = 4
 
@@ -33,11 +34,12 @@ NO_LABELS = Labels()
 
 def report(
     problems: Sequence[Problem], done: Sequence[Any], opened: str, rows: Sequence[tuple[int, dict[str, str]]], labels: Labels, dataset: str,
-    language: str,
+    language: str, page: int = 1,
 ) -> str:  # fmt: skip
-    """Everything about the data's state. opened: the code of the problem whose rows are shown; dataset: whose labels these are."""
+    """Everything about the data's state. opened: the code of the problem whose rows are shown, of which they are a page; dataset:
+    whose labels these are."""
     shown = [problem for problem in problems if not (labels.counts and problem.code == "labels")]
-    return done_list(done, language) + cards(shown, opened, rows, language) + labels_table(labels, dataset, language)
+    return done_list(done, language) + cards(shown, opened, rows, language, page) + labels_table(labels, dataset, language)
 
 
 def done_list(done: Sequence[Any], language: str) -> str:
@@ -70,13 +72,13 @@ def attribute(mend: Mend) -> str:
     return escape(json.dumps(mend.model_dump(mode="json"), ensure_ascii=True, sort_keys=True))
 
 
-def cards(problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, dict[str, str]]], language: str) -> str:
+def cards(problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, dict[str, str]]], language: str, page: int = 1) -> str:
     """Findings about the data, the worst first; what is only good to know is folded."""
     if not problems:
         return card("good", escape(t("problems_none", language)))
     order = list(_KIND)
     by_weight = sorted(problems, key=lambda problem: order.index(problem.severity))
-    drawn = {problem.code: problem_card(problem, rows if problem.code == opened else None, language) for problem in by_weight}
+    drawn = {problem.code: problem_card(problem, rows if problem.code == opened else None, language, page) for problem in by_weight}
     grave = [drawn[problem.code] for problem in by_weight if problem.severity != "info"]
     light = [problem for problem in by_weight if problem.severity == "info"]
     first = "".join(grave) if grave else card("good", escape(t("problems_none", language)))
@@ -89,8 +91,8 @@ def cards(problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, di
     return f'<div class="lh-cards">{first}{folded}</div>'
 
 
-def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | None, language: str) -> str:
-    """rows: shown below; None: closed."""
+def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | None, language: str, page: int = 1) -> str:
+    """rows: those of a page, shown below; None: closed."""
     from lora_hub.data import mends
 
     message, message_dir = _said(problem.message, problem.message_fa, language)
@@ -115,7 +117,7 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
     actions = f'<div class="lh-actions">{"".join(buttons)}</div>' if buttons else ""
     below = hint_text = ""
     if rows is not None:
-        below = rows_table(rows, max(problem.count, len(rows)), language) if rows else f'<p class="lh-quiet">{escape(t("no_rows_left", language))}</p>'
+        below = rows_table(rows, max(problem.count, len(rows)), language, problem.code, page) if rows else f'<p class="lh-quiet">{escape(t("no_rows_left", language))}</p>'
     if hint:
         hint_text = f'<p dir="{hint_dir}">{sentence(hint)}</p>'
     return (
@@ -126,7 +128,9 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
 
 def _said(english: str, persian: str, language: str) -> tuple[str, str]:
     """The sentence in the page's language where there is one, and its direction."""
-    return (persian_numbers(persian), "rtl") if language == "fa" and persian else (english, "ltr")
+    if language == "fa" and persian:
+        return persian_numbers(in_page_words(persian, "fa")), "rtl"
+    return in_page_words(english, "en"), "ltr"
 
 
 def _pairs(mend: Mend) -> str:

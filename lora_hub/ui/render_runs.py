@@ -10,8 +10,9 @@ from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Score
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
 from lora_hub.ui.render_data import metric_title, spec_line
-from lora_hub.ui.render_groups import beside_each_other, companions, run_title
-from lora_hub.ui.text import age, digits, duration, number, percent, persian_numbers, t
+from lora_hub.ui.render_groups import beside_each_other, companions
+from lora_hub.ui.run_names import RunName, name_runs
+from lora_hub.ui.text import age, digits, direction, duration, number, percent, persian_numbers, t
 from lora_hub.ui.words import WORDS
 
 _PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
@@ -29,9 +30,9 @@ def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
     """Buttons, newest first; the chosen one is marked. Runs that were started in one go stand together, with a line beside."""
     if not runs:
         return empty(t("no_runs", language), t("no_runs_why", language))
-    parts = []
+    parts, names = [], name_runs(runs)
     for members in beside_each_other(runs):
-        items = "".join(_item(run, chosen, language) for run in members)
+        items = "".join(_item(run, names[run.id], chosen, language) for run in members)
         if len(members) > 1:
             words = escape(t("group_of", language, count=number(len(members), language)))
             items = f'<div class="lh-group" role="group" aria-label="{words}"><p class="lh-quiet">{words}</p>{items}</div>'
@@ -39,13 +40,13 @@ def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
     return f'<div class="lh-list">{"".join(parts)}</div>'
 
 
-def _item(run: Run, chosen: str, language: str) -> str:
-    base = run.spec.base.title or run.spec.base.id
+def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
     percent_done = f'<span class="lh-mini"><i style="inline-size:{_share(run):.0f}%"></i></span>' if not run.state.is_final else ""
+    facts = " · ".join(f"<bdi>{escape(one)}</bdi>" for one in name.facts(language))
     return (
         f'<button type="button" class="lh-item" data-id="{escape(run.id)}"{" aria-current=true" if run.id == chosen else ""}>'
-        f'<span class="lh-item-top"><b dir="auto">{escape(run_title(run, language))}</b>{state_badge(run, language)}</span>'
-        f'<span class="lh-quiet"><bdi>{escape(base)}</bdi> · {escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
+        f'<span class="lh-item-top"><b dir="auto">{escape(name.title(language))}</b>{state_badge(run, language)}</span>'
+        f'<span class="lh-quiet">{facts}</span><span class="lh-quiet">{escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
         f"{percent_done}</button>"
     )
 
@@ -70,13 +71,15 @@ def _share(run: Run) -> float:
     return min(100.0, 100.0 * run.step / run.total_steps) if run.total_steps else 0.0
 
 
-def run_head(run: Run, language: str, others: Sequence[Run] = ()) -> str:
-    """Title, state, progress bar, what it does now, and what went wrong. others: those that were started in one go with it."""
-    title = escape(run_title(run, language))
+def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[str, RunName] | None = None) -> str:
+    """Title, state, progress bar, what it does now, and what went wrong. others: those that were started in one go with it;
+    names: of all runs."""
+    names = names or name_runs([run, *others])
+    title = escape(names[run.id].title(language))
     parts = [
         f'<div class="lh-runhead"><h3 dir="auto">{title} {state_badge(run, language)}</h3>',
-        f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p class="lh-quiet"><code>{escape(run.id)}</code></p>',
-        companions(run, others, language),
+        f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p class="lh-quiet"><code>{escape(run.id)}</code> · <bdi>{escape(names[run.id].facts(language)[-1])}</bdi></p>',
+        companions(run, others, names, language),
     ]
     if not run.state.is_final:
         parts.append(_bar(run, language))
@@ -94,7 +97,7 @@ def run_head(run: Run, language: str, others: Sequence[Run] = ()) -> str:
         parts.append(card("warn", escape(t("state_lost_why", language))))
     for said, said_fa in itertools.zip_longest(run.notes, run.notes_fa):
         shown = persian_numbers(said_fa) if language == "fa" and said_fa else said
-        parts.append(f'<p class="lh-note" dir="auto">{sentence(shown)}</p>')
+        parts.append(f'<p class="lh-note" dir="{direction(shown)}">{sentence(shown)}</p>')
     return "".join(parts)
 
 
@@ -116,9 +119,11 @@ def _bar(run: Run, language: str) -> str:
     elif run.started:
         words.append(t("running_for", language, time=duration(time.time() - run.started, language)))
     waiting = " lh-unsure" if not run.total_steps or share >= 100 else ""
+    # Where it is not known how far it is, a progress bar says no number.
+    now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
     return (
         f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t("progress", language))}" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{share:.0f}"><i style="inline-size:{share:.1f}%"></i></div>'
+        f'{now}aria-valuetext="{escape(" · ".join(words))}"><i style="inline-size:{share:.1f}%"></i></div>'
         f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span><b>{escape(digits(f"{share:.0f}%", language))}</b></p>'
     )
 
@@ -173,12 +178,12 @@ def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) ->
 
 def _score(score: Score, language: str) -> str:
     """A value, its interval in figures and as a bar from 0 to 100."""
-    interval = f"{number(score.low, language, 1)} – {number(score.high, language, 1)}"
+    interval = t("range", language, low=number(score.low, language, 1), high=number(score.high, language, 1))
     low = min(max(0.0, score.low), 98.0)
     width = min(max(2.0, score.high - low), 100.0 - low)
     return (
         f'<span class="lh-score"><b>{escape(percent(score.value, language))}</b>'
-        f'<span class="lh-quiet" dir="ltr" title="{escape(t("interval", language))}">{escape(interval)}</span>'
+        f'<span class="lh-quiet" title="{escape(t("interval", language))}">{escape(interval)}</span>'
         f'<span class="lh-whisker" aria-hidden="true"><i style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
         f'<em style="inset-inline-start:{min(max(score.value, 0.0), 98.5):.1f}%"></em></span></span>'
     )

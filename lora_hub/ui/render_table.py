@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from lora_hub.schema import DatasetInfo
-from lora_hub.ui.render import badge, card, cell, escape, sentence
+from lora_hub.ui.render import badge, card, cell, escape, pager, sentence
 from lora_hub.ui.text import digits, number, t
 from lora_hub.ui.words import WORDS
 
 SHOWN_ROWS = 5
+# Rows of a problem that are shown at once.
+PAGE_ROWS = 50
 # A table wider than this is shown in part: its mapped columns, and the first others.
 SHOWN_COLUMNS = 40
 CELL_CHARACTERS, LONG_CHARACTERS = 160, 40
@@ -88,8 +90,9 @@ def direction_of(values: Sequence[Any]) -> str:
     return ' dir="rtl"' if right > left else ' dir="ltr"'
 
 
-def rows_table(rows: Sequence[tuple[int, dict[str, str]]], count: int, language: str) -> str:
-    """Rows that a problem is about: their numbers in the file and the text of each role."""
+def rows_table(rows: Sequence[tuple[int, dict[str, str]]], count: int, language: str, code: str = "", page: int = 1) -> str:
+    """Rows that a problem is about: their numbers in the file and the text of each role. They are a page of `count`; code: the
+    problem's, whose other pages are a click away."""
     roles = list(dict.fromkeys(role for _, texts in rows for role in texts))
     columns = {role: [texts.get(role, "") for _, texts in rows] for role in roles}
     heads = "".join(f'<th scope="col"{direction_of(columns[role])}><bdi>{escape(role_name(role, language))}</bdi></th>' for role in roles)
@@ -97,8 +100,7 @@ def rows_table(rows: Sequence[tuple[int, dict[str, str]]], count: int, language:
         f"<tr><th scope=\"row\">{digits(str(place), language)}</th>" + "".join(f"<td>{cell(texts.get(role, ''), 300)}</td>" for role in roles) + "</tr>"
         for place, texts in rows
     )
-    more = t("rows_shown", language, shown=number(len(rows), language), total=number(count, language)) if count > len(rows) else ""
-    said = f'<p class="lh-quiet">{escape(more)}</p>' if more else ""
+    said = pager(f'data-rows="{escape(code).replace("{", "").replace("}", "")}@{{page}}"', page, PAGE_ROWS, count, language) if count > len(rows) else ""
     return (
         f'<div class="lh-scroll lh-badrows" tabindex="0"><table class="lh-table"><thead><tr><th scope="col">{escape(t("row", language))}</th>'
         f"{heads}</tr></thead><tbody>{body}</tbody></table></div>{said}"

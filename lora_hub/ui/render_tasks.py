@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from lora_hub.ui.render import escape, filled, sentence
 from lora_hub.ui.task_list import Entry, title_of
-from lora_hub.ui.text import number, t
+from lora_hub.ui.text import direction, number, t
 
-# Sends which entry's Remove was pressed. A second click before the answer does nothing: the entry is gone by then.
+# Sends which entry's Remove was pressed; until the answer is here nothing else can be (finetune.py releases the page).
 REMOVE = """element.addEventListener('click', (event) => {
   const found = event.target.closest('[data-remove]');
-  if (found) trigger('unlist', {id: found.dataset.remove});
+  if (!found) return;
+  window.loraHub.hold('list');
+  trigger('unlist', {id: found.dataset.remove});
 });"""
 
 
@@ -26,10 +28,12 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
             facts.append(f'<code dir="ltr">{escape(entry.adapter)}</code>')
         wrong = ""
         if entry.message:
-            told = f'<strong>{escape(t("cannot_train", language))}</strong> <span dir="auto">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
+            told = f'<strong>{escape(t("cannot_train", language))}</strong> <span dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
             wrong = f'<p class="lh-entry-wrong" role="alert">{told}</p>'
         items.append(
             f'<li class="lh-entry{" lh-bad" if entry.message else ""}"><div><b dir="auto">{title}</b><span class="lh-quiet">{" · ".join(facts)}</span></div>'
+            f'<button type="button" class="lh-small" data-edit="{escape(entry.id)}" aria-label="{filled("edit_task", language, task=title)}">'
+            f"{escape(t('edit', language))}</button>"
             f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" aria-label="{filled("remove_task", language, task=title)}">'
             f"{escape(t('remove', language))}</button>{wrong}</li>"
         )

@@ -17,12 +17,11 @@ from lora_hub.errors import DataError, LoraHubError, SpecError
 from lora_hub.schema import BaseModel, DatasetInfo, Problem, Task, Text2, TrainSpec
 from lora_hub.tasks import catalogue
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
-from lora_hub.ui.asked import Asked, dataset_path, read_task, roles_of
+from lora_hub.ui.asked import Asked, dataset_path, own_wanting, read_task, roles_of
 from lora_hub.ui.text import persian_numbers, t
 
 # A base that needs more than this share of the memory leaves little for anything else.
 TIGHT_SHARE = 0.6
-SHOWN_PROBLEM_ROWS = 50
 # Of so many rows the first few that can be used are shown as the base gets them.
 TRIED_ROWS = 200
 
@@ -31,9 +30,10 @@ TRIED_ROWS = 200
 class View:
     """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None where
     it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data speaks against the
-    task, for which Train does not wait. error: what was refused, in words."""
+    task, for which Train does not wait. error: what was refused, in words. wanting: what a task of one's own still lacks."""
 
     task: str = ""
+    wanting: str = ""
     data: str = ""
     preview: str = ""
     roles: list[tuple[str, str, str]] = field(default_factory=list)
@@ -58,11 +58,11 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
     view = View()
     task = _look_at_task(asked, view, language)
     inspection = _look_at_data(asked, task, view, language, inspector)
-    base, fits = _look_at_base(asked, view, language)
-    view.reason = _first_hindrance(task, inspection, view, fits, language)
+    base, fits = _look_at_base(asked, view, language, inspector)
+    view.reason = _first_hindrance(task, inspection, view, language) or ("" if base else t("not_ready_base", language))
     plan = None
     if not view.reason:
-        plan = _plan(asked, task, base, view, language, inspector)
+        plan = _plan(asked, task, base, view, language, inspector, fits)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
     if inspection is not None and task is not None:
@@ -130,11 +130,17 @@ def machine_memory() -> int:
 
 
 def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
+    wanting = own_wanting(asked)
+    if wanting:
+        said = t("own_incomplete", language, fields=t("comma", language).join(t("quoted", language, name=t(key, language)) for key in wanting))
+        view.task, view.wanting, view.error = render.note(said), said, SpecError(said, message_fa=said)
+        return None
     try:
         task = read_task(asked)
         task = recipe.with_language(task, _overrides(asked)) if task else None
     except LoraHubError as error:
         view.task, view.error = render.error_card(error, language), error
+        view.wanting = t("own_wrong", language)
         return None
     view.task = render_data.task_card(task, language) if task else render.note(t("choose_task", language))
     return task
@@ -210,9 +216,11 @@ def _report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: st
     labels = render_problems.NO_LABELS
     if task.output == "labels" and "answer" in inspection.mapping:
         labels = _labels(inspection, task, problems, language)
-    shown = next((problem for problem in problems if problem.code == opened), None)
-    rows = _rows_of(inspection, shown) if shown else []
-    return render_problems.report(problems, inspection.done, opened if shown else "", rows, labels, asked.dataset, language)
+    code, _, place = opened.partition("@")
+    page = int(place) if place.isdecimal() and int(place) else 1
+    shown = next((problem for problem in problems if problem.code == code), None)
+    rows = _rows_of(inspection, shown, page) if shown else []
+    return render_problems.report(problems, inspection.done, code if shown else "", rows, labels, asked.dataset, language, page)
 
 
 def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render_problems.Labels:
@@ -227,10 +235,12 @@ def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render
     return render_problems.Labels(counts, suggest_names(sorted(counts), column, task.id, language))
 
 
-def _rows_of(inspection: Any, problem: Problem) -> list[tuple[int, dict[str, str]]]:
-    rows = inspection.rows_of(problem.code, SHOWN_PROBLEM_ROWS)
+def _rows_of(inspection: Any, problem: Problem, page: int) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a page, which counts from 1."""
+    size = render_table.PAGE_ROWS
+    rows = inspection.rows_of(problem.code, size * page)
     if rows or not problem.rows:
-        return rows
+        return rows[size * (page - 1) :]
     # What a reader or a comparison of two files says is known by its example rows only.
     numbers, table = inspection.table.numbers(), inspection.table
     places = numbers.is_in(list(problem.rows)).arg_true()
@@ -238,23 +248,25 @@ def _rows_of(inspection: Any, problem: Problem) -> list[tuple[int, dict[str, str
     return [(number, {role: texts[role][place] or "" for role in texts}) for place, number in enumerate(numbers.gather(places).to_list())]
 
 
-def _look_at_base(asked: Asked, view: View, language: str) -> tuple[BaseModel | None, bool]:
+def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tuple[BaseModel | None, bool]:
+    """The base, and whether it fits this machine; None where there is none of that name, with the reason in the view."""
     try:
         base = bases.get_base(asked.base.strip())
+        doubt = inspector.check_base(base) if hasattr(inspector, "check_base") else None
     except LoraHubError as error:
         view.base, view.error = render.error_card(error, language), error
         return None, False
     have = machine_memory()
     needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32")
     fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
-    view.base = render_plan.base_card(base, fit, needed, have, language)
+    view.base = render_plan.base_card(base, fit, needed, have, language) + (render.error_card(doubt, language) if doubt else "")
     return base, fit != "large"
 
 
-def _first_hindrance(task: Task | None, inspection: Any, view: View, fits: bool, language: str) -> str:
-    """Why Train waits, empty where nothing stands against it."""
+def _first_hindrance(task: Task | None, inspection: Any, view: View, language: str) -> str:
+    """Why Train waits before any base is looked at, empty where nothing stands against it."""
     if task is None:
-        return t("not_ready_task", language)
+        return view.wanting or t("not_ready_task", language)
     if inspection is None:
         return t("not_ready_problems" if view.roles else "not_ready_data", language)
     missing = [role for role, column, _ in view.roles if not column and role not in task.optional_inputs]
@@ -265,10 +277,10 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, fits: bool,
     if wrong is not None:
         view.error = DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
         return t("not_ready_problems", language)
-    return "" if fits else t("not_ready_base", language)
+    return ""
 
 
-def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any) -> runs.Plan | None:
+def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any, fits: bool) -> runs.Plan | None:
     chosen = {role: column for role, column in asked.columns.items() if role in roles_of(task) and (not column or column in view.columns)}
     try:
         plan = runs.plan_run(
@@ -276,17 +288,22 @@ def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, 
             test_file=dataset_path(asked.test) if asked.test else None, name=asked.name.strip(), reading=asked.reading(), inspector=inspector,
         )  # fmt: skip
     except SpecError as error:
-        view.reason, view.error = error.in_language(language)[0], error
+        view.reason, view.error = render.told(error, language)[0], error
         view.plan = render.error_card(error, language)
         return None
     except LoraHubError as error:
         view.reason, view.error = t("not_ready_problems", language), error
         view.problems = render.error_card(error, language)
         return None
-    view.spec, view.ready = plan.spec, True
-    estimate = plan.estimate
+    if fits:
+        view.spec, view.ready = plan.spec, True
+    else:
+        view.reason = t("not_ready_base", language)
+    estimate, have = plan.estimate, machine_memory()
     view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
-    view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), language)
+    if not fits or estimate.memory_bytes > have:
+        # Only where this machine is too small does it matter what another one costs.
+        view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), estimate.memory_bytes, have, language)
     view.settings = _settings(plan.spec, language)
     return plan
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.errors import RunError
+from lora_hub.errors import LoraHubError, RunError
 from lora_hub.schema import Run, RunState
 from lora_hub.ui import page as shared
-from lora_hub.ui import render, render_data, render_groups, render_held_out, render_runs
-from lora_hub.ui.page import LIGHT, PICK, Page
+from lora_hub.ui import render, render_data, render_groups, render_held_out, render_publication, render_runs
+from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.plot import loss_plot
+from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.text import t
 
@@ -24,12 +25,14 @@ def build(page: Page) -> gr.Timer:
     """Draws the tab inside the current context and wires it. Returns its timer, which rests until the tab is open."""
     words = page.words
     timer = gr.Timer(TICK_SECONDS, active=False)
-    seen = gr.Textbox(visible="hidden")
+    # What the page shows now: a stamp that begins with the run's id, and the version that it said publishing would make.
+    seen, said = (gr.Textbox(visible="hidden") for _ in range(2))
+    paged = gr.Textbox(visible="hidden", elem_id="lh-examples-page")
     with gr.Row(elem_classes="lh-split"):
         with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
-            listed = shared.html(elem_id="lh-runs", js_on_load=PICK)
+            listed = shared.html(elem_id="lh-runs")
         with gr.Column(scale=3, min_width=340):
-            head = shared.html(elem_id="lh-run", js_on_load=PICK)
+            head = shared.html(elem_id="lh-run")
             with gr.Row(elem_classes="lh-tight"):
                 cancel = gr.Button(words("cancel"), variant="stop", size="sm", visible=False, elem_id="lh-cancel")
                 resume = gr.Button(words("resume"), size="sm", visible=False, elem_id="lh-resume")
@@ -38,8 +41,9 @@ def build(page: Page) -> gr.Timer:
                 published = shared.html(elem_id="lh-published")
                 with gr.Row(equal_height=True):
                     org = gr.Textbox(page.organization, label=words("organization"), max_lines=1, min_width=140, elem_id="lh-org")
-                    name = gr.Textbox(label=words("publish_name"), placeholder=words("publish_name_info"), max_lines=1, min_width=180)
+                    name = gr.Textbox(label=words("publish_name"), placeholder=words("publish_name_info"), max_lines=1, min_width=180, elem_id="lh-publish-name")
                     private = gr.Checkbox(label=words("private"), min_width=90)
+                planned = shared.html(elem_id="lh-planned")
                 with gr.Row(elem_classes="lh-tight"):
                     publish = gr.Button(words("publish"), variant="primary", size="md", elem_id="lh-publish")
                     compare = gr.Button(words("compare"), size="md", elem_id="lh-run-compare")
@@ -53,9 +57,9 @@ def build(page: Page) -> gr.Timer:
             with gr.Accordion(words("log"), open=False, visible=False) as log_box:
                 log = shared.html(elem_id="lh-log")
 
-    parts = [listed, head, cancel, resume, result, publish_box, published, publish, plot, examples_box, examples, log_box, log, seen]
+    parts = [listed, head, cancel, resume, result, publish_box, published, plot, examples_box, examples, log_box, log, seen]
 
-    def draw(language: str, run_id: str, show_what: str, order: str, seen_before: str) -> list[Any]:
+    def draw(language: str, run_id: str, show_what: str, order: str, paged_to: str, seen_before: str) -> list[Any]:
         """Updates for `parts`. What does not change any more is sent once: `seen` says what the page has."""
         from lora_hub import runs
 
@@ -66,31 +70,32 @@ def build(page: Page) -> gr.Timer:
         run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id)
         members = next((group for group in render_groups.beside_each_other(known) if run in group), [])
         others = [one for one in members if one.id != run.id]
-        stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {order} {language}"
+        stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {order} {paged_to} {language}"
         is_new = stamp != seen_before
         rows = runs.read_held_out(run.id) if is_new and run.metrics else []
         against = run.comparison.against if run.comparison else "base"
         return [
             render_runs.runs_list(known, run.id, language),
-            render_runs.run_head(run, language, others),
+            render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
             gr.Button(visible=not run.state.is_final),
             gr.Button(visible=run.state in RESUMABLE),
             render_runs.result(run, language),
             gr.Column(visible=bool(run.adapter_folder)),
             _published(run, language) if is_new else gr.skip(),
-            gr.Button(t("publish_again" if run.adapter else "publish", language)) if is_new else gr.skip(),
             loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
             gr.Column(visible=bool(run.metrics)),
-            render_held_out.held_out_rows(rows, show_what, language, order=order, against=against) if is_new and run.metrics else gr.skip(),
+            render_held_out.held_out_rows(
+                rows, show_what, language, order=order, against=against, page=_page(paged_to, run.id, show_what, order), place=f"{run.id} {show_what} {order}"
+            ) if is_new and run.metrics else gr.skip(),
             gr.Accordion(visible=True),
             render_runs.log_text(runs.read_log(run.id), language),
             stamp,
         ]
 
     @shared.told
-    def look(language: str, run_id: str, show_what: str, order: str) -> Any:
+    def look(language: str, run_id: str, show_what: str, order: str, paged_to: str) -> Any:
         try:
-            return draw(language, run_id, show_what, order, "")
+            return draw(language, run_id, show_what, order, paged_to, "")
         except RunError as error:
             # An old address, or a run whose folder was removed: the list still helps.
             from lora_hub import runs
@@ -98,69 +103,103 @@ def build(page: Page) -> gr.Timer:
             return [render_runs.runs_list(runs.list_runs(), "", language), render.error_card(error, language), *_hidden(), ""]
 
     @shared.told
-    def tick(language: str, run_id: str, show_what: str, order: str, seen_before: str) -> Any:
+    def tick(language: str, run_id: str, show_what: str, order: str, paged_to: str, seen_before: str) -> Any:
         try:
-            return draw(language, run_id, show_what, order, seen_before)
+            return draw(language, run_id, show_what, order, paged_to, seen_before)
         except RunError:
             return gr.skip()
 
     @shared.told
-    def pick(language: str, event: gr.EventData) -> str:
-        return event._data["id"]
-
-    @shared.told
-    def cancel_run(language: str, run_id: str) -> Any:
+    def cancel_run(language: str, stamp: str) -> Any:
         from lora_hub import runs
 
         gr.Info(render.escape(t("cancelled_word", language)), duration=4, title=t("note", language))
-        runs.cancel_run(run_id)
+        runs.cancel_run(_shown(stamp))
         return gr.Button(visible=False)
 
     @shared.told
-    def resume_run(language: str, run_id: str) -> Any:
+    def resume_run(language: str, stamp: str) -> Any:
         from lora_hub import runs
 
-        runs.resume_run(run_id)
+        runs.resume_run(_shown(stamp))
         gr.Info(render.escape(t("resumed_word", language)), duration=4, title=t("note", language))
         return gr.Button(visible=False)
 
     @shared.told
-    def publish_run(language: str, run_id: str, org: str, name: str, private: bool) -> Any:
-        from lora_hub import runs
+    def plan(language: str, stamp: str, org: str, name: str) -> Any:
+        """What Publish would do for the run that is shown, with these names."""
+        from lora_hub import publication, runs
 
-        ref = runs.publish_run(run_id, org=org.strip(), name=name.strip(), private=private)
+        run = runs.refresh_run(_shown(stamp)) if stamp else None
+        if run is None or not run.adapter_folder:
+            return "", gr.Button(t("publish", language)), ""
+        try:
+            ahead = publication.plan_publication(run, org=org, name=name)
+        except LoraHubError as error:
+            return render.error_card(error, language), gr.Button(t("publish", language)), ""
+        label = t("publish", language) if ahead.is_same else t("publish_version", language, version=ahead.version)
+        return render_publication.planned(ahead, language), gr.Button(label), _promise(run.id, ahead)
+
+    @shared.told
+    def publish_run(language: str, stamp: str, org: str, name: str, private: bool, said_before: str) -> Any:
+        from lora_hub import publication, runs
+
+        run = runs.refresh_run(_shown(stamp))
+        ahead = publication.plan_publication(run, org=org, name=name)
+        if ahead.before and not ahead.is_same and said_before != _promise(run.id, ahead):
+            # The name was typed a moment ago, or somebody else has published meanwhile: first it is said, then it is done.
+            gr.Info(render.filled("publish_told", language, repo=render.isolate(ahead.repo_id)), duration=8, title=t("note", language))
+            return gr.skip()
+        ref = runs.publish_run(run.id, org=org.strip(), name=name.strip(), private=private)
         return render_data.published(ref.repo_id, ref.url, language)
 
     @shared.told
-    def to_compare(language: str, run_id: str) -> Any:
+    def to_compare(language: str, stamp: str) -> Any:
         from lora_hub import runs
 
-        run = runs.refresh_run(run_id)
+        run = runs.refresh_run(_shown(stamp))
         name = run.adapter.repo_id if run.adapter else run.id
         return gr.Dropdown(choices=[name], value=[name]), gr.Tabs(selected="compare")
 
-    asked = [page.language, page.run_id, show, order]
+    asked = [page.language, page.run_id, show, order, paged]
     after = {"fn": look, "inputs": asked, "outputs": parts, **LIGHT}
-    for place in (listed, head):
-        place.pick(pick, page.language, page.run_id, **LIGHT)
-    page.run_id.change(**after).then(None, page.run_id, None, js="(id) => { window.loraHub.address('run', id); }")
-    show.input(**after)
-    order.input(**after)
+    page.run_id.change(None, page.run_id, None, js="(id) => { window.loraHub.address('run', id, true); }", api_visibility="private")
+    gr.on([page.run_id.change, show.input, order.input, paged.change], **after, trigger_mode="always_last")
     timer.tick(tick, [*asked, seen], parts, **{**LIGHT, "concurrency_id": "tick"})
-    cancel.click(cancel_run, [page.language, page.run_id], cancel, **{**LIGHT, "concurrency_id": "cancel"}).then(**after)
-    resume.click(resume_run, [page.language, page.run_id], resume, **{**LIGHT, "concurrency_id": "resume"}).then(**after)
+    cancel.click(cancel_run, [page.language, seen], cancel, **{**LIGHT, "concurrency_id": "cancel"}).then(**after)
+    resume.click(resume_run, [page.language, seen], resume, **{**LIGHT, "concurrency_id": "resume"}).then(**after)
+    planning = {
+        "fn": plan, "inputs": [page.language, seen, org, name], "outputs": [planned, publish, said], "concurrency_id": "hub", "concurrency_limit": 4,
+        "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last",
+    }  # fmt: skip
+    gr.on([seen.change, org.blur, org.submit, name.blur, name.submit], **planning)
     publish.click(
-        publish_run, [page.language, page.run_id, org, name, private], published, concurrency_id="publish", concurrency_limit=2,
+        publish_run, [page.language, seen, org, name, private, said], published, concurrency_id="publish", concurrency_limit=2,
         show_progress="minimal", api_visibility="private",
-    ).then(**after)  # fmt: skip
-    compare.click(to_compare, [page.language, page.run_id], [page.compare_names, page.tabs], **LIGHT)
+    ).then(**after).then(**planning)  # fmt: skip
+    compare.click(to_compare, [page.language, seen], [page.compare_names, page.tabs], **LIGHT)
     return timer
+
+
+def _shown(stamp: str) -> str:
+    """The id of the run that the page shows. What is pressed is done to it: for a moment it may not be the one just chosen."""
+    return stamp.partition(" ")[0]
+
+
+def _page(paged_to: str, *shown: str) -> int:
+    """The page of the rows: the one that was clicked, for the run, the filter and the order where it was clicked; else the first."""
+    asked, _, page = paged_to.rpartition(" ")
+    return int(page) if asked == " ".join(shown) and page.isdecimal() else 1
+
+
+def _promise(run_id: str, ahead: Any) -> str:
+    return f"{run_id} {ahead.repo_id} {ahead.version}"
 
 
 def _hidden() -> list[Any]:
     """Updates for everything between head and seen where no run is shown."""
     off = {"visible": False}
-    return [gr.Button(**off), gr.Button(**off), "", gr.Column(**off), "", gr.skip(), "", gr.Column(**off), "", gr.Accordion(**off), ""]
+    return [gr.Button(**off), gr.Button(**off), "", gr.Column(**off), "", "", gr.Column(**off), "", gr.Accordion(**off), ""]
 
 
 def _published(run: Run, language: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from lora_hub.errors import LoraHubError, SpecError
 from lora_hub.schema import TrainSpec
 from lora_hub.ui.asked import OWN, Asked, read_task
+from lora_hub.ui.render import told
 from lora_hub.ui.review import View, review
 from lora_hub.ui.text import number, t
 
@@ -129,7 +130,7 @@ def plan_entries(entries: list[Entry], language: str, inspector: Any) -> tuple[l
             specs.append(view.spec)
             planned.append(replace(entry, rows=view.spec.dataset.rows, message="", hint=""))
         else:
-            message, hint = view.error.in_language(language) if view.error else (view.reason, "")
+            message, hint = told(view.error, language) if view.error else (view.reason, "")
             planned.append(replace(entry, message=message, hint=hint))
     return specs, planned
 

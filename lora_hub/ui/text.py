@@ -14,7 +14,25 @@ import time
 from lora_hub.ui.words import WORDS
 
 LANGUAGES = ("en", "fa")
-_NUMBER = re.compile(r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w\-])")
+# What keeps its Latin digits, and with it what stands beside it; the one group makes re.split return it.
+_LATIN = re.compile(
+    r"""(
+    «[^«»]*»                                                  # a name or a value to type
+    | https?://\S+ | [\w.-]*\d[\w.-]*:\d{2,5}\b(?=.*/)         # addresses
+    | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)? | localhost:\d+
+    | [^\s«»،؛؟()]*[/\\][^\s«»،؛؟()]*[A-Za-z][^\s«»،؛؟()]*        # paths
+    | --?[A-Za-z][\w-]*(?:[ =]\S+)? | [A-Za-z_][\w.]*=\S+      # options and settings
+    | \bv?\d+(?:\.\d+){2,}\S* | \bv\d+(?:\.\d+)*               # versions
+    | \b(?!(?:BLEU|chrF|ROUGE-L|F1)\b)[A-Za-z][\w-]*\ \d+\.\d+(?:\.\d+)*   # transformers 4.57
+    | \bHTTP\ \d{3}                                           # a code, not a count
+    | \d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}\S*)?                # a moment as programs write it
+    | (?:[-\d.]+(?:\ یا\ |،\ ))*[-\d.]+[eE]-?\d+(?:(?:\ یا\ |،\ )[-\d.eE]+)*  # 16 یا 2e-4
+    )""",
+    re.VERBOSE,
+)
+_NUMBER = re.compile(r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|[.,]\d|-[\d\w])|(?<=\d[-–])\d+(?:\.\d+)?(?: ?%)?(?![\w.\-])|(?<![\w.\-])\d+(?:\.\d+)?(?=[-–]\d+(?:\.\d+)?(?: ?%)?(?![\w.\-]))")
+_RANGE = re.compile(r"(?<![۰-۹٫٬\-–])([۰-۹][۰-۹٫٬]*٪?) ?[-–] ?([۰-۹][۰-۹٫٬]*٪?)(?![۰-۹٫٬\-–])")
+_LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
@@ -22,7 +40,22 @@ def t(key: str, language: str, **values: object) -> str:
     """The text of `key`. Raises KeyError where there is no such key."""
     english, persian = WORDS[key]
     text = persian if language == "fa" else english
-    return text.format(**values) if values else text
+    return text.format(**{name: isolated_name(value, language) for name, value in values.items()}) if values else text
+
+
+def isolated_name(value: object, language: str) -> object:
+    """A name, a path or a value of the other script for the middle of a sentence: the characters around it let it keep to itself,
+    so that it does not reorder its neighbours (Unicode's bidirectional algorithm, UAX 9: FSI and PDI)."""
+    if not isinstance(value, str) or "\u2068" in value or "<" in value:
+        return value
+    if (_LETTERS.search(value) and not _PERSIAN.search(value)) if language == "fa" else _PERSIAN.search(value):
+        return f"\u2068{value}\u2069"
+    return value
+
+
+def direction(text: str) -> str:
+    """How a sentence of ours reads: by its letters, not by its first one, which may be a Latin name's."""
+    return "rtl" if _PERSIAN.search(text) else "ltr"
 
 
 def translations() -> dict[str, dict[str, str]]:
@@ -44,9 +77,14 @@ def digits(text: str, language: str) -> str:
 
 
 def persian_numbers(text: str) -> str:
-    """A Persian sentence with its numbers in Persian digits; what is quoted in «» and names such as UTF-8 stay as they are."""
-    parts = re.split("(«[^«»]*»)", text)
-    return "".join(part if part.startswith("«") else _NUMBER.sub(lambda found: _in_persian(found.group()), part) for part in parts)
+    """A Persian sentence with its numbers in Persian digits. Latin stay: what is quoted in «», addresses, paths, versions, values
+    to type, HTTP codes, names with digits in them, and numbers that are alternatives to one of these ("16 یا 2e-4")."""
+    return "".join(part if place % 2 else _RANGE.sub(_in_range, _NUMBER.sub(lambda found: _in_persian(found.group()), part)) for place, part in enumerate(_LATIN.split(text)))
+
+
+def _in_range(found: re.Match) -> str:
+    # A dash between two numbers turns around beside Persian; words do not.
+    return f"{found[1]} تا {found[2]}"
 
 
 def _in_persian(text: str) -> str:
@@ -98,6 +136,25 @@ def duration(seconds: float, language: str) -> str:
     if minutes:
         return t("duration_minutes", language, minutes=number(minutes, language), seconds=number(seconds % 60, language))
     return t("duration_seconds", language, seconds=number(seconds, language))
+
+
+def moment(at: float, language: str) -> str:
+    """A moment (UTC seconds) by the clock of this machine: "28 Nov, 21:17", with the year where it is another one."""
+    told, now = time.localtime(at), time.localtime()
+    if language == "fa":
+        # Gregorian, as run ids and commits have it. Whoever shows it isolates it: beside Persian the slashes would reorder it.
+        return digits(time.strftime("%Y/%m/%d، %H:%M", told), language)
+    # By hand: strftime's names of months follow the machine's language.
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    year = f" {told.tm_year}" if told.tm_year != now.tm_year else ""
+    return f"{told.tm_mday} {months[told.tm_mon - 1]}{year}, {told.tm_hour:02}:{told.tm_min:02}"
+
+
+def iso_moment(text: str, language: str) -> str:
+    """A moment as the Hub writes it ("2026-11-28T21:17:04+00:00"), without what is more than asked for. It is isolated by whoever
+    shows it; in Persian with slashes, since hyphens would reorder it."""
+    shown = text.replace("T", " ")
+    return digits(shown.replace("-", "/"), language) if language == "fa" else shown
 
 
 def age(at: float, language: str, now: float | None = None) -> str:

@@ -6,12 +6,18 @@
 """
 
 import logging
+import math
 import threading
+import time
 from typing import Any
 
-from lora_hub.errors import LoraHubError
+from lora_hub import bases
+from lora_hub.errors import BaseError, LoraHubError
+from lora_hub.schema import BaseModel
 
 logger = logging.getLogger("lora_hub.ui")
+# A form is looked at after each change; the Hub is not asked anew each time, and a new repo is seen soon.
+REMEMBERED_SECONDS = 60.0
 
 
 class Looker:
@@ -20,6 +26,7 @@ class Looker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inspector: Any = None
+        self._bases: dict[tuple[str, str], tuple[float, LoraHubError | None]] = {}
 
     def read(self, *arguments: Any, **named: Any) -> Any:
         """`Inspector.read`. Raises DataError as it does."""
@@ -32,6 +39,28 @@ class Looker:
     def with_lengths(self, *arguments: Any, **named: Any) -> Any:
         """`Inspector.with_lengths`."""
         return self._made().with_lengths(*arguments, **named)
+
+    def check_base(self, base: BaseModel) -> LoraHubError | None:
+        """Asks the Hub for a base that is neither in the catalogue nor a folder. Raises BaseError where the Hub has none of that
+        name; returns the reason where it could not be asked: the base may lie on this disk already. Remembered for a while."""
+        if base.folder or base.parameters or base.id == bases.BUILT_IN:
+            return None
+        key = (base.id, base.revision)
+        with self._lock:
+            asked_at, found = self._bases.get(key, (-math.inf, None))
+        if time.monotonic() - asked_at > REMEMBERED_SECONDS:
+            from lora_hub import hub
+
+            try:
+                hub.check_base(base)
+                found = None
+            except LoraHubError as error:
+                found = error
+            with self._lock:
+                self._bases[key] = (time.monotonic(), found)
+        if isinstance(found, BaseError):
+            raise found
+        return found
 
     def _made(self) -> Any:
         with self._lock:
@@ -52,7 +81,6 @@ def warm_up(wait: float = 0.0) -> threading.Thread:
 
 def _try_a_sample() -> None:
     import lora_hub.runs  # noqa: F401  what a plan needs, by the way
-    from lora_hub import bases
     from lora_hub.data import inspection
     from lora_hub.tasks import catalogue
 

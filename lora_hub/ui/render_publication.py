@@ -1,0 +1,42 @@
+"""What publishing would do -> HTML: the version it makes, and what that version differs in, told before the button is pressed."""
+
+from lora_hub.publication import Difference, Publication
+from lora_hub.recipe import FIELDS
+from lora_hub.ui.render import card, escape, filled, isolate, table
+from lora_hub.ui.render_data import metric_title
+from lora_hub.ui.text import digits, t
+
+
+def planned(publication: Publication, language: str) -> str:
+    """A card that says which version of which repo this becomes, and a table of what is different in it."""
+    repo, version, before = (isolate(one) for one in (publication.repo_id, publication.version, publication.before))
+    if publication.is_same:
+        return card("plain", filled("publish_same", language, repo=repo, version=version))
+    if not publication.before:
+        return card("plain", filled("publish_first", language, repo=repo, version=version))
+    title = filled("publish_next", language, repo=repo, version=version)
+    if not publication.has_record:
+        return card("warn", title, filled("publish_no_record", language, before=before))
+    if not publication.differences:
+        return card("warn", title, filled("publish_no_difference", language, before=before))
+    rows = [[escape(_name(one, language)), _value(one, one.before, language), _value(one, one.now, language)] for one in publication.differences]
+    below = table([t("difference", language), publication.before, publication.version], rows, "lh-differences")
+    if publication.other_rows:
+        below += f'<p class="lh-quiet">{escape(t("publish_other_rows", language))}</p>'
+    return card("warn", title, filled("publish_differs", language, before=before)) + below
+
+
+def _name(one: Difference, language: str) -> str:
+    if one.kind == "score":
+        return metric_title(one.name, language)
+    if one.kind == "setting":
+        return next((field.title.in_language(language) for field in FIELDS if field.key == one.name), one.name)
+    return t({"base": "base", "data": "file", "test": "test_file"}[one.name], language)
+
+
+def _value(one: Difference, value: str, language: str) -> str:
+    if not value:
+        return "–"
+    if one.kind == "score":
+        return f"<b>{escape(digits(value, language).replace('.', '٫') if language == 'fa' else value)}</b>"
+    return isolate(value)

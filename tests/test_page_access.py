@@ -1,0 +1,262 @@
+"""The page for everybody: no serious finding of axe-core and no text below 4.5:1, on every tab with real content in it, light
+and dark, English and Persian, on a desk and on a phone; radios, accordions and progress for keyboards and screen readers.
+
+The app is a process of its own, as in test_page.py, with one small run that is trained and published before it starts.
+axe-core travels in the package axe-playwright-python.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright import sync_api as playwright
+from test_page import ROOT, App, browser, free_port, text_of, visiting, wait_for_text
+
+expect = playwright.expect
+__all__ = ["browser"]
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+TABS = ("finetune", "runs", "adapters", "compare")
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+GRAVE = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    running = App(tmp_path_factory.mktemp("access") / "home", free_port())
+    try:
+        running.start()
+        train(running)
+        yield running
+    finally:
+        running.close()
+
+
+def train(app: App) -> None:
+    """Two small runs of one task, the first one published."""
+    environment = {**os.environ, "LORA_HUB_HOME": str(app.home), "LORA_HUB_HUB": "embedded", "LORA_HUB_UPSTREAM": "off", "OMP_NUM_THREADS": "1"}
+    for name in ("HF_ENDPOINT", "HF_TOKEN", "SPACE_ID"):
+        environment.pop(name, None)
+    sample = ROOT / "lora_hub" / "tasks" / "samples" / "spam.csv"
+    for more in (["--publish"], []):
+        asked = ["train", str(sample), "--task", "spam", "--set", "steps=4", "--set", "max_held_out=60", "--json", *more]
+        told = subprocess.run([sys.executable, "-m", "lora_hub", *asked], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+        assert told.returncode == 0, told.stderr
+
+
+def fill_finetune(page: object) -> None:
+    """Everything that Fine-tune can show: data with findings, the prompts, Advanced, both ways in, and a list."""
+    page.locator("#lh-task input[value='spam']").check()
+    expect(page.locator("#lh-sample")).to_be_enabled()
+    page.locator("#lh-sample").click()
+    wait_for_text(page, "#lh-data", "spam.csv")
+    expect(page.locator("#lh-add-task")).to_be_enabled()
+    page.locator("#lh-add-task").click()
+    expect(page.locator(".lh-entry")).to_have_count(1)
+    page.locator("#lh-task input[value='own']").check()
+    page.locator("#lh-own-title").wait_for()
+    page.locator("#lh-task input[value='spam']").check()
+    expect(page.locator("#lh-sample")).to_be_enabled()
+    page.locator("#lh-sample").click()
+    wait_for_text(page, "#lh-data", "spam.csv")
+    for fold in ("#lh-advanced button.label-wrap", "#lh-hub-open"):
+        page.locator(fold).first.click()
+    page.locator("#lh-settings table").wait_for()
+
+
+def open_tab(page: object, tab: str) -> None:
+    page.locator(f"#lh-tabs [role=tab][data-tab-id={tab}]").click()
+    if tab == "runs":
+        item = page.locator("#lh-runs .lh-item").last
+        item.wait_for()
+        if page.locator("#lh-examples table").count() == 0:
+            item.click()
+        page.locator("#lh-examples table").wait_for()
+    if tab == "adapters":
+        name = page.locator("#lh-shelf [data-open]").first
+        name.wait_for()
+        if not page.locator("#lh-card h1").count():
+            name.click()
+        page.locator("#lh-card h1").wait_for()
+    if tab == "compare" and not page.locator("#lh-answers article").count():
+        page.locator("#lh-example").click()
+        page.locator("#lh-example-note p").wait_for()
+        page.locator("#lh-ask").click()
+        expect(page.locator("#lh-answers article:not([aria-busy])")).to_have_count(2)
+
+
+def said(found: dict, where: str) -> list[str]:
+    """axe's grave findings, one line each."""
+    lines = []
+    for violation in found["violations"]:
+        if violation["impact"] in GRAVE:
+            lines += [f"{where}: {violation['id']}: {node['target']} {node['html'][:120]} {node.get('failureSummary', '')[:200]}" for node in violation["nodes"]]
+    return lines
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_grave_finding_and_no_pale_text_on_any_tab(app: App, browser: object, tmp_path: Path, theme: str, language: str) -> None:
+    with visiting(browser, tmp_path) as visit:
+        page = visit.open(f"{app.url}/?__theme={theme}&lang={language}&adapters=lora-hub/spam-built-in")
+        page.locator("#lh-reason p").wait_for()
+        assert page.evaluate("document.body.classList.contains('dark')") == (theme == "dark")
+        fill_finetune(page)
+        wrong: list[str] = []
+        for tab in TABS:
+            open_tab(page, tab)
+            for size in (DESK, PHONE):
+                page.set_viewport_size(size)
+                where = f"{tab} {language} {theme} {size['width']}"
+                over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                wrong += [f"{where}: {over} pixels too wide"] if over > 1 else []
+                # What moves and fades in is measured when it is there.
+                page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)")
+                wrong += said(Axe().run(page).response, where)
+                wrong += [f"{where}: {ratio}:1 {text!r} {place}" for ratio, text, place in page.evaluate(CONTRAST)]
+            page.set_viewport_size(DESK)
+        assert not wrong, "\n".join(dict.fromkeys(wrong))
+        assert visit.strangers == [] and visit.errors == []
+
+
+def test_arrow_keys_walk_radios_and_folds_say_whether_they_are_open(app: App, browser: object, tmp_path: Path) -> None:
+    with visiting(browser, tmp_path) as visit:
+        page = visit.open(app.url)
+        page.locator("#lh-reason p").wait_for()
+        first = page.locator("#lh-task input[value='spam']")
+        first.focus()
+        page.keyboard.press("Space")
+        wait_for_text(page, "#lh-task-card", "Is this message spam?")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#lh-task input[value='sentiment']")).to_be_checked()
+        expect(page.locator("#lh-task input[value='sentiment']")).to_be_focused()
+        wait_for_text(page, "#lh-task-card", "feeling")
+        page.keyboard.press("ArrowLeft")
+        expect(first).to_be_checked()
+        wait_for_text(page, "#lh-task-card", "Is this message spam?")
+        # One group a set of radios: Tab leaves it, and it has its label.
+        page.keyboard.press("Tab")
+        assert page.evaluate("!document.activeElement.closest('#lh-task')")
+        expect(page.get_by_role("radiogroup", name="Effort")).to_be_visible()
+        names = page.evaluate("[...document.querySelectorAll('#lh-tabs fieldset')].map((one) => new Set([...one.querySelectorAll('input[type=radio]')].map((input) => input.name)).size)")
+        assert set(names) == {1}
+
+        fold = page.locator("#lh-advanced button.label-wrap")
+        expect(fold).to_have_attribute("aria-expanded", "false")
+        fold.focus()
+        page.keyboard.press("Enter")
+        expect(fold).to_have_attribute("aria-expanded", "true")
+        assert page.locator(f"#{fold.get_attribute('aria-controls')}").is_visible()
+        # Its fields stand in four columns on a desk, and are found with their help.
+        columns = page.evaluate("new Set([...document.querySelectorAll('.lh-overrides .form > *')].map((one) => Math.round(one.getBoundingClientRect().x))).size")
+        assert columns == 4, f"Advanced has {columns} columns"
+        described = page.locator("#lh-set-lora-r :is(input, textarea)").get_attribute("aria-describedby")
+        assert "rank of its matrices" in page.locator(f"#{described}").inner_text()
+        fold.click()
+        expect(fold).to_have_attribute("aria-expanded", "false")
+
+
+def test_every_tab_is_as_wide_and_a_wide_table_keeps_its_buttons_in_sight(app: App, browser: object, tmp_path: Path) -> None:
+    with visiting(browser, tmp_path) as visit:
+        page = visit.open(f"{app.url}/?adapters=lora-hub/spam-built-in")
+        page.locator("#lh-reason p").wait_for()
+        widths = {}
+        for tab in TABS:
+            page.locator(f"#lh-tabs [role=tab][data-tab-id={tab}]").click()
+            panel = page.locator("#lh-tabs [role=tabpanel]:visible").first
+            panel.wait_for()
+            widths[tab] = page.evaluate("""() => { const boxes = [...document.querySelectorAll('#lh-tabs [role=tabpanel]')].filter((one) => one.checkVisibility())
+              .flatMap((one) => [...one.querySelectorAll('.lh-page, .lh-split')]).filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect());
+              return [Math.round(Math.min(...boxes.map((one) => one.left))), Math.round(Math.max(...boxes.map((one) => one.right)))]; }""")
+        assert len({tuple(one) for one in widths.values()}) == 1, widths
+        page.set_viewport_size(PHONE)
+        page.locator("#lh-tabs [role=tab][data-tab-id=adapters]").click()
+        button = page.locator("#lh-shelf [data-compare]").first
+        button.wait_for()
+        box = button.bounding_box()
+        assert 0 <= box["x"] and box["x"] + box["width"] <= PHONE["width"], "the button has to be scrolled to"
+        # The plot's words are as large on a phone as on a desk.
+        page.locator("#lh-tabs [role=tab][data-tab-id=runs]").click()
+        page.locator("#lh-runs .lh-item").last.click()
+        page.locator("#lh-loss .lh-tick").first.wait_for()
+        sizes = page.evaluate("[...document.querySelectorAll('#lh-loss .lh-tick')].map((one) => one.getBoundingClientRect().height)")
+        assert min(sizes) >= 14
+        ticks = page.evaluate("""() => { const boxes = [...document.querySelectorAll('#lh-loss .lh-tick-x')].map((one) => one.getBoundingClientRect()).sort((a, b) => a.x - b.x);
+          return boxes.slice(1).every((one, place) => one.left >= boxes[place].right); }""")
+        assert ticks, "the numbers of the steps run into each other"
+
+
+def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it_is_made(app: App, browser: object, tmp_path: Path) -> None:
+    with visiting(browser, tmp_path) as visit:
+        page = visit.open(f"{app.url}/?tab=runs")
+        items = page.locator("#lh-runs .lh-item")
+        expect(items).to_have_count(2)
+        wait_for_text(page, "#lh-runs", "Spam detection #1")
+        wait_for_text(page, "#lh-runs", "Spam detection #2")
+        wait_for_text(page, "#lh-runs", "Built-in · spam.csv")
+        # The second run would become v2 of what the first one is: that is said, and what differs, before anything is done.
+        items.first.click()
+        wait_for_text(page, "#lh-run", "Spam detection #2")
+        wait_for_text(page, "#lh-planned", "This becomes new version v2 of lora-hub/spam-built-in.")
+        expect(page.locator("#lh-publish")).to_have_text("Publish v2")
+        page.locator("#lh-publish-name :is(input, textarea)").fill("another-name")
+        page.locator("#lh-publish-name :is(input, textarea)").blur()
+        wait_for_text(page, "#lh-planned", "the first version, v1, of lora-hub/another-name")
+        page.locator("#lh-publish-name :is(input, textarea)").fill("")
+        page.locator("#lh-publish-name :is(input, textarea)").blur()
+        wait_for_text(page, "#lh-planned", "new version v2")
+        items.last.click()
+        wait_for_text(page, "#lh-planned", "This run is v1 of lora-hub/spam-built-in already.")
+        # All held-out rows can be reached, a page at a time.
+        total = int(text_of(page, "#lh-examples .lh-pager span").rsplit(" ", 1)[1]) if page.locator("#lh-examples .lh-pager").count() else 0
+        if total:
+            page.locator("#lh-examples [data-put]", has_text="Next").click()
+            expect(page.locator("#lh-examples tbody tr")).to_have_count(total - 50)
+        # A run is known in Compare by its name, base, data and time, and not by its id alone.
+        items.first.click()
+        wait_for_text(page, "#lh-planned", "new version v2")
+        page.locator("#lh-run-compare").click()
+        page.locator("#lh-ask").wait_for()
+        page.locator("#lh-example").click()
+        page.locator("#lh-example-note p").wait_for()
+        page.locator("#lh-ask").click()
+        wait_for_text(page, "#lh-answers", "Spam detection #2")
+        wait_for_text(page, "#lh-answers", "spam.csv")
+        assert visit.errors == []
+
+
+def test_an_entry_of_the_list_goes_back_into_the_form(app: App, browser: object, tmp_path: Path) -> None:
+    with visiting(browser, tmp_path) as visit:
+        page = visit.open(app.url)
+        page.locator("#lh-reason p").wait_for()
+        for task in ("spam", "topic"):
+            page.locator(f"#lh-task input[value='{task}']").check()
+            expect(page.locator("#lh-sample")).to_be_enabled()
+            page.locator("#lh-sample").click()
+            wait_for_text(page, "#lh-data", f"{task}.csv")
+            page.locator("#lh-effort").get_by_text("Quick" if task == "spam" else "Balanced", exact=True).click()
+            page.locator("#lh-name :is(input, textarea)").fill(f"my-{task}")
+            page.locator("#lh-name :is(input, textarea)").blur()
+            if task == "spam":
+                expect(page.locator("#lh-add-task")).to_be_enabled()
+                page.locator("#lh-add-task").click()
+                expect(page.locator(".lh-entry")).to_have_count(1)
+        expect(page.locator("#lh-add-task")).to_be_enabled()
+        # What is in the form by then takes the place of what is edited: nothing is lost.
+        page.locator("[data-edit]").click()
+        wait_for_text(page, "#lh-data", "spam.csv")
+        expect(page.locator("#lh-task input[value='spam']")).to_be_checked()
+        expect(page.locator("#lh-name :is(input, textarea)")).to_have_value("my-spam")
+        expect(page.locator("#lh-effort input[value=quick]")).to_be_checked()
+        expect(page.locator(".lh-entry")).to_have_count(1)
+        wait_for_text(page, ".lh-entry", "topic.csv")
+        # A form that is not ready keeps what it has.
+        page.locator("#lh-task input[value='translation']").check()
+        wait_for_text(page, "#lh-reason", "is not ready")
+        page.locator("[data-edit]").click()
+        page.get_by_text("The form holds another task, which is not ready").wait_for()
+        wait_for_text(page, "#lh-data", "spam.csv")
+        expect(page.locator(".lh-entry")).to_have_count(1)

@@ -1,0 +1,136 @@
+"""How the page says things: Persian digits by one rule, names that keep to themselves, no option of the shell, no field of a file."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from lora_hub.errors import DataError, SpecError
+from lora_hub.ui import render, text
+from lora_hub.ui.page_words import in_page_words
+
+PACKAGE = Path(text.__file__).parents[1]
+FSI, PDI = "\u2068", "\u2069"
+
+
+# --- digits -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("12 سطر از 1,234", "۱۲ سطر از ۱٬۲۳۴"),
+        ("95 % و 0.5 و -0.25", "۹۵٪ و ۰٫۵ و -۰٫۲۵"),
+        ("100%", "۱۰۰٪"),
+        ("رتبهٔ 8؛ نرخ 0.0002.", "رتبهٔ ۸؛ نرخ ۰٫۰۰۰۲."),
+        ("سطرهای 4، 9، 12، ...", "سطرهای ۴، ۹، ۱۲، ..."),
+        ("(4) و 5/6 و 12:30", "(۴) و ۵/۶ و ۱۲:۳۰"),
+        ("F1 93.3 و chrF 54.2", "F1 ۹۳٫۳ و chrF ۵۴٫۲"),
+        # ranges are told in words
+        ("80-95 سطر", "۸۰ تا ۹۵ سطر"),
+        ("10 – 20 درصد", "۱۰ تا ۲۰ درصد"),
+        ("32.7 – 59.6", "۳۲٫۷ تا ۵۹٫۶"),
+        # versions, addresses, codes, paths, names and values to type stay
+        ("نسخهٔ transformers 4.57.1 و 3.11.2", "نسخهٔ transformers 4.57.1 و 3.11.2"),
+        ("Python 3.11 و v2", "Python 3.11 و v2"),
+        ("به http://127.0.0.1:7860 نرسید", "به http://127.0.0.1:7860 نرسید"),
+        ("127.0.0.1:7860 و localhost:8000", "127.0.0.1:7860 و localhost:8000"),
+        ("پاسخ HTTP 404 بود، 3 بار", "پاسخ HTTP 404 بود، ۳ بار"),
+        ("/tmp/a1/b2.csv سطر 3", "/tmp/a1/b2.csv سطر ۳"),
+        ("UTF-8 و spam-20261128-211649-6acb", "UTF-8 و spam-20261128-211649-6acb"),
+        ("2026-11-28 بود", "2026-11-28 بود"),
+        ("lora.r=16 را", "lora.r=16 را"),
+        ("--limit 30 را", "--limit 30 را"),
+        ("«16» سطر 3", "«16» سطر ۳"),
+        ("16 یا 2e-4", "16 یا 2e-4"),
+        ("1.5GiB", "1.5GiB"),
+    ],
+)
+def test_persian_digits_by_one_rule(written, shown):
+    assert text.persian_numbers(written) == shown
+    assert text.persian_numbers(shown) == shown, "said twice it is the same"
+
+
+def test_errors_settings_and_notes_have_persian_digits():
+    error = DataError("3 rows.", "Add 5.", message_fa="فقط 3 سطر در «a1.csv» هست.", hint_fa="5 سطر دیگر بدهید (HTTP 404).")
+    shown = render.error_card(error, "fa")
+    assert "فقط ۳ سطر" in shown and "a1.csv" in shown and "۵ سطر" in shown and "404" in shown
+    assert "3 rows" in render.error_card(error, "en")
+
+
+# --- names --------------------------------------------------------------------------------------------------------------
+
+
+def test_latin_names_keep_to_themselves_in_a_persian_sentence():
+    assert text.t("published", "fa", name="lora-hub/spam") == f"با نام {FSI}lora-hub/spam{PDI} منتشر شد"
+    assert text.t("published", "en", name="lora-hub/spam") == "Published as lora-hub/spam"
+    assert FSI not in text.t("rows", "fa", count="۱۲")
+    assert render.sentence("پروندهٔ README.md در --map a=b نیست.") == "پروندهٔ <bdi>README.md</bdi> در <bdi>--map a=b</bdi> نیست."
+    assert render.sentence("LoRA Hub آماده است: http://a.b/c.") == "<bdi>LoRA Hub</bdi> آماده است: <bdi>http://a.b/c</bdi>."
+    assert render.sentence("«a<b>» خراب است.") == "«<bdi>a&lt;b&gt;</bdi>» خراب است."
+    assert render.sentence("A sentence of README.md.") == "A sentence of README.md."
+    # The sentence's own direction is that of its letters, not of the name that it begins with.
+    assert 'dir="rtl"' in render.card("bad", render.sentence("nf4 جا نمی‌شود.")) and 'dir="ltr"' in render.card("bad", "It broke.")
+
+
+def test_isolating_characters_stay_in_pairs_and_no_others():
+    assert render.escape(f"{FSI}a{PDI}b{FSI}c") == f"{FSI}a{PDI}b\ufffdc"
+    assert render.escape("\u202ea\u2066b") == "\ufffda\ufffdb"
+    assert "\u202e" not in render.escape(f"{FSI}a\u202eb{PDI}")
+
+
+# --- page words ---------------------------------------------------------------------------------------------------------
+
+
+def sentences_of_errors() -> list[tuple[str, str, str]]:
+    """(file, language, text) of what the package's errors and findings say; what is filled in is X."""
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        inside = file.relative_to(PACKAGE).as_posix()
+        # The shell and the Hub's own server say what they say to others.
+        if inside.startswith(("cli", "local_hub/", "built_in/", "minimum", "pipeline", "__main__", "settings")):
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+                found.append((inside, "fa" if "FA" in ast.unparse(node.targets[0]) else "en", node.value.value))  # a hint with a name
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not re.search(r"(Error|Problem|Text2|Found|refuse\w*)$", ast.unparse(node.func)):
+                continue
+            parts = [("en", one) for one in node.args] + [("fa" if (one.arg or "").endswith("fa") else "en", one.value) for one in node.keywords]
+            for language, part in parts:
+                pieces = {id(one) for inner in ast.walk(part) if isinstance(inner, ast.JoinedStr) for one in inner.values}
+                for inner in ast.walk(part):
+                    if id(inner) in pieces:
+                        continue
+                    if isinstance(inner, ast.JoinedStr):
+                        found.append((inside, language, "".join(one.value if isinstance(one, ast.Constant) else "X" for one in inner.values)))
+                    elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                        found.append((inside, language, inner.value))
+    return found
+
+
+def test_no_error_of_the_page_names_a_command_an_option_or_a_yaml_file():
+    sentences = sentences_of_errors()
+    assert len(sentences) > 500 and any("--" in said for _, _, said in sentences)
+    left = [(file, shown) for file, language, said in sentences if re.search(r"(?<![\w-])--[a-z]|python -m lora_hub|YAML file|پروندهٔ YAML", shown := in_page_words(said, language)) and not re.search("cannot be read|not valid YAML|درستی نیست", said)]
+    assert left == [], "give it page words in ui/page_words.py"
+
+
+@pytest.mark.parametrize(
+    ("said", "english", "shown"),
+    [
+        ("'answer' has no column. Choose with --map answer=COLUMN or in the page.", "en", "'answer' has no column. Choose the column in step 2."),
+        ("Choose another name (--name).", "en", "Choose another name."),
+        ("The task's 'instruction' is missing.", "en", "The task's “Instruction” is missing."),
+        ("برای نمونه بنویسید: --map text=v2,answer=v1", "fa", "ستون‌ها را در گام ۲ انتخاب کنید."),
+    ],
+)
+def test_page_words_for_what_the_shell_says(said, english, shown):
+    assert in_page_words(said, english) == shown
+
+
+def test_an_error_card_speaks_page_words():
+    shown = render.error_card(SpecError("There is no task 'x'.", "The tasks are spam; or give a YAML file."), "en")
+    assert "YAML" not in shown and "The tasks are spam." in shown
