@@ -27,13 +27,14 @@ BASE = "base"
 @dataclass(frozen=True)
 class Asked:
     """One question, ready to be answered. ids: the prompt's tokens. adapter: an attached one's name, or "base". labels, choices:
-    what may be answered, as text and as tokens with the end token; empty: anything."""
+    what may be answered, as text and as tokens with the end token; empty: anything. tokenizer: it was put with."""
 
     ids: list[int]
     adapter: str = BASE
     labels: tuple[str, ...] = ()
     choices: list[list[int]] | None = None
     calibration: Calibration | None = None
+    tokenizer: Any = None
 
 
 def labels_of(task: Task | None) -> tuple[str, ...]:
@@ -57,9 +58,9 @@ def put(
     prompts = template.encode_prompts(tokenizer, task, rows, shown)
     labels = labels_of(task) if labels is None else labels
     if not labels:
-        return [Asked(ids, adapter) for ids in prompts]
+        return [Asked(ids, adapter, tokenizer=tokenizer) for ids in prompts]
     choices = template.encode_answers(tokenizer, list(labels))
-    return [Asked(ids, adapter, labels, choices, calibration) for ids in prompts]
+    return [Asked(ids, adapter, labels, choices, calibration, tokenizer) for ids in prompts]
 
 
 def read_question(
@@ -122,7 +123,7 @@ def answer_all(
 ) -> list[Answer]:
     """The answers to questions of one kind (all with labels, or none), in their order. Raises as generate.answer_all."""
     if not asked or asked[0].choices is None:
-        rows = [generate.PromptRow(ids=one.ids, adapter=one.adapter) for one in asked]
+        rows = [generate.PromptRow(ids=one.ids, adapter=one.adapter, tokenizer=one.tokenizer) for one in asked]
         answers = generate.answer_all(stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled)
         return [answer.model_copy(update={"text": answer.text.strip()}) for answer in answers]
     start = time.perf_counter()

@@ -82,8 +82,9 @@ def list_bases() -> list[BaseModel]:
     return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]
 
 
-def get_base(name: str) -> BaseModel:
-    """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`.
+def get_base(name: str, *, folders: bool = True) -> BaseModel:
+    """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`. folders False: never a folder
+    of this machine, for names that strangers wrote.
 
     Raises BaseError: no such base, a folder without a causal language model, weights that are missing or cut short.
     """
@@ -91,7 +92,7 @@ def get_base(name: str) -> BaseModel:
     if name == BUILT_IN:
         return _built_in()
     folder = Path(name).expanduser()
-    if name and folder.is_dir():
+    if folders and name and folder.is_dir():
         return _read_folder(folder.resolve())
     hub_id, _, revision = name.partition("@")
     for entry in _catalogue():

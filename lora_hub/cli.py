@@ -190,7 +190,7 @@ def compare(options: argparse.Namespace) -> Result:
     with contextlib.nullcontext() if local else connected_hub():
         from lora_hub.compare import Comparer
 
-        comparer = Comparer()
+        comparer = Comparer(options.base)
         if options.test:
             scored = comparer.score_file(options.adapter, options.test, read_mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
             cli_text.say_problems(scored["problems"])
@@ -305,6 +305,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     command = add("compare", compare, cli_text.show_comparison, "put one question, or a file, to a base and its adapters")
     command.add_argument("--adapter", action="append", required=True, metavar="A", help="repo id, repo@revision, run id or PEFT folder; may be repeated")
+    command.add_argument("--base", default="", metavar="BASE", help="the adapters' base, where it lies elsewhere than they say: a folder or a Hub id")
     command.add_argument("--no-base", action="store_true", help="leave the base out")
     command.add_argument("--prompt", default="", metavar="TEXT")
     command.add_argument("--input", action="append", default=[], metavar="ROLE=TEXT")

@@ -5,7 +5,6 @@ template, as it was trained; the base with the first adapter's.
 """
 
 import gc
-import json
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -14,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases, hub, settings, store
-from lora_hub.errors import AdapterError, DataError
+from lora_hub import adapter_base, adapter_config, hub, settings, store
+from lora_hub.errors import AdapterError, BaseError, DataError, names_fa
 from lora_hub.line import POLL_SECONDS, Line
 from lora_hub.schema import Answer, BaseModel, Calibration, Divergence, Judgement, Mend, Scores, Task
 
@@ -61,18 +60,25 @@ class PaneEvent:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A base in memory with its stack of adapters and the queue of its visitors."""
+    """A base in memory with its stack of adapters and the queue of its visitors. tokenizers: those that adapters bring."""
 
     stack: Any
     tokenizer: Any
     visitors: Any
+    tokenizers: Any
+
+    def tokenizer_of(self, pane: Pane) -> Any:
+        """The tokenizer that a pane is asked with: its own where it brings one. Raises AdapterError."""
+        return self.tokenizers.of(pane.folder, pane.name) if pane.folder is not None else self.tokenizer
 
 
 class Comparer:
     """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch. Who needs
-    another base than the one in memory waits until that one answers nobody, in the order of coming."""
+    another base than the one in memory waits until that one answers nobody, in the order of coming. base: of all adapters,
+    whatever they say of theirs; for those whose base lies elsewhere here, or that name none."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: str = "") -> None:
+        self._base = base
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
         self._users: Counter[str] = Counter()  # questions under way, by the base's key
         self._freed = threading.Condition()
@@ -83,7 +89,7 @@ class Comparer:
 
         Raises AdapterError where one cannot be found, or where they were not made for one and the same base.
         """
-        panes = [resolve_adapter(name) for name in adapters]
+        panes = [resolve_adapter(name, self._base) for name in adapters]
         for pane in panes[1:]:
             if base_key(pane.base) != base_key(panes[0].base):
                 raise AdapterError(
@@ -129,7 +135,7 @@ class Comparer:
             loaded, names = found
             asked = [
                 answering.put(
-                    loaded.tokenizer,
+                    loaded.tokenizer_of(pane),
                     *answering.read_question(pane.task, pane.name, prompt, inputs),
                     adapter=name,
                     calibration=pane.calibration,
@@ -159,7 +165,10 @@ class Comparer:
             written = [place for place, one in enumerate(asked) if one.choices is None]
             if not written:
                 return
-            rows = [generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter, seed=seed) for place in written]
+            rows = [
+                generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter, seed=seed, tokenizer=asked[place].tokenizer)
+                for place in written
+            ]
             most = max_new_tokens or max((panes[place].task.max_new_tokens if panes[place].task else DEFAULT_NEW_TOKENS) for place in written)
             for event in generate.stream(
                 loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled, visitors=loaded.visitors
@@ -216,7 +225,7 @@ class Comparer:
                     )  # fmt: skip
                 told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
                 answers[pane.name] = exam.answer_examples(
-                    loaded.stack, loaded.tokenizer, pane.task or task, examples, name, calibration=pane.calibration, progress=told
+                    loaded.stack, loaded.tokenizer_of(pane), pane.task or task, examples, name, calibration=pane.calibration, progress=told
                 )  # fmt: skip
                 scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
         comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
@@ -228,7 +237,7 @@ class Comparer:
         `cancelled` said so while it waited for others."""
         names = [slot_name(pane) for pane in panes]
         folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
-        with self._using(panes[0].base, cancelled) as loaded:
+        with self._using(panes, cancelled) as loaded:
             if loaded is None:
                 yield None
                 return
@@ -236,11 +245,20 @@ class Comparer:
                 yield (loaded, names) if held is not None else None
 
     @contextmanager
-    def _using(self, base: BaseModel, cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
-        """The base in memory, where it stays until the block ends."""
+    def _using(self, panes: list[Pane], cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
+        """The panes' base in memory, where it stays until the block ends."""
+        base = panes[0].base
         key = base_key(base)
         with self._line.turn(cancelled) as mine:
-            loaded = self._load(key, base, cancelled) if mine else None
+            try:
+                loaded = self._load(key, base, cancelled) if mine else None
+            except BaseError as error:
+                whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
+                (message_fa, hint_fa) = error.in_language("fa")
+                raise BaseError(
+                    f"{whose} cannot be asked without its base. {error.message}", error.hint,
+                    message_fa=f"«{whose}» بدون مدل پایه‌اش پرسیده نمی‌شود. {message_fa}", hint_fa=hint_fa,
+                ) from error  # fmt: skip
         try:
             yield loaded
         finally:
@@ -252,6 +270,7 @@ class Comparer:
     def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
         """In one's turn only: nobody else loads meanwhile."""
         from lora_hub import generate, loading
+        from lora_hub.adapter_tokenizer import AdapterTokenizers, bound_template
         from lora_hub.stack import AdapterStack
 
         with self._freed:
@@ -270,18 +289,21 @@ class Comparer:
         gc.collect()  # a model and its layers hold each other: without this two bases would be in memory
         tokenizer = loading.load_tokenizer(base)
         stack = AdapterStack(loading.load_base(base), base)
-        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer))
+        tokenizers = AdapterTokenizers(tokenizer)
+        bounded = bound_template(tokenizer, f"the base {base.id}", f"مدل پایهٔ «{base.id}»")
+        loaded = Loaded(stack, bounded, generate.open_queue(stack, bounded), tokenizers)
         with self._freed:
             self._loaded[key] = loaded
             self._users[key] += 1
         return loaded
 
 
-def resolve_adapter(name: str) -> Pane:
-    """The pane of one name. Raises AdapterError where nothing is found under it."""
+def resolve_adapter(name: str, base: str = "") -> Pane:
+    """The pane of one name. base: the base that it is to be asked on, whatever it says. Raises AdapterError where nothing is found
+    under the name."""
     folder = Path(name).expanduser()
-    if (folder / "adapter_config.json").is_file():
-        return pane_of_folder(name, folder)
+    if (folder / adapter_config.CONFIG_FILE).is_file():
+        return pane_of_folder(name, folder, base)
     if name in store.list_run_ids():
         run = store.read_run(name)
         if not run.adapter_folder:
@@ -289,34 +311,30 @@ def resolve_adapter(name: str) -> Pane:
                 f"The run {name} has no adapter yet: it is {run.state.value}.", "Wait until it has succeeded.",
                 message_fa=f"اجرای «{name}» هنوز آداپتوری ندارد.", hint_fa="صبر کنید تا انجام شود.",
             )  # fmt: skip
-        found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder)
+        found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
         # The run knows where its base lies on this disk; the record that travels does not.
         revision = run.adapter.revision if run.adapter else ""
-        return replace(found, base=run.spec.base, revision=revision)
+        return replace(found, base=found.base if base else run.spec.base, revision=revision)
     if folder.is_dir():
+        inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(
-            f"{name} holds no adapter_config.json.", "Give a folder that PEFT's save_pretrained wrote.",
-            message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa="پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
+            f"{name} holds no adapter_config.json.", f"Name one of the folders in it: {', '.join(inside[:5])}." if inside else "Give a folder that PEFT's save_pretrained wrote.",
+            message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa=f"یکی از پوشه‌های درون آن را بدهید: {names_fa(inside[:5])}." if inside else "پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
         )  # fmt: skip
     if "/" not in name.partition("@")[0]:
         name = f"{settings.organization()}/{name}"
     fetched, ref = hub.fetch_adapter(name)
-    return replace(pane_of_folder(name, fetched), revision=ref.revision)
+    return replace(pane_of_folder(name, fetched, base, fetched=True), revision=ref.revision)
 
 
-def pane_of_folder(name: str, folder: Path) -> Pane:
-    """The pane of a PEFT folder, with the record that lies beside the weights where there is one."""
+def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
+    """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in `resolve_adapter`.
+    fetched: it came from a Hub. Raises AdapterError."""
+    adapter_config.weights_file(folder, f"The adapter {name}", f"آداپتورِ «{name}»")
     record = hub.read_adapter_record(folder)
     if record is None:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        named = config.get("base_model_name_or_path")
-        if not named:
-            raise AdapterError(
-                f"{name} does not say which base it was made for.", "Set base_model_name_or_path in its adapter_config.json.",
-                message_fa=f"«{name}» نمی‌گوید برای کدام مدل پایه ساخته شده است.",
-                hint_fa="نام مدل پایه را در adapter_config.json آن، در base_model_name_or_path، بنویسید.",
-            )  # fmt: skip
-        return Pane(name, bases.get_base(named), folder=folder)
+        config = adapter_config.read_config(folder)
+        return Pane(name, adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched), folder=folder)
     try:
         task, recorded = Task(**record["task"]), BaseModel(**record["base"])
         mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
@@ -328,38 +346,13 @@ def pane_of_folder(name: str, folder: Path) -> Pane:
             f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.",
             message_fa=f"پروندهٔ lora_hub.json از «{name}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",
         ) from error  # fmt: skip
-    return Pane(name, find_base(recorded, name), task=task, folder=folder, mends=mends, calibrations=calibrations)
+    here = adapter_base.base_of_record(name, recorded, given=base)
+    return Pane(name, here, task=task, folder=folder, mends=mends, calibrations=calibrations)
 
 
 def base_pane(first: Pane) -> Pane:
     """The base itself, asked as the first adapter is and calibrated as in its exam."""
     return Pane(BASE, first.base, first.base.revision, first.task, calibrations=first.calibrations)
-
-
-def find_base(recorded: BaseModel, name: str) -> BaseModel:
-    """The recorded base as it is here: built-in, a folder known from a run by its weights' fingerprint, or a Hub id."""
-    if recorded.id == bases.BUILT_IN:
-        here = bases.get_base(bases.BUILT_IN)
-        if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
-            raise AdapterError(
-                f"{name} was made for another version of the built-in base.",
-                "Train it again on this version, or use the version it was made with.",
-                message_fa=f"«{name}» برای نسخهٔ دیگری از مدل پایهٔ همراه ساخته شده است.",
-                hint_fa="آن را روی این نسخه از نو آموزش دهید، یا نسخه‌ای را به کار ببرید که برای آن ساخته شده است.",
-            )  # fmt: skip
-        return here
-    if not recorded.fingerprint:
-        return recorded
-    for run_id in store.list_run_ids():
-        known = store.read_spec(run_id).base
-        if known.fingerprint == recorded.fingerprint and known.folder and Path(known.folder).is_dir():
-            return known
-    raise AdapterError(
-        f"{name} was made for the base {recorded.id} (weights {recorded.fingerprint[:12]}), which is not on this machine.",
-        "Bring the base's folder here and train or inspect with --base FOLDER once.",
-        message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» (وزن‌های {recorded.fingerprint[:12]}) ساخته شده است که روی این دستگاه نیست.",
-        hint_fa="پوشهٔ آن مدل پایه را این‌جا بیاورید و یک بار با --base FOLDER آموزش دهید یا وارسی کنید.",
-    )  # fmt: skip
 
 
 def base_key(base: BaseModel) -> str:
@@ -372,4 +365,4 @@ def slot_name(pane: Pane) -> str:
     trained again, are two adapters."""
     if pane.folder is None:
         return BASE
-    return f"{pane.folder.resolve()}@{(pane.folder / 'adapter_model.safetensors').stat().st_mtime_ns}"
+    return f"{pane.folder.resolve()}@{(pane.folder / adapter_config.WEIGHTS_FILE).stat().st_mtime_ns}"

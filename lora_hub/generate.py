@@ -189,7 +189,7 @@ def context_length(stack: AdapterStack) -> int:
 
 
 def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float, top_p: float = 1.0) -> list[Live]:
-    context = context_length(stack)
+    context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
     tries: dict[int, tuple[Trie, int]] = {}  # rows of a task share their list of choices
     ends: dict[int, frozenset[int] | None] = {id(None): None}  # and those of an adapter its tokenizer
     live = []
@@ -205,6 +205,13 @@ def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, te
                 "Shorten it, or choose a base with a longer context.",
                 message_fa=f"پرسش {i + 1} {len(row.ids)} توکن است، و «{stack.base.id}» با پاسخ روی هم حداکثر {context} توکن می‌خواند.",
                 hint_fa="آن را کوتاه کنید، یا مدل پایه‌ای با بافت بلندتر برگزینید.",
+            )
+        if max(row.ids) >= vocabulary:
+            raise DataError(
+                f"Prompt {i + 1} has the token {max(row.ids)}, and {stack.base.id!r} knows tokens below {vocabulary} only.",
+                "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens.",
+                message_fa=f"پرسش {i + 1} توکن {max(row.ids)} را دارد، و «{stack.base.id}» فقط توکن‌های کمتر از {vocabulary} را می‌شناسد.",
+                hint_fa="توکن‌سازی که با آن پرسیده می‌شود بیش از مدل پایه توکن دارد: توکن‌ساز خود پایه را به کار ببرید، یا آداپتوری بی توکنِ افزوده.",
             )
         random = torch.Generator().manual_seed(row.seed) if temperature > 0 else None
         if row.choices is not None and id(row.choices) not in tries:

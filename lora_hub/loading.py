@@ -83,6 +83,12 @@ def load_tokenizer(base: BaseModel) -> Any:
     return tokenizer
 
 
+def read_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder, as its files say. Runs no code of theirs and asks no Hub. Raises what transformers raises."""
+    with _LOADING:
+        return transformers.AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+
+
 def load_base(
     base: BaseModel, *, device: str = "auto", precision: str = "auto", quantization: str = "none"
 ) -> transformers.PreTrainedModel:

@@ -5,7 +5,6 @@ layer, delta = scale * x A^T B^T (Hu et al. 2021, arXiv 2106.09685; rsLoRA: Kala
 other method is refused by name: adding its A and B to the untouched base would give a wrong answer without a word.
 """
 
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -15,12 +14,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from lora_hub.adapter_config import AGAIN as _AGAIN
+from lora_hub.adapter_config import AGAIN_FA as _AGAIN_FA
+from lora_hub.adapter_config import CONFIG_FILE, read_config, weights_file
+from lora_hub.adapter_patterns import Patterns
 from lora_hub.errors import AdapterError, names_fa
 
-CONFIG_FILE = "adapter_config.json"
-WEIGHTS_FILE = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
-_AGAIN, _AGAIN_FA = "Fetch or train the adapter again.", "آداپتور را از نو دریافت کنید یا آموزش دهید."
+_TASKS = (None, "", "CAUSAL_LM")  # a head of another kind answers nothing
+# PEFT's own where a setting is missing (LoraConfig of 0.21).
+_DEFAULT_RANK, _DEFAULT_ALPHA = 8, 8
 
 # Inits that leave the base as it is. All others (PiSSA, OLoRA, CorDA, LoRA-GA, LoftQ, MiCA, ...) subtract the initial
 # adapter from the base or tie B to it; PEFT writes `true` here once it has converted such an adapter to plain LoRA.
@@ -79,15 +82,7 @@ def read_adapter(folder: Path) -> SavedAdapter:
     """
     config = read_config(folder)
     refuse_unstackable(config, folder)
-    path = folder / WEIGHTS_FILE
-    if not path.is_file():
-        pickled = (folder / "adapter_model.bin").is_file()
-        why = "only has pickled weights (adapter_model.bin), which are not opened here" if pickled else f"has no {WEIGHTS_FILE}"
-        why_fa = "فقط وزن‌های pickle دارد (adapter_model.bin) که این‌جا باز نمی‌شود" if pickled else f"پروندهٔ «{WEIGHTS_FILE}» را ندارد"
-        raise AdapterError(
-            f"The adapter in {folder} {why}.", "Save it again with PEFT's save_pretrained.",
-            message_fa=f"آداپتورِ «{folder}» {why_fa}.", hint_fa="آن را با save_pretrained از PEFT دوباره ذخیره کنید.",
-        )  # fmt: skip
+    path = weights_file(folder, f"The adapter in {folder}", f"آداپتورِ «{folder}»")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
@@ -99,25 +94,6 @@ def read_adapter(folder: Path) -> SavedAdapter:
     return _sort_tensors(config, tensors, folder)
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """`adapter_config.json` as a dict. Raises AdapterError."""
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise AdapterError(
-            f"There is no adapter in {folder}: {CONFIG_FILE} is missing.", "Name a folder that PEFT saved.",
-            message_fa=f"در «{folder}» آداپتور نیست: پروندهٔ «{CONFIG_FILE}» را ندارد.", hint_fa="پوشه‌ای را بدهید که PEFT ذخیره کرده است.",
-        )  # fmt: skip
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AdapterError(
-            f"{path} cannot be read: {error}", _AGAIN, message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود ({error}).", hint_fa=_AGAIN_FA
-        ) from error
-    if not isinstance(config, dict):
-        raise AdapterError(f"{path} is not a JSON object.", _AGAIN, message_fa=f"پروندهٔ «{path}» یک شیء JSON نیست.", hint_fa=_AGAIN_FA)
-    return config
-
-
 def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
     """Raises AdapterError, by name, for every kind of adapter that is more or other than plain low-rank pairs."""
     hint = "Compare adapters of plain LoRA or rsLoRA; load this one with PEFT by itself."
@@ -127,6 +103,11 @@ def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
         raise AdapterError(
             f"The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base.", hint,
             message_fa=f"آداپتورِ «{folder}» از نوع «{kind}» است، نه LORA: روی مدل پایه نمی‌نشیند.", hint_fa=hint_fa,
+        )  # fmt: skip
+    if config.get("task_type") not in _TASKS:
+        raise AdapterError(
+            f"The adapter in {folder} is for {config['task_type']}, not for a language model that answers (CAUSAL_LM).", hint,
+            message_fa=f"آداپتورِ «{folder}» برای {config['task_type']} است، نه برای مدل زبانی‌ای که پاسخ می‌دهد (CAUSAL_LM).", hint_fa=hint_fa,
         )  # fmt: skip
     for key, name in _REFUSED.items():
         if config.get(key):
@@ -162,6 +143,13 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
     pairs: dict[str, dict[str, torch.Tensor]] = {}
     others: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
+        if not key.startswith(_PREFIX):
+            raise AdapterError(
+                f"The adapter in {folder} names its weights otherwise than PEFT does, which would not load {key!r}.",
+                "Convert it with the tool that it was made with, or save it again with PEFT's save_pretrained.",
+                message_fa=f"آداپتورِ «{folder}» وزن‌هایش را جز به شیوهٔ PEFT نامیده است، که «{key}» را بار نمی‌کند.",
+                hint_fa="آن را با ابزاری که با آن ساخته شده است تبدیل کنید، یا با save_pretrained از PEFT دوباره ذخیره کنید.",
+            )
         name = key.removeprefix(_PREFIX)
         if found := re.fullmatch(r"(.+)\.lora_([AB])\.weight", name):
             pairs.setdefault(found[1], {})[found[2]] = tensor
@@ -175,14 +163,20 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
         else:
             others[name.replace(".base_layer.", ".")] = tensor
     layers = {}
+    patterns = Patterns(config, folder)
     for name, pair in pairs.items():
+        if not patterns.targets(name):
+            raise AdapterError(
+                f"The adapter in {folder} has weights for {name}, which its {CONFIG_FILE} leaves out: PEFT would not use them.", _AGAIN,
+                message_fa=f"آداپتورِ «{folder}» برای «{name}» وزن دارد، اما {CONFIG_FILE} آن را کنار می‌گذارد: PEFT آن را به کار نمی‌برد.", hint_fa=_AGAIN_FA,
+            )  # fmt: skip
         if len(pair) != 2 or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != pair["B"].shape[1]:
             shapes = ", ".join(f"{side} {list(t.shape)}" for side, t in sorted(pair.items()))
             raise AdapterError(
                 f"The adapter in {folder} is damaged at {name}: it has {shapes}.", _AGAIN,
                 message_fa=f"آداپتورِ «{folder}» در «{name}» خراب است ({shapes}).", hint_fa=_AGAIN_FA,
             )  # fmt: skip
-        layers[name] = LayerWeights(pair["A"], pair["B"], _scale(config, name, pair["A"].shape[0], folder))
+        layers[name] = LayerWeights(pair["A"], pair["B"], _scale(config, patterns, name, pair["A"].shape[0], folder))
     if not layers:
         raise AdapterError(
             f"The adapter in {folder} holds no LoRA weights.", _AGAIN, message_fa=f"در آداپتورِ «{folder}» وزن LoRA نیست.", hint_fa=_AGAIN_FA
@@ -190,17 +184,13 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
     return SavedAdapter(config, layers, others)
 
 
-def _scale(config: dict[str, Any], name: str, rank: int, folder: Path) -> float:
+def _scale(config: dict[str, Any], patterns: Patterns, name: str, rank: int, folder: Path) -> float:
     """alpha / r, or alpha / sqrt(r) for rsLoRA, with PEFT's patterns: a key matches the end of a module's name."""
-
-    def pattern(values: dict[str, float] | None, default: float) -> float:
-        return next((v for key, v in (values or {}).items() if re.match(rf"(.*\.)?({key})$", name)), default)
-
-    said = pattern(config.get("rank_pattern"), config.get("r", rank))
+    said = patterns.value("rank_pattern", name, config.get("r", _DEFAULT_RANK))
     if said != rank:
         raise AdapterError(
             f"The adapter in {folder} has rank {rank} at {name}, but its {CONFIG_FILE} says {said}.", _AGAIN,
             message_fa=f"رتبهٔ «{name}» در آداپتورِ «{folder}» {rank} است، اما {CONFIG_FILE} آن {said} می‌گوید.", hint_fa=_AGAIN_FA,
         )  # fmt: skip
-    alpha = pattern(config.get("alpha_pattern"), config.get("lora_alpha", rank))
+    alpha = patterns.value("alpha_pattern", name, config.get("lora_alpha", _DEFAULT_ALPHA))
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

@@ -97,7 +97,7 @@ def questions(adapters: list[str]) -> list[tuple[list[str], str]]:
 def alone(names: list[str], prompt: str, comparer: compare.Comparer, tokens: int = TOKENS) -> list[tuple[str, str]]:
     events = [event for event in comparer.stream(names, prompt=prompt, max_new_tokens=tokens) if event.done]
     events.sort(key=lambda event: event.pane)
-    return [(event.name, " ".join((event.text or t("empty_answer", "en")).split())) for event in events]
+    return [(event.name, " ".join((event.answer.text or t("empty_answer", "en")).split())) for event in events]
 
 
 def test_sixteen_visitors_at_once_get_what_each_would_get_alone(app: App, adapters: list[str]) -> None:

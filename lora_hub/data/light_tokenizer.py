@@ -90,7 +90,7 @@ class LightTokenizer:
     @cached_property
     def _compiled(self) -> tuple[Any, dict[str, Any]]:
         """The template, and the variables that it always has."""
-        environment = _environment()
+        environment = jinja_environment()
         return environment.from_string(self.chat_template), {**environment.globals, **self._named, "tools": None, "documents": None}
 
 
@@ -219,7 +219,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _environment() -> Any:
+def jinja_environment() -> Any:
     """jinja2 as chat templates expect it: block tags without their line breaks, loop controls, and a few functions."""
     from jinja2 import TemplateError, nodes, utils
     from jinja2.exceptions import SecurityError

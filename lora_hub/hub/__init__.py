@@ -10,12 +10,13 @@ Tokens come from the environment of this process and are never logged.
 """
 
 from lora_hub.hub.client import describe_hub
-from lora_hub.hub.fetch import check_base, fetch_adapter, fetch_base, fetch_record, read_adapter_record
+from lora_hub.hub.fetch import TOKENIZER_FILES, check_base, fetch_adapter, fetch_base, fetch_record, read_adapter_record
 from lora_hub.hub.listing import Version, get_adapter, list_adapters, list_versions, read_card
 from lora_hub.hub.publish import promote, publish_adapter, publish_base
 from lora_hub.hub.rights import check_publishing
 
 __all__ = [
+    "TOKENIZER_FILES",
     "Version",
     "check_publishing",
     "check_base",

@@ -1,18 +1,24 @@
 """Brings adapters and bases here, through the client's cache: what was fetched once works with the Hub down."""
 
 import json
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases, card_metadata
+from lora_hub import adapter_config, bases, card_metadata
 from lora_hub.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.client import full_id, hub_url, open_api, told
 from lora_hub.schema import AdapterRef, BaseModel, Score
 
-CONFIG, WEIGHTS, RECORD = "adapter_config.json", "adapter_model.safetensors", "lora_hub.json"
+CONFIG, WEIGHTS, RECORD = adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, "lora_hub.json"
 RECORD_VERSION = 1
 # So long is a question waited for that a person asks by the way.
 ASK_SECONDS = 8.0
+# What a tokenizer's save_pretrained writes; an adapter that brings some of it is asked with it.
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
+    "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja",
+)  # fmt: skip
 
 
 def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
@@ -26,15 +32,39 @@ def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
     with told(f"hand out {repo_id}", repo_id, revision):
         api = open_api()
         commit = api.resolve_revision(repo_id, revision=revision or None)
-        folder = Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md"]))
-    for file in (CONFIG, WEIGHTS):
-        if not (folder / file).is_file():
-            raise AdapterError(
-                f"{repo_id} is no LoRA adapter that can be loaded: it has no {file}.", "Choose another one, or save it with PEFT again.",
-                message_fa=f"مخزن «{repo_id}» آداپتور LoRA نیست یا ناقص است: پروندهٔ «{file}» را ندارد.",
-                hint_fa="آداپتور دیگری برگزینید، یا آن را دوباره با PEFT ذخیره کنید.",
-            )  # fmt: skip
+        folder = Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md", *TOKENIZER_FILES]))
+    missing = next((file for file in (CONFIG, WEIGHTS) if not (folder / file).is_file()), "")
+    if missing:
+        raise _no_adapter(repo_id, commit, missing)
     return folder, _ref_of_folder(folder, repo_id, commit.resolved)
+
+
+def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:
+    """Why a repo is no adapter that can be loaded, from what else lies in it."""
+    try:
+        with told(f"list {repo_id}", repo_id, commit):
+            files = open_api().list_repo_files(repo_id, revision=commit)
+    except HubError:  # it came from the cache
+        files = []
+    save = "Choose another one, or save it with PEFT again."
+    save_fa = "آداپتور دیگری برگزینید، یا آن را دوباره با PEFT ذخیره کنید."
+    pickled = next((file for file in files for pattern in adapter_config.PICKLED if fnmatch(file, pattern)), "")
+    if pickled and missing == WEIGHTS:
+        return AdapterError(
+            f"The adapter {repo_id} only has pickled weights ({pickled}), which are not opened here.", save,
+            message_fa=f"آداپتورِ «{repo_id}» فقط وزن‌های pickle دارد ({pickled}) که این‌جا باز نمی‌شود.", hint_fa=save_fa,
+        )  # fmt: skip
+    inside = next((file.rpartition("/")[0] for file in files if file.endswith(f"/{CONFIG}")), "")
+    if inside and missing == CONFIG:
+        return AdapterError(
+            f"{repo_id} is no LoRA adapter itself, but holds one in its folder {inside!r}.", "Download that folder and name it here.",
+            message_fa=f"مخزن «{repo_id}» خودش آداپتور LoRA نیست، اما در پوشهٔ «{inside}» یکی دارد.",
+            hint_fa="آن پوشه را دریافت کنید و نشانی‌اش را این‌جا بدهید.",
+        )  # fmt: skip
+    return AdapterError(
+        f"{repo_id} is no LoRA adapter that can be loaded: it has no {missing}.", save,
+        message_fa=f"مخزن «{repo_id}» آداپتور LoRA نیست یا ناقص است: پروندهٔ «{missing}» را ندارد.", hint_fa=save_fa,
+    )  # fmt: skip
 
 
 def fetch_base(base: BaseModel) -> str:
@@ -156,8 +186,7 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
     """The facts in the fetched files themselves: they are this commit's, whatever the Hub shows by now."""
     record = read_adapter_record(folder)
     if record is None:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        base = config.get("base_model_name_or_path") or ""
+        base = adapter_config.read_config(folder).get("base_model_name_or_path") or ""
         return AdapterRef(repo_id=repo_id, revision=commit, base=base, title=repo_id.partition("/")[2], url=f"{hub_url()}/{repo_id}")
     try:
         spec = card_metadata.spec_of(record)
