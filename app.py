@@ -27,6 +27,8 @@ def main() -> None:
         connection = endpoint.connect()
     except LoraHubError as error:
         sys.exit(f"error: {error}")
+    for note in connection.notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         serve(connection, port, settings.in_space())

@@ -317,6 +317,6 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy")
     command.add_argument("--seed", type=int, default=0, metavar="S")
 
-    command = add("hub", server.start, lambda _: "", "run the embedded Hub alone, prove its store sound (fsck) or remove what nothing refers to (gc)", json_too=False)
+    command = add("hub", server.start, lambda _: "", "run the embedded Hub alone, end it (stop), prove its store sound (fsck), remove what nothing refers to (gc) or copy it (backup)", json_too=False)
     server.add_arguments(command)
     return parser

@@ -162,6 +162,8 @@ def _connect_embedded(start: bool) -> HubConnection:
         raise _unusable(folder, error) from error
     try:
         url, started = _serve(folder)
+        if (client := _client_url()) and client == os.environ.get("LORA_HUB_CONNECTED_TO"):
+            _tell_client(url)  # it knows this same Hub already, which may have moved since
         _check_client(url)
         user, aside, token = LOCAL_USER, False, "" if os.environ.get("LORA_HUB_CONNECTED_TO") else os.environ.get("HF_TOKEN", "")
         if read_record(folder).get("accounts"):
@@ -207,13 +209,19 @@ def _past_proxies() -> None:
     os.environ |= {"NO_PROXY": ",".join(names), "no_proxy": ",".join(names)}
 
 
-def _check_client(url: str) -> None:
+def _client_url() -> str:
+    """The address that the client has read; empty where it was not imported yet."""
     client = sys.modules.get("huggingface_hub.constants")
-    if client is not None and client.ENDPOINT.rstrip("/") != url:
+    return client.ENDPOINT.rstrip("/") if client else ""
+
+
+def _check_client(url: str) -> None:
+    client = _client_url()
+    if client and client != url:
         raise HubError(
-            f"huggingface_hub was imported while the Hub was {client.ENDPOINT}, and now it is {url}.",
+            f"huggingface_hub was imported while the Hub was {client}, and now it is {url}.",
             "Call lora_hub.endpoint.connect() before anything imports huggingface_hub, or start again.",
-            message_fa=f"کتابخانهٔ huggingface_hub وقتی بار شد که هاب {client.ENDPOINT} بود، و اکنون {url} است.",
+            message_fa=f"کتابخانهٔ huggingface_hub وقتی بار شد که هاب {client} بود، و اکنون {url} است.",
             hint_fa="پیش از بارکردنِ آن lora_hub.endpoint.connect() را فرا بخوانید، یا برنامه را از نو راه بیندازید.",
         )  # fmt: skip
 

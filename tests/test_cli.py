@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from small_data import sentiment_rows, write_csv
 
+from lora_hub.endpoint import find_server
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -105,7 +107,7 @@ def test_usage_is_told_to_people(home: Path) -> None:
 
 
 def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> None:
-    """The whole road from the shell, on a Hub that each command starts for itself."""
+    """The whole road from the shell, on the home's own Hub."""
     environment = {name: os.environ.pop(name) for name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE") if name in os.environ}
     try:
         trained = call(
@@ -114,6 +116,7 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
         )  # fmt: skip
         assert {"run", "state", "adapter", "revision", "base", "seconds", "train_rows", "eval_rows", "metrics"} <= set(trained)
         assert trained["state"] == "succeeded" and trained["adapter"] == "lora-hub/reviews" and len(trained["revision"]) >= 40
+        assert find_server(home / "hub"), "the Hub is the home's: it goes on for the page and whoever else needs it"
         scores = trained["metrics"]
         assert scores["adapter"]["accuracy"]["value"] > scores["base"]["accuracy"]["value"]
         assert scores["adapter"]["accuracy"].keys() == {"value", "low", "high", "rows"}

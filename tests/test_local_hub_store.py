@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -309,3 +310,22 @@ def test_a_file_cannot_be_a_folder_too(server: Server, new_repo: Callable[..., s
     repo = new_repo()
     assert post_lines(server, repo, add("a"), add("a/b"))[0] == 400
     assert post_lines(server, repo, add("a/b"))[0] == 200 and post_lines(server, repo, add("a"))[0] == 400
+
+
+def test_connections_go_with_their_threads(tmp_path: Path) -> None:
+    """A server that runs for weeks opens no file that it does not close."""
+    import gc
+    import threading
+
+    from lora_hub.local_hub.store import Store
+
+    store = Store(tmp_path / "hub")
+    for _ in range(30):
+        thread = threading.Thread(target=store.repos)
+        thread.start()
+        thread.join()
+    gc.collect()
+    held = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and str(tmp_path) in os.readlink(link)]
+    assert len(held) < 10, "as many as threads at once, not one for each that there ever was"
+    store.close()
+    assert {file.name for file in (tmp_path / "hub").iterdir()} == {"hub.sqlite", "incoming"}

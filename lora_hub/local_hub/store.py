@@ -106,12 +106,24 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+class _Held:
+    """A thread's connection. It is the next thread's when this one ends: of one that is closed, SQLite keeps the file open
+    for as long as another connection holds a lock, so a server that made one for each thread would run out of files."""
+
+    def __init__(self, db: sqlite3.Connection, idle: list[sqlite3.Connection]):
+        self.db, self.idle = db, idle
+
+    def __del__(self) -> None:
+        self.idle.append(self.db)
+
+
 class Store:
     """One folder with everything, of one process at a time. Reads may come from any thread; writes are serialized by `write()`."""
 
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
         self._local, self._lock, self._connections = threading.local(), threading.RLock(), []
+        self._idle = []  # connections whose thread has ended
         folder.mkdir(parents=True, exist_ok=True)
         self.db.executescript(SCHEMA)  # first, because what has this database is a Hub's folder
         shutil.rmtree(self.incoming, ignore_errors=True)  # uploads that a killed process never finished
@@ -120,12 +132,16 @@ class Store:
     @property
     def db(self) -> sqlite3.Connection:
         """This thread's connection."""
-        if not hasattr(self._local, "db"):
-            # of this thread alone, but for `close`
-            self._local.db = sqlite3.connect(self.folder / DATABASE, timeout=30, isolation_level=None, check_same_thread=False)
-            self._local.db.execute("PRAGMA synchronous=FULL")
-            self._connections.append(self._local.db)
-        return self._local.db
+        if not hasattr(self._local, "held"):
+            try:
+                db = self._idle.pop()
+            except IndexError:
+                # of one thread at a time, so the check that it is always the same one is off
+                db = sqlite3.connect(self.folder / DATABASE, timeout=30, isolation_level=None, check_same_thread=False)
+                db.execute("PRAGMA synchronous=FULL")
+                self._connections.append(db)
+            self._local.held = _Held(db, self._idle)
+        return self._local.held.db
 
     def close(self) -> None:
         """Folds the write-ahead log into the database, which is then one file that can be copied. Call it when no thread
