@@ -153,7 +153,7 @@ def manage_runs(options: argparse.Namespace) -> Result:
         run = runs.resume_run(options.id)
     else:
         run = runs.refresh_run(options.id)
-    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, "phase": run.phase, "failure": run.error}
+    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, **cli_text.run_now(run), "failure": run.error}
 
 
 def publish(options: argparse.Namespace) -> Result:

@@ -6,12 +6,19 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from lora_hub import statistics
+from lora_hub import run_states, statistics
 from lora_hub.schema import PairedComparison, Problem, Run
 
 
 # Of an answer's labels, the most likely ones are told.
 SHOWN_LABELS = 5
+
+
+def phase_line(run: Run) -> str:
+    """What a run does now, in a line; while it waits or ends, why."""
+    if run.waits or run.cancelling:
+        return f"{'cancelling' if run.cancelling else run.state.value}: {run_states.describe(run).en}"
+    return (run.phase or run.state.value).split(" (")[0]
 
 
 class ProgressBar:
@@ -29,11 +36,11 @@ class ProgressBar:
             print(file=sys.stderr)
 
     def show(self, run: Run) -> None:
-        phase = run.phase or run.state.value
+        phase = phase_line(run)
         if not self._terminal:
-            if phase.split(" (")[0] != self._last:
-                self._last = phase.split(" (")[0]
-                print(self._last, file=sys.stderr, flush=True)
+            if phase != self._last:
+                self._last = phase
+                print(phase, file=sys.stderr, flush=True)
             return
         width = 28
         share = run.step / run.total_steps if run.total_steps else 0.0
@@ -64,11 +71,24 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
 
 
 def run_row(run: Run) -> dict[str, Any]:
-    """A run as `runs --json` lists it."""
+    """A run as `runs --json` lists it. says: of its state what it is, why and what comes next."""
     return {
         "run": run.id, "state": run.state.value, "task": run.spec.task.id, "base": run.spec.base.id, "step": run.step, "total_steps": run.total_steps,
         "created": run.created, "seconds": round(run.seconds, 1), "adapter": run.adapter.repo_id if run.adapter else "", "error": run.error,
+        **run_now(run),
     }  # fmt: skip
+
+
+def run_now(run: Run) -> dict[str, Any]:
+    """What a run is doing, as JSON. queue: its place there, the runs before it and how many may train at once."""
+    return {
+        "phase": run.phase, "says": run_states.describe(run).en, "cancelling": run.cancelling, "attempt": run.attempt, "stopped": run.stopped,
+        "queue": run.waits.model_dump(mode="json") if run.waits else None,
+    }  # fmt: skip
+
+
+def state_word(run: dict[str, Any]) -> str:
+    return "cancelling" if run["cancelling"] else run["state"]
 
 
 def show_tasks(result: dict) -> str:
@@ -100,7 +120,7 @@ class GroupProgress:
 
     def show(self, runs: list[Run]) -> None:
         for run in runs:
-            phase = (run.phase or run.state.value).split(" (")[0]
+            phase = phase_line(run)
             if self._last.get(run.id) != phase:
                 self._last[run.id] = phase
                 print(f"{run.spec.task.id}: {phase}", file=sys.stderr, flush=True)
@@ -176,8 +196,8 @@ def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[st
 
 
 def show_result(result: dict) -> str:
-    rows = f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored, {result['seconds']} s"
-    lines = [f"{result['state']}: {result['adapter']}", rows, *result["notes"], score_table(result["metrics"]), "(per cent, 95 % intervals)"]
+    rows = rows_line(result) if result["file_rows"] else f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored"
+    lines = [f"{result['state']}: {result['adapter']}", f"{rows}, {result['seconds']} s", *result["notes"], score_table(result["metrics"]), "(per cent, 95 % intervals)"]
     lines += verdict(result["comparison"])
     if not result["revision"]:
         lines.append(f"publish it: python -m lora_hub publish {result['run']}")
@@ -189,13 +209,20 @@ def show_runs(result: dict) -> str:
         if not result["runs"]:
             return "No runs yet. Start one: python -m lora_hub train FILE --task TASK"
         rows = [
-            [run["run"], run["state"], run["task"], run["base"], f"{run['step']}/{run['total_steps']}", _age(run["created"]), run["adapter"]]
+            [run["run"], state_word(run), run["task"], run["base"], f"{run['step']}/{run['total_steps']}", _age(run["created"]), run["adapter"]]
             for run in result["runs"]
         ]
-        return table(["run", "state", "task", "base", "step", "age", "adapter"], rows)
+        # What is not as it should be says so below: a state alone is no explanation.
+        told = [f"{run['run']}: {run['says'] or run['error']['message'] + ' ' + run['error']['hint']}" for run in result["runs"] if _needs_words(run)]
+        return "\n".join([table(["run", "state", "task", "base", "step", "age", "adapter"], rows), *([""] if told else []), *told])
     if "log" in result:
         return result["log"]
-    lines = [f"{result['run']}: {result['state']}, step {result['step']} of {result['total_steps']}"]
+    lines = [f"{result['run']}: {state_word(result)}, step {result['step']} of {result['total_steps']}"]
+    if result["says"]:
+        lines.append(result["says"])
+    if result["file_rows"]:
+        lines.append(rows_line(result))
+    lines += result["notes"]
     if result["phase"]:
         lines.append(result["phase"] + (f", {result['eta']:.0f} s left" if result["eta"] else ""))
     if result["failure"]:
@@ -203,6 +230,18 @@ def show_runs(result: dict) -> str:
     if result["metrics"]:
         lines += [f"adapter: {result['adapter']}", score_table(result["metrics"]), *verdict(result["comparison"])]
     return "\n".join(lines)
+
+
+def _needs_words(run: dict[str, Any]) -> bool:
+    return bool(run["error"]) or run["cancelling"] or run["state"] == "queued"
+
+
+def rows_line(result: dict[str, Any]) -> str:
+    """What became of every row."""
+    return (
+        f"{result['file_rows']} rows: {result['train_rows']} trained on, {result['validation_rows']} choose the checkpoint (validation), "
+        f"{result['eval_rows']} scored (test), {result['left_out']} left out"
+    )
 
 
 def _age(created: float) -> str:

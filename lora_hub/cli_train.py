@@ -150,7 +150,8 @@ def wait(options: argparse.Namespace) -> Result:
 
 
 def run_result(run: Any) -> Result:
-    """The keys of `train`: run, state, adapter, revision, base, seconds, train_rows, eval_rows, metrics, comparison."""
+    """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows + validation_rows +
+    eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience", "learnt" or "")."""
     from lora_hub import store
 
     folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
@@ -161,11 +162,15 @@ def run_result(run: Any) -> Result:
         "revision": run.adapter.revision if run.adapter else "",
         "base": run.spec.base.id,
         "seconds": round(run.seconds, 1),
+        "file_rows": run.file_rows,
         "train_rows": run.train_rows,
+        "validation_rows": run.validation_rows,
         "eval_rows": run.eval_rows,
+        "left_out": run.left_out,
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
         "notes": list(run.notes),
+        "stopped": run.stopped,
     }
 
 

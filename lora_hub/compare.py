@@ -16,7 +16,7 @@ from typing import Any
 from lora_hub import adapter_base, adapter_config, hub, settings, store
 from lora_hub.errors import AdapterError, BaseError, DataError, names_fa
 from lora_hub.line import POLL_SECONDS, Line
-from lora_hub.schema import Answer, BaseModel, Calibration, Divergence, Judgement, Mend, Scores, Task
+from lora_hub.schema import Answer, BaseModel, Calibration, Divergence, Judgement, Mend, RunState, Scores, Task
 
 BASE = "base"
 # Bases kept in memory at once; of those that answer nobody the least recently used goes first.
@@ -314,7 +314,9 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
         found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
         # The run knows where its base lies on this disk; the record that travels does not.
         revision = run.adapter.revision if run.adapter else ""
-        return replace(found, base=found.base if base else run.spec.base, revision=revision)
+        # Of a damaged run the spec cannot be read; its adapter can.
+        known = found.base if base or run.state is RunState.DAMAGED else run.spec.base
+        return replace(found, base=known, revision=revision)
     if folder.is_dir():
         inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(

@@ -3,19 +3,22 @@
 A run that fails, or is cancelled, leaves the others alone. `python -m lora_hub.group_worker RUN RUN ...`
 """
 
+import contextlib
 import signal
 import sys
 from typing import Any
 
-from lora_hub import endpoint
+from lora_hub import run_lock
+from lora_hub.crash import explain_crash
 from lora_hub.errors import LoraHubError
-from lora_hub.schema import RunState
-from lora_hub.worker import Cancelled, Prepared, Worker, explain_crash, set_environment, take_slot
+from lora_hub.schema import RunState, Wait
+from lora_hub.turns import Cancelled, take_turn
+from lora_hub.worker import Prepared, Worker, read_arguments, set_environment, write_log
 
 
-def run_group(run_ids: list[str]) -> int:
+def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None]) -> int:
     """Does the work of all; the exit status is 0 only where every run succeeded."""
-    members = [Member(run_id) for run_id in run_ids]
+    members = [Member(run_id, lock) for run_id, lock in zip(run_ids, locks, strict=True)]
 
     def on_signal(*_: Any) -> None:
         for one in members:
@@ -23,39 +26,56 @@ def run_group(run_ids: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    connection = None
+
+    def tell_place(place: Wait) -> None:
+        for one in members:
+            one.do(lambda one=one: one.wait(place))
+
+    def all_are_gone() -> bool:
+        """Who is cancelled while the group waits says so at once."""
+        each("check_cancelled")
+        return not any(one.goes_on for one in members)
+
+    def each(work: str) -> None:
+        for one in members:
+            if one.goes_on:
+                one.do(getattr(one, work))
+
     try:
-        # The group waits for its turn as one run would; members cancelled meanwhile drop out below.
-        with take_slot(lambda: all(one.cancelled() for one in members)):
-            for one in members:
-                one.report("state", state=RunState.RUNNING)
-            if any(one.spec.publish_to or not one.spec.base.folder for one in members):
-                connection = endpoint.connect()
-            _train(members)
+        each("begin")
+        # The group waits for its turn as one run would.
+        with take_turn(run_ids, all_are_gone, tell_place), contextlib.ExitStack() as hub:
             for one in members:
                 if one.goes_on:
-                    one.do(one.publish)
-    except Cancelled:
-        for one in members:
-            if one.goes_on:
-                one.report("state", state=RunState.CANCELLED)
+                    one.report("state", state=RunState.RUNNING)
+            for one in members:
+                if one.goes_on and one.needs_hub:
+                    hub.enter_context(one.hub())
+                    break
+            _train(members)
+            each("publish")
     except BaseException as error:
-        told = error if isinstance(error, LoraHubError) else explain_crash(error)
+        write_log(f"the group ended: {explain_crash(error)}")
+
+        def end(error: BaseException = error) -> None:
+            raise error
+
         for one in members:
             if one.goes_on:
-                one.fail(told)
-        raise
+                one.do(end)
+        if not isinstance(error, Cancelled | LoraHubError):
+            raise
     finally:
-        if connection is not None:
-            connection.close()
+        for one in members:
+            one.end()
     return 0 if all(one.goes_on for one in members) else 1
 
 
 class Member(Worker):
     """One of the runs. goes_on: nothing has gone wrong with it so far."""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
+    def __init__(self, run_id: str, lock: run_lock.RunLock | None) -> None:
+        super().__init__(run_id, lock)
         self.goes_on = True
         self.prepared: Prepared | None = None
 
@@ -68,19 +88,24 @@ class Member(Worker):
         self.do(end)
 
     def do(self, work: Any) -> bool:
-        """A part of this member's work; where it fails, the member ends and the others go on."""
-        self.goes_on = self.told(work) and self.goes_on
+        """A part of this member's work; where it fails, the member ends, may be resumed, and the others go on."""
+        if self.goes_on and not self.told(work):
+            self.goes_on = False
+            self.end()
         return self.goes_on
 
 
 def _train(members: list[Member]) -> None:
+    open_members = [one for one in members if one.goes_on and not one.is_trained]
+    for one in open_members:
+        one.do(lambda one=one: one.phase("loading the libraries"))
+    open_members = [one for one in open_members if one.goes_on]
+    if not open_members:
+        return
     from lora_hub import loading, together
     from lora_hub.stack import AdapterStack
     from lora_hub.task_training import TaskTraining
 
-    open_members = [one for one in members if not one.is_trained]
-    if not open_members:
-        return
     first = open_members[0].spec
     tokenizer = loading.load_tokenizer(first.base)
 
@@ -92,14 +117,18 @@ def _train(members: list[Member]) -> None:
         return
     for one in open_members:
         one.do(lambda one=one: one.phase("loading the base"))
-    model = loading.load_base(first.base, precision=first.precision, quantization=first.quantization)
     open_members = [one for one in open_members if one.goes_on]
+    if not open_members:
+        return
+    model = loading.load_base(first.base, precision=first.precision, quantization=first.quantization)
     tasks = [
         TaskTraining(one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose) for one in open_members
     ]
     outcome = together.train_tasks(tasks, model, tokenizer)
-    print(outcome.why.en, flush=True)
+    write_log(outcome.why.en)
     stack = AdapterStack(model, first.base)
+    for one in open_members[1:]:
+        one.do(lambda one=one: one.phase("waiting to be scored"))
     for one, trained in zip(open_members, outcome.results, strict=True):
         if not one.goes_on:
             continue
@@ -116,4 +145,4 @@ def _train(members: list[Member]) -> None:
 
 if __name__ == "__main__":
     set_environment()
-    sys.exit(run_group(sys.argv[1:]))
+    sys.exit(run_group(*read_arguments(sys.argv[1:])))

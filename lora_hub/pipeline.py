@@ -31,6 +31,7 @@ import yaml
 from lora_hub import bases, runs
 from lora_hub.errors import LoraHubError, SpecError
 from lora_hub.minimum import parse_minimum
+from lora_hub.run_reader import RunReader
 from lora_hub.schema import BaseModel, Problem, Run
 
 KEYS = {"base", "org", "effort", "tasks"}
@@ -117,11 +118,14 @@ def start_pipeline(
 def wait_for_all(started: Sequence[Started], on_change: Callable[[list[Run]], None] | None = None) -> list[Run | LoraHubError]:
     """The runs when all have ended, in the pipeline's order; the error where there is no run."""
     ended: dict[str, Run] = {}
-    for one in started:
-        if one.run_id:
-            ended[one.run_id] = runs.wait_for_run(
-                one.run_id, lambda run: on_change([runs.refresh_run(other.run_id) for other in started if other.run_id]) if on_change else None
-            )
+    reader, run_ids = RunReader(), [one.run_id for one in started if one.run_id]
+
+    def look(_: Run) -> None:
+        if on_change is not None:
+            on_change([runs.refresh_run(run_id, reader) for run_id in run_ids])
+
+    for run_id in run_ids:
+        ended[run_id] = runs.wait_for_run(run_id, look, reader=reader)
     return [ended[one.run_id] if one.run_id else one.error for one in started]
 
 

@@ -3,22 +3,25 @@
 A run's truth is its folder; nothing about it is kept in this process, so the page may be closed, reloaded or restarted.
 """
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases, endpoint, events, hardware, recipe, settings, store
+from lora_hub import bases, endpoint, events, hardware, recipe, run_lock, run_states, settings, store
 from lora_hub.errors import BaseError, DataError, LoraHubError, RunError
 from lora_hub.minimum import check_metrics
+from lora_hub.run_reader import RunReader
 from lora_hub.runners import local
 from lora_hub.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
 
 # A worker that was asked to end and has not within these seconds is ended.
 CANCEL_GRACE_SECONDS = 20
-# A worker that has just been started may not have written its first event yet.
-START_GRACE_SECONDS = 3
+# A worker that has said its last word ends within these seconds.
+ENDING_SECONDS = 10
+RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
 
 
 # A plan looks at so many rows one by one; the run itself takes them all.
@@ -162,20 +165,49 @@ def start_runs(specs: Sequence[TrainSpec], *, owner: str = "local", environment:
     for spec in specs:
         check_fits(spec)
         check_publishing(spec)
-    run_ids = [store.create_run(spec) for spec in specs]
-    for run_id in run_ids:
-        events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner="local")
-    _start(run_ids, environment)
-    return [store.read_run(run_id) for run_id in run_ids]
+    run_ids: list[str] = []
+    held: dict[int, run_lock.RunLock] = {}
+    with contextlib.ExitStack() as locks:
+
+        def hold(folder: Path) -> None:
+            held[len(run_ids)] = locks.enter_context(run_lock.take(folder))  # of the run that is being made
+
+        try:
+            for spec in specs:
+                run_ids.append(store.create_run(spec, hold))
+            for run_id in run_ids:
+                with store.disk_errors(store.run_folder(run_id)):
+                    events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner="local")
+        except LoraHubError:
+            # Nothing has been started: what is left of them would only stand in the list as lost.
+            for run_id in run_ids:
+                store.remove_run(run_id)
+            raise
+        _start(run_ids, list(held.values()), 1, environment)
+    return [refresh_run(run_id) for run_id in run_ids]
 
 
-def _start(run_ids: list[str], environment: dict[str, str] | None) -> None:
-    for run_id in run_ids:
-        store.clear_cancel(run_id)
-    # Members of a group write to the first one's log; the others' say where to look.
-    handle = local.start(run_ids, store.log_file(run_ids[0]), environment)
-    for run_id in run_ids:
-        events.app_log(store.events_file(run_id)).append("state", state=RunState.QUEUED, handle=handle)
+def _start(run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, environment: dict[str, str] | None) -> None:
+    """Starts one process for runs whose locks are held. All that has to be before its first word is written before it starts."""
+    logs = [events.app_log(store.events_file(run_id)) for run_id in run_ids]
+    for run_id, log in zip(run_ids, logs, strict=True):
+        with store.disk_errors(log.path):
+            store.clear_cancel(run_id)
+            log.append("state", state=RunState.QUEUED, attempt=attempt)
+    try:
+        # Members of a group write to the first one's log; the others' say where to look.
+        handle = local.start(run_ids, store.log_file(run_ids[0]), environment, locks)
+    except OSError as error:
+        told = LoraHubError(
+            f"No process could be started: {error.strerror or error}.", "Free memory or space on this machine, then resume the run.",
+            message_fa=f"فرایندی شروع نشد ({error.strerror or error}).", hint_fa="حافظه یا جایی در این دستگاه آزاد کنید و اجرا را ادامه دهید.",
+        )  # fmt: skip
+        for log in logs:
+            log.append("error", message=told.message, hint=told.hint, message_fa=told.message_fa, hint_fa=told.hint_fa)
+            log.append("state", state=RunState.FAILED)
+        raise told from error
+    for log in logs:
+        log.append("handle", handle=handle)
 
 
 def check_publishing(spec: TrainSpec) -> None:
@@ -215,38 +247,35 @@ def check_fits(spec: TrainSpec) -> None:
         )  # fmt: skip
 
 
-def list_runs() -> list[Run]:
-    """All runs, newest first, as they are now."""
-    return [refresh_run(run_id) for run_id in store.list_run_ids()]
+def list_runs(reader: RunReader | None = None) -> list[Run]:
+    """All runs, newest first, as they are now; one that cannot be read is in the list as damaged. Nothing is written.
+
+    reader: remembers what it has read; whoever lists again and again brings one.
+    """
+    reader = reader or RunReader()
+    run_ids = store.list_run_ids()
+    reader.keep_only(run_ids)
+    found = []
+    for run_id in run_ids:
+        with contextlib.suppress(RunError):  # removed since it was listed
+            found.append(refresh_run(run_id, reader))
+    return found
 
 
-def refresh_run(run_id: str) -> Run:
-    """The run as it is now; where its process is gone without a word, that is noted as lost. Raises RunError."""
-    run = store.read_run(run_id)
-    if run.state.is_final or local.is_alive(run.handle):
-        return run
-    if time.time() - max(run.created, _last_event_at(run_id)) < START_GRACE_SECONDS:
-        return run
-    # The process may have written its last words between our two looks.
-    run = store.read_run(run_id)
-    if run.state.is_final:
-        return run
-    log = events.app_log(store.events_file(run_id))
-    if store.is_cancel_asked(run_id):
-        log.append("state", state=RunState.CANCELLED)
-        return store.read_run(run_id)
-    log.append(
-        "error", message="The training process ended without a word: it was killed, or the machine was restarted.",
-        hint="Resume the run: it goes on from its last checkpoint.",
-        message_fa="پردازشِ آموزش بی‌خبر پایان یافت: کشته شد، یا دستگاه از نو راه افتاد.", hint_fa="اجرا را ادامه دهید: از آخرین نقطهٔ ثبت‌شده پیش می‌رود.",
-    )  # fmt: skip
-    log.append("state", state=RunState.LOST)
-    return store.read_run(run_id)
+def refresh_run(run_id: str, reader: RunReader | None = None) -> Run:
+    """The run as it is now; where its process is gone without a word, it is lost. Nothing is written. Raises RunError where
+    there is no such run."""
+    folder = store.run_folder(run_id)
+    reader = reader or RunReader()
+    run = run_states.judge(reader.read(folder), folder)
+    # The process may have written its last words between our look at them and our look at it.
+    return run_states.judge(reader.read(folder), folder) if run.state.is_final else run
 
 
 def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     """Ends a run at its next step; its checkpoints stay. Raises RunError where it has ended already."""
-    run = refresh_run(run_id)
+    reader = RunReader()
+    run = refresh_run(run_id, reader)
     if run.state.is_final:
         raise RunError(
             f"The run {run_id} has ended already: {run.state.value}.", "Nothing is left to cancel.",
@@ -258,39 +287,65 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     if not shared:
         local.cancel(run.handle)
     deadline = time.monotonic() + wait
-    while time.monotonic() < deadline:
-        run = store.read_run(run_id)
-        if run.state.is_final:
-            return run
-        if not local.is_alive(run.handle):
-            break
+    while not run.state.is_final and time.monotonic() < deadline:
         time.sleep(0.1)
-    if not shared:
+        run = refresh_run(run_id, reader)
+    if not run.state.is_final and not shared:
         local.kill(run.handle)
-    run = store.read_run(run_id)
-    if not run.state.is_final and not local.is_alive(run.handle):
-        events.app_log(store.events_file(run_id)).append("state", state=RunState.CANCELLED)
-    return store.read_run(run_id)
+        while not run.state.is_final and local.is_alive(run.handle):
+            time.sleep(0.1)
+        run = refresh_run(run_id, reader)
+    return run
 
 
 def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run:
-    """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another state."""
-    run = refresh_run(run_id)
-    if run.state not in (RunState.FAILED, RunState.CANCELLED, RunState.LOST):
-        raise RunError(
-            f"The run {run_id} is {run.state.value}.", "Only a run that failed, was cancelled or was lost can be resumed.",
-            message_fa=f"اجرای «{run_id}» را نمی‌توان ادامه داد: نه ناکام مانده، نه لغو شده و نه گم شده است.",
-            hint_fa="فقط اجرایی را که ناکام، لغوشده یا گم‌شده است می‌توان ادامه داد.",
-        )  # fmt: skip
-    check_publishing(run.spec)
-    _start([run_id], environment)
-    return store.read_run(run_id)
+    """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another state, and
+    where a process works on it: of two that resume at once one goes on."""
+    store.read_spec(run_id)  # a damaged one says here what is wrong
+    with _when_ended(run_id) as lock:
+        # Nobody else can change it now. Our own lock is no sign of work on it.
+        run = run_states.judge(store.read_run(run_id), store.run_folder(run_id), is_owned=False)
+        if run.state not in RESUMABLE:
+            raise _not_resumable(run)
+        check_publishing(run.spec)
+        _start([run_id], [lock], run.attempt + 1, environment)
+    return refresh_run(run_id)
+
+
+@contextlib.contextmanager
+def _when_ended(run_id: str) -> Iterator[run_lock.RunLock]:
+    """The lock of a run that has ended. Its worker may still be ending, too; one that works on it is told by its state."""
+    until = time.monotonic() + ENDING_SECONDS
+    while True:
+        try:
+            lock = store.own_run(run_id)
+            break
+        except RunError:
+            run = refresh_run(run_id)
+            if not run.state.is_final:
+                raise _not_resumable(run) from None
+            if time.monotonic() >= until:
+                raise
+    with lock:
+        yield lock
+
+
+def _not_resumable(run: Run) -> RunError:
+    return RunError(
+        f"The run {run.id} is {run.state.value}.", "Only a run that failed, was cancelled or was lost can be resumed.",
+        message_fa=f"اجرای «{run.id}» را نمی‌توان ادامه داد: نه ناموفق مانده، نه لغو شده و نه قطع شده است.",
+        hint_fa="فقط اجرایی را که ناموفق، لغوشده یا قطع‌شده است می‌توان ادامه داد.",
+    )  # fmt: skip
 
 
 def read_log(run_id: str, lines: int = 200) -> str:
-    """The last lines of a run's log; runs that share a process share its log."""
-    group = store.read_run(run_id).handle.get("group") or [run_id]
-    return store.read_log(group[0], lines)
+    """The last lines of a run's log; runs that share a process share its log, and one that was resumed alone has both."""
+    folders = dict.fromkeys(of or run_id for of in store.read_run(run_id).logs) or {run_id: None}
+    parts = []
+    for of in folders:
+        with contextlib.suppress(RunError):  # the run that it shared a process with was removed
+            parts.append(store.read_log(of, lines))
+    return "\n".join("\n".join(part for part in parts if part).splitlines()[-lines:])
 
 
 def read_held_out(run_id: str) -> list[dict]:
@@ -310,6 +365,7 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
     """
     from lora_hub import worker
 
+    store.read_spec(run_id)  # a damaged one says here what is wrong
     run = refresh_run(run_id)
     if not run.adapter_folder:
         raise RunError(
@@ -320,17 +376,13 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
     return worker.publish_run(run, log.append, org=org, name=name, private=private or run.spec.publish_private)
 
 
-def wait_for_run(run_id: str, on_change: Any = None, poll: float = 0.3) -> Run:
+def wait_for_run(run_id: str, on_change: Any = None, poll: float = 0.3, reader: RunReader | None = None) -> Run:
     """Returns the run when it has ended. on_change(run) is called after each look."""
+    reader = reader or RunReader()
     while True:
-        run = refresh_run(run_id)
+        run = refresh_run(run_id, reader)
         if on_change is not None:
             on_change(run)
         if run.state.is_final:
             return run
         time.sleep(poll)
-
-
-def _last_event_at(run_id: str) -> float:
-    return max((event.at for event in store.read_events(run_id)), default=0.0)
-

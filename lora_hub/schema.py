@@ -1,4 +1,4 @@
-"""The nouns of the house: frozen data, to and from JSON. Imports nothing of ours.
+"""The nouns of the house: frozen data, to and from JSON. Imports only what a noun is, and those of answering.
 
 Every noun is a frozen pydantic model that refuses unknown fields where a person or a file can write them, so that a
 misspelt key is an error and never a setting silently ignored.
@@ -8,24 +8,13 @@ import math
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel as Pydantic
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from lora_hub.answer_nouns import Answer, Calibration, Divergence, Judgement
+from lora_hub.noun import Noun, Text2
+
+__all__ = ["Answer", "Calibration", "Divergence", "Judgement", "Noun", "Text2"]  # of other files, to be had here with the rest
 SPEC_VERSION = 1
-
-
-class Noun(Pydantic):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Text2(Noun):
-    """One text in English and in Persian. `fa` empty: the English one is shown."""
-
-    en: str
-    fa: str = ""
-
-    def in_language(self, language: str) -> str:
-        return (self.fa if language == "fa" else "") or self.en
 
 
 class Task(Noun):
@@ -235,13 +224,14 @@ class RunState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     LOST = "lost"
+    DAMAGED = "damaged"  # its folder cannot be read; no event says so
 
     @property
     def is_final(self) -> bool:
-        return self in (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.LOST)
+        return self not in (RunState.QUEUED, RunState.RUNNING, RunState.PUBLISHING)
 
 
-EventKind = Literal["submitted", "state", "progress", "metric", "exam", "error", "adapter"]
+EventKind = Literal["submitted", "state", "handle", "progress", "metric", "exam", "error", "adapter"]
 
 
 class Event(Noun):
@@ -309,10 +299,25 @@ class AdapterRef(Noun):
     url: str = ""
 
 
+class Wait(Noun):
+    """A run's place in the line of those that want to train on a machine: 1 is next. `before`: the runs before it, those that
+    train now first. `slots`: how many may train at once."""
+
+    place: int
+    before: tuple[str, ...] = ()
+    slots: int = 1
+
+
 class Run(Noun):
-    """A run as folded from its events. `seconds`: from the start of the work. `losses`: (step, loss) pairs, train and validation.
+    """A run as folded from its events. `seconds`: of work, in all attempts. `losses`: (step, loss) pairs, train and validation.
     `mode`: how it was trained beside others: together, in turn; empty where it was alone. `notes_fa`: of each note its Persian.
-    `comparison`: adapter against base on the same rows; None before the exam and for runs from before there was one."""
+
+    attempt: 1, and one more for each resume; worked: seconds of the earlier ones. waits: while it is queued behind others.
+    cancelling: a person has ended it and it has not said so yet. stopped: why it ended before its last step: "patience",
+    "learnt", or "". comparison: adapter against base on the same rows; None before the exam and for runs from before there was one.
+    file_rows = train_rows + validation_rows + eval_rows + left_out, where no test file is scored. logs: whose
+    folders hold its log ("": its own). last_event: when something was last told, UTC seconds.
+    """
 
     id: str
     owner: str = "local"
@@ -327,10 +332,20 @@ class Run(Noun):
     total_steps: int = 0
     phase: str = ""
     eta: float | None = None
+    attempt: int = 1
+    worked: float = 0.0
+    last_event: float = 0.0
+    waits: Wait | None = None
+    cancelling: bool = False
+    stopped: str = ""
+    logs: tuple[str, ...] = ()
     train_losses: tuple[tuple[int, float], ...] = ()
     eval_losses: tuple[tuple[int, float], ...] = ()
+    file_rows: int = 0
     train_rows: int = 0
+    validation_rows: int = 0
     eval_rows: int = 0
+    left_out: int = 0
     metrics: dict[str, Scores] = {}
     comparison: PairedComparison | None = None
     best_step: int = 0
@@ -343,49 +358,4 @@ class Run(Noun):
 
     @property
     def seconds(self) -> float:
-        return max(0.0, (self.ended or self.started) - self.started) if self.started else 0.0
-
-
-class Answer(Noun):
-    """What was answered to one question, wherever it was asked. text: free text, or the label that was chosen. probabilities: of
-    each label, in the task's order (they add up to 1); empty: the text was written freely. tokens: of the answer, without the end
-    token; ids: these. seconds: from the question to the answer's end. finish: "stop", "length" or "cancelled"; empty: not done."""
-
-    text: str = ""
-    probabilities: dict[str, float] = {}
-    tokens: int = 0
-    seconds: float = 0.0
-    finish: Literal["", "stop", "length", "cancelled"] = ""
-    ids: tuple[int, ...] = ()
-
-    @property
-    def confidence(self) -> float:
-        """The probability of the label that was chosen (0 to 1)."""
-        return self.probabilities.get(self.text, 0.0)
-
-
-class Calibration(Noun):
-    """What is done to a model's log likelihoods of a task's labels before one is chosen: each is multiplied by `scale` and gets its
-    offset (nats, in the order of the task's labels). rows: how many rows, none of them scored, it was fitted on."""
-
-    offsets: tuple[float, ...]
-    scale: float = 1.0
-    rows: int = 0
-
-
-class Judgement(Noun):
-    """What one answer is worth by its task's first metric. score: 0 to 100 per cent. right: None where the metric knows more than
-    right and wrong, so that no answer is simply one of the two."""
-
-    metric: str
-    score: float
-    right: bool | None = None
-
-
-class Divergence(Noun):
-    """How far an adapter's answer is from the base's. kl: nats, of the first-token distributions; changed: share of answer
-    tokens (0 to 1) where the adapter's first choice is not the base's."""
-
-    kl: float
-    changed: float
-
+        return self.worked + (max(0.0, (self.ended or self.started) - self.started) if self.started else 0.0)

@@ -1,7 +1,8 @@
 """The only module that touches our folders on disk.
 
     $LORA_HUB_HOME/datasets/<fingerprint>/{info.json, the file as it came}
-    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, log.txt, held_out.jsonl, checkpoints/, adapter/}
+    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, checkpoints/, adapter/}
+    $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
 
 Files are written to a temporary name and renamed, so that nobody ever reads half of one.
 """
@@ -16,11 +17,11 @@ import shutil
 import tempfile
 import time
 from contextlib import contextmanager
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lora_hub import events, settings
+from lora_hub import events, run_lock, run_reader, settings
 from lora_hub.errors import DataError, LoraHubError, RunError, names_fa
 from lora_hub.schema import DatasetInfo, Run, TrainSpec
 
@@ -181,29 +182,55 @@ def _safe_name(name: str) -> str:
 
 # --- runs -------------------------------------------------------------------------------------------------------------
 
+# A worker keeps so much of the disk back for its last words.
+RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
 
-def create_run(spec: TrainSpec) -> str:
-    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits."""
-    run_id = f"{spec.task.id}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
-    folder = settings.runs_dir() / run_id
-    with disk_errors(folder):
-        folder.mkdir(parents=True)
-    write_json(folder / "spec.json", spec.model_dump(mode="json"))
-    return run_id
+
+def create_run(spec: TrainSpec, before_seen: Callable[[Path], Any] = lambda folder: None) -> str:
+    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits. The folder is there
+    with its spec or not at all. before_seen: given the folder before anybody can see it."""
+    while True:
+        run_id = f"{spec.task.id}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+        folder = settings.runs_dir() / run_id
+        making = folder.with_name(f".{run_id}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            with disk_errors(folder):
+                making.mkdir(parents=True)
+                write_json(making / "spec.json", spec.model_dump(mode="json"))
+                before_seen(making)
+                try:
+                    making.rename(folder)
+                except OSError as error:
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise
+                    continue  # another run of this second has drawn the same digits
+            return run_id
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+
+def remove_run(run_id: str) -> None:
+    """Removes the folder of a run that could not be started."""
+    shutil.rmtree(run_folder(run_id))
 
 
 def run_folder(run_id: str) -> Path:
     """A run's folder. Raises RunError where there is no such run."""
     folder = settings.runs_dir() / run_id
-    if not _RUN_ID.match(run_id) or not (folder / "spec.json").is_file():
+    if not _RUN_ID.match(run_id) or not _is_run(folder):
         near = [known for known in list_run_ids() if run_id and run_id in known][:3]
         raise RunError(
             f"There is no run {run_id!r}.",
             f"Did you mean {', '.join(near)}?" if near else "`python -m lora_hub runs` lists the runs there are.",
             message_fa=f"اجرایی به نام «{run_id}» نیست.",
-            hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else "زبانهٔ «اجراها» آنچه را هست نشان می‌دهد.",
+            hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else "تب «اجراها» آنچه را هست نشان می‌دهد.",
         )  # fmt: skip
     return folder
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, a damaged one's too."""
+    return bool(_RUN_ID.match(folder.name)) and any(os.path.lexists(folder / name) for name in ("spec.json", "events.jsonl"))
 
 
 def list_run_ids() -> list[str]:
@@ -211,29 +238,47 @@ def list_run_ids() -> list[str]:
     folder = settings.runs_dir()
     if not folder.is_dir():
         return []
-    found = [entry for entry in folder.iterdir() if (entry / "spec.json").is_file()]
-    return [entry.name for entry in sorted(found, key=lambda entry: (entry / "spec.json").stat().st_mtime_ns, reverse=True)]
+    return sorted((name for name in os.listdir(folder) if _is_run(folder / name)), key=lambda name: (_began(folder / name), name), reverse=True)
+
+
+def _began(folder: Path) -> int:
+    """When a run's spec was written, in nanoseconds; of its folder where there is none; 0 where it was removed meanwhile."""
+    for path in (folder / "spec.json", folder):
+        try:
+            return os.stat(path).st_mtime_ns
+        except OSError:  # the list goes on without it: the run itself says what is wrong
+            continue
+    return 0
 
 
 def read_spec(run_id: str) -> TrainSpec:
-    path = run_folder(run_id) / "spec.json"
-    try:
-        return TrainSpec.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    """Raises RunError that says what is wrong with a damaged one."""
+    return run_reader.read_spec(run_folder(run_id))
+
+
+def read_run(run_id: str, reader: run_reader.RunReader | None = None) -> Run:
+    """The run as its events tell it, with no look at its process. reader: one that may have read it before."""
+    return (reader or run_reader.RunReader()).read(run_folder(run_id))
+
+
+def own_run(run_id: str) -> run_lock.RunLock:
+    """The lock of a run, held. Raises RunError where a process works on the run."""
+    folder = run_folder(run_id)
+    with disk_errors(folder):
+        lock = run_lock.take(folder)
+    if lock is None:
         raise RunError(
-            f"{path} is damaged or was written by another version.", "Start the run again.",
-            message_fa=f"پروندهٔ «{path}» خراب است یا نسخهٔ دیگری آن را نوشته است.", hint_fa="اجرا را از نو آغاز کنید.",
-        ) from error  # fmt: skip
-
-
-def read_run(run_id: str) -> Run:
-    """The run as its events tell it, with no look at its process."""
-    return events.fold(run_id, read_spec(run_id), read_events(run_id))
+            f"A process works on the run {run_id} at this moment.", "Wait until it has ended, or cancel it.",
+            message_fa=f"هم‌اکنون فرایندی روی اجرای «{run_id}» کار می‌کند.", hint_fa="صبر کنید تا پایان یابد، یا آن را لغو کنید.",
+        )  # fmt: skip
+    return lock
 
 
 def ask_cancel(run_id: str) -> None:
     """Leaves word that a run is to end: for one of several that share a process, which a signal would end as a whole."""
-    write_text(run_folder(run_id) / "cancel", "")
+    path = run_folder(run_id) / "cancel"
+    with disk_errors(path):
+        path.touch()  # it holds nothing, so that there is room for it on a full disk
 
 
 def is_cancel_asked(run_id: str) -> bool:
@@ -245,6 +290,14 @@ def clear_cancel(run_id: str) -> None:
     (run_folder(run_id) / "cancel").unlink(missing_ok=True)
 
 
+def keep_reserve(run_id: str) -> Path:
+    """Takes some of the disk, which is given back for a run's last words where the disk is full by then."""
+    path = run_folder(run_id) / RESERVE
+    with disk_errors(path):
+        path.write_bytes(os.urandom(RESERVE_BYTES))  # nothing that a file system could store as less
+    return path
+
+
 def events_file(run_id: str) -> Path:
     return run_folder(run_id) / "events.jsonl"
 
@@ -253,7 +306,7 @@ def read_events(run_id: str) -> list[events.Event]:
     path = events_file(run_id)
     if not path.exists():
         return []
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open("rb") as file:
         return events.parse_lines(file)
 
 

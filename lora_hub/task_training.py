@@ -11,8 +11,9 @@ from typing import Any
 
 from lora_hub.data.prepare import Encoded
 from lora_hub.errors import LoraHubError
+from lora_hub.patience import Patience
 from lora_hub.schema import TrainSpec
-from lora_hub.train import LEARNT_LOSS, make_lora_config, no_such_layers
+from lora_hub.train import make_lora_config, no_such_layers
 from lora_hub.trainable import Pairs, Start
 
 Report = Callable[..., Any]
@@ -40,8 +41,8 @@ class TaskTraining:
     best: Pairs = field(default_factory=dict)
     best_loss: float = math.inf
     best_step: int = 0
-    watched: float = math.inf
-    stale: int = 0
+    patience: Patience = field(default_factory=lambda: Patience(0))
+    stopped: str = ""
     losses: list[float] = field(default_factory=list)
     reported: float = 0.0
     error: LoraHubError | None = None
@@ -57,14 +58,10 @@ class TaskTraining:
     def checkpoint(self) -> Path:
         return self.folder / "checkpoints" / "together.pt"
 
-    @property
-    def has_learnt(self) -> bool:
-        """Whether it may stop early, and does: nothing better any more, or nothing left to learn."""
-        return bool(self.spec.patience) and (self.stale >= self.spec.patience or self.watched < LEARNT_LOSS)
-
     def plan(self) -> None:
         """Derives the number of steps, as train.train_adapter does."""
         self.steps = self.spec.count_steps(len(self.train.rows))
+        self.patience = Patience(self.spec.patience)
 
 
 def start_of(task: TaskTraining, model: Any) -> Start:

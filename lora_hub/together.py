@@ -4,12 +4,15 @@
     outcome.mode, outcome.why, outcome.results
 """
 
+import logging
 import time
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from lora_hub.crash import explain_crash
 from lora_hub.errors import LoraHubError
 from lora_hub.schema import Text2
 from lora_hub.task_training import TaskTraining, save_adapter, start_of
@@ -18,6 +21,7 @@ from lora_hub.train import Trained, head_on_trained_tokens, train_adapter
 from lora_hub.trainable import TrainableStack
 
 Result = Trained | LoraHubError
+logger = logging.getLogger("lora_hub.together")
 
 ASKED = Text2(en="it was asked for", fa="چنین خواسته شده بود")
 TOO_SHORT = Text2(en="there are too few steps for a probe to pay", fa="گام‌ها کمتر از آن است که سنجشِ پیشین بیرزد")
@@ -56,6 +60,8 @@ def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: 
     said = Text2(
         en=f"{len(tasks)} tasks were trained one after another: {why.en}.", fa=f"{len(tasks)} کار یکی پس از دیگری آموزش دید: {why.fa}."
     )
+    for task in tasks[1:]:
+        task.report("progress", phase="waiting for the tasks before it", step=0, total=0, eta=None)
     return Outcome("in turn", said, [_train_alone(task, model, tokenizer) for task in tasks])
 
 
@@ -73,6 +79,7 @@ def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, pr
     starts, unfit = {}, {}
     for task in tasks:
         task.plan()
+        task.report("progress", phase="preparing the training", step=0, total=task.steps, eta=None)
         try:
             starts[id(task)] = start_of(task, model)
         except LoraHubError as error:
@@ -96,8 +103,6 @@ def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, pr
                 if together > in_turn:
                     return None, why
             trainer.resume()
-            for task in tasks:
-                task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
             if stack.active:
                 trainer.train()
     finally:
@@ -114,7 +119,7 @@ def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, pr
 
 def _result(task: TaskTraining, seconds: float) -> Result:
     return task.error or Trained(
-        task.folder / "adapter", task.best_step, task.best_loss, task.step, task.seconds or seconds, task.was_cancelled
+        task.folder / "adapter", task.best_step, task.best_loss, task.step, task.seconds or seconds, task.was_cancelled, task.stopped
     )
 
 
@@ -122,11 +127,23 @@ def _train_alone(task: TaskTraining, model: Any, tokenizer: Any) -> Result:
     """One of several in turn; that it failed or was cancelled is said at once, before the next one's turn."""
     try:
         result = train_adapter(task.spec, model, tokenizer, task.train, task.validation, task.folder, report=task.report, cancelled=task.cancelled)
-    except LoraHubError as error:
-        task.error = error
+    except Exception as error:
+        if not isinstance(error, LoraHubError):
+            logger.exception("the training of a task failed")
+        task.error = explain_crash(error)
+        _let_go(error)
         task.on_loss(task)
-        return error
+        return task.error
     if result.cancelled:
         task.was_cancelled = True
         task.on_loss(task)
     return result
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Gives back what the failed training still held by its traceback: the next one needs the memory."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -23,7 +23,7 @@ from lora_hub.train import IGNORED, labelled, no_number, one_gpu, use_checkpoint
 from lora_hub.trainable import TrainableStack
 
 # What a checkpoint keeps of a task's state.
-KEPT = ("step", "steps", "best", "best_loss", "best_step", "watched", "stale", "losses")
+KEPT = ("step", "steps", "best", "best_loss", "best_step", "losses")
 LEAST_PROBED = 20  # steps; for fewer a probe would cost more than the better choice brings
 
 
@@ -213,7 +213,7 @@ class TogetherTrainer(SFTTrainer):
         states = [self.optimizer.state.get(one, {}) for one in self.stack.parameters(place)]
         task.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         temporary = task.checkpoint.with_suffix(".tmp")
-        kept = {name: getattr(task, name) for name in KEPT}
+        kept = {**{name: getattr(task, name) for name in KEPT}, "watched": task.patience.best, "stale": task.patience.stale}
         torch.save({"task": kept, "now": self.stack.state(place), "optimizer": states}, temporary)
         temporary.replace(task.checkpoint)
 
@@ -223,13 +223,15 @@ class TogetherTrainer(SFTTrainer):
         for place, task in enumerate(self.tasks):
             if task.checkpoint.is_file():
                 kept = torch.load(task.checkpoint, map_location="cpu", weights_only=True)
-                for name, value in kept["task"].items():
-                    setattr(task, name, value)
+                for name in KEPT:
+                    setattr(task, name, kept["task"][name])
+                task.patience.best, task.patience.stale = kept["task"]["watched"], kept["task"]["stale"]
+                task.stopped = task.patience.why if task.step < task.steps else ""
                 self.stack.load(place, kept["now"])
                 self._restored[place] = kept["optimizer"]
                 self.offsets[place] = task.step
         for place, task in enumerate(self.tasks):
-            if task.best_step and (task.step >= task.steps or task.has_learnt):
+            if task.best_step and (task.step >= task.steps or task.stopped):
                 self.stack.retire(place)
         left = [task.steps - task.step for place, task in enumerate(self.tasks) if place in self.stack.active]
         self.args.max_steps = max(left, default=0)
@@ -268,15 +270,21 @@ class _Watch(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.began = time.monotonic()
         for place in list(self.trainer.stack.active):
-            if not self.trainer.tasks[place].step:
+            task = self.trainer.tasks[place]
+            task.report("progress", phase="first look at the validation rows", step=task.step, total=task.steps, eta=None)
+            if not task.step:
                 self._look(place)
+        for place in list(self.trainer.stack.active):
+            task = self.trainer.tasks[place]
+            task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if args.fp16:
             self.trainer.accelerator.unscale_gradients()
         for place in list(self.trainer.stack.active):
-            if not math.isfinite(self.trainer.tasks[place].losses[-1]):
-                self._fail(place)
+            task = self.trainer.tasks[place]
+            if not math.isfinite(task.losses[-1]):
+                self._fail(place, task.losses[-1], task.step + 1)
             else:
                 self.trainer.stack.clip(place, 1.0)
 
@@ -290,12 +298,14 @@ class _Watch(TrainerCallback):
             task = self.trainer.tasks[place]
             task.step += 1
             self._report(task, seconds_step, rates[place])
-            looked = task.step % task.every == 0
-            if looked:
+            # The last step is looked at, too, as the trainer does alone: it may be the best.
+            if task.step % task.every == 0 or task.step >= task.steps:
                 self._look(place)
+                if task.error:
+                    continue
             if task.cancelled():
                 task.was_cancelled = True
-            if task.was_cancelled or task.step >= task.steps or (looked and task.has_learnt):
+            if task.was_cancelled or task.step >= task.steps or task.stopped:
                 task.seconds = time.monotonic() - self.began
                 stack.retire(place)
                 if task.was_cancelled:
@@ -317,20 +327,18 @@ class _Watch(TrainerCallback):
         task = self.trainer.tasks[place]
         loss = self.trainer.validation_loss(place)
         if not math.isfinite(loss):
+            self._fail(place, loss, task.step)
             return
         task.report("metric", step=task.step, eval_loss=round(loss, 5))
         if task.step and loss < task.best_loss:
             task.best_loss, task.best_step, task.best = loss, task.step, self.trainer.stack.state(place)
-        if loss < task.watched - 1e-4:
-            task.watched, task.stale = loss, 0
-        elif task.step:
-            task.stale += 1
+        task.stopped = task.patience.look(task.step, loss) if task.step < task.steps else ""
         if task.step:
             self.trainer.save_checkpoint(place)
 
-    def _fail(self, place: int) -> None:
+    def _fail(self, place: int, loss: float, step: int) -> None:
         task = self.trainer.tasks[place]
-        task.error = no_number(task.spec, task.losses[-1], task.step + 1)
+        task.error = no_number(task.spec, loss, step)
         task.seconds = time.monotonic() - self.began
         self.trainer.stack.retire(place)
         task.on_loss(task)

@@ -16,16 +16,17 @@ from typing import Any
 from lora_hub import loading
 from lora_hub.data.prepare import Encoded
 from lora_hub.errors import BaseError, SpecError
+from lora_hub.patience import Patience
 from lora_hub.schema import TrainSpec
+from lora_hub.unadapted import as_it_was
 
 IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
-# Nats a token on rows never trained on: with so little left to learn a run that may stop early stops.
-LEARNT_LOSS = 0.01
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of it. folder: PEFT's files of the best checkpoint. best_step: its step. cancelled: ended by a person."""
+    """What came of it. folder: PEFT's files of the best checkpoint. best_step: its step. cancelled: ended by a person. stopped:
+    why it ended before its last step ("patience", "learnt"), or ""."""
 
     folder: Path
     best_step: int
@@ -33,6 +34,7 @@ class Trained:
     steps: int
     seconds: float
     cancelled: bool
+    stopped: str = ""
 
 
 Report = Callable[..., Any]  # report(kind, **data): appends an event
@@ -51,7 +53,7 @@ def train_adapter(
 ) -> Trained:
     """Trains the adapter of a run and saves its best checkpoint in `folder`/adapter.
 
-    model: the loaded, frozen base; it comes back as it was. folder: the run's; checkpoints lie in `folder`/checkpoints,
+    model: the loaded, frozen base; it comes back as it was, also where this raises. folder: the run's; checkpoints lie in `folder`/checkpoints,
     and where there are some from before, training goes on from the last.
     Raises BaseError where memory runs out, SpecError where the targets don't fit the base or the loss is not a number.
     """
@@ -108,42 +110,45 @@ def train_adapter(
     one_gpu(config)
     watch = _make_watch(spec, total, report, cancelled)
     began = time.monotonic()
+    report("progress", phase="preparing the training", step=0, total=total, eta=None)
     set_seed(spec.seed)  # the adapter's first values are drawn before the trainer sets its seed
-    try:
-        trainer = SFTTrainer(
-            model=model,
-            args=config,
-            train_dataset=Dataset.from_list(labelled(train)),
-            eval_dataset=Dataset.from_list(labelled(validation)),
-            processing_class=tokenizer,
-            peft_config=make_lora_config(spec),
-            callbacks=[watch],
-        )
-        last = _last_checkpoint(folder / "checkpoints")
-        report("progress", phase="training", step=0, total=total, eta=None)
-        with head_on_trained_tokens():
-            trainer.train(resume_from_checkpoint=str(last) if last else None)
-    except torch.OutOfMemoryError as error:
-        raise BaseError(
-            f"The GPU's memory ran out with {micro} rows of up to {spec.max_length} tokens at once on {spec.base.id}.",
-            "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or choose a smaller base.",
-            message_fa=f"حافظهٔ GPU با {micro} سطرِ هم‌زمان، هر یک تا {spec.max_length} توکن، روی «{spec.base.id}» تمام شد.",
-            hint_fa="تنظیم micro_batch یا max_length را کوچک‌تر کنید، یا quantization = nf4 یا gradient_checkpointing = on بگذارید، "
-            "یا مدل پایهٔ کوچک‌تری برگزینید.",
-        ) from error
-    except ValueError as error:
-        if "target modules" in str(error).lower():
-            raise no_such_layers(spec) from error
-        raise
-    if watch.not_a_number:
-        raise no_number(spec, watch.not_a_number, watch.step)
-    stopped = cancelled()
-    if not stopped:
-        trainer.model.save_pretrained(folder / "adapter")
+    with as_it_was(model):
+        try:
+            trainer = SFTTrainer(
+                model=model,
+                args=config,
+                train_dataset=Dataset.from_list(labelled(train)),
+                eval_dataset=Dataset.from_list(labelled(validation)),
+                processing_class=tokenizer,
+                peft_config=make_lora_config(spec),
+                callbacks=[watch],
+            )
+            last = _last_checkpoint(folder / "checkpoints")
+            with head_on_trained_tokens():
+                trainer.train(resume_from_checkpoint=str(last) if last else None)
+        except torch.OutOfMemoryError as error:
+            raise BaseError(
+                f"The GPU's memory ran out with {micro} rows of up to {spec.max_length} tokens at once on {spec.base.id}.",
+                "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or choose a smaller base.",
+                message_fa=f"حافظهٔ GPU با {micro} سطرِ هم‌زمان، هر یک تا {spec.max_length} توکن، روی «{spec.base.id}» تمام شد.",
+                hint_fa="تنظیم micro_batch یا max_length را کوچک‌تر کنید، یا quantization = nf4 یا gradient_checkpointing = on بگذارید، "
+                "یا مدل پایهٔ کوچک‌تری انتخاب کنید.",
+            ) from error
+        except ValueError as error:
+            if "target modules" in str(error).lower():
+                raise no_such_layers(spec) from error
+            raise
+        if watch.not_a_number:
+            raise no_number(spec, watch.not_a_number, watch.step)
+        stopped = cancelled()
+        if not stopped:
+            trainer.model.save_pretrained(folder / "adapter")
     best = trainer.state.best_metric
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
-    _restore_base(trainer)
-    return Trained(folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped)
+    reason = watch.stopped if trainer.state.global_step < total else ""
+    return Trained(
+        folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped, reason
+    )
 
 
 def one_gpu(config: Any) -> None:
@@ -275,12 +280,21 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
             self.first = 0
             self.reported = 0.0
             self.step = 0
-            self.best = math.inf
-            self.stale = 0
+            self.patience = Patience(spec.patience)
+            self.stopped = ""
             self.not_a_number = ""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.began, self.first = time.monotonic(), state.global_step
+            # A training that goes on remembers what was seen before it, each step once.
+            seen = {entry["step"]: entry["eval_loss"] for entry in reversed(state.log_history) if "eval_loss" in entry}
+            for step in sorted(seen):
+                self.stopped = self.patience.look(step, seen[step])
+            report("progress", phase="first look at the validation rows", step=self.first, total=total, eta=None)
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == self.first:
+                report("progress", phase="training", step=self.first, total=total, eta=None)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.step = state.global_step
@@ -290,7 +304,7 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
                 done = state.global_step - self.first
                 eta = (now - self.began) / max(1, done) * (total - state.global_step)
                 report("progress", phase="training", step=state.global_step, total=total, eta=round(eta, 1))
-            if cancelled():
+            if cancelled() or self.stopped:
                 control.should_training_stop = True
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
@@ -305,14 +319,17 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
 
         def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict | None = None, **_: Any) -> None:
             loss = (metrics or {}).get("eval_loss")
-            if loss is None or not math.isfinite(loss):
+            if loss is None:
+                return
+            if not math.isfinite(loss):
+                self.not_a_number, self.step = str(loss), state.global_step
+                control.should_training_stop = True
                 return
             report("metric", step=state.global_step, eval_loss=round(loss, 5))
-            if loss < self.best - 1e-4:
-                self.best, self.stale = loss, 0
-            elif state.global_step:
-                self.stale += 1
-            if spec.patience and (self.stale >= spec.patience or loss < LEARNT_LOSS):
+            if state.global_step == self.first and state.global_step:
+                return  # one that goes on looks again at what was looked at before
+            self.stopped = self.patience.look(state.global_step, loss)
+            if self.stopped:
                 control.should_training_stop = True
 
     return Watch()
@@ -322,14 +339,3 @@ def _last_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint; one without trainer_state.json was cut off while it was written."""
     found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
     return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def _restore_base(trainer: Any) -> None:
-    """Takes the adapter's layers and the trainer's patched forward off the base, so that it is the base again."""
-    base = trainer.model.unload()
-    base.__dict__.pop("forward", None)
-    if hasattr(base, "disable_input_require_grads") and trainer.args.gradient_checkpointing:
-        base.gradient_checkpointing_disable()
-        base.disable_input_require_grads()
-    base.eval()
-    base.requires_grad_(False)

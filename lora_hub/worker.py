@@ -1,39 +1,39 @@
 """A run's own process: prepare, train, score, publish. `python -m lora_hub.worker RUN`; several runs of one base go to
 group_worker.py.
 
-It writes the run's events and nothing else speaks for it. It waits for its turn (a machine trains as many runs at once as
-LORA_HUB_SLOTS says), survives the app, ends in words whatever happens, and on SIGTERM ends as cancelled.
+It owns the run (run_lock.py), writes its events, and nothing else speaks for it. It waits for its turn (turns.py), survives the
+app, ends in words whatever happens, and on SIGTERM ends as cancelled.
 """
 
-import errno
-import fcntl
+import argparse
+import contextlib
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lora_hub import endpoint, record, settings, store
+from lora_hub import endpoint, processes, record, run_lock, run_states, settings, store
+from lora_hub.crash import explain_crash
 from lora_hub.errors import LoraHubError
-from lora_hub.events import EventLog
+from lora_hub.events import EventLog, Folding
 from lora_hub.minimum import below_minimum
-from lora_hub.schema import Run, RunState, Task, Text2, TrainSpec
+from lora_hub.run_data import count_rows, read_split, too_long_note
+from lora_hub.schema import Event, EventKind, Run, RunState, Task, Text2, TrainSpec, Wait
+from lora_hub.turns import Cancelled, take_turn
 
 if TYPE_CHECKING:
     from lora_hub.data.prepare import Encoded
 
-POLL_SECONDS = 0.25
 # What the phase says of who is scored.
 SCORED = {"base": "base", "base_examples": "base with examples", "adapter": "adapter"}
-# With less than this left, a write that failed failed for want of space.
-FULL_DISK_BYTES = 8 * 1024 * 1024
-
-
-class Cancelled(Exception):
-    """A person ended the run."""
+# A page looks every two seconds; what is told more often only makes the run's file longer.
+TELL_SECONDS = 0.5
+# So many rows become tokens between two words about it.
+ENCODED_ROWS = 500
 
 
 @dataclass
@@ -47,15 +47,34 @@ class Prepared:
 
 
 class Worker:
-    """One run's work. `cancelled` turns true on SIGTERM, or where this run of several was cancelled, and is asked at every step."""
+    """One run's work. `cancelled` turns true on SIGTERM, or where this run of several was cancelled, and is asked at every step.
 
-    def __init__(self, run_id: str) -> None:
+    lock: the run's, where it was handed over; else it is taken here. Raises RunError where another process has it.
+    """
+
+    def __init__(self, run_id: str, lock: run_lock.RunLock | None = None) -> None:
         self.run_id = run_id
         self.folder = store.run_folder(run_id)
+        self.lock = lock or store.own_run(run_id)
         self.spec: TrainSpec = store.read_spec(run_id)
-        self.log = EventLog(self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}")
-        self.report = self.log.append
+        # Nobody but the owner tells what becomes of the run, so its file is read once.
+        self.folding = Folding()
+        for event in store.read_events(run_id):
+            self.folding.add(event.model_dump())
+        self.log = EventLog(self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}", self.folder / store.RESERVE)
         self._cancelled = False
+        self._told = 0.0
+
+    @property
+    def now(self) -> Run:
+        """The run as it stands."""
+        return self.folding.run(self.run_id, self.spec)
+
+    def report(self, kind: EventKind, **data: Any) -> Event:
+        """Tells an event."""
+        event = self.log.append(kind, **data)
+        self.folding.add(event.model_dump())
+        return event
 
     def cancel(self, *_: Any) -> None:
         """Ends the run at its next step. Also the handler of a signal."""
@@ -71,34 +90,80 @@ class Worker:
     def phase(self, name: str) -> None:
         """Says what is being done now, in events and in the log."""
         self.check_cancelled()
-        print(f"[{time.strftime('%H:%M:%S')}] {name}", flush=True)
-        run = store.read_run(self.run_id)
-        self.report("progress", phase=name, step=run.step, total=run.total_steps, eta=None)
+        self.say(name)
+
+    def say(self, name: str) -> None:
+        write_log(name)
+        step, total = self.folding.steps
+        self.report("progress", phase=name, step=step, total=total, eta=None)
+
+    def part(self, name: str, done: int, total: int) -> None:
+        """Says how far the phase is, not more often than somebody looks."""
+        if time.monotonic() - self._told >= TELL_SECONDS:
+            self._told = time.monotonic()
+            step, steps = self.folding.steps
+            self.report("progress", phase=f"{name} ({done} of {total})", step=step, total=steps, eta=None)
+
+    def wait(self, place: Wait) -> None:
+        """Says which place in the line the run has."""
+        write_log(f"place {place.place} in the queue, behind {', '.join(place.before)}")
+        step, total = self.folding.steps
+        self.report("progress", phase="waiting for its turn", step=step, total=total, eta=None, **place.model_dump(mode="json"))
 
     def note(self, said: Text2) -> None:
         """Says something about the run that stays on its page."""
         self.report("exam", note=said.en, note_fa=said.fa)
 
+    def begin(self) -> None:
+        """What a process does first: it says who it is where its starter could not, and keeps room for its last words."""
+        run = self.now
+        write_log(f"run {self.run_id}" + (f", attempt {run.attempt}" if run.attempt > 1 else ""))
+        identity = processes.identify(os.getpid())
+        if {**run.handle, **identity} != run.handle:
+            self.report("handle", handle=identity)
+        store.keep_reserve(self.run_id)
+
+    def end(self) -> None:
+        """What a process does last with a run: from here on it may be resumed, and belongs to whoever does."""
+        if not self.lock.is_open:
+            return
+        (self.folder / store.RESERVE).unlink(missing_ok=True)
+        self.lock.close()
+
     def run(self) -> int:
         """Does the work; the exit status is 0 only where the run succeeded."""
-        connection = None
         signal.signal(signal.SIGTERM, self.cancel)
         signal.signal(signal.SIGINT, self.cancel)
 
         def work() -> None:
-            nonlocal connection
-            with take_slot(self.cancelled):
+            self.begin()
+            with take_turn([self.run_id], self.cancelled, self.wait):
                 self.report("state", state=RunState.RUNNING)
-                if self.spec.publish_to or not self.spec.base.folder:
-                    connection = endpoint.connect()
-                self._work()
-                self.publish()
+                with self.hub():
+                    self._work()
+                    self.publish()
 
         try:
             return 0 if self.told(work) else 1
         finally:
-            if connection is not None:
-                connection.close()
+            self.end()
+
+    @property
+    def needs_hub(self) -> bool:
+        return bool(self.spec.publish_to or not self.spec.base.folder)
+
+    @contextlib.contextmanager
+    def hub(self) -> Iterator[None]:
+        """The Hub is there where the run needs it."""
+        if not self.needs_hub:
+            yield
+            return
+        self.say("connecting to the Hub")
+        connection = endpoint.connect()
+        try:
+            yield
+        finally:
+            connection.close()
 
     def told(self, work: Callable[[], Any]) -> bool:
         """Does a part of the work; whether it went well. How it ended otherwise is said in the events."""
@@ -106,13 +171,10 @@ class Worker:
             work()
             return True
         except Cancelled:
-            print("cancelled", flush=True)
+            write_log("cancelled")
             self.report("state", state=RunState.CANCELLED)
-        except LoraHubError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
-            self.fail(error)
         except BaseException as error:
-            traceback.print_exc()
+            write_log(f"error: {error}" if isinstance(error, LoraHubError) else "".join(traceback.format_exception(error)))
             self.fail(explain_crash(error))
         return False
 
@@ -125,11 +187,12 @@ class Worker:
     @property
     def is_trained(self) -> bool:
         """Trained and scored already; only the publishing is left to do."""
-        return bool(store.read_run(self.run_id).adapter_folder)
+        return bool(self.now.adapter_folder)
 
     def _work(self) -> None:
         if self.is_trained:
             return
+        self.phase("loading the libraries")
         from lora_hub import loading
         from lora_hub.stack import AdapterStack
 
@@ -137,7 +200,6 @@ class Worker:
         prepared = self.prepare(tokenizer)
         self.phase("loading the base")
         model = loading.load_base(self.spec.base, precision=self.spec.precision, quantization=self.spec.quantization)
-        self.phase("training")
         trained = self._train(model, tokenizer, prepared)
         self.examine(AdapterStack(model, self.spec.base), tokenizer, prepared, trained)
 
@@ -165,35 +227,60 @@ class Worker:
             self.note(said)
         if uneven := recipe.uneven_batch(spec):
             self.note(Text2(en=f"micro_batch = {spec.micro_batch}: {uneven.en}.", fa=f"تنظیم «micro_batch = {spec.micro_batch}»: {uneven.fa}."))
-        encoded = prepare.encode_examples(tokenizer, task, split.train, spec.max_length)
-        prepare.check_trainable(encoded, len(split.train), spec.max_length)
-        validation = prepare.encode_examples(tokenizer, task, split.validation, spec.max_length)
-        held_out = prepare.encode_examples(tokenizer, task, split.test, spec.max_length)
         training, validating, testing = Text2(en="training", fa="آموزش"), Text2(en="validation", fa="اعتبارسنجی"), Text2(en="held-out", fa="آزمون")
+        encoded, validation, held_out = self._encode(tokenizer, task, [split.train, split.validation, split.test])
+        prepare.check_trainable(encoded, len(split.train), spec.max_length)
         for part, rows in ((training, encoded), (validating, validation), (testing, held_out)):
             if rows.too_long:
                 self.note(too_long_note(part, rows.too_long, spec.max_length))
         if not held_out.examples or not validation.examples:
             prepare.check_trainable(held_out if not held_out.examples else validation, len(split.test), spec.max_length)
-        self.report("exam", train_rows=len(encoded.rows), eval_rows=len(held_out.examples))
-        print(f"{len(encoded.rows)} rows, {encoded.trained_tokens} tokens trained on an epoch", flush=True)
+        self.report("exam", **count_rows(task, split, encoded, validation, held_out))
+        write_log(f"{len(encoded.rows)} rows, {encoded.trained_tokens} tokens trained on an epoch")
         return Prepared(task, encoded, validation, held_out)
+
+    def _encode(self, tokenizer: Any, task: Task, parts: list[list[Any]]) -> list["Encoded"]:
+        """The rows of each part as tokens; says how far it is."""
+        from lora_hub.data import prepare
+
+        self.phase("tokenizing")
+        total, done, found = sum(map(len, parts)), 0, []
+        for examples in parts:
+            whole = prepare.Encoded([], [], [])
+            for place in range(0, len(examples), ENCODED_ROWS):
+                some = prepare.encode_examples(tokenizer, task, examples[place : place + ENCODED_ROWS], self.spec.max_length)
+                for kept, more in ((whole.rows, some.rows), (whole.examples, some.examples), (whole.too_long, some.too_long)):
+                    kept.extend(more)
+                done += len(examples[place : place + ENCODED_ROWS])
+                self.check_cancelled()
+                self.part("tokenizing", done, total)
+            found.append(whole)
+        return found
 
     def examine(self, stack: Any, tokenizer: Any, prepared: Prepared, trained: Any) -> None:
         """Base and adapter answer the held-out rows; the record and the scores are written."""
         from lora_hub import exam
 
         self.check_cancelled()
-        print(f"best validation loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s", flush=True)
+        write_log(f"best validation loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s")
+        self.say_how_it_ended(trained)
         stack.attach(trained.folder, self.run_id)
         task, scored = prepared.task, prepared.held_out.examples
-        progress = _Scoring(self)
-        found = exam.hold_exam(
-            stack, tokenizer, task, scored, self.run_id, trained=prepared.train.examples, unscored=prepared.validation.examples,
-            seed=self.spec.seed, begin=progress.begin, progress=progress, cancelled=self.cancelled,
-        )  # fmt: skip
+        who = ""
+
+        def begin(one: str) -> None:
+            nonlocal who
+            who = f"scoring the {SCORED[one]}"
+            self.phase(who)
+
+        try:
+            found = exam.hold_exam(
+                stack, tokenizer, task, scored, self.run_id, trained=prepared.train.examples, unscored=prepared.validation.examples,
+                seed=self.spec.seed, begin=begin, progress=lambda done, total: self.part(who, done, total), cancelled=self.cancelled,
+            )  # fmt: skip
+        finally:
+            stack.detach(self.run_id)  # the next of several finds the base alone
         self.check_cancelled()
-        stack.detach(self.run_id)
         store.write_jsonl(self.folder / "held_out.jsonl", exam.held_out_table(task, scored, found.answers))
         counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(scored)}
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
@@ -203,11 +290,18 @@ class Worker:
         )  # fmt: skip
         store.write_json(trained.folder / "lora_hub.json", made)
         self.report("exam", **counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
-        self.report("adapter", folder="adapter", best_step=trained.best_step)
+        self.report("adapter", folder="adapter", best_step=trained.best_step, stopped=trained.stopped)
+
+    def say_how_it_ended(self, trained: Any) -> None:
+        """An early stop, or that it could have gone on."""
+        if trained.stopped:
+            self.note(run_states.stopped_early(trained.stopped, trained.steps, self.folding.steps[1], self.spec.patience, trained.best_step, trained.best_loss))
+        elif said := run_states.train_longer(self.now):
+            self.note(said)
 
     def publish(self) -> None:
         """Publishes where the spec says so and the scores are good enough for it, and ends the run."""
-        below = below_minimum(store.read_run(self.run_id).metrics.get("adapter", {}), self.spec.minimum) if self.spec.publish_to else []
+        below = below_minimum(self.now.metrics.get("adapter", {}), self.spec.minimum) if self.spec.publish_to else []
         if below:
             raise LoraHubError(
                 f"The adapter was not published: {'; '.join(below)}.",
@@ -218,77 +312,16 @@ class Worker:
         if self.spec.publish_to:
             self.report("state", state=RunState.PUBLISHING)
             self.phase("publishing")
-            publish_run(store.read_run(self.run_id), self.report, org=self.spec.publish_to, private=self.spec.publish_private)
+            publish_run(self.now, self.report, org=self.spec.publish_to, private=self.spec.publish_private)
         self.report("state", state=RunState.SUCCEEDED)
-        print("done", flush=True)
+        write_log("done")
 
 
-class _Scoring:
-    """Tells who is being scored and how far it is, not oftener than one can read."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker, self._who, self._last = worker, "", 0.0
-
-    def begin(self, who: str) -> None:
-        self._who, self._last = f"scoring the {SCORED[who]}", 0.0
-        self._worker.phase(self._who)
-
-    def __call__(self, done: int, total: int) -> None:
-        if time.monotonic() - self._last >= 0.5:
-            self._last = time.monotonic()
-            run = store.read_run(self._worker.run_id)
-            self._worker.report("progress", phase=f"{self._who} ({done} of {total})", step=run.step, total=run.total_steps, eta=None)
-
-
-def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
-    """(task with its labels frozen, split, notes) of a spec's data. Raises DataError.
-
-    What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
-    """
-    from lora_hub.data import mends, prepare, read, template
-
-    notes = []
-
-    def read_kept(info: Any, mapping: dict[str, str]) -> Any:
-        table = read.read_table(
-            store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True
-        )  # fmt: skip
-        table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
-        for one in done:
-            said = mends.describe(one.mend)
-            notes.append(Text2(en=f"{said.en} ({one.rows:,} rows).", fa=f"{said.fa} ({one.rows:,} سطر)."))
-        return table
-
-    table = read_kept(spec.dataset, spec.mapping)
-    examples = prepare.build_examples(table, spec.task, spec.mapping)
-    task = spec.task
-    if task.output == "labels" and not task.labels:
-        task = template.freeze_labels(task, prepare.labels_of(examples))
-    left_out = table.frame.height - len({example.row for example in examples})
-    if left_out > 0:
-        notes.append(Text2(
-            en=f"{left_out} rows without an answer or an input were left out.", fa=f"{left_out} سطر که پاسخ یا ورودی نداشت کنار گذاشته شد."
-        ))  # fmt: skip
-    test_table = read_kept(spec.test_dataset, spec.test_mapping) if spec.test_dataset else table.test
-    if test_table is None:
-        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
-    else:
-        test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
-        split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
-        if leaked:
-            notes.append(Text2(
-                en=f"{leaked} training rows stand in the test file too and were not trained on.",
-                fa=f"{leaked} سطرِ آموزش در پروندهٔ آزمون هم هست و آموخته نشد.",
-            ))  # fmt: skip
-    return task, split, notes
-
-
-def too_long_note(part: Text2, rows: list[int], max_length: int) -> Text2:
-    shown = [*map(str, rows[:5]), *(["..."] if len(rows) > 5 else [])]
-    return Text2(
-        en=f"{len(rows)} {part.en} rows are longer than {max_length} tokens and were left out: rows {', '.join(shown)}.",
-        fa=f"{len(rows)} سطرِ {part.fa} از {max_length} توکن بلندتر است و کنار گذاشته شد: سطرهای {'، '.join(shown)}.",
-    )
+def write_log(text: str) -> None:
+    """Writes to the run's log, which this process's output is. A log on a full disk is no reason to end a run: what matters is
+    in its events."""
+    with contextlib.suppress(OSError):
+        print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
 
 def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: str = "", private: bool = False) -> Any:
@@ -309,57 +342,6 @@ def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: st
     return ref
 
 
-def explain_crash(error: BaseException) -> LoraHubError:
-    """What ended the process, in words; the traceback is in the run's log."""
-    import shutil
-
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    # torch and safetensors tell of a failed write without saying why.
-    if full or (not isinstance(error, MemoryError) and shutil.disk_usage(settings.home()).free < FULL_DISK_BYTES):
-        return LoraHubError(
-            f"The disk of {settings.home()} is full.", "Free some space there, then resume the run: it goes on from its last checkpoint.",
-            message_fa=f"دیسکی که «{settings.home()}» در آن است پر است.",
-            hint_fa="جایی در آن باز کنید و اجرا را ادامه دهید: از آخرین نقطهٔ ثبت‌شده پیش می‌رود.",
-        )  # fmt: skip
-    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
-        return LoraHubError(
-            "The machine's memory ran out.", "Choose a smaller base, or set a smaller micro_batch and max_length.",
-            message_fa="حافظهٔ این دستگاه تمام شد.", hint_fa="مدل پایهٔ کوچک‌تری برگزینید، یا micro_batch و max_length را کوچک‌تر کنید.",
-        )  # fmt: skip
-    first = str(error).splitlines()[0] if str(error) else ""
-    said = f"{type(error).__name__}: {first}".removesuffix(": ")
-    return LoraHubError(
-        f"The training process failed: {said}", "The log has the details.",
-        message_fa=f"پردازشِ آموزش ناکام ماند ({said}).", hint_fa="جزئیات در گزارشِ اجراست.",
-    )  # fmt: skip
-
-
-class take_slot:
-    """Waits until this machine has room for one more run. The lock goes with the process, however it ends."""
-
-    def __init__(self, cancelled: Callable[[], bool]) -> None:
-        self._cancelled = cancelled
-        self._file: Any = None
-
-    def __enter__(self) -> "take_slot":
-        while True:
-            for index in range(settings.slots()):
-                file = open(settings.runs_dir() / f".slot-{index}", "w")
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    file.close()
-                    continue
-                self._file = file
-                return self
-            if self._cancelled():
-                raise Cancelled
-            time.sleep(POLL_SECONDS)
-
-    def __exit__(self, *_: Any) -> None:
-        self._file.close()
-
-
 def set_environment() -> None:
     """What has to be set before torch is imported."""
     # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step up
@@ -368,13 +350,17 @@ def set_environment() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
 
 
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m lora_hub.worker RUN", file=sys.stderr)
-        return 2
-    set_environment()
-    return Worker(arguments[0]).run()
+def read_arguments(arguments: list[str]) -> tuple[list[str], list[run_lock.RunLock | None]]:
+    """(runs, the lock of each; None where it is still to be taken)."""
+    parser = argparse.ArgumentParser(prog="python -m lora_hub.worker", allow_abbrev=False)
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--locks", default="", help="the open files, one a run, that hold the runs' locks: given by whoever starts it")
+    read = parser.parse_args(arguments)
+    locks = [run_lock.adopt(int(descriptor)) for descriptor in read.locks.split(",") if descriptor]
+    return read.runs, locks or [None] * len(read.runs)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    set_environment()
+    (run_id,), (lock,) = read_arguments(sys.argv[1:])
+    sys.exit(Worker(run_id, lock).run())

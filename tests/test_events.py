@@ -82,7 +82,7 @@ def test_lost_does_not_undo_what_the_worker_said(spec: TrainSpec, tmp_path: Path
 
 
 def test_resuming_clears_the_error(spec: TrainSpec, tmp_path: Path) -> None:
-    run = fold(spec, tmp_path, ("error", {"message": "m", "hint": "h"}), ("state", {"state": "failed"}), ("state", {"state": "queued"}))
+    run = fold(spec, tmp_path, ("error", {"message": "m", "hint": "h"}), ("state", {"state": "failed"}), ("state", {"state": "queued", "attempt": 2}))
     assert run.state is RunState.QUEUED and run.error is None and run.ended == 0
 
 

@@ -189,9 +189,10 @@ def test_killed_worker_is_lost_then_resumed_from_its_checkpoint(data: Path) -> N
     checkpoints = store.run_folder(started.id) / "checkpoints"
     wait_until(lambda: len(list(checkpoints.glob("checkpoint-*/trainer_state.json"))) >= 1)
     os.kill(started.handle["pid"], signal.SIGKILL)
-    wait_until(lambda: not local.is_alive(started.handle))
-    time.sleep(runs.START_GRACE_SECONDS)
+    # The lock goes with the last of its threads, which may be a moment after its first.
+    wait_until(lambda: runs.refresh_run(started.id).state.is_final)
     lost = runs.refresh_run(started.id)
+    assert not local.is_alive(started.handle)
     assert lost.state is RunState.LOST and "killed" in lost.error["message"] and "Resume" in lost.error["hint"]
     before = lost.step
     assert before > 0

@@ -175,7 +175,7 @@ def test_in_turn_too_a_loss_is_told_before_the_next_ones_turn(tmp_path: Path) ->
     first.cancelled = lambda: True
     lost: list[tuple[str, int]] = []
     for task in (first, bad):
-        task.on_loss = lambda one: lost.append((one.folder.name, len(told)))
+        task.on_loss = lambda one: lost.append((one.folder.name, sum(kind == "metric" for kind, _ in told)))
     results = learn([first, bad, second], mode="in turn").results
     assert lost == [("first", 0), ("bad", 0)] and results[0].cancelled and isinstance(results[1], SpecError) and results[2].steps == 3
 
@@ -309,3 +309,137 @@ def test_a_run_trains_on_one_gpu() -> None:
         config = SimpleNamespace(n_gpu=there, _n_gpu=there)
         train.one_gpu(config)
         assert config._n_gpu == min(there, 1)
+
+
+# --- the same alone, in turn and together -----------------------------------------------------------------------------------
+
+
+def alone(task: TaskTraining, folder: Path, model: object | None = None, **options: object) -> tuple[Trained, list[tuple[str, dict]]]:
+    told: list[tuple[str, dict]] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    report = lambda kind, **data: told.append((kind, data))  # noqa: E731
+    done = train.train_adapter(task.spec, model or build("llama"), byte_tokenizer(), task.train, task.validation, folder, report=report, **options)
+    return done, told
+
+
+def looks(told: list[tuple[str, dict]]) -> list[int]:
+    return [data["step"] for kind, data in told if kind == "metric" and "eval_loss" in data]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": 10, "evaluations": 3, "lr": 2e-3}, {"steps": 7, "evaluations": 2}, {"steps": 3, "evaluations": 50}, {"steps": 1, "evaluations": 1},
+        {"steps": 40, "evaluations": 20, "patience": 2, "lr": 0.05}, {"steps": 41, "evaluations": 5, "patience": 1, "lr": 0.05},
+        {"steps": 12, "evaluations": 5, "schedule": "constant", "batch": 3},
+    ],
+)  # fmt: skip
+def test_both_ways_look_at_the_same_steps_and_keep_the_same_one(changes: dict, tmp_path: Path) -> None:
+    """The last step is looked at also where it is none of the regular ones, and patience counts alike."""
+    model = build("llama")
+    task, told = make_task(tmp_path / "together", 1, **changes)
+    other, _ = make_task(tmp_path / "other", 2, steps=changes["steps"])
+    result = learn([task, other], model).results[0]
+    lonely, seen = alone(task, tmp_path / "alone", model)
+    assert looks(told) == looks(seen) and looks(told)[-1] == result.steps
+    assert (lonely.best_step, lonely.steps, lonely.stopped) == (result.best_step, result.steps, result.stopped)
+    assert bool(result.stopped) == (result.steps < changes["steps"])
+    # Rounding grows with the steps and a rate that is meant to be too high.
+    assert lonely.best_loss == pytest.approx(result.best_loss, abs=1e-3) and difference(lonely, result) < (1e-4 if changes["steps"] < 30 else 1e-2)
+
+
+def test_a_falling_loss_keeps_the_last_step(tmp_path: Path) -> None:
+    """22 steps, 4 looks: every sixth, and the 22nd. With the loss still falling that one is the best."""
+    task, told = make_task(tmp_path / "one", 1, steps=22, evaluations=4, lr=5e-3)
+    task.validation = task.train  # what is learnt is what is looked at: it falls to the end
+    result = learn([task, make_task(tmp_path / "two", 2, steps=5)[0]]).results[0]
+    assert looks(told) == [0, 6, 12, 18, 22] and result.best_step == 22 and not result.stopped
+
+
+@pytest.mark.parametrize("mode", ["together", "in turn"])
+@pytest.mark.parametrize("stop", [9, 15])
+def test_patience_goes_on_counting_where_it_was(mode: str, stop: int, tmp_path: Path) -> None:
+    """A training that is interrupted and resumed stops where it would have stopped, and keeps what it would have kept."""
+    changes = {"steps": 60, "evaluations": 20, "patience": 3, "lr": 0.05}
+    whole = learn([make_task(tmp_path / "whole", 1, **changes)[0]], mode=mode).results[0]
+    assert whole.stopped == "patience" and whole.steps < 60
+    cut, _ = make_task(tmp_path / "cut", 1, **changes)
+    steps: list[int] = []
+    cut.report = lambda kind, **data: steps.append(data["step"]) if kind == "metric" else None
+    cut.cancelled = lambda: bool(steps) and max(steps) >= min(stop, whole.steps - 3)
+    assert learn([cut], mode=mode).results[0].cancelled
+    again, told = make_task(tmp_path / "cut", 1, **changes)
+    resumed = learn([again], mode=mode).results[0]
+    assert (resumed.steps, resumed.best_step, resumed.stopped) == (whole.steps, whole.best_step, whole.stopped)
+    # One that had stopped before its process died does not begin to learn again.
+    finished, _ = make_task(tmp_path / "whole", 1, **changes)
+    once_more = learn([finished], mode=mode).results[0]
+    assert once_more.best_step == whole.best_step and once_more.stopped == "patience" and once_more.steps <= whole.steps + 1
+
+
+def state_of(model: torch.nn.Module) -> dict:
+    return {
+        "weights": {name: value.clone() for name, value in model.state_dict().items()}, "layers": [(name, type(layer)) for name, layer in model.named_modules()],
+        "config": repr(model.config), "generation": repr(model.generation_config), "attributes": sorted(model.__dict__), "training": model.training,
+        "hooks": [(name, len(layer._forward_hooks), len(layer._forward_pre_hooks)) for name, layer in model.named_modules()],
+        "trains": any(value.requires_grad for value in model.parameters()),
+    }  # fmt: skip
+
+
+def assert_same(before: dict, after: dict) -> None:
+    assert all(torch.equal(before["weights"].pop(name), value) for name, value in after.pop("weights").items())
+    assert before == {**after, "weights": {}}
+
+
+def explode(task: TaskTraining) -> None:
+    """It breaks in the middle of a step, by what is no error for people: the base has no such token."""
+    for row in task.train.rows:
+        row["input_ids"][0] = tiny_bases.VOCABULARY + 5
+
+
+def no_room(task: TaskTraining) -> None:
+    """Its checkpoints cannot be written."""
+    task.folder.mkdir(parents=True)
+    (task.folder / "checkpoints").write_text("a file stands where the folder should be")
+
+
+def no_layers(task: TaskTraining) -> None:
+    task.spec = task.spec.model_copy(update={"lora": task.spec.lora.model_copy(update={"targets": ("no_such_layer",)})})
+
+
+def checkpointing(task: TaskTraining) -> None:
+    """It fails with gradient checkpointing on, which leaves hooks behind."""
+    task.spec = task.spec.model_copy(update={"gradient_checkpointing": "on"})
+    no_room(task)
+
+
+@pytest.mark.parametrize("harm", [explode, no_room, no_layers, checkpointing])
+def test_one_that_fails_in_turn_leaves_the_base_as_it_was(harm: object, tmp_path: Path) -> None:
+    """The finished ones, before it and after it, fit the base that is left, and are what they are alone."""
+    from lora_hub.errors import LoraHubError
+    from lora_hub.stack import AdapterStack
+
+    model = build("llama")
+    before = state_of(model)
+    first, bad, last = (make_task(tmp_path / name, number, steps=4)[0] for number, name in enumerate(("first", "bad", "last")))
+    harm(bad)
+    results = learn([first, bad, last], model, mode="in turn").results
+    assert isinstance(results[1], LoraHubError), results[1]
+    assert_same(before, state_of(model))
+    stack = AdapterStack(model, BASE)
+    for number, (name, result) in enumerate((("first", results[0]), ("last", results[2]))):
+        stack.attach(result.folder, name)
+        lonely = learn([make_task(tmp_path / f"{name}-alone", 2 * number, steps=4)[0]], mode="in turn").results[0]
+        assert difference(lonely, result) < 1e-6
+
+
+def test_a_held_out_loss_that_is_no_number_is_told_in_both_ways(tmp_path: Path) -> None:
+    for mode in ("together", "in turn"):
+        model = build("llama")
+        task, _ = make_task(tmp_path / mode, steps=6)
+        with torch.no_grad():  # only a token of the validation rows meets it
+            model.get_input_embeddings().weight[2] = float("nan")
+        task.validation.rows[0]["input_ids"][0] = 2
+        (result,) = learn([task], model, mode=mode).results
+        assert isinstance(result, SpecError) and "nan" in result.message, result
+        assert not (task.folder / "adapter").exists()

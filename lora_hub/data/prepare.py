@@ -41,11 +41,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Split:
-    """train is trained on, validation chooses the checkpoint, test is scored."""
+    """train is trained on, validation chooses the checkpoint, test is scored. file_rows: of the files, used or not; 0: not counted."""
 
     train: list[Example]
     validation: list[Example]
     test: list[Example]
+    file_rows: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,33 @@
 """The local runner: a run is a process of its own on this machine. It only starts, looks and cancels.
 
-A handle is {"pid", "created"}: a process id alone may belong to somebody else after a restart, with the moment of its
-creation it is unmistakable.
+A handle is what `processes.identify` tells of the worker's process, which no other process fits.
 """
 
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from lora_hub.processes import identify, is_alive
+from lora_hub.run_lock import RunLock
 
 NICENESS = 5  # training takes what the page leaves, so that the page stays quick
 
 
-def start(run_ids: list[str], log: Path, environment: dict[str, str] | None = None) -> dict[str, Any]:
+def start(run_ids: list[str], log: Path, environment: dict[str, str] | None = None, locks: Sequence[RunLock] = ()) -> dict[str, Any]:
     """Starts the worker of a run, or of several that are trained on one base, in a session of its own and returns its handle;
-    that of several has {"group": ids}.
+    that of several has {"group": ids}. Raises OSError where no process can be started.
 
-    environment: added to ours for this one child, secrets among it.
+    environment: added to ours for this one child, secrets among it. locks: the runs', which the child holds from then on.
     """
-    import psutil
-
+    descriptors = [lock.descriptor for lock in locks]
+    held = ["--locks", ",".join(map(str, descriptors))] if descriptors else []
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", f"lora_hub.{'worker' if len(run_ids) == 1 else 'group_worker'}", *run_ids],
+            [sys.executable, "-m", f"lora_hub.{'worker' if len(run_ids) == 1 else 'group_worker'}", *run_ids, *held],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -32,20 +35,10 @@ def start(run_ids: list[str], log: Path, environment: dict[str, str] | None = No
             cwd=Path(__file__).parents[2],
             start_new_session=True,
             preexec_fn=lambda: os.nice(NICENESS),
+            pass_fds=descriptors,
         )
-    handle = {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
+    handle = identify(child.pid)
     return {**handle, "group": run_ids} if len(run_ids) > 1 else handle
-
-
-def is_alive(handle: dict[str, Any]) -> bool:
-    """Whether the worker's process is still there."""
-    import psutil
-
-    try:
-        process = psutil.Process(handle["pid"])
-        return abs(process.create_time() - handle["created"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.NoSuchProcess, KeyError):
-        return False
 
 
 def cancel(handle: dict[str, Any]) -> None:

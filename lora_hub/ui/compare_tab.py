@@ -9,13 +9,14 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.errors import AdapterError, DataError, LoraHubError
+from lora_hub.schema import RunState
 from lora_hub.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_adapters
 from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.render_adapters import PaneView
 from lora_hub.ui.render_table import role_name
-from lora_hub.ui.run_names import name_runs
+from lora_hub.ui.run_names import RunName, name_runs
 from lora_hub.ui.text import number, t
 
 MOST_ADAPTERS = 4
@@ -199,10 +200,15 @@ def _choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str
     from lora_hub import hub, runs
     found = hub.list_adapters(org=page.organization)
     choices = [(ref.repo_id, ref.repo_id) for ref in found]
-    named = name_runs(runs.list_runs())
-    choices += [(name.line(language), run_id) for run_id, name in named.items() if name.run.adapter_folder and not name.run.adapter]
+    named = name_runs(runs.list_runs(page.runs))
+    choices += [(_run_line(name, language), run_id) for run_id, name in named.items() if name.run.adapter_folder and not name.run.adapter]
     known = {value for _, value in choices}
     return choices + [(name, name) for name in names if name not in known]
+
+
+def _run_line(name: RunName, language: str) -> str:
+    damaged = f", {t('state_damaged', language)}" if name.run.state is RunState.DAMAGED else ""
+    return name.line(language) + damaged
 
 
 def _run_lines(names: list[str], language: str) -> dict[str, str]:
@@ -218,7 +224,7 @@ def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str,
     """(inputs, right answer, where it is from): a held-out row of the adapter's run where that is here, else of the sample."""
     from lora_hub import runs
 
-    for run in runs.list_runs():
+    for run in runs.list_runs(page.runs):
         if run.id == name or (run.adapter and run.adapter.repo_id == name.partition("@")[0]):
             rows = runs.read_held_out(run.id)
             if rows:

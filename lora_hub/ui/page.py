@@ -8,12 +8,13 @@ import functools
 import logging
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
 
 from lora_hub.errors import LoraHubError
+from lora_hub.run_reader import RunReader
 from lora_hub.ui.render import escape, sentence
 from lora_hub.ui.render import told as told_in_words
 from lora_hub.ui.text import t
@@ -48,6 +49,7 @@ class Page:
     organization: str
     comparer: Any
     looker: Any
+    runs: RunReader = field(default_factory=RunReader)  # one for all visitors: what was read for one, is not read again
 
 
 def html(value: str = "", **arguments: Any) -> gr.HTML:

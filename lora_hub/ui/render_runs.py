@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from lora_hub import statistics
+from lora_hub import run_states, statistics
 from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Score
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
@@ -18,12 +18,12 @@ from lora_hub.ui.words import WORDS
 _PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
 _KIND = {
     RunState.QUEUED: "plain", RunState.RUNNING: "live", RunState.PUBLISHING: "live", RunState.SUCCEEDED: "good", RunState.FAILED: "bad",
-    RunState.CANCELLED: "plain", RunState.LOST: "warn",
+    RunState.CANCELLED: "plain", RunState.LOST: "warn", RunState.DAMAGED: "bad",
 }  # fmt: skip
 
 
 def state_badge(run: Run, language: str) -> str:
-    return badge(t(f"state_{run.state}", language), _KIND[run.state])
+    return badge(t("state_cancelling" if run.cancelling else f"state_{run.state}", language), _KIND[run.state])
 
 
 def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
@@ -83,22 +83,36 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
     ]
     if not run.state.is_final:
         parts.append(_bar(run, language))
-    facts = []
-    if run.train_rows:
-        facts.append(t("run_facts", language, train=number(run.train_rows, language), held_out=number(run.eval_rows, language)))
+    facts = [_rows(run, language)] if run.train_rows else []
     if run.state.is_final and run.seconds:
         facts.append(t("elapsed", language, time=duration(run.seconds, language)))
+    if run.attempt > 1:
+        facts.append(t("attempt", language, number=number(run.attempt, language)))
     if facts:
         parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
     parts.append("</div>")
+    said = run_states.describe(run)
+    if said.en:
+        shown = _told(said.en, said.fa, language)
+        parts.append(f'<p class="lh-note" id="lh-state" dir="{direction(shown)}">{sentence(shown)}</p>')
     if run.error:
         parts.append(error_card(LoraHubError(**run.error), language))
-    elif run.state is RunState.LOST:
-        parts.append(card("warn", escape(t("state_lost_why", language))))
     for said, said_fa in itertools.zip_longest(run.notes, run.notes_fa):
-        shown = persian_numbers(said_fa) if language == "fa" and said_fa else said
+        shown = _told(said, said_fa or "", language)
         parts.append(f'<p class="lh-note" dir="{direction(shown)}">{sentence(shown)}</p>')
     return "".join(parts)
+
+
+def _told(english: str, persian: str, language: str) -> str:
+    return persian_numbers(persian) if language == "fa" and persian else english
+
+
+def _rows(run: Run, language: str) -> str:
+    """What became of every row of the data."""
+    if not run.file_rows:  # of a version that did not count them all
+        return t("run_facts", language, train=number(run.train_rows, language), held_out=number(run.eval_rows, language))
+    counts = {"total": run.file_rows, "train": run.train_rows, "validation": run.validation_rows, "held_out": run.eval_rows, "left": run.left_out}
+    return t("run_rows", language, **{name: number(count, language) for name, count in counts.items()})
 
 
 def phase_words(phase: str, language: str) -> str:
@@ -116,15 +130,17 @@ def _bar(run: Run, language: str) -> str:
         words.append(t("step_of", language, step=number(run.step, language), total=number(run.total_steps, language)))
     if run.eta:
         words.append(t("eta", language, time=duration(run.eta, language)))
-    elif run.started:
+    elif run.started and not run.cancelling:
         words.append(t("running_for", language, time=duration(time.time() - run.started, language)))
+    # Before the first step there is nothing that a share could be of.
+    done = f'<b>{escape(digits(f"{share:.0f}%", language))}</b>' if run.step else ""
     waiting = " lh-unsure" if not run.total_steps or share >= 100 else ""
     # Where it is not known how far it is, a progress bar says no number.
     now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
     return (
         f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t("progress", language))}" aria-valuemin="0" aria-valuemax="100" '
         f'{now}aria-valuetext="{escape(" · ".join(words))}"><i style="inline-size:{share:.1f}%"></i></div>'
-        f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span><b>{escape(digits(f"{share:.0f}%", language))}</b></p>'
+        f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span>{done}</p>'
     )
 
 

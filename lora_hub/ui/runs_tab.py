@@ -18,7 +18,6 @@ from lora_hub.ui.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.text import t
 
 TICK_SECONDS = 2
-RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
 
 
 def build(page: Page) -> gr.Timer:
@@ -63,11 +62,11 @@ def build(page: Page) -> gr.Timer:
         """Updates for `parts`. What does not change any more is sent once: `seen` says what the page has."""
         from lora_hub import runs
 
-        known = runs.list_runs()
+        known = runs.list_runs(page.runs)
         if not run_id:
             empty = render.empty(t("choose_run", language)) if known else ""
             return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
-        run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id)
+        run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id, page.runs)
         members = next((group for group in render_groups.beside_each_other(known) if run in group), [])
         others = [one for one in members if one.id != run.id]
         stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {order} {paged_to} {language}"
@@ -77,10 +76,10 @@ def build(page: Page) -> gr.Timer:
         return [
             render_runs.runs_list(known, run.id, language),
             render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
-            gr.Button(visible=not run.state.is_final),
-            gr.Button(visible=run.state in RESUMABLE),
+            gr.Button(visible=not run.state.is_final and not run.cancelling),
+            gr.Button(visible=run.state in runs.RESUMABLE),
             render_runs.result(run, language),
-            gr.Column(visible=bool(run.adapter_folder)),
+            gr.Column(visible=bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
             _published(run, language) if is_new else gr.skip(),
             loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
             gr.Column(visible=bool(run.metrics)),
@@ -100,7 +99,7 @@ def build(page: Page) -> gr.Timer:
             # An old address, or a run whose folder was removed: the list still helps.
             from lora_hub import runs
 
-            return [render_runs.runs_list(runs.list_runs(), "", language), render.error_card(error, language), *_hidden(), ""]
+            return [render_runs.runs_list(runs.list_runs(page.runs), "", language), render.error_card(error, language), *_hidden(), ""]
 
     @shared.told
     def tick(language: str, run_id: str, show_what: str, order: str, paged_to: str, seen_before: str) -> Any:

@@ -1,0 +1,18 @@
+"""What every noun of the house is: frozen data, to and from JSON, that refuses unknown fields. Imports nothing of ours."""
+
+from pydantic import BaseModel as Pydantic
+from pydantic import ConfigDict
+
+
+class Noun(Pydantic):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Text2(Noun):
+    """One text in English and in Persian. `fa` empty: the English one is shown."""
+
+    en: str
+    fa: str = ""
+
+    def in_language(self, language: str) -> str:
+        return (self.fa if language == "fa" else "") or self.en

@@ -1,0 +1,28 @@
+"""When a training that may stop early stops."""
+
+import math
+
+# Nats a token on rows never trained on: with so little left to learn a run that may stop early stops.
+LEARNT_LOSS = 0.01
+
+
+class Patience:
+    """Says when there is no sense in going on: `patience` looks in a row without a lower held-out loss, or nothing left to learn.
+    patience 0: never. The same rule alone and together."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience, self.best, self.stale = patience, math.inf, 0
+
+    def look(self, step: int, loss: float) -> str:
+        """Takes in the mean held-out loss (nats a token) at a step; why to stop, or ""."""
+        if loss < self.best - 1e-4:
+            self.best, self.stale = loss, 0
+        elif step:
+            self.stale += 1
+        return self.why if step else ""
+
+    @property
+    def why(self) -> str:
+        if not self.patience:
+            return ""
+        return "learnt" if self.best < LEARNT_LOSS else "patience" if self.stale >= self.patience else ""

@@ -1,0 +1,57 @@
+"""Which process is meant: a process id alone may belong to somebody else after a while, and the clock may be set back.
+
+    handle = identify(pid)       {"pid", "boot", "ticks"}
+    is_alive(handle)
+"""
+
+from pathlib import Path
+from typing import Any
+
+_PROC = Path("/proc")
+
+
+def boot_id() -> str:
+    """What names this machine's uptime; it is another one after each restart. Empty where the system has none."""
+    file = _PROC / "sys/kernel/random/boot_id"
+    return file.read_text().strip() if file.exists() else ""
+
+
+def identify(pid: int) -> dict[str, Any]:
+    """A handle that no other process fits: its id, and when it was started, in the kernel's ticks since this boot (proc(5),
+    `starttime`). Where there is no /proc, `created`: UTC seconds. Raises ProcessLookupError where it is gone."""
+    if boot_id():
+        found = _stat(pid)
+        if found is None:
+            raise ProcessLookupError(pid)
+        return {"pid": pid, "boot": boot_id(), "ticks": found[1]}
+    import psutil
+
+    try:
+        return {"pid": pid, "created": psutil.Process(pid).create_time()}
+    except psutil.NoSuchProcess as error:
+        raise ProcessLookupError(pid) from error
+
+
+def is_alive(handle: dict[str, Any]) -> bool:
+    """Whether that very process is still there and has not ended."""
+    if "pid" not in handle:
+        return False
+    if "ticks" in handle:
+        found = _stat(handle["pid"])
+        return handle.get("boot") == boot_id() and found is not None and found[1] == handle["ticks"] and found[0] not in "ZX"
+    import psutil
+
+    try:  # of a system without /proc, or of a version before the ticks
+        process = psutil.Process(handle["pid"])
+        return abs(process.create_time() - handle["created"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, KeyError):
+        return False
+
+
+def _stat(pid: int) -> tuple[str, int] | None:
+    """(state, start in ticks) of a process; None where there is none. The name, which may hold anything, ends at the last ")"."""
+    try:
+        fields = (_PROC / str(int(pid)) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return fields[0], int(fields[19])
