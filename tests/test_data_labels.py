@@ -16,6 +16,7 @@ from lora_hub.data.read import Table
 from lora_hub.runs import plan_run
 from lora_hub.schema import Mend, Task
 from lora_hub.tasks.catalogue import get_task
+from lora_hub.run_data import read_split
 
 MAPPING = {"text": "text", "answer": "label"}
 SAME = [
@@ -138,6 +139,10 @@ def test_labels_that_only_the_test_part_has(tmp_path: Path) -> None:
     for task in (get_task("topic"), get_task("topic").model_copy(update={"labels": ("bad", "good", "spare")})):
         plan = plan_run(tmp_path / "train.csv", task, get_base("built-in"), test_file=tmp_path / "test.csv")
         assert [one.message for one in plan.problems if one.code == "unseen-labels"] == [problem.message]
+        *_, notes = read_split(plan.spec)
+        assert [note.en for note in notes if "test rows" in note.en] == [
+            "8 of 24 test rows have a label that was not trained (such as 'lost'): no answer to them can be right."
+        ]
     again = plan_run(file, get_task("topic"), get_base("built-in"))
     assert [one.message for one in again.problems if one.code == "unseen-labels"] == [problem.message]
 

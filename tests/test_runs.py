@@ -162,6 +162,17 @@ def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> 
     assert scored["rows"] == len(rows)
     for who, name in (("base", "base"), ("adapter", finished)):
         assert scored["metrics"][name]["accuracy"].value == pytest.approx(run.metrics[who]["accuracy"].value)
+    assert scored["problems"] == []
+
+
+def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tmp_path: Path) -> None:
+    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished)]
+    file = write_csv(tmp_path / "held.csv", [*rows, ("The lamp never came.", "lost"), ("Nor did the chair.", "lost")])
+    scored = compare.Comparer().score_file([finished], file, base=False)
+    assert [problem.message for problem in scored["problems"]] == ["2 test rows have the label 'lost', which no training row has."]
+    other = write_csv(tmp_path / "other.csv", [(text, str(place % 2)) for place, (text, _) in enumerate(rows)])
+    with pytest.raises(DataError, match="labels that no training row has: '0'"):
+        compare.Comparer().score_file([finished], other, base=False)
 
 
 def test_a_run_that_succeeded_cannot_be_resumed_or_cancelled(finished: str) -> None:

@@ -80,6 +80,7 @@ class Inspection:
             "columns": list(self.info.columns), "encoding": self.info.encoding, "delimiter": self.info.delimiter,
             "format": self.info.format, "sheet": self.info.sheet, "sheets": list(self.info.sheets),
             "test_rows": self.table.test.rows if self.table.test is not None else 0, "mapping": self.mapping,
+            "unused": names_unused(self.table, self.mapping),
             "reasons": {role: reason.en for role, reason in self.reasons.items()}, "mends": [done.to_json() for done in self.done],
             "problems": [problem.model_dump(mode="json", exclude={"message_fa", "hint_fa"}) for problem in self.problems],
             "lengths": self.lengths.model_dump(mode="json") if self.lengths else None, "preview": self.preview,
@@ -233,12 +234,17 @@ def _same_rows(table: Table, mended: Table) -> Table:
     return replace(table, frame=table.frame.filter(keep), row_numbers=numbers.filter(keep))
 
 
+def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
+    """All columns with a value in them that no role has; none where no role has any."""
+    used = set(mapping.values())
+    left = [name for name in table.columns if used and name not in used and table.frame[name].null_count() < table.rows]
+    return [name for name in left if table.is_nested(name) or (table.frame[name] != "").any()]
+
+
 def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
     """What the file holds and the task does not use, by name. Columns without any value are not worth a word."""
-    used = set(mapping.values())
-    left = [name for name in table.columns if name not in used and table.frame[name].null_count() < table.rows]
-    left = [name for name in left if table.is_nested(name) or (table.frame[name] != "").any()]
-    if not left or not used:
+    left = names_unused(table, mapping)
+    if not left:
         return []
     return [Finding(Problem(
         code="unused-columns", severity="info", message=f"Not used: {some(left, 12)}.", message_fa=f"این ستون‌ها به کار نمی‌رود: {names_fa(left, 12)}.",
