@@ -53,6 +53,12 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
                 en=f"{leaked} training rows stand in the test file too and were not trained on.",
                 fa=f"{leaked} سطرِ آموزش در پروندهٔ آزمون هم هست و آموخته نشد.",
             ))  # fmt: skip
+        unseen = [example for example in split.test if task.labels and example.answer not in task.labels]
+        if unseen:
+            notes.append(Text2(
+                en=f"{len(unseen)} of {len(split.test)} test rows have a label that was not trained (such as {unseen[0].answer[:40]!r}): no answer to them can be right.",
+                fa=f"{len(unseen)} سطر از {len(split.test)} سطر آزمون برچسبی دارد که آموزش داده نشده است (مانند «{unseen[0].answer[:40]}»): هیچ پاسخی به آن‌ها درست نیست.",
+            ))  # fmt: skip
     if task.is_chat and (made := len(split.train) + len(split.validation) + len(split.test)) > rows - max(0, left_out):
         notes.append(Text2(
             en=f"Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.",
