@@ -1,38 +1,31 @@
 """The token loop: a batch of prompts through the stack, one token a row and step, until every row has ended.
 
-It is a loop of our own and not `model.generate` because rows here differ in everything: adapter, limit, seed, allowed
-answers. What generate does for caches is the model's own work (it builds the cache that fits it), so what is left is
+It is a loop of our own and not `model.generate` because rows here differ in everything: adapter, limit, seed, end. What generate does for caches is the model's own work (it builds the cache that fits it), so what is left is
 left padding, positions and the choice of the next token. Rows that ended leave the batch once they are half of it.
 
 Between two steps nothing is locked and no torch mode is set, so a caller may take its time, stop, or never come back.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 
-from lora_hub.errors import BaseError, DataError
+from lora_hub.errors import BaseError
+from lora_hub.prefill import SharedBeginnings, can_join, keep_logits, read_prompts, takes_positions
 from lora_hub.routing import Attached
 from lora_hub.stack import AdapterStack
-
-Trie = dict[int, "Trie"]  # token -> what may follow; an empty one: the answer is complete
-
 
 @dataclass
 class Live:
     """A row that is being answered. adapter: who answers, decided when the row was accepted. left: tokens it may still take.
-    allowed: what may come next, None for anything. random: draws its tokens at `temperature` from the `top_p` share; None:
-    greedy. ends: the tokens that end it; None: the batch's."""
+    random: draws its tokens at `temperature` from the `top_p` share; None: greedy. ends: the tokens that end it; None: the batch's."""
 
     row: int
     adapter: Attached
     prompt: list[int]
     left: int
-    allowed: Trie | None = None
     random: torch.Generator | None = None
     temperature: float = 0.0
     top_p: float = 1.0
@@ -41,30 +34,12 @@ class Live:
     finish: str = ""
 
 
-def build_trie(choices: list[list[int]]) -> Trie:
-    """The tree of the allowed answers. Raises DataError where none is given, or one begins with another whole one."""
-    root: Trie = {}
-    for ids in choices:
-        node = root
-        for token in ids:
-            node = node.setdefault(token, {})
-    wanted = {tuple(ids) for ids in choices}
-    if not wanted or () in wanted or _count_leaves(root) != len(wanted):
-        raise DataError(
-            f"Of the {len(wanted)} allowed answers one is empty or is the beginning of another.",
-            "Let every allowed answer end with the end token.",
-            message_fa=f"از {len(wanted)} پاسخِ مجاز یکی خالی است یا آغازِ دیگری است.",
-            hint_fa="هر پاسخِ مجاز را با توکنِ پایان تمام کنید.",
-        )  # fmt: skip
-    return root
-
-
 class Batch:
     """Rows that are answered together, a token each a step. Others may join between two steps; those that end leave."""
 
-    def __init__(self, stack: AdapterStack, ends: set[int], pad: int) -> None:
-        self._stack, self._ends, self._pad = stack, ends, pad
-        self._takes_positions = "position_ids" in inspect.signature(stack.model.forward).parameters
+    def __init__(self, stack: AdapterStack, ends: set[int], pad: int, shared: SharedBeginnings | None = None) -> None:
+        self._stack, self._ends, self._pad, self._shared = stack, ends, pad, shared
+        self._takes_positions = takes_positions(stack.model)
         self._keep = keep_logits(stack.model, 1)
         self._part: _Part | None = None
 
@@ -102,29 +77,29 @@ class Batch:
         part.positions = part.positions + 1
         moved = [row for row in part.live if not row.finish]
         input_ids = torch.tensor(part.tokens, device=part.mask.device).unsqueeze(1)
-        self._forward(part, input_ids, use_cache=True)
+        self._forward(part, input_ids)
         return moved
 
     def _read(self, rows: list[Live]) -> "_Part":
-        device = self._stack.model.device
-        read = [row.prompt + row.ids for row in rows]
-        longest = max(map(len, read))
-        input_ids = torch.tensor([[self._pad] * (longest - len(ids)) + ids for ids in read], device=device)
-        mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in read], device=device)
-        part = _Part(list(rows), self._stack.plan([row.adapter for row in rows]), mask, (mask.cumsum(-1) - 1).clamp_(min=0))
-        one_step = all(row.left == 1 or (row.allowed is not None and _decided_at_once(row.allowed)) for row in rows)
-        self._forward(part, input_ids, use_cache=not one_step)
-        part.positions = part.positions[:, -1:]
+        plan = self._stack.plan([row.adapter for row in rows])
+        more = any(row.left > 1 for row in rows)
+        read = read_prompts(self._stack, plan, [row.prompt + row.ids for row in rows], self._pad, use_cache=more, shared=self._shared)
+        part = _Part(list(rows), plan, read.mask, read.positions, read.cache)
+        self._take_tokens(part, read.logits)
         return part
 
-    def _forward(self, part: "_Part", input_ids: torch.Tensor, *, use_cache: bool) -> None:
-        options = {"attention_mask": part.mask, "past_key_values": part.cache, "use_cache": use_cache}
+    def _forward(self, part: "_Part", input_ids: torch.Tensor) -> None:
+        options = {"attention_mask": part.mask, "past_key_values": part.cache, "use_cache": True}
         if self._takes_positions:
             options["position_ids"] = part.positions
         with torch.no_grad(), self._stack.use(part.plan):
             out = self._stack.model(input_ids=input_ids, **options, **self._keep)
-            part.tokens = _next_tokens(out.logits[:, -1].float(), part.live)
         part.cache = getattr(out, "past_key_values", None)
+        self._take_tokens(part, out.logits[:, -1].float())
+
+    def _take_tokens(self, part: "_Part", logits: torch.Tensor) -> None:
+        """Each open row's next token. logits: [rows, vocabulary], float."""
+        part.tokens = _next_tokens(logits, part.live)
         for row, token in zip(part.live, part.tokens, strict=True):
             if not row.finish:
                 _take(row, token, self._ends if row.ends is None else row.ends)
@@ -225,20 +200,18 @@ def _fit(tensor: torch.Tensor, width: int) -> torch.Tensor:
     return tensor[..., -missing:, :] if missing else tensor
 
 
-def can_join(cache: Any) -> bool:
-    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent state)."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer
-
-    return type(cache) is DynamicCache and all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
-
-
 def decode(
-    stack: AdapterStack, rows: list[Live], ends: set[int], pad: int, *, cancelled: Callable[[], bool] | None = None
+    stack: AdapterStack,
+    rows: list[Live],
+    ends: set[int],
+    pad: int,
+    *,
+    shared: SharedBeginnings | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[list[Live]]:
-    """Yields, after each step, the rows that got a token or ended in it. `row.finish`: "stop" at one of `ends` or a
-    complete choice, "length", or "cancelled"; rows with choices are answered greedily among them, whatever the temperature.
-    """
-    batch, step = Batch(stack, ends, pad), 0
+    """Yields, after each step, the rows that got a token or ended in it. `row.finish`: "stop" at one of `ends`, "length", or
+    "cancelled". shared: what the prompts begin with, where it has been read."""
+    batch, step = Batch(stack, ends, pad, shared), 0
     while step == 0 or batch.live:
         if cancelled is not None and cancelled():
             still_open = batch.live if step else rows
@@ -250,21 +223,9 @@ def decode(
         step += 1
 
 
-def keep_logits(model: PreTrainedModel, places: int) -> dict[str, int]:
-    """The argument by which a model computes the logits of the last `places` only; nothing where it has none."""
-    return {"logits_to_keep": places} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
-
-
 def _take(row: Live, token: int, ends: set[int]) -> None:
-    """Gives a row its next token, and the ones after it that leave no choice up to the end."""
-    if row.allowed is not None:
-        row.allowed = row.allowed[token]
-        answer = [token, *(_forced(row.allowed) or ())]
-        if not row.allowed or len(answer) > 1:
-            row.ids += [one for one in answer if one not in ends]
-            row.finish = "stop"
-            return
-    elif token in ends:
+    """Gives a row its next token, or ends it."""
+    if token in ends:
         row.finish = "stop"
         return
     row.ids.append(token)
@@ -276,16 +237,7 @@ def _take(row: Live, token: int, ends: set[int]) -> None:
 def _next_tokens(logits: torch.Tensor, live: list[Live]) -> list[int]:
     """logits: [rows, vocabulary], float. Rows that have ended get any token."""
     tokens = logits.argmax(-1)
-    by_node: dict[int, list[int]] = {}
-    for i, row in enumerate(live):
-        if row.allowed and not row.finish:
-            by_node.setdefault(id(row.allowed), []).append(i)
-    for indices in by_node.values():
-        # ascending ids: a tie goes to the lowest one, as in argmax over the whole vocabulary
-        allowed = torch.tensor(sorted(live[indices[0]].allowed), device=logits.device)
-        rows = torch.tensor(indices, device=logits.device)
-        tokens[rows] = allowed[logits[rows][:, allowed].argmax(-1)]
-    drawn = [i for i, row in enumerate(live) if row.random is not None and row.allowed is None and not row.finish]
+    drawn = [i for i, row in enumerate(live) if row.random is not None and not row.finish]
     if drawn:
         heat = torch.tensor([live[i].temperature for i in drawn], device=logits.device).unsqueeze(-1)
         share = torch.tensor([live[i].top_p for i in drawn], device=logits.device, dtype=torch.float64).unsqueeze(-1)
@@ -304,22 +256,3 @@ def _draw(logits: torch.Tensor, generators: list[torch.Generator], top_p: torch.
     draws = torch.stack([torch.rand((), generator=one, dtype=torch.float64) for one in generators]).to(logits.device)
     place = torch.searchsorted(sums, draws.unsqueeze(-1) * mass, right=True)
     return tokens.gather(-1, torch.minimum(place, kept - 1)).squeeze(-1)
-
-
-def _forced(node: Trie) -> list[int] | None:
-    """The tokens from here to the end of the answer where there is only one way; None where there is a choice ahead."""
-    path = []
-    while node:
-        if len(node) > 1:
-            return None
-        token, node = next(iter(node.items()))
-        path.append(token)
-    return path
-
-
-def _decided_at_once(root: Trie) -> bool:
-    return all(_forced(node) is not None for node in root.values())
-
-
-def _count_leaves(node: Trie) -> int:
-    return sum(map(_count_leaves, node.values())) if node else 1

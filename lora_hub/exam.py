@@ -16,6 +16,7 @@ from lora_hub.calibration import calibration_error, fit_calibration
 from lora_hub.data import prepare, template
 from lora_hub.data.prepare import Example
 from lora_hub.examples import choose_examples
+from lora_hub.prefill import context_length
 from lora_hub.schema import Answer, Calibration, PairedComparison, Scores, Task
 from lora_hub.stack import AdapterStack
 
@@ -60,8 +61,8 @@ def hold_exam(
     exam = Exam()
     clusters = prepare.cluster_examples(scored)
     shown = choose_examples(
-        tokenizer, task, trained, [example.inputs for example in [*scored, *unscored[:MOST_CALIBRATED]]],
-        context=generate.context_length(stack), seed=seed,
+        tokenizer, task, trained, [example.inputs for example in [*scored, *unscored]],
+        context=context_length(stack), seed=seed,
     )  # fmt: skip
     exam.shown = len(shown)
     for who in (BASE, EXAMPLES, ADAPTER) if shown else (BASE, ADAPTER):

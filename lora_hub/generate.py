@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from lora_hub.data import template
-from lora_hub.decoding import Live, Trie, build_trie, decode, keep_logits
-from lora_hub.errors import BaseError, DataError
+from lora_hub.decoding import Live, decode
+from lora_hub.errors import BaseError
+from lora_hub.prefill import check_prompts, context_length, keep_logits, share_beginnings
 from lora_hub.schema import Answer, Divergence
 from lora_hub.stack import AdapterStack
 from lora_hub.visitors import AnswerQueue
@@ -37,13 +38,11 @@ _OPEN_CHARACTER = re.compile("\ufffd{1,3}$")
 
 @dataclass(frozen=True)
 class PromptRow:
-    """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of the
-    allowed answers, end token included. seed: of this row's draws when sampling. tokenizer: of an adapter that has its own;
-    it ends the answer and writes its text."""
+    """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". seed: of this row's
+    draws when sampling. tokenizer: of an adapter that has its own; it ends the answer and writes its text."""
 
     ids: list[int]
     adapter: str = "base"
-    choices: list[list[int]] | None = None
     seed: int = 0
     tokenizer: Any = None
 
@@ -120,12 +119,13 @@ def answer_all(
     budget = batch_tokens or _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
     answers: list[Answer | None] = [None] * len(rows)
     done = 0
+    shared = share_beginnings(stack, stack.plan([row.adapter for row in live]), [row.ids for row in rows], pad) if rows else None
     batches = _batches(live, budget)
     while batches:
         batch = batches.pop()
         start = time.perf_counter()
         try:
-            for moved in decode(stack, batch, ends, pad, cancelled=cancelled):
+            for moved in decode(stack, batch, ends, pad, shared=shared, cancelled=cancelled):
                 for row in moved:
                     if row.finish:
                         text, seconds = decode_text(rows[row.row].tokenizer or tokenizer, row.ids), time.perf_counter() - start
@@ -182,46 +182,17 @@ def open_queue(stack: AdapterStack, tokenizer: Any) -> AnswerQueue:
     return AnswerQueue(stack, end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id)
 
 
-def context_length(stack: AdapterStack) -> int:
-    """Tokens, prompt and answer together, that the base can read."""
-    config = stack.model.config.get_text_config(decoder=True)
-    return getattr(config, "max_position_embeddings", None) or stack.base.context
-
-
 def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float, top_p: float = 1.0) -> list[Live]:
-    context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
-    tries: dict[int, tuple[Trie, int]] = {}  # rows of a task share their list of choices
-    ends: dict[int, frozenset[int] | None] = {id(None): None}  # and those of an adapter its tokenizer
+    context = context_length(stack)
+    check_prompts(stack, [row.ids for row in rows])
+    ends: dict[int, frozenset[int] | None] = {id(None): None}  # rows of an adapter share its tokenizer
     live = []
     for i, row in enumerate(rows):
-        if not row.ids:
-            raise DataError(
-                f"Prompt {i + 1} is empty.", "Write something to answer.",
-                message_fa=f"پرسش {i + 1} خالی است.", hint_fa="چیزی بنویسید که باید پاسخ بگیرد.",
-            )  # fmt: skip
-        if len(row.ids) >= context:
-            raise DataError(
-                f"Prompt {i + 1} is {len(row.ids)} tokens long, and {stack.base.id!r} reads at most {context}, answer included.",
-                "Shorten it, or choose a base with a longer context.",
-                message_fa=f"پرسش {i + 1} {len(row.ids)} توکن است، و «{stack.base.id}» با پاسخ روی هم حداکثر {context} توکن می‌خواند.",
-                hint_fa="آن را کوتاه کنید، یا مدل پایه‌ای با بافت بلندتر برگزینید.",
-            )
-        if max(row.ids) >= vocabulary:
-            raise DataError(
-                f"Prompt {i + 1} has the token {max(row.ids)}, and {stack.base.id!r} knows tokens below {vocabulary} only.",
-                "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens.",
-                message_fa=f"پرسش {i + 1} توکن {max(row.ids)} را دارد، و «{stack.base.id}» فقط توکن‌های کمتر از {vocabulary} را می‌شناسد.",
-                hint_fa="توکن‌سازی که با آن پرسیده می‌شود بیش از مدل پایه توکن دارد: توکن‌ساز خود پایه را به کار ببرید، یا آداپتوری بی توکنِ افزوده.",
-            )
         random = torch.Generator().manual_seed(row.seed) if temperature > 0 else None
-        if row.choices is not None and id(row.choices) not in tries:
-            tries[id(row.choices)] = build_trie(row.choices), max(map(len, row.choices))
         if id(row.tokenizer) not in ends:
             ends[id(row.tokenizer)] = frozenset(end_token_ids(stack.model, row.tokenizer))
-        # a chosen answer is never cut: it ends by itself
-        allowed, most = tries[id(row.choices)] if row.choices is not None else (None, max_new_tokens)
-        left = min(most, context - len(row.ids))
-        live.append(Live(i, stack.adapter(row.adapter), row.ids, left, allowed, random, temperature, top_p, ends[id(row.tokenizer)]))
+        left = min(max_new_tokens, context - len(row.ids))
+        live.append(Live(i, stack.adapter(row.adapter), row.ids, left, random, temperature, top_p, ends[id(row.tokenizer)]))
     return live
 
 
@@ -237,7 +208,7 @@ def _batches(live: list[Live], budget: int) -> list[list[Live]]:
 
 
 def _width(row: Live) -> int:
-    return len(row.prompt) + (1 if row.allowed is not None else row.left)
+    return len(row.prompt) + row.left
 
 
 def _memory_in_words(steps: Iterator[list[Live]], stack: AdapterStack) -> Iterator[list[Live]]:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import torch
 
-from lora_hub.decoding import keep_logits
 from lora_hub.errors import BaseError, DataError
-from lora_hub.prefill import ReadPrompts, copy_cache, read_prompts, share_beginnings, takes_positions
+from lora_hub.prefill import ReadPrompts, check_prompts, context_length, copy_cache, keep_logits, read_prompts, share_beginnings, takes_positions, unknown_token
 from lora_hub.routing import Plan
-from lora_hub.schema import Calibration
+from lora_hub.schema import Calibration, Text2
 from lora_hub.stack import AdapterStack
 
 # Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a base.
@@ -56,8 +55,8 @@ def score_labels(
     """For each row the log likelihood of each of its labels, in nats; None where it was cancelled.
 
     all_exact: also of labels that are out of the race (see PRUNE_NATS). batch_tokens: padded tokens a batch, 0 for what suits the
-    device. progress: rows done, rows in all. Raises AdapterError (not attached), DataError (a label without tokens), BaseError
-    (memory).
+    device. progress: rows done, rows in all. Raises AdapterError (not attached), DataError (a label without tokens, a prompt too
+    long for the base), BaseError (memory).
     """
     for row in rows:
         if not row.choices or not all(row.choices):
@@ -65,6 +64,11 @@ def score_labels(
                 "A label has no tokens.", "Give every label at least one letter that the base's tokenizer knows.",
                 message_fa="یکی از برچسب‌ها توکنی ندارد.", hint_fa="در هر برچسب دست‌کم یک حرف بگذارید که توکنایزر مدل پایه می‌شناسد.",
             )  # fmt: skip
+    check_prompts(stack, [row.ids for row in rows])
+    vocabulary = stack.model.get_input_embeddings().weight.shape[0]
+    highest = max((max(map(max, choices)) for choices in {id(row.choices): row.choices for row in rows}.values()), default=0)
+    if highest >= vocabulary:
+        raise unknown_token(stack, Text2(en="A label", fa="یکی از برچسب‌ها"), highest, vocabulary)
     plan = stack.plan([stack.adapter(row.adapter) for row in rows])
     kind = stack.model.device.type
     budget = batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cpu"])
@@ -160,8 +164,9 @@ class _Continued:
         real = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in given], device=read.mask.device)
         options = {"attention_mask": torch.cat([read.mask[rows], real], dim=1), "past_key_values": copy_cache(read.cache, rows), "use_cache": True}
         if takes_positions(self._stack.model):
-            # padding behind a label stays on its last position: a table of positions may end there
-            options["position_ids"] = read.positions[rows] + real.cumsum(-1)
+            # Padding behind a label stays on its last position, and a label longer than what is left of the context on the context's:
+            # a table of positions ends there.
+            options["position_ids"] = (read.positions[rows] + real.cumsum(-1)).clamp_(max=context_length(self._stack) - 1)
         with torch.no_grad(), self._stack.use(plan):
             return self._stack.model(input_ids=input_ids, **options).logits
 
@@ -177,7 +182,7 @@ class _Continued:
         mask = torch.tensor([left + [1] * len(ids) + [0] * (total - len(left) - len(ids)) for left, ids in rows])
         options = {"attention_mask": mask.to(self._read.mask.device)}
         if takes_positions(self._stack.model):
-            options["position_ids"] = (options["attention_mask"].cumsum(-1) - 1).clamp_(min=0)
+            options["position_ids"] = (options["attention_mask"].cumsum(-1) - 1).clamp_(min=0, max=context_length(self._stack) - 1)
         with torch.no_grad(), self._stack.use(plan):
             out = self._stack.model(input_ids=input_ids.to(self._read.mask.device), **options, **keep_logits(self._stack.model, longest))
         return out.logits[:, -longest:]

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from lora_hub.decoding import can_join, keep_logits
+from lora_hub.errors import DataError
 from lora_hub.routing import Plan
+from lora_hub.schema import Text2
 from lora_hub.stack import AdapterStack
 
 # A beginning shorter than this many tokens costs more to copy than to read again.
@@ -78,6 +79,49 @@ def share_beginnings(stack: AdapterStack, plan: Plan, prompts: list[list[int]], 
     return SharedBeginnings(lengths, {serial: i for i, serial in enumerate(serials)}, read.cache) if can_join(read.cache) else None
 
 
+def context_length(stack: AdapterStack) -> int:
+    """Tokens, prompt and answer together, that the base can read."""
+    config = stack.model.config.get_text_config(decoder=True)
+    return getattr(config, "max_position_embeddings", None) or stack.base.context
+
+
+def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
+    """Raises DataError where a prompt is empty, leaves no room for an answer, or has tokens that the base doesn't know."""
+    context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
+    for i, ids in enumerate(prompts):
+        if not ids:
+            raise DataError(
+                f"Prompt {i + 1} is empty.", "Write something to answer.",
+                message_fa=f"پرسش {i + 1} خالی است.", hint_fa="چیزی بنویسید که باید پاسخ بگیرد.",
+            )  # fmt: skip
+        if len(ids) >= context:
+            raise DataError(
+                f"Prompt {i + 1} is {len(ids)} tokens long, and {stack.base.id!r} reads at most {context}, answer included.",
+                "Shorten it, or choose a base with a longer context.",
+                message_fa=f"پرسش {i + 1} {len(ids)} توکن است، و «{stack.base.id}» با پاسخ روی هم حداکثر {context} توکن می‌خواند.",
+                hint_fa="آن را کوتاه کنید، یا مدل پایه‌ای با طول زمینهٔ بیشتر انتخاب کنید.",
+            )
+        if max(ids) >= vocabulary:
+            raise unknown_token(stack, Text2(en=f"Prompt {i + 1}", fa=f"پرسش {i + 1}"), max(ids), vocabulary)
+
+
+def unknown_token(stack: AdapterStack, what: Text2, token: int, vocabulary: int) -> DataError:
+    """`what` has a token that the base, with so many of them, doesn't know."""
+    return DataError(
+        f"{what.en} has the token {token}, and {stack.base.id!r} knows tokens below {vocabulary} only.",
+        "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens.",
+        message_fa=f"{what.fa} توکن {token} را دارد، و «{stack.base.id}» فقط توکن‌های کمتر از {vocabulary} را می‌شناسد.",
+        hint_fa="توکنایزری که با آن پرسیده می‌شود بیش از مدل پایه توکن دارد: توکنایزر خود مدل پایه را به کار ببرید، یا آداپتوری بدون توکن افزوده.",
+    )
+
+
+def can_join(cache: Any) -> bool:
+    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent state)."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    return type(cache) is DynamicCache and all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
+
+
 def copy_cache(cache: Any, rows: torch.Tensor) -> Any:
     """A cache of its own with some rows of this one, each as often as it is named; the original stays as it is."""
     copied = copy.copy(cache)
@@ -86,7 +130,13 @@ def copy_cache(cache: Any, rows: torch.Tensor) -> Any:
     return copied
 
 
+def keep_logits(model: PreTrainedModel, places: int) -> dict[str, int]:
+    """The argument by which a model computes the logits of the last `places` only; nothing where it has none."""
+    return {"logits_to_keep": places} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+
+
 def takes_positions(model: PreTrainedModel) -> bool:
+    """Whether a model is told each token's position."""
     return "position_ids" in inspect.signature(model.forward).parameters
 
 

@@ -11,7 +11,7 @@ from persian import refused
 from tiny_bases import BASE, CONFIGS, END, build, byte_tokenizer, load_with_peft, save_adapter
 
 from lora_hub import generate
-from lora_hub.decoding import _draw, build_trie
+from lora_hub.decoding import _draw
 from lora_hub.errors import AdapterError, DataError
 from lora_hub.generate import PromptRow, answer_all, stream
 from lora_hub.stack import AdapterStack
@@ -107,66 +107,39 @@ def test_streamed_is_what_bulk_gives(stack, tokenizer):
         assert [e.tokens for e in events if e.row == i] == sorted(e.tokens for e in events if e.row == i)
 
 
+class Scripted:
+    """Gives rows the tokens of a text one by one, as a base's queue of visitors would."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self.ids = ids
+
+    def answer(self, live, *, cancelled=None):
+        for token in self.ids:
+            live[0].ids.append(token)
+            yield live
+        live[0].finish = "stop"
+        yield live
+
+
 def test_persian_comes_letter_by_letter(stack, tokenizer):
-    ids = {word: tokenizer(word).input_ids for word in ("سلام دنیا", "سلام دوست")}
-    assert len(ids["سلام دنیا"]) == 17
-    row = PromptRow(prompt(6), "a", choices=[one + [END] for one in ids.values()])
-    texts = [event.text for event in stream(stack, tokenizer, [row], max_new_tokens=1)]
-    assert texts[:-1] == ["س", "سل", "سلا", "سلام", "سلام ", "سلام د"]
-    assert texts[-1] in ids
+    ids = tokenizer("سلام د").input_ids
+    assert len(ids) == 11
+    events = list(stream(stack, tokenizer, [PromptRow(prompt(6), "a")], max_new_tokens=20, visitors=Scripted(ids)))
+    assert [event.text for event in events] == ["س", "سل", "سلا", "سلام", "سلام ", "سلام د", "سلام د"]
+    assert events[-1].done and events[-1].finish == "stop"
 
 
-def greedy_over_choices(model, ids: list[int], choices: list[list[int]]) -> list[int]:
-    """Brute force: at each place the best of the tokens that some choice still allows, one whole forward each."""
-    chosen: list[int] = []
-    while True:
-        allowed = sorted({c[len(chosen)] for c in choices if c[: len(chosen)] == chosen and len(c) > len(chosen)})
-        if not allowed:
-            return chosen
-        with torch.no_grad():
-            logits = model(input_ids=torch.tensor([ids + chosen])).logits[0, -1]
-        chosen.append(max(allowed, key=lambda token: (logits[token].item(), -token)))
-
-
-def test_choices_are_the_greedy_path_through_the_trie(stack, references, tokenizer):
-    alphabet = torch.Generator().manual_seed(5)
-
-    def some_choices() -> list[list[int]]:
-        tokens = torch.randint(20, 24, (12, 5), generator=alphabet).tolist()
-        lengths = torch.randint(1, 6, (12,), generator=alphabet).tolist()
-        return [ids[:n] + [END] for ids, n in zip(tokens, lengths, strict=True)]
-
-    few, many = [[30, 31, END], [32, END]], some_choices()
-    rows = [PromptRow(prompt(3 + i % 7, i), NAMES[i % 4], choices=(few, many, None)[i % 3]) for i in range(36)]
-    answers = answer_all(stack, tokenizer, rows, max_new_tokens=3, batch_tokens=200)
-    seen = set()
-    for row, answer in zip(rows, answers, strict=True):
-        model = references[row.adapter]
-        if row.choices is None:
-            assert list(answer.ids) == generate_alone(model, row.ids, 3, [END])
-        else:
-            assert [*answer.ids, END] == greedy_over_choices(model, row.ids, row.choices)
-            assert answer.finish == "stop"
-            seen.add(answer.ids)
-    assert len(seen) > 6
-
-
-def test_one_forward_decides_between_labels_that_differ_at_once(stack, tokenizer):
-    steps = []
-    watch = stack.model.register_forward_pre_hook(lambda *_: steps.append(1))
-    rows = [PromptRow(prompt(5, i), choices=[[30, 31, 32, END], [40, END], [50, 51, END]]) for i in range(64)]
-    answers = answer_all(stack, tokenizer, rows, max_new_tokens=8)
+def test_what_prompts_begin_with_in_common_is_read_once(stack, references, tokenizer):
+    """Examples before every question: one forward for them, then the rest of each prompt; the tokens are those of whole prompts."""
+    begin = prompt(60, 77)
+    rows = [PromptRow(begin + prompt(3 + i % 5, i), NAMES[i % 4]) for i in range(16)]
+    seen = []
+    watch = stack.model.register_forward_pre_hook(lambda m, a, k: seen.append(k["input_ids"].numel()), with_kwargs=True)
+    answers = answer_all(stack, tokenizer, rows, max_new_tokens=3)
     watch.remove()
-    assert len(steps) == 1
-    assert {answer.ids for answer in answers} <= {(30, 31, 32), (40,), (50, 51)}
-
-
-def test_choices_that_cannot_be_told_apart_are_refused():
-    with refused(DataError, match="beginning of another"):
-        build_trie([[5], [5, 6]])
-    with refused(DataError, match="empty"):
-        build_trie([[], [5]])
-    assert build_trie([[5, END], [5, 6, END], [5, END]]) == {5: {END: {}, 6: {END: {}}}}
+    assert sum(seen) < 16 * 30 < 16 * 60
+    for row, answer in zip(rows, answers, strict=True):
+        assert list(answer.ids) == generate_alone(references[row.adapter], row.ids, 3, [END])
 
 
 def test_a_sampled_row_depends_on_its_seed_and_not_on_its_neighbours(stack, tokenizer):

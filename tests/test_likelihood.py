@@ -1,5 +1,6 @@
 """The likelihood of whole labels: what a forward over prompt and label gives, for every architecture, adapter, batch and beginning."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -137,5 +138,12 @@ def test_progress_cancelling_and_labels_without_tokens(llama):
     assert told[-1] == (20, 20) and len(told) > 2
     assert score_labels(stack, rows, 0, batch_tokens=60, cancelled=lambda: True) is None
     assert score_labels(stack, [], 0) == []
+    with refused(DataError, match="Prompt 2 is 128 tokens long, and 'tiny' reads at most 128"):
+        score_labels(stack, [rows[0], LabelRow(tokens(128, 1), "a", some_labels(2, 1))], 0)
+    with refused(DataError, match="A label has the token 259, and 'tiny' knows tokens below 259 only"):
+        score_labels(stack, [LabelRow(tokens(5, 1), "a", [[5, END], [tiny_bases.VOCABULARY, END]])], 0)
+    # the longest label may end past the context, where the shortest still fits: also with a table of positions
+    for other in (stack, AdapterStack(build("gpt2"), BASE)):
+        assert all(map(math.isfinite, score_labels(other, [LabelRow(tokens(127, 1), "base", some_labels(5, 1))], 0)[0]))
     with refused(DataError, match="no tokens"):
         score_labels(stack, [LabelRow(tokens(5, 1), "a", [[]])], 0)

@@ -353,8 +353,6 @@ def test_room_is_what_the_cache_will_take_and_not_what_the_newest_needs(tokenize
         widest = max(widest, batch._part.mask.numel())
         batch.step()
     assert widest <= bound
-    choices = generate._prepare(stack, [PromptRow(prompt(10, 3), choices=[[5, 6, END], [7, END]])], 4, 0.0)
-    assert Batch(stack, ends, pad).room(choices) == 13  # a label is no answer as long as the context
 
 
 def test_many_visitors_with_fewer_places_than_adapters(tokenizer, tmp_path: Path) -> None:
