@@ -191,7 +191,8 @@ def test_what_no_task_fits_is_refused() -> None:
 def test_maps_are_parsed() -> None:
     assert parse_map("text=v2, answer=v1") == {"text": "v2", "answer": "v1"}
     assert parse_map(r"text=a\,b,answer=c=d") == {"text": "a,b", "answer": "c=d"}
-    for wrong in ("text", "text=", "=v1", "", "text=a,text=b"):
+    assert parse_map("text=v2,context=") == {"text": "v2", "context": ""}
+    for wrong in ("text", "=v1", "", "text=a,text=b"):
         with pytest.raises(DataError):
             parse_map(wrong)
 
