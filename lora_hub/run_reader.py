@@ -33,8 +33,8 @@ class RunReader:
     def read(self, folder: Path) -> Run:
         """The run as its files tell it, with no look at its process. Never raises for what is in the folder."""
         with self._busy:
-            known = self._known.setdefault(folder.name, _Known(folder))
-            if known.folder != folder:
+            known = self._known.get(folder.name)
+            if known is None or known.folder != folder:
                 known = self._known[folder.name] = _Known(folder)
             return known.look()
 
@@ -50,6 +50,7 @@ class _Known:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._spec_file, self._events_file = str(folder / "spec.json"), str(folder / "events.jsonl")
         self._spec: TrainSpec | RunError | None = None
         self._spec_stamp: Stamp = (-1, 0, 0)
         self._run: Run | None = None
@@ -60,7 +61,7 @@ class _Known:
         try:
             is_new = self._look_at_events()
         except OSError as error:
-            is_new, trouble = True, _unreadable(self.folder / "events.jsonl", error)
+            is_new, trouble = True, _unreadable(Path(self._events_file), error)
         if self._look_at_spec() or is_new or self._run is None:
             self._run = self._fold(trouble)
         return self._run
@@ -73,12 +74,12 @@ class _Known:
         run = self._folding.run(self.folder.name, spec)
         message_fa, hint_fa = trouble.in_language("fa")
         error = {"message": trouble.message, "hint": trouble.hint, "message_fa": message_fa, "hint_fa": hint_fa}
-        stamp = _stamp(self.folder)
+        stamp = _stamp(str(self.folder))
         created = run.created or (stamp[2] / 1e9 if stamp else 0.0)
         return run.model_copy(update={"state": RunState.DAMAGED, "error": error, "created": created, "waits": None, "phase": "", "eta": None})
 
     def _look_at_spec(self) -> bool:
-        stamp = _stamp(self.folder / "spec.json")
+        stamp = _stamp(self._spec_file)
         if stamp == self._spec_stamp:
             return False
         self._spec_stamp = stamp
@@ -93,14 +94,13 @@ class _Known:
 
     def _look_at_events(self) -> bool:
         """Takes in what was appended. Whether there was anything new. Raises OSError where the file cannot be read."""
-        path = self.folder / "events.jsonl"
-        stamp = _stamp(path)
+        stamp = _stamp(self._events_file)
         if stamp == self._stamp:
             return False
         if stamp is None:
             self._forget_events()
             return True
-        with path.open("rb") as file:
+        with open(self._events_file, "rb") as file:
             if not self._goes_on(file, os.fstat(file.fileno())):
                 self._forget_events()
             file.seek(self._offset)
@@ -206,7 +206,7 @@ def _part(kind: Any, data: Any, **otherwise: Any) -> Any:
         return kind(**otherwise)
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: str) -> Stamp:
     """What tells that a file has changed: its inode, size and time; None where there is none."""
     try:
         found = os.stat(path)

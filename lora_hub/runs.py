@@ -255,21 +255,25 @@ def list_runs(reader: RunReader | None = None) -> list[Run]:
     reader = reader or RunReader()
     run_ids = store.list_run_ids()
     reader.keep_only(run_ids)
-    found = []
-    for run_id in run_ids:
-        with contextlib.suppress(RunError):  # removed since it was listed
-            found.append(refresh_run(run_id, reader))
-    return found
+    home = settings.runs_dir()
+    found = [_look(home / run_id, reader) for run_id in run_ids]
+    # One that was removed since it was listed is not damaged, it is gone.
+    return [run for run in found if run.state is not RunState.DAMAGED or (home / run.id).is_dir()]
 
 
 def refresh_run(run_id: str, reader: RunReader | None = None) -> Run:
     """The run as it is now; where its process is gone without a word, it is lost. Nothing is written. Raises RunError where
     there is no such run."""
-    folder = store.run_folder(run_id)
-    reader = reader or RunReader()
-    run = run_states.judge(reader.read(folder), folder)
-    # The process may have written its last words between our look at them and our look at it.
-    return run_states.judge(reader.read(folder), folder) if run.state.is_final else run
+    return _look(store.run_folder(run_id), reader or RunReader())
+
+
+def _look(folder: Path, reader: RunReader) -> Run:
+    told = reader.read(folder)
+    run = run_states.judge(told, folder)
+    if run.state.is_final and not told.state.is_final:
+        # The process may have written its last words between our look at them and our look at it.
+        return run_states.judge(reader.read(folder), folder)
+    return run
 
 
 def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
@@ -338,9 +342,9 @@ def _not_resumable(run: Run) -> RunError:
     )  # fmt: skip
 
 
-def read_log(run_id: str, lines: int = 200) -> str:
+def read_log(run_id: str, lines: int = 200, reader: RunReader | None = None) -> str:
     """The last lines of a run's log; runs that share a process share its log, and one that was resumed alone has both."""
-    folders = dict.fromkeys(of or run_id for of in store.read_run(run_id).logs) or {run_id: None}
+    folders = dict.fromkeys(of or run_id for of in store.read_run(run_id, reader).logs) or {run_id: None}
     parts = []
     for of in folders:
         with contextlib.suppress(RunError):  # the run that it shared a process with was removed

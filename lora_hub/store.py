@@ -230,25 +230,29 @@ def run_folder(run_id: str) -> Path:
 
 def _is_run(folder: Path) -> bool:
     """Whether a folder is a run's, a damaged one's too."""
-    return bool(_RUN_ID.match(folder.name)) and any(os.path.lexists(folder / name) for name in ("spec.json", "events.jsonl"))
+    return bool(_RUN_ID.match(folder.name)) and _began(str(folder)) is not None
 
 
 def list_run_ids() -> list[str]:
     """Ids of all runs, newest first."""
-    folder = settings.runs_dir()
-    if not folder.is_dir():
+    folder = str(settings.runs_dir())
+    if not os.path.isdir(folder):
         return []
-    return sorted((name for name in os.listdir(folder) if _is_run(folder / name)), key=lambda name: (_began(folder / name), name), reverse=True)
+    began = {name: _began(os.path.join(folder, name)) for name in os.listdir(folder) if _RUN_ID.match(name)}
+    return sorted((name for name, at in began.items() if at is not None), key=lambda name: (began[name], name), reverse=True)
 
 
-def _began(folder: Path) -> int:
-    """When a run's spec was written, in nanoseconds; of its folder where there is none; 0 where it was removed meanwhile."""
-    for path in (folder / "spec.json", folder):
+def _began(folder: str) -> int | None:
+    """When a run's spec was written, in nanoseconds, or its events where there is none; None where this is no run's folder. A run
+    whose files nobody may look at is one, too: it says itself what is wrong."""
+    for name in ("spec.json", "events.jsonl"):
         try:
-            return os.stat(path).st_mtime_ns
-        except OSError:  # the list goes on without it: the run itself says what is wrong
+            return os.lstat(os.path.join(folder, name)).st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
             continue
-    return 0
+        except OSError:
+            return 0
+    return None
 
 
 def read_spec(run_id: str) -> TrainSpec:

@@ -18,6 +18,8 @@ from lora_hub.ui.text import LANGUAGES, digits, direction, number, persian_numbe
 _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 # Latin words with what belongs to them, without the mark that ends the sentence.
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
+# What would reorder or hide what follows it.
+_HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
 # A cell longer than this is cut on the page; the file itself is read whole.
 LONGEST_CELL = 600
 
@@ -25,12 +27,11 @@ LONGEST_CELL = 600
 def escape(text: object) -> str:
     """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks; a pair that
     isolates what is between (FSI and PDI) does neither, and stays."""
-    parts = re.split("(\u2068[^\u2066-\u2069\u202a-\u202e]*\u2069)", str(text))
-    return html.escape("".join(part if place % 2 else "".join(map(_visible, part)) for place, part in enumerate(parts)), quote=True)
-
-
-def _visible(char: str) -> str:
-    return "\ufffd" if char in "\u202a\u202b\u202d\u202e\u2066\u2067\u2068" or (char < " " and char not in "\n\t\r") else char
+    shown = str(text)
+    if _HIDING.search(shown):
+        parts = re.split("(\u2068[^\u2066-\u2069\u202a-\u202e]*\u2069)", shown)
+        shown = "".join(part if place % 2 else _HIDING.sub("\ufffd", part) for place, part in enumerate(parts))
+    return html.escape(shown, quote=True)
 
 
 def filled(key: str, language: str, **pieces: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.errors import LoraHubError, RunError
+from lora_hub.run_reader import RunReader
 from lora_hub.schema import Run, RunState
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_data, render_groups, render_held_out, render_publication, render_runs
@@ -58,43 +59,10 @@ def build(page: Page) -> gr.Timer:
 
     parts = [listed, head, cancel, resume, result, publish_box, published, plot, examples_box, examples, log_box, log, seen]
 
-    def draw(language: str, run_id: str, show_what: str, order: str, paged_to: str, seen_before: str) -> list[Any]:
-        """Updates for `parts`. What does not change any more is sent once: `seen` says what the page has."""
-        from lora_hub import runs
-
-        known = runs.list_runs(page.runs)
-        if not run_id:
-            empty = render.empty(t("choose_run", language)) if known else ""
-            return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
-        run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id, page.runs)
-        members = next((group for group in render_groups.beside_each_other(known) if run in group), [])
-        others = [one for one in members if one.id != run.id]
-        stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {order} {paged_to} {language}"
-        is_new = stamp != seen_before
-        rows = runs.read_held_out(run.id) if is_new and run.metrics else []
-        against = run.comparison.against if run.comparison else "base"
-        return [
-            render_runs.runs_list(known, run.id, language),
-            render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
-            gr.Button(visible=not run.state.is_final and not run.cancelling),
-            gr.Button(visible=run.state in runs.RESUMABLE),
-            render_runs.result(run, language),
-            gr.Column(visible=bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
-            _published(run, language) if is_new else gr.skip(),
-            loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
-            gr.Column(visible=bool(run.metrics)),
-            render_held_out.held_out_rows(
-                rows, show_what, language, order=order, against=against, page=_page(paged_to, run.id, show_what, order), place=f"{run.id} {show_what} {order}"
-            ) if is_new and run.metrics else gr.skip(),
-            gr.Accordion(visible=True),
-            render_runs.log_text(runs.read_log(run.id), language),
-            stamp,
-        ]
-
     @shared.told
     def look(language: str, run_id: str, show_what: str, order: str, paged_to: str) -> Any:
         try:
-            return draw(language, run_id, show_what, order, paged_to, "")
+            return draw(page.runs, language, run_id, show_what, order, paged_to)
         except RunError as error:
             # An old address, or a run whose folder was removed: the list still helps.
             from lora_hub import runs
@@ -104,7 +72,7 @@ def build(page: Page) -> gr.Timer:
     @shared.told
     def tick(language: str, run_id: str, show_what: str, order: str, paged_to: str, seen_before: str) -> Any:
         try:
-            return draw(language, run_id, show_what, order, paged_to, seen_before)
+            return draw(page.runs, language, run_id, show_what, order, paged_to, seen_before)
         except RunError:
             return gr.skip()
 
@@ -193,6 +161,43 @@ def _page(paged_to: str, *shown: str) -> int:
 
 def _promise(run_id: str, ahead: Any) -> str:
     return f"{run_id} {ahead.repo_id} {ahead.version}"
+
+
+def draw(
+    reader: RunReader, language: str, run_id: str, show_what: str = "all", order: str = ORDERS[0], paged_to: str = "", seen_before: str = ""
+) -> list[Any]:
+    """Updates for the tab's parts, the list first and the stamp last. What does not change any more is sent once: `seen_before` is
+    the stamp of what the page has. Raises RunError where there is no such run."""
+    from lora_hub import runs
+
+    known = runs.list_runs(reader)
+    if not run_id:
+        empty = render.empty(t("choose_run", language)) if known else ""
+        return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
+    run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id, reader)
+    members = next((group for group in render_groups.beside_each_other(known) if any(one.id == run.id for one in group)), [])
+    others = [one for one in members if one.id != run.id]
+    stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {order} {paged_to} {language}"
+    is_new = stamp != seen_before
+    rows = runs.read_held_out(run.id) if is_new and run.metrics else []
+    against = run.comparison.against if run.comparison else "base"
+    return [
+        render_runs.runs_list(known, run.id, language),
+        render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
+        gr.Button(visible=not run.state.is_final and not run.cancelling),
+        gr.Button(visible=run.state in runs.RESUMABLE),
+        render_runs.result(run, language),
+        gr.Column(visible=bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
+        _published(run, language) if is_new else gr.skip(),
+        loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
+        gr.Column(visible=bool(run.metrics)),
+        render_held_out.held_out_rows(
+            rows, show_what, language, order=order, against=against, page=_page(paged_to, run.id, show_what, order), place=f"{run.id} {show_what} {order}"
+        ) if is_new and run.metrics else gr.skip(),
+        gr.Accordion(visible=True),
+        render_runs.log_text(runs.read_log(run.id, reader=reader), language),
+        stamp,
+    ]
 
 
 def _hidden() -> list[Any]:
