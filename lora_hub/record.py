@@ -4,6 +4,7 @@ It lies beside PEFT's files in a run's folder and in the published repo alike. T
 neither is where the base lay on somebody's disk.
 """
 
+import re
 from importlib import metadata
 from typing import Any
 
@@ -28,7 +29,7 @@ def make_record(
     """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: train_rows, eval_rows. comparison: adapter
     against base on the same rows. asking: what `exam.asking` says. calibrations: of whom there is one, so that whoever asks again
     gets the same label. examples_shown: how many examples stood before the question of "base_examples"."""
-    return {
+    record = {
         "version": 1,
         "run": run_id,
         "task": task.model_dump(mode="json"),
@@ -44,6 +45,7 @@ def make_record(
         **({"asking": asking} if asking else {}),
         "libraries": library_versions(),
     }
+    return without_place(record, spec.base)
 
 
 def make_report(info: DatasetInfo) -> dict[str, Any]:
@@ -57,7 +59,26 @@ def make_report(info: DatasetInfo) -> dict[str, Any]:
 
 def public_base(base: BaseModel) -> BaseModel:
     """The base without its place on this disk; a folder's last part is its name."""
-    return base.model_copy(update={"folder": "", "id": base.id.rstrip("/").rpartition("/")[2] if base.folder and base.id.startswith(("/", ".", "~")) else base.id})
+    is_path = bool(base.folder) and (base.id.startswith(("/", ".", "~")) or "\\" in base.id or re.match("[A-Za-z]:", base.id) is not None)
+    return base.model_copy(update={"folder": "", "id": re.split(r"[\\/]", base.id.rstrip("\\/"))[-1] if is_path else base.id})
+
+
+def without_place(value: Any, base: BaseModel) -> Any:
+    """The value (anything that JSON holds) with the base's name wherever its place on this disk stood."""
+    name = public_base(base).id
+    places = sorted({place.rstrip("/\\") for place in (base.folder, base.id) if place != name and re.search(r"[\\/].", place)}, key=len, reverse=True)
+
+    def named(one: Any) -> Any:
+        if isinstance(one, dict):
+            return {key: named(inner) for key, inner in one.items()}
+        if isinstance(one, list | tuple):
+            return [named(inner) for inner in one]
+        if isinstance(one, str):
+            for place in places:
+                one = one.replace(place, name)
+        return one
+
+    return named(value) if places else value
 
 
 def library_versions() -> dict[str, str]:

@@ -17,7 +17,7 @@ from sample_adapters import CLOSED, ORG, SCORES, make_spec, publish
 from lora_hub import hub as hubs
 from lora_hub.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.naming import repo_name, slugify
-from lora_hub.schema import BaseModel
+from lora_hub.schema import BaseModel, Lengths
 from lora_hub.tasks.catalogue import get_task
 
 
@@ -63,6 +63,31 @@ def test_nothing_private_is_published(tmp_path, name, api) -> None:
     assert json.loads((folder / "training_log.jsonl").read_text()) == {"step": 5, "loss": 1.25}
     assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "Tiny-1M"
     assert ModelCard((folder / "README.md").read_text()).data.language == ["en"]
+
+
+def test_where_the_base_lay_is_nowhere_in_what_is_published(tmp_path, name, api) -> None:
+    """Lengths name the base that they were counted for; so may a test file's, and whatever comes to be written down later."""
+    from lora_hub.record import public_base, without_place
+
+    place = "/home/somebody/models/Tiny-1M"
+    counts = dict.fromkeys(("rows", "sampled", "max_length", "context", "too_long", "answers_cut", "over_context"), 1)
+    lengths = Lengths(base=place, prompt=(1,), answer=(1,), total=(1,), trained_share=0.5, **counts)
+    data = make_spec().dataset.model_copy(update={"lengths": lengths, "source": f"{place}/data.csv"})
+    spec = make_spec(name, dataset=data, test_dataset=data.model_copy(update={"name": "test.csv"}))
+    folder = Path(api.snapshot_download(publish(tmp_path, name, spec=spec).repo_id))
+    whole = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"somebody" not in whole and b"/home" not in whole
+    record = json.loads((folder / "lora_hub.json").read_text())
+    assert record["report"]["lengths"]["base"] == record["spec"]["test_dataset"]["lengths"]["base"] == record["base"]["id"] == "Tiny-1M"
+    # a record of an older run has the path in it, and loses it when it is published
+    kept = tmp_path / "adapter-0" / "lora_hub.json"
+    kept.write_text(json.dumps({**json.loads(kept.read_text()), "report": {"lengths": {"base": place}, "notes": [f"read from {place}/config.json"]}}))
+    assert place in kept.read_text()
+    assert without_place(json.loads(kept.read_text()), spec.base)["report"] == {"lengths": {"base": "Tiny-1M"}, "notes": ["read from Tiny-1M/config.json"]}
+    elsewhere = BaseModel(id="C:\\models\\Tiny-1M", folder="C:\\models\\Tiny-1M")
+    assert public_base(elsewhere).id == "Tiny-1M" and without_place([elsewhere.folder], elsewhere) == ["Tiny-1M"]
+    hub_base = BaseModel(id="owner/name")
+    assert without_place({"base": "owner/name"}, hub_base) == {"base": "owner/name"}
 
 
 def test_same_content_is_the_same_version_and_new_content_the_next(tmp_path, name, api) -> None:

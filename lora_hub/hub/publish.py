@@ -16,7 +16,7 @@ from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, lo
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
 from lora_hub.hub.naming import repo_name
 from lora_hub.hub.rights import check_publishing
-from lora_hub.record import make_record, public_base
+from lora_hub.record import make_record, public_base, without_place
 from lora_hub.schema import AdapterRef, BaseModel, Scores, TrainSpec
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _public_record(folder: Path, spec: TrainSpec, scores: dict[str, Scores], run
     record["dataset"]["problems"] = []
     if re.fullmatch(r"hub:[\w.-]+/[\w.-]+", spec.dataset.source, re.ASCII):
         record["dataset"]["source"] = spec.dataset.source
-    return record
+    return dict(without_place(record, spec.base))
 
 
 def _base_id(base: BaseModel) -> str:
