@@ -167,20 +167,28 @@ def bench_memory(options: argparse.Namespace) -> dict:
     return row
 
 
-def bench_visitors(options: argparse.Namespace) -> dict:
-    """16 visitors at once, each with a prompt and an adapter of their own, against one after another."""
-    model, tokenizer = build("28M", options.device), byte_tokenizer()
-    with tempfile.TemporaryDirectory() as name:
-        from bench_stack import save_adapters
+def bench_visitors(options: argparse.Namespace) -> list[dict]:
+    """16 visitors at once, each with a prompt and an adapter of their own, against one after another; then with fewer places for
+    adapters than they ask, so that adapters come and go and visitors wait for places."""
+    from bench_stack import save_adapters
 
-        stack = AdapterStack(model, BASE)
-        for number, folder in enumerate(save_adapters(build("28M", options.device), Path(name), 4)):
-            stack.attach(folder, f"a{number}")
-    random = torch.Generator().manual_seed(1)
-    rows = [PromptRow(torch.randint(3, 250, (12 + 3 * n,), generator=random).tolist(), f"a{n % 4}") for n in range(16)]
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folders = {folder.name: folder for folder in save_adapters(build("28M", options.device), Path(name), 8)}
+        for adapters, places in ((4, 16), (8, 4)):
+            stack = AdapterStack(build("28M", options.device), BASE, max_slots=places)
+            rows.append(time_visitors(stack, dict(list(folders.items())[:adapters]), options, f"16 visitors, 28M, {adapters} adapters, {places} places"))
+    return rows
+
+
+def time_visitors(stack: AdapterStack, folders: dict[str, Path], options: argparse.Namespace, what: str) -> dict:
+    tokenizer, random = byte_tokenizer(), torch.Generator().manual_seed(1)
+    names = list(folders)
+    rows = [PromptRow(torch.randint(3, 250, (12 + 3 * n,), generator=random).tolist(), names[n % len(names)]) for n in range(16)]
 
     def ask(row: PromptRow, visitors: object = None) -> tuple:
-        return [event.ids for event in stream(stack, tokenizer, [row], max_new_tokens=24, visitors=visitors) if event.done][0]
+        with stack.hold({row.adapter: folders[row.adapter]}):
+            return [event.ids for event in stream(stack, tokenizer, [row], max_new_tokens=24, visitors=visitors) if event.done][0]
 
     alone, at_once = [], []
     for _ in range(options.rounds + 1):
@@ -201,7 +209,7 @@ def bench_visitors(options: argparse.Namespace) -> dict:
         at_once.append(now() - began)
         if got != wanted:
             raise SystemExit("a visitor got another answer than alone")
-    row = {"what": "16 visitors, 28M", "one_by_one_s": round(statistics.median(alone), 2), "at_once_s": round(statistics.median(at_once), 2),
+    row = {"what": what, "one_by_one_s": round(statistics.median(alone), 2), "at_once_s": round(statistics.median(at_once), 2),
            "ratio": round(statistics.median(alone) / statistics.median(at_once), 2)}  # fmt: skip
     print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
     return row
