@@ -14,7 +14,6 @@ from test_page import App, free_port
 from tiny_bases import save_adapter
 
 from lora_hub import bases, compare, loading
-from lora_hub.ui import compare_tab
 from lora_hub.ui.text import t
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -48,14 +47,22 @@ class Visitor:
         self.api, self.session = f"{url}/gradio_api", f"visitor-{name}"
         self.client = httpx.Client(timeout=PATIENCE)
         config = self.client.get(f"{url}/config").json()
-        ids = {component["props"].get("elem_id"): component["id"] for component in config["components"]}
-        self.event = next(one for one in config["dependencies"] if [ids["lh-ask"], "click"] in [list(target) for target in one["targets"]])
+        self.components = {component["id"]: component for component in config["components"]}
+        button = next(number for number, component in self.components.items() if component["props"].get("elem_id") == "lh-ask")
+        asking = [one for one in config["dependencies"] if [button, "click"] in [list(target) for target in one["targets"]] and one["inputs"]]
+        self.event = asking[0]
+
+    def _fields(self, names: list[str], prompt: str, tokens: int) -> list:
+        """What the page would send: each field as it stands there, but for what this visitor has filled in."""
+        typed = {"lh-language": "en", "lh-names": names, "lh-with-base": True, "lh-prompt": prompt}
+        fields = [self.components[number] for number in self.event["inputs"]]
+        values = [typed.get(field["props"].get("elem_id"), field["props"].get("value")) for field in fields]
+        values[next(place for place, field in enumerate(fields) if field["type"] == "number")] = tokens  # the first is how many
+        return ["" if value is None and field["type"] == "textbox" else value for value, field in zip(values, fields, strict=True)]
 
     def ask(self, names: list[str], prompt: str, *, tokens: int = TOKENS, give_up_after: int = 0) -> str:
         """The panes' HTML when the answer is whole, or after so many messages where the visitor closes the page then."""
-        fields = ["en", names, True, prompt, tokens, 0, 0, "", "", "", *[""] * compare_tab.ROLE_SLOTS]
-        assert len(fields) == len(self.event["inputs"])
-        asked = {"data": fields, "fn_index": self.event["id"], "session_hash": self.session}
+        asked = {"data": self._fields(names, prompt, tokens), "fn_index": self.event["id"], "session_hash": self.session}
         self.client.post(f"{self.api}/queue/join", json=asked).raise_for_status()
         shown, seen = "", 0
         with self.client.stream("GET", f"{self.api}/queue/data", params={"session_hash": self.session}) as stream:
