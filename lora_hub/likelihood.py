@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from lora_hub.errors import BaseError, DataError
+from lora_hub.label_tree import LabelTree, can_pack, packed_mask, plant
 from lora_hub.prefill import ReadPrompts, check_prompts, context_length, copy_cache, keep_logits, read_prompts, share_beginnings, takes_positions, unknown_token
 from lora_hub.routing import Plan
 from lora_hub.schema import Calibration, Text2
@@ -128,21 +129,75 @@ class _Continued:
     def _add(self, found: list[list[float]], items: list[tuple[int, int]]) -> None:
         """Adds what follows a label's first token, for (row, label) pairs, in parts that fit the memory."""
         items = [(i, label) for i, label in items if len(self._rows[i].choices[label]) > 1]
+        if items and can_pack(self._stack.model, self._read.cache):
+            self._add_packed(found, items)
+            return
         # labels of one length together, rows of one adapter side by side
         items.sort(key=lambda item: (len(self._rows[item[0]].choices[item[1]]), item))
-        config = self._stack.model.config.get_text_config(decoder=True)
-        room = LOGITS_BYTES.get(self._stack.model.device.type, LOGITS_BYTES["cpu"]) // (4 * config.vocab_size)
         while items:
             longest = len(self._rows[items[0][0]].choices[items[0][1]])
             count = 0
             for i, label in items:
                 longest = max(longest, len(self._rows[i].choices[label]))
-                if count and (count + 1) * (self._read.mask.shape[1] + longest) > self._budget or count and (count + 1) * longest > room:
+                if count and not self._fits(count + 1, longest):
                     break
                 count += 1
             part, items = items[:count], items[count:]
             for (i, label), added in zip(part, self._rest(part), strict=True):
                 found[i][label] += added
+
+    def _fits(self, rows: int, tokens: int) -> bool:
+        """Whether so many rows of so many tokens each, behind their prompts, are not too much at once."""
+        config = self._stack.model.config.get_text_config(decoder=True)
+        logits = LOGITS_BYTES.get(self._stack.model.device.type, LOGITS_BYTES["cpu"]) // (4 * config.vocab_size)
+        return rows * (self._read.mask.shape[1] + tokens) <= self._budget and rows * tokens <= logits
+
+    def _add_packed(self, found: list[list[float]], items: list[tuple[int, int]]) -> None:
+        """The same with all labels of a prompt in one sequence behind it."""
+        by_row: dict[int, list[int]] = {}
+        for i, label in items:
+            by_row.setdefault(i, []).append(label)
+        trees: dict[tuple[int, tuple[int, ...]], LabelTree] = {}
+        entries: list[tuple[int, list[int], LabelTree]] = []
+        waiting = [(i, sorted(labels)) for i, labels in by_row.items()]
+        while waiting:
+            i, labels = waiting.pop()
+            key = (id(self._rows[i].choices), tuple(labels))
+            if key not in trees:
+                trees[key] = plant([self._rows[i].choices[label] for label in labels])
+            if len(labels) > 1 and not self._fits(1, len(trees[key].tokens)):
+                waiting += [(i, labels[: len(labels) // 2]), (i, labels[len(labels) // 2 :])]
+            else:
+                entries.append((i, labels, trees[key]))
+        entries.sort(key=lambda entry: (len(entry[2].tokens), entry[0]))
+        while entries:
+            count = 1
+            while count < len(entries) and self._fits(count + 1, len(entries[count][2].tokens)):
+                count += 1
+            part, entries = entries[:count], entries[count:]
+            for i, label, log in self._packed(part):
+                found[i][label] += log
+
+    def _packed(self, part: list[tuple[int, list[int], LabelTree]]) -> list[tuple[int, int, float]]:
+        """One forward over the trees of some rows: (row, label, log P of one of the label's tokens)."""
+        read, device = self._read, self._read.mask.device
+        rows, trees = torch.tensor([i for i, _, _ in part], device=device), [tree for _, _, tree in part]
+        most = max(len(tree.tokens) for tree in trees)
+        input_ids = torch.tensor([tree.tokens + [self._pad] * (most - len(tree.tokens)) for tree in trees], device=device)
+        depths = torch.tensor([tree.depths + [0] * (most - len(tree.depths)) for tree in trees], device=device)
+        options = {
+            "attention_mask": packed_mask(read.mask[rows], trees, self._stack.model.dtype),
+            "past_key_values": copy_cache(read.cache, rows),
+            "position_ids": (read.positions[rows] + 1 + depths).clamp_(max=context_length(self._stack) - 1),
+            "use_cache": True,
+        }
+        with torch.no_grad(), self._stack.use(self._plan.select([self._batch[i] for i, _, _ in part])):
+            logits = self._stack.model(input_ids=input_ids, **options).logits
+        places = [(row, *step) for row, tree in enumerate(trees) for step in tree.steps]
+        at, nodes, tokens = (torch.tensor([place[which] for place in places], device=device) for which in (0, 2, 3))
+        sums = torch.stack([one.float().logsumexp(-1) for one in logits])  # row by row: a copy in float of all would double the memory
+        logs = (logits[at, nodes, tokens].float() - sums[at, nodes]).double().tolist()
+        return [(part[row][0], part[row][1][label], log) for (row, label, _, _), log in zip(places, logs, strict=True)]
 
     def _rest(self, items: list[tuple[int, int]]) -> list[float]:
         """log P of all tokens after the first, for each (row, label)."""

@@ -68,6 +68,7 @@ LAYERS = {
     "together_trainer": 2,
     "prefill": 2,
     "likelihood": 2,
+    "label_tree": 2,
     "calibration": 2,
     "examples": 2,
     "answering": 2,

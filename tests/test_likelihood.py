@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import tiny_bases
 import torch
+import transformers
 from persian import refused
 from tiny_bases import BASE, CONFIGS, END, build, load_with_peft, save_adapter
 
-from lora_hub import likelihood
+from lora_hub import label_tree, likelihood
 from lora_hub.errors import DataError
 from lora_hub.likelihood import LabelRow, score_labels
 from lora_hub.schema import Calibration
@@ -73,6 +74,40 @@ def test_mixed_batches_give_what_each_label_gives_alone(kind, tmp_path):
     close(score_labels(stack, alike, 0, batch_tokens=90), alike, models)
     close(score_labels(stack, apart, 0), apart, models)
     close(score_labels(stack, [alike[5]], 0), [alike[5]], models)
+
+
+MORE = {
+    "mistral": lambda: transformers.MistralConfig(**tiny_bases._DECODER, sliding_window=None),
+    "phi3": lambda: transformers.Phi3Config(**tiny_bases._DECODER),
+    "qwen2": lambda: transformers.Qwen2Config(**tiny_bases._DECODER),
+    "smollm3": lambda: transformers.SmolLM3Config(**tiny_bases._DECODER),
+}
+
+
+@pytest.mark.parametrize("kind", [*CONFIGS, *MORE])
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_labels_packed_behind_one_prompt_give_what_each_gives_alone(kind, attention, monkeypatch):
+    """Every architecture that is packed, and the others as they are."""
+    monkeypatch.setattr(tiny_bases, "CONFIGS", {**CONFIGS, **MORE})
+    model = build(kind)
+    if attention == "eager":
+        model.set_attn_implementation("eager")
+    rows = [LabelRow(tokens(4 + 3 * (i % 5), i), "base", some_labels(9, 7)) for i in range(6)]
+    forwards = []
+    stack = AdapterStack(model, BASE)
+    watch = model.register_forward_pre_hook(lambda *_: forwards.append(1))
+    found = score_labels(stack, rows, 0, all_exact=True)
+    watch.remove()
+    close(found, rows, {"base": build(kind)})
+    assert (model.config.model_type in label_tree.PACKED) == (kind not in ("gemma3", "gpt-neo"))
+    assert len(forwards) == 2
+
+
+def test_labels_that_begin_alike_share_their_beginning():
+    tree = label_tree.plant([[5, 6, END], [5, 6, 7, END], [8, END], [5, 9, END]])
+    assert tree.tokens == [5, 6, 7, 8, 9] and tree.depths == [0, 1, 2, 0, 1]
+    assert tree.sees.int().tolist() == [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 1, 0], [1, 0, 0, 0, 1]]
+    assert tree.steps == [(0, 0, 6), (0, 1, END), (1, 0, 6), (1, 1, 7), (1, 2, END), (2, 3, END), (3, 0, 9), (3, 4, END)]
 
 
 def test_a_base_without_a_cache_gives_the_same(llama, monkeypatch):
