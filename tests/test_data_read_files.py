@@ -59,7 +59,7 @@ REAL = {
     "classification/parsinlu_sentiment/movie_train.jsonl": (2872, 9, "utf-8", "", set()),
     "classification/parsinlu_sentiment/movie.jsonl": (506, 4, "utf-8", "", set()),
     "instruct/alpaca_en_demo.json": (999, 3, "utf-8", "", set()),
-    "instruct/glaive_toolcall_en_demo.json": (300, 2, "utf-8", "", set()),
+    "instruct/glaive_toolcall_en_demo.json": (300, 1, "utf-8", "", set()),  # its tools belong to the conversations
     "instruct/dpo_en_demo.json": (300, 3, "utf-8", "", set()),
     "instruct/c4_demo.jsonl": (300, 1, "utf-8", "", set()),
     "instruct/tinker_conversations.jsonl": (128, 1, "utf-8", "", set()),
