@@ -221,7 +221,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     wait_for_text(page, "#lh-result", "Accuracy")
     wait_for_text(page, "#lh-examples", "Right answer")
     every_row = page.locator("#lh-examples tbody tr").count()
-    page.locator("#lh-show").get_by_text("mended by the adapter").click()
+    page.locator("#lh-show").get_by_text("better than the base").click()
     playwright.expect(page.locator("#lh-examples tbody tr")).not_to_have_count(every_row)
     page.get_by_role("button", name="Log").click()
     wait_for_text(page, "#lh-log", "training")
