@@ -40,6 +40,7 @@ OUTDATED = """(seen, ...now) => {
 }"""
 # While an answer is on its way that empties the form, nothing new can be put into it.
 HOLD, RELEASE = (f"() => {{ window.loraHub.{what}('list'); }}" for what in ("hold", "release"))
+DONE = "() => { window.dispatchEvent(new Event('lora-hub-done')); }"
 SHOW_FORM = "() => { window.loraHub.release('list'); document.getElementById('lh-task').scrollIntoView({block: 'center'}); }"
 WIRED = "() => window.loraHub.wired('form')"
 
@@ -268,9 +269,9 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     # Who clicks a task has chosen it, whatever was proposed.
     task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
     look_again(gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking))
-    look_again(problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(**quiet))
-    look_again(problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(**looking))
-    look_again(problems_html.rows(open_rows, [page.language], room.opened, **LIGHT).then(**quiet))
+    look_again(problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**quiet))
+    look_again(problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**looking))
+    look_again(problems_html.rows(open_rows, [page.language], room.opened, **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**quiet))
     changes = [base.input, effort.input, name.blur]
     changes += [trigger for one in overrides.values() for trigger in ((one.blur, one.submit) if isinstance(one, gr.Textbox) else (one.input,))]
     look_again(gr.on(changes, **quiet))
