@@ -157,6 +157,9 @@ def test_a_running_run_shows_step_share_and_time_left(tmp_path):
     run = Run(id="spam-1", spec=spec_for(tmp_path), state=RunState.RUNNING, started=1.0, step=30, total_steps=120, eta=75.0, phase="training")
     shown = render_runs.run_head(run, "en")
     assert 'aria-valuenow="25"' in shown and "step 30 of 120" in shown and "1 min 15 s left" in shown
+    assert 'role="progressbar"' in shown and 'aria-valuetext="training · step 30 of 120 · 1 min 15 s left"' in shown
+    # What is not known is not told as nothing done.
+    assert "aria-valuenow" not in render_runs.run_head(run.model_copy(update={"step": 0, "total_steps": 0}), "en")
     assert "گام ۳۰ از ۱۲۰" in render_runs.run_head(run, "fa")
     assert "scoring the base (3 of 40)" == render_runs.phase_words("scoring the base (3 of 40)", "en")
     assert "سنجش مدل پایه (۳ از ۴۰)" == render_runs.phase_words("scoring the base (3 of 40)", "fa")
