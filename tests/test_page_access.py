@@ -133,7 +133,7 @@ def test_arrow_keys_walk_radios_and_folds_say_whether_they_are_open(app: App, br
         page.keyboard.press("ArrowRight")
         expect(page.locator("#lh-task input[value='sentiment']")).to_be_checked()
         expect(page.locator("#lh-task input[value='sentiment']")).to_be_focused()
-        wait_for_text(page, "#lh-task-card", "feeling")
+        wait_for_text(page, "#lh-task-card", "What is the sentiment")
         page.keyboard.press("ArrowLeft")
         expect(first).to_be_checked()
         wait_for_text(page, "#lh-task-card", "Is this message spam?")
@@ -254,7 +254,7 @@ def test_an_entry_of_the_list_goes_back_into_the_form(app: App, browser: object,
         expect(page.locator(".lh-entry")).to_have_count(1)
         wait_for_text(page, ".lh-entry", "topic.csv")
         # A form that is not ready keeps what it has.
-        page.locator("#lh-task input[value='translation']").check()
+        page.locator("#lh-task input[value='question-answering']").check()
         wait_for_text(page, "#lh-reason", "is not ready")
         page.locator("[data-edit]").click()
         page.get_by_text("The form holds another task, which is not ready").wait_for()
