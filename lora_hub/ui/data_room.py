@@ -7,8 +7,6 @@ A new file starts clean: what was corrected in another one stays behind. A token
 else; its field is emptied at once.
 """
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +15,12 @@ from typing import Any
 import gradio as gr
 
 from lora_hub import settings, store
-from lora_hub.errors import DataError, LoraHubError
+from lora_hub.errors import DataError
 from lora_hub.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render
 from lora_hub.ui.asked import MAX_INPUTS, OWN, dataset_id, dataset_path
+from lora_hub.ui.data_arrival import fetched, proposed_task
 from lora_hub.ui.form import NO_MENDS, NOTHING_CORRECTED
 from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.render_table import delimiter_name, role_name
@@ -195,7 +194,7 @@ def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[s
         return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True)) | gone
 
     def guess(kept: Path, task_id: str | None, proposed: str, language: str) -> dict[Any, Any]:
-        return dict(zip([task, room.proposed], _proposed(page, kept, task_id, proposed, language), strict=False))
+        return dict(zip([task, room.proposed], proposed_task(page, kept, task_id, proposed, language), strict=False))
 
     def take_file(language: str, path: str | None, task_id: str | None, proposed: str, before: str) -> dict[Any, Any]:
         if not path:
@@ -233,7 +232,7 @@ def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[s
     @shared.told
     def guess_fetched(language: str, dataset: str, task_id: str | None, proposed: str) -> Any:
         # Only now: a fetch may take minutes, and what was chosen in them counts.
-        return (_proposed(page, dataset_path(dataset), task_id, proposed, language) if dataset else []) or [gr.skip(), gr.skip()]
+        return (proposed_task(page, dataset_path(dataset), task_id, proposed, language) if dataset else []) or [gr.skip(), gr.skip()]
 
     def open_paste(way: str) -> Any:
         return _opened("" if way == "paste" else "paste")
@@ -264,53 +263,5 @@ def _opened(way: str) -> Any:
     return way, gr.Column(visible=way == "paste"), gr.Column(visible=way == "hub")
 
 
-def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
-    """Fetches a dataset from the Hub: HTML that says what goes on, then the kept file, or HTML that says what went wrong."""
-    told: queue.Queue = queue.Queue()
-
-    def fetch() -> None:
-        try:
-            from lora_hub.hub.dataset import fetch_dataset
-
-            told.put(fetch_dataset(name.strip(), token=token.strip(), progress=told.put))
-        except Exception as error:
-            told.put(error)
-
-    yield render.note(t("fetching", language))
-    threading.Thread(target=fetch, daemon=True).start()
-    while True:
-        said = told.get()
-        if isinstance(said, Path):
-            yield said
-            return
-        if isinstance(said, LoraHubError):
-            yield render.error_card(said, language)
-            return
-        if isinstance(said, Exception):
-            raise said
-        # What the client tells is in English; the Persian page says only that it goes on.
-        yield render.note(t("fetching", language) if language == "fa" else str(said))
-
-
 def has_sample(task_id: str) -> bool:
     return bool(task_id) and task_id != OWN and catalogue.sample_file(catalogue.get_task(task_id)) is not None
-
-
-def _proposed(page: Page, file: Path, task_id: str | None, proposed: str, language: str) -> list[Any]:
-    """[the task that a file's columns tell, the same as what was proposed], with the reason said; nothing where a person has chosen.
-    A task that was only proposed for an earlier file is proposed anew, or goes."""
-    if task_id and task_id != proposed:
-        return []
-    from lora_hub.data import columns
-
-    found, reason = "", None
-    try:
-        found, reason = columns.propose_task(page.looker.read(file))
-    except LoraHubError:
-        pass  # the review tells it beside the file
-    if not found:
-        return [None, ""] if task_id else []
-    title = catalogue.get_task(found).title.in_language(language)
-    said = render.escape(t("looks_like", language, task=title, reason=reason.in_language(language)))
-    gr.Info(render.isolated(said), duration=8, title=t("note", language))
-    return [found, found]

@@ -7,7 +7,6 @@ so that a reload, another language or a restarted app brings it back, and so is 
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,31 +17,12 @@ from lora_hub.tasks import catalogue
 from lora_hub.ui import data_room, render, render_tasks, task_list
 from lora_hub.ui import page as shared
 from lora_hub.ui.asked import OWN, Asked
+from lora_hub.ui.finetune_fields import DONE, HOLD, OUTDATED, OWN_FIELDS, RELEASE, REPORT, SHOW_FORM, WIRED, base_choices, override, own_task
 from lora_hub.ui.form import Form, changed_mends, corrections
-from lora_hub.ui.page import LIGHT, Labels, Page
+from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.review import View, exact_prompts, glance, review
 from lora_hub.ui.task_list import Entry, read_entries
 from lora_hub.ui.text import number, t
-
-OWN_FIELDS = ("title", "inputs", "answer", "output", "instruction")
-REPORT = (Path(__file__).parent / "problems.js").read_text(encoding="utf-8")
-# Each look writes down what it has looked at. Where the form says something else by then, as after a click that was made
-# while the answer was on its way, it is looked at again: whichever answer comes last, the page ends with the form's own.
-OUTDATED = """(seen, ...now) => {
-  window.loraHub.release('task');
-  const plain = (value) => value ?? '';
-  const then = JSON.parse(seen || '[]');
-  const same = now.length === then.length && now.every((value, place) => plain(value) === plain(then[place]));
-  const told = JSON.stringify([seen, now]);
-  if (same || !seen || told === window.loraHub.lookedAgain) return window.loraHub.again || '';
-  window.loraHub.lookedAgain = told;  // an answer that never fits must not ask for ever
-  return window.loraHub.again = String(Date.now()) + Math.random();
-}"""
-# While an answer is on its way that empties the form, nothing new can be put into it.
-HOLD, RELEASE = (f"() => {{ window.loraHub.{what}('list'); }}" for what in ("hold", "release"))
-DONE = "() => { window.dispatchEvent(new Event('lora-hub-done')); }"
-SHOW_FORM = "() => { window.loraHub.release('list'); document.getElementById('lh-task').scrollIntoView({block: 'center'}); }"
-WIRED = "() => window.loraHub.wired('form')"
 
 
 def build(page: Page, blocks: gr.Blocks) -> None:
@@ -58,7 +38,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             choices = [(words(f"task.{task.id}"), task.id) for task in catalogue.list_tasks()]
             task = gr.Radio([*choices, (words("own_task"), OWN)], show_label=False, label=words("task"), container=False, elem_id="lh-task", elem_classes="lh-cards-radio")
             with gr.Column(visible=False, elem_id="lh-own") as own_box:
-                own = _own_task(words)
+                own = own_task(words)
             task_html = shared.html(elem_id="lh-task-card")
         with gr.Column(elem_classes="lh-section"):
             room = data_room.build(page)
@@ -73,7 +53,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             with gr.Row():
                 with gr.Column(min_width=300):
                     base = gr.Dropdown(
-                        _base_choices(), value=bases.BUILT_IN, label=words("base"), info=words("base_info"), allow_custom_value=True, elem_id="lh-base"
+                        base_choices(), value=bases.BUILT_IN, label=words("base"), info=words("base_info"), allow_custom_value=True, elem_id="lh-base"
                     )
                     base_html = shared.html(elem_id="lh-base-card")
                 with gr.Column(min_width=300):
@@ -83,7 +63,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             with gr.Accordion(words("advanced"), open=False, elem_id="lh-advanced"):
                 shared.html(f'<p class="lh-quiet">{render.both("advanced_why")}</p>')
                 with gr.Row(elem_classes="lh-overrides"):
-                    overrides = {one.key: _override(one, words) for one in recipe.FIELDS}
+                    overrides = {one.key: override(one, words) for one in recipe.FIELDS}
                 settings_html = shared.html(elem_id="lh-settings")
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(5, "step_train"))
@@ -290,28 +270,3 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         js="(language, ...kept) => [window.loraHub.language, ...kept]", **LIGHT,
     )  # fmt: skip
     look_again(restored.then(None, None, None, js=WIRED, api_visibility="private").then(**quiet))
-
-
-def _own_task(words: Labels) -> dict[str, Any]:
-    with gr.Row():
-        title = gr.Textbox(label=words("own_title"), placeholder=words("own_title_hint"), max_lines=1, elem_id="lh-own-title")
-        inputs = gr.Textbox(value="text", label=words("own_inputs"), info=words("own_inputs_info"), max_lines=1, elem_id="lh-own-inputs")
-    instruction = gr.Textbox(label=words("own_instruction"), placeholder=words("own_instruction_hint"), lines=2, elem_id="lh-own-instruction")
-    with gr.Row():
-        answer = gr.Textbox(label=words("own_answer"), placeholder="Label", max_lines=1, elem_id="lh-own-answer")
-        output = gr.Radio([(words("own_labels"), "labels"), (words("own_text"), "text")], value="labels", label=words("own_output"))
-    return {"title": title, "inputs": inputs, "answer": answer, "output": output, "instruction": instruction}
-
-
-def _override(one: recipe.Field, words: Labels) -> Any:
-    """A field of Advanced. Empty means: as derived."""
-    label = words(f"setting.{one.key}")
-    info = words(f"setting.{one.key}.help")
-    options = one.choices or (("true", "false") if one.kind == "bool" else ())
-    if options:
-        return gr.Dropdown([(words("derived"), ""), *[(choice, choice) for choice in options]], value="", label=label, info=info, min_width=180)
-    return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id="lh-set-" + one.key.replace(".", "-"))
-
-
-def _base_choices() -> list[tuple[str, str]]:
-    return [(f"{base.title} ({base.id})" if base.title and base.title != base.id else base.id, base.id) for base in bases.list_bases()]

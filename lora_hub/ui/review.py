@@ -14,10 +14,11 @@ from typing import Any
 
 from lora_hub import bases, hardware, recipe, runs
 from lora_hub.errors import DataError, LoraHubError, SpecError
-from lora_hub.schema import BaseModel, DatasetInfo, Problem, Task, Text2, TrainSpec
+from lora_hub.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
 from lora_hub.tasks import catalogue
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.asked import Asked, dataset_path, own_wanting, read_task, roles_of
+from lora_hub.ui.review_report import report
 from lora_hub.ui.text import persian_numbers, t
 
 # A base that needs more than this share of the memory leaves little for anything else.
@@ -69,7 +70,7 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
         if plan is None and base is not None and not view.spec:
             inspection = _with_lengths(inspection, base)
         seen = plan.inspection if plan else inspection
-        view.problems += _report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
+        view.problems += report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
         view.lengths = render_plan.lengths(seen.info.lengths, language)
         view.doubt = _doubt(inspection.problems, language)
     return view
@@ -87,7 +88,7 @@ def glance(asked: Asked, language: str, inspector: Any) -> View:
     task = _look_at_task(asked, view, language)
     inspection = _look_at_data(asked, task, view, language, inspector)
     if inspection is not None and task is not None:
-        view.problems += _report(asked, task, inspection, inspection.problems, "", language)
+        view.problems += report(asked, task, inspection, inspection.problems, "", language)
     return view
 
 
@@ -209,43 +210,6 @@ def _with_lengths(inspection: Any, base: BaseModel) -> Any:
     from lora_hub.data.inspection import with_lengths
 
     return with_lengths(inspection, base)
-
-
-def _report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str, language: str) -> str:
-    """What was mended, the problems as cards, and the labels."""
-    labels = render_problems.NO_LABELS
-    if task.output == "labels" and "answer" in inspection.mapping:
-        labels = _labels(inspection, task, problems, language)
-    code, _, place = opened.partition("@")
-    page = int(place) if place.isdecimal() and int(place) else 1
-    shown = next((problem for problem in problems if problem.code == code), None)
-    rows = _rows_of(inspection, shown, page) if shown else []
-    return render_problems.report(problems, inspection.done, code if shown else "", rows, labels, asked.dataset, language, page)
-
-
-def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render_problems.Labels:
-    """The classes with their counts, and names for them where they are numbers."""
-    from lora_hub.data.check_label_names import suggest_names
-
-    column = inspection.mapping["answer"]
-    if inspection.table.is_nested(column) or any(problem.code == "answers-not-labels" for problem in problems):
-        return render_problems.NO_LABELS
-    texts = inspection.table.texts(column).fill_null("").str.strip_chars()
-    counts = dict(texts.filter(texts != "").value_counts(sort=True).rows())
-    return render_problems.Labels(counts, suggest_names(sorted(counts), column, task.id, language))
-
-
-def _rows_of(inspection: Any, problem: Problem, page: int) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a page, which counts from 1."""
-    size = render_table.PAGE_ROWS
-    rows = inspection.rows_of(problem.code, size * page)
-    if rows or not problem.rows:
-        return rows[size * (page - 1) :]
-    # What a reader or a comparison of two files says is known by its example rows only.
-    numbers, table = inspection.table.numbers(), inspection.table
-    places = numbers.is_in(list(problem.rows)).arg_true()
-    texts = {role: table.texts(column).gather(places).to_list() for role, column in inspection.mapping.items()}
-    return [(number, {role: texts[role][place] or "" for role in texts}) for place, number in enumerate(numbers.gather(places).to_list())]
 
 
 def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tuple[BaseModel | None, bool]:

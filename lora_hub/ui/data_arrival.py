@@ -1,0 +1,63 @@
+"""A dataset that arrives: fetched from the Hub while the page says what goes on, and the task that its columns tell."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.errors import LoraHubError
+from lora_hub.tasks import catalogue
+from lora_hub.ui import render
+from lora_hub.ui.page import Page
+from lora_hub.ui.text import t
+
+
+def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
+    """Fetches a dataset from the Hub: HTML that says what goes on, then the kept file, or HTML that says what went wrong."""
+    told: queue.Queue = queue.Queue()
+
+    def fetch() -> None:
+        try:
+            from lora_hub.hub.dataset import fetch_dataset
+
+            told.put(fetch_dataset(name.strip(), token=token.strip(), progress=told.put))
+        except Exception as error:
+            told.put(error)
+
+    yield render.note(t("fetching", language))
+    threading.Thread(target=fetch, daemon=True).start()
+    while True:
+        said = told.get()
+        if isinstance(said, Path):
+            yield said
+            return
+        if isinstance(said, LoraHubError):
+            yield render.error_card(said, language)
+            return
+        if isinstance(said, Exception):
+            raise said
+        # What the client tells is in English; the Persian page says only that it goes on.
+        yield render.note(t("fetching", language) if language == "fa" else str(said))
+
+
+def proposed_task(page: Page, file: Path, task_id: str | None, proposed: str, language: str) -> list[Any]:
+    """[the task that a file's columns tell, the same as what was proposed], with the reason said; nothing where a person has chosen.
+    A task that was only proposed for an earlier file is proposed anew, or goes."""
+    if task_id and task_id != proposed:
+        return []
+    from lora_hub.data import columns
+
+    found, reason = "", None
+    try:
+        found, reason = columns.propose_task(page.looker.read(file))
+    except LoraHubError:
+        pass  # the review tells it beside the file
+    if not found:
+        return [None, ""] if task_id else []
+    title = catalogue.get_task(found).title.in_language(language)
+    said = render.escape(t("looks_like", language, task=title, reason=reason.in_language(language)))
+    gr.Info(render.isolated(said), duration=8, title=t("note", language))
+    return [found, found]
