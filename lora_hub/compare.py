@@ -343,7 +343,7 @@ def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = F
         calibrations = {who: Calibration(**of) for who, of in record.get("calibrations", {}).items()}
         if any(len(of.offsets) != len(task.labels) for of in calibrations.values()):
             raise ValueError("a calibration has another number of labels than the task")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AdapterError(
             f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.",
             message_fa=f"پروندهٔ lora_hub.json از «{name}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",

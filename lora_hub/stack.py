@@ -252,8 +252,8 @@ class AdapterStack:
         """Shapes can agree by chance; where our record knows the base's weights, they must be these."""
         path = folder / "lora_hub.json"
         try:
-            made_for = json.loads(path.read_text(encoding="utf-8"))["base"] if path.is_file() else {}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            made_for = dict(json.loads(path.read_text(encoding="utf-8"))["base"]) if path.is_file() else {}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise AdapterError(
                 f"The record {path} cannot be read: {error!r}", "Fetch or train the adapter again.",
                 message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود.", hint_fa="آداپتور را از نو دریافت کنید یا آموزش دهید.",

@@ -337,6 +337,34 @@ def test_a_configuration_that_is_none(text: str, adapter) -> None:
         compare.resolve_adapter(str(adapter))
 
 
+RECORDS = ['{"version": 1, "base": [], "task": {}}', '{"version": 1, "base": "x", "task": 7, "dataset": []}', '{"version": 1' + "[" * 50_000, '{"version": true}', "[]", "{}", '{"version": 2}']
+
+
+@pytest.mark.parametrize("text", [*RECORDS, "x" * (17 << 20)], ids=range(len(RECORDS) + 1))
+def test_a_record_of_a_stranger_is_read_within_bounds(text: str, adapter) -> None:
+    from lora_hub.stack import AdapterStack
+
+    (adapter / "lora_hub.json").write_text(text)
+    with refused(AdapterError, match="some-adapter"):
+        compare.resolve_adapter(str(adapter))
+    stack = AdapterStack(build("llama"), BaseModel(id="tiny"))
+    try:
+        stack.attach(adapter, "a")
+    except AdapterError as error:
+        assert "lora_hub.json" in str(error)
+
+
+@pytest.mark.parametrize("field", ["task", "dataset", "calibrations", "base"])
+def test_a_record_whose_parts_are_of_another_kind(field: str, adapter) -> None:
+    from sample_adapters import make_folder, make_spec
+
+    record = json.loads((make_folder(adapter.parent / "ours", make_spec()) / "lora_hub.json").read_text())
+    for value in ([], 7, "x", [[1]], {"mends": 7, "text": {"kind": []}}):
+        (adapter / "lora_hub.json").write_text(json.dumps({**record, field: value}))
+        with refused(AdapterError, match="lora_hub.json of .*some-adapter is damaged"):
+            compare.resolve_adapter(str(adapter))
+
+
 ENDLESS = [r"(?:a|a|\w)*(?:\w|_)*(\w+)+!", r"(\w*\.?)+(\w*\.?)+(\w*\.?)+(\w*\.?)+!", r"((a{0,60000}){0,60000}){0,60000}\w+!", "(" * 3000, "[", "x" * 5000, "(?P<idx>a)(?P<idx>b)"]
 
 
@@ -427,6 +455,40 @@ def test_weights_under_other_names_or_for_other_layers_are_refused(plain, adapte
 def test_a_configuration_says_which_base_and_nothing_else_decides(adapter) -> None:
     assert base_of_config(read_config(adapter), "a")[1] == ""
     assert load_adapter_tokenizer(adapter, "a", None) is None
+
+
+def push(folder: Path, name: str) -> str:
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    repo = api.create_repo(f"lora-hub/{name}", exist_ok=True).repo_id
+    api.upload_folder(repo_id=repo, folder_path=folder)
+    return repo
+
+
+def test_from_a_hub_an_adapter_brings_its_tokenizer_and_template(hub, base, adapter) -> None:
+    own = other_tokenizer(OWN_TEMPLATE)
+    own.save_pretrained(adapter)
+    assert ask(compare.Comparer(str(base)), push(adapter, "with-its-own")) == peft_answer(base, adapter, own)
+    (adapter / "chat_template.jinja").unlink()
+    own.chat_template = {"default": OWN_TEMPLATE, "tool_use": "no"}
+    own.save_pretrained(adapter)
+    assert ask(compare.Comparer(str(base)), push(adapter, "with-several")) == peft_answer(base, adapter, own)
+
+
+def test_from_a_hub_what_cannot_be_used_is_told_by_name(hub, adapter, tmp_path) -> None:
+    with refused(AdapterError, match="lora-hub/elsewhere was made for a base that lay in"):
+        compare.resolve_adapter(push(adapter, "elsewhere"))
+    push(adapter.parent, "in-a-folder")
+    with refused(AdapterError, match="lora-hub/in-a-folder is no LoRA adapter itself, but holds one in its folder 'some-adapter'"):
+        compare.resolve_adapter("lora-hub/in-a-folder")
+    (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
+    with refused(AdapterError, match=r"adapter lora-hub/pickled only has pickled weights \(adapter_model.bin\)"):
+        compare.resolve_adapter(push(adapter, "pickled"))
+    (adapter / "adapter_model.bin").rename(adapter / "adapter_model.safetensors")
+    change(adapter, base_model_name_or_path=["a", "list"])
+    with refused(AdapterError, match="base_model_name_or_path = .*which is not a text"):
+        compare.resolve_adapter(push(adapter, "hostile"))
 
 
 @pytest.mark.skipif(not REPORTED.is_dir(), reason="the reported adapters are not here")

@@ -12,6 +12,7 @@ from lora_hub.schema import AdapterRef, BaseModel, Score
 
 CONFIG, WEIGHTS, RECORD = adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, "lora_hub.json"
 RECORD_VERSION = 1
+RECORD_BYTES = 16 << 20
 # So long is a question waited for that a person asks by the way.
 ASK_SECONDS = 8.0
 # What a tokenizer's save_pretrained writes; an adapter that brings some of it is asked with it.
@@ -164,8 +165,8 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= RECORD_BYTES else None
+    except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("version"), int):
         raise AdapterError(
