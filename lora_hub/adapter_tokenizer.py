@@ -20,7 +20,6 @@ from lora_hub.hub import TOKENIZER_FILES
 
 # Any of these holds a vocabulary.
 VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
-TEMPLATES = ("chat_template.jinja", "chat_template.json")
 MOST_BYTES = 256 << 20  # of one file; the largest vocabularies take some 40 MB
 MOST_TEMPLATE = 1 << 20
 
