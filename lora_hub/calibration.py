@@ -49,16 +49,18 @@ def fit_calibration(logs: Sequence[Sequence[float]], right: Sequence[int], share
     means = relative.mean(axis=0)
     centred = relative - means
     spread = max(float(centred.std()), 1e-9)
-    # One number is fitted: a search is as good as a descent, and cannot fail. A few rows can't make it extreme: it is held at what
-    # makes the spread 1 as if by one row more.
+    # One number is fitted: a search is as good as a descent, and cannot fail. A few rows can't make a base surer than it is: past what
+    # makes the spread 1 the scale is held back as if by one row more. 0 comes first: likelihoods that tell nothing of the right
+    # labels, or the contrary, are left out, and the commonest label is what remains.
     steps = np.linspace(-5.0, 5.0, 401)
-    scales = np.exp(steps) / spread
+    scales = np.concatenate([[0.0], np.exp(steps) / spread])
+    held = np.concatenate([[0.0], np.maximum(steps, 0.0) ** 2 / 2])
     rows = np.arange(len(given))
     losses = []
     for scale in scales:
         moved = scale * centred + prior
         losses.append(float((_log_sum(moved)[:, 0] - moved[rows, list(right)]).sum()))
-    scale = float(scales[int(np.argmin(np.array(losses) + steps**2 / 2))])
+    scale = float(scales[int(np.argmin(np.array(losses) + held))])
     return Calibration(offsets=tuple(float(one) for one in prior - scale * means), scale=scale, rows=len(given))
 
 

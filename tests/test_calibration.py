@@ -13,7 +13,7 @@ def biased_rows(rows: int, seed: int, *, labels: int = 3, bias: float = 6.0, sig
     """Log likelihoods of a model that knows something and prefers its first label whatever it is asked."""
     draw = random.Random(seed)
     right = [draw.choices(range(labels), weights=shares)[0] for _ in range(rows)]
-    logs = [[-20.0 + bias * (label == 0) + signal * 2 * (label == truth) + draw.gauss(0, signal) for label in range(labels)] for truth in right]
+    logs = [[-20.0 + bias * (label == 0) + signal * 2 * (label == truth) + draw.gauss(0, abs(signal)) for label in range(labels)] for truth in right]
     return logs, right
 
 
@@ -52,6 +52,14 @@ def test_a_base_that_knows_nothing_gives_the_commonest_label() -> None:
     known = [[log + random.Random(place).gauss(0, 1) for log in row] for place, row in enumerate(known)]
     scored, right = biased_rows(300, 6, signal=0.0, shares=shares)
     assert accuracy(scored, right, fit_calibration(known, truth, shares)) > 0.7
+
+
+def test_a_base_whose_likelihoods_say_the_contrary_is_at_chance_and_not_below() -> None:
+    known, truth = biased_rows(60, 7, labels=2, signal=-1.0)
+    scored, right = biased_rows(300, 8, labels=2, signal=-1.0)
+    fitted = fit_calibration(known, truth, [0.5, 0.5])
+    assert fitted.scale == 0 and accuracy(scored, right) < 0.5
+    assert probabilities(scored[0], fitted) == pytest.approx([0.5, 0.5]) and 0.4 < accuracy(scored, right, fitted) < 0.6
 
 
 def test_one_row_and_labels_that_no_row_has_are_enough() -> None:

@@ -261,6 +261,22 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     assert "Changes nothing" not in text_of(page, f'#lh-answers [data-pane="{name}"]')
     assert "adapters=" in page.url
 
+    # A label comes with probabilities, and an example with a verdict; a changed question takes the verdict from the panes until
+    # it is asked.
+    assert "%" in text_of(page, f'#lh-answers [data-pane="{name}"] .lh-chances')
+    verdict = page.locator(f'#lh-answers [data-pane="{name}"] header .lh-badge')
+    playwright.expect(verdict).to_be_visible()
+    asked = page.locator("#lh-input-0 textarea").input_value()
+    wait_for_text(page, "#lh-answers .lh-asked", asked)
+    page.locator("#lh-input-0 textarea").press_sequentially(" More.")
+    playwright.expect(verdict).to_be_hidden()
+    wait_for_text(page, "#lh-answers", "The question has changed")
+    page.locator("#lh-ask").click()
+    wait_for_text(page, "#lh-answers .lh-asked", f"{asked} More.")
+    playwright.expect(done).to_have_count(2)
+    playwright.expect(page.locator("#lh-answers .lh-stale-note")).to_be_hidden()
+    playwright.expect(verdict).to_have_count(0)
+
     assert visit.strangers == [], "the page asked somebody else"
     assert visit.errors == []
 
