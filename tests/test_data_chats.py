@@ -385,3 +385,9 @@ def test_the_light_tokenizer_shows_the_same_place_for_everything() -> None:
         full = chatty(chat_template)
         light = LightTokenizer(full.backend_tokenizer, {"bos_token": "<bos>", "eos_token": "<end>"}, chat_template)
         assert traits_of(light) == traits_of(full)
+
+
+def test_a_weight_between_is_told(tmp_path: Path) -> None:
+    rows = [{"messages": [{"role": "user", "content": f"q {i}"}, {"role": "assistant", "content": f"a {i}", "weight": 0.5 if i < 4 else 1}]} for i in range(20)]
+    found = [problem for problem in inspect_file(write(tmp_path, rows)).problems if "not used: weight" in problem.message]
+    assert len(found) == 1 and found[0].message.startswith("4 conversations")

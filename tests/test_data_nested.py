@@ -8,6 +8,7 @@ import numpy
 import polars
 import pytest
 
+from lora_hub import cli
 from lora_hub.data import prepare
 from lora_hub.data.inspection import Inspection, inspect_file
 from lora_hub.data.mends import apply_mends
@@ -53,6 +54,7 @@ def test_labels_in_lists_and_objects_are_labels(value: object, text: str | None)
 
 def test_a_text_that_only_begins_like_a_list_is_a_text() -> None:
     assert listed("[1, 2") is None and listed("[draft]") is None and listed("{x}") is None and listed("(1, 2)") is None
+    assert listed("('a',)") == ["a"] and listed("('a')") is None and listed("()") is None
     assert listed("['a', 'b']") == ["a", "b"] and listed("{'a': None}") == {"a": None}
 
 
@@ -147,3 +149,29 @@ def test_the_test_half_has_the_same_form(tmp_path: Path) -> None:
     table.test = read_table(write(tmp_path, [{"text": "t", "label": "a"}], "json"))
     table, _ = apply_mends(table, SENTIMENT, {"text": "text", "answer": "label"}, ())
     assert set(table.frame["label"].to_list()) == {"a", "a, b"} and table.test.frame["label"].to_list() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        (["('negative',)", "('positive',)"], {"negative", "positive"}), (["{'negative'}", "{'positive'}"], {"negative", "positive"}),
+        ([["positive"], "positive", ["negative"], "negative"], {"negative", "positive"}), (["[toxic]", "fine"], {"[toxic]", "fine"}),
+        (["(a)", "(b)"], {"(a)", "(b)"}),
+    ],
+)  # fmt: skip
+def test_lists_however_they_are_written_and_single_names_are_one_spelling(tmp_path: Path, cells: list, classes: set[str]) -> None:
+    seen = inspect_file(write(tmp_path, [{"text": f"the text of row {i}", "label": cells[i % len(cells)]} for i in range(40)], "jsonl"), SENTIMENT)
+    assert set(trained(seen)) == classes
+
+
+@pytest.mark.parametrize("marks", [[[1, 0, 0], [0, 1, 0], [1, 1, 0]], [["0"], [1, 1, 0]]])
+def test_a_mark_for_each_class_is_no_name_of_one(marks: list) -> None:
+    assert label_text(marks[-1]) is None and label_text(str(marks[-1])) is None and label_text([1, 0]) == "0, 1"
+
+
+@pytest.mark.parametrize("label", [[[0, 3, "DET"], [4, 8, "ITEM"]], [{"label": "ITEM", "start_offset": 4, "end_offset": 8}]])
+def test_a_file_without_a_column_to_learn_is_shown_with_what_is_missing(tmp_path: Path, label: list, capsys: pytest.CaptureFixture) -> None:
+    path = write(tmp_path, [{"id": i, "text": f"the text of row {i}", "label": label} for i in range(40)], "jsonl")
+    assert cli.main(["inspect", str(path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["estimate"] is None and any("No column was found for answer" in problem["message"] for problem in told["problems"])

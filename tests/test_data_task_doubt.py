@@ -148,3 +148,22 @@ def test_other_languages_keep_english_and_are_told(tmp_path: Path) -> None:
 def test_inspect_says_the_other_task_in_json(tmp_path: Path) -> None:
     told = json.loads(json.dumps(looked_at("spam", ["مثبت", "منفی"]).to_json()))
     assert [problem["task"] for problem in told["problems"] if problem["code"] == "other-task"] == ["sentiment"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "task"),
+    [(["gut", "schlecht"], "sentiment"), (["good", "bad"], "sentiment"), (["phishing", "legit"], "spam"), (["Billing", "Repairs"], "topic"), (["yes", "no"], "topic"),
+     (["accept", "reject"], "topic")],
+)  # fmt: skip
+def test_a_proposed_task_is_not_questioned_in_one_breath(labels: list[str], task: str) -> None:
+    rows = {"text": [f"the text of row {number}" for number in range(120)], "label": [labels[number % 2] for number in range(120)]}
+    seen = inspect_table(Table(polars.DataFrame(rows), "csv"), None, fingerprint="", name="x")
+    assert seen.task.id == task and not doubt(seen)
+
+
+@pytest.mark.parametrize("name", ["system", "system_prompt", "System Message"])
+def test_a_column_of_system_texts_is_never_the_answer(name: str) -> None:
+    rows = {name: ["Talk like a pirate.", "Talk like a knight."] * 60, "question": [f"what is in box {number}?" for number in range(120)]}
+    rows["answer"] = [f"the answer of row {number} is here" for number in range(120)]
+    seen = inspect_table(Table(polars.DataFrame(rows), "csv"), None, fingerprint="", name="x")
+    assert seen.task.id == "instruction" and seen.mapping == {"instruction": "question", "system": name, "answer": "answer"}

@@ -37,6 +37,7 @@ _GEMINI = ("functionCall", "function_call", "functionResponse", "function_respon
 _TYPES = ("text", "input_text", "output_text", "thinking", "reasoning", "tool_use", "tool_result", "refusal", "image", "image_url", "video", "audio", "input_audio", "file")
 _PARTS = {"type", "text", *_GEMINI}
 OFF = {"0", "0.0", "false", "no", "off"}
+ON = {"1", "1.0", "true", "yes", "on"}
 
 
 @dataclass
@@ -77,6 +78,10 @@ def is_off(value: Any) -> bool:
     return value is not None and (value_text(value) or "").strip().lower() in OFF
 
 
+def is_on(value: Any) -> bool:
+    return value is not None and (value_text(value) or "").strip().lower() in ON
+
+
 def read_turn(turn: Any, number: int) -> list[Turn]:
     """The messages of one turn that names its role: one, or more where it holds several tools' answers. `number`: from 1, for
     the errors. Raises DataError for a turn that is not understood, [] where it names no role."""
@@ -107,7 +112,8 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     found = _content(turn[content_key] if content_key else None, number)
     used = {role_key, content_key, "type" if "data" in turn or turn.get("type") in (role, "message") else None}
     if known == "assistant":
-        used |= {*CALL_KEYS, *REASONING_KEYS, *LEARNT_KEYS}
+        # A weight between is told as unused: an answer is learnt or it is not.
+        used |= {*CALL_KEYS, *REASONING_KEYS, *(key for key in LEARNT_KEYS if is_off(turn.get(key)) or is_on(turn.get(key)))}
         _read_calls(turn, name, found)
         thoughts = [value_text(turn[key]) or "" for key in REASONING_KEYS if turn.get(key)]
         found.reasoning = "\n".join(text for text in (*thoughts, found.reasoning) if text.strip())

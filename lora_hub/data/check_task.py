@@ -4,8 +4,6 @@ A task may have been proposed for an earlier file, or chosen by a slip; only whe
 then with the task that fits. Whoever means it goes on.
 """
 
-import re
-
 from lora_hub.data import column_tasks
 from lora_hub.data.check_labels import label_counts
 from lora_hub.data.check_words import number_fa, some
@@ -13,33 +11,15 @@ from lora_hub.data.column_facts import ColumnFacts, column_facts
 from lora_hub.data.column_names import SCRIPTS_FA, plain
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import normal_label
+from lora_hub.data.label_kinds import MOST_SPAM, kind_of
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
 from lora_hub.schema import Task, Text2
 
-# Words that say what labels are about, whole; and beginnings of such, where a language bends them.
-SPAM = re.compile(r"ham|junk|inbox|.*spam.*|.*phish.*|smish.*|scam.*|fraud.*|legit.*|.*هرز.*|.*اسپم.*|سپم|کلاهبردار.*")
-# Beside a label of those they mean the others; alone they could be anything.
-NOT_SPAM = re.compile(r"normal|clean|safe|benign|malicious|unwanted|genuine|regular|promo\w*|advert\w*|عادی|معمولی|سالم|ناخواسته|تبلیغ.*|مزاحم")
-FEELING = re.compile(
-    r"pos|neg|neu|mix|mixed|good|bad|great|poor|awful|average|fair|ok|okay|like|dislike|love|hate|happy|sad|fear|joy|calm|bored|best|worst|"
-    r"stars?|favou?r|against|for|positiv\w*|negativ\w*|neutr\w*|excellen\w*|terribl\w*|horribl\w*|satisf\w*|unsatisf\w*|dissatisf\w*|"
-    r"recommend\w*|unhapp\w*|happi\w*|ang(?:ry|er)|disgust\w*|surpris\w*|excit\w*|optimis\w*|pessimis\w*|annoy\w*|gratitud\w*|"
-    r"admirat\w*|sadness|frustrat\w*|disappoint\w*|toxic\w*|gut|schlecht|bon|mauvais|bueno|malo|"
-    r"مثبت\w*|منفی\w*|خنثی|خوب|بد|عالی|راضی|ناراضی|خوشحال|شاد\w*|غم\w*|خشم\w*|ترس\w*|نفرت|عصبانی\w*|ناراحت|متوسط|ضعیف|ستاره|تعجب|موافق|مخالف|"
-    r"ایجابی|سلبی|محاید|👍.*|👎.*|😀.*|😞.*|😊.*|😡.*"
-)
-# Labels that say nothing of what was asked.
-PLAIN = {"yes", "no", "y", "n", "t", "f", "بله", "خیر", "نه", "آری", "اری", "بلی", "ja", "nein", "oui", "non", "si"}
-ABOUT = {
-    "spam": re.compile(r"spam|(?:^|_)ham(?:_|$)|junk|phish|scam|fraud|هرز|اسپم"),
-    "sentiment": re.compile(r"sentiment|polarity|emotion|feeling|mood|(?:^|_)stars?(?:_|$)|rating|score|attitude|احساس|قطبیت|امتیاز|ستاره"),
-}
 LABEL_TASKS = ("spam", "sentiment", "topic", "intent")
 # Tasks whose answers are texts of a kind; an instruction may have any answer.
 TEXT_TASKS = ("translation", "summarization", "grammar", "text-to-sql")
-MOST_FEELINGS, MOST_SPAM, MANY_LABELS = 40, 6, 30
-_YEH = str.maketrans("يك", "یک")
+MOST_FEELINGS, MANY_LABELS = 40, 30
 
 
 def find_doubt(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
@@ -71,7 +51,7 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
     counts = label_counts(texts.alias("answer").to_frame())
     if not 2 <= len(counts) <= max(20, 0.5 * sum(counts.values())):
         return None  # one class, or no labels at all: both are told elsewhere
-    kind = _kind_of(list(counts)[:200], plain(column))
+    kind = kind_of(list(counts)[:200], plain(column))
     if task.id == "spam":
         fits = kind == "spam" and len(counts) <= MOST_SPAM or kind == "" and len({normal_label(label) for label in counts}) <= 2
     elif task.id == "sentiment":
@@ -87,23 +67,6 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
     return other, Text2(
         en=f"the column {column!r} holds {len(counts):,} labels ({shown.en})", fa=f"ستون «{column}» {number_fa(len(counts))} برچسب دارد ({shown.fa})"
     )
-
-
-def _kind_of(labels: list[str], column: str) -> str:
-    """spam, sentiment or other: what most of these labels, or else the column's name, are about; "" where they could be anything."""
-    words = [[word for word in re.split(r"[\W_]+", label.casefold().translate(_YEH)) if word] or [label] for label in labels]
-    about = [task for task, pattern in ABOUT.items() if pattern.search(column)]
-    plain_ones = [normal_label(label) in PLAIN or bool(re.fullmatch(r"-?\d{1,3}(\.\d+)?", normal_label(label))) for label in labels]
-    if all(plain_ones):
-        return about[0] if len(about) == 1 else ""
-    if any(SPAM.fullmatch(word) for label in words for word in label):
-        return "spam"
-    felt = sum(is_plain or any(FEELING.fullmatch(word) for word in label) for label, is_plain in zip(words, plain_ones, strict=True))
-    if 2 * felt > len(labels) and felt > sum(plain_ones):
-        return "sentiment"
-    if any(NOT_SPAM.fullmatch(word) for label in words for word in label):
-        return ""
-    return about[0] if about else "other"
 
 
 def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> tuple[str, Text2] | None:

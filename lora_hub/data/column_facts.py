@@ -137,7 +137,7 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
     if texts[0].lstrip()[:1] in ("[", "{") and _are_chats(texts.head(20).to_list(), name):
         facts.is_chat = facts.is_nested = True
         return facts
-    if texts[0].lstrip()[:1] in ("[", "{") and not facts.is_nested and holds_lists(texts):
+    if texts[0].lstrip()[:1] in ("[", "{", "(") and not facts.is_nested and holds_lists(texts):
         facts.is_nested = True
         texts = _texts_of(texts.to_list(), facts)
         texts = texts.filter(texts != "")

@@ -60,6 +60,8 @@ ANSWERS: dict[str, list[str]] = {
 }
 GRAMMAR_TEXT = ["incorrect", "wrong", "ungrammatical", "original", "input", "source", "text", "sentence", "متن", "نادرست", "غلط", "ورودی"]
 SUMMARY_TEXT = ["document", "article", "dialogue", "dialog", "text", "content", "body", "story", "doc", "متن", "مقاله", "خبر", "گفتگو"]
+# What an answer is given under, and never the answer.
+SYSTEM_NAMES = {"system", "system_prompt", "system_message", "system_text", "سیستم"}
 # Columns that tell a row's place or origin and are never what is learnt.
 BOOKKEEPING = set(
     "id idx index uid guid row row_id rowid number no split source_id fname file filename filepath url link date time timestamp datetime "

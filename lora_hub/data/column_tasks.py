@@ -8,6 +8,7 @@ from lora_hub.data.check_words import number_fa
 from lora_hub.data.column_facts import ColumnFacts, column_facts
 from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plain, squeezed, words_of
 from lora_hub.data.check_kinds import refuse_text_with_bookkeeping, refuse_text_without_answer, refuse_what_is_not_for_training
+from lora_hub.data.label_kinds import MOST_SPAM, kind_of
 from lora_hub.data.table import Table
 from lora_hub.schema import Text2
 
@@ -53,6 +54,7 @@ def propose_task(table: Table) -> tuple[str, Text2]:
         return "chat", Text2(en=f"the column {chat.name!r} holds conversations", fa=f"ستون «{chat.name}» گفت‌وگو دارد")
     refuse_text_without_answer(table)
     refuse_text_with_bookkeeping(table)
+    facts = [fact for fact in facts if plain(fact.name) not in known.SYSTEM_NAMES]
     texts = [fact for fact in facts if fact.is_text]
     labels = [
         fact for fact in facts
@@ -191,6 +193,10 @@ def labels_task(fact: ColumnFacts, texts: list[ColumnFacts]) -> tuple[str, Text2
         value.removeprefix("very ").removeprefix("بسیار ").removeprefix("خیلی ") in POLES for value in values
     ):
         return "sentiment", why
+    # By the same words as a task is doubted by, so that none is proposed and questioned in one breath.
+    kind = "" if fact.is_number else kind_of(fact.examples, name)
+    if kind == "sentiment" or kind == "spam" and fact.distinct <= MOST_SPAM:
+        return kind, why
     if "intent" in name or "قصد" in name or fact.distinct > 30:
         return "intent", why
     if fact.is_number and len([text for text in texts if not text.is_labels]) < 3:

@@ -11,7 +11,7 @@ from lora_hub.data import column_names as known
 from lora_hub.data.check_kinds import refuse_text_without_answer, refuse_what_is_not_for_training
 from lora_hub.data.check_words import number_fa
 from lora_hub.data.column_facts import ColumnFacts, column_facts
-from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, squeezed
+from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plain, squeezed
 from lora_hub.data.column_tasks import propose_task
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError, names_fa
@@ -103,7 +103,7 @@ def _score(role: str, fact: ColumnFacts, task: Task, others: _Others) -> tuple[f
     if others.asks:
         names = [*names, "a" if role == "answer" else "q" if role in ("question", "instruction") else ""]
     by_name = name_score(fact.name, names)
-    if fact.is_bookkeeping and by_name < 1:
+    if (fact.is_bookkeeping or plain(fact.name) in known.SYSTEM_NAMES) and by_name < 1:
         return 0.0, NO_REASON
     if role == "answer":
         by_content, why = _as_labels(fact) if task.output == "labels" else _as_answer(fact, task, by_name, others)

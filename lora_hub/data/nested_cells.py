@@ -32,7 +32,7 @@ def plain_cells(table: Table, task: Task, mapping: dict[str, str]) -> Table:
     for role, column in mapping.items():
         if column not in table.columns:
             continue
-        if role == "answer" and task.output == "labels" and holds_lists(table.frame[column]):
+        if role == "answer" and task.output == "labels" and holds_lists(table.frame[column], mixed=True):
             changed[column] = _labels(table.frame[column])
         elif table.is_nested(column):
             changed[column] = table.texts(column)
@@ -42,15 +42,20 @@ def plain_cells(table: Table, task: Task, mapping: dict[str, str]) -> Table:
     return plain
 
 
-def holds_lists(series: polars.Series) -> bool:
-    """Whether the cells are lists or objects, or texts that write such (as pandas writes them into a CSV)."""
+def holds_lists(series: polars.Series, *, mixed: bool = False) -> bool:
+    """Whether the cells are lists or objects, or texts that write such (as pandas writes them into a CSV). mixed: also where only some
+    write lists of names and the others are names by themselves, as tools write several labels beside one."""
     if series.dtype != polars.String:
         return series.dtype.is_nested() or series.dtype == polars.Object
-    texts = series.drop_nulls().head(LOOKED_AT).str.strip_chars()
+    texts = series.drop_nulls().str.strip_chars()
     texts = texts.filter(texts != "")
-    if not texts.len() or not texts.str.contains(r"^(?s)[\[{].*[\]}]$").all():
+    written = texts.filter(texts.str.contains(r"(?s)^(\[.*\]|\{.*\}|\(.*\))$"))
+    values = [listed(text) for text in written.head(LOOKED_AT).to_list()]
+    if not values or any(value is None for value in values):
         return False
-    return all(listed(text) is not None for text in texts.to_list())
+    if written.len() == texts.len():
+        return True
+    return mixed and all(isinstance(value, list) and all(isinstance(name, str) for name in value) for value in values)
 
 
 def _labels(series: polars.Series) -> polars.Series:
@@ -71,7 +76,7 @@ def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
     if task.is_chat:
         return []
     answer = mapping.get("answer", "")
-    as_labels = task.output == "labels" and answer in table.columns and holds_lists(table.frame[answer])
+    as_labels = task.output == "labels" and answer in table.columns and holds_lists(table.frame[answer], mixed=True)
     nested = [column for column in mapping.values() if column in table.columns and table.is_nested(column) and not (as_labels and column == answer)]
     found = [] if not nested else [finding(
         "nested-cells", "info", f"The lists and objects in {' and '.join(map(repr, nested))} are put to the model as JSON text.",

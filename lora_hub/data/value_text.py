@@ -68,6 +68,8 @@ def label_names(value: Any) -> list[str] | None:
     if not isinstance(value, (list, tuple)):
         text = value_text(value)
         return [text] if text else []
+    if len(value) > 1 and all(isinstance(item, (bool, int, float)) and item in (0, 1) for item in value) and len(set(value)) < len(value):
+        return None  # a mark for each class, or one of each annotator: which class it is stands nowhere
     names: list[str] = []
     for item in value:
         if isinstance(item, (list, tuple)):
@@ -94,7 +96,7 @@ def _names_of_object(value: dict) -> list[str] | None:
 def listed(text: str) -> list | dict | None:
     """The list or object that a text writes in JSON, or as Python prints it; None for any other text."""
     text = text.strip()
-    if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}")):
+    if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}"), ("(", ")")):
         return None
     # A numpy array prints its texts without commas between them, which Python would read as one text.
     commas = re.sub(r"(?<=['\"])\s+(?=['\"])", ", ", text)
@@ -105,6 +107,9 @@ def listed(text: str) -> list | dict | None:
             continue
         if isinstance(value, (list, dict)):
             return value
+        # Tuples and sets of names only: (1, 2) is as often a text.
+        if isinstance(value, (tuple, set)) and value and all(isinstance(item, str) for item in value):
+            return list(value) if isinstance(value, tuple) else sorted(value, key=str)
     return None
 
 
