@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.data import template
-from lora_hub.data.columns import check_mapping
 from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Task
 
@@ -73,6 +72,8 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
     A chat becomes one example for each turn of the assistant that has something before it. Raises DataError naming the
     rows where nothing is left.
     """
+    from lora_hub.data.columns import check_mapping  # polars: not when the first page does
+
     check_mapping(table, task, mapping)
     roles = [role for role in (*task.inputs, "answer") if role in mapping]
     columns = {role: table.frame.get_column(mapping[role]).to_list() for role in roles}
