@@ -33,8 +33,8 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
     """The page. connection: an `endpoint.HubConnection`, already made. comparer: a `compare.Comparer`."""
     with gr.Blocks(title="LoRA Hub", analytics_enabled=False, delete_cache=(CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS)) as blocks:
         language = gr.Textbox("en", visible="hidden", elem_id="lh-language")
-        run_id = gr.Textbox(visible="hidden", elem_id="lh-run-id")
-        adapter_id = gr.Textbox(visible="hidden", elem_id="lh-adapter-id")
+        run_id = gr.Textbox("", visible="hidden", elem_id="lh-run-id")
+        adapter_id = gr.Textbox("", visible="hidden", elem_id="lh-adapter-id")
         shared.html(header(connection), elem_id="lh-header")
         names = gr.Dropdown(
             [], value=[], multiselect=True, allow_custom_value=True, max_choices=compare_tab.MOST_ADAPTERS, label=labels("compare_adapters"),
@@ -64,7 +64,7 @@ def _tab(name: str, labels: Labels) -> gr.Tab:
 
 def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.Tab]) -> None:
     """The address names the tab, the run and the adapters that are shown: a reload, another language and Back show them again."""
-    came_back = gr.Textbox(visible="hidden", elem_id="lh-address")
+    came_back = gr.Textbox("", visible="hidden", elem_id="lh-address")
     changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, timer]
 
     def show_address(where: str, is_opening: bool) -> list[Any]:

@@ -57,8 +57,8 @@ def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it."""
     words = page.words
     stops = Stops()
-    asking = gr.Textbox(visible="hidden")
-    reference = gr.Textbox(visible="hidden")
+    asking = gr.Textbox("", visible="hidden")
+    reference = gr.Textbox("", visible="hidden")
     with gr.Column(elem_classes="lh-page lh-wide"):
         with gr.Column(elem_classes="lh-section"):
             page.compare_names.render()
@@ -67,7 +67,7 @@ def build(page: Page, tab: gr.Tab) -> None:
                 free_text = gr.Checkbox(False, label=words("free_text"), info=words("free_text_info"), elem_id="lh-free-text")
             prompt = gr.Textbox(label=words("free_prompt"), placeholder=words("free_prompt_hint"), lines=3, max_lines=12, elem_id="lh-prompt")
             roles = [gr.Textbox(visible=False, lines=2, max_lines=12, elem_id=f"lh-input-{place}") for place in range(ROLE_SLOTS)]
-            roles_named = gr.Textbox(visible="hidden")
+            roles_named = gr.Textbox("", visible="hidden")
             trouble_html = shared.html(elem_id="lh-trouble")
             example_html = shared.html(elem_id="lh-example-note")
             with gr.Row(elem_classes="lh-tight"):

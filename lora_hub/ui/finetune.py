@@ -30,8 +30,8 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     words = page.words
     kept = gr.BrowserState(None, storage_key="lora_hub_form", secret="lora-hub-form")
     listed = gr.BrowserState(None, storage_key="lora_hub_tasks", secret="lora-hub-form")
-    outdated, seen = (gr.Textbox(visible="hidden") for _ in range(2))
-    edited = gr.Textbox(visible="hidden", elem_id="lh-edited")
+    outdated, seen = (gr.Textbox("", visible="hidden") for _ in range(2))
+    edited = gr.Textbox("", visible="hidden", elem_id="lh-edited")
     with gr.Column(elem_classes="lh-page"):
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(1, "step_task"))

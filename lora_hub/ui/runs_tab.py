@@ -26,8 +26,8 @@ def build(page: Page) -> gr.Timer:
     words = page.words
     timer = gr.Timer(TICK_SECONDS, active=False)
     # What the page shows now: a stamp that begins with the run's id, and the version that it said publishing would make.
-    seen, said = (gr.Textbox(visible="hidden") for _ in range(2))
-    paged = gr.Textbox(visible="hidden", elem_id="lh-examples-page")
+    seen, said = (gr.Textbox("", visible="hidden") for _ in range(2))
+    paged = gr.Textbox("", visible="hidden", elem_id="lh-examples-page")
     with gr.Row(elem_classes="lh-split"):
         with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
             listed = shared.html(elem_id="lh-runs")

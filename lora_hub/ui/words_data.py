@@ -66,7 +66,7 @@ DATA_WORDS: dict[str, tuple[str, str]] = {
     "problem_row": ("row {rows}", "سطر {rows}"),
     "show_rows": ("Show rows", "سطرها را نشان بده"),
     "hide_rows": ("Hide rows", "سطرها را پنهان کن"),
-    "rows_range": ("{first} to {last} of {total}", "از {first} تا {last}، از {total}"),
+    "rows_range": ("{first} to {last} of {total}", "{first} تا {last} از {total}"),
     "page_before": ("Back", "قبلی"),
     "page_after": ("Next", "بعدی"),
     "pages": ("Pages of the table", "صفحه‌های جدول"),
