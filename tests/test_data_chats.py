@@ -389,5 +389,5 @@ def test_the_light_tokenizer_shows_the_same_place_for_everything() -> None:
 
 def test_a_weight_between_is_told(tmp_path: Path) -> None:
     rows = [{"messages": [{"role": "user", "content": f"q {i}"}, {"role": "assistant", "content": f"a {i}", "weight": 0.5 if i < 4 else 1}]} for i in range(20)]
-    found = [problem for problem in inspect_file(write(tmp_path, rows)).problems if "not used: weight" in problem.message]
+    found = [problem for problem in inspect_file(write(tmp_path, rows), CHAT).problems if "not used: weight" in problem.message]
     assert len(found) == 1 and found[0].message.startswith("4 conversations")
