@@ -18,7 +18,8 @@ from lora_hub.errors import AdapterError, BaseError, DataError, names_fa
 from lora_hub.line import POLL_SECONDS, Line
 from lora_hub.schema import Answer, BaseModel, Calibration, Divergence, Judgement, Mend, RunState, Scores, Task
 
-BASE = "base"
+# The base as it is and with examples before the question: names of panes, and keys of scores.
+BASE, EXAMPLES = "base", "base_examples"
 # Bases kept in memory at once; of those that answer nobody the least recently used goes first.
 MAX_LOADED = 1
 DEFAULT_NEW_TOKENS = 128
@@ -28,7 +29,7 @@ DEFAULT_NEW_TOKENS = 128
 class Pane:
     """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere. mends: done
     to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on. calibrations: what the
-    exam did to likelihoods of labels, by whose they are."""
+    exam did to likelihoods of labels, by whose they are. shown: the examples that its exam showed the base, where it is a run here."""
 
     name: str
     base: BaseModel
@@ -37,11 +38,12 @@ class Pane:
     folder: Path | None = None
     mends: tuple[Mend, ...] = ()
     calibrations: dict[str, Calibration] = field(default_factory=dict)
+    shown: tuple[tuple[dict[str, Any], str], ...] = ()
 
     @property
     def calibration(self) -> Calibration | None:
         """What is done to the likelihoods of this pane's labels."""
-        return self.calibrations.get(BASE if self.folder is None else "adapter")
+        return self.calibrations.get(self.name) if self.folder is None else None
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,9 @@ class Comparer:
                 f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.",
                 message_fa=f"«{panes[0].name}» نمی‌گوید برای کدام کار است.", hint_fa="به‌جای پروندهٔ آزمون یک ورودی بدهید.",
             )  # fmt: skip
-        panes = [replace(base_pane(panes[0]), task=task), *panes] if base else panes
+        if base:
+            first = replace(base_pane(panes[0]), task=task)
+            panes = [first, *([replace(first, name=EXAMPLES, shown=panes[0].shown)] if panes[0].shown else []), *panes]
         kept = store.add_dataset(file)
         seen = inspection.inspect_file(kept, task, mapping, mends=for_test(asked.mends))
         columns.check_mapping(seen.table, task, seen.mapping)
@@ -217,6 +221,9 @@ class Comparer:
         with self._asking(panes) as (loaded, names):
             examples = prepare.written(loaded.tokenizer, examples)
             for pane, name in zip(panes, names, strict=True):
+                shown = pane.shown if pane.folder is None else ()
+                if shown and not exam.fit_context(loaded.stack, loaded.tokenizer, task, examples, shown):
+                    continue  # longer rows than those of the run: there the base has no room for its examples
                 if pane.task is not None and pane.task.id != task.id:
                     raise AdapterError(
                         f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.",
@@ -225,7 +232,7 @@ class Comparer:
                     )  # fmt: skip
                 told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
                 answers[pane.name] = exam.answer_examples(
-                    loaded.stack, loaded.tokenizer_of(pane), pane.task or task, examples, name, calibration=pane.calibration, progress=told
+                    loaded.stack, loaded.tokenizer_of(pane), pane.task or task, examples, name, calibration=pane.calibration, shown=shown, progress=told
                 )  # fmt: skip
                 scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
         comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
@@ -316,7 +323,8 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
         revision = run.adapter.revision if run.adapter else ""
         # Of a damaged run the spec cannot be read; its adapter can.
         known = found.base if base or run.state is RunState.DAMAGED else run.spec.base
-        return replace(found, base=known, revision=revision)
+        shown = tuple((one["inputs"], one["answer"]) for one in store.read_jsonl(store.run_folder(name) / "examples.jsonl"))
+        return replace(found, base=known, revision=revision, shown=shown)
     if folder.is_dir():
         inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(

@@ -30,13 +30,13 @@ CALIBRATION_ERROR = "calibration_error"
 
 @dataclass
 class Exam:
-    """What came out, by who answered. shown: how many examples stood before the question of "base_examples"."""
+    """What came out, by who answered. shown: the examples that stood before each question of "base_examples"."""
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     scores: dict[str, Scores] = field(default_factory=dict)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     comparison: PairedComparison | None = None
-    shown: int = 0
+    shown: tuple[tuple[dict[str, Any], str], ...] = ()
 
 
 def hold_exam(
@@ -64,7 +64,7 @@ def hold_exam(
         tokenizer, task, trained, [example.inputs for example in [*scored, *unscored]],
         context=context_length(stack), seed=seed,
     )  # fmt: skip
-    exam.shown = len(shown)
+    exam.shown = shown
     for who in (BASE, EXAMPLES, ADAPTER) if shown else (BASE, ADAPTER):
         begin(who)
         before = shown if who == EXAMPLES else ()
@@ -120,6 +120,13 @@ def calibrate(
     counts = Counter(example.answer for example in trained)
     total = max(1, sum(counts[label] for label in task.labels))
     return fit_calibration(logs, [known[example.answer] for example in rows], [counts[label] / total for label in task.labels])
+
+
+def fit_context(stack: AdapterStack, tokenizer: Any, task: Task, examples: list[Example], shown: template.Shown) -> bool:
+    """Whether the base's context holds these examples before each of the rows, and an answer behind."""
+    asked = answering.put(tokenizer, task, [example.inputs for example in examples], shown=shown)
+    longest = max(map(len, asked[0].choices)) if asked[0].choices else task.max_new_tokens
+    return max(len(one.ids) for one in asked) + longest <= context_length(stack)
 
 
 def asking(stack: AdapterStack, tokenizer: Any) -> dict[str, Any]:

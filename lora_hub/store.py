@@ -1,7 +1,7 @@
 """The only module that touches our folders on disk.
 
     $LORA_HUB_HOME/datasets/<fingerprint>/{info.json, the file as it came}
-    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, checkpoints/, adapter/}
+    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/, adapter/}
     $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
 
 Files are written to a temporary name and renamed, so that nobody ever reads half of one.

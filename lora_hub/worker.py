@@ -282,11 +282,13 @@ class Worker:
             stack.detach(self.run_id)  # the next of several finds the base alone
         self.check_cancelled()
         store.write_jsonl(self.folder / "held_out.jsonl", exam.held_out_table(task, scored, found.answers))
+        # Rows of the person's own: they stay in the run's folder.
+        store.write_jsonl(self.folder / "examples.jsonl", [{"inputs": inputs, "answer": answer} for inputs, answer in found.shown])
         counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(scored)}
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
         made = record.make_record(
             self.spec, task, self.run_id, found.scores, counts, trained.best_step, found.comparison, exam.asking(stack, tokenizer),
-            calibrations=found.calibrations, examples_shown=found.shown,
+            calibrations=found.calibrations, examples_shown=len(found.shown),
         )  # fmt: skip
         store.write_json(trained.folder / "lora_hub.json", made)
         self.report("exam", **counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))

@@ -137,7 +137,7 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
 
         held = write_csv(tmp_path / "held.csv", sentiment_rows(40, seed=9))
         scored = call("compare", "--adapter", trained["run"], "--test", str(held), "--json", home=home)
-        assert scored["rows"] == 40 and set(scored["metrics"]) == {"base", trained["run"]}
+        assert scored["rows"] == 40 and set(scored["metrics"]) == {"base", "base_examples", trained["run"]}
 
         shown = call("runs", "show", trained["run"], "--json", home=home)
         assert shown["state"] == "succeeded" and shown["adapter"] == "lora-hub/reviews"

@@ -160,7 +160,7 @@ def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> 
     scored = compare.Comparer().score_file([finished], file)
     run = runs.refresh_run(finished)
     assert scored["rows"] == len(rows)
-    for who, name in (("base", "base"), ("adapter", finished)):
+    for who, name in (("base", "base"), ("base_examples", "base_examples"), ("adapter", finished)):
         assert scored["metrics"][name]["accuracy"].value == pytest.approx(run.metrics[who]["accuracy"].value)
     assert scored["problems"] == []
 
