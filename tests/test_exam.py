@@ -55,7 +55,7 @@ def test_the_exam_asks_the_base_as_it_is_and_with_examples_and_calibrates_both(s
         small, tokenizer, TONE, tone_rows(40, 1), "a", trained=tone_rows(60, 2), unscored=tone_rows(30, 3), begin=began.append
     )  # fmt: skip
     assert began == ["base", "base_examples", "adapter"] == list(found.answers) == list(found.scores)
-    assert set(found.calibrations) == {"base", "base_examples"} and found.shown >= 2 and found.shown % 2 == 0
+    assert set(found.calibrations) == {"base", "base_examples"} and len(found.shown) >= 2 and len(found.shown) % 2 == 0
     for who, answers in found.answers.items():
         assert all(answer.text in TONE.labels and sum(answer.probabilities.values()) == pytest.approx(1) for answer in answers)
         assert set(found.scores[who]) == {"accuracy", exam.CALIBRATION_ERROR}
