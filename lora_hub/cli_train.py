@@ -44,13 +44,12 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     """settings: [{key, value, why}] as `train` would take them, each of which --set changes; estimate: {steps, seconds,
     memory_bytes} of a run with them, None where no row can be used yet."""
     from lora_hub import recipe, runs
-    from lora_hub.data import inspection, prepare
     from lora_hub.errors import DataError
 
     spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
     explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
     try:
-        examples = prepare.build_examples(inspection.sample_rows(seen.table, runs.PLANNED_ROWS), seen.task, seen.mapping)
+        examples = runs.planned_examples(seen.table, seen.task, seen.mapping)
     except DataError:  # told among the problems
         return {"settings": explained, "estimate": None}
     expected = recipe.estimate(spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops())

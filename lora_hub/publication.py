@@ -14,7 +14,7 @@ from typing import Any
 
 from lora_hub import settings
 from lora_hub.errors import AdapterError
-from lora_hub.recipe import FIELDS
+from lora_hub.recipe import FIELDS, shown
 from lora_hub.schema import Run
 
 
@@ -80,7 +80,7 @@ def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
     for field in FIELDS:
         old_value, new_value = _at(_part(record, "spec"), field.key), _at(spec, field.key)
         if old_value != new_value and old_value is not None:
-            yield Difference("setting", field.key, _plain(old_value), _plain(new_value))
+            yield Difference("setting", field.key, shown(old_value), shown(new_value))
     old_scores, new_scores = _part(_part(record, "metrics"), "adapter"), run.metrics.get("adapter", {})
     for metric in run.spec.task.metrics:
         if metric in new_scores and isinstance(old_scores.get(metric), dict):
@@ -105,12 +105,6 @@ def _at(data: dict[str, Any], key: str) -> Any:
 
 def _file(info: dict[str, Any]) -> str:
     return f"{info.get('name', '')} ({info.get('rows', 0):,})" if info else ""
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:

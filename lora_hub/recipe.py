@@ -261,6 +261,13 @@ def value_of_default(key: str) -> Any:
     return of.model_fields[tail or head].default
 
 
+def shown(value: Any) -> str:
+    """A setting's value as people read it: 0.0043, "q_proj, v_proj"."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def _parse(key: str, value: Any) -> Any:
     """Text from the command line or a form as the field's kind; other values as they are."""
     if not isinstance(value, str):

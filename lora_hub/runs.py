@@ -79,7 +79,7 @@ def plan_run(
     seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
     columns.check_mapping(seen.table, task, seen.mapping)
     task = seen.task
-    examples = _planned_examples(seen.table, task, seen.mapping)
+    examples = planned_examples(seen.table, task, seen.mapping)
     task = inspection.with_labels(task, seen.table, seen.mapping)
     test_info, test_mapping, test_table, leaks = None, {}, seen.table.test, []
     if test_file is not None:
@@ -112,7 +112,8 @@ def plan_run(
     return Plan(spec=spec, inspection=seen, problems=tuple([*leaks, *problems]), examples=len(examples), estimate=estimate, costs=costs)
 
 
-def _planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
+def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
+    """The examples of `PLANNED_ROWS` rows at most, on which estimates stand. Raises DataError where no row can be used."""
     from lora_hub.data import inspection, prepare
 
     try:

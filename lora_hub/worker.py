@@ -303,15 +303,14 @@ class Worker:
 
     def publish(self) -> None:
         """Publishes where the spec says so and the scores are good enough for it, and ends the run."""
-        below = below_minimum(self.now.metrics.get("adapter", {}), self.spec.minimum) if self.spec.publish_to else []
-        if below:
-            raise LoraHubError(
-                f"The adapter was not published: {'; '.join(below)}.",
-                "Train it on more or better rows, or publish it as it is from its run.",
-                message_fa=f"آداپتور منتشر نشد، چون امتیاز آن از حداقلی که خواسته بودید کمتر است: «{'; '.join(below)}».",
-                hint_fa="با سطرهای بیشتر یا بهتر آموزش دهید، یا از صفحهٔ اجرا همین را منتشر کنید.",
-            )
         if self.spec.publish_to:
+            if below := below_minimum(self.now.metrics.get("adapter", {}), self.spec.minimum):
+                raise LoraHubError(
+                    f"The adapter was not published: {'; '.join(below)}.",
+                    "Train it on more or better rows, or publish it as it is from its run.",
+                    message_fa=f"آداپتور منتشر نشد، چون امتیاز آن از حداقلی که خواسته بودید کمتر است: «{'; '.join(below)}».",
+                    hint_fa="با سطرهای بیشتر یا بهتر آموزش دهید، یا از صفحهٔ اجرا همین را منتشر کنید.",
+                )
             self.report("state", state=RunState.PUBLISHING)
             self.phase("publishing")
             publish_run(self.now, self.report, org=self.spec.publish_to, private=self.spec.publish_private)

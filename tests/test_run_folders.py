@@ -1,7 +1,6 @@
 """A run's folder under hostile timing: two owners, cut writes, full disks, clocks set back, files of other versions."""
 
 import errno
-import fcntl
 import json
 import os
 import signal

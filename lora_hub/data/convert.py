@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from lora_hub.data.chat_turns import EXPECTED, EXPECTED_FA, LEARNT_KEYS, ROLES, Turn, is_off, no_role, read_text, read_tools, read_turn
+from lora_hub.data.chat_turns import EXPECTED_FA, LEARNT_KEYS, ROLES, Turn, is_off, no_role, read_text, read_tools, read_turn
 from lora_hub.data.value_text import listed
 from lora_hub.errors import DataError, names_fa
 

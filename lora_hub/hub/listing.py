@@ -48,8 +48,8 @@ def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bo
 
 def _with_versions(ref: AdapterRef) -> AdapterRef:
     with told(f"list the versions of {ref.repo_id}", ref.repo_id):
-        tags = [Version(tag.name, tag.target_commit, "", "") for tag in open_api().list_repo_refs(ref.repo_id).tags]
-    return ref.model_copy(update={"versions": tuple(tag.tag for tag in sorted(tags, key=_version_order, reverse=True))})
+        tags = [tag.name for tag in open_api().list_repo_refs(ref.repo_id).tags]
+    return ref.model_copy(update={"versions": tuple(sorted(tags, key=_version_order, reverse=True))})
 
 
 def get_adapter(repo_id: str, revision: str = "") -> AdapterRef:
@@ -60,7 +60,7 @@ def get_adapter(repo_id: str, revision: str = "") -> AdapterRef:
     repo_id = full_id(repo_id)
     with told(f"describe {repo_id}", repo_id, revision):
         info = open_api().model_info(repo_id, revision=revision or None)
-    return ref_of(info, tuple(version.tag for version in list_versions(repo_id)))
+    return _with_versions(ref_of(info))
 
 
 def list_versions(repo_id: str) -> list[Version]:
@@ -74,7 +74,7 @@ def list_versions(repo_id: str) -> list[Version]:
     for tag in tags:
         commit = commits.get(tag.target_commit)
         versions.append(Version(tag.name, tag.target_commit, commit.created_at.isoformat() if commit else "", commit.title if commit else ""))
-    return sorted(versions, key=_version_order, reverse=True)
+    return sorted(versions, key=lambda version: _version_order(version.tag), reverse=True)
 
 
 def read_card(repo_id: str, revision: str = "") -> str:
@@ -94,8 +94,8 @@ def read_card(repo_id: str, revision: str = "") -> str:
         return REGEX_YAML_BLOCK.sub("", file.read(), count=1).strip() + "\n"
 
 
-def ref_of(info: Any, versions: tuple[str, ...] = ()) -> AdapterRef:
-    """An adapter's facts from the Hub's own (`ModelInfo`)."""
+def ref_of(info: Any) -> AdapterRef:
+    """An adapter's facts from the Hub's own (`ModelInfo`), without its versions."""
     card = info.card_data
     ours = card.get("lora_hub") if card else None
     ours = ours if isinstance(ours, dict) else {}
@@ -108,7 +108,6 @@ def ref_of(info: Any, versions: tuple[str, ...] = ()) -> AdapterRef:
         task=task,
         title=_text(ours.get("title")) or info.id.partition("/")[2],
         metrics=_recorded_scores(ours.get("metrics")) or _card_scores(card, info.model_index),
-        versions=versions,
         updated=info.last_modified.isoformat() if info.last_modified else "",
         downloads=info.downloads or 0,
         private=bool(info.private),
@@ -171,6 +170,6 @@ def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
     return {"adapter": scores} if scores else {}
 
 
-def _version_order(version: Version) -> tuple[int, int, str]:
-    number = version.tag.removeprefix("v")
-    return (version.tag == PRODUCTION, int(number) if number.isdecimal() else -1, version.tag)
+def _version_order(tag: str) -> tuple[int, int, str]:
+    number = tag.removeprefix("v")
+    return (tag == PRODUCTION, int(number) if number.isdecimal() else -1, tag)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.recipe import shown
 from lora_hub.schema import BaseModel, Lengths
 from lora_hub.ui.render import badge, card, escape, filled, sentence, table
 from lora_hub.ui.text import count_of, dollars, duration, number, percent, persian_numbers, size_of, t
@@ -97,7 +98,7 @@ def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, langua
 def settings_table(explained: Sequence[tuple[str, Any, str]], titles: dict[str, str], language: str) -> str:
     """Every setting with its value and why. explained: (key, value, why); titles: key -> title in the language."""
     rows = [
-        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(_plain(value))}</bdi></b>", _why(why, language))
+        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(shown(value))}</bdi></b>", _why(why, language))
         for key, value, why in explained
     ]
     return table([t("setting", language), t("value", language), t("why", language)], rows, "lh-settings")
@@ -105,9 +106,3 @@ def settings_table(explained: Sequence[tuple[str, Any, str]], titles: dict[str, 
 
 def _why(why: str, language: str) -> str:
     return f"<span>{sentence(persian_numbers(why) if language == 'fa' else why)}</span>"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
