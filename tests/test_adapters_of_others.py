@@ -461,7 +461,7 @@ def push(folder: Path, name: str) -> str:
     from huggingface_hub import HfApi
 
     api = HfApi()
-    repo = api.create_repo(f"lora-hub/{name}", exist_ok=True).repo_id
+    repo = api.create_repo(f"lora-hub/others-{name}").repo_id
     api.upload_folder(repo_id=repo, folder_path=folder)
     return repo
 
@@ -477,13 +477,13 @@ def test_from_a_hub_an_adapter_brings_its_tokenizer_and_template(hub, base, adap
 
 
 def test_from_a_hub_what_cannot_be_used_is_told_by_name(hub, adapter, tmp_path) -> None:
-    with refused(AdapterError, match="lora-hub/elsewhere was made for a base that lay in"):
+    with refused(AdapterError, match="lora-hub/others-elsewhere was made for a base that lay in"):
         compare.resolve_adapter(push(adapter, "elsewhere"))
     push(adapter.parent, "in-a-folder")
-    with refused(AdapterError, match="lora-hub/in-a-folder is no LoRA adapter itself, but holds one in its folder 'some-adapter'"):
-        compare.resolve_adapter("lora-hub/in-a-folder")
+    with refused(AdapterError, match="lora-hub/others-in-a-folder is no LoRA adapter itself, but holds one in its folder 'some-adapter'"):
+        compare.resolve_adapter("lora-hub/others-in-a-folder")
     (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
-    with refused(AdapterError, match=r"adapter lora-hub/pickled only has pickled weights \(adapter_model.bin\)"):
+    with refused(AdapterError, match=r"adapter lora-hub/others-pickled only has pickled weights \(adapter_model.bin\)"):
         compare.resolve_adapter(push(adapter, "pickled"))
     (adapter / "adapter_model.bin").rename(adapter / "adapter_model.safetensors")
     change(adapter, base_model_name_or_path=["a", "list"])

@@ -377,6 +377,21 @@ def test_a_task_that_the_page_proposed_is_proposed_anew_for_the_next_file(app: A
     expect(card(page, "other-task")).to_contain_text("Spam detection")
 
 
+def test_what_was_clicked_is_there_after_a_reload_that_waits_for_nothing(app: App, visit: Visit, tmp_path: Path) -> None:
+    page = open_page(visit, app)
+    drop(page, topics(tmp_path))
+    page.reload()  # the file is shown and not yet looked at
+    wait_for_text(page, "#lh-data", "tickets.csv")
+    expect(page.locator("#lh-task input:checked")).to_have_value("topic")
+    choose_task(page, "sentiment")
+    page.locator("#lh-effort input[value=thorough]").check()
+    page.reload()
+    wait_for_text(page, "#lh-data", "tickets.csv")
+    expect(page.locator("#lh-task input:checked")).to_have_value("sentiment")
+    expect(page.locator("#lh-effort input:checked")).to_have_value("thorough")
+    expect(card(page, "other-task")).to_contain_text("does not look like data for “Sentiment”")
+
+
 def test_persian_rows_are_put_in_persian_unless_it_is_chosen_otherwise(app: App, visit: Visit, tmp_path: Path) -> None:
     page = open_page(visit, app)
     choose_task(page, "sentiment")

@@ -128,7 +128,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             now = [new.get(component, value) for component, value in zip(fields, values, strict=False)]
             entries = read_entries(kept_list)
             asked = task_list.on_base_of(entries, form.read(now))
-            yield new | show_data(asked, glance(asked, language, page.looker), [now[place] for place in places], language, is_new=True)
+            yield new | show_data(asked, glance(asked, language, page.looker), [now[place] for place in places], language, is_new=True) | {kept: asked.to_json()}
             view = review(asked, language, page.looker)
             yield show_rest(asked, view, entries, language) | looked_at(asked, view, now)
 
@@ -227,7 +227,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     @shared.told
     def restore(language: str, data: Any, kept_list: Any) -> Any:
         # Only what differs from an untouched form is written.
-        pairs = zip(form.write(Asked.from_json(data)), form.write(Asked()), strict=True)
+        pairs = zip(form.write(form.kept_form(data)), form.write(Asked()), strict=True)
         fitting = dict(zip(fields, [gr.skip() if one == untouched else one for one, untouched in pairs], strict=True))
         entries = read_entries(kept_list)
         return fitting | (dict(zip(list_parts, list_updates(entries, language), strict=True)) if entries else {})
@@ -246,11 +246,16 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     look_again(outdated.change(**quiet))
     # Never by a change: that fires while a kept form comes back, too, when a part of its fields is still empty.
     reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
+    # What is clicked is kept at once, not only when it has been looked at: the page may be left or reloaded before.
+    chosen = [task.input, own["output"].input, *reading, *[role.input for role in room.roles], base.input, effort.input]
+    chosen += [one.input for one in overrides.values() if not isinstance(one, gr.Textbox)]
+    keeping = {"fn": None, "inputs": fields, "outputs": kept, "js": form.keeping(), "api_visibility": "private"}
+    gr.on(chosen, **keeping)
     # Who clicks a task has chosen it, whatever was proposed.
     task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
     look_again(gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking))
-    look_again(problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**quiet))
-    look_again(problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**looking))
+    look_again(problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**quiet))
+    look_again(problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**looking))
     look_again(problems_html.rows(open_rows, [page.language], room.opened, **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**quiet))
     changes = [base.input, effort.input, name.blur]
     changes += [trigger for one in overrides.values() for trigger in ((one.blur, one.submit) if isinstance(one, gr.Textbox) else (one.input,))]

@@ -42,6 +42,20 @@ class Form:
         plain = [self.task, self.proposed, self.dataset, self.encoding, self.delimiter, self.sheet, self.skip_broken, self.test, self.corrections, self.mends]
         return [*plain, self.base, self.effort, self.name, *self.own.values(), *self.roles, *self.overrides.values()]
 
+    def keeping(self) -> str:
+        """What the browser runs to keep the form as it stands, before anybody has looked at it: see `kept_form`."""
+        return "(...values) => ({layout: " + json.dumps(self._layout()) + ", values: values.map((value) => value ?? '')})"
+
+    def kept_form(self, data: Any) -> Asked:
+        """The form as the browser kept it: the values of `components()` with the layout that they belong to, or an `Asked` as JSON.
+        What is neither, or of another version's layout, is an empty form."""
+        values = data.get("values") if isinstance(data, dict) and data.get("layout") == self._layout() else None
+        fits = isinstance(values, list) and len(values) == len(self.components())
+        return self.read(tuple(values)) if fits else Asked.from_json(data)
+
+    def _layout(self) -> str:
+        return " ".join([*self.own, f"{len(self.roles)} roles", *self.overrides])
+
     def read(self, values: tuple) -> Asked:
         """The form from the values of `components()`, in their order."""
         by_name = dict(zip([id(component) for component in self.components()], values, strict=True))
