@@ -208,17 +208,21 @@ class Comparer:
             first = replace(base_pane(panes[0]), task=task)
             panes = [first, *([replace(first, name=EXAMPLES, shown=panes[0].shown)] if panes[0].shown else []), *panes]
         kept = store.add_dataset(file)
-        seen = inspection.inspect_file(kept, task, mapping, mends=for_test(asked.mends))
+        seen = inspection.inspect_file(kept, task, mapping, mends=for_test(asked.mends), is_test=True)
         columns.check_mapping(seen.table, task, seen.mapping)
         examples = prepare.build_examples(seen.table, task, seen.mapping)
         examples = examples[:max_rows] if max_rows else examples
-        problems = [found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)]
+        problems = [problem for problem in seen.table.problems if problem.code == "test-part"]
+        problems += [found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)]
         if wrong := next((problem for problem in problems if problem.severity == "error"), None):
             raise DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
         scores: dict[str, Scores] = {}
         answers: dict[str, list[Answer]] = {}
         clusters = prepare.cluster_examples(examples)
         with self._asking(panes) as (loaded, names):
+            if task.is_chat:  # before anything is answered: with all rows that are refused, by whichever tokenizer asks
+                for tokenizer in {id(one): one for one in map(loaded.tokenizer_of, panes)}.values():
+                    prepare.check_refused(tokenizer, task, examples)
             examples = prepare.written(loaded.tokenizer, examples)
             for pane, name in zip(panes, names, strict=True):
                 shown = pane.shown if pane.folder is None else ()

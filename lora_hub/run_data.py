@@ -20,10 +20,10 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
     notes: list[Text2] = []
     rows = 0
 
-    def read_kept(info: Any, mapping: dict[str, str]) -> Any:
+    def read_kept(info: Any, mapping: dict[str, str], is_test: bool = False) -> Any:
         nonlocal rows
         table = read.read_table(
-            store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True
+            store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True, is_test=is_test
         )  # fmt: skip
         rows += table.frame.height + (table.test.frame.height if table.test is not None else 0)
         table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
@@ -42,7 +42,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
         notes.append(Text2(
             en=f"{left_out} rows without an answer or an input were left out.", fa=f"{left_out} سطر که پاسخ یا ورودی نداشت کنار گذاشته شد."
         ))  # fmt: skip
-    test_table = read_kept(spec.test_dataset, spec.test_mapping) if spec.test_dataset else table.test
+    test_table = read_kept(spec.test_dataset, spec.test_mapping, is_test=True) if spec.test_dataset else table.test
     if test_table is None:
         split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
     else:

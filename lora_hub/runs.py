@@ -84,13 +84,13 @@ def plan_run(
     test_info, test_mapping, test_table, leaks = None, {}, seen.table.test, []
     if test_file is not None:
         test_kept = store.add_dataset(test_file)
-        chosen = {role: column for role, column in (mapping or {}).items() if column in inspector.read(test_kept).columns}
-        test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends))
+        chosen = {role: column for role, column in (mapping or {}).items() if column in inspector.read(test_kept, is_test=True).columns}
+        test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends), is_test=True)
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
         test_info, test_mapping, test_table = test_seen.info, test_seen.mapping, test_seen.table
         found = checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)
         found += checks.find_unseen(task, seen.table, seen.mapping, test_table, test_mapping)
-        leaks = [one.problem for one in found]
+        leaks = [*(problem for problem in test_seen.table.problems if problem.code == "test-part"), *(one.problem for one in found)]
     spec = recipe.make_spec(
         task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
         name=name, publish_to=publish_to, publish_private=publish_private, share_rows=share_rows, minimum=minimum,

@@ -4,6 +4,7 @@ sentence that names the adapter and what is wrong."""
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from lora_hub.adapter_tokenizer import load_adapter_tokenizer
 from lora_hub.errors import AdapterError, BaseError, DataError, LoraHubError
 from lora_hub.peft_folder import read_adapter
 from lora_hub.schema import BaseModel
+from lora_hub.tasks import catalogue
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PROMPT = "Once upon a time"
@@ -136,6 +138,24 @@ def test_tokens_that_the_base_does_not_have(base, adapter, comparer) -> None:
     own.save_pretrained(adapter)
     with refused(DataError, match="has the token 259, and .* knows tokens below 259 only"):
         ask(comparer, adapter)
+
+
+def test_conversations_of_a_test_file_that_the_template_refuses_are_named(adapter, comparer, tmp_path) -> None:
+    refusing = "{% for m in messages %}{% if (m['role']=='user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Roles must alternate') }}{% endif %}{{ m['content'] }}{% endfor %}"
+    (adapter / "chat_template.jinja").write_text(refusing)
+    rows = [{"messages": [{"role": "user", "content": f"How many? {n}"}, {"role": "assistant", "content": "Two."}]} for n in range(20)]
+    for place in (4, 11):
+        rows[place]["messages"].insert(0, {"role": "user", "content": "Hello"})
+    file = tmp_path / "chats.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    panes = [replace(pane, task=catalogue.get_task("chat")) for pane in comparer.resolve([str(adapter)])]
+    comparer.resolve = lambda names: panes
+    try:
+        with refused(DataError, match="Roles must alternate: rows 5, 12") as told:
+            comparer.score_file(["it"], file)
+    finally:
+        del comparer.resolve
+    assert "Leave these rows out of the file" in told.value.hint
 
 
 def test_embeddings_that_were_resized_are_refused(base, adapter, comparer) -> None:

@@ -1,5 +1,7 @@
 """The reader against files it did not expect: real ones from ../shared/data, where that folder is, and random ones."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,30 @@ def test_what_was_written_is_what_is_read(tmp_path: Path, rows: list[tuple[str, 
     quoted = [delimiter.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [("text", "label"), *rows]]
     table = read_table(_put(tmp_path, ("\n".join(quoted) + "\n").encode()), delimiter=delimiter, encoding="utf-8")
     assert table.frame.rows() == rows
+
+
+@pytest.mark.parametrize(
+    ("members", "rows", "told"),
+    [
+        ({"train.csv": 20, "test.csv": 7}, 7, True),
+        ({"d/train-0.csv": 20, "d/train-1.csv": 20, "d/test-0.csv": 7}, 7, True),
+        ({"train.csv": 20, "validation.csv": 6}, 6, True),
+        ({"a.csv": 20, "b.csv": 21, "test.csv": 7}, 7, False),
+        ({"only.csv": 20}, 20, False),
+    ],
+)  # fmt: skip
+def test_of_a_file_to_score_on_the_test_part_is_read(tmp_path: Path, members: dict[str, int], rows: int, told: bool) -> None:
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        for name, count in members.items():
+            archive.writestr(name, "text,label\n" + "".join(f"{name} {n},{'ab'[n % 2]}\n" for n in range(count)))
+    table = read_table(tmp_path / "data.zip", is_test=True)
+    assert table.rows == rows and table.test is None and ("test-part" in codes(table)) is told
+    # What it was read with gives the same rows again.
+    again = read_table(tmp_path / "data.zip", encoding=table.encoding, delimiter=table.delimiter, sheet=table.sheet, is_test=True)
+    assert again.frame.equals(table.frame)
+
+
+def test_the_test_part_of_a_json_document_is_read(tmp_path: Path) -> None:
+    part = [{"text": f"row {n}", "label": "ab"[n % 2]} for n in range(20)]
+    (tmp_path / "data.json").write_text(json.dumps({"train": part, "test": part[:5]}))
+    assert read_table(tmp_path / "data.json", is_test=True).rows == 5 and read_table(tmp_path / "data.json").rows == 20

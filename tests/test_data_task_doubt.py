@@ -54,10 +54,25 @@ def test_labels_that_speak_against_the_task(task: str, labels: list[str], column
         ("sentiment", ["joy", "anger", "love", "fear"], "emotion"), ("sentiment", ["مثبت", "منفی", "خنثی"], "label"), ("sentiment", ["-1", "0", "1"], "label"),
         ("sentiment", ["5 stars", "1 star"], "label"), ("sentiment", ["0", "0.0", "false", "1"], "label"), ("topic", ["sport", "business"], "label"), ("topic", ["0", "1", "2", "3"], "label"),
         ("topic", ["Price", "Staff", "Staff, Price"], "label"), ("topic", ["goods", "services"], "label"), ("intent", ["post", "update", "start"], "label"), ("topic", ["yes", "no"], "label"),
+        ("topic", ["good", "bad", "lost"], "label"), ("intent", ["best", "worst", "unranked"], "label"),
     ],
 )  # fmt: skip
 def test_labels_that_fit_or_say_nothing(task: str, labels: list[str], column: str) -> None:
     assert doubt(looked_at(task, labels, column=column)) == ""
+
+
+def test_labels_of_the_test_part_speak_too() -> None:
+    """good and bad are feelings; good, bad and lost are states."""
+
+    def part(labels: list[str]) -> Table:
+        return Table(polars.DataFrame({"text": [f"the lamp {n}" for n in range(120)], "label": [labels[n % len(labels)] for n in range(120)]}), "csv")
+
+    table = part(["good", "bad"])
+    assert doubt(inspect_table(table, get_task("topic"), fingerprint="", name="x")) == "sentiment"
+    table.test = part(["good", "bad", "lost"])
+    assert doubt(inspect_table(table, get_task("topic"), fingerprint="", name="x")) == ""
+    table.test = part(["positive", "negative", "lost"])
+    assert doubt(inspect_table(table, get_task("topic"), fingerprint="", name="x")) == "sentiment"
 
 
 @pytest.mark.parametrize(

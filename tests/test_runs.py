@@ -7,12 +7,13 @@ import math
 import os
 import signal
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 from small_data import sentiment_rows, write_csv
 
-from lora_hub import bases, compare, runs, settings, snippet, store
+from lora_hub import bases, compare, run_data, runs, settings, snippet, store
 from lora_hub.errors import BaseError, DataError, HubError, RunError, SpecError
 from lora_hub.runners import local
 from lora_hub.schema import BaseModel, RunState
@@ -173,6 +174,24 @@ def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tm
     other = write_csv(tmp_path / "other.csv", [(text, str(place % 2)) for place, (text, _) in enumerate(rows)])
     with pytest.raises(DataError, match="labels that no training row has: '0'"):
         compare.Comparer().score_file([finished], other, base=False)
+
+
+def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> None:
+    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished)]
+    test = write_csv(tmp_path / "test.csv", rows[:9])
+    packed = tmp_path / "split.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(write_csv(tmp_path / "train.csv", sentiment_rows(60)), "data/train.csv")
+        archive.write(test, "data/test.csv")
+    scored, alone = (compare.Comparer().score_file([finished], file, base=False) for file in (packed, test))
+    assert scored["rows"] == 9 and scored["metrics"] == alone["metrics"]
+    assert [problem.message for problem in scored["problems"]] == [
+        "The file holds a train and a test part: the 9 rows of the test part are scored, the 60 to train on are not."
+    ]
+    # So is one that is brought to `train --test`, when the run reads it again, too.
+    spec = runs.plan_run(write_csv(tmp_path / "own.csv", sentiment_rows(80)), TASK, bases.get_base("built-in"), test_file=packed).spec
+    assert spec.test_dataset.rows == 9
+    assert sorted((example.inputs["text"], example.answer) for example in run_data.read_split(spec)[1].test) == sorted(rows[:9])
 
 
 def test_a_run_that_succeeded_cannot_be_resumed_or_cancelled(finished: str) -> None:

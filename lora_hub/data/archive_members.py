@@ -93,6 +93,12 @@ def pick_split(names: Iterable[str]) -> tuple[str, str]:
     return "", ""
 
 
+def test_member(names: Iterable[str]) -> str:
+    """The one name among several that says test; empty where there is none, or more than one."""
+    found = [name for name in names if split_of(name) == "test"]
+    return found[0] if len(found) == 1 else ""
+
+
 def language_of(name: str) -> str:
     """The language that a file's last suffix names, as Moses' files have it (train.fa); else empty."""
     base = re.sub(r"\.(gz|bz2|xz|zst)$", "", PurePosixPath(name.lower()).name)
@@ -155,7 +161,8 @@ def _files(data: list[Member], name: str, chosen: str) -> Plan:
         return Plan([by_name[train]], [by_name[test]], choices=names)
     parts = _parts_of([one for one in names if split_of(one) == "train"] or names)
     if parts and not chosen:
-        tests = _parts_of([one for one in names if split_of(one) == "test"])
+        tests = [one for one in names if split_of(one) == "test"]
+        tests = tests if len(tests) == 1 else _parts_of(tests)
         return Plan([by_name[one] for one in parts], [by_name[one] for one in tests], kind="parts", choices=[])
     train_files = [one for one in names if split_of(one) == "train"]
     return Plan([by_name[(train_files or names)[0]]], choices=names, several=True)

@@ -1,6 +1,8 @@
-"""Tables of several files of an archive: a text in two languages, a line each; or a folder for each class, a text in each file."""
+"""Tables of several files of an archive: a text in two languages, a line each; or a folder for each class, a text in
+each file; and the part of a split that is scored."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import polars
@@ -8,10 +10,12 @@ import polars
 from lora_hub.data import archives
 from lora_hub.data.archive_members import Plan, language_of
 from lora_hub.data.archives import Member
+from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.encodings import decode
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
+from lora_hub.schema import Problem
 
 
 def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, name: str, members: Sequence[Member] = ()) -> Table:
@@ -51,6 +55,21 @@ def join_parts(tables: list[Table], name: str) -> Table:
     told = {problem.code for problem in first.problems}
     first.problems += [problem for table in tables[1:] for problem in table.problems if problem.code not in told]
     return first
+
+
+def test_part(table: Table) -> Table:
+    """What is scored of a file that was brought to score on: of a train and a test part the test part, which is told."""
+    test = table.test
+    if test is None:
+        return table
+    told = Problem(
+        code="test-part", severity="info", count=test.rows,
+        message=f"The file holds a train and a test part: the {counted(test.rows, 'row')} of the test part are scored, the {table.rows:,} to train on are not.",
+        message_fa=f"این فایل بخش آموزش و بخش آزمون دارد: {number_fa(test.rows)} سطر بخش آزمون امتیاز می‌گیرد و {number_fa(table.rows)} سطر بخش آموزش نه.",
+    )  # fmt: skip
+    # What the file was read with, for reading it again.
+    kept = {name: getattr(table, name) for name in ("format", "encoding", "delimiter", "sheet", "sheets")}
+    return replace(test, **kept, problems=[*test.problems, told])
 
 
 def _unpacked(source: Source, limit: int) -> Source:

@@ -11,7 +11,7 @@ from lora_hub.data.column_facts import ColumnFacts, column_facts
 from lora_hub.data.column_names import SCRIPTS_FA, plain
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import normal_label
-from lora_hub.data.label_kinds import MOST_SPAM, kind_of
+from lora_hub.data.label_kinds import MOST_SPAM, kind_of, may_be_states
 from lora_hub.data.table import Table
 from lora_hub.errors import DataError
 from lora_hub.schema import Task, Text2
@@ -51,13 +51,16 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
     counts = label_counts(texts.alias("answer").to_frame())
     if not 2 <= len(counts) <= max(20, 0.5 * sum(counts.values())):
         return None  # one class, or no labels at all: both are told elsewhere
-    kind = kind_of(list(counts)[:200], plain(column))
+    # What only the test part has is a label of the task as well.
+    tested = table.test.texts(column).drop_nulls().str.strip_chars().unique().sort().to_list() if table.test is not None and column in table.test.columns else []
+    labels = list(dict.fromkeys([*list(counts)[:200], *filter(None, tested[:200])]))
+    kind = kind_of(labels, plain(column))
     if task.id == "spam":
         fits = kind == "spam" and len(counts) <= MOST_SPAM or kind == "" and len({normal_label(label) for label in counts}) <= 2
     elif task.id == "sentiment":
         fits = kind in ("sentiment", "") and len(counts) <= MOST_FEELINGS
     else:
-        fits = kind not in ("spam", "sentiment")
+        fits = kind not in ("spam", "sentiment") or kind == "sentiment" and may_be_states(labels, plain(column))
     if fits:
         return None
     others = [fact for fact in facts.values() if fact.is_text]

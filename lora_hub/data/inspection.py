@@ -99,7 +99,7 @@ def inspect_file(
     **reading: Any,
 ) -> Inspection:
     """Reads and checks a file. `task` None: proposed from the columns. `mapping`: roles that the person chose; the others
-    are proposed; a role chosen as "" stays without a column. `reading`: encoding, delimiter, sheet, skip_broken. `base`: whose
+    are proposed; a role chosen as "" stays without a column. `reading`: encoding, delimiter, sheet, skip_broken, is_test (`read_table`). `base`: whose
     tokens the lengths are counted in; `max_length`: 0 means the base's context.
 
     Raises DataError where the file cannot be read, is not for supervised training, or has no column of a name that was

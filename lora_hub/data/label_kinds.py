@@ -19,6 +19,8 @@ FEELING = re.compile(
     r"مثبت\w*|منفی\w*|خنثی|خوب|بد|عالی|راضی|ناراضی|خوشحال|شاد\w*|غم\w*|خشم\w*|ترس\w*|نفرت|عصبانی\w*|ناراحت|متوسط|ضعیف|ستاره|تعجب|موافق|مخالف|"
     r"ایجابی|سلبی|محاید|👍.*|👎.*|😀.*|😞.*|😊.*|😡.*"
 )
+# Of those, words that are said of things as well as of feelings: the state of goods, the rank of an answer.
+QUALITY = re.compile(r"good|bad|great|poor|average|fair|ok|okay|best|worst|excellen\w*|mix|mixed|against|for|gut|schlecht|bon|mauvais|bueno|malo|خوب|بد|عالی|متوسط|ضعیف")
 # Labels that say nothing of what was asked.
 PLAIN = {"yes", "no", "y", "n", "t", "f", "بله", "خیر", "نه", "آری", "اری", "بلی", "ja", "nein", "oui", "non", "si"}
 ABOUT = {
@@ -30,9 +32,22 @@ MOST_SPAM = 6
 _YEH = str.maketrans("يك", "یک")
 
 
+def may_be_states(labels: list[str], column: str) -> bool:
+    """Whether labels that `kind_of` takes for feelings may as well be states of things: words such as good and bad, beside another
+    that is no feeling (good, bad, lost)."""
+    words = [_words(label) for label in labels]
+    felt = [word for label in words for word in label if FEELING.fullmatch(word)]
+    others = [label for label in words if not any(FEELING.fullmatch(word) for word in label)]
+    return bool(others) and all(QUALITY.fullmatch(word) for word in felt) and not ABOUT["sentiment"].search(column)
+
+
+def _words(label: str) -> list[str]:
+    return [word for word in re.split(r"[\W_]+", label.casefold().translate(_YEH)) if word] or [label]
+
+
 def kind_of(labels: list[str], column: str) -> str:
     """spam, sentiment or other: what most of these labels, or else the column's name, are about; "" where they could be anything."""
-    words = [[word for word in re.split(r"[\W_]+", label.casefold().translate(_YEH)) if word] or [label] for label in labels]
+    words = [_words(label) for label in labels]
     about = [task for task, pattern in ABOUT.items() if pattern.search(column)]
     plain_ones = [normal_label(label) in PLAIN or bool(re.fullmatch(r"-?\d{1,3}(\.\d+)?", normal_label(label))) for label in labels]
     if all(plain_ones):

@@ -223,6 +223,17 @@ def find_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> tup
     return list(rows), reason
 
 
+def check_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> None:
+    """Raises DataError naming the rows of a file to score on whose messages the chat template refuses."""
+    rows, reason = find_refused(tokenizer, task, examples)
+    if reason is not None:
+        told = _refused(rows, reason)
+        raise DataError(
+            told.message, "Leave these rows out of the file, or mend their turns.",
+            message_fa=told.in_language("fa")[0], hint_fa="این سطرها را از فایل بردارید، یا نوبت‌هایشان را درست کنید.",
+        )  # fmt: skip
+
+
 def _refused(rows: list[int], reason: DataError) -> DataError:
     shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
     return DataError(

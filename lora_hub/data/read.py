@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lora_hub import settings
 from lora_hub.data import archive_members, archives, error_words
-from lora_hub.data.archive_tables import join_parts, read_plan
+from lora_hub.data.archive_tables import join_parts, read_plan, test_part
 from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.cells import table_of_form
 from lora_hub.data.chat_columns import as_chats
@@ -35,11 +35,11 @@ SAMPLE = 64 << 10
 
 
 def read_table(
-    path: Path, *, encoding: str = "", delimiter: str = "", sheet: str = "", skip_broken: bool = False
+    path: Path, *, encoding: str = "", delimiter: str = "", sheet: str = "", skip_broken: bool = False, is_test: bool = False
 ) -> Table:
     """The table in a file. `encoding`, `delimiter`, `sheet` (of a workbook, or the file of an archive): what a person chose;
-    empty: decided by content. `skip_broken`: go on without lines that cannot be read. Raises DataError, whose message names
-    line and reason."""
+    empty: decided by content. `skip_broken`: go on without lines that cannot be read. `is_test`: the file is to be scored on, so
+    that of a train and a test part the test part is the table. Raises DataError, whose message names line and reason."""
     path = Path(path)
     if path.is_dir():
         raise DataError(
@@ -68,7 +68,12 @@ def read_table(
             f"{path.name} cannot be opened: {error.strerror or error}.", "See whether you may read it.",
             message_fa=f"پروندهٔ «{path.name}» باز نمی‌شود ({error.strerror or error}).", hint_fa="ببینید اجازهٔ خواندن آن را دارید یا نه.",
         ) from None  # fmt: skip
-    return _read(source, options, limit)
+    table = _read(source, options, limit)
+    if not is_test:
+        return table
+    if not sheet and table.test is None and (other := archive_members.test_member(table.sheets)) not in ("", table.sheet):
+        table = _read(source, {**options, "sheet": other}, limit)
+    return test_part(table)
 
 
 def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table:
