@@ -153,7 +153,15 @@ def manage_runs(options: argparse.Namespace) -> Result:
         run = runs.resume_run(options.id)
     else:
         run = runs.refresh_run(options.id)
-    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, **cli_text.run_now(run), "failure": run.error}
+    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, **cli_text.run_now(run), "failure": run.error, **rows_missing(run.id)}
+
+
+def rows_missing(run_id: str) -> dict[str, str]:
+    """What cannot be read of a run's held-out rows, in words; empty where nothing is missing."""
+    from lora_hub import runs
+
+    missing = runs.read_held_out(run_id).missing
+    return {"rows_missing": missing.en if missing else ""}
 
 
 def publish(options: argparse.Namespace) -> Result:
@@ -161,7 +169,7 @@ def publish(options: argparse.Namespace) -> Result:
 
     with connected_hub():
         ref = runs.publish_run(options.run, org=options.org, name=options.name, private=options.private)
-    return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id}
+    return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id, **rows_missing(options.run)}
 
 
 def list_adapters(options: argparse.Namespace) -> Result:

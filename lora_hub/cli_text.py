@@ -227,6 +227,8 @@ def show_runs(result: dict) -> str:
         lines.append(result["phase"] + (f", {result['eta']:.0f} s left" if result["eta"] else ""))
     if result["failure"]:
         lines.append(f"{result['failure']['message']} {result['failure']['hint']}")
+    if result["rows_missing"]:
+        lines.append(result["rows_missing"])
     if result["metrics"]:
         lines += [f"adapter: {result['adapter']}", score_table(result["metrics"]), *verdict(result["comparison"])]
     return "\n".join(lines)
@@ -253,7 +255,7 @@ def _age(created: float) -> str:
 
 
 def show_published(result: dict) -> str:
-    return f"{result['adapter']} {', '.join(result['versions'])} at {result['revision'][:12]}\n{result['url']}"
+    return f"{result['adapter']} {', '.join(result['versions'])} at {result['revision'][:12]}\n{result['url']}" + (f"\n{result['rows_missing']}" if result["rows_missing"] else "")
 
 
 def show_adapters(result: dict) -> str:

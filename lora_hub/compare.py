@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lora_hub import adapter_base, adapter_config, hub, settings, store
+from lora_hub import adapter_base, adapter_config, hub, run_rows, settings, store
 from lora_hub.errors import AdapterError, BaseError, DataError, names_fa
 from lora_hub.line import POLL_SECONDS, Line
-from lora_hub.schema import Answer, BaseModel, Calibration, Divergence, Judgement, Mend, RunState, Scores, Task
+from lora_hub.schema import Answer, BaseModel, Calibration, Divergence, Judgement, Mend, Problem, RunState, Scores, Task, Text2
 
 # The base as it is and with examples before the question: names of panes, and keys of scores.
 BASE, EXAMPLES = "base", "base_examples"
@@ -29,7 +29,8 @@ DEFAULT_NEW_TOKENS = 128
 class Pane:
     """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere. mends: done
     to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on. calibrations: what the
-    exam did to likelihoods of labels, by whose they are. shown: the examples that its exam showed the base, where it is a run here."""
+    exam did to likelihoods of labels, by whose they are. shown: the examples that its exam showed the base, where it is a run here; missing: why
+    they cannot be read any more, in words."""
 
     name: str
     base: BaseModel
@@ -39,6 +40,7 @@ class Pane:
     mends: tuple[Mend, ...] = ()
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     shown: tuple[tuple[dict[str, Any], str], ...] = ()
+    missing: Text2 | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -204,6 +206,7 @@ class Comparer:
                 f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.",
                 message_fa=f"«{panes[0].name}» نمی‌گوید برای کدام کار است.", hint_fa="به‌جای پروندهٔ آزمون یک ورودی بدهید.",
             )  # fmt: skip
+        lost = panes[0].missing
         if base:
             first = replace(base_pane(panes[0]), task=task)
             panes = [first, *([replace(first, name=EXAMPLES, shown=panes[0].shown)] if panes[0].shown else []), *panes]
@@ -214,6 +217,8 @@ class Comparer:
         examples = examples[:max_rows] if max_rows else examples
         problems = [problem for problem in seen.table.problems if problem.code == "test-part"]
         problems += [found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)]
+        if base and lost:
+            problems.append(Problem(code="examples_missing", severity="warning", message=lost.en, message_fa=lost.fa))
         if wrong := next((problem for problem in problems if problem.severity == "error"), None):
             raise DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
         scores: dict[str, Scores] = {}
@@ -327,8 +332,10 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
         revision = run.adapter.revision if run.adapter else ""
         # Of a damaged run the spec cannot be read; its adapter can.
         known = found.base if base or run.state is RunState.DAMAGED else run.spec.base
-        shown = tuple((one["inputs"], one["answer"]) for one in store.read_jsonl(store.run_folder(name) / "examples.jsonl"))
-        return replace(found, base=known, revision=revision, shown=shown)
+        record = hub.read_adapter_record(found.folder) or {}
+        examples = run_rows.read_examples(store.run_folder(name), expected=record.get("examples_shown"))
+        shown = tuple((one["inputs"], one["answer"]) for one in examples.rows)
+        return replace(found, base=known, revision=revision, shown=shown, missing=examples.missing)
     if folder.is_dir():
         inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(

@@ -85,6 +85,11 @@ def describe(run: Run) -> Text2:
         return Text2(en=f"It was cancelled{at}. {hint}", fa=f"این اجرا{at_fa} لغو شد. {hint_fa}")
     if run.state is RunState.PUBLISHING:
         return Text2(en="It is trained and scored, and is being published.", fa="آموزش دیده و ارزیابی شده و در حال انتشار است.")
+    if run.adapter_folder and not run.metrics and run.state.is_final and run.state is not RunState.DAMAGED:
+        return Text2(
+            en="It is trained, and its scores cannot be read any more: the line of events.jsonl that held them is damaged. The adapter's lora_hub.json has them, too.",
+            fa="آموزش دیده است و امتیازهایش دیگر خوانده نمی‌شود: خطی از «events.jsonl» که آن‌ها را داشت خراب است. فایل «lora_hub.json» آداپتور هم آن‌ها را دارد.",
+        )
     if run.state is RunState.SUCCEEDED and run.adapter is None:
         return Text2(en="It is trained and scored. Publish it, or ask it in Compare.", fa="آموزش دیده و ارزیابی شده است. آن را منتشر کنید یا در «مقایسه» از آن بپرسید.")
     return Text2(en="")

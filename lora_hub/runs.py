@@ -353,14 +353,16 @@ def read_log(run_id: str, lines: int = 200, reader: RunReader | None = None) -> 
     return "\n".join("\n".join(part for part in parts if part).splitlines()[-lines:])
 
 
-def read_held_out(run_id: str) -> list[dict]:
-    """The held-out rows with all answers and what each is worth (`exam.held_out_table`); empty before the exam."""
-    from lora_hub import metrics
+def read_held_out(run_id: str, reader: RunReader | None = None) -> Any:
+    """A `run_rows.Found`: the held-out rows with all answers and what each is worth, and what is missing of them. Before the exam
+    there are none, and none is missing."""
+    from lora_hub import run_rows
 
-    rows = store.read_jsonl(store.run_folder(run_id) / "held_out.jsonl")
-    if rows and "scores" not in rows[0]:  # of a run from before rows had scores of their own
-        rows = metrics.judge_rows(store.read_spec(run_id).task, rows, ("base", "adapter"))
-    return rows
+    run = store.read_run(run_id, reader)
+    if not run.metrics and not (store.run_folder(run_id) / run_rows.HELD_OUT).exists():
+        return run_rows.Found([])
+    task = None if run.state is RunState.DAMAGED else run.spec.task
+    return run_rows.read_held_out(store.run_folder(run_id), expected=run.eval_rows if run.metrics else 0, task=task)
 
 
 def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = False) -> AdapterRef:

@@ -92,14 +92,6 @@ def write_jsonl(path: Path, rows: list[Any]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def read_jsonl(path: Path) -> list[dict]:
-    """The objects of a JSON Lines file; none where there is no such file."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.strip()]
-
-
 # --- datasets ---------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lora_hub import endpoint, processes, record, run_lock, run_states, settings, store
+from lora_hub import endpoint, processes, record, run_lock, run_rows, run_states, settings, store
 from lora_hub.crash import explain_crash
 from lora_hub.errors import LoraHubError
 from lora_hub.events import EventLog, Folding
@@ -281,9 +281,9 @@ class Worker:
         finally:
             stack.detach(self.run_id)  # the next of several finds the base alone
         self.check_cancelled()
-        store.write_jsonl(self.folder / "held_out.jsonl", exam.held_out_table(task, scored, found.answers))
+        store.write_jsonl(self.folder / run_rows.HELD_OUT, exam.held_out_table(task, scored, found.answers))
         # Rows of the person's own: they stay in the run's folder.
-        store.write_jsonl(self.folder / "examples.jsonl", [{"inputs": inputs, "answer": answer} for inputs, answer in found.shown])
+        store.write_jsonl(self.folder / run_rows.EXAMPLES, [{"inputs": inputs, "answer": answer} for inputs, answer in found.shown])
         counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(scored)}
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
         made = record.make_record(
@@ -331,7 +331,7 @@ def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: st
 
     folder = store.run_folder(run.id) / "adapter"
     # They tell the card which language the data is in; they are printed on it only where the person shares rows.
-    examples = store.read_jsonl(store.run_folder(run.id) / "held_out.jsonl")
+    examples = run_rows.read_held_out(store.run_folder(run.id), expected=run.eval_rows, task=run.spec.task).rows
     losses = [event.model_dump(mode="json") for event in store.read_events(run.id) if event.kind == "metric"]
     log = store.run_folder(run.id) / "training_log.jsonl"
     store.write_jsonl(log, losses)

@@ -39,6 +39,7 @@ LAYERS = {
     "run_data": 1,
     "run_lock": 1,
     "run_reader": 1,
+    "run_rows": 2,
     "run_states": 1,
     "turns": 1,
     "endpoint": 1,

@@ -69,7 +69,7 @@ def test_the_adapter_learns_and_both_are_scored_on_the_same_held_out_rows(finish
     base, adapter = run.metrics["base"]["accuracy"], run.metrics["adapter"]["accuracy"]
     assert adapter.value >= 90 and adapter.value > base.value + 20
     assert base.low <= base.value <= base.high and adapter.low <= adapter.value <= adapter.high
-    rows = runs.read_held_out(finished)
+    rows = runs.read_held_out(finished).rows
     assert len(rows) == run.eval_rows > 10
     for who in ("base", "base_examples", "adapter"):
         right = sum(row[who] == row["reference"] for row in rows)
@@ -103,7 +103,7 @@ def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finish
     plain transformers and PEFT on an untouched base."""
     folder = store.run_folder(finished) / "adapter"
     assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json"} <= {file.name for file in folder.iterdir()}
-    rows = runs.read_held_out(finished)[:12]
+    rows = runs.read_held_out(finished).rows[:12]
     comparer = compare.Comparer()
     for row in rows:
         events = list(comparer.stream([finished], inputs=row["inputs"], reference=row["reference"]))
@@ -156,7 +156,7 @@ def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
 
 
 def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> None:
-    rows = runs.read_held_out(finished)
+    rows = runs.read_held_out(finished).rows
     file = write_csv(tmp_path / "held.csv", [(row["inputs"]["text"], row["reference"]) for row in rows])
     scored = compare.Comparer().score_file([finished], file)
     run = runs.refresh_run(finished)
@@ -167,7 +167,7 @@ def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> 
 
 
 def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tmp_path: Path) -> None:
-    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished)]
+    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished).rows]
     file = write_csv(tmp_path / "held.csv", [*rows, ("The lamp never came.", "lost"), ("Nor did the chair.", "lost")])
     scored = compare.Comparer().score_file([finished], file, base=False)
     assert [problem.message for problem in scored["problems"]] == ["2 test rows have the label 'lost', which no training row has."]

@@ -226,7 +226,7 @@ def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str,
 
     for run in runs.list_runs(page.runs):
         if run.id == name or (run.adapter and run.adapter.repo_id == name.partition("@")[0]):
-            rows = runs.read_held_out(run.id)
+            rows = runs.read_held_out(run.id, page.runs).rows
             if rows:
                 row = random.choice(rows)
                 return row["inputs"], str(row["reference"]), t("example_held_out", language, row=number(row["row"], language), run=run.id)

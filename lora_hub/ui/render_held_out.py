@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.schema import Judgement
+from lora_hub.schema import Judgement, Text2
 from lora_hub.statistics import BASE_WAYS
-from lora_hub.ui.render import cell, empty, escape, pager, table
+from lora_hub.ui.render import card, cell, empty, escape, pager, sentence, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_table import direction_of, role_name
-from lora_hub.ui.text import digits, number, percent, t
+from lora_hub.ui.text import digits, number, percent, persian_numbers, t
 
 SHOWN_EXAMPLES = 50
 # Which rows, and in which order.
@@ -44,11 +44,18 @@ def _given(row: dict) -> float:
     return row.get("probabilities", {}).get("adapter", {}).get(str(row["reference"]), 0.0)
 
 
-def held_out_rows(rows: Sequence[dict], show: str, language: str, *, order: str = "file", against: str = "base", page: int = 1, place: str = "") -> str:
-    """A table of held-out rows with everybody's answers, a page of it. place: what a click on another page says before its number."""
+def held_out_rows(
+    rows: Sequence[dict], show: str, language: str, *, order: str = "file", against: str = "base", page: int = 1, place: str = "", missing: Text2 | None = None
+) -> str:
+    """A table of held-out rows with everybody's answers, a page of it. place: what a click on another page says before its number.
+    missing: what could not be read, in words."""
     picked = pick_rows(rows, show, order, against)
+    told = ""
+    if missing is not None:
+        said = missing.in_language(language)
+        told = card("warn", sentence(persian_numbers(said) if language == "fa" else said))
     if not picked:
-        return empty(t("none_such", language))
+        return told + (empty(t("none_such", language)) if rows or missing is None else "")
     who = [one for one in (*BASE_WAYS, "adapter") if one in picked[0]]
     graded = picked[0].get("right", {}).get("adapter") is None
     heads = ["#", t("input", language), t("reference", language), *[t(one, language) for one in who], *([t("difference", language)] if graded else [])]
@@ -71,7 +78,7 @@ def held_out_rows(rows: Sequence[dict], show: str, language: str, *, order: str 
         said = f'<p class="lh-quiet">{escape(t("shown_of", language, shown=number(counted, language), total=number(len(rows), language)))}</p>'
     else:
         said = pager(f'data-put="lh-examples-page" data-value="{escape(place)} {{page}}"', page, SHOWN_EXAMPLES, counted, language)
-    return said + table(heads, cells, "lh-examples", directions)
+    return told + said + table(heads, cells, "lh-examples", directions)
 
 
 def _answer(row: dict, who: str, language: str) -> str:

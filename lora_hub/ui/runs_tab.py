@@ -179,7 +179,7 @@ def draw(
     others = [one for one in members if one.id != run.id]
     stamp = f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} {order} {paged_to} {language}"
     is_new = stamp != seen_before
-    rows = runs.read_held_out(run.id) if is_new and run.metrics else []
+    found = runs.read_held_out(run.id, reader) if is_new and run.metrics else None
     against = run.comparison.against if run.comparison else "base"
     return [
         render_runs.runs_list(known, run.id, language),
@@ -192,8 +192,9 @@ def draw(
         loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
         gr.Column(visible=bool(run.metrics)),
         render_held_out.held_out_rows(
-            rows, show_what, language, order=order, against=against, page=_page(paged_to, run.id, show_what, order), place=f"{run.id} {show_what} {order}"
-        ) if is_new and run.metrics else gr.skip(),
+            found.rows, show_what, language, order=order, against=against, page=_page(paged_to, run.id, show_what, order), place=f"{run.id} {show_what} {order}",
+            missing=found.missing,
+        ) if found else gr.skip(),
         gr.Accordion(visible=True),
         render_runs.log_text(runs.read_log(run.id, reader=reader), language),
         stamp,
