@@ -15,6 +15,7 @@ import polars
 
 from lora_hub.data.cells import apply_layout, without_empty_edges
 from lora_hub.data.headers import find_layout, is_header, left_above
+from lora_hub.data.quote_faults import find_quote_faults, is_quoted
 from lora_hub.data.ragged import read_ragged, short_rows
 from lora_hub.data.sniffing import SAMPLE_ROWS, is_single_quoted, skips_spaces, sniff_delimiter
 from lora_hub.data.source import Source
@@ -81,6 +82,7 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     frame = apply_layout(frame, layout)
     frame, edges = without_empty_edges(frame, source.name)
+    edges += find_quote_faults(frame, dialect.delimiter, quote=dialect.quote, sound=sound)
     one = dialect.delimiter == NEVER
     kind = "text" if one and not layout.header else "tsv" if dialect.delimiter == "\t" else "csv"
     problems += more + short_rows([place for place in short if place < layout.first_row + frame.height], layout.first_row)
@@ -148,7 +150,7 @@ def _one_quoted_column(text: str) -> bool:
     """A CSV of one column whose texts are quoted, rather than plain lines of text."""
     lines = [line for line in re.split(r"[\r\n]+", text) if line]
     opened = sum(line.startswith('"') for line in lines)
-    return opened >= 0.5 * (len(lines) - 1) and opened > 0 and text.rstrip().endswith('"')
+    return opened >= 0.5 * (len(lines) - 1) and opened > 0 and (text.rstrip().endswith('"') or is_quoted(text, NEVER))
 
 
 def _settle_quotes(source: Source, dialect: Dialect) -> tuple[Dialect, bool]:
@@ -163,7 +165,7 @@ def _settle_quotes(source: Source, dialect: Dialect) -> tuple[Dialect, bool]:
         escaped = Dialect(dialect.delimiter, '"', "\\")
         if any(b'\\"' in chunk for chunk in source.chunks()) and quotes_are_sound(source, escaped):
             return escaped, True
-    if _regular_lines(source, dialect.delimiter):
+    if _regular_lines(source, dialect.delimiter) and not (dialect.quote == '"' and is_quoted(_sample_text(source), dialect.delimiter)):
         return Dialect(dialect.delimiter, quote=""), True
     return dialect, False
 

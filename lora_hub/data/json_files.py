@@ -29,9 +29,16 @@ def looks_like_json(head: str) -> bool:
     lines = [line.strip() for line in re.split(r"[\r\n]+", head)[:50] if line.strip()]
     if start[:1] == '"':
         texts = [line.rstrip(",") for line in (lines[:-1] if len(lines) > 49 else lines)]
-        return "\\" in head and all(re.fullmatch(STRING, text) and _parses(text) for text in texts)
+        if "\\" in head and all(re.fullmatch(STRING, text) and _parses(text) for text in texts):
+            return True
     rest = lines[1:-1] if len(lines) > 3 else []
-    return len(rest) > 1 and all((line[0], line[-1]) == ("{", "}") and _parses(line) for line in rest)
+    whole = sum((line[0], line[-1]) == ("{", "}") and _parses(line) for line in rest)
+    return whole > 1 and (whole == len(rest) or whole >= 0.4 * len(rest) and all(_is_piece(line) for line in lines[:-1]))
+
+
+def _is_piece(line: str) -> bool:
+    """Whether a line may be one end of an object: that was cut off in front, or behind."""
+    return line[0] == "{" or line[-1] == "}"
 
 
 def read_json(source: Source, *, skip_broken: bool = False) -> Table:
@@ -59,6 +66,8 @@ def read_json(source: Source, *, skip_broken: bool = False) -> Table:
                         message_fa=f"این پرونده JSON سره نیست؛ با این همه خوانده شد: {what_fa}.")  # fmt: skip
             )
             return table
+        if _has_rows(text):
+            return read_lines(source, skip_broken=skip_broken)
         raise DataError(
             f"{source.name} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg.lower()}.",
             "Mend the file there, or save it as JSONL (one object a line) or CSV.",
@@ -119,6 +128,14 @@ def _is_lines(source: Source) -> bool:
     if lines[0][0] in "{[" and _parses(lines[0]) and sum(map(_parses, lines)) > 0.5 * len(lines):
         return True  # objects, and lines of other values that are told by number
     return whole > 0.5 * len(lines) and (_parses(lines[0]) or any(_parses(line) for line in lines[1:]))
+
+
+def _has_rows(text: str) -> bool:
+    """Lines that are objects by themselves, among others that are pieces of such: JSONL of which many lines are cut off. A document
+    has a comma behind all but the last of the objects in it that have a line of their own."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    begun = sum(line[0] == "{" for line in lines)
+    return 2 * begun >= len(lines) and sum(line[0] == "{" and line[-1] == "}" and _parses(line) for line in lines) > 1
 
 
 def _starts_with_whole_value(source: Source) -> bool:
