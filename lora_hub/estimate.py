@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from lora_hub import bases
 from lora_hub.data.prepare import held_out_sizes, validation_beside_test
+from lora_hub.exam_work import plan_exam
 from lora_hub.hardware import Hardware, list_hardware
 from lora_hub.schema import TrainSpec
 
@@ -19,6 +20,8 @@ from lora_hub.schema import TrainSpec
 # peak that LoRA reaches, and the same two.
 CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
 GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
+# Seconds that an answer and a token of its text cost beside their FLOPs.
+ANSWERED, WRITTEN = 0.008, 0.002
 # A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains nothing.
 BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
 # What Python with its libraries takes beside the base, what CUDA does, and how full memory may be.
@@ -125,8 +128,8 @@ def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds
     scored, validation = _held_out(spec)
     looked_at = (spec.evaluations + 1) * validation
     training += looked_at * 2 * parameters * tokens_row / flops
-    answer = 4 if spec.task.output == "labels" else min(spec.task.max_new_tokens, 40)
-    return training + 2 * scored * (2 * parameters * (tokens_row + answer) / flops + 0.002 * answer)
+    exam = plan_exam(spec.task, scored=scored, validation=validation, tokens_row=tokens_row, context=spec.base.context)
+    return training + 2 * parameters * (exam.read + exam.written) / flops + ANSWERED * exam.rows + WRITTEN * exam.written
 
 
 def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:

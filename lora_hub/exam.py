@@ -15,6 +15,7 @@ from lora_hub import answering, generate, metrics, statistics
 from lora_hub.calibration import calibration_error, fit_calibration
 from lora_hub.data import prepare, template
 from lora_hub.data.prepare import Example
+from lora_hub.exam_work import MOST_CALIBRATED
 from lora_hub.examples import choose_examples
 from lora_hub.prefill import context_length
 from lora_hub.schema import Answer, Calibration, PairedComparison, Scores, Task
@@ -22,8 +23,6 @@ from lora_hub.stack import AdapterStack
 
 # Who answers; a run's metrics, answers and calibrations are keyed by it.
 BASE, EXAMPLES, ADAPTER = "base", "base_examples", "adapter"
-# More rows tell a calibration little more.
-MOST_CALIBRATED = 100
 # The name of the calibration error beside the task's metrics.
 CALIBRATION_ERROR = "calibration_error"
 

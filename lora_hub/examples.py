@@ -10,12 +10,9 @@ from typing import Any
 from lora_hub.data import template
 from lora_hub.data.prepare import Example
 from lora_hub.errors import DataError
+from lora_hub.exam_work import MOST_EXAMPLE_TOKENS, MOST_EXAMPLES
 from lora_hub.schema import Task
 
-# More of them help a base little and cost every answer; where there are more labels than this, not all are shown.
-MOST_EXAMPLES = 12
-# Tokens of all examples together at most: every question is read behind them.
-MOST_TOKENS = 2048
 # Rows of a label that are looked at: long texts first fill the context, and the shorter half says as much.
 LOOKED_AT = 32
 
@@ -33,7 +30,7 @@ def choose_examples(
     has_labels = task.output == "labels"
     answer = max(map(len, template.encode_answers(tokenizer, list(task.labels)))) if has_labels and task.labels else task.max_new_tokens
     question = max(map(len, template.encode_prompts(tokenizer, task, asked)))
-    room = min(MOST_TOKENS, context - question - answer)
+    room = min(MOST_EXAMPLE_TOKENS, context - question - answer)
     pick = random.Random(seed)
     pick.shuffle(usable)
     queues: dict[str, list[tuple[int, Example]]] = {}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from lora_hub.errors import BaseError, DataError
+from lora_hub.exam_work import FIRST_WAVE
 from lora_hub.label_tree import LabelTree, can_pack, packed_mask, plant
 from lora_hub.prefill import ReadPrompts, check_prompts, context_length, copy_cache, keep_logits, read_prompts, share_beginnings, takes_positions, unknown_token
 from lora_hub.routing import Plan
@@ -25,7 +26,6 @@ LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
 # Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left at what
 # their first token leaves possible, which is more than their likelihood.
 PRUNE_NATS = 16.0
-FIRST_WAVE = 8
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ LAYERS = {
     "data": 1,
     "recipe": 1,
     "estimate": 1,
+    "exam_work": 1,
     "events": 1,
     "intervals": 1,
     "statistics": 1,
