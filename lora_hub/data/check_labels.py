@@ -15,7 +15,8 @@ from lora_hub.data.check_words import counted, number_fa, percent_fa, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.label_forms import combinations, near_groups, nearest
-from lora_hub.schema import Mend, Task
+from lora_hub.data.label_meanings import numbers_beside_names, same_meaning, same_meanings, same_numbers
+from lora_hub.schema import Mend, Task, Text2
 
 __all__ = ["check_labels", "check_unseen_labels", "label_counts", "near_groups", "suggest_names"]
 
@@ -34,7 +35,7 @@ def check_labels(frame: polars.DataFrame, task: Task) -> list[Finding]:
     if len(counts) > max(20, 0.5 * frame.height):
         return [_free_text(frame, counts)]
     found = [_listed(counts)]
-    found += [one for check in (_near_names, _several, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
+    found += [one for check in (_near_names, _same_numbers, _same_meanings, _mixed, _several, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
     return found
 
 
@@ -78,16 +79,65 @@ def _near_names(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> 
     groups = near_groups(counts)
     if not groups:
         return None
-    spellings = [(common, *others) for common, others in groups]
-    shown = "; ".join(", ".join(f"{label!r} ({counts[label]:,})" for label in group) for group in spellings[:4])
-    shown_fa = "؛ ".join("، ".join(f"«{label}» ({number_fa(counts[label])})" for label in group) for group in spellings[:4])
-    hits = _rows(frame, [label for _, others in groups for label in others])
+    shown = _grouped(groups, counts)
     return finding(
-        "near-duplicate-labels", "warning", f"Labels that look like the same one: {shown}.",
-        f"برچسب‌هایی که یکی به نظر می‌رسند: {shown_fa}.",
+        "near-duplicate-labels", "warning", f"Labels that look like the same one: {shown.en}.",
+        f"برچسب‌هایی که یکی به نظر می‌رسند: {shown.fa}.",
         hint="Write them alike, or they are learnt as different classes.",
-        hint_fa="یکسان بنویسیدشان، وگرنه برچسب‌هایی جدا آموخته می‌شوند.", rows=hits,
+        hint_fa="یکسان بنویسیدشان، وگرنه برچسب‌هایی جدا آموخته می‌شوند.", rows=_others(frame, groups),
     )  # fmt: skip
+
+
+def _same_numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
+    groups = same_numbers(counts)
+    if not groups:
+        return None
+    shown = _grouped(groups, counts)
+    return finding(
+        "same-number-labels", "warning", f"Labels that are one number in different forms: {shown.en}. They are learnt as different classes.",
+        f"برچسب‌هایی که یک عدد به شکل‌های متفاوت‌اند: {shown.fa}. هر کدام برچسبی جدا یاد گرفته می‌شود.",
+        hint="That is right for versions and codes (1.1 and 1.10, 007 and 7). Where they are one value, write them alike.",
+        hint_fa="برای نسخه‌ها و کدها درست است (1.1 و 1.10، یا 007 و 7). اگر یک مقدارند، یکسان بنویسیدشان.", rows=_others(frame, groups),
+    )  # fmt: skip
+
+
+def _same_meanings(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
+    groups = same_meanings(counts)
+    if not groups:
+        return None
+    shown = _grouped(groups, counts)
+    return finding(
+        "same-meaning-labels", "warning", f"Labels that seem to mean the same: {shown.en}. They are learnt as different classes.",
+        f"برچسب‌هایی که گویا یک معنا دارند: {shown.fa}. هر کدام برچسبی جدا یاد گرفته می‌شود.",
+        hint="Give them one name, unless they mean different things.", hint_fa="یک نام به آن‌ها بدهید، مگر آنکه معنایشان فرق کند.", rows=_others(frame, groups),
+    )  # fmt: skip
+
+
+def _mixed(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
+    _, numbers = numbers_beside_names(counts, task.id)
+    if not numbers:
+        return None
+    shown, named = some(numbers, 5), some([label for label in counts if label not in numbers], 5)
+    return finding(
+        "mixed-labels", "warning", f"Some labels are numbers ({shown.en}) and others are names ({named.en}).",
+        f"بعضی از برچسب‌ها عددند ({shown.fa}) و بعضی نام ({named.fa}).",
+        hint="Where a number stands for one of the names, write the name; else they are learnt as different classes.",
+        hint_fa="اگر عددی به‌جای یکی از نام‌ها آمده، نام را بنویسید؛ وگرنه برچسب‌هایی جدا یاد گرفته می‌شود.", rows=_rows(frame, numbers),
+    )  # fmt: skip
+
+
+def _grouped(groups: list[tuple[str, list[str]]], counts: dict[str, int]) -> Text2:
+    """The first groups of labels that belong together, with their rows."""
+    shown = [(common, *others) for common, others in groups[:4]]
+    return Text2(
+        en="; ".join(", ".join(f"{label!r} ({counts[label]:,})" for label in group) for group in shown),
+        fa="؛ ".join("، ".join(f"«{label}» ({number_fa(counts[label])})" for label in group) for group in shown),
+    )
+
+
+def _others(frame: polars.DataFrame, groups: list[tuple[str, list[str]]]) -> polars.Series:
+    """The rows whose label is not its group's commonest."""
+    return _rows(frame, [label for _, others in groups for label in others])
 
 
 def _several(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
@@ -116,7 +166,7 @@ def check_unseen_labels(known: Iterable[str], test: polars.DataFrame) -> list[Fi
         return []
     hits = _rows(test, list(counts))
     count, every = hits.len(), hits.len() == test.filter(polars.col("answer") != "").height
-    near = {label: other for label in counts if (other := nearest(label, known))}
+    near = {label: other for label in counts if (other := nearest(label, known) or same_meaning(label, sorted(known)))}
     have, which = "have" if count > 1 else "has", some([str(row) for row in hits], 10)
     if len(counts) == 1:
         only = next(iter(counts))

@@ -9,7 +9,7 @@ import polars
 from lora_hub.data.column_names import BOOKKEEPING, LABEL, SYNONYMS, TEXT, name_score, plain
 from lora_hub.data.convert import holds_marks, to_messages
 from lora_hub.data.headers import NUMBER
-from lora_hub.data.nested_cells import holds_lists
+from lora_hub.data.nested_cells import holds_lists, labels_of_cells, marks_of
 from lora_hub.data.table import Table, is_nested
 from lora_hub.data.value_text import label_text, value_text
 from lora_hub.errors import DataError
@@ -164,7 +164,10 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
 
 def _texts_of(values: list, facts: ColumnFacts) -> polars.Series:
     """Lists of labels as labels, other nested values as JSON text."""
-    labels = [label_text(value) for value in values]
+    # Marks of classes are labels as well; where they are of none or of several, that is told once the column is the answer.
+    labels = [label_text(value) for value in values] if marks_of(values) is None else [
+        value_text(value) if label is None else label for value, label in zip(values, labels_of_cells(facts.name, values), strict=True)
+    ]  # fmt: skip
     facts.is_list = all(label is not None for label in labels)
     return polars.Series(labels if facts.is_list else [value_text(value) for value in values], dtype=polars.String).drop_nulls()
 

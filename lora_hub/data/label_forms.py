@@ -10,7 +10,6 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
 
 # What Arabic keyboards write for Persian letters, and the forms of alef, heh and hamza that people mix.
 _LETTERS = str.maketrans({
@@ -29,7 +28,8 @@ _SEPARATORS = re.compile(r"\s*[,;|،؛，；、\n]\s*")
 def normal_label(label: str) -> str:
     """One text for all spellings of a label. Empty for one that is nothing but marks: it is like no other.
 
-    A minus or plus at the end is a part of it (the grades A-, A and A+ are three), and so are marks such as those of C# and C++."""
+    A minus or plus at the end is a part of it (the grades A-, A and A+ are three), and so are marks such as those of C# and C++. Of
+    numbers only whole ones have spellings (1, 1.0, +1): 1.1 and 1.10 may be two versions, 007 and 7 two codes."""
     text = unicodedata.normalize("NFKC", html.unescape(label)).casefold().translate(_LETTERS)
     text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     # Digits of other scripts: NFKC knows the full-width ones only.
@@ -45,8 +45,10 @@ def normal_label(label: str) -> str:
 def _number(sign: str, whole: str, part: str) -> str:
     if len(part) == 3 and whole != "0" and len(whole) < 4:
         return sign.strip("+") + whole + "." + part  # 1,000 or 1.000: a thousand or one, nobody knows
-    value = Decimal(f"{sign}{whole}.{part or 0}")
-    return f"{value.normalize():f}" if value else "0"
+    sign = sign.strip("+")
+    if part.strip("0"):
+        return f"{sign}{whole}.{part}"  # as it stands: 1.1 and 1.10 may be versions
+    return "0" if not whole.strip("0") and len(whole) == 1 else sign + whole  # 007 and 7 may be codes
 
 
 def _between_digits(found: re.Match) -> bool:
@@ -70,7 +72,11 @@ def nearest(label: str, known: Iterable[str]) -> str:
 def _key(label: str) -> str:
     whole = normal_label(label)
     parts = parts_of(label)
-    return "\0".join(sorted(filter(None, map(normal_label, parts)))) if len(parts) > 1 and not _NUMBER.fullmatch(whole) else whole
+    if len(parts) < 2 or _NUMBER.fullmatch(whole):
+        return whole
+    normal = list(filter(None, map(normal_label, parts)))
+    # Marks of classes (0,0,1), or numbers that come twice, say something by their order.
+    return "\0".join(normal if set(normal) <= {"0", "1"} or len(set(normal)) < len(normal) and all(map(_NUMBER.fullmatch, normal)) else sorted(normal))
 
 
 def parts_of(label: str) -> list[str]:

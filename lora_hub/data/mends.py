@@ -24,6 +24,7 @@ from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_rows import LONG
 from lora_hub.data.findings import Finding
 from lora_hub.data.label_forms import near_groups
+from lora_hub.data.label_meanings import are_versions, numbers_beside_names, same_meanings, same_numbers
 from lora_hub.data.nested_cells import plain_cells
 from lora_hub.data.overflow import overflow_columns
 from lora_hub.data.table import Table
@@ -106,9 +107,16 @@ def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, s
     code, offered = finding.problem.code, []
     answers = table.texts(mapping["answer"]).fill_null("").str.strip_chars() if mapping.get("answer") in table.columns else None
     if code == "near-duplicate-labels" and answers is not None:
-        counts = dict(answers.filter(answers != "").value_counts(sort=True).rows())
-        groups = near_groups(counts)
-        offered.append(Mend(kind="relabel", values={other: usual for usual, others in groups for other in others}))
+        offered.append(_joined(near_groups(_counts(answers))))
+    elif code == "same-meaning-labels" and answers is not None:
+        offered.append(_joined(same_meanings(_counts(answers))))
+    elif code == "same-number-labels" and answers is not None:
+        # Of versions nobody can say that they are one.
+        groups = [(usual, others) for usual, others in same_numbers(_counts(answers)) if not are_versions([usual, *others])]
+        offered += [_joined(groups)] if groups else []
+    elif code == "mixed-labels" and answers is not None:
+        stand, _ = numbers_beside_names(_counts(answers), task.id)
+        offered += [Mend(kind="relabel", values=stand)] if stand else []
     elif code == "numeric-labels" and answers is not None:
         names = suggest_names(sorted(answers.filter(answers != "").unique().to_list()), mapping["answer"], task.id)
         offered += [Mend(kind="relabel", values=names)] if names else []
@@ -214,6 +222,15 @@ def parse_mends(
         seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
         chosen.append(parse_mend(text, {problem.code: problem.mends for problem in seen.problems if problem.mends}))
     return tuple(chosen)
+
+
+def _counts(answers: polars.Series) -> dict[str, int]:
+    """How many rows each label has, the commonest first; equal counts in the labels' order."""
+    return dict(answers.filter(answers != "").rename("answer").value_counts(name="count").sort("count", "answer", descending=[True, False]).rows())
+
+
+def _joined(groups: list[tuple[str, list[str]]]) -> Mend:
+    return Mend(kind="relabel", values={other: usual for usual, others in groups for other in others})
 
 
 def _kind(mend: Mend) -> Kind:

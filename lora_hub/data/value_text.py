@@ -98,8 +98,8 @@ def listed(text: str) -> list | dict | None:
     text = text.strip()
     if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}"), ("(", ")")):
         return None
-    # A numpy array prints its texts without commas between them, which Python would read as one text.
-    commas = re.sub(r"(?<=['\"])\s+(?=['\"])", ", ", text)
+    # A numpy array prints its items without commas between them, and Python would read its texts as one text.
+    commas = re.sub(r"(?<=[\d.])\s+(?=[-\d])" if re.fullmatch(r"\[[-\d.\s]+\]", text) else r"(?<=['\"])\s+(?=['\"])", ", ", text)
     for read, written in ((json.loads, text), (ast.literal_eval, commas)):
         try:
             value = read(written)
