@@ -8,11 +8,14 @@ import re
 from collections import Counter
 from contextlib import suppress
 from math import prod
+from typing import TYPE_CHECKING
 
 import orjson
 
 from .faults import HubFault, refuse
-from .store import Repo, Store, Tree
+
+if TYPE_CHECKING:
+    from .store import Repo, Store, Tree
 
 MAX_METADATA, MAX_CARD, MAX_DEPTH = 256 * 1024, 2 * 1024**2, 50
 FRONT = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(.*?)(?:\r?\n)?---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
@@ -48,7 +51,7 @@ def _items(value: object) -> list:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _read_json(store: Store, tree: Tree, path: str) -> dict:
+def _read_json(store: "Store", tree: "Tree", path: str) -> dict:
     """An object of a JSON file; empty where there is none that can be read."""
     data = None
     with suppress(ValueError):
@@ -56,7 +59,7 @@ def _read_json(store: Store, tree: Tree, path: str) -> dict:
     return data if isinstance(data, dict) else {}
 
 
-def count_parameters(store: Store, tree: Tree) -> dict:
+def count_parameters(store: "Store", tree: "Tree") -> dict:
     """{parameters: {dtype: count}, total} over the safetensors files at the root; {} without any."""
     from safetensors import SafetensorError, safe_open
 
@@ -68,7 +71,7 @@ def count_parameters(store: Store, tree: Tree) -> dict:
     return {"parameters": counts, "total": counts.total()} if counts else {}
 
 
-def read_facts(store: Store, type: str, tree: Tree, sdk: str = "") -> dict:
+def read_facts(store: "Store", type: str, tree: "Tree", sdk: str = "") -> dict:
     """cardData, sdk and tags of a tree, and of a model's pipeline_tag, library_name, config, safetensors and model-index."""
     try:
         text = store.read_blob(tree["README.md"].sha256, MAX_CARD) if "README.md" in tree else b""
@@ -97,7 +100,7 @@ def read_facts(store: Store, type: str, tree: Tree, sdk: str = "") -> dict:
     return {name: value for name, value in facts.items() if value} | {"tags": list(unique)}
 
 
-def index_head(store: Store, repo: Repo) -> None:
+def index_head(store: "Store", repo: "Repo") -> None:
     """Brings the row of a repo in step with its main branch; call it inside `write()`."""
     head = store.get_commit(repo, "main")
     facts = read_facts(store, repo.type, store.read_tree(head.tree), repo.sdk)

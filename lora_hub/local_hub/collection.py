@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .app import Call, HubFault, refuse, route
+from .calls import Call, route
+from .faults import HubFault, refuse
 from .store import NOWHERE, iso, new_id
 
 FIELDS = {"title": str, "description": str, "private": bool, "theme": str, "position": int}

@@ -6,7 +6,8 @@ import re
 from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-from .app import Call, HubFault, parse_json, refuse, route
+from .calls import Call, parse_json, route
+from .faults import HubFault, refuse
 from .discussions import check_pull, note_commit, open_discussion
 from .lfs import held_size
 from .store import Entry, Tree, git_oid, pointer

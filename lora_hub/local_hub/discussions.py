@@ -2,7 +2,8 @@
 
 from contextlib import AbstractContextManager
 
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .store import Commit, Tree, iso, new_id
 
 CLOSED = ("closed", "merged")

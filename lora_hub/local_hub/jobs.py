@@ -17,7 +17,8 @@ from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
 
 from starlette.responses import StreamingResponse
 
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .store import NOWHERE, Store, iso, new_id
 
 J = "/api/jobs/{ns:(?!hardware$)[^/]+}"  # there is no list of hardware here

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from .app import Call, HubFault, refuse, route
+from .calls import Call, route
+from .faults import HubFault, refuse
 from .store import new_id, sha256_of
 
 MAX_BYTES, PART_BYTES, PIECE, LINK_SECONDS = 50 * 1024**3, 256 * 1024**2, 1024**2, 3600

@@ -2,7 +2,8 @@
 
 import json
 
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .cards import read_facts
 from .spaces import state
 from .store import Repo, iso

@@ -16,7 +16,8 @@ from starlette.datastructures import URL
 from starlette.responses import RedirectResponse, Response
 
 from .accounts import Account, digest, user_id
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .pages import page
 
 CODE_SECONDS, TOKEN_SECONDS = 60, 8 * 3600

@@ -12,7 +12,8 @@ from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
 from starlette.responses import HTMLResponse, Response
 
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .cards import split_card
 from .reading import list_folder
 from .store import TYPES, iso

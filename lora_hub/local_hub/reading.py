@@ -9,7 +9,8 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .commits import folders_of
 from .lfs import read_pieces
 from .store import Commit, Tree, iso

@@ -3,7 +3,8 @@
 import re
 
 from .accounts import user_id
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .cards import read_metadata
 from .spaces import configure
 from .store import TYPES, iso

@@ -3,7 +3,8 @@
 Nothing runs here, and no Space says that it does. A secret's value is dropped as soon as it came: nothing would read it.
 """
 
-from .app import Call, refuse, route
+from .calls import Call, route
+from .faults import refuse
 from .store import Repo, iso
 
 ASKED = {"flavor": ("flavor", str), "hardware": ("flavor", str), "sleepTimeSeconds": ("sleep", int), "seconds": ("sleep", int)}

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from .cards import index_head
 from .faults import refuse
 
 TYPES = ("model", "dataset", "space")
@@ -260,8 +261,6 @@ class Store:
     def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str, text: str = "") -> Commit:
         """Writes a commit, moves the ref to it and, where that is the main branch, brings the index up to date; call it
         inside `write()`."""
-        from .cards import index_head  # here, because what that reads a card from is a store
-
         with self.adding() as add:
             files = add(json.dumps(dict(sorted(tree.items())), ensure_ascii=False, separators=(",", ":")).encode())
         made = Commit.of(files.sha256, parents, author, time.time_ns() // 1_000_000, title, text)

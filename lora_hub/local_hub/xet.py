@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from itsdangerous import BadSignature
 
-from .app import Call, HubFault, refuse, route
+from .calls import Call, route
+from .faults import HubFault, refuse
 from .lfs import LINKS, MAX_BYTES, held_size, keep
 from .store import new_id
 
