@@ -1,4 +1,4 @@
-"""Labels from likelihoods: probabilities, what a base prefers whatever it is asked taken out of them, and how well they keep.
+"""Labels from likelihoods: probabilities, what a base prefers whatever it is asked taken out of them.
 
 A base's choice between labels is mostly a shifted boundary: some labels are likely as words, whatever stands before them. Batch
 calibration (Zhou et al. 2024, arXiv 2309.17249) measures that on rows which are not scored and takes it out. Here, in the domain of
@@ -11,12 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub import statistics
-from lora_hub.schema import Calibration, Score
-from lora_hub.statistics import RowTable
+from lora_hub.schema import Calibration
 
-# Bins of equal width for the calibration error, as Guo et al. 2017.
-BINS = 10
 # A label that no training row has counts as this share.
 LEAST_SHARE = 1e-3
 
@@ -69,24 +65,3 @@ def _log_sum(values: Any) -> Any:
 
     top = values.max(axis=1, keepdims=True)
     return top + np.log(np.exp(values - top).sum(axis=1, keepdims=True))
-
-
-def calibration_error(confidences: Sequence[float], right: Sequence[bool], clusters: Any = None) -> Score:
-    """The expected calibration error in per cent (0: of the answers given with 80 %, 80 % are right; Guo et al. 2017): over ten
-    bins of equal width, how far the mean confidence is from the share of right answers, weighted by rows. With its interval.
-
-    confidences: probability of the label that was chosen, 0 to 1. clusters: as metrics.score has them. Raises ValueError where there are no rows.
-    """
-    import numpy as np
-
-    sure, hits = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    table = RowTable(np.stack([hits - sure, np.ones(len(sure))], axis=1), 2 * BINS, np.stack([2 * bins, 2 * bins + 1], axis=1))
-    return statistics.score_interval(table, _error, clusters=clusters)
-
-
-def _error(sums: Any) -> Any:
-    """sums: for each bin hits minus confidences, and rows."""
-    import numpy as np
-
-    return 100 * np.abs(sums[:, 0::2]).sum(axis=1) / sums[:, 1::2].sum(axis=1)

@@ -7,7 +7,7 @@ give the same bytes and a repeated publish changes nothing. Words that come from
 
 from typing import Any
 
-from lora_hub import reproduce, snippet, statistics
+from lora_hub import reproduce, snippet, verdicts
 from lora_hub.card_metadata import METRIC_TITLES, Facts, adapter_metadata, card_title, front_matter, licence_of, short_name, spec_of
 from lora_hub.markdown import escape, fence
 from lora_hub.schema import BaseModel, PairedComparison, Score, TrainSpec
@@ -82,13 +82,13 @@ def _base_words(facts: Facts) -> str:
 
 def _first_line(facts: Facts) -> str:
     line = f"A LoRA adapter for **{escape(facts.spec.task.title.en)}** on {_base_words(facts)}, made with LoRA Hub."
-    asked = {who: facts.scores(who) for who in statistics.WHO}
+    asked = {who: facts.scores(who) for who in verdicts.WHO}
     for name in [name for name in (*facts.spec.task.metrics, *asked["adapter"]) if name in asked["adapter"]][:1]:
         score, alone = asked["adapter"][name], ""
-        if any(name in asked[who] for who in statistics.BASE_WAYS):
+        if any(name in asked[who] for who in verdicts.BASE_WAYS):
             # What training brought is told against the base's best, not against its worst.
-            against = statistics.stronger_base(asked, name)
-            alone = f" (the {statistics.WHO[against]}{' alone' if against == 'base' else ''}: {asked[against][name].value:.1f} %)"
+            against = verdicts.stronger_base(asked, name)
+            alone = f" (the {verdicts.WHO[against]}{' alone' if against == 'base' else ''}: {asked[against][name].value:.1f} %)"
         of = f" on {score.rows:,} held-out {'row' if score.rows == 1 else 'rows'}" if score.rows else ""
         line += f" {METRIC_TITLES.get(name, escape(name))}: {score.value:.1f} %{of}{alone}."
     return line
@@ -110,7 +110,7 @@ def _usage(facts: Facts) -> str:
 
 
 def _results(facts: Facts) -> str:
-    asked = {who: facts.scores(who) for who in statistics.WHO if facts.scores(who)}
+    asked = {who: facts.scores(who) for who in verdicts.WHO if facts.scores(who)}
     adapter = asked.get("adapter")
     if not adapter:
         return "It was not scored."
@@ -121,7 +121,7 @@ def _results(facts: Facts) -> str:
     rows = facts.record["dataset"].get("eval_rows")
     count = f"{rows} held-out rows" if rows else "Held-out rows"
     lines = [f"{count} that were never trained on, the same for all; per cent, with 95 % intervals.", ""]
-    lines += [f"| metric | {' | '.join(statistics.WHO[who] for who in asked)} |", "|---" * (1 + len(asked)) + "|"]
+    lines += [f"| metric | {' | '.join(verdicts.WHO[who] for who in asked)} |", "|---" * (1 + len(asked)) + "|"]
     for name in adapter:
         cells = [cell(scores.get(name)) for scores in asked.values()]
         lines.append(f"| {METRIC_TITLES.get(name, escape(name))} | {' | '.join(cells)} |")
@@ -134,7 +134,7 @@ def _verdict(facts: Facts) -> list[str]:
         return []
     found = PairedComparison(**facts.record["comparison"])
     title = METRIC_TITLES.get(found.metric, escape(found.metric))
-    return ["", f"{title}, adapter against {statistics.WHO.get(found.against, escape(found.against))}: {statistics.describe(found).en} (p = {found.p:.2g})"]
+    return ["", f"{title}, adapter against {verdicts.WHO.get(found.against, escape(found.against))}: {verdicts.describe(found).en} (p = {found.p:.2g})"]
 
 
 def _data(facts: Facts) -> str:

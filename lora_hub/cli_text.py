@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from lora_hub import run_states, statistics
+from lora_hub import run_states, verdicts
 from lora_hub.schema import PairedComparison, Problem, Run
 
 
@@ -192,7 +192,7 @@ def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[st
     if not comparison:
         return []
     found = PairedComparison(**comparison)
-    return [f"{found.metric}, {name} against the {statistics.WHO.get(found.against, found.against)}: {statistics.describe(found).en} (p = {found.p:.2g})"]
+    return [f"{found.metric}, {name} against the {verdicts.WHO.get(found.against, found.against)}: {verdicts.describe(found).en} (p = {found.p:.2g})"]
 
 
 def show_result(result: dict) -> str:

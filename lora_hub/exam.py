@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lora_hub import answering, generate, metrics, statistics
-from lora_hub.calibration import calibration_error, fit_calibration
+from lora_hub import answering, generate, metrics, statistics, verdicts
+from lora_hub.calibration import fit_calibration
+from lora_hub.calibration_error import calibration_error
 from lora_hub.data import prepare, template
 from lora_hub.data.prepare import Example
 from lora_hub.exam_work import MOST_CALIBRATED
@@ -160,7 +161,7 @@ def compare_all(
     task: Task, answers: dict[str, list[Answer]], examples: list[Example], scores: dict[str, Scores], clusters: Any = None
 ) -> dict[str, PairedComparison]:
     """Each of several adapters against the base; the more there are, the surer each has to be (Holm 1979)."""
-    ways = {who: answers[who] for who in statistics.BASE_WAYS if who in answers}
+    ways = {who: answers[who] for who in verdicts.BASE_WAYS if who in answers}
     found = {
         name: compare_answers(task, {**ways, ADAPTER: answers[name]}, examples, scores, clusters) for name in answers if name not in ways
     }

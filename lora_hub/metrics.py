@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lora_hub import statistics
+from lora_hub import statistics, verdicts
 from lora_hub.schema import Judgement, PairedComparison, Score, Scores, Task
 from lora_hub.statistics import Classes, RowTable
 
@@ -83,7 +83,7 @@ def compare(
     answers, scores: by who answered ("base", "base_examples" where the base was also asked with examples, "adapter").
     """
     name = task.metrics[0]
-    against = statistics.stronger_base(scores, name)
+    against = verdicts.stronger_base(scores, name)
     return compare_answers(name, answers["adapter"], answers[against], references, clusters=clusters, against=against)
 
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from lora_hub import settings
 from lora_hub.errors import AdapterError
-from lora_hub.recipe import FIELDS, shown
+from lora_hub.spec_fields import FIELDS, shown
 from lora_hub.schema import Run
 
 
 @dataclass(frozen=True)
 class Difference:
-    """kind: "base", "data", "setting" or "score". name: a field's key (`recipe.FIELDS`) or a metric; before, now: as they are
+    """kind: "base", "data", "setting" or "score". name: a field's key (`spec_fields.FIELDS`) or a metric; before, now: as they are
     shown, scores in per cent."""
 
     kind: str

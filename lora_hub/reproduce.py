@@ -6,7 +6,7 @@ import re
 import shlex
 import unicodedata
 
-from lora_hub import recipe
+from lora_hub import spec_fields
 from lora_hub.card_metadata import is_hub_id, short_name
 from lora_hub.errors import SpecError
 from lora_hub.schema import DatasetInfo, TrainSpec
@@ -69,9 +69,9 @@ def _reading(info: DatasetInfo) -> list[str]:
 def _settings(spec: TrainSpec) -> list[str]:
     """KEY=VALUE of what the recipe derives, and of all that is not the default: a later recipe may derive other values."""
     told = []
-    for field in recipe.FIELDS:
-        value = recipe.value_of(spec, field.key)
-        if field.key in DERIVED or value != recipe.value_of_default(field.key):
+    for field in spec_fields.FIELDS:
+        value = spec_fields.value_of(spec, field.key)
+        if field.key in DERIVED or value != spec_fields.value_of_default(field.key):
             told.append(f"{field.key}={','.join(value) if isinstance(value, tuple) else value}")
     return told
 

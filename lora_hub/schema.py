@@ -257,7 +257,7 @@ Scores = dict[str, Score]
 
 
 class PairedComparison(Noun):
-    """An adapter against its base on the same rows, by a paired test; `statistics.describe` says it in words.
+    """An adapter against its base on the same rows, by a paired test; `verdicts.describe` says it in words.
 
     metric: the one that was compared. against: whom the adapter was compared with (a key of a run's metrics). clusters: how
     many of the rows are different from each other; rows that are nearly the same count as one. changed = better + worse:

@@ -1,8 +1,7 @@
 """How sure a number is, in one place: intervals of scores (intervals.py) and paired tests of two models on the same rows.
 
     score_interval(table, value, weights)      95 % interval of a metric of the rows, as wide as few rows make it
-    compare(metric, ours, theirs, ...)         a PairedComparison: who is better, or whether it can be chance
-    describe(comparison)                       the same in a sentence that names the rows
+    compare(metric, ours, theirs, ...)         a PairedComparison: who is better, or whether it can be chance; verdicts.py says it in words
 
 Rows that are nearly the same are not independent: `clusters` numbers each row's cluster, and all that is said here counts
 clusters where there are any (without them, each row is one).
@@ -17,20 +16,15 @@ from typing import Any
 
 from lora_hub.intervals import ALPHA, CHUNK, UNSEEN, Classes, RowTable, Value, Z, cluster_sums, effective_units, influences, numbered
 from lora_hub.intervals import score_interval, student_factor, wilson
-from lora_hub.schema import PairedComparison, Scores, Text2
+from lora_hub.schema import PairedComparison
 
-__all__ = ["Classes", "RowTable", "compare", "describe", "score_interval", "stronger_base", "wilson"]
+__all__ = ["Classes", "RowTable", "compare", "score_interval", "wilson"]
 
 # Permutations drawn where there are too many to try them all, and how many rows differ where all are tried.
 DRAWS = 9_999
 EXHAUSTIVE = 13
 # More clusters than this are exchanged in so many random groups: as valid, and time and memory stay bounded.
 MOST_BLOCKS = 2_000
-
-# How the base is asked, by the keys of a run's metrics.
-BASE_WAYS = ("base", "base_examples")
-# Who answered, as a card and the shell name them, in the order of their columns.
-WHO = {"base": "base", "base_examples": "base with examples in its prompt", "adapter": "adapter"}
 
 EXACT_MCNEMAR = "exact McNemar"
 EXACT_SIGNS = "exact sign flips of clusters"
@@ -176,47 +170,6 @@ def adjust_for_several(found: list[PairedComparison]) -> list[PairedComparison]:
             changes |= {"verdict": "chance", "low": min(one.low, 0.0), "high": max(one.high, 0.0)}
         adjusted[place] = one.model_copy(update=changes)
     return adjusted
-
-
-def stronger_base(metrics: dict[str, Scores], metric: str) -> str:
-    """Whom an adapter has to beat: of the ways in which the base was asked ("base": as it is, "base_examples": with examples
-    in its prompt), the one that scored higher; the plain one where they tie."""
-    asked = [who for who in BASE_WAYS if metric in metrics.get(who, {})]
-    if not asked:
-        raise ValueError(f"the base has no {metric}")
-    return max(asked, key=lambda who: metrics[who][metric].value)
-
-
-def describe(found: PairedComparison) -> Text2:
-    """What the test found, in a sentence that names the rows; the metric and its values are said beside it."""
-    rows, rows_fa = _rows(found.rows), f"{found.rows:,} سطر"
-    if not found.changed:
-        en, fa = f"None of the {rows} changed", f"هیچ‌یک از {rows_fa} تغییر نکرد"
-        if found.rows == 1:
-            en, fa = "The one row did not change", "تنها سطر آزمون تغییر نکرد"
-    else:
-        en, fa = f"{found.changed:,} of {rows} changed, ", f"از {rows_fa}، {found.changed:,} سطر تغییر کرد، "
-        whole = "all " if found.changed > 1 else ""
-        whole_fa = "همه " if found.changed > 1 else ""
-        if not found.worse:
-            en, fa = f"{en}{whole}for the better", f"{fa}{whole_fa}به سوی بهتر"
-        elif not found.better:
-            en, fa = f"{en}{whole}for the worse", f"{fa}{whole_fa}به سوی بدتر"
-        else:
-            en = f"{en}{found.better:,} for the better and {found.worse:,} for the worse"
-            fa = f"{fa}{found.better:,} سطر به سوی بهتر و {found.worse:,} سطر به سوی بدتر"
-    if found.verdict in ("better", "worse"):
-        return Text2(en=f"{en}; that is beyond what chance explains.", fa=f"{fa}؛ این از نظر آماری معنادار است.")
-    if found.verdict == "same":
-        return Text2(en=f"{en}.", fa=f"{fa}.")
-    unlike, unlike_fa = "", ""
-    if found.clusters < found.rows:
-        unlike, unlike_fa = f" ({found.clusters:,} of them different from each other)", f" (که {found.clusters:,} سطر آن با هم فرق دارد)"
-    return Text2(en=f"{en}; with {rows}{unlike} that can be chance.", fa=f"{fa}؛ با {rows_fa}{unlike_fa} این می‌تواند تصادفی باشد.")
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
 
 
 def _is_share(table: RowTable, scores: Any) -> bool:

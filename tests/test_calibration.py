@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from lora_hub.calibration import calibration_error, fit_calibration, probabilities
+from lora_hub.calibration import fit_calibration, probabilities
+from lora_hub.calibration_error import calibration_error
 from lora_hub.schema import Calibration
 
 

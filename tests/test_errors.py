@@ -13,7 +13,7 @@ from persian import LETTER, check_persian
 from sample_adapters import make_spec
 from test_architecture import edges
 
-from lora_hub import bases, compare, endpoint, recipe, runs, store, worker
+from lora_hub import bases, compare, endpoint, recipe, runs, spec_fields, store, worker
 from lora_hub.data import columns, convert, error_words, inspection, prepare, refusals, spreadsheets, text_forms
 from lora_hub.data.prepare import Example
 from lora_hub.data.read import read_table
@@ -215,7 +215,7 @@ def test_names_are_cut_and_counted() -> None:
 def test_every_value_of_the_plan_says_why_in_both_languages(effort: str) -> None:
     spec = spec_of(effort=effort, seed=7)
     english, persian = recipe.explain(spec), recipe.explain(spec, "fa")
-    assert [row[:2] for row in english] == [row[:2] for row in persian] and len(english) == len(recipe.FIELDS)
+    assert [row[:2] for row in english] == [row[:2] for row in persian] and len(english) == len(spec_fields.FIELDS)
     assert all(LETTER.search(why) for _, _, why in persian) and not any(LETTER.search(why) for _, _, why in english)
     whys = {key: (en, fa) for (key, _, en), (_, _, fa) in zip(english, persian, strict=True)}
     assert whys["seed"] == ("set by you", "به خواست شما") and whys["lora.dropout"] == ("default", "پیش‌فرض")

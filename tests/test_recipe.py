@@ -2,7 +2,7 @@
 
 import pytest
 
-from lora_hub import bases, recipe
+from lora_hub import bases, recipe, spec_fields
 from lora_hub.errors import SpecError
 from lora_hub.schema import BaseModel, DatasetInfo, LoraSpec, TrainSpec
 from lora_hub.tasks import catalogue
@@ -80,16 +80,16 @@ def test_unknown_effort() -> None:
 
 
 def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_form() -> None:
-    keys = {field.key for field in recipe.FIELDS}
+    keys = {field.key for field in spec_fields.FIELDS}
     nested = {f"lora.{name}" for name in LoraSpec.model_fields}
     ours = {"version", "task", "base", "dataset", "mapping", "test_dataset", "test_mapping", "name", "effort", "lora", "share_rows", "publish_to", "publish_private", "minimum"}
     # Of the task itself only the language that it is put in is a setting.
     assert keys == (set(TrainSpec.model_fields) - ours) | nested | {"task.prompt_language"}
-    assert set(recipe.SYNONYMS.values()) <= keys
-    for field in recipe.FIELDS:
+    assert set(spec_fields.SYNONYMS.values()) <= keys
+    for field in spec_fields.FIELDS:
         assert field.title.fa and field.help.fa
         if field.kind == "choice":
-            assert recipe.value_of_default(field.key) in field.choices
+            assert spec_fields.value_of_default(field.key) in field.choices
 
 
 def test_built_in_base_has_a_width_to_derive_from() -> None:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lora_hub import statistics
+from lora_hub import statistics, verdicts
 from lora_hub.schema import PairedComparison
 from lora_hub.statistics import RowTable
 
@@ -48,7 +48,7 @@ def test_three_of_eight_can_be_chance():
     assert found.p == pytest.approx(0.25) and found.verdict == "chance" and found.test == "exact McNemar"
     assert (found.rows, found.changed, found.better, found.worse, found.difference) == (8, 3, 3, 0, 37.5)
     assert found.low < 0 < found.high
-    said = statistics.describe(found)
+    said = verdicts.describe(found)
     assert said.en == "3 of 8 rows changed, all for the better; with 8 rows that can be chance."
     assert "تصادفی" in said.fa
     assert PairedComparison(**found.model_dump(mode="json")) == found
@@ -67,7 +67,7 @@ def test_three_of_eight_can_be_chance():
     ],
 )
 def test_words_name_the_rows(ours, theirs, words):
-    assert statistics.describe(compare(ours, theirs)).en == words
+    assert verdicts.describe(compare(ours, theirs)).en == words
 
 
 def test_copies_of_a_row_count_once():
@@ -75,7 +75,7 @@ def test_copies_of_a_row_count_once():
     clusters = np.repeat([5, 1, 7], 3)
     found = compare([1] * 9, [0] * 9, clusters)
     assert found.p == pytest.approx(statistics.mcnemar(3, 0)) and found.verdict == "chance" and found.clusters == 3
-    assert statistics.describe(found).en.endswith("; with 9 rows (3 of them different from each other) that can be chance.")
+    assert verdicts.describe(found).en.endswith("; with 9 rows (3 of them different from each other) that can be chance.")
     score = statistics.score_interval(share_table([1] * 9), mean, clusters=clusters)
     three = statistics.score_interval(share_table([1] * 3), mean)
     assert (score.low, score.high) == (pytest.approx(three.low), pytest.approx(three.high))

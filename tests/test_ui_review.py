@@ -9,7 +9,7 @@ import pytest
 from lora_hub import runs, store
 from lora_hub.data.inspection import Inspector
 from lora_hub.errors import DataError, HubError
-from lora_hub.recipe import FIELDS
+from lora_hub.spec_fields import FIELDS
 from lora_hub.schema import Mend
 from lora_hub.tasks import catalogue
 from lora_hub.ui import asked as asked_module

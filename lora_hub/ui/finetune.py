@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub import bases, recipe
+from lora_hub import bases, recipe, spec_fields
 from lora_hub.errors import LoraHubError
 from lora_hub.tasks import catalogue
 from lora_hub.ui import data_room, render, render_tasks, task_list
@@ -63,7 +63,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             with gr.Accordion(words("advanced"), open=False, elem_id="lh-advanced"):
                 shared.html(f'<p class="lh-quiet">{render.both("advanced_why")}</p>')
                 with gr.Row(elem_classes="lh-overrides"):
-                    overrides = {one.key: override(one, words) for one in recipe.FIELDS}
+                    overrides = {one.key: override(one, words) for one in spec_fields.FIELDS}
                 settings_html = shared.html(elem_id="lh-settings")
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(5, "step_train"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub import bases, recipe
+from lora_hub import bases, spec_fields
 from lora_hub.ui.page import Labels
 
 OWN_FIELDS = ("title", "inputs", "answer", "output", "instruction")
@@ -41,7 +41,7 @@ def own_task(words: Labels) -> dict[str, Any]:
     return {"title": title, "inputs": inputs, "answer": answer, "output": output, "instruction": instruction}
 
 
-def override(one: recipe.Field, words: Labels) -> Any:
+def override(one: spec_fields.Field, words: Labels) -> Any:
     """A field of Advanced. Empty means: as derived."""
     label = words(f"setting.{one.key}")
     info = words(f"setting.{one.key}.help")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lora_hub import statistics
+from lora_hub import verdicts
 from lora_hub.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render import badge, card, cell, empty, escape, filled, link, table
 from lora_hub.ui.render_answers import chances, judged
@@ -43,8 +43,8 @@ def _headline(ref: AdapterRef, language: str) -> str:
         return ""
     name = next(iter(scores))
     before = ""
-    if any(name in ref.metrics.get(who, {}) for who in statistics.BASE_WAYS):
-        who = statistics.stronger_base(ref.metrics, name)
+    if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
+        who = verdicts.stronger_base(ref.metrics, name)
         before = f'<span class="lh-quiet"> {escape(t(who, language))} {escape(percent(ref.metrics[who][name].value, language))}</span>'
     return f'<span title="{escape(metric_title(name, language))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{before}</span>'
 

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from lora_hub import run_states, statistics
+from lora_hub import run_states, verdicts
 from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Score
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
@@ -62,7 +62,7 @@ def main_scores(run: Run) -> tuple[str, Score, Score] | None:
     base, adapter = run.metrics.get("base", {}), run.metrics.get("adapter", {})
     for name in [*run.spec.task.metrics, *adapter]:
         if name in base and name in adapter:
-            return name, run.metrics[statistics.stronger_base(run.metrics, name)][name], adapter[name]
+            return name, run.metrics[verdicts.stronger_base(run.metrics, name)][name], adapter[name]
     return None
 
 
@@ -156,7 +156,7 @@ def result(run: Run, language: str) -> str:
     rows = []
     asked = [who for who in ("base", "base_examples", "adapter") if run.metrics.get(who)]
     for name in [metric for metric in run.spec.task.metrics if all(metric in run.metrics[who] for who in asked)]:
-        best = run.metrics[statistics.stronger_base(run.metrics, name)][name]
+        best = run.metrics[verdicts.stronger_base(run.metrics, name)][name]
         gain = run.metrics["adapter"][name].value - best.value
         sign = "+" if gain >= 0 else "−"
         kind = "good" if gain > 0 else "bad" if gain < 0 else "plain"
@@ -183,7 +183,7 @@ def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) ->
     found = run.comparison
     if found is None:
         return words[0], "plain"
-    said = statistics.describe(found).in_language(language)
+    said = verdicts.describe(found).in_language(language)
     words.append(persian_numbers(said) if language == "fa" else said)
     if found.verdict == "worse":
         words.append(t("harms", language))

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lora_hub import bases, hardware, recipe, runs
+from lora_hub import bases, hardware, recipe, runs, spec_fields
 from lora_hub.errors import DataError, LoraHubError, SpecError
 from lora_hub.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
 from lora_hub.tasks import catalogue
@@ -283,7 +283,7 @@ def _explain_without_data(asked: Asked, task: Task, inspection: Any, base: BaseM
 
 
 def _settings(spec: TrainSpec, language: str) -> str:
-    titles = {known.key: known.title.in_language(language) for known in recipe.FIELDS}
+    titles = {known.key: known.title.in_language(language) for known in spec_fields.FIELDS}
     return render_plan.settings_table(recipe.explain(spec, language), titles, language)
 
 
