@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from lora_hub import run_states, verdicts
+from lora_hub import run_phases, run_states, verdicts
 from lora_hub.schema import PairedComparison, Problem, Run
 
 
@@ -15,10 +15,11 @@ SHOWN_LABELS = 5
 
 
 def phase_line(run: Run) -> str:
-    """What a run does now, in a line; while it waits or ends, why."""
+    """What a run does now, in a line; while it waits or ends, why, and where it is late, that it is."""
     if run.waits or run.cancelling:
         return f"{'cancelling' if run.cancelling else run.state.value}: {run_states.describe(run).en}"
-    return (run.phase or run.state.value).split(" (")[0]
+    late = run_phases.how_late(run)
+    return (run.phase or run.state.value).split(" (")[0] + (f": {late.en}" if late else "")
 
 
 class ProgressBar:
@@ -82,7 +83,7 @@ def run_row(run: Run) -> dict[str, Any]:
 def run_now(run: Run) -> dict[str, Any]:
     """What a run is doing, as JSON. queue: its place there, the runs before it and how many may train at once."""
     return {
-        "phase": run.phase, "says": run_states.describe(run).en, "cancelling": run.cancelling, "attempt": run.attempt, "stopped": run.stopped,
+        "phase": run.phase, "says": run_states.describe(run).en, "late": run_phases.how_late(run) is not None, "cancelling": run.cancelling, "attempt": run.attempt, "stopped": run.stopped,
         "queue": run.waits.model_dump(mode="json") if run.waits else None,
     }  # fmt: skip
 
@@ -235,7 +236,7 @@ def show_runs(result: dict) -> str:
 
 
 def _needs_words(run: dict[str, Any]) -> bool:
-    return bool(run["error"]) or run["cancelling"] or run["state"] == "queued"
+    return bool(run["error"]) or run["cancelling"] or run["late"] or run["state"] == "queued"
 
 
 def rows_line(result: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
-"""The state of a run that nobody owns any more, and what is said of each state: what it is, why, and what comes next."""
+"""The state of a run that nobody owns any more, and what is said of each state: what it is, why, and what comes next. What a run does
+while it runs is `run_phases`'."""
 
 from pathlib import Path
 
-from lora_hub import crash, processes, run_lock
+from lora_hub import crash, processes, run_lock, run_phases
 from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Text2
 
@@ -15,13 +16,22 @@ def judge(run: Run, folder: Path, *, is_owned: bool | None = None) -> Run:
     written: a run is lost as long as nobody owns it and it has not ended. is_owned: None asks the lock."""
     if run.state.is_final:
         return run
-    is_cancelled = (folder / "cancel").exists()
+    asked = _cancel_asked(folder)
+    is_cancelled = asked is not None
     # Workers of a version before the locks are known by their process.
     if is_owned is None:
         is_owned = run_lock.is_held(folder) or ("created" in run.handle and processes.is_alive(run.handle))
     if is_owned:
-        return run.model_copy(update={"cancelling": True}) if is_cancelled else run
+        return run.model_copy(update={"cancelling": True, "cancel_asked": asked}) if is_cancelled else run
     return run.model_copy(update={"ended": run.last_event or run.created, "eta": None, "waits": None, **_end(run, is_cancelled)})
+
+
+def _cancel_asked(folder: Path) -> float | None:
+    """When a person asked the run to end, UTC seconds; None where nobody did."""
+    try:
+        return (folder / "cancel").stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _end(run: Run, is_cancelled: bool) -> dict:
@@ -67,8 +77,14 @@ def _how_to_go_on(run: Run) -> tuple[str, str]:
     return "Resume the run: it has no checkpoint yet and begins anew.", "اجرا را ادامه دهید: هنوز چک‌پوینتی ندارد و از ابتدا شروع می‌شود."
 
 
-def describe(run: Run) -> Text2:
-    """What is said of the state that a run is in: what, why, and what comes next."""
+def describe(run: Run, now: float | None = None) -> Text2:
+    """What is said of the state that a run is in: what, why, and what comes next; and where it is late, that it is. now: UTC seconds,
+    None: those of the clock."""
+    said, late = _describe(run), run_phases.how_late(run, now)
+    return said if late is None else Text2(en=f"{said.en} {late.en}".strip(), fa=f"{said.fa} {late.fa}".strip())
+
+
+def _describe(run: Run) -> Text2:
     if run.cancelling:
         return Text2(
             en="It is being cancelled and ends at its next step. Its last checkpoint stays: Resume goes on from there.",
@@ -76,6 +92,15 @@ def describe(run: Run) -> Text2:
         )
     if run.state is RunState.QUEUED and run.waits is not None:
         return _waiting(run)
+    if run.state is RunState.QUEUED and run.attempt > 1 and not run.adapter_folder:
+        step = checkpoint_step(run)
+        whence = Text2(en=f"from step {step}", fa=f"از گام {step}") if step else Text2(en="from the beginning: it had no checkpoint yet", fa="از ابتدا، چون هنوز چک‌پوینتی نداشت")
+        return Text2(
+            en=f"It is being resumed: its process is started again, and the training goes on {whence.en}.",
+            fa=f"در حال ادامه است: فرایند آن دوباره شروع می‌شود و آموزش {whence.fa} پیش می‌رود.",
+        )
+    if run.state is RunState.QUEUED and run.adapter_folder:
+        return Text2(en="It is being resumed to be published: it is trained and scored.", fa="برای انتشار ادامه می‌یابد: آموزش دیده و ارزیابی شده است.")
     if run.state is RunState.QUEUED:
         return Text2(en="Its process is being started. It goes on by itself.", fa="فرایند آن در حال شروع است. خودش ادامه می‌یابد.")
     if run.state is RunState.CANCELLED:
@@ -84,7 +109,9 @@ def describe(run: Run) -> Text2:
         at_fa = f" در گام {run.step} از {run.total_steps}" if run.total_steps else " پیش از گام نخست"
         return Text2(en=f"It was cancelled{at}. {hint}", fa=f"این اجرا{at_fa} لغو شد. {hint_fa}")
     if run.state is RunState.PUBLISHING:
-        return Text2(en="It is trained and scored, and is being published.", fa="آموزش دیده و ارزیابی شده و در حال انتشار است.")
+        return run_phases.PHASES["publishing"].said
+    if run.state is RunState.RUNNING:
+        return run_phases.explain(run)
     if run.adapter_folder and not run.metrics and run.state.is_final and run.state is not RunState.DAMAGED:
         return Text2(
             en="It is trained, and its scores cannot be read any more: the line of events.jsonl that held them is damaged. The adapter's lora_hub.json has them, too.",

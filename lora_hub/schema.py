@@ -313,7 +313,7 @@ class Run(Noun):
     `mode`: how it was trained beside others: together, in turn; empty where it was alone. `notes_fa`: of each note its Persian.
 
     attempt: 1, and one more for each resume; worked: seconds of the earlier ones. waits: while it is queued behind others.
-    cancelling: a person has ended it and it has not said so yet. stopped: why it ended before its last step: "patience",
+    cancelling: a person has ended it, at cancel_asked (UTC seconds), and it has not said so yet. stopped: why it ended before its last step: "patience",
     "learnt", or "". comparison: adapter against base on the same rows; None before the exam and for runs from before there was one.
     file_rows = train_rows + validation_rows + eval_rows + left_out, where no test file is scored. logs: whose
     folders hold its log ("": its own). last_event: when something was last told, UTC seconds.
@@ -337,6 +337,7 @@ class Run(Noun):
     last_event: float = 0.0
     waits: Wait | None = None
     cancelling: bool = False
+    cancel_asked: float = 0.0
     stopped: str = ""
     logs: tuple[str, ...] = ()
     train_losses: tuple[tuple[int, float], ...] = ()

@@ -42,6 +42,7 @@ LAYERS = {
     "crash": 1,
     "run_data": 1,
     "run_lock": 1,
+    "run_phases": 1,
     "run_reader": 1,
     "run_rows": 2,
     "run_states": 1,

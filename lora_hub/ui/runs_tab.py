@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub import run_phases
 from lora_hub.errors import LoraHubError, RunError
 from lora_hub.run_reader import RunReader
 from lora_hub.schema import Run, RunState
@@ -184,7 +185,7 @@ def draw(
     return [
         render_runs.runs_list(known, run.id, language),
         render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
-        gr.Button(visible=not run.state.is_final and not run.cancelling),
+        gr.Button(visible=not run.state.is_final and (not run.cancelling or run_phases.how_late(run) is not None)),
         gr.Button(visible=run.state in runs.RESUMABLE),
         render_runs.result(run, language),
         gr.Column(visible=bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
