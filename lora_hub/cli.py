@@ -168,7 +168,10 @@ def publish(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
     with connected_hub():
+        before = runs.refresh_run(options.run).adapter
         ref = runs.publish_run(options.run, org=options.org, name=options.name, private=options.private)
+    if before is not None and (before.repo_id, before.revision) == (ref.repo_id, ref.revision):
+        print(f"Nothing is new: this run is {ref.versions[0]} of {ref.repo_id} already.", file=sys.stderr)
     return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id, **rows_missing(options.run)}
 
 

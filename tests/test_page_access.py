@@ -210,6 +210,11 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         wait_for_text(page, "#lh-planned", "new version v2")
         items.last.click()
         wait_for_text(page, "#lh-planned", "This run is v1 of lora-hub/spam-built-in already.")
+        expect(page.locator("#lh-publish")).to_have_text("Nothing new: this is v1 already")
+        expect(page.locator("#lh-publish")).to_be_disabled()
+        page.locator("#lh-publish-name :is(input, textarea)").fill("another-name")
+        page.locator("#lh-publish-name :is(input, textarea)").blur()
+        expect(page.locator("#lh-publish")).to_be_enabled()
         # All held-out rows can be reached, a page at a time.
         total = int(text_of(page, "#lh-examples .lh-pager span").rsplit(" ", 1)[1]) if page.locator("#lh-examples .lh-pager").count() else 0
         if total:

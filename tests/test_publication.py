@@ -10,6 +10,7 @@ from lora_hub.errors import HubError
 from lora_hub.publication import Difference
 from lora_hub.schema import Run, RunState, Score
 from lora_hub.ui import render_publication
+from lora_hub.ui.text import t
 
 
 def run_of(folder: Path, run_id: str, value: float, **spec) -> Run:
@@ -53,6 +54,7 @@ def test_the_same_run_again_and_a_version_made_elsewhere(tmp_path, monkeypatch):
     run = run_of(tmp_path, "spam-1", 90)
     again = planned_after(monkeypatch, record_of(run), run)
     assert again.is_same and "already" in render_publication.planned(again, "en")
+    assert t("publish_nothing", "en", version=again.version) == "Nothing new: this is v2 already"
     strange = planned_after(monkeypatch, None, run)
     assert not strange.has_record and "was not made here" in render_publication.planned(strange, "en")
     twin = planned_after(monkeypatch, record_of(run), run.model_copy(update={"id": "spam-2"}))

@@ -237,6 +237,28 @@ def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
     assert "chrF 54.2" in shown and "right" not in shown and "<li>" not in shown
 
 
+@pytest.mark.parametrize(
+    ("base", "adapter", "english", "persian"),
+    [
+        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.92, "spam": 0.08}, "The base&#x27;s label too; its probability is 12.0 points higher", "همان برچسب مدل پایه است؛ احتمال آن ۱۲٫۰ واحد درصد بیشتر"),
+        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.6, "spam": 0.4}, "The base&#x27;s label too; its probability is 20.0 points lower", "۲۰٫۰ واحد درصد کمتر"),
+        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.1, "spam": 0.9}, "Another label than the base&#x27;s, <bdi>ham</bdi>; its probability is 70.0 points higher", "نه <bdi>ham</bdi>"),
+        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.80001, "spam": 0.19999}, "too; its probability is what the base gives it", "همان است که مدل پایه می‌دهد"),
+    ],
+)
+def test_labels_are_held_against_the_bases_label_and_not_its_tokens(base, adapter, english, persian):
+    views = [
+        PaneView(name, "", Answer(text=max(chances, key=chances.get), probabilities=chances, tokens=2, finish="stop"), True, divergence)
+        for name, chances, divergence in (("base", base, None), ("o/a", adapter, Divergence(kl=0.4, changed=0.5)))
+    ]
+    shown = render_adapters.panes(views, "en")
+    assert english in shown.replace("'", "&#x27;") and "tokens differ" not in shown
+    assert persian in render_adapters.panes(views, "fa")
+    assert "tokens differ" not in render_adapters.panes(views[1:], "en"), "a label is no text, also where the base was not asked"
+    same = PaneView("o/b", "", views[1].answer, True, Divergence(kl=0.0, changed=0.0))
+    assert "finds each label as likely" in render_adapters.panes([views[0], same], "en")
+
+
 # --- the data room ------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lora_hub import verdicts
 from lora_hub.schema import AdapterRef, Answer, Divergence, Judgement
-from lora_hub.ui.render import badge, card, cell, empty, escape, filled, link, table
+from lora_hub.ui.render import badge, card, cell, empty, escape, filled, isolate, link, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_data import metric_title
 from lora_hub.ui.text import iso_moment, number, percent, t
@@ -100,12 +100,13 @@ def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
     """The answers beside each other, under the question that they are answers to."""
     if not views:
         return empty(t("compare_empty", language))
+    base = next((view.answer for view in views if view.name == "base" and view.done), None)
     asked = ""
     if question:
         # the style sheet shows the note once something that was asked has changed
         note = f'<p class="lh-stale-note" role="status">{escape(t("asked_before", language))}</p>'
         asked = f'{note}<p class="lh-asked"><span class="lh-quiet">{escape(t("asked", language))}</span> {cell(question, 300)}</p>'
-    return f'{asked}<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language) for view in views)}</div>'
+    return f'{asked}<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language, base) for view in views)}</div>'
 
 
 def _pane_name(view: PaneView) -> str:
@@ -117,7 +118,7 @@ def _pane_name(view: PaneView) -> str:
     return f'<bdi>{escape(first)}</bdi><small class="lh-quiet">{facts}</small>'
 
 
-def _pane(view: PaneView, language: str) -> str:
+def _pane(view: PaneView, language: str, base: Answer | None) -> str:
     is_base, answer = view.name == "base", view.answer
     name = escape(t("base_alone", language)) if is_base else _pane_name(view)
     commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
@@ -132,7 +133,7 @@ def _pane(view: PaneView, language: str) -> str:
     if view.done and answer.finish:
         facts.append(t(f"finish_{answer.finish}", language))
     verdict = judged(view.judgement, language) if view.done and view.judgement else ""
-    alarm = "" if is_base or not view.done else _alarm(view.divergence, language)
+    alarm = "" if is_base or not view.done else _beside_base(view, base, language)
     css = "lh-pane lh-pane-base" if is_base else "lh-pane"
     return (
         f'<article class="{css}" data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}><header><h4>{name}</h4>{commit}{verdict}</header>'
@@ -143,9 +144,23 @@ def _pane(view: PaneView, language: str) -> str:
 _CARET = '<span class="lh-caret" aria-hidden="true"></span>'
 
 
-def _alarm(divergence: Divergence | None, language: str) -> str:
-    if divergence is None:
-        return ""
-    if divergence.kl <= SAME_KL and divergence.changed <= SAME_CHANGED:
-        return card("bad", escape(t("same_as_base", language)))
-    return f'<p class="lh-quiet">{escape(t("divergence", language, changed=percent(100 * divergence.changed, language)))}</p>'
+def _beside_base(view: PaneView, base: Answer | None, language: str) -> str:
+    """How an answer differs from the base's: labels and probabilities of a label, tokens of a text; an adapter that changes nothing
+    raises the alarm."""
+    divergence, chances = view.divergence, view.answer.probabilities
+    if divergence is not None and divergence.kl <= SAME_KL and divergence.changed <= SAME_CHANGED:
+        return card("bad", escape(t("same_as_base_labels" if chances else "same_as_base", language)))
+    if chances:
+        said = _labels_beside_base(view.answer, base, language) if base is not None and base.probabilities else ""
+    else:
+        said = escape(t("divergence", language, changed=percent(100 * divergence.changed, language))) if divergence is not None else ""
+    return f'<p class="lh-quiet">{said}</p>' if said else ""
+
+
+def _labels_beside_base(answer: Answer, base: Answer, language: str) -> str:
+    """Whether both chose one label, and how much more or less likely the adapter's choice is than the base finds it."""
+    gain = 100 * (answer.confidence - base.probabilities.get(answer.text, 0.0))
+    change = t("chance_same", language)
+    if abs(gain) >= 0.05:
+        change = t("chance_higher" if gain > 0 else "chance_lower", language, points=number(abs(gain), language, 1))
+    return filled("label_same" if answer.text == base.text else "label_other", language, label=isolate(answer.text), base=isolate(base.text), change=escape(change))

@@ -100,13 +100,13 @@ def build(page: Page) -> gr.Timer:
 
         run = runs.refresh_run(_shown(stamp)) if stamp else None
         if run is None or not run.adapter_folder:
-            return "", gr.Button(t("publish", language)), ""
+            return "", gr.Button(t("publish", language), interactive=True), ""
         try:
             ahead = publication.plan_publication(run, org=org, name=name)
         except LoraHubError as error:
-            return render.error_card(error, language), gr.Button(t("publish", language)), ""
-        label = t("publish", language) if ahead.is_same else t("publish_version", language, version=ahead.version)
-        return render_publication.planned(ahead, language), gr.Button(label), _promise(run.id, ahead)
+            return render.error_card(error, language), gr.Button(t("publish", language), interactive=True), ""
+        label = t("publish_nothing" if ahead.is_same else "publish_version", language, version=ahead.version)
+        return render_publication.planned(ahead, language), gr.Button(label, interactive=not ahead.is_same), _promise(run.id, ahead)
 
     @shared.told
     def publish_run(language: str, stamp: str, org: str, name: str, private: bool, said_before: str) -> Any:

@@ -86,6 +86,7 @@ RUNS_WORDS: dict[str, tuple[str, str]] = {
     "published": ("Published as {name}", "با نام {name} منتشر شد"),
     "open_on_hub": ("Open on the Hub", "در هاب بازکنید"),
     "publish_version": ("Publish {version}", "انتشار {version}"),
+    "publish_nothing": ("Nothing new: this is {version} already", "چیز جدیدی نیست: همین حالا {version} است"),
     "publish_first": ("This becomes the first version, {version}, of {repo}.", "این نخستین نسخه، {version}، از {repo} می‌شود."),
     "publish_next": ("This becomes new version {version} of {repo}.", "این نسخهٔ جدید {version} از {repo} می‌شود."),
     "publish_same": ("This run is {version} of {repo} already.", "این اجرا همین حالا {version} از {repo} است."),
