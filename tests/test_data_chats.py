@@ -225,6 +225,33 @@ def test_thoughts_inside_an_answer_are_text_where_the_template_has_no_place_for_
     assert "thoughts-in-answers" in {one.problem.code for one in find_template(chatty(OPENS), CHAT, found)}
 
 
+HALVES = ["<think>\nI add one", "I add one.\n</think>\n\n2", "Well, <thinking>one and", "[THINK]one", "<think>\nI see.\n</think>\n\n<think>And"]
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("task", ["chat", "instruction"])
+def test_a_block_for_thoughts_that_is_cut_off_is_told_with_its_rows(tmp_path: Path, task: str, half: str) -> None:
+    answers = ["<think>\nI add.\n</think>\n\n1" if n % 2 else "Two <b>lamps</b>" for n in range(24)]
+    answers[4] = answers[11] = half
+    rows = [
+        {"messages": [*pair(n)[:1], {"role": "assistant", "content": answer}]} if task == "chat" else {"instruction": f"How many? {n}", "output": answer}
+        for n, answer in enumerate(answers)
+    ]
+    file = write(tmp_path, rows)
+    seen = inspect_file(file, get_task(task))
+    found = told(seen)["half-thoughts"]
+    assert found.rows == (5, 12) and found.severity == "warning" and "learnt as" in found.message and found.message_fa
+    # It is what the finding says: trained as it stands, unless the rows are left out.
+    assert half in {example.answer for example in examples_of(seen)}
+    left = inspect_file(file, get_task(task), mends=found.mends)
+    assert left.table.rows == 22 and "half-thoughts" not in told(left)
+
+
+def test_an_answer_for_context_may_hold_half_a_thought(tmp_path: Path) -> None:
+    rows = [{"messages": [*pair(n)[:1], {"role": "assistant", "content": "<think>hm", "weight": 0}, *pair(n)]} for n in range(12)]
+    assert "half-thoughts" not in told(inspect_file(write(tmp_path, rows), CHAT))
+
+
 def table(values: list) -> Any:
     from lora_hub.data.table import Table
 

@@ -1,4 +1,6 @@
-"""Pre-flight of answers that are texts: the same one everywhere, or a copy of the input."""
+"""Pre-flight of answers that are texts: the same one everywhere, a copy of the input, thoughts that are cut off."""
+
+import re
 
 import polars
 
@@ -8,13 +10,33 @@ from lora_hub.data.findings import Finding, finding
 from lora_hub.schema import Task
 
 SAME = 0.95  # of the rows
+OPENED = r"<(?:think|thinking|thought|thoughts|reasoning|seed:think)>|\[THINK\]|◁think▷"
+CLOSED = r"</(?:think|thinking|thought|thoughts|reasoning|seed:think)>|\[/THINK\]|◁/think▷"
+HALF_HINT = "The adapter would learn to think and never to answer: complete the block, or leave these rows out."
+HALF_HINT_FA = "آداپتور یاد می‌گیرد استدلال کند و هرگز پاسخ ندهد: بخش را کامل کنید، یا این سطرها را کنار بگذارید."
 
 
 def check_answers(frame: polars.DataFrame, task: Task) -> list[Finding]:
     """`frame`: the rows that can be trained on. Nothing for a task whose answers are labels."""
     if task.output == "labels" or "answer" not in frame.columns:
         return []
-    return [found for check in (_copied, _same) if (found := check(frame, task))]
+    return [found for check in (_copied, _same, _half_thoughts) if (found := check(frame, task))]
+
+
+def has_half_thoughts(text: str) -> bool:
+    """Whether a block for thoughts is opened and not closed, or the other way round."""
+    return len(re.findall(OPENED, text)) != len(re.findall(CLOSED, text))
+
+
+def _half_thoughts(frame: polars.DataFrame, task: Task) -> Finding | None:
+    answer = polars.col("answer")
+    hits = frame.filter(answer.str.count_matches(OPENED) != answer.str.count_matches(CLOSED))["row"]
+    return None if not hits.len() else finding(
+        "half-thoughts", "warning",
+        f"In {rows(hits.len())} the answer opens a block for thoughts (<think>) that it does not close, or closes one that it does not open. It is learnt as it stands.",
+        f"در {number_fa(hits.len())} سطر پاسخ بخش استدلال («<think>») را باز می‌کند و نمی‌بندد، یا بدون باز کردن می‌بندد. پاسخ همان‌طور که هست یاد گرفته می‌شود.",
+        hint=HALF_HINT, hint_fa=HALF_HINT_FA, rows=hits,
+    )  # fmt: skip
 
 
 def _copied(frame: polars.DataFrame, task: Task) -> Finding | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars
 
+from lora_hub.data.check_answers import HALF_HINT, HALF_HINT_FA, has_half_thoughts
 from lora_hub.data.check_words import counted, number_fa, some
 from lora_hub.data.convert import Chat, read_chat
 from lora_hub.data.findings import Finding, finding
@@ -77,6 +78,12 @@ KINDS = {
         "warning", "has reasoning that is not learnt", "have reasoning that is not learnt", "گفت‌وگو متن استدلال دارد که یاد گرفته نمی‌شود",
         "Answers are trained and asked without thoughts before them. To have the thoughts learnt, write them into the content.",
         "پاسخ‌ها بدون استدلالِ پیش از خود آموزش داده و پرسیده می‌شود. اگر استدلال هم باید یاد گرفته شود، آن را در متن پاسخ بنویسید.",
+    ),
+    "half-thoughts": Kind(
+        "warning", "has an answer that opens a block for thoughts (<think>) and does not close it, or closes one that it does not open. It is learnt as it stands",
+        "have answers that open a block for thoughts (<think>) and do not close it, or close one that they do not open. They are learnt as they stand",
+        "گفت‌وگو پاسخی دارد که بخش استدلال («<think>») را باز می‌کند و نمی‌بندد، یا بدون باز کردن می‌بندد. پاسخ همان‌طور که هست یاد گرفته می‌شود",
+        HALF_HINT, HALF_HINT_FA,
     ),
     "null-arguments": Kind(
         "info", "has tool calls with arguments that are null, which are left out", "have tool calls with arguments that are null, which are left out",
@@ -162,6 +169,8 @@ def _wrong_with(chat: Chat) -> list[str]:
         codes.append("tool-turns")
     if any(turn.reasoning.strip() for turn in chat.turns):
         codes.append("unlearnt-reasoning")
+    if any(turn.is_learnt and has_half_thoughts(turn.message["content"]) for turn in chat.turns):
+        codes.append("half-thoughts")
     if any(turn.nulls for turn in chat.turns):
         codes.append("null-arguments")
     if any(_repeats(message["content"]) for message in messages):
