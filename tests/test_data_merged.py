@@ -9,7 +9,8 @@ import pytest
 import xlwt
 
 from lora_hub.data.check_blanks import says_it_once
-from lora_hub.data.inspection import inspect_file
+from lora_hub.data.inspection import Inspector, inspect_file
+from lora_hub.data.mends import parse_mends
 from lora_hub.data.merged_cells import Merge, unmerged
 from lora_hub.data.read import Table, read_table
 from lora_hub.tasks.catalogue import get_task
@@ -176,6 +177,23 @@ def test_blanks_below_are_told_and_filled_at_a_click(tmp_path: Path) -> None:
     mended = inspect_file(file, get_task("topic"), mends=problem.mends)
     assert next(one.message for one in mended.problems if one.code == "labels") == "3 classes: Billing 12, Delivery 12, Repairs 12."
     assert "blank-below" not in {one.code for one in mended.problems} and mended.done[0].rows == 33
+
+
+@pytest.mark.parametrize("above", [[], [("Ticket", "", "Handled")]], ids=["one header", "two header rows"])
+def test_task_and_columns_are_proposed_for_what_a_mend_filled(tmp_path: Path, above: list[tuple]) -> None:
+    rows = [(text.replace(",", ""), f"2026-01-{n % 28 + 1:02d}", TEAMS[n // 12] if n % 12 == 0 else "") for n, text in enumerate(TEXTS)]
+    file = tmp_path / "merged.csv"
+    file.write_text(lines([*above, ("Ticket text", "Opened", "Team"), *rows]), encoding="utf-8")
+    text, team = ("Ticket Ticket text", "Handled Team") if above else ("Ticket text", "Team")
+    before = inspect_file(file, None)
+    assert before.task.id == "instruction" and "answer" not in before.mapping
+    mends = parse_mends(["blank-below"], Inspector(), file, None, None)
+    after = inspect_file(file, None, mends=mends)
+    assert after.task.id == "topic" and after.mapping == {"text": text, "answer": team} and not after.has_errors
+    assert next(one.message for one in after.problems if one.code == "labels") == "3 classes: Billing 12, Delivery 12, Repairs 12."
+    # What somebody chose stays; of the rest the columns are proposed anew.
+    assert inspect_file(file, get_task("intent"), {"text": text}, mends=mends).mapping == {"text": text, "answer": team}
+    assert inspect_file(file, get_task("instruction"), mends=mends).task.id == "instruction"
 
 
 @pytest.mark.parametrize(

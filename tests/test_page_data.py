@@ -140,6 +140,26 @@ def test_problems_are_cards_that_can_be_mended_undone_and_looked_into(app: App, 
     assert page.evaluate("window.evil") is None and page.locator("#lh-preview img, #lh-prompts img, #lh-problems img").count() == 0
 
 
+def test_task_and_columns_are_proposed_anew_for_what_was_filled(app: App, visit: Visit, tmp_path: Path) -> None:
+    page = open_page(visit, app)
+    teams = ("Billing", "Repairs", "Delivery")
+    rows = [(f"a ticket that says thing number {n} is wrong", teams[n // 20] if n % 20 == 0 else "") for n in range(60)]
+    drop(page, write(tmp_path / "merged.csv", rows, ("Ticket text", "Team")))
+    expect(page.locator("#lh-task input[value='instruction']")).to_be_checked()
+    card(page, "blank-below").locator("[data-mend]").first.click()
+    expect(page.locator("#lh-task input[value='topic']")).to_be_checked()
+    wait_for_text(page, ".lh-labels", "Repairs")
+    expect(page.locator("#lh-problems .lh-bad")).to_have_count(0)
+    # Undone, the task is again what the file alone tells.
+    page.locator("[data-undo]").first.click()
+    expect(page.locator("#lh-task input[value='instruction']")).to_be_checked()
+    # A task that was chosen stays.
+    choose_task(page, "intent")
+    card(page, "blank-below").locator("[data-mend]").first.click()
+    wait_for_text(page, ".lh-labels", "Repairs")
+    expect(page.locator("#lh-task input[value='intent']")).to_be_checked()
+
+
 def test_labels_are_renamed_and_merged_and_a_half_typed_name_stays(app: App, visit: Visit, tmp_path: Path) -> None:
     page = open_page(visit, app)
     choose_task(page, "sentiment")

@@ -20,7 +20,7 @@ from lora_hub.data.check_held_out import check_held_out
 from lora_hub.data.check_blanks import find_blanks
 from lora_hub.data.check_task import find_doubt
 from lora_hub.data.findings import Finding
-from lora_hub.data.mends import Done, apply_mends, offer_mends
+from lora_hub.data.mends import Done, apply_mends, offer_mends, with_filled_columns
 from lora_hub.data.nested_cells import find_nested
 from lora_hub.data.overflow import find_overflow
 from lora_hub.data.preview import missing_columns, preview_rows, with_labels
@@ -191,18 +191,19 @@ def inspect_table(
 ) -> Inspection:  # fmt: skip
     """`inspect_file` of a table that was read already, without lengths."""
     notes = []
+    filled = with_filled_columns(table, mends)
     if task is None:
         from lora_hub.tasks.catalogue import get_task
 
-        task_id, reason = columns.propose_task(table)
+        task_id, reason = columns.propose_task(filled)
         task = get_task(task_id)
         title = task.title
         notes.append(Finding(Problem(
             code="task-proposed", severity="info", message=f"The task {task_id} is proposed: {reason.en}.",
             message_fa=f"کارِ «{title.in_language('fa')}» پیشنهاد می‌شود: {reason.in_language('fa')}.",
         )))  # fmt: skip
-    mapping, reasons = complete_mapping(table, task, mapping or {})
-    language, asked = language_of_rows(table, task, mapping), task
+    mapping, reasons = complete_mapping(filled, task, mapping or {})
+    language, asked = language_of_rows(filled, task, mapping), task
     task = settle_language(task, table, mapping, language)
     mended, done = apply_mends(table, task, mapping, mends)
     said = [Finding(problem) for problem in table.problems]

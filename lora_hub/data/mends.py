@@ -64,12 +64,14 @@ DROPPED: dict[str, Text2] = {
 @dataclass(frozen=True)
 class Kind:
     """A kind of mend. do: (table, task, mapping, values) -> table. short: on the button. done: in the list of what was
-    done. for_test: whether a test part is changed by it, too."""
+    done. for_test: whether a test part is changed by it, too. fills_columns: it changes what a column holds whatever the column is
+    for, and so what it is proposed for; its `do` looks at neither task nor mapping."""
 
-    do: Callable[[Table, Task, dict[str, str], dict[str, str]], Table]
+    do: Callable[[Table, Task | None, dict[str, str], dict[str, str]], Table]
     short: Text2
     done: Text2
     for_test: bool = False
+    fills_columns: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,15 @@ def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequen
         done.append(Done(mend, _difference(table, mended)))
         table = mended
     return table, done
+
+
+def with_filled_columns(table: Table, mends: Sequence[Mend]) -> Table:
+    """The table that task and columns are proposed for: after those of the mends that fill columns. Raises DataError for an unknown
+    mend."""
+    for mend in mends:
+        kind = _kind(mend)
+        table = kind.do(table, None, {}, mend.values) if kind.fills_columns else table
+    return table
 
 
 def for_test(mends: Sequence[Mend]) -> tuple[Mend, ...]:
@@ -272,7 +283,8 @@ MENDS: dict[str, Kind] = {
     "relabel": Kind(mend_rows.relabel, Text2(en="Rename labels", fa="نام برچسب‌ها درست شود"), Text2(en="Labels renamed: {pairs}", fa="برچسب‌ها نام تازه گرفتند: {pairs}"), for_test=True),
     "fill-down": Kind(
         mend_rows.fill_down, Text2(en="Fill it down", fa="پر کردن به پایین"),
-        Text2(en="Empty cells in {column} filled with the value above them", fa="سلول‌های خالی «{column}» با مقدار بالایشان پر شد"), for_test=True,
+        Text2(en="Empty cells in {column} filled with the value above them", fa="سلول‌های خالی «{column}» با مقدار بالایشان پر شد"),
+        for_test=True, fills_columns=True,
     ),
     "mask": Kind(
         mend_rows.mask, Text2(en="Put a mark in their place", fa="نشانه‌ای به جایشان بنشیند"),
@@ -292,6 +304,7 @@ MENDS: dict[str, Kind] = {
     ),
     "join-overflow": Kind(
         mend_rows.join_overflow, Text2(en="Put the pieces back together", fa="تکه‌ها به هم بپیوندند"),
-        Text2(en="Texts that were cut at a delimiter joined again in {into}", fa="متن‌هایی که در جداکننده بریده شده بود در {into} به هم پیوست"), for_test=True,
+        Text2(en="Texts that were cut at a delimiter joined again in {into}", fa="متن‌هایی که در جداکننده بریده شده بود در {into} به هم پیوست"),
+        for_test=True, fills_columns=True,
     ),
 }  # fmt: skip

@@ -2,13 +2,14 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from lora_hub.errors import LoraHubError
+from lora_hub.schema import Mend
 from lora_hub.tasks import catalogue
 from lora_hub.ui import render
 from lora_hub.ui.page import Page
@@ -43,16 +44,20 @@ def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
         yield render.note(t("fetching", language) if language == "fa" else str(said))
 
 
-def proposed_task(page: Page, file: Path, task_id: str | None, proposed: str, language: str) -> list[Any]:
+def proposed_task(
+    page: Page, file: Path, task_id: str | None, proposed: str, language: str, mends: Sequence[Mend] = (), **reading: Any
+) -> list[Any]:
     """[the task that a file's columns tell, the same as what was proposed], with the reason said; nothing where a person has chosen.
-    A task that was only proposed for an earlier file is proposed anew, or goes."""
+    A task that was only proposed for an earlier file, or before the file was mended, is proposed anew, or goes. reading: as the person
+    has it read (`read_table`)."""
     if task_id and task_id != proposed:
         return []
     from lora_hub.data import columns
+    from lora_hub.data.mends import with_filled_columns
 
     found, reason = "", None
     try:
-        found, reason = columns.propose_task(page.looker.read(file))
+        found, reason = columns.propose_task(with_filled_columns(page.looker.read(file, **reading), mends))
     except LoraHubError:
         pass  # the review tells it beside the file
     if not found:

@@ -7,6 +7,7 @@ so that a reload, another language or a restarted app brings it back, and so is 
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -16,7 +17,8 @@ from lora_hub.errors import LoraHubError
 from lora_hub.tasks import catalogue
 from lora_hub.ui import data_room, render, render_tasks, task_list
 from lora_hub.ui import page as shared
-from lora_hub.ui.asked import OWN, Asked
+from lora_hub.ui.asked import OWN, Asked, dataset_path
+from lora_hub.ui.data_arrival import proposed_task
 from lora_hub.ui.finetune_fields import DONE, HOLD, OUTDATED, OWN_FIELDS, RELEASE, REPORT, SHOW_FORM, WIRED, base_choices, override, own_task
 from lora_hub.ui.form import Form, changed_mends, corrections
 from lora_hub.ui.page import LIGHT, Page
@@ -136,8 +138,14 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         return {**looking, "fn": take_and_look, "inputs": [*inputs, *more], "outputs": both}
 
     @shared.told
-    def mend(language: str, mends: str, event: gr.EventData) -> str:
-        return json.dumps(changed_mends(mends, event._data))
+    def mend(
+        language: str, mends: str, dataset: str, task_id: str | None, proposed: str, encoding: str, delimiter: str, sheet: str, skip_broken: bool, event: gr.EventData,
+    ) -> Any:  # fmt: skip
+        """The mends after a click, and the task that the columns tell with them where it was only proposed."""
+        asked = Asked(dataset=dataset, encoding=encoding or "", delimiter=delimiter or "", sheet=sheet or "", skip_broken=bool(skip_broken))
+        asked = replace(asked, mends=changed_mends(mends, event._data))
+        found = proposed_task(page, dataset_path(dataset), task_id, proposed, language, asked.mends_to_do(), **asked.reading()) if dataset and proposed else []
+        return [json.dumps(asked.mends), *(found if found and found[0] not in (None, task_id) else [gr.skip(), gr.skip()])]
 
     @shared.told
     def use_task(language: str, event: gr.EventData) -> Any:
@@ -254,7 +262,8 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     # Who clicks a task has chosen it, whatever was proposed.
     task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
     look_again(gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking))
-    look_again(problems_html.mend(mend, [page.language, room.mends], room.mends, **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**quiet))
+    mended = [page.language, room.mends, room.dataset, task, room.proposed, room.encoding, room.delimiter, room.sheet, room.skip_broken]
+    look_again(problems_html.mend(mend, mended, [room.mends, task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**quiet))
     look_again(problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**looking))
     look_again(problems_html.rows(open_rows, [page.language], room.opened, **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**quiet))
     changes = [base.input, effort.input, name.blur]
