@@ -22,10 +22,11 @@ def data(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "reviews.csv", sentiment_rows(120))
 
 
-def start(*arguments: str, home: Path, **more) -> subprocess.Popen:
+def start(*arguments: str, home: Path, hangup: signal.Handlers = signal.SIG_DFL) -> subprocess.Popen:
+    """hangup: what SIGHUP does to the command; the tests themselves may run under nohup."""
     return subprocess.Popen(
         [sys.executable, "-m", "lora_hub", *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "LORA_HUB_HOME": str(home)}, **more,
+        env={**os.environ, "LORA_HUB_HOME": str(home)}, preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),
     )  # fmt: skip
 
 
@@ -203,7 +204,7 @@ def test_what_a_minimum_says() -> None:
 
 def test_an_ignored_signal_stays_ignored(home: Path, data: Path) -> None:
     """As under nohup: the terminal may be closed, the command goes on."""
-    process = start("train", str(data), "--task", "sentiment", "--set", "steps=3", "--json", home=home, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    process = start("train", str(data), "--task", "sentiment", "--set", "steps=3", "--json", home=home, hangup=signal.SIG_IGN)
     read_until(process, "run ")
     process.send_signal(signal.SIGHUP)
     time.sleep(0.2)
