@@ -188,6 +188,12 @@ def score_table(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
     return table(["", *names], rows)
 
 
+def _units(metrics: dict[str, dict[str, Any]]) -> str:
+    """What the figures of a score table are."""
+    less = "; of calibration_error, less is better" if any("calibration_error" in of for of in metrics.values()) else ""
+    return f"per cent, 95 % intervals{less}"
+
+
 def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[str]:
     """What the paired test of an adapter against its base says; no line where there was none."""
     if not comparison:
@@ -198,7 +204,7 @@ def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[st
 
 def show_result(result: dict) -> str:
     rows = rows_line(result) if result["file_rows"] else f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored"
-    lines = [f"{result['state']}: {result['adapter']}", f"{rows}, {result['seconds']} s", *result["notes"], score_table(result["metrics"]), "(per cent, 95 % intervals)"]
+    lines = [f"{result['state']}: {result['adapter']}", f"{rows}, {result['seconds']} s", *result["notes"], score_table(result["metrics"]), f"({_units(result['metrics'])})"]
     lines += verdict(result["comparison"])
     if not result["revision"]:
         lines.append(f"publish it: python -m lora_hub publish {result['run']}")
@@ -268,7 +274,7 @@ def show_adapters(result: dict) -> str:
     for ref in result["adapters"]:
         scores = ref["metrics"].get("adapter", {})
         first = next(iter(scores.items()), None)
-        score = f"{first[0]} {first[1]['value']:.1f}" if first else ""
+        score = f"{first[0]} {first[1]['value']:.1f}" + (f" ({first[1]['rows']} rows)" if first[1]["rows"] else "") if first else ""
         rows.append([ref["repo_id"], ", ".join(ref["versions"][:3]), ref["task"], ref["base"], score, ref["updated"][:10]])
     return table(["adapter", "versions", "task", "base", "score", "updated"], rows)
 
@@ -276,7 +282,7 @@ def show_adapters(result: dict) -> str:
 def show_comparison(result: dict) -> str:
     if "metrics" in result:
         told = [line for name, found in result["comparisons"].items() for line in verdict(found, name)]
-        return "\n".join([f"{result['rows']} rows (per cent, 95 % intervals)", score_table(result["metrics"]), *told])
+        return "\n".join([f"{result['rows']} rows ({_units(result['metrics'])})", score_table(result["metrics"]), *told])
     lines = []
     for answer in result["answers"]:
         commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""

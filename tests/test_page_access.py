@@ -218,7 +218,7 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         # All held-out rows can be reached, a page at a time.
         total = int(text_of(page, "#lh-examples .lh-pager span").rsplit(" ", 1)[1]) if page.locator("#lh-examples .lh-pager").count() else 0
         if total:
-            page.locator("#lh-examples [data-put]", has_text="Next").click()
+            page.locator("#lh-examples [data-put]", has_text="Next rows").click()
             expect(page.locator("#lh-examples tbody tr")).to_have_count(total - 50)
         # A run is known in Compare by its name, base, data and time, and not by its id alone.
         items.first.click()

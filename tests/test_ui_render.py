@@ -150,7 +150,7 @@ def test_the_verdict_is_against_the_better_base(tmp_path):
     answers = {who: ["a"] * round(value / 2) + ["b"] * (50 - round(value / 2)) for who, value in scores.items()}
     found = metrics.compare_answers("accuracy", answers["adapter"], answers["base_examples"], ["a"] * 50, against="base_examples")
     shown = render_runs.result(scored_run(tmp_path, of["base"]["accuracy"], of["adapter"]["accuracy"], metrics=of, comparison=found), "en")
-    assert "rose from 80.0 % to 85.0 %" in shown and "examples in its prompt" in shown and "base with examples" in shown and "+5.0" in shown
+    assert "rose from 80.0 % to 85.0 %" in shown and "examples in its prompt" in shown and "Base with examples" in shown and "+5.0" in shown
 
 
 def test_a_running_run_shows_step_share_and_time_left(tmp_path):
@@ -205,7 +205,7 @@ def test_rows_are_better_or_worse_than_the_base_that_the_verdict_is_against():
     rows = [{**row, "base_examples": row["reference"] if isinstance(row["reference"], str) else row["reference"][0]} for row in LABEL_ROWS]
     rows = metrics.judge_rows(catalogue.get_task("spam"), rows, ("base", "base_examples", "adapter"))
     assert picked(rows, "better") == [2] and picked(rows, "better", against="base_examples") == []
-    assert "base with examples" in render_held_out.held_out_rows(rows, "all", "en")
+    assert "Base with examples" in render_held_out.held_out_rows(rows, "all", "en")
 
 
 def test_the_plot_keeps_its_shape_with_few_points():

@@ -4,7 +4,6 @@
     json_reason_fa("expecting value")      "این‌جا مقداری باید باشد"
 """
 
-FORMATS_FA = "یکی از این‌ها را بدهید: CSV، JSON، JSONL، Parquet، Arrow، اکسل (xlsx، xls، ods)، یا فشردهٔ یکی از آن‌ها (gz، zip یا tar)."
 CHOOSE_FILE_FA = "پرونده‌ای برگزینید که داده‌ای در آن باشد."
 SAVE_WORKBOOK_FA = "آن را باز کنید، دوباره با قالب xlsx ذخیره کنید و از نو بدهید."
 SKIP_BROKEN_FA = "«آنچه خوانده نمی‌شود کنار برود» را برگزینید"  # as the page's data room has it

@@ -21,7 +21,8 @@ from lora_hub.data.encodings import decode
 from lora_hub.data.exports import read_export
 from lora_hub.data.html_tables import is_html, read_html
 from lora_hub.data.json_files import looks_like_json, read_json
-from lora_hub.data.refusals import FORMATS, refuse_binary, refuse_noise
+from lora_hub.data.formats import FORMATS, FORMATS_FA
+from lora_hub.data.refusals import refuse_binary, refuse_noise
 from lora_hub.data.source import Source
 from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
 from lora_hub.data.table import MAX_ROWS, Table, some
@@ -129,7 +130,7 @@ def _read_text(source: Source, options: dict) -> Table:
     elif _is_xml(start, whole):
         raise DataError(
             f"{source.name} is an XML document, not a table.", FORMATS,
-            message_fa=f"پروندهٔ «{source.name}» سند XML است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+            message_fa=f"پروندهٔ «{source.name}» سند XML است، نه جدول.", hint_fa=FORMATS_FA,
         )  # fmt: skip
     elif not chosen and looks_like_json(start):
         table = read_json(text, skip_broken=options["skip_broken"])
@@ -181,7 +182,7 @@ def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
     if count > 0.1 * source.size:
         raise DataError(
             f"{name} is not a text or a table: it is full of zero bytes.", FORMATS,
-            message_fa=f"پروندهٔ «{name}» متن یا جدول نیست: پر از بایت صفر است.", hint_fa=error_words.FORMATS_FA,
+            message_fa=f"پروندهٔ «{name}» متن یا جدول نیست: پر از بایت صفر است.", hint_fa=FORMATS_FA,
         )  # fmt: skip
     data = source.read()
     lines = [number for number, line in enumerate(data.split(b"\n"), 1) if b"\0" in line]

@@ -1,10 +1,10 @@
 """What is recognised in order to be refused in words: pictures, programs, databases, documents. By content, never by name."""
 
 from lora_hub.data import error_words
+from lora_hub.data.formats import FORMATS, FORMATS_FA
 from lora_hub.data.source import Source
 from lora_hub.errors import DataError
 
-FORMATS = "Use CSV, JSON, JSONL, Parquet, Arrow, Excel (xlsx, xls, ods), or a gz, zip or tar of these."
 PICKLE = "a Python pickle, which could run code"
 # First bytes, and what they are.
 BINARY = {
@@ -37,24 +37,24 @@ def refuse_binary(source: Source, head: bytes) -> None:
             raise DataError(
                 f"{source.name} is {what}, not a table.", OTHER_FEATHER if start == b"FEA1" else FORMATS,
                 message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.",
-                hint_fa=OTHER_FEATHER_FA if start == b"FEA1" else error_words.FORMATS_FA,
+                hint_fa=OTHER_FEATHER_FA if start == b"FEA1" else FORMATS_FA,
             )  # fmt: skip
     if not _is_text(head):
         for start, what in MAYBE.items():
             if head.startswith(start):
                 raise DataError(
                     f"{source.name} is {what}, not a table.", FORMATS,
-                    message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+                    message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.", hint_fa=FORMATS_FA,
                 )  # fmt: skip
         if head[4:8] == b"ftyp":
             raise DataError(
                 f"{source.name} is a video, not a table.", FORMATS,
-                message_fa=f"پروندهٔ «{source.name}» ویدئو است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+                message_fa=f"پروندهٔ «{source.name}» ویدئو است، نه جدول.", hint_fa=FORMATS_FA,
             )  # fmt: skip
         if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") < 100 << 20:
             raise DataError(
                 f"{source.name} holds a model's weights (safetensors), not a table.", FORMATS,
-                message_fa=f"پروندهٔ «{source.name}» وزن‌های یک مدل (safetensors) است، نه جدول.", hint_fa=error_words.FORMATS_FA,
+                message_fa=f"پروندهٔ «{source.name}» وزن‌های یک مدل (safetensors) است، نه جدول.", hint_fa=FORMATS_FA,
             )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def refuse_noise(source: Source) -> None:
     if len(set(controls)) >= 3 and len(controls) > 0.01 * len(head):
         raise DataError(
             f"{source.name} is not a text or a table, but bytes of an unknown kind.", FORMATS,
-            message_fa=f"پروندهٔ «{source.name}» متن یا جدول نیست، بایت‌هایی از نوعی ناشناخته است.", hint_fa=error_words.FORMATS_FA,
+            message_fa=f"پروندهٔ «{source.name}» متن یا جدول نیست، بایت‌هایی از نوعی ناشناخته است.", hint_fa=FORMATS_FA,
         )  # fmt: skip
 
 

@@ -46,7 +46,8 @@ def _headline(ref: AdapterRef, language: str) -> str:
     if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
         who = verdicts.stronger_base(ref.metrics, name)
         before = f'<span class="lh-quiet"> {escape(t(who, language))} {escape(percent(ref.metrics[who][name].value, language))}</span>'
-    return f'<span title="{escape(metric_title(name, language))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{before}</span>'
+    of = f'<span class="lh-quiet"> {escape(t("of_rows", language, count=number(scores[name].rows, language)))}</span>' if scores[name].rows else ""
+    return f'<span title="{escape(metric_title(name, language))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{of}{before}</span>'
 
 
 def _versions(versions: Sequence[str]) -> str:

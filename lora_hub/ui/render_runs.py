@@ -54,7 +54,8 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
 def _headline(run: Run, language: str) -> str:
     """The main metric of a finished run, for the list."""
     pair = main_scores(run)
-    return f" · {escape(metric_title(pair[0], language))} <b>{escape(percent(pair[2].value, language))}</b>" if pair else ""
+    of = f" {escape(t('of_rows', language, count=number(pair[2].rows, language)))}" if pair and pair[2].rows else ""
+    return f" · {escape(metric_title(pair[0], language))} <b>{escape(percent(pair[2].value, language))}</b>{of}" if pair else ""
 
 
 def main_scores(run: Run) -> tuple[str, Score, Score] | None:

@@ -1,5 +1,6 @@
 """The page's sentences: key -> (English, Persian). `text` reads them; nothing else does."""
 
+from lora_hub.data import formats
 from lora_hub.ui.words_data import DATA_WORDS
 from lora_hub.ui.words_runs import RUNS_WORDS
 from lora_hub.ui.words_tasks import TASKS_WORDS
@@ -65,8 +66,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "step_task_why": ("The task says what goes in, what comes out and how it is scored.", "کار می‌گوید ورودی چیست، خروجی چیست و چگونه سنجیده می‌شود."),
     "step_data": ("Your data", "دادهٔ شما"),
     "step_data_why": (
-        "CSV, TSV, JSON, JSON Lines, Parquet, Excel, or one of these zipped. Any encoding. Rows stay on this machine.",
-        "CSV، TSV، JSON، JSON Lines، Parquet، اکسل یا فشردهٔ یکی از این‌ها، با هر کدگذاری. سطرها روی همین دستگاه می‌مانند.",
+        f"{formats.NAMED}, or one of these packed ({formats.PACKED_NAMED}). Any encoding. Rows stay on this machine.",
+        f"{formats.NAMED_FA} یا فشردهٔ یکی از این‌ها ({formats.PACKED_NAMED_FA})، با هر کدگذاری. سطرها روی همین دستگاه می‌مانند.",
     ),
     "step_columns": ("What the model will see", "آنچه مدل خواهد دید"),
     "step_columns_why": ("Mend what is wrong, and read the exact text. Only the marked part is trained.", "ایرادها را درست کنید و متن دقیق را بخوانید. فقط بخشِ نشان‌دار آموخته می‌شود."),
@@ -103,7 +104,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "metric_chrf": ("chrF", "chrF"),
     "metric_rougeL": ("ROUGE-L", "ROUGE-L"),
     "metric_exact_match": ("Exact match", "تطابق کامل"),
-    "metric_calibration_error": ("Calibration error", "خطای کالیبراسیون"),
+    "metric_calibration_error": ("Calibration error (less is better)", "خطای کالیبراسیون (هرچه کمتر، بهتر)"),
     "metric_token_f1": ("Token F1", "F1 توکنی"),
     "answer_labels": ("one of the labels in your data", "یکی از برچسب‌های دادهٔ شما"),
     "answer_text": ("free text", "متن آزاد"),

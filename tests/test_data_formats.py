@@ -1,0 +1,74 @@
+"""What the page, the refusals and README say that is read is one list, and each of it is read."""
+
+import gzip
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import polars
+import pytest
+
+from lora_hub.data import formats, read
+from lora_hub.errors import DataError
+from lora_hub.ui.text import t
+
+ROWS = [{"text": f"the message number {place} is here", "label": ("ham", "spam")[place % 2]} for place in range(8)]
+FRAME = polars.DataFrame(ROWS)
+
+
+def written(write: Callable[[io.BytesIO], object]) -> bytes:
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def lines(*start: str, row: str) -> bytes:
+    return "\n".join([*start, *(row.format(**one) for one in ROWS)]).encode()
+
+
+def workbook(file: io.BytesIO) -> None:
+    book = openpyxl.Workbook()
+    for row in (list(ROWS[0]), *(list(one.values()) for one in ROWS)):
+        book.active.append(row)
+    book.save(file)
+
+
+FILES = {
+    "CSV or TSV (any delimiter)": lines("text;label", row="{text};{label}"),
+    "Excel (xlsx, xlsm, xls, ods)": written(workbook),
+    "JSON": json.dumps(ROWS).encode(),
+    "JSON Lines": b"\n".join(json.dumps(one).encode() for one in ROWS),
+    "Parquet": written(FRAME.write_parquet),
+    "Arrow": written(FRAME.write_ipc),
+    "HTML tables": b"<html><table><tr><th>text</th><th>label</th></tr>" + lines(row="<tr><td>{text}</td><td>{label}</td></tr>") + b"</table></html>",
+    "Markdown tables": lines("| text | label |", "|---|---|", row="| {text} | {label} |"),
+    "fastText": lines(row="__label__{label} {text}"),
+}
+
+
+def test_each_kind_that_is_named_is_tried() -> None:
+    assert set(FILES) == {en for en, _ in formats.TABLES}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_each_kind_that_is_named_is_read(kind: str, tmp_path: Path) -> None:
+    for name, content in (("file", FILES[kind]), ("packed", gzip.compress(FILES[kind]))):
+        (tmp_path / name).write_bytes(content)
+        assert read.read_table(tmp_path / name).rows == len(ROWS), kind
+
+
+def test_the_page_the_refusals_and_readme_name_the_same(tmp_path: Path) -> None:
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7 ...")
+    with pytest.raises(DataError) as refused:
+        read.read_table(tmp_path / "paper.pdf")
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    data = readme.split("## Your data")[1].split("##")[0]
+    for (english, persian) in formats.TABLES:
+        assert english in t("step_data_why", "en") and english in refused.value.hint and persian in t("step_data_why", "fa") and persian in refused.value.in_language("fa")[1]
+        for word in re.findall(r"[A-Za-z]{3,}", english.replace("any delimiter", "")):
+            assert word.lower().rstrip("s") in data.lower(), word
+    for packed in formats.PACKED:
+        assert packed in t("step_data_why", "en") and packed in refused.value.hint
