@@ -15,7 +15,7 @@ from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import build, byte_tokenizer, load_with_peft, save_adapter
 
-from lora_hub import answering, bases, compare, generate, loading
+from lora_hub import answering, bases, compare, generate, loading, panes
 from lora_hub.adapter_config import base_of_config, read_config
 from lora_hub.adapter_tokenizer import load_adapter_tokenizer
 from lora_hub.errors import AdapterError, BaseError, DataError, LoraHubError
@@ -234,10 +234,10 @@ def test_pickled_weights_are_named_and_never_opened(adapter, comparer) -> None:
         ask(comparer, adapter)
     (adapter / "adapter_model.bin").rename(adapter / "pytorch_model-00001-of-00002.bin")
     with refused(AdapterError, match="only has pickled weights"):
-        compare.resolve_adapter(str(adapter))
+        panes.resolve_adapter(str(adapter))
     (adapter / "pytorch_model-00001-of-00002.bin").unlink()
     with refused(AdapterError, match="has no adapter_model.safetensors"):
-        compare.resolve_adapter(str(adapter))
+        panes.resolve_adapter(str(adapter))
 
 
 def test_safetensors_beside_a_pickle_are_what_is_read(plain, adapter, comparer) -> None:
@@ -279,20 +279,20 @@ def test_relative_paths_are_looked_for_from_here_and_beside_the_adapter(base, pl
 
 def test_the_revision_of_a_base_is_part_of_it(adapter) -> None:
     change(adapter, base_model_name_or_path="someone/some-base", revision="v2")
-    assert compare.resolve_adapter(str(adapter)).base.revision == "v2"
+    assert panes.resolve_adapter(str(adapter)).base.revision == "v2"
     change(adapter, revision="main")
-    assert compare.resolve_adapter(str(adapter)).base == bases.get_base("someone/some-base")
+    assert panes.resolve_adapter(str(adapter)).base == bases.get_base("someone/some-base")
 
 
 def test_what_came_from_a_hub_names_no_folder_of_this_machine(base, adapter, monkeypatch, tmp_path) -> None:
     with refused(AdapterError, match="owner/a was made for a base that lay in"):
-        compare.pane_of_folder("owner/a", adapter, fetched=True)
+        panes.pane_of_folder("owner/a", adapter, fetched=True)
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "tiny").symlink_to(base)
     monkeypatch.chdir(tmp_path)
     change(adapter, base_model_name_or_path="models/tiny")
-    assert compare.pane_of_folder("owner/a", adapter, fetched=True).base == BaseModel(id="models/tiny", title="models/tiny", languages=())
-    assert compare.pane_of_folder("a", adapter).base.folder == str(base)
+    assert panes.pane_of_folder("owner/a", adapter, fetched=True).base == BaseModel(id="models/tiny", title="models/tiny", languages=())
+    assert panes.pane_of_folder("a", adapter).base.folder == str(base)
 
 
 def test_a_folder_that_a_record_names_is_not_opened(base, adapter) -> None:
@@ -314,7 +314,7 @@ def test_a_base_that_cannot_be_loaded_is_told_with_the_adapters_name(adapter, co
 
 def test_adapters_in_folders_below_are_pointed_at(adapter) -> None:
     with refused(AdapterError, match="Name one of the folders in it: some-adapter"):
-        compare.resolve_adapter(str(adapter.parent))
+        panes.resolve_adapter(str(adapter.parent))
 
 
 NUMBERS = {
@@ -339,7 +339,7 @@ NUMBERS = {
 def test_a_value_of_the_wrong_kind_is_refused_by_name(key: str, value, adapter) -> None:
     change(adapter, **{key: value})
     with refused(AdapterError, match=rf"some-adapter (says|has).*{key}|adapter_config.json cannot be read"):
-        compare.resolve_adapter(str(adapter))
+        panes.resolve_adapter(str(adapter))
     with refused(AdapterError):
         read_adapter(adapter)
 
@@ -348,13 +348,13 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(key: str, value, adapter) 
 def test_a_configuration_that_is_none(text: str, adapter) -> None:
     (adapter / "adapter_config.json").write_text(text)
     with refused(AdapterError):
-        compare.resolve_adapter(str(adapter))
+        panes.resolve_adapter(str(adapter))
     (adapter / "adapter_config.json").write_bytes(b"{\"r\": \"\xff\"}")
     with refused(AdapterError):
-        compare.resolve_adapter(str(adapter))
+        panes.resolve_adapter(str(adapter))
     (adapter / "adapter_config.json").write_text('{"r": "' + "x" * (5 << 20) + '"}')
     with refused(AdapterError, match="more than an adapter's configuration ever has"):
-        compare.resolve_adapter(str(adapter))
+        panes.resolve_adapter(str(adapter))
 
 
 RECORDS = ['{"version": 1, "base": [], "task": {}}', '{"version": 1, "base": "x", "task": 7, "dataset": []}', '{"version": 1' + "[" * 50_000, '{"version": true}', "[]", "{}", '{"version": 2}']
@@ -366,7 +366,7 @@ def test_a_record_of_a_stranger_is_read_within_bounds(text: str, adapter) -> Non
 
     (adapter / "lora_hub.json").write_text(text)
     with refused(AdapterError, match="some-adapter"):
-        compare.resolve_adapter(str(adapter))
+        panes.resolve_adapter(str(adapter))
     stack = AdapterStack(build("llama"), BaseModel(id="tiny"))
     try:
         stack.attach(adapter, "a")
@@ -382,7 +382,7 @@ def test_a_record_whose_parts_are_of_another_kind(field: str, adapter) -> None:
     for value in ([], 7, "x", [[1]], {"mends": 7, "text": {"kind": []}}):
         (adapter / "lora_hub.json").write_text(json.dumps({**record, field: value}))
         with refused(AdapterError, match="lora_hub.json of .*some-adapter is damaged"):
-            compare.resolve_adapter(str(adapter))
+            panes.resolve_adapter(str(adapter))
 
 
 ENDLESS = [r"(?:a|a|\w)*(?:\w|_)*(\w+)+!", r"(\w*\.?)+(\w*\.?)+(\w*\.?)+(\w*\.?)+!", r"((a{0,60000}){0,60000}){0,60000}\w+!", "(" * 3000, "[", "x" * 5000, "(?P<idx>a)(?P<idx>b)"]
@@ -498,30 +498,30 @@ def test_from_a_hub_an_adapter_brings_its_tokenizer_and_template(hub, base, adap
 
 def test_from_a_hub_what_cannot_be_used_is_told_by_name(hub, adapter, tmp_path) -> None:
     with refused(AdapterError, match="lora-hub/others-elsewhere was made for a base that lay in"):
-        compare.resolve_adapter(push(adapter, "elsewhere"))
+        panes.resolve_adapter(push(adapter, "elsewhere"))
     push(adapter.parent, "in-a-folder")
     with refused(AdapterError, match="lora-hub/others-in-a-folder is no LoRA adapter itself, but holds one in its folder 'some-adapter'"):
-        compare.resolve_adapter("lora-hub/others-in-a-folder")
+        panes.resolve_adapter("lora-hub/others-in-a-folder")
     (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
     with refused(AdapterError, match=r"adapter lora-hub/others-pickled only has pickled weights \(adapter_model.bin\)"):
-        compare.resolve_adapter(push(adapter, "pickled"))
+        panes.resolve_adapter(push(adapter, "pickled"))
     (adapter / "adapter_model.bin").rename(adapter / "adapter_model.safetensors")
     change(adapter, base_model_name_or_path=["a", "list"])
     with refused(AdapterError, match="base_model_name_or_path = .*which is not a text"):
-        compare.resolve_adapter(push(adapter, "hostile"))
+        panes.resolve_adapter(push(adapter, "hostile"))
 
 
 @pytest.mark.skipif(not REPORTED.is_dir(), reason="the reported adapters are not here")
 def test_the_reported_adapters(monkeypatch) -> None:
     monkeypatch.chdir(REPORTED)
     with refused(AdapterError, match="adapter_bin_only only has pickled weights"):
-        compare.resolve_adapter("adapter_bin_only")
+        panes.resolve_adapter("adapter_bin_only")
     with refused(AdapterError, match="adapter_train_box_path was made for a base that lay in '/root"):
-        compare.resolve_adapter("adapter_train_box_path")
+        panes.resolve_adapter("adapter_train_box_path")
     comparer = compare.Comparer()
     prompt = "Once upon a time there was a little"
     own = transformers.AutoTokenizer.from_pretrained("adapter_own_template")
-    pane = compare.resolve_adapter("adapter_own_template")
+    pane = panes.resolve_adapter("adapter_own_template")
     with comparer._asking([pane]) as (loaded, _):
         ids = answering.put(loaded.tokenizer_of(pane), *answering.read_question(None, pane.name, prompt, None))[0].ids
     assert own.decode(ids) == f"<|user|>{prompt}\n<|assistant|>"

@@ -81,6 +81,7 @@ LAYERS = {
     "exam": 2,
     "worker": 3,
     "group_worker": 3,
+    "panes": 3,
     "compare": 3,
     "runners": 3,
     "runs": 4,

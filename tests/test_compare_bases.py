@@ -10,7 +10,7 @@ from persian import refused
 from test_adapters_of_others import BASE_TEMPLATE, change
 from tiny_bases import build, byte_tokenizer, save_adapter
 
-from lora_hub import compare
+from lora_hub import compare, panes
 from lora_hub.errors import BaseError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -76,7 +76,7 @@ def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) ->
     )
     waiting.start()
     time.sleep(0.3)
-    assert waiting.is_alive() and list(comparer._loaded) == [compare.base_key(compare.resolve_adapter(adapters[0]).base)]
+    assert waiting.is_alive() and list(comparer._loaded) == [panes.base_key(panes.resolve_adapter(adapters[0]).base)]
     stop.set()
     waiting.join(PATIENCE)
     assert [(event.pane, event.answer.finish, event.done) for event in cancelled] == [(place, "cancelled", True) for place in range(3)]

@@ -13,7 +13,7 @@ from persian import LETTER, check_persian
 from sample_adapters import make_spec
 from test_architecture import edges
 
-from lora_hub import bases, compare, endpoint, recipe, runs, spec_fields, store, worker
+from lora_hub import bases, endpoint, panes, recipe, runs, spec_fields, store, worker
 from lora_hub.data import columns, convert, error_words, inspection, prepare, refusals, spreadsheets, text_forms
 from lora_hub.data.prepare import Example
 from lora_hub.data.read import read_table
@@ -149,8 +149,8 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
     "no such run": (lambda: store.read_run("no-such-run"), ["no-such-run"]),
     "nothing pasted": (lambda: store.add_text(" ", "pasted.csv"), []),
     "no such dataset id": (lambda: fetch_dataset("nobody/nothing-at-all"), ["nobody/nothing-at-all"]),
-    "no such adapter": (lambda: compare.resolve_adapter("lora-hub/no-such-adapter"), ["lora-hub/no-such-adapter"]),
-    "no adapter in the folder": (lambda: compare.resolve_adapter(str(ROOT)), [str(ROOT)]),
+    "no such adapter": (lambda: panes.resolve_adapter("lora-hub/no-such-adapter"), ["lora-hub/no-such-adapter"]),
+    "no adapter in the folder": (lambda: panes.resolve_adapter(str(ROOT)), [str(ROOT)]),
     "no Hub": (lambda: _raise(client.unreachable()), []),
     "no dataset id": (lambda: fetch_dataset("not an id"), ["not an id"]),
     "no letters in a name": (lambda: naming.repo_name(make_spec(), "🙂"), ["🙂"]),
