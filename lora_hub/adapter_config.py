@@ -65,11 +65,11 @@ def weights_file(folder: Path, whose: str, whose_fa: str) -> Path:
     """The file that an adapter's weights lie in. Raises AdapterError where there is none, or where they are only pickled: a pickle
     is a program, which may do anything when it is opened."""
     path = Path(folder) / WEIGHTS_FILE
-    if path.is_file():
+    if path.is_file() and path.stat().st_size:
         return path
     pickled = next((file.name for pattern in PICKLED for file in sorted(Path(folder).glob(pattern))), "")
-    why = f"only has pickled weights ({pickled}), which are not opened here" if pickled else f"has no {WEIGHTS_FILE}"
-    why_fa = f"فقط وزن‌های pickle دارد ({pickled}) که این‌جا باز نمی‌شود" if pickled else f"پروندهٔ «{WEIGHTS_FILE}» را ندارد"
+    why = f"only has pickled weights ({pickled}), which are not opened here" if pickled else f"has {'an empty' if path.is_file() else 'no'} {WEIGHTS_FILE}"
+    why_fa = f"فقط وزن‌های pickle دارد ({pickled}) که این‌جا باز نمی‌شود" if pickled else f"پروندهٔ «{WEIGHTS_FILE}» {'خالی است' if path.is_file() else 'را ندارد'}"
     hint, hint_fa = "Save it again with PEFT's save_pretrained.", "آن را با save_pretrained از PEFT دوباره ذخیره کنید."
     raise AdapterError(f"{whose} {why}.", hint, message_fa=f"{whose_fa} {why_fa}.", hint_fa=hint_fa)
 

@@ -100,9 +100,9 @@ def _tell_error(error: LoraHubError, as_json: bool, status: int, also: Result | 
 
 def _explain(error: Exception) -> LoraHubError:
     """A folder of ours that cannot be used, in words; anything else is a bug, logged whole where it can be found."""
-    from lora_hub import store
+    from lora_hub import disk
 
-    told = store.explain_home(error) if isinstance(error, OSError) else None
+    told = disk.explain_home(error) if isinstance(error, OSError) else None
     if told is not None:
         return told
     details = "".join(traceback.format_exception(error))

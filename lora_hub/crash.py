@@ -1,37 +1,19 @@
 """What ended a process that nobody expected to end, in words."""
 
-import errno
-import shutil
-
 from lora_hub import settings
+from lora_hub.disk import FULL, disk_is_full, explain_home, is_disk_full
 from lora_hub.errors import LoraHubError
-
-# With less than this left, a write that failed failed for want of space.
-FULL_DISK_BYTES = 8 * 1024 * 1024
-
-
-def is_disk_full() -> bool:
-    """Whether next to nothing is left on the disk of our home."""
-    home = settings.home()
-    return shutil.disk_usage(next(part for part in (home, *home.parents) if part.exists())).free < FULL_DISK_BYTES
-
-
-def disk_is_full() -> LoraHubError:
-    return LoraHubError(
-        f"The disk of {settings.home()} is full.", "Free some space there, then resume the run: it goes on from its last checkpoint.",
-        message_fa=f"دیسکی که «{settings.home()}» در آن است پر است.",
-        hint_fa="جایی در آن باز کنید و اجرا را ادامه دهید: از آخرین چک‌پوینت پیش می‌رود.",
-    )  # fmt: skip
-
 
 def explain_crash(error: BaseException) -> LoraHubError:
     """What ended the process, in words; the traceback is in the run's log. An error for people stays what it is."""
     if isinstance(error, LoraHubError):
         return error
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = isinstance(error, OSError) and error.errno in FULL
     # torch and safetensors tell of a failed write without saying why.
     if full or (not isinstance(error, MemoryError) and is_disk_full()):
-        return disk_is_full()
+        return disk_is_full(settings.home(), ended_run=True)
+    if isinstance(error, OSError) and (told := explain_home(error)) is not None:
+        return told
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
         return LoraHubError(
             "The machine's memory ran out.", "Choose a smaller base, or set a smaller micro_batch and max_length.",

@@ -19,7 +19,6 @@ An attempt begins with "queued" and its number, written by whoever holds the run
 attempt the first end that its worker tells is its end: what is said later by anybody else changes nothing.
 """
 
-import errno
 import fcntl
 import json
 import os
@@ -31,12 +30,12 @@ from typing import Any, get_args
 import orjson
 
 from lora_hub.curve import Curve
+from lora_hub.disk import FULL
 from lora_hub.schema import AdapterRef, Event, EventKind, PairedComparison, Run, RunState, Score, TrainSpec, Wait
 
 KINDS = get_args(EventKind)
 # What a run may say on a full disk: the space that its worker kept back is given for it.
 LAST_WORDS = ("error", "state")
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class EventLog:

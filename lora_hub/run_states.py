@@ -3,7 +3,7 @@ while it runs is `run_phases`'."""
 
 from pathlib import Path
 
-from lora_hub import crash, processes, run_lock, run_phases
+from lora_hub import disk, processes, run_lock, run_phases, settings
 from lora_hub.errors import LoraHubError
 from lora_hub.schema import Run, RunState, Text2
 
@@ -49,8 +49,8 @@ def _end(run: Run, is_cancelled: bool) -> dict:
 
 
 def _why_lost(run: Run) -> LoraHubError:
-    if crash.is_disk_full():
-        return crash.disk_is_full()
+    if disk.is_disk_full():
+        return disk.disk_is_full(settings.home(), ended_run=True)
     hint, hint_fa = _how_to_go_on(run)
     if run.handle.get("boot", processes.boot_id()) != processes.boot_id():
         return LoraHubError(

@@ -16,57 +16,16 @@ import secrets
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lora_hub import events, run_lock, run_reader, settings
+from lora_hub.disk import disk_errors as disk_errors  # of our folders, to be had here
 from lora_hub.errors import DataError, LoraHubError, RunError, names_fa
 from lora_hub.schema import DatasetInfo, Run, TrainSpec
 
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
-
-
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Tells a full or read-only disk in words."""
-    try:
-        yield
-    except OSError as error:
-        told = explain_disk(error, path if path.is_dir() else path.parent)
-        if told is None:
-            raise
-        raise told from error
-
-
-def explain_disk(error: OSError, path: Path) -> LoraHubError | None:
-    """Why nothing can be written in the folder `path`, in words; None where the error says something else."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LoraHubError(
-            f"The disk that holds {path} is full.",
-            "Free some space there, or set LORA_HUB_HOME to another disk.",
-            message_fa=f"دیسکی که «{path}» در آن است پر است.",
-            hint_fa="جایی در آن باز کنید، یا LORA_HUB_HOME را به دیسک دیگری ببرید.",
-        )
-    # a folder that is not there and was not made (below /proc, say), or a file in its place
-    is_missing = not path.is_dir() and error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
-    if is_missing or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return LoraHubError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Give this user the right to write there, or set LORA_HUB_HOME to another folder.",
-            message_fa=f"در «{path}» نمی‌توان نوشت ({error.strerror}).",
-            hint_fa="به این کاربر اجازهٔ نوشتن در آنجا بدهید، یا LORA_HUB_HOME را به پوشهٔ دیگری ببرید.",
-        )
-    return None
-
-
-def explain_home(error: OSError) -> LoraHubError | None:
-    """The same for an error met at our own folder, whoever met it; None where it is about something else."""
-    names = [str(name) for name in (error.filename, error.filename2) if isinstance(name, str | os.PathLike)]
-    home = settings.home()
-    beside = any(home.is_relative_to(name) or Path(name).is_relative_to(home) for name in names)
-    return explain_disk(error, home) if beside else None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -40,6 +40,7 @@ LAYERS = {
     "unadapted": 2,
     "processes": 0,
     "crash": 1,
+    "disk": 1,
     "run_data": 1,
     "run_lock": 1,
     "run_phases": 1,

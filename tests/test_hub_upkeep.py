@@ -188,6 +188,20 @@ def test_a_lost_database_costs_no_blob(own: Callable[[], Server], tmp_path: Path
     assert hub("fsck", server.folder) == (0, "0 problems\n")
 
 
+def test_a_hub_whose_last_repository_was_deleted_is_sound_and_can_be_tidied(own: Callable[[], Server], tmp_path: Path) -> None:  # noqa: F811
+    server = own()
+    fill(server)
+    server.api().delete_repo("lora-hub/kept")
+    server.kill()
+    assert len(list(server.folder.glob("blobs/*/*"))) >= 3
+    assert hub("fsck", server.folder) == (0, "0 problems\n")
+    assert hub("backup", server.folder, str(tmp_path / "copy"))[0] == 0 and hub("fsck", tmp_path / "copy") == (0, "0 problems\n")
+    for blob in server.folder.glob("blobs/*/*"):
+        os.utime(blob, (1, 1))
+    assert hub("gc", server.folder)[0] == 0 and not list(server.folder.glob("blobs/*/*"))
+    assert hub("fsck", server.folder) == (0, "0 problems\n")
+
+
 def _empty_store(folder: Path) -> None:
     from lora_hub.local_hub.store import Store
 

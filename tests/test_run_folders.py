@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from persian import check_persian, check_sentence
 
-from lora_hub import bases, cli, crash, events, processes, recipe, run_lock, run_states, runs, settings, store, turns
+from lora_hub import bases, cli, crash, disk, events, processes, recipe, run_lock, run_states, runs, settings, store, turns
 from lora_hub.errors import LoraHubError, RunError
 from lora_hub.run_reader import RunReader
 from lora_hub.runners import local
@@ -175,6 +175,17 @@ def test_the_last_words_have_room_on_a_full_disk(monkeypatch: pytest.MonkeyPatch
     assert run.state is RunState.FAILED and "is full" in run.error["message"] and not reserve.exists()
 
 
+def test_what_cannot_be_written_is_told_in_one_way(tmp_path: Path) -> None:
+    """A full and a read-only disk, met by whoever writes and by whoever explains a crash: one sentence each, with its own advice."""
+    home = settings.home()
+    full, readonly = OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EROFS, "Read-only file system", str(home / "runs" / "x"))
+    assert crash.explain_crash(full).message == disk.explain_disk(full, home).message == f"The disk that holds {home} is full."
+    assert "resume the run" in crash.explain_crash(full).hint and "LORA_HUB_HOME" in disk.explain_disk(full, home).hint
+    assert crash.explain_crash(readonly).message == disk.explain_home(readonly).message and "cannot be written" in crash.explain_crash(readonly).message
+    for error in (crash.explain_crash(full), crash.explain_crash(readonly)):
+        check_persian(error)
+
+
 def test_a_run_that_cannot_be_written_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     short_disk(monkeypatch, [30])
     with pytest.raises(LoraHubError, match="is full"):
@@ -217,7 +228,7 @@ def test_without_an_owner_a_run_that_has_not_ended_is_lost_and_says_why(monkeypa
     assert "no checkpoint yet" in runs.refresh_run(make_run(started())).error["hint"]
     other_boot = make_run((WORKER, "handle", {"handle": {"pid": 1, "boot": "another", "ticks": 1}}), started())
     assert "restarted" in runs.refresh_run(other_boot).error["message"]
-    monkeypatch.setattr(crash, "FULL_DISK_BYTES", 1 << 60)
+    monkeypatch.setattr(disk, "FULL_DISK_BYTES", 1 << 60)
     assert "is full" in runs.refresh_run(run_id).error["message"]
 
 

@@ -15,7 +15,6 @@ from lora_hub.schema import Problem
 # Keys that hold the rows of a wrapped file, in the order they are looked for.
 ROW_KEYS = ("data", "rows", "records", "examples", "items", "results", "instances", "samples", "dataset", "train", "common_examples",
             "result", "response", "payload", "content", "hits", "rasa_nlu_data", "entries", "documents", "values", "list")  # fmt: skip
-TEST_KEYS = ("test", "validation", "valid", "val", "dev", "eval")
 DEEPEST = 5
 
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lora_hub import bases, card, card_metadata, events, settings
-from lora_hub.errors import AdapterError, BaseError, HubError
+from lora_hub import adapter_config, bases, card, card_metadata, events, settings
+from lora_hub.errors import BaseError, HubError
 from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, TRY_AGAIN_FA, full_id, hub_url, open_api, told
 from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
@@ -49,7 +49,8 @@ def publish_adapter(
     folder = Path(folder)
     org = org or settings.organization()
     repo_id = f"{org}/{repo_name(spec, name)}"
-    config = _read_config(folder)
+    config = adapter_config.read_config(folder)
+    weights = adapter_config.weights_file(folder, f"The adapter in {folder.name}", f"آداپتورِ پوشهٔ «{folder.name}»")
     record = _public_record(folder, spec, scores, run_id)
     with told(f"publish {repo_id}", repo_id, missing=HubError):
         api = open_api()
@@ -69,7 +70,7 @@ def publish_adapter(
         )
         files: dict[str, bytes | Path] = {
             CONFIG: _json(config),
-            WEIGHTS: folder / WEIGHTS,
+            WEIGHTS: weights,
             CARD: readme.encode(),
             RECORD: _json(record),
             LOG: _losses(log),
@@ -131,23 +132,6 @@ def languages_of(spec: TrainSpec, examples: list[dict]) -> tuple[str, ...]:
     latin = sum("a" <= char.lower() <= "z" for char in text) / letters
     spoken = {"fa": arabic > 0.1, "en": latin > 0.5}
     return tuple(code for code in spec.base.languages if spoken.get(code))
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    for file in (CONFIG, WEIGHTS):
-        if not (folder / file).is_file() or not (folder / file).stat().st_size:
-            raise AdapterError(
-                f"{folder.name} holds no adapter: {file} is missing or empty.", "Train the adapter again, or give another folder.",
-                message_fa=f"در پوشهٔ «{folder.name}» آداپتور نیست: پروندهٔ «{file}» نیست یا خالی است.",
-                hint_fa="آداپتور را از نو آموزش دهید، یا پوشهٔ دیگری بدهید.",
-            )  # fmt: skip
-    try:
-        return dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise AdapterError(
-            f"{CONFIG} of the adapter in {folder.name} is damaged.", "Train the adapter again.",
-            message_fa=f"پروندهٔ «{CONFIG}» از آداپتورِ پوشهٔ «{folder.name}» خراب است.", hint_fa="آداپتور را از نو آموزش دهید.",
-        ) from error  # fmt: skip
 
 
 def _public_record(folder: Path, spec: TrainSpec, scores: dict[str, Scores], run_id: str) -> dict[str, Any]:

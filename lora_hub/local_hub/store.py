@@ -42,6 +42,9 @@ CREATE TABLE IF NOT EXISTS documents(repo INTEGER, kind TEXT, key TEXT, data TEX
 """
 
 
+NO_REPO = 0  # what is said of the Hub itself stands beside the documents of its repositories, whose ids begin with 1
+
+
 class Entry(namedtuple("Entry", "oid size sha256 lfs")):
     """A file of a tree. `oid`: git's sha1 of the file, or of its LFS pointer. `size`: bytes of the file itself. `lfs`: 0 or 1."""
 
@@ -235,6 +238,12 @@ class Store:
             db.execute("DELETE FROM repos WHERE id = ?", (repo.id,))
             for table in ("repo_tags", "moved", "refs", "commits", "objects", "documents"):
                 db.execute(f"DELETE FROM {table} WHERE repo = ?", (repo.id,))
+            # So that a Hub whose last repository was deleted is not taken for one whose database was lost and made anew.
+            db.execute("INSERT OR REPLACE INTO documents VALUES(?, 'dropped', '', ?)", (NO_REPO, repo.key))
+
+    def was_emptied(self) -> bool:
+        """Whether there is no repository because people deleted all there were."""
+        return not self.repos() and bool(self.db.execute("SELECT 1 FROM documents WHERE repo = ? AND kind = 'dropped'", (NO_REPO,)).fetchone())
 
     def refs(self, repo: Repo) -> dict[str, str]:
         """Full names of refs to commit ids."""

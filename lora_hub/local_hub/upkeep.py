@@ -99,7 +99,7 @@ def _problems(store: Store) -> list[str]:
     sizes = {file.name: file.stat().st_size for file in blobs if file.is_file() and sha256_of(file) == file.name}
     problems = [f"blob {file.name} has other bytes than its name says" for file in blobs if file.name not in sizes]
     repos = store.repos()
-    if blobs and not repos:
+    if blobs and not repos and not store.was_emptied():
         problems.append(f"{len(blobs)} blobs belong to no repository, because there is none: the database may have been lost and made anew")
     for repo in repos:
         ids = {id for id, in store.db.execute("SELECT id FROM commits WHERE repo = ?", (repo.id,))}
@@ -121,13 +121,13 @@ def _problems(store: Store) -> list[str]:
 def gc(folder: Path) -> tuple[int, int]:
     """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What is
     younger than a day stays, because an upload may be about to be committed. Raises HubError where nobody could tell what
-    is used: there are blobs and no repositories, or a commit's tree is lost."""
+    is used: there are blobs and no repositories, though nobody deleted one, or a commit's tree is lost."""
     users = take_lock(folder / USERS_LOCK)
     if users is None:
         raise HubError(f"The Hub in {folder} is being copied, or somebody is connected to it.", "Try again when that has ended.")
     with users, closing(Store(folder)) as store:
         before = time.time() - YOUNG_SECONDS
-        if any(store.blobs.glob("*/*")) and not store.repos():
+        if any(store.blobs.glob("*/*")) and not store.repos() and not store.was_emptied():
             raise HubError(
                 f"The Hub in {folder} has blobs and no repository at all: its database may have been lost. Nothing was removed.",
                 f"Put {DATABASE} back from a copy; or, if every repository was deleted on purpose, remove the folder.",
