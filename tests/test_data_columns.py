@@ -6,9 +6,10 @@ import polars
 import pytest
 
 from lora_hub.data.columns import check_mapping, parse_map, propose_mapping, propose_task
+from lora_hub.data.inspection import inspect_table
 from lora_hub.data.read import Table, read_table
 from lora_hub.errors import DataError
-from lora_hub.tasks.catalogue import get_task
+from lora_hub.tasks.catalogue import get_task, task_from_dict
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 FAIRY = "Once upon a time there was a house number {} at the end of a long and winding road"
@@ -247,3 +248,41 @@ def test_two_rows_are_understood_by_their_names() -> None:
     assert propose_mapping(table, get_task("topic")).mapping == {"text": "text", "answer": "label"}
     table = Table(polars.DataFrame({"question": ["Where is Paris?"], "context": ["Paris is in France."], "answer": ["France"]}), "json")
     assert propose_task(table)[0] == "question-answering"
+
+
+@pytest.mark.parametrize("rows", [2, 3, 4, 5])
+@pytest.mark.parametrize(("name", "label"), [("label", "kind {}"), ("category", "card_{}"), ("intent", "{}"), ("which", "card_{}")])
+def test_many_labels_of_few_rows_are_labels(name: str, label: str, rows: int) -> None:
+    labels = [label.format(place % 84) for place in range(84 * rows)]
+    made = Table(polars.DataFrame({"text": [f"how do I do thing number {place}" for place in range(len(labels))], name: labels}), "csv")
+    if name == "which" and rows == 2:  # nothing but two words in two rows each says so
+        return
+    task, _ = propose_task(made)
+    assert task == "intent" and propose_mapping(made, get_task(task)).mapping == {"text": "text", "answer": name}
+
+
+def test_short_answers_that_come_again_are_no_labels() -> None:
+    answers = [f"In the town {place % 84}" for place in range(252)]
+    made = Table(polars.DataFrame({"question": [f"Where is thing number {place}?" for place in range(252)], "answer": answers}), "csv")
+    assert propose_task(made)[0] == "instruction"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("sent1", "sent2", True), ("premise", "hypothesis", True), ("text_a", "text_b", True), ("Question 1", "Question 2", True), ("claim", "evidence", True),
+        ("text", "remark", False), ("review", "title", False), ("sent1", "sent3", False),
+    ],
+)  # fmt: skip
+def test_the_other_half_of_a_pair_is_told(first: str, second: str, told: bool) -> None:
+    texts = {first: [f"the first thing number {place} is here" for place in range(90)], second: [f"the other thing {place} was there" for place in range(90)]}
+    made = Table(polars.DataFrame({**texts, "label": ["e", "n", "c"] * 30}), "csv")
+    seen = inspect_table(made, None, fingerprint="", name="x")
+    found = [problem for problem in seen.problems if problem.code == "second-text"]
+    assert bool(found) is told and seen.task.id == "topic"
+    if told:
+        assert found[0].severity == "warning" and f"inputs: {first}, {second}" in found[0].hint and found[0].hint_fa
+        # A task of one's own that reads both has nothing to be told of.
+        own = task_from_dict({"title": "Pairs", "instruction": "Does it follow?", "inputs": [first.lower().replace(" ", "_"), second.lower().replace(" ", "_")], "output": "labels"})
+        both = inspect_table(made, own, fingerprint="", name="x")
+        assert sorted(both.mapping.values()) == sorted([first, second, "label"]) and "second-text" not in {problem.code for problem in both.problems}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars
 
-from lora_hub.data.column_names import BOOKKEEPING, LABEL, SYNONYMS, TEXT, name_score, plain
+from lora_hub.data.column_names import BOOKKEEPING, LABEL, SYNONYMS, TEXT, name_score, plain, squeezed
 from lora_hub.data.convert import holds_marks, to_messages
 from lora_hub.data.headers import NUMBER
 from lora_hub.data.nested_cells import holds_lists, labels_of_cells, marks_of
@@ -30,6 +30,10 @@ SCRIPTS = {
     "greek": re.compile(r"[\u0370-\u03ff]"),
     "devanagari": re.compile(r"[\u0900-\u097f]"),
 }
+
+
+# Names of labels that free text does not go by.
+NAMED = {squeezed(name) for name in LABEL} - {squeezed(name) for name in (*SYNONYMS["question"], *TEXT)} - set("answer output target note team subject پاسخ خروجی هدف".split())
 
 
 @dataclass
@@ -77,7 +81,9 @@ class ColumnFacts:
             return self.median_length <= 30 and (named > 0 or named == 0 and not self.spaced)
         if self.filled < 20:
             return self.distinct <= max(2, self.filled // 2) and self.median_length <= 30
-        return self.distinct <= min(300, max(2, 0.2 * self.filled))
+        # Many labels with a few rows each are believed of a column that says so itself, and nearly as many of names in one word.
+        share = 0.2 if self.median_length > 30 else 0.5 if squeezed(self.name) in NAMED else 0.34 if self.spaced < 0.1 and not self.is_number else 0.2
+        return self.distinct <= min(300, max(2, share * self.filled))
 
     @property
     def is_text(self) -> bool:
