@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub import statistics, verdicts
+from lora_hub.chrf import ORDER as CHRF_ORDER
+from lora_hub.chrf import chrf_statistics
 from lora_hub.schema import Judgement, PairedComparison, Score, Scores, Task
 from lora_hub.statistics import Classes, RowTable
 
@@ -257,10 +259,9 @@ def _make_bleu() -> Any:
     return BLEU()
 
 
-def _make_chrf() -> Any:
-    from sacrebleu.metrics import CHRF
-
-    return CHRF()
+def _chrf_table(answers: list[str], references: list[list[str]]) -> RowTable:
+    """sacrebleu's statistics of chrF, counted for many rows at once."""
+    return RowTable(chrf_statistics(answers, references), 3 * CHRF_ORDER)
 
 
 def _bleu(sums: Any) -> Any:
@@ -343,7 +344,7 @@ METRICS: dict[str, Metric] = {
     "macro_f1": Metric(_confusion_table, _macro_f1, _first_column, classes=_classes),
     # The longer a reference, the more of the n-grams are its own.
     "bleu": Metric(_sacrebleu_table(_make_bleu), _bleu, _own_value(_bleu), lambda table: 1 + table.values[:, 1]),
-    "chrf": Metric(_sacrebleu_table(_make_chrf), _chrf, _own_value(_chrf), lambda table: 1 + table.values[:, 1]),
+    "chrf": Metric(_chrf_table, _chrf, _own_value(_chrf), lambda table: 1 + table.values[:, 1]),
     "rougeL": Metric(_rouge_table, _mean, _first_column),
     "exact_match": Metric(_hit_table(normalize_answer), _mean, _first_column),
 }

@@ -26,6 +26,7 @@ LAYERS = {
     "events": 1,
     "intervals": 1,
     "statistics": 1,
+    "chrf": 1,
     "verdicts": 0,
     "spec_fields": 0,
     "calibration_error": 2,

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from lora_hub import metrics
+from lora_hub.chrf import chrf_statistics
 from lora_hub.tasks.catalogue import LABEL_METRICS, METRIC_NAMES, get_task
 
 WORDS = "the a red dog cat ran sat on mat by river گربه سگ روی میز می‌رود خانهٔ قدیمی".split()
@@ -49,6 +50,26 @@ def test_bleu_and_chrf_of_any_rows_are_sacrebleus():
             rows = [row for row in range(12) for _ in range(int(counts[row]))]
             expected = official([answers[row] for row in rows], [[references[row] for row in rows]]).score
             assert value == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "letters", ["ab ", "abc déf ۱۲ سلام\u200c ", "x \t\n\u3000", "".join(map(chr, range(0x4E00, 0x4E00 + 3000))), "😀a\ud800 b"],
+    ids=["two letters", "two scripts", "spaces", "thousands of letters", "odd ones"],
+)  # fmt: skip
+def test_the_statistics_of_chrf_are_sacrebleus(letters: str):
+    """To the last count, of any texts and several references."""
+    import numpy as np
+    from sacrebleu.metrics import CHRF
+
+    dice, official = random.Random(7), CHRF()
+
+    def text() -> str:
+        return "".join(dice.choices(letters, k=dice.choice([0, 1, 3, 5, 6, 7, 40, 1_500])))
+
+    answers = [text() for _ in range(60)]
+    references = [[text() for _ in range(dice.choice([1, 1, 2, 3]))] for _ in answers]
+    wanted = [official._compute_segment_statistics(a, official._extract_reference_info(each)) for a, each in zip(answers, references, strict=True)]
+    assert np.array_equal(chrf_statistics(answers, references), np.array(wanted, dtype=np.float64))
 
 
 def test_bleu_with_several_references_is_sacrebleus():
