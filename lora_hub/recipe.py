@@ -24,6 +24,7 @@ from lora_hub.estimate import estimate as estimate
 from lora_hub.estimate import estimate_costs as estimate_costs
 from lora_hub.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
 from lora_hub.spec_fields import FIELDS, SYNONYMS, value_of, value_of_default
+from lora_hub.tasks import catalogue
 
 EFFORTS = ("quick", "balanced", "thorough")
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.
@@ -154,7 +155,7 @@ def with_language(task: Task, overrides: dict[str, Any]) -> Task:
             f"There is no instruction in the language {chosen!r}.", f"Choose one of: {', '.join(known)}; or write a task of your own.",
             message_fa=f"دستوری به زبان «{chosen}» نیست.", hint_fa=f"یکی از این‌ها را انتخاب کنید: {names_fa(known)}؛ یا وظیفه‌ای از خودتان بنویسید.",
         )  # fmt: skip
-    return task.model_copy(update={"prompt_language": str(chosen).strip()})
+    return catalogue.in_language(task, str(chosen).strip())
 
 
 def find_key(key: str) -> str:

@@ -125,12 +125,14 @@ def test_languages_of_rows(texts: list[str], language: str) -> None:
 def test_persian_rows_get_the_persian_instruction_unless_someone_says_otherwise(tmp_path: Path) -> None:
     seen = looked_at("sentiment", ["مثبت", "منفی"], text=REVIEW)
     assert seen.task.prompt_language == "fa" and seen.preview[0]["prompt"].startswith("احساس این متن چیست؟") and seen.info.language == "fa"
+    assert seen.preview[0]["prompt"].startswith("احساس این متن چیست؟\nبا یکی از این‌ها پاسخ بده: مثبت، منفی.\n\nمتن: ")
     assert "instruction-language" in {problem.code for problem in seen.problems}
     file = tmp_path / "reviews.csv"
     file.write_text("text,label\n" + "".join(f"{REVIEW} {n},{('مثبت', 'منفی')[n % 2]}\n" for n in range(80)), encoding="utf-8")
     base = get_base("built-in")
     plan = runs.plan_run(file, get_task("sentiment"), base)
     why = {key: (value, reason) for key, value, reason in recipe.explain(plan.spec)}
+    assert "متن: {text}" in plan.spec.task.template and "Text:" not in plan.spec.task.template
     assert plan.spec.task.prompt_language == "fa" and why["task.prompt_language"] == ("fa", "the rows are in Persian")
     # A choice stays: of the setting, and of a task's own file.
     chosen = runs.plan_run(file, get_task("sentiment"), base, overrides={"prompt_language": "en"})

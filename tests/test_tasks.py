@@ -6,7 +6,7 @@ import pytest
 
 from lora_hub.errors import SpecError
 from lora_hub.schema import Task
-from lora_hub.tasks import catalogue
+from lora_hub.tasks import catalogue, frames
 
 IDS = (
     "spam sentiment topic intent translation question-answering summarization instruction chat text-to-sql grammar"
@@ -95,7 +95,7 @@ def test_a_task_of_ones_own_from_yaml(tmp_path):
     assert task.labels == ("formal", "casual", "no")
     assert task.metrics == catalogue.LABEL_METRICS
     lines = task.template.split("\n")
-    assert lines == ["{instruction}", catalogue.LABELS_LINE, "", "Text: {text}", "Who writes: {who_writes}"]
+    assert lines == ["{instruction}", frames.LABELS_LINE, "", "Text: {text}", "Who writes: {who_writes}"]
 
 
 def test_a_task_of_ones_own_from_the_page():
@@ -179,3 +179,33 @@ def test_a_wrong_file_is_told(tmp_path, content, says):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(SpecError, match="no.yaml"):
         catalogue.get_task(str(tmp_path / "no.yaml"))
+
+
+@pytest.mark.parametrize("name", [name for name in catalogue.ORDER if name != "chat"])
+def test_a_persian_task_has_a_persian_frame_and_goes_back(name):
+    task = catalogue.get_task(name)
+    persian = catalogue.in_language(task, "fa")
+    frame = re.sub(r"\{\w+\}", "", persian.template)
+    assert persian.prompt_language == "fa" and not re.search("[A-Za-z]", frame), frame
+    assert re.findall(r"\{\w+\}", persian.template) == re.findall(r"\{\w+\}", task.template)
+    assert catalogue.in_language(persian, "en").template == task.template
+    # One that was trained in Persian words within an English frame, by an earlier version, is asked so for ever.
+    old = task.model_copy(update={"prompt_language": "fa"})
+    assert catalogue.in_language(old, "fa").template == task.template
+    assert catalogue.task_from_dict(old.model_dump(mode="json")).template == task.template
+
+
+def test_a_persian_task_of_ones_own_is_put_in_persian():
+    from lora_hub.data import template
+
+    plain = catalogue.task_from_dict({"title": "لحن", "instruction": "لحن چیست؟", "inputs": "text", "labels": "رسمی، خودمانی"})
+    assert plain.prompt_language == "fa" and plain.template == "{instruction}\n" + frames.LABELS_LINE_FA + "\n\nمتن: {text}"
+    frozen = template.freeze_labels(plain, plain.labels)
+    assert template.render_prompt(frozen, {"text": "سلام"}) == "لحن چیست؟\nبا یکی از این‌ها پاسخ بده: رسمی، خودمانی.\n\nمتن: سلام"
+    with_comma = template.freeze_labels(plain, ("رسمی، اداری", "خودمانی"))
+    assert with_comma.label_separator == "؛ "
+    both = catalogue.task_from_dict({"title": "Tone", "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"}, "labels": ["a", "b"]})
+    assert both.prompt_language == "en" and "Text: {text}" in both.template and "متن: {text}" in catalogue.in_language(both, "fa").template
+    # What a person wrote is theirs.
+    own = catalogue.task_from_dict({"title": "Tone", "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"}, "template": "{instruction}\n>> {text}"})
+    assert catalogue.in_language(own, "fa").template == "{instruction}\n>> {text}"

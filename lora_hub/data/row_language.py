@@ -16,6 +16,7 @@ from lora_hub.data.column_facts import script_of
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
 from lora_hub.schema import Task
+from lora_hub.tasks import catalogue
 
 LOOKED_AT = 1_000  # rows, spread over the table
 CODES = {"English": "en", "Persian": "fa"}
@@ -62,7 +63,7 @@ def settle_language(task: Task, table: Table, mapping: dict[str, str], language:
     if task.is_chat or "prompt_language" in task.model_fields_set or not task.instruction.fa:
         return task
     language = language_of_rows(table, task, mapping) if language is None else language
-    return task.model_copy(update={"prompt_language": "fa"}) if CODES.get(language) == "fa" else task
+    return catalogue.in_language(task, "fa") if CODES.get(language) == "fa" else task
 
 
 def find_language(asked: Task, settled: Task, language: str) -> list[Finding]:

@@ -15,13 +15,16 @@ from lora_hub.data.chat_template import MARK, MARKED_TURNS, Traits, render, trai
 from lora_hub.data.value_text import value_text
 from lora_hub.errors import DataError, names_fa
 from lora_hub.schema import Task
+from lora_hub.tasks.frames import LABELS_LINE_FA
 
 # More labels than these are not listed in the prompt: 77 intents would cost more tokens than the question itself.
 MAX_LISTED_LABELS = 10
 
 # What may stand between the labels in a prompt; the first of which no label holds anything, so that "Staff, Price" stays one.
 SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
+SEPARATORS_FA = ("، ", "؛ ", *SEPARATORS[2:])
 _ALIKE = {",": ",،，、", ";": ";؛；"}
+_ALIKE |= {"،": _ALIKE[","], "؛": _ALIKE[";"]}
 
 # The role whose text is the system turn where it is no part of the template.
 SYSTEM = "system"
@@ -74,7 +77,8 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
     separator = task.label_separator
     if "label_separator" not in task.model_fields_set:
         taken = "".join(labels)
-        separator = next((one for one in SEPARATORS if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)), SEPARATORS[-1])
+        separators = SEPARATORS_FA if LABELS_LINE_FA in task.template else SEPARATORS
+        separator = next((one for one in separators if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)), separators[-1])
     return task.model_copy(update={"labels": labels, "label_separator": separator})
 
 

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from lora_hub.errors import SpecError, names_fa, refused_fa
 from lora_hub.schema import Task
+from lora_hub.tasks.frames import default_template, translated
 
 FOLDER = Path(__file__).parent
 ORDER = (
@@ -40,7 +41,6 @@ ORDER = (
 LABEL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 TEXT_METRICS = ("chrf", "bleu", "rougeL", "exact_match")
 METRIC_NAMES = LABEL_METRICS + TEXT_METRICS
-LABELS_LINE = "Answer with one of: {labels}."
 FIELD = re.compile(r"\{(\w+)\}")  # as data.template reads it; every other brace is a brace
 MAX_TASK_FILE = 256 * 1024  # bytes; a task is a page of text, anything larger is another file given by mistake
 
@@ -112,6 +112,20 @@ def task_from_dict(data: dict[str, Any]) -> Task:
                 message_fa=f"«metrics» در این کار سنجهٔ ناشناختهٔ «{metric}» را دارد.", hint_fa=f"سنجه‌ها: {names_fa(METRIC_NAMES)}.",
             )  # fmt: skip
     return task
+
+
+def in_language(task: Task, language: str) -> Task:
+    """The task put in another language: its instruction and, where the template is the catalogue's or one that was filled in, the
+    frame around the rows' words. A template that a person wrote stays, and so does the whole task where it is in that language."""
+    if language == task.prompt_language:
+        return task.model_copy(update={"prompt_language": language})
+    known = [_read_task(FOLDER / f"{task.id}.yaml").template] if task.id in ORDER else []
+    known.append(default_template(task.inputs, task.output == "labels", "en"))
+    for english in known:
+        frames = {"en": english, "fa": translated(english)}
+        if not task.is_chat and task.template in frames.values():
+            return task.model_copy(update={"prompt_language": language, "template": frames[language]})
+    return task.model_copy(update={"prompt_language": language})
 
 
 def sample_file(task: Task) -> Path | None:
@@ -205,14 +219,20 @@ def _fill_defaults(filled: dict[str, Any]) -> None:
         filled["output"] = "labels" if filled.get("labels") else "text"
     is_labels = filled["output"] == "labels"
     if not filled.get("template") and filled["inputs"] != ["messages"]:
-        head = ["{instruction}"] if "instruction" not in filled["inputs"] else []
-        head += [LABELS_LINE] if is_labels and "labels" not in filled["inputs"] else []
-        roles = [f"{role.replace('_', ' ').capitalize()}: {{{role}}}" for role in filled["inputs"]]
-        filled["template"] = "\n".join(head + ([""] if head else []) + roles)
+        if not filled.get("prompt_language") and _is_persian(filled["instruction"]):
+            filled["prompt_language"] = "fa"
+        filled["template"] = default_template(filled["inputs"], is_labels, filled.get("prompt_language", "en"))
     if not filled.get("metrics"):
         filled["metrics"] = list(LABEL_METRICS if is_labels else ("rougeL", "chrf"))
     if not filled.get("max_new_tokens"):
         filled["max_new_tokens"] = 32 if is_labels else 128
+
+
+def _is_persian(instruction: Any) -> bool:
+    """Whether the only text of an instruction is in Persian letters, as a person's is who writes it in the Persian page."""
+    texts = {str(text) for text in instruction.values() if text} if isinstance(instruction, dict) else {str(instruction)}
+    letters = [letter for text in texts for letter in text if letter.isalpha()]
+    return len(texts) == 1 and 2 * sum("\u0600" <= letter <= "\u06ff" for letter in letters) > len(letters)
 
 
 def _check_template(task: Task) -> None:
