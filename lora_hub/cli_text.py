@@ -146,12 +146,12 @@ def show_pipeline(result: dict) -> str:
 
 
 def show_inspection(result: dict) -> str:
-    lines = [f"{result['rows']} rows, columns: {', '.join(result['columns'])}"]
+    lines = [f"{_rows(result['rows'])}, columns: {', '.join(result['columns'])}"]
     sheet = f", sheet {result['sheet']!r}" if result["sheet"] else ""
     lines.append(f"format {result['format']}, encoding {result['encoding'] or '-'}, delimiter {result['delimiter']!r}{sheet}")
     lines.append(f"task: {result['task']}")
     lines.append("mapping: " + ", ".join(f"{role} = {column}" for role, column in result["mapping"].items()))
-    lines += [f"mended: {mend['said']} ({mend['rows']} rows)" for mend in result["mends"]]
+    lines += [f"mended: {mend['said']} ({_rows(mend['rows'])})" for mend in result["mends"]]
     for problem in result["problems"]:
         lines.append(f"{problem['severity']}: {problem['message']} {problem['hint']}".rstrip())
         if problem["mends"]:
@@ -171,6 +171,10 @@ def show_inspection(result: dict) -> str:
         of = result["estimate"]
         lines.append(f"about {of['steps']} steps, {of['seconds']:.0f} s, {of['memory_bytes'] / 2**20:.0f} MiB")
     return "\n".join(lines)
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'' if count == 1 else 's'}"
 
 
 def _plain(value: Any) -> str:
@@ -274,7 +278,7 @@ def show_adapters(result: dict) -> str:
     for ref in result["adapters"]:
         scores = ref["metrics"].get("adapter", {})
         first = next(iter(scores.items()), None)
-        score = f"{first[0]} {first[1]['value']:.1f}" + (f" ({first[1]['rows']} rows)" if first[1]["rows"] else "") if first else ""
+        score = f"{first[0]} {first[1]['value']:.1f}" + (f" ({_rows(first[1]['rows'])})" if first[1]["rows"] else "") if first else ""
         rows.append([ref["repo_id"], ", ".join(ref["versions"][:3]), ref["task"], ref["base"], score, ref["updated"][:10]])
     return table(["adapter", "versions", "task", "base", "score", "updated"], rows)
 
@@ -282,7 +286,7 @@ def show_adapters(result: dict) -> str:
 def show_comparison(result: dict) -> str:
     if "metrics" in result:
         told = [line for name, found in result["comparisons"].items() for line in verdict(found, name)]
-        return "\n".join([f"{result['rows']} rows ({_units(result['metrics'])})", score_table(result["metrics"]), *told])
+        return "\n".join([f"{_rows(result['rows'])} ({_units(result['metrics'])})", score_table(result["metrics"]), *told])
     lines = []
     for answer in result["answers"]:
         commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lora_hub import store
+from lora_hub.data.check_words import counted
 from lora_hub.schema import Task, Text2, TrainSpec
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
         table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
         for one in done:
             said = mends.describe(one.mend)
-            notes.append(Text2(en=f"{said.en} ({one.rows:,} rows).", fa=f"{said.fa} ({one.rows:,} سطر)."))
+            notes.append(Text2(en=f"{said.en} ({counted(one.rows, 'row')}).", fa=f"{said.fa} ({one.rows:,} سطر)."))
         return table
 
     table = read_kept(spec.dataset, spec.mapping)
@@ -40,7 +41,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
     left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
         notes.append(Text2(
-            en=f"{left_out} rows without an answer or an input were left out.", fa=f"{left_out} سطر که پاسخ یا ورودی نداشت کنار گذاشته شد."
+            en=f"{counted(left_out, 'row')} without an answer or an input {'was' if left_out == 1 else 'were'} left out.", fa=f"{left_out} سطر که پاسخ یا ورودی نداشت کنار گذاشته شد."
         ))  # fmt: skip
     test_table = read_kept(spec.test_dataset, spec.test_mapping, is_test=True) if spec.test_dataset else table.test
     if test_table is None:
@@ -50,13 +51,13 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
         split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
         if leaked:
             notes.append(Text2(
-                en=f"{leaked} training rows stand in the test file too and were not trained on.",
+                en=f"{counted(leaked, 'training row')} {'stands' if leaked == 1 else 'stand'} in the test file too and {'was' if leaked == 1 else 'were'} not trained on.",
                 fa=f"{leaked} سطرِ آموزش در پروندهٔ آزمون هم هست و آموخته نشد.",
             ))  # fmt: skip
         unseen = [example for example in split.test if task.labels and example.answer not in task.labels]
         if unseen:
             notes.append(Text2(
-                en=f"{len(unseen)} of {len(split.test)} test rows have a label that was not trained (such as {unseen[0].answer[:40]!r}): no answer to them can be right.",
+                en=f"{len(unseen)} of {len(split.test)} test rows {'has' if len(unseen) == 1 else 'have'} a label that was not trained (such as {unseen[0].answer[:40]!r}): no answer to them can be right.",
                 fa=f"{len(unseen)} سطر از {len(split.test)} سطر آزمون برچسبی دارد که آموزش داده نشده است (مانند «{unseen[0].answer[:40]}»): هیچ پاسخی به آن‌ها درست نیست.",
             ))  # fmt: skip
     if task.is_chat and (made := len(split.train) + len(split.validation) + len(split.test)) > rows - max(0, left_out):
@@ -82,6 +83,6 @@ def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", 
 def too_long_note(part: Text2, rows: list[int], max_length: int) -> Text2:
     shown = [*map(str, rows[:5]), *(["..."] if len(rows) > 5 else [])]
     return Text2(
-        en=f"{len(rows)} {part.en} rows are longer than {max_length} tokens and were left out: rows {', '.join(shown)}.",
+        en=f"{counted(len(rows), f'{part.en} row')} {'is' if len(rows) == 1 else 'are'} longer than {max_length} tokens and {'was' if len(rows) == 1 else 'were'} left out: row{'' if len(rows) == 1 else 's'} {', '.join(shown)}.",
         fa=f"{len(rows)} سطرِ {part.fa} از {max_length} توکن بلندتر است و کنار گذاشته شد: سطرهای {'، '.join(shown)}.",
     )

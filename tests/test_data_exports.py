@@ -59,12 +59,13 @@ TASKS = [
 @pytest.mark.parametrize("name", ["tasks.json", "tasks.jsonl", "wrapped.json"])
 def test_label_studios_json(tmp_path: Path, name: str) -> None:
     seen, found = problems_of(put(tmp_path, name, {"tasks": TASKS} if name == "wrapped.json" else TASKS))
-    assert seen.mapping == {"text": "text", "answer": "sentiment"} and seen.table.rows == 26
+    assert seen.mapping == {"text": "text", "answer": "sentiment"} and seen.table.rows == 24
     assert found["labels"].message == "2 classes: Negative 12, Positive 12."
     assert found["not-annotated"].rows == (2, 8) and found["several-labels-left-out"].rows == (3,)
     assert found["annotators-disagree"].rows == (4,) and found["annotators-outvoted"].rows == (5,)
     labels = dict(zip(seen.table.numbers(), seen.table.texts("sentiment"), strict=True))
-    assert [labels[number] for number in (1, 3, 4, 5, 6, 7)] == ["Positive", None, None, "Negative", "Negative", "Positive"]
+    assert [labels.get(number, "gone") for number in (1, 3, 4, 5, 6, 7)] == ["Positive", "gone", "gone", "Negative", "Negative", "Positive"]
+    assert "empty-answers" not in found  # told once, by what they have instead
     assert "predictions" in found["annotation-export"].message and "project" not in seen.table.columns
 
 
@@ -90,10 +91,10 @@ def test_label_studios_flat_exports(tmp_path: Path, kind: str) -> None:
     else:
         file = put(tmp_path, f"tasks.{kind}", rows)
     seen, found = problems_of(file)
-    assert seen.mapping == {"text": "text", "answer": "sentiment"} and seen.table.rows == 27  # 28 tasks, one of them skipped
+    assert seen.mapping == {"text": "text", "answer": "sentiment"} and seen.table.rows == 25  # 28 tasks, one skipped, two left open
     assert found["not-annotated"].rows == (2,) and found["several-labels-left-out"].rows == (3,)
     assert found["annotators-disagree"].rows == (1,) and found["annotators-outvoted"].rows == (4,)
-    assert found["labels"].message == "2 classes: Negative 13, Positive 12." and "duplicates" not in found
+    assert found["labels"].message == "2 classes: Negative 13, Positive 12." and not {"duplicates", "empty-answers"} & set(found)
 
 
 def test_several_choices_stay_where_that_is_what_the_labels_are(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_prodigys_sessions_vote(tmp_path: Path) -> None:
     rows = [prodigy(n, "accept", accept=["POS" if n % 2 else "NEG"], _session_id="a") for n in range(30)]
     rows += [{**rows[0], "accept": ["POS"], "_session_id": "b"}, {**rows[1], "_session_id": "b"}, {**rows[2], "answer": "ignore", "_session_id": "b"}]
     seen, found = problems_of(put(tmp_path, "sessions.jsonl", rows))
-    assert seen.table.rows == 30 and found["annotators-disagree"].rows == (1,) and found["not-accepted"].rows == (33,)
+    assert seen.table.rows == 29 and found["annotators-disagree"].rows == (1,) and found["not-accepted"].rows == (33,)
 
 
 def test_prodigys_spans_are_named_and_nothing_accepted_is_refused(tmp_path: Path) -> None:
@@ -190,3 +191,59 @@ def test_other_tables_are_left_alone(tmp_path: Path, rows: list[dict]) -> None:
 def test_reported_exports(name: str, labels: str, code: str, rows: tuple[int, ...]) -> None:
     _, found = problems_of(REPORTED / name)
     assert found["labels"].message == labels and found[code].rows == rows
+
+
+ARGILLA = [  # (value, status) of each annotator; a model's suggestion
+    ([("good", "submitted")], None),
+    ([("bad", "discarded")], "bad"),
+    ([("good", "submitted"), ("bad", "submitted")], None),  # no majority
+    ([("good", "submitted"), ("bad", "submitted"), ("bad", "submitted")], None),  # outvoted
+    ([], "good"),  # only suggested
+    ([("good", "submitted"), ("bad", "draft")], None),
+    *(([("good" if n % 2 else "bad", "submitted")], "good") for n in range(7, 31)),
+]
+
+
+def argilla_record(number: int, given: list, suggested: str | None, form: str) -> dict:
+    text = f"The lamp of week {number}"
+    users = [f"user {place}" for place in range(len(given))]
+    if form == "nested":
+        responses = {"label": [{"value": value, "user_id": user, "status": status} for (value, status), user in zip(given, users, strict=True)]} if given else {}
+        suggestions = {"label": {"value": suggested, "score": 0.9, "agent": "model"}} if suggested else {}
+        record = {"id": f"r{number}", "fields": {"text": text}, "metadata": {"shop": "a"}, "suggestions": suggestions, "responses": responses}
+        return {**record, "vectors": {}, "_server_id": str(number)}
+    if form == "server":
+        responses = [{"user_id": user, "values": {"label": {"value": value}}, "status": status} for (value, status), user in zip(given, users, strict=True)]
+        suggestions = [{"question_name": "label", "value": suggested, "agent": None}] if suggested else []
+        return {"id": number, "fields": {"text": text}, "metadata": {"shop": "a"}, "responses": responses, "suggestions": suggestions, "external_id": None}
+    if form == "lists":
+        answers = [{"user_id": user, "value": value, "status": status} for (value, status), user in zip(given, users, strict=True)]
+        return {"text": text, "shop": "a", "label": answers, "label-suggestion": suggested, "label-suggestion-metadata": {"type": None}, "external_id": None}
+    values, statuses = [value for value, _ in given] or None, [status for _, status in given] or None
+    flat = {"id": f"r{number}", "_server_id": str(number), "text": text, "shop": "a", "label.responses": values, "label.responses.users": users or None}
+    return flat | {"label.responses.status": statuses, "label.suggestion": suggested, "label.suggestion.score": 0.9, "label.suggestion.agent": "model"}
+
+
+@pytest.mark.parametrize("name", ["records.json", "records.jsonl"])
+@pytest.mark.parametrize("form", ["nested", "server", "lists", "flat"])
+def test_argillas_exports(tmp_path: Path, form: str, name: str) -> None:
+    seen, found = problems_of(put(tmp_path, name, [argilla_record(n, *one, form) for n, one in enumerate(ARGILLA, 1)]))
+    assert seen.mapping == {"text": "text", "answer": "label"} and seen.table.rows == 27
+    assert found["labels"].message == "2 classes: good 14, bad 13." and "empty-answers" not in found
+    assert found["responses-not-submitted"].rows == (2, 6) and found["not-annotated"].rows == (2, 5)
+    assert found["annotators-disagree"].rows == (3,) and found["annotators-outvoted"].rows == (4,)
+    assert {"shop", "label.suggestion"} <= set(seen.table.columns) and "An export of Argilla." in found["annotation-export"].message
+    assert all(problem.message_fa for problem in found.values())
+
+
+def test_argillas_responses_of_other_kinds(tmp_path: Path) -> None:
+    def record(number: int, responses: dict) -> dict:
+        return {"id": str(number), "fields": {"text": f"The lamp of week {number}"}, "suggestions": {}, "metadata": {}, "vectors": {},
+                "responses": {question: [{"value": value, "user_id": "u"}] for question, value in responses.items()}}  # fmt: skip
+
+    kinds = [{"text": "a corrected text", "tags": ["b", "a"], "stars": number % 5 + 1, "marked": [{"label": "X", "start": 0, "end": 3}]} for number in range(30)]
+    seen, found = problems_of(put(tmp_path, "kinds.json", [record(number, one) for number, one in enumerate(kinds)]), "topic")
+    assert seen.table.frame["tags"].to_list() == ["a, b"] * 30 and seen.table.frame["stars"][3] == "4" and "spans" in found
+    assert seen.table.frame["text_answer"][0] == "a corrected text" and seen.table.frame["text"][0] == "The lamp of week 0"
+    with pytest.raises(DataError, match="no row that an annotator vouches for"):
+        problems_of(put(tmp_path, "none.json", [argilla_record(n, [], "good", "nested") for n in range(9)]))

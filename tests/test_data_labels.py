@@ -104,6 +104,18 @@ def test_what_stands_between_options_stands_in_none(labels: list[str], shown: st
     assert template.listed_labels(template.freeze_labels(get_task("topic"), labels)) == shown
 
 
+def test_a_list_that_ends_with_a_full_stop_has_no_second_one(tmp_path: Path) -> None:
+    seen = inspected("topic", ["Knight.", "Pirate."] * 20)
+    assert "Answer with one of: Knight., Pirate.\n" in seen.preview[0]["prompt"]
+    assert "Answer with one of: Knight, Pirate.\n" in inspected("topic", ["Knight", "Pirate"] * 20).preview[0]["prompt"]
+    # A task that has its labels, as an adapter's, is asked as it was trained.
+    record = get_task("topic").model_copy(update={"labels": ("Knight.", "Pirate.")})
+    assert "one of: Knight., Pirate..\n" in template.render_prompt(template.freeze_labels(record, record.labels), {"text": "x"})
+    file = split(tmp_path, ["Knight.", "Pirate."] * 30, ["Knight.", "Pirate.", "Cook."] * 8)
+    problem = problems_of(inspect_file(file, get_task("topic")))["unseen-labels"]
+    assert "Learnt are: Knight., Pirate. Test rows" in problem.hint and ".." not in problem.message + problem.hint + problem.hint_fa
+
+
 def test_a_chosen_separator_and_an_older_adapters_stay() -> None:
     chosen = get_task("topic").model_copy(update={"label_separator": " or "})
     assert template.listed_labels(template.freeze_labels(chosen, ["a, b", "c"])) == "a, b or c"

@@ -400,3 +400,11 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         archive.writestr("a.csv", bomb)
     with pytest.raises(DataError, match="unpacks to more"):
         read_table(put(tmp_path, "bomb.zip", packed.getvalue()))
+
+
+def test_one_is_said_of_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    one.write_text(",text,label\n" + "".join(f"{n * 7 % 5},a text {n},{'ab'[n % 2]}\n" for n in range(9)))
+    two.write_text(",text,label,\n" + "".join(f"{n * 7 % 5},a text {n},{'ab'[n % 2]},x{n}\n" for n in range(9)))
+    said = [next(problem.message for problem in read_table(file).problems if problem.code == "unnamed-columns") for file in (one, two)]
+    assert said == ["1 column has no name; it is called column_1.", "2 columns have no name; they are called column_1, column_4."]

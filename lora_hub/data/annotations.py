@@ -33,6 +33,8 @@ class Export:
     places: list[int]
     aside: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    # The rows that a column of labels has none for, which is told of them: by column. Columns of texts have no such rows.
+    _open: dict[str, set[int]] = field(default_factory=dict)
 
     def set_labels(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
         """The column of labels. given: for each row the answers of its annotators, each a list of labels. Annotators that differ are
@@ -51,6 +53,7 @@ class Export:
         left = set(several)
         texts = [label_text(labels) if labels and place not in left else None for place, labels in zip(self.places, chosen, strict=True)]
         self.frame = self.frame.with_columns(polars.Series(column, texts, dtype=polars.String))
+        self._open[column] = {*split, *several}
         self._tell_votes(column, split, outvoted)
         if several:
             example = label_text(next(labels for place, labels in zip(self.places, chosen, strict=True) if place in left))
@@ -65,6 +68,7 @@ class Export:
         text in its paragraphs."""
         texts = [["\n".join(parts) for parts in answers if parts] for answers in given]
         others = [place for place, written in zip(self.places, texts, strict=True) if len(set(written)) > 1]
+        self._open[column] = set()
         self.frame = self.frame.with_columns(polars.Series(column, [written[0] if written else None for written in texts], dtype=polars.String))
         if others:
             self.tell(
@@ -100,6 +104,10 @@ class Export:
 
     def table(self, table: Table) -> Table:
         """`table` with what is left of it. Raises DataError where nothing is."""
+        if len(self._open) == 1:  # the one thing that was asked: rows without it are of no use, and have been told
+            gone = next(iter(self._open.values()))
+            self.frame = self.frame.filter(polars.Series([place not in gone for place in self.places], dtype=polars.Boolean))
+            self.places = [place for place in self.places if place not in gone]
         if not self.places:
             raise DataError(
                 f"This export of {self.tool} has no row that an annotator vouches for: {self.problems[0].message}", "Annotate some in the tool, and export again.",

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import polars
 
-from lora_hub.data import label_studio, prodigy
+from lora_hub.data import argilla, label_studio, prodigy
 from lora_hub.data.annotations import Export
 from lora_hub.data.table import Table
 
 # What reads a tool's tables: None where the table is none of them.
-TOOLS: tuple[Callable[[polars.DataFrame], Export | None], ...] = (label_studio.read_label_studio, prodigy.read_prodigy)
+TOOLS: tuple[Callable[[polars.DataFrame], Export | None], ...] = (label_studio.read_label_studio, prodigy.read_prodigy, argilla.read_argilla)
 
 
 def read_export(table: Table) -> Table:

@@ -3,6 +3,7 @@
 A `Problem` carries at most ten example rows, because it is shown and kept; a mend needs all of them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ import polars
 from lora_hub.data.table import SHOWN_ROWS
 from lora_hub.schema import Problem
 
+# A list of values that ends its sentence, where the last value has a full stop of its own.
+_TWO_STOPS = re.compile(r"(?<=[^\s./])\.\.(?=\s|$)")
 NO_ROWS = polars.Series("row", [], dtype=polars.UInt32)
 
 
@@ -35,6 +38,7 @@ def finding(
 ) -> Finding:
     """A Finding whose Problem shows the first ten rows. `count`: where it is not the number of rows."""
     series = rows if isinstance(rows, polars.Series) else polars.Series("row", list(rows), dtype=polars.UInt32)
+    message, message_fa, hint, hint_fa = (_TWO_STOPS.sub(".", text) for text in (message, message_fa, hint, hint_fa))
     problem = Problem(
         code=code, severity=severity, message=message, hint=hint, rows=tuple(series.head(SHOWN_ROWS).to_list()),
         count=series.len() if count is None else count, message_fa=message_fa, hint_fa=hint_fa,

@@ -162,8 +162,8 @@ def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
     if unnamed:
         which = ", ".join(f"column_{number}" for number in unnamed[:5]) + (" ..." if len(unnamed) > 5 else "")
         problems.append(
-            row_problem("unnamed-columns", "info", f"{len(unnamed)} columns have no name; they are called {which}.", [],
-                        message_fa=f"{len(unnamed)} ستون نام ندارد؛ این نام‌ها را گرفتند: {which}.", count=len(unnamed))  # fmt: skip
+            row_problem("unnamed-columns", "info", f"{len(unnamed)} columns have no name; they are called {which}." if len(unnamed) > 1 else f"1 column has no name; it is called {which}.", [],
+                        message_fa=f"{len(unnamed)} ستون نام ندارد؛ نام‌های داده‌شده: {which}.", count=len(unnamed))  # fmt: skip
         )
     if repeated:
         which = ", ".join(dict.fromkeys(repeated))

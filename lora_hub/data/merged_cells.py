@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import polars
 
 from lora_hub.data import archives, workbook_cells
+from lora_hub.data.check_words import counted
 from lora_hub.data.headers import left_above, told_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
@@ -111,7 +112,7 @@ def unmerged(frame: polars.DataFrame, merges: Sequence[Merge]) -> Unmerged:
     if count:
         problems.append(
             row_problem(
-                "merged-cells", "info", f"{count:,} cells below the first of a merged cell were read with its value.", [], count=count,
+                "merged-cells", "info", f"{counted(count, 'cell')} below the first of a merged cell {'was' if count == 1 else 'were'} read with its value.", [], count=count,
                 message_fa=f"{count:,} سلول زیر سلول اول سلول‌های ادغام‌شده با همان مقدار خوانده شد.",
             )  # fmt: skip
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars
 
 from lora_hub.data import error_words
+from lora_hub.data.check_words import counted
 from lora_hub.data.headers import is_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
@@ -42,7 +43,7 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     for record, line in zip(records, starts, strict=True):
         extra = record[width:]
         if any(cell.strip() for cell in extra):
-            reason = Text2(en=f"has {len(record)} cells where the table has {width}", fa=f"{len(record)} خانه دارد و جدول {width} خانه")
+            reason = Text2(en=f"has {counted(len(record), 'cell')} where the table has {width}", fa=f"{len(record)} خانه دارد و جدول {width} خانه")
             faults.append((line, reason))
             continue
         if len(record) < width:

@@ -79,7 +79,10 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
         taken = "".join(labels)
         separators = SEPARATORS_FA if LABELS_LINE_FA in task.template else SEPARATORS
         separator = next((one for one in separators if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)), separators[-1])
-    return task.model_copy(update={"labels": labels, "label_separator": separator})
+    # A list that ends with a full stop of its own needs none behind it. Of a task that has its labels the template stays as it is.
+    ends = not task.labels and bool(labels) and labels[-1].endswith((".", "!", "?", "؟", "…"))
+    template = task.template.replace("{labels}.", "{labels}") if ends else task.template
+    return task.model_copy(update={"labels": labels, "label_separator": separator, "template": template})
 
 
 def has_system_turn(task: Task) -> bool:

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 
 from lora_hub.data import archives
+from lora_hub.data.check_words import counted
 from lora_hub.data.source import CHUNK, Source
 from lora_hub.errors import DataError
 from lora_hub.schema import Problem
@@ -56,7 +57,7 @@ def unread_cells(source: Source, sheet: str) -> list[Problem]:
         problems.append(
             Problem(
                 code="formulas", severity="warning", count=formulas,
-                message=f"{formulas:,} cells hold a formula that was saved without its value; they were read as empty.",
+                message=f"{counted(formulas, 'cell')} {'holds' if formulas == 1 else 'hold'} a formula that was saved without its value; read as empty.",
                 message_fa=f"{formulas:,} خانه فرمولی دارند که بی‌مقدار ذخیره شده است؛ این خانه‌ها خالی خوانده شدند.",
                 hint="Formulas are never evaluated. Open the workbook in Excel or LibreOffice, save it, and drop it again.",
                 hint_fa="فرمول‌ها هرگز محاسبه نمی‌شوند. کارپوشه را در اکسل یا لیبره‌آفیس باز و ذخیره کنید و دوباره بیندازید.",
@@ -66,7 +67,7 @@ def unread_cells(source: Source, sheet: str) -> list[Problem]:
         problems.append(
             Problem(
                 code="error-cells", severity="warning", count=errors,
-                message=f"{errors:,} cells hold an error such as #N/A; they were read as empty.",
+                message=f"{counted(errors, 'cell')} {'holds' if errors == 1 else 'hold'} an error such as #N/A; read as empty.",
                 message_fa=f"{errors:,} خانه خطایی مانند #N/A دارند؛ این خانه‌ها خالی خوانده شدند.",
                 hint="Mend them in the workbook if their rows matter.", hint_fa="اگر سطرشان مهم است، آن‌ها را در کارپوشه درست کنید.",
             )  # fmt: skip
