@@ -174,11 +174,11 @@ def _reasons(run: Run) -> tuple[str, str]:
 def _kept(run: Run) -> tuple[str, str]:
     """What is left where a person does not want to wait."""
     if run.adapter_folder:
-        return "Cancel ends it and loses nothing: the adapter can be published from here later.", "«لغو» به آن پایان می‌دهد و چیزی از دست نمی‌رود: آداپتور را بعد از همین‌جا می‌توان منتشر کرد."
+        return "Cancel ends it and loses nothing: the adapter can be published from here later.", "«لغو» به آن پایان می‌دهد و چیزی از دست نمی‌رود: آداپتور را بعداً از همین‌جا می‌توان منتشر کرد."
     step = max((step for step, _ in run.eval_losses), default=0)
     if step:
-        return f"Cancel ends it; Resume then goes on from step {step}.", f"«لغو» به آن پایان می‌دهد؛ «ادامه» بعد از گام {step} پیش می‌رود."
-    return "Cancel ends it; Resume then begins anew.", "«لغو» به آن پایان می‌دهد؛ «ادامه» بعد از ابتدا شروع می‌کند."
+        return f"Cancel ends it; Resume then goes on from step {step}.", f"«لغو» به آن پایان می‌دهد؛ سپس «ادامه» از گام {step} پیش می‌رود."
+    return "Cancel ends it; Resume then begins anew.", "«لغو» به آن پایان می‌دهد؛ سپس «ادامه» از ابتدا شروع می‌کند."
 
 
 def _minutes(seconds: float) -> tuple[str, str]:
