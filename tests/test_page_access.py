@@ -215,6 +215,9 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         page.locator("#lh-publish-name :is(input, textarea)").fill("another-name")
         page.locator("#lh-publish-name :is(input, textarea)").blur()
         expect(page.locator("#lh-publish")).to_be_enabled()
+        page.locator("#lh-publish-name :is(input, textarea)").fill("")
+        page.locator("#lh-publish-name :is(input, textarea)").blur()
+        expect(page.locator("#lh-publish")).to_be_disabled()
         # All held-out rows can be reached, a page at a time.
         total = int(text_of(page, "#lh-examples .lh-pager span").rsplit(" ", 1)[1]) if page.locator("#lh-examples .lh-pager").count() else 0
         if total:

@@ -1,8 +1,17 @@
-"""What the reader reads, named in one place: the page's step 2, the refusals and README say it from here. Imports nothing.
+"""What the reader reads, named in one place: the page's step 2, the refusals and README say it from here.
 
     TABLES      (English, Persian) of each kind of file, in the order in which people have them
     PACKED      what a file may be packed as
+
+In Persian each Latin name is isolated (U+2068, U+2069): in a row they would run from left to right within the sentence.
 """
+
+import re
+
+
+def _isolated(text: str) -> str:
+    return re.sub(r"[A-Za-z][A-Za-z0-9]*(?: [A-Z][A-Za-z]*)*", "\u2068\\g<0>\u2069", text)
+
 
 TABLES = (
     ("CSV or TSV (any delimiter)", "CSV یا TSV (با هر جداکننده)"),
@@ -18,9 +27,9 @@ TABLES = (
 PACKED = ("zip", "tar", "gz", "bz2", "xz", "zst", "lz4")
 
 NAMED = ", ".join(en for en, _ in TABLES)
-NAMED_FA = "، ".join(fa for _, fa in TABLES)
+NAMED_FA = "، ".join(_isolated(fa) for _, fa in TABLES)
 PACKED_NAMED = f"{', '.join(PACKED[:-1])} or {PACKED[-1]}"
-PACKED_NAMED_FA = f"{'، '.join(PACKED[:-1])} یا {PACKED[-1]}"
+PACKED_NAMED_FA = _isolated(f"{'، '.join(PACKED[:-1])} یا {PACKED[-1]}")
 
 # What a refusal advises.
 FORMATS = f"Use one of these: {NAMED}, or one of them packed ({PACKED_NAMED})."
