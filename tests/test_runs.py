@@ -177,7 +177,7 @@ def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tm
 
 
 def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> None:
-    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished)]
+    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished).rows]
     test = write_csv(tmp_path / "test.csv", rows[:9])
     packed = tmp_path / "split.zip"
     with zipfile.ZipFile(packed, "w") as archive:
