@@ -166,6 +166,20 @@ def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> 
     assert scored["problems"] == []
 
 
+def test_a_test_file_is_scored_without_examples_that_were_lost_and_says_so(finished: str, tmp_path: Path) -> None:
+    rows = runs.read_held_out(finished).rows[:12]
+    file = write_csv(tmp_path / "held.csv", [(row["inputs"]["text"], row["reference"]) for row in rows])
+    examples = store.run_folder(finished) / "examples.jsonl"
+    whole = examples.read_bytes()
+    try:
+        examples.write_bytes(whole[:-30])
+        scored = compare.Comparer().score_file([finished], file)
+    finally:
+        examples.write_bytes(whole)
+    assert set(scored["metrics"]) == {"base", finished}
+    assert [problem.code for problem in scored["problems"]] == ["examples_missing"] and "asked without them" in scored["problems"][0].message
+
+
 def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tmp_path: Path) -> None:
     rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished).rows]
     file = write_csv(tmp_path / "held.csv", [*rows, ("The lamp never came.", "lost"), ("Nor did the chair.", "lost")])
