@@ -22,7 +22,7 @@ from typing import Any
 
 from lora_hub import events, run_lock, run_reader, settings
 from lora_hub.disk import disk_errors as disk_errors  # of our folders, to be had here
-from lora_hub.errors import DataError, LoraHubError, RunError, names_fa
+from lora_hub.errors import DataError, RunError, names_fa
 from lora_hub.schema import DatasetInfo, Run, TrainSpec
 
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
