@@ -1,7 +1,7 @@
 """The page: `make run` starts it, and so does a Hugging Face Space.
 
 The Hub is decided first (endpoint.connect): `huggingface_hub` reads its endpoint once, when it is imported, and gradio
-imports it. LORA_HUB_PORT names the port; everything else is in lora_hub/settings.py.
+imports it. LORA_HUB_PORT names the port; everything else is in lora_hub/core/settings.py.
 """
 
 import logging
@@ -19,8 +19,9 @@ def main() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-    from lora_hub import endpoint, settings
-    from lora_hub.errors import LoraHubError
+    from lora_hub.core import settings
+    from lora_hub.hub import endpoint
+    from lora_hub.core.errors import LoraHubError
 
     try:
         port = settings.port()

@@ -1,4 +1,4 @@
-"""`python -m lora_hub ...`: see cli.py."""
+"""`python -m lora_hub ...`: see cli/commands.py."""
 
 import sys
 

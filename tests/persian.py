@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lora_hub.errors import LoraHubError
+from lora_hub.core.errors import LoraHubError
 
 LETTER = re.compile("[آ-یکگچپژ]")
 

@@ -15,13 +15,16 @@ from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import build, byte_tokenizer, load_with_peft, save_adapter
 
-from lora_hub import answering, bases, compare, generate, loading, panes
-from lora_hub.adapter_config import base_of_config, read_config
-from lora_hub.adapter_tokenizer import load_adapter_tokenizer
-from lora_hub.errors import AdapterError, BaseError, DataError, LoraHubError
-from lora_hub.peft_folder import read_adapter
-from lora_hub.schema import BaseModel
-from lora_hub.tasks import catalogue
+from lora_hub import compare
+from lora_hub.answering import generate, loading, questions
+from lora_hub.catalogue import bases
+from lora_hub.compare import panes
+from lora_hub.hub.adapter_config import base_of_config, read_config
+from lora_hub.answering.adapter_tokenizer import load_adapter_tokenizer
+from lora_hub.core.errors import AdapterError, BaseError, DataError, LoraHubError
+from lora_hub.answering.peft_folder import read_adapter
+from lora_hub.core.schema import BaseModel
+from lora_hub.catalogue.tasks import catalogue
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PROMPT = "Once upon a time"
@@ -296,7 +299,7 @@ def test_what_came_from_a_hub_names_no_folder_of_this_machine(base, adapter, mon
 
 
 def test_a_folder_that_a_record_names_is_not_opened(base, adapter) -> None:
-    from lora_hub.adapter_base import base_of_record
+    from lora_hub.answering.adapter_base import base_of_record
 
     hostile = BaseModel(id="someone/some-base", folder=str(base))
     assert base_of_record("owner/a", hostile).folder == ""
@@ -362,7 +365,7 @@ RECORDS = ['{"version": 1, "base": [], "task": {}}', '{"version": 1, "base": "x"
 
 @pytest.mark.parametrize("text", [*RECORDS, "x" * (17 << 20)], ids=range(len(RECORDS) + 1))
 def test_a_record_of_a_stranger_is_read_within_bounds(text: str, adapter) -> None:
-    from lora_hub.stack import AdapterStack
+    from lora_hub.answering.stack import AdapterStack
 
     (adapter / "lora_hub.json").write_text(text)
     with refused(AdapterError, match="some-adapter"):
@@ -523,6 +526,6 @@ def test_the_reported_adapters(monkeypatch) -> None:
     own = transformers.AutoTokenizer.from_pretrained("adapter_own_template")
     pane = panes.resolve_adapter("adapter_own_template")
     with comparer._asking([pane]) as (loaded, _):
-        ids = answering.put(loaded.tokenizer_of(pane), *answering.read_question(None, pane.name, prompt, None))[0].ids
+        ids = questions.put(loaded.tokenizer_of(pane), *questions.read_question(None, pane.name, prompt, None))[0].ids
     assert own.decode(ids) == f"<|user|>{prompt}\n<|assistant|>"
     assert ask(comparer, "adapter_own_template", prompt) == ""

@@ -1,6 +1,11 @@
-"""The layers hold: a file imports its own layer and below, never in a circle, and strangers stay where they belong."""
+"""The house holds: a file imports its own floor and below, no file and no room stands in a circle, and strangers stay where they belong.
+
+The rules are functions of a folder, so that a test of their own plants offenders in one (see the end).
+"""
 
 import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,170 +13,123 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lora_hub"
 
-# Longest prefix wins. What is not listed fails the test, so that a new file gets its place on purpose.
-LAYERS = {
+# A room that is not listed fails the test, so that a new one gets its floor on purpose.
+FLOORS = {
     "": 0,
-    "schema": 0,
-    "errors": 0,
-    "settings": 0,
-    "tasks": 0,
-    "bases": 0,
-    "weights_files": 0,
-    "hardware": 0,
-    "built_in": 0,
-    "data": 1,
-    "recipe": 1,
-    "estimate": 1,
-    "exam_work": 1,
-    "events": 1,
-    "intervals": 1,
-    "statistics": 1,
-    "chrf": 1,
-    "verdicts": 0,
-    "spec_fields": 0,
-    "calibration_error": 2,
-    "minimum": 1,
-    "record": 1,
-    "reproduce": 1,
-    "store": 1,
-    "curve": 0,
-    "noun": 0,
-    "answer_nouns": 0,
-    "patience": 2,
-    "unadapted": 2,
-    "processes": 0,
-    "crash": 1,
-    "disk": 1,
-    "run_data": 1,
-    "run_lock": 1,
-    "run_phases": 1,
-    "run_reader": 1,
-    "run_rows": 2,
-    "run_states": 1,
-    "turns": 1,
-    "endpoint": 1,
-    "card": 1,
-    "card_metadata": 1,
-    "markdown": 1,
-    "snippet": 1,
-    "hub": 1,
-    "adapter_config": 1,
-    "adapter_base": 1,
-    "adapter_tokenizer": 2,
-    "adapter_patterns": 1,
-    "peft_folder": 2,
-    "loading": 2,
-    "stack": 2,
-    "routing": 2,
-    "places": 2,
-    "line": 2,
-    "decoding": 2,
-    "generate": 2,
-    "visitors": 2,
-    "metrics": 2,
-    "train": 2,
-    "trainable": 2,
-    "task_training": 2,
-    "together": 2,
-    "together_trainer": 2,
-    "prefill": 2,
-    "likelihood": 2,
-    "label_tree": 2,
-    "calibration": 2,
-    "examples": 2,
-    "answering": 2,
-    "exam": 2,
-    "worker": 3,
-    "group_worker": 3,
-    "panes": 3,
-    "compare": 3,
-    "runners": 3,
-    "runs": 4,
-    "pipeline": 4,
-    "publication": 4,
-    "ui": 5,
-    "cli": 5,
-    "cli_signals": 5,
-    "cli_text": 5,
-    "cli_options": 5,
-    "cli_train": 5,
-    "__main__": 5,
-    "local_hub": 5,
-    "local_hub.folder": 0,  # what stands in its folder: endpoint finds it by that
+    "core": 0,
+    "catalogue": 1,
+    "data": 2,
+    "hub": 2,
+    "answering": 3,
+    "training": 3,
+    "evaluation": 4,
+    "runs": 5,
+    "compare": 5,
+    "ui": 6,
+    "cli": 6,
+    "__main__": 6,
+    "local_hub": 6,
+    "built_in": 6,
 }
+# Files that stand on another floor than their room, each for a reason.
+ON_ANOTHER_FLOOR = {
+    "local_hub.folder": 0,  # what stands in the embedded Hub's folder: whoever looks for a Hub finds it by that
+}
+# Heavy packages, and the floors that may import them.
 HEAVY = {"torch", "transformers", "peft", "trl", "accelerate"}
+HEAVY_FLOORS = (3, 4, 5)
+# Where each stranger may be imported.
+STRANGERS = {
+    "gradio": ("ui",),
+    "huggingface_hub": ("hub", "answering.loading", "catalogue.cached"),
+}
 
 
-def modules() -> dict[str, Path]:
-    """Dotted name below lora_hub -> file."""
+@dataclass(frozen=True)
+class Edge:
+    """importer, imported: dotted names below the package, or a stranger's name. ours: the imported is a module of ours.
+    is_top: at module level."""
+
+    importer: str
+    imported: str
+    ours: bool
+    is_top: bool
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """Dotted name below the package -> file."""
     found = {}
-    for file in sorted(PACKAGE.rglob("*.py")):
-        parts = file.relative_to(PACKAGE).with_suffix("").parts
+    for file in sorted(package.rglob("*.py")):
+        parts = file.relative_to(package).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
     return found
 
 
-MODULES = modules()
-
-
-def layer(name: str) -> int:
-    parts = name.split(".")
-    for length in range(len(parts), 0, -1):
-        known = LAYERS.get(".".join(parts[:length]))
-        if known is not None:
-            return known
-    if name == "":
-        return 0
-    raise AssertionError(f"lora_hub.{name} has no layer: give it one in tests/test_architecture.py")
-
-
-def imports(file: Path) -> list[tuple[str, bool]]:
-    """(dotted name, at module level) of each import; `from lora_hub.data import prepare` names lora_hub.data.prepare."""
+def imports(package: Path, name: str, file: Path, known: dict[str, Path]) -> Iterator[Edge]:
+    """Every import of a file, absolute or relative; those for type checkers alone are none."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     typing_only = {
         inner for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test) for inner in ast.walk(node)
     }
-    inside = {
-        inner for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for inner in ast.walk(node) if inner is not node
-    }
-    found = []
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+    inside = {inner for node in functions for inner in ast.walk(node) if inner is not node}
+    here = [package.name, *filter(None, name.split("."))]
+    if file.name != "__init__.py":
+        here.pop()
     for node in ast.walk(tree):
         if node in typing_only:
             continue
         if isinstance(node, ast.Import):
-            found += [(alias.name, node not in inside) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                ours = whole.removeprefix("lora_hub.") if whole.startswith("lora_hub.") else None
-                found.append((whole if ours in MODULES else node.module, node not in inside))
-    return found
+            wholes = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join([*here[: len(here) - node.level + 1], *filter(None, [node.module])]) if node.level else node.module or ""
+            wholes = [f"{start}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for whole in wholes:
+            if whole != package.name and not whole.startswith(f"{package.name}."):
+                yield Edge(name, whole, False, node not in inside)
+                continue
+            ours = whole.removeprefix(package.name).removeprefix(".")
+            yield Edge(name, ours if ours in known else ours.rpartition(".")[0], True, node not in inside)
 
 
-def edges() -> list[tuple[str, str, bool]]:
-    """(importer, imported, at module level) among our own modules."""
-    found = []
-    for name, file in MODULES.items():
-        for imported, top in imports(file):
-            if imported == "lora_hub" or imported.startswith("lora_hub."):
-                found.append((name, imported.removeprefix("lora_hub").removeprefix("."), top))
-    return found
+def edges(package: Path) -> list[Edge]:
+    known = modules(package)
+    return [edge for name, file in known.items() for edge in imports(package, name, file, known)]
 
 
-def test_nothing_imports_upward() -> None:
-    wrong = [f"{a} (L{layer(a)}) imports {b} (L{layer(b)})" for a, b, _ in edges() if layer(a) < layer(b)]
-    assert not wrong, "\n".join(wrong)
+def room(name: str) -> str:
+    return name.partition(".")[0]
 
 
-def test_no_circles() -> None:
+def floor(name: str) -> int:
+    if name in ON_ANOTHER_FLOOR:
+        return ON_ANOTHER_FLOOR[name]
+    assert room(name) in FLOORS, f"lora_hub/{room(name)} has no floor: give it one in tests/test_architecture.py"
+    return FLOORS[room(name)]
+
+
+def upward(found: list[Edge]) -> list[str]:
+    return [
+        f"{edge.importer} (floor {floor(edge.importer)}) imports {edge.imported} (floor {floor(edge.imported)})"
+        for edge in found
+        if edge.ours and floor(edge.importer) < floor(edge.imported)
+    ]
+
+
+def circles(pairs: set[tuple[str, str]]) -> list[str]:
+    """Each circle once, as "a -> b -> a"."""
     graph: dict[str, set[str]] = {}
-    for a, b, _ in edges():
-        if a != b and b:
-            graph.setdefault(a, set()).add(b)
+    for a, b in pairs:
+        graph.setdefault(a, set()).add(b)
     done: set[str] = set()
+    found = []
 
     def visit(name: str, path: list[str]) -> None:
-        assert name not in path, "a circle: " + " -> ".join([*path[path.index(name) :], name])
+        if name in path:
+            found.append(" -> ".join([*path[path.index(name) :], name]))
+            return
         if name in done:
             return
         for other in sorted(graph.get(name, ())):
@@ -180,46 +138,156 @@ def test_no_circles() -> None:
 
     for name in sorted(graph):
         visit(name, [])
+    return found
 
 
-@pytest.mark.parametrize("name", sorted(MODULES))
-def test_strangers_stay_out(name: str) -> None:
-    for imported, top in imports(MODULES[name]):
-        root = imported.partition(".")[0]
-        if root == "gradio":
-            assert name.startswith("ui"), f"{name} imports gradio; only ui/ and app.py may"
-        if root == "huggingface_hub":
-            assert name == "hub" or name.startswith("hub.") or name in ("loading", "card", "card_metadata"), f"{name} imports huggingface_hub; only hub may talk to the Hub"
-        if root in HEAVY:
-            allowed = layer(name) == 2 or name.startswith("built_in")
-            assert allowed, f"{name} imports {root}; only L2 may"
-        if name.startswith("local_hub"):
-            ours = imported.removeprefix("lora_hub.")
-            assert not imported.startswith("lora_hub") or ours == "errors" or ours.startswith("local_hub"), f"{name} imports {imported}; the embedded Hub runs on its own"
+def circles_of_files(found: list[Edge]) -> list[str]:
+    return circles({(edge.importer, edge.imported) for edge in found if edge.ours and edge.imported and edge.importer != edge.imported})
+
+
+def circles_of_rooms(found: list[Edge]) -> list[str]:
+    between = [edge for edge in found if edge.ours and not {edge.importer, edge.imported} & set(ON_ANOTHER_FLOOR)]
+    pairs = {(room(edge.importer), room(edge.imported)) for edge in between}
+    return circles({(a, b) for a, b in pairs if a and b and a != b})
+
+
+def strangers(found: list[Edge]) -> list[str]:
+    wrong = []
+    for edge in found:
+        root = edge.imported.partition(".")[0]
+        if edge.ours:
+            if room(edge.importer) == "local_hub" and room(edge.imported) != "local_hub" and edge.imported != "core.errors":
+                wrong.append(f"{edge.importer} imports {edge.imported}; the embedded Hub runs on its own")
+            if ".making" in edge.imported and ".making" not in edge.importer:
+                wrong.append(f"{edge.importer} imports {edge.imported}; what made the base and the samples is no part of the product")
+            continue
+        places = STRANGERS.get(root)
+        if places and not any(edge.importer == place or edge.importer.startswith(f"{place}.") for place in places):
+            wrong.append(f"{edge.importer} imports {root}; only {', '.join(places)} may")
+        if root in HEAVY and floor(edge.importer) not in HEAVY_FLOORS and room(edge.importer) != "built_in":
+            wrong.append(f"{edge.importer} imports {root}; only floors {HEAVY_FLOORS} may")
+    return wrong
+
+
+EDGES = edges(PACKAGE)
+
+
+def test_nothing_imports_upward() -> None:
+    assert upward(EDGES) == []
+
+
+def test_no_file_stands_in_a_circle() -> None:
+    assert circles_of_files(EDGES) == []
+
+
+def test_no_room_stands_in_a_circle() -> None:
+    assert circles_of_rooms(EDGES) == []
+
+
+def test_strangers_stay_out() -> None:
+    assert strangers(EDGES) == []
 
 
 def test_first_page_and_help_stay_light() -> None:
-    """Nothing that cli imports at module level, directly or through others, pulls in what takes seconds."""
-    reached, waiting = set(), ["cli", "ui.app"]
+    """Nothing that the shell and the page import at module level, directly or through others, pulls in what takes seconds."""
+    reached, waiting = set(), ["cli.commands", "ui.app"]
     direct: dict[str, set[str]] = {}
-    for a, b, top in edges():
-        if top:
-            direct.setdefault(a, set()).add(b)
+    for edge in EDGES:
+        if edge.is_top and edge.ours:
+            # a module's rooms are imported before it
+            parts = edge.imported.split(".")
+            direct.setdefault(edge.importer, set()).update(".".join(parts[:length]) for length in range(1, len(parts) + 1))
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
             waiting += direct.get(name, ())
-    for name in sorted(reached & set(MODULES)):
-        for imported, top in imports(MODULES[name]):
-            root = imported.partition(".")[0]
-            assert not (top and root in HEAVY | {"polars", "datasets", "huggingface_hub"}), f"{name} imports {root} when the first page or --help does"
+    heavy = HEAVY | {"polars", "datasets", "huggingface_hub"}
+    slow = [f"{edge.importer} imports {edge.imported}" for edge in EDGES if edge.importer in reached and edge.is_top and not edge.ours and edge.imported.partition(".")[0] in heavy]
+    assert slow == [], "when the first page or --help does"
 
 
 def test_files_stay_short() -> None:
-    long = {str(file.relative_to(ROOT)): lines for file in MODULES.values() if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 400}
+    long = {str(file.relative_to(ROOT)): lines for file in modules(PACKAGE).values() if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 400}
     assert not long, f"past 400 lines: {long}"
 
 
 def test_spaces_is_no_package() -> None:
     assert not (ROOT / "spaces" / "__init__.py").exists(), "it would shadow the PyPI package `spaces`"
+
+
+# --- the rules see every offender ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plant(tmp_path: Path):
+    """Writes files into a house of their own and gives its edges."""
+
+    def write(files: dict[str, str]) -> list[Edge]:
+        for name, text in files.items():
+            file = tmp_path / "lora_hub" / name
+            for folder in [file.parent, *file.parent.parents]:
+                if not folder.is_relative_to(tmp_path / "lora_hub"):
+                    break
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "__init__.py").touch()
+            file.write_text(text, encoding="utf-8")
+        return edges(tmp_path / "lora_hub")
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from lora_hub.ui import app",
+        "import lora_hub.ui.app",
+        "from ..ui import app",
+        "from ..ui.app import serve",
+        "from .. import ui",
+        "def later():\n    from ..ui.app import serve\n",
+        "serve = lambda: __import__\ndef late():\n    import lora_hub.ui.app as page\n",
+    ],
+)
+def test_an_upward_import_is_seen_however_it_is_written(plant, line: str) -> None:
+    found = plant({"ui/app.py": "serve = 1\n", "core/schema.py": line + "\n"})
+    assert any("core.schema (floor 0) imports ui" in one for one in upward(found)), upward(found)
+
+
+def test_circles_are_seen_also_by_relative_imports(plant) -> None:
+    found = plant({"core/one.py": "from . import two\n", "core/two.py": "def late():\n    from .one import x\n"})
+    assert circles_of_files(found) == ["core.one -> core.two -> core.one"]
+    found = plant({"core/one.py": "", "core/two.py": "", "runs/a.py": "from ..compare.b import x\n", "compare/b.py": "x = 1\n", "compare/c.py": "from lora_hub.runs import d\n", "runs/d.py": ""})
+    assert circles_of_files(found) == [] and circles_of_rooms(found) == ["compare -> runs -> compare"]
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "told"),
+    [
+        ("runs/a.py", "import gradio as gr", "gradio"),
+        ("data/a.py", "def late():\n    from torch import nn", "torch"),
+        ("training/a.py", "from huggingface_hub.utils import logging", "huggingface_hub"),
+        ("local_hub/a.py", "from ..core import settings", "runs on its own"),
+        ("local_hub/a.py", "from ..runs import worker", "runs on its own"),
+        ("ui/a.py", "from lora_hub.built_in.making import text", "no part of the product"),
+    ],
+)
+def test_strangers_are_seen(plant, place: str, line: str, told: str) -> None:
+    found = plant({"core/settings.py": "", "runs/worker.py": "", "built_in/making/text.py": "", place: line + "\n"})
+    assert len(strangers(found)) == 1 and told in strangers(found)[0]
+
+
+def test_what_is_allowed_is_no_offender(plant) -> None:
+    found = plant(
+        {
+            "core/errors.py": "", "ui/a.py": "import gradio\nfrom ..runs import b\n", "runs/b.py": "import torch\nfrom ..core import errors\n",
+            "local_hub/c.py": "from ..core.errors import HubError\n", "hub/d.py": "import huggingface_hub\n",
+            "core/e.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..ui import a\n",
+        }
+    )  # fmt: skip
+    assert (upward(found), circles_of_files(found), circles_of_rooms(found), strangers(found)) == ([], [], [], [])
+
+
+def test_a_room_without_a_floor_is_refused() -> None:
+    with pytest.raises(AssertionError, match="lora_hub/attic has no floor"):
+        floor("attic.box")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lora_hub import bases, weights_files
-from lora_hub.errors import BaseError
+from lora_hub.catalogue import bases, weights_files
+from lora_hub.core.errors import BaseError
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "models"
 

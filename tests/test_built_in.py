@@ -10,9 +10,9 @@ import pytest
 MODEL = Path(__file__).parents[1] / "lora_hub" / "built_in" / "model"
 TALK = """
 import random
-from lora_hub.built_in.messages import Messages
-from lora_hub.built_in.passages import Passages
-from lora_hub.built_in.sentences import Grammar
+from lora_hub.built_in.making.messages import Messages
+from lora_hub.built_in.making.passages import Passages
+from lora_hub.built_in.making.sentences import Grammar
 chance = random.Random({seed})
 grammar = Grammar(chance)
 passages = Passages(chance, grammar)

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from lora_hub.calibration import fit_calibration, probabilities
-from lora_hub.calibration_error import calibration_error
-from lora_hub.schema import Calibration
+from lora_hub.answering.calibration import fit_calibration, probabilities
+from lora_hub.evaluation.calibration_error import calibration_error
+from lora_hub.core.schema import Calibration
 
 
 def biased_rows(rows: int, seed: int, *, labels: int = 3, bias: float = 6.0, signal: float = 1.0, shares=None) -> tuple[list, list[int]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from small_data import sentiment_rows, write_csv
 
-from lora_hub.endpoint import find_server
+from lora_hub.hub.endpoint import find_server
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,9 +12,12 @@ import pytest
 from small_data import sentiment_rows, write_csv
 from test_cli import ROOT, call
 
-from lora_hub import minimum, runs, settings, store
-from lora_hub.errors import SpecError
-from lora_hub.schema import Run, RunState, Score
+from lora_hub import runs
+from lora_hub.runs.runners import local
+from lora_hub.core import settings, store
+from lora_hub.evaluation import minimum
+from lora_hub.core.errors import SpecError
+from lora_hub.core.schema import Run, RunState, Score
 
 
 @pytest.fixture
@@ -43,9 +46,9 @@ def read_until(process: subprocess.Popen, said: str) -> str:
 def is_gone(run: Run, seconds: float = 60) -> bool:
     """Whether the run's process ends; it says that it was cancelled a moment before."""
     deadline = time.monotonic() + seconds
-    while runs.local.is_alive(run.handle) and time.monotonic() < deadline:
+    while local.is_alive(run.handle) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return not runs.local.is_alive(run.handle)
+    return not local.is_alive(run.handle)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -65,7 +68,9 @@ def test_told_to_end_between_starting_a_run_and_knowing_it(home: Path, data: Pat
     """The signal comes at the worst moment: the run is there, and its name has not been returned yet."""
     code = f"""
 import os, signal, sys
-from lora_hub import cli, runs
+from lora_hub import cli
+from lora_hub import runs
+from lora_hub.runs.runners import local
 start = runs.start_run
 def slow(spec):
     run = start(spec)
@@ -101,8 +106,8 @@ def test_waiting_and_the_minimum(home: Path, data: Path) -> None:
     changed = call("inspect", str(data), "--task", "sentiment", "--set", "r=4", "--effort", "quick", "--json", home=home)
     assert {"key": "lora.r", "value": 4, "why": "set by you"} in changed["settings"]
 
-    from lora_hub import bases
-    from lora_hub.tasks.catalogue import get_task
+    from lora_hub.catalogue import bases
+    from lora_hub.catalogue.tasks.catalogue import get_task
 
     plan = runs.plan_run(data, get_task("sentiment"), bases.get_base("built-in"), overrides={"epochs": "6", "evaluations": "2"}, minimum={"accuracy": 100.0})
     run = runs.start_run(plan.spec).id
@@ -190,7 +195,7 @@ def test_a_home_that_cannot_be_written_is_told(arguments: tuple[str, ...], kind:
 
 def test_an_error_that_cannot_be_logged_is_still_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    code = "import sys; from lora_hub import cli, cli_text; cli_text.show_tasks = lambda _: 1 / 0\ncli.list_tasks = lambda _: 1 / 0\nsys.exit(cli.main(['tasks']))"
+    code = "import sys; from lora_hub.cli import commands as cli, text as cli_text; cli_text.show_tasks = lambda _: 1 / 0\ncli.list_tasks = lambda _: 1 / 0\nsys.exit(cli.main(['tasks']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ, "LORA_HUB_HOME": str(tmp_path / "file")})
     assert done.returncode == 1 and "bug in LoRA Hub: ZeroDivisionError" in done.stderr and "Traceback" in done.stderr
 

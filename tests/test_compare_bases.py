@@ -10,8 +10,10 @@ from persian import refused
 from test_adapters_of_others import BASE_TEMPLATE, change
 from tiny_bases import build, byte_tokenizer, save_adapter
 
-from lora_hub import compare, panes
-from lora_hub.errors import BaseError
+from lora_hub import compare
+from lora_hub.compare import panes
+from lora_hub.compare.comparer import MAX_LOADED
+from lora_hub.core.errors import BaseError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PATIENCE = 60.0
@@ -61,7 +63,7 @@ def test_visitors_of_several_bases_get_what_each_gets_alone(adapters) -> None:
         return found
 
     assert in_threads([lambda name=name: visit(name) for name in asked]) == [wanted[name] for name in asked]
-    assert most[0] == compare.MAX_LOADED and not +comparer._users
+    assert most[0] == MAX_LOADED and not +comparer._users
 
 
 def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.data.read import Table, read_table
-from lora_hub.errors import DataError
+from lora_hub.core.errors import DataError
 
 ROWS = range(20)
 

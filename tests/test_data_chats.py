@@ -10,7 +10,8 @@ import pytest
 import transformers
 from tiny_bases import byte_tokenizer
 
-from lora_hub import bases, snippet
+from lora_hub.catalogue import bases
+from lora_hub.hub import snippet
 from lora_hub.data import prepare, template
 from lora_hub.data.chat_template import traits_of
 from lora_hub.data.check_chat_template import find_template
@@ -19,8 +20,8 @@ from lora_hub.data.inspection import Inspection, inspect_file
 from lora_hub.data.light_tokenizer import LightTokenizer
 from lora_hub.data.mends import apply_mends
 from lora_hub.data.template import encode_prompt
-from lora_hub.errors import DataError
-from lora_hub.tasks.catalogue import get_task
+from lora_hub.core.errors import DataError
+from lora_hub.catalogue.tasks.catalogue import get_task
 
 CHAT, INSTRUCTION = get_task("chat"), get_task("instruction")
 QWEN = Path(__file__).parents[2] / "shared" / "data" / "models" / "Qwen2.5-tokenizer"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lora_hub.data.inspection import inspect_file
-from lora_hub.errors import DataError
-from lora_hub.tasks.catalogue import ORDER, get_task
+from lora_hub.core.errors import DataError
+from lora_hub.catalogue.tasks.catalogue import get_task, ORDER
 
 COUNT = 40
 LABELS = ("good", "bad")

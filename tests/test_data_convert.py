@@ -11,7 +11,7 @@ from lora_hub.data.check_kinds import (
 from lora_hub.data.chat_columns import as_chats
 from lora_hub.data.convert import holds_marks, read_chat, to_messages
 from lora_hub.data.table import Table
-from lora_hub.errors import DataError
+from lora_hub.core.errors import DataError
 
 PLAIN = [{"role": "user", "content": "سلام"}, {"role": "assistant", "content": "درود"}]
 

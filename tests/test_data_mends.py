@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from small_data import write_csv
 
-from lora_hub import bases, runs, store, worker
+from lora_hub import runs
+from lora_hub.catalogue import bases
+from lora_hub.core import store
+from lora_hub.runs import worker
 from lora_hub.data.inspection import Inspection, Inspector, inspect_file
 from lora_hub.data.mends import button, describe, for_test, parse_mend
-from lora_hub.errors import DataError
-from lora_hub.schema import Mend
-from lora_hub.tasks.catalogue import get_task
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Mend
+from lora_hub.catalogue.tasks.catalogue import get_task
 
 SPAM = get_task("spam")
 GOOD = [(f"see you at {hour} near the {place}", "ham") for hour in range(8) for place in ("station", "museum", "old bridge")]
@@ -196,7 +199,7 @@ def test_the_inspector_reads_a_file_once(tmp_path: Path) -> None:
 
 
 def test_the_run_keeps_counts_and_no_contents(tmp_path: Path) -> None:
-    from lora_hub import record
+    from lora_hub.hub import record
 
     file = write_csv(tmp_path / "x.csv", [*GOOD, *BAD, ("reach me at ann@example.com", "ham"), *GOOD[:4]])
     spec = runs.plan_run(file, SPAM, bases.get_base("built-in")).spec

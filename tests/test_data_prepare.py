@@ -9,8 +9,8 @@ from tiny_bases import byte_tokenizer
 from lora_hub.data import prepare
 from lora_hub.data.table import Table
 from lora_hub.data.prepare import Example
-from lora_hub.errors import DataError
-from lora_hub.tasks import catalogue
+from lora_hub.core.errors import DataError
+from lora_hub.catalogue.tasks import catalogue
 
 SPAM = catalogue.get_task("spam")
 
@@ -177,7 +177,7 @@ def test_one_constant_says_how_the_held_out_rows_are_parted() -> None:
     """The split, the estimate and README."""
     from pathlib import Path
 
-    from lora_hub import estimate
+    from lora_hub.training import estimate
 
     assert prepare.held_out_sizes(1000, 0.2, 500) == (130, 70) == (200 - round(200 * prepare.VALIDATION_SHARE), round(200 * prepare.VALIDATION_SHARE))
     assert estimate.held_out_sizes is prepare.held_out_sizes

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from persian import refused
 
-from lora_hub import endpoint
-from lora_hub.errors import HubError
+from lora_hub.hub import endpoint
+from lora_hub.core.errors import HubError
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = """
 import json, os, sys
-from lora_hub.endpoint import connect
+from lora_hub.hub.endpoint import connect
 connection = connect()
 names = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET", "NO_PROXY", "DISABLE_SAFETENSORS_CONVERSION", "HF_HOME",
          "HF_HUB_CACHE", "LORA_HUB_HUB")
@@ -151,7 +151,7 @@ def test_a_stale_record_and_a_taken_port_are_got_over(place: Home) -> None:
 
 
 def test_children_decide_as_their_parent(place: Home) -> None:
-    asks = "from lora_hub.endpoint import connect; print(connect().kind, connect().url)"
+    asks = "from lora_hub.hub.endpoint import connect; print(connect().kind, connect().url)"
     child = f"import subprocess; subprocess.run([sys.executable, '-c', {asks!r}])"
     process = place.start(child)
     lines = process.communicate(timeout=60)[0].splitlines()
@@ -226,7 +226,7 @@ def test_errors_are_sentences(place: Home, tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "a-file").write_text("")
     with refused(HubError, match="cannot be used"):
         endpoint.connect()
-    script = "import huggingface_hub.constants; from lora_hub.endpoint import connect; connect()"
+    script = "import huggingface_hub.constants; from lora_hub.hub.endpoint import connect; connect()"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, env=place.environment, capture_output=True, text=True, timeout=60
     )

@@ -11,18 +11,23 @@ import polars
 import pytest
 from persian import LETTER, check_persian
 from sample_adapters import make_spec
-from test_architecture import edges
+from test_architecture import EDGES
 
-from lora_hub import bases, endpoint, panes, recipe, runs, spec_fields, store, worker
+from lora_hub.catalogue import bases
+from lora_hub.compare import panes
+from lora_hub.core import spec_fields, store
+from lora_hub.hub import endpoint
+from lora_hub.runs import use_cases, worker
+from lora_hub.training import recipe
 from lora_hub.data import columns, convert, error_words, inspection, prepare, refusals, spreadsheets, text_forms
 from lora_hub.data.prepare import Example
 from lora_hub.data.read import read_table
 from lora_hub.data.table import Table
-from lora_hub.errors import DataError, LoraHubError, SpecError, names_fa
+from lora_hub.core.errors import DataError, LoraHubError, names_fa, SpecError
 from lora_hub.hub import client, naming
 from lora_hub.hub.dataset import fetch_dataset
-from lora_hub.schema import BaseModel, DatasetInfo, TrainSpec
-from lora_hub.tasks import catalogue
+from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import asked, task_list
 
 ROOT = Path(__file__).parents[1]
@@ -31,9 +36,9 @@ DIFFICULT = ROOT.parent / "shared" / "data" / "difficult"
 KINDS = {"DataError", "SpecError", "BaseError", "RunError", "AdapterError", "HubError", "LoraHubError", "missing"}  # `missing`: hub.client's
 # What nobody can meet on the page. The test below sees that no part of the page reaches them.
 ENGLISH_ONLY = {
-    **dict.fromkeys(("cli.py", "cli_options.py", "cli_train.py"), "the command line speaks English"),
-    "pipeline.py": "a pipeline is a file for the command line",
-    "hardware.py": "hardware is named on the command line only; the page lists what there is",
+    **dict.fromkeys(("cli/commands.py", "cli/options.py", "cli/train.py"), "the command line speaks English"),
+    "runs/pipeline.py": "a pipeline is a file for the command line",
+    "catalogue/hardware.py": "hardware is named on the command line only; the page lists what there is",
 }
 SPEAKING = sorted(
     path for path in PACKAGE.rglob("*.py")
@@ -145,7 +150,7 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
     "task that asks for its answer": (lambda: catalogue.task_from_dict({**TASK, "inputs": "answer"}), ["answer"]),
     "task without inputs left": (lambda: catalogue.task_from_dict({**TASK, "optional_inputs": "tune"}), ["optional_inputs", "inputs"]),
     "no such base": (lambda: bases.get_base("built-inn"), ["built-inn", "built-in"]),
-    "base too large": (lambda: runs.check_fits(spec_of().model_copy(update={"base": BaseModel(id="x/y", parameters=10**15)})), ["x/y"]),
+    "base too large": (lambda: use_cases.check_fits(spec_of().model_copy(update={"base": BaseModel(id="x/y", parameters=10**15)})), ["x/y"]),
     "no such run": (lambda: store.read_run("no-such-run"), ["no-such-run"]),
     "nothing pasted": (lambda: store.add_text(" ", "pasted.csv"), []),
     "no such dataset id": (lambda: fetch_dataset("nobody/nothing-at-all"), ["nobody/nothing-at-all"]),
@@ -168,7 +173,7 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
 @pytest.mark.parametrize("name", RAISED)
 def test_errors_of_the_page(name: str, hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
-    monkeypatch.setattr(runs, "gpu_flops", lambda: 0)
+    monkeypatch.setattr(use_cases, "gpu_flops", lambda: 0)
     call, named = RAISED[name]
     with pytest.raises(LoraHubError) as caught:
         call()
@@ -256,14 +261,14 @@ def test_what_is_english_only_is_needed_and_far_from_the_page() -> None:
     for name in ENGLISH_ONLY:
         kept = [{keyword.arg for keyword in call.keywords} for call in error_calls(PACKAGE / name)]
         assert kept and any("message_fa" not in given for given in kept), f"{name} has no error in English only: take it off the list"
-    reached, waiting, known = set(), ["ui.app", "worker", "group_worker"], edges()
+    reached, waiting, known = set(), ["ui.app", "runs.worker", "runs.group_worker"], EDGES
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting += [other for importer, other, _ in known if importer == name]
-    assert "hub.publish" in reached and "stack" in reached
-    assert {f"{name.replace('.', '/')}.py" for name in reached} & set(ENGLISH_ONLY) == {"hardware.py"}
+            waiting += [edge.imported for edge in known if edge.ours and edge.importer == name]
+    assert "hub.publish" in reached and "answering.stack" in reached
+    assert {f"{name.replace('.', '/')}.py" for name in reached} & set(ENGLISH_ONLY) == {"catalogue/hardware.py"}
 
 
 def test_every_kind_of_file_that_is_refused_has_its_persian() -> None:

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from lora_hub import bases, estimate, hardware, recipe
-from lora_hub.schema import BaseModel, DatasetInfo, Lengths, TrainSpec
-from lora_hub.tasks import catalogue
+from lora_hub.catalogue import bases, hardware
+from lora_hub.training import estimate, recipe
+from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, TrainSpec
+from lora_hub.catalogue.tasks import catalogue
 
 SMOL = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
 QWEN = bases.get_base("Qwen/Qwen3-8B")

@@ -7,13 +7,15 @@ import torch
 from small_data import sentiment_rows
 from tiny_bases import BASE, build, byte_tokenizer, save_adapter
 
-from lora_hub import answering, bases, exam, loading
+from lora_hub.answering import loading, questions
+from lora_hub.catalogue import bases
+from lora_hub.evaluation import exam
 from lora_hub.data import template
 from lora_hub.data.prepare import Example
-from lora_hub.examples import MOST_EXAMPLES, choose_examples
-from lora_hub.schema import Task, Text2
-from lora_hub.stack import AdapterStack
-from lora_hub.tasks import catalogue
+from lora_hub.evaluation.examples import choose_examples, MOST_EXAMPLES
+from lora_hub.core.schema import Task, Text2
+from lora_hub.answering.stack import AdapterStack
+from lora_hub.catalogue.tasks import catalogue
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 TONE = Task(id="tone", title=Text2(en="Tone"), instruction=Text2(en="?"), output="labels", labels=("no", "yes"), template="{text}", metrics=("accuracy",))
@@ -67,10 +69,10 @@ def test_the_exam_asks_the_base_as_it_is_and_with_examples_and_calibrates_both(s
 
 def test_a_base_that_says_one_label_whatever_it_reads_is_judged_by_what_it_knows(small, tokenizer):
     scored, known = tone_rows(60, 4), tone_rows(40, 5)
-    plain = exam.answer_examples(small, tokenizer, TONE, scored, answering.BASE)
+    plain = exam.answer_examples(small, tokenizer, TONE, scored, questions.BASE)
     assert len({answer.text for answer in plain}) == 1
     fitted = exam.calibrate(small, tokenizer, TONE, known, tone_rows(60, 6))
-    mended = exam.answer_examples(small, tokenizer, TONE, scored, answering.BASE, calibration=fitted)
+    mended = exam.answer_examples(small, tokenizer, TONE, scored, questions.BASE, calibration=fitted)
     assert len({answer.text for answer in mended}) == 2
     accuracy = [exam.score_answers(TONE, answers, scored)["accuracy"].value for answers in (plain, mended)]
     assert accuracy[0] == 50 and accuracy[1] > 60
@@ -87,7 +89,7 @@ def test_text_tasks_are_asked_with_examples_too(small, tokenizer):
     found = exam.hold_exam(small, tokenizer, task, rows[:4], "a", trained=rows[4:], unscored=[])
     assert list(found.answers) == ["base", "base_examples", "adapter"] and not found.calibrations
     assert not any(answer.probabilities for of in found.answers.values() for answer in of)
-    alone = exam.answer_examples(small, tokenizer, task, rows[:1], answering.BASE)
+    alone = exam.answer_examples(small, tokenizer, task, rows[:1], questions.BASE)
     assert found.answers["base"][0].text == alone[0].text == alone[0].text.strip()
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from lora_hub import answering, bases, exam, exam_work, loading
+from lora_hub.answering import exam_work, loading, questions
+from lora_hub.catalogue import bases
+from lora_hub.evaluation import exam
 from lora_hub.data import columns, prepare, read
 from lora_hub.data.inspection import with_labels
 from lora_hub.data.lengths import measure
-from lora_hub.schema import Task
-from lora_hub.stack import AdapterStack
-from lora_hub.tasks import catalogue
+from lora_hub.core.schema import Task
+from lora_hub.answering.stack import AdapterStack
+from lora_hub.catalogue.tasks import catalogue
 
 BUILT_IN = bases.get_base("built-in")
 
@@ -57,8 +59,8 @@ def test_the_exam_that_is_counted_on_is_the_one_that_is_held(base, task_id: str,
     tokens_row = measure(asked, task, BUILT_IN, 512).tokens_row
     planned = exam_work.plan_exam(task, scored=scored, validation=validation, tokens_row=tokens_row, context=BUILT_IN.context)
     rows: list[int] = []
-    put = answering.put
-    monkeypatch.setattr(answering, "put", lambda *given, **more: (rows.append(len(given[2])), put(*given, **more))[1])
+    put = questions.put
+    monkeypatch.setattr(questions, "put", lambda *given, **more: (rows.append(len(given[2])), put(*given, **more))[1])
     with counted(stack) as seen:
         found = exam.hold_exam(stack, tokenizer, task, asked, "base", trained=trained, unscored=held)
     assert planned.rows == sum(rows), rows

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 from small_data import sentiment_rows, write_csv
 
-from lora_hub import bases, loading, runs, train
+from lora_hub import runs
+from lora_hub.answering import loading
+from lora_hub.catalogue import bases
+from lora_hub.training import alone as train
 from lora_hub.data import prepare
-from lora_hub.errors import BaseError
-from lora_hub.schema import RunState, TrainSpec
-from lora_hub.tasks import catalogue
+from lora_hub.core.errors import BaseError
+from lora_hub.core.schema import RunState, TrainSpec
+from lora_hub.catalogue.tasks import catalogue
 
 pytestmark = pytest.mark.gpu
 TASK = catalogue.get_task("sentiment")
@@ -26,7 +29,7 @@ def spec(tmp_path: Path) -> TrainSpec:
 
 
 def learn(spec: TrainSpec, tmp_path: Path) -> train.Trained:
-    from lora_hub import worker
+    from lora_hub.runs import worker
 
     task, split, _ = worker.read_split(spec)
     tokenizer = loading.load_tokenizer(spec.base)

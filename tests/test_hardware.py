@@ -5,8 +5,8 @@ import datetime
 import pytest
 from huggingface_hub import JobHardware, SpaceHardware
 
-from lora_hub import hardware
-from lora_hub.errors import SpecError
+from lora_hub.catalogue import hardware
+from lora_hub.core.errors import SpecError
 
 ALL = hardware.list_hardware()
 

@@ -15,10 +15,10 @@ from persian import refused
 from sample_adapters import CLOSED, ORG, SCORES, make_spec, publish
 
 from lora_hub import hub as hubs
-from lora_hub.errors import AdapterError, BaseError, HubError
+from lora_hub.core.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.naming import repo_name, slugify
-from lora_hub.schema import BaseModel, Lengths
-from lora_hub.tasks.catalogue import get_task
+from lora_hub.core.schema import BaseModel, Lengths
+from lora_hub.catalogue.tasks.catalogue import get_task
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_nothing_private_is_published(tmp_path, name, api) -> None:
 
 def test_where_the_base_lay_is_nowhere_in_what_is_published(tmp_path, name, api) -> None:
     """Lengths name the base that they were counted for; so may a test file's, and whatever comes to be written down later."""
-    from lora_hub.record import public_base, without_place
+    from lora_hub.hub.record import public_base, without_place
 
     place = "/home/somebody/models/Tiny-1M"
     counts = dict.fromkeys(("rows", "sampled", "max_length", "context", "too_long", "answers_cut", "over_context"), 1)

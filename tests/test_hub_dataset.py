@@ -19,7 +19,7 @@ from huggingface_hub import HfApi, constants
 from sample_adapters import CLOSED
 
 from lora_hub.data.read import read_table
-from lora_hub.errors import DataError, HubError
+from lora_hub.core.errors import DataError, HubError
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.dataset_id import DatasetId, parse_dataset_id
 

@@ -18,7 +18,7 @@ from conftest import end_hub
 from small_data import sentiment_rows, write_csv
 from test_endpoint import ROOT, Home
 
-from lora_hub import endpoint
+from lora_hub.hub import endpoint
 from lora_hub.local_hub.folder import ports_of, read_record
 
 LIST = "from lora_hub import hub; print(json.dumps([ref.repo_id for ref in hub.list_adapters()]), flush=True)\n"
@@ -219,7 +219,7 @@ def test_a_token_that_is_left_aside_is_told(place: Home) -> None:
     process = place.start(notes, LORA_HUB_HUB="embedded", HF_TOKEN="hf_of_ann")
     first, second = process.communicate(timeout=60)[0].splitlines()
     assert json.loads(first)["url"] and "HF_TOKEN is left aside" in second and "hf_of_ann" not in second
-    child = "import subprocess; subprocess.run([sys.executable, '-c', 'from lora_hub.endpoint import connect; print(connect().notes)'])"
+    child = "import subprocess; subprocess.run([sys.executable, '-c', 'from lora_hub.hub.endpoint import connect; print(connect().notes)'])"
     assert place.start(child).communicate(timeout=60)[0].splitlines()[1] == "[]", "what connect set itself is not remarked on"
 
 
@@ -234,8 +234,9 @@ def test_ends_in_order_with_its_log_folded_in(place: Home) -> None:
 
 START_AND_DIE = """
 import os, signal
-from lora_hub import bases, runs
-from lora_hub.tasks import catalogue
+from lora_hub.catalogue import bases
+from lora_hub import runs
+from lora_hub.catalogue.tasks import catalogue
 plan = runs.plan_run({file!r}, catalogue.get_task("sentiment"), bases.get_base("built-in"), effort="quick", overrides={{"steps": 8}}, publish_to="lora-hub", name="outlives")
 run = runs.start_run(plan.spec)
 print(json.dumps(run.id), flush=True)

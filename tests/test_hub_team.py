@@ -13,7 +13,7 @@ import yaml
 from small_data import sentiment_rows, write_csv
 from test_local_hub import ROOT, Server, start_server
 
-from lora_hub.endpoint import HubConnection
+from lora_hub.hub.endpoint import HubConnection
 from lora_hub.ui import app
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ import pytest
 from test_local_hub import ROOT, Server, _client, start_server  # noqa: F401
 from test_local_hub_store import own  # noqa: F401
 
-from lora_hub.errors import HubError
+from lora_hub.core.errors import HubError
 from lora_hub.local_hub.server import add_arguments, start
 
 def hub(action: str, folder: Path, *more: str) -> tuple[int, str]:

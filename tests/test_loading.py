@@ -17,9 +17,10 @@ from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import build, byte_tokenizer
 
-from lora_hub import bases, loading
-from lora_hub.errors import BaseError
-from lora_hub.schema import BaseModel
+from lora_hub.answering import loading
+from lora_hub.catalogue import bases
+from lora_hub.core.errors import BaseError
+from lora_hub.core.schema import BaseModel
 
 SHARED_MODELS = Path(__file__).resolve().parents[2] / "shared" / "data" / "models"
 
@@ -189,9 +190,9 @@ class Hub(BaseHTTPRequestHandler):
 
 ASK = """
 import json, sys
-from lora_hub import loading
-from lora_hub.errors import BaseError
-from lora_hub.schema import BaseModel
+from lora_hub.answering import loading
+from lora_hub.core.errors import BaseError
+from lora_hub.core.schema import BaseModel
 said = {}
 for name in ("nothing/here", "gated/model", "revised/model", "down/model"):
     base = BaseModel(id=name, revision="v9" if name.startswith("rev") else "", parameters=1000)

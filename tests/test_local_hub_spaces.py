@@ -130,7 +130,7 @@ def test_deploy_puts_this_repository_on_a_space_and_brings_it_up_to_date(
     assert done.stdout.splitlines()[-1] == f"{server.url}/spaces/{name}"
     info, files = api.space_info(name), set(api.list_repo_files(name, repo_type="space"))
     assert info.private and info.sdk == "gradio" and info.card_data["hf_oauth"] is True
-    assert {"app.py", "README.md", "requirements.txt", "lora_hub/cli.py", "lora_hub/tasks/spam.yaml"} <= files
+    assert {"app.py", "README.md", "requirements.txt", "lora_hub/cli/commands.py", "lora_hub/catalogue/tasks/spam.yaml"} <= files
     left = ("tests/", ".git/", ".venv/", "Makefile", "build/")
     assert not [file for file in files if file.startswith(left) or "__pycache__" in file]
     runtime = api.get_space_runtime(name)

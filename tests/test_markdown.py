@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lora_hub.markdown import escape, fence, plain
+from lora_hub.hub.card.markdown import escape, fence, plain
 
 NASTY = [
     "a | b | c",

@@ -339,13 +339,13 @@ def test_a_persian_browser_gets_persian_and_bad_files_get_a_sentence(app: App, b
 
 def handle_of(app: App, run_id: str) -> dict:
     """How the worker of a run is found: from its events, as the app finds it."""
-    from lora_hub import events
+    from lora_hub.core import events
 
     folded = events.parse_lines((app.home / "runs" / run_id / "events.jsonl").read_text(encoding="utf-8").splitlines())
     return next(event.data["handle"] for event in folded if "handle" in event.data)
 
 
 def is_alive(handle: dict) -> bool:
-    from lora_hub.runners import local
+    from lora_hub.runs.runners import local
 
     return local.is_alive(handle)

@@ -11,7 +11,7 @@ import pytest
 from playwright import sync_api as playwright
 from test_page import RUN_SECONDS, App, Visit, browser, free_port, handle_of, visiting, wait_for_text
 
-from lora_hub.runners import local
+from lora_hub.runs.runners import local
 
 expect = playwright.expect
 __all__ = ["browser"]

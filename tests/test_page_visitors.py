@@ -12,7 +12,9 @@ import pytest
 from test_page import App, free_port
 from tiny_bases import save_adapter
 
-from lora_hub import bases, compare, loading
+from lora_hub import compare
+from lora_hub.answering import loading
+from lora_hub.catalogue import bases
 from lora_hub.ui.text import t
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")

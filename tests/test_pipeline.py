@@ -12,9 +12,12 @@ import pytest
 import yaml
 from small_data import sentiment_rows, write_csv
 
-from lora_hub import bases, pipeline, runs, store
-from lora_hub.errors import BaseError, LoraHubError, SpecError
-from lora_hub.schema import RunState
+from lora_hub import runs
+from lora_hub.catalogue import bases
+from lora_hub.core import store
+from lora_hub.runs import pipeline
+from lora_hub.core.errors import BaseError, LoraHubError, SpecError
+from lora_hub.core.schema import RunState
 
 ROOT = Path(__file__).parents[1]
 QUICK = {"steps": 8, "evaluations": 2, "max_held_out": 20}

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 from small_data import sentiment_rows
 
-from lora_hub import bases, cli, hub, reproduce, runs
-from lora_hub.cli_signals import Signals
+from lora_hub import hub, runs
+from lora_hub.catalogue import bases
+from lora_hub.hub.card import reproduce
+from lora_hub.cli import commands
+from lora_hub.cli.signals import Signals
 from lora_hub.data.inspection import Inspector
 from lora_hub.data.mends import parse_mends
-from lora_hub.schema import Mend, TrainSpec
-from lora_hub.tasks.catalogue import get_task
+from lora_hub.core.schema import Mend, TrainSpec
+from lora_hub.catalogue.tasks.catalogue import get_task
 
 ROOT = Path(__file__).parents[1]
 OWN_TASK = """
@@ -43,7 +46,7 @@ def planned_again(spec: TrainSpec, folder: Path, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(runs, "start_run", start)
     monkeypatch.chdir(folder)
-    options = cli.make_parser().parse_args(arguments)
+    options = commands.make_parser().parse_args(arguments)
     with Signals() as options.signals, pytest.raises(KeyboardInterrupt):
         options.command(options)
     return started[0]
@@ -108,7 +111,7 @@ def test_a_catalogue_task_that_was_changed_is_not_called_by_its_name_alone() -> 
 
 
 def _spec(task):
-    from lora_hub.schema import DatasetInfo
+    from lora_hub.core.schema import DatasetInfo
 
     info = DatasetInfo(fingerprint="0" * 16, name="a.csv", rows=9, columns=("text", "label"), format="csv")
     return TrainSpec(task=task, base=bases.get_base("built-in"), dataset=info, mapping={"text": "text", "answer": "label"})
@@ -136,7 +139,7 @@ def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> N
 
 def test_a_mend_as_json_is_checked() -> None:
     from lora_hub.data.mends import mend_argument, parse_mend
-    from lora_hub.errors import DataError
+    from lora_hub.core.errors import DataError
 
     for mend in (Mend(kind="drop", values={"code": "duplicates"}), Mend(kind="relabel", values={"a": "b"}), Mend(kind="relabel", values={" a": "b,c"}), Mend(kind="mask")):
         assert parse_mend(mend_argument(mend), {}) == mend

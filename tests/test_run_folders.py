@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 from persian import check_persian, check_sentence
 
-from lora_hub import bases, cli, crash, disk, events, processes, recipe, run_lock, run_states, runs, settings, store, turns
-from lora_hub.errors import LoraHubError, RunError
-from lora_hub.run_reader import RunReader
-from lora_hub.runners import local
-from lora_hub.schema import DatasetInfo, Run, RunState, TrainSpec, Wait
-from lora_hub.tasks import catalogue
+from lora_hub import cli, runs
+from lora_hub.catalogue import bases
+from lora_hub.core import crash, disk, events, processes, run_lock, settings, store
+from lora_hub.runs import run_states, turns
+from lora_hub.training import recipe
+from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.run_reader import RunReader
+from lora_hub.runs.runners import local
+from lora_hub.core.schema import DatasetInfo, Run, RunState, TrainSpec, Wait
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import render_runs
 
 ROOT = Path(__file__).parents[1]
@@ -276,7 +280,7 @@ def test_a_zombie_is_not_alive() -> None:
 
 def test_a_lock_goes_to_the_child_and_dies_with_it(tmp_path: Path) -> None:
     lock = run_lock.take(tmp_path)
-    code = "import sys; from lora_hub import run_lock; lock = run_lock.adopt(int(sys.argv[1])); print('has it', flush=True); input()"
+    code = "import sys; from lora_hub.core import run_lock; lock = run_lock.adopt(int(sys.argv[1])); print('has it', flush=True); input()"
     child = subprocess.Popen([sys.executable, "-c", code, str(lock.descriptor)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock.descriptor], cwd=ROOT)
     lock.close()
     assert child.stdout.readline() == b"has it\n"
@@ -294,7 +298,7 @@ RESUME = """
 import sys, time
 from pathlib import Path
 from lora_hub import runs
-from lora_hub.errors import RunError
+from lora_hub.core.errors import RunError
 Path(sys.argv[2]).touch()
 while not Path(sys.argv[3]).exists():
     pass
@@ -336,7 +340,7 @@ def test_a_worker_killed_at_its_start_is_lost_and_one_without_a_lock_is_refused(
     with turns.take_turn(["held by the test"], lambda: False):
         run = runs.start_run(make_spec())
         assert run.state is RunState.QUEUED and run.handle["pid"]
-        second = subprocess.run([sys.executable, "-m", "lora_hub.worker", run.id], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        second = subprocess.run([sys.executable, "-m", "lora_hub.runs.worker", run.id], capture_output=True, text=True, cwd=ROOT, timeout=120)
         assert second.returncode and "A process works on the run" in second.stderr
         os.kill(run.handle["pid"], signal.SIGKILL)
         wait_until(lambda: not processes.is_alive(run.handle))
@@ -349,7 +353,7 @@ def count_workers(run_id: str) -> int:
     found = 0
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
-        found += "lora_hub.worker" in command and run_id in command and process.info["status"] != psutil.STATUS_ZOMBIE
+        found += "lora_hub.runs.worker" in command and run_id in command and process.info["status"] != psutil.STATUS_ZOMBIE
     return found
 
 
@@ -364,7 +368,7 @@ def wait_until(condition, seconds: float = 120) -> None:
 
 STAND = """
 import sys
-from lora_hub import turns
+from lora_hub.runs import turns
 with turns.take_turn([sys.argv[1]], lambda: False, lambda wait: print("waits", wait.place, *wait.before, wait.slots, flush=True)):
     print("trains", flush=True)
     input()
@@ -501,9 +505,9 @@ def test_a_damaged_run_that_is_put_right_is_a_run_again() -> None:
 
 
 def test_compare_finds_its_base_past_a_damaged_run() -> None:
-    from lora_hub import adapter_base
-    from lora_hub.errors import AdapterError
-    from lora_hub.schema import BaseModel
+    from lora_hub.answering import adapter_base
+    from lora_hub.core.errors import AdapterError
+    from lora_hub.core.schema import BaseModel
 
     spoil(make_run(started()), "cut")
     with pytest.raises(AdapterError):

@@ -9,8 +9,12 @@ import pytest
 from persian import check_sentence
 from test_run_folders import make_spec
 
-from lora_hub import bases, cli_text, run_lock, run_phases, run_states, runs, store
-from lora_hub.schema import BaseModel, Run, RunState, Wait
+from lora_hub import runs
+from lora_hub.catalogue import bases
+from lora_hub.cli import text as cli_text
+from lora_hub.core import run_lock, store
+from lora_hub.runs import run_phases, run_states
+from lora_hub.core.schema import BaseModel, Run, RunState, Wait
 from lora_hub.ui import render_runs
 from test_run_folders import make_run, started
 
@@ -26,13 +30,13 @@ def run_in(phase: str, state: RunState = RunState.RUNNING, base: BaseModel = LOC
 def phases_that_workers_say() -> set[str]:
     """Every name that is given to `phase`, `say` and `part`, and every phase in a "progress" event."""
     said: set[str] = set()
-    for file in ROOT.glob("*.py"):
+    for file in (ROOT / "runs").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("phase", "say", "part") and node.args:
                 said |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
             if isinstance(node, ast.Call):
                 said |= {one.value.value for one in node.keywords if one.arg == "phase" and isinstance(one.value, ast.Constant) and one.value.value}
-    from lora_hub.worker import SCORED
+    from lora_hub.runs.worker import SCORED
 
     return said | {f"scoring the {who}" for who in SCORED.values()}
 

@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from lora_hub.tasks.samples import make_samples, translation_en_fa
+from lora_hub.catalogue.tasks.samples.making import make_samples, translation_en_fa
 
 NAMES = list(make_samples.MAKERS)
 LABELLED = ["spam.csv", "sentiment-fa.csv"]

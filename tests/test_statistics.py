@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from lora_hub import statistics, verdicts
-from lora_hub.schema import PairedComparison
-from lora_hub.statistics import RowTable
+from lora_hub.core import verdicts
+from lora_hub.evaluation import statistics
+from lora_hub.core.schema import PairedComparison
+from lora_hub.evaluation.statistics import RowTable
 
 
 def share_table(hits) -> RowTable:

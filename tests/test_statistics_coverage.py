@@ -12,8 +12,8 @@ import math
 import numpy as np
 import pytest
 
-from lora_hub import metrics, statistics
-from lora_hub.statistics import RowTable
+from lora_hub.evaluation import metrics, statistics
+from lora_hub.evaluation.statistics import RowTable
 
 SIZES = (10, 30, 100, 500)
 WORDS = "the a red dog cat ran sat on mat by river گربه سگ روی میز می‌رود خانهٔ".split()

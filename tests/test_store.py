@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lora_hub import settings, store
-from lora_hub.errors import DataError, LoraHubError, RunError
+from lora_hub.core import settings, store
+from lora_hub.core.errors import DataError, LoraHubError, RunError
 
 
 def test_a_dataset_survives_its_upload(tmp_path: Path) -> None:

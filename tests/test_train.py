@@ -8,11 +8,15 @@ import torch
 from persian import refused
 from small_data import sentiment_rows, write_csv
 
-from lora_hub import bases, loading, runs, train, worker
+from lora_hub import runs
+from lora_hub.answering import loading
+from lora_hub.catalogue import bases
+from lora_hub.runs import worker
+from lora_hub.training import alone as train
 from lora_hub.data import prepare
-from lora_hub.errors import BaseError, SpecError
-from lora_hub.schema import TrainSpec
-from lora_hub.tasks import catalogue
+from lora_hub.core.errors import BaseError, SpecError
+from lora_hub.core.schema import TrainSpec
+from lora_hub.catalogue.tasks import catalogue
 
 
 def test_precision_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lora_hub import runs, store
+from lora_hub import runs
+from lora_hub.core import store
 from lora_hub.data.inspection import Inspector
-from lora_hub.errors import DataError, HubError
-from lora_hub.spec_fields import FIELDS
-from lora_hub.schema import Mend
-from lora_hub.tasks import catalogue
+from lora_hub.core.errors import DataError, HubError
+from lora_hub.core.spec_fields import FIELDS
+from lora_hub.core.schema import Mend
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import asked as asked_module
 from lora_hub.ui import form
 from lora_hub.ui.asked import Asked

@@ -9,12 +9,12 @@ import tiny_bases
 import torch
 from tiny_bases import BASE, CONFIGS, END, build, byte_tokenizer, save_adapter
 
-from lora_hub import generate
-from lora_hub.decoding import Batch
-from lora_hub.errors import DataError
-from lora_hub.generate import PromptRow, stream
-from lora_hub.stack import AdapterStack
-from lora_hub.visitors import AnswerQueue
+from lora_hub.answering import generate
+from lora_hub.answering.decoding import Batch
+from lora_hub.core.errors import DataError
+from lora_hub.answering.generate import PromptRow, stream
+from lora_hub.answering.stack import AdapterStack
+from lora_hub.answering.visitors import AnswerQueue
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 

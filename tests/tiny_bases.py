@@ -8,7 +8,7 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 
-from lora_hub.schema import BaseModel
+from lora_hub.core.schema import BaseModel
 
 END = 2
 VOCABULARY = 259  # pad, bos, end and the 256 bytes

@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 
 from lora_hub.data.archives import Member
 from lora_hub.data.table import some
-from lora_hub.errors import DataError, names_fa
-from lora_hub.schema import Problem
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Problem
 
 TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)|آموزش|یادگیری")
 TEST = re.compile(r"(?:^|[^a-z])(test|testing|eval|evaluation|heldout|held_out|holdout)(?:[^a-z]|$)|آزمون|آزمایش|تست")

@@ -8,7 +8,7 @@ from lora_hub.data.check_answers import HALF_HINT, HALF_HINT_FA, has_half_though
 from lora_hub.data.check_words import counted, number_fa, some
 from lora_hub.data.convert import Chat, read_chat
 from lora_hub.data.findings import Finding, finding
-from lora_hub.errors import DataError
+from lora_hub.core.errors import DataError
 
 MOST = 100_000  # conversations looked at turn by turn
 

@@ -7,7 +7,7 @@
 import re
 from collections.abc import Iterable
 
-from lora_hub.schema import Text2
+from lora_hub.core.schema import Text2
 
 _POLES = (Text2(en="negative", fa="منفی"), Text2(en="positive", fa="مثبت"))
 _THREE = (_POLES[0], Text2(en="neutral", fa="خنثی"), _POLES[1])

@@ -15,7 +15,7 @@ import polars
 
 from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.findings import Finding, finding
-from lora_hub.schema import Text2
+from lora_hub.core.schema import Text2
 
 
 @dataclass(frozen=True)

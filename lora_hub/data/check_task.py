@@ -13,8 +13,8 @@ from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import normal_label
 from lora_hub.data.label_kinds import MOST_SPAM, kind_of, may_be_states
 from lora_hub.data.table import Table
-from lora_hub.errors import DataError
-from lora_hub.schema import Task, Text2
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Task, Text2
 
 LABEL_TASKS = ("spam", "sentiment", "topic", "intent")
 # Tasks whose answers are texts of a kind; an instruction may have any answer.

@@ -7,7 +7,7 @@
 
 from collections.abc import Sequence
 
-from lora_hub.schema import Text2
+from lora_hub.core.schema import Text2
 
 _DIGITS = str.maketrans("0123456789,.%", "۰۱۲۳۴۵۶۷۸۹٬٫٪")
 

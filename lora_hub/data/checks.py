@@ -25,7 +25,7 @@ from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.near_duplicates import check_near_duplicates
 from lora_hub.data.table import Table
-from lora_hub.schema import Problem, Task
+from lora_hub.core.schema import Problem, Task
 
 ORDER = ("error", "warning", "info")
 

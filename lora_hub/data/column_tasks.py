@@ -10,7 +10,7 @@ from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plai
 from lora_hub.data.check_kinds import refuse_text_with_bookkeeping, refuse_text_without_answer, refuse_what_is_not_for_training
 from lora_hub.data.label_kinds import MOST_SPAM, kind_of
 from lora_hub.data.table import Table
-from lora_hub.schema import Text2
+from lora_hub.core.schema import Text2
 
 CONTEXTS = "context contexts passage paragraph document article text story background evidence متن زمینه بافت پاراگراف سند".split()
 QUESTIONS = "question query q پرسش سوال سؤال frage pregunta".split()
@@ -36,7 +36,7 @@ def is_guess(why: Text2) -> bool:
 
 
 def title_of(task_id: str) -> Text2:
-    from lora_hub.tasks.catalogue import get_task
+    from lora_hub.catalogue.tasks.catalogue import get_task
 
     return get_task(task_id).title
 

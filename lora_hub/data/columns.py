@@ -14,8 +14,8 @@ from lora_hub.data.column_facts import ColumnFacts, column_facts
 from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plain, squeezed
 from lora_hub.data.column_tasks import propose_task
 from lora_hub.data.table import Table
-from lora_hub.errors import DataError, names_fa
-from lora_hub.schema import Task, Text2
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Task, Text2
 
 __all__ = ["MappingProposal", "check_mapping", "parse_map", "propose_mapping", "propose_task"]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lora_hub.data.table import row_problem
-from lora_hub.schema import Problem
+from lora_hub.core.schema import Problem
 
 Cells = Sequence[str | None]
 TITLE_ROWS = 20

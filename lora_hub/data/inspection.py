@@ -28,8 +28,8 @@ from lora_hub.data.preview import missing_columns, preview_rows, with_labels
 from lora_hub.data.read import Table, read_table
 from lora_hub.data.row_language import CODES, find_language, language_of_rows, settle_language
 from lora_hub.data.table import some
-from lora_hub.errors import DataError, names_fa
-from lora_hub.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
 
 SAMPLED_ROWS = 2_000
 CHOSEN = Text2(en="chosen by you", fa="به انتخاب شما")
@@ -194,7 +194,7 @@ def inspect_table(
     notes = []
     filled = with_filled_columns(table, mends)
     if task is None:
-        from lora_hub.tasks.catalogue import get_task
+        from lora_hub.catalogue.tasks.catalogue import get_task
 
         task_id, reason = columns.propose_task(filled)
         task = get_task(task_id)

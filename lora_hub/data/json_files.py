@@ -12,8 +12,8 @@ from lora_hub.data.json_rows import frame_of, load_json
 from lora_hub.data.json_shapes import table_of_document
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table
-from lora_hub.errors import DataError
-from lora_hub.schema import Problem
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 
 STRING = r'"(?:[^"\\]|\\.)*"'
 COMMENT = re.compile(rf"({STRING})|//[^\r\n]*|/\*.*?\*/", re.DOTALL)

@@ -20,8 +20,8 @@ from lora_hub.data.json_rows import column_names, flatten_known, load_json, tabl
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
 from lora_hub.data.value_text import value_text
-from lora_hub.errors import DataError
-from lora_hub.schema import Problem, Text2
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem, Text2
 
 BLOCK = 4 << 20
 DEEPEST = 48

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub import bases
+from lora_hub.catalogue import bases
 from lora_hub.data import template
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.light_tokenizer import LightTokenizer, read_tokenizer
 from lora_hub.data.prepare import Example, written
-from lora_hub.schema import BaseModel, Lengths, Task
+from lora_hub.core.schema import BaseModel, Lengths, Task
 
 SAMPLE = 2000
 QUANTILES = (0, 5, 25, 50, 75, 95, 99, 100)
@@ -177,7 +177,7 @@ def _folder_of(base: BaseModel) -> Path | None:
         return Path(base.folder)
     if base.id == bases.BUILT_IN:
         return bases.built_in_folder()
-    from lora_hub.hub.cached import cached_tokenizer
+    from lora_hub.catalogue.cached import cached_tokenizer
 
     return cached_tokenizer(base)
 

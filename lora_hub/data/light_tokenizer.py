@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lora_hub.errors import BaseError
+from lora_hub.core.errors import BaseError
 
 AGAIN = "Copy or download the base again, whole."
 AGAIN_FA = "مدل پایه را یک بار دیگر و کامل رونوشت یا دریافت کنید."

@@ -14,7 +14,7 @@ from lora_hub.data.check_texts import mend_letters as undo_mojibake
 from lora_hub.data.findings import NO_ROWS
 from lora_hub.data.overflow import goes_on, overflow_columns
 from lora_hub.data.table import Table
-from lora_hub.schema import Task
+from lora_hub.core.schema import Task
 
 
 def keep_rows(table: Table, keep: polars.Series) -> Table:

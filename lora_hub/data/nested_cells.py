@@ -17,7 +17,7 @@ from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import combinations
 from lora_hub.data.table import Table
 from lora_hub.data.value_text import label_names, label_text, listed
-from lora_hub.schema import Task
+from lora_hub.core.schema import Task
 
 VOTES = (".responses", "_responses")
 LOOKED_AT = 1_000  # cells that show whether a column of texts holds lists

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.data import template
-from lora_hub.errors import DataError, names_fa
-from lora_hub.schema import Task
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Task
 
 if TYPE_CHECKING:
     from lora_hub.data.read import Table

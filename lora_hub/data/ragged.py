@@ -15,8 +15,8 @@ from lora_hub.data.check_words import counted
 from lora_hub.data.headers import is_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
-from lora_hub.errors import DataError
-from lora_hub.schema import Problem, Text2
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem, Text2
 
 if TYPE_CHECKING:
     from lora_hub.data.delimited import Dialect

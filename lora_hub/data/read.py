@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 
-from lora_hub import settings
+from lora_hub.core import settings
 from lora_hub.data import archive_members, archives, error_words
 from lora_hub.data.archive_tables import join_parts, read_plan, test_part
 from lora_hub.data.columnar import read_arrow, read_parquet
@@ -27,8 +27,8 @@ from lora_hub.data.source import Source
 from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
 from lora_hub.data.table import MAX_ROWS, Table, some
 from lora_hub.data.text_forms import form_of, read_form, refuse_form
-from lora_hub.errors import DataError, names_fa
-from lora_hub.schema import Problem
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Problem
 
 __all__ = ["Table", "read_table"]
 

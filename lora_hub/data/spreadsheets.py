@@ -17,8 +17,8 @@ from lora_hub.data.cells import cells_of, table_of_cells
 from lora_hub.data.refusals import refuse_zip
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table, some
-from lora_hub.errors import DataError, names_fa
-from lora_hub.schema import Problem
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Problem
 
 # Names of streams inside documents of the same family as .xls, and what they are.
 STREAMS = {"WordDocument": "a Word document", "PowerPoint Document": "a presentation", "__substg1.0_": "an e-mail of Outlook",

@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from lora_hub.errors import DataError
+from lora_hub.core.errors import DataError
 
 CPU_SECONDS = 3
 WALL_SECONDS = 60.0  # a machine that does other things, too, is slow and not wrong

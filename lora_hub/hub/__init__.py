@@ -1,6 +1,7 @@
 """The only package that talks to Hub repos: publish, list, fetch, promote. All of it goes through `huggingface_hub`.
 
-    from lora_hub import endpoint, hub
+    from lora_hub.hub import endpoint
+    from lora_hub import hub
     endpoint.connect()                       # before huggingface_hub is imported anywhere: it reads HF_ENDPOINT at its import
     ref = hub.publish_adapter(folder, spec=spec, scores=scores, run_id=run_id)
     hub.list_adapters(task="spam"); hub.fetch_adapter("spam-built-in@v1")

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from lora_hub import __version__, endpoint, settings
-from lora_hub.errors import AdapterError, HubError, LoraHubError, names_fa
-from lora_hub.schema import Text2
+from lora_hub import __version__
+from lora_hub.core import settings
+from lora_hub.hub import endpoint
+from lora_hub.core.errors import AdapterError, HubError, LoraHubError, names_fa
+from lora_hub.core.schema import Text2
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -4,9 +4,10 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lora_hub import bases, card
-from lora_hub.errors import HubError
-from lora_hub.schema import BaseModel
+from lora_hub.catalogue import bases
+from lora_hub.hub.card import card
+from lora_hub.core.errors import HubError
+from lora_hub.core.schema import BaseModel
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo

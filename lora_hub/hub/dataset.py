@@ -21,8 +21,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lora_hub import settings, store
-from lora_hub.errors import DataError, names_fa
+from lora_hub.core import settings, store
+from lora_hub.core.errors import DataError, names_fa
 from lora_hub.hub import dataset_errors, dataset_rows
 from lora_hub.hub.client import check_listening, hub_url, open_api
 from lora_hub.hub.dataset_id import DatasetId, is_dataset_id, parse_dataset_id

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from lora_hub.errors import DataError
+from lora_hub.core.errors import DataError
 
 _NAME = r"[A-Za-z0-9][\w.-]{0,95}"
 _REPO = re.compile(rf"(?:{_NAME}/)?{_NAME}", re.ASCII)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from lora_hub.errors import DataError
+from lora_hub.core.errors import DataError
 
 BATCH = 1000
 TELL_SECONDS = 1.0

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from lora_hub import settings
+from lora_hub.core import settings
 from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
-from lora_hub.schema import AdapterRef, Score, Scores
+from lora_hub.core.schema import AdapterRef, Score, Scores
 
 EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
 

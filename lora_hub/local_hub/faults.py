@@ -1,6 +1,6 @@
 """Refusals in the Hub's own form: a status, a sentence and, where the client looks for one, an `X-Error-Code`."""
 
-from ..errors import HubError
+from ..core.errors import HubError
 
 
 class HubFault(HubError):

@@ -6,7 +6,7 @@
     start.lock    held by whoever starts a server, so that of two the second finds the first one's
 
 The locks are the kernel's (flock), so they go with their process however it ends. Standard library only, because
-`lora_hub.endpoint` reads this before anything else may be imported.
+`lora_hub.hub.endpoint` reads this before anything else may be imported.
 """
 
 import fcntl

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..errors import HubError
+from ..core.errors import HubError
 from . import folder as places
 
 # What stands in a Hub's folder before its store does; anything else there is somebody's who did not mean this folder.

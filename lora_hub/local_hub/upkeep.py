@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from ..errors import HubError
+from ..core.errors import HubError
 from .folder import SERVER_LOCK, USERS_LOCK, take_lock
 from .store import DATABASE, Commit, Entry, Store, sha256_of
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub import bases
-from lora_hub.tasks import catalogue
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render_adapters
 from lora_hub.ui.page import LIGHT, Page

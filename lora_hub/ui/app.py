@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import gradio as gr
 from starlette.middleware import Middleware
 
-from lora_hub import settings
+from lora_hub.core import settings
 from lora_hub.ui import adapters_tab, compare_tab, early, finetune, render, runs_tab
 from lora_hub.ui import page as shared
 from lora_hub.ui.page import LIGHT, Labels, Page

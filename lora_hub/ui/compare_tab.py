@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.errors import AdapterError, DataError, LoraHubError
-from lora_hub.schema import RunState
-from lora_hub.tasks import catalogue
+from lora_hub.core.errors import AdapterError, DataError, LoraHubError
+from lora_hub.core.schema import RunState
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_adapters
 from lora_hub.ui.page import LIGHT, Page

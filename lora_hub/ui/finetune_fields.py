@@ -5,7 +5,8 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub import bases, spec_fields
+from lora_hub.catalogue import bases
+from lora_hub.core import spec_fields
 from lora_hub.ui.page import Labels
 
 OWN_FIELDS = ("title", "inputs", "answer", "output", "instruction")

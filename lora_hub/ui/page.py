@@ -13,8 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.errors import LoraHubError
-from lora_hub.run_reader import RunReader
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.run_reader import RunReader
 from lora_hub.ui.render import escape, sentence
 from lora_hub.ui.render import told as told_in_words
 from lora_hub.ui.text import t

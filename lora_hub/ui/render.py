@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from lora_hub.errors import LoraHubError
+from lora_hub.core.errors import LoraHubError
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.text import LANGUAGES, digits, direction, number, persian_numbers, t
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lora_hub import verdicts
-from lora_hub.schema import AdapterRef, Answer, Divergence, Judgement
+from lora_hub.core import verdicts
+from lora_hub.core.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render import badge, card, cell, empty, escape, filled, isolate, link, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_data import metric_title

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lora_hub.schema import Judgement
+from lora_hub.core.schema import Judgement
 from lora_hub.ui.render import badge, escape
 from lora_hub.ui.render_data import metric_title
 from lora_hub.ui.text import number, percent, t

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.schema import Task, TrainSpec
+from lora_hub.core.schema import Task, TrainSpec
 from lora_hub.ui.render import card, empty, escape, link
 from lora_hub.ui.render_table import role_name
 from lora_hub.ui.text import digits, number, t

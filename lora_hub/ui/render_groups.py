@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lora_hub.schema import Run
+from lora_hub.core.schema import Run
 from lora_hub.ui.render import escape, filled
 from lora_hub.ui.run_names import RunName
 from lora_hub.ui.text import t

@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.schema import Judgement, Text2
-from lora_hub.verdicts import BASE_WAYS
+from lora_hub.core.schema import Judgement, Text2
+from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.ui.render import card, cell, empty, escape, pager, sentence, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_table import direction_of, role_name

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.schema import DatasetInfo
+from lora_hub.core.schema import DatasetInfo
 from lora_hub.ui.render import badge, card, cell, escape, pager, sentence
 from lora_hub.ui.text import digits, number, t
 from lora_hub.ui.words import WORDS

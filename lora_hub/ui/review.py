@@ -12,10 +12,13 @@ import subprocess
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lora_hub import bases, hardware, recipe, runs, spec_fields
-from lora_hub.errors import DataError, LoraHubError, SpecError
-from lora_hub.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
-from lora_hub.tasks import catalogue
+from lora_hub import runs
+from lora_hub.catalogue import bases, hardware
+from lora_hub.core import spec_fields
+from lora_hub.training import recipe
+from lora_hub.core.errors import DataError, LoraHubError, SpecError
+from lora_hub.core.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.asked import Asked, dataset_path, own_wanting, read_task, roles_of
 from lora_hub.ui.review_report import report
@@ -100,7 +103,7 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     inspection = _look_at_data(asked, task, view, language, inspector)
     if task is None or inspection is None:
         return view.prompts
-    from lora_hub import loading
+    from lora_hub.answering import loading
     from lora_hub.data import prepare, template
     from lora_hub.data.inspection import with_labels
 

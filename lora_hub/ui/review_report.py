@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lora_hub.schema import Problem, Task
+from lora_hub.core.schema import Problem, Task
 from lora_hub.ui import render_problems, render_table
 from lora_hub.ui.asked import Asked
 

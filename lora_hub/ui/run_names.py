@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lora_hub.schema import Run
+from lora_hub.core.schema import Run
 from lora_hub.ui.text import moment, number, t
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub import run_phases
-from lora_hub.errors import LoraHubError, RunError
-from lora_hub.run_reader import RunReader
-from lora_hub.schema import Run, RunState
+from lora_hub.runs import run_phases
+from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.run_reader import RunReader
+from lora_hub.core.schema import Run, RunState
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_data, render_groups, render_held_out, render_publication, render_runs
 from lora_hub.ui.page import LIGHT, Page
@@ -96,7 +96,8 @@ def build(page: Page) -> gr.Timer:
     @shared.told
     def plan(language: str, stamp: str, org: str, name: str) -> Any:
         """What Publish would do for the run that is shown, with these names."""
-        from lora_hub import publication, runs
+        from lora_hub import runs
+        from lora_hub.runs import publication
 
         run = runs.refresh_run(_shown(stamp)) if stamp else None
         if run is None or not run.adapter_folder:
@@ -110,7 +111,8 @@ def build(page: Page) -> gr.Timer:
 
     @shared.told
     def publish_run(language: str, stamp: str, org: str, name: str, private: bool, said_before: str) -> Any:
-        from lora_hub import publication, runs
+        from lora_hub import runs
+        from lora_hub.runs import publication
 
         run = runs.refresh_run(_shown(stamp))
         ahead = publication.plan_publication(run, org=org, name=name)

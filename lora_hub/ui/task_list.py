@@ -13,8 +13,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from lora_hub.errors import LoraHubError, SpecError
-from lora_hub.schema import TrainSpec
+from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.schema import TrainSpec
 from lora_hub.ui.asked import OWN, Asked, read_task
 from lora_hub.ui.render import told
 from lora_hub.ui.review import View, review

@@ -11,9 +11,9 @@ import threading
 import time
 from typing import Any
 
-from lora_hub import bases
-from lora_hub.errors import BaseError, LoraHubError
-from lora_hub.schema import BaseModel
+from lora_hub.catalogue import bases
+from lora_hub.core.errors import BaseError, LoraHubError
+from lora_hub.core.schema import BaseModel
 
 logger = logging.getLogger("lora_hub.ui")
 # A form is looked at after each change; the Hub is not asked anew each time, and a new repo is seen soon.
@@ -82,7 +82,7 @@ def warm_up(wait: float = 0.0) -> threading.Thread:
 def _try_a_sample() -> None:
     import lora_hub.runs  # noqa: F401  what a plan needs, by the way
     from lora_hub.data import inspection
-    from lora_hub.tasks import catalogue
+    from lora_hub.catalogue.tasks import catalogue
 
     task = catalogue.get_task("spam")
     sample, base = catalogue.sample_file(task), bases.get_base(bases.BUILT_IN)

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from lora_hub import cli_text  # noqa: E402
+from lora_hub.cli import text as cli_text  # noqa: E402
 
 SAMPLES = ROOT / "lora_hub" / "tasks" / "samples"
 SHARED = ROOT.parent / "shared" / "data"

@@ -21,9 +21,9 @@ from pathlib import Path
 JOBS = {
     "builder": ("import datasets; datasets.disable_progress_bars()",
                 "datasets.load_dataset({'.csv': 'csv', '.jsonl': 'json'}[file.suffix], data_files=str(file), cache_dir=scratch, split='train')"),
-    "read": ("from lora_hub.data import columns, read; from lora_hub.tasks.catalogue import get_task; task = get_task('spam'); warm()",
+    "read": ("from lora_hub.data import columns, read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm()",
              "columns.propose_mapping(read.read_table(file), task)"),
-    "preflight": ("from lora_hub.bases import get_base; from lora_hub.data import inspection, read; from lora_hub.tasks.catalogue import get_task; task = get_task('spam'); warm();"
+    "preflight": ("from lora_hub.catalogue.bases import get_base; from lora_hub.data import inspection, read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm();"
                   " table = read.read_table(file)",
                   "inspection.with_lengths(inspection.inspect_table(table, task, fingerprint=inspection.fingerprint(file), name='x'), get_base('built-in'))"),
     "near": ("from lora_hub.data import near_duplicates, read; texts = read.read_table(file).frame['text'].head(100_000)",

@@ -15,11 +15,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from lora_hub import answering, bases, loading, prefill  # noqa: E402
+from lora_hub.answering import loading, prefill, questions
+from lora_hub.catalogue import bases  # noqa: E402
 from lora_hub.data import columns, prepare, read  # noqa: E402
-from lora_hub.schema import Task  # noqa: E402
-from lora_hub.stack import AdapterStack  # noqa: E402
-from lora_hub.tasks import catalogue  # noqa: E402
+from lora_hub.core.schema import Task  # noqa: E402
+from lora_hub.answering.stack import AdapterStack  # noqa: E402
+from lora_hub.catalogue.tasks import catalogue  # noqa: E402
 
 
 def sample(name: str, rows: int) -> tuple[Task, list[dict]]:
@@ -38,7 +39,7 @@ def many_labels(rows: int) -> tuple[Task, list[dict]]:
     return task.model_copy(update={"labels": tuple(parts)}), inputs
 
 
-def first_tokens(stack: AdapterStack, pad: int, asked: list[answering.Asked]) -> list[str]:
+def first_tokens(stack: AdapterStack, pad: int, asked: list[questions.Asked]) -> list[str]:
     """The label with the likeliest first token, from one forward in batches of 8,192 padded tokens, as rows come by length."""
     answers = [""] * len(asked)
     order = sorted(range(len(asked)), key=lambda i: len(asked[i].ids))
@@ -66,10 +67,10 @@ def main() -> None:
     for name, (task, inputs) in {
         "spam": sample("spam", options.rows), "sentiment (fa)": sample("sentiment", options.rows), "84 labels": many_labels(options.rows),
     }.items():  # fmt: skip
-        asked = answering.put(tokenizer, task, inputs)
+        asked = questions.put(tokenizer, task, inputs)
         ways = {
             "first": lambda asked=asked: first_tokens(stack, pad, asked),
-            "whole": lambda asked=asked: [one.text for one in answering.answer_all(stack, tokenizer, asked, max_new_tokens=1)],
+            "whole": lambda asked=asked: [one.text for one in questions.answer_all(stack, tokenizer, asked, max_new_tokens=1)],
         }
         seconds, answers = {}, {}
         for way in list(ways) * options.rounds:

@@ -25,9 +25,11 @@ TICK_MS, TICKS = 20.0, 20
 
 def make_home(finished: int, lines: int) -> str:
     """Writes the runs and returns the id of the long one, whose lock this process holds."""
-    from lora_hub import bases, events, recipe, run_lock, store
-    from lora_hub.schema import DatasetInfo
-    from lora_hub.tasks import catalogue
+    from lora_hub.catalogue import bases
+    from lora_hub.core import events, run_lock, store
+    from lora_hub.training import recipe
+    from lora_hub.core.schema import DatasetInfo
+    from lora_hub.catalogue.tasks import catalogue
 
     info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=100, columns=("text", "answer"), format="csv")
     spec = recipe.make_spec(catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"})
@@ -69,8 +71,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home:
         os.environ["LORA_HUB_HOME"] = home
         run_id = make_home(finished, lines)
-        from lora_hub import events, runs, store
-        from lora_hub.run_reader import RunReader
+        from lora_hub import runs
+        from lora_hub.core import events, store
+        from lora_hub.core.run_reader import RunReader
         from lora_hub.ui import runs_tab
 
         reader = RunReader()

@@ -25,12 +25,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from tiny_bases import END, byte_tokenizer  # noqa: E402
 
-from lora_hub import generate, together  # noqa: E402
+from lora_hub.answering import generate
+from lora_hub.training import together  # noqa: E402
 from lora_hub.data.prepare import Encoded  # noqa: E402
-from lora_hub.generate import PromptRow, stream  # noqa: E402
-from lora_hub.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec  # noqa: E402
-from lora_hub.stack import AdapterStack  # noqa: E402
-from lora_hub.task_training import TaskTraining  # noqa: E402
+from lora_hub.answering.generate import PromptRow, stream  # noqa: E402
+from lora_hub.core.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec  # noqa: E402
+from lora_hub.answering.stack import AdapterStack  # noqa: E402
+from lora_hub.training.task_training import TaskTraining  # noqa: E402
 
 SHAPES = {
     "1M": dict(hidden_size=128, intermediate_size=352, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=4, vocab_size=2048),
@@ -127,7 +128,8 @@ MEMORY = """
 import sys; sys.path[:0] = {path!r}
 import bench_together as bench, torch, tempfile, resource
 from pathlib import Path
-from lora_hub import together, train
+from lora_hub.training import together
+from lora_hub.training import alone as train
 from tiny_bases import byte_tokenizer
 model = bench.build({shape!r}, "cpu")
 folder = Path(tempfile.mkdtemp())
@@ -218,9 +220,12 @@ def time_visitors(stack: AdapterStack, folders: dict[str, Path], options: argpar
 def bench_dropout(options: argparse.Namespace) -> dict:
     """The samples with dropout 0.1 on the built-in base, three seeds: held-out loss (nats a token) together and alone. Dropout
     draws by the batch, so the weights differ; the quality should not."""
-    from lora_hub import bases, loading, runs, worker
+    from lora_hub import runs
+    from lora_hub.answering import loading
+    from lora_hub.catalogue import bases
+    from lora_hub.runs import worker
     from lora_hub.data import prepare
-    from lora_hub.tasks.catalogue import get_task, sample_file
+    from lora_hub.catalogue.tasks.catalogue import get_task, sample_file
 
     base = bases.get_base("built-in")
     tokenizer, model = loading.load_tokenizer(base), loading.load_base(base)

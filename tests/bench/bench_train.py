@@ -65,9 +65,11 @@ print(json.dumps({"train": trained}))
 
 def prepare(home: str) -> tuple[object, dict]:
     """(spec, what the plain script gets): the very rows of the run's split as chat messages."""
-    from lora_hub import bases, runs, worker
+    from lora_hub import runs
+    from lora_hub.catalogue import bases
+    from lora_hub.runs import worker
     from lora_hub.data import template
-    from lora_hub.tasks import catalogue
+    from lora_hub.catalogue.tasks import catalogue
 
     os.environ["LORA_HUB_HOME"] = home
     overrides = {"steps": STEPS, "evaluations": EVALUATIONS, "patience": 0}
@@ -106,7 +108,7 @@ def main() -> int:
         spec, given = prepare(home)
         file = Path(home) / "given.json"
         file.write_text(json.dumps(given))
-        from lora_hub import store
+        from lora_hub.core import store
 
         for index in range(rounds):
             began = time.monotonic()
@@ -114,7 +116,7 @@ def main() -> int:
             plain.append((time.monotonic() - began, json.loads(told.stdout.splitlines()[-1])["train"]))
             run_id = store.create_run(spec)
             began = time.monotonic()
-            subprocess.run([sys.executable, "-m", "lora_hub.worker", run_id], cwd=ROOT, capture_output=True, check=True)
+            subprocess.run([sys.executable, "-m", "lora_hub.runs.worker", run_id], cwd=ROOT, capture_output=True, check=True)
             whole = time.monotonic() - began
 
             ours.append((whole, training_seconds(store.read_events(run_id))))

@@ -37,7 +37,7 @@ sys.path.insert(0, {root!r})
 resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
 from pathlib import Path
 from lora_hub.data.read import read_table
-from lora_hub.errors import LoraHubError
+from lora_hub.core.errors import LoraHubError
 for line in sys.stdin:
     path, skip = line.rstrip("\\n").rsplit("\\t", 1)
     try:

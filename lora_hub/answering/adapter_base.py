@@ -1,0 +1,99 @@
+"""The base that an adapter was made for, as it is here. Whatever cannot be found is told with the adapter's name and what to do.
+
+    base_of_adapter("my-adapter", config, folder)           by the name or path that PEFT wrote
+    base_of_record("lora-hub/spam", recorded)               by the record that travels with an adapter of ours
+"""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from lora_hub.catalogue import bases
+from lora_hub.core import store
+from lora_hub.hub.adapter_config import base_of_config
+from lora_hub.core.errors import AdapterError, BaseError, LoraHubError
+from lora_hub.core.schema import BaseModel
+
+logger = logging.getLogger("lora_hub.answering.adapter_base")
+
+_HINT = "Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here, or name the base with --base."
+_HINT_FA = "در adapter_config.json آن، در base_model_name_or_path، شناسهٔ مدل پایه در هاب یا پوشهٔ آن در این‌جا را بنویسید، یا مدل پایه را با --base بدهید."
+_DRIVE = re.compile(r"[A-Za-z]:[\\\\/]")
+
+
+def base_of_adapter(name: str, config: dict[str, Any], folder: Path, *, given: str = "", fetched: bool = False) -> BaseModel:
+    """The base of an adapter without a record. config: `adapter_config.read_config`'s. given: the base that a person names, which
+    counts whatever the adapter says. fetched: from a Hub; then what it says is never a folder of this machine.
+
+    A relative path is looked for where PEFT would, from the current folder, then beside the adapter. Raises AdapterError.
+    """
+    if given:
+        return bases.get_base(given)
+    named, revision = base_of_config(config, name)
+    place = None
+    try:
+        places = () if fetched else (Path(named).expanduser(), folder.parent / named, folder / named)
+        place = next((place for place in places if place.is_dir()), None)
+        return bases.get_base(str(place)) if place else bases.get_base(_with_revision(named, revision), folders=not fetched)
+    except (BaseError, OSError, ValueError, RuntimeError) as error:  # the latter: what no path can be, a home that nobody has
+        lies_here = isinstance(error, BaseError) and (place is not None or not _is_path(named))
+        if lies_here:
+            raise AdapterError(
+                f"The adapter {name} was made for the base {named!r}. {error.message}", _HINT,
+                message_fa=f"آداپتورِ «{name}» برای مدل پایهٔ «{named}» ساخته شده است. {error.in_language('fa')[0]}", hint_fa=_HINT_FA,
+            ) from error  # fmt: skip
+        raise AdapterError(
+            f"The adapter {name} was made for a base that lay in {named!r}, and nothing lies there on this machine.", _HINT,
+            message_fa=f"آداپتورِ «{name}» برای مدل پایه‌ای ساخته شده است که در «{named}» بود، و روی این دستگاه آن‌جا چیزی نیست.", hint_fa=_HINT_FA,
+        ) from error  # fmt: skip
+
+
+def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseModel:
+    """The base that a record names: the built-in one, the folder of a run by its weights' fingerprint, else a Hub id. A folder that
+    the record names is a stranger's word and is not looked at. Raises AdapterError."""
+    recorded = recorded.model_copy(update={"folder": ""})
+    if given:
+        here = bases.get_base(given)
+        if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
+            raise AdapterError(
+                f"{name} was made for the base {recorded.id} with other weights than {here.id} has.", "Name the base that it was made for.",
+                message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» با وزن‌هایی جز وزن‌های «{here.id}» ساخته شده است.",
+                hint_fa="مدل پایه‌ای را بدهید که برای آن ساخته شده است.",
+            )
+        return here
+    if recorded.id == bases.BUILT_IN:
+        here = bases.get_base(bases.BUILT_IN)
+        if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
+            raise AdapterError(
+                f"{name} was made for another version of the built-in base.",
+                "Train it again on this version, or use the version it was made with.",
+                message_fa=f"«{name}» برای نسخهٔ دیگری از مدل پایهٔ همراه ساخته شده است.",
+                hint_fa="آن را روی این نسخه از نو آموزش دهید، یا نسخه‌ای را به کار ببرید که برای آن ساخته شده است.",
+            )  # fmt: skip
+        return here
+    if not recorded.fingerprint:
+        return recorded
+    for run_id in store.list_run_ids():
+        try:
+            known = store.read_spec(run_id).base
+        except (LoraHubError, OSError, ValueError) as error:  # one damaged run hides no other
+            logger.warning("the run %s cannot be read: %s", run_id, error)
+            continue
+        if known.fingerprint == recorded.fingerprint and known.folder and Path(known.folder).is_dir():
+            return known
+    raise AdapterError(
+        f"{name} was made for the base {recorded.id} (weights {recorded.fingerprint[:12]}), which is not on this machine.",
+        "Bring the base's folder here and name it with --base FOLDER, or train on it once.",
+        message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» (وزن‌های {recorded.fingerprint[:12]}) ساخته شده است که روی این دستگاه نیست.",
+        hint_fa="پوشهٔ آن مدل پایه را این‌جا بیاورید و با --base FOLDER نام ببرید، یا یک بار روی آن آموزش دهید.",
+    )  # fmt: skip
+
+
+def _with_revision(named: str, revision: str) -> str:
+    return f"{named}@{revision}" if revision not in ("", "main") and bases.HUB_ID.fullmatch(named) else named
+
+
+def _is_path(named: str) -> bool:
+    """Whether a base's name can only be a path: on this kind of machine or on another."""
+    return named.startswith((".", "/", "~", "\\")) or "\\" in named or bool(_DRIVE.match(named)) or named.count("/") > 1

@@ -1,0 +1,155 @@
+"""The tokenizer and the chat template that travel with an adapter, where it has its own.
+
+    tokenizer = load_adapter_tokenizer(folder, "owner/name", base_tokenizer)      None: it is asked with the base's
+
+An adapter is asked as it was trained: with the tokenizer in its folder; where only a template lies there, with the base's
+tokenizer and that template. Strangers wrote both: no code of theirs runs, and templates are rendered within bounds.
+"""
+
+import copy
+import json
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from lora_hub.answering import loading
+from lora_hub.data.template_process import TemplateProcess
+from lora_hub.core.errors import AdapterError, LoraHubError
+from lora_hub.hub import TOKENIZER_FILES
+
+# Any of these holds a vocabulary.
+VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
+MOST_BYTES = 256 << 20  # of one file; the largest vocabularies take some 40 MB
+MOST_TEMPLATE = 1 << 20
+
+
+def load_adapter_tokenizer(folder: Path, name: str, base_tokenizer: Any) -> Any | None:
+    """The adapter's own tokenizer, None where it brings neither tokenizer nor chat template. Raises AdapterError where what it
+    brings cannot be used; the message names the adapter."""
+    folder = Path(folder)
+    present = [file for pattern in TOKENIZER_FILES for file in sorted(folder.glob(pattern)) if file.is_file()]
+    if not present:
+        return None
+    for file in present:
+        if file.stat().st_size > MOST_BYTES:
+            raise _unusable(name, f"{file.name} has {file.stat().st_size:,} bytes")
+    if any((folder / file).is_file() for file in VOCABULARIES):
+        tokenizer = _load(folder, name)
+        _fill_in(tokenizer, base_tokenizer)
+    else:
+        template = _template_alone(folder, name)
+        if template is None:
+            return None
+        tokenizer = copy.deepcopy(base_tokenizer)
+        tokenizer.chat_template = template
+    return bound_template(tokenizer, f"the adapter {name}", f"آداپتورِ «{name}»")
+
+
+class AdapterTokenizers:
+    """The tokenizers of the adapters of one base, the last few kept. Safe to use from several threads."""
+
+    def __init__(self, base_tokenizer: Any, kept: int = 16) -> None:
+        self._base, self._kept = base_tokenizer, kept
+        self._known: OrderedDict[tuple, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, folder: Path, name: str) -> Any:
+        """The tokenizer that the adapter is asked with: its own, or the base's. Raises AdapterError."""
+        files = [file for pattern in TOKENIZER_FILES for file in sorted(Path(folder).glob(pattern))]
+        key = (str(folder), tuple((file.name, file.stat().st_mtime_ns) for file in files))
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = load_adapter_tokenizer(folder, name, self._base) or self._base
+                while len(self._known) > self._kept:
+                    self._known.popitem(last=False)
+            self._known.move_to_end(key)
+            return self._known[key]
+
+
+def bound_template(tokenizer: Any, whose: str, whose_fa: str) -> Any:
+    """The tokenizer, whose chat template from now on is rendered within bounds (`template_process`)."""
+    process = TemplateProcess(whose, whose_fa)
+
+    def apply_chat_template(
+        messages: list[dict[str, Any]], *, tools: list | None = None, add_generation_prompt: bool = False, tokenize: bool = False, **variables: Any
+    ) -> str:
+        if tokenize:
+            raise ValueError("renders text only")
+        named = {key: value for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
+        messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
+        values = {**named, "messages": messages, "tools": tools, "documents": None, "add_generation_prompt": add_generation_prompt, **variables}
+        return process.render(_chosen(tokenizer.chat_template, whose, whose_fa, bool(tools)), values)
+
+    tokenizer.apply_chat_template = apply_chat_template
+    return tokenizer
+
+
+def _chosen(template: Any, whose: str, whose_fa: str, with_tools: bool) -> str:
+    """Of several templates the one for tools where there are any, else the one named default, as transformers chooses."""
+    if isinstance(template, dict):
+        template = (template.get("tool_use") if with_tools else None) or template.get("default")
+    if not isinstance(template, str):
+        raise AdapterError(
+            f"{whose[:1].upper() + whose[1:]} has several chat templates and none that is the default.", "Name one of them 'default' in its tokenizer_config.json.",
+            message_fa=f"{whose_fa} چند قالب گفت‌وگو دارد و هیچ‌کدام پیش‌فرض نیست.", hint_fa="یکی از آن‌ها را در tokenizer_config.json آن «default» بنامید.",
+        )
+    return template
+
+
+def _load(folder: Path, name: str) -> Any:
+    try:
+        tokenizer = loading.read_tokenizer(folder)
+    except LoraHubError:
+        raise
+    except Exception as error:  # transformers and tokenizers raise all kinds over a stranger's files
+        raise _unusable(name, (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(" .:")) from error
+    if not len(tokenizer):
+        raise _unusable(name, "it has no tokens")
+    return tokenizer
+
+
+def _fill_in(tokenizer: Any, base_tokenizer: Any) -> None:
+    """An end token where it names none and means the base's, and a pad token that the base knows: people add one behind the end of
+    the vocabulary, and what stands in for it is masked anyway."""
+    if tokenizer.eos_token_id is None and tokenizer.get_vocab().get(base_tokenizer.eos_token) == base_tokenizer.eos_token_id:
+        tokenizer.eos_token = base_tokenizer.eos_token
+    known = len(base_tokenizer)
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= known:
+        named = (tokenizer.unk_token, tokenizer.eos_token, tokenizer.bos_token)
+        tokenizer.pad_token = next((token for token in named if token and tokenizer.convert_tokens_to_ids(token) < known), None)
+
+
+def _template_alone(folder: Path, name: str) -> Any | None:
+    """The chat template that lies in a folder without a vocabulary; a dict of them by name where there are several."""
+    try:
+        several = {file.stem: _read(file) for file in sorted((folder / "additional_chat_templates").glob("*.jinja"))}
+        if (folder / "chat_template.jinja").is_file():
+            default = _read(folder / "chat_template.jinja")
+            return {"default": default, **several} if several else default
+        for file in ("chat_template.json", "tokenizer_config.json"):
+            said = json.loads(_read(folder / file)) if (folder / file).is_file() else {}
+            template = said.get("chat_template") if isinstance(said, dict) else None
+            if isinstance(template, list):
+                template = {entry["name"]: entry["template"] for entry in template}
+            if template and not isinstance(template, str | dict):
+                raise ValueError("chat_template is neither a text nor a list of templates")
+            if template:
+                return template
+        return several or None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _unusable(name, f"its chat template cannot be read ({str(error).splitlines()[0][:200]})") from error
+
+
+def _read(file: Path) -> str:
+    if file.stat().st_size > MOST_TEMPLATE:
+        raise ValueError(f"{file.name} has {file.stat().st_size:,} bytes")
+    return file.read_text(encoding="utf-8")
+
+
+def _unusable(name: str, why: str) -> AdapterError:
+    return AdapterError(
+        f"The tokenizer that the adapter {name} brings cannot be used: {why}.", "Save it again with save_pretrained, or take it out of the folder to ask with the base's.",
+        message_fa=f"توکن‌سازی که آداپتورِ «{name}» با خود دارد به کار نمی‌آید ({why}).",
+        hint_fa="آن را دوباره با save_pretrained ذخیره کنید، یا از پوشه بردارید تا با توکن‌سازِ مدل پایه پرسیده شود.",
+    )

@@ -1,0 +1,258 @@
+"""The token loop: a batch of prompts through the stack, one token a row and step, until every row has ended.
+
+It is a loop of our own and not `model.generate` because rows here differ in everything: adapter, limit, seed, end. What generate does for caches is the model's own work (it builds the cache that fits it), so what is left is
+left padding, positions and the choice of the next token. Rows that ended leave the batch once they are half of it.
+
+Between two steps nothing is locked and no torch mode is set, so a caller may take its time, stop, or never come back.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from lora_hub.core.errors import BaseError
+from lora_hub.answering.prefill import can_join, keep_logits, read_prompts, SharedBeginnings, takes_positions
+from lora_hub.answering.routing import Attached
+from lora_hub.answering.stack import AdapterStack
+
+@dataclass
+class Live:
+    """A row that is being answered. adapter: who answers, decided when the row was accepted. left: tokens it may still take.
+    random: draws its tokens at `temperature` from the `top_p` share; None: greedy. ends: the tokens that end it; None: the batch's."""
+
+    row: int
+    adapter: Attached
+    prompt: list[int]
+    left: int
+    random: torch.Generator | None = None
+    temperature: float = 0.0
+    top_p: float = 1.0
+    ends: frozenset[int] | None = None
+    ids: list[int] = field(default_factory=list)
+    finish: str = ""
+
+
+class Batch:
+    """Rows that are answered together, a token each a step. Others may join between two steps; those that end leave."""
+
+    def __init__(self, stack: AdapterStack, ends: set[int], pad: int, shared: SharedBeginnings | None = None) -> None:
+        self._stack, self._ends, self._pad, self._shared = stack, ends, pad, shared
+        self._takes_positions = takes_positions(stack.model)
+        self._keep = keep_logits(stack.model, 1)
+        self._part: _Part | None = None
+
+    @property
+    def live(self) -> list[Live]:
+        """The rows that have not ended."""
+        return [row for row in self._part.live if not row.finish] if self._part else []
+
+    def room(self, joining: Sequence[Live] = ()) -> int:
+        """Tokens in the cache, padding included, once these rows have joined and every row has taken all that it may."""
+        rows = [*self.live, *joining]
+        longest = max((len(row.prompt) + len(row.ids) for row in rows), default=0)
+        return len(rows) * (longest + max((row.left for row in rows), default=0))
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether other rows can join: it has no row yet, or a cache of plain keys and values."""
+        return self._part is None or not self.live or can_join(self._part.cache)
+
+    def join(self, rows: list[Live]) -> list[Live]:
+        """Reads the prompts of new rows, and what they have answered elsewhere, in one forward and gives each its next token;
+        returns them. Rows that were there before are not touched, also where this fails. Raises BaseError where the base keeps
+        no cache that rows can join."""
+        part = self._read(sorted(rows, key=_serial))  # rows of an adapter side by side: no shuffling in any layer
+        self._part = part if self._part is None or not self.live else self._merge(self._part, part)
+        return rows
+
+    def step(self) -> list[Live]:
+        """One token for every row that is open; returns the rows that moved."""
+        part = self._part
+        self._leave()
+        if part is None or not part.live:
+            return []
+        part.mask = torch.cat([part.mask, part.mask.new_ones(len(part.live), 1)], dim=1)
+        part.positions = part.positions + 1
+        moved = [row for row in part.live if not row.finish]
+        input_ids = torch.tensor(part.tokens, device=part.mask.device).unsqueeze(1)
+        self._forward(part, input_ids)
+        return moved
+
+    def _read(self, rows: list[Live]) -> "_Part":
+        plan = self._stack.plan([row.adapter for row in rows])
+        more = any(row.left > 1 for row in rows)
+        read = read_prompts(self._stack, plan, [row.prompt + row.ids for row in rows], self._pad, use_cache=more, shared=self._shared)
+        part = _Part(list(rows), plan, read.mask, read.positions, read.cache)
+        self._take_tokens(part, read.logits)
+        return part
+
+    def _forward(self, part: "_Part", input_ids: torch.Tensor) -> None:
+        options = {"attention_mask": part.mask, "past_key_values": part.cache, "use_cache": True}
+        if self._takes_positions:
+            options["position_ids"] = part.positions
+        with torch.no_grad(), self._stack.use(part.plan):
+            out = self._stack.model(input_ids=input_ids, **options, **self._keep)
+        part.cache = getattr(out, "past_key_values", None)
+        self._take_tokens(part, out.logits[:, -1].float())
+
+    def _take_tokens(self, part: "_Part", logits: torch.Tensor) -> None:
+        """Each open row's next token. logits: [rows, vocabulary], float."""
+        part.tokens = _next_tokens(logits, part.live)
+        for row, token in zip(part.live, part.tokens, strict=True):
+            if not row.finish:
+                _take(row, token, self._ends if row.ends is None else row.ends)
+        if part.cache is None and any(not row.finish for row in part.live):
+            raise BaseError(
+                f"The base {self._stack.base.id!r} keeps no attention cache, which answering needs.", "Choose another base.",
+                message_fa=f"مدل پایهٔ «{self._stack.base.id}» نهانگاهِ توجه (cache) ندارد، که پاسخ‌دادن آن را می‌خواهد.",
+                hint_fa="مدل پایهٔ دیگری برگزینید.",
+            )  # fmt: skip
+
+    def _leave(self) -> None:
+        """Rows that ended leave once they are half of the batch: copying the cache costs, too. Whoever cancelled leaves at once:
+        others may be waiting for the room."""
+        part = self._part
+        if part is None:
+            return
+        open_rows = [i for i, row in enumerate(part.live) if not row.finish]
+        if 2 * len(open_rows) <= len(part.live) or any(row.finish == "cancelled" for row in part.live):
+            part.select(open_rows)
+
+    def _merge(self, first: "_Part", second: "_Part") -> "_Part":
+        """The open rows of both. All tensors are made before anything is changed: where that fails, `first` is as it was."""
+        stay, come = ([i for i, row in enumerate(part.live) if not row.finish] for part in (first, second))
+        if not come:
+            return first
+        if not can_join(first.cache) or not can_join(second.cache):
+            raise BaseError(
+                f"The base {self._stack.base.id!r} keeps a cache that rows cannot join.", "Ask one after another.",
+                message_fa=f"نهانگاهِ توجه (cache) در مدل پایهٔ «{self._stack.base.id}» سطرِ تازه نمی‌پذیرد.",
+                hint_fa="یکی پس از دیگری بپرسید.",
+            )  # fmt: skip
+        live = [first.live[i] for i in stay] + [second.live[i] for i in come]
+        tokens = [first.tokens[i] for i in stay] + [second.tokens[i] for i in come]
+        order = sorted(range(len(live)), key=lambda i: _serial(live[i]))
+        device = first.mask.device
+        # which rows of the two, one behind the other, stand where in the new batch
+        places = stay + [len(first.live) + i for i in come]
+        index = torch.tensor([places[i] for i in order], device=device)
+        width = int(torch.cat([first.mask.sum(-1), second.mask.sum(-1)])[index].max())
+
+        def together(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            """Of tensors [rows, ..., tokens, values] one; padding is on the left, so that is where they are cut or widened."""
+            return torch.cat([_fit(one, width), _fit(other, width)]).index_select(0, index)
+
+        layers = [
+            (together(one.keys, other.keys), together(one.values, other.values))
+            for one, other in zip(first.cache.layers, second.cache.layers, strict=True)
+        ]
+        mask = together(first.mask.unsqueeze(-1), second.mask.unsqueeze(-1)).squeeze(-1)
+        positions = torch.cat([first.positions, second.positions]).index_select(0, index)
+        plan = first.plan.select(stay).join(second.plan.select(come), order)
+        merged = _Part([live[i] for i in order], plan, mask, positions, first.cache, [tokens[i] for i in order])
+        for layer, (keys, values) in zip(first.cache.layers, layers, strict=True):
+            layer.keys, layer.values = keys, values
+        return merged
+
+
+@dataclass
+class _Part:
+    """The tensors of some rows. mask: [rows, width]; positions: [rows, length of the input]; tokens: each row's last one."""
+
+    live: list[Live]
+    plan: Any
+    mask: torch.Tensor
+    positions: torch.Tensor
+    cache: Any = None
+    tokens: list[int] = field(default_factory=list)
+
+    def select(self, rows: list[int]) -> None:
+        if len(rows) == len(self.live):
+            return
+        index = torch.tensor(rows, device=self.mask.device, dtype=torch.long)
+        self.live, self.tokens = [self.live[i] for i in rows], [self.tokens[i] for i in rows]
+        self.plan = self.plan.select(rows)
+        self.mask, self.positions = self.mask[index], self.positions[index]
+        if rows and self.cache is not None:
+            self.cache.batch_select_indices(index)
+            self.trim()
+
+    def trim(self) -> None:
+        """Takes away what is padding in every row, after the longest has gone."""
+        empty = int((self.mask.cumsum(-1) == 0).all(dim=0).sum())
+        if empty and can_join(self.cache):
+            self.mask = self.mask[:, empty:]
+            for layer in self.cache.layers:
+                layer.keys, layer.values = layer.keys[:, :, empty:].contiguous(), layer.values[:, :, empty:].contiguous()
+
+
+def _serial(row: Live) -> int:
+    return row.adapter.serial
+
+
+def _fit(tensor: torch.Tensor, width: int) -> torch.Tensor:
+    """A tensor [..., tokens, values] with `width` tokens: the last ones, zeros before them where it has fewer."""
+    missing = width - tensor.shape[-2]
+    if missing > 0:
+        return torch.nn.functional.pad(tensor, (0, 0, missing, 0))
+    return tensor[..., -missing:, :] if missing else tensor
+
+
+def decode(
+    stack: AdapterStack,
+    rows: list[Live],
+    ends: set[int],
+    pad: int,
+    *,
+    shared: SharedBeginnings | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Iterator[list[Live]]:
+    """Yields, after each step, the rows that got a token or ended in it. `row.finish`: "stop" at one of `ends`, "length", or
+    "cancelled". shared: what the prompts begin with, where it has been read."""
+    batch, step = Batch(stack, ends, pad, shared), 0
+    while step == 0 or batch.live:
+        if cancelled is not None and cancelled():
+            still_open = batch.live if step else rows
+            for row in still_open:
+                row.finish = "cancelled"
+            yield still_open
+            return
+        yield batch.step() if step else batch.join(rows)
+        step += 1
+
+
+def _take(row: Live, token: int, ends: set[int]) -> None:
+    """Gives a row its next token, or ends it."""
+    if token in ends:
+        row.finish = "stop"
+        return
+    row.ids.append(token)
+    row.left -= 1
+    if row.left <= 0:
+        row.finish = "length"
+
+
+def _next_tokens(logits: torch.Tensor, live: list[Live]) -> list[int]:
+    """logits: [rows, vocabulary], float. Rows that have ended get any token."""
+    tokens = logits.argmax(-1)
+    drawn = [i for i, row in enumerate(live) if row.random is not None and not row.finish]
+    if drawn:
+        heat = torch.tensor([live[i].temperature for i in drawn], device=logits.device).unsqueeze(-1)
+        share = torch.tensor([live[i].top_p for i in drawn], device=logits.device, dtype=torch.float64).unsqueeze(-1)
+        tokens[drawn] = _draw(logits[drawn] / heat, [live[i].random for i in drawn], share)
+    return tokens.tolist()
+
+
+def _draw(logits: torch.Tensor, generators: list[torch.Generator], top_p: torch.Tensor) -> torch.Tensor:
+    """One token a row from the smallest set of tokens that holds its `top_p` ([rows, 1]) of the probability (Holtzman et al. 2020,
+    arXiv 1904.09751). Each row has its own generator, on the CPU on every machine, and takes one number from it a step:
+    the draw depends on the row's seed and logits and on nothing else in the batch."""
+    chances, tokens = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
+    sums = chances.double().cumsum(-1)
+    kept = (sums - chances < top_p).sum(-1, keepdim=True).clamp_(min=1)
+    mass = sums.gather(-1, kept - 1)
+    draws = torch.stack([torch.rand((), generator=one, dtype=torch.float64) for one in generators]).to(logits.device)
+    place = torch.searchsorted(sums, draws.unsqueeze(-1) * mass, right=True)
+    return tokens.gather(-1, torch.minimum(place, kept - 1)).squeeze(-1)

@@ -1,0 +1,263 @@
+"""How likely a model finds each whole label as the answer to a prompt: log P(label, end | prompt), in nats.
+
+A label is judged as a whole, all its tokens and the end token. (Choosing token by token lets the first token decide: a label whose
+first token is likely wins though nothing that follows it is.) Prompts are read once; each label goes on from the prompt's keys and
+values. Rows of different adapters, prompts and labels share a batch, as everywhere in the stack.
+
+    logs = score_labels(stack, [LabelRow(ids, "spam", choices)], pad)     # [[-0.2, -4.1]]
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from lora_hub.core.errors import BaseError, DataError
+from lora_hub.answering.exam_work import FIRST_WAVE
+from lora_hub.answering.label_tree import can_pack, LabelTree, packed_mask, plant
+from lora_hub.answering.prefill import (
+    check_prompts,
+    context_length,
+    copy_cache,
+    keep_logits,
+    read_prompts,
+    ReadPrompts,
+    share_beginnings,
+    takes_positions,
+    unknown_token,
+)
+from lora_hub.answering.routing import Plan
+from lora_hub.core.schema import Calibration, Text2
+from lora_hub.answering.stack import AdapterStack
+
+# Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a base.
+BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
+LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
+# Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left at what
+# their first token leaves possible, which is more than their likelihood.
+PRUNE_NATS = 16.0
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of each label with the
+    end token behind it. calibration: of whoever judges; here it only says which labels are out of the race."""
+
+    ids: list[int]
+    adapter: str
+    choices: list[list[int]]
+    calibration: Calibration | None = None
+
+    def judged(self, label: int, log: float) -> float:
+        """A label's log likelihood as it is judged."""
+        return log if self.calibration is None else self.calibration.scale * log + self.calibration.offsets[label]
+
+
+def score_labels(
+    stack: AdapterStack,
+    rows: list[LabelRow],
+    pad: int,
+    *,
+    all_exact: bool = False,
+    batch_tokens: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[list[float]] | None:
+    """For each row the log likelihood of each of its labels, in nats; None where it was cancelled.
+
+    all_exact: also of labels that are out of the race (see PRUNE_NATS). batch_tokens: padded tokens a batch, 0 for what suits the
+    device. progress: rows done, rows in all. Raises AdapterError (not attached), DataError (a label without tokens, a prompt too
+    long for the base), BaseError (memory).
+    """
+    for row in rows:
+        if not row.choices or not all(row.choices):
+            raise DataError(
+                "A label has no tokens.", "Give every label at least one letter that the base's tokenizer knows.",
+                message_fa="یکی از برچسب‌ها توکنی ندارد.", hint_fa="در هر برچسب دست‌کم یک حرف بگذارید که توکنایزر مدل پایه می‌شناسد.",
+            )  # fmt: skip
+    check_prompts(stack, [row.ids for row in rows])
+    vocabulary = stack.model.get_input_embeddings().weight.shape[0]
+    highest = max((max(map(max, choices)) for choices in {id(row.choices): row.choices for row in rows}.values()), default=0)
+    if highest >= vocabulary:
+        raise unknown_token(stack, Text2(en="A label", fa="یکی از برچسب‌ها"), highest, vocabulary)
+    plan = stack.plan([stack.adapter(row.adapter) for row in rows])
+    kind = stack.model.device.type
+    budget = batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cpu"])
+    shared = share_beginnings(stack, plan, [row.ids for row in rows], pad) if rows else None
+    scored: list[list[float] | None] = [None] * len(rows)
+    batches, done = _batches(rows, plan, budget), 0
+    while batches:
+        if cancelled is not None and cancelled():
+            return None
+        batch = batches.pop()
+        try:
+            read = read_prompts(stack, plan.select(batch), [rows[i].ids for i in batch], pad, shared=shared)
+            found = _Continued(stack, plan, rows, batch, read, budget, pad).score(all_exact)
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            if len(batch) == 1:
+                raise BaseError(
+                    f"A prompt of {len(rows[batch[0]].ids)} tokens does not fit the GPU's memory beside {stack.base.id!r}.",
+                    "Shorten it, or load the base in nf4.",
+                    message_fa=f"پرسشی با {len(rows[batch[0]].ids)} توکن کنارِ «{stack.base.id}» در حافظهٔ GPU جا نمی‌شود.",
+                    hint_fa="آن را کوتاه کنید، یا مدل پایه را با nf4 بار کنید.",
+                ) from error
+            batches += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
+            continue
+        for i, logs in zip(batch, found, strict=True):
+            scored[i] = logs
+        done += len(batch)
+        if progress is not None:
+            progress(done, len(rows))
+    return scored
+
+
+class _Continued:
+    """The labels of a batch of prompts that were read."""
+
+    def __init__(
+        self, stack: AdapterStack, plan: Plan, rows: list[LabelRow], batch: list[int], read: ReadPrompts, budget: int, pad: int
+    ) -> None:
+        self._stack, self._plan, self._batch, self._read, self._budget, self._pad = stack, plan, batch, read, budget, pad
+        self._rows = [rows[i] for i in batch]
+        logs = read.logits.log_softmax(-1)
+        self._firsts = [logs[i, [ids[0] for ids in row.choices]].double().tolist() for i, row in enumerate(self._rows)]
+
+    def score(self, all_exact: bool) -> list[list[float]]:
+        found = [list(firsts) for firsts in self._firsts]
+        # what each label can reach at most: its first token's likelihood, were all that follows certain
+        most = [[row.judged(*pair) for pair in enumerate(firsts)] for row, firsts in zip(self._rows, self._firsts, strict=True)]
+        order = [sorted(range(len(row)), key=lambda label, row=row: -row[label]) for row in most]
+        wave = [(i, label) for i, labels in enumerate(order) for label in (labels if all_exact else labels[:FIRST_WAVE])]
+        self._add(found, wave)
+        if not all_exact and any(len(labels) > FIRST_WAVE for labels in order):
+            best = [max(self._rows[i].judged(label, found[i][label]) for label in labels[:FIRST_WAVE]) for i, labels in enumerate(order)]
+            rest = [(i, label) for i, labels in enumerate(order) for label in labels[FIRST_WAVE:] if most[i][label] > best[i] - PRUNE_NATS]
+            self._add(found, rest)
+        return found
+
+    def _add(self, found: list[list[float]], items: list[tuple[int, int]]) -> None:
+        """Adds what follows a label's first token, for (row, label) pairs, in parts that fit the memory."""
+        items = [(i, label) for i, label in items if len(self._rows[i].choices[label]) > 1]
+        if items and can_pack(self._stack.model, self._read.cache):
+            self._add_packed(found, items)
+            return
+        # labels of one length together, rows of one adapter side by side
+        items.sort(key=lambda item: (len(self._rows[item[0]].choices[item[1]]), item))
+        while items:
+            longest = len(self._rows[items[0][0]].choices[items[0][1]])
+            count = 0
+            for i, label in items:
+                longest = max(longest, len(self._rows[i].choices[label]))
+                if count and not self._fits(count + 1, longest):
+                    break
+                count += 1
+            part, items = items[:count], items[count:]
+            for (i, label), added in zip(part, self._rest(part), strict=True):
+                found[i][label] += added
+
+    def _fits(self, rows: int, tokens: int) -> bool:
+        """Whether so many rows of so many tokens each, behind their prompts, are not too much at once."""
+        config = self._stack.model.config.get_text_config(decoder=True)
+        logits = LOGITS_BYTES.get(self._stack.model.device.type, LOGITS_BYTES["cpu"]) // (4 * config.vocab_size)
+        return rows * (self._read.mask.shape[1] + tokens) <= self._budget and rows * tokens <= logits
+
+    def _add_packed(self, found: list[list[float]], items: list[tuple[int, int]]) -> None:
+        """The same with all labels of a prompt in one sequence behind it."""
+        by_row: dict[int, list[int]] = {}
+        for i, label in items:
+            by_row.setdefault(i, []).append(label)
+        trees: dict[tuple[int, tuple[int, ...]], LabelTree] = {}
+        entries: list[tuple[int, list[int], LabelTree]] = []
+        waiting = [(i, sorted(labels)) for i, labels in by_row.items()]
+        while waiting:
+            i, labels = waiting.pop()
+            key = (id(self._rows[i].choices), tuple(labels))
+            if key not in trees:
+                trees[key] = plant([self._rows[i].choices[label] for label in labels])
+            if len(labels) > 1 and not self._fits(1, len(trees[key].tokens)):
+                waiting += [(i, labels[: len(labels) // 2]), (i, labels[len(labels) // 2 :])]
+            else:
+                entries.append((i, labels, trees[key]))
+        entries.sort(key=lambda entry: (len(entry[2].tokens), entry[0]))
+        while entries:
+            count = 1
+            while count < len(entries) and self._fits(count + 1, len(entries[count][2].tokens)):
+                count += 1
+            part, entries = entries[:count], entries[count:]
+            for i, label, log in self._packed(part):
+                found[i][label] += log
+
+    def _packed(self, part: list[tuple[int, list[int], LabelTree]]) -> list[tuple[int, int, float]]:
+        """One forward over the trees of some rows: (row, label, log P of one of the label's tokens)."""
+        read, device = self._read, self._read.mask.device
+        rows, trees = torch.tensor([i for i, _, _ in part], device=device), [tree for _, _, tree in part]
+        most = max(len(tree.tokens) for tree in trees)
+        input_ids = torch.tensor([tree.tokens + [self._pad] * (most - len(tree.tokens)) for tree in trees], device=device)
+        depths = torch.tensor([tree.depths + [0] * (most - len(tree.depths)) for tree in trees], device=device)
+        options = {
+            "attention_mask": packed_mask(read.mask[rows], trees, self._stack.model.dtype),
+            "past_key_values": copy_cache(read.cache, rows),
+            "position_ids": (read.positions[rows] + 1 + depths).clamp_(max=context_length(self._stack) - 1),
+            "use_cache": True,
+        }
+        with torch.no_grad(), self._stack.use(self._plan.select([self._batch[i] for i, _, _ in part])):
+            logits = self._stack.model(input_ids=input_ids, **options).logits
+        places = [(row, *step) for row, tree in enumerate(trees) for step in tree.steps]
+        at, nodes, tokens = (torch.tensor([place[which] for place in places], device=device) for which in (0, 2, 3))
+        sums = torch.stack([one.float().logsumexp(-1) for one in logits])  # row by row: a copy in float of all would double the memory
+        logs = (logits[at, nodes, tokens].float() - sums[at, nodes]).double().tolist()
+        return [(part[row][0], part[row][1][label], log) for (row, label, _, _), log in zip(places, logs, strict=True)]
+
+    def _rest(self, items: list[tuple[int, int]]) -> list[float]:
+        """log P of all tokens after the first, for each (row, label)."""
+        labels = [self._rows[i].choices[label] for i, label in items]
+        device, longest = self._read.mask.device, max(map(len, labels)) - 1
+        wanted = torch.tensor([ids[1:] + [0] * (longest + 1 - len(ids)) for ids in labels], device=device)
+        counts = torch.tensor([[1.0] * (len(ids) - 1) + [0.0] * (longest + 1 - len(ids)) for ids in labels], device=device)
+        plan = self._plan.select([self._batch[i] for i, _ in items])
+        logits = self._from_cache(items, labels, plan) if hasattr(self._read.cache, "batch_select_indices") else self._whole(items, labels, plan)
+        logs = logits.gather(-1, wanted.unsqueeze(-1)).squeeze(-1).float() - logits.float().logsumexp(-1)
+        return (logs.double() * counts).sum(-1).tolist()
+
+    def _from_cache(self, items: list[tuple[int, int]], labels: list[list[int]], plan: Plan) -> torch.Tensor:
+        """Logits [items, longest label - 1, vocabulary]: the labels as they go on from their prompts' keys and values."""
+        read, longest = self._read, max(map(len, labels)) - 1
+        rows = torch.tensor([i for i, _ in items], device=read.mask.device)
+        given = [ids[:-1] for ids in labels]
+        input_ids = torch.tensor([ids + [self._pad] * (longest - len(ids)) for ids in given], device=read.mask.device)
+        real = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in given], device=read.mask.device)
+        options = {"attention_mask": torch.cat([read.mask[rows], real], dim=1), "past_key_values": copy_cache(read.cache, rows), "use_cache": True}
+        if takes_positions(self._stack.model):
+            # Padding behind a label stays on its last position, and a label longer than what is left of the context on the context's:
+            # a table of positions ends there.
+            options["position_ids"] = (read.positions[rows] + real.cumsum(-1)).clamp_(max=context_length(self._stack) - 1)
+        with torch.no_grad(), self._stack.use(plan):
+            return self._stack.model(input_ids=input_ids, **options).logits
+
+    def _whole(self, items: list[tuple[int, int]], labels: list[list[int]], plan: Plan) -> torch.Tensor:
+        """The same of a base that keeps no such cache: prompt and label once more, from the beginning."""
+        longest = max(map(len, labels)) - 1
+        given = [self._rows[i].ids + ids[:-1] for (i, _), ids in zip(items, labels, strict=True)]
+        # every row ends at its label's last but one token, then padding: the logits of all labels begin in one column
+        width = max(len(self._rows[i].ids) for i, _ in items)
+        rows = [([0] * (width - len(self._rows[i].ids)), ids) for (i, _), ids in zip(items, given, strict=True)]
+        total = width + longest
+        input_ids = torch.tensor([[self._pad] * len(left) + ids + [self._pad] * (total - len(left) - len(ids)) for left, ids in rows])
+        mask = torch.tensor([left + [1] * len(ids) + [0] * (total - len(left) - len(ids)) for left, ids in rows])
+        options = {"attention_mask": mask.to(self._read.mask.device)}
+        if takes_positions(self._stack.model):
+            options["position_ids"] = (options["attention_mask"].cumsum(-1) - 1).clamp_(min=0, max=context_length(self._stack) - 1)
+        with torch.no_grad(), self._stack.use(plan):
+            out = self._stack.model(input_ids=input_ids.to(self._read.mask.device), **options, **keep_logits(self._stack.model, longest))
+        return out.logits[:, -longest:]
+
+
+def _batches(rows: list[LabelRow], plan: Plan, budget: int) -> list[list[int]]:
+    """Rows of similar length together, the longest first to be taken from the end; within a batch rows of an adapter side by side."""
+    batches: list[list[int]] = []
+    for i in sorted(range(len(rows)), key=lambda i: len(rows[i].ids), reverse=True):
+        if not batches or (len(batches[-1]) + 1) * len(rows[batches[-1][0]].ids) > budget:
+            batches.append([])
+        batches[-1].append(i)
+    return [sorted(batch, key=lambda i: plan.serials[i]) for batch in batches]

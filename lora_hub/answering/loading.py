@@ -1,0 +1,289 @@
+"""Base models from disk or Hub into memory: the tokenizer, the frozen model, and every way that can fail, in words.
+
+`load_base` answers in eval mode with all weights frozen. Weights are read from safetensors only and code that comes with
+a repo is never run. One lock for the whole process: two `from_pretrained` at once leave meta tensors behind and break
+every later load too (seen with transformers 5.23).
+
+    from lora_hub.catalogue import bases
+    from lora_hub.answering import loading
+    base = bases.get_base("built-in")
+    tokenizer, model = loading.load_tokenizer(base), loading.load_base(base)
+"""
+
+import importlib.util
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+import transformers
+
+from lora_hub.catalogue import bases
+from lora_hub.core.errors import BaseError
+from lora_hub.core.schema import BaseModel
+
+# The one piece of process state here: what it protects (transformers' loading internals) is process-wide as well.
+_LOADING = threading.Lock()
+
+# Bytes a parameter takes once loaded. nf4: 4-bit linears with their scales, embeddings and head in 16 bits.
+_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.8}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_OTHER_FA = "مدل پایهٔ دیگری برگزینید."
+_PAD_NAMES = ("<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|padding|>")
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """`auto`: the first CUDA device where there is one, else the CPU. Raises BaseError for a device that is not there."""
+    if device == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    picked = torch.device(device)
+    if picked.type == "cuda" and not torch.cuda.is_available():
+        raise BaseError(
+            f"The device {device!r} was asked for, but torch sees no CUDA device.", "Use device 'cpu' or 'auto'.",
+            message_fa=f"دستگاه «{device}» خواسته شده است، اما torch دستگاه CUDA نمی‌بیند.", hint_fa="دستگاه «cpu» یا «auto» را بخواهید.",
+        )  # fmt: skip
+    return picked
+
+
+def pick_precision(device: torch.device, precision: str = "auto") -> str:
+    """`auto`: fp32 on the CPU; bf16 on a GPU that has it, else fp16. Raises BaseError for fp16 on a CPU."""
+    if precision == "fp16" and device.type != "cuda":
+        raise BaseError(
+            "The precision fp16 was asked for, which needs a GPU.", "Set precision = auto.",
+            message_fa="دقتِ fp16 خواسته شده است که GPU می‌خواهد.", hint_fa="تنظیم precision را auto بگذارید.",
+        )  # fmt: skip
+    if precision != "auto":
+        return precision
+    if device.type != "cuda":
+        return "fp32"
+    # emulated bf16 on older cards is slower than fp16
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def load_tokenizer(base: BaseModel) -> Any:
+    """The base's tokenizer, padding on the left, with a pad token. Raises BaseError.
+
+    Where the base names no pad token, an unused one of its vocabulary stands in, and only if there is none the end token
+    does: `generate` and the trainer mask by length, never by id, so a real end token is seen and learned all the same.
+    """
+    with _LOADING, _in_words(base):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source(base), trust_remote_code=False, **_revision(base))
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None:
+        vocabulary = tokenizer.get_vocab()
+        tokens = [*_PAD_NAMES, tokenizer.unk_token, tokenizer.eos_token]
+        tokenizer.pad_token = next((token for token in tokens if token in vocabulary), None)
+    if tokenizer.pad_token_id is None:
+        raise BaseError(
+            f"The tokenizer of {base.id!r} has neither a pad token nor an end token.", "Choose another base.",
+            message_fa=f"توکن‌سازِ «{base.id}» نه توکنِ پرکننده دارد و نه توکنِ پایان.", hint_fa=_OTHER_FA,
+        )  # fmt: skip
+    return tokenizer
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder, as its files say. Runs no code of theirs and asks no Hub. Raises what transformers raises."""
+    with _LOADING:
+        return transformers.AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+
+
+def load_base(
+    base: BaseModel, *, device: str = "auto", precision: str = "auto", quantization: str = "none"
+) -> transformers.PreTrainedModel:
+    """The base, frozen and in eval mode, on `device`. quantization: "none" or "nf4". Raises BaseError."""
+    place = pick_device(device)
+    precision = pick_precision(place, precision)
+    options: dict[str, Any] = {"dtype": _DTYPES[precision], **_revision(base)}
+    if quantization == "nf4":
+        options["quantization_config"] = _nf4(base, _DTYPES[precision])
+    if place.type != "cpu" or quantization != "none":
+        options["device_map"] = {"": str(place)}  # straight to the device: no second copy in host memory
+    with _LOADING, _in_words(base):
+        folder = source(base)
+        check_memory(base, place, quantization if quantization != "none" else precision)
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, trust_remote_code=False, use_safetensors=True, output_loading_info=True, **options
+        )
+    if info["missing_keys"]:  # transformers fills these with noise and only warns
+        missing = sorted(info["missing_keys"])
+        raise BaseError(
+            f"The weights of {base.id!r} lack {len(missing)} tensors, the first is {missing[0]!r}.",
+            "Download it again, or choose a complete causal language model.",
+            message_fa=f"وزن‌های «{base.id}» {len(missing)} تانسور کم دارد، نخستینشان «{missing[0]}».",
+            hint_fa="آن را از نو دریافت کنید، یا یک مدل زبانیِ خودبازگشتیِ کامل برگزینید.",
+        )
+    return model.requires_grad_(False).eval()
+
+
+def source(base: BaseModel) -> str:
+    """What `from_pretrained` takes: the folder of a local or the built-in base, else the Hub id. Raises BaseError."""
+    if not base.folder and base.id != "built-in":
+        return base.id
+    folder = Path(base.folder) if base.folder else bases.built_in_folder()
+    if not (folder / "config.json").is_file():
+        raise BaseError(
+            f"The base {base.id!r} has no config.json in {folder}.", "Name a folder that holds a saved model.",
+            message_fa=f"مدل پایهٔ «{base.id}» در «{folder}» پروندهٔ config.json ندارد.",
+            hint_fa="پوشه‌ای را بدهید که مدلی کامل در آن باشد.",
+        )  # fmt: skip
+    return str(folder)
+
+
+def check_memory(base: BaseModel, device: torch.device, stored_as: str) -> None:
+    """Raises BaseError where the weights would not fit. stored_as: fp32, bf16, fp16 or nf4."""
+    parameters = base.parameters or _count_parameters(base)
+    quantized = stored_as == "nf4"
+    needed = bases.memory_bytes(
+        base, train=False, length=1, precision="bf16" if quantized else stored_as, quantization="nf4" if quantized else "none"
+    ) or int(parameters * _BYTES[stored_as])
+    needed = int(needed * 1.1)  # buffers and the tensor in flight
+    there = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
+    if needed > there:
+        where, where_fa = ("GPU memory", "حافظهٔ GPU") if device.type == "cuda" else ("memory", "حافظه")
+        smaller = "a smaller base" if quantized else "a smaller base, or nf4 quantization on a GPU"
+        smaller_fa = "مدل پایهٔ کوچک‌تری" if quantized else "مدل پایهٔ کوچک‌تری، یا روی GPU کوانتیزه کردن با nf4 را"
+        raise BaseError(
+            f"{base.id!r} has {parameters / 1e6:,.0f} million parameters and needs {needed / 2**30:.1f} GiB of {where} "
+            f"as {stored_as}; {there / 2**30:.1f} GiB are free.",
+            f"Choose {smaller}, or close what else uses the memory.",
+            message_fa=f"مدل پایهٔ «{base.id}» {parameters / 1e6:,.0f} میلیون پارامتر دارد و با {stored_as} "
+            f"{needed / 2**30:.1f} گیبی‌بایت {where_fa} می‌خواهد؛ {there / 2**30:.1f} گیبی‌بایت آزاد است.",
+            hint_fa=f"{smaller_fa} برگزینید، یا برنامه‌های دیگری را که حافظه گرفته‌اند ببندید.",
+        )
+
+
+def available_memory() -> int:
+    """Bytes of host memory this process may still take: what the machine has free, or less where a container says so."""
+    free = psutil.virtual_memory().available
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.is_file() and used.is_file() and (bound := limit.read_text().strip()).isdigit():
+        # cached file pages count as used there though they are given back on demand
+        stat = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines())
+        free = min(free, int(bound) - int(used.read_text()) + int(stat.get("inactive_file", 0)))
+    return max(0, free)
+
+
+def _count_parameters(base: BaseModel) -> int:
+    """Parameters of a base whose size nobody stated, counted on shapes alone (no memory, no weights read)."""
+    config = transformers.AutoConfig.from_pretrained(source(base), trust_remote_code=False, **_revision(base))
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    return sum(p.numel() for p in model.parameters())
+
+
+def _revision(base: BaseModel) -> dict[str, str]:
+    return {"revision": base.revision} if base.revision and not base.folder and base.id != "built-in" else {}
+
+
+def _nf4(base: BaseModel, compute: torch.dtype) -> transformers.BitsAndBytesConfig:
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise BaseError(
+            f"nf4 was asked for {base.id!r}, but bitsandbytes is not installed.",
+            "Install it with: pip install bitsandbytes, or use quantization 'none'.",
+            message_fa=f"برای «{base.id}» کوانتیزه کردن با nf4 خواسته شده است، اما bitsandbytes نصب نیست.",
+            hint_fa="آن را با pip install bitsandbytes نصب کنید، یا تنظیم quantization را none بگذارید.",
+        )
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=compute,
+    )
+
+
+@contextmanager
+def _in_words(base: BaseModel) -> Iterator[None]:
+    """Turns what loading raises about a base into a BaseError; anything that is not about the base stays a bug."""
+    try:
+        yield
+    except BaseError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, MemoryError, ImportError, AttributeError, TypeError) as error:
+        raise _explain(error, base) from error
+    except Exception as error:
+        # safetensors' error and tokenizers' (a bare Exception) are about the files as well
+        if type(error).__module__.startswith(("safetensors", "huggingface_hub", "httpx")) or type(error) is Exception:
+            raise _explain(error, base) from error
+        raise
+
+
+def _explain(error: BaseException, base: BaseModel) -> BaseError:
+    chain, link = [], error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    names = {kind.__name__ for one in chain for kind in type(one).__mro__}
+    text = " ".join(str(one) for one in chain)
+    local = bool(base.folder) or base.id == "built-in"
+    if "GatedRepoError" in names:
+        return BaseError(
+            f"The base {base.id!r} is gated: its owner asks people to accept terms first.",
+            "Accept them on its Hub page and set HF_TOKEN, or choose an open base.",
+            message_fa=f"مدل پایهٔ «{base.id}» با اجازه باز می‌شود: صاحبش نخست پذیرفتنِ شرط‌ها را می‌خواهد.",
+            hint_fa="شرط‌ها را در صفحه‌اش در هاب بپذیرید و HF_TOKEN را بدهید، یا مدل پایهٔ آزادی برگزینید.",
+        )
+    if "RevisionNotFoundError" in names:
+        return BaseError(
+            f"The base {base.id!r} has no revision {base.revision!r}.", "Leave the revision out, or name one it has.",
+            message_fa=f"مدل پایهٔ «{base.id}» نسخه‌ای به نام «{base.revision}» ندارد.",
+            hint_fa="نسخه را ننویسید، یا یکی از نسخه‌هایش را بدهید.",
+        )  # fmt: skip
+    if "RepositoryNotFoundError" in names or "HFValidationError" in names:
+        return BaseError(
+            f"There is no base {base.id!r} on this Hub, or it is private.",
+            "Check the spelling (owner/name), name a local folder, or set HF_TOKEN.",
+            message_fa=f"مدل پایه‌ای به نام «{base.id}» در این هاب نیست، یا خصوصی است.",
+            hint_fa="نام را وارسی کنید (owner/name)، پوشه‌ای روی این دستگاه بدهید، یا HF_TOKEN را بدهید.",
+        )
+    if "trust_remote_code" in text:
+        return BaseError(
+            f"The base {base.id!r} runs code of its own, which is never done here.", "Choose another base.",
+            message_fa=f"مدل پایهٔ «{base.id}» کدِ خودش را اجرا می‌کند، که این‌جا هرگز نمی‌شود.", hint_fa=_OTHER_FA,
+        )  # fmt: skip
+    if names & {"OutOfMemoryError", "MemoryError"} or "out of memory" in text:
+        return BaseError(
+            f"The base {base.id!r} did not fit into the memory.", "Choose a smaller base or quantization 'nf4'.",
+            message_fa=f"مدل پایهٔ «{base.id}» در حافظه جا نشد.",
+            hint_fa="مدل پایهٔ کوچک‌تری برگزینید، یا تنظیم quantization را nf4 بگذارید.",
+        )  # fmt: skip
+    if "backend tokenizer" in text:
+        return BaseError(
+            f"The base {base.id!r} has no tokenizer that can be read.", "Choose a base that comes with its tokenizer files.",
+            message_fa=f"مدل پایهٔ «{base.id}» توکن‌سازی ندارد که خوانده شود.",
+            hint_fa="مدل پایه‌ای برگزینید که پرونده‌های توکن‌سازش را همراه دارد.",
+        )  # fmt: skip
+    damaged = names & {"SafetensorError", "JSONDecodeError", "UnicodeDecodeError"} or type(error) is Exception
+    if damaged and local:
+        return BaseError(
+            f"A file of the base {base.id!r} is damaged: {_first_line(error)}", "Copy or download the base again.",
+            message_fa=f"پرونده‌ای از مدل پایهٔ «{base.id}» خراب است ({_first_line(error)[:-1]}).",
+            hint_fa="آن را از نو رونوشت بگیرید یا دریافت کنید.",
+        )  # fmt: skip
+    offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError", "TransportError", "TimeoutError"}
+    if not local and (names & offline or "couldn't connect" in text.lower()):
+        return BaseError(
+            f"The base {base.id!r} is not on this machine and the Hub cannot be reached.",
+            "Choose the built-in base or a local folder, or try again when the network is back.",
+            message_fa=f"مدل پایهٔ «{base.id}» روی این دستگاه نیست و به هاب دسترسی نیست.",
+            hint_fa="مدل پایهٔ همراه یا پوشه‌ای روی این دستگاه را برگزینید، یا وقتی شبکه برگشت دوباره بیازمایید.",
+        )
+    if "model type" in text or "Unrecognized" in text:
+        return BaseError(
+            f"The base {base.id!r} is of a kind that transformers {transformers.__version__} does not know as a language model.",
+            "Choose a causal language model.",
+            message_fa=f"مدل پایهٔ «{base.id}» از نوعی است که transformers {transformers.__version__} آن را مدل زبانی نمی‌شناسد.",
+            hint_fa="یک مدل زبانیِ خودبازگشتی برگزینید.",
+        )
+    return BaseError(
+        f"The base {base.id!r} cannot be loaded: {_first_line(error)}", "Choose another base, or download it again.",
+        message_fa=f"مدل پایهٔ «{base.id}» بار نمی‌شود ({_first_line(error)[:-1]}).",
+        hint_fa="مدل پایهٔ دیگری برگزینید، یا آن را از نو دریافت کنید.",
+    )  # fmt: skip
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300].rstrip(" .:") + "."

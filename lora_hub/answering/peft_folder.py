@@ -1,0 +1,196 @@
+"""What PEFT saved in a folder: reads `adapter_config.json` and `adapter_model.safetensors`, and knows what can be stacked.
+
+Plain LoRA (also rsLoRA, rank and alpha patterns, any target) is low-rank pairs A [r, in], B [out, r] and a scale per
+layer, delta = scale * x A^T B^T (Hu et al. 2021, arXiv 2106.09685; rsLoRA: Kalajdzievski 2023, arXiv 2312.03732). Every
+other method is refused by name: adding its A and B to the untouched base would give a wrong answer without a word.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from lora_hub.hub.adapter_config import AGAIN as _AGAIN
+from lora_hub.hub.adapter_config import AGAIN_FA as _AGAIN_FA
+from lora_hub.hub.adapter_config import CONFIG_FILE, read_config, weights_file
+from lora_hub.hub.adapter_patterns import Patterns
+from lora_hub.core.errors import AdapterError, names_fa
+
+_PREFIX = "base_model.model."
+_TASKS = (None, "", "CAUSAL_LM")  # a head of another kind answers nothing
+# PEFT's own where a setting is missing (LoraConfig of 0.21).
+_DEFAULT_RANK, _DEFAULT_ALPHA = 8, 8
+
+# Inits that leave the base as it is. All others (PiSSA, OLoRA, CorDA, LoRA-GA, LoftQ, MiCA, ...) subtract the initial
+# adapter from the base or tie B to it; PEFT writes `true` here once it has converted such an adapter to plain LoRA.
+_PLAIN_INITS = (True, False, None, "gaussian", "eva", "orthogonal")
+
+# Settings that change what is computed, with the name a person knows them by. Refused when set.
+_REFUSED = {
+    "use_dora": "DoRA",
+    "use_qalora": "QALoRA",
+    "use_bdlora": "BD-LoRA",
+    "kasa_config": "KaSA",
+    "velora_config": "VeLoRA",
+    "monteclora_config": "MonteCLoRA",
+    "arrow_config": "Arrow routing",
+    "alora_invocation_tokens": "activated LoRA (aLoRA)",
+    "lora_bias": "a bias in its LoRA matrices (lora_bias)",
+    "modules_to_save": "whole retrained modules (modules_to_save)",
+    "trainable_token_indices": "retrained token embeddings (trainable_token_indices)",
+    "target_parameters": "LoRA on bare parameters (target_parameters)",
+    "layer_replication": "replicated layers (layer_replication)",
+}
+
+# Settings that matter only while training or that the saved tensors already answer.
+_HARMLESS = {
+    *("task_type", "peft_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode"),
+    *("r", "target_modules", "exclude_modules", "lora_alpha", "lora_dropout", "fan_in_fan_out", "bias", "use_rslora"),
+    *("init_lora_weights", "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern", "megatron_config"),
+    *("megatron_core", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "qalora_group_size"),
+    *("runtime_config", "ensure_weight_tying"),
+}
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One layer's share of an adapter. a: [r, in]; b: [out, r]; scale: factor on the product."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    scale: float
+
+
+@dataclass(frozen=True)
+class SavedAdapter:
+    """An adapter as it lies on disk. layers: by module name within the base. others: tensors that are no LoRA pair
+    (PEFT saves embeddings along when the head is a target), by parameter name within the base."""
+
+    config: dict[str, Any]
+    layers: dict[str, LayerWeights]
+    others: dict[str, torch.Tensor]
+
+
+def read_adapter(folder: Path) -> SavedAdapter:
+    """Reads and checks an adapter folder. The tensors may still be mapped to the file: copy before keeping them.
+
+    Raises AdapterError: no adapter, unreadable, or a kind that cannot be stacked (the message names it).
+    """
+    config = read_config(folder)
+    refuse_unstackable(config, folder)
+    path = weights_file(folder, f"The adapter in {folder}", f"آداپتورِ «{folder}»")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise AdapterError(
+            f"The weights in {path} cannot be read: {error}", _AGAIN,
+            message_fa=f"وزن‌های پروندهٔ «{path}» خوانده نمی‌شود ({error}).", hint_fa=_AGAIN_FA,
+        ) from error  # fmt: skip
+    return _sort_tensors(config, tensors, folder)
+
+
+def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
+    """Raises AdapterError, by name, for every kind of adapter that is more or other than plain low-rank pairs."""
+    hint = "Compare adapters of plain LoRA or rsLoRA; load this one with PEFT by itself."
+    hint_fa = "آداپتورهای سادهٔ LoRA یا rsLoRA را مقایسه کنید؛ این یکی را جداگانه با PEFT بار کنید."
+    kind = str(config.get("peft_type"))
+    if kind != "LORA":
+        raise AdapterError(
+            f"The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base.", hint,
+            message_fa=f"آداپتورِ «{folder}» از نوع «{kind}» است، نه LORA: روی مدل پایه نمی‌نشیند.", hint_fa=hint_fa,
+        )  # fmt: skip
+    if config.get("task_type") not in _TASKS:
+        raise AdapterError(
+            f"The adapter in {folder} is for {config['task_type']}, not for a language model that answers (CAUSAL_LM).", hint,
+            message_fa=f"آداپتورِ «{folder}» برای {config['task_type']} است، نه برای مدل زبانی‌ای که پاسخ می‌دهد (CAUSAL_LM).", hint_fa=hint_fa,
+        )  # fmt: skip
+    for key, name in _REFUSED.items():
+        if config.get(key):
+            raise AdapterError(
+                f"The adapter in {folder} uses {name}: it cannot be stacked on the base.", hint,
+                message_fa=f"آداپتورِ «{folder}» تنظیم «{key}» را به کار برده است: روی مدل پایه نمی‌نشیند.", hint_fa=hint_fa,
+            )  # fmt: skip
+    if config.get("bias", "none") != "none":
+        raise AdapterError(
+            f"The adapter in {folder} retrained the base's biases (bias={config['bias']!r}): it cannot be stacked on the base.", hint,
+            message_fa=f"آداپتورِ «{folder}» بایاس‌های مدل پایه را نیز آموخته است (bias={config['bias']}): روی مدل پایه نمی‌نشیند.",
+            hint_fa=hint_fa,
+        )  # fmt: skip
+    init = config.get("init_lora_weights", True)
+    if (init.lower() if isinstance(init, str) else init) not in _PLAIN_INITS:
+        raise AdapterError(
+            f"The adapter in {folder} was started with init_lora_weights={init!r}, which changes the base it was trained on: "
+            "it cannot be stacked on the untouched base.",
+            "Save it as plain LoRA with PEFT's save_pretrained(..., path_initial_model_for_weight_conversion=...).",
+            message_fa=f"آداپتورِ «{folder}» با «init_lora_weights={init}» آغاز شده است که مدل پایه را دگرگون می‌کند: "
+            "روی مدل پایهٔ دست‌نخورده نمی‌نشیند.",
+            hint_fa="آن را با save_pretrained از PEFT و گزینهٔ path_initial_model_for_weight_conversion به شکل LoRA ساده ذخیره کنید.",
+        )
+    unknown = sorted(key for key, value in config.items() if value and key not in _HARMLESS and key not in _REFUSED)
+    if unknown:
+        raise AdapterError(
+            f"The adapter in {folder} has a setting that is not known here: {', '.join(unknown)}.", hint,
+            message_fa=f"آداپتورِ «{folder}» تنظیمی دارد که این‌جا شناخته نیست: {names_fa(unknown)}.", hint_fa=hint_fa,
+        )  # fmt: skip
+
+
+def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], folder: Path) -> SavedAdapter:
+    pairs: dict[str, dict[str, torch.Tensor]] = {}
+    others: dict[str, torch.Tensor] = {}
+    for key, tensor in tensors.items():
+        if not key.startswith(_PREFIX):
+            raise AdapterError(
+                f"The adapter in {folder} names its weights otherwise than PEFT does, which would not load {key!r}.",
+                "Convert it with the tool that it was made with, or save it again with PEFT's save_pretrained.",
+                message_fa=f"آداپتورِ «{folder}» وزن‌هایش را جز به شیوهٔ PEFT نامیده است، که «{key}» را بار نمی‌کند.",
+                hint_fa="آن را با ابزاری که با آن ساخته شده است تبدیل کنید، یا با save_pretrained از PEFT دوباره ذخیره کنید.",
+            )
+        name = key.removeprefix(_PREFIX)
+        if found := re.fullmatch(r"(.+)\.lora_([AB])\.weight", name):
+            pairs.setdefault(found[1], {})[found[2]] = tensor
+        elif ".lora_" in name:
+            raise AdapterError(
+                f"The adapter in {folder} holds {key!r}, which is not a low-rank pair of a linear layer: it cannot be stacked.",
+                "Compare adapters of plain LoRA on linear layers.",
+                message_fa=f"آداپتورِ «{folder}» «{key}» را دارد که جفتِ کم‌رتبهٔ لایه‌ای خطی نیست: روی مدل پایه نمی‌نشیند.",
+                hint_fa="آداپتورهای سادهٔ LoRA روی لایه‌های خطی را مقایسه کنید.",
+            )
+        else:
+            others[name.replace(".base_layer.", ".")] = tensor
+    layers = {}
+    patterns = Patterns(config, folder)
+    for name, pair in pairs.items():
+        if not patterns.targets(name):
+            raise AdapterError(
+                f"The adapter in {folder} has weights for {name}, which its {CONFIG_FILE} leaves out: PEFT would not use them.", _AGAIN,
+                message_fa=f"آداپتورِ «{folder}» برای «{name}» وزن دارد، اما {CONFIG_FILE} آن را کنار می‌گذارد: PEFT آن را به کار نمی‌برد.", hint_fa=_AGAIN_FA,
+            )  # fmt: skip
+        if len(pair) != 2 or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != pair["B"].shape[1]:
+            shapes = ", ".join(f"{side} {list(t.shape)}" for side, t in sorted(pair.items()))
+            raise AdapterError(
+                f"The adapter in {folder} is damaged at {name}: it has {shapes}.", _AGAIN,
+                message_fa=f"آداپتورِ «{folder}» در «{name}» خراب است ({shapes}).", hint_fa=_AGAIN_FA,
+            )  # fmt: skip
+        layers[name] = LayerWeights(pair["A"], pair["B"], _scale(config, patterns, name, pair["A"].shape[0], folder))
+    if not layers:
+        raise AdapterError(
+            f"The adapter in {folder} holds no LoRA weights.", _AGAIN, message_fa=f"در آداپتورِ «{folder}» وزن LoRA نیست.", hint_fa=_AGAIN_FA
+        )
+    return SavedAdapter(config, layers, others)
+
+
+def _scale(config: dict[str, Any], patterns: Patterns, name: str, rank: int, folder: Path) -> float:
+    """alpha / r, or alpha / sqrt(r) for rsLoRA, with PEFT's patterns: a key matches the end of a module's name."""
+    said = patterns.value("rank_pattern", name, config.get("r", _DEFAULT_RANK))
+    if said != rank:
+        raise AdapterError(
+            f"The adapter in {folder} has rank {rank} at {name}, but its {CONFIG_FILE} says {said}.", _AGAIN,
+            message_fa=f"رتبهٔ «{name}» در آداپتورِ «{folder}» {rank} است، اما {CONFIG_FILE} آن {said} می‌گوید.", hint_fa=_AGAIN_FA,
+        )  # fmt: skip
+    alpha = patterns.value("alpha_pattern", name, config.get("lora_alpha", _DEFAULT_ALPHA))
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

@@ -1,0 +1,170 @@
+"""Prompts into the stack: one forward for a batch of them, with what they have in common at their beginning read only once.
+
+The prompts of a task begin alike (the instruction, the list of labels, examples), so their first tokens are read once for each
+adapter and their keys and values copied under every row. A row keeps its place: it is padded on the left as ever, and the columns
+that lie before the last `longest rest` of the batch are filled from the copy. So positions, masks and windows are those of a
+forward over the whole prompts, whatever the architecture does with them.
+"""
+
+import copy
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from lora_hub.core.errors import DataError
+from lora_hub.answering.routing import Plan
+from lora_hub.core.schema import Text2
+from lora_hub.answering.stack import AdapterStack
+
+# A beginning shorter than this many tokens costs more to copy than to read again.
+MIN_SHARED = 8
+
+
+@dataclass(frozen=True)
+class SharedBeginnings:
+    """lengths: tokens in common, by the adapter's serial. rows: the adapter's row in the cache, whose columns end with the beginning's last token."""
+
+    lengths: dict[int, int]
+    rows: dict[int, int]
+    cache: Any
+
+
+@dataclass
+class ReadPrompts:
+    """Prompts that were read, padded on the left. logits: [rows, vocabulary], float, of what comes next. mask: [rows, width], 1
+    where a token is. positions: [rows, 1], each row's last one. cache: None where none was asked for or the base keeps none."""
+
+    logits: torch.Tensor
+    mask: torch.Tensor
+    positions: torch.Tensor
+    cache: Any
+
+
+def read_prompts(
+    stack: AdapterStack, plan: Plan, prompts: list[list[int]], pad: int, *, use_cache: bool = True, shared: SharedBeginnings | None = None
+) -> ReadPrompts:
+    """One forward over prompts (token ids, none empty), row i through the adapter that `plan` names for it."""
+    device = stack.model.device
+    width = max(map(len, prompts))
+    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts], device=device)
+    positions = (mask.cumsum(-1) - 1).clamp_(min=0)
+    known = _known_columns(plan, prompts, shared)
+    padded = [[pad] * (width - len(ids)) + ids for ids in prompts]
+    input_ids = torch.tensor([ids[known:] for ids in padded], device=device)
+    cache = _copy_beginnings(shared, plan, prompts, known, device) if known else None
+    options = {"attention_mask": mask, "past_key_values": cache, "use_cache": use_cache or cache is not None}
+    if takes_positions(stack.model):
+        options["position_ids"] = positions[:, known:]
+    with torch.no_grad(), stack.use(plan):
+        out = stack.model(input_ids=input_ids, **options, **keep_logits(stack.model, 1))
+    return ReadPrompts(out.logits[:, -1].float(), mask, positions[:, -1:], getattr(out, "past_key_values", None) if use_cache else None)
+
+
+def share_beginnings(stack: AdapterStack, plan: Plan, prompts: list[list[int]], pad: int) -> SharedBeginnings | None:
+    """Reads, for each adapter of `plan`, the tokens with which all its prompts begin. None where that saves nothing, or where the
+    base keeps another cache than plain keys and values of all tokens."""
+    by_serial: dict[int, list[int]] = {}
+    for row, serial in enumerate(plan.serials):
+        by_serial.setdefault(serial, []).append(row)
+    # The last token of a prompt is always read: what comes next is asked there.
+    lengths = {serial: _common_length([prompts[row] for row in rows]) if len(rows) > 1 else 0 for serial, rows in by_serial.items()}
+    if min(lengths.values()) < MIN_SHARED:
+        return None
+    serials = sorted(lengths)
+    firsts = [by_serial[serial][0] for serial in serials]
+    read = read_prompts(stack, plan.select(firsts), [prompts[row][: lengths[serial]] for row, serial in zip(firsts, serials, strict=True)], pad)
+    return SharedBeginnings(lengths, {serial: i for i, serial in enumerate(serials)}, read.cache) if can_join(read.cache) else None
+
+
+def context_length(stack: AdapterStack) -> int:
+    """Tokens, prompt and answer together, that the base can read."""
+    config = stack.model.config.get_text_config(decoder=True)
+    return getattr(config, "max_position_embeddings", None) or stack.base.context
+
+
+def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
+    """Raises DataError where a prompt is empty, leaves no room for an answer, or has tokens that the base doesn't know."""
+    context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
+    for i, ids in enumerate(prompts):
+        if not ids:
+            raise DataError(
+                f"Prompt {i + 1} is empty.", "Write something to answer.",
+                message_fa=f"پرسش {i + 1} خالی است.", hint_fa="چیزی بنویسید که باید پاسخ بگیرد.",
+            )  # fmt: skip
+        if len(ids) >= context:
+            raise DataError(
+                f"Prompt {i + 1} is {len(ids)} tokens long, and {stack.base.id!r} reads at most {context}, answer included.",
+                "Shorten it, or choose a base with a longer context.",
+                message_fa=f"پرسش {i + 1} {len(ids)} توکن است، و «{stack.base.id}» با پاسخ روی هم حداکثر {context} توکن می‌خواند.",
+                hint_fa="آن را کوتاه کنید، یا مدل پایه‌ای با طول زمینهٔ بیشتر انتخاب کنید.",
+            )
+        if max(ids) >= vocabulary:
+            raise unknown_token(stack, Text2(en=f"Prompt {i + 1}", fa=f"پرسش {i + 1}"), max(ids), vocabulary)
+
+
+def unknown_token(stack: AdapterStack, what: Text2, token: int, vocabulary: int) -> DataError:
+    """`what` has a token that the base, with so many of them, doesn't know."""
+    return DataError(
+        f"{what.en} has the token {token}, and {stack.base.id!r} knows tokens below {vocabulary} only.",
+        "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens.",
+        message_fa=f"{what.fa} توکن {token} را دارد، و «{stack.base.id}» فقط توکن‌های کمتر از {vocabulary} را می‌شناسد.",
+        hint_fa="توکنایزری که با آن پرسیده می‌شود بیش از مدل پایه توکن دارد: توکنایزر خود مدل پایه را به کار ببرید، یا آداپتوری بدون توکن افزوده.",
+    )
+
+
+def can_join(cache: Any) -> bool:
+    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent state)."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    return type(cache) is DynamicCache and all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
+
+
+def copy_cache(cache: Any, rows: torch.Tensor) -> Any:
+    """A cache of its own with some rows of this one, each as often as it is named; the original stays as it is."""
+    copied = copy.copy(cache)
+    copied.layers = [copy.copy(layer) for layer in cache.layers]
+    copied.batch_select_indices(rows)
+    return copied
+
+
+def keep_logits(model: PreTrainedModel, places: int) -> dict[str, int]:
+    """The argument by which a model computes the logits of the last `places` only; nothing where it has none."""
+    return {"logits_to_keep": places} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
+
+
+def takes_positions(model: PreTrainedModel) -> bool:
+    """Whether a model is told each token's position."""
+    return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def _known_columns(plan: Plan, prompts: list[list[int]], shared: SharedBeginnings | None) -> int:
+    """How many columns of the padded batch hold, in every row, only padding and tokens of the row's beginning."""
+    if shared is None:
+        return 0
+    rest = max(len(ids) - shared.lengths[serial] for ids, serial in zip(prompts, plan.serials, strict=True))
+    known = max(map(len, prompts)) - rest
+    return known if known >= MIN_SHARED else 0
+
+
+def _copy_beginnings(shared: SharedBeginnings, plan: Plan, prompts: list[list[int]], known: int, device: torch.device) -> Any:
+    """A cache of `known` columns: each row's beginning where it lies in the padded batch, and anything where the mask is 0."""
+    width, widest = max(map(len, prompts)), max(shared.lengths.values())
+    # column c of a row is its token c - (width - its length); token t of a beginning is column t + (widest - its length)
+    shifts = [widest - shared.lengths[serial] - (width - len(ids)) for ids, serial in zip(prompts, plan.serials, strict=True)]
+    columns = (torch.arange(known, device=device)[None] + torch.tensor(shifts, device=device)[:, None]).clamp_(min=0)
+    rows = torch.tensor([shared.rows[serial] for serial in plan.serials], device=device)[:, None]
+    copied = copy.copy(shared.cache)
+    copied.layers = [copy.copy(layer) for layer in shared.cache.layers]
+    for layer in copied.layers:
+        layer.keys, layer.values = (kept.transpose(1, 2)[rows, columns].transpose(1, 2) for kept in (layer.keys, layer.values))
+    return copied
+
+
+def _common_length(prompts: list[list[int]]) -> int:
+    """How many tokens all prompts begin with, at most all but the last of the shortest."""
+    first, last = min(prompts), max(prompts)  # what the first and the last in order have in common, all have
+    most = min(len(ids) for ids in prompts) - 1
+    return next((at for at in range(most) if first[at] != last[at]), most)

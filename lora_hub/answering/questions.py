@@ -1,0 +1,134 @@
+"""The one way to answer and to judge: the exam, the panes, the test sets and the card's figures all come through here.
+
+    asked = put(tokenizer, task, rows, adapter="spam")            rows: inputs by role
+    answers = answer_all(stack, tokenizer, asked, max_new_tokens=task.max_new_tokens)
+
+A task with labels is answered with the label whose whole likelihood is highest (`likelihood`), calibrated where a calibration is
+given, and with a probability of each; never with anything else, unless free text is asked for. Other tasks are answered by greedy
+generation. What an answer is worth is `metrics.judge`'s.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lora_hub.answering import generate
+from lora_hub.answering.calibration import probabilities
+from lora_hub.data import template
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.answering.likelihood import LabelRow, score_labels
+from lora_hub.core.schema import Answer, Calibration, Task
+from lora_hub.answering.stack import AdapterStack
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question, ready to be answered. ids: the prompt's tokens. adapter: an attached one's name, or "base". labels, choices:
+    what may be answered, as text and as tokens with the end token; empty: anything. tokenizer: it was put with."""
+
+    ids: list[int]
+    adapter: str = BASE
+    labels: tuple[str, ...] = ()
+    choices: list[list[int]] | None = None
+    calibration: Calibration | None = None
+    tokenizer: Any = None
+
+
+def labels_of(task: Task | None) -> tuple[str, ...]:
+    """The labels with one of which a task is answered; none where it is answered in free text."""
+    return task.labels if task is not None and task.output == "labels" else ()
+
+
+def put(
+    tokenizer: Any,
+    task: Task | None,
+    rows: list[dict[str, Any]],
+    *,
+    adapter: str = BASE,
+    calibration: Calibration | None = None,
+    shown: template.Shown = (),
+    labels: tuple[str, ...] | None = None,
+) -> list[Asked]:
+    """Rows of inputs as questions to one model, in its own template. shown: examples before each question. labels: what may be
+    answered where it is not what the task says; empty: anything, in the model's own words. Raises DataError where an input is
+    missing."""
+    prompts = template.encode_prompts(tokenizer, task, rows, shown)
+    labels = labels_of(task) if labels is None else labels
+    if not labels:
+        return [Asked(ids, adapter, tokenizer=tokenizer) for ids in prompts]
+    choices = template.encode_answers(tokenizer, list(labels))
+    return [Asked(ids, adapter, labels, choices, calibration, tokenizer) for ids in prompts]
+
+
+def read_question(
+    task: Task | None, name: str, prompt: str, inputs: dict[str, Any] | None
+) -> tuple[Task | None, list[dict[str, Any]]]:
+    """What a person asks an adapter of this task and name: the task whose template it is put in (None: as it is), and its one row of
+    inputs, from a bare prompt or from inputs by role. Raises DataError where there is nothing to ask or an input is unknown."""
+    if inputs is None:
+        if not prompt.strip():
+            raise DataError(
+                "The prompt is empty.", "Type what is to be answered.",
+                message_fa="ورودی خالی است.", hint_fa="آنچه را باید پاسخ بگیرد بنویسید.",
+            )  # fmt: skip
+        if task is not None and task.is_chat:
+            return task, [{"messages": [{"role": "user", "content": prompt}]}]
+        needed = [role for role in task.inputs if role not in task.optional_inputs] if task else []
+        return (task, [{needed[0]: prompt}]) if len(needed) == 1 else (None, [{"text": prompt}])
+    if task is None:
+        return None, [{"text": "\n".join(map(template.as_text, inputs.values()))}]
+    unknown = [role for role in inputs if role not in task.inputs and not (task.is_chat and role == "tools")]
+    if unknown:
+        raise DataError(
+            f"The task {task.id} of {name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.",
+            message_fa=f"وظیفهٔ «{task.id}» از «{name}» ورودی‌ای به نام «{unknown[0]}» ندارد.", hint_fa=f"ورودی‌های آن: {names_fa(task.inputs)}.",
+        )  # fmt: skip
+    return task, [inputs]
+
+
+def label_likelihoods(
+    stack: AdapterStack,
+    tokenizer: Any,
+    asked: list[Asked],
+    *,
+    all_exact: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[list[float]] | None:
+    """For each question the log likelihood of each label, in nats and not calibrated; None where it was cancelled."""
+    rows = [LabelRow(one.ids, one.adapter, one.choices, one.calibration) for one in asked]
+    return score_labels(stack, rows, tokenizer.pad_token_id, all_exact=all_exact, progress=progress, cancelled=cancelled)
+
+
+def choose(asked: Asked, logs: list[float], seconds: float = 0.0) -> Answer:
+    """The label of the highest probability, the first of equal ones."""
+    chances = probabilities(logs, asked.calibration)
+    best = max(range(len(chances)), key=lambda label: chances[label])
+    ids = tuple(asked.choices[best][:-1])
+    named = dict(zip(asked.labels, chances, strict=True))
+    return Answer(text=asked.labels[best], probabilities=named, tokens=len(ids), seconds=seconds, finish="stop", ids=ids)
+
+
+def answer_all(
+    stack: AdapterStack,
+    tokenizer: Any,
+    asked: list[Asked],
+    *,
+    max_new_tokens: int,
+    progress: Callable[[int, int], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> list[Answer]:
+    """The answers to questions of one kind (all with labels, or none), in their order. Raises as generate.answer_all."""
+    if not asked or asked[0].choices is None:
+        rows = [generate.PromptRow(ids=one.ids, adapter=one.adapter, tokenizer=one.tokenizer) for one in asked]
+        answers = generate.answer_all(stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled)
+        return [answer.model_copy(update={"text": answer.text.strip()}) for answer in answers]
+    start = time.perf_counter()
+    scored = label_likelihoods(stack, tokenizer, asked, progress=progress, cancelled=cancelled)
+    if scored is None:
+        return [Answer(finish="cancelled") for _ in asked]
+    seconds = time.perf_counter() - start
+    return [choose(one, logs, seconds) for one, logs in zip(asked, scored, strict=True)]

@@ -1,0 +1,157 @@
+"""Which row of a batch goes through which adapter, and the arithmetic of it.
+
+A `Plan` is made by `AdapterStack.plan` and used by its hooks; it holds the tensors of the adapters it names, so that
+nothing which is attached or detached later can change an answer under way.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lora_hub.core.errors import AdapterError
+from lora_hub.answering.peft_folder import LayerWeights
+
+
+@dataclass(frozen=True, eq=False)
+class Attached:
+    """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot. nbytes: of its
+    tensors, counted once: the stack asks at every attach. Two are the same only where they are one object."""
+
+    name: str
+    slot: int
+    serial: int
+    layers: dict[str, LayerWeights]
+    nbytes: int
+
+
+THE_BASE = Attached("base", 0, 0, {}, 0)  # a row that no adapter touches
+
+
+@dataclass(frozen=True)
+class StackedLayer:
+    """n adapters on one layer. a: [n, in, r_max]; b: [n, r_max, out], the adapters' scales multiplied in."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+
+
+class Plan:
+    """Which adapter each row of a batch goes through, and the tensors that takes. Made by `AdapterStack.plan`.
+
+    Rows are worked on in the order of their adapters. Where every adapter has as many rows as the next one, all of them go
+    through one batched product; else adapter by adapter, each with all its rows at once.
+    """
+
+    def __init__(self, adapters: list[Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer] | None]) -> None:
+        self._adapters = list(adapters)
+        self._stacker = stacker
+        # which adapter each row goes through; 0 is the base
+        self.serials = serials = [adapter.serial for adapter in adapters]
+        order = sorted(range(len(serials)), key=serials.__getitem__)  # stable: rows of an adapter keep their order
+        used = sorted({adapter for adapter in adapters if adapter is not THE_BASE}, key=lambda adapter: adapter.serial)
+        counts = [serials.count(adapter.serial) for adapter in used]
+        self._base_rows = serials.count(THE_BASE.serial)
+        self._order = None if order == list(range(len(serials))) else torch.tensor(order[self._base_rows :])
+        ends = list(itertools.accumulate(counts))
+        self._segments = [(adapter, end - n, end) for adapter, n, end in zip(used, counts, ends, strict=True)]
+        even = len(counts) > 1 and len(set(counts)) == 1
+        self._stacked = stacker(used) if even else None
+        self._touched = {layer for adapter in used for layer in adapter.layers}
+        self._length = 0
+
+    @property
+    def rows(self) -> int:
+        return len(self._adapters)
+
+    def select(self, rows: list[int]) -> "Plan":
+        """The plan of some of the rows, with the same tensors, whatever has been detached since."""
+        return Plan([self._adapters[row] for row in rows], self._stacker)
+
+    def join(self, other: "Plan", order: list[int]) -> "Plan":
+        """The plan of these rows and another's, taken in `order`. Both keep their own tensors, whatever was attached between."""
+        adapters = self._adapters + other._adapters
+        return Plan([adapters[row] for row in order], self._stacker)
+
+    def expect(self, rows: int, length: int) -> None:
+        """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
+        if rows != self.rows:
+            raise AdapterError(
+                f"The batch has {rows} rows, but slots were given for {self.rows}.", "Give one slot for each row, beams included.",
+                message_fa=f"دسته {rows} سطر دارد، اما جایگاه برای {self.rows} سطر داده شده است.",
+                hint_fa="برای هر سطر یک جایگاه بدهید، شاخه‌های جست‌وجو (beams) هم در آن.",
+            )  # fmt: skip
+        self._length = length
+
+    def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """Adds the adapters' share to a linear layer's output. x: [rows, length, in]; out: [rows, length, out]; or both
+        flattened over rows and length. Changes `out` in place, only rows with a slot above 0. Raises AdapterError."""
+        if layer not in self._touched:
+            return out
+        if x.shape[0] != self.rows or x.dim() < 3:
+            if x.dim() != 2 or x.shape[0] != self.rows * self._length:
+                raise AdapterError(
+                    f"The layer {layer} saw {list(x.shape)} in a batch of {self.rows} x {self._length}: this base sends tokens "
+                    "different ways, and adapters cannot be told apart there.",
+                    "Use adapters that leave this layer alone.",
+                    message_fa=f"لایهٔ «{layer}» در دسته‌ای {self.rows} × {self._length} شکلِ {list(x.shape)} را دید: این مدل پایه توکن‌ها را "
+                    "از راه‌های گوناگون می‌فرستد و آداپتورها آن‌جا از هم جدا نمی‌شوند.",
+                    hint_fa="آداپتورهایی به کار ببرید که به این لایه دست نزده‌اند.",
+                )
+            x = x.view(self.rows, self._length, -1)
+        whole = out.contiguous()
+        rows = whole.view(*x.shape[:-1], -1)
+        if self._order is None:
+            self._add(layer, *((x[self._base_rows :], rows[self._base_rows :]) if self._base_rows else (x, rows)))
+        else:
+            index = self._order.to(x.device)
+            picked = rows.index_select(0, index)
+            self._add(layer, x.index_select(0, index), picked)
+            rows.index_copy_(0, index, picked)
+        return whole
+
+    def _add(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> None:
+        """x and out: the adapters' rows only, in the order of the segments. Changes `out`."""
+        if self._stacked is not None:
+            w = self._stacked[layer]
+            n = len(self._segments)
+            h = torch.bmm(x.reshape(n, -1, x.shape[-1]).to(w.a.dtype), w.a)
+            target = out.view(n, -1, out.shape[-1])
+            if target.dtype == w.b.dtype:
+                target.baddbmm_(h, w.b)
+            else:
+                target.add_(torch.bmm(h, w.b))
+            return
+        for adapter, start, end in self._segments:
+            w = adapter.layers.get(layer)
+            if w is not None:
+                h = nn.functional.linear(x[start:end].to(w.a.dtype), w.a).mul_(w.scale)
+                out[start:end].add_(nn.functional.linear(h, w.b))
+
+
+def stack_layers(adapters: list[Attached]) -> dict[str, StackedLayer]:
+    """The adapters side by side, layer by layer. A layer that an adapter leaves alone is zeros, and so is missing rank."""
+    stacked = {}
+    for layer in {layer for adapter in adapters for layer in adapter.layers}:
+        own = [adapter.layers.get(layer) for adapter in adapters]
+        some = next(w for w in own if w is not None)
+        rank = max(w.a.shape[0] for w in own if w is not None)
+        # laid out as saved (rank first for A, out first for B) and turned by a view: copying stays a plain copy
+        a = some.a.new_zeros(len(own), rank, some.a.shape[1])
+        b = some.b.new_zeros(len(own), some.b.shape[0], rank)
+        for i, w in enumerate(own):
+            if w is not None:
+                a[i, : w.a.shape[0]] = w.a
+                torch.mul(w.b, w.scale, out=b[i, :, : w.b.shape[1]])
+        stacked[layer] = StackedLayer(a.transpose(1, 2), b.transpose(1, 2))
+    return stacked
+
+
+def stacked_bytes(adapters: list[Attached]) -> int:
+    """Bytes of `stack_layers` of them: of adapters whose ranks differ widely, nearly all of it zeros."""
+    total = 0
+    for layer in {layer for adapter in adapters for layer in adapter.layers}:
+        total += len(adapters) * max(w.a.nbytes + w.b.nbytes for adapter in adapters if (w := adapter.layers.get(layer)) is not None)
+    return total

@@ -1,0 +1,304 @@
+"""One frozen base, N adapters: every row of a batch goes through the adapter that its slot names. Slot 0 is the base.
+
+How it works: an attached adapter is a pair A [r, in], B [out, r] and a scale for each layer it touches, in a slot of its
+own. A `Plan` says which row belongs to which slot and holds the tensors it needs, several adapters stacked as
+A [n, in, r_max] and B [n, r_max, out] (smaller ranks and untouched layers are zeros), so that one batched product serves
+all rows. Forward hooks on the base's own linear layers add the delta to the rows with a slot above 0 and never touch the
+others: a base row is bit for bit what the untouched base gives in a batch of the same shape.
+
+Threads: tensors of an adapter are never written again and a plan keeps what it refers to, so adapters come and go while
+others answer. A slot is a number for the moment: once its adapter has gone, the next one takes it. Whoever answers later
+than now holds the `Attached` itself (`adapter`), which is never another one. The plan in use belongs to a thread; a
+forward outside of any plan is the base. One lock lets one forward at a time through the base: visitors take turns by the
+step, not by the answer.
+
+    stack = AdapterStack(model, base)
+    slot = stack.attach(Path("runs/x/adapter"), "spam")
+    with torch.no_grad(), stack.route([0, slot]):
+        logits = model(input_ids=ids_of_two_rows).logits
+    with stack.hold({"spam": folder, "topic": other}) as held:  # attached where need be, and nobody takes their places
+        ...
+"""
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from lora_hub.core.errors import AdapterError, names_fa
+from lora_hub.answering.peft_folder import LayerWeights, read_adapter, SavedAdapter
+from lora_hub.answering.places import Places
+from lora_hub.answering.routing import Attached, Plan, stack_layers, stacked_bytes, StackedLayer, THE_BASE
+from lora_hub.core.schema import BaseModel
+
+_KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before
+_MOST_PADDING = 2  # adapters of unlike ranks are laid side by side up to so many times the bytes that they take themselves
+
+
+class AdapterStack:
+    """A loaded base (see `loading.load_base`) and the adapters attached to it, at most `max_slots` at a time and at most
+    `max_bytes` of them: one more takes the place of those that were asked least recently and are not in use."""
+
+    def __init__(self, model: PreTrainedModel, base: BaseModel, *, max_slots: int = 16, max_bytes: int = 4 << 30) -> None:
+        self.model = model
+        self.base = base
+        self.max_bytes = max_bytes
+        self._modules = {name: module for name, module in model.named_modules() if _features(module)}
+        self._hooks: dict[str, Any] = {}
+        self._sets: OrderedDict[tuple[int, ...], dict[str, StackedLayer]] = OrderedDict()
+        self._places = Places(max_slots, max_bytes, self._settle)
+        self._registry = self._places.lock
+        self._forward = threading.Lock()
+        self._local = threading.local()
+        self._watch = model.register_forward_pre_hook(self._see_batch, with_kwargs=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The attached adapters, by slot."""
+        return [adapter.name for adapter in self._places.attached]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the adapters take, the stacked copies of the sets in use included."""
+        with self._registry:
+            stacked = sum(w.a.nbytes + w.b.nbytes for layers in self._sets.values() for w in layers.values())
+            return self._places.nbytes + stacked
+
+    def slot(self, name: str) -> int:
+        """The slot that an attached adapter has now; "base" is 0. Raises AdapterError."""
+        return self.adapter(name).slot
+
+    def adapter(self, name: str) -> Attached:
+        """The adapter that is attached under this name, or the base for "base": it stays this one, whatever is attached or
+        taken away later. Raises AdapterError."""
+        if name == THE_BASE.name:
+            return THE_BASE
+        adapter = self._places.get(name)
+        if adapter is None:
+            raise AdapterError(
+                f"The adapter {name!r} is not attached to {self.base.id!r}.", "Attach it first.",
+                message_fa=f"آداپتورِ «{name}» به مدل پایهٔ «{self.base.id}» پیوسته نیست.", hint_fa="نخست آن را پیوند دهید.",
+            )  # fmt: skip
+        return adapter
+
+    def attach(self, folder: Path, name: str) -> int:
+        """Reads a PEFT folder into a slot of its own and returns the slot (1 or more). A name that is attached already
+        gets the new weights. Raises AdapterError: unreadable, not stackable, too large, or made for another base."""
+        return self._places.put(name, *self._read(folder, name)).slot
+
+    @contextmanager
+    def hold(self, folders: Mapping[str, Path], *, cancelled: Callable[[], bool] | None = None) -> Iterator[dict[str, Attached] | None]:
+        """The adapters of these folders by name, attached where they are not, and in use until the block ends: nobody else
+        takes their places. Where others use all there is, it waits for them, in the order of coming; yields None where
+        `cancelled` said so meanwhile. Raises AdapterError as `attach`, and where these alone are more than the stack holds."""
+        with self._places.hold({name: partial(self._read, folder, name) for name, folder in folders.items()}, cancelled) as held:
+            yield held
+
+    def in_use(self, adapters: Iterable[Attached]) -> AbstractContextManager[None]:
+        """Within it, the places of these adapters are taken last."""
+        return self._places.in_use(adapters)
+
+    def detach(self, name: str) -> None:
+        """Frees the adapter's slot and memory; an answer under way keeps its tensors until it ends. Raises AdapterError."""
+        with self._registry:
+            self.slot(name)
+            if name == "base":
+                raise AdapterError(
+                    "The base itself cannot be detached.", "Name an adapter.",
+                    message_fa="خودِ مدل پایه را نمی‌توان جدا کرد.", hint_fa="نام یک آداپتور را بدهید.",
+                )  # fmt: skip
+            self._places.take_away(name)
+
+    def close(self) -> None:
+        """Gives the base back as it was: no adapter, no hook."""
+        with self._registry:
+            self._places.clear()
+            self._watch.remove()
+
+    def plan(self, rows: Sequence[int | Attached]) -> Plan:
+        """Who answers which row, by the slots of this moment or by the adapters themselves; from now on independent of attach
+        and detach. Raises AdapterError for a free slot."""
+        with self._registry:
+            by_slot = {0: THE_BASE, **{a.slot: a for a in self._places.attached}}
+            for slot in rows:
+                if isinstance(slot, int) and slot not in by_slot:
+                    raise AdapterError(
+                        f"Slot {slot} holds no adapter.", f"These are attached: {', '.join(self.names) or 'none'}.",
+                        message_fa=f"در جایگاه {slot} آداپتوری نیست.", hint_fa=f"آداپتورهای پیوسته: {names_fa(self.names) or 'هیچ'}.",
+                    )  # fmt: skip
+            adapters = [by_slot[row] if isinstance(row, int) else row for row in rows]
+            for adapter in sorted(set(adapters), key=lambda one: one.slot):
+                self._places.touch(adapter)
+            return Plan(adapters, self._stack_set)
+
+    @contextmanager
+    def route(self, rows: Sequence[int | Attached]) -> Iterator[None]:
+        """Within it, this thread's forwards take these slots or adapters, one for each row of the batch."""
+        with self.use(self.plan(rows)):
+            yield
+
+    @contextmanager
+    def use(self, plan: Plan) -> Iterator[None]:
+        """As `route`, with a plan made before. Other threads' forwards under a plan wait."""
+        if getattr(self._local, "plan", None) is not None:
+            raise AdapterError(
+                "This thread is answering already.", "End the route in use before the next one.",
+                message_fa="این رشتهٔ پردازش هم‌اکنون پاسخ می‌دهد.", hint_fa="پیش از پرسش بعدی، مسیری را که در کار است پایان دهید.",
+            )  # fmt: skip
+        with self._forward:
+            self._local.plan = plan
+            try:
+                yield
+            finally:
+                self._local.plan = None
+
+    def _see_batch(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        plan = getattr(self._local, "plan", None)
+        if plan is not None:
+            batch = next((t for t in (kwargs.get("input_ids"), kwargs.get("inputs_embeds"), *args) if t is not None), None)
+            if batch is None:
+                raise AdapterError(
+                    "The batch came without tokens.", "Call the model with input_ids.",
+                    message_fa="این دسته توکن ندارد.", hint_fa="مدل را با input_ids فرا بخوانید.",
+                )  # fmt: skip
+            plan.expect(batch.shape[0], batch.shape[1])
+
+    def _hook(self, layer: str) -> Callable:
+        local = self._local
+
+        def add(module: nn.Module, args: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
+            plan = getattr(local, "plan", None)
+            return out if plan is None else plan.add_delta(layer, args[0], out)
+
+        return add
+
+    def _read(self, folder: Path, name: str) -> tuple[dict[str, LayerWeights], int]:
+        """The tensors of a PEFT folder beside the base's layers, and their bytes. Raises AdapterError."""
+        if name == THE_BASE.name:
+            raise AdapterError(
+                "An adapter cannot be called 'base'.", "Give it another name.",
+                message_fa="نام آداپتور نمی‌تواند «base» باشد.", hint_fa="نام دیگری به آن بدهید.",
+            )  # fmt: skip
+        folder = Path(folder)
+        saved = read_adapter(folder)
+        self._check_base(folder)
+        layers = self._place(saved, folder)
+        needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
+        if needed > self.max_bytes:
+            raise AdapterError(
+                f"The adapter in {folder} takes {needed / 2**20:.0f} MiB; the stack holds at most {self.max_bytes / 2**20:.0f} MiB.",
+                "Train it with a smaller rank.",
+                message_fa=f"آداپتورِ «{folder}» {needed / 2**20:.0f} مبی‌بایت است؛ حداکثر {self.max_bytes / 2**20:.0f} مبی‌بایت پذیرفته می‌شود.",
+                hint_fa="آن را با رتبهٔ کوچک‌تر آموزش دهید.",
+            )
+        return layers, needed
+
+    def _place(self, saved: SavedAdapter, folder: Path) -> dict[str, LayerWeights]:
+        """The adapter's tensors beside the layers they belong to: same device, the type the layer computes in."""
+        for name, tensor in saved.others.items():
+            own = dict(self.model.named_parameters(remove_duplicate=False)).get(name)
+            if own is None or own.shape != tensor.shape or not torch.equal(own.cpu(), tensor.to(own.dtype)):
+                raise AdapterError(
+                    f"The adapter in {folder} brings its own {name}, which differs from that of {self.base.id!r}: it cannot be stacked.",
+                    "Choose the base it was made for, or load it with PEFT by itself.",
+                    message_fa=f"آداپتورِ «{folder}» «{name}» را از خود دارد و با آنِ «{self.base.id}» یکی نیست: روی این مدل پایه نمی‌نشیند.",
+                    hint_fa="مدل پایه‌ای را برگزینید که برای آن ساخته شده است، یا آن را جداگانه با PEFT بار کنید.",
+                )
+        made = saved.config.get("base_model_name_or_path")
+        hint = "Choose the base it was made for" + (f": {made}." if made else ".")
+        hint_fa = "مدل پایه‌ای را برگزینید که برای آن ساخته شده است" + (f": «{made}»." if made else ".")
+        placed = {}
+        for name, w in saved.layers.items():
+            module = self._modules.get(name)
+            if module is None or ".experts." in name:  # experts see other rows than the batch has
+                raise AdapterError(
+                    f"The adapter in {folder} was made for another base: {self.base.id!r} has no linear layer {name} to stack it on.",
+                    hint,
+                    message_fa=f"آداپتورِ «{folder}» برای مدل پایهٔ دیگری ساخته شده است: در «{self.base.id}» لایهٔ خطیِ «{name}» نیست.",
+                    hint_fa=hint_fa,
+                )
+            features = _features(module)
+            if (w.a.shape[1], w.b.shape[0]) != features:
+                raise AdapterError(
+                    f"The adapter in {folder} was made for another base: its {name} goes from {w.a.shape[1]} to {w.b.shape[0]}, "
+                    f"that of {self.base.id!r} from {features[0]} to {features[1]}.",
+                    hint,
+                    message_fa=f"آداپتورِ «{folder}» برای مدل پایهٔ دیگری ساخته شده است: «{name}» در آن از {w.a.shape[1]} به "
+                    f"{w.b.shape[0]} می‌رود، در «{self.base.id}» از {features[0]} به {features[1]}.",
+                    hint_fa=hint_fa,
+                )
+            if not torch.isfinite(w.a.sum(dtype=torch.float32) + w.b.sum(dtype=torch.float32)):
+                raise AdapterError(
+                    f"The adapter in {folder} holds values that are not numbers at {name}.", "Train it again.",
+                    message_fa=f"در «{name}» از آداپتورِ «{folder}» مقدارهایی هست که عدد نیست.", hint_fa="آن را از نو آموزش دهید.",
+                )  # fmt: skip
+            weight = module.weight
+            dtype = weight.dtype if weight.dtype.is_floating_point else self.model.dtype  # quantized: what the rest is in
+            # copies: the file the tensors are mapped to may be replaced
+            a, b = (t.to(weight.device, dtype, copy=True) for t in (w.a, w.b))
+            placed[name] = LayerWeights(a, b, w.scale)
+        return placed
+
+    def _check_base(self, folder: Path) -> None:
+        """Shapes can agree by chance; where our record knows the base's weights, they must be these."""
+        path = folder / "lora_hub.json"
+        try:
+            made_for = dict(json.loads(path.read_text(encoding="utf-8"))["base"]) if path.is_file() else {}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise AdapterError(
+                f"The record {path} cannot be read: {error!r}", "Fetch or train the adapter again.",
+                message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود.", hint_fa="آداپتور را از نو دریافت کنید یا آموزش دهید.",
+            ) from error  # fmt: skip
+        if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
+            raise AdapterError(
+                f"The adapter in {folder} was made for {made_for.get('id')!r} with other weights than {self.base.id!r} has here.",
+                "Train it again on this base, or load the base it was made for.",
+                message_fa=f"آداپتورِ «{folder}» برای «{made_for.get('id')}» با وزن‌هایی جز وزن‌های «{self.base.id}» در این‌جا ساخته شده است.",
+                hint_fa="آن را روی این مدل پایه از نو آموزش دهید، یا مدل پایه‌ای را بار کنید که برای آن ساخته شده است.",
+            )
+
+    def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer] | None:
+        """The stacked tensors of a set of adapters, None where nearly all of them would be padding; of sets still attached the
+        last few are kept."""
+        key = tuple(a.serial for a in adapters)
+        with self._registry:
+            layers = self._sets.get(key)
+            if layers is None and stacked_bytes(adapters) > _MOST_PADDING * sum(a.nbytes for a in adapters):
+                return None
+            layers = layers or stack_layers(adapters)
+            if set(key) <= {a.serial for a in self._places.attached}:
+                self._sets[key] = layers
+                self._sets.move_to_end(key)
+                while len(self._sets) > _KEPT_SETS:
+                    self._sets.popitem(last=False)
+            return layers
+
+    def _settle(self) -> None:
+        """After a change: hooks on exactly the layers that are touched, by adapters that are attached or still answer somebody;
+        no stacked set with an adapter that is gone."""
+        attached = {a.serial for a in self._places.attached}
+        for key in [key for key in self._sets if not set(key) <= attached]:
+            del self._sets[key]
+        touched = set().union(*(a.layers for a in self._places.alive))
+        for layer in touched - self._hooks.keys():
+            self._hooks[layer] = self._modules[layer].register_forward_hook(self._hook(layer))
+        for layer in self._hooks.keys() - touched:
+            self._hooks.pop(layer).remove()
+
+
+def _features(module: nn.Module) -> tuple[int, int] | None:
+    """(in, out) of a linear layer, quantized ones included; None for anything else."""
+    if isinstance(module, Conv1D):
+        return module.nx, module.nf
+    if isinstance(module, nn.Linear) or (hasattr(module, "qweight") and hasattr(module, "in_features")):
+        return module.in_features, module.out_features
+    return None

@@ -1,0 +1,214 @@
+"""Visitors of one base: everybody's rows are answered in one running batch, whoever asked first and whatever adapter they ask.
+
+A visitor's rows join the batch between two steps and leave it when they end; a step gives every open row one token, so nobody
+waits for another's answer to end. Rows that would not fit any more wait in the order they came. A visitor who cancels, or goes
+away, is gone with the next step. What fails for one fails for that one: where a step fails, its visitors go on apart from each
+other. One thread answers while there is something to answer.
+
+    queue = AnswerQueue(stack, ends, pad)
+    for moved in queue.answer(live_rows):       # as decoding.decode
+        ...
+"""
+
+import dataclasses
+import logging
+import queue
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from lora_hub.answering.decoding import Batch, Live
+from lora_hub.answering.stack import AdapterStack
+
+logger = logging.getLogger("lora_hub.answering.visitors")
+
+# Padded tokens in the cache at once, by device; one visitor's rows are let in even where they alone are more.
+ROOM = {"cpu": 32_768, "cuda": 524_288}
+POLL_SECONDS = 0.05
+
+
+@dataclass(eq=False)
+class Visit:
+    """One visitor's rows, which belong to the answering thread. moved: what the visitor still has to be told: rows, an error,
+    or None at the end."""
+
+    rows: list[Live]
+    moved: "queue.SimpleQueue[list[Live] | BaseException | None]" = field(default_factory=queue.SimpleQueue)
+    gone: bool = False
+
+    @property
+    def open(self) -> list[Live]:
+        """The rows that have not ended."""
+        return [row for row in self.rows if not row.finish]
+
+    def cancel(self) -> None:
+        """Ends the rows, so that they leave the batch with the next step."""
+        for row in self.open:
+            row.finish = "cancelled"
+
+
+@dataclass(eq=False)
+class Running:
+    """A batch and whose rows are in it."""
+
+    batch: Batch
+    visits: list[Visit]
+
+
+class AnswerQueue:
+    """The queue of a base. Safe to use from any number of threads."""
+
+    def __init__(self, stack: AdapterStack, ends: set[int], pad: int, *, room: int = 0) -> None:
+        self._stack, self._ends, self._pad = stack, ends, pad
+        self._room = room or ROOM.get(stack.model.device.type, ROOM["cpu"])
+        self._waiting: deque[Visit] = deque()
+        self._batches: list[Running] = []  # touched by the answering thread alone
+        self._lock = threading.Lock()
+        self._running = False
+
+    def answer(self, rows: list[Live], *, cancelled: Callable[[], bool] | None = None) -> Iterator[list[Live]]:
+        """Yields the rows that got a token or ended, as `decoding.decode` does; raises what their step raised."""
+        if not rows:
+            return
+        visit = Visit(rows)
+        with self._lock:
+            self._waiting.append(visit)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._work, name="answers", daemon=True).start()
+        try:
+            while True:
+                if cancelled is not None and cancelled():
+                    # Copies: the rows themselves may get a token at this very moment. One that has ended has all its tokens.
+                    yield [dataclasses.replace(row, finish=row.finish or "cancelled", ids=list(row.ids)) for row in rows]
+                    return
+                try:
+                    moved = visit.moved.get(timeout=POLL_SECONDS)
+                except queue.Empty:
+                    continue
+                if moved is None:
+                    return
+                if isinstance(moved, BaseException):
+                    raise moved
+                yield moved
+        finally:
+            visit.gone = True
+
+    def _work(self) -> None:
+        """Steps until nobody is left. Batches that cannot be joined (caches with a window) take turns."""
+        try:
+            while True:
+                visit = self._next()
+                if visit is not None:
+                    self._let_in(visit)
+                for running in list(self._batches):
+                    self._step(running)
+                with self._lock:
+                    if not self._batches and not self._waiting:
+                        self._running = False
+                        return
+        except BaseException as error:
+            # A fault of the queue itself: nobody may wait for ever, and the next visitor starts anew.
+            with self._lock:
+                left = [*self._waiting, *(visit for running in self._batches for visit in running.visits)]
+                self._waiting.clear()
+                self._batches.clear()
+                self._running = False
+            for visit in left:
+                self._fail(error, visit)
+            raise
+
+    def _next(self) -> Visit | None:
+        """The first of those who wait, where there is room for them."""
+        with self._lock:
+            for visit in [visit for visit in self._waiting if visit.gone]:
+                self._waiting.remove(visit)
+            if not self._waiting:
+                return None
+            first = self._waiting[0]
+        where = self._open_batch()
+        others = sum(running.batch.room() for running in self._batches if running is not where)
+        if self._batches and others + (where or self._new_batch()).batch.room(first.rows) > self._room:
+            return None
+        with self._lock:
+            return self._waiting.popleft()
+
+    def _let_in(self, visit: Visit) -> None:
+        running = self._open_batch()
+        if running is None:
+            running = self._new_batch()
+            self._batches.append(running)
+        self._join(running, visit)
+
+    def _join(self, running: Running, visit: Visit) -> None:
+        running.visits.append(visit)
+        try:
+            _tell(running.batch.join(visit.open), [visit])
+        except Exception as error:  # theirs alone: those who were there before are not touched
+            self._fail(error, visit)
+            running.visits.remove(visit)
+            if not running.visits:
+                self._batches.remove(running)
+
+    def _step(self, running: Running) -> None:
+        for visit in running.visits:
+            if visit.gone:
+                visit.cancel()
+        try:
+            _tell(running.batch.step(), running.visits)
+        except Exception as error:
+            self._go_on_apart(running, error)
+            return
+        for visit in running.visits:
+            if visit.gone:
+                visit.cancel()  # else they would be answered on, to nobody
+        running.visits[:] = [visit for visit in running.visits if visit.open]
+        if not running.visits:
+            self._batches.remove(running)
+
+    def _go_on_apart(self, running: Running, error: Exception) -> None:
+        """After a step that failed: the batch's tensors cannot be trusted any more, the tokens so far can. Everybody's rows are
+        read again in a batch of their own; whose fault it was fails there alone."""
+        self._batches.remove(running)
+        visits, running.visits = [visit for visit in running.visits if visit.open], []
+        if len(visits) == 1:
+            self._fail(error, visits[0])
+            return
+        logger.warning("a step of %s visitors failed, they go on apart", len(visits), exc_info=error)
+        del running.batch
+        traceback.clear_frames(error.__traceback__)  # they hold the batch's tensors
+        self._give_memory_back()
+        for visit in visits:
+            own = self._new_batch()
+            self._batches.append(own)
+            self._join(own, visit)
+
+    def _open_batch(self) -> Running | None:
+        return next((running for running in self._batches if running.batch.can_grow), None)
+
+    def _new_batch(self) -> Running:
+        return Running(Batch(self._stack, self._ends, self._pad), [])
+
+    def _fail(self, error: BaseException, visit: Visit) -> None:
+        if isinstance(error, torch.OutOfMemoryError):
+            self._give_memory_back()
+        visit.cancel()
+        visit.moved.put(error)
+
+    def _give_memory_back(self) -> None:
+        if self._stack.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _tell(moved: list[Live], visits: list[Visit]) -> None:
+    ids = {id(row) for row in moved}
+    for visit in visits:
+        own = [row for row in visit.rows if id(row) in ids]
+        if own:
+            visit.moved.put(own)
+        if not visit.open:
+            visit.moved.put(None)

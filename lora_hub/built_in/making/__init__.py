@@ -1,0 +1,1 @@
+"""What made the built-in base. The product never imports it."""

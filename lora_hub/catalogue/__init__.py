@@ -1,0 +1,1 @@
+"""What there is to choose from: tasks, bases, rented hardware; each a YAML file and what reads it."""

@@ -1,0 +1,314 @@
+"""Base models: what there is, how large, under which licence, and what memory it takes.
+
+    list_bases()                               the built-in base first, then the catalogue (bases.yaml)
+    get_base("built-in")                       ships with the project; its figures are read from its files
+    get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
+    get_base("/models/mine")                   a local folder with config.json and weights
+    get_base("someone/anything")               any other repo of the Hub; its figures are unknown here (parameters 0)
+
+Nothing here talks to a Hub or imports torch: a local folder is read by the safetensors format's own rule (8 bytes of
+little-endian length, then a JSON header, then the tensors; https://github.com/huggingface/safetensors#format).
+"""
+
+import difflib
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.errors import BaseError, names_fa
+from lora_hub.core.schema import BaseModel
+from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
+
+BUILT_IN = "built-in"
+CATALOGUE = Path(__file__).with_name("bases.yaml")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+# Of a bf16 weight in nf4: 4 bits, 8-bit absmax for every 64 and a 32-bit constant for every 256 of those
+# (QLoRA, Dettmers et al. 2023, section 3, double quantization).
+NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
+BYTES = {"fp32": 4, "bf16": 2, "fp16": 2}
+# TRL's fused head computes log-probabilities on tiles of this many tokens by this many entries of the vocabulary.
+LOGIT_TILE = (4096, 32768)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A decoder's sizes. heads x head and kv_heads x head are the widths of queries and of keys/values."""
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head: int
+    intermediate: int
+    vocab: int
+    tied: bool = True
+    qkv_bias: bool = False
+    qk_norm: bool = False
+    norms: int = 2
+
+    @property
+    def linears(self) -> list[tuple[int, int]]:
+        """(in, out) of one layer's linear maps: q, k, v, o, gate, up, down."""
+        query, kv, h, i = self.heads * self.head, self.kv_heads * self.head, self.hidden, self.intermediate
+        return [(h, query), (h, kv), (h, kv), (query, h), (h, i), (h, i), (i, h)]
+
+    @property
+    def linear_parameters(self) -> int:
+        return self.layers * sum(i * o for i, o in self.linears)
+
+    @property
+    def parameters(self) -> int:
+        """All parameters of a Llama-like decoder of this shape (exact for the catalogue's)."""
+        bias = (self.heads + 2 * self.kv_heads) * self.head if self.qkv_bias else 0
+        norms = self.norms * self.hidden + (2 * self.head if self.qk_norm else 0)
+        matrices = 1 if self.tied else 2
+        outside = self.hidden + matrices * self.vocab * self.hidden
+        return self.linear_parameters + self.layers * (bias + norms) + outside
+
+    def lora_parameters(self, r: int) -> int:
+        """Parameters of an adapter of rank r on all linear maps: r x (in + out) each."""
+        return self.layers * sum(r * (i + o) for i, o in self.linears)
+
+
+def built_in_folder() -> Path:
+    """The folder of the base that ships with the project."""
+    return Path(__file__).parents[1] / "built_in" / "model"
+
+
+def list_bases() -> list[BaseModel]:
+    """The built-in base and the catalogue. Raises BaseError where the built-in base is not whole."""
+    return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]
+
+
+def get_base(name: str, *, folders: bool = True) -> BaseModel:
+    """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`. folders False: never a folder
+    of this machine, for names that strangers wrote.
+
+    Raises BaseError: no such base, a folder without a causal language model, weights that are missing or cut short.
+    """
+    name = str(name).strip()
+    if name == BUILT_IN:
+        return _built_in()
+    folder = Path(name).expanduser()
+    if folders and name and folder.is_dir():
+        return _read_folder(folder.resolve())
+    hub_id, _, revision = name.partition("@")
+    for entry in _catalogue():
+        if entry["id"] == hub_id:
+            return _catalogue_base(entry).model_copy(update={"revision": revision})
+    if HUB_ID.fullmatch(hub_id):
+        return BaseModel(id=hub_id, revision=revision, title=hub_id, languages=())
+    ids = [BUILT_IN, *(entry["id"] for entry in _catalogue())]
+    short = {i.rpartition("/")[2].lower(): i for i in ids}
+    near = [short[match] for match in difflib.get_close_matches(name.lower(), short, n=2, cutoff=0.5)]
+    if name.startswith((".", "/", "~")) or hub_id.count("/") > 1:
+        raise BaseError(
+            f"There is no folder {name!r}.", "Give the path of a folder with config.json.",
+            message_fa=f"پوشه‌ای در «{name}» نیست.", hint_fa="نشانیِ پوشه‌ای را بدهید که config.json دارد.",
+        )  # fmt: skip
+    hint = "Give built-in, a Hub id like owner/name, or a folder with config.json."
+    hint_fa = "یکی از این‌ها را بدهید: built-in، شناسه‌ای در هاب مانند owner/name، یا پوشه‌ای که config.json دارد."
+    if near:
+        hint = f"Did you mean {' or '.join(near)}?"
+        hint_fa = f"شاید {names_fa(near, between=' یا ')} را می‌خواستید."
+    raise BaseError(
+        f"There is no base {name!r}.", hint,
+        message_fa=f"مدل پایه‌ای به نام «{name}» نیست.", hint_fa=hint_fa,
+    )  # fmt: skip
+
+
+def default_lr(hidden: int, exponent: float = 0.781) -> float:
+    """LoRA's peak learning rate for AdamW, from the base's width.
+
+    5e-5 x 10 x (2000 / hidden) ^ exponent, the exponent 0.781 fitted on Llama and 0.0775 on Qwen: "LoRA Without Regret"
+    (Schulman et al., Thinking Machines, 2025). Capped at 5e-3, where bases narrower than the fit ever saw still train.
+    """
+    return float(f"{min(5e-3, 5e-5 * 10 * (2000 / hidden) ** exponent):.2g}")
+
+
+def memory_bytes(
+    base: BaseModel,
+    *,
+    train: bool,
+    batch: int = 1,
+    length: int = 512,
+    r: int = 16,
+    precision: str = "bf16",
+    quantization: str = "none",
+    gradient_checkpointing: bool = False,
+) -> int:
+    """Bytes that the base takes on the device, training an adapter or answering; 0 where its size is unknown.
+
+    batch rows of length tokens are in memory at once. Not counted: the framework itself (on CUDA about half a GiB).
+
+    - weights: parameters x 4 (fp32) or 2 (bf16, fp16) bytes; in nf4 the linear maps take 0.516 bytes each (QLoRA), the
+      rest 2.
+    - adapter: r x (in + out) for each linear map, kept in fp32 (PEFT): training 16 bytes each (weight, gradient, two
+      moments of AdamW), answering 4.
+    - activations a token and layer, with h hidden, q queries', k keys' width, i intermediate, in numbers of the compute
+      precision: 4h + 2q + 2k + 4i + 7r in fp32, 9h + 3q + 2k + 4i + 7r in 16 bit, where norms and LoRA inputs keep an
+      fp32 copy. What autograd keeps for a Llama layer with frozen weights and SDPA; counted by saved-tensor hooks
+      (tests/test_bases.py counts again). With gradient checkpointing: h a layer and one layer whole.
+    - logits: one tile of TRL's fused head, in 12 bytes a number (16- and 32-bit values and the gradient).
+    - answering: keys and values of every layer for each token (2k), and one row of logits for each sequence.
+    """
+    shape = _shape_of(base)
+    if shape is None:
+        return 0
+    width = BYTES[precision]
+    parameters = base.parameters or shape.parameters
+    weights = parameters * width
+    if quantization == "nf4":
+        linear = min(shape.linear_parameters, parameters)
+        weights = linear * NF4_BYTES + (parameters - linear) * 2
+    tokens = batch * length
+    query, kv = shape.heads * shape.head, shape.kv_heads * shape.head
+    adapter = shape.lora_parameters(r)
+    if not train:
+        cache = 2 * kv * shape.layers * tokens * width
+        return int(weights + adapter * 4 + cache + batch * shape.vocab * 4)
+    norms, copies = (4, 2) if width == 4 else (9, 3)
+    layer = (norms * shape.hidden + copies * query + 2 * kv + 4 * shape.intermediate + 7 * r) * width * tokens
+    activations = shape.layers * layer
+    if gradient_checkpointing:
+        activations = shape.layers * shape.hidden * width * tokens + layer
+    logits = min(tokens, LOGIT_TILE[0]) * min(shape.vocab, LOGIT_TILE[1]) * 12
+    return int(weights + adapter * 16 + activations + logits)
+
+
+def _catalogue() -> list[dict[str, Any]]:
+    import yaml
+
+    return yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+
+
+def _catalogue_base(entry: dict[str, Any]) -> BaseModel:
+    fields = {key: value for key, value in entry.items() if key not in ("shape", "lr_exponent")}
+    hidden = entry["shape"]["hidden"]
+    return BaseModel(hidden_size=hidden, default_lr=default_lr(hidden, entry.get("lr_exponent", 0.781)), **fields)
+
+
+def _built_in() -> BaseModel:
+    folder = built_in_folder()
+    if not folder.is_dir():
+        raise BaseError(
+            f"The built-in base is missing from {str(folder)!r}.", "Check the project out again, whole.",
+            message_fa=f"مدل پایهٔ همراه در «{folder}» نیست.", hint_fa="پروژه را از نو و کامل دریافت کنید.",
+        )  # fmt: skip
+    update = {"id": BUILT_IN, "title": "Built-in", "licence": "apache-2.0", "languages": ("en", "fa")}
+    return _read_folder(folder).model_copy(update=update)
+
+
+def _shape_of(base: BaseModel) -> Shape | None:
+    if base.folder:
+        return _shape_of_config(read_json(Path(base.folder) / "config.json"))
+    for entry in _catalogue():
+        if entry["id"] == base.id:
+            return Shape(**entry["shape"])
+    return None
+
+
+def _shape_of_config(config: dict[str, Any]) -> Shape:
+    """The shape by the names that decoder families use for it (Llama's, GPT-2's, GPT-Neo's)."""
+    config = {**config, **(config.get("text_config") or {})}
+
+    def first(*names: str, default: int = 0) -> int:
+        return next((int(config[name]) for name in names if isinstance(config.get(name), int)), default)
+
+    hidden = first("hidden_size", "n_embd", "d_model")
+    heads = first("num_attention_heads", "n_head", "num_heads", default=1)
+    return Shape(
+        hidden=hidden,
+        layers=first("num_hidden_layers", "n_layer", "num_layers", default=1),
+        heads=heads,
+        kv_heads=first("num_key_value_heads", default=heads),
+        head=first("head_dim", default=hidden // heads),
+        intermediate=first("intermediate_size", "n_inner", default=4 * hidden),
+        vocab=first("vocab_size"),
+        tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+def _read_folder(folder: Path) -> BaseModel:
+    if not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            hint = "Give the base that it was made for."
+            raise BaseError(
+                f"The folder {str(folder)!r} holds an adapter, not a base.", hint,
+                message_fa=f"در پوشهٔ «{folder}» آداپتور است، نه مدل پایه.", hint_fa="مدل پایه‌ای را بدهید که این آداپتور برای آن ساخته شده است.",
+            )  # fmt: skip
+        raise BaseError(
+            f"The folder {str(folder)!r} holds no config.json.", "Give a folder with a whole model.",
+            message_fa=f"در پوشهٔ «{folder}» پروندهٔ config.json نیست.", hint_fa="پوشه‌ای را بدهید که مدلی کامل در آن باشد.",
+        )  # fmt: skip
+    config = read_json(folder / "config.json")
+    if config.get("is_encoder_decoder"):
+        kind = config.get("model_type", "an encoder-decoder")
+        hint = "Choose a decoder-only base."
+        raise BaseError(
+            f"The base in {str(folder)!r} is {kind}, not a causal language model.", hint,
+            message_fa=f"مدل پوشهٔ «{folder}» از نوع «{kind}» است، نه یک مدل زبانیِ خودبازگشتی.",
+            hint_fa="مدل پایه‌ای برگزینید که فقط رمزگشا (decoder) دارد.",
+        )  # fmt: skip
+    shape = _shape_of_config(config)
+    if not shape.hidden or not shape.vocab:
+        hint = "Give a causal language model."
+        raise BaseError(
+            f"The config.json in {str(folder)!r} names no hidden_size or vocab_size.", hint,
+            message_fa=f"پروندهٔ config.json در «{folder}» از hidden_size و vocab_size یکی یا هر دو را ندارد.",
+            hint_fa="یک مدل زبانیِ خودبازگشتی بدهید.",
+        )  # fmt: skip
+    files = weights_files(folder)
+    text = config.get("text_config") or config
+    contexts = [text.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx")]
+    card = _read_card_facts(folder)
+    return BaseModel(
+        id=str(folder),
+        fingerprint=fingerprint(files),
+        title=folder.name,
+        parameters=_count_parameters(files, shape),
+        hidden_size=shape.hidden,
+        context=next((value for value in contexts if isinstance(value, int)), 2048),
+        licence=card.get("license", "unknown"),
+        has_chat_template=_has_chat_template(folder),
+        default_lr=default_lr(shape.hidden, 0.0775 if "qwen" in str(config.get("model_type", "")) else 0.781),
+        folder=str(folder),
+        languages=(card["language"],) if "language" in card else (),
+    )
+
+
+def _count_parameters(files: list[Path], shape: Shape) -> int:
+    """Parameters in safetensors files, without masks, rotary tables and a second copy of tied embeddings.
+
+    Of .bin files, which are pickles that only torch may open, by the shape in config.json.
+    """
+    if any(file.suffix != ".safetensors" for file in files):
+        return shape.parameters
+    tensors = {name: entry for file in files for name, entry in read_safetensors_header(file).items()}
+    tied = shape.tied and any("embed" in name or "wte" in name for name in tensors)
+    total = 0
+    for name, entry in tensors.items():
+        is_mask = entry["dtype"] in ("BOOL", "U8") or len(entry["shape"]) == 4
+        is_buffer = is_mask or name.endswith(("masked_bias", "inv_freq"))
+        if not is_buffer and not (tied and name == "lm_head.weight"):
+            total += math.prod(entry["shape"])
+    return total
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if any((folder / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
+        return True
+    config = folder / "tokenizer_config.json"
+    return config.is_file() and bool(read_json(config).get("chat_template"))
+
+
+def _read_card_facts(folder: Path) -> dict[str, str]:
+    """`license` and `language` of the folder's card, where its front matter gives them on one line."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return {}
+    parts = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
+    front = parts[1] if len(parts) == 3 and not parts[0].strip() else ""
+    return dict(re.findall(r"^(license|language):[ \t]*([\w.-]+)[ \t]*$", front, flags=re.MULTILINE))

@@ -1,0 +1,88 @@
+"""Rented hardware: what Hugging Face offers for Jobs and Spaces, what it can do and what it costs (hardware.yaml).
+
+    list_hardware()             every flavor, the cheapest first
+    get_hardware("a10g-small")  one of them
+    card_flops("Tesla T4")      65e12: what a card can do, by the name that its driver gives it
+    prices_checked()            "2026-11-22, Hub documentation, ...": from when the prices are, for people
+
+Nothing here goes online; prices change, so whoever shows one shows `prices_checked()` beside it.
+"""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.errors import SpecError
+
+CATALOGUE = Path(__file__).with_name("hardware.yaml")
+GB = 10**9  # as the price table and the makers count
+MODEST_FLOPS = 60e12
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One flavor. `gpus` 0: a CPU only, and `card` is empty. memory_bytes, flops: of one GPU (dense 16-bit FLOP/s); of a
+    CPU-only flavor its RAM, and 0. dollars: US dollars an hour, for all of it. in_spaces: a Space can have it as well as a job."""
+
+    flavor: str
+    title: str
+    card: str
+    gpus: int
+    memory_bytes: int
+    flops: float
+    vcpu: int
+    ram_bytes: int
+    dollars: float
+    in_spaces: bool
+
+
+def list_hardware() -> list[Hardware]:
+    """Every flavor, the cheapest an hour first."""
+    catalogue = _catalogue()
+    flavors = [_hardware(entry, catalogue["cards"]) for entry in catalogue["flavors"]]
+    return sorted(flavors, key=lambda hardware: hardware.dollars)
+
+
+def get_hardware(flavor: str) -> Hardware:
+    """The flavor of that name. Raises SpecError naming those there are."""
+    known = {hardware.flavor: hardware for hardware in list_hardware()}
+    if flavor in known:
+        return known[flavor]
+    near = difflib.get_close_matches(flavor.lower(), known, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise SpecError(f"There is no hardware {flavor!r}.", f"{meant}Flavors: {', '.join(known)}.")
+
+
+def card_flops(name: str) -> float:
+    """Dense 16-bit FLOP/s of a GPU by its driver's name for it; one that is not in the table counts as a modest one."""
+    cards = _catalogue()["cards"]
+    found = [card for card in cards if card in name]  # "NVIDIA L40S" holds L4 and L40S: the longest is meant
+    return float(cards[max(found, key=len)]["flops"]) if found else MODEST_FLOPS
+
+
+def prices_checked() -> str:
+    """When the prices were looked up, and on which page."""
+    return str(_catalogue()["checked"])
+
+
+def _hardware(entry: dict[str, Any], cards: dict[str, dict[str, Any]]) -> Hardware:
+    card, gpus, ram = entry.get("card", ""), entry.get("gpus", 1 if "card" in entry else 0), entry["ram_gb"] * GB
+    if card:
+        title = f"{gpus}x Nvidia {card}" if gpus > 1 else f"Nvidia {card}"
+        size = entry["flavor"].rpartition("-")[2]
+        title += f" ({size})" if size in ("small", "medium", "large") else ""
+    else:
+        title = f"CPU, {entry['vcpu']} cores"
+    return Hardware(
+        flavor=entry["flavor"], title=title, card=card, gpus=gpus, vcpu=entry["vcpu"], ram_bytes=ram, dollars=float(entry["dollars"]),
+        memory_bytes=int(cards[card]["memory_gb"] * GB) if card else ram, flops=float(cards[card]["flops"]) if card else 0.0,
+        in_spaces=entry.get("spaces", True),
+    )  # fmt: skip
+
+
+def _catalogue() -> dict[str, Any]:
+    import yaml
+
+    # The parser written in C, where PyYAML has it: a tenth of the time, and this is read at every look at a plan.
+    return yaml.load(CATALOGUE.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

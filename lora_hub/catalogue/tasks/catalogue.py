@@ -1,0 +1,303 @@
+"""The catalogue of tasks: one YAML file a task beside this module, samples in `samples/`; and a person's own tasks.
+
+    get_task("spam")                  a task of the catalogue
+    get_task("my/reviews.yaml")       a task of one's own, from a file
+    get_task("lora_hub.json")         the task of an adapter, from the record in its repo
+    task_from_dict({"title": "Tone", "labels": ["formal", "casual"], "instruction": "Which tone is this?"})
+
+A task of one's own may leave out nearly everything: `id` comes from the title, `template` from the inputs, `metrics`
+and `output` from whether there are labels; a plain string stands for a text in English.
+
+Template rules (rendered by `data.template`): `{instruction}`, `{labels}` and one `{role}` for each input, where a role
+named like one of the two means the row's own value. A line whose optional input is empty, or whose `{labels}` there are
+none or too many of, is left out whole; so each of these has a line of its own.
+"""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lora_hub.core.errors import names_fa, refused_fa, SpecError
+from lora_hub.core.schema import Task
+from lora_hub.catalogue.tasks.frames import default_template, translated
+
+FOLDER = Path(__file__).parent
+ORDER = (
+    "spam",
+    "sentiment",
+    "topic",
+    "intent",
+    "translation",
+    "question-answering",
+    "summarization",
+    "instruction",
+    "chat",
+    "text-to-sql",
+    "grammar",
+)
+LABEL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
+TEXT_METRICS = ("chrf", "bleu", "rougeL", "exact_match")
+METRIC_NAMES = LABEL_METRICS + TEXT_METRICS
+FIELD = re.compile(r"\{(\w+)\}")  # as data.template reads it; every other brace is a brace
+MAX_TASK_FILE = 256 * 1024  # bytes; a task is a page of text, anything larger is another file given by mistake
+
+
+def list_tasks() -> list[Task]:
+    """The tasks of the catalogue, in its order."""
+    return [_read_task(FOLDER / f"{name}.yaml") for name in ORDER]
+
+
+def get_task(name: str) -> Task:
+    """A task by its id in the catalogue, or from a person's YAML file by its path.
+
+    Raises SpecError: no such task (with the nearest names), no such file, or a file that is not a valid task.
+    """
+    name = str(name).strip()
+    if name in ORDER:
+        return _read_task(FOLDER / f"{name}.yaml")
+    path = Path(name).expanduser()
+    if path.suffix.lower() in (".yaml", ".yml", ".json") or path.is_file():
+        return _read_task(path)
+    near = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), ORDER, n=2, cutoff=0.5)
+    hint = f"The tasks are {', '.join(ORDER)}; or give a YAML file."
+    hint_fa = f"کارها: {names_fa(ORDER)}؛ یا یک پروندهٔ YAML بدهید."
+    if near:
+        hint = f"Did you mean {' or '.join(near)}?"
+        hint_fa = f"شاید {names_fa(near, between=' یا ')} را می‌خواستید."
+    raise SpecError(
+        f"There is no task {name!r}.", hint,
+        message_fa=f"کاری به نام «{name}» نیست.", hint_fa=hint_fa,
+    )  # fmt: skip
+
+
+def task_from_dict(data: dict[str, Any]) -> Task:
+    """A task from plain data, as the page or a YAML file gives it, with what was left out filled in.
+
+    Raises SpecError that names the field and the value.
+    """
+    if not isinstance(data, dict):
+        raise SpecError(
+            f"A task is a set of named fields, not {type(data).__name__}.", _FIELDS_HINT,
+            message_fa=f"هر کار مجموعه‌ای از فیلدهای نام‌دار است، نه «{type(data).__name__}».", hint_fa=_FIELDS_HINT_FA,
+        )  # fmt: skip
+    filled = {key: value for key, value in data.items() if value is not None}
+    for key in ("inputs", "optional_inputs", "labels", "metrics"):
+        if key in filled:
+            filled[key] = _as_names(key, filled[key])
+    for key in ("title", "instruction", "answer"):
+        if isinstance(filled.get(key), str):
+            filled[key] = {"en": filled[key].strip()}
+    for key in ("title", "instruction"):
+        texts = filled.get(key)
+        if not texts or (isinstance(texts, dict) and not str(texts.get("en") or texts.get("fa") or "").strip()):
+            raise SpecError(
+                f"The task's {key!r} is missing.", _FIELDS_HINT,
+                message_fa=f"«{key}» در این کار نیست.", hint_fa=_FIELDS_HINT_FA,
+            )  # fmt: skip
+        if isinstance(texts, dict) and not texts.get("en"):
+            filled[key] = {**texts, "en": texts["fa"]}
+    _fill_defaults(filled)
+    try:
+        task = Task.model_validate(filled)
+    except ValidationError as error:
+        raise _spec_error(error) from error
+    _check_template(task)
+    for metric in task.metrics:
+        if metric not in METRIC_NAMES:
+            raise SpecError(
+                f"The task's 'metrics' names {metric!r}.", f"The metrics are {', '.join(METRIC_NAMES)}.",
+                message_fa=f"«metrics» در این کار سنجهٔ ناشناختهٔ «{metric}» را دارد.", hint_fa=f"سنجه‌ها: {names_fa(METRIC_NAMES)}.",
+            )  # fmt: skip
+    return task
+
+
+def in_language(task: Task, language: str) -> Task:
+    """The task put in another language: its instruction and, where the template is the catalogue's or one that was filled in, the
+    frame around the rows' words. A template that a person wrote stays, and so does the whole task where it is in that language."""
+    if language == task.prompt_language:
+        return task.model_copy(update={"prompt_language": language})
+    known = [_read_task(FOLDER / f"{task.id}.yaml").template] if task.id in ORDER else []
+    known.append(default_template(task.inputs, task.output == "labels", "en"))
+    for english in known:
+        frames = {"en": english, "fa": translated(english)}
+        if not task.is_chat and task.template in frames.values():
+            return task.model_copy(update={"prompt_language": language, "template": frames[language]})
+    return task.model_copy(update={"prompt_language": language})
+
+
+def sample_file(task: Task) -> Path | None:
+    """The sample that comes with a task of the catalogue, or None."""
+    if not task.sample:
+        return None
+    # Only the name counts: a task from a stranger's adapter must not point at a file of this machine.
+    path = FOLDER / "samples" / Path(task.sample).name
+    return path if path.is_file() else None
+
+
+_FIELDS_HINT = "A task has: title, instruction, inputs, answer, and labels where the answer is one of a few."
+# What `schema.Task` says of fields that contradict each other.
+_INCONSISTENT_FA = {
+    "a task needs at least one input": "هر کار دست‌کم یک ورودی می‌خواهد",
+    "'answer' is the output": "«answer» خروجی است و نمی‌تواند ورودی باشد",
+    "optional_inputs names what inputs lacks": "«optional_inputs» نامی دارد که در «inputs» نیست",
+}
+_FIELDS_HINT_FA = "هر کار این‌ها را دارد: title، instruction، inputs، answer، و اگر پاسخ یکی از چند گزینه است labels."
+
+
+def _read_task(path: Path) -> Task:
+    import yaml
+
+    try:
+        if path.stat().st_size > MAX_TASK_FILE:
+            raise SpecError(
+                f"{path.name} is too large for a task file ({path.stat().st_size:,} bytes).", _FIELDS_HINT,
+                message_fa=f"پروندهٔ «{path.name}» برای یک کار بیش از اندازه بزرگ است ({path.stat().st_size:,} بایت).", hint_fa=_FIELDS_HINT_FA,
+            )  # fmt: skip
+        data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        message = f"The task file {str(path)!r} cannot be read: {error.strerror}."
+        raise SpecError(
+            message, "Give the path of a YAML file.",
+            message_fa=f"پروندهٔ کار «{path}» خوانده نمی‌شود ({error.strerror}).", hint_fa="نشانیِ یک پروندهٔ YAML را بدهید.",
+        ) from error  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise SpecError(
+            f"The task file {str(path)!r} is not UTF-8 text.", "Save it as UTF-8.",
+            message_fa=f"پروندهٔ کار «{path}» متن UTF-8 نیست.", hint_fa="آن را با کدگذاری UTF-8 ذخیره کنید.",
+        ) from error  # fmt: skip
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        where_fa = f" (سطر {mark.line + 1})" if mark else ""
+        message = f"The task file {str(path)!r} is not valid YAML{where}."
+        raise SpecError(
+            message, "Look at that line: quotes, colons, indent.",
+            message_fa=f"پروندهٔ کار «{path}» YAML درستی نیست{where_fa}.", hint_fa="آن سطر را ببینید: گیومه‌ها، دونقطه‌ها، تورفتگی.",
+        ) from error  # fmt: skip
+    is_record = isinstance(data, dict) and isinstance(data.get("task"), dict) and "spec" in data
+    return task_from_dict(data["task"] if is_record else data)
+
+
+def _as_names(key: str, value: Any) -> list[str]:
+    """A list of names from a list or from one string with commas or lines, as a person types it."""
+    items = re.split(r"[,،\n]", value) if isinstance(value, str) else value
+    if not isinstance(items, (list, tuple)):
+        raise SpecError(
+            f"The task's {key!r} is {value!r}, not a list of names.", "Put commas between names.",
+            message_fa=f"«{key}» در این کار برابر «{value}» است، نه فهرستی از نام‌ها.", hint_fa="میان نام‌ها ویرگول بگذارید.",
+        )  # fmt: skip
+    # YAML reads an unquoted yes, no or 1 as a truth value or a number; a label is text.
+    names = [("yes" if item else "no") if isinstance(item, bool) else str(item).strip() for item in items]
+    names = [name for name in names if name]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SpecError(
+            f"The task's {key!r} names {twice[0]!r} twice.", "Remove one of the two.",
+            message_fa=f"«{key}» در این کار «{twice[0]}» را دو بار دارد.", hint_fa="یکی از آن دو را بردارید.",
+        )  # fmt: skip
+    return names
+
+
+def _fill_defaults(filled: dict[str, Any]) -> None:
+    """What can be told from the rest: id, inputs, output, template, metrics, length of the answer."""
+    if not filled.get("id"):
+        title = str(filled["title"].get("en", "") if isinstance(filled["title"], dict) else "")
+        slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:48].strip("-")
+        filled["id"] = slug or "my-task"
+    if not filled.get("inputs"):
+        filled["inputs"] = ["text"]
+    for role in filled["inputs"]:
+        if not role.isidentifier():
+            raise SpecError(
+                f"The task's 'inputs' names {role!r}.", "A name is letters, digits and _, without spaces.",
+                message_fa=f"«inputs» در این کار نام «{role}» را دارد.", hint_fa="نام از حرف و رقم و «_» ساخته می‌شود، بی‌فاصله.",
+            )  # fmt: skip
+    if not filled.get("output"):
+        filled["output"] = "labels" if filled.get("labels") else "text"
+    is_labels = filled["output"] == "labels"
+    if not filled.get("template") and filled["inputs"] != ["messages"]:
+        if not filled.get("prompt_language") and _is_persian(filled["instruction"]):
+            filled["prompt_language"] = "fa"
+        filled["template"] = default_template(filled["inputs"], is_labels, filled.get("prompt_language", "en"))
+    if not filled.get("metrics"):
+        filled["metrics"] = list(LABEL_METRICS if is_labels else ("rougeL", "chrf"))
+    if not filled.get("max_new_tokens"):
+        filled["max_new_tokens"] = 32 if is_labels else 128
+
+
+def _is_persian(instruction: Any) -> bool:
+    """Whether the only text of an instruction is in Persian letters, as a person's is who writes it in the Persian page."""
+    texts = {str(text) for text in instruction.values() if text} if isinstance(instruction, dict) else {str(instruction)}
+    letters = [letter for text in texts for letter in text if letter.isalpha()]
+    return len(texts) == 1 and 2 * sum("\u0600" <= letter <= "\u06ff" for letter in letters) > len(letters)
+
+
+def _check_template(task: Task) -> None:
+    """Raises SpecError where the template lacks an input, names a stranger, or could not be rendered."""
+    if task.is_chat:
+        if task.template:
+            raise SpecError(
+                "The task's 'template' is not used with the input 'messages'.", "Leave the template out.",
+                message_fa="با ورودیِ «messages»، «template» در این کار به کار نمی‌رود.", hint_fa="قالب را خالی بگذارید.",
+            )  # fmt: skip
+        return
+    if task.template != task.template.strip():
+        raise SpecError(
+            "The task's 'template' begins or ends in a space or an empty line.", "Remove it.",
+            message_fa="«template» در این کار با فاصله یا سطر خالی آغاز می‌شود یا پایان می‌یابد.", hint_fa="آن را بردارید.",
+        )  # fmt: skip
+    known = {*task.inputs, "instruction", "labels"}
+    seen: set[str] = set()
+    for line in task.template.split("\n"):
+        fields = FIELD.findall(line)
+        for name in fields:
+            if name not in known:
+                raise SpecError(
+                    f"The task's 'template' names {{{name}}}, which is no input.",
+                    f"The inputs are {', '.join(task.inputs)}; {{instruction}} and {{labels}} may be used too.",
+                    message_fa=f"«template» در این کار «{name}» را دارد که ورودی نیست.",
+                    hint_fa=f"ورودی‌ها: {names_fa(task.inputs)}؛ «instruction» و «labels» را هم می‌توان به کار برد.",
+                )  # fmt: skip
+        droppable = {*task.optional_inputs, "labels"} & set(fields)
+        if droppable and len(set(fields)) > 1:
+            raise SpecError(
+                f"The task's 'template' has {{{sorted(droppable)[0]}}} and more in {line!r}.",
+                "Give it a line of its own: the line is left out where it is empty.",
+                message_fa=f"«template» در این کار «{sorted(droppable)[0]}» را همراه با چیز دیگری در این سطر دارد: «{line}».",
+                hint_fa="سطری جدا به آن بدهید: هرگاه خالی باشد سطرش کنار گذاشته می‌شود.",
+            )  # fmt: skip
+        seen |= set(fields)
+    # The system text is a turn of its own, before the one that the template makes.
+    missing = [role for role in task.inputs if role not in seen and role != "system"]
+    if missing:
+        message = f"The task's 'template' lacks the input {{{missing[0]}}}."
+        raise SpecError(
+            message, f"Write {{{missing[0]}}} where it belongs.",
+            message_fa=f"«template» در این کار ورودیِ «{missing[0]}» را ندارد.",
+            hint_fa=f"«{missing[0]}» را میان دو آکولاد، در جایی که باید بیاید، بنویسید.",
+        )  # fmt: skip
+
+
+def _spec_error(error: ValidationError) -> SpecError:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field, Task.model_fields, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"The fields are {', '.join(Task.model_fields)}."
+        hint_fa = f"شاید «{near[0]}» را می‌خواستید." if near else f"فیلدها: {names_fa(Task.model_fields)}."
+        return SpecError(
+            f"A task has no field {field!r}.", hint,
+            message_fa=f"کار فیلدی به نام «{field}» ندارد.", hint_fa=hint_fa,
+        )  # fmt: skip
+    value = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
+    where = f"The task's {field!r}{value}" if field else "The task"
+    value_fa = "" if isinstance(first["input"], dict) else f" برابر «{first['input']}» است و"
+    reason_fa = next((fa for said, fa in _INCONSISTENT_FA.items() if said in first["msg"]), None) or refused_fa(first)
+    where_fa = f"«{field}» در این کار{value_fa} پذیرفته نیست" if field else "این کار پذیرفته نیست"
+    return SpecError(
+        f"{where}: {first['msg'].removeprefix('Value error, ')}.", _FIELDS_HINT,
+        message_fa=f"{where_fa}: {reason_fa}.", hint_fa=_FIELDS_HINT_FA,
+    )  # fmt: skip

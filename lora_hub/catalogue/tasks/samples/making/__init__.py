@@ -1,0 +1,1 @@
+"""What composed the samples. The product never imports it."""

@@ -1,0 +1,104 @@
+"""The files that a base's weights lie in: which they are, whether they are whole, and what tells two sets of them apart.
+
+    files = weights_files(folder)      the safetensors (or .bin) files of a saved model
+    fingerprint(files)                 sha256 over them
+"""
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.errors import BaseError
+
+HASH_WHOLE_UP_TO = 2 * 1024**3  # bytes of weights that are hashed whole; above, headers and sizes stand for them
+MAX_HEADER = 100 * 1024**2  # the safetensors format's own limit
+AGAIN = "Copy or download the base again, whole."
+AGAIN_FA = "مدل پایه را یک بار دیگر و کامل رونوشت یا دریافت کنید."
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """By the index, else by the usual names. Raises BaseError where one is missing."""
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        names = sorted(set(read_json(index).get("weight_map", {}).values()))
+        files = [folder / Path(name).name for name in names]
+    elif (folder / "model.safetensors").is_file():
+        files = [folder / "model.safetensors"]
+    else:
+        files = sorted(folder.glob("pytorch_model*.bin"))
+    missing = [file.name for file in files if not file.is_file()]
+    if not files or missing:
+        what = missing[0] if missing else "model.safetensors"
+        raise BaseError(
+            f"The folder {str(folder)!r} lacks the weights file {what}.", AGAIN,
+            message_fa=f"در پوشهٔ «{folder}» پروندهٔ وزن‌ها، «{what}»، نیست.", hint_fa=AGAIN_FA,
+        )  # fmt: skip
+    return files
+
+
+def read_safetensors_header(path: Path) -> dict[str, Any]:
+    """A safetensors file's header: name -> {dtype, shape, data_offsets}. Raises BaseError where it is not whole."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(8)
+        if start == b"version ":
+            raise BaseError(
+                f"The file {str(path)!r} is a Git LFS pointer, not the weights.", "Run git lfs pull.",
+                message_fa=f"پروندهٔ «{path}» اشاره‌گر Git LFS است، نه خودِ وزن‌ها.", hint_fa="دستور git lfs pull را اجرا کنید.",
+            )  # fmt: skip
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else MAX_HEADER + 1
+        if length > min(MAX_HEADER, size - 8):
+            raise BaseError(
+                f"The file {str(path)!r} is not a whole safetensors file ({size:,} bytes).", AGAIN,
+                message_fa=f"پروندهٔ «{path}» safetensors کاملی نیست ({size:,} بایت).", hint_fa=AGAIN_FA,
+            )  # fmt: skip
+        try:
+            header = json.loads(file.read(length))
+            tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+            end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BaseError(
+                f"The header of {str(path)!r} cannot be read.", AGAIN,
+                message_fa=f"سرآغازِ پروندهٔ «{path}» خوانده نمی‌شود.", hint_fa=AGAIN_FA,
+            ) from error  # fmt: skip
+    if size != 8 + length + end:
+        raise BaseError(
+            f"The file {str(path)!r} has {size:,} bytes where its header says {8 + length + end:,}.", AGAIN,
+            message_fa=f"پروندهٔ «{path}» {size:,} بایت است، اما سرآغازش {8 + length + end:,} بایت می‌گوید.", hint_fa=AGAIN_FA,
+        )  # fmt: skip
+    return tensors
+
+
+def fingerprint(files: list[Path]) -> str:
+    """sha256 over the weights files; where they are past 2 GiB, over their headers and sizes ("headers:" before it)."""
+    digest = hashlib.sha256()
+    if sum(file.stat().st_size for file in files) <= HASH_WHOLE_UP_TO:
+        for file in files:
+            with file.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+    for file in files:
+        digest.update(f"{file.name} {file.stat().st_size}\n".encode())
+        if file.suffix == ".safetensors":
+            digest.update(json.dumps(read_safetensors_header(file), sort_keys=True).encode())
+    return f"headers:{digest.hexdigest()}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises BaseError where the file does not hold a JSON object."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BaseError(
+            f"The file {str(path)!r} cannot be read as JSON.", AGAIN,
+            message_fa=f"پروندهٔ «{path}» JSON درستی نیست.", hint_fa=AGAIN_FA,
+        ) from error  # fmt: skip
+    if not isinstance(data, dict):
+        raise BaseError(
+            f"The file {str(path)!r} is not a JSON object.", AGAIN,
+            message_fa=f"پروندهٔ «{path}» یک شیء JSON نیست.", hint_fa=AGAIN_FA,
+        )  # fmt: skip
+    return data

@@ -1,0 +1,7 @@
+"""`python -m lora_hub`: the shell's side of everything the page does."""
+
+from lora_hub.cli.commands import main
+
+__all__ = [
+    "main",
+]

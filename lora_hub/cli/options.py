@@ -1,0 +1,124 @@
+"""What several commands of the shell share: their options, and the things that those name."""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.errors import DataError, LoraHubError, SpecError
+
+
+@contextlib.contextmanager
+def connected_hub() -> Any:
+    """Connected to the Hub in use, with what there is to know about the choice told."""
+    from lora_hub.hub import endpoint
+
+    with endpoint.connected() as connection:
+        for note in connection.notes:
+            print(f"note: {note}", file=sys.stderr)
+        yield connection
+
+
+@contextlib.contextmanager
+def named_dataset(name: str) -> Any:
+    """The file that was named, or the file that a dataset of the Hub was fetched to."""
+    from lora_hub.hub import dataset
+
+    with connected_hub() if dataset.is_dataset_id(name) else contextlib.nullcontext():
+        yield fetch_named(name)
+
+
+def fetch_named(name: str) -> Path:
+    """The same, where the Hub is connected already."""
+    from lora_hub.hub import dataset
+
+    return dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr, flush=True)) if dataset.is_dataset_id(name) else Path(name)
+
+
+def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
+    from lora_hub.data import mends
+
+    return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), base, **read_reading(options))
+
+
+def read_task(name: str) -> Any:
+    from lora_hub.catalogue.tasks import catalogue
+
+    return catalogue.get_task(name)
+
+
+def read_mapping(text: str) -> dict[str, str] | None:
+    if not text:
+        return None
+    from lora_hub.data import columns
+
+    try:
+        return columns.parse_map(text)
+    except DataError as error:  # the option is wrong, not the data
+        raise SpecError(error.message, error.hint) from error
+
+
+def read_pairs(items: list[str], usage: str) -> dict[str, str]:
+    found = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise SpecError(f"{item!r} is not of the form KEY=VALUE.", f"Use {usage}.")
+        found[key.strip()] = value
+    return found
+
+
+def read_reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {key: getattr(options, key) for key in ("encoding", "delimiter", "sheet", "skip_broken") if getattr(options, key, None)}
+
+
+def add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help="which column is what")
+    command.add_argument("--encoding", default="", help="of the file, where the guess is wrong")
+    command.add_argument("--delimiter", default="", help="of the file, where the guess is wrong")
+    command.add_argument("--sheet", default="", help="of a workbook with several, or a file of an archive")
+    command.add_argument("--skip-broken", action="store_true", help="go on without broken lines")
+    command.add_argument(
+        "--mend", action="append", default=[], metavar="CODE[.KIND]",
+        help="do what a problem offers, such as duplicates, or relabel:0=no,1=yes, or a mend as JSON; may be repeated",
+    )  # fmt: skip
+
+
+def add_minimum(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--min", action="append", default=[], metavar="METRIC=VALUE",
+        help="exit with 4, and publish nothing, where the adapter's score is below; METRIC.low: the lower end of its interval; may be repeated",
+    )  # fmt: skip
+
+
+def check_minimum(minimum: dict[str, float], metrics: dict[str, Any], also: dict[str, Any], who: str = "adapter") -> None:
+    """Raises BelowMinimum where the scores in `metrics[who]` do not reach `minimum`. also: what the JSON says beside the error."""
+    from lora_hub.evaluation.minimum import below_minimum
+
+    if below := below_minimum(metrics.get(who, {}), minimum):
+        raise BelowMinimum(f"{'The adapter' if who == 'adapter' else who} is not good enough: {'; '.join(below)}.", also=also)
+
+
+class Unfinished(LoraHubError):
+    """What was asked for did not wholly happen. also: what the JSON says beside the error. status: the exit status."""
+
+    status = 1
+
+    def __init__(self, message: str, hint: str = "", *, also: dict[str, Any], status: int = 0) -> None:
+        super().__init__(message, hint)
+        self.also = also
+        self.status = status or self.status
+
+
+class Partly(Unfinished):
+    """A part of it happened."""
+
+    status = 3
+
+
+class BelowMinimum(Unfinished):
+    """All of it happened, and a score is below --min."""
+
+    status = 4
+

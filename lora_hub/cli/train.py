@@ -1,0 +1,244 @@
+"""The shell's commands around training: inspect, train, pipeline, and waiting for a run."""
+
+import argparse
+import contextlib
+import sys
+import time
+from typing import Any
+
+from lora_hub.cli import text as cli_text
+from lora_hub.core import settings
+from lora_hub.cli.options import (
+    check_minimum,
+    connected_hub,
+    fetch_named,
+    named_dataset,
+    Partly,
+    read_mapping,
+    read_mends,
+    read_pairs,
+    read_reading,
+    read_task,
+    Unfinished,
+)
+from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.evaluation.minimum import parse_minimum
+
+Result = dict[str, Any]
+
+
+def inspect(options: argparse.Namespace) -> Result:
+    from lora_hub.catalogue import bases
+    from lora_hub.data import inspection
+
+    base = bases.get_base(options.base)
+    overrides = read_pairs(options.set, "--set KEY=VALUE")
+    task = read_task(options.task) if options.task else None
+    inspector = inspection.Inspector()
+    with named_dataset(options.file) as file:
+        mends = read_mends(options, inspector, file, task, base)
+        seen = inspector.inspect(file, task, read_mapping(options.map), mends=mends, base=base, name=file.name, **read_reading(options))
+    return {**seen.to_json(), **_derived(seen, base, options.effort, overrides)}
+
+
+def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Result:
+    """settings: [{key, value, why}] as `train` would take them, each of which --set changes; estimate: {steps, seconds,
+    memory_bytes} of a run with them, None where no row can be used yet."""
+    from lora_hub import runs
+    from lora_hub.training import recipe
+    from lora_hub.core.errors import DataError
+
+    spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
+    explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
+    try:
+        examples = runs.planned_examples(seen.table, seen.task, seen.mapping)
+    except DataError:  # told among the problems
+        return {"settings": explained, "estimate": None}
+    expected = recipe.estimate(spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops())
+    return {
+        "settings": explained,
+        "estimate": {"steps": expected.steps, "seconds": round(expected.seconds, 1), "memory_bytes": expected.memory_bytes},
+    }
+
+
+def train(options: argparse.Namespace) -> Result:
+    from lora_hub import runs
+    from lora_hub.catalogue import bases
+    from lora_hub.data import inspection
+
+    base, task, minimum = bases.get_base(options.base), read_task(options.task), parse_minimum(options.min)
+    inspector = inspection.Inspector()
+    with named_dataset(options.file) as file:
+        plan = runs.plan_run(
+            file,
+            task,
+            base,
+            mapping=read_mapping(options.map),
+            mends=read_mends(options, inspector, file, task, base),
+            effort=options.effort,
+            overrides=read_pairs(options.set, "--set KEY=VALUE"),
+            test_file=options.test,
+            name=options.name,
+            dataset_name=file.name,
+            publish_to=(options.org or settings.organization()) if options.publish else "",
+            minimum=minimum,
+            publish_private=options.private,
+            reading=read_reading(options),
+            inspector=inspector,
+        )
+    cli_text.say_problems(plan.problems)
+    if plan.errors:
+        raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
+    estimate = plan.estimate
+    print(f"about {estimate.steps} steps, {estimate.seconds:.0f} s, {estimate.memory_bytes / 2**20:.0f} MiB", file=sys.stderr)
+    started = None
+    try:
+        with options.signals.held():  # so that a run is never started and then not known
+            started = runs.start_run(plan.spec)
+            print(f"run {started.id}", file=sys.stderr)
+        with cli_text.ProgressBar() as bar:
+            run = runs.wait_for_run(started.id, bar.show)
+    except KeyboardInterrupt as ended:
+        if started is not None:
+            print("\ncancelling ...", file=sys.stderr)
+            ended.also = {"run": started.id, "state": _cancel(started.id).state.value}
+        raise
+    result = run_result(run)
+    check_ended(run, result)
+    return result
+
+
+def check_ended(run: Any, result: Result) -> None:
+    """Raises Unfinished where the run did not do all that was asked of it, with the exit status that says how much of it."""
+    if run.adapter_folder or run.adapter:
+        check_minimum(run.spec.minimum, run.metrics, result)
+    if run.state != "succeeded":
+        told = run.error or {"message": f"The run {run.id} was {run.state.value}.", "hint": f"Go on with it: python -m lora_hub runs resume {run.id}"}
+        raise Unfinished(told["message"], told["hint"], also=result)
+    if run.error:
+        raise Partly(run.error["message"], f"{run.error['hint']} The adapter is in {result['adapter']}.".strip(), also=result)
+
+
+def _cancel(run_id: str) -> Any:
+    from lora_hub import runs
+
+    try:
+        return runs.cancel_run(run_id)
+    except RunError:  # it ended meanwhile
+        return runs.refresh_run(run_id)
+
+
+def wait(options: argparse.Namespace) -> Result:
+    """`runs wait ID`: returns when the run has ended, with the exit status that `train` would have had."""
+    from lora_hub import runs
+
+    minimum = parse_minimum(options.min)
+    deadline = time.monotonic() + options.timeout if options.timeout else None
+    with cli_text.ProgressBar() as bar:
+
+        def look(run: Any) -> None:
+            bar.show(run)
+            if deadline is not None and time.monotonic() > deadline and not run.state.is_final:
+                raise Unfinished(
+                    f"The run {run.id} has not ended after {options.timeout:g} s: {run.state.value}.", "It goes on; wait again, or cancel it.",
+                    also=run_result(run), status=124,
+                )  # fmt: skip
+
+        run = runs.wait_for_run(options.id, look)
+    result = run_result(run)
+    check_ended(run, result)
+    check_minimum(minimum, run.metrics, result)
+    return result
+
+
+def run_result(run: Any) -> Result:
+    """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows + validation_rows +
+    eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience", "learnt" or "")."""
+    from lora_hub.core import store
+
+    folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
+    return {
+        "run": run.id,
+        "state": run.state.value,
+        "adapter": run.adapter.repo_id if run.adapter else folder,
+        "revision": run.adapter.revision if run.adapter else "",
+        "base": run.spec.base.id,
+        "seconds": round(run.seconds, 1),
+        "file_rows": run.file_rows,
+        "train_rows": run.train_rows,
+        "validation_rows": run.validation_rows,
+        "eval_rows": run.eval_rows,
+        "left_out": run.left_out,
+        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
+        "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
+        "notes": list(run.notes),
+        "stopped": run.stopped,
+    }
+
+
+def pipeline(options: argparse.Namespace) -> Result:
+    """runs: [{task, run, state, adapter, metrics, ...}], mode (together or in turn), seconds."""
+    from lora_hub.runs import pipeline as pipelines
+    from lora_hub import runs
+    from lora_hub.hub import dataset
+
+    began = time.monotonic()
+    asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
+    publish_to = (options.org or asked.org or settings.organization()) if options.publish else ""
+    needs_hub = any(dataset.is_dataset_id(entry.data) for entry in asked.entries)
+
+    started: list[Any] = []
+    try:
+        with options.signals.held(), connected_hub() if needs_hub else contextlib.nullcontext():
+            started += pipelines.start_pipeline(
+                asked, publish_to=publish_to, private=options.private, minimum=minimum, fetch=fetch_named
+            )
+            for one in started:
+                _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
+                cli_text.say_problems(one.problems, f"{one.entry.task}: ")
+        with cli_text.GroupProgress() as shown:
+            ended = pipelines.wait_for_all(started, shown.show)
+    except KeyboardInterrupt as stop:
+        ids = [one.run_id for one in started if one.run_id]
+        if ids:
+            _say("cancelling ...")
+        for run_id in ids:
+            if not runs.refresh_run(run_id).state.is_final:
+                runs.cancel_run(run_id, wait=0)
+        stop.also = {"runs": [{"run": run_id, "state": runs.wait_for_run(run_id).state.value} for run_id in ids]}
+        raise
+    rows = [_pipeline_row(one.entry, result) for one, result in zip(started, ended, strict=True)]
+    modes = [result.mode for result in ended if not isinstance(result, LoraHubError) and result.mode]
+    result = {"runs": rows, "mode": modes[0] if modes else "in turn", "seconds": round(time.monotonic() - began, 1)}
+    _check_pipeline(ended, result)
+    return result
+
+
+def _check_pipeline(ended: list[Any], result: Result) -> None:
+    """Raises where not every task did all that was asked of it: 1 where none was trained, 4 where all that is wrong is --min."""
+    rows, wrong = result["runs"], []
+    for row, run in zip(rows, ended, strict=True):
+        if isinstance(run, LoraHubError):
+            wrong.append((row, Unfinished(run.message, run.hint, also={})))
+            continue
+        try:
+            check_ended(run, row)
+        except Unfinished as error:
+            wrong.append((row, error))
+    if not wrong:
+        return
+    statuses = {error.status for _, error in wrong}
+    status = 1 if len(wrong) == len(rows) and statuses == {1} else 4 if statuses == {4} else 3
+    names = ", ".join(row["task"] for row, _ in wrong)
+    raise Unfinished(f"{len(wrong)} of {len(rows)} tasks did not succeed: {names}.", str(wrong[0][1]), also=result, status=status)
+
+
+def _pipeline_row(entry: Any, result: Any) -> Result:
+    if isinstance(result, LoraHubError):
+        return {"task": entry.task, "run": "", "state": "failed", "adapter": "", "metrics": {}, "error": f"{result.message} {result.hint}".strip()}
+    row = {"task": result.spec.task.id, **run_result(result)}
+    return {**row, "error": result.error["message"]} if result.error else row
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

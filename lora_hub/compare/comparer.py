@@ -1,0 +1,291 @@
+"""Side by side: one question put to a base and its adapters, answered together in one batch by the stack.
+
+`Comparer` holds the bases it has loaded; app.py builds one and passes it on. Every adapter is asked with its own
+template, as it was trained; the base with the first adapter's.
+"""
+
+import gc
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core import store
+from lora_hub.core.errors import AdapterError, BaseError, DataError
+from lora_hub.answering.line import Line, POLL_SECONDS
+from lora_hub.compare.panes import base_key, base_pane, EXAMPLES, Pane, resolve_adapter, slot_name
+from lora_hub.core.schema import Answer, BaseModel, Divergence, Judgement, Problem, Scores
+
+# Bases kept in memory at once; of those that answer nobody the least recently used goes first.
+MAX_LOADED = 1
+DEFAULT_NEW_TOKENS = 128
+
+
+@dataclass(frozen=True)
+class PaneEvent:
+    """A pane's answer so far; with `done` its whole answer. When done: divergence, of adapters; judgement, where the right answer
+    is known and the pane is of the task that it is the answer to."""
+
+    pane: int
+    name: str
+    revision: str
+    answer: Answer
+    done: bool
+    divergence: Divergence | None = None
+    judgement: Judgement | None = None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A base in memory with its stack of adapters and the queue of its visitors. tokenizers: those that adapters bring."""
+
+    stack: Any
+    tokenizer: Any
+    visitors: Any
+    tokenizers: Any
+
+    def tokenizer_of(self, pane: Pane) -> Any:
+        """The tokenizer that a pane is asked with: its own where it brings one. Raises AdapterError."""
+        return self.tokenizers.of(pane.folder, pane.name) if pane.folder is not None else self.tokenizer
+
+
+class Comparer:
+    """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch. Who needs
+    another base than the one in memory waits until that one answers nobody, in the order of coming. base: of all adapters,
+    whatever they say of theirs; for those whose base lies elsewhere here, or that name none."""
+
+    def __init__(self, base: str = "") -> None:
+        self._base = base
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+        self._users: Counter[str] = Counter()  # questions under way, by the base's key
+        self._freed = threading.Condition()
+        self._line = Line()
+
+    def resolve(self, adapters: list[str]) -> list[Pane]:
+        """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision.
+
+        Raises AdapterError where one cannot be found, or where they were not made for one and the same base.
+        """
+        panes = [resolve_adapter(name, self._base) for name in adapters]
+        for pane in panes[1:]:
+            if base_key(pane.base) != base_key(panes[0].base):
+                raise AdapterError(
+                    f"{panes[0].name} was made for {panes[0].base.id}, {pane.name} for {pane.base.id}.", "Compare adapters of one base.",
+                    message_fa=f"«{panes[0].name}» برای «{panes[0].base.id}» ساخته شده است و «{pane.name}» برای «{pane.base.id}».",
+                    hint_fa="آداپتورهای یک مدل پایه را با هم بسنجید.",
+                )  # fmt: skip
+        return panes
+
+    def stream(
+        self,
+        adapters: list[str],
+        *,
+        base: bool = True,
+        prompt: str = "",
+        inputs: dict[str, Any] | None = None,
+        max_new_tokens: int = 0,
+        temperature: float = 0.0,
+        seed: int = 0,
+        free_text: bool = False,
+        reference: str = "",
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Iterator[PaneEvent]:
+        """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own.
+
+        Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose task has labels
+        answers with one of them, as in the exam, unless `free_text`. reference: the right answer, where it is known, to the first
+        adapter's task. Raises AdapterError, BaseError, DataError.
+        """
+        from lora_hub.answering import generate, questions
+        from lora_hub.evaluation import metrics
+
+        panes = self.resolve(adapters)
+        if not panes:
+            raise AdapterError(
+                "No adapter was chosen.", "Choose one to four adapters.",
+                message_fa="آداپتوری برگزیده نشده است.", hint_fa="یک تا چهار آداپتور برگزینید.",
+            )  # fmt: skip
+        panes = [base_pane(panes[0]), *panes] if base else panes
+        with self._asking(panes, cancelled) as found:
+            if found is None:
+                yield from (PaneEvent(place, pane.name, pane.revision, Answer(finish="cancelled"), True) for place, pane in enumerate(panes))
+                return
+            loaded, names = found
+            asked = [
+                questions.put(
+                    loaded.tokenizer_of(pane),
+                    *questions.read_question(pane.task, pane.name, prompt, inputs),
+                    adapter=name,
+                    calibration=pane.calibration,
+                    labels=() if free_text else questions.labels_of(pane.task),
+                )[0]
+                for pane, name in zip(panes, names, strict=True)
+            ]
+            judged_task = panes[1 if base else 0].task if reference else None
+
+            def told(place: int, answer: Answer, done: bool = True) -> PaneEvent:
+                pane, divergence, judgement = panes[place], None, None
+                if done and answer.finish != "cancelled":
+                    if pane.folder is not None:
+                        row = generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter)
+                        divergence = generate.divergence(loaded.stack, loaded.tokenizer, row, answer.ids)
+                    if judged_task is not None and pane.task is not None and pane.task.id == judged_task.id:
+                        judgement = metrics.judge(judged_task, [answer.text], [reference])[0]
+                return PaneEvent(place, pane.name, pane.revision, answer, done, divergence, judgement)
+
+            # Labels first: they take one pass, and nobody waits for them.
+            labelled = [place for place, one in enumerate(asked) if one.choices is not None]
+            answers = questions.answer_all(
+                loaded.stack, loaded.tokenizer, [asked[place] for place in labelled], max_new_tokens=1, cancelled=cancelled
+            )  # fmt: skip
+            for place, answer in zip(labelled, answers, strict=True):
+                yield told(place, answer)
+            written = [place for place, one in enumerate(asked) if one.choices is None]
+            if not written:
+                return
+            rows = [
+                generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter, seed=seed, tokenizer=asked[place].tokenizer)
+                for place in written
+            ]
+            most = max_new_tokens or max((panes[place].task.max_new_tokens if panes[place].task else DEFAULT_NEW_TOKENS) for place in written)
+            for event in generate.stream(
+                loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled, visitors=loaded.visitors
+            ):
+                answer = Answer(text=event.text.strip(), tokens=event.tokens, seconds=event.seconds, finish=event.finish, ids=event.ids)
+                yield told(written[event.row], answer, event.done)
+
+    def score_file(
+        self,
+        adapters: list[str],
+        file: Path,
+        mapping: dict[str, str] | None = None,
+        *,
+        base: bool = True,
+        max_rows: int = 0,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> dict[str, Any]:
+        """{"rows": n, "metrics": {name: Scores}, "comparisons": {name: PairedComparison}, "problems": [Problem]} of the panes on a file
+        of their task. max_rows 0: all rows. comparisons: each adapter against the base, where it was asked. problems: what makes the
+        scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows none of the file's labels,
+        for every score would be 0."""
+        from lora_hub.evaluation import exam
+        from lora_hub.data import checks, columns, inspection, prepare
+        from lora_hub.data.mends import for_test
+
+        panes = self.resolve(adapters)
+        asked = next((pane for pane in panes if pane.task), None)
+        task = asked.task if asked else None
+        if task is None:
+            raise AdapterError(
+                f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.",
+                message_fa=f"«{panes[0].name}» نمی‌گوید برای کدام کار است.", hint_fa="به‌جای پروندهٔ آزمون یک ورودی بدهید.",
+            )  # fmt: skip
+        lost = panes[0].missing
+        if base:
+            first = replace(base_pane(panes[0]), task=task)
+            panes = [first, *([replace(first, name=EXAMPLES, shown=panes[0].shown)] if panes[0].shown else []), *panes]
+        kept = store.add_dataset(file)
+        seen = inspection.inspect_file(kept, task, mapping, mends=for_test(asked.mends), is_test=True)
+        columns.check_mapping(seen.table, task, seen.mapping)
+        examples = prepare.build_examples(seen.table, task, seen.mapping)
+        examples = examples[:max_rows] if max_rows else examples
+        problems = [problem for problem in seen.table.problems if problem.code == "test-part"]
+        problems += [found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)]
+        if base and lost:
+            problems.append(Problem(code="examples_missing", severity="warning", message=lost.en, message_fa=lost.fa))
+        if wrong := next((problem for problem in problems if problem.severity == "error"), None):
+            raise DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
+        scores: dict[str, Scores] = {}
+        answers: dict[str, list[Answer]] = {}
+        clusters = prepare.cluster_examples(examples)
+        with self._asking(panes) as (loaded, names):
+            if task.is_chat:  # before anything is answered: with all rows that are refused, by whichever tokenizer asks
+                for tokenizer in {id(one): one for one in map(loaded.tokenizer_of, panes)}.values():
+                    prepare.check_refused(tokenizer, task, examples)
+            examples = prepare.written(loaded.tokenizer, examples)
+            for pane, name in zip(panes, names, strict=True):
+                shown = pane.shown if pane.folder is None else ()
+                if shown and not exam.fit_context(loaded.stack, loaded.tokenizer, task, examples, shown):
+                    continue  # longer rows than those of the run: there the base has no room for its examples
+                if pane.task is not None and pane.task.id != task.id:
+                    raise AdapterError(
+                        f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.",
+                        message_fa=f"«{pane.name}» برای کارِ «{pane.task.id}» است و «{panes[0].name}» برای کارِ «{task.id}».",
+                        hint_fa="آداپتورهای یک کار را نمره دهید.",
+                    )  # fmt: skip
+                told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
+                answers[pane.name] = exam.answer_examples(
+                    loaded.stack, loaded.tokenizer_of(pane), pane.task or task, examples, name, calibration=pane.calibration, shown=shown, progress=told
+                )  # fmt: skip
+                scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
+        comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
+        return {"rows": len(examples), "metrics": scores, "comparisons": comparisons, "problems": problems}
+
+    @contextmanager
+    def _asking(self, panes: list[Pane], cancelled: Callable[[], bool] | None = None) -> Iterator[tuple[Loaded, list[str]] | None]:
+        """The panes' base with their adapters, and their names in its stack: all kept there until the block ends. None where
+        `cancelled` said so while it waited for others."""
+        names = [slot_name(pane) for pane in panes]
+        folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
+        with self._using(panes, cancelled) as loaded:
+            if loaded is None:
+                yield None
+                return
+            with loaded.stack.hold(folders, cancelled=cancelled) as held:
+                yield (loaded, names) if held is not None else None
+
+    @contextmanager
+    def _using(self, panes: list[Pane], cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
+        """The panes' base in memory, where it stays until the block ends."""
+        base = panes[0].base
+        key = base_key(base)
+        with self._line.turn(cancelled) as mine:
+            try:
+                loaded = self._load(key, base, cancelled) if mine else None
+            except BaseError as error:
+                whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
+                (message_fa, hint_fa) = error.in_language("fa")
+                raise BaseError(
+                    f"{whose} cannot be asked without its base. {error.message}", error.hint,
+                    message_fa=f"«{whose}» بدون مدل پایه‌اش پرسیده نمی‌شود. {message_fa}", hint_fa=hint_fa,
+                ) from error  # fmt: skip
+        try:
+            yield loaded
+        finally:
+            if loaded is not None:
+                with self._freed:
+                    self._users[key] -= 1
+                    self._freed.notify_all()
+
+    def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
+        """In one's turn only: nobody else loads meanwhile."""
+        from lora_hub.answering import generate, loading
+        from lora_hub.answering.adapter_tokenizer import AdapterTokenizers, bound_template
+        from lora_hub.answering.stack import AdapterStack
+
+        with self._freed:
+            while key not in self._loaded and len(self._loaded) >= MAX_LOADED:
+                idle = next((known for known in self._loaded if not self._users[known]), None)
+                if idle is not None:
+                    self._loaded.pop(idle).stack.close()
+                elif cancelled is not None and cancelled():
+                    return None
+                else:
+                    self._freed.wait(POLL_SECONDS)
+            if key in self._loaded:
+                self._loaded.move_to_end(key)
+                self._users[key] += 1
+                return self._loaded[key]
+        gc.collect()  # a model and its layers hold each other: without this two bases would be in memory
+        tokenizer = loading.load_tokenizer(base)
+        stack = AdapterStack(loading.load_base(base), base)
+        tokenizers = AdapterTokenizers(tokenizer)
+        bounded = bound_template(tokenizer, f"the base {base.id}", f"مدل پایهٔ «{base.id}»")
+        loaded = Loaded(stack, bounded, generate.open_queue(stack, bounded), tokenizers)
+        with self._freed:
+            self._loaded[key] = loaded
+            self._users[key] += 1
+        return loaded

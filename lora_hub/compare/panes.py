@@ -1,0 +1,117 @@
+"""Who is asked in Compare: the base, or an adapter of the Hub, of a run or of a folder, with all that belongs to its answers.
+
+    resolve_adapter("spam-built-in@v1")        a repo id, a run's id or a PEFT folder -> Pane
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lora_hub import hub
+from lora_hub.answering import adapter_base
+from lora_hub.core import settings, store
+from lora_hub.hub import adapter_config
+from lora_hub.runs import run_rows
+from lora_hub.core.errors import AdapterError, names_fa
+from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task, Text2
+
+# The base as it is and with examples before the question: names of panes, and keys of scores.
+BASE, EXAMPLES = "base", "base_examples"
+
+
+@dataclass(frozen=True)
+class Pane:
+    """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere. mends: done
+    to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on. calibrations: what the
+    exam did to likelihoods of labels, by whose they are. shown: the examples that its exam showed the base, where it is a run here; missing: why
+    they cannot be read any more, in words."""
+
+    name: str
+    base: BaseModel
+    revision: str = ""
+    task: Task | None = None
+    folder: Path | None = None
+    mends: tuple[Mend, ...] = ()
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
+    shown: tuple[tuple[dict[str, Any], str], ...] = ()
+    missing: Text2 | None = None
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What is done to the likelihoods of this pane's labels."""
+        return self.calibrations.get(self.name) if self.folder is None else None
+
+
+def resolve_adapter(name: str, base: str = "") -> Pane:
+    """The pane of one name. base: the base that it is to be asked on, whatever it says. Raises AdapterError where nothing is found
+    under the name."""
+    folder = Path(name).expanduser()
+    if (folder / adapter_config.CONFIG_FILE).is_file():
+        return pane_of_folder(name, folder, base)
+    if name in store.list_run_ids():
+        run = store.read_run(name)
+        if not run.adapter_folder:
+            raise AdapterError(
+                f"The run {name} has no adapter yet: it is {run.state.value}.", "Wait until it has succeeded.",
+                message_fa=f"اجرای «{name}» هنوز آداپتوری ندارد.", hint_fa="صبر کنید تا انجام شود.",
+            )  # fmt: skip
+        found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
+        # The run knows where its base lies on this disk; the record that travels does not.
+        revision = run.adapter.revision if run.adapter else ""
+        # Of a damaged run the spec cannot be read; its adapter can.
+        known = found.base if base or run.state is RunState.DAMAGED else run.spec.base
+        record = hub.read_adapter_record(found.folder) or {}
+        examples = run_rows.read_examples(store.run_folder(name), expected=record.get("examples_shown"))
+        shown = tuple((one["inputs"], one["answer"]) for one in examples.rows)
+        return replace(found, base=known, revision=revision, shown=shown, missing=examples.missing)
+    if folder.is_dir():
+        inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
+        raise AdapterError(
+            f"{name} holds no adapter_config.json.", f"Name one of the folders in it: {', '.join(inside[:5])}." if inside else "Give a folder that PEFT's save_pretrained wrote.",
+            message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa=f"یکی از پوشه‌های درون آن را بدهید: {names_fa(inside[:5])}." if inside else "پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
+        )  # fmt: skip
+    if "/" not in name.partition("@")[0]:
+        name = f"{settings.organization()}/{name}"
+    fetched, ref = hub.fetch_adapter(name)
+    return replace(pane_of_folder(name, fetched, base, fetched=True), revision=ref.revision)
+
+
+def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
+    """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in `resolve_adapter`.
+    fetched: it came from a Hub. Raises AdapterError."""
+    adapter_config.weights_file(folder, f"The adapter {name}", f"آداپتورِ «{name}»")
+    record = hub.read_adapter_record(folder)
+    if record is None:
+        config = adapter_config.read_config(folder)
+        return Pane(name, adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched), folder=folder)
+    try:
+        task, recorded = Task(**record["task"]), BaseModel(**record["base"])
+        mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
+        calibrations = {who: Calibration(**of) for who, of in record.get("calibrations", {}).items()}
+        if any(len(of.offsets) != len(task.labels) for of in calibrations.values()):
+            raise ValueError("a calibration has another number of labels than the task")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AdapterError(
+            f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.",
+            message_fa=f"پروندهٔ lora_hub.json از «{name}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",
+        ) from error  # fmt: skip
+    here = adapter_base.base_of_record(name, recorded, given=base)
+    return Pane(name, here, task=task, folder=folder, mends=mends, calibrations=calibrations)
+
+
+def base_pane(first: Pane) -> Pane:
+    """The base itself, asked as the first adapter is and calibrated as in its exam."""
+    return Pane(BASE, first.base, first.base.revision, first.task, calibrations=first.calibrations)
+
+
+def base_key(base: BaseModel) -> str:
+    """What makes two bases one and the same: their weights' fingerprint, else id and revision."""
+    return base.fingerprint or f"{base.id}@{base.revision}"
+
+
+def slot_name(pane: Pane) -> str:
+    """A pane's name in the stack: the folder it lies in, and when its weights were written. Two revisions, or a folder that was
+    trained again, are two adapters."""
+    if pane.folder is None:
+        return BASE
+    return f"{pane.folder.resolve()}@{(pane.folder / adapter_config.WEIGHTS_FILE).stat().st_mtime_ns}"

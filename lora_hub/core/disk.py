@@ -1,0 +1,70 @@
+"""Why something cannot be written, in words: a full disk, a read-only one, a folder that is not ours. The one place that says so.
+
+    with disk_errors(path): ...        raises LoraHubError
+    explain_disk(error, folder)        None where the error says something else
+"""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lora_hub.core import settings
+from lora_hub.core.errors import LoraHubError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+# With less than this left, a write that failed failed for want of space.
+FULL_DISK_BYTES = 8 * 1024 * 1024
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Tells a full or read-only disk in words."""
+    try:
+        yield
+    except OSError as error:
+        told = explain_disk(error, path if path.is_dir() else path.parent)
+        if told is None:
+            raise
+        raise told from error
+
+
+def explain_disk(error: OSError, path: Path) -> LoraHubError | None:
+    """Why nothing can be written in the folder `path`, in words; None where the error says something else."""
+    if error.errno in FULL:
+        return disk_is_full(path)
+    # a folder that is not there and was not made (below /proc, say), or a file in its place
+    is_missing = not path.is_dir() and error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+    if is_missing or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return LoraHubError(
+            f"{path} cannot be written: {error.strerror}.",
+            "Give this user the right to write there, or set LORA_HUB_HOME to another folder.",
+            message_fa=f"در «{path}» نمی‌توان نوشت ({error.strerror}).",
+            hint_fa="به این کاربر اجازهٔ نوشتن در آنجا بدهید، یا LORA_HUB_HOME را به پوشهٔ دیگری ببرید.",
+        )
+    return None
+
+
+def explain_home(error: OSError) -> LoraHubError | None:
+    """The same for an error met at our own folder, whoever met it; None where it is about something else."""
+    names = [str(name) for name in (error.filename, error.filename2) if isinstance(name, str | os.PathLike)]
+    home = settings.home()
+    beside = any(home.is_relative_to(name) or Path(name).is_relative_to(home) for name in names)
+    return explain_disk(error, home) if beside else None
+
+
+def is_disk_full() -> bool:
+    """Whether next to nothing is left on the disk of our home."""
+    home = settings.home()
+    return shutil.disk_usage(next(part for part in (home, *home.parents) if part.exists())).free < FULL_DISK_BYTES
+
+
+def disk_is_full(path: Path, *, ended_run: bool = False) -> LoraHubError:
+    """That the disk of a folder is full. ended_run: it ended a run, which can go on."""
+    hint, hint_fa = "Free some space there, or set LORA_HUB_HOME to another disk.", "جایی در آن باز کنید، یا LORA_HUB_HOME را به دیسک دیگری ببرید."
+    if ended_run:
+        hint = "Free some space there, then resume the run: it goes on from its last checkpoint."
+        hint_fa = "جایی در آن باز کنید و اجرا را ادامه دهید: از آخرین چک‌پوینت پیش می‌رود."
+    return LoraHubError(f"The disk that holds {path} is full.", hint, message_fa=f"دیسکی که «{path}» در آن است پر است.", hint_fa=hint_fa)

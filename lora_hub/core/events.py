@@ -1,0 +1,268 @@
+"""Events: what happened to a run, one JSON line each, and the run that they add up to.
+
+`events.jsonl` only grows. Several processes write to it (the app, the worker, a worker that resumes): each line is one
+`write` in append mode under a lock of the file, so lines never mix, and each writer counts its own `seq`. A `Run` is folded
+from the lines and never stored.
+
+| kind | data |
+|---|---|
+| submitted | owner, runner |
+| state | state; with "queued": attempt (1, and one more for each resume) |
+| handle | handle (how the runner finds the process again) |
+| progress | phase, step, total, eta (seconds); while it waits for its turn: place, before (runs), slots |
+| metric | step, loss or eval_loss; lr |
+| exam | file_rows, train_rows, validation_rows, eval_rows, left_out, metrics {base, adapter}, comparison, mode, or a note; the same in Persian: note_fa |
+| error | message, hint; the same in Persian: message_fa, hint_fa |
+| adapter | folder, best_step, stopped (why before its last step), or an AdapterRef under `published` |
+
+An attempt begins with "queued" and its number, written by whoever holds the run's lock before the worker is started. In an
+attempt the first end that its worker tells is its end: what is said later by anybody else changes nothing.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+
+from lora_hub.core.curve import Curve
+from lora_hub.core.disk import FULL
+from lora_hub.core.schema import AdapterRef, Event, EventKind, PairedComparison, Run, RunState, Score, TrainSpec, Wait
+
+KINDS = get_args(EventKind)
+# What a run may say on a full disk: the space that its worker kept back is given for it.
+LAST_WORDS = ("error", "state")
+
+
+class EventLog:
+    """Appends events of one writer to a file. `source` names the writer; it has to be its alone.
+
+    reserve: a file whose space is given up where the disk is too full for the run's last words.
+    """
+
+    def __init__(self, path: Path, source: str, reserve: Path | None = None) -> None:
+        self.path = path
+        self.source = source
+        self.reserve = reserve
+        self._seq = 0
+
+    def append(self, kind: EventKind, **data: Any) -> Event:
+        """Writes one event. Raises OSError where it cannot be written; the file is then as it was before."""
+        event = Event(source=self.source, seq=self._seq, at=time.time(), kind=kind, data=data)
+        line = (to_line(event) + "\n").encode()
+        try:
+            append_line(self.path, line)
+        except OSError as error:
+            if error.errno not in FULL or kind not in LAST_WORDS or self.reserve is None:
+                raise
+            self.reserve.unlink(missing_ok=True)
+            append_line(self.path, line)
+        self._seq += 1
+        return event
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Appends a whole line or nothing. A line before it that a crash cut off is closed first, so that it spoils only itself."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # it goes with the descriptor
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(descriptor, line[written:])
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def app_log(path: Path) -> EventLog:
+    """The log of this process, as the app or the command line."""
+    return EventLog(path, f"app-{os.getpid()}-{time.time_ns()}")
+
+
+def to_line(event: Event) -> str:
+    return json.dumps(event.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+
+
+def read_line(line: str | bytes) -> dict[str, Any] | None:
+    """One line as it stands; None for an empty one and for one cut off by a crash: it was never acknowledged."""
+    if isinstance(line, str):
+        line = line.encode(errors="surrogatepass")
+    line = line.strip(b"\x00 \r\n")
+    if not line:
+        return None
+    try:
+        read = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            read = json.loads(line)  # it reads NaN, which is no JSON
+        except (ValueError, RecursionError):
+            return None
+    return read if isinstance(read, dict) else None
+
+
+def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
+    """Events of the lines that this version knows; for a `Run`, `Folding` also counts those that it does not."""
+    events = []
+    for line in lines:
+        read = read_line(line)
+        if read is None:
+            continue
+        try:
+            events.append(Event.model_validate(read))
+        except ValueError:
+            continue
+    return events
+
+
+def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
+    """The run that these events add up to."""
+    folding = Folding()
+    for event in events:
+        folding.add(event.model_dump())
+    return folding.run(run_id, spec)
+
+
+class Folding:
+    """What the events so far add up to. They are given one at a time, in the file's order, which is the order in which things
+    happened; the clock is only shown."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, Any] = {}
+        self._train, self._eval = Curve(), Curve()
+        self._notes: dict[str, str] = {}
+        self._logs: dict[str, None] = {}
+        self._attempt = 1
+        self._worker = ""  # the source of this attempt's worker, once it has spoken
+        self._gone: set[str] = set()  # workers of earlier attempts
+        self._told_by_worker = False
+        self._not_understood = 0
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Takes an event in. One of a kind or a form that this version does not know is counted, and the rest goes on."""
+        try:
+            kind, data, at = event["kind"], event.get("data") or {}, float(event["at"])
+            if kind not in KINDS:
+                raise ValueError(kind)
+            getattr(self, f"_add_{kind}")(data, at, str(event.get("source", "")))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            self._not_understood += 1
+            return
+        self._now["last_event"] = at
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """(step, of how many)."""
+        return self._now.get("step", 0), self._now.get("total_steps", 0)
+
+    def run(self, run_id: str, spec: TrainSpec) -> Run:
+        notes = dict(self._notes)
+        if self._not_understood:
+            count = self._not_understood
+            notes[f"{count} of this run's events are not known to this version of LoRA Hub and are not shown: a newer one wrote them."] = (
+                f"این نسخه از LoRA Hub {count} رویدادِ این اجرا را نمی‌شناسد و نشان نمی‌دهد: نسخهٔ جدیدتری آن را نوشته است."
+            )
+        return Run(
+            **self._now, id=run_id, spec=spec, attempt=self._attempt, train_losses=self._train.pairs(), eval_losses=self._eval.pairs(),
+            notes=tuple(notes), notes_fa=tuple(notes.values()), logs=tuple(self._logs),
+        )  # fmt: skip
+
+    # --- one kind each; nothing is changed before all of an event has been read -------------------------------------------
+
+    def _add_submitted(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        self._now |= {"created": at, "owner": str(data.get("owner", "local")), "runner": str(data.get("runner", "local"))}
+
+    def _add_handle(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        handle = dict(data["handle"])
+        self._now["handle"] = handle
+        # Members of a group write to the first one's log; one that is resumed alone has its own from then on.
+        self._logs[str((handle.get("group") or [""])[0])] = None
+
+    def _add_state(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        state = RunState(data["state"])
+        if "handle" in data:  # as versions before the kind "handle" wrote it
+            self._add_handle(data, at, source)
+        if state is RunState.QUEUED:
+            attempt = int(data.get("attempt", 1))
+            if attempt > self._attempt:
+                self._begin_attempt(attempt)
+            self._now.setdefault("state", state)
+            return
+        by_worker = source.startswith("worker-")
+        if by_worker and not self._is_current(source):
+            return
+        current = self._now.get("state", RunState.QUEUED)
+        # What an onlooker concluded ("lost") gives way to the worker's own word, and to nothing else.
+        if current.is_final and (self._told_by_worker or not by_worker):
+            return
+        self._now |= {"state": state, "waits": None}
+        self._told_by_worker = by_worker
+        if state.is_final:
+            self._now |= {"ended": at, "eta": None, "phase": ""}
+        elif state is RunState.RUNNING and not self._now.get("started"):
+            self._now["started"] = at
+
+    def _is_current(self, source: str) -> bool:
+        """Whether this worker is the one of the attempt. A second one without a "queued" before it resumed the run in a version
+        that did not number attempts."""
+        if source in self._gone:
+            return False
+        if self._worker and source != self._worker:
+            self._begin_attempt(self._attempt + 1)
+        self._worker = source
+        return True
+
+    def _begin_attempt(self, number: int) -> None:
+        started, last = self._now.get("started", 0.0), self._now.get("ended") or self._now.get("last_event", 0.0)
+        worked = self._now.get("worked", 0.0) + (max(0.0, last - started) if started else 0.0)
+        self._gone.add(self._worker)
+        self._attempt, self._worker, self._told_by_worker = number, "", False
+        self._now |= {"state": RunState.QUEUED, "error": None, "started": 0.0, "ended": 0.0, "eta": None, "phase": "", "waits": None}
+        self._now |= {"worked": worked, "stopped": ""}
+
+    def _add_progress(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        eta = data.get("eta")
+        waits = Wait(place=data["place"], before=tuple(data.get("before", ())), slots=data.get("slots", 1)) if "place" in data else None
+        told = {"phase": str(data.get("phase", "")), "step": int(data.get("step", 0)), "total_steps": int(data.get("total", 0))}
+        self._now |= {**told, "eta": None if eta is None else float(eta), "waits": waits}
+
+    def _add_metric(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        step = int(data["step"])
+        losses = {key: float(data[key]) for key in ("loss", "eval_loss") if key in data}
+        if "loss" in losses:
+            self._train.add(step, losses["loss"])
+        if "eval_loss" in losses:
+            self._eval.add(step, losses["eval_loss"])
+
+    def _add_exam(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        counts: dict[str, Any] = {key: int(data[key]) for key in ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out") if key in data}
+        if "mode" in data:
+            counts["mode"] = str(data["mode"])
+        if "metrics" in data:
+            counts["metrics"] = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()}
+        if data.get("comparison"):
+            counts["comparison"] = PairedComparison(**data["comparison"])
+        self._now |= counts
+        if data.get("note"):
+            self._notes[str(data["note"])] = str(data.get("note_fa", ""))
+
+    def _add_error(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        if source not in self._gone:
+            self._now["error"] = {key: str(data.get(key, "")) for key in ("message", "hint", "message_fa", "hint_fa")}
+
+    def _add_adapter(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        told: dict[str, Any] = {}
+        if "folder" in data:
+            told = {"adapter_folder": str(data["folder"]), "best_step": int(data.get("best_step", 0)), "stopped": str(data.get("stopped", ""))}
+        if "published" in data:
+            told |= {"adapter": AdapterRef(**data["published"]), "error": None}
+        self._now |= told

@@ -1,0 +1,215 @@
+"""A run's folder -> the run, again and again: only what is new since the last look is read.
+
+    reader = RunReader()
+    reader.read(folder)     a Run; of a folder that cannot be read one whose state is "damaged" and whose error says why
+
+A reader is made by whoever looks more than once (the page, a command that waits) and passed to what looks.
+"""
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lora_hub.core.errors import names_fa, refused_fa, RunError
+from lora_hub.core.events import Folding, read_line
+from lora_hub.core.schema import BaseModel, DatasetInfo, Run, RunState, SPEC_VERSION, Task, Text2, TrainSpec
+
+# So much of what was read last has to be there still, or the file is another one.
+TAIL_BYTES = 64
+Stamp = tuple[int, int, int] | None
+
+
+class RunReader:
+    """Remembers each run that it has read, for as long as its files stay what they were. May be shared by threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+        self._busy = threading.Lock()
+
+    def read(self, folder: Path) -> Run:
+        """The run as its files tell it, with no look at its process. Never raises for what is in the folder."""
+        with self._busy:
+            known = self._known.get(folder.name)
+            if known is None or known.folder != folder:
+                known = self._known[folder.name] = _Known(folder)
+            return known.look()
+
+    def keep_only(self, run_ids: list[str]) -> None:
+        """Forgets the runs that are no longer there."""
+        with self._busy:
+            for run_id in set(self._known) - set(run_ids):
+                del self._known[run_id]
+
+
+class _Known:
+    """What is known of one run: its spec, its events so far, and what the files looked like then."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._spec_file, self._events_file = str(folder / "spec.json"), str(folder / "events.jsonl")
+        self._spec: TrainSpec | RunError | None = None
+        self._spec_stamp: Stamp = (-1, 0, 0)
+        self._run: Run | None = None
+        self._forget_events()
+
+    def look(self) -> Run:
+        trouble = None
+        try:
+            is_new = self._look_at_events()
+        except OSError as error:
+            is_new, trouble = True, _unreadable(Path(self._events_file), error)
+        if self._look_at_spec() or is_new or self._run is None:
+            self._run = self._fold(trouble)
+        return self._run
+
+    def _fold(self, trouble: RunError | None) -> Run:
+        trouble = self._spec if isinstance(self._spec, RunError) else trouble
+        if trouble is None:
+            return self._folding.run(self.folder.name, self._spec)
+        spec = self._spec if isinstance(self._spec, TrainSpec) else _what_is_left(self.folder)
+        run = self._folding.run(self.folder.name, spec)
+        message_fa, hint_fa = trouble.in_language("fa")
+        error = {"message": trouble.message, "hint": trouble.hint, "message_fa": message_fa, "hint_fa": hint_fa}
+        stamp = _stamp(str(self.folder))
+        created = run.created or (stamp[2] / 1e9 if stamp else 0.0)
+        return run.model_copy(update={"state": RunState.DAMAGED, "error": error, "created": created, "waits": None, "phase": "", "eta": None})
+
+    def _look_at_spec(self) -> bool:
+        stamp = _stamp(self._spec_file)
+        if stamp == self._spec_stamp:
+            return False
+        self._spec_stamp = stamp
+        try:
+            self._spec = read_spec(self.folder)
+        except RunError as error:
+            self._spec = error
+        return True
+
+    def _forget_events(self) -> None:
+        self._folding, self._stamp, self._offset, self._tail = Folding(), None, 0, b""
+
+    def _look_at_events(self) -> bool:
+        """Takes in what was appended. Whether there was anything new. Raises OSError where the file cannot be read."""
+        stamp = _stamp(self._events_file)
+        if stamp == self._stamp:
+            return False
+        if stamp is None:
+            self._forget_events()
+            return True
+        with open(self._events_file, "rb") as file:
+            if not self._goes_on(file, os.fstat(file.fileno())):
+                self._forget_events()
+            file.seek(self._offset)
+            for line in file:
+                read = read_line(line)
+                # A line without an end is one that is still being written, unless it is whole.
+                if read is None and not line.endswith(b"\n"):
+                    break
+                self._offset += len(line)
+                self._tail = (self._tail + line)[-TAIL_BYTES:]
+                if read is not None:
+                    self._folding.add(read)
+        self._stamp = stamp
+        return True
+
+    def _goes_on(self, file: Any, found: os.stat_result) -> bool:
+        """Whether this is the file that was read before, only longer."""
+        if self._stamp is None or found.st_ino != self._stamp[0] or found.st_size <= self._stamp[1]:
+            return False
+        file.seek(self._offset - len(self._tail))
+        return file.read(len(self._tail)) == self._tail
+
+
+def read_spec(folder: Path) -> TrainSpec:
+    """A run's spec. Raises RunError that says what is wrong with its file."""
+    path = folder / "spec.json"
+    restart = "Start the run again from its data; what it has trained already stays in its folder."
+    restart_fa = "اجرا را دوباره از داده‌اش شروع کنید؛ آنچه تاکنون آموزش دیده در پوشه‌اش می‌ماند."
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError as error:
+        raise RunError(
+            f"The run {folder.name} has no spec.json.", restart, message_fa=f"اجرای «{folder.name}» فایل «spec.json» ندارد.", hint_fa=restart_fa
+        ) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not text.strip(b"\x00 \r\n\t"):
+        raise RunError(
+            f"The spec.json of the run {folder.name} is empty: its write was cut off, or the disk was full.", restart,
+            message_fa=f"فایل «spec.json» اجرای «{folder.name}» خالی است: نوشتن آن نیمه‌کاره ماند یا دیسک پر بود.", hint_fa=restart_fa,
+        )  # fmt: skip
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RunError(
+            f"The spec.json of the run {folder.name} is damaged: it is cut off or no JSON.", restart,
+            message_fa=f"فایل «spec.json» اجرای «{folder.name}» خراب است: بریده شده یا JSON نیست.", hint_fa=restart_fa,
+        ) from error  # fmt: skip
+    try:
+        return TrainSpec.model_validate(data)
+    except ValidationError as error:
+        raise _not_valid(folder, data, error.errors()) from error
+
+
+def _not_valid(folder: Path, data: Any, errors: list[dict]) -> RunError:
+    """Why a spec.json that is JSON won't do: it is of a newer version, or a value is wrong."""
+    version = data.get("version", SPEC_VERSION) if isinstance(data, dict) else None
+    strangers = [".".join(map(str, one["loc"])) for one in errors if one["type"] == "extra_forbidden"]
+    is_newer = isinstance(version, int | float) and version > SPEC_VERSION
+    if is_newer or len(strangers) == len(errors):
+        why = f"version {version} of its form; this one reads {SPEC_VERSION}" if is_newer else f"it has {', '.join(strangers[:5])}, which this one does not know"
+        why_fa = f"نسخهٔ {version} از قالب آن؛ این نسخه {SPEC_VERSION} را می‌خواند" if is_newer else f"این نسخه {names_fa(strangers, 5)} را نمی‌شناسد"
+        return RunError(
+            f"The run {folder.name} was written by a newer version of LoRA Hub ({why}).", "Update LoRA Hub to see and resume it.",
+            message_fa=f"اجرای «{folder.name}» را نسخهٔ جدیدتری از LoRA Hub نوشته است ({why_fa}).",
+            hint_fa="برای دیدن و ادامهٔ آن LoRA Hub را به‌روز کنید.",
+        )  # fmt: skip
+    first = errors[0]
+    where = ".".join(map(str, first["loc"])) or "all of it"
+    return RunError(
+        f"The spec.json of the run {folder.name} is damaged: {where}: {first['msg']}.", "Put the file right, or start the run again from its data.",
+        message_fa=f"فایل «spec.json» اجرای «{folder.name}» خراب است: «{where}» {refused_fa(first)}.",
+        hint_fa="فایل را درست کنید، یا اجرا را دوباره از داده‌اش شروع کنید.",
+    )  # fmt: skip
+
+
+def _unreadable(path: Path, error: OSError) -> RunError:
+    return RunError(
+        f"{path} cannot be read: {error.strerror or error}.", "Give this user the right to read it.",
+        message_fa=f"فایل «{path}» خوانده نمی‌شود ({error.strerror or error}).", hint_fa="به این کاربر دسترسی خواندن آن را بدهید.",
+    )  # fmt: skip
+
+
+def _what_is_left(folder: Path) -> TrainSpec:
+    """A spec to show in place of one that cannot be read: what there is of task, base and name; nothing is trained by it."""
+    try:
+        data = json.loads((folder / "spec.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        data = {}
+    data = data if isinstance(data, dict) else {}
+    task = _part(Task, data.get("task"), id="unknown", title=Text2(en=folder.name), instruction=Text2(en=""))
+    base = _part(BaseModel, data.get("base"), id="?")
+    dataset = _part(DatasetInfo, data.get("dataset"), fingerprint="", name="", rows=0, columns=(), format="")
+    name = data.get("name")
+    return TrainSpec(task=task, base=base, dataset=dataset, mapping={}, name=name if isinstance(name, str) else "")
+
+
+def _part(kind: Any, data: Any, **otherwise: Any) -> Any:
+    known = {key: value for key, value in data.items() if key in kind.model_fields} if isinstance(data, dict) else {}
+    try:
+        return kind(**{**otherwise, **known})
+    except ValueError:
+        return kind(**otherwise)
+
+
+def _stamp(path: str) -> Stamp:
+    """What tells that a file has changed: its inode, size and time; None where there is none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

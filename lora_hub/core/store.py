@@ -1,0 +1,280 @@
+"""The only module that touches our folders on disk.
+
+    $LORA_HUB_HOME/datasets/<fingerprint>/{info.json, the file as it came}
+    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/, adapter/}
+    $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
+
+Files are written to a temporary name and renamed, so that nobody ever reads half of one.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core import events, run_lock, run_reader, settings
+from lora_hub.core.disk import disk_errors as disk_errors
+from lora_hub.core.errors import DataError, names_fa, RunError
+from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
+
+_RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file in one step: the old content or the new, never a half."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_jsonl(path: Path, rows: list[Any]) -> None:
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+# --- datasets ---------------------------------------------------------------------------------------------------------
+
+
+def fingerprint(path: Path) -> str:
+    """First 16 hex digits of the sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def add_dataset(path: Path, name: str = "") -> Path:
+    """Keeps a copy of an uploaded file and returns where: the upload itself may be cleaned away at any time.
+
+    A file that is kept already is not copied again. Raises DataError where there is no such file or it is too large.
+    """
+    path = Path(path)
+    if path.parent.parent == settings.datasets_dir() and path.is_file() and path.name == _safe_name(name or path.name):
+        return path
+    if not path.is_file():
+        raise DataError(
+            f"There is no file {str(path)!r}.", "Check the path, or upload the file again.",
+            message_fa=f"پرونده‌ای در «{path}» نیست.", hint_fa="نشانی را وارسی کنید، یا پرونده را از نو بدهید.",
+        )  # fmt: skip
+    size, most = path.stat().st_size, settings.max_upload_bytes()
+    if size > most:
+        raise DataError(
+            f"{name or path.name} is {size / 1e6:.0f} MB; the limit is {most / 1e6:.0f} MB.",
+            "Upload a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.",
+            message_fa=f"پروندهٔ «{name or path.name}» {size / 1e6:.0f} مگابایت است؛ حداکثر {most / 1e6:.0f} مگابایت پذیرفته می‌شود.",
+            hint_fa="بخشی از آن را بدهید، یا LORA_HUB_MAX_UPLOAD_MB را بالا ببرید.",
+        )  # fmt: skip
+    folder = settings.datasets_dir() / fingerprint(path)
+    kept = folder / _safe_name(name or path.name)
+    if not kept.exists():
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = kept.with_name(f".{kept.name}.{secrets.token_hex(4)}")
+            try:
+                shutil.copyfile(path, temporary)
+                temporary.replace(kept)
+            finally:
+                temporary.unlink(missing_ok=True)
+    return kept
+
+
+def add_text(text: str, name: str) -> Path:
+    """Keeps a text that a person pasted as a file and returns where. Raises DataError where there is nothing in it."""
+    if not text.strip():
+        raise DataError(
+            "Nothing was pasted.", "Copy a table, its header with it, and paste it here.",
+            message_fa="چیزی چسبانده نشده است.", hint_fa="جدولی را همراه با سرستون‌هایش رونوشت بگیرید و این‌جا بچسبانید.",
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pasted"
+        file.write_text(text, encoding="utf-8", errors="replace")
+        return add_dataset(file, name)
+
+
+def dataset_file(info: DatasetInfo) -> Path:
+    """The kept file of a dataset. Raises DataError where it is gone."""
+    folder = settings.datasets_dir() / info.fingerprint
+    kept = folder / _safe_name(info.name)
+    if not kept.is_file():
+        others = [file for file in folder.glob("*") if not file.name.startswith(".")] if folder.is_dir() else []
+        if not others:
+            raise DataError(
+                f"The dataset {info.name!r} ({info.fingerprint}) is no longer in {settings.datasets_dir()}.", "Upload it again.",
+                message_fa=f"مجموعه‌دادهٔ «{info.name}» ({info.fingerprint}) دیگر در «{settings.datasets_dir()}» نیست.", hint_fa="آن را از نو بدهید.",
+            )  # fmt: skip
+        kept = others[0]
+    return kept
+
+
+def _safe_name(name: str) -> str:
+    cleaned = re.sub(r"[^\w.\- ]", "_", Path(name).name).strip(" .")
+    return cleaned[-100:] or "dataset"
+
+
+# --- runs -------------------------------------------------------------------------------------------------------------
+
+# A worker keeps so much of the disk back for its last words.
+RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
+
+
+def create_run(spec: TrainSpec, before_seen: Callable[[Path], Any] = lambda folder: None) -> str:
+    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits. The folder is there
+    with its spec or not at all. before_seen: given the folder before anybody can see it."""
+    while True:
+        run_id = f"{spec.task.id}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+        folder = settings.runs_dir() / run_id
+        making = folder.with_name(f".{run_id}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            with disk_errors(folder):
+                making.mkdir(parents=True)
+                write_json(making / "spec.json", spec.model_dump(mode="json"))
+                before_seen(making)
+                try:
+                    making.rename(folder)
+                except OSError as error:
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise
+                    continue  # another run of this second has drawn the same digits
+            return run_id
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+
+def remove_run(run_id: str) -> None:
+    """Removes the folder of a run that could not be started."""
+    shutil.rmtree(run_folder(run_id))
+
+
+def run_folder(run_id: str) -> Path:
+    """A run's folder. Raises RunError where there is no such run."""
+    folder = settings.runs_dir() / run_id
+    if not _RUN_ID.match(run_id) or not _is_run(folder):
+        near = [known for known in list_run_ids() if run_id and run_id in known][:3]
+        raise RunError(
+            f"There is no run {run_id!r}.",
+            f"Did you mean {', '.join(near)}?" if near else "`python -m lora_hub runs` lists the runs there are.",
+            message_fa=f"اجرایی به نام «{run_id}» نیست.",
+            hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else "تب «اجراها» آنچه را هست نشان می‌دهد.",
+        )  # fmt: skip
+    return folder
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, a damaged one's too."""
+    return bool(_RUN_ID.match(folder.name)) and _began(str(folder)) is not None
+
+
+def list_run_ids() -> list[str]:
+    """Ids of all runs, newest first."""
+    folder = str(settings.runs_dir())
+    if not os.path.isdir(folder):
+        return []
+    began = {name: _began(os.path.join(folder, name)) for name in os.listdir(folder) if _RUN_ID.match(name)}
+    return sorted((name for name, at in began.items() if at is not None), key=lambda name: (began[name], name), reverse=True)
+
+
+def _began(folder: str) -> int | None:
+    """When a run's spec was written, in nanoseconds, or its events where there is none; None where this is no run's folder. A run
+    whose files nobody may look at is one, too: it says itself what is wrong."""
+    for name in ("spec.json", "events.jsonl"):
+        try:
+            return os.lstat(os.path.join(folder, name)).st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            return 0
+    return None
+
+
+def read_spec(run_id: str) -> TrainSpec:
+    """Raises RunError that says what is wrong with a damaged one."""
+    return run_reader.read_spec(run_folder(run_id))
+
+
+def read_run(run_id: str, reader: run_reader.RunReader | None = None) -> Run:
+    """The run as its events tell it, with no look at its process. reader: one that may have read it before."""
+    return (reader or run_reader.RunReader()).read(run_folder(run_id))
+
+
+def own_run(run_id: str) -> run_lock.RunLock:
+    """The lock of a run, held. Raises RunError where a process works on the run."""
+    folder = run_folder(run_id)
+    with disk_errors(folder):
+        lock = run_lock.take(folder)
+    if lock is None:
+        raise RunError(
+            f"A process works on the run {run_id} at this moment.", "Wait until it has ended, or cancel it.",
+            message_fa=f"هم‌اکنون فرایندی روی اجرای «{run_id}» کار می‌کند.", hint_fa="صبر کنید تا پایان یابد، یا آن را لغو کنید.",
+        )  # fmt: skip
+    return lock
+
+
+def ask_cancel(run_id: str) -> None:
+    """Leaves word that a run is to end: for one of several that share a process, which a signal would end as a whole."""
+    path = run_folder(run_id) / "cancel"
+    with disk_errors(path):
+        path.touch()  # it holds nothing, so that there is room for it on a full disk
+
+
+def is_cancel_asked(run_id: str) -> bool:
+    return (settings.runs_dir() / run_id / "cancel").exists()
+
+
+def clear_cancel(run_id: str) -> None:
+    """Takes that word back, before a run goes on."""
+    (run_folder(run_id) / "cancel").unlink(missing_ok=True)
+
+
+def keep_reserve(run_id: str) -> Path:
+    """Takes some of the disk, which is given back for a run's last words where the disk is full by then."""
+    path = run_folder(run_id) / RESERVE
+    with disk_errors(path):
+        path.write_bytes(os.urandom(RESERVE_BYTES))  # nothing that a file system could store as less
+    return path
+
+
+def events_file(run_id: str) -> Path:
+    return run_folder(run_id) / "events.jsonl"
+
+
+def read_events(run_id: str) -> list[events.Event]:
+    path = events_file(run_id)
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        return events.parse_lines(file)
+
+
+def log_file(run_id: str) -> Path:
+    return run_folder(run_id) / "log.txt"
+
+
+def read_log(run_id: str, lines: int = 200) -> str:
+    """The last lines of a run's log."""
+    path = log_file(run_id)
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - lines * 400))
+        text = file.read().decode("utf-8", errors="replace")
+    return "\n".join(text.splitlines()[-lines:])

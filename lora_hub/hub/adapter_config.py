@@ -1,0 +1,137 @@
+"""`adapter_config.json`, PEFT's description of an adapter: read, bounded and checked, whoever wrote it.
+
+    config = read_config(folder)            a dict whose numbers are numbers and whose patterns are strings
+    base_of_config(config, "owner/name")    (base, revision) that it names
+    weights_file(folder, ...)               where its weights lie
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.errors import AdapterError
+
+CONFIG_FILE = "adapter_config.json"
+WEIGHTS_FILE = "adapter_model.safetensors"
+# Weights that are pickles, under the names that people's tools give them.
+PICKLED = ("adapter_model*.bin", "pytorch_model*.bin", "*.pt", "*.pth")
+# PEFT's own are a few kB; one that lists every layer of a large model by name has some hundred.
+MOST_BYTES = 4 << 20
+MOST_RANK = 1 << 20
+AGAIN, AGAIN_FA = "Fetch or train the adapter again.", "آداپتور را از نو دریافت کنید یا آموزش دهید."
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`adapter_config.json` as a dict. Raises AdapterError: it is missing, no JSON object, or a setting has no value that it can
+    have."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise AdapterError(
+            f"There is no adapter in {folder}: {CONFIG_FILE} is missing.", "Name a folder that PEFT saved.",
+            message_fa=f"در «{folder}» آداپتور نیست: پروندهٔ «{CONFIG_FILE}» را ندارد.", hint_fa="پوشه‌ای را بدهید که PEFT ذخیره کرده است.",
+        )  # fmt: skip
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(f"it has {path.stat().st_size:,} bytes, more than an adapter's configuration ever has")
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise AdapterError(f"{path} cannot be read: {error}", AGAIN, message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود ({error}).", hint_fa=AGAIN_FA) from error
+    if not isinstance(config, dict):
+        raise AdapterError(f"{path} is not a JSON object.", AGAIN, message_fa=f"پروندهٔ «{path}» یک شیء JSON نیست.", hint_fa=AGAIN_FA)
+    for key, (is_right, wanted, wanted_fa) in _KINDS.items():
+        if key in config and not is_right(config[key]):
+            said = _shown(config[key])
+            raise AdapterError(
+                f"The {CONFIG_FILE} of the adapter in {folder} says {key} = {said}, which is not {wanted}.", AGAIN,
+                message_fa=f"پروندهٔ {CONFIG_FILE} از آداپتورِ «{folder}» می‌گوید «{key} = {said}» که {wanted_fa} نیست.", hint_fa=AGAIN_FA,
+            )  # fmt: skip
+    return config
+
+
+def base_of_config(config: dict[str, Any], name: str) -> tuple[str, str]:
+    """The base's name or path that an adapter was made for, and its revision. Raises AdapterError where it names none."""
+    base, revision = config.get("base_model_name_or_path"), config.get("revision")
+    if not base or not base.strip():
+        raise AdapterError(
+            f"{name} does not say which base it was made for.", f"Set base_model_name_or_path in its {CONFIG_FILE}, or name the base with --base.",
+            message_fa=f"«{name}» نمی‌گوید برای کدام مدل پایه ساخته شده است.",
+            hint_fa=f"نام مدل پایه را در {CONFIG_FILE} آن، در base_model_name_or_path، بنویسید، یا آن را با --base بدهید.",
+        )
+    return base.strip(), (revision or "").strip()
+
+
+def weights_file(folder: Path, whose: str, whose_fa: str) -> Path:
+    """The file that an adapter's weights lie in. Raises AdapterError where there is none, or where they are only pickled: a pickle
+    is a program, which may do anything when it is opened."""
+    path = Path(folder) / WEIGHTS_FILE
+    if path.is_file() and path.stat().st_size:
+        return path
+    pickled = next((file.name for pattern in PICKLED for file in sorted(Path(folder).glob(pattern))), "")
+    why = f"only has pickled weights ({pickled}), which are not opened here" if pickled else f"has {'an empty' if path.is_file() else 'no'} {WEIGHTS_FILE}"
+    why_fa = f"فقط وزن‌های pickle دارد ({pickled}) که این‌جا باز نمی‌شود" if pickled else f"پروندهٔ «{WEIGHTS_FILE}» {'خالی است' if path.is_file() else 'را ندارد'}"
+    hint, hint_fa = "Save it again with PEFT's save_pretrained.", "آن را با save_pretrained از PEFT دوباره ذخیره کنید."
+    raise AdapterError(f"{whose} {why}.", hint, message_fa=f"{whose_fa} {why_fa}.", hint_fa=hint_fa)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False).replace("{", "(").replace("}", ")")
+    return text if len(text) <= 60 else text[:60] + "..."
+
+
+def _is_rank(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_RANK
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30 and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_flag(value: Any) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _are_names(value: Any) -> bool:
+    return _is_text(value) or isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _are_layers(value: Any) -> bool:
+    return value is None or all(isinstance(one, int) and not isinstance(one, bool) for one in (value if isinstance(value, list) else [value]))
+
+
+def _are_ranks(value: Any) -> bool:
+    return value is None or isinstance(value, dict) and all(map(_is_rank, value.values()))
+
+
+def _are_numbers(value: Any) -> bool:
+    return value is None or isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+_RANK = (_is_rank, "a whole number from 1 on", "عددی صحیح از ۱ به بالا")
+_NUMBER = (_is_number, "a number", "یک عدد")
+_TEXT = (_is_text, "a text", "یک متن")
+_FLAG = (_is_flag, "true or false", "true یا false")
+_NAMES = (_are_names, "a name or a list of names", "یک نام یا فهرستی از نام‌ها")
+_LAYERS = (_are_layers, "a layer's number or a list of them", "شمارهٔ یک لایه یا فهرستی از شماره‌ها")
+_KINDS = {
+    "r": _RANK,
+    "lora_alpha": _NUMBER,
+    "rank_pattern": (_are_ranks, "an object of whole numbers", "شیئی از عددهای صحیح"),
+    "alpha_pattern": (_are_numbers, "an object of numbers", "شیئی از عددها"),
+    "use_rslora": _FLAG,
+    "use_dora": _FLAG,
+    "fan_in_fan_out": _FLAG,
+    "bias": _TEXT,
+    "peft_type": _TEXT,
+    "task_type": _TEXT,
+    "base_model_name_or_path": _TEXT,
+    "revision": _TEXT,
+    "target_modules": _NAMES,
+    "exclude_modules": _NAMES,
+    "layers_pattern": _NAMES,
+    "layers_to_transform": _LAYERS,
+}

@@ -1,0 +1,1 @@
+"""The model card: what a reader of an adapter's repo is told."""

@@ -1,0 +1,312 @@
+"""Which Hub this process talks to, decided before `huggingface_hub` is imported: the public one, another one that
+HF_ENDPOINT names (a team's), or the embedded one of this home.
+
+`connect()` decides, finds or starts the embedded Hub's server, and sets the environment that the client reads at its
+import. The embedded Hub belongs to its folder, not to whoever started it: everybody who needs it starts it where it does
+not run, everybody who is connected keeps it alive, and it ends itself when nobody has used it for a while. Standard library
+only.
+
+| variable | effect |
+|---|---|
+| LORA_HUB_HUB | `public` or `embedded`; unset: not embedded in a Space or where HF_TOKEN or HF_ENDPOINT is set |
+| HF_ENDPOINT | the address of another Hub, such as a team's |
+| LORA_HUB_CONNECTED_TO | set by `connect` for children: HF_ENDPOINT and HF_TOKEN are its own words, not a person's |
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from lora_hub.core import settings
+from lora_hub.core.errors import HubError, LoraHubError
+from lora_hub.local_hub.folder import POLL_SECONDS, SERVER_LOCK, START_LOCK, USERS_LOCK, alone, find_server, is_locked, read_record, take_lock
+
+PUBLIC_URL = "https://huggingface.co"
+LOCAL_USER = "local"
+START_SECONDS = 30.0
+LEASE_SECONDS = 10.0  # a server that is just ending lets go well before
+
+
+@dataclass
+class HubConnection:
+    """The Hub in use. `kind`: "embedded", "public", or "other" for one that HF_ENDPOINT names. `started_here`: this process
+    started the embedded server. `token_aside`: a token was given that this machine's own Hub does not know.
+
+    While it is open, the embedded server does not end for want of use."""
+
+    kind: str
+    url: str
+    organization: str
+    user: str = ""
+    started_here: bool = False
+    folder: Path | None = None
+    token_aside: bool = False
+    _lease: IO[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know about the choice."""
+        aside = "HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own."
+        return [aside] if self.token_aside else []
+
+    def wake(self) -> None:
+        """Starts the embedded server where it does not run any more. Raises HubError where it cannot be had."""
+        if self.folder is None:
+            return
+        url, started = _serve(self.folder)
+        self.started_here |= started
+        if url != self.url:  # another program took its port while it was down
+            _tell_client(url)
+            self.url = url
+
+    def close(self) -> None:
+        """Does not need the Hub any more. It goes on for others, and ends itself when there are none."""
+        global _connection
+        if self._lease is not None:
+            self._lease.close()
+            self._lease = None
+        if _connection is self:
+            _connection = None
+
+
+# The client reads its address once in a process, so what is connected is the process, too.
+_connection: HubConnection | None = None
+
+
+def wake() -> None:
+    """Starts the embedded Hub that this process is connected to, where it has ended or was killed. Raises HubError."""
+    if _connection is not None:
+        _connection.wake()
+
+
+@contextmanager
+def connected() -> Iterator[HubConnection]:
+    """The connection of this process, or one for the block where there is none. Raises HubError."""
+    if _connection is not None:
+        yield _connection
+        return
+    connection = connect()
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def wanted_kind() -> str:
+    """"public", "other" or "embedded", from the environment. Raises HubError for another value of LORA_HUB_HUB."""
+    asked = os.environ.get("LORA_HUB_HUB", "")
+    if asked not in ("", "public", "embedded"):
+        raise HubError(
+            f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.",
+            message_fa=f"مقدار LORA_HUB_HUB برابر «{asked}» است.", hint_fa="یا «public» یا «embedded» بدهید، یا هیچ.",
+        )  # fmt: skip
+    if asked == "embedded":
+        return asked
+    if os.environ.get("HF_ENDPOINT"):
+        return kind_of(os.environ["HF_ENDPOINT"])
+    return "public" if asked or settings.in_space() or os.environ.get("HF_TOKEN") else "embedded"
+
+
+def kind_of(url: str) -> str:
+    """"embedded" for the address of the embedded Hub that this process is connected to, "public" for huggingface.co, else "other"."""
+    if _connection is not None and _connection.kind == "embedded" and url.rstrip("/") == _connection.url:
+        return "embedded"
+    host = (urlsplit(url).hostname or "").lower()
+    return "public" if host in ("huggingface.co", "hf.co") or host.endswith((".huggingface.co", ".hf.co")) else "other"
+
+
+def connect(*, start: bool = True) -> HubConnection:
+    """Decides, and sets the environment for `huggingface_hub`. Raises HubError where the embedded Hub cannot be had,
+    where the client was imported before with another address, or where `start` is False and no server runs."""
+    global _connection
+    kind = wanted_kind()
+    _connection = _connect_embedded(start) if kind == "embedded" else _connect_elsewhere(kind)
+    return _connection
+
+
+def _connect_elsewhere(kind: str) -> HubConnection:
+    url = (os.environ.get("HF_ENDPOINT") or PUBLIC_URL).rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise HubError(
+            f"HF_ENDPOINT is {url!r}, which is no address of a Hub.", "Give it whole, as http://hub.example:8000, or leave it out.",
+            message_fa=f"مقدار HF_ENDPOINT برابر «{url}» است، که نشانیِ هاب نیست.",
+            hint_fa="آن را کامل بدهید، مانند http://hub.example:8000، یا هیچ ندهید.",
+        )  # fmt: skip
+    _check_client(url)
+    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+        _past_proxies()
+    return HubConnection(kind, url, settings.organization())
+
+
+def _connect_embedded(start: bool) -> HubConnection:
+    folder = settings.hub_dir()
+    _check_contradiction(folder)
+    if not start and find_server(folder) is None:
+        raise HubError(
+            f"The embedded Hub of {folder} is not running.", "Start it with `python -m lora_hub hub`.",
+            message_fa=f"هابِ همراه در «{folder}» به کار نیفتاده است.", hint_fa="آن را با «python -m lora_hub hub» راه بیندازید.",
+        )  # fmt: skip
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Taken before the server is looked for: one that is found with this in hand does not end under us.
+        lease = take_lock(folder / USERS_LOCK, shared=True, seconds=LEASE_SECONDS)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        url, started = _serve(folder)
+        if (client := _client_url()) and client == os.environ.get("LORA_HUB_CONNECTED_TO"):
+            _tell_client(url)  # it knows this same Hub already, which may have moved since
+        _check_client(url)
+        user, aside, token = LOCAL_USER, False, "" if os.environ.get("LORA_HUB_CONNECTED_TO") else os.environ.get("HF_TOKEN", "")
+        if read_record(folder).get("accounts"):
+            user, token = "", os.environ.get("HF_TOKEN", "")
+            if not token:
+                raise HubError(
+                    f"The embedded Hub of {folder} knows its users by their tokens, and none was given.", "Set HF_TOKEN to yours.",
+                    message_fa=f"هابِ همراه در «{folder}» کاربرانش را با توکن می‌شناسد، و توکنی داده نشده است.",
+                    hint_fa="توکن خود را در HF_TOKEN بگذارید.",
+                )  # fmt: skip
+        else:
+            given, token = token, (folder / "token").read_text().strip()
+            aside = given not in ("", token)
+    except BaseException:
+        if lease is not None:
+            lease.close()
+        raise
+    cache = settings.home() / "cache"
+    _past_proxies()
+    os.environ |= {"LORA_HUB_HUB": "embedded",  # children decide as we did, although they see HF_ENDPOINT
+                   "HF_ENDPOINT": url, "LORA_HUB_CONNECTED_TO": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1",
+                   "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1",
+                   "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
+    return HubConnection("embedded", url, settings.organization(), user, started, folder, aside, lease)
+
+
+def _check_contradiction(folder: Path) -> None:
+    """Raises HubError where LORA_HUB_HUB says the embedded Hub and HF_ENDPOINT another one: either could be meant."""
+    url = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    if url and url not in (os.environ.get("LORA_HUB_CONNECTED_TO"), read_record(folder).get("url")):
+        raise HubError(
+            f"LORA_HUB_HUB=embedded means this machine's own Hub, and HF_ENDPOINT names another one: {url}.",
+            "Leave LORA_HUB_HUB out to use that one, or HF_ENDPOINT to use your own.",
+            message_fa=f"LORA_HUB_HUB=embedded هابِ همین دستگاه را می‌خواهد، و HF_ENDPOINT هاب دیگری را: {url}.",
+            hint_fa="برای آن یکی LORA_HUB_HUB را بردارید، و برای هابِ همین دستگاه HF_ENDPOINT را.",
+        )  # fmt: skip
+
+
+def _past_proxies() -> None:
+    """No proxy stands between this machine and itself."""
+    names = [part for part in os.environ.get("NO_PROXY", "").split(",") if part]
+    names += [name for name in ("127.0.0.1", "localhost") if name not in names]
+    os.environ |= {"NO_PROXY": ",".join(names), "no_proxy": ",".join(names)}
+
+
+def _client_url() -> str:
+    """The address that the client has read; empty where it was not imported yet."""
+    client = sys.modules.get("huggingface_hub.constants")
+    return client.ENDPOINT.rstrip("/") if client else ""
+
+
+def _check_client(url: str) -> None:
+    client = _client_url()
+    if client and client != url:
+        raise HubError(
+            f"huggingface_hub was imported while the Hub was {client}, and now it is {url}.",
+            "Call lora_hub.hub.endpoint.connect() before anything imports huggingface_hub, or start again.",
+            message_fa=f"کتابخانهٔ huggingface_hub وقتی بار شد که هاب {client} بود، و اکنون {url} است.",
+            hint_fa="پیش از بارکردنِ آن lora_hub.hub.endpoint.connect() را فرا بخوانید، یا برنامه را از نو راه بیندازید.",
+        )  # fmt: skip
+
+
+def _tell_client(url: str) -> None:
+    """Tells the client libraries that are loaded already where the same Hub is now; children read the environment."""
+    os.environ |= {"HF_ENDPOINT": url, "LORA_HUB_CONNECTED_TO": url}
+    if client := sys.modules.get("huggingface_hub.constants"):
+        client.ENDPOINT = url
+        client.HUGGINGFACE_CO_URL_TEMPLATE = url + "/{repo_id}/resolve/{revision}/{filename}"
+    if api := sys.modules.get("huggingface_hub.hf_api"):
+        api.api.endpoint = url  # what the client's plain functions go through
+    if datasets := sys.modules.get("datasets.config"):
+        datasets.HF_ENDPOINT = url
+        datasets.HUB_DATASETS_URL = url + "/datasets/{repo_id}/resolve/{revision}/{path}"
+
+
+def _unusable(folder: Path, error: OSError) -> HubError:
+    return HubError(
+        f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
+        "Set LORA_HUB_HOME to a folder that you may write to.",
+        message_fa=f"پوشهٔ هابِ همراه، «{folder}»، به کار نمی‌آید ({error.strerror}).",
+        hint_fa="در LORA_HUB_HOME پوشه‌ای بگذارید که اجازهٔ نوشتن در آن هست.",
+    )  # fmt: skip
+
+
+def _serve(folder: Path) -> tuple[str, bool]:
+    """(the address of the folder's server, whether it was started for this). Raises HubError where it cannot be had."""
+    if url := find_server(folder):
+        return url, False
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with alone(folder / START_LOCK):
+            if url := find_server(folder):
+                return url, False
+            return _start(folder)
+    except LoraHubError:
+        raise
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _end(server: subprocess.Popen) -> None:
+    if server.poll() is None:
+        server.kill()
+    server.wait()
+
+
+def _start(folder: Path) -> tuple[str, bool]:
+    """Starts the server and waits until it answers: as it was before where it was started by hand, with accounts perhaps,
+    and was killed. One with accounts that somebody ended is not ours to start."""
+    record = read_record(folder)
+    again = [part for part in record.get("again") or () if isinstance(part, str)]
+    if record.get("accounts") and record.get("ended"):
+        command = "python -m lora_hub hub " + " ".join(again)
+        raise HubError(
+            f"The Hub of {folder}, which has accounts, was ended.", f"Start it again: `{command}`.",
+            message_fa=f"هابِ «{folder}»، که حساب‌های کاربری دارد، پایان داده شده است.", hint_fa=f"آن را از نو راه بیندازید: «{command}».",
+        )  # fmt: skip
+    if not again or record.get("ended"):
+        again = ["--for-home", "--dir", str(folder), "--org", settings.organization(), "--idle", f"{settings.hub_idle_minutes():g}"]
+    root = str(Path(__file__).resolve().parents[2])
+    # Whose token starts it is none of its business.
+    kept = {name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")}
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    with open(folder / "log.txt", "ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "lora_hub.local_hub", *again],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=kept, cwd=root,
+        )  # fmt: skip
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if url := find_server(folder):
+            ours = read_record(folder).get("pid") == server.pid
+            if not ours:  # one that was started by hand was quicker; ours must not wait for its end
+                _end(server)
+            return url, ours
+        # One that was started by hand at this moment may have the folder: it is just about to answer.
+        if server.poll() is not None and not is_locked(folder / SERVER_LOCK):
+            break
+        time.sleep(POLL_SECONDS)
+    _end(server)
+    lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
+    raise HubError(
+        f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}", f"Its log is {folder / 'log.txt'}.",
+        message_fa=f"هابِ همراه در «{folder}» راه نیفتاد" + (f" ({lines[-1]})." if lines else " و چیزی نگفت."),
+        hint_fa=f"گزارش آن را در «{folder / 'log.txt'}» ببینید.",
+    )  # fmt: skip

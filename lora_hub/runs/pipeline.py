@@ -1,0 +1,209 @@
+"""The multi-task pipeline: several tasks' data, one frozen base, an adapter for each, trained in one go.
+
+A pipeline is a YAML file, or the same as a dict:
+
+    base: built-in            # one base for all
+    org: my-org               # where --publish publishes to
+    effort: balanced
+    tasks:
+      - task: spam            # id of the catalogue, or a YAML file of one's own
+        data: spam.csv        # beside this file; or a dataset id on the Hub
+        map: {text: v2, answer: v1}
+        test: spam_test.csv
+        name: spam-adapter
+        set: {epochs: 2}
+        mend: [duplicates]
+        encoding: cp1252      # and delimiter, sheet, skip_broken: how the file is read, where the guess is wrong
+        min: {accuracy: 90}   # below it the adapter is not published
+        private: true         # only the organization's members see what is published
+
+A task whose data cannot be trained on fails alone; the others go on.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lora_hub.catalogue import bases
+from lora_hub.runs import use_cases as runs
+from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.evaluation.minimum import parse_minimum
+from lora_hub.core.run_reader import RunReader
+from lora_hub.core.schema import BaseModel, Problem, Run
+
+KEYS = {"base", "org", "effort", "tasks"}
+READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
+TASK_KEYS = {"task", "data", "map", "test", "name", "set", "mend", "min", "private", *READING_KEYS}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One task of a pipeline. data: a path, or a dataset id."""
+
+    task: str
+    data: str
+    map: dict[str, str] = field(default_factory=dict)
+    test: Path | None = None
+    name: str = ""
+    set: dict[str, str] = field(default_factory=dict)
+    mend: tuple[str, ...] = ()
+    private: bool = False
+    minimum: dict[str, float] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    base: BaseModel
+    entries: tuple[Entry, ...]
+    org: str = ""
+    effort: str = "balanced"
+
+
+@dataclass(frozen=True)
+class Started:
+    """An entry and what became of it: its run, or why there is none. problems: what was found in its data."""
+
+    entry: Entry
+    run_id: str = ""
+    error: LoraHubError | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def read_pipeline(file: Path) -> Pipeline:
+    """Reads a pipeline's file. Raises SpecError naming the entry and the key that is wrong."""
+    file = Path(file)
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"The pipeline {str(file)!r} cannot be read: {error.strerror}.", "Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpecError(f"The pipeline {file.name} is not YAML: {' '.join(str(error).split())}.", "See the README for one.") from error
+    return make_pipeline(data, file.parent)
+
+
+def make_pipeline(data: Any, folder: Path = Path()) -> Pipeline:
+    """The pipeline of a dict; paths are taken from `folder`. Raises SpecError."""
+    _check_keys(data, KEYS, "The pipeline")
+    entries = data.get("tasks")
+    if not isinstance(entries, list) or not entries:
+        raise SpecError("The pipeline has no tasks.", "Give tasks: a list of {task, data}.")
+    made = tuple(_make_entry(entry, f"Task {number} of the pipeline", folder) for number, entry in enumerate(entries, 1))
+    return Pipeline(bases.get_base(_text(data, "base") or bases.BUILT_IN), made, _text(data, "org"), _text(data, "effort") or "balanced")
+
+
+def start_pipeline(
+    pipeline: Pipeline,
+    *,
+    publish_to: str = "",
+    private: bool = False,
+    minimum: dict[str, float] | None = None,
+    fetch: Callable[[str], Path] | None = None,
+    environment: dict[str, str] | None = None,
+) -> list[Started]:
+    """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or ""; private:
+    only its members see what is published. minimum: what each adapter has to reach, beside its own entry's. fetch: makes a file
+    of a dataset id. Raises LoraHubError only where the base itself won't do."""
+    planned = [(entry, _plan(entry, pipeline, publish_to, private, fetch, minimum or {})) for entry in pipeline.entries]
+    good = [plan for _, plan in planned if isinstance(plan, runs.Plan)]
+    started = iter(runs.start_runs([plan.spec for plan in good], environment=environment) if good else [])
+    return [
+        Started(entry, run_id=next(started).id, problems=plan.problems) if isinstance(plan, runs.Plan) else Started(entry, error=plan) for entry, plan in planned
+    ]
+
+
+def wait_for_all(started: Sequence[Started], on_change: Callable[[list[Run]], None] | None = None) -> list[Run | LoraHubError]:
+    """The runs when all have ended, in the pipeline's order; the error where there is no run."""
+    ended: dict[str, Run] = {}
+    reader, run_ids = RunReader(), [one.run_id for one in started if one.run_id]
+
+    def look(_: Run) -> None:
+        if on_change is not None:
+            on_change([runs.refresh_run(run_id, reader) for run_id in run_ids])
+
+    for run_id in run_ids:
+        ended[run_id] = runs.wait_for_run(run_id, look, reader=reader)
+    return [ended[one.run_id] if one.run_id else one.error for one in started]
+
+
+def _plan(
+    entry: Entry,
+    pipeline: Pipeline,
+    publish_to: str,
+    private: bool,
+    fetch: Callable[[str], Path] | None,
+    minimum: dict[str, float],
+) -> runs.Plan | LoraHubError:
+    from lora_hub.data.inspection import Inspector
+    from lora_hub.data.mends import parse_mends
+    from lora_hub.catalogue.tasks import catalogue
+
+    try:
+        task, inspector = catalogue.get_task(entry.task), Inspector()
+        file = fetch(entry.data) if fetch else Path(entry.data)
+        plan = runs.plan_run(
+            file, task, pipeline.base, mapping=entry.map or None,
+            mends=parse_mends(entry.mend, inspector, file, task, entry.map or None, pipeline.base, **entry.reading),
+            effort=pipeline.effort, overrides=entry.set, test_file=entry.test, name=entry.name, dataset_name=file.name,
+            publish_to=publish_to, publish_private=private or entry.private, minimum={**minimum, **entry.minimum},
+            reading=entry.reading, inspector=inspector,
+        )  # fmt: skip
+        if plan.errors:
+            raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
+        runs.check_publishing(plan.spec)
+        return plan
+    except LoraHubError as error:
+        return error
+
+
+def _make_entry(data: Any, where: str, folder: Path) -> Entry:
+    from lora_hub.data import columns
+
+    _check_keys(data, TASK_KEYS, where)
+    for key in ("task", "data"):
+        if not _text(data, key):
+            raise SpecError(f"{where} has no {key}.", "Each task needs at least task and data.")
+    mapping = data.get("map") or {}
+    if isinstance(mapping, str):
+        mapping = columns.parse_map(mapping)
+    settings = data.get("set") or {}
+    mends = data.get("mend") or []
+    least = data.get("min") or {}
+    for key, value, kind in (("map", mapping, dict), ("set", settings, dict), ("mend", mends, list), ("min", least, dict)):
+        if not isinstance(value, kind):
+            raise SpecError(f"{where}: {key} = {value!r} is not a {'list' if kind is list else 'mapping'}.", "See the README for an example.")
+    private = data.get("private", False)
+    if not isinstance(private, bool):
+        raise SpecError(f"{where}: private = {private!r} is neither true nor false.", "See the README for an example.")
+    here = folder / _text(data, "data")
+    test = folder / _text(data, "test") if _text(data, "test") else None
+    own = folder / _text(data, "task")
+    return Entry(
+        task=str(own) if own.suffix in (".yaml", ".yml") else _text(data, "task"), data=str(here) if here.exists() else _text(data, "data"),
+        map={str(role): str(column) for role, column in mapping.items()}, test=test, name=_text(data, "name"),
+        set={str(key): str(value) for key, value in settings.items()}, mend=tuple(map(_mend, mends)), private=private,
+        minimum=parse_minimum([f"{metric}={value}" for metric, value in least.items()]),
+        reading={key: data[key] is True if key == "skip_broken" else _text(data, key) for key in READING_KEYS if data.get(key)},
+    )  # fmt: skip
+
+
+def _mend(value: Any) -> str:
+    """A mend as the shell takes it: words, or a mapping {kind, values} as its JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _check_keys(data: Any, known: set[str], where: str) -> None:
+    if not isinstance(data, dict):
+        raise SpecError(f"{where} is not a mapping: {data!r:.60}.", f"Its keys are: {', '.join(sorted(known))}.")
+    unknown = sorted(map(str, set(data) - known))
+    if unknown:
+        raise SpecError(f"{where} has the unknown key {unknown[0]!r}.", f"Its keys are: {', '.join(sorted(known))}.")
+
+
+def _text(data: dict, key: str) -> str:
+    value = data.get(key)
+    return "" if value is None else str(value)

@@ -1,0 +1,88 @@
+"""The rows of a run: read from the kept files as the spec says, mended, split, and counted to the last one."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from lora_hub.core import store
+from lora_hub.data.check_words import counted
+from lora_hub.core.schema import Task, Text2, TrainSpec
+
+if TYPE_CHECKING:
+    from lora_hub.data.prepare import Encoded
+
+
+def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
+    """(task with its labels frozen, split, notes) of a spec's data. Raises DataError.
+
+    What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
+    """
+    from lora_hub.data import mends, prepare, read, template
+
+    notes: list[Text2] = []
+    rows = 0
+
+    def read_kept(info: Any, mapping: dict[str, str], is_test: bool = False) -> Any:
+        nonlocal rows
+        table = read.read_table(
+            store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True, is_test=is_test
+        )  # fmt: skip
+        rows += table.frame.height + (table.test.frame.height if table.test is not None else 0)
+        table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
+        for one in done:
+            said = mends.describe(one.mend)
+            notes.append(Text2(en=f"{said.en} ({counted(one.rows, 'row')}).", fa=f"{said.fa} ({one.rows:,} سطر)."))
+        return table
+
+    table = read_kept(spec.dataset, spec.mapping)
+    examples = prepare.build_examples(table, spec.task, spec.mapping)
+    task = spec.task
+    if task.output == "labels" and not task.labels:
+        task = template.freeze_labels(task, prepare.labels_of(examples))
+    left_out = table.frame.height - len({example.row for example in examples})
+    if left_out > 0:
+        notes.append(Text2(
+            en=f"{counted(left_out, 'row')} without an answer or an input {'was' if left_out == 1 else 'were'} left out.", fa=f"{left_out} سطر که پاسخ یا ورودی نداشت کنار گذاشته شد."
+        ))  # fmt: skip
+    test_table = read_kept(spec.test_dataset, spec.test_mapping, is_test=True) if spec.test_dataset else table.test
+    if test_table is None:
+        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+    else:
+        test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
+        split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
+        if leaked:
+            notes.append(Text2(
+                en=f"{counted(leaked, 'training row')} {'stands' if leaked == 1 else 'stand'} in the test file too and {'was' if leaked == 1 else 'were'} not trained on.",
+                fa=f"{leaked} سطرِ آموزش در پروندهٔ آزمون هم هست و آموخته نشد.",
+            ))  # fmt: skip
+        unseen = [example for example in split.test if task.labels and example.answer not in task.labels]
+        if unseen:
+            notes.append(Text2(
+                en=f"{len(unseen)} of {len(split.test)} test rows {'has' if len(unseen) == 1 else 'have'} a label that was not trained (such as {unseen[0].answer[:40]!r}): no answer to them can be right.",
+                fa=f"{len(unseen)} سطر از {len(split.test)} سطر آزمون برچسبی دارد که آموزش داده نشده است (مانند «{unseen[0].answer[:40]}»): هیچ پاسخی به آن‌ها درست نیست.",
+            ))  # fmt: skip
+    if task.is_chat and (made := len(split.train) + len(split.validation) + len(split.test)) > rows - max(0, left_out):
+        notes.append(Text2(
+            en=f"Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.",
+            fa=f"هر پاسخ در گفت‌وگو یک سطر جداست: {rows:,} گفت‌وگو {made:,} سطر می‌سازد.",
+        ))  # fmt: skip
+    return task, replace(split, file_rows=rows), notes
+
+
+def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded") -> dict[str, int]:
+    """What became of every row that was given: file_rows = train_rows + validation_rows + eval_rows + left_out. Of a chat each
+    answer counts as a row."""
+    used = {"train_rows": len(train.examples), "validation_rows": len(validation.examples), "eval_rows": len(held_out.examples)}
+    file_rows = split.file_rows
+    if task.is_chat:
+        made = split.train + split.validation + split.test
+        # Test rows may be of another file and have the same numbers.
+        file_rows += len(made) - len({example.row for example in split.train + split.validation}) - len({example.row for example in split.test})
+    return {"file_rows": file_rows, **used, "left_out": file_rows - sum(used.values())}
+
+
+def too_long_note(part: Text2, rows: list[int], max_length: int) -> Text2:
+    shown = [*map(str, rows[:5]), *(["..."] if len(rows) > 5 else [])]
+    return Text2(
+        en=f"{counted(len(rows), f'{part.en} row')} {'is' if len(rows) == 1 else 'are'} longer than {max_length} tokens and {'was' if len(rows) == 1 else 'were'} left out: row{'' if len(rows) == 1 else 's'} {', '.join(shown)}.",
+        fa=f"{len(rows)} سطرِ {part.fa} از {max_length} توکن بلندتر است و کنار گذاشته شد: سطرهای {'، '.join(shown)}.",
+    )

@@ -1,0 +1,147 @@
+"""Rows that a run left in its folder, read back: whatever became of the file, what can be read is given and what cannot is said.
+
+    found = read_held_out(folder, expected=52, task=task)
+    found.rows        as `exam.held_out_table` wrote them
+    found.missing     what is not there and why, in words; None where nothing is missing
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel as Pydantic
+from pydantic import ConfigDict, Field, ValidationError
+
+from lora_hub.evaluation import metrics
+from lora_hub.core.schema import Task, Text2
+
+HELD_OUT, EXAMPLES = "held_out.jsonl", "examples.jsonl"
+ANSWERERS = ("base", "base_examples", "adapter")
+# So many lines are named; more tell nobody anything.
+NAMED_LINES = 5
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Row(Pydantic):
+    """A held-out row as it has to be. Rows of a version from before rows had scores of their own lack the last four."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    row: int
+    inputs: Annotated[dict[str, Any], Field(min_length=1)]
+    reference: str | Annotated[list[str], Field(min_length=1)]
+    base: str
+    adapter: str
+    base_examples: str | None = None
+    prompt: str = ""
+    metric: str = ""
+    scores: dict[str, _Number] = {}
+    right: dict[str, bool | None] = {}
+    probabilities: dict[str, dict[str, _Number]] = {}
+
+
+class _Example(Pydantic):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    inputs: Annotated[dict[str, Any], Field(min_length=1)]
+    answer: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows that could be read, and what is missing of them in words."""
+
+    rows: list[dict[str, Any]]
+    missing: Text2 | None = None
+
+
+def read_held_out(folder: Path, *, expected: int, task: Task | None) -> Found:
+    """The held-out rows in a run's folder. expected: how many were written; 0: not known. task: judges rows that were written
+    before rows had scores; None: they are told as damaged."""
+
+    def read(line: bytes) -> dict[str, Any]:
+        row = _Row.model_validate_json(line).model_dump(exclude_unset=True)
+        who = [one for one in ANSWERERS if isinstance(row.get(one), str)]
+        if "scores" not in row and task is not None:
+            (row,) = metrics.judge_rows(task, [row], who)
+        if not row.get("metric") or any(one not in row.get(part, {}) for one in who for part in ("scores", "right")):
+            raise ValueError("an answer without a score")
+        return row
+
+    rows, damaged, trouble = _read_lines(folder / HELD_OUT, read)
+    # Everybody answered every row: one that says otherwise is not whole.
+    answered = {number: tuple(one for one in ANSWERERS if row.get(one) is not None) for number, row in rows.items()}
+    usual = Counter(answered.values()).most_common(1)[0][0] if answered else ()
+    damaged += [number for number, who in answered.items() if who != usual]
+    whole = [row for number, row in rows.items() if answered[number] == usual]
+    return Found(whole, _missing_rows(len(whole), sorted(damaged), trouble, expected))
+
+
+def read_examples(folder: Path, *, expected: int | None) -> Found:
+    """The examples that a run's exam showed to the base: all of them or none, since with some of them it is another question.
+    expected: how many there were; None: not known."""
+    rows, damaged, trouble = _read_lines(folder / EXAMPLES, lambda line: _Example.model_validate_json(line).model_dump())
+    if not damaged and (len(rows) == expected or expected is None):
+        return Found(list(rows.values()))
+    return Found([], Text2(
+        en=f"The examples that the exam showed to the base cannot be read any more ({_why(EXAMPLES, damaged, trouble).en}): the base is asked without them, "
+        "so it may score lower than in its exam.",
+        fa=f"نمونه‌هایی که در ارزیابی به مدل پایه نشان داده شد دیگر خوانده نمی‌شود ({_why(EXAMPLES, damaged, trouble).fa}): از مدل پایه بدون آن‌ها پرسیده می‌شود "
+        "و امتیازش شاید از امتیاز آن ارزیابی کمتر باشد.",
+    ))  # fmt: skip
+
+
+def _read_lines(path: Path, read: Callable[[bytes], dict[str, Any]]) -> tuple[dict[int, dict[str, Any]], list[int], str]:
+    """(rows by the number of their line, numbers of the lines that are none, why the file cannot be opened)."""
+    rows, damaged = {}, []
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    rows[number] = read(line)
+                except (ValidationError, ValueError, RecursionError):
+                    damaged.append(number)
+    except FileNotFoundError:
+        return rows, damaged, "missing"
+    except OSError as error:
+        return rows, damaged, error.strerror or str(error)
+    return rows, damaged, ""
+
+
+def _missing_rows(there: int, damaged: list[int], trouble: str, expected: int) -> Text2 | None:
+    expected = max(expected, there + len(damaged))
+    if there == expected and not trouble:
+        return None
+    why = _why(HELD_OUT, damaged, trouble)
+    scores = "The scores are kept elsewhere and are of all of them."
+    scores_fa = "امتیازها جای دیگری نگه داشته شده و از همهٔ سطرهاست."
+    if not there:
+        return Text2(
+            en=f"None of the {expected:,} held-out rows can be shown: {why.en}. {scores}",
+            fa=f"هیچ‌یک از {expected:,} سطر آزمون نشان داده نمی‌شود: {why.fa}. {scores_fa}",
+        )
+    return Text2(
+        en=f"{expected - there:,} of the {expected:,} held-out rows cannot be shown: {why.en}. {scores}",
+        fa=f"{expected - there:,} سطر از {expected:,} سطر آزمون نشان داده نمی‌شود: {why.fa}. {scores_fa}",
+    )
+
+
+def _why(name: str, damaged: list[int], trouble: str) -> Text2:
+    """What is wrong with a file of the run."""
+    if trouble == "missing":
+        return Text2(en=f"the run's folder has no {name}", fa=f"پوشهٔ اجرا فایل «{name}» ندارد")
+    if trouble:
+        return Text2(en=f"{name} cannot be read: {trouble}", fa=f"فایل «{name}» خوانده نمی‌شود («{trouble}»)")
+    if damaged:
+        several = len(damaged) > 1
+        lines = ", ".join(map(str, damaged[:NAMED_LINES])) + (", ..." if len(damaged) > NAMED_LINES else "")
+        lines_fa = "، ".join(map(str, damaged[:NAMED_LINES])) + ("، …" if len(damaged) > NAMED_LINES else "")
+        return Text2(
+            en=f"{'lines' if several else 'line'} {lines} of {name} {'are' if several else 'is'} cut off or damaged",
+            fa=f"{'خط‌های' if several else 'خط'} {lines_fa} فایل «{name}» بریده یا خراب است",
+        )
+    return Text2(en=f"{name} ends before them", fa=f"فایل «{name}» پیش از آن‌ها تمام می‌شود")

@@ -1,0 +1,1 @@
+"""From a spec to an adapter: the recipe derives it, `alone` trains one, `together` several on one base."""

@@ -1,0 +1,141 @@
+"""What a run will take before it is started: steps, seconds and memory here, and dollars on rented hardware.
+
+    estimate(spec, tokens_row=60, gpu_flops=0)     this machine
+    estimate_costs(spec, 60)                       each rented flavor (hardware.yaml), the cheapest first
+
+Figures to choose by. On two cores they were within one and a half times of what runs took; GPUs have only been calculated.
+"""
+
+import math
+from dataclasses import dataclass
+
+from lora_hub.catalogue import bases
+from lora_hub.data.prepare import held_out_sizes, validation_beside_test
+from lora_hub.answering.exam_work import plan_exam
+from lora_hub.catalogue.hardware import Hardware, list_hardware
+from lora_hub.core.schema import TrainSpec
+
+# What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use of
+# them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the share of the
+# peak that LoRA reaches, and the same two.
+CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
+GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
+# Seconds that an answer and a token of its text cost beside their FLOPs.
+ANSWERED, WRITTEN = 0.008, 0.002
+# A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains nothing.
+BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
+# What Python with its libraries takes beside the base, what CUDA does, and how full memory may be.
+CPU_BYTES, CUDA_BYTES, FILLED = 700 * 2**20, 600 * 2**20, 0.92
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take. tokens_row: mean tokens a row; seconds: wall time, start and scoring included."""
+
+    steps: int
+    tokens_row: float
+    seconds: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """A run on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun; memory_bytes:
+    what it takes of `had_bytes` (of the GPU, or the RAM where there is none)."""
+
+    flavor: str
+    title: str
+    seconds: float
+    dollars: float
+    fits: bool
+    memory_bytes: int
+    had_bytes: int
+
+
+def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> Estimate:
+    """What the run will take on this machine. tokens_row: mean tokens a row; gpu_flops: peak FLOP/s of a GPU, 0 where it is
+    a CPU."""
+    flops, step_seconds, start = (GPU_SHARE * gpu_flops, GPU_STEP, GPU_START) if gpu_flops else (_cpu_flops(spec), CPU_STEP, CPU_START)
+    seconds = start + _work_seconds(spec, tokens_row, flops, step_seconds)
+    memory = _memory(spec, tokens_row, "bf16" if gpu_flops else "fp32")
+    return Estimate(steps=_steps(spec), tokens_row=tokens_row, seconds=seconds, memory_bytes=memory)
+
+
+def estimate_costs(spec: TrainSpec, tokens_row: float) -> list[CostEstimate]:
+    """The run on each rented flavor, the cheapest first; those it does not fit on come last. tokens_row: mean tokens a row.
+
+    A run uses one GPU, so flavors with several are left out: they cost more and are no faster. Empty where nobody knows
+    how large the base is. Prices: `hardware.prices_checked()`.
+    """
+    if not spec.base.parameters or not _memory(spec, tokens_row, "fp32"):
+        return []
+    checkpointing = spec.gradient_checkpointing == "on"
+    on_cpu = _memory(spec, tokens_row, "fp32", checkpointing=checkpointing) + CPU_BYTES
+    plain, spared = (_memory(spec, tokens_row, "bf16", checkpointing=way) + CUDA_BYTES for way in (checkpointing, spec.gradient_checkpointing != "off"))
+    costs = [_cost(spec, tokens_row, hardware, on_cpu, plain, spared) for hardware in list_hardware() if hardware.gpus <= 1]
+    return sorted(costs, key=lambda cost: (not cost.fits, cost.dollars, cost.seconds))
+
+
+def _cost(spec: TrainSpec, tokens_row: float, hardware: Hardware, on_cpu: int, plain: int, spared: int) -> CostEstimate:
+    """One flavor. on_cpu, plain, spared: bytes that the run takes without a GPU, on one, and on one that has too little for
+    that and recomputes activations."""
+    room = FILLED * hardware.memory_bytes
+    if hardware.gpus:
+        memory = plain if plain <= room else spared
+        recomputes = spec.gradient_checkpointing == "on" or memory < plain
+        start, flops, step_seconds = GPU_START, GPU_SHARE * hardware.flops * (3 / 4 if recomputes else 1), GPU_STEP
+    else:
+        memory = on_cpu
+        start, flops, step_seconds = CPU_START, _cpu_flops(spec) / 2 * min(hardware.vcpu, CPU_CORES), CPU_STEP
+    # What lies in a folder comes with the image.
+    download = 0.0 if spec.base.folder else 2 * spec.base.parameters / DOWNLOAD
+    seconds = BOOT + download + start + _work_seconds(spec, tokens_row, flops, step_seconds)
+    # nf4 needs a GPU
+    fits = memory <= room and (hardware.gpus > 0 or spec.quantization == "none")
+    dollars = math.ceil(seconds / 60) / 60 * hardware.dollars
+    return CostEstimate(hardware.flavor, hardware.title, seconds, dollars, fits, memory, hardware.memory_bytes)
+
+
+def _cpu_flops(spec: TrainSpec) -> float:
+    """FLOP/s of two cores on the spec's base: fitted on 1.3, 5 and 135 million parameters."""
+    return CPU_FLOPS * min(3.0, max(1.0, (_parameters(spec) / SMALL) ** 0.2))
+
+
+def _parameters(spec: TrainSpec) -> int:
+    return spec.base.parameters or 1_000_000_000
+
+
+def _steps(spec: TrainSpec) -> int:
+    scored, validation = _held_out(spec)
+    return spec.count_steps(max(1, spec.dataset.rows - validation - (0 if spec.test_dataset else scored)))
+
+
+def _held_out(spec: TrainSpec) -> tuple[int, int]:
+    """Rows that are scored and rows that choose the checkpoint, as `data.prepare` sets them apart."""
+    if spec.test_dataset:
+        return spec.test_dataset.rows, validation_beside_test(spec.dataset.rows)
+    return held_out_sizes(spec.dataset.rows, spec.held_out, spec.max_held_out)
+
+
+def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds: float) -> float:
+    """Seconds of training and scoring. flops: those that are reached, not the peak.
+
+    Training costs 4 FLOPs a parameter and token with a frozen base (2 forward, 2 back through the activations), scoring
+    2. A small base is bound by the cost of a step rather than by its FLOPs, hence `step_seconds`.
+    """
+    parameters = _parameters(spec)
+    training = _steps(spec) * (step_seconds + 4 * parameters * spec.batch * tokens_row / flops)
+    scored, validation = _held_out(spec)
+    looked_at = (spec.evaluations + 1) * validation
+    training += looked_at * 2 * parameters * tokens_row / flops
+    exam = plan_exam(spec.task, scored=scored, validation=validation, tokens_row=tokens_row, context=spec.base.context)
+    return training + 2 * parameters * (exam.read + exam.written) / flops + ANSWERED * exam.rows + WRITTEN * exam.written
+
+
+def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:
+    """Bytes at the peak: a batch whose rows are as long as the longest that the run keeps, where that was measured."""
+    longest = spec.dataset.lengths.total[-1] if spec.dataset.lengths else tokens_row * 2
+    return bases.memory_bytes(
+        spec.base, train=True, batch=spec.rows_at_once, length=int(min(spec.max_length, longest)), r=spec.lora.r,
+        precision=precision, quantization=spec.quantization, gradient_checkpointing=checkpointing,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""One of several tasks in training at once: its rows, where it stands, its adapter's first values and its file.
+
+Used by together_trainer.py, which moves it, and together.py, which starts it.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lora_hub.data.prepare import Encoded
+from lora_hub.core.errors import LoraHubError
+from lora_hub.training.patience import Patience
+from lora_hub.core.schema import TrainSpec
+from lora_hub.training.alone import make_lora_config, no_such_layers
+from lora_hub.training.trainable import Pairs, Start
+
+Report = Callable[..., Any]
+PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"  # PEFT's keys
+
+
+@dataclass
+class TaskTraining:
+    """One task on its way. folder: its run's. report, cancelled: as in train.train_adapter. on_loss: told when it
+    fails or is cancelled while the others go on. The rest is its state.
+
+    config: PEFT's. best: the matrices of the best look at the validation rows.
+    """
+
+    spec: TrainSpec
+    train: Encoded
+    validation: Encoded
+    folder: Path
+    report: Report
+    cancelled: Callable[[], bool] = lambda: False
+    on_loss: Callable[["TaskTraining"], None] = lambda task: None
+    config: Any = None
+    steps: int = 0
+    step: int = 0
+    best: Pairs = field(default_factory=dict)
+    best_loss: float = math.inf
+    best_step: int = 0
+    patience: Patience = field(default_factory=lambda: Patience(0))
+    stopped: str = ""
+    losses: list[float] = field(default_factory=list)
+    reported: float = 0.0
+    error: LoraHubError | None = None
+    was_cancelled: bool = False
+    seconds: float = 0.0
+
+    @property
+    def every(self) -> int:
+        """Steps between two looks at the validation rows."""
+        return max(1, math.ceil(self.steps / self.spec.evaluations))
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoints" / "together.pt"
+
+    def plan(self) -> None:
+        """Derives the number of steps, as train.train_adapter does."""
+        self.steps = self.spec.count_steps(len(self.train.rows))
+        self.patience = Patience(self.spec.patience)
+
+
+def start_of(task: TaskTraining, model: Any) -> Start:
+    """The adapter before its first step, drawn by PEFT from the spec's seed as when it is trained alone. Raises SpecError where
+    the targets don't fit the base."""
+    from peft import get_peft_model, get_peft_model_state_dict
+    from transformers import set_seed
+
+    set_seed(task.spec.seed)
+    try:
+        made = get_peft_model(model, make_lora_config(task.spec))
+    except ValueError as error:
+        if "target modules" in str(error).lower():
+            raise no_such_layers(task.spec) from error
+        raise
+    task.config = made.peft_config["default"]
+    tensors = {key.removeprefix(PREFIX): value.detach().float().clone() for key, value in get_peft_model_state_dict(made).items()}
+    made.unload()
+    names = [key.removesuffix(A) for key in tensors if key.endswith(A)]
+    r, alpha = task.spec.lora.r, task.spec.lora.alpha
+    scale = alpha / math.sqrt(r) if task.spec.lora.rslora else alpha / r
+    return Start({name: (tensors[name + A], tensors[name + B]) for name in names}, scale, task.spec.lora.dropout)
+
+
+def save_adapter(task: TaskTraining) -> None:
+    """Writes the best matrices as PEFT does: adapter_config.json and adapter_model.safetensors."""
+    from safetensors.torch import save_file
+
+    folder = task.folder / "adapter"
+    folder.mkdir(parents=True, exist_ok=True)
+    task.config.inference_mode = True
+    task.config.save_pretrained(folder)
+    tensors = {f"{PREFIX}{name}{end}": matrix for name, pair in task.best.items() for end, matrix in zip((A, B), pair, strict=True)}
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})

@@ -1,0 +1,149 @@
+"""Several tasks on one base: trained in one pass, or one after another where a short probe says that this is faster.
+
+    outcome = train_tasks(tasks, model, tokenizer)
+    outcome.mode, outcome.why, outcome.results
+"""
+
+import logging
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lora_hub.core.crash import explain_crash
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.schema import Text2
+from lora_hub.training.task_training import save_adapter, start_of, TaskTraining
+from lora_hub.training.together_trainer import LEAST_PROBED, TogetherTrainer
+from lora_hub.training.alone import head_on_trained_tokens, train_adapter, Trained
+from lora_hub.training.trainable import TrainableStack
+
+Result = Trained | LoraHubError
+logger = logging.getLogger("lora_hub.training.together")
+
+ASKED = Text2(en="it was asked for", fa="چنین خواسته شده بود")
+TOO_SHORT = Text2(en="there are too few steps for a probe to pay", fa="گام‌ها کمتر از آن است که سنجشِ پیشین بیرزد")
+MEMORY = Text2(en="together they need more memory than there is", fa="با هم بیش از حافظهٔ دستگاه می‌خواستند")
+QUANTIZED = Text2(
+    en="the base is quantized, and the trainer takes only one adapter there", fa="مدل پایه کوانتیزه است و در آن فقط یک آداپتور آموزش‌پذیر است"
+)  # fmt: skip
+DIFFERENT = Text2(en="they ask for different bases or precisions", fa="مدل پایه یا دقتِ یکسان نخواسته‌اند")
+UNFIT = Text2(en="none of them fits the base", fa="هیچ‌یک با مدل پایه سازگار نیست")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """mode: "together" or "in turn". why: a sentence for people. results: for each task what came of it, or why it failed."""
+
+    mode: str
+    why: Text2
+    results: list[Result]
+
+
+def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: str = "auto") -> Outcome:
+    """Trains every task's adapter and saves it in its folder/adapter. model: the loaded, frozen base; it comes back as it was.
+    mode: auto (a probe decides), "together" or "in turn". Goes on from checkpoints where there are some. A task's failure is its
+    result, and the others go on."""
+    why = ASKED if mode == "in turn" else _obstacle(tasks, model)
+    results: list[Result] | None = None
+    if why is None:
+        try:
+            results, why = _train_together(tasks, model, tokenizer, probe=mode == "auto" and len(tasks) > 1)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            why = MEMORY
+    if results is not None:
+        said = Text2(en=f"{len(tasks)} tasks were trained together: {why.en}.", fa=f"{len(tasks)} کار با هم آموزش دید: {why.fa}.")
+        return Outcome("together", said, results)
+    said = Text2(
+        en=f"{len(tasks)} tasks were trained one after another: {why.en}.", fa=f"{len(tasks)} کار یکی پس از دیگری آموزش دید: {why.fa}."
+    )
+    for task in tasks[1:]:
+        task.report("progress", phase="waiting for the tasks before it", step=0, total=0, eta=None)
+    return Outcome("in turn", said, [_train_alone(task, model, tokenizer) for task in tasks])
+
+
+def _obstacle(tasks: list[TaskTraining], model: Any) -> Text2 | None:
+    """Why these tasks cannot be trained in one pass; None where they can."""
+    if getattr(model, "quantization_method", None) is not None:
+        return QUANTIZED
+    if len({(task.spec.precision, task.spec.base.id) for task in tasks}) > 1:
+        return DIFFERENT
+    return None
+
+
+def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool) -> tuple[list[Result] | None, Text2]:
+    """(results, why), or (None, why) where the probe says that one after another is faster. Raises torch.OutOfMemoryError."""
+    starts, unfit = {}, {}
+    for task in tasks:
+        task.plan()
+        task.report("progress", phase="preparing the training", step=0, total=task.steps, eta=None)
+        try:
+            starts[id(task)] = start_of(task, model)
+        except LoraHubError as error:
+            unfit[id(task)] = error
+    everybody, tasks = tasks, [task for task in tasks if id(task) in starts]
+    if not tasks:
+        return [unfit[id(task)] for task in everybody], UNFIT
+    stack = TrainableStack(model, list(starts.values()))
+    began = time.monotonic()
+    try:
+        trainer = TogetherTrainer(tasks, stack, model, tokenizer)
+        with head_on_trained_tokens():
+            why = TOO_SHORT if probe else ASKED
+            if probe and max(task.steps for task in tasks) >= LEAST_PROBED:
+                together, in_turn = trainer.probe()
+                why = Text2(
+                    en=f"a step of all takes {1000 * together:.0f} ms, one of each in turn {1000 * in_turn:.0f} ms",
+                    fa=f"یک گامِ همه با هم {1000 * together:.0f} میلی‌ثانیه می‌برد و "
+                    f"یک گام از هر کدام به‌نوبت {1000 * in_turn:.0f} میلی‌ثانیه",
+                )
+                if together > in_turn:
+                    return None, why
+            trainer.resume()
+            if stack.active:
+                trainer.train()
+    finally:
+        stack.close()
+        if getattr(model, "is_gradient_checkpointing", False):
+            model.gradient_checkpointing_disable()
+        model.__dict__.pop("forward", None)  # the trainer's loss had taken its place
+        model.eval()
+    for task in tasks:
+        if task.error is None and not task.was_cancelled:
+            save_adapter(task)
+    return [unfit.get(id(task)) or _result(task, time.monotonic() - began) for task in everybody], why
+
+
+def _result(task: TaskTraining, seconds: float) -> Result:
+    return task.error or Trained(
+        task.folder / "adapter", task.best_step, task.best_loss, task.step, task.seconds or seconds, task.was_cancelled, task.stopped
+    )
+
+
+def _train_alone(task: TaskTraining, model: Any, tokenizer: Any) -> Result:
+    """One of several in turn; that it failed or was cancelled is said at once, before the next one's turn."""
+    try:
+        result = train_adapter(task.spec, model, tokenizer, task.train, task.validation, task.folder, report=task.report, cancelled=task.cancelled)
+    except Exception as error:
+        if not isinstance(error, LoraHubError):
+            logger.exception("the training of a task failed")
+        task.error = explain_crash(error)
+        _let_go(error)
+        task.on_loss(task)
+        return task.error
+    if result.cancelled:
+        task.was_cancelled = True
+        task.on_loss(task)
+    return result
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Gives back what the failed training still held by its traceback: the next one needs the memory."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
