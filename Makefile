@@ -1,21 +1,29 @@
 # make run       sets everything up and opens the app on the embedded Hub
 # make test      sets everything up and runs all tests, the browser's too
+# make check     the rules that a tool can hold the code to (ruff.toml); a part of make test
 # make test-gpu  the tests marked gpu, on a machine that has one
 # make hub-suite  the client's own tests against the embedded Hub (a chosen set of them is part of make test)
 # make bench     the benchmarks in tests/bench, one after another
+# make help      these lines
 PYTHON ?= python3
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test test-gpu hub-suite bench clean
+.PHONY: run test check help test-gpu hub-suite bench clean
 
 run: $(STAMPS)/app
 	@$(BIN)/python app.py
 
-test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite
+test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite check
 	@sh tests/find_chromium.sh >/dev/null
 	LORA_HUB_CHROMIUM="$$(sh tests/find_chromium.sh)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests -q -m "not gpu" --ignore=tests/bench --durations=8 -n 2 --dist loadfile
+
+check: $(STAMPS)/tests
+	@$(BIN)/ruff check -q app.py lora_hub spaces tests
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 test-gpu: $(STAMPS)/app $(STAMPS)/tests
 	$(BIN)/python -m pytest tests -q -m gpu --ignore=tests/bench

@@ -20,8 +20,8 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
     from lora_hub.core import settings
-    from lora_hub.hub import endpoint
     from lora_hub.core.errors import LoraHubError
+    from lora_hub.hub import endpoint
 
     try:
         port = settings.port()

@@ -7,9 +7,9 @@ import numpy
 from safetensors.numpy import save_file
 
 from lora_hub import hub as hubs
-from lora_hub.hub.record import make_record
-from lora_hub.core.schema import AdapterRef, BaseModel, DatasetInfo, Problem, Score, TrainSpec
 from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core.schema import AdapterRef, BaseModel, DatasetInfo, Problem, Score, TrainSpec
+from lora_hub.hub.record import make_record
 
 ORG = "lora-hub"
 SCORES = {

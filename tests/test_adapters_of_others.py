@@ -17,14 +17,14 @@ from tiny_bases import build, byte_tokenizer, load_with_peft, save_adapter
 
 from lora_hub import compare
 from lora_hub.answering import generate, loading, questions
-from lora_hub.catalogue import bases
-from lora_hub.compare import panes
-from lora_hub.hub.adapter_config import base_of_config, read_config
 from lora_hub.answering.adapter_tokenizer import load_adapter_tokenizer
-from lora_hub.core.errors import AdapterError, BaseError, DataError, LoraHubError
 from lora_hub.answering.peft_folder import read_adapter
-from lora_hub.core.schema import BaseModel
+from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.compare import panes
+from lora_hub.core.errors import AdapterError, BaseError, DataError, LoraHubError
+from lora_hub.core.schema import BaseModel
+from lora_hub.hub.adapter_config import base_of_config, read_config
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PROMPT = "Once upon a time"

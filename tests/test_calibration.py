@@ -6,8 +6,8 @@ import random
 import pytest
 
 from lora_hub.answering.calibration import fit_calibration, probabilities
-from lora_hub.evaluation.calibration_error import calibration_error
 from lora_hub.core.schema import Calibration
+from lora_hub.evaluation.calibration_error import calibration_error
 
 
 def biased_rows(rows: int, seed: int, *, labels: int = 3, bias: float = 6.0, signal: float = 1.0, shares=None) -> tuple[list, list[int]]:

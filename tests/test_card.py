@@ -6,12 +6,12 @@ import shlex
 import pytest
 
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core.schema import BaseModel, DatasetInfo, Problem, Score, TrainSpec
 from lora_hub.evaluation import metrics
-from lora_hub.training import recipe
 from lora_hub.hub.card.card import render_base_card, render_card
 from lora_hub.hub.record import make_record
-from lora_hub.core.schema import BaseModel, DatasetInfo, Problem, Score, TrainSpec
-from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.training import recipe
 
 SCORES = {
     "base": {"accuracy": Score(value=51.25, low=45.0, high=57.5), "macro_f1": Score(value=34.0, low=30.0, high=38.0)},

@@ -13,11 +13,11 @@ from small_data import sentiment_rows, write_csv
 from test_cli import ROOT, call
 
 from lora_hub import runs
-from lora_hub.runs.runners import local
 from lora_hub.core import settings, store
-from lora_hub.evaluation import minimum
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import Run, RunState, Score
+from lora_hub.evaluation import minimum
+from lora_hub.runs.runners import local
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lora_hub.data.read import Table, read_table
 from lora_hub.core.errors import DataError
+from lora_hub.data.read import Table, read_table
 
 ROWS = range(20)
 

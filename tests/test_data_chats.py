@@ -11,7 +11,8 @@ import transformers
 from tiny_bases import byte_tokenizer
 
 from lora_hub.catalogue import bases
-from lora_hub.hub import snippet
+from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core.errors import DataError
 from lora_hub.data import prepare, template
 from lora_hub.data.chat_template import traits_of
 from lora_hub.data.check_chat_template import find_template
@@ -20,8 +21,7 @@ from lora_hub.data.inspection import Inspection, inspect_file
 from lora_hub.data.light_tokenizer import LightTokenizer
 from lora_hub.data.mends import apply_mends
 from lora_hub.data.template import encode_prompt
-from lora_hub.core.errors import DataError
-from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.hub import snippet
 
 CHAT, INSTRUCTION = get_task("chat"), get_task("instruction")
 QWEN = Path(__file__).parents[2] / "shared" / "data" / "models" / "Qwen2.5-tokenizer"
@@ -265,7 +265,7 @@ def test_what_a_template_writes_before_every_answer_is_in_the_prompt(task: str, 
     tokenizer = chatty({"opens": OPENS, "channel": CHANNEL, "chatml": CHATML}[name])
     chosen = get_task(task)
     chosen = chosen.model_copy(update={"labels": ("good", "bad")}) if chosen.output == "labels" else chosen
-    inputs = {role: "x" for role in chosen.inputs} if task != "chat" else {"messages": [{"role": "user", "content": "x"}]}
+    inputs = dict.fromkeys(chosen.inputs, "x") if task != "chat" else {"messages": [{"role": "user", "content": "x"}]}
     row = prepare.encode_examples(tokenizer, chosen, [prepare.Example(1, inputs, "good")], 4096).rows[0]
     asked = template.encode_prompt(tokenizer, chosen, inputs)
     text = tokenizer.decode(asked)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lora_hub.data.inspection import inspect_file
+from lora_hub.catalogue.tasks.catalogue import ORDER, get_task
 from lora_hub.core.errors import DataError
-from lora_hub.catalogue.tasks.catalogue import get_task, ORDER
+from lora_hub.data.inspection import inspect_file
 
 COUNT = 40
 LABELS = ("good", "bad")

@@ -11,8 +11,8 @@ import openpyxl
 import polars
 import pytest
 
-from lora_hub.data import formats, read
 from lora_hub.core.errors import DataError
+from lora_hub.data import formats, read
 from lora_hub.ui.text import t
 
 ROWS = [{"text": f"the message number {place} is here", "label": ("ham", "spam")[place % 2]} for place in range(8)]

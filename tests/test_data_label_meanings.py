@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core.schema import Problem
 from lora_hub.data.inspection import Inspection, inspect_file
 from lora_hub.data.label_forms import nearest
-from lora_hub.core.schema import Problem
-from lora_hub.catalogue.tasks.catalogue import get_task
 
 
 def looked_at(folder: Path, labels: list, task: str | None = "topic", kind: str = "csv", mends: tuple = ()) -> Inspection:

@@ -14,11 +14,11 @@ from small_data import sentiment_rows
 
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
-from lora_hub.data import lengths, light_tokenizer, prepare, template
-from lora_hub.data.prepare import Example
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import BaseError, DataError
 from lora_hub.core.schema import BaseModel, Lengths, Task
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.data import lengths, light_tokenizer, prepare, template
+from lora_hub.data.prepare import Example
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT.parent / "shared" / "data" / "models"

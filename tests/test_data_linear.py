@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lora_hub.core.errors import DataError
 from lora_hub.data import ragged
 from lora_hub.data.convert import holds_marks
 from lora_hub.data.delimited import Dialect
 from lora_hub.data.read import read_table
-from lora_hub.core.errors import DataError
 
 FAULTY = {
     "text after a closing quotation mark": '"a" b c,"x" y\n',

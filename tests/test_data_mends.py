@@ -8,13 +8,13 @@ from small_data import write_csv
 
 from lora_hub import runs
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core import store
-from lora_hub.runs import worker
-from lora_hub.data.inspection import Inspection, Inspector, inspect_file
-from lora_hub.data.mends import button, describe, for_test, parse_mend
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Mend
-from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.data.inspection import Inspection, Inspector, inspect_file
+from lora_hub.data.mends import button, describe, for_test, parse_mend
+from lora_hub.runs import worker
 
 SPAM = get_task("spam")
 GOOD = [(f"see you at {hour} near the {place}", "ham") for hour in range(8) for place in ("station", "museum", "old bridge")]

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from persian import refused
 
-from lora_hub.hub import endpoint
 from lora_hub.core.errors import HubError
+from lora_hub.hub import endpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = """

@@ -14,20 +14,19 @@ from sample_adapters import make_spec
 from test_architecture import EDGES
 
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import panes
 from lora_hub.core import spec_fields, store
-from lora_hub.hub import endpoint
-from lora_hub.runs import use_cases, worker
-from lora_hub.training import recipe
+from lora_hub.core.errors import DataError, LoraHubError, SpecError, names_fa
+from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
 from lora_hub.data import columns, convert, error_words, inspection, prepare, refusals, spreadsheets, text_forms
 from lora_hub.data.prepare import Example
 from lora_hub.data.read import read_table
 from lora_hub.data.table import Table
-from lora_hub.core.errors import DataError, LoraHubError, names_fa, SpecError
-from lora_hub.hub import client, naming
+from lora_hub.hub import client, endpoint, naming
 from lora_hub.hub.dataset import fetch_dataset
-from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.runs import use_cases, worker
+from lora_hub.training import recipe
 from lora_hub.ui import asked, task_list
 
 ROOT = Path(__file__).parents[1]

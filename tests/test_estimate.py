@@ -5,9 +5,9 @@ import math
 import pytest
 
 from lora_hub.catalogue import bases, hardware
-from lora_hub.training import estimate, recipe
-from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, TrainSpec
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, TrainSpec
+from lora_hub.training import estimate, recipe
 
 SMOL = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
 QWEN = bases.get_base("Qwen/Qwen3-8B")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lora_hub.catalogue import bases
-from lora_hub.core import events
-from lora_hub.training import recipe
-from lora_hub.core.schema import DatasetInfo, Run, RunState, TrainSpec
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import events
+from lora_hub.core.schema import DatasetInfo, Run, RunState, TrainSpec
+from lora_hub.training import recipe
 
 
 @pytest.fixture

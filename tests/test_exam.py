@@ -8,14 +8,14 @@ from small_data import sentiment_rows
 from tiny_bases import BASE, build, byte_tokenizer, save_adapter
 
 from lora_hub.answering import loading, questions
+from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
-from lora_hub.evaluation import exam
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import Task, Text2
 from lora_hub.data import template
 from lora_hub.data.prepare import Example
-from lora_hub.evaluation.examples import choose_examples, MOST_EXAMPLES
-from lora_hub.core.schema import Task, Text2
-from lora_hub.answering.stack import AdapterStack
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.evaluation import exam
+from lora_hub.evaluation.examples import MOST_EXAMPLES, choose_examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 TONE = Task(id="tone", title=Text2(en="Tone"), instruction=Text2(en="?"), output="labels", labels=("no", "yes"), template="{text}", metrics=("accuracy",))

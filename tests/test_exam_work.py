@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from lora_hub.answering import exam_work, loading, questions
+from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
-from lora_hub.evaluation import exam
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import Task
 from lora_hub.data import columns, prepare, read
 from lora_hub.data.inspection import with_labels
 from lora_hub.data.lengths import measure
-from lora_hub.core.schema import Task
-from lora_hub.answering.stack import AdapterStack
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.evaluation import exam
 
 BUILT_IN = bases.get_base("built-in")
 

@@ -12,9 +12,9 @@ from tiny_bases import BASE, CONFIGS, END, build, byte_tokenizer, load_with_peft
 
 from lora_hub.answering import generate
 from lora_hub.answering.decoding import _draw
-from lora_hub.core.errors import AdapterError, DataError
-from lora_hub.answering.generate import answer_all, PromptRow, stream
+from lora_hub.answering.generate import PromptRow, answer_all, stream
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import AdapterError, DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 NAMES = ["base", "a", "b", "c"]

@@ -9,11 +9,11 @@ from small_data import sentiment_rows, write_csv
 from lora_hub import runs
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
-from lora_hub.training import alone as train
-from lora_hub.data import prepare
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import BaseError
 from lora_hub.core.schema import RunState, TrainSpec
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.data import prepare
+from lora_hub.training import alone as train
 
 pytestmark = pytest.mark.gpu
 TASK = catalogue.get_task("sentiment")

@@ -15,10 +15,10 @@ from persian import refused
 from sample_adapters import CLOSED, ORG, SCORES, make_spec, publish
 
 from lora_hub import hub as hubs
-from lora_hub.core.errors import AdapterError, BaseError, HubError
-from lora_hub.hub.naming import repo_name, slugify
-from lora_hub.core.schema import BaseModel, Lengths
 from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core.errors import AdapterError, BaseError, HubError
+from lora_hub.core.schema import BaseModel, Lengths
+from lora_hub.hub.naming import repo_name, slugify
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, List, Va
 from huggingface_hub import HfApi, constants
 from sample_adapters import CLOSED
 
-from lora_hub.data.read import read_table
 from lora_hub.core.errors import DataError, HubError
+from lora_hub.data.read import read_table
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.dataset_id import DatasetId, parse_dataset_id
 
@@ -144,12 +144,12 @@ def test_a_workbook_and_a_zip(api) -> None:
     for row in (["text", "label"], ["سلام", "a"], ["hello", "b"]):
         book.active.append(row)
     book.save(buffer)
-    path = fetch_dataset(put(api, "book", **{"table__xlsx": buffer.getvalue()}))
+    path = fetch_dataset(put(api, "book", table__xlsx=buffer.getvalue()))
     assert path.suffix == ".xlsx" and read_table(path).frame.rows() == [("سلام", "a"), ("hello", "b")]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("rows.jsonl", '{"q": "a", "a": "b"}\n' * 3)
-    path = fetch_dataset(put(api, "packed", **{"rows__zip": packed.getvalue()}))
+    path = fetch_dataset(put(api, "packed", rows__zip=packed.getvalue()))
     assert path.suffix == ".zip" and read_table(path).rows == 3
 
 

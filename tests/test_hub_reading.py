@@ -11,14 +11,14 @@ from huggingface_hub import HfApi, constants
 from persian import refused
 from sample_adapters import CLOSED, ORG, SCORES, make_folder, make_spec, publish
 
-from lora_hub.catalogue import bases
-from lora_hub.core import settings
-from lora_hub.hub import endpoint
-from lora_hub.hub.card import card_metadata
 from lora_hub import hub as hubs
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core import settings
 from lora_hub.core.errors import AdapterError, BaseError, HubError
 from lora_hub.core.schema import BaseModel
-from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.hub import endpoint
+from lora_hub.hub.card import card_metadata
 
 
 @pytest.fixture(scope="module")

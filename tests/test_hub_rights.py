@@ -16,9 +16,9 @@ from sample_adapters import make_spec, publish
 from small_data import sentiment_rows, write_csv
 from test_local_hub import ROOT, Server, start_server
 
+from lora_hub import hub as hubs
 from lora_hub import runs
 from lora_hub.catalogue import bases
-from lora_hub import hub as hubs
 from lora_hub.core.errors import HubError
 
 USERS = ("ann", "will", "cora", "rita", "stella")

@@ -21,6 +21,7 @@ from test_local_hub_store import own  # noqa: F401
 from lora_hub.core.errors import HubError
 from lora_hub.local_hub.server import add_arguments, start
 
+
 def hub(action: str, folder: Path, *more: str) -> tuple[int, str]:
     """(exit status, what it said) of a verb of `hub`, in this process: a hundred of their own would take minutes."""
     parser = argparse.ArgumentParser()

@@ -11,10 +11,10 @@ from persian import refused
 from tiny_bases import BASE, CONFIGS, END, build, load_with_peft, save_adapter
 
 from lora_hub.answering import label_tree, likelihood
-from lora_hub.core.errors import DataError
 from lora_hub.answering.likelihood import LabelRow, score_labels
-from lora_hub.core.schema import Calibration
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Calibration
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 NAMES = ["base", "a", "b"]

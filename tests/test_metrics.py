@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from lora_hub.catalogue.tasks.catalogue import LABEL_METRICS, METRIC_NAMES, get_task
 from lora_hub.evaluation import metrics
 from lora_hub.evaluation.chrf import chrf_statistics
-from lora_hub.catalogue.tasks.catalogue import get_task, LABEL_METRICS, METRIC_NAMES
 
 WORDS = "the a red dog cat ran sat on mat by river گربه سگ روی میز می‌رود خانهٔ قدیمی".split()
 

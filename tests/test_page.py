@@ -22,7 +22,6 @@ from conftest import end_hub
 from playwright import sync_api as playwright
 from small_data import sentiment_rows, write_csv
 
-
 ROOT = Path(__file__).parents[1]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # A machine that does other things, too, is slow and not wrong.

@@ -10,8 +10,8 @@ from persian import refused
 from safetensors.torch import load_file, save_file
 from tiny_bases import BASE, build, save_adapter
 
-from lora_hub.core.errors import AdapterError
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import AdapterError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 

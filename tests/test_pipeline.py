@@ -1,8 +1,8 @@
 """The multi-task pipeline: a YAML file, one process, an adapter for each task; what fails fails alone."""
 
 import json
-import signal
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,9 +15,9 @@ from small_data import sentiment_rows, write_csv
 from lora_hub import runs
 from lora_hub.catalogue import bases
 from lora_hub.core import store
-from lora_hub.runs import pipeline
 from lora_hub.core.errors import BaseError, LoraHubError, SpecError
 from lora_hub.core.schema import RunState
+from lora_hub.runs import pipeline
 
 ROOT = Path(__file__).parents[1]
 QUICK = {"steps": 8, "evaluations": 2, "max_held_out": 20}

@@ -8,9 +8,9 @@ import pytest
 from persian import refused
 from tiny_bases import BASE, build, save_adapter
 
-from lora_hub.core.errors import AdapterError
 from lora_hub.answering.line import Line
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import AdapterError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PATIENCE = 30.0

@@ -6,11 +6,11 @@ import pytest
 from test_ui_review import spec_for
 
 from lora_hub import hub
+from lora_hub.core.errors import HubError
+from lora_hub.core.schema import Run, RunState, Score
 from lora_hub.hub import record
 from lora_hub.runs import publication
-from lora_hub.core.errors import HubError
 from lora_hub.runs.publication import Difference
-from lora_hub.core.schema import Run, RunState, Score
 from lora_hub.ui import render_publication
 from lora_hub.ui.text import t
 

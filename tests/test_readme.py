@@ -15,8 +15,8 @@ import pytest
 import yaml
 from small_data import sentiment_rows, write_csv
 
-from lora_hub.runs import pipeline
 from lora_hub.catalogue.tasks.catalogue import task_from_dict
+from lora_hub.runs import pipeline
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

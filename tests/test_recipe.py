@@ -3,11 +3,11 @@
 import pytest
 
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
-from lora_hub.training import recipe
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import BaseModel, DatasetInfo, LoraSpec, TrainSpec
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.training import recipe
 
 TASK = catalogue.get_task("spam")
 BASE = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")

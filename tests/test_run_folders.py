@@ -14,14 +14,14 @@ from persian import check_persian, check_sentence
 
 from lora_hub import cli, runs
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import crash, disk, events, processes, run_lock, settings, store
-from lora_hub.runs import run_states, turns
-from lora_hub.training import recipe
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.run_reader import RunReader
-from lora_hub.runs.runners import local
 from lora_hub.core.schema import DatasetInfo, Run, RunState, TrainSpec, Wait
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.runs import run_states, turns
+from lora_hub.runs.runners import local
+from lora_hub.training import recipe
 from lora_hub.ui import render_runs
 
 ROOT = Path(__file__).parents[1]

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 from persian import check_sentence
-from test_run_folders import make_spec
+from test_run_folders import make_run, make_spec, started
 
 from lora_hub import runs
 from lora_hub.catalogue import bases
 from lora_hub.cli import text as cli_text
 from lora_hub.core import run_lock, store
-from lora_hub.runs import run_phases, run_states
 from lora_hub.core.schema import BaseModel, Run, RunState, Wait
+from lora_hub.runs import run_phases, run_states
 from lora_hub.ui import render_runs
-from test_run_folders import make_run, started
 
 ROOT = Path(__file__).parents[1] / "lora_hub"
 LOCAL = BaseModel(id="somewhere", folder="/models/somewhere", parameters=135_000_000)

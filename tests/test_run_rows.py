@@ -10,14 +10,14 @@ from small_data import sentiment_rows
 from test_run_folders import WORKER, make_run, started
 
 from lora_hub import runs
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.cli import text as cli_text
-from lora_hub.core import store
-from lora_hub.evaluation import metrics
-from lora_hub.runs import run_rows, run_states, worker
 from lora_hub.cli.commands import rows_missing
+from lora_hub.core import store
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import RunState
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.evaluation import metrics
+from lora_hub.runs import run_rows, run_states, worker
 from lora_hub.ui import render_held_out, render_runs, runs_tab
 
 TASK = catalogue.get_task("spam").model_copy(update={"labels": ("ham", "spam")})

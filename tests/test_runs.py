@@ -15,13 +15,13 @@ from small_data import sentiment_rows, write_csv
 
 from lora_hub import compare, runs
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
+from lora_hub.core.errors import BaseError, DataError, HubError, RunError, SpecError
+from lora_hub.core.schema import BaseModel, RunState
 from lora_hub.hub import snippet
 from lora_hub.runs import run_data
-from lora_hub.core.errors import BaseError, DataError, HubError, RunError, SpecError
 from lora_hub.runs.runners import local
-from lora_hub.core.schema import BaseModel, RunState
-from lora_hub.catalogue.tasks import catalogue
 
 TASK = catalogue.get_task("sentiment")
 QUICK = {"epochs": "3", "evaluations": "3", "max_held_out": "40"}

@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from tiny_bases import BASE, CONFIGS, build, load_with_peft, save_adapter
 
 from lora_hub.answering import loading
+from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import AdapterError
-from lora_hub.answering.stack import AdapterStack
 
 SHARED_MODELS = Path(__file__).resolve().parents[2] / "shared" / "data" / "models"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lora_hub.core import verdicts
-from lora_hub.evaluation import statistics
 from lora_hub.core.schema import PairedComparison
+from lora_hub.evaluation import statistics
 from lora_hub.evaluation.statistics import RowTable
 
 

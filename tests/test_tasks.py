@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from lora_hub.catalogue.tasks import catalogue, frames
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import Task
-from lora_hub.catalogue.tasks import catalogue, frames
 
 IDS = (
     "spam sentiment topic intent translation question-answering summarization instruction chat text-to-sql grammar"

@@ -10,13 +10,14 @@ import torch
 from safetensors.torch import load_file
 from tiny_bases import BASE, build, byte_tokenizer
 
-from lora_hub.training import alone as train, together
-from lora_hub.data.prepare import Encoded
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import DatasetInfo, LoraSpec, Task, Text2, TrainSpec
+from lora_hub.data.prepare import Encoded
+from lora_hub.training import alone as train
+from lora_hub.training import together
+from lora_hub.training.alone import Trained, make_lora_config
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_trainer import TogetherTrainer
-from lora_hub.training.alone import make_lora_config, Trained
 from lora_hub.training.trainable import Start, TrainableStack
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -416,8 +417,8 @@ def checkpointing(task: TaskTraining) -> None:
 @pytest.mark.parametrize("harm", [explode, no_room, no_layers, checkpointing])
 def test_one_that_fails_in_turn_leaves_the_base_as_it_was(harm: object, tmp_path: Path) -> None:
     """The finished ones, before it and after it, fit the base that is left, and are what they are alone."""
-    from lora_hub.core.errors import LoraHubError
     from lora_hub.answering.stack import AdapterStack
+    from lora_hub.core.errors import LoraHubError
 
     model = build("llama")
     before = state_of(model)

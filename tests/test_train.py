@@ -11,12 +11,12 @@ from small_data import sentiment_rows, write_csv
 from lora_hub import runs
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
-from lora_hub.runs import worker
-from lora_hub.training import alone as train
-from lora_hub.data import prepare
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import BaseError, SpecError
 from lora_hub.core.schema import TrainSpec
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.data import prepare
+from lora_hub.runs import worker
+from lora_hub.training import alone as train
 
 
 def test_precision_follows_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,7 @@ import polars
 import pytest
 from test_ui_review import spec_for
 
-from lora_hub.evaluation import metrics
-from lora_hub.data.mends import Done
-from lora_hub.data.table import Table
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import (
     AdapterRef,
@@ -26,7 +24,9 @@ from lora_hub.core.schema import (
     RunState,
     Score,
 )
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.data.mends import Done
+from lora_hub.data.table import Table
+from lora_hub.evaluation import metrics
 from lora_hub.ui import early, plot, render, render_adapters, render_data, render_held_out, render_plan, render_problems, render_runs, render_table, text, words
 from lora_hub.ui.render_adapters import PaneView
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from lora_hub import runs
-from lora_hub.core import store
-from lora_hub.data.inspection import Inspector
-from lora_hub.core.errors import DataError, HubError
-from lora_hub.core.spec_fields import FIELDS
-from lora_hub.core.schema import Mend
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import store
+from lora_hub.core.errors import DataError, HubError
+from lora_hub.core.schema import Mend
+from lora_hub.core.spec_fields import FIELDS
+from lora_hub.data.inspection import Inspector
 from lora_hub.ui import asked as asked_module
 from lora_hub.ui import form
 from lora_hub.ui.asked import Asked
@@ -123,7 +123,7 @@ def test_every_setting_says_why_in_the_language_of_the_page(tmp_path):
 
 def test_how_it_was_read_is_said(tmp_path):
     file = tmp_path / "naïve.csv"
-    file.write_bytes("text;label\n".encode() + "".join(f"the “small café” at number {place} is closed today;{'a' if place % 2 else 'b'}\n" for place in range(60)).encode("cp1252"))
+    file.write_bytes(b"text;label\n" + "".join(f"the “small café” at number {place} is closed today;{'a' if place % 2 else 'b'}\n" for place in range(60)).encode("cp1252"))
     view = look(asked_about(file, task="topic"))
     assert "windows-1252" in view.data and "separator ;" in view.data and view.read_as.encoding == "windows-1252"
     chosen = look(asked_about(file, task="topic", encoding="utf-16"))
@@ -209,9 +209,9 @@ def test_chosen_columns_outlive_another_reading_and_a_gone_one_is_told(tmp_path)
     file.write_text("a,b,kind\n" + "".join(f"one text {place},another text {place},{'x' if place % 2 else 'y'}\n" for place in range(60)))
     for more in ({}, {"encoding": "windows-1252"}, {"task": "topic"}, {"mends": [{"kind": "drop", "values": {"code": "duplicates"}}]}):
         view = look(asked_about(file, columns={"text": "b"}, **more))
-        assert dict((role, column) for role, column, _ in view.roles)["text"] == "b", more
+        assert {role: column for role, column, _ in view.roles}["text"] == "b", more
     gone = look(asked_about(file, columns={"text": "c"}))
-    assert "c" in gone.data and "lh-warn" in gone.data and dict((role, column) for role, column, _ in gone.roles)["text"] in ("a", "b")
+    assert "c" in gone.data and "lh-warn" in gone.data and {role: column for role, column, _ in gone.roles}["text"] in ("a", "b")
     # An optional role that was set to none stays without a column; a role of another task waits for its task.
     rows = tmp_path / "alpaca.csv"
     rows.write_text("instruction,input,output\n" + "".join(f"do thing {place},with this {place},done {place}\n" for place in range(60)))

@@ -10,10 +10,10 @@ from persian import refused
 from test_ui_review import asked_about, look, messy_file, spam_file, spec_for
 
 from lora_hub.core import settings
-from lora_hub.runs import worker
-from lora_hub.data.inspection import Inspector
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import Run, RunState, Text2
+from lora_hub.data.inspection import Inspector
+from lora_hub.runs import worker
 from lora_hub.ui import render_groups, render_runs, render_tasks, task_list
 from lora_hub.ui.asked import Asked
 from lora_hub.ui.task_list import Entry, read_entries

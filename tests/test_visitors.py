@@ -11,10 +11,10 @@ from tiny_bases import BASE, CONFIGS, END, build, byte_tokenizer, save_adapter
 
 from lora_hub.answering import generate
 from lora_hub.answering.decoding import Batch
-from lora_hub.core.errors import DataError
 from lora_hub.answering.generate import PromptRow, stream
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.answering.visitors import AnswerQueue
+from lora_hub.core.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from lora_hub.catalogue import bases
 from lora_hub.core import store
-from lora_hub.hub.adapter_config import base_of_config
 from lora_hub.core.errors import AdapterError, BaseError, LoraHubError
 from lora_hub.core.schema import BaseModel
+from lora_hub.hub.adapter_config import base_of_config
 
 logger = logging.getLogger("lora_hub.answering.adapter_base")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.answering import loading
-from lora_hub.data.template_process import TemplateProcess
 from lora_hub.core.errors import AdapterError, LoraHubError
+from lora_hub.data.template_process import TemplateProcess
 from lora_hub.hub import TOKENIZER_FILES
 
 # Any of these holds a vocabulary.

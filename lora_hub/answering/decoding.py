@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
-from lora_hub.core.errors import BaseError
-from lora_hub.answering.prefill import can_join, keep_logits, read_prompts, SharedBeginnings, takes_positions
+from lora_hub.answering.prefill import SharedBeginnings, can_join, keep_logits, read_prompts, takes_positions
 from lora_hub.answering.routing import Attached
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import BaseError
+
 
 @dataclass
 class Live:

@@ -18,13 +18,13 @@ from typing import Any
 
 import torch
 
-from lora_hub.data import template
-from lora_hub.answering.decoding import decode, Live
-from lora_hub.core.errors import BaseError
+from lora_hub.answering.decoding import Live, decode
 from lora_hub.answering.prefill import check_prompts, context_length, keep_logits, share_beginnings
-from lora_hub.core.schema import Answer, Divergence
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.answering.visitors import AnswerQueue
+from lora_hub.core.errors import BaseError
+from lora_hub.core.schema import Answer, Divergence
+from lora_hub.data import template
 
 # Padded tokens (prompt and answer) a batch, by device: enough to keep it busy, little enough for its caches to fit.
 _BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}

@@ -12,23 +12,23 @@ from dataclasses import dataclass
 
 import torch
 
-from lora_hub.core.errors import BaseError, DataError
 from lora_hub.answering.exam_work import FIRST_WAVE
-from lora_hub.answering.label_tree import can_pack, LabelTree, packed_mask, plant
+from lora_hub.answering.label_tree import LabelTree, can_pack, packed_mask, plant
 from lora_hub.answering.prefill import (
+    ReadPrompts,
     check_prompts,
     context_length,
     copy_cache,
     keep_logits,
     read_prompts,
-    ReadPrompts,
     share_beginnings,
     takes_positions,
     unknown_token,
 )
 from lora_hub.answering.routing import Plan
-from lora_hub.core.schema import Calibration, Text2
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import BaseError, DataError
+from lora_hub.core.schema import Calibration, Text2
 
 # Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a base.
 BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from lora_hub.core.errors import AdapterError, names_fa
 from lora_hub.hub.adapter_config import AGAIN as _AGAIN
 from lora_hub.hub.adapter_config import AGAIN_FA as _AGAIN_FA
 from lora_hub.hub.adapter_config import CONFIG_FILE, read_config, weights_file
 from lora_hub.hub.adapter_patterns import Patterns
-from lora_hub.core.errors import AdapterError, names_fa
 
 _PREFIX = "base_model.model."
 _TASKS = (None, "", "CAUSAL_LM")  # a head of another kind answers nothing

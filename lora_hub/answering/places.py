@@ -15,10 +15,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from lora_hub.core.errors import AdapterError
-from lora_hub.answering.line import Line, POLL_SECONDS
+from lora_hub.answering.line import POLL_SECONDS, Line
 from lora_hub.answering.peft_folder import LayerWeights
-from lora_hub.answering.routing import Attached, THE_BASE
+from lora_hub.answering.routing import THE_BASE, Attached
+from lora_hub.core.errors import AdapterError
 
 Read = Callable[[], tuple[dict[str, LayerWeights], int]]  # an adapter's layers, and their bytes
 

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from lora_hub.core.errors import DataError
 from lora_hub.answering.routing import Plan
-from lora_hub.core.schema import Text2
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Text2
 
 # A beginning shorter than this many tokens costs more to copy than to read again.
 MIN_SHARED = 8

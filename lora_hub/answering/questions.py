@@ -15,11 +15,11 @@ from typing import Any
 
 from lora_hub.answering import generate
 from lora_hub.answering.calibration import probabilities
-from lora_hub.data import template
-from lora_hub.core.errors import DataError, names_fa
 from lora_hub.answering.likelihood import LabelRow, score_labels
-from lora_hub.core.schema import Answer, Calibration, Task
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Answer, Calibration, Task
+from lora_hub.data import template
 
 BASE = "base"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lora_hub.core.errors import AdapterError
 from lora_hub.answering.peft_folder import LayerWeights
+from lora_hub.core.errors import AdapterError
 
 
 @dataclass(frozen=True, eq=False)

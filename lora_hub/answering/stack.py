@@ -34,10 +34,10 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from lora_hub.core.errors import AdapterError, names_fa
-from lora_hub.answering.peft_folder import LayerWeights, read_adapter, SavedAdapter
+from lora_hub.answering.peft_folder import LayerWeights, SavedAdapter, read_adapter
 from lora_hub.answering.places import Places
-from lora_hub.answering.routing import Attached, Plan, stack_layers, stacked_bytes, StackedLayer, THE_BASE
+from lora_hub.answering.routing import THE_BASE, Attached, Plan, StackedLayer, stack_layers, stacked_bytes
+from lora_hub.core.errors import AdapterError, names_fa
 from lora_hub.core.schema import BaseModel
 
 _KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before

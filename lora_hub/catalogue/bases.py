@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
 from lora_hub.core.errors import BaseError, names_fa
 from lora_hub.core.schema import BaseModel
-from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
 
 BUILT_IN = "built-in"
 CATALOGUE = Path(__file__).with_name("bases.yaml")

@@ -30,10 +30,10 @@ from typing import Any, NoReturn
 
 from lora_hub import __version__
 from lora_hub.cli import text as cli_text
-from lora_hub.core import settings
 from lora_hub.cli.options import add_minimum, add_reading, check_minimum, connected_hub, read_mapping, read_pairs
 from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
+from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.local_hub import server

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from lora_hub.core import verdicts
-from lora_hub.runs import run_phases, run_states
 from lora_hub.core.schema import PairedComparison, Problem, Run
-
+from lora_hub.runs import run_phases, run_states
 
 # Of an answer's labels, the most likely ones are told.
 SHOWN_LABELS = 5

@@ -7,20 +7,20 @@ import time
 from typing import Any
 
 from lora_hub.cli import text as cli_text
-from lora_hub.core import settings
 from lora_hub.cli.options import (
+    Partly,
+    Unfinished,
     check_minimum,
     connected_hub,
     fetch_named,
     named_dataset,
-    Partly,
     read_mapping,
     read_mends,
     read_pairs,
     read_reading,
     read_task,
-    Unfinished,
 )
+from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.evaluation.minimum import parse_minimum
 
@@ -45,8 +45,8 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     """settings: [{key, value, why}] as `train` would take them, each of which --set changes; estimate: {steps, seconds,
     memory_bytes} of a run with them, None where no row can be used yet."""
     from lora_hub import runs
-    from lora_hub.training import recipe
     from lora_hub.core.errors import DataError
+    from lora_hub.training import recipe
 
     spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
     explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
@@ -178,9 +178,9 @@ def run_result(run: Any) -> Result:
 
 def pipeline(options: argparse.Namespace) -> Result:
     """runs: [{task, run, state, adapter, metrics, ...}], mode (together or in turn), seconds."""
-    from lora_hub.runs import pipeline as pipelines
     from lora_hub import runs
     from lora_hub.hub import dataset
+    from lora_hub.runs import pipeline as pipelines
 
     began = time.monotonic()
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lora_hub.answering.line import POLL_SECONDS, Line
+from lora_hub.compare.panes import EXAMPLES, Pane, base_key, base_pane, resolve_adapter, slot_name
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError
-from lora_hub.answering.line import Line, POLL_SECONDS
-from lora_hub.compare.panes import base_key, base_pane, EXAMPLES, Pane, resolve_adapter, slot_name
 from lora_hub.core.schema import Answer, BaseModel, Divergence, Judgement, Problem, Scores
 
 # Bases kept in memory at once; of those that answer nobody the least recently used goes first.
@@ -171,9 +171,9 @@ class Comparer:
         of their task. max_rows 0: all rows. comparisons: each adapter against the base, where it was asked. problems: what makes the
         scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows none of the file's labels,
         for every score would be 0."""
-        from lora_hub.evaluation import exam
         from lora_hub.data import checks, columns, inspection, prepare
         from lora_hub.data.mends import for_test
+        from lora_hub.evaluation import exam
 
         panes = self.resolve(adapters)
         asked = next((pane for pane in panes if pane.task), None)

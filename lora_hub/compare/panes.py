@@ -10,10 +10,10 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.answering import adapter_base
 from lora_hub.core import settings, store
-from lora_hub.hub import adapter_config
-from lora_hub.runs import run_rows
 from lora_hub.core.errors import AdapterError, names_fa
 from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task, Text2
+from lora_hub.hub import adapter_config
+from lora_hub.runs import run_rows
 
 # The base as it is and with examples before the question: names of panes, and keys of scores.
 BASE, EXAMPLES = "base", "base_examples"

@@ -1,8 +1,9 @@
 """What ended a process that nobody expected to end, in words."""
 
 from lora_hub.core import settings
-from lora_hub.core.disk import disk_is_full, explain_home, FULL, is_disk_full
+from lora_hub.core.disk import FULL, disk_is_full, explain_home, is_disk_full
 from lora_hub.core.errors import LoraHubError
+
 
 def explain_crash(error: BaseException) -> LoraHubError:
     """What ended the process, in words; the traceback is in the run's log. An error for people stays what it is."""

@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lora_hub.core.errors import names_fa, refused_fa, RunError
+from lora_hub.core.errors import RunError, names_fa, refused_fa
 from lora_hub.core.events import Folding, read_line
-from lora_hub.core.schema import BaseModel, DatasetInfo, Run, RunState, SPEC_VERSION, Task, Text2, TrainSpec
+from lora_hub.core.schema import SPEC_VERSION, BaseModel, DatasetInfo, Run, RunState, Task, Text2, TrainSpec
 
 # So much of what was read last has to be there still, or the file is another one.
 TAIL_BYTES = 64

@@ -22,7 +22,7 @@ from typing import Any
 
 from lora_hub.core import events, run_lock, run_reader, settings
 from lora_hub.core.disk import disk_errors as disk_errors
-from lora_hub.core.errors import DataError, names_fa, RunError
+from lora_hub.core.errors import DataError, RunError, names_fa
 from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")

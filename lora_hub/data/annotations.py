@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 import polars
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.table import Table, row_problem
 from lora_hub.data.value_text import label_text
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 # So many of the labelled rows may have several labels before several are what a label of this data is.
 FEW_SEVERAL = 0.3

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from lora_hub.data.archives import Member
-from lora_hub.data.table import some
 from lora_hub.core.errors import DataError, names_fa
 from lora_hub.core.schema import Problem
+from lora_hub.data.archives import Member
+from lora_hub.data.table import some
 
 TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)|آموزش|یادگیری")
 TEST = re.compile(r"(?:^|[^a-z])(test|testing|eval|evaluation|heldout|held_out|holdout)(?:[^a-z]|$)|آزمون|آزمایش|تست")

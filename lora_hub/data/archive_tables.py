@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 
 import polars
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data import archives
 from lora_hub.data.archive_members import Plan, language_of
 from lora_hub.data.archives import Member
@@ -14,8 +16,6 @@ from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.encodings import decode
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 
 def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, name: str, members: Sequence[Member] = ()) -> Table:

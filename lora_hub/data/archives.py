@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from lora_hub.core.errors import DataError
 from lora_hub.data import error_words
 from lora_hub.data.source import CHUNK, Source
-from lora_hub.core.errors import DataError
 
 # What a damaged archive makes the library raise.
 DAMAGED = (

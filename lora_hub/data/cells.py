@@ -4,12 +4,12 @@ import re
 
 import polars
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data import error_words
 from lora_hub.data.headers import Layout, find_layout, name_columns
 from lora_hub.data.sniffing import SAMPLE_ROWS
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 
 def table_of_form(rows: list[list[str]], left: int, form: str) -> Table:

@@ -16,8 +16,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from lora_hub.data.chat_turns import calls_text
 from lora_hub.core.errors import DataError
+from lora_hub.data.chat_turns import calls_text
 
 # Chat templates that print today's date would ask another prompt tomorrow than was trained; ones that think aloud by
 # default are asked not to. Templates without these variables ignore them.

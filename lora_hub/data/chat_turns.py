@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from lora_hub.data.value_text import json_text, value_text
 from lora_hub.core.errors import DataError
+from lora_hub.data.value_text import json_text, value_text
 
 ROLES = {
     "system": "system", "developer": "system", "سیستم": "system",

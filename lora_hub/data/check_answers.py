@@ -4,10 +4,10 @@ import re
 
 import polars
 
+from lora_hub.core.schema import Task
 from lora_hub.data.check_rows import required_of
 from lora_hub.data.check_words import number_fa, percent_fa, rows
 from lora_hub.data.findings import Finding, finding
-from lora_hub.core.schema import Task
 
 SAME = 0.95  # of the rows
 OPENED = r"<(?:think|thinking|thought|thoughts|reasoning|seed:think)>|\[THINK\]|◁think▷"

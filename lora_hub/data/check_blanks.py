@@ -7,10 +7,10 @@ CSV: whoever looks at it sees the value beside every row, and a reader sees noth
 
 import polars
 
+from lora_hub.core.schema import Mend, Task
 from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
-from lora_hub.core.schema import Mend, Task
 
 FEWEST = 6  # rows
 EMPTY = 0.3  # of the cells at least

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from lora_hub.core.schema import Task
 from lora_hub.data.chat_template import Traits, traits_of, without_thoughts
 from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.prepare import Example, find_refused
-from lora_hub.core.schema import Task
 
 MOST = 20_000  # examples that are rendered
 

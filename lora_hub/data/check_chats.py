@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import polars
 
+from lora_hub.core.errors import DataError
 from lora_hub.data.check_answers import HALF_HINT, HALF_HINT_FA, has_half_thoughts
 from lora_hub.data.check_words import counted, number_fa, some
 from lora_hub.data.convert import Chat, read_chat
 from lora_hub.data.findings import Finding, finding
-from lora_hub.core.errors import DataError
 
 MOST = 100_000  # conversations looked at turn by turn
 

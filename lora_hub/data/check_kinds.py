@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars
 
+from lora_hub.core.errors import DataError, names_fa
 from lora_hub.data import error_words
 from lora_hub.data.column_names import BOOKKEEPING, plain
-from lora_hub.core.errors import DataError, names_fa
 
 if TYPE_CHECKING:
     from lora_hub.data.table import Table

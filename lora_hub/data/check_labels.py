@@ -10,13 +10,13 @@ from collections.abc import Iterable
 
 import polars
 
+from lora_hub.core.schema import Mend, Task, Text2
+from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_rows import inputs_of, key_of
 from lora_hub.data.check_words import counted, number_fa, percent_fa, some
 from lora_hub.data.findings import Finding, finding
-from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.label_forms import combinations, near_groups, nearest
 from lora_hub.data.label_meanings import numbers_beside_names, same_meaning, same_meanings, same_numbers
-from lora_hub.core.schema import Mend, Task, Text2
 
 __all__ = ["check_labels", "check_unseen_labels", "label_counts", "near_groups", "suggest_names"]
 

@@ -6,11 +6,11 @@ commonest words, in the first rows only and only where the words leave no doubt.
 
 import polars
 
+from lora_hub.core.schema import Task, Text2
 from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.column_facts import SCRIPTS, script_of
 from lora_hub.data.column_names import SCRIPTS_FA
 from lora_hub.data.findings import Finding, finding
-from lora_hub.core.schema import Task, Text2
 
 MOST = 20_000  # pairs whose words are looked at
 # Words that are common in each language. Those that two of them share tell nothing between the two.

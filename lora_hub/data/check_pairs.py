@@ -2,11 +2,11 @@
 
 import re
 
+from lora_hub.core.schema import Task
 from lora_hub.data.column_facts import column_facts
 from lora_hub.data.column_names import squeezed
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
-from lora_hub.core.schema import Task
 
 # Names of two texts that are judged together; further pairs differ in their last sign only (sent1 and sent2, text_a and text_b).
 PAIRS = {

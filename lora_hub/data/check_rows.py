@@ -2,10 +2,10 @@
 
 import polars
 
+from lora_hub.core.schema import Task
 from lora_hub.data.check_words import counted, number_fa, rows, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
-from lora_hub.core.schema import Task
 
 LONG = 20_000  # characters: longer than most bases at hand read at once
 FEW = 50

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import polars
 
+from lora_hub.core.schema import Text2
 from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.findings import Finding, finding
-from lora_hub.core.schema import Text2
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ A task may have been proposed for an earlier file, or chosen by a slip; only whe
 then with the task that fits. Whoever means it goes on.
 """
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Task, Text2
 from lora_hub.data import column_tasks
 from lora_hub.data.check_labels import label_counts
 from lora_hub.data.check_words import number_fa, some
@@ -13,8 +15,6 @@ from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import normal_label
 from lora_hub.data.label_kinds import MOST_SPAM, kind_of, may_be_states
 from lora_hub.data.table import Table
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Task, Text2
 
 LABEL_TASKS = ("spam", "sentiment", "topic", "intent")
 # Tasks whose answers are texts of a kind; an instruction may have any answer.

@@ -13,6 +13,7 @@ a warning and an info do not. What looks like a secret is told by row and kind, 
 
 import polars
 
+from lora_hub.core.schema import Problem, Task
 from lora_hub.data.check_answers import check_answers
 from lora_hub.data.check_chats import check_chats
 from lora_hub.data.check_labels import check_labels, check_unseen_labels
@@ -25,7 +26,6 @@ from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.near_duplicates import check_near_duplicates
 from lora_hub.data.table import Table
-from lora_hub.core.schema import Problem, Task
 
 ORDER = ("error", "warning", "info")
 

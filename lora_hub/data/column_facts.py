@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import polars
 
+from lora_hub.core.errors import DataError
 from lora_hub.data.column_names import BOOKKEEPING, LABEL, SYNONYMS, TEXT, name_score, plain, squeezed
 from lora_hub.data.convert import holds_marks, to_messages
 from lora_hub.data.headers import NUMBER
 from lora_hub.data.nested_cells import holds_lists, labels_of_cells, marks_of
 from lora_hub.data.table import Table, is_nested
 from lora_hub.data.value_text import label_text, value_text
-from lora_hub.core.errors import DataError
 
 SAMPLE_ROWS = 5_000
 QUESTION = re.compile(r"[?؟]\s*$")

@@ -3,14 +3,14 @@
     propose_task(table)      ("spam", Text2(en="the column 'v1' holds 2 different labels (ham, spam)", ...))
 """
 
+from lora_hub.core.schema import Text2
 from lora_hub.data import column_names as known
+from lora_hub.data.check_kinds import refuse_text_with_bookkeeping, refuse_text_without_answer, refuse_what_is_not_for_training
 from lora_hub.data.check_words import number_fa
 from lora_hub.data.column_facts import ColumnFacts, column_facts
 from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plain, squeezed, words_of
-from lora_hub.data.check_kinds import refuse_text_with_bookkeeping, refuse_text_without_answer, refuse_what_is_not_for_training
 from lora_hub.data.label_kinds import MOST_SPAM, kind_of
 from lora_hub.data.table import Table
-from lora_hub.core.schema import Text2
 
 CONTEXTS = "context contexts passage paragraph document article text story background evidence متن زمینه بافت پاراگراف سند".split()
 QUESTIONS = "question query q پرسش سوال سؤال frage pregunta".split()

@@ -4,12 +4,12 @@ import json
 
 import polars
 
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Problem
 from lora_hub.data.headers import name_columns
 from lora_hub.data.json_rows import flatten_known
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text, some
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import Problem
 
 
 def read_parquet(source: Source, *, limit: int) -> Table:

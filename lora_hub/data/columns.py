@@ -7,6 +7,8 @@
 import difflib
 from dataclasses import dataclass, field
 
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Task, Text2
 from lora_hub.data import column_names as known
 from lora_hub.data.check_kinds import refuse_text_without_answer, refuse_what_is_not_for_training
 from lora_hub.data.check_words import number_fa
@@ -14,8 +16,6 @@ from lora_hub.data.column_facts import ColumnFacts, column_facts
 from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plain, squeezed
 from lora_hub.data.column_tasks import propose_task
 from lora_hub.data.table import Table
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import Task, Text2
 
 __all__ = ["MappingProposal", "check_mapping", "parse_map", "propose_mapping", "propose_task"]
 

@@ -14,9 +14,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from lora_hub.core.errors import DataError, names_fa
 from lora_hub.data.chat_turns import EXPECTED_FA, LEARNT_KEYS, ROLES, Turn, is_off, no_role, read_text, read_tools, read_turn
 from lora_hub.data.value_text import listed
-from lora_hub.core.errors import DataError, names_fa
 
 SYSTEM = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
 TOOLS = ("tools", "functions")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy
 import polars
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data.cells import apply_layout, without_empty_edges
 from lora_hub.data.headers import find_layout, is_header, left_above
 from lora_hub.data.quote_faults import find_quote_faults, is_quoted
@@ -20,8 +22,6 @@ from lora_hub.data.ragged import read_ragged, short_rows
 from lora_hub.data.sniffing import SAMPLE_ROWS, is_single_quoted, skips_spaces, sniff_delimiter
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, Table
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 SAMPLE = 256 << 10
 NEVER = "\x02"  # the delimiter of a file with one column

@@ -8,11 +8,11 @@ import codecs
 import re
 from dataclasses import dataclass, field
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data import code_pages
 from lora_hub.data.source import Source
 from lora_hub.data.table import some
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),

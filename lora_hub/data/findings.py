@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import polars
 
-from lora_hub.data.table import SHOWN_ROWS
 from lora_hub.core.schema import Problem
+from lora_hub.data.table import SHOWN_ROWS
 
 # A list of values that ends its sentence, where the last value has a full stop of its own.
 _TWO_STOPS = re.compile(r"(?<=[^\s./])\.\.(?=\s|$)")

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from lora_hub.data.table import row_problem
 from lora_hub.core.schema import Problem
+from lora_hub.data.table import row_problem
 
 Cells = Sequence[str | None]
 TITLE_ROWS = 20

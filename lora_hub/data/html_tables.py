@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 
 import polars
 
-from lora_hub.data.source import Source
-from lora_hub.data.cells import cells_of
-from lora_hub.data.spreadsheets import choose_sheet
-from lora_hub.data.table import MAX_COLUMNS, Table, some
 from lora_hub.core.errors import DataError, names_fa
 from lora_hub.core.schema import Problem
+from lora_hub.data.cells import cells_of
+from lora_hub.data.source import Source
+from lora_hub.data.spreadsheets import choose_sheet
+from lora_hub.data.table import MAX_COLUMNS, Table, some
 
 # Excel's XML says the same with other words.
 TAGS = {"worksheet": "table", "row": "tr", "cell": "td", "table-row": "tr", "table-cell": "td", "covered-table-cell": "td"}

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
 from lora_hub.data import checks, columns
-from lora_hub.data.check_held_out import check_held_out
 from lora_hub.data.check_blanks import find_blanks
+from lora_hub.data.check_held_out import check_held_out
 from lora_hub.data.check_pairs import find_pairs
 from lora_hub.data.check_task import find_doubt
 from lora_hub.data.findings import Finding
@@ -28,8 +30,6 @@ from lora_hub.data.preview import missing_columns, preview_rows, with_labels
 from lora_hub.data.read import Table, read_table
 from lora_hub.data.row_language import CODES, find_language, language_of_rows, settle_language
 from lora_hub.data.table import some
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
 
 SAMPLED_ROWS = 2_000
 CHOSEN = Text2(en="chosen by you", fa="به انتخاب شما")
@@ -340,7 +340,7 @@ def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[
     roles = [*task.inputs, "answer", *mapping]
     mapping = {role: mapping[role] for role in dict.fromkeys(roles) if role in mapping}
     reasons = {role: proposal.reasons[role] for role in mapping if role not in chosen}
-    reasons |= {role: CHOSEN for role in chosen}
+    reasons |= dict.fromkeys(chosen, CHOSEN)
     return mapping, reasons
 
 

@@ -6,14 +6,14 @@ import json
 import re
 from typing import Any
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data import error_words
 from lora_hub.data.json_lines import read_lines
 from lora_hub.data.json_rows import frame_of, load_json
 from lora_hub.data.json_shapes import table_of_document
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 STRING = r'"(?:[^"\\]|\\.)*"'
 COMMENT = re.compile(rf"({STRING})|//[^\r\n]*|/\*.*?\*/", re.DOTALL)

@@ -15,13 +15,13 @@ import numpy
 import orjson
 import polars
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem, Text2
 from lora_hub.data import error_words
 from lora_hub.data.json_rows import column_names, flatten_known, load_json, table_of_values
 from lora_hub.data.source import Source
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
 from lora_hub.data.value_text import value_text
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem, Text2
 
 BLOCK = 4 << 20
 DEEPEST = 48

@@ -5,12 +5,11 @@ from typing import Any
 
 import polars
 
+from lora_hub.core.errors import DataError
 from lora_hub.data import error_words
 from lora_hub.data.headers import find_layout
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, some
 from lora_hub.data.value_text import value_text
-from lora_hub.core.errors import DataError
-
 
 LABELS = ("label", "labels", "category", "intent", "cats")
 

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data import error_words
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.json_rows import frame_of, table_of_values
 from lora_hub.data.table import Table, some
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 # Keys that hold the rows of a wrapped file, in the order they are looked for.
 ROW_KEYS = ("data", "rows", "records", "examples", "items", "results", "instances", "samples", "dataset", "train", "common_examples",

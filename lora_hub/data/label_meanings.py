@@ -55,7 +55,7 @@ def same_meanings(counts: dict[str, int]) -> Groups:
 def same_meaning(label: str, known: Iterable[str]) -> str:
     """The one of `known` that means what `label` does; "" where there is none."""
     known = list(known)
-    groups = same_meanings({one: 1 for one in [*known, label]})
+    groups = same_meanings(dict.fromkeys([*known, label], 1))
     return next((one for usual, others in groups if label in (usual, *others) for one in (usual, *others) if one != label), "")
 
 

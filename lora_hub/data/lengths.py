@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.catalogue import bases
+from lora_hub.core.schema import BaseModel, Lengths, Task
 from lora_hub.data import template
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.light_tokenizer import LightTokenizer, read_tokenizer
 from lora_hub.data.prepare import Example, written
-from lora_hub.core.schema import BaseModel, Lengths, Task
 
 SAMPLE = 2000
 QUANTILES = (0, 5, 25, 50, 75, 95, 99, 100)

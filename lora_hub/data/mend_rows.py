@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars
 
+from lora_hub.core.schema import Task
 from lora_hub.data import checks
 from lora_hub.data.check_blanks import filled_down, says_it_once
 from lora_hub.data.check_secrets import mask_series
@@ -14,7 +15,6 @@ from lora_hub.data.check_texts import mend_letters as undo_mojibake
 from lora_hub.data.findings import NO_ROWS
 from lora_hub.data.overflow import goes_on, overflow_columns
 from lora_hub.data.table import Table
-from lora_hub.core.schema import Task
 
 
 def keep_rows(table: Table, keep: polars.Series) -> Table:

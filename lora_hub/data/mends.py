@@ -19,6 +19,8 @@ from typing import Any
 import polars
 from pydantic import ValidationError
 
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import BaseModel, Mend, Task, Text2
 from lora_hub.data import mend_rows
 from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_rows import LONG
@@ -28,8 +30,6 @@ from lora_hub.data.label_meanings import are_versions, numbers_beside_names, sam
 from lora_hub.data.nested_cells import plain_cells
 from lora_hub.data.overflow import overflow_columns
 from lora_hub.data.table import Table
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import BaseModel, Mend, Task, Text2
 
 # What rows that can be left out are called, by the code of the finding that names them.
 DROPPED: dict[str, Text2] = {

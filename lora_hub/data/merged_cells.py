@@ -17,12 +17,12 @@ from dataclasses import dataclass
 
 import polars
 
+from lora_hub.core.schema import Problem
 from lora_hub.data import archives, workbook_cells
 from lora_hub.data.check_words import counted
 from lora_hub.data.headers import left_above, told_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
-from lora_hub.core.schema import Problem
 
 Range = tuple[tuple[int, int], tuple[int, int]]  # (row, column) of the first cell and of the last
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import polars
 
+from lora_hub.core.schema import Task
 from lora_hub.data.check_words import number_fa, rows, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import combinations
 from lora_hub.data.table import Table
 from lora_hub.data.value_text import label_names, label_text, listed
-from lora_hub.core.schema import Task
 
 VOTES = (".responses", "_responses")
 LOOKED_AT = 1_000  # cells that show whether a column of texts holds lists

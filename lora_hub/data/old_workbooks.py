@@ -8,10 +8,10 @@ import sys
 
 import polars
 
+from lora_hub.core.errors import DataError
 from lora_hub.data import error_words
 from lora_hub.data.merged_cells import Merge, counted_from
 from lora_hub.data.source import Source
-from lora_hub.core.errors import DataError
 
 MEMORY = 6 << 30
 SECONDS = 300

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lora_hub.data import template
 from lora_hub.core.errors import DataError, names_fa
 from lora_hub.core.schema import Task
+from lora_hub.data import template
 
 if TYPE_CHECKING:
     from lora_hub.data.read import Table

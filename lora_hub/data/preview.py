@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem, Task
 from lora_hub.data import columns
 from lora_hub.data.findings import Finding
 from lora_hub.data.table import Table
 from lora_hub.data.value_text import json_text
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem, Task
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 4_000

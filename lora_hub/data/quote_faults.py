@@ -9,9 +9,9 @@ from collections import Counter
 
 import polars
 
+from lora_hub.core.schema import Problem
 from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.table import row_problem
-from lora_hub.core.schema import Problem
 
 # Of the cells with a mark, how many have one at both ends where marks quote: some may be damaged, but not nearly all.
 QUOTED_SHARE = 0.25

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import polars
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem, Text2
 from lora_hub.data import error_words
 from lora_hub.data.check_words import counted
 from lora_hub.data.headers import is_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem, Text2
 
 if TYPE_CHECKING:
     from lora_hub.data.delimited import Dialect

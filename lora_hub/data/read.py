@@ -9,26 +9,25 @@ Nothing is executed or fetched. Limits: `settings.max_upload_bytes()` for the fi
 import re
 from pathlib import Path
 
-
 from lora_hub.core import settings
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Problem
 from lora_hub.data import archive_members, archives, error_words
 from lora_hub.data.archive_tables import join_parts, read_plan, test_part
-from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.cells import table_of_form
 from lora_hub.data.chat_columns import as_chats
+from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.delimited import read_delimited
 from lora_hub.data.encodings import decode
 from lora_hub.data.exports import read_export
+from lora_hub.data.formats import FORMATS, FORMATS_FA
 from lora_hub.data.html_tables import is_html, read_html
 from lora_hub.data.json_files import looks_like_json, read_json
-from lora_hub.data.formats import FORMATS, FORMATS_FA
 from lora_hub.data.refusals import refuse_binary, refuse_noise
 from lora_hub.data.source import Source
 from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
 from lora_hub.data.table import MAX_ROWS, Table, some
 from lora_hub.data.text_forms import form_of, read_form, refuse_form
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import Problem
 
 __all__ = ["Table", "read_table"]
 

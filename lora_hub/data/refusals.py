@@ -1,9 +1,9 @@
 """What is recognised in order to be refused in words: pictures, programs, databases, documents. By content, never by name."""
 
+from lora_hub.core.errors import DataError
 from lora_hub.data import error_words
 from lora_hub.data.formats import FORMATS, FORMATS_FA
 from lora_hub.data.source import Source
-from lora_hub.core.errors import DataError
 
 PICKLE = "a Python pickle, which could run code"
 # First bytes, and what they are.

@@ -11,12 +11,12 @@ import re
 
 import polars
 
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import Task
 from lora_hub.data.check_languages import NAMES_FA, language_of_words
 from lora_hub.data.column_facts import script_of
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
-from lora_hub.core.schema import Task
-from lora_hub.catalogue.tasks import catalogue
 
 LOOKED_AT = 1_000  # rows, spread over the table
 CODES = {"English": "en", "Persian": "fa"}

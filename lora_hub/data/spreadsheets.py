@@ -11,14 +11,14 @@ from contextlib import contextmanager
 
 import polars
 
+from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.schema import Problem
 from lora_hub.data import archives, error_words, merged_cells, old_workbooks, workbook_cells
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.cells import cells_of, table_of_cells
 from lora_hub.data.refusals import refuse_zip
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table, some
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import Problem
 
 # Names of streams inside documents of the same family as .xls, and what they are.
 STREAMS = {"WordDocument": "a Word document", "PowerPoint Document": "a presentation", "__substg1.0_": "an e-mail of Outlook",
@@ -149,7 +149,7 @@ def _held_back_stderr() -> Iterator[None]:
 def _in_words(source: Source, error: str) -> DataError:
     lowered = error.lower()
     head = source.read()
-    if "password" in lowered or "encrypt" in lowered or _is_locked(head) or "E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e".encode() in head:
+    if "password" in lowered or "encrypt" in lowered or _is_locked(head) or b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in head:
         return DataError(
             f"The workbook {source.name} is protected with a password.", "Save it without a password and drop it again.",
             message_fa=f"کارپوشهٔ «{source.name}» گذرواژه دارد.", hint_fa="آن را بی‌گذرواژه ذخیره کنید و از نو بدهید.",

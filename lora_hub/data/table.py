@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import polars
 
-from lora_hub.data.value_text import value_text
 from lora_hub.core.schema import Problem
+from lora_hub.data.value_text import value_text
 
 MAX_COLUMNS = 2_000
 MAX_ROWS = 20_000_000

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lora_hub.data.chat_template import MARK, MARKED_TURNS, Traits, render, traits_of, whole_text, write_answer, write_prompt
-from lora_hub.data.value_text import value_text
+from lora_hub.catalogue.tasks.frames import LABELS_LINE_FA
 from lora_hub.core.errors import DataError, names_fa
 from lora_hub.core.schema import Task
-from lora_hub.catalogue.tasks.frames import LABELS_LINE_FA
+from lora_hub.data.chat_template import MARK, MARKED_TURNS, Traits, render, traits_of, whole_text, write_answer, write_prompt
+from lora_hub.data.value_text import value_text
 
 # More labels than these are not listed in the prompt: 77 intents would cost more tokens than the question itself.
 MAX_LISTED_LABELS = 10

@@ -8,8 +8,8 @@ the like.
 import re
 from collections import Counter
 
-from lora_hub.data import error_words
 from lora_hub.core.errors import DataError
+from lora_hub.data import error_words
 
 USE = "Save the data as CSV, JSONL or Excel, one example a row."
 CHAT = "A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers."

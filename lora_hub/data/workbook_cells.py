@@ -6,11 +6,11 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator
 
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Problem
 from lora_hub.data import archives
 from lora_hub.data.check_words import counted
 from lora_hub.data.source import CHUNK, Source
-from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem
 
 MAX_CELLS = 40_000_000  # about 1 GB in the reader below fastexcel, which keeps a sheet as a full rectangle
 PLACE = re.compile(rb'<c r="([A-Z]{2,3})\d')

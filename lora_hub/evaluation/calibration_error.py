@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.evaluation import statistics
 from lora_hub.core.schema import Score
+from lora_hub.evaluation import statistics
 from lora_hub.evaluation.statistics import RowTable
 
 # Bins of equal width, as Guo et al. 2017.

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.answering import generate, questions
-from lora_hub.core import verdicts
-from lora_hub.evaluation import metrics, statistics
 from lora_hub.answering.calibration import fit_calibration
-from lora_hub.evaluation.calibration_error import calibration_error
+from lora_hub.answering.exam_work import MOST_CALIBRATED
+from lora_hub.answering.prefill import context_length
+from lora_hub.answering.stack import AdapterStack
+from lora_hub.core import verdicts
+from lora_hub.core.schema import Answer, Calibration, PairedComparison, Scores, Task
 from lora_hub.data import prepare, template
 from lora_hub.data.prepare import Example
-from lora_hub.answering.exam_work import MOST_CALIBRATED
+from lora_hub.evaluation import metrics, statistics
+from lora_hub.evaluation.calibration_error import calibration_error
 from lora_hub.evaluation.examples import choose_examples
-from lora_hub.answering.prefill import context_length
-from lora_hub.core.schema import Answer, Calibration, PairedComparison, Scores, Task
-from lora_hub.answering.stack import AdapterStack
 
 # Who answers; a run's metrics, answers and calibrations are keyed by it.
 BASE, EXAMPLES, ADAPTER = "base", "base_examples", "adapter"

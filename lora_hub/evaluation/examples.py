@@ -7,11 +7,11 @@ the longest question.
 import random
 from typing import Any
 
+from lora_hub.answering.exam_work import MOST_EXAMPLE_TOKENS, MOST_EXAMPLES
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Task
 from lora_hub.data import template
 from lora_hub.data.prepare import Example
-from lora_hub.core.errors import DataError
-from lora_hub.answering.exam_work import MOST_EXAMPLE_TOKENS, MOST_EXAMPLES
-from lora_hub.core.schema import Task
 
 # Rows of a label that are looked at: long texts first fill the context, and the shorter half says as much.
 LOOKED_AT = 32

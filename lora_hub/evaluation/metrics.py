@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core import verdicts
+from lora_hub.core.schema import Judgement, PairedComparison, Score, Scores, Task
 from lora_hub.evaluation import statistics
 from lora_hub.evaluation.chrf import ORDER as CHRF_ORDER
 from lora_hub.evaluation.chrf import chrf_statistics
-from lora_hub.core.schema import Judgement, PairedComparison, Score, Scores, Task
 from lora_hub.evaluation.statistics import Classes, RowTable
 
 # Arabic letters and digits that keyboards write for the Persian ones, the joiner that some leave out, and marks.
@@ -25,10 +25,10 @@ _PERSIAN = str.maketrans(
     {"ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه", "ۀ": "ه", "أ": "ا", "إ": "ا", "ؤ": "و"}
     | {chr(0x0660 + digit): str(digit) for digit in range(10)}
     | {chr(0x06F0 + digit): str(digit) for digit in range(10)}
-    | {mark: "" for mark in "\u200c\u200d\u200e\u200f\u0640\ufeff"}
+    | dict.fromkeys("\u200c\u200d\u200e\u200fـ\ufeff", "")
     | {chr(code): "" for code in range(0x064B, 0x0656)}
 )
-_PUNCTUATION = str.maketrans({mark: "" for mark in string.punctuation + "،؛؟«»٪“”‘’…–—"})
+_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "،؛؟«»٪“”‘’…–—", ""))
 
 References = Sequence[str | Sequence[str]]
 

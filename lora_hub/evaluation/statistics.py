@@ -14,21 +14,23 @@ sign-flip test of the clusters' sums, which is McNemar's where each cluster is o
 import math
 from typing import Any
 
+from lora_hub.core.schema import PairedComparison
 from lora_hub.evaluation.intervals import (
     ALPHA,
     CHUNK,
+    UNSEEN,
     Classes,
+    RowTable,
+    Value,
+    Z,
     cluster_sums,
     effective_units,
     influences,
     numbered,
-    RowTable,
-    UNSEEN,
-    Value,
-    Z,
+    score_interval,
+    student_factor,
+    wilson,
 )
-from lora_hub.evaluation.intervals import score_interval, student_factor, wilson
-from lora_hub.core.schema import PairedComparison
 
 __all__ = ["Classes", "RowTable", "compare", "score_interval", "wilson"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import regex
 
-from lora_hub.hub.adapter_config import AGAIN, AGAIN_FA
 from lora_hub.core.errors import AdapterError
+from lora_hub.hub.adapter_config import AGAIN, AGAIN_FA
 
 MOST_CHARACTERS = 2000
 SECONDS = 1.0

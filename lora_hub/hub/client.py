@@ -14,9 +14,9 @@ from urllib.request import getproxies, proxy_bypass
 
 from lora_hub import __version__
 from lora_hub.core import settings
-from lora_hub.hub import endpoint
 from lora_hub.core.errors import AdapterError, HubError, LoraHubError, names_fa
 from lora_hub.core.schema import Text2
+from lora_hub.hub import endpoint
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

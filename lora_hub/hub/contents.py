@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.catalogue import bases
-from lora_hub.hub.card import card
 from lora_hub.core.errors import HubError
 from lora_hub.core.schema import BaseModel
+from lora_hub.hub.card import card
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo

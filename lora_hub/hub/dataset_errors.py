@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from lora_hub.core.errors import DataError, HubError, names_fa
+from lora_hub.core.schema import Text2
 from lora_hub.hub.client import hub_kind, hub_url, open_api, told, unreachable, unreached
 from lora_hub.hub.dataset_id import DatasetId
-from lora_hub.core.schema import Text2
 
 PUBLIC_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.catalogue import bases
+from lora_hub.core.errors import AdapterError, BaseError, HubError
+from lora_hub.core.schema import AdapterRef, BaseModel, Score
 from lora_hub.hub import adapter_config
 from lora_hub.hub.card import card_metadata
-from lora_hub.core.errors import AdapterError, BaseError, HubError
 from lora_hub.hub.client import full_id, hub_url, open_api, told
-from lora_hub.core.schema import AdapterRef, BaseModel, Score
 
 CONFIG, WEIGHTS, RECORD = adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, "lora_hub.json"
 RECORD_VERSION = 1

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core import settings
-from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
 from lora_hub.core.schema import AdapterRef, Score, Scores
+from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
 
 EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
 

@@ -4,9 +4,9 @@ import re
 import unicodedata
 
 from lora_hub.catalogue import bases
-from lora_hub.hub.card import card_metadata
 from lora_hub.core.errors import HubError
 from lora_hub.core.schema import TrainSpec
+from lora_hub.hub.card import card_metadata
 
 MAX_NAME = 60
 # Persian letters as they are read aloud, near enough for a name in an address; vowels that are not written stay away.

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from lora_hub.catalogue import bases
 from lora_hub.core import events, settings
+from lora_hub.core.errors import BaseError, HubError
+from lora_hub.core.schema import AdapterRef, BaseModel, Scores, TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.hub.card import card, card_metadata
-from lora_hub.core.errors import BaseError, HubError
 from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, TRY_AGAIN_FA, full_id, hub_url, open_api, told
 from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
 from lora_hub.hub.naming import repo_name
-from lora_hub.hub.rights import check_publishing
 from lora_hub.hub.record import make_record, public_base, without_place
-from lora_hub.core.schema import AdapterRef, BaseModel, Scores, TrainSpec
+from lora_hub.hub.rights import check_publishing
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from lora_hub.catalogue import bases
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError
+from lora_hub.core.schema import Text2, TrainSpec
 from lora_hub.hub.client import forbidden, member_trouble, open_api, told
 from lora_hub.hub.contents import base_files, changes, check_base_repo, files_of, look
 from lora_hub.hub.fetch import RECORD
 from lora_hub.hub.listing import ref_of
 from lora_hub.hub.naming import repo_name
 from lora_hub.hub.record import public_base
-from lora_hub.core.schema import Text2, TrainSpec
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo

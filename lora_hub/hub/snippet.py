@@ -7,9 +7,9 @@ have to say the same; tests/test_snippet.py runs the code and compares, for ever
 import re
 from collections.abc import Sequence
 
+from lora_hub.core.schema import Task
 from lora_hub.data.chat_template import TEMPLATE_VARIABLES
 from lora_hub.data.template import MAX_LISTED_LABELS, has_system_turn, listed_labels
-from lora_hub.core.schema import Task
 
 # What a model computes in; anything else in a record is no name to write into code.
 DTYPES = ("float32", "bfloat16", "float16")

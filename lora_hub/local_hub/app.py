@@ -71,8 +71,9 @@ class Hub:
 
     async def _answer(self, request: Request) -> Response:
         method, path = "GET" if request.method == "HEAD" else request.method, request.scope["raw_path"].decode("latin-1")
-        for wanted, match, who, body, handler in self.routes:
+        for wanted, match, *rest in self.routes:
             if wanted == method and (found := match(path)):
+                who, body, handler = rest
                 break
         else:
             raise HubFault(501 if path.startswith("/api/") else 404, f"This embedded Hub does not do {method} {path}; the public Hub does")

@@ -7,8 +7,8 @@ from pathspec import GitIgnoreSpec
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from .calls import Call, parse_json, route
-from .faults import HubFault, refuse
 from .discussions import check_pull, note_commit, open_discussion
+from .faults import HubFault, refuse
 from .lfs import held_size
 from .store import Entry, Tree, git_oid, pointer
 

@@ -3,8 +3,8 @@
 import json
 
 from .calls import Call, route
-from .faults import refuse
 from .cards import read_facts
+from .faults import refuse
 from .spaces import state
 from .store import Repo, iso
 

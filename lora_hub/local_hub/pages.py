@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from starlette.responses import HTMLResponse, Response
 
 from .calls import Call, route
-from .faults import refuse
 from .cards import split_card
+from .faults import refuse
 from .reading import list_folder
 from .store import TYPES, iso
 

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from .calls import Call, route
-from .faults import refuse
 from .commits import folders_of
+from .faults import refuse
 from .lfs import read_pieces
 from .store import Commit, Tree, iso
 

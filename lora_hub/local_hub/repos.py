@@ -4,8 +4,8 @@ import re
 
 from .accounts import user_id
 from .calls import Call, route
-from .faults import refuse
 from .cards import read_metadata
+from .faults import refuse
 from .spaces import configure
 from .store import TYPES, iso
 

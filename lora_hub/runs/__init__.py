@@ -1,8 +1,8 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
 from lora_hub.runs.use_cases import (
-    Plan,
     RESUMABLE,
+    Plan,
     cancel_run,
     gpu_flops,
     list_runs,

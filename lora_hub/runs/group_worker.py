@@ -13,7 +13,7 @@ from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import RunState, Wait
 from lora_hub.runs.turns import Cancelled, take_turn
-from lora_hub.runs.worker import Prepared, read_arguments, set_environment, Worker, write_log
+from lora_hub.runs.worker import Prepared, Worker, read_arguments, set_environment, write_log
 
 
 def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None]) -> int:
@@ -103,8 +103,8 @@ def _train(members: list[Member]) -> None:
     if not open_members:
         return
     from lora_hub.answering import loading
-    from lora_hub.training import together
     from lora_hub.answering.stack import AdapterStack
+    from lora_hub.training import together
     from lora_hub.training.task_training import TaskTraining
 
     first = open_members[0].spec

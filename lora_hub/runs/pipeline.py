@@ -29,11 +29,11 @@ from typing import Any
 import yaml
 
 from lora_hub.catalogue import bases
-from lora_hub.runs import use_cases as runs
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import BaseModel, Problem, Run
+from lora_hub.evaluation.minimum import parse_minimum
+from lora_hub.runs import use_cases as runs
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
@@ -138,9 +138,9 @@ def _plan(
     fetch: Callable[[str], Path] | None,
     minimum: dict[str, float],
 ) -> runs.Plan | LoraHubError:
+    from lora_hub.catalogue.tasks import catalogue
     from lora_hub.data.inspection import Inspector
     from lora_hub.data.mends import parse_mends
-    from lora_hub.catalogue.tasks import catalogue
 
     try:
         task, inspector = catalogue.get_task(entry.task), Inspector()

@@ -14,8 +14,8 @@ from typing import Any
 
 from lora_hub.core import settings
 from lora_hub.core.errors import AdapterError
-from lora_hub.core.spec_fields import FIELDS, shown
 from lora_hub.core.schema import Run
+from lora_hub.core.spec_fields import FIELDS, shown
 
 
 @dataclass(frozen=True)

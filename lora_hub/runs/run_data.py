@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.core import store
-from lora_hub.data.check_words import counted
 from lora_hub.core.schema import Task, Text2, TrainSpec
+from lora_hub.data.check_words import counted
 
 if TYPE_CHECKING:
     from lora_hub.data.prepare import Encoded

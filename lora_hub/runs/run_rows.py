@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
-from lora_hub.evaluation import metrics
 from lora_hub.core.schema import Task, Text2
+from lora_hub.evaluation import metrics
 
 HELD_OUT, EXAMPLES = "held_out.jsonl", "examples.jsonl"
 ANSWERERS = ("base", "base_examples", "adapter")

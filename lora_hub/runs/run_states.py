@@ -4,9 +4,9 @@ while it runs is `run_phases`'."""
 from pathlib import Path
 
 from lora_hub.core import disk, processes, run_lock, settings
-from lora_hub.runs import run_phases
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Run, RunState, Text2
+from lora_hub.runs import run_phases
 
 # A fall of the validation loss, between the last two looks at it, that says that more training would bring more.
 STILL_FALLING = 0.01

@@ -12,14 +12,14 @@ from typing import Any
 
 from lora_hub.catalogue import bases, hardware
 from lora_hub.core import events, run_lock, settings, store
+from lora_hub.core.errors import BaseError, DataError, LoraHubError, RunError
+from lora_hub.core.run_reader import RunReader
+from lora_hub.core.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
+from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.hub import endpoint
 from lora_hub.runs import run_states
-from lora_hub.training import recipe
-from lora_hub.core.errors import BaseError, DataError, LoraHubError, RunError
-from lora_hub.evaluation.minimum import check_metrics
-from lora_hub.core.run_reader import RunReader
 from lora_hub.runs.runners import local
-from lora_hub.core.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
+from lora_hub.training import recipe
 
 # A worker that was asked to end and has not within these seconds is ended.
 CANCEL_GRACE_SECONDS = 20
@@ -113,7 +113,7 @@ def plan_run(
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
     costs = tuple(recipe.estimate_costs(spec, tokens_row))
-    return Plan(spec=spec, inspection=seen, problems=tuple([*leaks, *problems]), examples=len(examples), estimate=estimate, costs=costs)
+    return Plan(spec=spec, inspection=seen, problems=(*leaks, *problems), examples=len(examples), estimate=estimate, costs=costs)
 
 
 def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.core import processes, run_lock, settings, store
-from lora_hub.hub import endpoint, record
-from lora_hub.runs import run_rows, run_states
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.events import EventLog, Folding
-from lora_hub.evaluation.minimum import below_minimum
-from lora_hub.runs.run_data import count_rows, read_split, too_long_note
 from lora_hub.core.schema import Event, EventKind, Run, RunState, Task, Text2, TrainSpec, Wait
+from lora_hub.evaluation.minimum import below_minimum
+from lora_hub.hub import endpoint, record
+from lora_hub.runs import run_rows, run_states
+from lora_hub.runs.run_data import count_rows, read_split, too_long_note
 from lora_hub.runs.turns import Cancelled, take_turn
 
 if TYPE_CHECKING:
@@ -219,8 +219,8 @@ class Worker:
 
     def prepare(self, tokenizer: Any) -> Prepared:
         """Reads and encodes the rows. Raises DataError where they are not to be trained on."""
-        from lora_hub.training import recipe
         from lora_hub.data import prepare
+        from lora_hub.training import recipe
 
         spec = self.spec
         self.phase("reading the data")

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.answering import loading
-from lora_hub.data.prepare import Encoded
-from lora_hub.core.errors import BaseError, SpecError
-from lora_hub.training.patience import Patience
-from lora_hub.core.schema import TrainSpec
 from lora_hub.answering.unadapted import as_it_was
+from lora_hub.core.errors import BaseError, SpecError
+from lora_hub.core.schema import TrainSpec
+from lora_hub.data.prepare import Encoded
+from lora_hub.training.patience import Patience
 
 IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
 

@@ -14,17 +14,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.errors import SpecError, names_fa, refused_fa
+from lora_hub.core.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
+from lora_hub.core.spec_fields import FIELDS, SYNONYMS, value_of, value_of_default
 from lora_hub.data.prepare import held_out_share
-from lora_hub.core.errors import names_fa, refused_fa, SpecError
 
 # estimates are asked for where specs are made
 from lora_hub.training.estimate import CostEstimate as CostEstimate
 from lora_hub.training.estimate import Estimate as Estimate
 from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
-from lora_hub.core.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
-from lora_hub.core.spec_fields import FIELDS, SYNONYMS, value_of, value_of_default
-from lora_hub.catalogue.tasks import catalogue
 
 EFFORTS = ("quick", "balanced", "thorough")
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.

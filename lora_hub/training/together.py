@@ -15,9 +15,9 @@ import torch
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Text2
-from lora_hub.training.task_training import save_adapter, start_of, TaskTraining
+from lora_hub.training.alone import Trained, head_on_trained_tokens, train_adapter
+from lora_hub.training.task_training import TaskTraining, save_adapter, start_of
 from lora_hub.training.together_trainer import LEAST_PROBED, TogetherTrainer
-from lora_hub.training.alone import head_on_trained_tokens, train_adapter, Trained
 from lora_hub.training.trainable import TrainableStack
 
 Result = Trained | LoraHubError

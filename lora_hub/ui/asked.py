@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import store
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.schema import DatasetInfo, Mend, Task
-from lora_hub.catalogue.tasks import catalogue
 
 OWN = "own"
 MAX_INPUTS = 6

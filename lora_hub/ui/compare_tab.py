@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError
 from lora_hub.core.schema import RunState
-from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_adapters
 from lora_hub.ui.page import LIGHT, Page
@@ -135,7 +135,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         if len(names) > MOST_ADAPTERS:
             raise AdapterError(t("too_many", language, count=len(names)), t("too_many_hint", language))
         named = roles_named.split("\n") if roles_named else []
-        inputs = {role: value for role, value in zip(named, values, strict=False)} or None
+        inputs = dict(zip(named, values, strict=False)) or None
         if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
             raise DataError(t("need_prompt", language), t("need_prompt_hint", language))
         known = _run_lines(names, language)

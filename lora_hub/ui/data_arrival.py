@@ -8,9 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Mend
-from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import render
 from lora_hub.ui.page import Page
 from lora_hub.ui.text import t

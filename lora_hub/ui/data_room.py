@@ -14,9 +14,9 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError
-from lora_hub.catalogue.tasks import catalogue
 from lora_hub.ui import page as shared
 from lora_hub.ui import render
 from lora_hub.ui.asked import MAX_INPUTS, OWN, dataset_id, dataset_path

@@ -13,10 +13,10 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.catalogue import bases
-from lora_hub.core import spec_fields
-from lora_hub.training import recipe
-from lora_hub.core.errors import LoraHubError
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import spec_fields
+from lora_hub.core.errors import LoraHubError
+from lora_hub.training import recipe
 from lora_hub.ui import data_room, render, render_tasks, task_list
 from lora_hub.ui import page as shared
 from lora_hub.ui.asked import OWN, Asked, dataset_path

@@ -16,7 +16,7 @@ def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
         group = run.handle.get("group")
         group = tuple(one for one in group if isinstance(one, str)) if isinstance(group, list | tuple) else ()
         if len(group) > 1:
-            found |= {one: group for one in group}
+            found |= dict.fromkeys(group, group)
     return found
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.spec_fields import shown
 from lora_hub.core.schema import BaseModel, Lengths
+from lora_hub.core.spec_fields import shown
 from lora_hub.ui.render import badge, card, escape, filled, sentence, table
 from lora_hub.ui.text import count_of, dollars, duration, number, percent, persian_numbers, size_of, t
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lora_hub.core.schema import Mend, Problem
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import Mend, Problem
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.render import card, cell, escape, sentence
 from lora_hub.ui.render_table import rows_table

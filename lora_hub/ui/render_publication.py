@@ -1,7 +1,7 @@
 """What publishing would do -> HTML: the version it makes, and what that version differs in, told before the button is pressed."""
 
-from lora_hub.runs.publication import Difference, Publication
 from lora_hub.core.spec_fields import FIELDS
+from lora_hub.runs.publication import Difference, Publication
 from lora_hub.ui.render import card, escape, filled, isolate, table
 from lora_hub.ui.render_data import metric_title
 from lora_hub.ui.text import digits, t

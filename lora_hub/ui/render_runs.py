@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 
 from lora_hub.core import verdicts
-from lora_hub.runs import run_states
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Run, RunState, Score
+from lora_hub.runs import run_states
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
 from lora_hub.ui.render_data import metric_title, spec_line
 from lora_hub.ui.render_groups import beside_each_other, companions

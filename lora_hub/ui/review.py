@@ -14,11 +14,11 @@ from typing import Any
 
 from lora_hub import runs
 from lora_hub.catalogue import bases, hardware
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
-from lora_hub.training import recipe
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.training import recipe
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.asked import Asked, dataset_path, own_wanting, read_task, roles_of
 from lora_hub.ui.review_report import report

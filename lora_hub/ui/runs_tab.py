@@ -7,16 +7,16 @@ from typing import Any
 
 import gradio as gr
 
-from lora_hub.runs import run_phases
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run, RunState
+from lora_hub.runs import run_phases
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_data, render_groups, render_held_out, render_publication, render_runs
 from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.plot import loss_plot
-from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.render_held_out import FILTERS, ORDERS
+from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.text import t
 
 TICK_SECONDS = 2

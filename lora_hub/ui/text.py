@@ -60,8 +60,8 @@ def direction(text: str) -> str:
 
 def translations() -> dict[str, dict[str, str]]:
     """{language: {key: text}} of all labels: the texts, and the titles of the catalogue's tasks (task.ID) and settings."""
-    from lora_hub.core.spec_fields import FIELDS
     from lora_hub.catalogue.tasks.catalogue import list_tasks
+    from lora_hub.core.spec_fields import FIELDS
 
     found = {language: {key: t(key, language) for key in WORDS} for language in LANGUAGES}
     for language in LANGUAGES:

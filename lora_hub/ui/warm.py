@@ -81,8 +81,8 @@ def warm_up(wait: float = 0.0) -> threading.Thread:
 
 def _try_a_sample() -> None:
     import lora_hub.runs  # noqa: F401  what a plan needs, by the way
-    from lora_hub.data import inspection
     from lora_hub.catalogue.tasks import catalogue
+    from lora_hub.data import inspection
 
     task = catalogue.get_task("spam")
     sample, base = catalogue.sample_file(task), bases.get_base(bases.BUILT_IN)

@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT)]
 
 from lora_hub.answering import loading, prefill, questions
-from lora_hub.catalogue import bases  # noqa: E402
-from lora_hub.data import columns, prepare, read  # noqa: E402
-from lora_hub.core.schema import Task  # noqa: E402
 from lora_hub.answering.stack import AdapterStack  # noqa: E402
+from lora_hub.catalogue import bases  # noqa: E402
 from lora_hub.catalogue.tasks import catalogue  # noqa: E402
+from lora_hub.core.schema import Task  # noqa: E402
+from lora_hub.data import columns, prepare, read  # noqa: E402
 
 
 def sample(name: str, rows: int) -> tuple[Task, list[dict]]:

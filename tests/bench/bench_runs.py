@@ -26,10 +26,10 @@ TICK_MS, TICKS = 20.0, 20
 def make_home(finished: int, lines: int) -> str:
     """Writes the runs and returns the id of the long one, whose lock this process holds."""
     from lora_hub.catalogue import bases
-    from lora_hub.core import events, run_lock, store
-    from lora_hub.training import recipe
-    from lora_hub.core.schema import DatasetInfo
     from lora_hub.catalogue.tasks import catalogue
+    from lora_hub.core import events, run_lock, store
+    from lora_hub.core.schema import DatasetInfo
+    from lora_hub.training import recipe
 
     info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=100, columns=("text", "answer"), format="csv")
     spec = recipe.make_spec(catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"})

@@ -26,9 +26,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from tiny_bases import END, byte_tokenizer  # noqa: E402
 
-from lora_hub.answering.generate import answer_all, PromptRow  # noqa: E402
-from lora_hub.core.schema import BaseModel  # noqa: E402
+from lora_hub.answering.generate import PromptRow, answer_all  # noqa: E402
 from lora_hub.answering.stack import AdapterStack  # noqa: E402
+from lora_hub.core.schema import BaseModel  # noqa: E402
 
 SHAPES = {
     "30M": dict(hidden_size=512, intermediate_size=1408, num_hidden_layers=8, num_attention_heads=8, num_key_value_heads=8, vocab_size=8192),

@@ -26,11 +26,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from tiny_bases import END, byte_tokenizer  # noqa: E402
 
 from lora_hub.answering import generate
-from lora_hub.training import together  # noqa: E402
-from lora_hub.data.prepare import Encoded  # noqa: E402
 from lora_hub.answering.generate import PromptRow, stream  # noqa: E402
-from lora_hub.core.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec  # noqa: E402
 from lora_hub.answering.stack import AdapterStack  # noqa: E402
+from lora_hub.core.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec  # noqa: E402
+from lora_hub.data.prepare import Encoded  # noqa: E402
+from lora_hub.training import together  # noqa: E402
 from lora_hub.training.task_training import TaskTraining  # noqa: E402
 
 SHAPES = {
@@ -223,9 +223,9 @@ def bench_dropout(options: argparse.Namespace) -> dict:
     from lora_hub import runs
     from lora_hub.answering import loading
     from lora_hub.catalogue import bases
-    from lora_hub.runs import worker
-    from lora_hub.data import prepare
     from lora_hub.catalogue.tasks.catalogue import get_task, sample_file
+    from lora_hub.data import prepare
+    from lora_hub.runs import worker
 
     base = bases.get_base("built-in")
     tokenizer, model = loading.load_tokenizer(base), loading.load_base(base)

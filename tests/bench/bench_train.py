@@ -67,9 +67,9 @@ def prepare(home: str) -> tuple[object, dict]:
     """(spec, what the plain script gets): the very rows of the run's split as chat messages."""
     from lora_hub import runs
     from lora_hub.catalogue import bases
-    from lora_hub.runs import worker
-    from lora_hub.data import template
     from lora_hub.catalogue.tasks import catalogue
+    from lora_hub.data import template
+    from lora_hub.runs import worker
 
     os.environ["LORA_HUB_HOME"] = home
     overrides = {"steps": STEPS, "evaluations": EVALUATIONS, "patience": 0}

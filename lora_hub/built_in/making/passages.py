@@ -10,7 +10,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-from lora_hub.built_in.making.sentences import DAYS, Grammar, NUMBERS, plural
+from lora_hub.built_in.making.sentences import DAYS, NUMBERS, Grammar, plural
 from lora_hub.built_in.making.word_lists import read_lines, read_pairs
 
 MONTHS = "January February March April May June July August September October November December".split()

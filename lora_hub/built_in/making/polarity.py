@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from lora_hub.built_in.making.debian_text import read_wordnet, Synset
+from lora_hub.built_in.making.debian_text import Synset, read_wordnet
 from lora_hub.built_in.making.word_lists import read_words
 
 WEIGHTS = {"&": 0.8, "!": -0.9, "+": 0.4, "\\": 0.8, "~": 0.3, "=": 0.4, "^": 0.4, "$": 0.6}
@@ -71,7 +71,7 @@ def read_polarity(synsets: dict[str, Synset]) -> dict[str, tuple[str, float]]:
     for kind, words in read_words("opinion_en.txt").items():
         sign, part = kind.split()
         if part in LETTERS:
-            found.update({word: (part, 1.0 if sign == "good" else -1.0) for word in words})
+            found.update(dict.fromkeys(words, (part, 1.0 if sign == "good" else -1.0)))
     return found
 
 

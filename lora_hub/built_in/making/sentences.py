@@ -8,7 +8,7 @@ A sentence is built once, from one choice of subject, verb, object, time and moo
 import random
 import sys
 
-from lora_hub.built_in.making.word_lists import Pair, read_pairs, read_phrases, read_verbs, Verb
+from lora_hub.built_in.making.word_lists import Pair, Verb, read_pairs, read_phrases, read_verbs
 
 ZWNJ = "\u200c"
 PERSON_ENDINGS = ["م", "ی", "د", "یم", "ید", "ند"]

@@ -20,9 +20,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lora_hub.core.errors import names_fa, refused_fa, SpecError
-from lora_hub.core.schema import Task
 from lora_hub.catalogue.tasks.frames import default_template, translated
+from lora_hub.core.errors import SpecError, names_fa, refused_fa
+from lora_hub.core.schema import Task
 
 FOLDER = Path(__file__).parent
 ORDER = (

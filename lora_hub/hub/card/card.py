@@ -8,20 +8,20 @@ give the same bytes and a repeated publish changes nothing. Words that come from
 from typing import Any
 
 from lora_hub.core import verdicts
+from lora_hub.core.schema import BaseModel, PairedComparison, Score, TrainSpec
 from lora_hub.hub import snippet
 from lora_hub.hub.card import reproduce
 from lora_hub.hub.card.card_metadata import (
+    METRIC_TITLES,
+    Facts,
     adapter_metadata,
     card_title,
-    Facts,
     front_matter,
     licence_of,
-    METRIC_TITLES,
     short_name,
     spec_of,
 )
 from lora_hub.hub.card.markdown import escape, fence
-from lora_hub.core.schema import BaseModel, PairedComparison, Score, TrainSpec
 
 MAX_SHARED_ROWS = 10
 

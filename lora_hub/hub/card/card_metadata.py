@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from lora_hub.hub.card.markdown import plain
 from lora_hub.core.schema import BaseModel, Score, Task, TrainSpec
+from lora_hub.hub.card.markdown import plain
 
 METRIC_TITLES = {
     "accuracy": "Accuracy",

@@ -6,11 +6,11 @@ import re
 import shlex
 import unicodedata
 
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
-from lora_hub.hub.card.card_metadata import is_hub_id, short_name
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import DatasetInfo, TrainSpec
-from lora_hub.catalogue.tasks import catalogue
+from lora_hub.hub.card.card_metadata import is_hub_id, short_name
 
 # What the recipe derives; the command says these even where they are the defaults.
 DERIVED = ("lora.r", "lora.alpha", "lr", "epochs", "batch", "max_length", "seed")
@@ -51,7 +51,7 @@ def _is_catalogue_task(spec: TrainSpec) -> bool:
 
 def _mapping(spec: TrainSpec) -> str:
     """Every role with its column; an optional one that was left without is said, too, or it would be proposed again."""
-    roles = {**{role: "" for role in spec.task.optional_inputs}, **spec.mapping}
+    roles = {**dict.fromkeys(spec.task.optional_inputs, ""), **spec.mapping}
     return ",".join(f"{role}={column}".replace(",", "\\,") for role, column in roles.items())
 
 
