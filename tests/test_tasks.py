@@ -209,3 +209,15 @@ def test_a_persian_task_of_ones_own_is_put_in_persian():
     # What a person wrote is theirs.
     own = catalogue.task_from_dict({"title": "Tone", "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"}, "template": "{instruction}\n>> {text}"})
     assert catalogue.in_language(own, "fa").template == "{instruction}\n>> {text}"
+
+
+def test_a_task_is_one_file(tmp_path, monkeypatch):
+    """A YAML file in the folder is a task of the catalogue: nothing else names it."""
+    for file in catalogue.FOLDER.glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    topic = (tmp_path / "topic.yaml").read_text(encoding="utf-8")
+    (tmp_path / "mood.yaml").write_text(topic.replace("id: topic", "id: mood").replace('"Topic"', '"Mood"').replace("sample: topic.csv", ""), encoding="utf-8")
+    monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
+    monkeypatch.setattr(catalogue, "ORDER", catalogue.offered(tmp_path))
+    assert [task.id for task in catalogue.list_tasks()] == [*catalogue.FIRST, "mood"]
+    assert catalogue.get_task("mood").title.en == "Mood"

@@ -25,7 +25,8 @@ from lora_hub.core.errors import SpecError, names_fa, refused_fa
 from lora_hub.core.schema import Task
 
 FOLDER = Path(__file__).parent
-ORDER = (
+# In the order in which they are offered; a YAML file that is not named here comes after them, by its name.
+FIRST = (
     "spam",
     "sentiment",
     "topic",
@@ -43,6 +44,15 @@ TEXT_METRICS = ("chrf", "bleu", "rougeL", "exact_match")
 METRIC_NAMES = LABEL_METRICS + TEXT_METRICS
 FIELD = re.compile(r"\{(\w+)\}")  # as data.template reads it; every other brace is a brace
 MAX_TASK_FILE = 256 * 1024  # bytes; a task is a page of text, anything larger is another file given by mistake
+
+
+def offered(folder: Path) -> tuple[str, ...]:
+    """The ids of the tasks in a folder, one YAML file each, in the order in which they are offered."""
+    there = {file.stem for file in folder.glob("*.yaml")}
+    return (*(name for name in FIRST if name in there), *sorted(there.difference(FIRST)))
+
+
+ORDER = offered(FOLDER)
 
 
 def list_tasks() -> list[Task]:
