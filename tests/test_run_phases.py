@@ -29,7 +29,7 @@ def run_in(phase: str, state: RunState = RunState.RUNNING, base: BaseModel = LOC
 def phases_that_workers_say() -> set[str]:
     """Every name that is given to `phase`, `say` and `part`, and every phase in a "progress" event."""
     said: set[str] = set()
-    for file in (ROOT / "runs").glob("*.py"):
+    for file in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("phase", "say", "part") and node.args:
                 said |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
