@@ -36,7 +36,7 @@ def make_spec(**update) -> TrainSpec:
 
 
 def card_of(spec: TrainSpec, scores: dict = SCORES, **more) -> str:
-    record = make_record(spec, spec.task, "spam-run-1", scores, {"train_rows": 480, "eval_rows": 120}, 40)
+    record = make_record(spec, spec.task, "spam-run-1", scores, {"file_rows": 700, "train_rows": 480, "validation_rows": 80, "eval_rows": 120, "left_out": 20}, 40)
     return render_card(record, "lora-hub/spam-built-in", **more)
 
 
@@ -58,6 +58,8 @@ def test_metadata_is_the_hubs_own() -> None:
 
 def test_text_has_the_numbers_and_the_facts() -> None:
     card = card_of(make_spec(), base_repo="lora-hub/built-in", base_revision="f" * 40)
+    for part in ("Trained on | 480 rows", "Validation, which chose the checkpoint | 80 rows", "Held out and scored | 120 rows", "Left out | 20 rows"):
+        assert f"| {part} |" in card
     assert "| Accuracy | 51.2 (45.0 to 57.5) | 94.1 (90.0 to 97.5) |" in card
     assert "120 held-out rows" in card and "480 rows" in card and "0123456789abcdef" in card and "v1, v2" in card
     assert "rank 16, alpha 32" in card and "peft " in card and "answer=v1" in card

@@ -40,7 +40,7 @@ def train(app: App) -> None:
     environment = {**os.environ, "LORA_HUB_HOME": str(app.home), "LORA_HUB_HUB": "embedded", "LORA_HUB_UPSTREAM": "off", "OMP_NUM_THREADS": "1"}
     for name in ("HF_ENDPOINT", "HF_TOKEN", "SPACE_ID"):
         environment.pop(name, None)
-    sample = ROOT / "lora_hub" / "tasks" / "samples" / "spam.csv"
+    sample = ROOT / "lora_hub" / "catalogue" / "tasks" / "samples" / "spam.csv"
     for more in (["--publish"], []):
         asked = ["train", str(sample), "--task", "spam", "--set", "steps=4", "--set", "max_held_out=60", "--json", *more]
         told = subprocess.run([sys.executable, "-m", "lora_hub", *asked], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)

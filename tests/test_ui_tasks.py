@@ -152,7 +152,7 @@ def test_what_the_worker_says_of_a_run_is_persian_on_the_persian_page(tmp_path):
 
 
 def test_every_phase_of_the_worker_has_its_words():
-    files = [Path(worker.__file__).parent / f"{name}.py" for name in ("worker", "group_worker", "train", "together", "together_trainer")]
+    files = [Path(worker.__file__).parents[1] / f"{name}.py" for name in ("runs/worker", "runs/group_worker", "training/alone", "training/together", "training/together_trainer")]
     sources = [file.read_text(encoding="utf-8") for file in files]
     phases = {name for source in sources for name in re.findall(r"phase(?:\(|=)f?\"([^\"(]+?)(?: \(|\")", source)}
     phases = {one for one in phases if "{" not in one} | {f"scoring the {who}" for who in worker.SCORED.values()}

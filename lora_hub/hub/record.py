@@ -12,6 +12,9 @@ from lora_hub.core.schema import BaseModel, Calibration, DatasetInfo, PairedComp
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
+# What became of the rows, beside what a dataset is.
+COUNTS = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out")
+
 
 def make_record(
     spec: TrainSpec,
@@ -26,8 +29,8 @@ def make_record(
     calibrations: dict[str, Calibration] | None = None,
     examples_shown: int = 0,
 ) -> dict[str, Any]:
-    """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: train_rows, eval_rows. comparison: adapter
-    against base on the same rows. asking: what `exam.asking` says. calibrations: of whom there is one, so that whoever asks again
+    """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: what became of
+    every row (`run_data.count_rows`). comparison: adapter against base on the same rows. asking: what `exam.asking` says. calibrations: of whom there is one, so that whoever asks again
     gets the same label. examples_shown: how many examples stood before the question of "base_examples"."""
     record = {
         "version": 1,

@@ -52,8 +52,8 @@ PHASES = {
         fa="لایه‌های آداپتور روی مدل پایه قرار می‌گیرد و آزمایشی کوتاه راه سریع‌تر آموزش را پیدا می‌کند. سپس آموزش شروع می‌شود.",
     )),
     "first look at the validation rows": Phase(Text2(
-        en="The loss before any training is what later losses are held against. Then training begins.",
-        fa="زیان‌های بعدی با زیان پیش از آموزش مقایسه می‌شود. سپس آموزش شروع می‌شود.",
+        en="Later losses are held against this one. Then training begins or, in a run that was resumed, goes on.",
+        fa="زیان‌های بعدی با این زیان مقایسه می‌شود. سپس آموزش شروع می‌شود یا در اجرای ازسرگرفته ادامه می‌یابد.",
     )),
     "training": Phase(Text2(
         en="After each look at the validation rows there is a checkpoint to go on from. Then base and adapter are scored on the held-out rows.",

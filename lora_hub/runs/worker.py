@@ -40,12 +40,13 @@ ENCODED_ROWS = 500
 
 @dataclass
 class Prepared:
-    """A run's rows, ready to train on. task: with its labels frozen."""
+    """A run's rows, ready to train on. task: with its labels frozen. counts: what became of every row, as `run_data.count_rows` says."""
 
     task: Task
     train: "Encoded"
     validation: "Encoded"
     held_out: "Encoded"
+    counts: dict[str, int]
 
 
 class Worker:
@@ -237,9 +238,10 @@ class Worker:
                 self.note(too_long_note(part, rows.too_long, spec.max_length))
         if not held_out.examples or not validation.examples:
             prepare.check_trainable(held_out if not held_out.examples else validation, len(split.test), spec.max_length)
-        self.report("exam", **count_rows(task, split, encoded, validation, held_out))
+        counts = count_rows(task, split, encoded, validation, held_out)
+        self.report("exam", **counts)
         write_log(f"{len(encoded.rows)} rows, {encoded.trained_tokens} tokens trained on an epoch")
-        return Prepared(task, encoded, validation, held_out)
+        return Prepared(task, encoded, validation, held_out, counts)
 
     def _encode(self, tokenizer: Any, task: Task, parts: list[list[Any]]) -> list["Encoded"]:
         """The rows of each part as tokens; says how far it is."""
@@ -286,14 +288,13 @@ class Worker:
         store.write_jsonl(self.folder / run_rows.HELD_OUT, exam.held_out_table(task, scored, found.answers))
         # Rows of the person's own: they stay in the run's folder.
         store.write_jsonl(self.folder / run_rows.EXAMPLES, [{"inputs": inputs, "answer": answer} for inputs, answer in found.shown])
-        counts = {"train_rows": len(prepared.train.rows), "eval_rows": len(scored)}
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
         made = record.make_record(
-            self.spec, task, self.run_id, found.scores, counts, trained.best_step, found.comparison, exam.asking(stack, tokenizer),
+            self.spec, task, self.run_id, found.scores, prepared.counts, trained.best_step, found.comparison, exam.asking(stack, tokenizer),
             calibrations=found.calibrations, examples_shown=len(found.shown),
         )  # fmt: skip
         store.write_json(trained.folder / "lora_hub.json", made)
-        self.report("exam", **counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
+        self.report("exam", **prepared.counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
         self.report("adapter", folder="adapter", best_step=trained.best_step, stopped=trained.stopped)
 
     def say_how_it_ended(self, trained: Any) -> None:

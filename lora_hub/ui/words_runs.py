@@ -30,7 +30,7 @@ RUNS_WORDS: dict[str, tuple[str, str]] = {
     "phase loading the libraries": ("starting: loading the libraries (some 10 seconds)", "شروع: بارگذاری کتابخانه‌ها (حدود ۱۰ ثانیه)"),
     "phase tokenizing": ("turning the rows into tokens", "تبدیل سطرها به توکن"),
     "phase preparing the training": ("preparing the training", "آماده‌سازی آموزش"),
-    "phase first look at the validation rows": ("measuring the validation loss before the first step", "محاسبهٔ زیان اعتبارسنجی پیش از گام نخست"),
+    "phase first look at the validation rows": ("measuring the validation loss", "محاسبهٔ زیان اعتبارسنجی"),
     "phase waiting for the tasks before it": ("waiting: the tasks before it are trained first", "در انتظار: ابتدا وظیفه‌های پیش از آن آموزش می‌بینند"),
     "phase waiting to be scored": ("trained; waiting while the others are scored", "آموزش دیده؛ در انتظار ارزیابی بقیه"),
     "phase publishing": ("publishing", "انتشار"),

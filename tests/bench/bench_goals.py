@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from lora_hub.cli import text as cli_text  # noqa: E402
 
-SAMPLES = ROOT / "lora_hub" / "tasks" / "samples"
+SAMPLES = ROOT / "lora_hub" / "catalogue" / "tasks" / "samples"
 SHARED = ROOT.parent / "shared" / "data"
 
 # name: (file, task, metric, goal, most the base may have, most seconds, further arguments)

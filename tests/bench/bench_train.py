@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "lora_hub" / "tasks" / "samples" / "spam.csv"
+SAMPLE = ROOT / "lora_hub" / "catalogue" / "tasks" / "samples" / "spam.csv"
 STEPS, EVALUATIONS = 120, 4
 
 PLAIN = """

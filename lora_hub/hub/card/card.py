@@ -148,6 +148,10 @@ def _verdict(facts: Facts) -> list[str]:
     return ["", f"{title}, adapter against {verdicts.WHO.get(found.against, escape(found.against))}: {verdicts.describe(found).en} (p = {found.p:.2g})"]
 
 
+# What became of the rows: all of them, so that a reader can add them up.
+PARTS = (("Trained on", "train_rows"), ("Validation, which chose the checkpoint", "validation_rows"), ("Held out and scored", "eval_rows"), ("Left out", "left_out"))
+
+
 def _data(facts: Facts) -> str:
     spec, counts = facts.spec, facts.record["dataset"]
     lines = ["| | |", "|---|---|"]
@@ -158,7 +162,7 @@ def _data(facts: Facts) -> str:
             lines.append(f"| Rows | {info.rows} |")
             lines.append(f"| Columns | {', '.join(escape(column, 60) for column in info.columns[:50])} |")
             lines.append(f"| Used as | {used} |")
-    lines += [f"| {title} | {counts[key]} rows |" for title, key in (("Trained on", "train_rows"), ("Held out", "eval_rows")) if counts.get(key)]
+    lines += [f"| {title} | {counts[key]} rows |" for title, key in PARTS if counts.get(key)]
     words = "The fingerprint is the start of the file's sha256." + ("" if spec.share_rows else " The rows themselves are not in this repo.")
     return "\n".join(lines) + f"\n\n{words}"
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from lora_hub.core.schema import BaseModel, Score, Task, TrainSpec
 from lora_hub.hub.card.markdown import plain
+from lora_hub.hub.record import COUNTS
 
 METRIC_TITLES = {
     "accuracy": "Accuracy",
@@ -83,7 +84,7 @@ def pipeline_tag(task: Task) -> str:
 
 def spec_of(record: dict[str, Any]) -> TrainSpec:
     """The specification that a record tells in parts."""
-    dataset = {key: value for key, value in record["dataset"].items() if key not in ("mapping", "train_rows", "eval_rows")}
+    dataset = {key: value for key, value in record["dataset"].items() if key not in ("mapping", *COUNTS)}
     mapping = record["dataset"].get("mapping", {})
     return TrainSpec.model_validate({**record["spec"], "task": record["task"], "base": record["base"], "dataset": dataset, "mapping": mapping})
 
