@@ -48,9 +48,11 @@
   const read = (name) => opened.get(name) || "";
   let pushed = 0;
   let returning = ""; // where Back leads to, until the page shows it: what it does for that is no new place
+  let meanwhile = {}; // the last of what was said of the address until then: a click in that time counts
   // A new tab or run is a place to come back to; what changes together with it is the same place.
   const address = (name, value, isPlace = false) => {
-    if (holds.has("address") || returning) return;
+    if (holds.has("address")) return;
+    if (returning) { meanwhile[name] = [value, isPlace]; return; }
     const url = new URL(location.href);
     if ((url.searchParams.get(name) || "") === (value || "")) return;
     if (value) url.searchParams.set(name, value); else url.searchParams.delete(name);
@@ -70,10 +72,15 @@
     const field = fieldOf("lh-address");
     if (!field) return;
     const now = new URLSearchParams(location.search);
+    meanwhile = {};
     returning = JSON.stringify([where((name) => now.get(name) || ""), Date.now()]);
     put(field, returning);
   });
-  const returned = (told) => setTimeout(() => { if (told === returning) returning = ""; }, 100); // its tab's own event comes first
+  const returned = (told) => setTimeout(() => { // its tab's own event comes first
+    if (told !== returning) return;
+    returning = "";
+    for (const [name, [value, isPlace]] of Object.entries(meanwhile)) address(name, value, isPlace);
+  }, 100);
   // What is clicked inside rendered HTML goes into the hidden field that waits for it: the last click counts.
   document.addEventListener("click", (event) => {
     const chosen = event.target.closest && event.target.closest("[data-id], [data-open], [data-put], [data-edit]");
