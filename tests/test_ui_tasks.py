@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from persian import refused
+from test_run_folders import make_spec
 from test_ui_review import asked_about, look, messy_file, spam_file, spec_for
 
 from lora_hub.core import settings
@@ -16,6 +17,7 @@ from lora_hub.data.inspection import Inspector
 from lora_hub.runs import worker
 from lora_hub.ui import render_groups, render_runs, render_tasks, task_list
 from lora_hub.ui.asked import Asked
+from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.task_list import Entry, read_entries
 from lora_hub.ui.text import LANGUAGES
 
@@ -160,3 +162,18 @@ def test_every_phase_of_the_worker_has_its_words():
     for name in phases:
         shown = render_runs.phase_words(f"{name} (3 of 40)", "fa")
         assert shown.endswith(" (۳ از ۴۰)") and not re.search("[a-z]", shown), name
+
+
+def test_what_was_typed_of_a_task_of_ones_own_is_work_that_an_edit_must_not_throw_away():
+    untouched = {"title": "", "inputs": "text", "answer": "", "output": "labels", "instruction": ""}
+    assert not task_list.is_begun(Asked()) and not task_list.is_begun(Asked(task="spam")) and task_list.is_begun(Asked(dataset="ab/x.csv"))
+    assert not task_list.is_begun(Asked(task="own", own=untouched)) and not task_list.is_begun(Asked(task="own", own={**untouched, "output": "text"}))
+    assert task_list.is_begun(Asked(task="own", own={**untouched, "instruction": "Which tone?"}))
+    assert not task_list.is_begun(Asked(task="spam", own={**untouched, "instruction": "Which tone?"}))
+
+
+def test_a_run_with_a_name_says_its_task():
+    spec = make_spec(name="my-first")
+    names = name_runs([Run(id="a", spec=spec), Run(id="b", spec=make_spec())])
+    assert names["a"].title("en") == "my-first" and names["a"].facts("en")[0] == spec.task.title.en
+    assert names["b"].facts("en")[0] == (spec.base.title or spec.base.id)

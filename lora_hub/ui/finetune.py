@@ -198,7 +198,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             return gr.skip()
         asked = task_list.on_base_of(entries, form.read(values[:-1]))
         left = [entry for entry in entries if entry is not chosen]
-        if asked.dataset and not task_list.is_listed(entries, asked):
+        if task_list.is_begun(asked) and not task_list.is_listed(entries, asked):
             view = review(asked, language, page.looker)
             if view.spec is None:
                 raise LoraHubError(t("form_in_use", language, reason=view.reason), t("form_in_use_hint", language))
@@ -215,7 +215,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         specs, planned = task_list.plan_entries(entries, language, page.looker)
         if any(now.message and not before.message for now, before in zip(planned, entries, strict=True)):
             gr.Warning(render.escape(t("some_left", language)), duration=12, title=t("note", language))
-            return [gr.skip(), gr.skip(), *list_updates(planned, language)]
+            return [gr.skip(), gr.skip(), gr.skip(), *list_updates(planned, language)]
         if not task_list.is_listed(entries, asked):
             view = review(asked, language, page.looker)
             if view.spec is not None:
@@ -232,7 +232,8 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             why = " ".join(trouble.in_language(language))
             gr.Warning(render.escape(f"{t('not_publishable', language)} {why}"), duration=20, title=t("note", language))
         left = [entry for entry in planned if entry.message]
-        return [started[0].id, gr.Tabs(selected="runs"), *(list_updates(left, language) if entries else [gr.skip()] * len(list_parts))]
+        # The name was this run's: the next task is not published over it unasked.
+        return [started[0].id, gr.Tabs(selected="runs"), "", *(list_updates(left, language) if entries else [gr.skip()] * len(list_parts))]
 
     @shared.told
     def restore(language: str, data: Any, kept_list: Any) -> Any:
@@ -273,7 +274,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     look_again(gr.on(changes, **quiet))
     exact.click(show_exact, inputs, prompts_html, concurrency_id="exact", concurrency_limit=1, show_progress="minimal", api_visibility="private")
     alone = {"concurrency_id": "start", "concurrency_limit": 1, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "once"}
-    look_again(train.click(start, inputs, [page.run_id, page.tabs, *list_parts], **alone).then(**quiet))
+    look_again(train.click(start, inputs, [page.run_id, page.tabs, name, *list_parts], **alone).then(**quiet))
     add.click(None, None, None, js=HOLD, api_visibility="private")
     rewritten = [*dict.fromkeys([*fields, room.opened, room.file, room.test_file, *list_parts])]
     added = add.click(add_task, inputs, rewritten, **alone)

@@ -116,7 +116,7 @@ def _pane_name(view: PaneView) -> str:
         return f"<bdi>{escape(view.name)}</bdi>"
     first, *rest = (part.strip("\u2068\u2069") for part in view.title.split(" · "))
     facts = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in rest)
-    return f'<bdi>{escape(first)}</bdi><small class="lh-quiet">{facts}</small>'
+    return f'<bdi>{escape(first)}</bdi> <small class="lh-quiet">{facts}</small>'
 
 
 def _pane(view: PaneView, language: str, base: Answer | None) -> str:

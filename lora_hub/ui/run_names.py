@@ -25,9 +25,10 @@ class RunName:
         return t("numbered", language, title=title, number=number(self.number, language)) if self.number else title
 
     def facts(self, language: str) -> list[str]:
-        """Base, data and when it was asked for, in the machine's time."""
+        """Base, data and when it was asked for, in the machine's time; of a run with a name of its own its task before them."""
         spec = self.run.spec
-        return [spec.base.title or spec.base.id, spec.dataset.name, moment(self.run.created or self.run.started or time.time(), language)]
+        task = [spec.task.title.in_language(language)] if spec.name else []
+        return [*task, spec.base.title or spec.base.id, spec.dataset.name, moment(self.run.created or self.run.started or time.time(), language)]
 
     def line(self, language: str) -> str:
         """All in one line of plain text, for a list of choices; each part keeps to itself."""

@@ -16,6 +16,7 @@ from typing import Any
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.schema import TrainSpec
 from lora_hub.ui.asked import OWN, Asked, read_task
+from lora_hub.ui.form import OWN_DEFAULTS
 from lora_hub.ui.render import told
 from lora_hub.ui.review import View, review
 from lora_hub.ui.text import number, t
@@ -76,6 +77,12 @@ def read_entries(data: Any) -> list[Entry]:
 def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
     """The form with the list's base, where there is a list."""
     return replace(asked, base=entries[0].asked.base) if entries else asked
+
+
+def is_begun(asked: Asked) -> bool:
+    """Whether there is work in the form that would be lost: a file, or what was typed of a task of one's own."""
+    typed = {key for key, value in asked.own.items() if value.strip() and value != OWN_DEFAULTS.get(key)} if asked.task == OWN else set()
+    return bool(asked.dataset or typed - {"output"})
 
 
 def is_listed(entries: list[Entry], asked: Asked) -> bool:
