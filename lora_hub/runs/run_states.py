@@ -159,10 +159,10 @@ def train_longer(run: Run) -> Text2 | None:
     if looks[-2] - looks[-1] < STILL_FALLING * looks[-2]:
         return None
     spec = run.spec
-    setting = f"steps = {2 * spec.steps}" if spec.steps else f"epochs = {2 * spec.epochs:g}"
+    setting, setting_fa = (f"{2 * spec.steps} steps", f"{2 * spec.steps} گام") if spec.steps else (f"{2 * spec.epochs:g} epochs", f"{2 * spec.epochs:g} دور")
     return Text2(
         en=f"The validation loss was still falling at the end ({looks[-2]:.4f}, then {looks[-1]:.4f}): training longer would probably bring more. "
         f"Try {setting}, or more effort.",
         fa=f"زیان اعتبارسنجی در پایان هنوز کم می‌شد (از {looks[-2]:.4f} به {looks[-1]:.4f}): آموزش طولانی‌تر احتمالاً نتیجه را بهتر می‌کند. "
-        f"«{setting}» یا سطح آموزش بالاتر را امتحان کنید.",
+        f"{setting_fa} یا سطح آموزش بالاتر را امتحان کنید.",
     )

@@ -54,7 +54,7 @@ RUNS_WORDS: dict[str, tuple[str, str]] = {
     "step": ("step", "گام"),
     "result": ("Result", "نتیجه"),
     "of_rows": ("({count} rows)", "({count} سطر)"),
-    "result_on": ("Both answered the same {count} held-out rows, which were never trained on.", "هر دو به همان {count} سطرِ آزمون پاسخ دادند که هرگز آموخته نشده بود."),
+    "result_on": ("Each answered the same {count} held-out rows, which were never trained on.", "هریک به همان {count} سطرِ آزمون پاسخ داد که هرگز آموخته نشده بود."),
     "metric": ("Metric", "سنجه"),
     "difference": ("Difference", "تفاوت"),
     "rose": ("{metric} rose from {base} to {adapter}.", "{metric} از {base} به {adapter} رسید."),
