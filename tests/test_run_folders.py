@@ -653,7 +653,7 @@ def test_advice_to_train_longer_only_where_the_loss_still_fell() -> None:
         return said.en if said else ""
 
     assert "Try 6 epochs" in advised(3, 2, 1) and "(2.0000, then 1.0000)" in advised(3, 2, 1)
-    assert "steps = 40" in advised(3, 2, 1, spec=make_spec(steps=20))
+    assert "Try 40 steps" in advised(3, 2, 1, spec=make_spec(steps=20))
     assert not advised(3, 2, 1.999) and not advised(3, 1, 1.5) and not advised(3, 2, 1, stopped="patience") and not advised(3, 2, 1, total_steps=90)
     assert not advised(3, 1)
 
