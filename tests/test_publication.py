@@ -7,7 +7,7 @@ from test_ui_review import spec_for
 
 from lora_hub import hub
 from lora_hub.core.errors import HubError
-from lora_hub.core.schema import Run, RunState, Score
+from lora_hub.core.schema import Mend, Run, RunState, Score, Text2
 from lora_hub.hub import record
 from lora_hub.runs import publication
 from lora_hub.runs.publication import Difference
@@ -50,6 +50,38 @@ def test_the_next_version_and_what_differs_in_it(tmp_path, monkeypatch):
     for language, words in (("en", ("This becomes new version", "v3", "Rank (r)", "different test rows")), ("fa", ("نسخهٔ جدید", "رتبه (r)", "۹۴٫۵"))):
         shown = render_publication.planned(found, language)
         assert all(word in shown for word in words) and "<bdi>team/" in shown and "<bdi>v3</bdi>" in shown, shown
+
+
+def test_another_task_is_told_first_and_plainly(tmp_path, monkeypatch):
+    old, new = run_of(tmp_path, "spam-1", 90), run_of(tmp_path, "topic-2", 94.5)
+    other = new.spec.task.model_copy(update={"id": "topic", "title": Text2(en="Topic", fa="موضوع")})
+    found = planned_after(monkeypatch, record_of(old), new.model_copy(update={"spec": new.spec.model_copy(update={"task": other})}))
+    assert found.differences[0] == Difference("task", "task", "Spam detection", "Topic") and found.other_rows
+    shown = render_publication.planned(found, "en")
+    assert "another task" in shown and shown.index("another task") < shown.index("Spam detection")
+    same = planned_after(monkeypatch, record_of(old), new)
+    assert "another task" not in render_publication.planned(same, "en")
+
+
+def test_whether_the_same_rows_were_scored(tmp_path, monkeypatch):
+    old, new = (run_of(tmp_path, name, 90).model_copy(update={"eval_rows": 1}) for name in ("spam-1", "spam-2"))
+
+    def is_other(**spec) -> bool:
+        run = new.model_copy(update={"spec": new.spec.model_copy(update=spec)})
+        return planned_after(monkeypatch, record_of(old), run).other_rows
+
+    # One row was scored of the 200 or 1,000 that might have been: the limit did not bind.
+    assert not is_other() and not is_other(max_held_out=1000)
+    assert is_other(seed=7) and is_other(held_out=0.4) and is_other(mapping={"text": "other"})
+    mended = new.spec.dataset.model_copy(update={"mends": (Mend(kind="drop", values={"code": "duplicates"}),)})
+    assert is_other(dataset=mended)
+    assert planned_after(monkeypatch, record_of(old), new.model_copy(update={"eval_rows": 2})).other_rows
+
+
+def test_no_name_is_the_runs_own(tmp_path, monkeypatch):
+    run = run_of(tmp_path, "spam-1", 90)
+    monkeypatch.setattr(hub, "list_versions", lambda repo_id: [])
+    assert publication.plan_publication(run, org=None, name=None) == publication.plan_publication(run)
 
 
 def test_the_same_run_again_and_a_version_made_elsewhere(tmp_path, monkeypatch):

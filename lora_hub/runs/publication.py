@@ -2,7 +2,7 @@
 
     planned = plan_publication(run, org="lora-hub")
     planned.version, planned.before            "v2", "v1"; ("v1", "") where there is no such repo yet
-    planned.differences                        base, data, settings and scores that are not those of the version before
+    planned.differences                        task, base, data, settings and scores that are not those of the version before
 
 It asks the Hub and changes nothing.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lora_hub.core import settings
+from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.schema import Run
 from lora_hub.core.spec_fields import FIELDS, shown
@@ -20,7 +20,7 @@ from lora_hub.core.spec_fields import FIELDS, shown
 
 @dataclass(frozen=True)
 class Difference:
-    """kind: "base", "data", "setting" or "score". name: a field's key (`spec_fields.FIELDS`) or a metric; before, now: as they are
+    """kind: "task", "labels", "base", "data", "setting" or "score". name: a field's key (`spec_fields.FIELDS`) or a metric; before, now: as they are
     shown, scores in per cent."""
 
     kind: str
@@ -44,13 +44,14 @@ class Publication:
     differences: tuple[Difference, ...] = ()
 
 
-def plan_publication(run: Run, *, org: str = "", name: str = "") -> Publication:
+def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -> Publication:
     """Looks at the repo that the run would be published to. Raises HubError (a name that is none, the Hub down) and AdapterError
-    (the record of the version before is damaged)."""
+    (the record of the version before is damaged). org, name: empty or None for the run's own."""
     from lora_hub import hub
     from lora_hub.hub import naming
 
-    repo_id = f"{org.strip() or settings.organization()}/{naming.repo_name(run.spec, name.strip())}"
+    owner = (org or "").strip() or settings.organization()
+    repo_id = f"{owner}/{naming.repo_name(run.spec, (name or '').strip())}"
     try:
         numbers = [int(one.tag[1:]) for one in hub.list_versions(repo_id) if re.fullmatch(r"v[1-9]\d*", one.tag)]
     except AdapterError:
@@ -68,7 +69,16 @@ def plan_publication(run: Run, *, org: str = "", name: str = "") -> Publication:
 
 def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
     """What a record (`record.make_record`) and a run do not have in common, in the order in which it matters."""
+    from lora_hub import hub
+
     spec = run.spec.model_dump(mode="json")
+    task = _part(record, "task")
+    if task.get("id") != run.spec.task.id:
+        yield Difference("task", "task", _title(task), run.spec.task.title.en)
+    ours_of = hub.read_adapter_record(store.run_folder(run.id) / run.adapter_folder) if run.id in store.list_run_ids() else None
+    labels, ours = _labels(task), _labels(_part(ours_of, "task"))
+    if labels and ours and labels != ours:
+        yield Difference("labels", "labels", labels, ours)
     then, now = _part(record, "base").get("id", ""), run.spec.base.id
     if str(then).rpartition("/")[2] != now.rpartition("/")[2]:
         yield Difference("base", "base", str(then), now)
@@ -103,18 +113,30 @@ def _at(data: dict[str, Any], key: str) -> Any:
     return data.get(last)
 
 
+def _labels(task: dict[str, Any]) -> str:
+    labels = task.get("labels")
+    return ", ".join(map(str, labels)) if isinstance(labels, list) else ""
+
+
+def _title(task: dict[str, Any]) -> str:
+    return str(_part(task, "title").get("en") or task.get("id") or "")
+
+
 def _file(info: dict[str, Any]) -> str:
     return f"{info.get('name', '')} ({info.get('rows', 0):,})" if info else ""
 
 
 def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:
-    """What decides which rows the scores are of: the file, its split and the test file."""
+    """What decides which rows the scores are of: the task, the file as it is read and mended, how it is split, and how many rows
+    were scored. The most that may be scored decides only where there are more."""
     data, spec = _part(record, "dataset"), _part(record, "spec")
-    return data.get("fingerprint"), _part(spec, "test_dataset").get("fingerprint"), spec.get("seed"), spec.get("held_out"), spec.get("max_held_out")
+    scored, most = data.get("eval_rows"), spec.get("max_held_out")
+    files = [[info.get(key) for key in ("fingerprint", "sheet", "mends")] for info in (data, _part(spec, "test_dataset"))]
+    return _part(record, "task").get("id"), files, data.get("mapping"), spec.get("seed"), spec.get("held_out"), scored, most if scored == most else None
 
 
 def _rows_of(run: Run) -> tuple[Any, ...]:
-    spec = run.spec
-    tested = spec.test_dataset.fingerprint if spec.test_dataset else None
-    return spec.dataset.fingerprint, tested, spec.seed, spec.held_out, spec.max_held_out
+    spec = run.spec.model_dump(mode="json")
+    data = {**_part(spec, "dataset"), "mapping": spec["mapping"], "eval_rows": run.eval_rows}
+    return _scored_rows({"task": spec["task"], "dataset": data, "spec": spec})
 

@@ -20,7 +20,9 @@ def planned(publication: Publication, language: str) -> str:
     if not publication.differences:
         return card("warn", title, filled("publish_no_difference", language, before=before))
     rows = [[escape(_name(one, language)), _value(one, one.before, language), _value(one, one.now, language)] for one in publication.differences]
-    below = table([t("difference", language), publication.before, publication.version], rows, "lh-differences")
+    other_task = any(one.kind == "task" for one in publication.differences)
+    below = card("bad", escape(t("publish_other_task", language))) if other_task else ""
+    below += table([t("difference", language), publication.before, publication.version], rows, "lh-differences")
     if publication.other_rows:
         below += f'<p class="lh-quiet">{escape(t("publish_other_rows", language))}</p>'
     return card("warn", title, filled("publish_differs", language, before=before)) + below
@@ -31,7 +33,7 @@ def _name(one: Difference, language: str) -> str:
         return metric_title(one.name, language)
     if one.kind == "setting":
         return next((field.title.in_language(language) for field in FIELDS if field.key == one.name), one.name)
-    return t({"base": "base", "data": "file", "test": "test_file"}[one.name], language)
+    return t({"task": "task", "labels": "difference_labels", "base": "base", "data": "file", "test": "test_file"}[one.name], language)
 
 
 def _value(one: Difference, value: str, language: str) -> str:

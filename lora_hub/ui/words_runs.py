@@ -94,6 +94,11 @@ RUNS_WORDS: dict[str, tuple[str, str]] = {
     "publish_differs": ("What is not as in {before}:", "آنچه با {before} فرق دارد:"),
     "publish_no_record": ("{before} was not made here, so it cannot be said what differs.", "{before} اینجا ساخته نشده است، پس نمی‌توان گفت چه فرقی دارد."),
     "publish_no_difference": ("Its data, settings and scores are those of {before}.", "داده، تنظیمات و امتیازهایش همان {before} است."),
+    "publish_other_task": (
+        "This adapter does another task than the version before. Whoever uses that repo by its name would get this one: give it another name, unless that is what you want.",
+        "این آداپتور کاری جز کار نسخهٔ پیشین انجام می‌دهد. هرکس آن مخزن را با نامش به کار ببرد این یکی را می‌گیرد: نام دیگری بدهید، مگر همین را بخواهید.",
+    ),
+    "difference_labels": ("Labels", "برچسب‌ها"),
     "publish_other_rows": (
         "The scores are of different test rows, so they do not say which version is better. Compare both on one test file.",
         "امتیازها از سطرهای آزمون متفاوت است و نشان نمی‌دهد کدام نسخه بهتر است. هر دو را با یک فایل آزمون مقایسه کنید.",
