@@ -28,6 +28,7 @@ from lora_hub.data.mends import Done
 from lora_hub.data.table import Table
 from lora_hub.evaluation import metrics
 from lora_hub.ui import early, plot, render, render_adapters, render_data, render_held_out, render_plan, render_problems, render_runs, render_table, text, words
+from lora_hub.ui.compare_tab import keep_right, right_answer
 from lora_hub.ui.render_adapters import PaneView
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
@@ -345,3 +346,12 @@ def test_the_language_is_decided_before_anything_else_is_read():
     headers, body = asyncio.run(answer_with(b"application/json", b'{"html": "<head>"}'))
     assert body == b'{"html": "<head>"}' and int(headers[b"content-length"]) == len(body)
     assert "</script" not in (Path(early.__file__).parent / "page.js").read_text(encoding="utf-8")
+
+
+def test_a_right_answer_belongs_to_its_question_and_its_adapter():
+    kept = keep_right("spam", "lora-hub/spam", ["Win a prize"])
+    assert right_answer(kept, ["lora-hub/spam", "lora-hub/other"], ["Win a prize"]) == "spam"
+    assert right_answer(kept, ["lora-hub/spam"], ["Win a prize!"]) == right_answer(kept, ["lora-hub/other", "lora-hub/spam"], ["Win a prize"]) == ""
+    for broken in ("", "spam", "[1]", "{}", '{"adapter": "lora-hub/spam"}'):
+        assert right_answer(broken, ["lora-hub/spam"], ["Win a prize"]) == ""
+    assert right_answer(kept, [], ["Win a prize"]) == ""

@@ -1,5 +1,6 @@
 """The Compare tab: the base and one to four adapters beside each other, on one prompt or one held-out example."""
 
+import json
 import random
 import secrets
 import threading
@@ -118,15 +119,21 @@ def build(page: Page, tab: gr.Tab) -> None:
         inputs, answer, origin = _example(page, names[0], language)
         note = f'<p class="lh-quiet">{render.escape(origin)} · {render.escape(t("example_answer", language, answer=answer))}</p>'
         if named:
-            values = [str(inputs.get(role, "") or "") for role in named] + [""] * (ROLE_SLOTS - len(named))
-            return [note, answer, gr.skip(), *values]
+            values = [str(inputs.get(role, "") or "") for role in named]
+            return [note, keep_right(answer, names[0], values), gr.skip(), *values, *[""] * (ROLE_SLOTS - len(named))]
         turns = inputs.get("messages")
         text = str(turns[-1]["content"]) if turns else "\n".join(str(value) for value in inputs.values() if value)
-        return [note, answer, text, *[gr.skip()] * ROLE_SLOTS]
+        return [note, keep_right(answer, names[0], [text]), text, *[gr.skip()] * ROLE_SLOTS]
+
+    def check_right(kept: str, names: list[str], roles_named: str, prompt: str, *values: str) -> Any:
+        """Another question than the example's, or another adapter, has another right answer."""
+        named = roles_named.split("\n") if roles_named else []
+        fits = not kept or right_answer(kept, names or [], list(values[: len(named)]) if named else [prompt])
+        return [gr.skip(), gr.skip()] if fits else ["", ""]
 
     @shared.told_stream
     def answer(
-        language: str, names: list[str], with_base: bool, free_text: bool, prompt: str, most: float, temperature: float, seed: float, right: str, roles_named: str, *values: str
+        language: str, names: list[str], with_base: bool, free_text: bool, prompt: str, most: float, temperature: float, seed: float, kept_right: str, roles_named: str, *values: str
     ) -> Any:
         idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
         names = names or []
@@ -138,6 +145,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         inputs = dict(zip(named, values, strict=False)) or None
         if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
             raise DataError(t("need_prompt", language), t("need_prompt_hint", language))
+        right = right_answer(kept_right, names, list(values[: len(named)]) if named else [prompt])
         known = _run_lines(names, language)
         views = [PaneView(name, title=known.get(name, "")) for name in (["base"] if with_base else []) + names]
         question = "\n".join(value for value in inputs.values() if value.strip()) if inputs else prompt
@@ -180,10 +188,11 @@ def build(page: Page, tab: gr.Tab) -> None:
     gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=MOST_QUESTIONS, show_progress="hidden", api_visibility="private", trigger_mode="once")
     stop.click(stop_asking, [page.language, asking], None, **{**LIGHT, "queue": False})
     example.click(take_example, [page.language, page.compare_names, roles_named], [example_html, reference, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private")
-    # Another input than the example's has another right answer.
-    gr.on([prompt.input, *[role.input for role in roles]], lambda: ("", ""), None, [reference, example_html], **LIGHT)
+    # By a change, whatever made it: what is pasted over a text raises no input event here.
+    typed = [prompt.change, *[role.change for role in roles]]
+    gr.on([*typed, page.compare_names.change], check_right, [reference, page.compare_names, roles_named, prompt, *roles], [reference, example_html], **LIGHT)
     # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another.
-    changed = [prompt.input, *[role.input for role in roles], with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
+    changed = [*typed, with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
     gr.on([*changed, page.compare_names.change], None, None, None, js=STALE, queue=False, api_visibility="private")
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
     page.compare_names.change(
@@ -193,6 +202,22 @@ def build(page: Page, tab: gr.Tab) -> None:
         show_fields, [page.language, page.compare_names, roles_named, prompt, *roles], [trouble_html, roles_named, prompt, *roles], concurrency_id="hub",
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
+
+
+def keep_right(answer: str, adapter: str, asked: list[str]) -> str:
+    """What the page keeps of an example: its right answer, with the question and the adapter that it is the answer for."""
+    return json.dumps({"answer": answer, "adapter": adapter, "asked": asked}, ensure_ascii=False)
+
+
+def right_answer(kept: str, names: list[str], asked: list[str]) -> str:
+    """The example's right answer, where it is the example that is asked, and of its own adapter first; else none is known."""
+    try:
+        example = json.loads(kept or "{}")
+    except ValueError:
+        return ""  # a field of the browser: anything may be in it
+    if not isinstance(example, dict) or not names or example.get("adapter") != names[0] or example.get("asked") != asked:
+        return ""
+    return str(example.get("answer", ""))
 
 
 def _choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:

@@ -30,9 +30,9 @@ def pick_rows(rows: Sequence[dict], show: str = "all", order: str = "file", agai
         "better": lambda row: _difference(row, against) > 0,
         "worse": lambda row: _difference(row, against) < 0,
     }
-    keys = {"score": lambda row: (row["scores"]["adapter"], _given(row)), "difference": lambda row: (_difference(row, against), _given(row))}
+    keys = {"file": lambda row: row["row"], "score": lambda row: (row["scores"]["adapter"], _given(row)), "difference": lambda row: (_difference(row, against), _given(row))}
     picked = [row for row in rows if chosen[show](row)]
-    return sorted(picked, key=keys[order]) if order in keys else picked
+    return sorted(picked, key=keys[order])
 
 
 def _difference(row: dict, against: str) -> float:
