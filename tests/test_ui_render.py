@@ -355,3 +355,4 @@ def test_a_right_answer_belongs_to_its_question_and_its_adapter():
     for broken in ("", "spam", "[1]", "{}", '{"adapter": "lora-hub/spam"}'):
         assert right_answer(broken, ["lora-hub/spam"], ["Win a prize"]) == ""
     assert right_answer(kept, [], ["Win a prize"]) == ""
+    assert right_answer(keep_right("spam", "a", ["two\r\nlines "]), ["a"], ["two\nlines"]) == "spam"

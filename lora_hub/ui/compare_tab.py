@@ -215,9 +215,16 @@ def right_answer(kept: str, names: list[str], asked: list[str]) -> str:
         example = json.loads(kept or "{}")
     except ValueError:
         return ""  # a field of the browser: anything may be in it
-    if not isinstance(example, dict) or not names or example.get("adapter") != names[0] or example.get("asked") != asked:
+    if not isinstance(example, dict) or not names or example.get("adapter") != names[0] or not isinstance(example.get("asked"), list):
+        return ""
+    if [_plain(one) for one in example["asked"]] != [_plain(one) for one in asked]:
         return ""
     return str(example.get("answer", ""))
+
+
+def _plain(text: Any) -> str:
+    """A text as it comes back from a field of the browser, which writes line ends its own way."""
+    return "\n".join(str(text or "").splitlines()).strip()
 
 
 def _choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
