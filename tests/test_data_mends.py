@@ -81,7 +81,7 @@ def test_numbers_get_names_and_the_names_go_with_the_run(tmp_path: Path) -> None
     assert plan.spec.dataset.mends == (mend,) and plan.spec.test_dataset.mends == (mend,)
     task, split, notes = worker.read_split(plan.spec)
     assert {example.answer for example in split.train} == {"ham", "spam"} == {example.answer for example in split.test}
-    assert any("0 → ham" in note.en and "0 → ham" in note.fa for note in notes)
+    assert any("0 → ham" in note.en and "\u20680\u2069 ← \u2068ham\u2069" in note.fa for note in notes)
 
 
 def test_what_was_left_out_is_not_trained_on(tmp_path: Path) -> None:

@@ -165,8 +165,13 @@ def describe(mend: Mend) -> Text2:
     code = mend.values.get("code", "")
     what = DROPPED.get(code, Text2(en=code, fa=code))
     pairs = list(mend.values.items())
-    shown = ", ".join(f"{old} → {new}" for old, new in pairs[:6]) + (" …" if len(pairs) > 6 else "")
-    fill = {"what": what, "pairs": Text2(en=shown, fa=shown), **{key: Text2(en=value, fa=value) for key, value in mend.values.items() if key in ("characters", "into", "column")}}
+    more = " …" if len(pairs) > 6 else ""
+    renamed = Text2(
+        en=", ".join(f"{old} → {new}" for old, new in pairs[:6]) + more,
+        # Each name keeps to itself, and the arrow points where the sentence goes.
+        fa="، ".join(f"\u2068{old}\u2069 ← \u2068{new}\u2069" for old, new in pairs[:6]) + more,
+    )
+    fill = {"what": what, "pairs": renamed, **{key: Text2(en=value, fa=value) for key, value in mend.values.items() if key in ("characters", "into", "column")}}
     listed = mend.values.get("rows", "").split(",")
     fill["rows"] = Text2(en=", ".join(listed[:8]) + (" …" if len(listed) > 8 else ""), fa="، ".join(listed[:8]) + (" …" if len(listed) > 8 else ""))
     return Text2(**{
