@@ -356,3 +356,10 @@ def test_a_right_answer_belongs_to_its_question_and_its_adapter():
         assert right_answer(broken, ["lora-hub/spam"], ["Win a prize"]) == ""
     assert right_answer(kept, [], ["Win a prize"]) == ""
     assert right_answer(keep_right("spam", "a", ["two\r\nlines "]), ["a"], ["two\nlines"]) == "spam"
+
+
+def test_persian_names_in_an_english_sentence_keep_to_themselves():
+    said = render.sentence("the column 'برچسب' holds 2 labels (مثبت, منفی)")
+    assert said == "the column &#x27;<bdi>برچسب</bdi>&#x27; holds 2 labels (<bdi>مثبت</bdi>, <bdi>منفی</bdi>)"
+    assert text.direction("the column 'برچسب' holds 2 labels") == "ltr" and text.direction("ستون «the label» دو برچسب دارد") == "rtl"
+    assert render.sentence("ستون text دو برچسب دارد") == "ستون <bdi>text</bdi> دو برچسب دارد"

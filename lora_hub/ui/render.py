@@ -17,6 +17,8 @@ from lora_hub.ui.text import LANGUAGES, digits, direction, number, persian_numbe
 
 _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 # Latin words with what belongs to them, without the mark that ends the sentence.
+# A run ends before what lies between two names, such as a comma: they keep to themselves.
+_PERSIAN_RUN = re.compile("([\u0590-\u08ff\ufb1d-\ufefc](?:[\u0590-\u08ff\ufb1d-\ufefc\u200c ]*[\u0590-\u08ff\ufb1d-\ufefc])?)")
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
 # What would reorder or hide what follows it.
 _HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -40,8 +42,8 @@ def filled(key: str, language: str, **pieces: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», and in a Persian sentence every run of
-    Latin words, numbers beside them included. So no name turns the sentence around or sends its dashes to the other end."""
+    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», in a Persian sentence every run of
+    Latin words, numbers beside them included, and in an English one every run of Persian words. So no name turns the sentence around or sends its dashes to the other end."""
     parts = re.split("(«[^«»]*»|\u2068[^\u2068\u2069]*\u2069)", text)
     is_persian = direction(text) == "rtl"
     shown = []
@@ -50,7 +52,8 @@ def sentence(text: str) -> str:
             name = f"<bdi>{escape(part[1:-1])}</bdi>"
             shown.append(f"«{name}»" if part[0] == "«" else name)
         else:
-            shown.append("".join(f"<bdi>{escape(one)}</bdi>" if inner % 2 else escape(one) for inner, one in enumerate(_LATIN_RUN.split(part))) if is_persian else escape(part))
+            runs = (_LATIN_RUN if is_persian else _PERSIAN_RUN).split(part)
+            shown.append("".join(f"<bdi>{escape(one)}</bdi>" if inner % 2 else escape(one) for inner, one in enumerate(runs)))
     return "".join(shown)
 
 

@@ -33,6 +33,8 @@ _LATIN = re.compile(
 _NUMBER = re.compile(r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|[.,]\d|-[\d\w])|(?<=\d[-–])\d+(?:\.\d+)?(?: ?%)?(?![\w.\-])|(?<![\w.\-])\d+(?:\.\d+)?(?=[-–]\d+(?:\.\d+)?(?: ?%)?(?![\w.\-]))")
 _RANGE = re.compile(r"(?<![۰-۹٫٬\-–])([۰-۹][۰-۹٫٬]*٪?) ?[-–] ?([۰-۹][۰-۹٫٬]*٪?)(?![۰-۹٫٬\-–])")
 _LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
+_ENGLISH = re.compile(r"\b(?:the|an?|is|are|was|were|of|to|and|in|with|that|this|row|rows|column|labels?)\b")
+_SMALL_PERSIAN = re.compile(r"(?<!\w)(?:در|از|به|با|را|و|که|این|است|نیست|شد|دارد|ندارد|نشد|یا)(?!\w)")
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
@@ -54,8 +56,11 @@ def isolated_name(value: object, language: str) -> object:
 
 
 def direction(text: str) -> str:
-    """How a sentence of ours reads: by its letters, not by its first one, which may be a Latin name's."""
-    return "rtl" if _PERSIAN.search(text) else "ltr"
+    """How a sentence of ours reads: by its letters, not by its first one, which may be a Latin name's. An English sentence with Persian
+    names in it is known by the small words of its language, and a Persian one by its own."""
+    ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069", "", text)
+    is_english = _ENGLISH.search(ours) and not _SMALL_PERSIAN.search(ours)
+    return "rtl" if _PERSIAN.search(text) and not is_english else "ltr"
 
 
 def translations() -> dict[str, dict[str, str]]:
