@@ -200,6 +200,20 @@ def test_an_error_that_cannot_be_logged_is_still_told(tmp_path: Path) -> None:
     assert done.returncode == 1 and "bug in LoRA Hub: ZeroDivisionError" in done.stderr and "Traceback" in done.stderr
 
 
+@pytest.mark.parametrize("asked", ["accuracy=0.6", "accuracy=101", "accuracy", "=5"])
+def test_a_minimum_that_cannot_be_meant_is_refused(asked: str) -> None:
+    with pytest.raises(SpecError):
+        minimum.parse_minimum([asked])
+    assert minimum.parse_minimum(["accuracy=60", "bleu=1"]) == {"accuracy": 60, "bleu": 1}
+
+
+def test_scores_below_a_minimum_are_shown_whoever_was_scored() -> None:
+    from lora_hub.cli import text
+
+    scored = {"rows": 30, "problems": [], "metrics": {"base": {}, "a": {"accuracy": {"value": 56.7, "low": 39.2, "high": 72.6, "rows": 30}}}, "comparisons": {}}
+    assert "56.7" in text.show_scored(scored)
+
+
 def test_what_a_minimum_says() -> None:
     scores = {"accuracy": Score(value=91.0, low=84.0, high=95.0, rows=100)}
     assert minimum.below_minimum(scores, {"accuracy": 90, "accuracy.low": 80}) == []

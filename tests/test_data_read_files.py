@@ -158,3 +158,19 @@ def test_the_test_part_of_a_json_document_is_read(tmp_path: Path) -> None:
     part = [{"text": f"row {n}", "label": "ab"[n % 2]} for n in range(20)]
     (tmp_path / "data.json").write_text(json.dumps({"train": part, "test": part[:5]}))
     assert read_table(tmp_path / "data.json", is_test=True).rows == 5 and read_table(tmp_path / "data.json").rows == 20
+
+
+@pytest.mark.parametrize("head", ["sentence,sentiment", "text"])
+def test_a_test_part_with_other_columns_is_left_aside_and_told(tmp_path, head):
+    """As in a competition: the rows to predict have no label, or their file names its columns otherwise."""
+    from lora_hub.catalogue.tasks.catalogue import get_task
+    from lora_hub.data.inspection import inspect_file
+
+    train = "text,label\n" + "".join(f"the film number {n} was {word},{label}\n" for n in range(40) for word, label in [("fine", "good"), ("dull", "bad")])
+    test = head + "\n" + "".join(f"a text {n}{',good' if ',' in head else ''}\n" for n in range(12))
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        archive.writestr("train.csv", train)
+        archive.writestr("test.csv", test)
+    seen = inspect_file(tmp_path / "data.zip", get_task("sentiment"))
+    told = next(found.problem for found in seen.findings if found.problem.code == "test-columns")
+    assert "12 rows" in told.message and "left aside" in told.message and seen.table.test is None and seen.info.rows == 80

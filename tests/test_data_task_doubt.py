@@ -186,3 +186,9 @@ def test_a_column_of_system_texts_is_never_the_answer(name: str) -> None:
     rows["answer"] = [f"the answer of row {number} is here" for number in range(120)]
     seen = inspect_table(Table(polars.DataFrame(rows), "csv"), None, fingerprint="", name="x")
     assert seen.task.id == "instruction" and seen.mapping == {"instruction": "question", "system": name, "answer": "answer"}
+
+
+def test_persian_is_known_by_its_own_yeh_and_keheh() -> None:
+    rows = ["من از خرید این کالا راضی هستم و برای دوستان هم خریدم", "خیلی خوب بود", "راضی نیستم", "عالی"]
+    assert language_of_texts(polars.Series(rows)) == "Persian"
+    assert language_of_texts(polars.Series(["هذا المنتج رائع جدا", "لم يعجبني أبدا", "الخدمة سيئة"])) == "Arabic"

@@ -19,6 +19,7 @@ Nothing heavy is imported before a command needs it.
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -35,7 +36,7 @@ from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.evaluation.minimum import parse_minimum
+from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 from lora_hub.local_hub import server
 
 Result = dict[str, Any]
@@ -54,14 +55,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Parses the arguments, runs the command and returns the exit status (see above)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
+    if sys.stdout is None:  # closed by whoever started this
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
         status = _main(arguments, as_json)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # What is still to be written would raise again when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            raise
+        _drop_output()
+        print(f"error: Standard output cannot be written: {error.strerror}. Send it to a place with room.", file=sys.stderr)
+        return 1
+
+
+def _drop_output() -> None:
+    """What is still to be written would raise again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _main(arguments: list[str], as_json: bool) -> int:
@@ -205,6 +218,9 @@ def compare(options: argparse.Namespace) -> Result:
 
         comparer = Comparer(options.base)
         if options.test:
+            for pane in comparer.resolve(options.adapter) if minimum else ():
+                if pane.task is not None:
+                    check_metrics(minimum, pane.task)
             scored = comparer.score_file(options.adapter, options.test, read_mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
             cli_text.say_problems(scored["problems"])
             result = {

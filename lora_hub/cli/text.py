@@ -128,7 +128,9 @@ class GroupProgress:
 
 
 def show_scored(result: dict) -> str:
-    """The result of `train` or `pipeline` where it has scores; empty for anything else."""
+    """The result of `train`, `pipeline` or `compare --test` where it has scores; empty for anything else."""
+    if "comparisons" in result:
+        return show_comparison(result)
     if result.get("metrics"):
         return show_result(result)
     if any(row.get("metrics") for row in result.get("runs", ())):

@@ -22,7 +22,7 @@ from lora_hub.cli.options import (
 )
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, RunError
-from lora_hub.evaluation.minimum import parse_minimum
+from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 
 Result = dict[str, Any]
 
@@ -133,6 +133,8 @@ def wait(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
     minimum = parse_minimum(options.min)
+    if minimum:
+        check_metrics(minimum, runs.refresh_run(options.id).spec.task)
     deadline = time.monotonic() + options.timeout if options.timeout else None
     with cli_text.ProgressBar() as bar:
 

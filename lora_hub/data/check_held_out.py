@@ -2,8 +2,10 @@
 
 import math
 
-from lora_hub.data.check_words import number_fa, rows
+from lora_hub.core.errors import names_fa
+from lora_hub.data.check_words import counted, number_fa, rows
 from lora_hub.data.findings import Finding, finding
+from lora_hub.data.table import Table
 
 CODE = "few-held-out"
 FEW = 50  # rows; a share of fewer is known to no better than about 13 points either way
@@ -28,3 +30,18 @@ def check_held_out(scored: int) -> list[Finding]:
             hint_fa=f"سطرهای بیشتری بدهید، یا فایل آزمون خودتان را؛ امتیاز از حدود {number_fa(FEW)} سطر به بالا گویا می‌شود.", count=scored,
         )
     ]  # fmt: skip
+
+
+def find_test_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
+    """A test part of the file that has other columns than the rows to train on."""
+    lacking = table.columns_test_lacks(mapping)
+    if not lacking:
+        return []
+    names, names_persian, count = ", ".join(map(repr, lacking)), names_fa(lacking), table.test.rows
+    return [finding(
+        "test-columns", "warning",
+        f"The test part of the file ({counted(count, 'row')}) has no column {names}: it is left aside, and rows to score are held out of the others.",
+        f"بخش آزمون این پرونده ({number_fa(count)} سطر) ستون {names_persian} را ندارد: کنار گذاشته می‌شود و سطرهای آزمون از بقیه جدا می‌شود.",
+        hint=f"Its columns: {', '.join(map(repr, table.test.columns[:20]))}. Name them as in the other part, or give that file as the test file.",
+        hint_fa=f"ستون‌هایش: {names_fa(table.test.columns[:20])}. نام آن‌ها را مانند بخش دیگر کنید، یا آن پرونده را جداگانه برای آزمون بدهید.",
+    )]  # fmt: skip

@@ -19,7 +19,7 @@ from lora_hub.core.errors import DataError, names_fa
 from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
 from lora_hub.data import checks, columns
 from lora_hub.data.check_blanks import find_blanks
-from lora_hub.data.check_held_out import check_held_out
+from lora_hub.data.check_held_out import check_held_out, find_test_columns
 from lora_hub.data.check_pairs import find_pairs
 from lora_hub.data.check_task import find_doubt
 from lora_hub.data.findings import Finding
@@ -204,6 +204,8 @@ def inspect_table(
             message_fa=f"کارِ «{title.in_language('fa')}» پیشنهاد می‌شود: {reason.in_language('fa')}.",
         )))  # fmt: skip
     mapping, reasons = complete_mapping(filled, task, mapping or {})
+    notes += [*find_test_columns(table, mapping)]
+    table = table.with_fitting_test(mapping)
     language, asked = language_of_rows(filled, task, mapping), task
     task = settle_language(task, table, mapping, language)
     mended, done = apply_mends(table, task, mapping, mends)

@@ -20,10 +20,12 @@ from lora_hub.data.table import Table
 
 LOOKED_AT = 1_000  # rows, spread over the table
 CODES = {"English": "en", "Persian": "fa"}
+# Persian's own keheh and yeh (U+06A9, U+06CC) are on every Persian keyboard and on no Arabic one; Urdu's, Kurdish's and Pashto's
+# further letters are looked at first, for they have those two as well.
 # Letters by which languages of one script are told apart where texts are too short for common words.
 _LETTERS = {
     "Urdu": re.compile("[ٹڈڑےںۓ]"), "Kurdish": re.compile("[ێۆڕڵە]"), "Pashto": re.compile("[ټډړښځڅ]"),
-    "Persian": re.compile("[پچژگ]"), "Arabic": re.compile("[ةىأإ]|\\bال"),
+    "Persian": re.compile("[پچژگکی]"), "Arabic": re.compile("[ةىأإ]|\\bال"),
 }  # fmt: skip
 _MORE_FA = {"Urdu": "اردو", "Kurdish": "کردی", "Pashto": "پشتو"}
 

@@ -6,7 +6,7 @@ Object column of Python lists and dicts where they do not. A missing value is nu
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars
 
@@ -39,6 +39,14 @@ class Table:
     @property
     def columns(self) -> list[str]:
         return self.frame.columns
+
+    def columns_test_lacks(self, mapping: dict[str, str]) -> list[str]:
+        """Columns that the mapping names, and the test part has not."""
+        return [] if self.test is None else [column for column in mapping.values() if column in self.columns and column not in self.test.columns]
+
+    def with_fitting_test(self, mapping: dict[str, str]) -> "Table":
+        """Without its test part where that cannot be read by the mapping, as a file to predict has no labels."""
+        return replace(self, test=None) if self.columns_test_lacks(mapping) else self
 
     @property
     def rows(self) -> int:

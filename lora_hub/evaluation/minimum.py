@@ -29,6 +29,11 @@ def parse_minimum(texts: Sequence[str]) -> dict[str, float]:
                 message_fa=f"«{text}» به شکل METRIC=VALUE با مقداری از ۰ تا ۱۰۰ نیست.",
                 hint_fa="برای نمونه «accuracy=90»، یا «accuracy.low=80» برای کران پایین بازهٔ اطمینان آن.",
             )
+        if 0 < number < 1:
+            raise SpecError(
+                f"{text!r} asks for {number:g} %: scores are per cent, 0 to 100.", f"Write {metric.strip()}={100 * number:g} if that is meant.",
+                message_fa=f"«{text}» یعنی {number:g}٪: امتیازها درصد است، از ۰ تا ۱۰۰.", hint_fa=f"اگر منظور همین است بنویسید «{metric.strip()}={100 * number:g}».",
+            )  # fmt: skip
         wanted[metric.strip()] = number
     return wanted
 
