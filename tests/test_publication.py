@@ -76,6 +76,11 @@ def test_whether_the_same_rows_were_scored(tmp_path, monkeypatch):
     mended = new.spec.dataset.model_copy(update={"mends": (Mend(kind="drop", values={"code": "duplicates"}),)})
     assert is_other(dataset=mended)
     assert planned_after(monkeypatch, record_of(old), new.model_copy(update={"eval_rows": 2})).other_rows
+    # A test file is scored whole, whatever was trained on.
+    tested = old.spec.dataset.model_copy(update={"fingerprint": "e" * 16, "name": "test.csv"})
+    old, new = (run.model_copy(update={"spec": run.spec.model_copy(update={"test_dataset": tested, "test_mapping": run.spec.mapping})}) for run in (old, new))
+    assert not is_other() and not is_other(seed=7, held_out=0.4) and not is_other(dataset=mended)
+    assert is_other(test_dataset=tested.model_copy(update={"fingerprint": "d" * 16}))
 
 
 def test_no_name_is_the_runs_own(tmp_path, monkeypatch):

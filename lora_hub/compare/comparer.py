@@ -132,7 +132,7 @@ class Comparer:
                     if pane.folder is not None:
                         row = generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter)
                         divergence = generate.divergence(loaded.stack, loaded.tokenizer, row, answer.ids)
-                    if judged_task is not None and pane.task is not None and pane.task.id == judged_task.id:
+                    if judged_task is not None and pane.task is not None and pane.task.id == judged_task.id and (not pane.task.labels or reference in pane.task.labels):
                         judgement = metrics.judge(judged_task, [answer.text], [reference])[0]
                 return PaneEvent(place, pane.name, pane.revision, answer, done, divergence, judgement)
 

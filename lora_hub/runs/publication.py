@@ -92,7 +92,8 @@ def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
         if old_value != new_value and old_value is not None:
             yield Difference("setting", field.key, shown(old_value), shown(new_value))
     old_scores, new_scores = _part(_part(record, "metrics"), "adapter"), run.metrics.get("adapter", {})
-    for metric in run.spec.task.metrics:
+    # A score of another task says nothing of this one.
+    for metric in run.spec.task.metrics if task.get("id") == run.spec.task.id else ():
         if metric in new_scores and isinstance(old_scores.get(metric), dict):
             before, after = f"{float(old_scores[metric].get('value', 0)):.1f}", f"{new_scores[metric].value:.1f}"
             if before != after:
@@ -131,8 +132,11 @@ def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:
     were scored. The most that may be scored decides only where there are more."""
     data, spec = _part(record, "dataset"), _part(record, "spec")
     scored, most = data.get("eval_rows"), spec.get("max_held_out")
-    files = [[info.get(key) for key in ("fingerprint", "sheet", "mends")] for info in (data, _part(spec, "test_dataset"))]
-    return _part(record, "task").get("id"), files, data.get("mapping"), spec.get("seed"), spec.get("held_out"), scored, most if scored == most else None
+    task, tested = _part(record, "task").get("id"), _part(spec, "test_dataset")
+    if tested:  # all of it, whatever was trained on
+        return task, [tested.get(key) for key in ("fingerprint", "sheet", "mends")], spec.get("test_mapping"), scored
+    file = [data.get(key) for key in ("fingerprint", "sheet", "mends")]
+    return task, file, data.get("mapping"), spec.get("seed"), spec.get("held_out"), scored, most if scored == most else None
 
 
 def _rows_of(run: Run) -> tuple[Any, ...]:

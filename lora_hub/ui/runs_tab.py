@@ -120,7 +120,7 @@ def build(page: Page) -> gr.Timer:
             # The name was typed a moment ago, or somebody else has published meanwhile: first it is said, then it is done.
             gr.Info(render.filled("publish_told", language, repo=render.isolate(ahead.repo_id)), duration=8, title=t("note", language))
             return gr.skip()
-        ref = runs.publish_run(run.id, org=org.strip(), name=name.strip(), private=private)
+        ref = runs.publish_run(run.id, org=(org or "").strip(), name=(name or "").strip(), private=private)
         return render_data.published(ref.repo_id, ref.url, language)
 
     @shared.told
