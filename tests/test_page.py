@@ -267,7 +267,7 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     playwright.expect(verdict).to_be_visible()
     asked = page.locator("#lh-input-0 textarea").input_value()
     wait_for_text(page, "#lh-answers .lh-asked", asked)
-    page.locator("#lh-input-0 textarea").fill(f"{asked} More.")  # one change, as a paste makes it
+    page.locator("#lh-input-0 textarea").press_sequentially(" More.")
     playwright.expect(verdict).to_be_hidden()
     wait_for_text(page, "#lh-answers", "The question has changed")
     page.locator("#lh-ask").click()
