@@ -188,12 +188,11 @@ def build(page: Page, tab: gr.Tab) -> None:
     gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=MOST_QUESTIONS, show_progress="hidden", api_visibility="private", trigger_mode="once")
     stop.click(stop_asking, [page.language, asking], None, **{**LIGHT, "queue": False})
     example.click(take_example, [page.language, page.compare_names, roles_named], [example_html, reference, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private")
-    # By a change, whatever made it.
-    typed = [prompt.change, *[role.change for role in roles]]
+    # What is judged is decided when it is asked (`right_answer`); the note goes as soon as something else is typed or chosen.
+    typed = [prompt.input, *[role.input for role in roles]]
     gr.on([*typed, page.compare_names.change], check_right, [reference, page.compare_names, roles_named, prompt, *roles], [reference, example_html], **LIGHT)
     # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another.
-    # A change that an example makes may come after the question was asked, and would dim its answer: only what a person does counts.
-    changed = [prompt.input, *[role.input for role in roles], with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
+    changed = [*typed, with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
     gr.on([*changed, page.compare_names.change], None, None, None, js=STALE, queue=False, api_visibility="private")
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
     page.compare_names.change(
