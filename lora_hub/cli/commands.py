@@ -36,7 +36,7 @@ from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.evaluation.minimum import check_metrics, parse_minimum
+from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.local_hub import server
 
 Result = dict[str, Any]
@@ -218,10 +218,9 @@ def compare(options: argparse.Namespace) -> Result:
 
         comparer = Comparer(options.base)
         if options.test:
-            for pane in comparer.resolve(options.adapter) if minimum else ():
-                if pane.task is not None:
-                    check_metrics(minimum, pane.task)
-            scored = comparer.score_file(options.adapter, options.test, read_mapping(options.map), base=not options.no_base, progress=cli_text.show_scoring)
+            scored = comparer.score_file(
+                options.adapter, options.test, read_mapping(options.map), base=not options.no_base, minimum=minimum, progress=cli_text.show_scoring
+            )  # fmt: skip
             cli_text.say_problems(scored["problems"])
             result = {
                 "rows": scored["rows"],

@@ -7,7 +7,7 @@ template, as it was trained; the base with the first adapter's.
 import gc
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from lora_hub.compare.panes import EXAMPLES, Pane, base_key, base_pane, resolve_
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError
 from lora_hub.core.schema import Answer, BaseModel, Divergence, Judgement, Problem, Scores
+from lora_hub.evaluation.minimum import check_metrics
 
 # Bases kept in memory at once; of those that answer nobody the least recently used goes first.
 MAX_LOADED = 1
@@ -165,10 +166,12 @@ class Comparer:
         *,
         base: bool = True,
         max_rows: int = 0,
+        minimum: Mapping[str, float] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> dict[str, Any]:
         """{"rows": n, "metrics": {name: Scores}, "comparisons": {name: PairedComparison}, "problems": [Problem]} of the panes on a file
-        of their task. max_rows 0: all rows. comparisons: each adapter against the base, where it was asked. problems: what makes the
+        of their task. max_rows 0: all rows. minimum: what is going to be asked of the scores; SpecError, before anything is read, where
+        it names a metric that a pane's task is not scored by. comparisons: each adapter against the base, where it was asked. problems: what makes the
         scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows none of the file's labels,
         for every score would be 0."""
         from lora_hub.data import checks, columns, inspection, prepare
@@ -176,6 +179,9 @@ class Comparer:
         from lora_hub.evaluation import exam
 
         panes = self.resolve(adapters)
+        for pane in panes:
+            if pane.task is not None:
+                check_metrics(minimum or {}, pane.task)
         asked = next((pane for pane in panes if pane.task), None)
         task = asked.task if asked else None
         if task is None:

@@ -30,9 +30,13 @@ PROBE = "probe_mark"
 TOOL = {"type": "function", "function": {"name": PROBE, "description": "d", "parameters": {"type": "object", "properties": {}}}}
 # Mistral's templates want ids of nine letters.
 CALL = {"role": "assistant", "content": "", "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": PROBE, "arguments": {"a": MARK}}}]}
-_OPEN = re.compile(r"<(think|thinking|thought|thoughts|reasoning|seed:think)>\s*\Z|(\[THINK\]|◁think▷)\s*\Z")
+# What opens and closes a block for thoughts, by the bases that write such.
+_TAGS = "think|thinking|thought|thoughts|reasoning|seed:think"
+OPENED = rf"<(?:{_TAGS})>|\[THINK\]|◁think▷"
+CLOSED = rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷"
+_OPEN = re.compile(rf"<({_TAGS})>\s*\Z|(\[THINK\]|◁think▷)\s*\Z")
 _CLOSE = {"[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
-_THOUGHTS = re.compile(r"\A\s*<(think|thinking|thought|thoughts|reasoning|seed:think)>(.*?)</\1>\s*", re.DOTALL)
+_THOUGHTS = re.compile(rf"\A\s*<({_TAGS})>(.*?)</\1>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def traits_of(tokenizer: Any) -> Traits:
     else:  # a channel, or a speaker that its generation prompt leaves out; a space at the end belongs to the answer's tokens
         opening = before.rstrip(" ")
         space = before[len(opening) :]
-    thinks = bool(opened) or bool(re.search(r"</(think|thinking|thought|thoughts|reasoning|seed:think)>", asked[-80:] + opening))
+    thinks = bool(opened) or bool(re.search(rf"</(?:{_TAGS})>", asked[-80:] + opening))
     traits = Traits(
         system=_writes(tokenizer, [{"role": "system", "content": MARK}, *MARKED_TURNS], MARK, times=2),
         tools=_writes(tokenizer, MARKED_TURNS[:1], PROBE, tools=[TOOL]),

@@ -5,13 +5,12 @@ import re
 import polars
 
 from lora_hub.core.schema import Task
+from lora_hub.data.chat_template import CLOSED, OPENED
 from lora_hub.data.check_rows import required_of
 from lora_hub.data.check_words import number_fa, percent_fa, rows
 from lora_hub.data.findings import Finding, finding
 
 SAME = 0.95  # of the rows
-OPENED = r"<(?:think|thinking|thought|thoughts|reasoning|seed:think)>|\[THINK\]|◁think▷"
-CLOSED = r"</(?:think|thinking|thought|thoughts|reasoning|seed:think)>|\[/THINK\]|◁/think▷"
 HALF_HINT = "The adapter would learn to think and never to answer: complete the block, or leave these rows out."
 HALF_HINT_FA = "آداپتور یاد می‌گیرد استدلال کند و هرگز پاسخ ندهد: بخش را کامل کنید، یا این سطرها را کنار بگذارید."
 

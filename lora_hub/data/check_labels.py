@@ -76,40 +76,30 @@ def _free_text(frame: polars.DataFrame, counts: dict[str, int]) -> Finding:
 
 
 def _near_names(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
-    groups = near_groups(counts)
-    if not groups:
-        return None
-    shown = _grouped(groups, counts)
-    return finding(
-        "near-duplicate-labels", "warning", f"Labels that look like the same one: {shown.en}.",
-        f"برچسب‌هایی که یکی به نظر می‌رسند: {shown.fa}.",
-        hint="Write them alike, or they are learnt as different classes.",
-        hint_fa="یکسان بنویسیدشان، وگرنه برچسب‌هایی جدا آموخته می‌شوند.", rows=_others(frame, groups),
+    return _as_one(
+        "near-duplicate-labels", frame, counts, near_groups(counts), Text2(en="Labels that look like the same one: {labels}.", fa="برچسب‌هایی که یکی به نظر می‌رسند: {labels}."),
+        hint="Write them alike, or they are learnt as different classes.", hint_fa="یکسان بنویسیدشان، وگرنه برچسب‌هایی جدا آموخته می‌شوند.",
     )  # fmt: skip
 
 
 def _same_numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
-    groups = same_numbers(counts)
-    if not groups:
-        return None
-    shown = _grouped(groups, counts)
-    return finding(
-        "same-number-labels", "warning", f"Labels that are one number in different forms: {shown.en}. They are learnt as different classes.",
-        f"برچسب‌هایی که یک عدد به شکل‌های متفاوت‌اند: {shown.fa}. هر کدام برچسبی جدا یاد گرفته می‌شود.",
+    return _as_one(
+        "same-number-labels", frame, counts, same_numbers(counts), Text2(
+            en="Labels that are one number in different forms: {labels}. They are learnt as different classes.",
+            fa="برچسب‌هایی که یک عدد به شکل‌های متفاوت‌اند: {labels}. هر کدام برچسبی جدا یاد گرفته می‌شود.",
+        ),
         hint="That is right for versions and codes (1.1 and 1.10, 007 and 7). Where they are one value, write them alike.",
-        hint_fa="برای نسخه‌ها و کدها درست است (1.1 و 1.10، یا 007 و 7). اگر یک مقدارند، یکسان بنویسیدشان.", rows=_others(frame, groups),
+        hint_fa="برای نسخه‌ها و کدها درست است (1.1 و 1.10، یا 007 و 7). اگر یک مقدارند، یکسان بنویسیدشان.",
     )  # fmt: skip
 
 
 def _same_meanings(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
-    groups = same_meanings(counts)
-    if not groups:
-        return None
-    shown = _grouped(groups, counts)
-    return finding(
-        "same-meaning-labels", "warning", f"Labels that seem to mean the same: {shown.en}. They are learnt as different classes.",
-        f"برچسب‌هایی که گویا یک معنا دارند: {shown.fa}. هر کدام برچسبی جدا یاد گرفته می‌شود.",
-        hint="Give them one name, unless they mean different things.", hint_fa="یک نام به آن‌ها بدهید، مگر آنکه معنایشان فرق کند.", rows=_others(frame, groups),
+    return _as_one(
+        "same-meaning-labels", frame, counts, same_meanings(counts), Text2(
+            en="Labels that seem to mean the same: {labels}. They are learnt as different classes.",
+            fa="برچسب‌هایی که گویا یک معنا دارند: {labels}. هر کدام برچسبی جدا یاد گرفته می‌شود.",
+        ),
+        hint="Give them one name, unless they mean different things.", hint_fa="یک نام به آن‌ها بدهید، مگر آنکه معنایشان فرق کند.",
     )  # fmt: skip
 
 
@@ -126,18 +116,18 @@ def _mixed(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Findi
     )  # fmt: skip
 
 
-def _grouped(groups: list[tuple[str, list[str]]], counts: dict[str, int]) -> Text2:
-    """The first groups of labels that belong together, with their rows."""
+def _as_one(
+    code: str, frame: polars.DataFrame, counts: dict[str, int], groups: list[tuple[str, list[str]]], said: Text2, *, hint: str, hint_fa: str
+) -> Finding | None:
+    """A warning of labels that may be one; nothing where there are none. groups: (commonest, the others). said: with a place for the first
+    groups and their counts. Its rows are those whose label is not its group's commonest."""
+    if not groups:
+        return None
     shown = [(common, *others) for common, others in groups[:4]]
-    return Text2(
-        en="; ".join(", ".join(f"{label!r} ({counts[label]:,})" for label in group) for group in shown),
-        fa="؛ ".join("، ".join(f"«{label}» ({number_fa(counts[label])})" for label in group) for group in shown),
-    )
-
-
-def _others(frame: polars.DataFrame, groups: list[tuple[str, list[str]]]) -> polars.Series:
-    """The rows whose label is not its group's commonest."""
-    return _rows(frame, [label for _, others in groups for label in others])
+    labels = "; ".join(", ".join(f"{label!r} ({counts[label]:,})" for label in group) for group in shown)
+    labels_fa = "؛ ".join("، ".join(f"«{label}» ({number_fa(counts[label])})" for label in group) for group in shown)
+    hits = _rows(frame, [label for _, others in groups for label in others])
+    return finding(code, "warning", said.en.format(labels=labels), said.fa.format(labels=labels_fa), hint=hint, hint_fa=hint_fa, rows=hits)
 
 
 def _several(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:

@@ -171,8 +171,9 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
 def _texts_of(values: list, facts: ColumnFacts) -> polars.Series:
     """Lists of labels as labels, other nested values as JSON text."""
     # Marks of classes are labels as well; where they are of none or of several, that is told once the column is the answer.
-    labels = [label_text(value) for value in values] if marks_of(values) is None else [
-        value_text(value) if label is None else label for value, label in zip(values, labels_of_cells(facts.name, values), strict=True)
+    marks = marks_of(values)
+    labels = [label_text(value) for value in values] if marks is None else [
+        value_text(value) if label is None else label for value, label in zip(values, labels_of_cells(facts.name, values, marks), strict=True)
     ]  # fmt: skip
     facts.is_list = all(label is not None for label in labels)
     return polars.Series(labels if facts.is_list else [value_text(value) for value in values], dtype=polars.String).drop_nulls()

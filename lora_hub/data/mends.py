@@ -23,6 +23,7 @@ from lora_hub.core.errors import DataError, names_fa
 from lora_hub.core.schema import BaseModel, Mend, Task, Text2
 from lora_hub.data import mend_rows
 from lora_hub.data.check_label_names import suggest_names
+from lora_hub.data.check_labels import label_counts
 from lora_hub.data.check_rows import LONG
 from lora_hub.data.findings import Finding
 from lora_hub.data.label_forms import near_groups
@@ -117,21 +118,9 @@ def for_test(mends: Sequence[Mend]) -> tuple[Mend, ...]:
 def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, str]) -> tuple[Mend, ...]:
     """What can be done about a finding, the one that keeps most first; empty where a person has to decide elsewhere."""
     code, offered = finding.problem.code, []
-    answers = table.texts(mapping["answer"]).fill_null("").str.strip_chars() if mapping.get("answer") in table.columns else None
-    if code == "near-duplicate-labels" and answers is not None:
-        offered.append(_joined(near_groups(_counts(answers))))
-    elif code == "same-meaning-labels" and answers is not None:
-        offered.append(_joined(same_meanings(_counts(answers))))
-    elif code == "same-number-labels" and answers is not None:
-        # Of versions nobody can say that they are one.
-        groups = [(usual, others) for usual, others in same_numbers(_counts(answers)) if not are_versions([usual, *others])]
-        offered += [_joined(groups)] if groups else []
-    elif code == "mixed-labels" and answers is not None:
-        stand, _ = numbers_beside_names(_counts(answers), task.id)
-        offered += [Mend(kind="relabel", values=stand)] if stand else []
-    elif code == "numeric-labels" and answers is not None:
-        names = suggest_names(sorted(answers.filter(answers != "").unique().to_list()), mapping["answer"], task.id)
-        offered += [Mend(kind="relabel", values=names)] if names else []
+    if code in _OF_LABELS:
+        if mapping.get("answer") in table.columns:
+            offered += _offer_renaming(code, table, task, mapping["answer"])
     elif code == "conflicting-answers" and task.output == "labels":
         offered.append(Mend(kind="keep-commonest"))
     elif code in ("secrets", "personal-data"):
@@ -241,9 +230,22 @@ def parse_mends(
     return tuple(chosen)
 
 
-def _counts(answers: polars.Series) -> dict[str, int]:
-    """How many rows each label has, the commonest first; equal counts in the labels' order."""
-    return dict(answers.filter(answers != "").rename("answer").value_counts(name="count").sort("count", "answer", descending=[True, False]).rows())
+# Findings about labels that other names for them can mend.
+_OF_LABELS = ("near-duplicate-labels", "same-meaning-labels", "same-number-labels", "mixed-labels", "numeric-labels")
+
+
+def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Mend]:
+    counts = label_counts(table.texts(column).fill_null("").str.strip_chars().alias("answer").to_frame())
+    if code == "near-duplicate-labels":
+        return [_joined(near_groups(counts))]
+    if code == "same-meaning-labels":
+        return [_joined(same_meanings(counts))]
+    if code == "same-number-labels":
+        # Of versions nobody can say that they are one.
+        groups = [(usual, others) for usual, others in same_numbers(counts) if not are_versions([usual, *others])]
+        return [_joined(groups)] if groups else []
+    names = numbers_beside_names(counts, task.id)[0] if code == "mixed-labels" else suggest_names(sorted(counts), column, task.id)
+    return [Mend(kind="relabel", values=names)] if names else []
 
 
 def _joined(groups: list[tuple[str, list[str]]]) -> Mend:

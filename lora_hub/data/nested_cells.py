@@ -59,12 +59,13 @@ def holds_lists(series: polars.Series, *, mixed: bool = False) -> bool:
 
 
 def _labels(series: polars.Series) -> polars.Series:
-    return polars.Series(series.name, labels_of_cells(series.name, series.to_list()), dtype=polars.String)
+    values = series.to_list()
+    return polars.Series(series.name, labels_of_cells(series.name, values, marks_of(values)), dtype=polars.String)
 
 
-def labels_of_cells(column: str, values: list) -> list[str | None]:
-    """Each cell's label. Lists with a mark for each class have it by its place; of several marks nobody can say what they are of."""
-    marks = marks_of(values)
+def labels_of_cells(column: str, values: list, marks: list[list[int]] | None) -> list[str | None]:
+    """Each cell's label. marks: what `marks_of` says of the cells: lists with a mark for each class have their label by its place; of
+    several marks nobody can say what they are of."""
     if marks is None:
         return [_label(column, value) for value in values]
     return [str(one.index(1)) if one and sum(one) == 1 else None if one else "" for one in marks]
@@ -123,9 +124,10 @@ def _filled(table: Table, column: str) -> Finding | None:
 
 def _find_labels(series: polars.Series, numbers: polars.Series) -> list[Finding]:
     answer, values = series.name, series.to_list()
-    labels = labels_of_cells(answer, values)
+    marks = marks_of(values)
+    labels = labels_of_cells(answer, values, marks)
     found = []
-    if marks_of(values) is not None and any(labels):
+    if marks is not None and any(labels):
         found.append(finding(
             "one-hot-labels", "info", f"Each list in {answer!r} marks one class: its place, counted from 0, is the label.",
             f"هر فهرست ستون «{answer}» یک برچسب را علامت می‌زند: جای آن، با شمارش از ۰، برچسب است.",
@@ -150,7 +152,7 @@ def _find_labels(series: polars.Series, numbers: polars.Series) -> list[Finding]
             rows=numbers.gather(unread),
         ))  # fmt: skip
     known = combinations(filter(None, labels))  # told where the labels are checked
-    several = [] if marks_of(values) is not None else [place for place, value in enumerate(values) if labels[place] not in known and len(set(label_names(value) or [])) > 1]
+    several = [] if marks is not None else [place for place, value in enumerate(values) if labels[place] not in known and len(set(label_names(value) or [])) > 1]
     if several:
         shown = some(sorted({labels[place] or "" for place in several}), 4)
         found.append(finding(

@@ -14,11 +14,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
+from lora_hub.core import verdicts
 from lora_hub.core.schema import Task, Text2
 from lora_hub.evaluation import metrics
 
 HELD_OUT, EXAMPLES = "held_out.jsonl", "examples.jsonl"
-ANSWERERS = ("base", "base_examples", "adapter")
+ANSWERERS = tuple(verdicts.WHO)
 # So many lines are named; more tell nobody anything.
 NAMED_LINES = 5
 _Number = Annotated[float, Field(allow_inf_nan=False)]

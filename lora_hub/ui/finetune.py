@@ -257,14 +257,14 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     look_again(outdated.change(**quiet))
     # Never by a change: that fires while a kept form comes back, too, when a part of its fields is still empty.
     reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
+    clicked = [task.input, own["output"].input, *reading, *[role.input for role in room.roles]]
     # What is clicked is kept at once, not only when it has been looked at: the page may be left or reloaded before.
-    chosen = [task.input, own["output"].input, *reading, *[role.input for role in room.roles], base.input, effort.input]
-    chosen += [one.input for one in overrides.values() if not isinstance(one, gr.Textbox)]
+    chosen = [*clicked, base.input, effort.input, *[one.input for one in overrides.values() if not isinstance(one, gr.Textbox)]]
     keeping = {"fn": None, "inputs": fields, "outputs": kept, "js": form.keeping(), "api_visibility": "private"}
     gr.on(chosen, **keeping)
     # Who clicks a task has chosen it, whatever was proposed.
     task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
-    look_again(gr.on([task.input, own["output"].input, *reading, *[own[key].blur for key in OWN_FIELDS if key != "output"], *[role.input for role in room.roles]], **looking))
+    look_again(gr.on([*clicked, *[own[key].blur for key in OWN_FIELDS if key != "output"]], **looking))
     mended = [page.language, room.mends, room.dataset, task, room.proposed, room.encoding, room.delimiter, room.sheet, room.skip_broken]
     look_again(problems_html.mend(mend, mended, [room.mends, task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**quiet))
     look_again(problems_html.task(use_task, [page.language], [task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**looking))
