@@ -5,6 +5,7 @@ import random
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -115,7 +116,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     def take_example(language: str, names: list[str], roles_named: str) -> Any:
         if not names:
             raise AdapterError(t("need_adapter", language), t("need_adapter_hint", language))
-        named = roles_named.split("\n") if roles_named else []
+        named = _roles(roles_named)
         inputs, answer, origin = _example(page, names[0], language)
         note = f'<p class="lh-quiet">{render.escape(origin)} · {render.escape(t("example_answer", language, answer=answer))}</p>'
         if named:
@@ -127,8 +128,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     def check_right(kept: str, names: list[str], roles_named: str, prompt: str, *values: str) -> Any:
         """Another question than the example's, or another adapter, has another right answer."""
-        named = roles_named.split("\n") if roles_named else []
-        fits = not kept or right_answer(kept, names or [], list(values[: len(named)]) if named else [prompt])
+        fits = not kept or right_answer(kept, names or [], asked_texts(roles_named, prompt, values))
         return [gr.skip(), gr.skip()] if fits else ["", ""]
 
     @shared.told_stream
@@ -141,11 +141,11 @@ def build(page: Page, tab: gr.Tab) -> None:
             raise AdapterError(t("need_adapter", language), t("need_adapter_hint", language))
         if len(names) > MOST_ADAPTERS:
             raise AdapterError(t("too_many", language, count=len(names)), t("too_many_hint", language))
-        named = roles_named.split("\n") if roles_named else []
+        named = _roles(roles_named)
         inputs = dict(zip(named, values, strict=False)) or None
         if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
             raise DataError(t("need_prompt", language), t("need_prompt_hint", language))
-        right = right_answer(kept_right, names, list(values[: len(named)]) if named else [prompt])
+        right = right_answer(kept_right, names, asked_texts(roles_named, prompt, values))
         known = _run_lines(names, language)
         views = [PaneView(name, title=known.get(name, "")) for name in (["base"] if with_base else []) + names]
         question = "\n".join(value for value in inputs.values() if value.strip()) if inputs else prompt
@@ -207,6 +207,17 @@ def build(page: Page, tab: gr.Tab) -> None:
 def keep_right(answer: str, adapter: str, asked: list[str]) -> str:
     """What the page keeps of an example: its right answer, with the question and the adapter that it is the answer for."""
     return json.dumps({"answer": answer, "adapter": adapter, "asked": asked}, ensure_ascii=False)
+
+
+def _roles(roles_named: str) -> list[str]:
+    """The roles of the fields that are shown; none where there is one prompt."""
+    return roles_named.split("\n") if roles_named else []
+
+
+def asked_texts(roles_named: str, prompt: str, values: Sequence[str]) -> list[str]:
+    """What the fields ask: a text for each role, or the one prompt. values: of all fields, shown or not."""
+    named = _roles(roles_named)
+    return list(values[: len(named)]) if named else [prompt]
 
 
 def right_answer(kept: str, names: list[str], asked: list[str]) -> str:
