@@ -6,11 +6,10 @@ a weight beside the turns, an instruction with its history.
 
 import polars
 
+from lora_hub.data.chat_marks import ROW_KEYS, WEIGHTS, as_number, reading
 from lora_hub.data.convert import LISTS, PAIRS, SYSTEM, TOOLS
 from lora_hub.data.table import is_nested
 from lora_hub.data.value_text import listed
-
-WEIGHTS = ("weight", "train")  # of a whole conversation: loss and mask may be anything beside one
 
 
 def as_chats(frame: polars.DataFrame) -> polars.DataFrame:
@@ -23,7 +22,7 @@ def as_chats(frame: polars.DataFrame) -> polars.DataFrame:
 
     prompt, completion = names.get("prompt"), names.get("completion")
     history, turns = names.get("history"), next((names[key] for key in LISTS if key in names and nested(names[key])), None)
-    beside = [names[key] for key in (*SYSTEM, *TOOLS) if key in names] + [names[key] for key in WEIGHTS if key in names and _are_marks(frame[names[key]])]
+    beside = [names[key] for key in (*SYSTEM, *TOOLS) if key in names] + [names[key] for key in ROW_KEYS if key in names and _are_marks(key, frame[names[key]])]
     asked = next((pair for pair in PAIRS if pair[0] in names and pair[1] in names), None)
     if nested(prompt) and completion is not None:
         used = [prompt, completion, *beside]
@@ -50,9 +49,23 @@ def _is_listed(series: polars.Series) -> bool:
     return bool(values) and all(isinstance(value, list) and all(isinstance(turn, (dict, list)) for turn in value) for value in values)
 
 
-def _are_marks(series: polars.Series) -> bool:
-    values = series.drop_nulls().unique()
-    return series.dtype == polars.String and set(values.str.to_lowercase().to_list()) <= {"0", "1", "0.0", "1.0", "true", "false", ""}
+def _are_marks(key: str, series: polars.Series) -> bool:
+    """Whether a column beside the turns says which of them are learnt. A loss or a mask may be anything else there, and is a mark
+    where every value is one; of numbers as weights one that is 0 is enough."""
+    if key == "train_on":
+        return True
+    if is_nested(series.dtype) or _is_list_of_marks(series):
+        return True
+    values = [value for value in series.drop_nulls().unique().to_list() if value.strip()]
+    said = {reading(value) for value in values}
+    if key in WEIGHTS and False in said:
+        return all(as_number(value) is not None or reading(value) is not None for value in values)
+    return bool(values) and None not in said
+
+
+def _is_list_of_marks(series: polars.Series) -> bool:
+    values = [listed(value) for value in series.drop_nulls().head(20).to_list() if value.strip()]
+    return bool(values) and all(isinstance(value, list) and all(reading(one) is not None for one in value) for value in values)
 
 
 def _loaded(cell: object) -> object:

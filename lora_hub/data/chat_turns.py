@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.core.errors import DataError
-from lora_hub.data.value_text import json_text, value_text
+from lora_hub.data.chat_marks import TURN_KEYS, turn_mark
+from lora_hub.data.value_text import json_text, listed, value_text
 
 ROLES = {
     "system": "system", "developer": "system", "سیستم": "system",
@@ -28,28 +29,28 @@ ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
 CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 CALL_KEYS = ("tool_calls", "function_call", "function_calls")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_text", "thinking_content")
-# Whether a turn is learnt: OpenAI and Mistral (weight), axolotl (train, training), ms-swift and XTuner (loss), verl (loss_mask).
-LEARNT_KEYS = ("weight", "train", "training", "trainable", "loss", "loss_mask", "loss_weight")
 EXPECTED = "Each turn is {role, content} or {from, value}."
 EXPECTED_FA = "هر نوبت شیئی است با «role» و «content»، یا با «from» و «value»."
 # Keys by which a part of a content is known; a list of anything else is JSON.
 _GEMINI = ("functionCall", "function_call", "functionResponse", "function_response", "inlineData", "inline_data", "fileData", "file_data")
 _TYPES = ("text", "input_text", "output_text", "thinking", "reasoning", "tool_use", "tool_result", "refusal", "image", "image_url", "video", "audio", "input_audio", "file")
 _PARTS = {"type", "text", *_GEMINI}
-OFF = {"0", "0.0", "false", "no", "off"}
-ON = {"1", "1.0", "true", "yes", "on"}
 
 
 @dataclass
 class Turn:
-    """`learnt`: False where the turn's makers marked it as context only. `reasoning`: thoughts before the answer, which are not
-    learnt. `unused`: its fields that are not used. `nulls`: whether arguments of its calls were null and left out."""
+    """`learnt`: False where the turn's makers marked it as context only; `is_partly`: of parts of it; `is_masked`: by a mask.
+    `reasoning`: thoughts before the answer, which are not learnt. `unused`: its fields that are not used. `nulls`: whether arguments
+    of its calls were null and left out. `is_cut`: whether a call or its arguments are a text that is no JSON."""
 
     message: dict[str, Any]
     learnt: bool = True
     reasoning: str = ""
     unused: tuple[str, ...] = ()
     nulls: bool = False
+    is_partly: bool = False
+    is_masked: bool = False
+    is_cut: bool = False
 
     @property
     def says(self) -> bool:
@@ -71,15 +72,7 @@ class _Content:
     calls: list[dict] = field(default_factory=list)
     results: list[tuple[str, str]] = field(default_factory=list)
     nulls: bool = False
-
-
-def is_off(value: Any) -> bool:
-    """Whether a mark (weight, train) says that something is not to be learnt: 0, false."""
-    return value is not None and (value_text(value) or "").strip().lower() in OFF
-
-
-def is_on(value: Any) -> bool:
-    return value is not None and (value_text(value) or "").strip().lower() in ON
+    is_cut: bool = False
 
 
 def read_turn(turn: Any, number: int) -> list[Turn]:
@@ -111,9 +104,10 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     content_key = next((key for key in CONTENT_KEYS if turn.get(key) is not None), None)
     found = _content(turn[content_key] if content_key else None, number)
     used = {role_key, content_key, "type" if "data" in turn or turn.get("type") in (role, "message") else None}
+    mark = turn_mark(turn)
     if known == "assistant":
         # A weight between is told as unused: an answer is learnt or it is not.
-        used |= {*CALL_KEYS, *REASONING_KEYS, *(key for key in LEARNT_KEYS if is_off(turn.get(key)) or is_on(turn.get(key)))}
+        used |= {*CALL_KEYS, *REASONING_KEYS, *mark.keys}
         _read_calls(turn, name, found)
         thoughts = [value_text(turn[key]) or "" for key in REASONING_KEYS if turn.get(key)]
         found.reasoning = "\n".join(text for text in (*thoughts, found.reasoning) if text.strip())
@@ -123,14 +117,18 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     if known == "tool":
         used |= {"name", "tool_call_id"}
         message |= {key: str(turn[key]) for key in ("name", "tool_call_id") if turn.get(key)}
-    learnt = not any(is_off(turn.get(key)) for key in LEARNT_KEYS)
     if known != "assistant":  # only answers are learnt, whatever a mark says of the others
-        used |= set(LEARNT_KEYS)
+        used |= set(TURN_KEYS)
     unused = tuple(key for key, value in turn.items() if key not in used and value not in (None, "", [], {}))
     turns = [Turn({"role": "tool", "content": text, **({"tool_call_id": id_} if id_ else {})}) for id_, text in found.results]
     if message["content"] or found.calls or not turns:
-        turns.append(Turn(message, learnt, found.reasoning, unused, found.nulls))
+        turns.append(Turn(message, mark.learnt, found.reasoning, unused, found.nulls, mark.is_partly, mark.is_masked, found.is_cut))
     return turns
+
+
+def role_of(turn: dict) -> str:
+    """system, user, assistant or tool; "" where a turn names none of them."""
+    return next((ROLES.get(str(turn[key]).strip().lower(), "") for key in ROLE_KEYS if turn.get(key)), "")
 
 
 def no_role(number: int) -> DataError:
@@ -177,7 +175,7 @@ def _part(part: Any, number: int, found: _Content) -> str:
     if kind in ("tool_use", "tool_call", "tool-call", "function_call"):
         function = part.get("function") if isinstance(part.get("function"), dict) else part
         arguments = next((function[key] for key in ("input", "arguments", "args") if function.get(key) is not None), {})
-        found.nulls |= _add_call(found.calls, {"id": part.get("id"), "name": function.get("name") or part.get("toolName"), "arguments": arguments})
+        _add_call(found, {"id": part.get("id"), "name": function.get("name") or part.get("toolName"), "arguments": arguments})
         return ""
     if kind in ("tool_result", "tool-result"):
         said = next((part[key] for key in ("content", "result", "output", "response") if part.get(key) is not None), "")
@@ -198,29 +196,46 @@ def _part(part: Any, number: int, found: _Content) -> str:
 def _read_calls(turn: dict, role: str, found: _Content) -> None:
     """Tool calls beside the content, or in it where the role says that it is a call (ShareGPT)."""
     for key in CALL_KEYS:
-        calls = _loaded(turn.get(key))
+        given = turn.get(key)
+        calls = _loaded(given)
         for call in calls if isinstance(calls, (list, tuple)) else [calls]:
-            if isinstance(call, dict):
-                found.nulls |= _add_call(found.calls, call)
+            one = _loaded(call)
+            if isinstance(one, dict):
+                _add_call(found, one, is_text=isinstance(given, str) or isinstance(call, str))
+            elif isinstance(one, str) and one.strip():  # cut off: what it calls is not known
+                found.is_cut = True
     if role in CALL_ROLES and found.text.strip():
         said = _loaded(found.text)
         calls = said if isinstance(said, list) else [said]
         if calls and all(isinstance(call, dict) and (call.get("name") or call.get("function")) for call in calls):
             found.text = ""
             for call in calls:
-                found.nulls |= _add_call(found.calls, call)
+                _add_call(found, call, is_text=True)
+        elif found.text.lstrip()[:1] in ("{", "["):
+            found.is_cut |= isinstance(said, str)
 
 
-def _add_call(calls: list[dict], call: dict) -> bool:
-    """Adds a call in OpenAI's form; whether arguments were null. A table format fills in the arguments of other calls as nulls
-    (Arrow has one type for all rows), so they are left out, as TRL does."""
+def _add_call(found: _Content, call: dict, *, is_text: bool = False) -> None:
+    """Adds a call in OpenAI's form. A table format fills in the arguments of other calls as nulls (Arrow has one type for all rows),
+    so they are left out, as TRL does; not those that a JSON text writes: is_text, that the call was one."""
     function = call["function"] if isinstance(call.get("function"), dict) else call
     arguments = next((function[key] for key in ("arguments", "parameters", "args", "input") if function.get(key) is not None), {})
-    given = json.loads(json_text(_loaded(arguments)))  # a Parquet file's may hold days and decimals, which no template writes
-    arguments = without_nulls(given)
+    loaded = _loaded(arguments) if not isinstance(arguments, str) or arguments.strip() else {}
+    if isinstance(loaded, str) and call.get("type") != "custom":
+        found.is_cut |= not _is_json(loaded)
+    given = json.loads(json_text(loaded))  # a Parquet file's may hold days and decimals, which no template writes
+    arguments = given if is_text or isinstance(arguments, str) else without_nulls(given)
     made = {"type": "function", "function": {"name": str(function.get("name") or ""), "arguments": arguments}}
-    calls.append({"id": str(call["id"]), **made} if call.get("id") else made)
-    return arguments != given
+    found.calls.append({"id": str(call["id"]), **made} if call.get("id") else made)
+    found.nulls |= arguments != given
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def without_nulls(value: Any) -> Any:
@@ -241,7 +256,8 @@ def read_tools(value: Any) -> list[dict]:
     tools = _loaded(value)
     tools = [] if tools in (None, "", {}, "null", "None") else tools if isinstance(tools, (list, tuple)) else [tools]
     read = []
-    for tool in map(_loaded, tools):
+    for given in tools:
+        tool = _loaded(given)
         function = tool.get("function", tool) if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not function.get("name"):
             raise DataError(
@@ -249,7 +265,9 @@ def read_tools(value: Any) -> list[dict]:
                 message_fa=f"ابزارها تعریف‌شده نیستند: «{value_text(tool)!r:.60}».",
                 hint_fa="هر ابزار شیئی است با «type» و «function»، که «name» و «description» و «parameters» دارد.",
             )  # fmt: skip
-        function = without_nulls(json.loads(json_text(function)))
+        function = json.loads(json_text(function))
+        if not isinstance(value, str) and not isinstance(given, str):  # a JSON text writes its nulls itself
+            function = without_nulls(function)
         if "input_schema" in function and "parameters" not in function:
             function["parameters"] = function.pop("input_schema")
         read.append({"type": "function", "function": {key: item for key, item in function.items() if key != "type"}})
@@ -257,10 +275,11 @@ def read_tools(value: Any) -> list[dict]:
 
 
 def _loaded(value: Any) -> Any:
-    """The value that a JSON text writes; any other as it is."""
+    """The value that a text writes in JSON, or as Python prints it; any other as it is."""
     if not isinstance(value, str) or not re.match(r"\s*[\[{]", value):
         return value
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        return value
+        read = listed(value)
+        return value if read is None else read

@@ -74,6 +74,25 @@ KINDS = {
         "have answers marked as context only (weight 0, train false), which are read and not learnt",
         "گفت‌وگو پاسخ‌هایی دارد که فقط زمینه‌اند (weight صفر یا train نادرست)؛ خوانده می‌شود و یاد گرفته نمی‌شود",
     ),
+    "masked-answers": Kind(
+        "info", "has answers marked with a mask (mask 1), which are taken as hidden: read and not learnt",
+        "have answers marked with a mask (mask 1), which are taken as hidden: read and not learnt",
+        "گفت‌وگو پاسخ‌هایی با نشان mask دارد که پنهان به شمار می‌آید: خوانده می‌شود و یاد گرفته نمی‌شود",
+        "Where 1 marks what is to be learnt, name the key loss_mask.", "اگر 1 نشان آن است که پاسخ باید یاد گرفته شود، نام کلید را «loss_mask» بگذارید.",
+    ),
+    "partly-marked": Kind(
+        "warning", "has an answer of which only parts are to be learnt; it is read and not learnt, since answers are learnt whole",
+        "have answers of which only parts are to be learnt; they are read and not learnt, since answers are learnt whole",
+        "گفت‌وگو پاسخی دارد که فقط بخش‌هایی از آن باید یاد گرفته شود؛ چون پاسخ‌ها کامل یاد گرفته می‌شود، فقط خوانده می‌شود",
+        "Put the parts that are to be learnt into a turn of their own.", "بخش‌هایی را که باید یاد گرفته شود در نوبتی جدا بگذارید.",
+    ),
+    "broken-calls": Kind(
+        "warning", "has a tool call whose arguments are no valid JSON (cut off, perhaps). It is learnt as it stands",
+        "have tool calls whose arguments are no valid JSON (cut off, perhaps). They are learnt as they stand",
+        "گفت‌وگو فراخوانی ابزاری دارد که آرگومان‌هایش JSON درستی نیست (شاید بریده شده است). همان‌طور که هست یاد گرفته می‌شود",
+        "Mend these rows or leave them out, or the adapter learns to write such calls.",
+        "این سطرها را درست کنید یا کنار بگذارید، وگرنه آداپتور نوشتن چنین فراخوانی‌هایی را یاد می‌گیرد.",
+    ),
     "unlearnt-reasoning": Kind(
         "warning", "has reasoning that is not learnt", "have reasoning that is not learnt", "گفت‌وگو متن استدلال دارد که یاد گرفته نمی‌شود",
         "Answers are trained and asked without thoughts before them. To have the thoughts learnt, write them into the content.",
@@ -156,6 +175,8 @@ def _wrong_with(chat: Chat) -> list[str]:
     spoken = [turn for turn in chat.turns if turn.message["role"] == "assistant" and turn.says]
     if any(not turn.learnt for turn in spoken):
         codes.append("context-only")
+    codes += ["masked-answers"] * any(turn.is_masked for turn in spoken) + ["partly-marked"] * any(turn.is_partly for turn in spoken)
+    codes += ["broken-calls"] * any(turn.is_cut for turn in chat.turns)
     if not any(turn.is_learnt for turn in chat.turns):
         codes.append("chats-without-answer")
     elif "user" not in roles or roles.index("assistant") < roles.index("user"):

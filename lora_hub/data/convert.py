@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.core.errors import DataError, names_fa
-from lora_hub.data.chat_turns import EXPECTED_FA, LEARNT_KEYS, ROLES, Turn, is_off, no_role, read_text, read_tools, read_turn
+from lora_hub.data.chat_marks import row_marks, turn_mark, with_plain_masks
+from lora_hub.data.chat_turns import EXPECTED_FA, ROLES, Turn, no_role, read_text, read_tools, read_turn, role_of
 from lora_hub.data.value_text import listed
 
 SYSTEM = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
@@ -76,7 +77,7 @@ def read_chat(value: Any) -> Chat:
     if value and all(isinstance(turn, str) for turn in value):
         return Chat(_alternating(list(value)))
     turns: list[Turn] = []
-    for number, turn in enumerate(value, 1):
+    for number, turn in enumerate(with_plain_masks(value, role_of), 1):
         turns += _turns(turn, number)
     return Chat(turns)
 
@@ -92,7 +93,7 @@ def _loaded(text: str) -> Any:
 def _from_object(value: dict) -> Chat:
     """A conversation inside an object: under a key of its own, in two halves (prompt, completion), or one pair."""
     lower = {str(key).lower(): item for key, item in value.items()}
-    used = {*SYSTEM, *TOOLS, *LEARNT_KEYS}
+    used = {*SYSTEM, *TOOLS}
     system = _turn("system", next((lower[key] for key in SYSTEM if lower.get(key)), None))
     start = [system] if system.says else []
     tools = read_tools(next((lower[key] for key in TOOLS if lower.get(key)), None))
@@ -116,9 +117,7 @@ def _from_object(value: dict) -> Chat:
             )  # fmt: skip
         turns, unused = (read_chat(history).turns if history else []) + pair[0], ()
         used |= {"history", *pair[1]}
-    if any(is_off(lower.get(key)) for key in LEARNT_KEYS):  # the whole conversation is context only
-        for turn in turns:
-            turn.learnt = False
+    used |= set(row_marks(lower, turns))
     unused = (*unused, *(key for key, item in lower.items() if key not in used and item not in (None, "", [], {})))
     if turns and turns[0].message["role"] == "system" and start:  # the turns' own system text is the nearer one
         unused = unused if turns[0].message["content"].strip() == start[0].message["content"].strip() else (*unused, "system")
@@ -191,8 +190,9 @@ def _turns(turn: Any, number: int) -> list[Turn]:
     turns, used = pair
     system = lower.get("system")
     first = [_turn("system", system)] if isinstance(system, str) and system and number == 1 else []
-    turns[1].learnt = not any(is_off(lower.get(key)) for key in LEARNT_KEYS)
-    turns[1].unused = tuple(key for key, item in lower.items() if key not in (*used, *LEARNT_KEYS, *(["system"] if first else [])) and item not in (None, "", [], {}))
+    mark = turn_mark(lower)
+    turns[1].learnt, turns[1].is_partly, turns[1].is_masked = mark.learnt, mark.is_partly, mark.is_masked
+    turns[1].unused = tuple(key for key, item in lower.items() if key not in (*used, *mark.keys, *(["system"] if first else [])) and item not in (None, "", [], {}))
     return first + turns
 
 

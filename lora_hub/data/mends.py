@@ -57,6 +57,7 @@ DROPPED: dict[str, Text2] = {
     "assistant-first": Text2(en="conversations that begin with the assistant", fa="گفت‌وگوهایی که با دستیار آغاز می‌شوند"),
     "missing-words": Text2(en="rows with a word for a missing value", fa="سطرهایی که به‌جای مقدار، نشانهٔ نبودش را دارند"),
     "system-only": Text2(en="conversations that have only a system turn", fa="گفت‌وگوهایی که تنها نوبت سیستم دارند"),
+    "broken-calls": Text2(en="conversations with broken tool calls", fa="گفت‌وگوهایی با فراخوانی ابزارِ خراب"),
     "half-thoughts": Text2(en="rows with thoughts that are cut off", fa="سطرهایی با استدلالِ ناتمام"),
     "repeating-text": Text2(en="texts that repeat themselves", fa="متن‌هایی که خود را تکرار می‌کنند"),
 }
