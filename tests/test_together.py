@@ -14,7 +14,7 @@ from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import DatasetInfo, LoraSpec, Task, Text2, TrainSpec
 from lora_hub.data.prepare import Encoded
 from lora_hub.training import alone as train
-from lora_hub.training import together
+from lora_hub.training import checkpoints, together, together_trainer
 from lora_hub.training.alone import Trained, make_lora_config
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_trainer import TogetherTrainer
@@ -373,9 +373,82 @@ def test_patience_goes_on_counting_where_it_was(mode: str, stop: int, tmp_path: 
     resumed = learn([again], mode=mode).results[0]
     assert (resumed.steps, resumed.best_step, resumed.stopped) == (whole.steps, whole.best_step, whole.stopped)
     # One that had stopped before its process died does not begin to learn again.
-    finished, _ = make_task(tmp_path / "whole", 1, **changes)
-    once_more = learn([finished], mode=mode).results[0]
-    assert once_more.best_step == whole.best_step and once_more.stopped == "patience" and once_more.steps <= whole.steps + 1
+    kept = weights(whole)
+    finished, told = make_task(tmp_path / "whole", 1, **changes)
+    assert_as_it_ended(learn([finished], mode=mode).results[0], whole, kept, told)
+
+
+def assert_as_it_ended(again: Trained, before: Trained, kept: dict[str, torch.Tensor], told: list[tuple[str, dict]]) -> None:
+    """Nothing more was trained: the same adapter, and no step past the last."""
+    assert (again.steps, again.best_step, again.stopped) == (before.steps, before.best_step, before.stopped)
+    assert again.best_loss == pytest.approx(before.best_loss, abs=1e-6)
+    now = weights(again)
+    assert now.keys() == kept.keys() and all(torch.equal(now[name], kept[name]) for name in kept)
+    steps = [data["step"] for kind, data in told if kind == "progress"]
+    assert steps[-1] == max(steps) == before.steps and not [data for kind, data in told if kind == "metric" and "loss" in data]
+
+
+@pytest.mark.parametrize("mode", ["together", "in turn"])
+@pytest.mark.parametrize("steps", [10, 12])  # in the middle of an epoch, and at its end
+def test_a_training_whose_last_checkpoint_is_its_end_trains_no_more(mode: str, steps: int, tmp_path: Path) -> None:
+    """Killed between the training and the exam, a run was resumed with "step 21 of 20"."""
+    before = learn([make_task(tmp_path / "run", 1, steps=steps)[0]], mode=mode).results[0]
+    kept = weights(before)
+    (tmp_path / "run" / "adapter" / "adapter_model.safetensors").unlink()
+    again, told = make_task(tmp_path / "run", 1, steps=steps)
+    assert_as_it_ended(learn([again], mode=mode).results[0], before, kept, told)
+
+
+@pytest.mark.parametrize("mode", ["together", "in turn"])
+def test_the_step_at_which_a_training_ends_is_told(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled, stopped early or failed between two words: the last word tells the last step."""
+    monkeypatch.setattr(train, "TELL_SECONDS", 1000.0)
+    monkeypatch.setattr(together_trainer, "TELL_SECONDS", 1000.0)
+
+    def last_told(task: TaskTraining, told: list[tuple[str, dict]]) -> tuple[int, Trained]:
+        result = learn([task], mode=mode).results[0]
+        return [data["step"] for kind, data in told if kind == "progress"][-1], result
+
+    task, told = make_task(tmp_path / "cancelled", 1, steps=60)
+    looked = iter(range(100))
+    task.cancelled = lambda: next(looked) >= 6
+    step, result = last_told(task, told)
+    assert result.cancelled and step == result.steps == 7
+    step, result = last_told(*make_task(tmp_path / "stopped", 1, steps=60, evaluations=20, patience=3, lr=0.05))
+    assert result.stopped == "patience" and 3 < step == result.steps < 60
+
+
+def test_the_best_checkpoint_is_kept_where_the_run_was_moved(tmp_path: Path) -> None:
+    """The trainer remembers it by the whole path that it had."""
+    changes = {"steps": 60, "evaluations": 20, "patience": 3, "lr": 0.05}
+    whole = learn([make_task(tmp_path / "whole", 1, **changes)[0]], mode="in turn").results[0]
+    cut, told = make_task(tmp_path / "cut", 1, **changes)
+    cut.cancelled = lambda: any(kind == "metric" and data["step"] >= whole.best_step + 4 for kind, data in told)
+    assert learn([cut], mode="in turn").results[0].cancelled
+    (tmp_path / "cut").rename(tmp_path / "moved")
+    again, _ = make_task(tmp_path / "moved", 1, **changes)
+    result = learn([again], mode="in turn").results[0]
+    assert result.best_step == whole.best_step and result.steps == whole.steps
+    kept, now = weights(whole), weights(result)
+    assert all(torch.allclose(kept[name], now[name], atol=1e-5) for name in kept)
+
+
+@pytest.mark.parametrize("unwhole", ["the best is gone", "the last is half"])
+def test_checkpoints_that_are_not_whole_are_passed_over(unwhole: str, tmp_path: Path) -> None:
+    learn([make_task(tmp_path / "run", 1, steps=10)[0]], mode="in turn")
+    folder = tmp_path / "run" / "checkpoints"
+    last = checkpoints.find_last(folder)
+    assert last.step == 10 and last.why_over(10, 0) == "" and last.why_over(20, 0) is None and last.why_over(20, 1) in (None, "patience")
+    if unwhole == "the last is half":
+        (last.folder / "trainer_state.json").unlink()
+        assert checkpoints.find_last(folder).step < 10
+    else:
+        for path in folder.glob("checkpoint-*/adapter_model.safetensors"):
+            if path.parent != last.folder:
+                path.unlink()
+        again = checkpoints.find_last(folder)
+        assert again.best_step == 10 and math.isfinite(again.best_loss)
+    assert checkpoints.find_last(tmp_path) is None
 
 
 def state_of(model: torch.nn.Module) -> dict:

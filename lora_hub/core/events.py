@@ -242,6 +242,9 @@ class Folding:
             self._train.add(step, losses["loss"])
         if "eval_loss" in losses:
             self._eval.add(step, losses["eval_loss"])
+        # Steps are not told one by one: what is said of a later one has been there.
+        if losses:
+            self._now["step"] = max(step, self._now.get("step", 0))
 
     def _add_exam(self, data: Mapping[str, Any], at: float, source: str) -> None:
         counts: dict[str, Any] = {key: int(data[key]) for key in ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out") if key in data}

@@ -18,9 +18,11 @@ from lora_hub.answering.unadapted import as_it_was
 from lora_hub.core.errors import BaseError, SpecError
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prepare import Encoded
+from lora_hub.training import checkpoints
 from lora_hub.training.patience import Patience
 
 IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
+TELL_SECONDS = 0.5  # a page looks every two seconds; what is told more often only makes the run's file longer
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def train_adapter(
     """Trains the adapter of a run and saves its best checkpoint in `folder`/adapter.
 
     model: the loaded, frozen base; it comes back as it was, also where this raises. folder: the run's; checkpoints lie in `folder`/checkpoints,
-    and where there are some from before, training goes on from the last.
+    and where there are some from before, training goes on from the last. Where that one is the end, nothing more is trained.
     Raises BaseError where memory runs out, SpecError where the targets don't fit the base or the loss is not a number.
     """
     import torch
@@ -66,6 +68,9 @@ def train_adapter(
     precision = loading.pick_precision(model.device, spec.precision)
     micro = spec.rows_at_once
     total = spec.count_steps(len(train.rows))
+    last = checkpoints.find_last(folder / "checkpoints")
+    if last is not None and (over := last.why_over(total, spec.patience)) is not None:
+        return _as_it_ended(last, total, over, folder, report, cancelled)
     every = max(1, math.ceil(total / spec.evaluations))
     flat = use_flat_batches(spec, model, train, micro)
     checkpointing = use_checkpointing(spec, model, train, micro, on_gpu)
@@ -108,9 +113,9 @@ def train_adapter(
         data_seed=spec.seed,
     )
     one_gpu(config)
-    watch = _make_watch(spec, total, report, cancelled)
+    watch = _make_watch(spec, total, report, cancelled, last.patience(spec.patience) if last else Patience(spec.patience))
     began = time.monotonic()
-    report("progress", phase="preparing the training", step=0, total=total, eta=None)
+    report("progress", phase="preparing the training", step=last.step if last else 0, total=total, eta=None)
     set_seed(spec.seed)  # the adapter's first values are drawn before the trainer sets its seed
     with as_it_was(model):
         try:
@@ -123,9 +128,8 @@ def train_adapter(
                 peft_config=make_lora_config(spec),
                 callbacks=[watch],
             )
-            last = _last_checkpoint(folder / "checkpoints")
             with head_on_trained_tokens():
-                trainer.train(resume_from_checkpoint=str(last) if last else None)
+                trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
         except torch.OutOfMemoryError as error:
             raise BaseError(
                 f"The GPU's memory ran out with {micro} rows of up to {spec.max_length} tokens at once on {spec.base.id}.",
@@ -149,6 +153,15 @@ def train_adapter(
     return Trained(
         folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped, reason
     )
+
+
+def _as_it_ended(last: checkpoints.Checkpoint, total: int, over: str, folder: Path, report: Report, cancelled: Callable[[], bool]) -> Trained:
+    """What came of a training whose last step was done before its process ended: the trainer would do one more."""
+    report("progress", phase="training", step=last.step, total=total, eta=None)
+    stopped = cancelled()
+    if not stopped:
+        last.save_best(folder / "adapter")
+    return Trained(folder / "adapter", last.best_step, last.best_loss, last.step, 0.0, stopped, over)
 
 
 def one_gpu(config: Any) -> None:
@@ -270,8 +283,8 @@ def use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, o
     return needed > 0.7 * free
 
 
-def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool]) -> Any:
-    """The callback that reports progress and losses, stops on cancel, on a loss that is no number, and early."""
+def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool], patience: Patience) -> Any:
+    """The callback that reports progress and losses, stops on cancel, on a loss that is no number, and early. patience: as it stands."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
@@ -279,17 +292,18 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
             self.began = time.monotonic()
             self.first = 0
             self.reported = 0.0
+            self.reported_step = 0
             self.step = 0
-            self.patience = Patience(spec.patience)
+            self.patience = patience
             self.stopped = ""
             self.not_a_number = ""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.began, self.first = time.monotonic(), state.global_step
-            # A training that goes on remembers what was seen before it, each step once.
-            seen = {entry["step"]: entry["eval_loss"] for entry in reversed(state.log_history) if "eval_loss" in entry}
-            for step in sorted(seen):
-                self.stopped = self.patience.look(step, seen[step])
+            self.step = self.reported_step = self.first
+            best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
+            if best.is_dir():  # by the path it had when it was written; the run's folder may have been moved since
+                state.best_model_checkpoint = str(best)
             report("progress", phase="first look at the validation rows", step=self.first, total=total, eta=None)
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -299,13 +313,19 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.step = state.global_step
             now = time.monotonic()
-            if now - self.reported >= 0.5 or state.global_step == total:
-                self.reported = now
-                done = state.global_step - self.first
-                eta = (now - self.began) / max(1, done) * (total - state.global_step)
-                report("progress", phase="training", step=state.global_step, total=total, eta=round(eta, 1))
+            if now - self.reported >= TELL_SECONDS or state.global_step == total:
+                self.tell(now)
             if cancelled() or self.stopped:
                 control.should_training_stop = True
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if self.step != self.reported_step:
+                self.tell(time.monotonic())  # it ended between two words
+
+        def tell(self, now: float) -> None:
+            self.reported, self.reported_step = now, self.step
+            eta = (now - self.began) / max(1, self.step - self.first) * (total - self.step)
+            report("progress", phase="training", step=self.step, total=total, eta=round(eta, 1))
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
             loss = (logs or {}).get("loss")
@@ -334,8 +354,3 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
 
     return Watch()
 
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint; one without trainer_state.json was cut off while it was written."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

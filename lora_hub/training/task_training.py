@@ -45,6 +45,7 @@ class TaskTraining:
     stopped: str = ""
     losses: list[float] = field(default_factory=list)
     reported: float = 0.0
+    reported_step: int = 0
     error: LoraHubError | None = None
     was_cancelled: bool = False
     seconds: float = 0.0

@@ -18,7 +18,7 @@ from trl import SFTConfig, SFTTrainer
 
 from lora_hub.answering import loading
 from lora_hub.data.prepare import Encoded
-from lora_hub.training.alone import IGNORED, labelled, no_number, one_gpu, use_checkpointing, use_flat_batches
+from lora_hub.training.alone import IGNORED, TELL_SECONDS, labelled, no_number, one_gpu, use_checkpointing, use_flat_batches
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.trainable import TrainableStack
 
@@ -233,6 +233,7 @@ class TogetherTrainer(SFTTrainer):
         for place, task in enumerate(self.tasks):
             if task.best_step and (task.step >= task.steps or task.stopped):
                 self.stack.retire(place)
+                task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
         left = [task.steps - task.step for place, task in enumerate(self.tasks) if place in self.stack.active]
         self.args.max_steps = max(left, default=0)
 
@@ -306,8 +307,7 @@ class _Watch(TrainerCallback):
             if task.cancelled():
                 task.was_cancelled = True
             if task.was_cancelled or task.step >= task.steps or task.stopped:
-                task.seconds = time.monotonic() - self.began
-                stack.retire(place)
+                self._retire(place)
                 if task.was_cancelled:
                     task.on_loss(task)
         if not stack.active:
@@ -315,8 +315,8 @@ class _Watch(TrainerCallback):
 
     def _report(self, task: TaskTraining, seconds_step: float, rate: float) -> None:
         now = time.monotonic()
-        if now - task.reported >= 0.5 or task.step == task.steps:
-            task.reported = now
+        if now - task.reported >= TELL_SECONDS or task.step == task.steps:
+            task.reported, task.reported_step = now, task.step
             task.report("progress", phase="training", step=task.step, total=task.steps, eta=round(seconds_step * (task.steps - task.step), 1))
         if task.step == 1 or task.step % max(1, task.steps // 150) == 0:
             task.report("metric", step=task.step, loss=round(sum(task.losses) / len(task.losses), 5), lr=rate)
@@ -339,9 +339,17 @@ class _Watch(TrainerCallback):
     def _fail(self, place: int, loss: float, step: int) -> None:
         task = self.trainer.tasks[place]
         task.error = no_number(task.spec, loss, step)
+        self._retire(place)
+        task.on_loss(task)
+
+    def _retire(self, place: int) -> None:
+        """The task leaves the batch; where it ended between two words, its last step is told."""
+        task = self.trainer.tasks[place]
         task.seconds = time.monotonic() - self.began
         self.trainer.stack.retire(place)
-        task.on_loss(task)
+        if task.step != task.reported_step:
+            task.reported_step = task.step
+            task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
 
 
 def _joined(tensors: list[torch.Tensor], length: int, filler: int) -> torch.Tensor:
