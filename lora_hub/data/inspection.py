@@ -240,8 +240,8 @@ def _same_rows(table: Table, mended: Table) -> Table:
 
 def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
     """All columns with a value in them that no role has; none where no role has any."""
-    used = set(mapping.values())
-    left = [name for name in table.columns if used and name not in used and table.frame[name].null_count() < table.rows]
+    used = {*mapping.values(), table.split_column}
+    left = [name for name in table.columns if mapping and name not in used and table.frame[name].null_count() < table.rows]
     return [name for name in left if table.is_nested(name) or (table.frame[name] != "").any()]
 
 

@@ -25,6 +25,7 @@ from lora_hub.data.html_tables import is_html, read_html
 from lora_hub.data.json_files import looks_like_json, read_json
 from lora_hub.data.refusals import refuse_binary, refuse_noise
 from lora_hub.data.source import Source
+from lora_hub.data.split_columns import split_by_column
 from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
 from lora_hub.data.table import MAX_ROWS, Table, some
 from lora_hub.data.text_forms import form_of, read_form, refuse_form
@@ -68,11 +69,11 @@ def read_table(
             f"{path.name} cannot be opened: {error.strerror or error}.", "See whether you may read it.",
             message_fa=f"پروندهٔ «{path.name}» باز نمی‌شود ({error.strerror or error}).", hint_fa="ببینید اجازهٔ خواندن آن را دارید یا نه.",
         ) from None  # fmt: skip
-    table = _read(source, options, limit)
+    table = split_by_column(_read(source, options, limit), is_test=is_test)
     if not is_test:
         return table
     if not sheet and table.test is None and (other := archive_members.test_member(table.sheets)) not in ("", table.sheet):
-        table = _read(source, {**options, "sheet": other}, limit)
+        table = split_by_column(_read(source, {**options, "sheet": other}, limit), is_test=True)
     return test_part(table)
 
 

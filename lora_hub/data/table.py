@@ -23,7 +23,7 @@ class Table:
     """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are empty
     where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test part.
     `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`: which
-    data row of the file (from 1) each row is, where mends left some out."""
+    data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which rows are `test`."""
 
     frame: polars.DataFrame
     format: str
@@ -34,6 +34,7 @@ class Table:
     sheet: str = ""
     sheets: list[str] = field(default_factory=list)
     row_numbers: polars.Series | None = None
+    split_column: str = ""
     _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
