@@ -220,14 +220,11 @@ def test_chosen_columns_outlive_another_reading_and_a_gone_one_is_told(tmp_path)
     assert none.ready and "input" not in none.spec.mapping and ("input", "") in [(role, column) for role, column, _ in none.roles]
 
 
-def test_a_dropdown_is_a_choice_only_where_it_says_something_else_than_was_shown():
-    shown = [["text", "v2"], ["answer", "v1"]]
-    assert form.chosen_columns({"columns": {}, "shown": shown}, ["v2", "v1", ""]) == {}
-    assert form.chosen_columns({"columns": {"input": ""}, "shown": shown}, ["v2", "v3"]) == {"input": "", "answer": "v3"}
-    assert form.chosen_columns({"columns": {"text": "v9"}, "shown": shown}, ["", "v1"]) == {"text": ""}
-    assert form.chosen_columns({"columns": 5, "shown": [["text"], 7, None]}, ["a", "b"]) == {} == form.chosen_columns({}, ["a"])
-    kept = json.loads(form.corrections({"text": "v2"}, [("text", "v2")]))
-    assert form.chosen_columns(kept, ["v2"]) == {"text": "v2"}
+def test_a_column_is_chosen_by_a_click_and_not_by_what_a_dropdown_says():
+    chosen = {"text": "v2", "input": "", "متن": "ستون"}
+    assert form.chosen_columns(form.corrections(chosen)) == chosen
+    for odd in ("", "{", "[]", "5", '{"text": 5, "answer": null}', '{"columns": {}, "shown": [["text", "v2"]]}'):
+        assert form.chosen_columns(odd) == {}, odd
 
 
 def test_a_conversation_needs_no_column_for_the_answer(tmp_path):

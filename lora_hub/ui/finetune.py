@@ -22,7 +22,7 @@ from lora_hub.ui import page as shared
 from lora_hub.ui.asked import OWN, Asked, dataset_path
 from lora_hub.ui.data_arrival import proposed_task
 from lora_hub.ui.finetune_fields import DONE, HOLD, OUTDATED, OWN_FIELDS, RELEASE, REPORT, SHOW_FORM, WIRED, base_choices, override, own_task
-from lora_hub.ui.form import Form, changed_mends, corrections
+from lora_hub.ui.form import Form, changed_mends, correcting
 from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.review import View, exact_prompts, glance, review
 from lora_hub.ui.task_list import Entry, read_entries
@@ -34,7 +34,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     words = page.words
     kept = gr.BrowserState(None, storage_key="lora_hub_form", secret="lora-hub-form")
     listed = gr.BrowserState(None, storage_key="lora_hub_tasks", secret="lora-hub-form")
-    outdated, seen = (gr.Textbox("", visible="hidden") for _ in range(2))
+    outdated, seen, shown_roles = (gr.Textbox("", visible="hidden") for _ in range(3))
     edited = gr.Textbox("", visible="hidden", elem_id="lh-edited")
     with gr.Column(elem_classes="lh-page"):
         with gr.Column(elem_classes="lh-section"):
@@ -85,7 +85,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     )  # fmt: skip
     fields = form.components()
     inputs = [page.language, room.opened, listed, *fields]
-    outputs = [task_html, own_box, room.sample, *room.shown(), problems_html, prompts_html, room.corrections, exact, base_html, lengths_html, plan_html]
+    outputs = [task_html, own_box, room.sample, *room.shown(), problems_html, prompts_html, shown_roles, exact, base_html, lengths_html, plan_html]
     outputs += [settings_html, reason_html, train, add, kept, seen]
     places = [fields.index(slot) for slot in room.roles]
 
@@ -94,7 +94,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         return {
             task_html: view.task, own_box: gr.Column(visible=asked.task == OWN), room.sample: gr.Button(interactive=data_room.has_sample(asked.task)),
             **dict(zip(room.shown(), data_room.updates(view, *reading, slots, language, is_new), strict=True)), problems_html: view.problems,
-            prompts_html: view.prompts, room.corrections: corrections(asked.columns, [(role, column) for role, column, _ in view.roles]),
+            prompts_html: view.prompts, shown_roles: json.dumps([role for role, *_ in view.roles]),
         }  # fmt: skip
 
     def show_rest(asked: Asked, view: View, entries: list[Entry], language: str) -> dict[Any, Any]:
@@ -106,9 +106,9 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             add: gr.Button(interactive=stand.can_add), kept: asked.to_json(),
         }  # fmt: skip
 
-    def looked_at(asked: Asked, view: View, values: Sequence[Any]) -> dict[Any, Any]:
+    def looked_at(view: View, values: Sequence[Any]) -> dict[Any, Any]:
         """The form's values as the browser has them once a look's answer is in their fields."""
-        after = dict(zip(fields, values, strict=True)) | {room.corrections: corrections(asked.columns, [(role, column) for role, column, _ in view.roles])}
+        after = dict(zip(fields, values, strict=True))
         after |= {slot: column for slot, (_, column, _) in zip(room.roles, view.roles, strict=False)}
         return {seen: json.dumps(["" if value is None else value for value in after.values()])}
 
@@ -118,7 +118,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         asked = task_list.on_base_of(entries, form.read(values))
         view = review(asked, language, page.looker, opened or "")
         shown = show_data(asked, view, [values[place] for place in places], language) | show_rest(asked, view, entries, language)
-        return shown | looked_at(asked, view, values)
+        return shown | looked_at(view, values)
 
     def with_look(take: Callable[..., dict[Any, Any]], more: list[Any], changed: list[Any]) -> dict[str, Any]:
         """An event that brings a new file and shows it, in one trip: the file as soon as it is read, then what it means."""
@@ -134,7 +134,9 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             asked = task_list.on_base_of(entries, form.read(now))
             yield new | show_data(asked, glance(asked, language, page.looker), [now[place] for place in places], language, is_new=True) | {kept: asked.to_json()}
             view = review(asked, language, page.looker)
-            yield show_rest(asked, view, entries, language) | looked_at(asked, view, now)
+            # All of it again: an older look's answer may have come between the two, and `seen` stands for the whole page.
+            slots = [column for _, column, _ in view.roles]
+            yield show_data(asked, view, slots, language) | show_rest(asked, view, entries, language) | looked_at(view, now)
 
         both = list(dict.fromkeys([*outputs, *room.renewed(), *changed]))
         return {**looking, "fn": take_and_look, "inputs": [*inputs, *more], "outputs": both}
@@ -257,13 +259,16 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     look_again(outdated.change(**quiet))
     # Never by a change: that fires while a kept form comes back, too, when a part of its fields is still empty.
     reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
-    clicked = [task.input, own["output"].input, *reading, *[role.input for role in room.roles]]
+    clicked = [task.input, own["output"].input, *reading]
     # What is clicked is kept at once, not only when it has been looked at: the page may be left or reloaded before.
     chosen = [*clicked, base.input, effort.input, *[one.input for one in overrides.values() if not isinstance(one, gr.Textbox)]]
     keeping = {"fn": None, "inputs": fields, "outputs": kept, "js": form.keeping(), "api_visibility": "private"}
     gr.on(chosen, **keeping)
     # Who clicks a task has chosen it, whatever was proposed.
     task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
+    for place, role in enumerate(room.roles):
+        corrected = role.input(None, [room.corrections, shown_roles, role], room.corrections, js=correcting(place), api_visibility="private")
+        look_again(corrected.then(**keeping).then(**looking))
     look_again(gr.on([*clicked, *[own[key].blur for key in OWN_FIELDS if key != "output"]], **looking))
     mended = [page.language, room.mends, room.dataset, task, room.proposed, room.encoding, room.delimiter, room.sheet, room.skip_broken]
     look_again(problems_html.mend(mend, mended, [room.mends, task, room.proposed], **LIGHT).then(None, None, None, js=DONE, api_visibility="private").then(**keeping).then(**quiet))

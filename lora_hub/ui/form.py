@@ -1,8 +1,9 @@
 """The Fine-tune tab's fields by name: components -> `Asked`, and back.
 
 What a person corrected is kept apart from what is proposed, in two hidden fields of the browser, so that it outlives a
-restarted app: `corrections` (the columns that they chose, and the proposal that the page shows now, by which a changed
-dropdown is told from a proposed one) and `mends`.
+restarted app: `corrections` (the columns that they chose, by role) and `mends`. A column counts as chosen by the click that
+chose it, never because a dropdown says something else than what was proposed: one that is just being drawn says nothing yet.
+Only clicks and another file write these fields; an answer that was on its way meanwhile leaves them alone.
 """
 
 import json
@@ -64,11 +65,10 @@ class Form:
             value = by_name[id(component)]
             return value if isinstance(value, str) else ""
 
-        corrected = _json(text(self.corrections), {})
         return Asked(
             task=text(self.task), proposed=text(self.proposed), own={key: text(one) for key, one in self.own.items()}, dataset=text(self.dataset), encoding=text(self.encoding),
             delimiter=text(self.delimiter), sheet=text(self.sheet), skip_broken=bool(by_name[id(self.skip_broken)]), test=text(self.test),
-            columns=chosen_columns(corrected, [text(slot) for slot in self.roles]), mends=read_mends(_json(text(self.mends), [])),
+            columns=chosen_columns(text(self.corrections)), mends=read_mends(_json(text(self.mends), [])),
             base=text(self.base), effort=text(self.effort) or "balanced", name=text(self.name),
             overrides={key: text(one) for key, one in self.overrides.items()},
         )  # fmt: skip
@@ -76,26 +76,29 @@ class Form:
     def write(self, asked: Asked) -> list[Any]:
         """Updates for `components()` that bring a kept form back; the roles follow with the review."""
         plain = [asked.task or None, asked.proposed, asked.dataset, asked.encoding, asked.delimiter, asked.sheet, asked.skip_broken, asked.test]
-        plain += [corrections(asked.columns, []), json.dumps(asked.mends), asked.base, asked.effort, asked.name]
+        plain += [corrections(asked.columns), json.dumps(asked.mends), asked.base, asked.effort, asked.name]
         own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
         overrides = [asked.overrides.get(key, "") for key in self.overrides]
         return [*plain, *own, *[gr.skip() for _ in self.roles], *overrides]
 
 
-def corrections(chosen: dict[str, str], shown: list[tuple[str, str]]) -> str:
-    """The hidden field: what was chosen, and (role, column) of each dropdown as the page shows it."""
-    return json.dumps({"columns": chosen, "shown": shown}, ensure_ascii=False)
+def corrections(chosen: dict[str, str]) -> str:
+    """The hidden field: the columns that a person chose, by role."""
+    return json.dumps(chosen, ensure_ascii=False)
 
 
-def chosen_columns(corrected: dict, slots: list[str]) -> dict[str, str]:
-    """The columns a person chose: those from before, and each dropdown that no longer says what was shown."""
-    kept = corrected.get("columns") if isinstance(corrected.get("columns"), dict) else {}
-    chosen = {str(role): str(column) for role, column in kept.items()}
-    shown = corrected.get("shown") if isinstance(corrected.get("shown"), list) else []
-    for pair, value in zip(shown, slots, strict=False):
-        if isinstance(pair, list) and len(pair) == 2 and value != pair[1]:
-            chosen[str(pair[0])] = value
-    return chosen
+def correcting(place: int) -> str:
+    """What the browser runs when a person chooses a column in the dropdown at `place`: (`corrections`, the roles that the
+    dropdowns stand for as JSON, the column) -> `corrections`."""
+    return (
+        "(corrected, roles, column) => { const role = JSON.parse(roles || '[]')[" + str(place) + "];"
+        " return role ? JSON.stringify({...JSON.parse(corrected || '{}'), [role]: column ?? ''}) : corrected; }"
+    )
+
+
+def chosen_columns(corrected: str) -> dict[str, str]:
+    """What `corrections` says. The field comes from the browser: anything may be in it."""
+    return {role: column for role, column in _json(corrected, {}).items() if isinstance(column, str)}
 
 
 def changed_mends(mends: str, clicked: Any) -> list[dict]:
