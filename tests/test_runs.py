@@ -212,6 +212,22 @@ def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> No
     assert sorted((example.inputs["text"], example.answer) for example in run_data.read_split(spec)[1].test) == sorted(rows[:9])
 
 
+def test_a_finished_run_without_its_history_has_its_scores_and_answers(finished: str) -> None:
+    """events.jsonl was emptied: the run was told as killed, and could be neither asked nor published."""
+    events, before = store.events_file(finished), runs.refresh_run(finished)
+    text = runs.read_held_out(finished).rows[0]["inputs"]["text"]
+    whole = events.read_bytes()
+    try:
+        events.write_bytes(b"")
+        run = runs.refresh_run(finished)
+        counts = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out", "best_step", "metrics", "comparison", "adapter_folder")
+        assert run.state is RunState.SUCCEEDED and run.notes and all(getattr(run, key) == getattr(before, key) for key in counts)
+        panes = [event for event in compare.Comparer().stream([finished], base=False, inputs={"text": text}) if event.done]
+        assert panes[0].answer.text in ("good", "bad") and len(runs.read_held_out(finished).rows) == before.eval_rows
+    finally:
+        events.write_bytes(whole)
+
+
 def test_a_run_that_succeeded_cannot_be_resumed_or_cancelled(finished: str) -> None:
     with pytest.raises(RunError, match="succeeded"):
         runs.resume_run(finished)

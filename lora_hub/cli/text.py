@@ -81,15 +81,15 @@ def run_row(run: Run) -> dict[str, Any]:
 
 
 def run_now(run: Run) -> dict[str, Any]:
-    """What a run is doing, as JSON. queue: its place there, the runs before it and how many may train at once."""
+    """What a run is doing, as JSON. newer: damaged only for this version, because a newer one wrote it. queue: its place there, the runs before it and how many may train at once."""
     return {
-        "phase": run.phase, "says": run_states.describe(run).en, "late": run_phases.how_late(run) is not None, "cancelling": run.cancelling, "attempt": run.attempt, "stopped": run.stopped,
+        "phase": run.phase, "says": run_states.describe(run).en, "late": run_phases.how_late(run) is not None, "cancelling": run.cancelling, "newer": run.is_newer, "attempt": run.attempt, "stopped": run.stopped,
         "queue": run.waits.model_dump(mode="json") if run.waits else None,
     }  # fmt: skip
 
 
 def state_word(run: dict[str, Any]) -> str:
-    return "cancelling" if run["cancelling"] else run["state"]
+    return "cancelling" if run["cancelling"] else "newer version" if run["newer"] else run["state"]
 
 
 def show_tasks(result: dict) -> str:
@@ -230,7 +230,7 @@ def show_runs(result: dict) -> str:
         return "\n".join([table(["run", "state", "task", "base", "step", "age", "adapter"], rows), *([""] if told else []), *told])
     if "log" in result:
         return result["log"]
-    lines = [f"{result['run']}: {state_word(result)}, step {result['step']} of {result['total_steps']}"]
+    lines = [f"{result['run']}: {state_word(result)}" + (f", step {result['step']} of {result['total_steps']}" if result["total_steps"] else "")]
     if result["says"]:
         lines.append(result["says"])
     if result["file_rows"]:

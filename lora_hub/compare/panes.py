@@ -13,7 +13,7 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, names_fa
 from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task, Text2
 from lora_hub.hub import adapter_config
-from lora_hub.runs import run_rows
+from lora_hub.runs import refresh_run, run_rows
 
 # The base as it is and with examples before the question: names of panes, and keys of scores.
 BASE, EXAMPLES = "base", "base_examples"
@@ -49,11 +49,12 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
     if (folder / adapter_config.CONFIG_FILE).is_file():
         return pane_of_folder(name, folder, base)
     if name in store.list_run_ids():
-        run = store.read_run(name)
+        run = refresh_run(name)
         if not run.adapter_folder:
+            hint, hint_fa = ("Resume it.", "آن را ادامه دهید.") if run.state.is_final else ("Wait until it has succeeded.", "صبر کنید تا انجام شود.")
             raise AdapterError(
-                f"The run {name} has no adapter yet: it is {run.state.value}.", "Wait until it has succeeded.",
-                message_fa=f"اجرای «{name}» هنوز آداپتوری ندارد.", hint_fa="صبر کنید تا انجام شود.",
+                f"The run {name} has no adapter{'' if run.state.is_final else ' yet'}: it is {run.state.value}.", hint,
+                message_fa=f"اجرای «{name}» {'' if run.state.is_final else 'هنوز '}آداپتوری ندارد.", hint_fa=hint_fa,
             )  # fmt: skip
         found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
         # The run knows where its base lies on this disk; the record that travels does not.

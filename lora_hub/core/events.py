@@ -31,11 +31,13 @@ import orjson
 
 from lora_hub.core.curve import Curve
 from lora_hub.core.disk import FULL
-from lora_hub.core.schema import AdapterRef, Event, EventKind, PairedComparison, Run, RunState, Score, TrainSpec, Wait
+from lora_hub.core.schema import AdapterRef, Event, EventKind, PairedComparison, Run, RunState, Score, Text2, TrainSpec, Wait
 
 KINDS = get_args(EventKind)
 # What a run may say on a full disk: the space that its worker kept back is given for it.
 LAST_WORDS = ("error", "state")
+# Of lines that cannot be read so many are named.
+NAMED_LINES = 5
 
 
 class EventLog:
@@ -124,6 +126,22 @@ def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
     return events
 
 
+def _unread_lines(lines: list[int]) -> Text2:
+    """That lines of the file cannot be read, and how many of them there are."""
+    named, more = lines[:NAMED_LINES], len(lines) > NAMED_LINES
+    if len(lines) == 1:
+        return Text2(
+            en=f"Line {lines[0]} of this run's events.jsonl cannot be read: it is cut off or damaged, and what it told is missing here.",
+            fa=f"خط {lines[0]} فایل «events.jsonl» این اجرا خوانده نمی‌شود: بریده یا خراب است و آنچه گفته بود اینجا نیست.",
+        )
+    return Text2(
+        en=f"{len(lines):,} lines of this run's events.jsonl cannot be read ({', '.join(map(str, named))}{', ...' if more else ''}): "
+        "they are cut off or damaged, and what they told is missing here.",
+        fa=f"{len(lines):,} خط فایل «events.jsonl» این اجرا خوانده نمی‌شود ({'، '.join(map(str, named))}{'، …' if more else ''}): "
+        "بریده یا خراب است و آنچه گفته بود اینجا نیست.",
+    )
+
+
 def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
     """The run that these events add up to."""
     folding = Folding()
@@ -146,9 +164,17 @@ class Folding:
         self._gone: set[str] = set()  # workers of earlier attempts
         self._told_by_worker = False
         self._not_understood = 0
+        self._unread: list[int] = []
+        self._end_unread = False
+
+    def skip(self, line: int) -> None:
+        """A line of the file, counted from 1, that cannot be read."""
+        self._unread.append(line)
+        self._end_unread = True
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Takes an event in. One of a kind or a form that this version does not know is counted, and the rest goes on."""
+        self._end_unread = False
         try:
             kind, data, at = event["kind"], event.get("data") or {}, float(event["at"])
             if kind not in KINDS:
@@ -171,8 +197,11 @@ class Folding:
             notes[f"{count} of this run's events are not known to this version of LoRA Hub and are not shown: a newer one wrote them."] = (
                 f"این نسخه از LoRA Hub {count} رویدادِ این اجرا را نمی‌شناسد و نشان نمی‌دهد: نسخهٔ جدیدتری آن را نوشته است."
             )
+        if self._unread:
+            said = _unread_lines(self._unread)
+            notes[said.en] = said.fa
         return Run(
-            **self._now, id=run_id, spec=spec, attempt=self._attempt, train_losses=self._train.pairs(), eval_losses=self._eval.pairs(),
+            **self._now, id=run_id, spec=spec, attempt=self._attempt, end_unread=self._end_unread, train_losses=self._train.pairs(), eval_losses=self._eval.pairs(),
             notes=tuple(notes), notes_fa=tuple(notes.values()), logs=tuple(self._logs),
         )  # fmt: skip
 

@@ -23,6 +23,10 @@ TAIL_BYTES = 64
 Stamp = tuple[int, int, int] | None
 
 
+class NewerSpec(RunError):
+    """A spec.json that a newer version of LoRA Hub wrote."""
+
+
 class RunReader:
     """Remembers each run that it has read, for as long as its files stay what they were. May be shared by threads."""
 
@@ -68,15 +72,17 @@ class _Known:
 
     def _fold(self, trouble: RunError | None) -> Run:
         trouble = self._spec if isinstance(self._spec, RunError) else trouble
-        if trouble is None:
-            return self._folding.run(self.folder.name, self._spec)
         spec = self._spec if isinstance(self._spec, TrainSpec) else _what_is_left(self.folder)
         run = self._folding.run(self.folder.name, spec)
+        if not run.created:  # nothing that was said of it can be read
+            stamp = self._spec_stamp or _stamp(str(self.folder))
+            run = run.model_copy(update={"created": stamp[2] / 1e9 if stamp else 0.0})
+        if trouble is None:
+            return run
         message_fa, hint_fa = trouble.in_language("fa")
         error = {"message": trouble.message, "hint": trouble.hint, "message_fa": message_fa, "hint_fa": hint_fa}
-        stamp = _stamp(str(self.folder))
-        created = run.created or (stamp[2] / 1e9 if stamp else 0.0)
-        return run.model_copy(update={"state": RunState.DAMAGED, "error": error, "created": created, "waits": None, "phase": "", "eta": None})
+        is_newer = isinstance(trouble, NewerSpec)
+        return run.model_copy(update={"state": RunState.DAMAGED, "is_newer": is_newer, "error": error, "waits": None, "phase": "", "eta": None})
 
     def _look_at_spec(self) -> bool:
         stamp = _stamp(self._spec_file)
@@ -90,7 +96,7 @@ class _Known:
         return True
 
     def _forget_events(self) -> None:
-        self._folding, self._stamp, self._offset, self._tail = Folding(), None, 0, b""
+        self._folding, self._stamp, self._offset, self._tail, self._lines = Folding(), None, 0, b"", 0
 
     def _look_at_events(self) -> bool:
         """Takes in what was appended. Whether there was anything new. Raises OSError where the file cannot be read."""
@@ -111,8 +117,11 @@ class _Known:
                     break
                 self._offset += len(line)
                 self._tail = (self._tail + line)[-TAIL_BYTES:]
+                self._lines += 1
                 if read is not None:
                     self._folding.add(read)
+                elif line.strip():
+                    self._folding.skip(self._lines)
         self._stamp = stamp
         return True
 
@@ -159,11 +168,12 @@ def _not_valid(folder: Path, data: Any, errors: list[dict]) -> RunError:
     """Why a spec.json that is JSON won't do: it is of a newer version, or a value is wrong."""
     version = data.get("version", SPEC_VERSION) if isinstance(data, dict) else None
     strangers = [".".join(map(str, one["loc"])) for one in errors if one["type"] == "extra_forbidden"]
-    is_newer = isinstance(version, int | float) and version > SPEC_VERSION
-    if is_newer or len(strangers) == len(errors):
+    is_newer = _number(version) > SPEC_VERSION
+    # Nobody writes a spec by hand: a field that this version does not know is of a newer one, whatever else changed with it.
+    if is_newer or strangers:
         why = f"version {version} of its form; this one reads {SPEC_VERSION}" if is_newer else f"it has {', '.join(strangers[:5])}, which this one does not know"
         why_fa = f"نسخهٔ {version} از قالب آن؛ این نسخه {SPEC_VERSION} را می‌خواند" if is_newer else f"این نسخه {names_fa(strangers, 5)} را نمی‌شناسد"
-        return RunError(
+        return NewerSpec(
             f"The run {folder.name} was written by a newer version of LoRA Hub ({why}).", "Update LoRA Hub to see and resume it.",
             message_fa=f"اجرای «{folder.name}» را نسخهٔ جدیدتری از LoRA Hub نوشته است ({why_fa}).",
             hint_fa="برای دیدن و ادامهٔ آن LoRA Hub را به‌روز کنید.",
@@ -175,6 +185,14 @@ def _not_valid(folder: Path, data: Any, errors: list[dict]) -> RunError:
         message_fa=f"فایل «spec.json» اجرای «{folder.name}» خراب است: «{where}» {refused_fa(first)}.",
         hint_fa="فایل را درست کنید، یا اجرا را دوباره از داده‌اش شروع کنید.",
     )  # fmt: skip
+
+
+def _number(version: Any) -> float:
+    """A version as it may stand in a file: 2, 2.1, "2"; 0 where it is none."""
+    try:
+        return float(version)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _unreadable(path: Path, error: OSError) -> RunError:

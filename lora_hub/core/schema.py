@@ -316,7 +316,8 @@ class Run(Noun):
     cancelling: a person has ended it, at cancel_asked (UTC seconds), and it has not said so yet. stopped: why it ended before its last step: "patience",
     "learnt", or "". comparison: adapter against base on the same rows; None before the exam and for runs from before there was one.
     file_rows = train_rows + validation_rows + eval_rows + left_out, where no test file is scored. logs: whose
-    folders hold its log ("": its own). last_event: when something was last told, UTC seconds.
+    folders hold its log ("": its own). last_event: when something was last told, UTC seconds. end_unread: what stands last in its
+    history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
     """
 
     id: str
@@ -335,6 +336,8 @@ class Run(Noun):
     attempt: int = 1
     worked: float = 0.0
     last_event: float = 0.0
+    end_unread: bool = False
+    is_newer: bool = False
     waits: Wait | None = None
     cancelling: bool = False
     cancel_asked: float = 0.0

@@ -6,7 +6,7 @@ from pathlib import Path
 from lora_hub.core import disk, processes, run_lock, settings
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import Run, RunState, Text2
-from lora_hub.runs import run_phases
+from lora_hub.runs import run_history, run_phases
 
 # A fall of the validation loss, between the last two looks at it, that says that more training would bring more.
 STILL_FALLING = 0.01
@@ -16,7 +16,7 @@ def judge(run: Run, folder: Path, *, is_owned: bool | None = None) -> Run:
     """The run with what its events cannot tell: whether somebody works on it, and whether it is being cancelled. Nothing is
     written: a run is lost as long as nobody owns it and it has not ended. is_owned: None asks the lock."""
     if run.state.is_final:
-        return run
+        return run_history.restore(run, folder) if run.state is RunState.SUCCEEDED else run
     asked = _cancel_asked(folder)
     is_cancelled = asked is not None
     # Workers of a version before the locks are known by their process.
@@ -24,7 +24,8 @@ def judge(run: Run, folder: Path, *, is_owned: bool | None = None) -> Run:
         is_owned = run_lock.is_held(folder) or ("created" in run.handle and processes.is_alive(run.handle))
     if is_owned:
         return run.model_copy(update={"cancelling": True, "cancel_asked": asked}) if is_cancelled else run
-    return run.model_copy(update={"ended": run.last_event or run.created, "eta": None, "waits": None, **_end(run, is_cancelled)})
+    run = run_history.restore(run, folder)
+    return run.model_copy(update={"ended": run.last_event or run.created, "eta": None, "waits": None, "phase": "", **_end(run, folder, is_cancelled)})
 
 
 def _cancel_asked(folder: Path) -> float | None:
@@ -35,7 +36,7 @@ def _cancel_asked(folder: Path) -> float | None:
         return None
 
 
-def _end(run: Run, is_cancelled: bool) -> dict:
+def _end(run: Run, folder: Path, is_cancelled: bool) -> dict:
     """How a run ended whose process is gone. What it said last counts more than that it is gone."""
     is_done = run.adapter is not None or (run.adapter_folder and not run.spec.publish_to)
     if run.error:
@@ -44,12 +45,18 @@ def _end(run: Run, is_cancelled: bool) -> dict:
         return {"state": RunState.SUCCEEDED}
     if is_cancelled:
         return {"state": RunState.CANCELLED}
-    said = _why_lost(run)
+    said = _why_lost(run, folder)
     error = {"message": said.message, "hint": said.hint, "message_fa": said.message_fa, "hint_fa": said.hint_fa}
     return {"state": RunState.LOST, "error": error}
 
 
-def _why_lost(run: Run) -> LoraHubError:
+def _why_lost(run: Run, folder: Path) -> LoraHubError:
+    if damaged := run_history.why_damaged(run, folder):
+        hint, hint_fa = _how_to_go_on(run, run_history.last_checkpoint(folder))
+        return LoraHubError(
+            f"This run's history is damaged, so how it ended is not known: {damaged.en}.", hint,
+            message_fa=f"تاریخچهٔ این اجرا خراب است و معلوم نیست چگونه پایان یافت: {damaged.fa}.", hint_fa=hint_fa,
+        )  # fmt: skip
     if disk.is_disk_full():
         return disk.disk_is_full(settings.home(), ended_run=True)
     hint, hint_fa = _how_to_go_on(run)
@@ -69,10 +76,11 @@ def checkpoint_step(run: Run) -> int:
     return max((step for step, _ in run.eval_losses), default=0)
 
 
-def _how_to_go_on(run: Run) -> tuple[str, str]:
+def _how_to_go_on(run: Run, on_disk: int = 0) -> tuple[str, str]:
+    """on_disk: the last checkpoint's step, where the history does not tell it."""
     if run.adapter_folder:
         return "Resume the run: it is trained and scored, only publishing is left.", "اجرا را ادامه دهید: آموزش دیده و ارزیابی شده و فقط انتشار مانده است."
-    step = checkpoint_step(run)
+    step = on_disk or checkpoint_step(run)
     if step:
         return f"Resume the run: it goes on from its last checkpoint, step {step}.", f"اجرا را ادامه دهید: از آخرین چک‌پوینت، گام {step}، پیش می‌رود."
     return "Resume the run: it has no checkpoint yet and begins anew.", "اجرا را ادامه دهید: هنوز چک‌پوینتی ندارد و از ابتدا شروع می‌شود."

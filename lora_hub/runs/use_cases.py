@@ -17,7 +17,7 @@ from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.hub import endpoint
-from lora_hub.runs import run_states
+from lora_hub.runs import run_history, run_states
 from lora_hub.runs.runners import local
 from lora_hub.training import recipe
 
@@ -313,10 +313,13 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
     store.read_spec(run_id)  # a damaged one says here what is wrong
     with _when_ended(run_id) as lock:
         # Nobody else can change it now. Our own lock is no sign of work on it.
-        run = run_states.judge(store.read_run(run_id), store.run_folder(run_id), is_owned=False)
+        told = store.read_run(run_id)
+        run = run_states.judge(told, store.run_folder(run_id), is_owned=False)
         if run.state not in RESUMABLE:
             raise _not_resumable(run)
         check_publishing(run.spec)
+        with store.disk_errors(store.run_folder(run_id)):
+            run_history.heal(told, run, events.app_log(store.events_file(run_id)).append)
         _start([run_id], [lock], run.attempt + 1, environment)
     return refresh_run(run_id)
 

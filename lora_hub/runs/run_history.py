@@ -1,0 +1,86 @@
+"""What a run's history, `events.jsonl`, does not tell because it is damaged, and what its folder still does.
+
+    why_damaged(run, folder)     in words; None where the history is whole, as far as can be seen
+    restore(run, folder)         the run with what its adapter's record, lora_hub.json, says of it
+    heal(run, log)               writes that into the history, so that a run that is resumed goes on from there
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.events import Folding
+from lora_hub.core.schema import Run, Text2
+
+FOLDER, RECORD = "adapter", "lora_hub.json"
+# What an adapter's record says of its run, as a run has it.
+RESTORED = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out", "metrics", "comparison", "adapter_folder", "best_step")
+_COUNTS = RESTORED[:5]
+
+
+def why_damaged(run: Run, folder: Path) -> Text2 | None:
+    """What is wrong with the history of a run that nobody works on, where it does not tell how the run ended."""
+    file = folder / "events.jsonl"
+    if not run.last_event:
+        if not file.exists():
+            return Text2(en="its events.jsonl is missing", fa="فایل «events.jsonl» آن نیست")
+        if not file.stat().st_size:
+            return Text2(en="its events.jsonl is empty", fa="فایل «events.jsonl» آن خالی است")
+        return Text2(en="nothing in its events.jsonl can be read", fa="هیچ‌چیز در فایل «events.jsonl» آن خوانده نمی‌شود")
+    if run.end_unread:
+        return Text2(en="the last lines of its events.jsonl cannot be read", fa="خط‌های آخر فایل «events.jsonl» آن خوانده نمی‌شود")
+    return None
+
+
+def restore(run: Run, folder: Path) -> Run:
+    """The run as it was trained and scored, where its history lacks that and the record of its adapter, which is written after the
+    exam, has it; else the run as it is."""
+    if run.adapter_folder and run.metrics:
+        return run
+    told = _told(run, folder)
+    if told is None:
+        return run
+    why = why_damaged(run, folder) or Text2(en="its events.jsonl does not tell of them", fa="فایل «events.jsonl» آن‌ها را نمی‌گوید")
+    note = Text2(
+        en=f"This run's history is damaged: {why.en}. Its adapter and scores are shown from {RECORD}, which lies beside the adapter.",
+        fa=f"تاریخچهٔ این اجرا خراب است: {why.fa}. آداپتور و امتیازها از فایل «{RECORD}» کنار آداپتور نشان داده می‌شود.",
+    )
+    found = {key: getattr(told, key) for key in RESTORED}
+    return run.model_copy(update={**found, "notes": (*run.notes, note.en), "notes_fa": (*run.notes_fa, note.fa)})
+
+
+def heal(told: Run, restored: Run, append: Callable[..., Any]) -> None:
+    """Tells the events that `restore` found to be missing. told: the run as its history has it."""
+    if told.adapter_folder == restored.adapter_folder and bool(told.metrics) == bool(restored.metrics):
+        return
+    data = restored.model_dump(mode="json", include={*RESTORED})
+    append("exam", **{key: data[key] for key in (*_COUNTS, "metrics", "comparison")})
+    append("adapter", folder=data["adapter_folder"], best_step=data["best_step"])
+
+
+def _told(run: Run, folder: Path) -> Run | None:
+    """What the adapter's record says, read as the events would have been that were told with it; None where there is none of
+    this run that can be read."""
+    try:
+        record = json.loads((folder / FOLDER / RECORD).read_bytes())
+        if record["run"] != run.id or not (folder / FOLDER / "adapter_model.safetensors").is_file():
+            return None
+        counts = {key: record["dataset"][key] for key in _COUNTS if key in record["dataset"]}
+        events = [
+            ("exam", {**counts, "metrics": record["metrics"], "comparison": record.get("comparison")}),
+            ("adapter", {"folder": FOLDER, "best_step": record["best_step"]}),
+        ]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):  # the history's damage is told by whoever asked
+        return None
+    folding = Folding()
+    for kind, data in events:
+        folding.add({"kind": kind, "data": data, "at": run.last_event})
+    found = folding.run(run.id, run.spec)
+    return found if found.metrics and found.adapter_folder else None
+
+
+def last_checkpoint(folder: Path) -> int:
+    """The step of the last checkpoint on the disk, for a run whose history does not tell it; 0 where there is none that says so."""
+    found = (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    return max((int(number) for path in found if (number := path.parent.name.rpartition("-")[2]).isdigit()), default=0)
