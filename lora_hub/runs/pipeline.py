@@ -34,6 +34,7 @@ from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import BaseModel, Problem, Run
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.runs import use_cases as runs
+from lora_hub.runs.looking import refresh_run, wait_for_run
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
@@ -123,10 +124,10 @@ def wait_for_all(started: Sequence[Started], on_change: Callable[[list[Run]], No
 
     def look(_: Run) -> None:
         if on_change is not None:
-            on_change([runs.refresh_run(run_id, reader) for run_id in run_ids])
+            on_change([refresh_run(run_id, reader) for run_id in run_ids])
 
     for run_id in run_ids:
-        ended[run_id] = runs.wait_for_run(run_id, look, reader=reader)
+        ended[run_id] = wait_for_run(run_id, look, reader=reader)
     return [ended[one.run_id] if one.run_id else one.error for one in started]
 
 
