@@ -275,6 +275,14 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     playwright.expect(done).to_have_count(2)
     playwright.expect(page.locator("#lh-answers .lh-stale-note")).to_be_hidden()
     playwright.expect(verdict).to_have_count(0)
+    playwright.expect(page.locator("#lh-example-note p")).to_have_count(0)
+    # Pasting changes a question, too, and so do cutting and undoing.
+    for keys in ("Control+A", "Control+C", "End", "Control+V"):
+        page.locator("#lh-input-0 textarea").press(keys)
+    playwright.expect(page.locator("#lh-answers .lh-stale-note")).to_be_visible()
+    page.locator("#lh-ask").click()
+    wait_for_text(page, "#lh-answers .lh-asked", f"More.{asked}")
+    playwright.expect(done).to_have_count(2)
 
     assert visit.strangers == [], "the page asked somebody else"
     assert visit.errors == []

@@ -61,6 +61,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     stops = Stops()
     asking = gr.Textbox("", visible="hidden")
     reference = gr.Textbox("", visible="hidden")
+    asked_anew = gr.Textbox("", visible="hidden", elem_id="lh-asked-anew")
     with gr.Column(elem_classes="lh-page lh-wide"):
         with gr.Column(elem_classes="lh-section"):
             page.compare_names.render()
@@ -189,10 +190,10 @@ def build(page: Page, tab: gr.Tab) -> None:
     stop.click(stop_asking, [page.language, asking], None, **{**LIGHT, "queue": False})
     example.click(take_example, [page.language, page.compare_names, roles_named], [example_html, reference, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private")
     # What is judged is decided when it is asked (`right_answer`); the note goes as soon as something else is typed or chosen.
-    typed = [prompt.input, *[role.input for role in roles]]
-    gr.on([*typed, page.compare_names.change], check_right, [reference, page.compare_names, roles_named, prompt, *roles], [reference, example_html], **LIGHT)
-    # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another.
-    changed = [*typed, with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
+    gr.on([asked_anew.change, page.compare_names.change], check_right, [reference, page.compare_names, roles_named, prompt, *roles], [reference, example_html], **LIGHT)
+    # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another. What is written
+    # in the fields is heard by page.js.
+    changed = [with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
     gr.on([*changed, page.compare_names.change], None, None, None, js=STALE, queue=False, api_visibility="private")
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
     page.compare_names.change(

@@ -92,6 +92,16 @@
     put(field, id || open || value || `${edit} ${Date.now()}`);
   });
 
+  // What is asked in Compare, changed in whichever way: typed, pasted, cut, undone. Gradio's own event tells of some of these.
+  // What was answered looks at once like an answer to another question; the page is told when the change is over.
+  let told = 0;
+  document.addEventListener("input", (event) => {
+    if (!event.target.closest || !event.target.closest("#lh-prompt, [id^='lh-input-']")) return;
+    document.getElementById("lh-answers")?.classList.add("lh-stale");
+    clearTimeout(told);
+    told = setTimeout(() => { const field = fieldOf("lh-asked-anew"); if (field) put(field, String(Date.now())); }, 100);
+  });
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest("[data-language]");
     if (!button) return;
