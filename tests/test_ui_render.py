@@ -185,6 +185,24 @@ LABEL_ROWS = [
 ]
 
 
+def test_what_is_being_trained_already_is_told_before_it_is_started_again(tmp_path):
+    spec = spec_for(tmp_path)
+    other = spec.model_copy(update={"seed": spec.seed + 1})
+    named = spec.model_copy(update={"name": "mine"})
+    for state in (RunState.QUEUED, RunState.RUNNING):
+        told = render_runs.under_way(named, [Run(id="other-1", spec=other, state=state), Run(id="spam-1", spec=spec, state=state)], "en")
+        assert 'href="?tab=runs&amp;run=spam-1"' in told and "under way" in told
+    for quiet in ([], [Run(id="other-1", spec=other, state=RunState.RUNNING)], [Run(id="spam-1", spec=spec, state=RunState.SUCCEEDED)]):
+        assert render_runs.under_way(spec, quiet, "en") == ""
+    assert render_runs.under_way(None, [Run(id="spam-1", spec=spec, state=RunState.RUNNING)], "fa") == ""
+
+
+def test_a_stacked_table_carries_the_heads_with_its_cells():
+    shown = render.table(["Name", EVIL], [["<b>a</b>", "1"]], "lh-shelf", stacked=True)
+    assert '<td role="cell" data-head="Name"><b>a</b></td>' in shown and EVIL not in shown
+    assert "data-head" not in render.table(["Name"], [["a"]])
+
+
 def picked(rows: list[dict], show: str, order: str = "file", against: str = "base") -> list[int]:
     return [row["row"] for row in render_held_out.pick_rows(rows, show, order, against)]
 

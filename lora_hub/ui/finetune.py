@@ -16,8 +16,9 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.schema import TrainSpec
 from lora_hub.training import recipe
-from lora_hub.ui import data_room, render, render_tasks, task_list
+from lora_hub.ui import data_room, render, render_runs, render_tasks, task_list
 from lora_hub.ui import page as shared
 from lora_hub.ui.asked import OWN, Asked, dataset_path
 from lora_hub.ui.data_arrival import proposed_task
@@ -97,11 +98,16 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             prompts_html: view.prompts, shown_roles: json.dumps([role for role, *_ in view.roles]),
         }  # fmt: skip
 
+    def under_way(spec: TrainSpec | None, language: str) -> str:
+        from lora_hub import runs
+
+        return render_runs.under_way(spec, runs.list_runs(page.runs), language) if spec is not None else ""
+
     def show_rest(asked: Asked, view: View, entries: list[Entry], language: str) -> dict[Any, Any]:
         stand = task_list.stand(entries, asked, view, language)
         return {
             problems_html: view.problems, exact: gr.Button(visible=view.ready), base_html: view.base, lengths_html: view.lengths, plan_html: view.plan,
-            settings_html: view.settings, reason_html: render.note(stand.reason, "good" if stand.is_ready else "plain"),
+            settings_html: view.settings, reason_html: under_way(view.spec, language) + render.note(stand.reason, "good" if stand.is_ready else "plain"),
             train: gr.Button(task_list.train_words(stand.count, entries, language), interactive=stand.can_train),
             add: gr.Button(interactive=stand.can_add), kept: asked.to_json(),
         }  # fmt: skip

@@ -96,13 +96,19 @@ def heading(step: int, key: str) -> str:
     )
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], css: str = "", directions: Sequence[str] = ()) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], css: str = "", directions: Sequence[str] = (), *, stacked: bool = False) -> str:
     """A table that scrolls by itself where the screen is narrow. Heads are texts; cells are HTML. directions: an attribute for
-    each head (`render_table.direction_of`); none: the page's."""
+    each head (`render_table.direction_of`); none: the page's. stacked: on a phone each row becomes a card whose lines begin with
+    their heads, for tables whose last columns matter."""
     given = [*directions, *[""] * (len(heads) - len(directions))]
     head = "".join(f'<th scope="col"{direction}>{escape(text)}</th>' for text, direction in zip(heads, given, strict=True))
-    body = "".join("<tr>" + "".join(f"<td>{value}</td>" for value in row) + "</tr>" for row in rows)
-    return f'<div class="lh-scroll" tabindex="0"><table class="lh-table {css}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    if stacked:  # the roles, because a table that is laid out as blocks is none to a screen reader
+        row_tag, cells = '<tr role="row">', [f'<td role="cell" data-head="{escape(text)}">' for text in heads]
+    else:
+        row_tag, cells = "<tr>", ["<td>"] * len(heads)
+    body = "".join(row_tag + "".join(f"{tag}{value}</td>" for tag, value in zip(cells, row, strict=True)) + "</tr>" for row in rows)
+    kind = f'role="table" class="lh-table lh-stacked {css}"' if stacked else f'class="lh-table {css}"'
+    return f'<div class="lh-scroll" tabindex="0"><table {kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def empty(title: str, why: str = "") -> str:

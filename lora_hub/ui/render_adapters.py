@@ -33,7 +33,7 @@ def shelf(found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], orga
     heads = [t("adapter", language), t("task", language), t("base", language), t("metric", language), t("updated", language), ""]
     key = "adapters_one" if len(found) == 1 else "adapters_count"
     counted = filled(key, language, count=number(len(found), language), organization=f"<bdi>{escape(organization)}</bdi>")
-    return f'<p class="lh-quiet">{counted}</p>' + table(heads, rows, "lh-shelf")
+    return f'<p class="lh-quiet">{counted}</p>' + table(heads, rows, "lh-shelf", stacked=True)
 
 
 def _headline(ref: AdapterRef, language: str) -> str:

@@ -78,7 +78,7 @@ def held_out_rows(
         said = f'<p class="lh-quiet">{escape(t("shown_of", language, shown=number(counted, language), total=number(len(rows), language)))}</p>'
     else:
         said = pager(f'data-put="lh-examples-page" data-value="{escape(place)} {{page}}"', page, SHOWN_EXAMPLES, counted, language)
-    return told + said + table(heads, cells, "lh-examples", directions)
+    return told + said + table(heads, cells, "lh-examples", directions, stacked=True)
 
 
 def _answer(row: dict, who: str, language: str) -> str:

@@ -98,10 +98,17 @@ def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, langua
 def settings_table(explained: Sequence[tuple[str, Any, str]], titles: dict[str, str], language: str) -> str:
     """Every setting with its value and why. explained: (key, value, why); titles: key -> title in the language."""
     rows = [
-        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(shown(value))}</bdi></b>", _why(why, language))
+        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(_setting(value, language))}</bdi></b>", _why(why, language))
         for key, value, why in explained
     ]
-    return table([t("setting", language), t("value", language), t("why", language)], rows, "lh-settings")
+    return table([t("setting", language), t("value", language), t("why", language)], rows, "lh-settings", stacked=True)
+
+
+def _setting(value: Any, language: str) -> str:
+    """A setting's value in the language: yes and no, and its digits. A number as it is typed keeps its point: 0.0043."""
+    if isinstance(value, bool):
+        return t("yes" if value else "no", language)
+    return persian_numbers(shown(value)) if language == "fa" and isinstance(value, int | float) else shown(value)
 
 
 def _why(why: str, language: str) -> str:

@@ -22,7 +22,7 @@ def planned(publication: Publication, language: str) -> str:
     rows = [[escape(_name(one, language)), _value(one, one.before, language), _value(one, one.now, language)] for one in publication.differences]
     other_task = any(one.kind == "task" for one in publication.differences)
     below = card("bad", escape(t("publish_other_task", language))) if other_task else ""
-    below += table([t("difference", language), publication.before, publication.version], rows, "lh-differences")
+    below += table([t("difference", language), publication.before, publication.version], rows, "lh-differences", stacked=True)
     if publication.other_rows:
         below += f'<p class="lh-quiet">{escape(t("publish_other_rows", language))}</p>'
     return card("warn", title, filled("publish_differs", language, before=before)) + below

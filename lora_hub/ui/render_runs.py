@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import Run, RunState, Score
+from lora_hub.core.schema import Run, RunState, Score, TrainSpec
 from lora_hub.runs import run_states
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
 from lora_hub.ui.render_data import metric_title, spec_line
@@ -21,6 +21,15 @@ _KIND = {
     RunState.QUEUED: "plain", RunState.RUNNING: "live", RunState.PUBLISHING: "live", RunState.SUCCEEDED: "good", RunState.FAILED: "bad",
     RunState.CANCELLED: "plain", RunState.LOST: "warn", RunState.DAMAGED: "bad",
 }  # fmt: skip
+
+
+def under_way(spec: TrainSpec | None, found: Sequence[Run], language: str) -> str:
+    """Said where the form says what is being trained already, as after a reload that came behind a click on Train: another
+    click would train it twice. The adapter's name makes no other training."""
+    same = None if spec is None else next((run for run in found if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec), None)
+    if same is None:
+        return ""
+    return card("warn", f'{escape(t("under_way", language))} <a href="?tab=runs&amp;run={escape(same.id)}">{escape(t("show_run", language))}</a>')
 
 
 def state_badge(run: Run, language: str) -> str:

@@ -152,6 +152,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "It can be trained, but the data looks like “{task}”: see the warning in step 3.", "می‌توان آموزش داد، ولی داده به وظیفهٔ «{task}» می‌خورد: هشدار مرحلهٔ ۳ را ببینید.",
     ),
     "use_task": ("Use “{task}”", "انتخاب «{task}»"),
+    "under_way": ("A run of exactly this is under way.", "اجرایی دقیقاً با همین تنظیم‌ها در جریان است."),
+    "show_run": ("Show it", "نمایش اجرا"),
     "started": ("The run has started.", "اجرا آغاز شد."),
     # --- adapters -----------------------------------------------------------------------------------------------------
     "not_publishable": ("The adapter can be trained, but as things are not be published.", "آداپتور آموزش می‌بیند، اما فعلاً نمی‌شود منتشرش کرد."),

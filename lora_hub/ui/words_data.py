@@ -95,6 +95,8 @@ DATA_WORDS: dict[str, tuple[str, str]] = {
     "exact": ("Show it as this base gets it, token marks included", "همان‌گونه که این مدل پایه می‌گیرد، با نشانه‌های توکن"),
     "tokens_read_trained": ("{read} tokens read, {trained} trained", "{read} توکن خوانده و {trained} توکن آموخته می‌شود"),
     "row_number": ("Row {row}", "سطر {row}"),
+    "yes": ("yes", "بله"),
+    "no": ("no", "خیر"),
     "no_prompt": ("Here you will read the exact text of a few rows, with the trained part marked.", "اینجا متن دقیقِ چند سطر را با بخشِ آموختنی می‌بینید."),
     # --- lengths and cost ---------------------------------------------------------------------------------------------
     "lengths": ("Your rows in this base's tokens", "سطرهای شما به توکن‌های این مدل پایه"),
