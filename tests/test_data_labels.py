@@ -93,6 +93,30 @@ def test_combinations_are_made_of_labels_and_not_of_commas() -> None:
     assert combinations(["Arts, culture", "Sport, leisure", "News"]) == {} and combinations(["1,5", "2,5", "1", "5"]) == {}
 
 
+@pytest.mark.parametrize("between", ["#", " # ", " #", "/", " / ", " & ", "&", "\n", "\r\n", "\t", "+", " + ", ",", ";", "|"])
+def test_several_labels_are_known_by_whatever_stands_between(between: str) -> None:
+    both = f"Staff{between}Price"
+    problem = problems_of(inspected("topic", ["Staff", "Price", both] * 20))["several-labels"]
+    assert problem.count == 20 and repr(both) in problem.message and problem.mends == (Mend(kind="drop", values={"code": "several-labels"}),)
+    turned = f"Price{between}Staff"
+    assert near_groups({both: 9, turned: 4}) == [(both, [turned])] and combinations(["#Staff", "#Price", "#Staff #Price"]) == {"#Staff #Price": ["Staff", "Price"]}
+
+
+def test_signs_that_are_parts_of_a_name_part_nothing() -> None:
+    assert combinations(["Sci/Tech", "World", "Sports"]) == {} == combinations(["R&B", "Q&A", "C#", "C", "C++", "A+", "A", "N/A"])
+    assert combinations(["C#", "Java", "C#, Java", "C++, Java", "C++"]) == {"C#, Java": ["C#", "Java"], "C++, Java": ["C++", "Java"]}
+    assert combinations(["1/2", "1", "2", "24/7", "24", "7"]) == {} == combinations(["sport", "sport/ball", "sport/ski", "art"])
+    assert near_groups({"1/2": 5, "2/1": 4, "24/7": 3, "7/24": 3, "C#": 2, "C": 2, "A+": 2, "A": 2}) == []
+
+
+def test_a_label_of_several_lines_is_told_with_its_mend() -> None:
+    labels = ["Price\nof goods", "Staff"] * 30
+    problem = problems_of(inspected("topic", labels))["labels-of-several-lines"]
+    assert problem.count == 30 and "'Price\\nof goods' (30)" in problem.message and problem.mends == (Mend(kind="relabel", values={"Price\nof goods": "Price of goods"}),)
+    mended = inspected("topic", labels, problem.mends)
+    assert "Answer with one of: Price of goods, Staff.\n" in mended.preview[0]["prompt"] and "labels-of-several-lines" not in problems_of(mended)
+
+
 @pytest.mark.parametrize(
     ("labels", "shown"),
     [

@@ -15,7 +15,7 @@ from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_rows import inputs_of, key_of
 from lora_hub.data.check_words import counted, number_fa, percent_fa, some
 from lora_hub.data.findings import Finding, finding
-from lora_hub.data.label_forms import combinations, near_groups, nearest
+from lora_hub.data.label_forms import combinations, near_groups, nearest, one_line
 from lora_hub.data.label_meanings import numbers_beside_names, same_meaning, same_meanings, same_numbers
 
 __all__ = ["check_labels", "check_unseen_labels", "label_counts", "near_groups", "suggest_names"]
@@ -35,7 +35,7 @@ def check_labels(frame: polars.DataFrame, task: Task) -> list[Finding]:
     if len(counts) > max(20, 0.5 * frame.height):
         return [_free_text(frame, counts)]
     found = [_listed(counts)]
-    found += [one for check in (_near_names, _same_numbers, _same_meanings, _mixed, _several, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
+    found += [one for check in (_near_names, _same_numbers, _same_meanings, _mixed, _several, _several_lines, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
     return found
 
 
@@ -51,9 +51,10 @@ def _rows(frame: polars.DataFrame, labels: list[str]) -> polars.Series:
 
 
 def _listed(counts: dict[str, int]) -> Finding:
-    # A label with a comma in it stands in quotation marks, or the list would read as another one.
-    shown = some([f"{repr(label[:40]) if ',' in label else label[:40]} {count:,}" for label, count in counts.items()], LISTED).en
-    shown_fa = some([f"{f'«{label[:40]}»' if set(label) & set(',،') else label[:40]} {number_fa(count)}" for label, count in counts.items()], LISTED).fa
+    # A label with a comma or a line's end in it stands in quotation marks, or the list would read as another one.
+    marks = set(",،\n")
+    shown = some([f"{repr(label[:40]) if set(label) & marks else label[:40]} {count:,}" for label, count in counts.items()], LISTED).en
+    shown_fa = some([f"{f'«{label[:40]}»' if set(label) & marks else label[:40]} {number_fa(count)}" for label, count in counts.items()], LISTED).fa
     return finding("labels", "info", f"{len(counts)} classes: {shown}.", f"{number_fa(len(counts))} برچسب: {shown_fa}.", count=len(counts))
 
 
@@ -144,6 +145,21 @@ def _several(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Fin
         f"{number_fa(count)} پاسخ چند برچسب را با هم دارد: {shown_fa}.",
         hint="Each combination is learnt as a class of its own. Leave these rows out where a text should get one label.",
         hint_fa="هر ترکیب برچسبی جدا شمرده می‌شود. اگر هر متن باید یک برچسب بگیرد، این سطرها را کنار بگذارید.", rows=hits,
+    )  # fmt: skip
+
+
+def _several_lines(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
+    """Labels with a line's end in them, that are not several labels at once."""
+    made = combinations(counts)
+    broken = [label for label in counts if one_line(label) != label and label not in made]
+    if not broken:
+        return None
+    shown = some([f"{label!r} ({counts[label]:,})" for label in broken], 4).en
+    shown_fa = some([f"«{one_line(label)}» ({number_fa(counts[label])})" for label in broken], 4).fa
+    return finding(
+        "labels-of-several-lines", "warning", f"Labels that go over several lines: {shown}. They are listed, learnt and answered with the line's end in them.",
+        f"برچسب‌هایی که چند خط دارند: {shown_fa}. با همین شکستگی خط فهرست و یاد گرفته می‌شود.",
+        hint="Write each on one line.", hint_fa="هر کدام را در یک خط بنویسید.", rows=_rows(frame, broken),
     )  # fmt: skip
 
 

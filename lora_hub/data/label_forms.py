@@ -22,7 +22,10 @@ _UNSEEN = re.compile("[\u00ad\u0307\u034f\u0610-\u061a\u061c\u0640\u064b-\u065f\
 _QUOTES = " \t\"'`\u00ab\u00bb\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a"
 _NUMBER = re.compile(r"([+-]?)(\d{1,30})(?:[.,](\d{1,30}))?")
 _TRUTH = {"false": "0", "true": "1"}
-_SEPARATORS = re.compile(r"\s*[,;|،؛，；、\n]\s*")
+# What people and tools put between labels. A # or + parts words (doccano's "price#staff"), and is a part of C#, A+ and C++.
+_SEPARATORS = re.compile(r"\s*[,;|،؛，；、\n\r\t/&]\s*|(?<=\w)[#+](?=\w)|\s+[#+](?=\w)|\s+[#+]\s+")
+# Of numbers between these nobody knows that they are labels: 1/2, 24/7.
+_SOFT = re.compile(r"[/&#+]")
 
 
 def normal_label(label: str) -> str:
@@ -72,7 +75,7 @@ def nearest(label: str, known: Iterable[str]) -> str:
 def _key(label: str) -> str:
     whole = normal_label(label)
     parts = parts_of(label)
-    if len(parts) < 2 or _NUMBER.fullmatch(whole):
+    if len(parts) < 2 or _NUMBER.fullmatch(whole) or _SOFT.search(label) and all(_NUMBER.fullmatch(part) for part in parts):
         return whole
     normal = list(filter(None, map(normal_label, parts)))
     # Marks of classes (0,0,1), or numbers that come twice, say something by their order.
@@ -80,8 +83,16 @@ def _key(label: str) -> str:
 
 
 def parts_of(label: str) -> list[str]:
-    """The pieces between commas, semicolons and the like; the label itself where there are none."""
-    return [part for part in _SEPARATORS.split(html.unescape(label).strip()) if part] or [label]
+    """The pieces between commas, semicolons, slashes and the like; the label itself where there are none. Of "#price #staff" each
+    loses its mark."""
+    text = html.unescape(label).strip()
+    parts = _SEPARATORS.split(text.lstrip("#") if " #" in text else text)
+    return [part for part in parts if part] or [label]
+
+
+def one_line(label: str) -> str:
+    """A label that was written on several lines, on one."""
+    return " ".join(label.split()) if len(label.splitlines()) > 1 else label
 
 
 def combinations(labels: Iterable[str]) -> dict[str, list[str]]:
@@ -89,7 +100,8 @@ def combinations(labels: Iterable[str]) -> dict[str, list[str]]:
     a comma in it ("Arts, culture") is none."""
     labels = list(labels)
     split = {label: parts for label in labels if len(parts := parts_of(label)) > 1 and not _NUMBER.fullmatch(normal_label(label))}
-    alone = {normal_label(label) for label in labels if label not in split}
+    split = {label: parts for label, parts in split.items() if not (_SOFT.search(label) and all(map(_NUMBER.fullmatch, parts)))}
+    alone = {normal_label(one) for label in labels if label not in split for one in (label, label.lstrip("#"))}
     seen = Counter(part for parts in split.values() for part in set(map(normal_label, parts)))
     return {
         label: parts for label, parts in split.items()

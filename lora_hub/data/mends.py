@@ -26,7 +26,7 @@ from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_labels import label_counts
 from lora_hub.data.check_rows import LONG
 from lora_hub.data.findings import Finding
-from lora_hub.data.label_forms import near_groups
+from lora_hub.data.label_forms import combinations, near_groups, one_line
 from lora_hub.data.label_meanings import are_versions, numbers_beside_names, same_meanings, same_numbers
 from lora_hub.data.nested_cells import plain_cells
 from lora_hub.data.overflow import overflow_columns
@@ -232,7 +232,7 @@ def parse_mends(
 
 
 # Findings about labels that other names for them can mend.
-_OF_LABELS = ("near-duplicate-labels", "same-meaning-labels", "same-number-labels", "mixed-labels", "numeric-labels")
+_OF_LABELS = ("near-duplicate-labels", "same-meaning-labels", "same-number-labels", "mixed-labels", "numeric-labels", "labels-of-several-lines")
 
 
 def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Mend]:
@@ -245,6 +245,9 @@ def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Me
         # Of versions nobody can say that they are one.
         groups = [(usual, others) for usual, others in same_numbers(counts) if not are_versions([usual, *others])]
         return [_joined(groups)] if groups else []
+    if code == "labels-of-several-lines":
+        made = combinations(counts)
+        return [Mend(kind="relabel", values={label: one_line(label) for label in counts if one_line(label) != label and label not in made})]
     names = numbers_beside_names(counts, task.id)[0] if code == "mixed-labels" else suggest_names(sorted(counts), column, task.id)
     return [Mend(kind="relabel", values=names)] if names else []
 
