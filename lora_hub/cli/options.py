@@ -39,7 +39,7 @@ def fetch_named(name: str) -> Path:
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
     from lora_hub.data import mends
 
-    return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), base, **read_reading(options))
+    return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), base, getattr(options, "test", None), **read_reading(options))
 
 
 def read_task(name: str) -> Any:

@@ -16,7 +16,7 @@ from lora_hub.data.check_rows import inputs_of, key_of
 from lora_hub.data.check_words import counted, number_fa, percent_fa, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import combinations, near_groups, nearest, one_line
-from lora_hub.data.label_meanings import numbers_beside_names, same_meaning, same_meanings, same_numbers
+from lora_hub.data.label_meanings import known_as, numbers_beside_names, same_meanings, same_numbers
 
 __all__ = ["check_labels", "check_unseen_labels", "label_counts", "near_groups", "suggest_names"]
 
@@ -163,7 +163,7 @@ def _several_lines(frame: polars.DataFrame, task: Task, counts: dict[str, int]) 
     )  # fmt: skip
 
 
-def check_unseen_labels(known: Iterable[str], test: polars.DataFrame) -> list[Finding]:
+def check_unseen_labels(known: Iterable[str], test: polars.DataFrame, task_id: str = "") -> list[Finding]:
     """Labels of a test part that no training row has, so that no answer to their rows can be right. `known`: the labels that are
     learnt; `test`: row and answer of the rows that are scored. Where every row is of that kind it is an error."""
     known = set(known)
@@ -172,7 +172,7 @@ def check_unseen_labels(known: Iterable[str], test: polars.DataFrame) -> list[Fi
         return []
     hits = _rows(test, list(counts))
     count, every = hits.len(), hits.len() == test.filter(polars.col("answer") != "").height
-    near = {label: other for label in counts if (other := nearest(label, known) or same_meaning(label, sorted(known)))}
+    near = known_as(counts, known, task_id)
     have, which = "have" if count > 1 else "has", some([str(row) for row in hits], 10)
     if len(counts) == 1:
         only = next(iter(counts))
@@ -183,8 +183,10 @@ def check_unseen_labels(known: Iterable[str], test: polars.DataFrame) -> list[Fi
         shown_fa = some([f"«{label}» ({number_fa(number)})" for label, number in counts.items()], 5).fa
         told = f"{counted(count, 'test row')} {have} labels that no training row has: {shown}."
         told_fa = f"{number_fa(count)} سطر آزمون برچسب‌هایی دارد که در هیچ سطر آموزش نیست: {shown_fa}."
-    spelt = some([f"{label!r} is {other!r}" for label, other in near.items()], 3).en
-    spelt_fa = some([f"«{label}» همان «{other}»" for label, other in near.items()], 3).fa
+    # Another spelling is surely the same; another word or a number for a name probably.
+    sure = {label for label in near if nearest(label, known)}
+    spelt = some([f"{label!r} {'is' if label in sure else 'may be'} {other!r}" for label, other in near.items()], 3).en
+    spelt_fa = some([f"«{label}» {'همان' if label in sure else 'شاید همان'} «{other}»" for label, other in near.items()], 3).fa
     learnt = some(sorted(known), LISTED)
     hint = f"No answer to them can be right. Learnt are: {learnt.en}. Test rows: {which.en}."
     hint_fa = f"هیچ پاسخی به آن‌ها درست شمرده نمی‌شود. برچسب‌های آموزش: {learnt.fa}. سطرهای آزمون: {which.fa}."

@@ -7,7 +7,7 @@ a warning and an info do not. What looks like a secret is told by row and kind, 
     find(table, task, mapping)                 one table: findings, errors first, at most one for each code
     check_table(table, task, mapping)          their problems
     find_overlap(task, train, test, ...)       rows of the training table that are in the test table
-    find_unseen(task, train, test, ...)        labels of the test table that the training table does not have
+    find_unseen(task, train, test, ...)        labels that only one of the two tables has
     check_overlap(task, train, test, ...)      their problems
 """
 
@@ -21,6 +21,7 @@ from lora_hub.data.check_languages import check_languages
 from lora_hub.data.check_rows import check_conflicts, check_duplicates, check_rows, check_size, filled_rows, key_of
 from lora_hub.data.check_secrets import check_secrets
 from lora_hub.data.check_templates import check_templates
+from lora_hub.data.check_test_labels import check_test_labels
 from lora_hub.data.check_texts import check_characters
 from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.findings import Finding, finding
@@ -117,10 +118,12 @@ def find_overlap(
 def find_unseen(
     task: Task, train: Table, train_mapping: dict[str, str], test: Table, test_mapping: dict[str, str]
 ) -> list[Finding]:
-    """Labels that only the test table has. Nothing for a task that writes text; a task that has its labels is held to those."""
+    """Labels that only the test table has, and those that it has not. Nothing for a task that writes text; a task that has its labels
+    is held to those."""
     if task.output != "labels" or "answer" not in test_mapping or not (task.labels or "answer" in train_mapping):
         return []
-    return check_unseen_labels(task.labels or _labels(train, task, train_mapping), _scored(test, task, test_mapping))
+    known, scored = task.labels or _labels(train, task, train_mapping), _scored(test, task, test_mapping)
+    return [*check_unseen_labels(known, scored, task.id), *check_test_labels(known, scored)]
 
 
 def _labels(table: Table, task: Task, mapping: dict[str, str]) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from lora_hub.data.check_label_names import suggest_names
-from lora_hub.data.label_forms import normal_label
+from lora_hub.data.label_forms import nearest, normal_label
 
 _NUMBER = re.compile(r"([+-]?)(\d{1,30})(?:[.,](\d{1,30}))?(?:e([+-]?\d{1,2}))?")
 # Words of one meaning, as `normal_label` leaves them, whatever else is among the labels ...
@@ -69,6 +69,22 @@ def numbers_beside_names(counts: dict[str, int], task_id: str) -> tuple[dict[str
     places = {place: name for name in reversed(names) if (place := _place(name, _POLES)) is not None}
     stand = {number: places.get(_place(name, _POLES)) for number, name in suggest_names(numbers, "", task_id).items()}
     return ({number: name for number, name in stand.items() if name} if stand and all(stand.values()) else {}), numbers
+
+
+def known_as(labels: Iterable[str], known: Iterable[str], task_id: str) -> dict[str, str]:
+    """Of labels that are none of `known` those that may be one of them in another spelling, another word, another form of a number, or
+    as a number that stands for a name (or the other way round): label -> the known one."""
+    labels, known = list(labels), sorted(known)
+    found = {}
+    for label in labels:
+        numbers = [other for other in known if _value(normal_label(other)) is not None and _value(normal_label(other)) == _value(normal_label(label))]
+        other = nearest(label, known) or same_meaning(label, known) or next((one for one in numbers if not are_versions([label, one])), "")
+        if other:
+            found[label] = other
+    left = [label for label in labels if label not in found]
+    names, _ = numbers_beside_names(dict.fromkeys([*known, *left], 1), task_id)
+    pairs = [*names.items(), *((name, number) for number, name in names.items())]
+    return found | {label: other for label, other in pairs if label in left and other in known}
 
 
 def _is_truth(labels: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 Which kinds there are, what they are called and when they are offered is `mends`.
 """
 
+import difflib
 from dataclasses import replace
 
 import polars
@@ -13,8 +14,11 @@ from lora_hub.data.check_blanks import filled_down, says_it_once
 from lora_hub.data.check_secrets import mask_series
 from lora_hub.data.check_texts import mend_letters as undo_mojibake
 from lora_hub.data.findings import NO_ROWS
+from lora_hub.data.label_meanings import known_as
 from lora_hub.data.overflow import goes_on, overflow_columns
 from lora_hub.data.table import Table
+
+MOST_LABELS = 1_000  # among which a mistyped one is looked for
 
 
 def keep_rows(table: Table, keep: polars.Series) -> Table:
@@ -58,6 +62,18 @@ def relabel(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
     old = table.texts(column)
     new = old.str.strip_chars().replace(values)
     return _with(table, {column: polars.select(polars.when(new != old.str.strip_chars()).then(new).otherwise(old)).to_series()})
+
+
+def missed_labels(table: Table, task: Task | None, mapping: dict[str, str], values: dict[str, str]) -> dict[str, str]:
+    """Of the labels that `relabel` is to rename those that no row has, nor one of a test part: label -> the nearest that is there, ""
+    where none is near."""
+    column = mapping.get("answer", "")
+    there = {label: None for part in (table, table.test) if part is not None and column in part.columns for label in part.texts(column).drop_nulls().str.strip_chars().unique(maintain_order=True).to_list()}
+    missed = [label for label in values if label not in there]
+    if not missed:
+        return {}
+    near = known_as(missed, list(there)[:MOST_LABELS], task.id if task is not None else "")
+    return {label: near.get(label) or next(iter(difflib.get_close_matches(label, list(there)[:MOST_LABELS], n=1)), "") for label in missed}
 
 
 def fill_down(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:

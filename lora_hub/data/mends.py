@@ -12,7 +12,7 @@ input is changed when an adapter is asked (labels joined, letters mended); no ro
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ import polars
 from pydantic import ValidationError
 
 from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import BaseModel, Mend, Task, Text2
-from lora_hub.data import mend_rows
+from lora_hub.core.schema import BaseModel, Mend, Problem, Task, Text2
+from lora_hub.data import checks, mend_rows
 from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_labels import label_counts
 from lora_hub.data.check_rows import LONG
@@ -78,10 +78,12 @@ class Kind:
 
 @dataclass(frozen=True)
 class Done:
-    """A mend that was applied. rows: how many it left out or changed."""
+    """A mend that was applied. rows: how many it left out or changed. missed: the labels it was to rename that no row has, each with
+    the nearest that is there."""
 
     mend: Mend
     rows: int
+    missed: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict:
         return {**self.mend.model_dump(mode="json"), "rows": self.rows, "said": describe(self.mend).en}
@@ -97,7 +99,8 @@ def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequen
         mended = kind.do(table, task, mapping, mend.values)
         if kind.for_test and table.test is not None:
             mended = replace(mended, test=kind.do(table.test, task, mapping, mend.values))
-        done.append(Done(mend, _difference(table, mended)))
+        missed = mend_rows.missed_labels(table, task, mapping, mend.values) if mend.kind == "relabel" else {}
+        done.append(Done(mend, _difference(table, mended), missed))
         table = mended
     return table, done
 
@@ -220,15 +223,25 @@ def mend_argument(mend: Mend) -> str:
 
 
 def parse_mends(
-    texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, base: BaseModel | None = None, **reading: Any
-) -> tuple[Mend, ...]:
+    texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, base: BaseModel | None = None,
+    test: Path | None = None, **reading: Any,
+) -> tuple[Mend, ...]:  # fmt: skip
     """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it. inspector: an
-    `inspection.Inspector`. base: the one to be trained, whose chat template may refuse rows. Raises DataError."""
+    `inspection.Inspector`. base: the one to be trained, whose chat template may refuse rows. test: a test file of one's own, whose
+    labels may be other than the training rows'. Raises DataError."""
     chosen: list[Mend] = []
     for text in texts:
         seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
-        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in seen.problems if problem.mends}))
+        problems = [*seen.problems, *(_of_test(inspector, seen, Path(test), chosen) if test else [])]
+        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in problems if problem.mends}))
     return tuple(chosen)
+
+
+def _of_test(inspector: Any, seen: Any, test: Path, mends: Sequence[Mend]) -> list[Problem]:
+    """What is to be told of the labels of a test file beside those of the training rows."""
+    there = inspector.read(test, is_test=True).columns
+    tested = inspector.inspect(test, seen.task, {role: column for role, column in seen.mapping.items() if column in there}, mends=for_test(mends), is_test=True)
+    return [found.problem for found in checks.find_unseen(seen.task, seen.table, seen.mapping, tested.table, tested.mapping)]
 
 
 # Findings about labels that other names for them can mend.
@@ -272,14 +285,15 @@ def _kind(mend: Mend) -> Kind:
 
 
 def _difference(before: Table, after: Table) -> int:
-    """How many rows were left out, or else changed."""
+    """How many rows were left out, or else changed; those of its test part, too."""
+    tested = _difference(before.test, after.test) if before.test is not None and after.test is not None and before.test is not after.test else 0
     if before.rows != after.rows:
-        return before.rows - after.rows
+        return before.rows - after.rows + tested
     columns = [name for name in after.columns if not before.frame[name].equals(after.frame[name], null_equal=True)]
     if not columns:
-        return 0
+        return tested
     changed = polars.DataFrame([before.texts(name).ne_missing(after.texts(name)).alias(name) for name in columns])
-    return int(changed.select(polars.any_horizontal(polars.all()).sum()).item())
+    return int(changed.select(polars.any_horizontal(polars.all()).sum()).item()) + tested
 
 
 MENDS: dict[str, Kind] = {

@@ -148,7 +148,7 @@ def _plan(
         file = fetch(entry.data) if fetch else Path(entry.data)
         plan = runs.plan_run(
             file, task, pipeline.base, mapping=entry.map or None,
-            mends=parse_mends(entry.mend, inspector, file, task, entry.map or None, pipeline.base, **entry.reading),
+            mends=parse_mends(entry.mend, inspector, file, task, entry.map or None, pipeline.base, entry.test, **entry.reading),
             effort=pipeline.effort, overrides=entry.set, test_file=entry.test, name=entry.name, dataset_name=file.name,
             publish_to=publish_to, publish_private=private or entry.private, minimum={**minimum, **entry.minimum},
             reading=entry.reading, inspector=inspector,

@@ -75,7 +75,7 @@ def plan_run(
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
-    from lora_hub.data import check_held_out, checks, columns, inspection, prepare
+    from lora_hub.data import check_held_out, check_mends, checks, columns, inspection, prepare
     from lora_hub.data.mends import for_test
 
     inspector = inspector or inspection.Inspector()
@@ -86,13 +86,13 @@ def plan_run(
     task = seen.task
     examples = planned_examples(seen.table, task, seen.mapping)
     task = inspection.with_labels(task, seen.table, seen.mapping)
-    test_info, test_mapping, test_table, leaks = None, {}, seen.table.test, []
+    test_info, test_mapping, test_table, test_done, leaks = None, {}, seen.table.test, [], []
     if test_file is not None:
         test_kept = store.add_dataset(test_file)
         chosen = {role: column for role, column in (mapping or {}).items() if column in inspector.read(test_kept, is_test=True).columns}
         test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends), is_test=True)
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
-        test_info, test_mapping, test_table = test_seen.info, test_seen.mapping, test_seen.table
+        test_info, test_mapping, test_table, test_done = test_seen.info, test_seen.mapping, test_seen.table, test_seen.done
         found = checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)
         found += checks.find_unseen(task, seen.table, seen.mapping, test_table, test_mapping)
         leaks = [*(problem for problem in test_seen.table.problems if problem.code == "test-part"), *(one.problem for one in found)]
@@ -108,8 +108,9 @@ def plan_run(
     else:
         scored = len(prepare.build_examples(test_table, task, test_mapping or seen.mapping))
     seen = inspector.with_lengths(seen, base, spec.max_length)
-    few = [found.problem for found in check_held_out.check_held_out(scored)]
-    problems = [*few, *(problem for problem in seen.problems if problem.code != check_held_out.CODE)]
+    again = [*check_held_out.check_held_out(scored), *check_mends.find_idle(seen.done, test_done)]
+    known = (check_held_out.CODE, check_mends.CODE)
+    problems = [*(found.problem for found in again), *(problem for problem in seen.problems if problem.code not in known)]
     spec = spec.model_copy(update={"dataset": seen.info.model_copy(update={"problems": tuple(problems)})})
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
