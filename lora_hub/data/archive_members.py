@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from lora_hub.core.errors import DataError, names_fa
 from lora_hub.core.schema import Problem
 from lora_hub.data.archives import Member
+from lora_hub.data.split_columns import part_of
 from lora_hub.data.table import some
 
 TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)|آموزش|یادگیری")
@@ -26,6 +27,8 @@ NOT_DATA = re.compile(
 TABLES = re.compile(r"\.(csv|tsv|tab|psv|jsonl?|ndjson|parquet|pq|arrow|feather|xlsx?|xlsm|xlsb|ods|html?)(\.(gz|bz2|xz|zst))?$")
 LANGUAGE = re.compile(r"^[a-z]{2,3}([_-][a-z]{2,4})?$")
 NOT_LANGUAGES = set("csv tsv tab txt xls ods htm pdf md doc zip tar gz bz2 xz pq arrow json log dat data raw bin idx npy pkl pt".split())
+# Folders of texts that nobody gave a class (IMDB's train/unsup).
+UNLABELLED = {"unsup", "unsupervised", "unlabeled", "unlabelled", "no_label"}
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Plan:
     left: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     several: bool = False
+    labels: dict[str, str] = field(default_factory=dict)  # of a folder for each class: a member's name -> its class
 
     def named(self, members: list[Member]) -> str:
         """What `choices` calls these members."""
@@ -53,6 +57,10 @@ class Plan:
         told, told_fa = f"Read {main}.", f"{main} خوانده شد."
         if self.test:
             told, told_fa = f"Read {main} to train on and {test} to test on.", f"{main} برای آموزش و {test} برای آزمون خوانده شد."
+        if self.kind == "classes":
+            names = sorted(set(self.labels.values()))
+            told = f"{told} Each file is a text and its folder its label: {some(names)}."
+            told_fa = f"{told_fa} هر فایل یک متن است و نام پوشه‌اش برچسب آن: {some(names)}."
         left = [*self.left, *self.empty]
         if left:
             told, told_fa = f"{told} Left out: {some(left)}.", f"{told_fa} کنار گذاشته شد: {some(left)}."
@@ -201,17 +209,49 @@ def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
 
 
 def _classes(data: list[Member]) -> Plan | None:
-    """A folder for each class with a text in each file (pos/1.txt, neg/2.txt), perhaps under train/ and test/."""
+    """A folder for each class with a text in each file (pos/1.txt, neg/2.txt), perhaps in or around train/ and test/. What stands in
+    no such folder is left."""
+    files = [(member, PurePosixPath(_shown(member.name)).parts[:-1]) for member in data if _is_text(member)]
+    files = [(member, folders) for member, folders in files if folders]
+    placed = [(member, *_placed(folders)) for member, folders in files]
+    deepest = max((len(names) for _, _, names in placed), default=0)
+    is_split = any(split and len(names) == deepest > 0 for _, split, names in placed)
+    if not is_split:  # a class may be called train
+        placed = [(member, "", folders) for member, folders in files]
+        deepest = max((len(names) for _, _, names in placed), default=0)
+    placed = [(member, split, names) for member, split, names in placed if len(names) == deepest > 0]
+    at = _level([names for _, _, names in placed])
     groups: dict[tuple[str, str], list[Member]] = defaultdict(list)
-    for member in data:
-        parts = PurePosixPath(_shown(member.name)).parts
-        if len(parts) < 2 or not member.name.lower().endswith(".txt"):
-            return None
-        groups[(split_of("/".join(parts[:-2])) if len(parts) > 2 else "", parts[-2])].append(member)
-    if len(groups) < 2 or len(data) < 3 * len(groups):
+    for member, split, names in placed:
+        if names[at].lower() not in UNLABELLED:
+            groups[(split, names[at])].append(member)
+    labels = {label for split, label in groups if split in ("", "train")}
+    if len(labels) < 2 or not is_split and sum(map(len, groups.values())) < 3 * len(groups):
         return None
     train = [member for (split, _), group in groups.items() if split in ("", "train") for member in group]
     test = [member for (split, _), group in groups.items() if split == "test" for member in group]
-    if not train or {label for (split, label) in groups if split in ("", "train")} != {label for _, label in groups}:
-        return None
-    return Plan(train, test, kind="classes")
+    test = test or [member for (split, _), group in groups.items() if split == "validation" for member in group]
+    named = {member.name: label for (_, label), group in groups.items() for member in group}
+    return Plan(train, test, kind="classes", labels=named)
+
+
+def _is_text(member: Member) -> bool:
+    return PurePosixPath(member.name.lower()).suffix in ("", ".txt", ".text") or bool(re.fullmatch(r"[\d._-]+", member.base))
+
+
+def _placed(folders: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The split that a folder names (train, test, validation or ""), and the other folders."""
+    splits = [part_of(folder) for folder in folders]
+    return next(filter(None, reversed(splits)), ""), tuple(folder for folder, split in zip(folders, splits, strict=True) if not split)
+
+
+def _level(paths: list[tuple[str, ...]]) -> int:
+    """Which of the folders, by place from the end, are the classes: the last, but where those come again under each of the ones above
+    (pos/a, pos/b, neg/a, neg/b)."""
+    if not paths or len(paths[0]) < 2:
+        return -1
+    under: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        under[path[-2]].add(path[-1])
+    above = list(under.values())
+    return -2 if len(above) > 1 and all(names == above[0] for names in above) else -1

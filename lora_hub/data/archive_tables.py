@@ -3,7 +3,6 @@ each file; and the part of a split that is scored."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 import polars
 
@@ -26,7 +25,7 @@ def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, 
     problems = [problem for decoded in read[:2] for problem in decoded.problems]
     texts = [decoded.source.read().decode("utf-8", errors="replace").removeprefix("\ufeff") for decoded in read]
     if plan.kind == "classes":
-        labels = [PurePosixPath(member.name).parts[-2] for member in members]
+        labels = [plan.labels[member.name] for member in members]
         frame = polars.DataFrame({"text": [text.strip() for text in texts], "label": labels})
         return Table(frame, "text", read[0].encoding, problems=problems[:1])
     lines = [_lines(text) for text in texts]
