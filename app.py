@@ -20,14 +20,16 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
     from lora_hub.core import settings
-    from lora_hub.core.errors import LoraHubError
+    from lora_hub.core.errors import LoraHubError, SpecError
     from lora_hub.hub import endpoint
 
     try:
+        settings.check()
         port = settings.port()
         connection = endpoint.connect()
     except LoraHubError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, SpecError) else 1)
     for note in connection.notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

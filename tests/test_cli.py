@@ -84,6 +84,9 @@ def test_inspect_mends_and_says_what_can_be_mended(home: Path, tmp_path: Path) -
         (["runs", "show"], "show", 2),
         (["runs", "--min", "accuracy=9"], "runs wait", 2),
         (["publish", "nope"], "nope", 1),
+        (["publish", "nope", "--org", "a b"], "--org is 'a b'", 2),
+        (["adapters", "--org", "a/b"], "--org is 'a/b'", 2),
+        (["train", "{data}", "--task", "sentiment", "--publish", "--org", "a/b"], "--org is 'a/b'", 2),
         (["compare", "--adapter", "{data}", "--prompt", "x"], "reviews.csv", 1),
         (["compare", "--adapter", "x"], "--prompt", 2),
         (["compare", "--adapter", "x", "--prompt", "y", "--min", "accuracy=9"], "--test", 2),
@@ -125,7 +128,11 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
 
         listed = call("adapters", "--task", "sentiment", "--json", home=home)["adapters"]
         assert [(ref["repo_id"], ref["versions"]) for ref in listed] == [("lora-hub/reviews", ["v1"])]
-        assert call("adapters", "--task", "spam", "--json", home=home)["adapters"] == []
+        none = call("adapters", "--task", "spam", "--json", home=home)
+        assert none["adapters"] == [] and none["others"] == 1
+        assert "No adapters of task spam in lora-hub on this machine's own Hub" in (said := call("adapters", "--task", "spam", home=home)) and "1 of other tasks" in said
+        assert "1 of other bases" in call("adapters", "--base", "no/such", home=home)
+        assert "Did you mean sentiment?" in call("adapters", "--task", "sentimnet", home=home, expect=2)
 
         asked = call(
             "compare", "--adapter", "lora-hub/reviews", "--adapter", f"lora-hub/reviews@{trained['revision']}", "--adapter", trained["run"],

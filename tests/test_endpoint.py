@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from persian import refused
 
-from lora_hub.core.errors import HubError
+from lora_hub.core.errors import HubError, SpecError
 from lora_hub.hub import endpoint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -217,7 +217,7 @@ def test_a_hub_with_accounts_takes_the_persons_own_token(place: Home, tmp_path: 
 
 def test_errors_are_sentences(place: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LORA_HUB_HUB", "elsewhere")
-    with refused(HubError, match="elsewhere"):
+    with refused(SpecError, match="elsewhere"):
         endpoint.connect()
     monkeypatch.setenv("LORA_HUB_HUB", "embedded")
     with refused(HubError, match="not running"):

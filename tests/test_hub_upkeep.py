@@ -18,7 +18,7 @@ import pytest
 from test_local_hub import ROOT, Server, _client, start_server  # noqa: F401
 from test_local_hub_store import own  # noqa: F401
 
-from lora_hub.core.errors import HubError
+from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.local_hub.server import add_arguments, start
 
 
@@ -30,8 +30,8 @@ def hub(action: str, folder: Path, *more: str) -> tuple[int, str]:
     with contextlib.redirect_stdout(said):
         try:
             start(parser.parse_args([action, *more, "--dir", str(folder)]))
-        except HubError as error:
-            return 1, said.getvalue() + str(error)
+        except LoraHubError as error:
+            return 2 if isinstance(error, SpecError) else 1, said.getvalue() + str(error)
     return 0, said.getvalue()
 
 
@@ -128,7 +128,7 @@ def test_a_file_is_no_folder(tmp_path: Path, action: str) -> None:
 
 
 def test_only_backup_takes_a_second_folder(tmp_path: Path) -> None:
-    assert hub("fsck", tmp_path, str(tmp_path / "typed-without-dir"))[0] == 1
+    assert hub("fsck", tmp_path, str(tmp_path / "typed-without-dir"))[0] == 2
     assert "needs one" in hub("backup", tmp_path)[1]
 
 

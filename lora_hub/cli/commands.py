@@ -7,11 +7,11 @@ printed there; progress and messages go to standard error. The exit status says 
 |---|---|
 | 0 | all of it |
 | 1 | none of it; the error says why |
-| 2 | the command is wrong: an unknown command, option, task, base or setting, or a value out of range |
+| 2 | the command is wrong: an unknown command, option, task or setting, or a value out of range, also in the environment |
 | 3 | a part of it: trained but not published, or some tasks of a pipeline |
 | 4 | all of it, but a score is below --min |
 | 124 | `runs wait` gave up waiting: the run goes on |
-| 130, 143 | interrupted, told to end |
+| 130, 143, 129 | interrupted, told to end, its terminal was closed |
 | 141 | nobody reads the output any more |
 
 Nothing heavy is imported before a command needs it.
@@ -31,7 +31,7 @@ from typing import Any, NoReturn
 
 from lora_hub import __version__
 from lora_hub.cli import text as cli_text
-from lora_hub.cli.options import add_minimum, add_reading, check_minimum, connected_hub, read_mapping, read_pairs
+from lora_hub.cli.options import add_minimum, add_reading, check_minimum, check_task_id, connected_hub, read_mapping, read_org, read_pairs, read_task
 from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
 from lora_hub.core import settings
@@ -80,6 +80,7 @@ def _drop_output() -> None:
 def _main(arguments: list[str], as_json: bool) -> int:
     try:
         options = make_parser().parse_args(arguments)
+        settings.check()
         # Libraries that print to standard output would spoil the JSON.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
             # The embedded Hub listens to signals itself.
@@ -182,22 +183,30 @@ def rows_missing(run_id: str) -> dict[str, str]:
 def publish(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
+    org = read_org(options.org)
     with connected_hub():
         before = runs.refresh_run(options.run).adapter
-        ref = runs.publish_run(options.run, org=options.org, name=options.name, private=options.private)
+        ref = runs.publish_run(options.run, org=org, name=options.name, private=options.private)
     if before is not None and (before.repo_id, before.revision) == (ref.repo_id, ref.revision):
         print(f"Nothing is new: this run is {ref.versions[0]} of {ref.repo_id} already.", file=sys.stderr)
     return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id, **rows_missing(options.run)}
 
 
 def list_adapters(options: argparse.Namespace) -> Result:
-    org = options.org or settings.organization()
+    """others: how many adapters there are, where none is of the task and the base that were asked for."""
+    org = read_org(options.org)
+    task = read_task(options.task).id if options.task and Path(options.task).expanduser().is_file() else options.task
     with connected_hub() as connection:
         from lora_hub import hub
 
-        found = hub.list_adapters(org, options.task, options.base, versions=True)
+        found, others = hub.list_adapters(org, task, options.base, versions=True), 0
+        if not found and (task or options.base):
+            everything = hub.list_adapters(org)
+            others = len(everything)
+            check_task_id(task, {ref.task for ref in everything})
         where = {"kind": connection.kind, "url": connection.url}
-    return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where}
+    asked = {"task": task, "base": options.base, "others": others}
+    return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where, **asked}
 
 
 def compare(options: argparse.Namespace) -> Result:

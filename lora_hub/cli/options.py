@@ -2,10 +2,12 @@
 
 import argparse
 import contextlib
+import difflib
 import sys
 from pathlib import Path
 from typing import Any
 
+from lora_hub.core import settings
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 
 
@@ -46,6 +48,25 @@ def read_task(name: str) -> Any:
     from lora_hub.catalogue.tasks import catalogue
 
     return catalogue.get_task(name)
+
+
+def check_task_id(task: str, known: set[str]) -> None:
+    """Raises SpecError, with the nearest names, where no task of that id is known: neither in the catalogue nor, as somebody's
+    own, by an adapter. known: the tasks of the adapters that there are. "": any task."""
+    if not task or task in known:
+        return
+    try:
+        read_task(task)
+    except SpecError as error:
+        near = difflib.get_close_matches(task, sorted(known - {""}), n=2, cutoff=0.5)
+        raise (SpecError(error.message, f"Did you mean {' or '.join(near)}?") if near else error) from error
+
+
+def read_org(name: str, otherwise: str = "") -> str:
+    """The organization: what --org says, else a pipeline's file, else the environment. Raises SpecError for what can be no name."""
+    if name:
+        return settings.check_namespace(name, "--org")
+    return settings.check_namespace(otherwise, "org") if otherwise else settings.organization()
 
 
 def read_mapping(text: str) -> dict[str, str] | None:

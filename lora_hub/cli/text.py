@@ -275,6 +275,10 @@ def show_adapters(result: dict) -> str:
     if not result["adapters"]:
         names = {"embedded": "this machine's own Hub", "public": "the public Hub", "other": "the Hub"}
         where = f"{names[result['hub']['kind']]} at {result['hub']['url']}"
+        if result["others"]:
+            asked = [f"{what} {result[what]}" for what in ("task", "base") if result[what]]
+            rest = "others" if len(asked) > 1 else f"other {asked[0].split()[0]}s"
+            return f"No adapters of {' and '.join(asked)} in {result['organization']} on {where}; {result['others']} of {rest}."
         return f"No adapters yet in {result['organization']} on {where}. Train and publish one: python -m lora_hub train FILE --task TASK --publish"
     rows = []
     for ref in result["adapters"]:

@@ -16,11 +16,11 @@ from lora_hub.cli.options import (
     named_dataset,
     read_mapping,
     read_mends,
+    read_org,
     read_pairs,
     read_reading,
     read_task,
 )
-from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 
@@ -80,7 +80,7 @@ def train(options: argparse.Namespace) -> Result:
             test_file=options.test,
             name=options.name,
             dataset_name=file.name,
-            publish_to=(options.org or settings.organization()) if options.publish else "",
+            publish_to=read_org(options.org) if options.publish else "",
             minimum=minimum,
             publish_private=options.private,
             reading=read_reading(options),
@@ -186,7 +186,7 @@ def pipeline(options: argparse.Namespace) -> Result:
 
     began = time.monotonic()
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
-    publish_to = (options.org or asked.org or settings.organization()) if options.publish else ""
+    publish_to = read_org(options.org, asked.org) if options.publish else ""
     needs_hub = any(dataset.is_dataset_id(entry.data) for entry in asked.entries)
 
     started: list[Any] = []

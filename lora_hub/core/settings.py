@@ -10,20 +10,50 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public where there is a token or this is a Space | |
+| LORA_HUB_UPSTREAM | the Hub that the embedded one reads from what it does not hold, or `off` | https://huggingface.co |
 | LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
+| HF_ENDPOINT | address of another Hub, such as a team's | |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
 """
 
 import math
 import os
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lora_hub.core.errors import SpecError
+
+HUBS = ("public", "embedded")
+# What the Hub allows as the name of a user or an organization.
+NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
+
+
+def check() -> None:
+    """Looks at every variable before anything is started, so that none is found to be wrong in the middle of the work. Raises
+    SpecError naming the variable, its value and what is allowed."""
+    check_home()
+    for ask in (organization, max_upload_bytes, slots, hub_idle_minutes, asked_hub, hub_address, upstream):
+        ask()
+    _port("LORA_HUB_PORT")
 
 
 def home() -> Path:
     """Our folder. It holds datasets/, runs/, hub/ and cache/."""
     return Path(os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub").expanduser().resolve()
+
+
+def check_home() -> None:
+    """Raises SpecError where our folder can be none, because a file stands there or above."""
+    folder = home()
+    file = next((part for part in (folder, *folder.parents) if part.exists() and not part.is_dir()), None)
+    if file is None:
+        return
+    said, said_fa = (f"in {folder} the part {file}", f"در «{folder}» بخش «{file}»") if file != folder else (str(folder), f"«{folder}»")
+    raise SpecError(
+        f"LORA_HUB_HOME is to be a folder, and {said} is a file.", "Set it to a folder that you may write to, or unset it.",
+        message_fa=f"مقدار LORA_HUB_HOME باید پوشه باشد، ولی {said_fa} فایل است.", hint_fa="پوشه‌ای بدهید که دسترسی نوشتن در آن دارید، یا آن را حذف کنید.",
+    )  # fmt: skip
 
 
 def datasets_dir() -> Path:
@@ -46,7 +76,56 @@ def hub_idle_minutes() -> float:
 
 
 def organization() -> str:
-    return os.environ.get("LORA_HUB_ORG") or "lora-hub"
+    """Raises SpecError where LORA_HUB_ORG can be no organization's name."""
+    return check_namespace(os.environ.get("LORA_HUB_ORG") or "lora-hub", "LORA_HUB_ORG")
+
+
+def check_namespace(name: str, where: str) -> str:
+    """The name of a user or an organization, as it was given. where: the variable or option that it was given by. Raises SpecError."""
+    if not NAMESPACE.fullmatch(name):
+        raise SpecError(
+            f"{where} is {name[:60]!r}, which can be no organization's name.", "Give letters, digits, `-`, `_` and `.` only, such as lora-hub.",
+            message_fa=f"مقدار {where} برابر «{name[:60]}» است، که نام سازمان نمی‌شود.", hint_fa="فقط حروف لاتین، رقم، «-»، «_» و «.» بدهید، مانند «lora-hub».",
+        )  # fmt: skip
+    return name
+
+
+def asked_hub() -> str:
+    """"public", "embedded", or "" where LORA_HUB_HUB does not say. Raises SpecError for another value."""
+    asked = os.environ.get("LORA_HUB_HUB") or ""
+    if asked and asked not in HUBS:
+        raise SpecError(
+            f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.",
+            message_fa=f"مقدار LORA_HUB_HUB برابر «{asked}» است.", hint_fa="یا «public» یا «embedded» بدهید، یا آن را حذف کنید.",
+        )  # fmt: skip
+    return asked
+
+
+def hub_address() -> str:
+    """The address in HF_ENDPOINT, without a slash at its end; empty where it is unset. Raises SpecError where it is none."""
+    return _address("HF_ENDPOINT", os.environ.get("HF_ENDPOINT") or "")
+
+
+def upstream() -> str:
+    """LORA_HUB_UPSTREAM: an address, "off", or empty where it is unset. Raises SpecError where it is none."""
+    told = os.environ.get("LORA_HUB_UPSTREAM") or ""
+    return told if told == "off" else _address("LORA_HUB_UPSTREAM", told)
+
+
+def _address(name: str, url: str) -> str:
+    url = url.rstrip("/")
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # brackets that do not close, or a port that is no number
+        is_address = False
+    if url and not is_address:
+        raise SpecError(
+            f"{name} is {url!r}, which is no address of a Hub.", "Give it whole, as http://hub.example:8000, or leave it out.",
+            message_fa=f"مقدار {name} برابر «{url}» است، که نشانی هاب نیست.",
+            hint_fa="آن را کامل بدهید، مانند «http://hub.example:8000»، یا حذف کنید.",
+        )  # fmt: skip
+    return url
 
 
 def max_upload_bytes() -> int:
@@ -61,7 +140,10 @@ def slots() -> int:
 
 def port() -> int:
     """Raises SpecError where LORA_HUB_PORT (or Gradio's own GRADIO_SERVER_PORT) is no port. 0: any free one."""
-    name = "LORA_HUB_PORT" if os.environ.get("LORA_HUB_PORT") else "GRADIO_SERVER_PORT"
+    return _port("LORA_HUB_PORT" if os.environ.get("LORA_HUB_PORT") else "GRADIO_SERVER_PORT")
+
+
+def _port(name: str) -> int:
     return int(_number(name, 7860, least=0, most=65535, whole=True))
 
 

@@ -185,11 +185,19 @@ def _is_run(folder: Path) -> bool:
 
 
 def list_run_ids() -> list[str]:
-    """Ids of all runs, newest first."""
+    """Ids of all runs, newest first. Raises RunError where the folder that holds them cannot be read."""
     folder = str(settings.runs_dir())
-    if not os.path.isdir(folder):
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):  # nothing was started yet
         return []
-    began = {name: _began(os.path.join(folder, name)) for name in os.listdir(folder) if _RUN_ID.match(name)}
+    except OSError as error:
+        raise RunError(
+            f"The runs in {folder} cannot be read: {error.strerror}.", "Give this user the right to read the folder, or set LORA_HUB_HOME to another one.",
+            message_fa=f"اجراها در «{folder}» خوانده نمی‌شود ({error.strerror}).",
+            hint_fa="به این کاربر دسترسی خواندن پوشه را بدهید، یا در LORA_HUB_HOME پوشهٔ دیگری بگذارید.",
+        ) from error
+    began = {name: _began(os.path.join(folder, name)) for name in names if _RUN_ID.match(name)}
     return sorted((name for name, at in began.items() if at is not None), key=lambda name: (began[name], name), reverse=True)
 
 

@@ -100,13 +100,8 @@ def connected() -> Iterator[HubConnection]:
 
 
 def wanted_kind() -> str:
-    """"public", "other" or "embedded", from the environment. Raises HubError for another value of LORA_HUB_HUB."""
-    asked = os.environ.get("LORA_HUB_HUB", "")
-    if asked not in ("", "public", "embedded"):
-        raise HubError(
-            f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.",
-            message_fa=f"مقدار LORA_HUB_HUB برابر «{asked}» است.", hint_fa="یا «public» یا «embedded» بدهید، یا هیچ.",
-        )  # fmt: skip
+    """"public", "other" or "embedded", from the environment. Raises SpecError for another value of LORA_HUB_HUB."""
+    asked = settings.asked_hub()
     if asked == "embedded":
         return asked
     if os.environ.get("HF_ENDPOINT"):
@@ -123,8 +118,8 @@ def kind_of(url: str) -> str:
 
 
 def connect(*, start: bool = True) -> HubConnection:
-    """Decides, and sets the environment for `huggingface_hub`. Raises HubError where the embedded Hub cannot be had,
-    where the client was imported before with another address, or where `start` is False and no server runs."""
+    """Decides, and sets the environment for `huggingface_hub`. Raises SpecError where a variable says what can't be, HubError
+    where the embedded Hub cannot be had, where the client was imported before with another address, or where `start` is False and no server runs."""
     global _connection
     kind = wanted_kind()
     _connection = _connect_embedded(start) if kind == "embedded" else _connect_elsewhere(kind)
@@ -132,16 +127,9 @@ def connect(*, start: bool = True) -> HubConnection:
 
 
 def _connect_elsewhere(kind: str) -> HubConnection:
-    url = (os.environ.get("HF_ENDPOINT") or PUBLIC_URL).rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise HubError(
-            f"HF_ENDPOINT is {url!r}, which is no address of a Hub.", "Give it whole, as http://hub.example:8000, or leave it out.",
-            message_fa=f"مقدار HF_ENDPOINT برابر «{url}» است، که نشانیِ هاب نیست.",
-            hint_fa="آن را کامل بدهید، مانند http://hub.example:8000، یا هیچ ندهید.",
-        )  # fmt: skip
+    url = settings.hub_address() or PUBLIC_URL
     _check_client(url)
-    if parts.hostname in ("127.0.0.1", "localhost", "::1"):
+    if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
         _past_proxies()
     return HubConnection(kind, url, settings.organization())
 

@@ -3,13 +3,15 @@
 import argparse
 import sys
 
-from .server import HubError, add_arguments, start
+from ..core.errors import HubError, SpecError
+from .server import add_arguments, start
 
 parser = argparse.ArgumentParser(prog="lora_hub hub", description="The embedded Hub: a small Hub on this machine.")
 add_arguments(parser)
 try:
     start(parser.parse_args())
-except HubError as error:
-    sys.exit(str(error))
+except (HubError, SpecError) as error:
+    print(error, file=sys.stderr)
+    sys.exit(2 if isinstance(error, SpecError) else 1)
 except KeyboardInterrupt:
     sys.exit(130)

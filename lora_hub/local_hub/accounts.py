@@ -17,7 +17,8 @@ from collections import namedtuple
 from math import inf
 from pathlib import Path
 
-from .faults import HubFault, refuse
+from ..core.errors import SpecError
+from .faults import refuse
 from .folder import write_whole
 from .store import Repo
 
@@ -42,7 +43,7 @@ def user_id(name: str) -> str:
 
 
 class Accounts:
-    """Reads its file again when it changed; a change that cannot be used leaves what was read before in force, and is logged.
+    """Raises SpecError where the file cannot be used at first. Reads it again when it changed; a change that cannot be used leaves what was read before in force, and is logged.
 
     Of tokens there are only hashes of the Authorization headers that they are sent in, compared in constant time: `tokens`
     are users' and `granted` apps', with the account and until when they are good.
@@ -57,7 +58,7 @@ class Accounts:
             return
         self.stamp = self._look()
         if why := self._read():
-            raise HubFault(500, f"The accounts file {file} cannot be used: {why}")
+            raise SpecError(f"The accounts file {file} cannot be used: {why}.", "Put it right, or give another one as --accounts.")
 
     def _take(self, data: dict) -> None:
         """Takes over what a file says, all of it or, where it raises, nothing."""

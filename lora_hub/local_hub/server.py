@@ -5,6 +5,7 @@ line `python -m lora_hub.local_hub`. One folder has one server; `folder` says ho
 """
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -15,8 +16,9 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..core.errors import HubError
+from ..core.errors import HubError, SpecError
 from . import folder as places
 
 # What stands in a Hub's folder before its store does; anything else there is somebody's who did not mean this folder.
@@ -37,23 +39,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop ends the running one, fsck checks the store, gc tidies it, backup copies it, also while it runs",
     )  # fmt: skip
     parser.add_argument("to", nargs="?", type=Path, metavar="FOLDER", help="where backup puts the copy")
-    parser.add_argument("--port", type=int, default=0, help="port; 0 (the default) takes the folder's own, or a free one")
+    parser.add_argument("--port", type=_port, default=0, help="port; 0 (the default) takes the folder's own, or a free one")
     parser.add_argument("--dir", type=Path, default=Path(home, "hub"), help="folder; default $LORA_HUB_HOME/hub")
     parser.add_argument("--accounts", type=Path, help="YAML or JSON file of users and organizations")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; one of the network needs --accounts")
     parser.add_argument("--org", default=setting("LORA_HUB_ORG") or "lora-hub", help="organization where there are no accounts")
-    parser.add_argument("--upstream", default=setting("LORA_HUB_UPSTREAM") or "https://huggingface.co", help="Hub for other reads, or off")
+    parser.add_argument("--upstream", type=_address, default=setting("LORA_HUB_UPSTREAM") or "https://huggingface.co", help="Hub for other reads, or off")
     parser.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
-    parser.add_argument("--idle", type=float, default=0.0, metavar="MINUTES", help="end when nobody has used it for so long; 0: never")
+    parser.add_argument("--idle", type=_minutes, default=0.0, metavar="MINUTES", help="end when nobody has used it for so long; 0: never")
     parser.add_argument("--for-home", action="store_true", help=argparse.SUPPRESS)  # started by whoever needed it, not by hand
 
 
+def _port(text: str) -> int:
+    """argparse tells of what a kind of value raises in words."""
+    if not 0 <= (port := int(text)) <= 65535:
+        raise ValueError(text)
+    return port
+
+
+def _minutes(text: str) -> float:
+    if not 0 <= (minutes := float(text)) < float("inf"):
+        raise ValueError(text)
+    return minutes
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if text != "off" and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise ValueError(text)
+    return text
+
+
+# argparse names the kind of a value by its function.
+_port.__name__, _minutes.__name__, _address.__name__ = "port (0 to 65535)", "number of minutes", "address of a Hub, or `off`"
+
+
 def start(options: argparse.Namespace) -> None:
-    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`). Raises HubError where
-    that cannot be, and for a damaged store."""
+    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`). Raises SpecError for
+    options that do not fit together, HubError where it cannot be done, and for a damaged store."""
     if (options.action == "backup") != (options.to is not None):
-        raise HubError("Only `backup` takes a folder to copy to, and it needs one.", "python -m lora_hub hub backup FOLDER")
+        raise SpecError("Only `backup` takes a folder to copy to, and it needs one.", "python -m lora_hub hub backup FOLDER")
     directory = options.dir.expanduser().resolve()
+    if file := next((part for part in (directory, *directory.parents) if part.is_file()), None):
+        raise HubError(f"{file} is a file, not a folder.", "Give the folder of an embedded Hub as --dir.")
     try:
         {"serve": serve, "stop": stop, "fsck": check, "gc": tidy, "backup": back_up}[options.action](options, directory)
     except (FileExistsError, NotADirectoryError) as error:
@@ -158,15 +186,36 @@ def _is_empty(file: Path) -> bool:
 def serve(options: argparse.Namespace, directory: Path) -> None:
     """Serves the folder until it is told to end, or nobody has used it for as long as `--idle` says."""
     if options.host not in ("127.0.0.1", "localhost") and (options.jobs or options.accounts is None):
-        raise HubError(
+        raise SpecError(
             f"Without accounts, or with jobs, the embedded Hub listens on this machine only, not on {options.host}.",
             "Name users in a file and pass it as --accounts, without --jobs; or leave out --host.",
         )
+    from .accounts import Accounts
+
     _check_place(options, directory)
+    accounts = Accounts(directory, options.accounts, options.org) if options.accounts else None
+    new = next((part for part in reversed((directory, *directory.parents)) if not part.exists()), None)
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(directory, create=True):
         os.chmod(directory, 0o700)
-        _run(options, directory)
+        try:
+            listener = _listen(options, directory)
+        except HubError:
+            _unmake(directory, new)
+            raise
+        _run(options, directory, listener, accounts or Accounts(directory, None, options.org))
+
+
+def _unmake(directory: Path, new: Path | None) -> None:
+    """Leaves nothing behind of a Hub that did not start. new: the first folder that was made for it."""
+    if new is None:
+        return
+    (directory / places.SERVER_LOCK).unlink()
+    with contextlib.suppress(OSError):  # somebody else has put something there meanwhile
+        for folder in (directory, *directory.parents):
+            folder.rmdir()
+            if folder == new:
+                return
 
 
 def _listen(options: argparse.Namespace, directory: Path) -> socket.socket:
@@ -185,17 +234,14 @@ def _listen(options: argparse.Namespace, directory: Path) -> socket.socket:
     raise AssertionError("there is always a port to try")
 
 
-def _run(options: argparse.Namespace, directory: Path) -> None:
+def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, accounts: Any) -> None:
     import uvicorn
 
-    from .accounts import Accounts
     from .app import Hub
     from .store import Store
     from .upstream import Upstream
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    accounts = Accounts(directory, options.accounts, options.org)
-    listener = _listen(options, directory)
     port, host = listener.getsockname()[1], "127.0.0.1" if options.host in ("0.0.0.0", "localhost") else options.host
     far = None if options.upstream == "off" else Upstream(options.upstream, directory / "upstream")
     store = Store(directory)

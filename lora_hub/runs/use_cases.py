@@ -169,6 +169,7 @@ def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, s
 
 def start_runs(specs: Sequence[TrainSpec], *, owner: str = "local", environment: dict[str, str] | None = None) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
+    settings.check()  # the process that is started reads them, too
     for spec in specs:
         check_fits(spec)
         check_publishing(spec)
@@ -283,6 +284,7 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
 def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run:
     """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another state, and
     where a process works on it: of two that resume at once one goes on."""
+    settings.check()
     store.read_spec(run_id)  # a damaged one says here what is wrong
     with _when_ended(run_id) as lock:
         # Nobody else can change it now. Our own lock is no sign of work on it.
