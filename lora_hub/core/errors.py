@@ -9,26 +9,38 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lora_hub.core.messages import Message, as_message
+
 
 class LoraHubError(Exception):
-    """An error for people. `message`: one sentence, what and which value. `hint`: one sentence, what to do next.
-    `message_fa`, `hint_fa`: the same in Persian; empty: not translated."""
+    """An error for people. `said`: one sentence, what and which value. `advice`: one sentence, what to do next. `values`: of both.
+    `message`, `hint`: the same in English, for logs and programs.
 
-    def __init__(self, message: str, hint: str = "", *, message_fa: str = "", hint_fa: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.message_fa = message_fa
-        self.hint_fa = hint_fa
+    message_fa, hint_fa: a Persian sentence that is written out, where it is not in the catalogue yet.
+    """
+
+    def __init__(self, message: Message | str, hint: Message | str = "", *, message_fa: str = "", hint_fa: str = "", **values: Any) -> None:
+        self.said, self.advice = (text.filled(values) if isinstance(text, Message) else as_message(text) for text in (message, hint))
+        self.message, self.hint = self.said.en, self.advice.en
+        super().__init__(self.message)
+        self._fa = (message_fa, hint_fa)
+
+    @property
+    def message_fa(self) -> str:
+        return self._fa[0] or self.said.fa
+
+    @property
+    def hint_fa(self) -> str:
+        return self._fa[1] or self.advice.fa
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
     def in_language(self, language: str) -> tuple[str, str]:
-        """Message and hint in `language` ("en" or "fa"), each in English where it has no Persian."""
-        if language != "fa":
-            return self.message, self.hint
-        return self.message_fa or self.message, self.hint_fa or self.hint
+        """Message and hint in `language`, each in English where it has no translation."""
+        if language == "fa":
+            return self.message_fa, self.hint_fa
+        return self.said.in_language(language), self.advice.in_language(language)
 
     def to_json(self) -> dict:
         return {"error": {"message": self.message, "hint": self.hint}}

@@ -1,0 +1,262 @@
+"""What is said to people: an English sentence with named values, told in a language at the edge.
+
+    _("{name} has {count} rows.", name="a.csv", count=1200)          a Message: nothing is translated yet
+    _n("{count} row", "{count} rows", count=3)                      with a plural form, chosen by `count`
+    message.in_language("fa")                                       told, with the language's digits
+
+The sentences stand in the code, in English. Every other language is a file, `locale/LANGUAGE/LC_MESSAGES/lora_hub.po`, which
+`make messages` brings up to date; a sentence that it lacks is told in English. A Message is JSON like every noun, so that what
+one process writes another tells in its reader's language.
+"""
+
+import functools
+import re
+import string
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, model_validator
+
+from lora_hub.core.noun import Noun, Text2
+
+LOCALE = Path(__file__).parents[1] / "locale"
+DOMAIN = "lora_hub"
+# What a Message that is read from a file may hold. Ours are far below it.
+MOST_CHARACTERS, MOST_VALUES, MOST_DEPTH = 20_000, 40, 8
+SHOWN_NAMES = 20
+LONGEST_NAME = 60
+_SPEC = re.compile(r",?(?:\.\d{1,2})?[dfg%]?")
+_LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
+
+
+class Names(Noun):
+    """Several names in one place of a sentence. between: what stands between the last two: "," or "and" or "or". quoted: each in
+    quotation marks; in a language other than English they always are. most: so many are shown, then dots."""
+
+    names: tuple[str, ...]
+    between: str = ","
+    quoted: bool = False
+    most: int = SHOWN_NAMES
+
+
+class Message(Noun):
+    """sentence: English, with {name} for each of `values`. many: its plural, for a `count` other than 1; empty: it has none.
+    A value is a text or a name, a number, several names, or another message."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+    sentence: str
+    values: "dict[str, Message | Names | Text2 | int | float | str]" = {}
+    many: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bounded(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "sentence" in data:
+            values = data.get("values") or {}
+            if len(str(data["sentence"])) > MOST_CHARACTERS or len(values) > MOST_VALUES:
+                raise ValueError("a message of at most 20,000 characters and 40 values")
+            try:
+                list(string.Formatter().parse(str(data["sentence"])))
+            except ValueError as error:
+                raise ValueError(f"the places of a message: {error}") from error
+        return data
+
+    def __bool__(self) -> bool:
+        return bool(self.sentence)
+
+    def __str__(self) -> str:
+        return self.in_language("en")
+
+    @property
+    def en(self) -> str:
+        return self.in_language("en")
+
+    @property
+    def fa(self) -> str:
+        return self.in_language("fa")
+
+    def filled(self, values: Mapping[str, Any]) -> "Message":
+        """The same with more values; those that it has already stay."""
+        return self.model_copy(update={"values": {**_plain(values), **self.values}}) if values and self.sentence else self
+
+    def in_language(self, language: str, depth: int = 0) -> str:
+        """The sentence in a language ("en", "fa"), its values filled in. What has no translation is told in English."""
+        count = self.values.get("count")
+        is_many = bool(self.many) and not (isinstance(count, int | float) and count == 1)
+        text = _translated(language, self.sentence, self.many, count)
+        return _Filler(language if text else "en", language, depth).vformat(text or (self.many if is_many else self.sentence), (), self.values)
+
+
+def _(sentence: str, /, **values: Any) -> Message:
+    """A message. Its sentence is found in the code by this name, so it is written out there and not put together."""
+    return Message.model_construct(sentence=sentence, many="", values=_plain(values))
+
+
+def _n(sentence: str, many: str, /, **values: Any) -> Message:
+    """A message with a plural: `sentence` where the value `count` is 1, else `many`."""
+    return Message.model_construct(sentence=sentence, many=many, values=_plain(values))
+
+
+def names(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NAMES, quoted: bool = False) -> Names:
+    """Names for the middle of a sentence. between: ",", "and" or "or"."""
+    return Names(names=tuple(map(str, found)), between=between, most=most, quoted=quoted)
+
+
+def joined(*parts: "Message | str") -> Message:
+    """Sentences one after another; empty ones are left out."""
+    said = [part if isinstance(part, Message) else Message(sentence="{text}", values={"text": part}) for part in parts if part]
+    if len(said) < 2:
+        return said[0] if said else NOTHING
+    return Message(sentence=" ".join(f"{{part{place}}}" for place in range(len(said))), values={f"part{place}": one for place, one in enumerate(said)})
+
+
+def as_message(text: "Message | str") -> Message:
+    """A message; a text that nobody translates becomes one that says it as it is."""
+    if isinstance(text, Message):
+        return text
+    return Message(sentence="{text}", values={"text": text}) if text else NOTHING
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as JSON can hold them: a path or another object becomes its text, a list of texts becomes names."""
+    plain = {}
+    for name, value in values.items():
+        if isinstance(value, list | tuple | set | frozenset):
+            value = names(value)
+        elif isinstance(value, bool) or not isinstance(value, str | int | float | Message | Names | Text2):
+            value = str(value)
+        plain[name] = value
+    return plain
+
+
+class _Filler(string.Formatter):
+    """Fills a sentence. Only plain names and small number formats: a sentence may come from a file."""
+
+    def __init__(self, grammar: str, language: str, depth: int) -> None:
+        self.grammar, self.language, self.depth = grammar, language, depth
+
+    def parse(self, text: str) -> Iterable[tuple[str, str | None, str | None, str | None]]:
+        before = ""
+        for literal, name, spec, conversion in super().parse(text):
+            before = literal or before
+            self.is_quoted = literal.endswith("«")
+            yield literal, name, spec, conversion
+
+    def get_field(self, name: str, args: Any, values: Any) -> tuple[Any, str]:
+        if not name.isidentifier():
+            return "{" + name + "}", name
+        return values.get(name, "{" + name + "}"), name
+
+    def convert_field(self, value: Any, conversion: str | None) -> Any:
+        return _quoted(str(value)) if conversion == "r" and isinstance(value, str) else value
+
+    def format_field(self, value: Any, spec: str) -> str:
+        if isinstance(value, Message):
+            return value.in_language(self.language, self.depth + 1) if self.depth < MOST_DEPTH else ""
+        if isinstance(value, Text2):
+            return value.in_language(self.language)
+        if isinstance(value, Names):
+            return _told_names(value, self.grammar)
+        if isinstance(value, int | float):
+            spec = spec if _SPEC.fullmatch(spec) else ""
+            text = format(value, spec) if spec else f"{value:g}" if isinstance(value, float) else str(value)
+            return in_digits(text, self.grammar)
+        return value if self.grammar == "en" or self.is_quoted else isolated(value)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if "'" in name else f"'{name}'"
+
+
+def _told_names(value: Names, language: str) -> str:
+    shown = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in value.names[: value.most]]
+    cut = len(value.names) > value.most
+    if language == "en":
+        shown = [_quoted(name) for name in shown] if value.quoted else shown
+        last = {",": ", ", "and": " and ", "or": " or "}.get(value.between, ", ")
+        if cut or len(shown) < 2:
+            return ", ".join(shown) + (", ..." if cut else "")
+        return ", ".join(shown[:-1]) + last + shown[-1]
+    shown = [f"«{name}»" for name in shown]
+    if cut:
+        return "، ".join(shown) + " و ..."
+    last = {"and": " و ", "or": " یا "}.get(value.between, "، ")
+    return "، ".join(shown[:-1]) + last + shown[-1] if len(shown) > 1 else "".join(shown)
+
+
+# --- a language ---------------------------------------------------------------------------------------------------------
+
+
+def in_digits(text: str, language: str) -> str:
+    """A number that is written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten stays as it is."""
+    if language == "en" or "e" in text:
+        return text
+    return text.translate(_signs(language))
+
+
+@functools.cache
+def _signs(language: str) -> dict[int, str]:
+    """What stands for each digit and sign of a number, from CLDR."""
+    from babel import Locale
+    from babel.numbers import get_decimal_symbol, get_group_symbol
+
+    locale = Locale.parse(language)
+    zero = {"latn": "0", "arabext": "۰", "arab": "٠", "deva": "०", "beng": "০"}.get(locale.default_numbering_system, "0")
+    digits = {ord(str(digit)): chr(ord(zero) + digit) for digit in range(10)}
+    own = {"numbering_system": locale.default_numbering_system}
+    return digits | {ord(","): get_group_symbol(locale, **own), ord("."): get_decimal_symbol(locale, **own)}
+
+
+def isolated(text: str) -> str:
+    """A name of another script for the middle of a right-to-left sentence: the marks around it (FSI, PDI: Unicode's
+    bidirectional algorithm, UAX 9) let it keep to itself, so that it does not reorder its neighbours."""
+    has_mark = "\u2068" in text
+    return f"\u2068{text}\u2069" if not has_mark and _LETTERS.search(text) and not _PERSIAN.search(text) else text
+
+
+def _translated(language: str, sentence: str, many: str, count: Any) -> str:
+    """The sentence in a language, its places still empty; "" where it has no translation."""
+    if language == "en":
+        return ""
+    found = _catalogue(language).get(sentence)
+    if not isinstance(found, tuple):
+        return found or ""
+    place = _plural_rule(language)(int(count) if isinstance(count, int | float) else 0)
+    return found[min(place, len(found) - 1)]
+
+
+@functools.cache
+def _catalogue(language: str) -> dict[str, str | tuple[str, ...]]:
+    """English sentence -> its translation, or its plural forms. Empty for a language that there is no file of."""
+    parsed = _read_catalogue(language)
+    if parsed is None:
+        return {}
+    found = {}
+    for one in parsed:
+        if one.id and one.string and not one.fuzzy:
+            found[one.id[0] if isinstance(one.id, tuple) else one.id] = one.string
+    return found
+
+
+@functools.cache
+def _plural_rule(language: str) -> Any:
+    from gettext import c2py
+
+    parsed = _read_catalogue(language)
+    return c2py(parsed.plural_expr if parsed is not None else "n != 1")
+
+
+@functools.cache
+def _read_catalogue(language: str) -> Any:
+    file = LOCALE / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+    if not re.fullmatch(r"[a-z]{2,3}(_[A-Za-z]{2,4})?", language) or not file.is_file():
+        return None
+    from babel.messages.pofile import read_po
+
+    with file.open("rb") as opened:
+        return read_po(opened, locale=language)
+
+
+NOTHING = Message(sentence="")
