@@ -193,6 +193,29 @@ def test_reported_exports(name: str, labels: str, code: str, rows: tuple[int, ..
     assert found["labels"].message == labels and found[code].rows == rows
 
 
+def asked_two(number: int, sentiment: list[str], topic: list[str]) -> dict:
+    """A task of two questions, with the answers of several annotators to each."""
+
+    def one(name: str, label: str) -> dict:
+        return {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": [label]}}
+
+    return task_of(number, *[{**choice(by=by), "result": [one("sentiment", first), one("topic", second)]} for by, (first, second) in enumerate(zip(sentiment, topic, strict=True))])
+
+
+def test_of_several_questions_the_one_that_is_the_answer_is_told_once(tmp_path: Path) -> None:
+    rows = [asked_two(n, [("Positive", "Negative")[n % 2]], [("box", "lamp")[n % 2]]) for n in range(24)]
+    rows[3] = asked_two(3, ["Positive", "Negative"], ["box", "box"])  # no majority for the one
+    rows[6] = asked_two(6, ["Positive", "Positive"], ["box", "lamp"])  # nor for the other
+    file = put(tmp_path, "two.json", rows)
+    for answer, open_row in (("sentiment", 4), ("topic", 7)):
+        seen = inspect_file(file, get_task("topic"), {"answer": answer})
+        found = {problem.code: problem for problem in seen.problems}
+        assert len(found) == len(seen.problems)
+        assert found["annotators-disagree"].rows == (open_row,) and repr(answer) in found["annotators-disagree"].message
+        assert "empty-answers" not in found and seen.table.rows == 23 and open_row not in seen.table.numbers().to_list()
+    assert "annotators-disagree" not in {problem.code for problem in inspect_file(file, get_task("instruction"), {"instruction": "text", "answer": "id"}).problems}
+
+
 ARGILLA = [  # (value, status) of each annotator; a model's suggestion
     ([("good", "submitted")], None),
     ([("bad", "discarded")], "bad"),

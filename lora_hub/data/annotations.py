@@ -16,7 +16,7 @@ import polars
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Problem
 from lora_hub.data.check_words import counted, number_fa
-from lora_hub.data.table import Table, row_problem
+from lora_hub.data.table import Question, Table, row_problem
 from lora_hub.data.value_text import label_text
 
 # So many of the labelled rows may have several labels before several are what a label of this data is.
@@ -33,8 +33,8 @@ class Export:
     places: list[int]
     aside: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    # The rows that a column of labels has none for, which is told of them: by column. Columns of texts have no such rows.
-    _open: dict[str, set[int]] = field(default_factory=dict)
+    # By column: the rows that a column of labels has none for, and what is told of that question. Columns of texts have no such rows.
+    questions: dict[str, Question] = field(default_factory=dict)
 
     def set_labels(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
         """The column of labels. given: for each row the answers of its annotators, each a list of labels. Annotators that differ are
@@ -53,14 +53,14 @@ class Export:
         left = set(several)
         texts = [label_text(labels) if labels and place not in left else None for place, labels in zip(self.places, chosen, strict=True)]
         self.frame = self.frame.with_columns(polars.Series(column, texts, dtype=polars.String))
-        self._open[column] = {*split, *several}
+        self.questions[column] = Question({*split, *several})
         self._tell_votes(column, split, outvoted)
         if several:
             example = label_text(next(labels for place, labels in zip(self.places, chosen, strict=True) if place in left))
             self.tell(
                 "several-labels-left-out", several, f"{_rows(several)} several labels in {column!r} where the others have one, such as {example[:60]!r}: left out.",
                 f"{number_fa(len(several))} سطر در ستون «{column}» چند برچسب دارد و بقیه یکی، مانند «{example[:60]}»؛ این سطرها کنار گذاشته شد.",
-                hint="Give each of them one label in the tool to keep it.", hint_fa="برای نگه داشتنشان، در ابزار به هر کدام یک برچسب بدهید.",
+                hint="Give each of them one label in the tool to keep it.", hint_fa="برای نگه داشتنشان، در ابزار به هر کدام یک برچسب بدهید.", column=column,
             )  # fmt: skip
 
     def set_texts(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
@@ -68,7 +68,7 @@ class Export:
         text in its paragraphs."""
         texts = [["\n".join(parts) for parts in answers if parts] for answers in given]
         others = [place for place, written in zip(self.places, texts, strict=True) if len(set(written)) > 1]
-        self._open[column] = set()
+        self.questions[column] = Question(set())
         self.frame = self.frame.with_columns(polars.Series(column, [written[0] if written else None for written in texts], dtype=polars.String))
         if others:
             self.tell(
@@ -81,12 +81,12 @@ class Export:
             self.tell(
                 "annotators-disagree", split, f"In {counted(len(split), 'row')} the annotators disagree about {column!r} and none of their labels has a majority: left out.",
                 f"در {number_fa(len(split))} سطر برچسب‌زن‌ها دربارهٔ «{column}» هم‌نظر نیستند و هیچ برچسبی اکثریت ندارد؛ این سطرها کنار گذاشته شد.",
-                hint="Settle them in the tool (as ground truth, for instance) to keep them.", hint_fa="برای نگه داشتنشان، نظر نهایی را در ابزار ثبت کنید.",
+                hint="Settle them in the tool (as ground truth, for instance) to keep them.", hint_fa="برای نگه داشتنشان، نظر نهایی را در ابزار ثبت کنید.", column=column,
             )  # fmt: skip
         if outvoted:
             self.tell(
                 "annotators-outvoted", outvoted, f"In {counted(len(outvoted), 'row')} the annotators disagree about {column!r}: the label that most of them gave was taken.",
-                f"در {number_fa(len(outvoted))} سطر برچسب‌زن‌ها دربارهٔ «{column}» هم‌نظر نیستند؛ برچسبی که بیشترشان داده‌اند گرفته شد.", severity="info",
+                f"در {number_fa(len(outvoted))} سطر برچسب‌زن‌ها دربارهٔ «{column}» هم‌نظر نیستند؛ برچسبی که بیشترشان داده‌اند گرفته شد.", severity="info", column=column,
             )  # fmt: skip
 
     def leave_out(self, code: str, out: Sequence[bool], message: str, message_fa: str, *, hint: str = "", hint_fa: str = "") -> None:
@@ -99,15 +99,19 @@ class Export:
         self.frame = self.frame.filter(keep)
         self.places = [place for place, is_out in zip(self.places, out, strict=True) if not is_out]
 
-    def tell(self, code: str, places: list[int], message: str, message_fa: str, *, hint: str = "", hint_fa: str = "", severity: str = "warning") -> None:
-        self.problems.append(row_problem(code, severity, message, places, message_fa=message_fa, hint=hint, hint_fa=hint_fa))
+    def tell(self, code: str, places: list[int], message: str, message_fa: str, *, hint: str = "", hint_fa: str = "", severity: str = "warning", column: str = "") -> None:
+        """column: of the question that it is about, where it is about one."""
+        told = self.questions[column].problems if column else self.problems
+        told.append(row_problem(code, severity, message, places, message_fa=message_fa, hint=hint, hint_fa=hint_fa))
 
     def table(self, table: Table) -> Table:
         """`table` with what is left of it. Raises DataError where nothing is."""
-        if len(self._open) == 1:  # the one thing that was asked: rows without it are of no use, and have been told
-            gone = next(iter(self._open.values()))
-            self.frame = self.frame.filter(polars.Series([place not in gone for place in self.places], dtype=polars.Boolean))
-            self.places = [place for place in self.places if place not in gone]
+        questions = dict(self.questions)
+        if len(questions) == 1:  # the one thing that was asked: rows without it are of no use, and have been told
+            only = questions.popitem()[1]
+            self.problems += only.problems
+            self.frame = self.frame.filter(polars.Series([place not in only.rows for place in self.places], dtype=polars.Boolean))
+            self.places = [place for place in self.places if place not in only.rows]
         if not self.places:
             raise DataError(
                 f"This export of {self.tool} has no row that an annotator vouches for: {self.problems[0].message}", "Annotate some in the tool, and export again.",
@@ -119,7 +123,7 @@ class Export:
         self.tell("annotation-export", [], f"An export of {self.tool}.{aside}", f"خروجی {self.tool}.{aside_fa}", severity="info")
         numbers = polars.Series("row", self.places, dtype=polars.UInt32)
         whole = self.places == list(range(1, table.rows + 1))
-        return replace(table, frame=self.frame, problems=[*table.problems, *self.problems], row_numbers=None if whole else numbers)
+        return replace(table, frame=self.frame, problems=[*table.problems, *self.problems], row_numbers=None if whole else numbers, questions=questions)
 
 
 def _rows(places: list[int]) -> str:

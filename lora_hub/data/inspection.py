@@ -206,7 +206,7 @@ def inspect_table(
         )))  # fmt: skip
     mapping, reasons = complete_mapping(filled, task, mapping or {})
     notes += [*find_test_columns(table, mapping)]
-    table = table.with_fitting_test(mapping)
+    table = table.fitted(mapping)
     language, asked = language_of_rows(filled, task, mapping), task
     task = settle_language(task, table, mapping, language)
     mended, done = apply_mends(table, task, mapping, mends)

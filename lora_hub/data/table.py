@@ -18,12 +18,22 @@ MAX_ROWS = 20_000_000
 SHOWN_ROWS = 10
 
 
+@dataclass(frozen=True)
+class Question:
+    """One of several things that annotators were asked. rows: numbers of those without a label, which are of no use where it is the
+    answer; problems: what is to be told then."""
+
+    rows: set[int]
+    problems: list[Problem] = field(default_factory=list)
+
+
 @dataclass
 class Table:
     """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are empty
     where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test part.
     `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`: which
-    data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which rows are `test`."""
+    data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which rows are `test`.
+    `questions`: of an annotation tool's export with several, by column."""
 
     frame: polars.DataFrame
     format: str
@@ -35,6 +45,7 @@ class Table:
     sheets: list[str] = field(default_factory=list)
     row_numbers: polars.Series | None = None
     split_column: str = ""
+    questions: dict[str, Question] = field(default_factory=dict)
     _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -45,9 +56,20 @@ class Table:
         """Columns that the mapping names, and the test part has not."""
         return [] if self.test is None else [column for column in mapping.values() if column in self.columns and column not in self.test.columns]
 
-    def with_fitting_test(self, mapping: dict[str, str]) -> "Table":
-        """Without its test part where that cannot be read by the mapping, as a file to predict has no labels."""
-        return replace(self, test=None) if self.columns_test_lacks(mapping) else self
+    def fitted(self, mapping: dict[str, str]) -> "Table":
+        """Without its test part where that cannot be read by the mapping, as a file to predict has no labels; and without the rows that
+        have no label for the question that is the answer."""
+        table = replace(self, test=None) if self.columns_test_lacks(mapping) else self
+        asked = self.questions.get(mapping.get("answer", ""))
+        if table.test is not None:
+            table = replace(table, test=table.test.fitted(mapping))
+        if asked is None:
+            return table
+        numbers = self.numbers()
+        keep = ~numbers.is_in(list(asked.rows))
+        table = replace(table, problems=[*self.problems, *asked.problems], questions={})
+        # Where none is left a check says so.
+        return replace(table, frame=self.frame.filter(keep), row_numbers=numbers.filter(keep)) if asked.rows and keep.any() else table
 
     @property
     def rows(self) -> int:

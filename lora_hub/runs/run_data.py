@@ -25,7 +25,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
         nonlocal rows
         table = read.read_table(
             store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True, is_test=is_test
-        ).with_fitting_test(mapping)  # fmt: skip
+        ).fitted(mapping)  # fmt: skip
         rows += table.frame.height + (table.test.frame.height if table.test is not None else 0)
         table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
         for one in done:
