@@ -83,13 +83,19 @@ def _pattern(language: str, other: str) -> str:
 def language_of_words(texts: polars.Series) -> str:
     """The language whose common words are in most of these texts, by far; else ""."""
     words = texts.str.extract_all(r"\w+")
-    votes = {}
-    for language, common in COMMON.items():
-        hits = words.list.set_intersection(polars.Series([common.split()])).list.len()
-        votes[language] = int((hits > 0).sum())
-    ranked = sorted(votes, key=votes.get, reverse=True)
-    first, second = votes[ranked[0]], votes[ranked[1]]
-    return ranked[0] if first > 0.5 * texts.len() and first > 1.5 * second else ""
+    hits = polars.DataFrame({language: words.list.set_intersection(polars.Series([common.split()])).list.len() for language, common in COMMON.items()})
+    # Languages that share words (que, il, is) are told apart by which of them a text has the most of.
+    most = hits.select(polars.max_horizontal(polars.all())).to_series()
+    alone = hits.select(polars.sum_horizontal([(polars.col(name) == most).cast(polars.Int64) for name in hits.columns])).to_series() == 1
+    for votes, lead in (
+        ({name: int((hits[name] > 0).sum()) for name in hits.columns}, 1.5),
+        ({name: int(((hits[name] == most) & alone & (most > 0)).sum()) for name in hits.columns}, 4),
+    ):  # fmt: skip
+        ranked = sorted(votes, key=votes.get, reverse=True)
+        first, second = votes[ranked[0]], votes[ranked[1]]
+        if first > 0.5 * texts.len() and first > lead * second:
+            return ranked[0]
+    return ""
 
 
 def _told(frame: polars.DataFrame, strange: tuple[polars.Expr, polars.Expr], from_to: Text2, part: Text2) -> list[Finding]:

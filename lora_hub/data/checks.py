@@ -23,6 +23,7 @@ from lora_hub.data.check_secrets import check_secrets
 from lora_hub.data.check_templates import check_templates
 from lora_hub.data.check_test_labels import check_test_labels
 from lora_hub.data.check_texts import check_characters
+from lora_hub.data.check_third_language import check_third_language
 from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.near_duplicates import check_near_duplicates
@@ -53,6 +54,7 @@ def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
             found += check_conflicts(filled, task)
             found += check_answers(filled, task)
             found += check_languages(filled, task)
+            found += check_third_language(filled, task, usable)
     found += check_duplicates(table, usable)
     found += check_size(frame, task)
     texts = [role for role in (*task.inputs, *(["answer"] if task.output == "text" else [])) if role in frame.columns]

@@ -48,6 +48,7 @@ DROPPED: dict[str, Text2] = {
     "personal-data": Text2(en="rows with what looks like personal data", fa="سطرهایی که گویا دادهٔ شخصی دارند"),
     "damaged-letters": Text2(en="rows with damaged letters", fa="سطرهایی با حروف خراب"),
     "wrong-language": Text2(en="pairs in another language", fa="جفت‌هایی به زبانی دیگر"),
+    "third-language": Text2(en="pairs in a third language", fa="جفت‌هایی به زبان سوم"),
     "swapped-pairs": Text2(en="swapped pairs", fa="جفت‌های جابه‌جا"),
     "answer-is-input": Text2(en="rows whose answer is their input", fa="سطرهایی که پاسخ و ورودی‌شان یکی است"),
     "long-texts": Text2(en="very long rows", fa="سطرهای بسیار بلند"),

@@ -27,7 +27,7 @@ _LETTERS = {
     "Urdu": re.compile("[ٹڈڑےںۓ]"), "Kurdish": re.compile("[ێۆڕڵە]"), "Pashto": re.compile("[ټډړښځڅ]"),
     "Persian": re.compile("[پچژگکی]"), "Arabic": re.compile("[ةىأإ]|\\bال"),
 }  # fmt: skip
-_MORE_FA = {"Urdu": "اردو", "Kurdish": "کردی", "Pashto": "پشتو"}
+MORE_FA = {"Urdu": "اردو", "Kurdish": "کردی", "Pashto": "پشتو"}
 
 
 def language_of_texts(texts: polars.Series) -> str:
@@ -72,7 +72,7 @@ def find_language(asked: Task, settled: Task, language: str) -> list[Finding]:
     """`asked`: the task as it was given; `settled`: as it is put to the model; `language`: the rows'."""
     if not language or settled.is_chat or "instruction" in settled.inputs or "prompt_language" in asked.model_fields_set:
         return []
-    name_fa = NAMES_FA.get(language) or _MORE_FA.get(language, language)
+    name_fa = NAMES_FA.get(language) or MORE_FA.get(language, language)
     if settled.prompt_language == "fa":
         return [finding(
             "instruction-language", "info", "The rows are in Persian, and so is the instruction that they are put with.",
