@@ -18,6 +18,7 @@ from lora_hub.data.check_answers import check_answers
 from lora_hub.data.check_chats import check_chats
 from lora_hub.data.check_labels import check_labels, check_unseen_labels
 from lora_hub.data.check_languages import check_languages
+from lora_hub.data.check_mixed_rows import check_mixed_rows
 from lora_hub.data.check_rows import check_conflicts, check_duplicates, check_rows, check_size, filled_rows, key_of
 from lora_hub.data.check_secrets import check_secrets
 from lora_hub.data.check_templates import check_templates
@@ -55,6 +56,7 @@ def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
             found += check_answers(filled, task)
             found += check_languages(filled, task)
             found += check_third_language(filled, task, usable)
+            found += check_mixed_rows(filled, task, usable)
     found += check_duplicates(table, usable)
     found += check_size(frame, task)
     texts = [role for role in (*task.inputs, *(["answer"] if task.output == "text" else [])) if role in frame.columns]
