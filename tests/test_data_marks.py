@@ -174,3 +174,24 @@ def test_a_call_that_is_cut_off_as_a_whole_is_told() -> None:
     assert not read_chat(calls("{'item': 'lamp'}")).turns[1].is_cut and arguments_of(calls("{'item': 'lamp'}")) == {"item": "lamp"}
     assert arguments_of(calls("")) == {} and not read_chat(calls("")).turns[1].is_cut
     assert not read_chat(calls("free words", type="custom")).turns[1].is_cut
+
+
+def table_with(folder: Path, column: str, values: list[Any]) -> Path:
+    file = folder / "rows.csv"
+    polars.DataFrame([{"text": f"The lamp {n} is in a box", "label": ("good", "bad")[n % 2], column: values[n % len(values)]} for n in range(24)]).write_csv(file)
+    return file
+
+
+@pytest.mark.parametrize(("column", "values"), [("weight", ["0.0", "1", "0.5", "1"]), ("sample_weight", [0, 1, 1, 2]), ("loss_mask", [0, 1, 1, 1]), ("skip", [True, False, False, False]), ("include", ["no", "yes", "yes", "yes"])])
+def test_rows_of_a_table_that_are_marked_are_told_and_can_be_left_out(tmp_path: Path, column: str, values: list[Any]) -> None:
+    file = table_with(tmp_path, column, values)
+    seen = inspect_file(file, get_task("sentiment"))
+    problem = told(seen)["unlearnt-rows"]
+    assert problem.rows == (1, 5, 9, 13, 17, 21) and repr(column) in problem.message and seen.table.rows == 24
+    mended = inspect_file(file, get_task("sentiment"), mends=problem.mends)
+    assert mended.table.rows == 18 and "unlearnt-rows" not in told(mended)
+
+
+@pytest.mark.parametrize(("column", "values"), [("weight", [3, 1, 2]), ("weight", [0]), ("weight", ["0 kg", "1 kg"]), ("colour", [0, 1]), ("loss", [0, 0.4])])
+def test_other_columns_of_a_table_mark_nothing(tmp_path: Path, column: str, values: list[Any]) -> None:
+    assert "unlearnt-rows" not in told(inspect_file(table_with(tmp_path, column, values), get_task("sentiment")))

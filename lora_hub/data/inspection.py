@@ -22,6 +22,7 @@ from lora_hub.data.check_blanks import find_blanks
 from lora_hub.data.check_held_out import check_held_out, find_test_columns
 from lora_hub.data.check_mends import find_idle
 from lora_hub.data.check_pairs import find_pairs
+from lora_hub.data.check_row_marks import find_row_marks
 from lora_hub.data.check_task import find_doubt
 from lora_hub.data.findings import Finding
 from lora_hub.data.mends import Done, apply_mends, offer_mends, with_filled_columns
@@ -213,7 +214,7 @@ def inspect_table(
     said = [Finding(problem) for problem in table.problems]
     found = [*said, *find_overflow(mended), *find_blanks(mended, task, mapping), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
     found += [*find_doubt(mended, task, mapping), *find_pairs(mended, task, mapping), *find_language(asked, task, language)]
-    found += [*find_nested(_same_rows(table, mended), task, mapping), *unused_columns(table, mapping), *find_idle(done)]
+    found += [*find_nested(_same_rows(table, mended), task, mapping), *unused_columns(table, mapping), *find_row_marks(mended, task, mapping), *find_idle(done)]
     if mended.test is not None:
         found += checks.find_overlap(task, mended, mapping, mended.test, mapping)
         found += checks.find_unseen(task, mended, mapping, mended.test, mapping)

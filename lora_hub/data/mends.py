@@ -138,7 +138,7 @@ def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, s
         offered.append(Mend(kind="swap"))
     elif code == "long-texts" and not task.is_chat:
         offered.append(Mend(kind="shorten", values={"characters": str(LONG)}))
-    elif code == "refused-chats":
+    elif code in ("refused-chats", "unlearnt-rows"):
         offered.append(Mend(kind="leave-out", values={"rows": ",".join(map(str, finding.rows.to_list()))}))
     elif code == "overflow":
         named, _ = overflow_columns(table)
