@@ -7,11 +7,14 @@ from pathlib import Path
 import polars
 import pytest
 
+from lora_hub.catalogue.bases import get_base
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.data import prepare
 from lora_hub.data.inspection import Inspection, inspect_file
 from lora_hub.data.read import read_table
 from lora_hub.data.split_columns import part_of
+from lora_hub.runs import plan_run
+from lora_hub.runs.run_data import read_split
 
 TOPIC = get_task("topic")
 
@@ -130,6 +133,13 @@ def test_conversations_and_the_split_of_a_run(tmp_path: Path) -> None:
     split, _ = prepare.split_with_test(examples, test, chat, seed=1)
     assert {example.answer for example in split.test} == {f"a {n - 1}" for n in every(2)}
     assert not {example.row for example in split.train + split.validation} & set(every(2))
+
+
+def test_a_run_counts_every_row_of_the_file(tmp_path: Path) -> None:
+    plan = plan_run(write(tmp_path, "split", ["train", "train", "test", "validation"]), TOPIC, get_base("built-in"))
+    _, split, notes = read_split(plan.spec)
+    assert split.file_rows == 60 and len(split.test) == 15 and len(split.train) + len(split.validation) == 30
+    assert [note.en for note in notes] == ["15 rows that the file's split column sets aside were left out."]
 
 
 def test_parts() -> None:

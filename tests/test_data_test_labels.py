@@ -12,6 +12,7 @@ from lora_hub.data.inspection import Inspection, Inspector, inspect_file, inspec
 from lora_hub.data.mends import parse_mends
 from lora_hub.data.table import Table
 from lora_hub.runs import plan_run
+from lora_hub.runs.run_data import read_split
 
 SENTIMENT, TOPIC = get_task("sentiment"), get_task("topic")
 
@@ -71,6 +72,7 @@ def test_the_mend_for_a_test_file_of_its_own_is_offered_and_does_its_work(tmp_pa
     mends = parse_mends(["unseen-labels"], Inspector(), train, SENTIMENT, None, test=test)
     mended = plan_run(train, SENTIMENT, get_base("built-in"), test_file=test, mends=mends)
     assert not {"unseen-labels", "idle-mends"} & {problem.code for problem in mended.problems}
+    assert [note.en for note in read_split(mended.spec)[2]] == ["Labels renamed: 0.0 → 0, 1.0 → 1 (20 rows)."]
 
 
 def test_a_test_part_of_one_label_is_told(tmp_path: Path) -> None:

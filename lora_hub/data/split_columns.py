@@ -115,7 +115,7 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
     problems.append(_told(table, column, counts, scored if test is not None else "", parts, numbers))
     return replace(
         table, frame=table.frame.filter(places["train"]), row_numbers=numbers.filter(places["train"]), test=test if test is not None else table.test,
-        problems=problems, split_column=column,
+        problems=problems, split_column=column, set_aside=table.rows - counts["train"] - (test.rows if test is not None else 0),
     )  # fmt: skip
 
 

@@ -32,7 +32,8 @@ class Table:
     """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are empty
     where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test part.
     `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`: which
-    data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which rows are `test`.
+    data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which rows are `test`,
+    and `set_aside` how many others it keeps from training.
     `questions`: of an annotation tool's export with several, by column."""
 
     frame: polars.DataFrame
@@ -45,6 +46,7 @@ class Table:
     sheets: list[str] = field(default_factory=list)
     row_numbers: polars.Series | None = None
     split_column: str = ""
+    set_aside: int = 0
     questions: dict[str, Question] = field(default_factory=dict)
     _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(default_factory=dict, init=False, repr=False, compare=False)
 

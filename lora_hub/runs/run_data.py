@@ -19,18 +19,20 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
     from lora_hub.data import mends, prepare, read, template
 
     notes: list[Text2] = []
-    rows = 0
+    mended: dict[str, tuple[Any, int]] = {}  # what each mend did, to the rows to train on and to those of a test file together
+    rows = aside = 0
 
     def read_kept(info: Any, mapping: dict[str, str], is_test: bool = False) -> Any:
-        nonlocal rows
+        nonlocal rows, aside
         table = read.read_table(
             store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True, is_test=is_test
         ).fitted(mapping)  # fmt: skip
         rows += table.frame.height + (table.test.frame.height if table.test is not None else 0)
+        aside += table.set_aside
         table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
         for one in done:
-            said = mends.describe(one.mend)
-            notes.append(Text2(en=f"{said.en} ({counted(one.rows, 'row')}).", fa=f"{said.fa} ({one.rows:,} سطر)."))
+            key = one.mend.model_dump_json()
+            mended[key] = one.mend, one.rows + mended.get(key, (None, 0))[1]
         return table
 
     table = read_kept(spec.dataset, spec.mapping)
@@ -65,7 +67,14 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
             en=f"Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.",
             fa=f"هر پاسخ در گفت‌وگو یک سطر جداست: {rows:,} گفت‌وگو {made:,} سطر می‌سازد.",
         ))  # fmt: skip
-    return task, replace(split, file_rows=rows), notes
+    if aside:
+        notes.append(Text2(
+            en=f"{counted(aside, 'row')} that the file's split column sets aside {'was' if aside == 1 else 'were'} left out.",
+            fa=f"{aside:,} سطر که ستون تقسیمِ فایل کنار می‌گذارد کنار گذاشته شد.",
+        ))  # fmt: skip
+    said = [(mends.describe(mend), count) for mend, count in mended.values()]
+    notes = [*(Text2(en=f"{text.en} ({counted(count, 'row')}).", fa=f"{text.fa} ({count:,} سطر).") for text, count in said), *notes]
+    return task, replace(split, file_rows=rows + aside), notes
 
 
 def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded") -> dict[str, int]:
