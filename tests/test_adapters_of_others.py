@@ -311,8 +311,41 @@ def test_a_folder_that_a_record_names_is_not_opened(base, adapter) -> None:
 
 def test_a_base_that_cannot_be_loaded_is_told_with_the_adapters_name(adapter, comparer) -> None:
     change(adapter, base_model_name_or_path="no-one/no-such-base")
-    with refused(BaseError, match="some-adapter cannot be asked without its base. There is no base 'no-one/no-such-base'"):
+    with refused(BaseError, match="some-adapter cannot be asked without its base. There is no base 'no-one/no-such-base'") as told:
         ask(comparer, adapter)
+    # An adapter has one base: no other one is advised.
+    assert "--base" in told.value.hint and "hoose" not in told.value.hint
+
+
+def test_a_base_whose_weights_are_not_known_is_not_told_to_have_others(adapter) -> None:
+    from lora_hub.answering.adapter_base import base_of_record
+
+    for made_for, advice in (("tiny", "Name the folder"), (bases.BUILT_IN, "leave --base out")):
+        with refused(AdapterError, match="whether some/wrong-id on a Hub has the same weights cannot be seen") as told:
+            base_of_record("owner/a", BaseModel(id=made_for, fingerprint="ab" * 32), given="some/wrong-id")
+        assert advice in told.value.hint
+
+
+def test_the_hub_is_asked_wherever_adapter_or_base_lie_there(base, adapter, tmp_path) -> None:
+    """An adapter in a folder whose base is an id went to the public Hub, whichever one was meant."""
+    from test_run_folders import make_run, make_spec, started
+
+    from lora_hub.cli.options import is_here
+
+    assert is_here(str(adapter)) and is_here(str(adapter), "built-in") and not is_here(str(adapter), "some/base") and not is_here("owner/name")
+    change(adapter, base_model_name_or_path="no-one/no-such-base")
+    assert not is_here(str(adapter)) and is_here(str(adapter), str(base))
+    change(adapter, base_model_name_or_path="/no/such/folder")
+    assert is_here(str(adapter)), "nothing to ask a Hub for: the error tells what is wrong"
+    assert is_here(make_run(started())) and not is_here(make_run(started(), base=make_spec().base.model_copy(update={"id": "some/base", "folder": ""})))
+
+
+def test_loading_a_base_draws_no_bars(base, capfd) -> None:
+    from huggingface_hub.utils import are_progress_bars_disabled
+
+    loading.load_base(bases.get_base(str(base)))
+    assert "Loading weights" not in "".join(capfd.readouterr())
+    assert not are_progress_bars_disabled(), "downloads are still shown"
 
 
 def test_adapters_in_folders_below_are_pointed_at(adapter) -> None:

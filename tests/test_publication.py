@@ -1,11 +1,15 @@
 """What publishing would do is told before it is done: version, differences, and that nothing is published unsaid."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
+from small_data import sentiment_rows, write_csv
 from test_ui_review import spec_for
 
-from lora_hub import hub
+from lora_hub import hub, runs
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import HubError
 from lora_hub.core.schema import Mend, Run, RunState, Score, Text2
 from lora_hub.hub import record
@@ -76,6 +80,13 @@ def test_whether_the_same_rows_were_scored(tmp_path, monkeypatch):
     mended = new.spec.dataset.model_copy(update={"mends": (Mend(kind="drop", values={"code": "duplicates"}),)})
     assert is_other(dataset=mended)
     assert planned_after(monkeypatch, record_of(old), new.model_copy(update={"eval_rows": 2})).other_rows
+    # Of a file with a test part of its own that part is scored, whatever is drawn from the rest.
+    whole = old, new
+    parts = old.spec.dataset.model_copy(update={"test_rows": 24})
+    old, new = (run.model_copy(update={"spec": run.spec.model_copy(update={"dataset": parts})}) for run in whole)
+    assert not is_other() and not is_other(seed=7, held_out=0.4, max_held_out=1)
+    assert is_other(mapping={"text": "other"}) and is_other(dataset=parts.model_copy(update={"fingerprint": "d" * 16})) and is_other(dataset=whole[0].spec.dataset)
+    old, new = whole
     # A test file is scored whole, whatever was trained on.
     tested = old.spec.dataset.model_copy(update={"fingerprint": "e" * 16, "name": "test.csv"})
     old, new = (run.model_copy(update={"spec": run.spec.model_copy(update={"test_dataset": tested, "test_mapping": run.spec.mapping})}) for run in (old, new))
@@ -109,3 +120,17 @@ def test_nothing_of_another_persons_record_becomes_html(tmp_path, monkeypatch):
     theirs["spec"] = {**theirs["spec"], "schedule": evil}
     shown = render_publication.planned(planned_after(monkeypatch, theirs, run), "en")
     assert "<img" not in shown and shown.count("&lt;img") >= 3
+
+
+def test_a_spec_says_whether_its_file_has_the_rows_that_are_scored(tmp_path):
+    train, test = write_csv(tmp_path / "train.csv", sentiment_rows(80)), write_csv(tmp_path / "test.csv", sentiment_rows(24, seed=5))
+    with zipfile.ZipFile(tmp_path / "split.zip", "w") as archive:
+        archive.write(train, "train.csv")
+        archive.write(test, "test.csv")
+
+    def planned(file: Path, **more):
+        return runs.plan_run(file, catalogue.get_task("sentiment"), bases.get_base("built-in"), **more).spec
+
+    assert planned(tmp_path / "split.zip").dataset.test_rows == 24 and planned(train).dataset.test_rows == 0
+    beside = planned(tmp_path / "split.zip", test_file=test)
+    assert beside.dataset.test_rows == 0 and beside.test_dataset.rows == 24, "a test file of its own is what is scored"

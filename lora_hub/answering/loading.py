@@ -20,10 +20,18 @@ from typing import Any
 import psutil
 import torch
 import transformers
+from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import BaseError
 from lora_hub.core.schema import BaseModel
+
+# A bar of a second for weights that lie on this disk tells nobody anything; what a run or a command does is told by itself. The
+# client's own bars, of downloads that may take an hour, stay as they were.
+_hub_bars = not are_progress_bars_disabled()
+transformers.utils.logging.disable_progress_bar()
+if _hub_bars:
+    enable_progress_bars()
 
 # The one piece of process state here: what it protects (transformers' loading internals) is process-wide as well.
 _LOADING = threading.Lock()
@@ -232,7 +240,7 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
             hint_fa="نسخه را ننویسید، یا یکی از نسخه‌هایش را بدهید.",
         )  # fmt: skip
     if "RepositoryNotFoundError" in names or "HFValidationError" in names:
-        return BaseError(
+        return bases.NoBase(
             f"There is no base {base.id!r} on this Hub, or it is private.",
             "Check the spelling (owner/name), name a local folder, or set HF_TOKEN.",
             message_fa=f"مدل پایه‌ای به نام «{base.id}» در این هاب نیست، یا خصوصی است.",
@@ -264,7 +272,7 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
         )  # fmt: skip
     offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError", "TransportError", "TimeoutError"}
     if not local and (names & offline or "couldn't connect" in text.lower()):
-        return BaseError(
+        return bases.NoBase(
             f"The base {base.id!r} is not on this machine and the Hub cannot be reached.",
             "Choose the built-in base or a local folder, or try again when the network is back.",
             message_fa=f"مدل پایهٔ «{base.id}» روی این دستگاه نیست و به هاب دسترسی نیست.",

@@ -82,6 +82,10 @@ def list_bases() -> list[BaseModel]:
     return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]
 
 
+class NoBase(BaseError):
+    """The base is not on this machine, and the Hub has none of that name or cannot be reached."""
+
+
 def get_base(name: str, *, folders: bool = True) -> BaseModel:
     """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`. folders False: never a folder
     of this machine, for names that strangers wrote.

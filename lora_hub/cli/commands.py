@@ -31,7 +31,7 @@ from typing import Any, NoReturn
 
 from lora_hub import __version__
 from lora_hub.cli import text as cli_text
-from lora_hub.cli.options import add_minimum, add_reading, check_minimum, check_task_id, connected_hub, read_mapping, read_org, read_pairs, read_task
+from lora_hub.cli.options import add_minimum, add_reading, check_minimum, check_task_id, connected_hub, is_here, read_mapping, read_org, read_pairs, read_task
 from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
 from lora_hub.core import settings
@@ -156,6 +156,8 @@ def manage_runs(options: argparse.Namespace) -> Result:
     if options.action != "wait" and (options.min or options.timeout):
         raise SpecError("--min and --timeout belong to `runs wait`.", "For example: python -m lora_hub runs wait ID --min accuracy=90")
     if options.action == "list":
+        if options.id:
+            raise SpecError(f"`runs list` lists all runs and takes no {options.id!r}.", f"For one: python -m lora_hub runs show {options.id}")
         return {"runs": [cli_text.run_row(run) for run in runs.list_runs()]}
     if not options.id:
         raise SpecError(f"`runs {options.action}` needs a run's id.", "`python -m lora_hub runs` lists them.")
@@ -210,8 +212,6 @@ def list_adapters(options: argparse.Namespace) -> Result:
 
 
 def compare(options: argparse.Namespace) -> Result:
-    from lora_hub.core import store
-
     if len(options.adapter) > 8:
         raise SpecError(f"{len(options.adapter)} adapters are too many at once.", "Name at most 8.")
     given = [bool(options.prompt), bool(options.input), bool(options.test)]
@@ -220,8 +220,7 @@ def compare(options: argparse.Namespace) -> Result:
     minimum = parse_minimum(options.min)
     if minimum and not options.test:
         raise SpecError("--min needs --test FILE: one answer has no score.", "For example: --test more.csv --min accuracy=90")
-    known_runs = store.list_run_ids()
-    local = all((Path(name).expanduser() / "adapter_config.json").is_file() or name in known_runs for name in options.adapter)
+    local = all(is_here(name, options.base) for name in options.adapter)
     with contextlib.nullcontext() if local else connected_hub():
         from lora_hub.compare import Comparer
 

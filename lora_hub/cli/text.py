@@ -230,6 +230,8 @@ def show_runs(result: dict) -> str:
         return "\n".join([table(["run", "state", "task", "base", "step", "age", "adapter"], rows), *([""] if told else []), *told])
     if "log" in result:
         return result["log"]
+    if "phase" not in result:  # it was waited for
+        return show_result(result)
     lines = [f"{result['run']}: {state_word(result)}" + (f", step {result['step']} of {result['total_steps']}" if result["total_steps"] else "")]
     if result["says"]:
         lines.append(result["says"])

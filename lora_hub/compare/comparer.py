@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.answering.line import POLL_SECONDS, Line
+from lora_hub.catalogue.bases import NoBase
 from lora_hub.compare.panes import EXAMPLES, Pane, base_key, base_pane, resolve_adapter, slot_name
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError
@@ -253,9 +254,12 @@ class Comparer:
                 loaded = self._load(key, base, cancelled) if mine else None
             except BaseError as error:
                 whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
-                (message_fa, hint_fa) = error.in_language("fa")
+                hint, (message_fa, hint_fa) = error.hint, error.in_language("fa")
+                if isinstance(error, NoBase):  # an adapter has one base: "choose another" is no advice here
+                    hint = "Name the base with --base where it is called otherwise or lies in a folder here, or try again when the Hub has it and can be reached."
+                    hint_fa = "اگر نام مدل پایه چیز دیگری است یا در پوشه‌ای روی این دستگاه است آن را در «adapter_config.json» بنویسید، یا وقتی هاب آن را دارد و در دسترس است دوباره امتحان کنید."
                 raise BaseError(
-                    f"{whose} cannot be asked without its base. {error.message}", error.hint,
+                    f"{whose} cannot be asked without its base. {error.message}", hint,
                     message_fa=f"«{whose}» بدون مدل پایه‌اش پرسیده نمی‌شود. {message_fa}", hint_fa=hint_fa,
                 ) from error  # fmt: skip
         try:

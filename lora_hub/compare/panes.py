@@ -71,9 +71,18 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
             f"{name} holds no adapter_config.json.", f"Name one of the folders in it: {', '.join(inside[:5])}." if inside else "Give a folder that PEFT's save_pretrained wrote.",
             message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa=f"یکی از پوشه‌های درون آن را بدهید: {names_fa(inside[:5])}." if inside else "پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
         )  # fmt: skip
+    asked = name
     if "/" not in name.partition("@")[0]:
         name = f"{settings.organization()}/{name}"
-    fetched, ref = hub.fetch_adapter(name)
+    try:
+        fetched, ref = hub.fetch_adapter(name)
+    except AdapterError as error:
+        near = [run_id for run_id in store.list_run_ids() if run_id.startswith(asked)]
+        if not near:
+            raise
+        raise AdapterError(
+            error.message, f"Did you mean the run {' or '.join(near[:2])}?", message_fa=error.message_fa, hint_fa=f"شاید اجرای {names_fa(near[:2], between=' یا ')} را می‌خواستید."
+        ) from error
     return replace(pane_of_folder(name, fetched, base, fetched=True), revision=ref.revision)
 
 

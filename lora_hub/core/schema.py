@@ -128,7 +128,7 @@ class Lengths(Noun):
 class DatasetInfo(Noun):
     """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the sheets of
     a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this order. `language`: of what
-    goes in, such as "fa"; empty where it was not told."""
+    goes in, such as "fa"; empty where it was not told. `test_rows`: of its own test part, where that is what a run scores."""
 
     fingerprint: str
     name: str
@@ -145,6 +145,7 @@ class DatasetInfo(Noun):
     problems: tuple[Problem, ...] = ()
     lengths: Lengths | None = None
     language: str = ""
+    test_rows: int = 0
 
 
 class LoraSpec(Noun):

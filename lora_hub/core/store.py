@@ -7,6 +7,7 @@
 Files are written to a temporary name and renamed, so that nobody ever reads half of one.
 """
 
+import difflib
 import errno
 import hashlib
 import json
@@ -25,6 +26,7 @@ from lora_hub.core.disk import disk_errors as disk_errors
 from lora_hub.core.errors import DataError, RunError, names_fa
 from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
+NAMED_RUNS = 3  # of several that a name could be of
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
 
 
@@ -169,14 +171,27 @@ def run_folder(run_id: str) -> Path:
     """A run's folder. Raises RunError where there is no such run."""
     folder = settings.runs_dir() / run_id
     if not _RUN_ID.match(run_id) or not _is_run(folder):
-        near = [known for known in list_run_ids() if run_id and run_id in known][:3]
-        raise RunError(
-            f"There is no run {run_id!r}.",
-            f"Did you mean {', '.join(near)}?" if near else "`python -m lora_hub runs` lists the runs there are.",
-            message_fa=f"اجرایی به نام «{run_id}» نیست.",
-            hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else "تب «اجراها» آنچه را هست نشان می‌دهد.",
-        )  # fmt: skip
+        raise _no_run(run_id)
     return folder
+
+
+def _no_run(run_id: str) -> RunError:
+    known = list_run_ids()
+    fits = [one for one in known if run_id and run_id in one]
+    if len(fits) > 1:
+        more, more_fa = (f" (and {len(fits) - NAMED_RUNS} more)", f" (و {len(fits) - NAMED_RUNS} اجرای دیگر)") if len(fits) > NAMED_RUNS else ("", "")
+        return RunError(
+            f"{run_id!r} fits {len(fits)} runs, and names none of them.", f"Give one whole: {', '.join(fits[:NAMED_RUNS])}{more}.",
+            message_fa=f"نوشتهٔ «{run_id}» با {len(fits)} اجرا مطابقت دارد و نام هیچ‌کدام نیست.",
+            hint_fa=f"نام یکی را کامل بدهید: {names_fa(fits[:NAMED_RUNS])}{more_fa}.",
+        )
+    near = fits or difflib.get_close_matches(run_id, known, n=2, cutoff=0.8)
+    return RunError(
+        f"There is no run {run_id!r}.",
+        f"Did you mean {' or '.join(near)}?" if near else "`python -m lora_hub runs` lists the runs there are.",
+        message_fa=f"اجرایی به نام «{run_id}» نیست.",
+        hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else "تب «اجراها» آنچه را هست نشان می‌دهد.",
+    )  # fmt: skip
 
 
 def _is_run(folder: Path) -> bool:

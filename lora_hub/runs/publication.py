@@ -128,14 +128,16 @@ def _file(info: dict[str, Any]) -> str:
 
 
 def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:
-    """What decides which rows the scores are of: the task, the file as it is read and mended, how it is split, and how many rows
-    were scored. The most that may be scored decides only where there are more."""
+    """What decides which rows the scores are of: the task, the file as it is read and mended, how it is split where it has no test
+    part of its own, and how many rows were scored. The most that may be scored decides only where there are more."""
     data, spec = _part(record, "dataset"), _part(record, "spec")
     scored, most = data.get("eval_rows"), spec.get("max_held_out")
     task, tested = _part(record, "task").get("id"), _part(spec, "test_dataset")
     if tested:  # all of it, whatever was trained on
         return task, [tested.get(key) for key in ("fingerprint", "sheet", "mends")], spec.get("test_mapping"), scored
     file = [data.get(key) for key in ("fingerprint", "sheet", "mends")]
+    if data.get("test_rows"):  # the file's own test part, all of it: it is not drawn
+        return task, file, data.get("mapping"), scored
     return task, file, data.get("mapping"), spec.get("seed"), spec.get("held_out"), scored, most if scored == most else None
 
 

@@ -107,11 +107,12 @@ def plan_run(
         scored = len(split.test)
     else:
         scored = len(prepare.build_examples(test_table, task, test_mapping or seen.mapping))
+    own_test = test_table.rows if test_table is not None and test_file is None else 0
     seen = inspector.with_lengths(seen, base, spec.max_length)
     again = [*check_held_out.check_held_out(scored), *check_mends.find_idle(seen.done, test_done)]
     known = (check_held_out.CODE, check_mends.CODE)
     problems = [*(found.problem for found in again), *(problem for problem in seen.problems if problem.code not in known)]
-    spec = spec.model_copy(update={"dataset": seen.info.model_copy(update={"problems": tuple(problems)})})
+    spec = spec.model_copy(update={"dataset": seen.info.model_copy(update={"problems": tuple(problems), "test_rows": own_test})})
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
     costs = tuple(recipe.estimate_costs(spec, tokens_row))
@@ -318,6 +319,11 @@ def _when_ended(run_id: str) -> Iterator[run_lock.RunLock]:
 
 
 def _not_resumable(run: Run) -> RunError:
+    if run.state is RunState.SUCCEEDED:
+        return RunError(
+            f"The run {run.id} has succeeded: nothing is left of it to resume.", "Publish it, or ask its adapter in Compare.",
+            message_fa=f"اجرای «{run.id}» انجام شده و چیزی از آن برای ادامه نمانده است.", hint_fa="آن را منتشر کنید یا در «مقایسه» از آن بپرسید.",
+        )  # fmt: skip
     return RunError(
         f"The run {run.id} is {run.state.value}.", "Only a run that failed, was cancelled or was lost can be resumed.",
         message_fa=f"اجرای «{run.id}» را نمی‌توان ادامه داد: نه ناموفق مانده، نه لغو شده و نه قطع شده است.",
