@@ -12,7 +12,7 @@ from lora_hub.core import events, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import RunState
-from lora_hub.runs import run_history
+from lora_hub.runs import run_history, run_states
 
 
 def test_a_run_is_at_the_latest_step_that_anything_was_said_of() -> None:
@@ -103,6 +103,7 @@ def test_a_run_whose_end_cannot_be_read_says_so_and_how_to_go_on(how: str, left:
     run = runs.refresh_run(run_id)
     assert run.state is RunState.LOST and run.error["message"] == f"This run's history is damaged, so how it ended is not known: {TOLD[how]}."
     assert ("last checkpoint, step 54" if left == "a checkpoint" else "begins anew") in run.error["hint"]
+    assert (f"An adapter of it lies in {folder}/adapter." in run.error["hint"]) == (folder / "adapter").is_dir()
     check_persian(LoraHubError(**run.error))
 
 
@@ -130,6 +131,21 @@ def test_scores_whose_line_is_damaged_are_those_of_the_record() -> None:
     run = runs.refresh_run(run_id)
     assert run.state is RunState.SUCCEEDED and run.metrics["adapter"]["accuracy"].value == 90.0
     assert [note for note in run.notes if note.startswith("Line 4 of this run's events.jsonl cannot be read")] and "lora_hub.json" in run.notes[-1]
+
+
+def test_a_run_killed_between_its_training_and_its_exam_goes_on_with_the_exam() -> None:
+    """Its last checkpoint is its end: it said "goes on from step 20" of 20."""
+    told = [(WORKER, "progress", {"phase": "training", "step": step, "total": 20}) for step in (10, 20)]
+    looks = [(WORKER, "metric", {"step": step, "eval_loss": 1.0}) for step in (10, 20)]
+    run_id = make_run(started(), *told, *looks)
+    lost = runs.refresh_run(run_id)
+    assert lost.state is RunState.LOST and lost.error["hint"] == "Resume the run: it is trained, and goes on with its scoring."
+    check_persian(LoraHubError(**lost.error))
+    before = fold(started(), *told, *looks, ("app-2", "state", {"state": "queued", "attempt": 2}))
+    said = run_states.describe(before, before.last_event)
+    assert "trained, and goes on with its scoring" in said.en and "from step" not in said.en
+    check_sentence(said.fa)
+    assert "last checkpoint, step 10" in runs.refresh_run(make_run(started(), *told, looks[0])).error["hint"]
 
 
 # --- lines that cannot be read -------------------------------------------------------------------------------------------

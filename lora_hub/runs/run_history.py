@@ -13,7 +13,7 @@ from typing import Any
 from lora_hub.core.events import Folding
 from lora_hub.core.schema import Run, Text2
 
-FOLDER, RECORD = "adapter", "lora_hub.json"
+FOLDER, RECORD, WEIGHTS = "adapter", "lora_hub.json", "adapter_model.safetensors"
 # What an adapter's record says of its run, as a run has it.
 RESTORED = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out", "metrics", "comparison", "adapter_folder", "best_step")
 _COUNTS = RESTORED[:5]
@@ -64,7 +64,7 @@ def _told(run: Run, folder: Path) -> Run | None:
     this run that can be read."""
     try:
         record = json.loads((folder / FOLDER / RECORD).read_bytes())
-        if record["run"] != run.id or not (folder / FOLDER / "adapter_model.safetensors").is_file():
+        if record["run"] != run.id or not (folder / FOLDER / WEIGHTS).is_file():
             return None
         counts = {key: record["dataset"][key] for key in _COUNTS if key in record["dataset"]}
         events = [

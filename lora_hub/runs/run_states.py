@@ -53,6 +53,8 @@ def _end(run: Run, folder: Path, is_cancelled: bool) -> dict:
 def _why_lost(run: Run, folder: Path) -> LoraHubError:
     if damaged := run_history.why_damaged(run, folder):
         hint, hint_fa = _how_to_go_on(run, run_history.last_checkpoint(folder))
+        if (kept := folder / run_history.FOLDER / run_history.WEIGHTS).is_file():
+            hint, hint_fa = f"{hint} An adapter of it lies in {kept.parent}.", f"{hint_fa} آداپتوری از آن در «{kept.parent}» هست."
         return LoraHubError(
             f"This run's history is damaged, so how it ended is not known: {damaged.en}.", hint,
             message_fa=f"تاریخچهٔ این اجرا خراب است و معلوم نیست چگونه پایان یافت: {damaged.fa}.", hint_fa=hint_fa,
@@ -81,6 +83,8 @@ def _how_to_go_on(run: Run, on_disk: int = 0) -> tuple[str, str]:
     if run.adapter_folder:
         return "Resume the run: it is trained and scored, only publishing is left.", "اجرا را ادامه دهید: آموزش دیده و ارزیابی شده و فقط انتشار مانده است."
     step = on_disk or checkpoint_step(run)
+    if step and step == run.total_steps:
+        return "Resume the run: it is trained, and goes on with its scoring.", "اجرا را ادامه دهید: آموزش دیده است و با ارزیابی پیش می‌رود."
     if step:
         return f"Resume the run: it goes on from its last checkpoint, step {step}.", f"اجرا را ادامه دهید: از آخرین چک‌پوینت، گام {step}، پیش می‌رود."
     return "Resume the run: it has no checkpoint yet and begins anew.", "اجرا را ادامه دهید: هنوز چک‌پوینتی ندارد و از ابتدا شروع می‌شود."
@@ -103,6 +107,11 @@ def _describe(run: Run) -> Text2:
         return _waiting(run)
     if run.state is RunState.QUEUED and run.attempt > 1 and not run.adapter_folder:
         step = checkpoint_step(run)
+        if step and step == run.total_steps:
+            return Text2(
+                en="It is being resumed: its process is started again. It is trained, and goes on with its scoring.",
+                fa="در حال ادامه است: فرایند آن دوباره شروع می‌شود. آموزش دیده است و با ارزیابی پیش می‌رود.",
+            )
         whence = Text2(en=f"from step {step}", fa=f"از گام {step}") if step else Text2(en="from the beginning: it had no checkpoint yet", fa="از ابتدا، چون هنوز چک‌پوینتی نداشت")
         return Text2(
             en=f"It is being resumed: its process is started again, and the training goes on {whence.en}.",
