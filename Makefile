@@ -1,6 +1,7 @@
 # make run       sets everything up and opens the app on the embedded Hub
 # make test      sets everything up and runs all tests, the browser's too
 # make check     the rules that a tool can hold the code to (ruff.toml); a part of make test
+# make messages  brings lora_hub/locale up to date with the sentences in the code
 # make test-gpu  the tests marked gpu, on a machine that has one
 # make hub-suite  the client's own tests against the embedded Hub (a chosen set of them is part of make test)
 # make bench     the benchmarks in tests/bench, one after another
@@ -10,7 +11,7 @@ BIN := .venv/bin
 STAMPS := .venv/.stamps
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check help test-gpu hub-suite bench clean
+.PHONY: run test check help messages test-gpu hub-suite bench clean
 
 run: $(STAMPS)/app
 	@$(BIN)/python app.py
@@ -21,6 +22,12 @@ test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite check
 
 check: $(STAMPS)/tests
 	@$(BIN)/ruff check -q app.py lora_hub spaces tests
+
+messages: $(STAMPS)/app $(STAMPS)/tests
+	@$(BIN)/pybabel -q extract --no-default-keywords -k _:1 -k _n:1,2 --no-location --sort-output -o .venv/messages.pot lora_hub
+	@for file in lora_hub/locale/*/LC_MESSAGES/lora_hub.po; do \
+		$(BIN)/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date --no-wrap -i .venv/messages.pot -o $$file -l $$(basename $$(dirname $$(dirname $$file))); done
+	@$(BIN)/python -m pytest -q tests/test_messages.py
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile

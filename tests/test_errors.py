@@ -238,8 +238,8 @@ def is_in_the_pages_language(call: ast.Call) -> bool:
 @pytest.mark.parametrize("path", [path for path in SPEAKING if error_calls(path)], ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_error_has_its_persian(path: Path) -> None:
     for call in error_calls(path):
-        if "ui" in path.parts and is_in_the_pages_language(call):
-            continue
+        if ("ui" in path.parts and is_in_the_pages_language(call)) or not isinstance(call.args[0], ast.Constant | ast.JoinedStr):
+            continue  # a message: tests/test_messages.py holds the catalogue to what the code says
         given = {keyword.arg: keyword.value for keyword in call.keywords}
         where = f"{path.relative_to(PACKAGE)}:{call.lineno}"
         assert "message_fa" in given, f"{where}: no message_fa"

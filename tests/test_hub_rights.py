@@ -67,7 +67,7 @@ def spec_for(name: str, **more: object):
     ("user", "org", "said"),
     [
         ("rita", "team", "This account may not publish team/new in 'team'. It is rita, who may only read there."),
-        ("stella", "team", "It is stella and belongs to: no organization."),
+        ("stella", "team", "It is stella and belongs to no organization."),
         ("will", "nowhere", "This account may not publish nowhere/new in 'nowhere'. It is will and belongs to: team."),
         ("will", "lora-hub", "This account may not publish lora-hub/new in 'lora-hub'. It is will and belongs to: team."),
         ("will", "closed", "It is will and belongs to: team."),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.core.errors import DataError, SpecError
+from lora_hub.core.messages import translated
 from lora_hub.ui import render, render_plan, text
 from lora_hub.ui.page_words import in_page_words
 
@@ -100,6 +101,10 @@ def sentences_of_errors() -> list[tuple[str, str, str]]:
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
                 found.append((inside, "fa" if "FA" in ast.unparse(node.targets[0]) else "en", node.value.value))  # a hint with a name
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_", "_n"):
+                english = next(one.value for one in node.args if isinstance(one, ast.Constant))
+                found += [(inside, "en", english), (inside, "fa", translated("fa", english, "", 2))]
+                continue
             if not isinstance(node, ast.Call) or not re.search(r"(Error|Problem|Text2|Found|refuse\w*)$", ast.unparse(node.func)):
                 continue
             parts = [("en", one) for one in node.args] + [("fa" if (one.arg or "").endswith("fa") else "en", one.value) for one in node.keywords]

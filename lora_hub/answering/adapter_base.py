@@ -12,12 +12,13 @@ from typing import Any
 from lora_hub.catalogue import bases
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, LoraHubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub.adapter_config import base_of_config
 
 logger = logging.getLogger("lora_hub.answering.adapter_base")
 
-_HINT = "Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here, or name the base with --base."
+_HINT = _("Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here, or name the base with --base.")
 _HINT_FA = "در adapter_config.json آن، در base_model_name_or_path، شناسهٔ مدل پایه در هاب یا پوشهٔ آن در این‌جا را بنویسید، یا مدل پایه را با --base بدهید."
 _DRIVE = re.compile(r"[A-Za-z]:[\\\\/]")
 
@@ -40,12 +41,14 @@ def base_of_adapter(name: str, config: dict[str, Any], folder: Path, *, given: s
         lies_here = isinstance(error, BaseError) and (place is not None or not _is_path(named))
         if lies_here:
             raise AdapterError(
-                f"The adapter {name} was made for the base {named!r}. {error.message}", _HINT,
-                message_fa=f"آداپتورِ «{name}» برای مدل پایهٔ «{named}» ساخته شده است. {error.in_language('fa')[0]}", hint_fa=_HINT_FA,
+                _("The adapter {name} was made for the base {named!r}. {reason}"),
+                _HINT,
+                name=name, named=named, reason=error.said,
             ) from error  # fmt: skip
         raise AdapterError(
-            f"The adapter {name} was made for a base that lay in {named!r}, and nothing lies there on this machine.", _HINT,
-            message_fa=f"آداپتورِ «{name}» برای مدل پایه‌ای ساخته شده است که در «{named}» بود، و روی این دستگاه آن‌جا چیزی نیست.", hint_fa=_HINT_FA,
+            _("The adapter {name} was made for a base that lay in {named!r}, and nothing lies there on this machine."),
+            _HINT,
+            name=name, named=named,
         ) from error  # fmt: skip
 
 
@@ -64,19 +67,18 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
             )  # fmt: skip
         if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
             raise AdapterError(
-                f"{name} was made for the base {recorded.id} with other weights than {here.id} has.", "Name the base that it was made for.",
-                message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» با وزن‌هایی جز وزن‌های «{here.id}» ساخته شده است.",
-                hint_fa="مدل پایه‌ای را بدهید که برای آن ساخته شده است.",
+                _("{name} was made for the base {id} with other weights than {id2} has."),
+                _("Name the base that it was made for."),
+                name=name, id=recorded.id, id2=here.id,
             )
         return here
     if recorded.id == bases.BUILT_IN:
         here = bases.get_base(bases.BUILT_IN)
         if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
             raise AdapterError(
-                f"{name} was made for another version of the built-in base.",
-                "Train it again on this version, or use the version it was made with.",
-                message_fa=f"«{name}» برای نسخهٔ دیگری از مدل پایهٔ همراه ساخته شده است.",
-                hint_fa="آن را روی این نسخه از نو آموزش دهید، یا نسخه‌ای را به کار ببرید که برای آن ساخته شده است.",
+                _("{name} was made for another version of the built-in base."),
+                _("Train it again on this version, or use the version it was made with."),
+                name=name,
             )  # fmt: skip
         return here
     if not recorded.fingerprint:
@@ -90,10 +92,9 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
         if known.fingerprint == recorded.fingerprint and known.folder and Path(known.folder).is_dir():
             return known
     raise AdapterError(
-        f"{name} was made for the base {recorded.id} (weights {recorded.fingerprint[:12]}), which is not on this machine.",
-        "Bring the base's folder here and name it with --base FOLDER, or train on it once.",
-        message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» (وزن‌های {recorded.fingerprint[:12]}) ساخته شده است که روی این دستگاه نیست.",
-        hint_fa="پوشهٔ آن مدل پایه را این‌جا بیاورید و با --base FOLDER نام ببرید، یا یک بار روی آن آموزش دهید.",
+        _("{name} was made for the base {id} (weights {fingerprint}), which is not on this machine."),
+        _("Bring the base's folder here and name it with --base FOLDER, or train on it once."),
+        name=name, id=recorded.id, fingerprint=recorded.fingerprint[:12],
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from lora_hub.answering import loading
 from lora_hub.core.errors import AdapterError, LoraHubError
+from lora_hub.core.messages import _
 from lora_hub.data.template_process import TemplateProcess
 from lora_hub.hub import TOKENIZER_FILES
 
@@ -149,7 +150,7 @@ def _read(file: Path) -> str:
 
 def _unusable(name: str, why: str) -> AdapterError:
     return AdapterError(
-        f"The tokenizer that the adapter {name} brings cannot be used: {why}.", "Save it again with save_pretrained, or take it out of the folder to ask with the base's.",
-        message_fa=f"توکن‌سازی که آداپتورِ «{name}» با خود دارد به کار نمی‌آید ({why}).",
-        hint_fa="آن را دوباره با save_pretrained ذخیره کنید، یا از پوشه بردارید تا با توکن‌سازِ مدل پایه پرسیده شود.",
+        _("The tokenizer that the adapter {name} brings cannot be used: {why}."),
+        _("Save it again with save_pretrained, or take it out of the folder to ask with the base's."),
+        name=name, why=why,
     )

@@ -16,6 +16,7 @@ from lora_hub.answering.prefill import SharedBeginnings, can_join, keep_logits, 
 from lora_hub.answering.routing import Attached
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _
 
 
 @dataclass
@@ -106,9 +107,9 @@ class Batch:
                 _take(row, token, self._ends if row.ends is None else row.ends)
         if part.cache is None and any(not row.finish for row in part.live):
             raise BaseError(
-                f"The base {self._stack.base.id!r} keeps no attention cache, which answering needs.", "Choose another base.",
-                message_fa=f"مدل پایهٔ «{self._stack.base.id}» نهانگاهِ توجه (cache) ندارد، که پاسخ‌دادن آن را می‌خواهد.",
-                hint_fa="مدل پایهٔ دیگری برگزینید.",
+                _("The base {id!r} keeps no attention cache, which answering needs."),
+                _("Choose another base."),
+                id=self._stack.base.id,
             )  # fmt: skip
 
     def _leave(self) -> None:
@@ -128,9 +129,9 @@ class Batch:
             return first
         if not can_join(first.cache) or not can_join(second.cache):
             raise BaseError(
-                f"The base {self._stack.base.id!r} keeps a cache that rows cannot join.", "Ask one after another.",
-                message_fa=f"نهانگاهِ توجه (cache) در مدل پایهٔ «{self._stack.base.id}» سطرِ تازه نمی‌پذیرد.",
-                hint_fa="یکی پس از دیگری بپرسید.",
+                _("The base {id!r} keeps a cache that rows cannot join."),
+                _("Ask one after another."),
+                id=self._stack.base.id,
             )  # fmt: skip
         live = [first.live[i] for i in stay] + [second.live[i] for i in come]
         tokens = [first.tokens[i] for i in stay] + [second.tokens[i] for i in come]

@@ -23,6 +23,7 @@ from lora_hub.answering.prefill import check_prompts, context_length, keep_logit
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.answering.visitors import AnswerQueue
 from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Answer, Divergence
 from lora_hub.data import template
 
@@ -216,15 +217,15 @@ def _memory_in_words(steps: Iterator[list[Live]], stack: AdapterStack) -> Iterat
         yield from steps
     except torch.OutOfMemoryError as error:
         raise BaseError(
-            f"The GPU's memory is too small to answer these prompts on {stack.base.id!r}.", "Ask fewer or shorter ones.",
-            message_fa=f"حافظهٔ GPU برای پاسخ به این پرسش‌ها روی «{stack.base.id}» کم است.", hint_fa="پرسش‌های کمتر یا کوتاه‌تری بدهید.",
+            _("The GPU's memory is too small to answer these prompts on {id!r}."),
+            _("Ask fewer or shorter ones."),
+            id=stack.base.id,
         ) from error  # fmt: skip
 
 
 def _too_large(stack: AdapterStack, row: Live) -> BaseError:
     return BaseError(
-        f"A prompt of {len(row.prompt)} tokens does not fit the GPU's memory beside {stack.base.id!r}.",
-        "Shorten it, or load the base in nf4.",
-        message_fa=f"پرسشی با {len(row.prompt)} توکن کنارِ «{stack.base.id}» در حافظهٔ GPU جا نمی‌شود.",
-        hint_fa="آن را کوتاه کنید، یا مدل پایه را با nf4 بار کنید.",
+        _("A prompt of {count} tokens does not fit the GPU's memory beside {id!r}."),
+        _("Shorten it, or load the base in nf4."),
+        count=len(row.prompt), id=stack.base.id,
     )

@@ -28,6 +28,7 @@ from lora_hub.answering.prefill import (
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import BaseError, DataError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Calibration, Text2
 
 # Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a base.
@@ -72,8 +73,8 @@ def score_labels(
     for row in rows:
         if not row.choices or not all(row.choices):
             raise DataError(
-                "A label has no tokens.", "Give every label at least one letter that the base's tokenizer knows.",
-                message_fa="یکی از برچسب‌ها توکنی ندارد.", hint_fa="در هر برچسب دست‌کم یک حرف بگذارید که توکنایزر مدل پایه می‌شناسد.",
+                _("A label has no tokens."),
+                _("Give every label at least one letter that the base's tokenizer knows."),
             )  # fmt: skip
     check_prompts(stack, [row.ids for row in rows])
     vocabulary = stack.model.get_input_embeddings().weight.shape[0]
@@ -97,10 +98,9 @@ def score_labels(
             torch.cuda.empty_cache()
             if len(batch) == 1:
                 raise BaseError(
-                    f"A prompt of {len(rows[batch[0]].ids)} tokens does not fit the GPU's memory beside {stack.base.id!r}.",
-                    "Shorten it, or load the base in nf4.",
-                    message_fa=f"پرسشی با {len(rows[batch[0]].ids)} توکن کنارِ «{stack.base.id}» در حافظهٔ GPU جا نمی‌شود.",
-                    hint_fa="آن را کوتاه کنید، یا مدل پایه را با nf4 بار کنید.",
+                    _("A prompt of {count} tokens does not fit the GPU's memory beside {id!r}."),
+                    _("Shorten it, or load the base in nf4."),
+                    count=len(rows[batch[0]].ids), id=stack.base.id,
                 ) from error
             batches += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
             continue

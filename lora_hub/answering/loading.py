@@ -24,6 +24,7 @@ from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_ba
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 
 # A bar of a second for weights that lie on this disk tells nobody anything; what a run or a command does is told by itself. The
@@ -50,8 +51,9 @@ def pick_device(device: str = "auto") -> torch.device:
     picked = torch.device(device)
     if picked.type == "cuda" and not torch.cuda.is_available():
         raise BaseError(
-            f"The device {device!r} was asked for, but torch sees no CUDA device.", "Use device 'cpu' or 'auto'.",
-            message_fa=f"دستگاه «{device}» خواسته شده است، اما torch دستگاه CUDA نمی‌بیند.", hint_fa="دستگاه «cpu» یا «auto» را بخواهید.",
+            _("The device {device!r} was asked for, but torch sees no CUDA device."),
+            _("Use device 'cpu' or 'auto'."),
+            device=device,
         )  # fmt: skip
     return picked
 
@@ -59,10 +61,7 @@ def pick_device(device: str = "auto") -> torch.device:
 def pick_precision(device: torch.device, precision: str = "auto") -> str:
     """`auto`: fp32 on the CPU; bf16 on a GPU that has it, else fp16. Raises BaseError for fp16 on a CPU."""
     if precision == "fp16" and device.type != "cuda":
-        raise BaseError(
-            "The precision fp16 was asked for, which needs a GPU.", "Set precision = auto.",
-            message_fa="دقتِ fp16 خواسته شده است که GPU می‌خواهد.", hint_fa="تنظیم precision را auto بگذارید.",
-        )  # fmt: skip
+        raise BaseError(_("The precision fp16 was asked for, which needs a GPU."), _("Set precision = auto."))  # fmt: skip
     if precision != "auto":
         return precision
     if device.type != "cuda":
@@ -86,8 +85,9 @@ def load_tokenizer(base: BaseModel) -> Any:
         tokenizer.pad_token = next((token for token in tokens if token in vocabulary), None)
     if tokenizer.pad_token_id is None:
         raise BaseError(
-            f"The tokenizer of {base.id!r} has neither a pad token nor an end token.", "Choose another base.",
-            message_fa=f"توکن‌سازِ «{base.id}» نه توکنِ پرکننده دارد و نه توکنِ پایان.", hint_fa=_OTHER_FA,
+            _("The tokenizer of {id!r} has neither a pad token nor an end token."),
+            _("Choose another base."),
+            id=base.id,
         )  # fmt: skip
     return tokenizer
 
@@ -118,10 +118,9 @@ def load_base(
     if info["missing_keys"]:  # transformers fills these with noise and only warns
         missing = sorted(info["missing_keys"])
         raise BaseError(
-            f"The weights of {base.id!r} lack {len(missing)} tensors, the first is {missing[0]!r}.",
-            "Download it again, or choose a complete causal language model.",
-            message_fa=f"وزن‌های «{base.id}» {len(missing)} تانسور کم دارد، نخستینشان «{missing[0]}».",
-            hint_fa="آن را از نو دریافت کنید، یا یک مدل زبانیِ خودبازگشتیِ کامل برگزینید.",
+            _("The weights of {id!r} lack {count} tensors, the first is {missing!r}."),
+            _("Download it again, or choose a complete causal language model."),
+            id=base.id, count=len(missing), missing=missing[0],
         )
     return model.requires_grad_(False).eval()
 
@@ -133,9 +132,9 @@ def source(base: BaseModel) -> str:
     folder = Path(base.folder) if base.folder else bases.built_in_folder()
     if not (folder / "config.json").is_file():
         raise BaseError(
-            f"The base {base.id!r} has no config.json in {folder}.", "Name a folder that holds a saved model.",
-            message_fa=f"مدل پایهٔ «{base.id}» در «{folder}» پروندهٔ config.json ندارد.",
-            hint_fa="پوشه‌ای را بدهید که مدلی کامل در آن باشد.",
+            _("The base {id!r} has no config.json in {folder}."),
+            _("Name a folder that holds a saved model."),
+            id=base.id, folder=folder,
         )  # fmt: skip
     return str(folder)
 
@@ -189,10 +188,9 @@ def _revision(base: BaseModel) -> dict[str, str]:
 def _nf4(base: BaseModel, compute: torch.dtype) -> transformers.BitsAndBytesConfig:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BaseError(
-            f"nf4 was asked for {base.id!r}, but bitsandbytes is not installed.",
-            "Install it with: pip install bitsandbytes, or use quantization 'none'.",
-            message_fa=f"برای «{base.id}» کوانتیزه کردن با nf4 خواسته شده است، اما bitsandbytes نصب نیست.",
-            hint_fa="آن را با pip install bitsandbytes نصب کنید، یا تنظیم quantization را none بگذارید.",
+            _("nf4 was asked for {id!r}, but bitsandbytes is not installed."),
+            _("Install it with: pip install bitsandbytes, or use quantization 'none'."),
+            id=base.id,
         )
     return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
@@ -228,40 +226,39 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
     local = bool(base.folder) or base.id == "built-in"
     if "GatedRepoError" in names:
         return BaseError(
-            f"The base {base.id!r} is gated: its owner asks people to accept terms first.",
-            "Accept them on its Hub page and set HF_TOKEN, or choose an open base.",
-            message_fa=f"مدل پایهٔ «{base.id}» با اجازه باز می‌شود: صاحبش نخست پذیرفتنِ شرط‌ها را می‌خواهد.",
-            hint_fa="شرط‌ها را در صفحه‌اش در هاب بپذیرید و HF_TOKEN را بدهید، یا مدل پایهٔ آزادی برگزینید.",
+            _("The base {id!r} is gated: its owner asks people to accept terms first."),
+            _("Accept them on its Hub page and set HF_TOKEN, or choose an open base."),
+            id=base.id,
         )
     if "RevisionNotFoundError" in names:
         return BaseError(
-            f"The base {base.id!r} has no revision {base.revision!r}.", "Leave the revision out, or name one it has.",
-            message_fa=f"مدل پایهٔ «{base.id}» نسخه‌ای به نام «{base.revision}» ندارد.",
-            hint_fa="نسخه را ننویسید، یا یکی از نسخه‌هایش را بدهید.",
+            _("The base {id!r} has no revision {revision!r}."),
+            _("Leave the revision out, or name one it has."),
+            id=base.id, revision=base.revision,
         )  # fmt: skip
     if "RepositoryNotFoundError" in names or "HFValidationError" in names:
         return bases.NoBase(
-            f"There is no base {base.id!r} on this Hub, or it is private.",
-            "Check the spelling (owner/name), name a local folder, or set HF_TOKEN.",
-            message_fa=f"مدل پایه‌ای به نام «{base.id}» در این هاب نیست، یا خصوصی است.",
-            hint_fa="نام را وارسی کنید (owner/name)، پوشه‌ای روی این دستگاه بدهید، یا HF_TOKEN را بدهید.",
+            _("There is no base {id!r} on this Hub, or it is private."),
+            _("Check the spelling (owner/name), name a local folder, or set HF_TOKEN."),
+            id=base.id,
         )
     if "trust_remote_code" in text:
         return BaseError(
-            f"The base {base.id!r} runs code of its own, which is never done here.", "Choose another base.",
-            message_fa=f"مدل پایهٔ «{base.id}» کدِ خودش را اجرا می‌کند، که این‌جا هرگز نمی‌شود.", hint_fa=_OTHER_FA,
+            _("The base {id!r} runs code of its own, which is never done here."),
+            _("Choose another base."),
+            id=base.id,
         )  # fmt: skip
     if names & {"OutOfMemoryError", "MemoryError"} or "out of memory" in text:
         return BaseError(
-            f"The base {base.id!r} did not fit into the memory.", "Choose a smaller base or quantization 'nf4'.",
-            message_fa=f"مدل پایهٔ «{base.id}» در حافظه جا نشد.",
-            hint_fa="مدل پایهٔ کوچک‌تری برگزینید، یا تنظیم quantization را nf4 بگذارید.",
+            _("The base {id!r} did not fit into the memory."),
+            _("Choose a smaller base or quantization 'nf4'."),
+            id=base.id,
         )  # fmt: skip
     if "backend tokenizer" in text:
         return BaseError(
-            f"The base {base.id!r} has no tokenizer that can be read.", "Choose a base that comes with its tokenizer files.",
-            message_fa=f"مدل پایهٔ «{base.id}» توکن‌سازی ندارد که خوانده شود.",
-            hint_fa="مدل پایه‌ای برگزینید که پرونده‌های توکن‌سازش را همراه دارد.",
+            _("The base {id!r} has no tokenizer that can be read."),
+            _("Choose a base that comes with its tokenizer files."),
+            id=base.id,
         )  # fmt: skip
     damaged = names & {"SafetensorError", "JSONDecodeError", "UnicodeDecodeError"} or type(error) is Exception
     if damaged and local:
@@ -273,17 +270,15 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
     offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError", "TransportError", "TimeoutError"}
     if not local and (names & offline or "couldn't connect" in text.lower()):
         return bases.NoBase(
-            f"The base {base.id!r} is not on this machine and the Hub cannot be reached.",
-            "Choose the built-in base or a local folder, or try again when the network is back.",
-            message_fa=f"مدل پایهٔ «{base.id}» روی این دستگاه نیست و به هاب دسترسی نیست.",
-            hint_fa="مدل پایهٔ همراه یا پوشه‌ای روی این دستگاه را برگزینید، یا وقتی شبکه برگشت دوباره بیازمایید.",
+            _("The base {id!r} is not on this machine and the Hub cannot be reached."),
+            _("Choose the built-in base or a local folder, or try again when the network is back."),
+            id=base.id,
         )
     if "model type" in text or "Unrecognized" in text:
         return BaseError(
-            f"The base {base.id!r} is of a kind that transformers {transformers.__version__} does not know as a language model.",
-            "Choose a causal language model.",
-            message_fa=f"مدل پایهٔ «{base.id}» از نوعی است که transformers {transformers.__version__} آن را مدل زبانی نمی‌شناسد.",
-            hint_fa="یک مدل زبانیِ خودبازگشتی برگزینید.",
+            _("The base {id!r} is of a kind that transformers {version} does not know as a language model."),
+            _("Choose a causal language model."),
+            id=base.id, version=transformers.__version__,
         )
     return BaseError(
         f"The base {base.id!r} cannot be loaded: {_first_line(error)}", "Choose another base, or download it again.",

@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from lora_hub.core.errors import AdapterError, names_fa
+from lora_hub.core.messages import _
 from lora_hub.hub.adapter_config import AGAIN as _AGAIN
-from lora_hub.hub.adapter_config import AGAIN_FA as _AGAIN_FA
 from lora_hub.hub.adapter_config import CONFIG_FILE, read_config, weights_file
 from lora_hub.hub.adapter_patterns import Patterns
 
@@ -87,10 +87,7 @@ def read_adapter(folder: Path) -> SavedAdapter:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise AdapterError(
-            f"The weights in {path} cannot be read: {error}", _AGAIN,
-            message_fa=f"وزن‌های پروندهٔ «{path}» خوانده نمی‌شود ({error}).", hint_fa=_AGAIN_FA,
-        ) from error  # fmt: skip
+        raise AdapterError(_("The weights in {path} cannot be read: {reason}"), _AGAIN, path=path, reason=error) from error  # fmt: skip
     return _sort_tensors(config, tensors, folder)
 
 
@@ -124,12 +121,9 @@ def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
     init = config.get("init_lora_weights", True)
     if (init.lower() if isinstance(init, str) else init) not in _PLAIN_INITS:
         raise AdapterError(
-            f"The adapter in {folder} was started with init_lora_weights={init!r}, which changes the base it was trained on: "
-            "it cannot be stacked on the untouched base.",
-            "Save it as plain LoRA with PEFT's save_pretrained(..., path_initial_model_for_weight_conversion=...).",
-            message_fa=f"آداپتورِ «{folder}» با «init_lora_weights={init}» آغاز شده است که مدل پایه را دگرگون می‌کند: "
-            "روی مدل پایهٔ دست‌نخورده نمی‌نشیند.",
-            hint_fa="آن را با save_pretrained از PEFT و گزینهٔ path_initial_model_for_weight_conversion به شکل LoRA ساده ذخیره کنید.",
+            _("The adapter in {folder} was started with init_lora_weights={init!r}, which changes the base it was trained on: it cannot be stacked on the untouched base."),
+            _("Save it as plain LoRA with PEFT's save_pretrained(..., path_initial_model_for_weight_conversion=...)."),
+            folder=folder, init=init,
         )
     unknown = sorted(key for key, value in config.items() if value and key not in _HARMLESS and key not in _REFUSED)
     if unknown:
@@ -145,20 +139,18 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
     for key, tensor in tensors.items():
         if not key.startswith(_PREFIX):
             raise AdapterError(
-                f"The adapter in {folder} names its weights otherwise than PEFT does, which would not load {key!r}.",
-                "Convert it with the tool that it was made with, or save it again with PEFT's save_pretrained.",
-                message_fa=f"آداپتورِ «{folder}» وزن‌هایش را جز به شیوهٔ PEFT نامیده است، که «{key}» را بار نمی‌کند.",
-                hint_fa="آن را با ابزاری که با آن ساخته شده است تبدیل کنید، یا با save_pretrained از PEFT دوباره ذخیره کنید.",
+                _("The adapter in {folder} names its weights otherwise than PEFT does, which would not load {key!r}."),
+                _("Convert it with the tool that it was made with, or save it again with PEFT's save_pretrained."),
+                folder=folder, key=key,
             )
         name = key.removeprefix(_PREFIX)
         if found := re.fullmatch(r"(.+)\.lora_([AB])\.weight", name):
             pairs.setdefault(found[1], {})[found[2]] = tensor
         elif ".lora_" in name:
             raise AdapterError(
-                f"The adapter in {folder} holds {key!r}, which is not a low-rank pair of a linear layer: it cannot be stacked.",
-                "Compare adapters of plain LoRA on linear layers.",
-                message_fa=f"آداپتورِ «{folder}» «{key}» را دارد که جفتِ کم‌رتبهٔ لایه‌ای خطی نیست: روی مدل پایه نمی‌نشیند.",
-                hint_fa="آداپتورهای سادهٔ LoRA روی لایه‌های خطی را مقایسه کنید.",
+                _("The adapter in {folder} holds {key!r}, which is not a low-rank pair of a linear layer: it cannot be stacked."),
+                _("Compare adapters of plain LoRA on linear layers."),
+                folder=folder, key=key,
             )
         else:
             others[name.replace(".base_layer.", ".")] = tensor
@@ -167,20 +159,20 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
     for name, pair in pairs.items():
         if not patterns.targets(name):
             raise AdapterError(
-                f"The adapter in {folder} has weights for {name}, which its {CONFIG_FILE} leaves out: PEFT would not use them.", _AGAIN,
-                message_fa=f"آداپتورِ «{folder}» برای «{name}» وزن دارد، اما {CONFIG_FILE} آن را کنار می‌گذارد: PEFT آن را به کار نمی‌برد.", hint_fa=_AGAIN_FA,
+                _("The adapter in {folder} has weights for {name}, which its {config_file} leaves out: PEFT would not use them."),
+                _AGAIN,
+                folder=folder, name=name, config_file=CONFIG_FILE,
             )  # fmt: skip
         if len(pair) != 2 or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != pair["B"].shape[1]:
             shapes = ", ".join(f"{side} {list(t.shape)}" for side, t in sorted(pair.items()))
             raise AdapterError(
-                f"The adapter in {folder} is damaged at {name}: it has {shapes}.", _AGAIN,
-                message_fa=f"آداپتورِ «{folder}» در «{name}» خراب است ({shapes}).", hint_fa=_AGAIN_FA,
+                _("The adapter in {folder} is damaged at {name}: it has {shapes}."),
+                _AGAIN,
+                folder=folder, name=name, shapes=shapes,
             )  # fmt: skip
         layers[name] = LayerWeights(pair["A"], pair["B"], _scale(config, patterns, name, pair["A"].shape[0], folder))
     if not layers:
-        raise AdapterError(
-            f"The adapter in {folder} holds no LoRA weights.", _AGAIN, message_fa=f"در آداپتورِ «{folder}» وزن LoRA نیست.", hint_fa=_AGAIN_FA
-        )
+        raise AdapterError(_("The adapter in {folder} holds no LoRA weights."), _AGAIN, folder=folder)
     return SavedAdapter(config, layers, others)
 
 
@@ -189,8 +181,9 @@ def _scale(config: dict[str, Any], patterns: Patterns, name: str, rank: int, fol
     said = patterns.value("rank_pattern", name, config.get("r", _DEFAULT_RANK))
     if said != rank:
         raise AdapterError(
-            f"The adapter in {folder} has rank {rank} at {name}, but its {CONFIG_FILE} says {said}.", _AGAIN,
-            message_fa=f"رتبهٔ «{name}» در آداپتورِ «{folder}» {rank} است، اما {CONFIG_FILE} آن {said} می‌گوید.", hint_fa=_AGAIN_FA,
+            _("The adapter in {folder} has rank {rank} at {name}, but its {config_file} says {said}."),
+            _AGAIN,
+            folder=folder, rank=rank, name=name, config_file=CONFIG_FILE, said=said,
         )  # fmt: skip
     alpha = patterns.value("alpha_pattern", name, config.get("lora_alpha", _DEFAULT_ALPHA))
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

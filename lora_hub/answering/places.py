@@ -19,6 +19,7 @@ from lora_hub.answering.line import POLL_SECONDS, Line
 from lora_hub.answering.peft_folder import LayerWeights
 from lora_hub.answering.routing import THE_BASE, Attached
 from lora_hub.core.errors import AdapterError
+from lora_hub.core.messages import _
 
 Read = Callable[[], tuple[dict[str, LayerWeights], int]]  # an adapter's layers, and their bytes
 
@@ -133,10 +134,9 @@ class Places:
         if len(held) >= self.max_slots or nbytes + sum(adapter.nbytes for adapter in held.values()) > self.max_bytes:
             most = self.max_bytes / 2**20
             raise AdapterError(
-                f"{len(held) + 1} adapters at once are more than the memory for adapters holds: {self.max_slots} of them, {most:.0f} MiB.",
-                "Ask fewer of them at once.",
-                message_fa=f"{len(held) + 1} آداپتور با هم در حافظهٔ آداپتورها جا نمی‌شوند: حداکثر {self.max_slots} آداپتور و {most:.0f} مبی‌بایت.",
-                hint_fa="آداپتورهای کمتری را با هم بپرسید.",
+                _("{count} adapters at once are more than the memory for adapters holds: {max_slots} of them, {most:.0f} MiB."),
+                _("Ask fewer of them at once."),
+                count=len(held) + 1, max_slots=self.max_slots, most=most,
             )
         with self._freed:
             while name not in self._attached and not self._make_room(nbytes):

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Text2
 
 # A beginning shorter than this many tokens costs more to copy than to read again.
@@ -90,16 +91,12 @@ def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
     context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
     for i, ids in enumerate(prompts):
         if not ids:
-            raise DataError(
-                f"Prompt {i + 1} is empty.", "Write something to answer.",
-                message_fa=f"پرسش {i + 1} خالی است.", hint_fa="چیزی بنویسید که باید پاسخ بگیرد.",
-            )  # fmt: skip
+            raise DataError(_("Prompt {i} is empty."), _("Write something to answer."), i=i + 1)  # fmt: skip
         if len(ids) >= context:
             raise DataError(
-                f"Prompt {i + 1} is {len(ids)} tokens long, and {stack.base.id!r} reads at most {context}, answer included.",
-                "Shorten it, or choose a base with a longer context.",
-                message_fa=f"پرسش {i + 1} {len(ids)} توکن است، و «{stack.base.id}» با پاسخ روی هم حداکثر {context} توکن می‌خواند.",
-                hint_fa="آن را کوتاه کنید، یا مدل پایه‌ای با طول زمینهٔ بیشتر انتخاب کنید.",
+                _("Prompt {i} is {count} tokens long, and {id!r} reads at most {context}, answer included."),
+                _("Shorten it, or choose a base with a longer context."),
+                i=i + 1, count=len(ids), id=stack.base.id, context=context,
             )
         if max(ids) >= vocabulary:
             raise unknown_token(stack, Text2(en=f"Prompt {i + 1}", fa=f"پرسش {i + 1}"), max(ids), vocabulary)
@@ -108,10 +105,9 @@ def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
 def unknown_token(stack: AdapterStack, what: Text2, token: int, vocabulary: int) -> DataError:
     """`what` has a token that the base, with so many of them, doesn't know."""
     return DataError(
-        f"{what.en} has the token {token}, and {stack.base.id!r} knows tokens below {vocabulary} only.",
-        "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens.",
-        message_fa=f"{what.fa} توکن {token} را دارد، و «{stack.base.id}» فقط توکن‌های کمتر از {vocabulary} را می‌شناسد.",
-        hint_fa="توکنایزری که با آن پرسیده می‌شود بیش از مدل پایه توکن دارد: توکنایزر خود مدل پایه را به کار ببرید، یا آداپتوری بدون توکن افزوده.",
+        _("{what} has the token {token}, and {id!r} knows tokens below {vocabulary} only."),
+        _("The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens."),
+        what=what, token=token, id=stack.base.id, vocabulary=vocabulary,
     )
 
 

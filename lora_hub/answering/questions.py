@@ -17,7 +17,8 @@ from lora_hub.answering import generate
 from lora_hub.answering.calibration import probabilities
 from lora_hub.answering.likelihood import LabelRow, score_labels
 from lora_hub.answering.stack import AdapterStack
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Answer, Calibration, Task
 from lora_hub.data import template
 
@@ -70,10 +71,7 @@ def read_question(
     inputs, from a bare prompt or from inputs by role. Raises DataError where there is nothing to ask or an input is unknown."""
     if inputs is None:
         if not prompt.strip():
-            raise DataError(
-                "The prompt is empty.", "Type what is to be answered.",
-                message_fa="ورودی خالی است.", hint_fa="آنچه را باید پاسخ بگیرد بنویسید.",
-            )  # fmt: skip
+            raise DataError(_("The prompt is empty."), _("Type what is to be answered."))  # fmt: skip
         if task is not None and task.is_chat:
             return task, [{"messages": [{"role": "user", "content": prompt}]}]
         needed = [role for role in task.inputs if role not in task.optional_inputs] if task else []
@@ -83,8 +81,9 @@ def read_question(
     unknown = [role for role in inputs if role not in task.inputs and not (task.is_chat and role == "tools")]
     if unknown:
         raise DataError(
-            f"The task {task.id} of {name} has no input {unknown[0]!r}.", f"Its inputs: {', '.join(task.inputs)}.",
-            message_fa=f"وظیفهٔ «{task.id}» از «{name}» ورودی‌ای به نام «{unknown[0]}» ندارد.", hint_fa=f"ورودی‌های آن: {names_fa(task.inputs)}.",
+            _("The task {id} of {name} has no input {unknown!r}."),
+            _("Its inputs: {inputs}."),
+            id=task.id, name=name, unknown=unknown[0], inputs=several(task.inputs),
         )  # fmt: skip
     return task, [inputs]
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from lora_hub.answering.peft_folder import LayerWeights
 from lora_hub.core.errors import AdapterError
+from lora_hub.core.messages import _
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +80,9 @@ class Plan:
         """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
         if rows != self.rows:
             raise AdapterError(
-                f"The batch has {rows} rows, but slots were given for {self.rows}.", "Give one slot for each row, beams included.",
-                message_fa=f"دسته {rows} سطر دارد، اما جایگاه برای {self.rows} سطر داده شده است.",
-                hint_fa="برای هر سطر یک جایگاه بدهید، شاخه‌های جست‌وجو (beams) هم در آن.",
+                _("The batch has {rows} rows, but slots were given for {rows2}."),
+                _("Give one slot for each row, beams included."),
+                rows=rows, rows2=self.rows,
             )  # fmt: skip
         self._length = length
 
@@ -93,12 +94,9 @@ class Plan:
         if x.shape[0] != self.rows or x.dim() < 3:
             if x.dim() != 2 or x.shape[0] != self.rows * self._length:
                 raise AdapterError(
-                    f"The layer {layer} saw {list(x.shape)} in a batch of {self.rows} x {self._length}: this base sends tokens "
-                    "different ways, and adapters cannot be told apart there.",
-                    "Use adapters that leave this layer alone.",
-                    message_fa=f"لایهٔ «{layer}» در دسته‌ای {self.rows} × {self._length} شکلِ {list(x.shape)} را دید: این مدل پایه توکن‌ها را "
-                    "از راه‌های گوناگون می‌فرستد و آداپتورها آن‌جا از هم جدا نمی‌شوند.",
-                    hint_fa="آداپتورهایی به کار ببرید که به این لایه دست نزده‌اند.",
+                    _("The layer {layer} saw {shape} in a batch of {rows} x {length}: this base sends tokens different ways, and adapters cannot be told apart there."),
+                    _("Use adapters that leave this layer alone."),
+                    layer=layer, shape=list(x.shape), rows=self.rows, length=self._length,
                 )
             x = x.view(self.rows, self._length, -1)
         whole = out.contiguous()

@@ -38,6 +38,7 @@ from lora_hub.answering.peft_folder import LayerWeights, SavedAdapter, read_adap
 from lora_hub.answering.places import Places
 from lora_hub.answering.routing import THE_BASE, Attached, Plan, StackedLayer, stack_layers, stacked_bytes
 from lora_hub.core.errors import AdapterError, names_fa
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 
 _KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before
@@ -85,8 +86,9 @@ class AdapterStack:
         adapter = self._places.get(name)
         if adapter is None:
             raise AdapterError(
-                f"The adapter {name!r} is not attached to {self.base.id!r}.", "Attach it first.",
-                message_fa=f"آداپتورِ «{name}» به مدل پایهٔ «{self.base.id}» پیوسته نیست.", hint_fa="نخست آن را پیوند دهید.",
+                _("The adapter {name!r} is not attached to {id!r}."),
+                _("Attach it first."),
+                name=name, id=self.base.id,
             )  # fmt: skip
         return adapter
 
@@ -112,10 +114,7 @@ class AdapterStack:
         with self._registry:
             self.slot(name)
             if name == "base":
-                raise AdapterError(
-                    "The base itself cannot be detached.", "Name an adapter.",
-                    message_fa="خودِ مدل پایه را نمی‌توان جدا کرد.", hint_fa="نام یک آداپتور را بدهید.",
-                )  # fmt: skip
+                raise AdapterError(_("The base itself cannot be detached."), _("Name an adapter."))  # fmt: skip
             self._places.take_away(name)
 
     def close(self) -> None:
@@ -150,10 +149,7 @@ class AdapterStack:
     def use(self, plan: Plan) -> Iterator[None]:
         """As `route`, with a plan made before. Other threads' forwards under a plan wait."""
         if getattr(self._local, "plan", None) is not None:
-            raise AdapterError(
-                "This thread is answering already.", "End the route in use before the next one.",
-                message_fa="این رشتهٔ پردازش هم‌اکنون پاسخ می‌دهد.", hint_fa="پیش از پرسش بعدی، مسیری را که در کار است پایان دهید.",
-            )  # fmt: skip
+            raise AdapterError(_("This thread is answering already."), _("End the route in use before the next one."))  # fmt: skip
         with self._forward:
             self._local.plan = plan
             try:
@@ -166,10 +162,7 @@ class AdapterStack:
         if plan is not None:
             batch = next((t for t in (kwargs.get("input_ids"), kwargs.get("inputs_embeds"), *args) if t is not None), None)
             if batch is None:
-                raise AdapterError(
-                    "The batch came without tokens.", "Call the model with input_ids.",
-                    message_fa="این دسته توکن ندارد.", hint_fa="مدل را با input_ids فرا بخوانید.",
-                )  # fmt: skip
+                raise AdapterError(_("The batch came without tokens."), _("Call the model with input_ids."))  # fmt: skip
             plan.expect(batch.shape[0], batch.shape[1])
 
     def _hook(self, layer: str) -> Callable:
@@ -184,10 +177,7 @@ class AdapterStack:
     def _read(self, folder: Path, name: str) -> tuple[dict[str, LayerWeights], int]:
         """The tensors of a PEFT folder beside the base's layers, and their bytes. Raises AdapterError."""
         if name == THE_BASE.name:
-            raise AdapterError(
-                "An adapter cannot be called 'base'.", "Give it another name.",
-                message_fa="نام آداپتور نمی‌تواند «base» باشد.", hint_fa="نام دیگری به آن بدهید.",
-            )  # fmt: skip
+            raise AdapterError(_("An adapter cannot be called 'base'."), _("Give it another name."))  # fmt: skip
         folder = Path(folder)
         saved = read_adapter(folder)
         self._check_base(folder)
@@ -195,10 +185,9 @@ class AdapterStack:
         needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
         if needed > self.max_bytes:
             raise AdapterError(
-                f"The adapter in {folder} takes {needed / 2**20:.0f} MiB; the stack holds at most {self.max_bytes / 2**20:.0f} MiB.",
-                "Train it with a smaller rank.",
-                message_fa=f"آداپتورِ «{folder}» {needed / 2**20:.0f} مبی‌بایت است؛ حداکثر {self.max_bytes / 2**20:.0f} مبی‌بایت پذیرفته می‌شود.",
-                hint_fa="آن را با رتبهٔ کوچک‌تر آموزش دهید.",
+                _("The adapter in {folder} takes {needed:.0f} MiB; the stack holds at most {max_bytes:.0f} MiB."),
+                _("Train it with a smaller rank."),
+                folder=folder, needed=needed / 2 ** 20, max_bytes=self.max_bytes / 2 ** 20,
             )
         return layers, needed
 
@@ -208,10 +197,9 @@ class AdapterStack:
             own = dict(self.model.named_parameters(remove_duplicate=False)).get(name)
             if own is None or own.shape != tensor.shape or not torch.equal(own.cpu(), tensor.to(own.dtype)):
                 raise AdapterError(
-                    f"The adapter in {folder} brings its own {name}, which differs from that of {self.base.id!r}: it cannot be stacked.",
-                    "Choose the base it was made for, or load it with PEFT by itself.",
-                    message_fa=f"آداپتورِ «{folder}» «{name}» را از خود دارد و با آنِ «{self.base.id}» یکی نیست: روی این مدل پایه نمی‌نشیند.",
-                    hint_fa="مدل پایه‌ای را برگزینید که برای آن ساخته شده است، یا آن را جداگانه با PEFT بار کنید.",
+                    _("The adapter in {folder} brings its own {name}, which differs from that of {id!r}: it cannot be stacked."),
+                    _("Choose the base it was made for, or load it with PEFT by itself."),
+                    folder=folder, name=name, id=self.base.id,
                 )
         made = saved.config.get("base_model_name_or_path")
         hint = "Choose the base it was made for" + (f": {made}." if made else ".")
@@ -238,8 +226,9 @@ class AdapterStack:
                 )
             if not torch.isfinite(w.a.sum(dtype=torch.float32) + w.b.sum(dtype=torch.float32)):
                 raise AdapterError(
-                    f"The adapter in {folder} holds values that are not numbers at {name}.", "Train it again.",
-                    message_fa=f"در «{name}» از آداپتورِ «{folder}» مقدارهایی هست که عدد نیست.", hint_fa="آن را از نو آموزش دهید.",
+                    _("The adapter in {folder} holds values that are not numbers at {name}."),
+                    _("Train it again."),
+                    folder=folder, name=name,
                 )  # fmt: skip
             weight = module.weight
             dtype = weight.dtype if weight.dtype.is_floating_point else self.model.dtype  # quantized: what the rest is in
@@ -255,15 +244,15 @@ class AdapterStack:
             made_for = dict(json.loads(path.read_text(encoding="utf-8"))["base"]) if path.is_file() else {}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise AdapterError(
-                f"The record {path} cannot be read: {error!r}", "Fetch or train the adapter again.",
-                message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود.", hint_fa="آداپتور را از نو دریافت کنید یا آموزش دهید.",
+                _("The record {path} cannot be read: {reason!r}"),
+                _("Fetch or train the adapter again."),
+                path=path, reason=error,
             ) from error  # fmt: skip
         if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
             raise AdapterError(
-                f"The adapter in {folder} was made for {made_for.get('id')!r} with other weights than {self.base.id!r} has here.",
-                "Train it again on this base, or load the base it was made for.",
-                message_fa=f"آداپتورِ «{folder}» برای «{made_for.get('id')}» با وزن‌هایی جز وزن‌های «{self.base.id}» در این‌جا ساخته شده است.",
-                hint_fa="آن را روی این مدل پایه از نو آموزش دهید، یا مدل پایه‌ای را بار کنید که برای آن ساخته شده است.",
+                _("The adapter in {folder} was made for {get!r} with other weights than {id!r} has here."),
+                _("Train it again on this base, or load the base it was made for."),
+                folder=folder, get=made_for.get('id'), id=self.base.id,
             )
 
     def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer] | None:

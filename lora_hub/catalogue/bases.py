@@ -19,6 +19,7 @@ from typing import Any
 
 from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
 from lora_hub.core.errors import BaseError, names_fa
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 
 BUILT_IN = "built-in"
@@ -98,7 +99,7 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
     folder = Path(name).expanduser()
     if folders and name and folder.is_dir():
         return _read_folder(folder.resolve())
-    hub_id, _, revision = name.partition("@")
+    hub_id, _rest, revision = name.partition("@")
     for entry in _catalogue():
         if entry["id"] == hub_id:
             return _catalogue_base(entry).model_copy(update={"revision": revision})
@@ -109,8 +110,9 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
     near = [short[match] for match in difflib.get_close_matches(name.lower(), short, n=2, cutoff=0.5)]
     if name.startswith((".", "/", "~")) or hub_id.count("/") > 1:
         raise BaseError(
-            f"There is no folder {name!r}.", "Give the path of a folder with config.json.",
-            message_fa=f"پوشه‌ای در «{name}» نیست.", hint_fa="نشانیِ پوشه‌ای را بدهید که config.json دارد.",
+            _("There is no folder {name!r}."),
+            _("Give the path of a folder with config.json."),
+            name=name,
         )  # fmt: skip
     hint = "Give built-in, a Hub id like owner/name, or a folder with config.json."
     hint_fa = "یکی از این‌ها را بدهید: built-in، شناسه‌ای در هاب مانند owner/name، یا پوشه‌ای که config.json دارد."
@@ -198,8 +200,9 @@ def _built_in() -> BaseModel:
     folder = built_in_folder()
     if not folder.is_dir():
         raise BaseError(
-            f"The built-in base is missing from {str(folder)!r}.", "Check the project out again, whole.",
-            message_fa=f"مدل پایهٔ همراه در «{folder}» نیست.", hint_fa="پروژه را از نو و کامل دریافت کنید.",
+            _("The built-in base is missing from {folder!r}."),
+            _("Check the project out again, whole."),
+            folder=folder,
         )  # fmt: skip
     update = {"id": BUILT_IN, "title": "Built-in", "licence": "apache-2.0", "languages": ("en", "fa")}
     return _read_folder(folder).model_copy(update=update)
@@ -244,8 +247,9 @@ def _read_folder(folder: Path) -> BaseModel:
                 message_fa=f"در پوشهٔ «{folder}» آداپتور است، نه مدل پایه.", hint_fa="مدل پایه‌ای را بدهید که این آداپتور برای آن ساخته شده است.",
             )  # fmt: skip
         raise BaseError(
-            f"The folder {str(folder)!r} holds no config.json.", "Give a folder with a whole model.",
-            message_fa=f"در پوشهٔ «{folder}» پروندهٔ config.json نیست.", hint_fa="پوشه‌ای را بدهید که مدلی کامل در آن باشد.",
+            _("The folder {folder!r} holds no config.json."),
+            _("Give a folder with a whole model."),
+            folder=folder,
         )  # fmt: skip
     config = read_json(folder / "config.json")
     if config.get("is_encoder_decoder"):

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _
 
 HASH_WHOLE_UP_TO = 2 * 1024**3  # bytes of weights that are hashed whole; above, headers and sizes stand for them
 MAX_HEADER = 100 * 1024**2  # the safetensors format's own limit
-AGAIN = "Copy or download the base again, whole."
+AGAIN = _("Copy or download the base again, whole.")
 AGAIN_FA = "مدل پایه را یک بار دیگر و کامل رونوشت یا دریافت کنید."
 
 
@@ -31,10 +32,7 @@ def weights_files(folder: Path) -> list[Path]:
     missing = [file.name for file in files if not file.is_file()]
     if not files or missing:
         what = missing[0] if missing else "model.safetensors"
-        raise BaseError(
-            f"The folder {str(folder)!r} lacks the weights file {what}.", AGAIN,
-            message_fa=f"در پوشهٔ «{folder}» پروندهٔ وزن‌ها، «{what}»، نیست.", hint_fa=AGAIN_FA,
-        )  # fmt: skip
+        raise BaseError(_("The folder {folder!r} lacks the weights file {what}."), AGAIN, folder=folder, what=what)  # fmt: skip
     return files
 
 
@@ -45,28 +43,28 @@ def read_safetensors_header(path: Path) -> dict[str, Any]:
         start = file.read(8)
         if start == b"version ":
             raise BaseError(
-                f"The file {str(path)!r} is a Git LFS pointer, not the weights.", "Run git lfs pull.",
-                message_fa=f"پروندهٔ «{path}» اشاره‌گر Git LFS است، نه خودِ وزن‌ها.", hint_fa="دستور git lfs pull را اجرا کنید.",
+                _("The file {path!r} is a Git LFS pointer, not the weights."),
+                _("Run git lfs pull."),
+                path=path,
             )  # fmt: skip
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else MAX_HEADER + 1
         if length > min(MAX_HEADER, size - 8):
             raise BaseError(
-                f"The file {str(path)!r} is not a whole safetensors file ({size:,} bytes).", AGAIN,
-                message_fa=f"پروندهٔ «{path}» safetensors کاملی نیست ({size:,} بایت).", hint_fa=AGAIN_FA,
+                _("The file {path!r} is not a whole safetensors file ({size:,} bytes)."),
+                AGAIN,
+                path=path, size=size,
             )  # fmt: skip
         try:
             header = json.loads(file.read(length))
             tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
             end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BaseError(
-                f"The header of {str(path)!r} cannot be read.", AGAIN,
-                message_fa=f"سرآغازِ پروندهٔ «{path}» خوانده نمی‌شود.", hint_fa=AGAIN_FA,
-            ) from error  # fmt: skip
+            raise BaseError(_("The header of {path!r} cannot be read."), AGAIN, path=path) from error  # fmt: skip
     if size != 8 + length + end:
         raise BaseError(
-            f"The file {str(path)!r} has {size:,} bytes where its header says {8 + length + end:,}.", AGAIN,
-            message_fa=f"پروندهٔ «{path}» {size:,} بایت است، اما سرآغازش {8 + length + end:,} بایت می‌گوید.", hint_fa=AGAIN_FA,
+            _("The file {path!r} has {size:,} bytes where its header says {length:,}."),
+            AGAIN,
+            path=path, size=size, length=8 + length + end,
         )  # fmt: skip
     return tensors
 
@@ -92,13 +90,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BaseError(
-            f"The file {str(path)!r} cannot be read as JSON.", AGAIN,
-            message_fa=f"پروندهٔ «{path}» JSON درستی نیست.", hint_fa=AGAIN_FA,
-        ) from error  # fmt: skip
+        raise BaseError(_("The file {path!r} cannot be read as JSON."), AGAIN, path=path) from error  # fmt: skip
     if not isinstance(data, dict):
-        raise BaseError(
-            f"The file {str(path)!r} is not a JSON object.", AGAIN,
-            message_fa=f"پروندهٔ «{path}» یک شیء JSON نیست.", hint_fa=AGAIN_FA,
-        )  # fmt: skip
+        raise BaseError(_("The file {path!r} is not a JSON object."), AGAIN, path=path)  # fmt: skip
     return data

@@ -18,6 +18,7 @@ from lora_hub.catalogue.bases import NoBase
 from lora_hub.compare.panes import EXAMPLES, Pane, base_key, base_pane, resolve_adapter, slot_name
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Answer, BaseModel, Divergence, Judgement, Problem, Scores
 from lora_hub.evaluation.minimum import check_metrics
 
@@ -75,9 +76,9 @@ class Comparer:
         for pane in panes[1:]:
             if base_key(pane.base) != base_key(panes[0].base):
                 raise AdapterError(
-                    f"{panes[0].name} was made for {panes[0].base.id}, {pane.name} for {pane.base.id}.", "Compare adapters of one base.",
-                    message_fa=f"«{panes[0].name}» برای «{panes[0].base.id}» ساخته شده است و «{pane.name}» برای «{pane.base.id}».",
-                    hint_fa="آداپتورهای یک مدل پایه را با هم بسنجید.",
+                    _("{name} was made for {id}, {name2} for {id2}."),
+                    _("Compare adapters of one base."),
+                    name=panes[0].name, id=panes[0].base.id, name2=pane.name, id2=pane.base.id,
                 )  # fmt: skip
         return panes
 
@@ -106,10 +107,7 @@ class Comparer:
 
         panes = self.resolve(adapters)
         if not panes:
-            raise AdapterError(
-                "No adapter was chosen.", "Choose one to four adapters.",
-                message_fa="آداپتوری برگزیده نشده است.", hint_fa="یک تا چهار آداپتور برگزینید.",
-            )  # fmt: skip
+            raise AdapterError(_("No adapter was chosen."), _("Choose one to four adapters."))  # fmt: skip
         panes = [base_pane(panes[0]), *panes] if base else panes
         with self._asking(panes, cancelled) as found:
             if found is None:
@@ -187,8 +185,9 @@ class Comparer:
         task = asked.task if asked else None
         if task is None:
             raise AdapterError(
-                f"{panes[0].name} does not say which task it is for.", "Give --prompt instead of --test.",
-                message_fa=f"«{panes[0].name}» نمی‌گوید برای کدام کار است.", hint_fa="به‌جای پروندهٔ آزمون یک ورودی بدهید.",
+                _("{name} does not say which task it is for."),
+                _("Give --prompt instead of --test."),
+                name=panes[0].name,
             )  # fmt: skip
         lost = panes[0].missing
         if base:
@@ -219,9 +218,9 @@ class Comparer:
                     continue  # longer rows than those of the run: there the base has no room for its examples
                 if pane.task is not None and pane.task.id != task.id:
                     raise AdapterError(
-                        f"{pane.name} is for the task {pane.task.id}, {panes[0].name} for {task.id}.", "Score adapters of one task.",
-                        message_fa=f"«{pane.name}» برای کارِ «{pane.task.id}» است و «{panes[0].name}» برای کارِ «{task.id}».",
-                        hint_fa="آداپتورهای یک کار را نمره دهید.",
+                        _("{name} is for the task {id}, {name2} for {id2}."),
+                        _("Score adapters of one task."),
+                        name=pane.name, id=pane.task.id, name2=panes[0].name, id2=task.id,
                     )  # fmt: skip
                 told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
                 answers[pane.name] = exam.answer_examples(

@@ -10,7 +10,8 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.answering import adapter_base
 from lora_hub.core import settings, store
-from lora_hub.core.errors import AdapterError, names_fa
+from lora_hub.core.errors import AdapterError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task, Text2
 from lora_hub.hub import adapter_config
 from lora_hub.runs import refresh_run, run_rows
@@ -68,8 +69,9 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
     if folder.is_dir():
         inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(
-            f"{name} holds no adapter_config.json.", f"Name one of the folders in it: {', '.join(inside[:5])}." if inside else "Give a folder that PEFT's save_pretrained wrote.",
-            message_fa=f"در «{name}» پروندهٔ adapter_config.json نیست.", hint_fa=f"یکی از پوشه‌های درون آن را بدهید: {names_fa(inside[:5])}." if inside else "پوشه‌ای را بدهید که save_pretrained از PEFT نوشته است.",
+            _("{name} holds no adapter_config.json."),
+            _("Name one of the folders in it: {inside}.", inside=several(inside, most=5)) if inside else _("Give a folder that PEFT's save_pretrained wrote."),
+            name=name,
         )  # fmt: skip
     asked = name
     if "/" not in name.partition("@")[0]:
@@ -102,8 +104,9 @@ def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = F
             raise ValueError("a calibration has another number of labels than the task")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AdapterError(
-            f"The lora_hub.json of {name} is damaged: {error}.", "Publish the adapter again from its run.",
-            message_fa=f"پروندهٔ lora_hub.json از «{name}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",
+            _("The lora_hub.json of {name} is damaged: {reason}."),
+            _("Publish the adapter again from its run."),
+            name=name, reason=error,
         ) from error  # fmt: skip
     here = adapter_base.base_of_record(name, recorded, given=base)
     return Pane(name, here, task=task, folder=folder, mends=mends, calibrations=calibrations)

@@ -85,7 +85,7 @@ class Message(Noun):
         """The sentence in a language ("en", "fa"), its values filled in. What has no translation is told in English."""
         count = self.values.get("count")
         is_many = bool(self.many) and not (isinstance(count, int | float) and count == 1)
-        text = _translated(language, self.sentence, self.many, count)
+        text = translated(language, self.sentence, self.many, count)
         return _Filler(language if text else "en", language, depth).vformat(text or (self.many if is_many else self.sentence), (), self.values)
 
 
@@ -99,7 +99,7 @@ def _n(sentence: str, many: str, /, **values: Any) -> Message:
     return Message.model_construct(sentence=sentence, many=many, values=_plain(values))
 
 
-def names(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NAMES, quoted: bool = False) -> Names:
+def several(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NAMES, quoted: bool = False) -> Names:
     """Names for the middle of a sentence. between: ",", "and" or "or"."""
     return Names(names=tuple(map(str, found)), between=between, most=most, quoted=quoted)
 
@@ -124,7 +124,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     plain = {}
     for name, value in values.items():
         if isinstance(value, list | tuple | set | frozenset):
-            value = names(value)
+            value = several(value)
         elif isinstance(value, bool) or not isinstance(value, str | int | float | Message | Names | Text2):
             value = str(value)
         plain[name] = value
@@ -216,7 +216,7 @@ def isolated(text: str) -> str:
     return f"\u2068{text}\u2069" if not has_mark and _LETTERS.search(text) and not _PERSIAN.search(text) else text
 
 
-def _translated(language: str, sentence: str, many: str, count: Any) -> str:
+def translated(language: str, sentence: str, many: str, count: Any) -> str:
     """The sentence in a language, its places still empty; "" where it has no translation."""
     if language == "en":
         return ""

@@ -8,6 +8,7 @@ which few rows reach only with room to spare. Values are per cent (0 to 100).
 from collections.abc import Mapping, Sequence
 
 from lora_hub.core.errors import SpecError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Scores, Task
 
 LOW = ".low"
@@ -24,15 +25,15 @@ def parse_minimum(texts: Sequence[str]) -> dict[str, float]:
             number = -1.0
         if not equals or not metric.strip() or not 0 <= number <= 100:
             raise SpecError(
-                f"{text!r} is not METRIC=VALUE with a value from 0 to 100.",
-                "For example --min accuracy=90, or --min accuracy.low=80 for the lower end of its interval.",
-                message_fa=f"«{text}» به شکل METRIC=VALUE با مقداری از ۰ تا ۱۰۰ نیست.",
-                hint_fa="برای نمونه «accuracy=90»، یا «accuracy.low=80» برای کران پایین بازهٔ اطمینان آن.",
+                _("{text!r} is not METRIC=VALUE with a value from 0 to 100."),
+                _("For example --min accuracy=90, or --min accuracy.low=80 for the lower end of its interval."),
+                text=text,
             )
         if 0 < number < 1:
             raise SpecError(
-                f"{text!r} asks for {number:g} %: scores are per cent, 0 to 100.", f"Write {metric.strip()}={100 * number:g} if that is meant.",
-                message_fa=f"«{text}» یعنی {number:g}٪: امتیازها درصد است، از ۰ تا ۱۰۰.", hint_fa=f"اگر منظور همین است بنویسید «{metric.strip()}={100 * number:g}».",
+                _("{text!r} asks for {number:g} %: scores are per cent, 0 to 100."),
+                _("Write {metric}={number2:g} if that is meant."),
+                text=text, number=number, metric=metric.strip(), number2=100 * number,
             )  # fmt: skip
         wanted[metric.strip()] = number
     return wanted
@@ -43,10 +44,9 @@ def check_metrics(minimum: Mapping[str, float], task: Task) -> None:
     for metric in minimum:
         if metric.removesuffix(LOW) not in task.metrics:
             raise SpecError(
-                f"The task {task.id} is not scored by {metric.removesuffix(LOW)!r}, which --min names.",
-                f"Its metrics: {', '.join(task.metrics)}.",
-                message_fa=f"وظیفهٔ «{task.id}» با معیار «{metric.removesuffix(LOW)}» ارزیابی نمی‌شود.",
-                hint_fa=f"معیارهای آن: {'، '.join(task.metrics)}.",
+                _("The task {id} is not scored by {removesuffix!r}, which --min names."),
+                _("Its metrics: {metrics}."),
+                id=task.id, removesuffix=metric.removesuffix(LOW), metrics=several(task.metrics),
             )
 
 

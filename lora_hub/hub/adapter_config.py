@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import AdapterError
+from lora_hub.core.messages import _
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -19,7 +20,8 @@ PICKLED = ("adapter_model*.bin", "pytorch_model*.bin", "*.pt", "*.pth")
 # PEFT's own are a few kB; one that lists every layer of a large model by name has some hundred.
 MOST_BYTES = 4 << 20
 MOST_RANK = 1 << 20
-AGAIN, AGAIN_FA = "Fetch or train the adapter again.", "آداپتور را از نو دریافت کنید یا آموزش دهید."
+AGAIN = _("Fetch or train the adapter again.")
+AGAIN_FA = "آداپتور را از نو دریافت کنید یا آموزش دهید."
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -28,17 +30,18 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise AdapterError(
-            f"There is no adapter in {folder}: {CONFIG_FILE} is missing.", "Name a folder that PEFT saved.",
-            message_fa=f"در «{folder}» آداپتور نیست: پروندهٔ «{CONFIG_FILE}» را ندارد.", hint_fa="پوشه‌ای را بدهید که PEFT ذخیره کرده است.",
+            _("There is no adapter in {folder}: {config_file} is missing."),
+            _("Name a folder that PEFT saved."),
+            folder=folder, config_file=CONFIG_FILE,
         )  # fmt: skip
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError(f"it has {path.stat().st_size:,} bytes, more than an adapter's configuration ever has")
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise AdapterError(f"{path} cannot be read: {error}", AGAIN, message_fa=f"پروندهٔ «{path}» خوانده نمی‌شود ({error}).", hint_fa=AGAIN_FA) from error
+        raise AdapterError(_("{path} cannot be read: {reason}"), AGAIN, path=path, reason=error) from error
     if not isinstance(config, dict):
-        raise AdapterError(f"{path} is not a JSON object.", AGAIN, message_fa=f"پروندهٔ «{path}» یک شیء JSON نیست.", hint_fa=AGAIN_FA)
+        raise AdapterError(_("{path} is not a JSON object."), AGAIN, path=path)
     for key, (is_right, wanted, wanted_fa) in _KINDS.items():
         if key in config and not is_right(config[key]):
             said = _shown(config[key])
@@ -54,9 +57,9 @@ def base_of_config(config: dict[str, Any], name: str) -> tuple[str, str]:
     base, revision = config.get("base_model_name_or_path"), config.get("revision")
     if not base or not base.strip():
         raise AdapterError(
-            f"{name} does not say which base it was made for.", f"Set base_model_name_or_path in its {CONFIG_FILE}, or name the base with --base.",
-            message_fa=f"«{name}» نمی‌گوید برای کدام مدل پایه ساخته شده است.",
-            hint_fa=f"نام مدل پایه را در {CONFIG_FILE} آن، در base_model_name_or_path، بنویسید، یا آن را با --base بدهید.",
+            _("{name} does not say which base it was made for."),
+            _("Set base_model_name_or_path in its {config_file}, or name the base with --base."),
+            name=name, config_file=CONFIG_FILE,
         )
     return base.strip(), (revision or "").strip()
 

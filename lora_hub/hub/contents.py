@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import HubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub.card import card
 
@@ -55,8 +56,9 @@ def check_base_repo(info: "ModelInfo", repo_id: str) -> None:
     """Raises HubError where a repo that is there is not the built-in base's."""
     if files_of(info) and BASE_TAG not in (info.tags or []):
         raise HubError(
-            f"{repo_id} is there already and is not the built-in base.", "Choose another organization (--org).",
-            message_fa=f"مخزن «{repo_id}» از پیش هست و مدل پایهٔ همراه نیست.", hint_fa="سازمان دیگری برگزینید.",
+            _("{repo_id} is there already and is not the built-in base."),
+            _("Choose another organization (--org)."),
+            repo_id=repo_id,
         )  # fmt: skip
 
 

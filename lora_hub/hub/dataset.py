@@ -23,6 +23,7 @@ from typing import Any
 
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.messages import _, several
 from lora_hub.hub import dataset_errors, dataset_rows
 from lora_hub.hub.client import check_listening, hub_url, open_api
 from lora_hub.hub.dataset_id import DatasetId, is_dataset_id, parse_dataset_id
@@ -95,9 +96,9 @@ def _look(wanted: DatasetId, token: str) -> Repo:
         if wanted.file not in sizes:
             near = difflib.get_close_matches(wanted.file, files, 3, 0.3) or list(files)[:3]
             raise DataError(
-                f"{info.id} has no file {wanted.file!r}.", f"It has: {', '.join(near)}." if near else "Look at its page for what it has.",
-                message_fa=f"مجموعه‌دادهٔ «{info.id}» پرونده‌ای به نام «{wanted.file}» ندارد.",
-                hint_fa=f"این‌ها را دارد: {names_fa(near)}." if near else "در صفحه‌اش ببینید چه دارد.",
+                _("{id} has no file {file!r}."),
+                _("It has: {near}.", near=several(near)) if near else _("Look at its page for what it has."),
+                id=info.id, file=wanted.file,
             )  # fmt: skip
         files = {wanted.file: sizes[wanted.file]}
     elif wanted.folder:
@@ -161,8 +162,9 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
     if wanted.split:
         if wanted.split not in names:
             raise DataError(
-                f"{repo.id} has no split {wanted.split!r}.", f"It has: {', '.join(names)}.",
-                message_fa=f"مجموعه‌دادهٔ «{repo.id}» بخشی (split) به نام «{wanted.split}» ندارد.", hint_fa=f"این‌ها را دارد: {names_fa(names)}.",
+                _("{id} has no split {split!r}."),
+                _("It has: {names}."),
+                id=repo.id, split=wanted.split, names=several(names),
             )  # fmt: skip
         return [wanted.split]
     if len(names) == 1:
@@ -177,10 +179,9 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
     if len(train) != 1:
         of = wanted.config or "default"
         raise DataError(
-            f"{repo.id} has several splits, and which to train on is not clear: {', '.join(names[:20])}.",
-            f"Choose one, as in {repo.id}:{of}/{names[0]}",
-            message_fa=f"مجموعه‌دادهٔ «{repo.id}» چند بخش (split) دارد و روشن نیست کدام برای آموزش است: {names_fa(names)}.",
-            hint_fa=f"یکی را برگزینید، مانند {repo.id}:{of}/{names[0]}",
+            _("{id} has several splits, and which to train on is not clear: {names}."),
+            _("Choose one, as in {id}:{of}/{name}"),
+            id=repo.id, names=several(names), of=of, name=names[0],
         )  # fmt: skip
     tests = [found[0] for found in (called("test", archive_members.TEST), called("validation", archive_members.VALIDATION)) if len(found) == 1]
     tests = [name for name in dict.fromkeys(tests) if name not in train]
@@ -194,10 +195,9 @@ def _check_size(what: str, size: int) -> None:
     limit = settings.max_upload_bytes()
     if size > limit:
         raise DataError(
-            f"{what} is {megabytes(size)}; the limit is {megabytes(limit)}.",
-            "Choose a smaller file, config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB.",
-            message_fa=f"اندازهٔ «{what}» {megabytes(size)} است؛ حداکثر {megabytes(limit)} پذیرفته می‌شود.",
-            hint_fa="پرونده، پیکربندی یا بخش کوچک‌تری برگزینید (owner/name:config/split)، یا LORA_HUB_MAX_UPLOAD_MB را بالا ببرید.",
+            _("{what} is {size}; the limit is {limit}."),
+            _("Choose a smaller file, config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB."),
+            what=what, size=megabytes(size), limit=megabytes(limit),
         )  # fmt: skip
 
 

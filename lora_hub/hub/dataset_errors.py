@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from lora_hub.core.errors import DataError, HubError, names_fa
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Text2
 from lora_hub.hub.client import hub_kind, hub_url, open_api, told, unreachable, unreached
 from lora_hub.hub.dataset_id import DatasetId
@@ -22,8 +23,8 @@ def clean_token(token: str) -> str:
     token = token.strip()
     if not re.fullmatch(r"[\x21-\x7e]*", token):  # the client would put it, whole, into its complaint
         raise HubError(
-            "The token has characters that no token of a Hub has.", "Copy it again from the Hub's page of access tokens.",
-            message_fa="این توکن نویسه‌هایی دارد که توکن هیچ هابی ندارد.", hint_fa="آن را از صفحهٔ توکن‌های دسترسی در هاب دوباره رونوشت بگیرید.",
+            _("The token has characters that no token of a Hub has."),
+            _("Copy it again from the Hub's page of access tokens."),
         )  # fmt: skip
     return token
 
@@ -33,10 +34,9 @@ def check_host(wanted: DatasetId) -> None:
     loopback = _is_here(ours) and _is_here(wanted.host)  # the port may be another one than when the address was copied
     if wanted.host and wanted.host not in (ours, *PUBLIC_HOSTS) and not loopback:
         raise DataError(
-            f"That address is on {wanted.host}; the Hub in use is {hub_url()}.",
-            "Start with HF_ENDPOINT set to that Hub, or download the file and upload it here.",
-            message_fa=f"آن نشانی در «{wanted.host}» است؛ هابی که به کار می‌رود {hub_url()} است.",
-            hint_fa="برنامه را با HF_ENDPOINT همان هاب راه بیندازید، یا پرونده را دریافت کنید و این‌جا بدهید.",
+            _("That address is on {host}; the Hub in use is {hub_url}."),
+            _("Start with HF_ENDPOINT set to that Hub, or download the file and upload it here."),
+            host=wanted.host, hub_url=hub_url(),
         )  # fmt: skip
 
 
@@ -54,10 +54,9 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
             yield
         except errors.GatedRepoError as error:
             raise DataError(
-                f"The dataset {wanted.repo} is gated, and {_who(token).en} has not been let in.",
-                f"Accept its terms on its page, {hub_url()}/datasets/{wanted.repo}, then try again with that account's token.",
-                message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» با اجازه باز می‌شود، و {_who(token).fa} اجازه داده نشده است.",
-                hint_fa=f"شرط‌هایش را در صفحه‌اش، {hub_url()}/datasets/{wanted.repo}، بپذیرید و با توکن همان حساب دوباره بیازمایید.",
+                _("The dataset {repo} is gated, and {token} has not been let in."),
+                _("Accept its terms on its page, {hub_url}/datasets/{repo}, then try again with that account's token."),
+                repo=wanted.repo, token=_who(token), hub_url=hub_url(),
             ) from error  # fmt: skip
         except errors.RepositoryNotFoundError as error:
             if unreached(error):
@@ -73,9 +72,9 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
             refs = open_api(token or None).list_repo_refs(wanted.repo, repo_type="dataset")
             known = [ref.name for ref in (*refs.branches, *refs.tags)]
             raise DataError(
-                f"The dataset {wanted.repo} has no revision {wanted.revision!r}.", f"It has: {', '.join(known[:20])}; or give a commit.",
-                message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» نسخه‌ای به نام «{wanted.revision}» ندارد.",
-                hint_fa=f"این‌ها را دارد: {names_fa(known)}؛ یا شناسهٔ یک commit بدهید.",
+                _("The dataset {repo} has no revision {revision!r}."),
+                _("It has: {known}; or give a commit."),
+                repo=wanted.repo, revision=wanted.revision, known=several(known),
             ) from error  # fmt: skip
         except errors.HfHubHTTPError as error:
             if error.response.status_code == 401:
@@ -163,8 +162,9 @@ def no_data(api: Any, repo_id: str, also: list[str], wanted: DatasetId) -> DataE
     page = f"{hub_url()}/datasets/{repo_id}"
     if wanted.folder:
         return DataError(
-            f"The folder {wanted.folder!r} of {repo_id} holds no data files.", f"See {page}/tree/main for what it has.",
-            message_fa=f"در پوشهٔ «{wanted.folder}» از «{repo_id}» پروندهٔ داده‌ای نیست.", hint_fa=f"در {page}/tree/main ببینید چه دارد.",
+            _("The folder {folder!r} of {repo_id} holds no data files."),
+            _("See {page}/tree/main for what it has."),
+            folder=wanted.folder, repo_id=repo_id, page=page,
         )  # fmt: skip
     if any(path.endswith(".py") for path in also):
         converted = [ref.ref for ref in api.list_repo_refs(repo_id, repo_type="dataset").converts if ref.name == "parquet"]
@@ -179,13 +179,14 @@ def no_data(api: Any, repo_id: str, also: list[str], wanted: DatasetId) -> DataE
         )  # fmt: skip
     if not also:
         return DataError(
-            f"The dataset {repo_id} is empty.", "Choose another one, or upload a file to it first.",
-            message_fa=f"مجموعه‌دادهٔ «{repo_id}» خالی است.", hint_fa="مجموعه‌دادهٔ دیگری برگزینید، یا نخست پرونده‌ای در آن بگذارید.",
+            _("The dataset {repo_id} is empty."),
+            _("Choose another one, or upload a file to it first."),
+            repo_id=repo_id,
         )  # fmt: skip
     return DataError(
-        f"The dataset {repo_id} holds no data files, only {', '.join(also[:5])}.", "Choose another one, or upload a file to it first.",
-        message_fa=f"در مجموعه‌دادهٔ «{repo_id}» پروندهٔ داده‌ای نیست، فقط {names_fa(also, 5)} هست.",
-        hint_fa="مجموعه‌دادهٔ دیگری برگزینید، یا نخست پرونده‌ای در آن بگذارید.",
+        _("The dataset {repo_id} holds no data files, only {also}."),
+        _("Choose another one, or upload a file to it first."),
+        repo_id=repo_id, also=several(also, most=5),
     )  # fmt: skip
 
 
@@ -209,8 +210,7 @@ def of_builder(repo_id: str, commit: str, file: str) -> Iterator[None]:
         said = " ".join(str(error).split()) or type(error).__name__
         said = said if len(said) <= 300 else said[:300] + " ..."
         raise DataError(
-            f"`datasets` cannot read {repo_id}: {said.rstrip('.')}.",
-            f"Paste the address of one of its files, as in {hub_url()}/datasets/{repo_id}/blob/{commit[:7]}/{file}",
-            message_fa=f"کتابخانهٔ datasets نمی‌تواند «{repo_id}» را بخواند ({said.rstrip('.')}).",
-            hint_fa=f"نشانیِ یکی از پرونده‌هایش را بچسبانید، مانند {hub_url()}/datasets/{repo_id}/blob/{commit[:7]}/{file}",
+            _("`datasets` cannot read {repo_id}: {said}."),
+            _("Paste the address of one of its files, as in {hub_url}/datasets/{repo_id}/blob/{commit}/{file}"),
+            repo_id=repo_id, said=said.rstrip('.'), hub_url=hub_url(), commit=commit[:7], file=file,
         ) from error  # fmt: skip

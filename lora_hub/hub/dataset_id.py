@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 
 _NAME = r"[A-Za-z0-9][\w.-]{0,95}"
 _REPO = re.compile(rf"(?:{_NAME}/)?{_NAME}", re.ASCII)
@@ -77,10 +78,9 @@ def parse_dataset_id(text: str) -> DatasetId:
     if match := _HF_FILE.fullmatch(text):
         return DatasetId(match["repo"], unquote(match["revision"] or ""), file=match["file"])
     raise DataError(
-        f"{text[:200]!r} is not the id of a dataset.",
-        "Give owner/name, owner/name@revision, owner/name:config, or paste the address of its page on the Hub.",
-        message_fa=f"«{text[:200]}» شناسهٔ مجموعه‌داده نیست.",
-        hint_fa="شناسه را به شکل owner/name، owner/name@revision یا owner/name:config بدهید، یا نشانیِ صفحه‌اش در هاب را بچسبانید.",
+        _("{text!r} is not the id of a dataset."),
+        _("Give owner/name, owner/name@revision, owner/name:config, or paste the address of its page on the Hub."),
+        text=text[:200],
     )  # fmt: skip
 
 
@@ -91,8 +91,9 @@ def _of_page(address: str, text: str) -> DatasetId:
     repo, rest = "/".join(parts[: 1 if canonical else 2]), parts[1 if canonical else 2 :]
     if not _REPO.fullmatch(repo):
         raise DataError(
-            f"{text[:200]!r} is not the address of a dataset.", "Open the dataset's page on the Hub and copy the address from there.",
-            message_fa=f"«{text[:200]}» نشانیِ مجموعه‌داده نیست.", hint_fa="صفحهٔ مجموعه‌داده را در هاب باز کنید و نشانی را از آن‌جا رونوشت بگیرید.",
+            _("{text!r} is not the address of a dataset."),
+            _("Open the dataset's page on the Hub and copy the address from there."),
+            text=text[:200],
         )  # fmt: skip
     what, rest = (rest[0], rest[1:]) if rest else ("", [])
     host = url.netloc.rpartition("@")[2].lower()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 
 BATCH = 1000
 TELL_SECONDS = 1.0
@@ -99,10 +100,9 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[str], None])
             # Our reader unpacks at most four times what it lets in.
             if size > room or unpacked > 4 * room:
                 raise DataError(
-                    f"The rows are more than {megabytes(room)}, the limit: {rows:,} of them take {megabytes(size)}, {megabytes(unpacked)} unpacked.",
-                    "Choose a smaller config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB.",
-                    message_fa=f"سطرها از بیشینهٔ {megabytes(room)} بزرگ‌ترند: {rows:,} سطر آن {megabytes(size)} است، و گشوده‌اش {megabytes(unpacked)}.",
-                    hint_fa="پیکربندی یا بخش کوچک‌تری برگزینید (owner/name:config/split)، یا LORA_HUB_MAX_UPLOAD_MB را بالا ببرید.",
+                    _("The rows are more than {room}, the limit: {rows:,} of them take {size}, {unpacked} unpacked."),
+                    _("Choose a smaller config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB."),
+                    room=megabytes(room), rows=rows, size=megabytes(size), unpacked=megabytes(unpacked),
                 )  # fmt: skip
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
@@ -111,10 +111,7 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[str], None])
         if writer is not None:
             writer.close()
     if not rows:
-        raise DataError(
-            "The split has no rows.", "Choose another split (owner/name:config/split).",
-            message_fa="این بخش (split) سطری ندارد.", hint_fa="بخش دیگری برگزینید (owner/name:config/split).",
-        )  # fmt: skip
+        raise DataError(_("The split has no rows."), _("Choose another split (owner/name:config/split)."))  # fmt: skip
     _join(parts, path)
     return rows, [name for name, any_value in filled.items() if not any_value]
 
@@ -176,10 +173,9 @@ def _join(parts: list[Path], path: Path) -> None:
                     writer.write_table(table.select(schema.names).cast(schema))
     except pyarrow.ArrowException as error:
         raise DataError(
-            f"The files of the dataset do not agree on their columns: {str(error).splitlines()[0][:200]}.",
-            "Paste the address of one of its files instead.",
-            message_fa=f"ستون‌های پرونده‌های این مجموعه‌داده با هم نمی‌خوانند ({str(error).splitlines()[0][:200]}).",
-            hint_fa="به‌جای آن، نشانیِ یکی از پرونده‌هایش را بچسبانید.",
+            _("The files of the dataset do not agree on their columns: {splitline}."),
+            _("Paste the address of one of its files instead."),
+            splitline=str(error).splitlines()[0][:200],
         ) from error  # fmt: skip
     for part in parts:
         part.unlink()

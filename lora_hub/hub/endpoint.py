@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError, LoraHubError
+from lora_hub.core.messages import _
 from lora_hub.local_hub.folder import POLL_SECONDS, SERVER_LOCK, START_LOCK, USERS_LOCK, alone, find_server, is_locked, read_record, take_lock
 
 PUBLIC_URL = "https://huggingface.co"
@@ -139,8 +140,9 @@ def _connect_embedded(start: bool) -> HubConnection:
     _check_contradiction(folder)
     if not start and find_server(folder) is None:
         raise HubError(
-            f"The embedded Hub of {folder} is not running.", "Start it with `python -m lora_hub hub`.",
-            message_fa=f"هابِ همراه در «{folder}» به کار نیفتاده است.", hint_fa="آن را با «python -m lora_hub hub» راه بیندازید.",
+            _("The embedded Hub of {folder} is not running."),
+            _("Start it with `python -m lora_hub hub`."),
+            folder=folder,
         )  # fmt: skip
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,9 +160,9 @@ def _connect_embedded(start: bool) -> HubConnection:
             user, token = "", os.environ.get("HF_TOKEN", "")
             if not token:
                 raise HubError(
-                    f"The embedded Hub of {folder} knows its users by their tokens, and none was given.", "Set HF_TOKEN to yours.",
-                    message_fa=f"هابِ همراه در «{folder}» کاربرانش را با توکن می‌شناسد، و توکنی داده نشده است.",
-                    hint_fa="توکن خود را در HF_TOKEN بگذارید.",
+                    _("The embedded Hub of {folder} knows its users by their tokens, and none was given."),
+                    _("Set HF_TOKEN to yours."),
+                    folder=folder,
                 )  # fmt: skip
         else:
             given, token = token, (folder / "token").read_text().strip()
@@ -183,10 +185,9 @@ def _check_contradiction(folder: Path) -> None:
     url = os.environ.get("HF_ENDPOINT", "").rstrip("/")
     if url and url not in (os.environ.get("LORA_HUB_CONNECTED_TO"), read_record(folder).get("url")):
         raise HubError(
-            f"LORA_HUB_HUB=embedded means this machine's own Hub, and HF_ENDPOINT names another one: {url}.",
-            "Leave LORA_HUB_HUB out to use that one, or HF_ENDPOINT to use your own.",
-            message_fa=f"LORA_HUB_HUB=embedded هابِ همین دستگاه را می‌خواهد، و HF_ENDPOINT هاب دیگری را: {url}.",
-            hint_fa="برای آن یکی LORA_HUB_HUB را بردارید، و برای هابِ همین دستگاه HF_ENDPOINT را.",
+            _("LORA_HUB_HUB=embedded means this machine's own Hub, and HF_ENDPOINT names another one: {url}."),
+            _("Leave LORA_HUB_HUB out to use that one, or HF_ENDPOINT to use your own."),
+            url=url,
         )  # fmt: skip
 
 
@@ -207,10 +208,9 @@ def _check_client(url: str) -> None:
     client = _client_url()
     if client and client != url:
         raise HubError(
-            f"huggingface_hub was imported while the Hub was {client}, and now it is {url}.",
-            "Call lora_hub.hub.endpoint.connect() before anything imports huggingface_hub, or start again.",
-            message_fa=f"کتابخانهٔ huggingface_hub وقتی بار شد که هاب {client} بود، و اکنون {url} است.",
-            hint_fa="پیش از بارکردنِ آن lora_hub.hub.endpoint.connect() را فرا بخوانید، یا برنامه را از نو راه بیندازید.",
+            _("huggingface_hub was imported while the Hub was {client}, and now it is {url}."),
+            _("Call lora_hub.hub.endpoint.connect() before anything imports huggingface_hub, or start again."),
+            client=client, url=url,
         )  # fmt: skip
 
 
@@ -229,10 +229,9 @@ def _tell_client(url: str) -> None:
 
 def _unusable(folder: Path, error: OSError) -> HubError:
     return HubError(
-        f"The embedded Hub's folder {folder} cannot be used: {error.strerror}.",
-        "Set LORA_HUB_HOME to a folder that you may write to.",
-        message_fa=f"پوشهٔ هابِ همراه، «{folder}»، به کار نمی‌آید ({error.strerror}).",
-        hint_fa="در LORA_HUB_HOME پوشه‌ای بگذارید که اجازهٔ نوشتن در آن هست.",
+        _("The embedded Hub's folder {folder} cannot be used: {reason}."),
+        _("Set LORA_HUB_HOME to a folder that you may write to."),
+        folder=folder, reason=error.strerror,
     )  # fmt: skip
 
 
@@ -266,8 +265,9 @@ def _start(folder: Path) -> tuple[str, bool]:
     if record.get("accounts") and record.get("ended"):
         command = "python -m lora_hub hub " + " ".join(again)
         raise HubError(
-            f"The Hub of {folder}, which has accounts, was ended.", f"Start it again: `{command}`.",
-            message_fa=f"هابِ «{folder}»، که حساب‌های کاربری دارد، پایان داده شده است.", hint_fa=f"آن را از نو راه بیندازید: «{command}».",
+            _("The Hub of {folder}, which has accounts, was ended."),
+            _("Start it again: `{command}`."),
+            folder=folder, command=command,
         )  # fmt: skip
     if not again or record.get("ended"):
         again = ["--for-home", "--dir", str(folder), "--org", settings.organization(), "--idle", f"{settings.hub_idle_minutes():g}"]

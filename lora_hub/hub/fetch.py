@@ -7,6 +7,7 @@ from typing import Any
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import AdapterError, BaseError, HubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, BaseModel, Score
 from lora_hub.hub import adapter_config
 from lora_hub.hub.card import card_metadata
@@ -60,9 +61,9 @@ def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:
     inside = next((file.rpartition("/")[0] for file in files if file.endswith(f"/{CONFIG}")), "")
     if inside and missing == CONFIG:
         return AdapterError(
-            f"{repo_id} is no LoRA adapter itself, but holds one in its folder {inside!r}.", "Download that folder and name it here.",
-            message_fa=f"مخزن «{repo_id}» خودش آداپتور LoRA نیست، اما در پوشهٔ «{inside}» یکی دارد.",
-            hint_fa="آن پوشه را دریافت کنید و نشانی‌اش را این‌جا بدهید.",
+            _("{repo_id} is no LoRA adapter itself, but holds one in its folder {inside!r}."),
+            _("Download that folder and name it here."),
+            repo_id=repo_id, inside=inside,
         )  # fmt: skip
     return AdapterError(
         f"{repo_id} is no LoRA adapter that can be loaded: it has no {missing}.", save,
@@ -82,9 +83,9 @@ def fetch_base(base: BaseModel) -> str:
         folder = Path(base.folder) if base.folder else bases.built_in_folder()
         if not (folder / "config.json").is_file():
             raise BaseError(
-                f"The folder of the base {folder.name} holds no config.json.", "Give a folder with a causal language model.",
-                message_fa=f"در پوشهٔ مدل پایه، «{folder.name}»، پروندهٔ config.json نیست.",
-                hint_fa="پوشهٔ یک مدل زبانیِ خودبازگشتی را بدهید.",
+                _("The folder of the base {name} holds no config.json."),
+                _("Give a folder with a causal language model."),
+                name=folder.name,
             )  # fmt: skip
         return str(folder)
     try:
@@ -172,15 +173,15 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("version"), int):
         raise AdapterError(
-            f"The {RECORD} of the adapter in {path.parent.name} is damaged.", "Fetch the adapter again, or train it again.",
-            message_fa=f"پروندهٔ {RECORD} از آداپتورِ «{path.parent.name}» خراب است.",
-            hint_fa="آداپتور را از نو دریافت کنید یا آموزش دهید.",
+            _("The {record} of the adapter in {name} is damaged."),
+            _("Fetch the adapter again, or train it again."),
+            record=RECORD, name=path.parent.name,
         )  # fmt: skip
     if record["version"] > RECORD_VERSION:
         raise AdapterError(
-            f"The adapter in {path.parent.name} was made by a newer LoRA Hub (record {record['version']}).", "Update LoRA Hub.",
-            message_fa=f"آداپتورِ «{path.parent.name}» را LoRA Hub تازه‌تری ساخته است (رکورد {record['version']}).",
-            hint_fa="نسخهٔ LoRA Hub را به‌روز کنید.",
+            _("The adapter in {name} was made by a newer LoRA Hub (record {record})."),
+            _("Update LoRA Hub."),
+            name=path.parent.name, record=record['version'],
         )  # fmt: skip
     return record
 
@@ -196,8 +197,9 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
         metrics = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # anybody may have written it
         raise AdapterError(
-            f"The {RECORD} of {repo_id} is damaged: {' '.join(str(error).split())[:200]}", "Publish the adapter again from its run.",
-            message_fa=f"پروندهٔ {RECORD} از «{repo_id}» خراب است.", hint_fa="آداپتور را از اجرای آن دوباره منتشر کنید.",
+            _("The {record} of {repo_id} is damaged: {join}"),
+            _("Publish the adapter again from its run."),
+            record=RECORD, repo_id=repo_id, join=' '.join(str(error).split())[:200],
         ) from error  # fmt: skip
     return AdapterRef(
         repo_id=repo_id,

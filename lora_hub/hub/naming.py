@@ -5,6 +5,7 @@ import unicodedata
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import HubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.hub.card import card_metadata
 
@@ -24,13 +25,15 @@ def repo_name(spec: TrainSpec, name: str = "") -> str:
     found = slugify(given) if given else slugify(f"{spec.task.id}-{card_metadata.short_name(spec.base).lower()}")
     if not found:
         raise HubError(
-            f"The name {given!r} has no letters or digits that an address can hold.", "Choose a name in Latin or Persian letters.",
-            message_fa=f"در نام «{given}» حرف یا رقمی نیست که در نشانی بنشیند.", hint_fa="نامی با حروف لاتین یا فارسی برگزینید.",
+            _("The name {given!r} has no letters or digits that an address can hold."),
+            _("Choose a name in Latin or Persian letters."),
+            given=given,
         )  # fmt: skip
     if found.lower() == bases.BUILT_IN:
         raise HubError(
-            f"The name {found!r} is the built-in base's.", "Choose another name (--name).",
-            message_fa=f"نام «{found}» از آنِ مدل پایهٔ همراه است.", hint_fa="نام دیگری برگزینید.",
+            _("The name {found!r} is the built-in base's."),
+            _("Choose another name (--name)."),
+            found=found,
         )  # fmt: skip
     return found
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from lora_hub.catalogue import bases
 from lora_hub.core import events, settings
 from lora_hub.core.errors import BaseError, HubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, BaseModel, Scores, TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.hub.card import card, card_metadata
-from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, TRY_AGAIN_FA, full_id, hub_url, open_api, told
+from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, full_id, hub_url, open_api, told
 from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
 from lora_hub.hub.naming import repo_name
@@ -188,8 +189,9 @@ def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
 def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
     if base.id != bases.BUILT_IN:
         raise BaseError(
-            f"The base {base.id} is not the project's to publish.", "Only the built-in base is published.",
-            message_fa=f"مدل پایهٔ «{base.id}» از آنِ این پروژه نیست که منتشر شود.", hint_fa="فقط مدل پایهٔ همراه منتشر می‌شود.",
+            _("The base {id} is not the project's to publish."),
+            _("Only the built-in base is published."),
+            id=base.id,
         )  # fmt: skip
     repo_id = f"{org}/{bases.BUILT_IN}"
     with told(f"publish {repo_id}", repo_id, missing=HubError):
@@ -207,7 +209,7 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
     from huggingface_hub.errors import HfHubHTTPError
 
-    for _ in range(TRIES):
+    for _attempt in range(TRIES):
         there = look(api, repo_id)
         head = there.sha if there else None
         changed, gone = changes(files, there)
@@ -225,20 +227,18 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
         except ValueError as error:  # the client's own check of the card, before anything is sent
             said = " ".join(str(error).split())[:300]
             raise HubError(
-                f"The Hub does not take the card of {repo_id}: {said}", "Change the name or title that it speaks of.",
-                message_fa=f"هاب صفحهٔ معرفیِ «{repo_id}» را نمی‌پذیرد ({said}).", hint_fa="نام یا عنوانی را که از آن می‌گوید عوض کنید.",
+                _("The Hub does not take the card of {repo_id}: {said}"),
+                _("Change the name or title that it speaks of."),
+                repo_id=repo_id, said=said,
             ) from error  # fmt: skip
-    raise HubError(
-        f"{repo_id} is being published by others at the same time.", TRY_AGAIN,
-        message_fa=f"دیگران هم‌زمان در «{repo_id}» منتشر می‌کنند.", hint_fa=TRY_AGAIN_FA,
-    )  # fmt: skip
+    raise HubError(_("{repo_id} is being published by others at the same time."), TRY_AGAIN, repo_id=repo_id)  # fmt: skip
 
 
 def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
     """Tags a commit as the next version, unless it has a version already; returns all of the repo's tags, newest first."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    for _ in range(TRIES):  # somebody else may take the number in between
+    for _attempt in range(TRIES):  # somebody else may take the number in between
         tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repo_id).tags}
         numbers = sorted((int(tag[1:]) for tag in tags if re.fullmatch(r"v[1-9]\d*", tag)), reverse=True)
         names = [f"v{number}" for number in numbers]
@@ -252,6 +252,7 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
             if error.response.status_code != 409:
                 raise
     raise HubError(
-        f"{repo_id} is being published by others at the same time; this content has no version yet.", TRY_AGAIN,
-        message_fa=f"دیگران هم‌زمان در «{repo_id}» منتشر می‌کنند؛ این محتوا هنوز نسخه‌ای ندارد.", hint_fa=TRY_AGAIN_FA,
+        _("{repo_id} is being published by others at the same time; this content has no version yet."),
+        TRY_AGAIN,
+        repo_id=repo_id,
     )  # fmt: skip

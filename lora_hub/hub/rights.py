@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from lora_hub.catalogue import bases
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError
-from lora_hub.core.schema import Text2, TrainSpec
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import TrainSpec
 from lora_hub.hub.client import forbidden, member_trouble, open_api, told
 from lora_hub.hub.contents import base_files, changes, check_base_repo, files_of, look
 from lora_hub.hub.fetch import RECORD
@@ -41,10 +42,8 @@ def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private:
         return info
 
 
-def _others_repo(account: dict, repo_id: str) -> Text2:
-    return Text2(
-        en=f" It is {account['name']}, and {repo_id} is somebody else's.", fa=f" این حساب «{account['name']}» است و «{repo_id}» از آنِ دیگری است."
-    )
+def _others_repo(account: dict, repo_id: str) -> Message:
+    return _("It is {name}, and {repo} is somebody else's.", name=account["name"], repo=repo_id)
 
 
 def _writes(api: "HfApi", repo_id: str) -> bool:
@@ -62,25 +61,21 @@ def _writes(api: "HfApi", repo_id: str) -> bool:
 
 def _check_claim(info: "ModelInfo", repo_id: str, spec: TrainSpec, private: bool) -> None:
     """Raises HubError where a repo that is there is no adapter's, another one's, or too public."""
-    another, another_fa = "Choose another name (--name).", "نام دیگری برگزینید."
+    another = _("Choose another name (--name).")
     files = files_of(info)
     if files and RECORD not in files:
-        raise HubError(
-            f"{repo_id} is there already and is not an adapter of LoRA Hub.", another,
-            message_fa=f"مخزن «{repo_id}» از پیش هست و آداپتوری از LoRA Hub نیست.", hint_fa=another_fa,
-        )  # fmt: skip
+        raise HubError(_("{repo} is there already and is not an adapter of LoRA Hub."), another, repo=repo_id)
     if private and not info.private:
         raise HubError(
-            f"{repo_id} is public, and a private adapter was asked for.", f"{another[:-1]}, or make that repo private on the Hub first.",
-            message_fa=f"مخزن «{repo_id}» عمومی است، و آداپتور خصوصی خواسته شده است.",
-            hint_fa="نام دیگری برگزینید، یا نخست آن مخزن را در هاب خصوصی کنید.",
+            _("{repo_id} is public, and a private adapter was asked for."),
+            _("Choose another name (--name), or make that repo private on the Hub first."),
+            repo_id=repo_id,
         )  # fmt: skip
     there, base = ref_of(info), public_base(spec.base).id
     if there.task and (there.task, there.base) != (spec.task.id, base):
         raise HubError(
-            f"{repo_id} is there already, for the task {there.task} on the base {there.base}.", another,
-            message_fa=f"مخزن «{repo_id}» از پیش هست، برای کارِ «{there.task}» روی مدل پایهٔ «{there.base}».", hint_fa=another_fa,
-        )  # fmt: skip
+            _("{repo} is there already, for the task {task} on the base {base}."), another, repo=repo_id, task=there.task, base=there.base
+        )
 
 
 def _check_base(api: "HfApi", account: dict, org: str) -> None:

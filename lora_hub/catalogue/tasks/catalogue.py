@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from lora_hub.catalogue.tasks.frames import default_template, translated
 from lora_hub.core.errors import SpecError, names_fa, refused_fa
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
 
 FOLDER = Path(__file__).parent
@@ -89,10 +90,7 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     Raises SpecError that names the field and the value.
     """
     if not isinstance(data, dict):
-        raise SpecError(
-            f"A task is a set of named fields, not {type(data).__name__}.", _FIELDS_HINT,
-            message_fa=f"هر کار مجموعه‌ای از فیلدهای نام‌دار است، نه «{type(data).__name__}».", hint_fa=_FIELDS_HINT_FA,
-        )  # fmt: skip
+        raise SpecError(_("A task is a set of named fields, not {name}."), _FIELDS_HINT, name=type(data).__name__)  # fmt: skip
     filled = {key: value for key, value in data.items() if value is not None}
     for key in ("inputs", "optional_inputs", "labels", "metrics"):
         if key in filled:
@@ -103,10 +101,7 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     for key in ("title", "instruction"):
         texts = filled.get(key)
         if not texts or (isinstance(texts, dict) and not str(texts.get("en") or texts.get("fa") or "").strip()):
-            raise SpecError(
-                f"The task's {key!r} is missing.", _FIELDS_HINT,
-                message_fa=f"«{key}» در این کار نیست.", hint_fa=_FIELDS_HINT_FA,
-            )  # fmt: skip
+            raise SpecError(_("The task's {key!r} is missing."), _FIELDS_HINT, key=key)  # fmt: skip
         if isinstance(texts, dict) and not texts.get("en"):
             filled[key] = {**texts, "en": texts["fa"]}
     _fill_defaults(filled)
@@ -118,8 +113,9 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     for metric in task.metrics:
         if metric not in METRIC_NAMES:
             raise SpecError(
-                f"The task's 'metrics' names {metric!r}.", f"The metrics are {', '.join(METRIC_NAMES)}.",
-                message_fa=f"«metrics» در این کار سنجهٔ ناشناختهٔ «{metric}» را دارد.", hint_fa=f"سنجه‌ها: {names_fa(METRIC_NAMES)}.",
+                _("The task's 'metrics' names {metric!r}."),
+                _("The metrics are {metric_names}."),
+                metric=metric, metric_names=several(METRIC_NAMES),
             )  # fmt: skip
     return task
 
@@ -147,7 +143,7 @@ def sample_file(task: Task) -> Path | None:
     return path if path.is_file() else None
 
 
-_FIELDS_HINT = "A task has: title, instruction, inputs, answer, and labels where the answer is one of a few."
+_FIELDS_HINT = _("A task has: title, instruction, inputs, answer, and labels where the answer is one of a few.")
 # What `schema.Task` says of fields that contradict each other.
 _INCONSISTENT_FA = {
     "a task needs at least one input": "هر کار دست‌کم یک ورودی می‌خواهد",
@@ -163,8 +159,9 @@ def _read_task(path: Path) -> Task:
     try:
         if path.stat().st_size > MAX_TASK_FILE:
             raise SpecError(
-                f"{path.name} is too large for a task file ({path.stat().st_size:,} bytes).", _FIELDS_HINT,
-                message_fa=f"پروندهٔ «{path.name}» برای یک کار بیش از اندازه بزرگ است ({path.stat().st_size:,} بایت).", hint_fa=_FIELDS_HINT_FA,
+                _("{name} is too large for a task file ({st_size:,} bytes)."),
+                _FIELDS_HINT,
+                name=path.name, st_size=path.stat().st_size,
             )  # fmt: skip
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -174,10 +171,7 @@ def _read_task(path: Path) -> Task:
             message_fa=f"پروندهٔ کار «{path}» خوانده نمی‌شود ({error.strerror}).", hint_fa="نشانیِ یک پروندهٔ YAML را بدهید.",
         ) from error  # fmt: skip
     except UnicodeDecodeError as error:
-        raise SpecError(
-            f"The task file {str(path)!r} is not UTF-8 text.", "Save it as UTF-8.",
-            message_fa=f"پروندهٔ کار «{path}» متن UTF-8 نیست.", hint_fa="آن را با کدگذاری UTF-8 ذخیره کنید.",
-        ) from error  # fmt: skip
+        raise SpecError(_("The task file {path!r} is not UTF-8 text."), _("Save it as UTF-8."), path=path) from error  # fmt: skip
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
@@ -196,8 +190,9 @@ def _as_names(key: str, value: Any) -> list[str]:
     items = re.split(r"[,،\n]", value) if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)):
         raise SpecError(
-            f"The task's {key!r} is {value!r}, not a list of names.", "Put commas between names.",
-            message_fa=f"«{key}» در این کار برابر «{value}» است، نه فهرستی از نام‌ها.", hint_fa="میان نام‌ها ویرگول بگذارید.",
+            _("The task's {key!r} is {value!r}, not a list of names."),
+            _("Put commas between names."),
+            key=key, value=value,
         )  # fmt: skip
     # YAML reads an unquoted yes, no or 1 as a truth value or a number; a label is text.
     names = [("yes" if item else "no") if isinstance(item, bool) else str(item).strip() for item in items]
@@ -205,8 +200,9 @@ def _as_names(key: str, value: Any) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SpecError(
-            f"The task's {key!r} names {twice[0]!r} twice.", "Remove one of the two.",
-            message_fa=f"«{key}» در این کار «{twice[0]}» را دو بار دارد.", hint_fa="یکی از آن دو را بردارید.",
+            _("The task's {key!r} names {twice!r} twice."),
+            _("Remove one of the two."),
+            key=key, twice=twice[0],
         )  # fmt: skip
     return names
 
@@ -222,8 +218,9 @@ def _fill_defaults(filled: dict[str, Any]) -> None:
     for role in filled["inputs"]:
         if not role.isidentifier():
             raise SpecError(
-                f"The task's 'inputs' names {role!r}.", "A name is letters, digits and _, without spaces.",
-                message_fa=f"«inputs» در این کار نام «{role}» را دارد.", hint_fa="نام از حرف و رقم و «_» ساخته می‌شود، بی‌فاصله.",
+                _("The task's 'inputs' names {role!r}."),
+                _("A name is letters, digits and _, without spaces."),
+                role=role,
             )  # fmt: skip
     if not filled.get("output"):
         filled["output"] = "labels" if filled.get("labels") else "text"
@@ -250,15 +247,12 @@ def _check_template(task: Task) -> None:
     if task.is_chat:
         if task.template:
             raise SpecError(
-                "The task's 'template' is not used with the input 'messages'.", "Leave the template out.",
-                message_fa="با ورودیِ «messages»، «template» در این کار به کار نمی‌رود.", hint_fa="قالب را خالی بگذارید.",
+                _("The task's 'template' is not used with the input 'messages'."),
+                _("Leave the template out."),
             )  # fmt: skip
         return
     if task.template != task.template.strip():
-        raise SpecError(
-            "The task's 'template' begins or ends in a space or an empty line.", "Remove it.",
-            message_fa="«template» در این کار با فاصله یا سطر خالی آغاز می‌شود یا پایان می‌یابد.", hint_fa="آن را بردارید.",
-        )  # fmt: skip
+        raise SpecError(_("The task's 'template' begins or ends in a space or an empty line."), _("Remove it."))  # fmt: skip
     known = {*task.inputs, "instruction", "labels"}
     seen: set[str] = set()
     for line in task.template.split("\n"):
@@ -266,18 +260,16 @@ def _check_template(task: Task) -> None:
         for name in fields:
             if name not in known:
                 raise SpecError(
-                    f"The task's 'template' names {{{name}}}, which is no input.",
-                    f"The inputs are {', '.join(task.inputs)}; {{instruction}} and {{labels}} may be used too.",
-                    message_fa=f"«template» در این کار «{name}» را دارد که ورودی نیست.",
-                    hint_fa=f"ورودی‌ها: {names_fa(task.inputs)}؛ «instruction» و «labels» را هم می‌توان به کار برد.",
+                    _("The task's 'template' names {{{name}}}, which is no input."),
+                    _("The inputs are {inputs}; {{instruction}} and {{labels}} may be used too."),
+                    name=name, inputs=several(task.inputs),
                 )  # fmt: skip
         droppable = {*task.optional_inputs, "labels"} & set(fields)
         if droppable and len(set(fields)) > 1:
             raise SpecError(
-                f"The task's 'template' has {{{sorted(droppable)[0]}}} and more in {line!r}.",
-                "Give it a line of its own: the line is left out where it is empty.",
-                message_fa=f"«template» در این کار «{sorted(droppable)[0]}» را همراه با چیز دیگری در این سطر دارد: «{line}».",
-                hint_fa="سطری جدا به آن بدهید: هرگاه خالی باشد سطرش کنار گذاشته می‌شود.",
+                _("The task's 'template' has {{{droppable}}} and more in {line!r}."),
+                _("Give it a line of its own: the line is left out where it is empty."),
+                droppable=sorted(droppable)[0], line=line,
             )  # fmt: skip
         seen |= set(fields)
     # The system text is a turn of its own, before the one that the template makes.

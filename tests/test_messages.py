@@ -1,0 +1,134 @@
+"""Messages: told in a language at the edge, the catalogue true to the code, and nothing of a stranger's sentence is run."""
+
+import string
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from lora_hub.core import messages
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import NOTHING, Message, _, _n, joined, several
+
+PACKAGE = Path(__file__).parents[1] / "lora_hub"
+CATALOGUES = sorted(messages.LOCALE.glob("*/LC_MESSAGES/*.po"))
+KEYWORDS = {"_": (1,), "_n": (1, 2)}
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A language with three sentences, where right-to-left marks, digits and plurals of Persian hold."""
+    file = tmp_path / "fa" / "LC_MESSAGES" / "lora_hub.po"
+    file.parent.mkdir(parents=True)
+    file.write_text(
+        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: nplurals=2; plural=(n > 1);\\n"\n\n'
+        'msgid "{name!r} has {count:,} rows, {share:.1f} %: {columns}."\nmsgstr "«{name}» {count:,} سطر دارد، {share:.1f}٪: {columns} در {name}."\n\n'
+        'msgid "{count} row"\nmsgid_plural "{count} rows"\nmsgstr[0] "{count} سطر"\nmsgstr[1] "همهٔ {count} سطر"\n\n'
+        'msgid "It broke: {why}"\nmsgstr "خراب شد: {why}"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(messages, "LOCALE", tmp_path)
+    for cached in (messages._catalogue, messages._plural_rule, messages._read_catalogue):
+        cached.cache_clear()
+    yield "fa"
+    for cached in (messages._catalogue, messages._plural_rule, messages._read_catalogue):
+        cached.cache_clear()
+
+
+def test_a_sentence_is_told_with_its_values_in_the_language(made_up: str) -> None:
+    said = _("{name!r} has {count:,} rows, {share:.1f} %: {columns}.", name="a.csv", count=1200, share=2.25, columns=["متن", "label"])
+    assert str(said) == "'a.csv' has 1,200 rows, 2.2 %: متن, label."
+    assert said.in_language("fa") == "«a.csv» ۱٬۲۰۰ سطر دارد، ۲٫۲٪: «متن»، «label» در \u2068a.csv\u2069."
+    # What has no translation is English as a whole, its digits too.
+    assert _("{count:,} more", count=1200).in_language("fa") == "1,200 more"
+
+
+def test_plurals_follow_the_languages_own_rule(made_up: str) -> None:
+    assert [str(_n("{count} row", "{count} rows", count=count)) for count in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+    assert [_n("{count} row", "{count} rows", count=count).fa for count in (0, 1, 2)] == ["۰ سطر", "۱ سطر", "همهٔ ۲ سطر"]
+
+
+def test_messages_stand_inside_messages_and_one_after_another(made_up: str) -> None:
+    said = joined(_("It broke: {why}", why=_n("{count} row", "{count} rows", count=1)), "", _("Mend it."))
+    assert said.en == "It broke: 1 row Mend it." and said.fa == "خراب شد: ۱ سطر Mend it."
+    assert Message.model_validate_json(said.model_dump_json()) == said
+    assert joined("", NOTHING) is NOTHING and not NOTHING and str(NOTHING) == ""
+
+
+def test_an_error_fills_both_its_sentences(made_up: str) -> None:
+    error = DataError(_("It broke: {why}"), _("Look at {why!r}."), why="a.csv")
+    assert (error.message, error.hint, str(error)) == ("It broke: a.csv", "Look at 'a.csv'.", "It broke: a.csv Look at 'a.csv'.")
+    assert error.in_language("fa") == ("خراب شد: \u2068a.csv\u2069", "Look at 'a.csv'.")
+    assert DataError("As it {is}.", "").in_language("fa") == ("As it {is}.", "")
+
+
+def test_names_are_listed_as_the_language_does() -> None:
+    said = {between: str(_("{names}", names=several("abc", between))) for between in (",", "and", "or")}
+    assert said == {",": "a, b, c", "and": "a, b and c", "or": "a, b or c"}
+    assert str(_("{names}", names=several(["x" * 99, "b", "c"], most=2, quoted=True))) == f"'{'x' * 60}...', 'b', ..."
+    assert str(_("{names}", names=[])) == "" and str(_("{name!r}", name="it's")) == '"it\'s"'
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("{x.__class__.__mro__}", "{x.__class__.__mro__}"), ("{x[0]}", "{x[0]}"), ("{x:>99999999}", "5"), ("{x:.99999f}", "5"), ("{nothing}", "{nothing}"),
+        ("{}", "{0}"), ("{x!r}{x!s}", "55"), ("{{x}}", "{x}"),
+    ],
+)  # fmt: skip
+def test_a_strangers_sentence_reads_no_attribute_and_asks_for_no_memory(sentence: str, shown: str) -> None:
+    assert Message(sentence=sentence, values={"x": 5}).en == shown
+
+
+def test_what_a_stranger_may_write_is_bounded() -> None:
+    for broken in ("{", "}", "{x!"):
+        with pytest.raises(ValueError):
+            Message(sentence=broken)
+    with pytest.raises(ValueError):
+        Message(sentence="x" * 20_001)
+    with pytest.raises(ValueError):
+        Message(sentence="x", values={f"v{n}": n for n in range(41)})
+    deep = Message(sentence="x")
+    for _level in range(20):
+        deep = Message(sentence="{inner}{inner}", values={"inner": deep})
+    assert len(deep.en) <= 2**9
+    assert messages.translated("../../etc", "x", "", 1) == ""
+
+
+# --- the catalogue --------------------------------------------------------------------------------------------------------
+
+
+def extracted() -> dict[str, str]:
+    """Each sentence of the code -> its plural, "" where it has none."""
+    found = {}
+    for _file, _line, said, _comments, _context in extract_from_dir(str(PACKAGE), method_map=[("**.py", "python")], keywords=KEYWORDS):
+        one, many = (said, "") if isinstance(said, str) else said
+        found[one] = many
+    return found
+
+
+def places(text: str) -> set[str]:
+    return {name for _literal, name, _spec, _conversion in string.Formatter().parse(text) if name is not None}
+
+
+def test_there_is_a_catalogue_and_it_is_found() -> None:
+    assert [file.parts[-3] for file in CATALOGUES] == ["fa"] and len(extracted()) > 200
+
+
+@pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.parts[-3])
+def test_the_catalogue_has_what_the_code_says_and_nothing_else(file: Path) -> None:
+    with file.open("rb") as opened:
+        catalogue = read_po(opened, locale=file.parts[-3])
+    told = {one.id if isinstance(one.id, str) else one.id[0]: one for one in catalogue if one.id}
+    said = extracted()
+    assert sorted(said.keys() - told.keys()) == [], "run `make messages` and translate what is new"
+    assert sorted(told.keys() - said.keys()) == [], "run `make messages`"
+    assert not catalogue.obsolete
+    for sentence, one in told.items():
+        strings = one.string if isinstance(one.string, tuple) else (one.string,)
+        assert all(strings) and not one.fuzzy, f"not translated: {sentence}"
+        assert isinstance(one.string, tuple) == bool(said[sentence]), sentence
+        for text in strings:
+            assert places(text) <= places(sentence) | places(said[sentence]), f"{sentence}: {text}"
+            assert text.strip() == text and sentence.strip() == sentence
