@@ -60,10 +60,9 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
         here = bases.get_base(given)
         if recorded.fingerprint and not here.fingerprint:
             raise AdapterError(
-                f"{name} was made for the base {recorded.id}, and whether {here.id} on a Hub has the same weights cannot be seen.",
-                f"Name {bases.BUILT_IN}, or leave --base out." if recorded.id == bases.BUILT_IN else "Name the folder of the base that it was made for.",
-                message_fa=f"«{name}» برای مدل پایهٔ «{recorded.id}» ساخته شده است و معلوم نیست که «{here.id}» در هاب همان وزن‌ها را داشته باشد.",
-                hint_fa=f"مدل «{bases.BUILT_IN}» را بدهید، یا مدل پایه‌ای ندهید." if recorded.id == bases.BUILT_IN else "پوشهٔ مدل پایه‌ای را بدهید که برای آن ساخته شده است.",
+                _("{name} was made for the base {id}, and whether {id2} on a Hub has the same weights cannot be seen."),
+                _("Name {built_in}, or leave --base out.", built_in=bases.BUILT_IN) if recorded.id == bases.BUILT_IN else _("Name the folder of the base that it was made for."),
+                name=name, id=recorded.id, id2=here.id,
             )  # fmt: skip
         if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
             raise AdapterError(

@@ -82,9 +82,7 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
         near = [run_id for run_id in store.list_run_ids() if run_id.startswith(asked)]
         if not near:
             raise
-        raise AdapterError(
-            error.message, f"Did you mean the run {' or '.join(near[:2])}?", message_fa=error.message_fa, hint_fa=f"شاید اجرای {names_fa(near[:2], between=' یا ')} را می‌خواستید."
-        ) from error
+        raise AdapterError(error.said, _("Did you mean the run {near}?"), near=several(near[:2], "or")) from error
     return replace(pane_of_folder(name, fetched, base, fetched=True), revision=ref.revision)
 
 

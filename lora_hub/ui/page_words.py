@@ -30,6 +30,8 @@ _PAGE_WORDS = (
     (r"نشانیِ یک پروندهٔ YAML را بدهید\.", "", "وظیفه‌ای در گام ۱ انتخاب کنید."),
     (r" and name it with --base FOLDER, or train on it once\.", " and give its path as the base in step 4 of Fine-tune once.", ""),
     (r" و با --base FOLDER نام ببرید، یا یک بار روی آن آموزش دهید\.", "", " و نشانی‌اش را یک بار در گام ۴ به‌عنوان مدل پایه بدهید."),
+    (r", or leave --base out\.", " as the base.", ""),
+    (r"، یا --base را ننویسید\.", "", " را مدل پایه کنید."),
     (r"train or inspect with --base FOLDER once", "give its path as the base in step 4 of Fine-tune once", ""),
     (r"یک بار با --base FOLDER آموزش دهید یا وارسی کنید", "", "نشانی‌اش را یک بار در گام ۴ به‌عنوان مدل پایه بدهید"),
     (r",? or name the base with --base\.", ".", ""),
