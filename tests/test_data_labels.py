@@ -99,7 +99,8 @@ def test_several_labels_are_known_by_whatever_stands_between(between: str) -> No
     problem = problems_of(inspected("topic", ["Staff", "Price", both] * 20))["several-labels"]
     assert problem.count == 20 and repr(both) in problem.message and problem.mends == (Mend(kind="drop", values={"code": "several-labels"}),)
     turned = f"Price{between}Staff"
-    assert near_groups({both: 9, turned: 4}) == [(both, [turned])] and combinations(["#Staff", "#Price", "#Staff #Price"]) == {"#Staff #Price": ["Staff", "Price"]}
+    assert near_groups({both: 9, turned: 4}) == ([] if "/" in between else [(both, [turned])])  # en/fa is not fa/en
+    assert combinations(["#Staff", "#Price", "#Staff #Price"]) == {"#Staff #Price": ["Staff", "Price"]}
 
 
 def test_signs_that_are_parts_of_a_name_part_nothing() -> None:

@@ -86,7 +86,7 @@ def test_a_column_of_marks_parts_the_rows(tmp_path: Path, column: str, values: l
     assert tested == test and not set(trained) & {*test, *left} and len(trained) == 45
 
 
-@pytest.mark.parametrize(("column", "values"), [("fold", [0, 1, 2, 3]), ("split", ["a", "b"]), ("set", ["kitchen", "bath"]), ("split", ["train"]), ("note", ["train", "bus", "test"]), ("is_test", [0])], ids=str)
+@pytest.mark.parametrize(("column", "values"), [("fold", [0, 1, 2, 3]), ("split", ["a", "b"]), ("set", ["kitchen", "bath"]), ("split", ["train"]), ("note", ["train", "bus", "test"]), ("is_test", [0]), ("is_valid", [0, 1, 1]), ("test", ["yes", "yes", "no"])], ids=str)
 def test_other_columns_part_nothing(tmp_path: Path, column: str, values: list) -> None:
     seen = inspect_file(write(tmp_path, column, values), TOPIC)
     assert places(seen) == (list(range(1, 61)), []) and "split-column" not in told(seen)

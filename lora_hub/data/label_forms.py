@@ -78,8 +78,8 @@ def _key(label: str) -> str:
     if len(parts) < 2 or _NUMBER.fullmatch(whole) or _SOFT.search(label) and all(_NUMBER.fullmatch(part) for part in parts):
         return whole
     normal = list(filter(None, map(normal_label, parts)))
-    # Marks of classes (0,0,1), or numbers that come twice, say something by their order.
-    return "\0".join(normal if set(normal) <= {"0", "1"} or len(set(normal)) < len(normal) and all(map(_NUMBER.fullmatch, normal)) else sorted(normal))
+    # Marks of classes (0,0,1), numbers that come twice and pairs with a slash (en/fa) say something by their order.
+    return "\0".join(normal if "/" in label or set(normal) <= {"0", "1"} or len(set(normal)) < len(normal) and all(map(_NUMBER.fullmatch, normal)) else sorted(normal))
 
 
 def parts_of(label: str) -> list[str]:

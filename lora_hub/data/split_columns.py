@@ -28,7 +28,7 @@ BESIDE = set("set split data part extra public private only fold mode hold held 
 # Columns of marks: what a row is whose mark is on, and what it is whose mark is off; "": neither trained nor scored.
 FLAGS = {
     **dict.fromkeys(("istest", "intest", "testset", "isheldout", "heldout", "isholdout", "holdout", "iseval", "test"), ("test", "train")),
-    **dict.fromkeys(("isvalidation", "isval", "isvalid", "isdev"), ("validation", "train")),
+    **dict.fromkeys(("isvalidation", "isval", "isdev"), ("validation", "train")),
     **dict.fromkeys(("istrain", "intrain", "trainset", "istraining", "intraining"), ("train", "test")),
     **dict.fromkeys(("train", "training", "trainable", "usefortraining", "learn"), ("train", "")),
 }  # fmt: skip
@@ -73,9 +73,11 @@ def _parts(table: Table, name: str) -> tuple[str, polars.Series] | None:
             return None
         on, off = FLAGS[key]
         meanings = {value: on if reading(value) else off for value in values}
-        if set(meanings.values()) != {on, off}:
+        parts = series.replace_strict(meanings, default="train", return_dtype=polars.String)
+        # Whether a test was made is asked of most rows, perhaps; few are set apart to test with.
+        if set(meanings.values()) != {on, off} or key in WORDS_OF_THINGS and 2 * (parts != "train").sum() > table.rows:
             return None
-        return name, series.replace_strict(meanings, default="train", return_dtype=polars.String)
+        return name, parts
     meanings = {value: part_of(value) for value in values}
     kinds = set(meanings.values())
     if not kinds & {"test", "validation"} or not is_named and ("" in kinds or "train" not in kinds or key in {squeezed(label) for label in LABEL}):
