@@ -156,7 +156,7 @@ def strangers(found: list[Edge]) -> list[str]:
     for edge in found:
         root = edge.imported.partition(".")[0]
         if edge.ours:
-            if room(edge.importer) == "local_hub" and room(edge.imported) != "local_hub" and edge.imported != "core.errors":
+            if room(edge.importer) == "local_hub" and room(edge.imported) != "local_hub" and edge.imported not in ("core.errors", "core.file_lock"):
                 wrong.append(f"{edge.importer} imports {edge.imported}; the embedded Hub runs on its own")
             if ".making" in edge.imported and ".making" not in edge.importer:
                 wrong.append(f"{edge.importer} imports {edge.imported}; what made the base and the samples is no part of the product")

@@ -4,13 +4,12 @@ Whoever starts or resumes a run takes the lock, writes what there is to write, a
 (flock belongs to the open file, not to the process), so that there is no moment in between at which another could take it.
 """
 
-import fcntl
 import os
-import time
 from pathlib import Path
 
+from lora_hub.core import file_lock
+
 NAME = "lock"
-POLL_SECONDS = 0.05
 # Onlookers hold it for microseconds to see whether it is held; whoever wants it waits for them.
 PROBE_SECONDS = 1.0
 
@@ -40,20 +39,8 @@ class RunLock:
 def take(folder: Path, patience: float = PROBE_SECONDS) -> RunLock | None:
     """The lock of a run's folder; None where somebody else still holds it after `patience` seconds. Raises OSError where the
     folder cannot be written."""
-    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
-    until = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return RunLock(descriptor)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                os.close(descriptor)
-                return None
-        except BaseException:
-            os.close(descriptor)
-            raise
-        time.sleep(POLL_SECONDS)
+    descriptor = file_lock.take(folder / NAME, seconds=patience)
+    return None if descriptor is None else RunLock(descriptor)
 
 
 def adopt(descriptor: int) -> RunLock:
@@ -64,14 +51,4 @@ def adopt(descriptor: int) -> RunLock:
 
 def is_held(folder: Path) -> bool:
     """Whether a process owns the run. Writes nothing."""
-    try:
-        descriptor = os.open(folder / NAME, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
+    return file_lock.is_held(folder / NAME)

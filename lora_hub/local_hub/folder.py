@@ -5,23 +5,22 @@
     users.lock    held, shared, by everybody who is connected: the server ends only when it gets this one for itself
     start.lock    held by whoever starts a server, so that of two the second finds the first one's
 
-The locks are the kernel's (flock), so they go with their process however it ends. Standard library only, because
+The locks (core/file_lock) go with their process however it ends. Standard library only, because
 `lora_hub.hub.endpoint` reads this before anything else may be imported.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from ..core.file_lock import POLL_SECONDS as POLL_SECONDS
+from ..core.file_lock import alone as alone
+from ..core.file_lock import is_held, take
+
 SERVER_LOCK, USERS_LOCK, START_LOCK, RECORD = "server.lock", "users.lock", "start.lock", "server.json"
-POLL_SECONDS = 0.02
 HEALTH_SECONDS = 4.0
 # Below the range that Linux takes ports for outgoing connections from (32768 and up): what is free once stays free.
 FIRST_PORT, PORTS, PORT_TRIES = 20_000, 10_000, 5
@@ -32,39 +31,13 @@ def take_lock(file: Path, *, shared: bool = False, seconds: float = 0.0, create:
 
     `create`: False writes nothing, and raises FileNotFoundError where there is no such file.
     """
-    held = open(file, "ab" if create else "rb")
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(held, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            return held
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                held.close()
-                return None
-            time.sleep(POLL_SECONDS)
-        except BaseException:
-            held.close()
-            raise
+    descriptor = take(file, shared=shared, seconds=seconds, create=create)
+    return None if descriptor is None else open(descriptor, "rb")
 
 
 def is_locked(file: Path) -> bool:
-    """Whether somebody holds a lock at this moment. Writes nothing."""
-    try:
-        held = take_lock(file, create=False)
-    except FileNotFoundError:
-        return False
-    if held is not None:
-        held.close()
-    return held is None
-
-
-@contextmanager
-def alone(file: Path) -> Iterator[None]:
-    """Waits for a lock and holds it for the block."""
-    with open(file, "ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+    """Whether somebody holds a lock, and does not share it, at this moment. Writes nothing."""
+    return is_held(file)
 
 
 def write_whole(path: Path, text: str) -> None:

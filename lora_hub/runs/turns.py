@@ -5,18 +5,17 @@ when fewer than LORA_HUB_SLOTS living tickets stand before its own. A killed wor
 gone, so nothing is ever left standing in the way.
 """
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from lora_hub.core import settings
+from lora_hub.core import file_lock, settings
 from lora_hub.core.schema import Wait
 
 POLL_SECONDS = 0.25
+DOOR = "door"  # nobody else looks at the line or steps into it while it is locked
 
 
 class Cancelled(Exception):
@@ -35,11 +34,11 @@ class take_turn:
 
     def __enter__(self) -> "take_turn":
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self.folder):
+        with file_lock.alone(self.folder / DOOR):
             self.number = max(_numbers(self.folder), default=0) + 1
             self.ticket = self.folder / str(self.number)
             self.descriptor = os.open(self.ticket, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file_lock.try_lock(self.descriptor)  # nobody else knows it yet
             os.write(self.descriptor, json.dumps(self.run_ids).encode())
         try:
             self._wait()
@@ -67,7 +66,7 @@ class take_turn:
     def _before(self) -> list[list[str]]:
         """The runs of each living ticket before this one."""
         found = []
-        with _alone(self.folder):
+        with file_lock.alone(self.folder / DOOR):
             for number in _numbers(self.folder):
                 if number < self.number:
                     runs = _living(self.folder / str(number))
@@ -87,23 +86,10 @@ def _living(ticket: Path) -> list[str] | None:
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if file_lock.try_lock(descriptor):
+            ticket.unlink(missing_ok=True)
+            return None
         read = os.pread(descriptor, 1 << 16, 0)
         return [str(one) for one in json.loads(read)] if read else []
-    else:
-        ticket.unlink(missing_ok=True)
-        return None
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Nobody else looks at the line or steps into it meanwhile."""
-    descriptor = os.open(folder / "door", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(descriptor)
