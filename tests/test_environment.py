@@ -87,6 +87,13 @@ def test_runs_that_may_not_be_read_are_not_told_as_none(monkeypatch: pytest.Monk
     check_persian(told.value)
 
 
+def test_two_variables_that_contradict_each_other_are_wrong_usage(home: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in ("LORA_HUB_CONNECTED_TO", "HF_TOKEN")}
+    environment = kept | {"LORA_HUB_HOME": str(home), "LORA_HUB_HUB": "embedded", "HF_ENDPOINT": "http://hub.example:8000"}
+    done = subprocess.run([sys.executable, "-m", "lora_hub", "adapters"], cwd=ROOT, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 2 and "HF_ENDPOINT names another one: http://hub.example:8000" in done.stderr and not (home / "hub").exists()
+
+
 # --- the embedded Hub's own command ---------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Several adapters trained in one pass: each learns what it would learn alone, and none suffers from another."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -439,6 +440,7 @@ def test_checkpoints_that_are_not_whole_are_passed_over(unwhole: str, tmp_path: 
     folder = tmp_path / "run" / "checkpoints"
     last = checkpoints.find_last(folder)
     assert last.step == 10 and last.why_over(10, 0) == "" and last.why_over(20, 0) is None and last.why_over(20, 1) in (None, "patience")
+    assert dataclasses.replace(last, looks=(*last.looks[:-1], (10, math.nan))).why_over(10, 0) is None, "a loss that is no number is told"
     if unwhole == "the last is half":
         (last.folder / "trainer_state.json").unlink()
         assert checkpoints.find_last(folder).step < 10

@@ -25,7 +25,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from lora_hub.core import settings
-from lora_hub.core.errors import HubError, LoraHubError
+from lora_hub.core.errors import HubError, LoraHubError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.local_hub.folder import POLL_SECONDS, SERVER_LOCK, START_LOCK, USERS_LOCK, alone, find_server, is_locked, read_record, take_lock
 
@@ -181,10 +181,10 @@ def _connect_embedded(start: bool) -> HubConnection:
 
 
 def _check_contradiction(folder: Path) -> None:
-    """Raises HubError where LORA_HUB_HUB says the embedded Hub and HF_ENDPOINT another one: either could be meant."""
+    """Raises SpecError where LORA_HUB_HUB says the embedded Hub and HF_ENDPOINT another one: either could be meant."""
     url = os.environ.get("HF_ENDPOINT", "").rstrip("/")
     if url and url not in (os.environ.get("LORA_HUB_CONNECTED_TO"), read_record(folder).get("url")):
-        raise HubError(
+        raise SpecError(
             _("LORA_HUB_HUB=embedded means this machine's own Hub, and HF_ENDPOINT names another one: {url}."),
             _("Leave LORA_HUB_HUB out to use that one, or HF_ENDPOINT to use your own."),
             url=url,

@@ -37,7 +37,9 @@ class Checkpoint:
 
     def why_over(self, total: int, patience: int) -> str | None:
         """Why nothing is left to train: "" where all `total` steps are done, "patience" or "learnt" where it stopped before them;
-        None where it goes on."""
+        None where it goes on, also with a loss that is no number, which the trainer tells of."""
+        if self.looks and not math.isfinite(self.looks[-1][1]):
+            return None
         if self.step >= total:
             return ""
         return (self.patience(patience).why if self.step else "") or None
