@@ -15,6 +15,7 @@ from test_cli import ROOT, call
 from lora_hub import runs
 from lora_hub.core import settings, store
 from lora_hub.core.errors import SpecError
+from lora_hub.core.messages import NOTHING
 from lora_hub.core.schema import Run, RunState, Score
 from lora_hub.evaluation import minimum
 from lora_hub.runs.runners import local
@@ -216,9 +217,10 @@ def test_scores_below_a_minimum_are_shown_whoever_was_scored() -> None:
 
 def test_what_a_minimum_says() -> None:
     scores = {"accuracy": Score(value=91.0, low=84.0, high=95.0, rows=100)}
-    assert minimum.below_minimum(scores, {"accuracy": 90, "accuracy.low": 80}) == []
-    assert minimum.below_minimum(scores, {"accuracy": 91.5}) == ["accuracy is 91.0, below 91.5"]
-    assert minimum.below_minimum(scores, {"accuracy.low": 85, "macro_f1": 1}) == ["accuracy.low is 84.0, below 85", "macro_f1 was not scored"]
+    assert minimum.below_minimum(scores, {"accuracy": 90, "accuracy.low": 80}) == NOTHING
+    assert str(minimum.below_minimum(scores, {"accuracy": 91.5})) == "accuracy is 91.0, below 91.5"
+    below = minimum.below_minimum(scores, {"accuracy.low": 85, "macro_f1": 1})
+    assert str(below) == "accuracy.low is 84.0, below 85; macro_f1 was not scored" and "۸۴٫۰" in below.fa
 
 
 def test_an_ignored_signal_stays_ignored(home: Path, data: Path) -> None:

@@ -188,9 +188,9 @@ def test_a_row_is_told_around_the_reason() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("lr", 5, "حداکثر 1 باشد"), ("lr", 0, "از 0 بزرگ‌تر باشد"), ("lora.r", "0", "دست‌کم 1"), ("dropout", "1.5", "از 1 کوچک‌تر"),
-        ("schedule", "zigzag", "«linear»، «cosine»، «constant»"), ("batch", 2.5, "عددی صحیح"), ("batch", [3], "عددی صحیح"),
-        ("lr", [3], "عدد"), ("lr", float("nan"), "حداکثر 1 باشد"), ("rslora", "maybe", "نه true است و نه false"),
+        ("lr", 5, "حداکثر ۱ باشد"), ("lr", 0, "از ۰ بزرگ‌تر باشد"), ("lora.r", "0", "دست‌کم ۱"), ("dropout", "1.5", "از ۱ کوچک‌تر"),
+        ("schedule", "zigzag", "«linear»، «cosine» یا «constant»"), ("batch", 2.5, "عددی صحیح"), ("batch", [3], "عددی صحیح"),
+        ("lr", [3], "عدد"), ("lr", float("nan"), "حداکثر ۱ باشد"), ("rslora", "maybe", "نه true است و نه false"),
     ],
 )  # fmt: skip
 def test_values_that_a_form_can_send(key: str, value: object, said: str) -> None:

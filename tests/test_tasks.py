@@ -137,7 +137,7 @@ GOOD = {"title": "Tone", "instruction": "Which tone?"}
         ({"optional_inputs": ["who"]}, "who"),
         ({"labels": ["a", "a"]}, "'a' twice"),
         ({"metrics": ["f9"]}, "'f9'"),
-        ({"max_new_tokens": 100_000}, "'max_new_tokens' is 100000"),
+        ({"max_new_tokens": 100_000}, "'max_new_tokens' is '100000'"),
         ({"max_new_tokens": "many"}, "'max_new_tokens' is 'many'"),
         ({"output": "poem"}, "'output' is 'poem'"),
         ({"id": "Has Spaces"}, "'id' is 'Has Spaces'"),

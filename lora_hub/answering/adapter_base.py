@@ -19,7 +19,6 @@ from lora_hub.hub.adapter_config import base_of_config
 logger = logging.getLogger("lora_hub.answering.adapter_base")
 
 _HINT = _("Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here, or name the base with --base.")
-_HINT_FA = "در adapter_config.json آن، در base_model_name_or_path، شناسهٔ مدل پایه در هاب یا پوشهٔ آن در این‌جا را بنویسید، یا مدل پایه را با --base بدهید."
 _DRIVE = re.compile(r"[A-Za-z]:[\\\\/]")
 
 
@@ -60,15 +59,15 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
         here = bases.get_base(given)
         if recorded.fingerprint and not here.fingerprint:
             raise AdapterError(
-                _("{name} was made for the base {id}, and whether {id2} on a Hub has the same weights cannot be seen."),
-                _("Name {built_in}, or leave --base out.", built_in=bases.BUILT_IN) if recorded.id == bases.BUILT_IN else _("Name the folder of the base that it was made for."),
-                name=name, id=recorded.id, id2=here.id,
+                _("{name} was made for the base {base}, and whether {given} on a Hub has the same weights cannot be seen."),
+                _("Name {base}, or leave --base out.") if recorded.id == bases.BUILT_IN else _("Name the folder of the base that it was made for."),
+                name=name, base=recorded.id, given=here.id,
             )  # fmt: skip
         if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
             raise AdapterError(
-                _("{name} was made for the base {id} with other weights than {id2} has."),
+                _("{name} was made for the base {base} with other weights than {given} has."),
                 _("Name the base that it was made for."),
-                name=name, id=recorded.id, id2=here.id,
+                name=name, base=recorded.id, given=here.id,
             )
         return here
     if recorded.id == bases.BUILT_IN:
@@ -91,9 +90,9 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
         if known.fingerprint == recorded.fingerprint and known.folder and Path(known.folder).is_dir():
             return known
     raise AdapterError(
-        _("{name} was made for the base {id} (weights {fingerprint}), which is not on this machine."),
+        _("{name} was made for the base {base} (weights {fingerprint}), which is not on this machine."),
         _("Bring the base's folder here and name it with --base FOLDER, or train on it once."),
-        name=name, id=recorded.id, fingerprint=recorded.fingerprint[:12],
+        name=name, base=recorded.id, fingerprint=recorded.fingerprint[:12],
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from lora_hub.answering import loading
 from lora_hub.core.errors import AdapterError, LoraHubError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 from lora_hub.data.template_process import TemplateProcess
 from lora_hub.hub import TOKENIZER_FILES
 
@@ -34,7 +34,7 @@ def load_adapter_tokenizer(folder: Path, name: str, base_tokenizer: Any) -> Any 
         return None
     for file in present:
         if file.stat().st_size > MOST_BYTES:
-            raise _unusable(name, f"{file.name} has {file.stat().st_size:,} bytes")
+            raise _unusable(name, _("{file} has {size:,} bytes", file=file.name, size=file.stat().st_size))
     if any((folder / file).is_file() for file in VOCABULARIES):
         tokenizer = _load(folder, name)
         _fill_in(tokenizer, base_tokenizer)
@@ -44,7 +44,7 @@ def load_adapter_tokenizer(folder: Path, name: str, base_tokenizer: Any) -> Any 
             return None
         tokenizer = copy.deepcopy(base_tokenizer)
         tokenizer.chat_template = template
-    return bound_template(tokenizer, f"the adapter {name}", f"آداپتورِ «{name}»")
+    return bound_template(tokenizer, _("the adapter {name}", name=name))
 
 
 class AdapterTokenizers:
@@ -68,9 +68,9 @@ class AdapterTokenizers:
             return self._known[key]
 
 
-def bound_template(tokenizer: Any, whose: str, whose_fa: str) -> Any:
+def bound_template(tokenizer: Any, whose: Message) -> Any:
     """The tokenizer, whose chat template from now on is rendered within bounds (`template_process`)."""
-    process = TemplateProcess(whose, whose_fa)
+    process = TemplateProcess(whose)
 
     def apply_chat_template(
         messages: list[dict[str, Any]], *, tools: list | None = None, add_generation_prompt: bool = False, tokenize: bool = False, **variables: Any
@@ -80,20 +80,19 @@ def bound_template(tokenizer: Any, whose: str, whose_fa: str) -> Any:
         named = {key: value for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
         messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
         values = {**named, "messages": messages, "tools": tools, "documents": None, "add_generation_prompt": add_generation_prompt, **variables}
-        return process.render(_chosen(tokenizer.chat_template, whose, whose_fa, bool(tools)), values)
+        return process.render(_chosen(tokenizer.chat_template, whose, bool(tools)), values)
 
     tokenizer.apply_chat_template = apply_chat_template
     return tokenizer
 
 
-def _chosen(template: Any, whose: str, whose_fa: str, with_tools: bool) -> str:
+def _chosen(template: Any, whose: Message, with_tools: bool) -> str:
     """Of several templates the one for tools where there are any, else the one named default, as transformers chooses."""
     if isinstance(template, dict):
         template = (template.get("tool_use") if with_tools else None) or template.get("default")
     if not isinstance(template, str):
         raise AdapterError(
-            f"{whose[:1].upper() + whose[1:]} has several chat templates and none that is the default.", "Name one of them 'default' in its tokenizer_config.json.",
-            message_fa=f"{whose_fa} چند قالب گفت‌وگو دارد و هیچ‌کدام پیش‌فرض نیست.", hint_fa="یکی از آن‌ها را در tokenizer_config.json آن «default» بنامید.",
+            _("None of the chat templates of {whose} is the default."), _("Name one of them 'default' in its tokenizer_config.json."), whose=whose
         )
     return template
 
@@ -106,7 +105,7 @@ def _load(folder: Path, name: str) -> Any:
     except Exception as error:  # transformers and tokenizers raise all kinds over a stranger's files
         raise _unusable(name, (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(" .:")) from error
     if not len(tokenizer):
-        raise _unusable(name, "it has no tokens")
+        raise _unusable(name, _("it has no tokens"))
     return tokenizer
 
 
@@ -139,7 +138,8 @@ def _template_alone(folder: Path, name: str) -> Any | None:
                 return template
         return several or None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _unusable(name, f"its chat template cannot be read ({str(error).splitlines()[0][:200]})") from error
+        why = _("its chat template cannot be read ({reason})", reason=str(error).splitlines()[0][:200])
+        raise _unusable(name, why) from error
 
 
 def _read(file: Path) -> str:
@@ -148,7 +148,7 @@ def _read(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _unusable(name: str, why: str) -> AdapterError:
+def _unusable(name: str, why: Message | str) -> AdapterError:
     return AdapterError(
         _("The tokenizer that the adapter {name} brings cannot be used: {why}."),
         _("Save it again with save_pretrained, or take it out of the folder to ask with the base's."),

@@ -107,9 +107,9 @@ class Batch:
                 _take(row, token, self._ends if row.ends is None else row.ends)
         if part.cache is None and any(not row.finish for row in part.live):
             raise BaseError(
-                _("The base {id!r} keeps no attention cache, which answering needs."),
+                _("The base {base!r} keeps no attention cache, which answering needs."),
                 _("Choose another base."),
-                id=self._stack.base.id,
+                base=self._stack.base.id,
             )  # fmt: skip
 
     def _leave(self) -> None:
@@ -129,9 +129,9 @@ class Batch:
             return first
         if not can_join(first.cache) or not can_join(second.cache):
             raise BaseError(
-                _("The base {id!r} keeps a cache that rows cannot join."),
+                _("The base {base!r} keeps a cache that rows cannot join."),
                 _("Ask one after another."),
-                id=self._stack.base.id,
+                base=self._stack.base.id,
             )  # fmt: skip
         live = [first.live[i] for i in stay] + [second.live[i] for i in come]
         tokens = [first.tokens[i] for i in stay] + [second.tokens[i] for i in come]

@@ -217,15 +217,15 @@ def _memory_in_words(steps: Iterator[list[Live]], stack: AdapterStack) -> Iterat
         yield from steps
     except torch.OutOfMemoryError as error:
         raise BaseError(
-            _("The GPU's memory is too small to answer these prompts on {id!r}."),
+            _("The GPU's memory is too small to answer these prompts on {base!r}."),
             _("Ask fewer or shorter ones."),
-            id=stack.base.id,
+            base=stack.base.id,
         ) from error  # fmt: skip
 
 
 def _too_large(stack: AdapterStack, row: Live) -> BaseError:
     return BaseError(
-        _("A prompt of {count} tokens does not fit the GPU's memory beside {id!r}."),
+        _("A prompt of {count} tokens does not fit the GPU's memory beside {base!r}."),
         _("Shorten it, or load the base in nf4."),
-        count=len(row.prompt), id=stack.base.id,
+        count=len(row.prompt), base=stack.base.id,
     )

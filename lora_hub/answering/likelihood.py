@@ -29,7 +29,7 @@ from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import BaseError, DataError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import Calibration, Text2
+from lora_hub.core.schema import Calibration
 
 # Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a base.
 BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
@@ -80,7 +80,7 @@ def score_labels(
     vocabulary = stack.model.get_input_embeddings().weight.shape[0]
     highest = max((max(map(max, choices)) for choices in {id(row.choices): row.choices for row in rows}.values()), default=0)
     if highest >= vocabulary:
-        raise unknown_token(stack, Text2(en="A label", fa="یکی از برچسب‌ها"), highest, vocabulary)
+        raise unknown_token(stack, _("A label"), highest, vocabulary)
     plan = stack.plan([stack.adapter(row.adapter) for row in rows])
     kind = stack.model.device.type
     budget = batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cpu"])
@@ -98,9 +98,9 @@ def score_labels(
             torch.cuda.empty_cache()
             if len(batch) == 1:
                 raise BaseError(
-                    _("A prompt of {count} tokens does not fit the GPU's memory beside {id!r}."),
+                    _("A prompt of {count} tokens does not fit the GPU's memory beside {base!r}."),
                     _("Shorten it, or load the base in nf4."),
-                    count=len(rows[batch[0]].ids), id=stack.base.id,
+                    count=len(rows[batch[0]].ids), base=stack.base.id,
                 ) from error
             batches += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
             continue

@@ -40,7 +40,6 @@ _LOADING = threading.Lock()
 # Bytes a parameter takes once loaded. nf4: 4-bit linears with their scales, embeddings and head in 16 bits.
 _BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "nf4": 0.8}
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_OTHER_FA = "مدل پایهٔ دیگری برگزینید."
 _PAD_NAMES = ("<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|padding|>")
 
 
@@ -85,9 +84,9 @@ def load_tokenizer(base: BaseModel) -> Any:
         tokenizer.pad_token = next((token for token in tokens if token in vocabulary), None)
     if tokenizer.pad_token_id is None:
         raise BaseError(
-            _("The tokenizer of {id!r} has neither a pad token nor an end token."),
+            _("The tokenizer of {base!r} has neither a pad token nor an end token."),
             _("Choose another base."),
-            id=base.id,
+            base=base.id,
         )  # fmt: skip
     return tokenizer
 
@@ -118,9 +117,9 @@ def load_base(
     if info["missing_keys"]:  # transformers fills these with noise and only warns
         missing = sorted(info["missing_keys"])
         raise BaseError(
-            _("The weights of {id!r} lack {count} tensors, the first is {missing!r}."),
+            _("The weights of {base!r} lack {count} tensors, the first is {missing!r}."),
             _("Download it again, or choose a complete causal language model."),
-            id=base.id, count=len(missing), missing=missing[0],
+            base=base.id, count=len(missing), missing=missing[0],
         )
     return model.requires_grad_(False).eval()
 
@@ -132,9 +131,9 @@ def source(base: BaseModel) -> str:
     folder = Path(base.folder) if base.folder else bases.built_in_folder()
     if not (folder / "config.json").is_file():
         raise BaseError(
-            _("The base {id!r} has no config.json in {folder}."),
+            _("The base {base!r} has no config.json in {folder}."),
             _("Name a folder that holds a saved model."),
-            id=base.id, folder=folder,
+            base=base.id, folder=folder,
         )  # fmt: skip
     return str(folder)
 
@@ -149,17 +148,15 @@ def check_memory(base: BaseModel, device: torch.device, stored_as: str) -> None:
     needed = int(needed * 1.1)  # buffers and the tensor in flight
     there = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
     if needed > there:
-        where, where_fa = ("GPU memory", "حافظهٔ GPU") if device.type == "cuda" else ("memory", "حافظه")
-        smaller = "a smaller base" if quantized else "a smaller base, or nf4 quantization on a GPU"
-        smaller_fa = "مدل پایهٔ کوچک‌تری" if quantized else "مدل پایهٔ کوچک‌تری، یا روی GPU کوانتیزه کردن با nf4 را"
         raise BaseError(
-            f"{base.id!r} has {parameters / 1e6:,.0f} million parameters and needs {needed / 2**30:.1f} GiB of {where} "
-            f"as {stored_as}; {there / 2**30:.1f} GiB are free.",
-            f"Choose {smaller}, or close what else uses the memory.",
-            message_fa=f"مدل پایهٔ «{base.id}» {parameters / 1e6:,.0f} میلیون پارامتر دارد و با {stored_as} "
-            f"{needed / 2**30:.1f} گیبی‌بایت {where_fa} می‌خواهد؛ {there / 2**30:.1f} گیبی‌بایت آزاد است.",
-            hint_fa=f"{smaller_fa} برگزینید، یا برنامه‌های دیگری را که حافظه گرفته‌اند ببندید.",
-        )
+            _("{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of GPU memory as {stored_as}; {free:.1f} GiB are free.")
+            if device.type == "cuda"
+            else _("{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of memory as {stored_as}; {free:.1f} GiB are free."),
+            _("Choose a smaller base, or close what else uses the memory.")
+            if quantized
+            else _("Choose a smaller base, or nf4 quantization on a GPU, or close what else uses the memory."),
+            base=base.id, millions=parameters / 1e6, needed=needed / 2**30, stored_as=stored_as, free=there / 2**30,
+        )  # fmt: skip
 
 
 def available_memory() -> int:
@@ -188,9 +185,9 @@ def _revision(base: BaseModel) -> dict[str, str]:
 def _nf4(base: BaseModel, compute: torch.dtype) -> transformers.BitsAndBytesConfig:
     if importlib.util.find_spec("bitsandbytes") is None:
         raise BaseError(
-            _("nf4 was asked for {id!r}, but bitsandbytes is not installed."),
+            _("nf4 was asked for {base!r}, but bitsandbytes is not installed."),
             _("Install it with: pip install bitsandbytes, or use quantization 'none'."),
-            id=base.id,
+            base=base.id,
         )
     return transformers.BitsAndBytesConfig(
         load_in_4bit=True,
@@ -226,67 +223,65 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
     local = bool(base.folder) or base.id == "built-in"
     if "GatedRepoError" in names:
         return BaseError(
-            _("The base {id!r} is gated: its owner asks people to accept terms first."),
+            _("The base {base!r} is gated: its owner asks people to accept terms first."),
             _("Accept them on its Hub page and set HF_TOKEN, or choose an open base."),
-            id=base.id,
+            base=base.id,
         )
     if "RevisionNotFoundError" in names:
         return BaseError(
-            _("The base {id!r} has no revision {revision!r}."),
+            _("The base {base!r} has no revision {revision!r}."),
             _("Leave the revision out, or name one it has."),
-            id=base.id, revision=base.revision,
+            base=base.id, revision=base.revision,
         )  # fmt: skip
     if "RepositoryNotFoundError" in names or "HFValidationError" in names:
         return bases.NoBase(
-            _("There is no base {id!r} on this Hub, or it is private."),
+            _("There is no base {base!r} on this Hub, or it is private."),
             _("Check the spelling (owner/name), name a local folder, or set HF_TOKEN."),
-            id=base.id,
+            base=base.id,
         )
     if "trust_remote_code" in text:
         return BaseError(
-            _("The base {id!r} runs code of its own, which is never done here."),
+            _("The base {base!r} runs code of its own, which is never done here."),
             _("Choose another base."),
-            id=base.id,
+            base=base.id,
         )  # fmt: skip
     if names & {"OutOfMemoryError", "MemoryError"} or "out of memory" in text:
         return BaseError(
-            _("The base {id!r} did not fit into the memory."),
+            _("The base {base!r} did not fit into the memory."),
             _("Choose a smaller base or quantization 'nf4'."),
-            id=base.id,
+            base=base.id,
         )  # fmt: skip
     if "backend tokenizer" in text:
         return BaseError(
-            _("The base {id!r} has no tokenizer that can be read."),
+            _("The base {base!r} has no tokenizer that can be read."),
             _("Choose a base that comes with its tokenizer files."),
-            id=base.id,
+            base=base.id,
         )  # fmt: skip
     damaged = names & {"SafetensorError", "JSONDecodeError", "UnicodeDecodeError"} or type(error) is Exception
     if damaged and local:
         return BaseError(
-            f"A file of the base {base.id!r} is damaged: {_first_line(error)}", "Copy or download the base again.",
-            message_fa=f"پرونده‌ای از مدل پایهٔ «{base.id}» خراب است ({_first_line(error)[:-1]}).",
-            hint_fa="آن را از نو رونوشت بگیرید یا دریافت کنید.",
+            _("A file of the base {base!r} is damaged: {reason}."), _("Copy or download the base again."),
+            base=base.id, reason=_first_line(error),
         )  # fmt: skip
     offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError", "TransportError", "TimeoutError"}
     if not local and (names & offline or "couldn't connect" in text.lower()):
         return bases.NoBase(
-            _("The base {id!r} is not on this machine and the Hub cannot be reached."),
+            _("The base {base!r} is not on this machine and the Hub cannot be reached."),
             _("Choose the built-in base or a local folder, or try again when the network is back."),
-            id=base.id,
+            base=base.id,
         )
     if "model type" in text or "Unrecognized" in text:
         return BaseError(
-            _("The base {id!r} is of a kind that transformers {version} does not know as a language model."),
+            _("The base {base!r} is of a kind that transformers {version} does not know as a language model."),
             _("Choose a causal language model."),
-            id=base.id, version=transformers.__version__,
+            base=base.id, version=transformers.__version__,
         )
     return BaseError(
-        f"The base {base.id!r} cannot be loaded: {_first_line(error)}", "Choose another base, or download it again.",
-        message_fa=f"مدل پایهٔ «{base.id}» بار نمی‌شود ({_first_line(error)[:-1]}).",
-        hint_fa="مدل پایهٔ دیگری برگزینید، یا آن را از نو دریافت کنید.",
+        _("The base {base!r} cannot be loaded: {reason}."), _("Choose another base, or download it again."),
+        base=base.id, reason=_first_line(error),
     )  # fmt: skip
 
 
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300].rstrip(" .:") + "."
+    return text.splitlines()[0][:300].rstrip(" .:")

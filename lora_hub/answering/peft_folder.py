@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from lora_hub.core.errors import AdapterError, names_fa
-from lora_hub.core.messages import _
+from lora_hub.core.errors import AdapterError
+from lora_hub.core.messages import _, _n
 from lora_hub.hub.adapter_config import AGAIN as _AGAIN
 from lora_hub.hub.adapter_config import CONFIG_FILE, read_config, weights_file
 from lora_hub.hub.adapter_patterns import Patterns
@@ -82,7 +82,7 @@ def read_adapter(folder: Path) -> SavedAdapter:
     """
     config = read_config(folder)
     refuse_unstackable(config, folder)
-    path = weights_file(folder, f"The adapter in {folder}", f"آداپتورِ «{folder}»")
+    path = weights_file(folder, _("The adapter in {folder}", folder=folder))
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
@@ -93,30 +93,22 @@ def read_adapter(folder: Path) -> SavedAdapter:
 
 def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
     """Raises AdapterError, by name, for every kind of adapter that is more or other than plain low-rank pairs."""
-    hint = "Compare adapters of plain LoRA or rsLoRA; load this one with PEFT by itself."
-    hint_fa = "آداپتورهای سادهٔ LoRA یا rsLoRA را مقایسه کنید؛ این یکی را جداگانه با PEFT بار کنید."
+    hint = _("Compare adapters of plain LoRA or rsLoRA; load this one with PEFT by itself.")
     kind = str(config.get("peft_type"))
     if kind != "LORA":
-        raise AdapterError(
-            f"The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base.", hint,
-            message_fa=f"آداپتورِ «{folder}» از نوع «{kind}» است، نه LORA: روی مدل پایه نمی‌نشیند.", hint_fa=hint_fa,
-        )  # fmt: skip
+        raise AdapterError(_("The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base."), hint, folder=folder, kind=kind)
     if config.get("task_type") not in _TASKS:
         raise AdapterError(
-            f"The adapter in {folder} is for {config['task_type']}, not for a language model that answers (CAUSAL_LM).", hint,
-            message_fa=f"آداپتورِ «{folder}» برای {config['task_type']} است، نه برای مدل زبانی‌ای که پاسخ می‌دهد (CAUSAL_LM).", hint_fa=hint_fa,
+            _("The adapter in {folder} is for {task_type}, not for a language model that answers (CAUSAL_LM)."), hint,
+            folder=folder, task_type=config["task_type"],
         )  # fmt: skip
     for key, name in _REFUSED.items():
         if config.get(key):
-            raise AdapterError(
-                f"The adapter in {folder} uses {name}: it cannot be stacked on the base.", hint,
-                message_fa=f"آداپتورِ «{folder}» تنظیم «{key}» را به کار برده است: روی مدل پایه نمی‌نشیند.", hint_fa=hint_fa,
-            )  # fmt: skip
+            raise AdapterError(_("The adapter in {folder} uses {name}: it cannot be stacked on the base."), hint, folder=folder, name=name, key=key)
     if config.get("bias", "none") != "none":
         raise AdapterError(
-            f"The adapter in {folder} retrained the base's biases (bias={config['bias']!r}): it cannot be stacked on the base.", hint,
-            message_fa=f"آداپتورِ «{folder}» بایاس‌های مدل پایه را نیز آموخته است (bias={config['bias']}): روی مدل پایه نمی‌نشیند.",
-            hint_fa=hint_fa,
+            _("The adapter in {folder} retrained the base's biases (bias={bias!r}): it cannot be stacked on the base."), hint,
+            folder=folder, bias=config["bias"],
         )  # fmt: skip
     init = config.get("init_lora_weights", True)
     if (init.lower() if isinstance(init, str) else init) not in _PLAIN_INITS:
@@ -128,8 +120,8 @@ def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
     unknown = sorted(key for key, value in config.items() if value and key not in _HARMLESS and key not in _REFUSED)
     if unknown:
         raise AdapterError(
-            f"The adapter in {folder} has a setting that is not known here: {', '.join(unknown)}.", hint,
-            message_fa=f"آداپتورِ «{folder}» تنظیمی دارد که این‌جا شناخته نیست: {names_fa(unknown)}.", hint_fa=hint_fa,
+            _n("The adapter in {folder} has a setting that is not known here: {settings}.", "The adapter in {folder} has settings that are not known here: {settings}."), hint,
+            folder=folder, settings=unknown, count=len(unknown),
         )  # fmt: skip
 
 
@@ -159,9 +151,9 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
     for name, pair in pairs.items():
         if not patterns.targets(name):
             raise AdapterError(
-                _("The adapter in {folder} has weights for {name}, which its {config_file} leaves out: PEFT would not use them."),
+                _("The adapter in {folder} has weights for {name}, which its {file} leaves out: PEFT would not use them."),
                 _AGAIN,
-                folder=folder, name=name, config_file=CONFIG_FILE,
+                folder=folder, name=name, file=CONFIG_FILE,
             )  # fmt: skip
         if len(pair) != 2 or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != pair["B"].shape[1]:
             shapes = ", ".join(f"{side} {list(t.shape)}" for side, t in sorted(pair.items()))
@@ -181,9 +173,9 @@ def _scale(config: dict[str, Any], patterns: Patterns, name: str, rank: int, fol
     said = patterns.value("rank_pattern", name, config.get("r", _DEFAULT_RANK))
     if said != rank:
         raise AdapterError(
-            _("The adapter in {folder} has rank {rank} at {name}, but its {config_file} says {said}."),
+            _("The adapter in {folder} has rank {rank} at {name}, but its {file} says {said}."),
             _AGAIN,
-            folder=folder, rank=rank, name=name, config_file=CONFIG_FILE, said=said,
+            folder=folder, rank=rank, name=name, file=CONFIG_FILE, said=said,
         )  # fmt: skip
     alpha = patterns.value("alpha_pattern", name, config.get("lora_alpha", _DEFAULT_ALPHA))
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

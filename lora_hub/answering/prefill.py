@@ -17,8 +17,7 @@ from transformers import PreTrainedModel
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import _
-from lora_hub.core.schema import Text2
+from lora_hub.core.messages import Message, _
 
 # A beginning shorter than this many tokens costs more to copy than to read again.
 MIN_SHARED = 8
@@ -91,23 +90,23 @@ def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
     context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
     for i, ids in enumerate(prompts):
         if not ids:
-            raise DataError(_("Prompt {i} is empty."), _("Write something to answer."), i=i + 1)  # fmt: skip
+            raise DataError(_("Prompt {number} is empty."), _("Write something to answer."), number=i + 1)  # fmt: skip
         if len(ids) >= context:
             raise DataError(
-                _("Prompt {i} is {count} tokens long, and {id!r} reads at most {context}, answer included."),
+                _("Prompt {number} is {count} tokens long, and {base!r} reads at most {context}, answer included."),
                 _("Shorten it, or choose a base with a longer context."),
-                i=i + 1, count=len(ids), id=stack.base.id, context=context,
+                number=i + 1, count=len(ids), base=stack.base.id, context=context,
             )
         if max(ids) >= vocabulary:
-            raise unknown_token(stack, Text2(en=f"Prompt {i + 1}", fa=f"پرسش {i + 1}"), max(ids), vocabulary)
+            raise unknown_token(stack, _("Prompt {number}", number=i + 1), max(ids), vocabulary)
 
 
-def unknown_token(stack: AdapterStack, what: Text2, token: int, vocabulary: int) -> DataError:
+def unknown_token(stack: AdapterStack, what: Message, token: int, vocabulary: int) -> DataError:
     """`what` has a token that the base, with so many of them, doesn't know."""
     return DataError(
-        _("{what} has the token {token}, and {id!r} knows tokens below {vocabulary} only."),
+        _("{what} has the token {token}, and {base!r} knows tokens below {vocabulary} only."),
         _("The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens."),
-        what=what, token=token, id=stack.base.id, vocabulary=vocabulary,
+        what=what, token=token, base=stack.base.id, vocabulary=vocabulary,
     )
 
 

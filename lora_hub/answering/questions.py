@@ -18,7 +18,7 @@ from lora_hub.answering.calibration import probabilities
 from lora_hub.answering.likelihood import LabelRow, score_labels
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import _, several
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Answer, Calibration, Task
 from lora_hub.data import template
 
@@ -81,9 +81,9 @@ def read_question(
     unknown = [role for role in inputs if role not in task.inputs and not (task.is_chat and role == "tools")]
     if unknown:
         raise DataError(
-            _("The task {id} of {name} has no input {unknown!r}."),
+            _("The task {task} of {name} has no input {role!r}."),
             _("Its inputs: {inputs}."),
-            id=task.id, name=name, unknown=unknown[0], inputs=several(task.inputs),
+            task=task.id, name=name, role=unknown[0], inputs=task.inputs,
         )  # fmt: skip
     return task, [inputs]
 

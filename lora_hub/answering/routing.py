@@ -80,9 +80,9 @@ class Plan:
         """Notes the shape of the batch that comes. Raises AdapterError where it isn't the plan's."""
         if rows != self.rows:
             raise AdapterError(
-                _("The batch has {rows} rows, but slots were given for {rows2}."),
+                _("The batch has {rows} rows, but slots were given for {slots}."),
                 _("Give one slot for each row, beams included."),
-                rows=rows, rows2=self.rows,
+                rows=rows, slots=self.rows,
             )  # fmt: skip
         self._length = length
 
@@ -96,7 +96,7 @@ class Plan:
                 raise AdapterError(
                     _("The layer {layer} saw {shape} in a batch of {rows} x {length}: this base sends tokens different ways, and adapters cannot be told apart there."),
                     _("Use adapters that leave this layer alone."),
-                    layer=layer, shape=list(x.shape), rows=self.rows, length=self._length,
+                    layer=layer, shape=str(list(x.shape)), rows=self.rows, length=self._length,
                 )
             x = x.view(self.rows, self._length, -1)
         whole = out.contiguous()

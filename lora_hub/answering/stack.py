@@ -37,7 +37,7 @@ from transformers.pytorch_utils import Conv1D
 from lora_hub.answering.peft_folder import LayerWeights, SavedAdapter, read_adapter
 from lora_hub.answering.places import Places
 from lora_hub.answering.routing import THE_BASE, Attached, Plan, StackedLayer, stack_layers, stacked_bytes
-from lora_hub.core.errors import AdapterError, names_fa
+from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 
@@ -86,9 +86,9 @@ class AdapterStack:
         adapter = self._places.get(name)
         if adapter is None:
             raise AdapterError(
-                _("The adapter {name!r} is not attached to {id!r}."),
+                _("The adapter {name!r} is not attached to {base!r}."),
                 _("Attach it first."),
-                name=name, id=self.base.id,
+                name=name, base=self.base.id,
             )  # fmt: skip
         return adapter
 
@@ -131,8 +131,9 @@ class AdapterStack:
             for slot in rows:
                 if isinstance(slot, int) and slot not in by_slot:
                     raise AdapterError(
-                        f"Slot {slot} holds no adapter.", f"These are attached: {', '.join(self.names) or 'none'}.",
-                        message_fa=f"در جایگاه {slot} آداپتوری نیست.", hint_fa=f"آداپتورهای پیوسته: {names_fa(self.names) or 'هیچ'}.",
+                        _("Slot {slot} holds no adapter."),
+                        _("These are attached: {names}.", names=self.names) if self.names else _("None is attached."),
+                        slot=slot,
                     )  # fmt: skip
             adapters = [by_slot[row] if isinstance(row, int) else row for row in rows]
             for adapter in sorted(set(adapters), key=lambda one: one.slot):
@@ -185,9 +186,9 @@ class AdapterStack:
         needed = sum(w.a.nbytes + w.b.nbytes for w in layers.values())
         if needed > self.max_bytes:
             raise AdapterError(
-                _("The adapter in {folder} takes {needed:.0f} MiB; the stack holds at most {max_bytes:.0f} MiB."),
+                _("The adapter in {folder} takes {needed:.0f} MiB; the stack holds at most {most:.0f} MiB."),
                 _("Train it with a smaller rank."),
-                folder=folder, needed=needed / 2 ** 20, max_bytes=self.max_bytes / 2 ** 20,
+                folder=folder, needed=needed / 2 ** 20, most=self.max_bytes / 2 ** 20,
             )
         return layers, needed
 
@@ -197,33 +198,28 @@ class AdapterStack:
             own = dict(self.model.named_parameters(remove_duplicate=False)).get(name)
             if own is None or own.shape != tensor.shape or not torch.equal(own.cpu(), tensor.to(own.dtype)):
                 raise AdapterError(
-                    _("The adapter in {folder} brings its own {name}, which differs from that of {id!r}: it cannot be stacked."),
+                    _("The adapter in {folder} brings its own {name}, which differs from that of {base!r}: it cannot be stacked."),
                     _("Choose the base it was made for, or load it with PEFT by itself."),
-                    folder=folder, name=name, id=self.base.id,
+                    folder=folder, name=name, base=self.base.id,
                 )
         made = saved.config.get("base_model_name_or_path")
-        hint = "Choose the base it was made for" + (f": {made}." if made else ".")
-        hint_fa = "مدل پایه‌ای را برگزینید که برای آن ساخته شده است" + (f": «{made}»." if made else ".")
+        hint = _("Choose the base it was made for: {made}.", made=made) if made else _("Choose the base it was made for.")
         placed = {}
         for name, w in saved.layers.items():
             module = self._modules.get(name)
             if module is None or ".experts." in name:  # experts see other rows than the batch has
                 raise AdapterError(
-                    f"The adapter in {folder} was made for another base: {self.base.id!r} has no linear layer {name} to stack it on.",
+                    _("The adapter in {folder} was made for another base: {base!r} has no linear layer {name} to stack it on."),
                     hint,
-                    message_fa=f"آداپتورِ «{folder}» برای مدل پایهٔ دیگری ساخته شده است: در «{self.base.id}» لایهٔ خطیِ «{name}» نیست.",
-                    hint_fa=hint_fa,
+                    folder=folder, base=self.base.id, name=name,
                 )
             features = _features(module)
             if (w.a.shape[1], w.b.shape[0]) != features:
                 raise AdapterError(
-                    f"The adapter in {folder} was made for another base: its {name} goes from {w.a.shape[1]} to {w.b.shape[0]}, "
-                    f"that of {self.base.id!r} from {features[0]} to {features[1]}.",
+                    _("The adapter in {folder} was made for another base: its {name} goes from {inputs} to {outputs}, that of {base!r} from {base_inputs} to {base_outputs}."),
                     hint,
-                    message_fa=f"آداپتورِ «{folder}» برای مدل پایهٔ دیگری ساخته شده است: «{name}» در آن از {w.a.shape[1]} به "
-                    f"{w.b.shape[0]} می‌رود، در «{self.base.id}» از {features[0]} به {features[1]}.",
-                    hint_fa=hint_fa,
-                )
+                    folder=folder, name=name, inputs=w.a.shape[1], outputs=w.b.shape[0], base=self.base.id, base_inputs=features[0], base_outputs=features[1],
+                )  # fmt: skip
             if not torch.isfinite(w.a.sum(dtype=torch.float32) + w.b.sum(dtype=torch.float32)):
                 raise AdapterError(
                     _("The adapter in {folder} holds values that are not numbers at {name}."),
@@ -250,9 +246,9 @@ class AdapterStack:
             ) from error  # fmt: skip
         if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
             raise AdapterError(
-                _("The adapter in {folder} was made for {get!r} with other weights than {id!r} has here."),
+                _("The adapter in {folder} was made for {made_for!r} with other weights than {base!r} has here."),
                 _("Train it again on this base, or load the base it was made for."),
-                folder=folder, get=made_for.get('id'), id=self.base.id,
+                folder=folder, made_for=made_for.get("id"), base=self.base.id,
             )
 
     def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer] | None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.catalogue.weights_files import fingerprint, read_json, read_safetensors_header, weights_files
-from lora_hub.core.errors import BaseError, names_fa
-from lora_hub.core.messages import _
+from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import BaseModel
 
 BUILT_IN = "built-in"
@@ -114,15 +114,10 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
             _("Give the path of a folder with config.json."),
             name=name,
         )  # fmt: skip
-    hint = "Give built-in, a Hub id like owner/name, or a folder with config.json."
-    hint_fa = "یکی از این‌ها را بدهید: built-in، شناسه‌ای در هاب مانند owner/name، یا پوشه‌ای که config.json دارد."
+    hint = _("Give built-in, a Hub id like owner/name, or a folder with config.json.")
     if near:
-        hint = f"Did you mean {' or '.join(near)}?"
-        hint_fa = f"شاید {names_fa(near, between=' یا ')} را می‌خواستید."
-    raise BaseError(
-        f"There is no base {name!r}.", hint,
-        message_fa=f"مدل پایه‌ای به نام «{name}» نیست.", hint_fa=hint_fa,
-    )  # fmt: skip
+        hint = _("Did you mean {near}?", near=several(near, "or"))
+    raise BaseError(_("There is no base {name!r}."), hint, name=name)
 
 
 def default_lr(hidden: int, exponent: float = 0.781) -> float:
@@ -241,11 +236,7 @@ def _shape_of_config(config: dict[str, Any]) -> Shape:
 def _read_folder(folder: Path) -> BaseModel:
     if not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file():
-            hint = "Give the base that it was made for."
-            raise BaseError(
-                f"The folder {str(folder)!r} holds an adapter, not a base.", hint,
-                message_fa=f"در پوشهٔ «{folder}» آداپتور است، نه مدل پایه.", hint_fa="مدل پایه‌ای را بدهید که این آداپتور برای آن ساخته شده است.",
-            )  # fmt: skip
+            raise BaseError(_("The folder {folder!r} holds an adapter, not a base."), _("Give the base that it was made for."), folder=folder)
         raise BaseError(
             _("The folder {folder!r} holds no config.json."),
             _("Give a folder with a whole model."),
@@ -253,21 +244,19 @@ def _read_folder(folder: Path) -> BaseModel:
         )  # fmt: skip
     config = read_json(folder / "config.json")
     if config.get("is_encoder_decoder"):
-        kind = config.get("model_type", "an encoder-decoder")
-        hint = "Choose a decoder-only base."
+        kind = config.get("model_type")
         raise BaseError(
-            f"The base in {str(folder)!r} is {kind}, not a causal language model.", hint,
-            message_fa=f"مدل پوشهٔ «{folder}» از نوع «{kind}» است، نه یک مدل زبانیِ خودبازگشتی.",
-            hint_fa="مدل پایه‌ای برگزینید که فقط رمزگشا (decoder) دارد.",
+            _("The base in {folder!r} is {kind}, not a causal language model.", kind=kind)
+            if kind
+            else _("The base in {folder!r} is an encoder-decoder, not a causal language model."),
+            _("Choose a decoder-only base."),
+            folder=folder,
         )  # fmt: skip
     shape = _shape_of_config(config)
     if not shape.hidden or not shape.vocab:
-        hint = "Give a causal language model."
         raise BaseError(
-            f"The config.json in {str(folder)!r} names no hidden_size or vocab_size.", hint,
-            message_fa=f"پروندهٔ config.json در «{folder}» از hidden_size و vocab_size یکی یا هر دو را ندارد.",
-            hint_fa="یک مدل زبانیِ خودبازگشتی بدهید.",
-        )  # fmt: skip
+            _("The config.json in {folder!r} names no hidden_size or vocab_size."), _("Give a causal language model."), folder=folder
+        )
     files = weights_files(folder)
     text = config.get("text_config") or config
     contexts = [text.get(key) for key in ("max_position_embeddings", "n_positions", "n_ctx")]

@@ -16,7 +16,6 @@ from lora_hub.core.messages import _
 HASH_WHOLE_UP_TO = 2 * 1024**3  # bytes of weights that are hashed whole; above, headers and sizes stand for them
 MAX_HEADER = 100 * 1024**2  # the safetensors format's own limit
 AGAIN = _("Copy or download the base again, whole.")
-AGAIN_FA = "مدل پایه را یک بار دیگر و کامل رونوشت یا دریافت کنید."
 
 
 def weights_files(folder: Path) -> list[Path]:
@@ -31,8 +30,8 @@ def weights_files(folder: Path) -> list[Path]:
         files = sorted(folder.glob("pytorch_model*.bin"))
     missing = [file.name for file in files if not file.is_file()]
     if not files or missing:
-        what = missing[0] if missing else "model.safetensors"
-        raise BaseError(_("The folder {folder!r} lacks the weights file {what}."), AGAIN, folder=folder, what=what)  # fmt: skip
+        file = missing[0] if missing else "model.safetensors"
+        raise BaseError(_("The folder {folder!r} lacks the weights file {file}."), AGAIN, folder=folder, file=file)  # fmt: skip
     return files
 
 

@@ -144,7 +144,7 @@ def check_minimum(minimum: dict[str, float], metrics: dict[str, Any], also: dict
     from lora_hub.evaluation.minimum import below_minimum
 
     if below := below_minimum(metrics.get(who, {}), minimum):
-        raise BelowMinimum(f"{'The adapter' if who == 'adapter' else who} is not good enough: {'; '.join(below)}.", also=also)
+        raise BelowMinimum(f"{'The adapter' if who == 'adapter' else who} is not good enough: {below}.", also=also)
 
 
 class Unfinished(LoraHubError):

@@ -18,7 +18,7 @@ from lora_hub.catalogue.bases import NoBase
 from lora_hub.compare.panes import EXAMPLES, Pane, base_key, base_pane, resolve_adapter, slot_name
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import Answer, BaseModel, Divergence, Judgement, Problem, Scores
 from lora_hub.evaluation.minimum import check_metrics
 
@@ -76,9 +76,9 @@ class Comparer:
         for pane in panes[1:]:
             if base_key(pane.base) != base_key(panes[0].base):
                 raise AdapterError(
-                    _("{name} was made for {id}, {name2} for {id2}."),
+                    _("{name} was made for {base}, {other} for {other_base}."),
                     _("Compare adapters of one base."),
-                    name=panes[0].name, id=panes[0].base.id, name2=pane.name, id2=pane.base.id,
+                    name=panes[0].name, base=panes[0].base.id, other=pane.name, other_base=pane.base.id,
                 )  # fmt: skip
         return panes
 
@@ -218,9 +218,9 @@ class Comparer:
                     continue  # longer rows than those of the run: there the base has no room for its examples
                 if pane.task is not None and pane.task.id != task.id:
                     raise AdapterError(
-                        _("{name} is for the task {id}, {name2} for {id2}."),
+                        _("{name} is for the task {task}, {other} for {other_task}."),
                         _("Score adapters of one task."),
-                        name=pane.name, id=pane.task.id, name2=panes[0].name, id2=task.id,
+                        name=pane.name, task=pane.task.id, other=panes[0].name, other_task=task.id,
                     )  # fmt: skip
                 told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
                 answers[pane.name] = exam.answer_examples(
@@ -253,14 +253,10 @@ class Comparer:
                 loaded = self._load(key, base, cancelled) if mine else None
             except BaseError as error:
                 whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
-                hint, (message_fa, hint_fa) = error.hint, error.in_language("fa")
+                hint = error.advice
                 if isinstance(error, NoBase):  # an adapter has one base: "choose another" is no advice here
-                    hint = "Name the base with --base where it is called otherwise or lies in a folder here, or try again when the Hub has it and can be reached."
-                    hint_fa = "اگر نام مدل پایه چیز دیگری است یا در پوشه‌ای روی این دستگاه است آن را در «adapter_config.json» بنویسید، یا وقتی هاب آن را دارد و در دسترس است دوباره امتحان کنید."
-                raise BaseError(
-                    f"{whose} cannot be asked without its base. {error.message}", hint,
-                    message_fa=f"«{whose}» بدون مدل پایه‌اش پرسیده نمی‌شود. {message_fa}", hint_fa=hint_fa,
-                ) from error  # fmt: skip
+                    hint = _("Name the base with --base where it is called otherwise or lies in a folder here, or try again when the Hub has it and can be reached.")
+                raise BaseError(joined(_("{name} cannot be asked without its base.", name=whose), error.said), hint) from error
         try:
             yield loaded
         finally:
@@ -292,7 +288,7 @@ class Comparer:
         tokenizer = loading.load_tokenizer(base)
         stack = AdapterStack(loading.load_base(base), base)
         tokenizers = AdapterTokenizers(tokenizer)
-        bounded = bound_template(tokenizer, f"the base {base.id}", f"مدل پایهٔ «{base.id}»")
+        bounded = bound_template(tokenizer, _("the base {base}", base=base.id))
         loaded = Loaded(stack, bounded, generate.open_queue(stack, bounded), tokenizers)
         with self._freed:
             self._loaded[key] = loaded

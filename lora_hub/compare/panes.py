@@ -11,8 +11,8 @@ from lora_hub import hub
 from lora_hub.answering import adapter_base
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError
-from lora_hub.core.messages import _, several
-from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task, Text2
+from lora_hub.core.messages import Message, _, several
+from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task
 from lora_hub.hub import adapter_config
 from lora_hub.runs import refresh_run, run_rows
 
@@ -35,7 +35,7 @@ class Pane:
     mends: tuple[Mend, ...] = ()
     calibrations: dict[str, Calibration] = field(default_factory=dict)
     shown: tuple[tuple[dict[str, Any], str], ...] = ()
-    missing: Text2 | None = None
+    missing: Message | None = None
 
     @property
     def calibration(self) -> Calibration | None:
@@ -52,11 +52,11 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
     if name in store.list_run_ids():
         run = refresh_run(name)
         if not run.adapter_folder:
-            hint, hint_fa = ("Resume it.", "آن را ادامه دهید.") if run.state.is_final else ("Wait until it has succeeded.", "صبر کنید تا انجام شود.")
-            raise AdapterError(
-                f"The run {name} has no adapter{'' if run.state.is_final else ' yet'}: it is {run.state.value}.", hint,
-                message_fa=f"اجرای «{name}» {'' if run.state.is_final else 'هنوز '}آداپتوری ندارد.", hint_fa=hint_fa,
-            )  # fmt: skip
+            if run.state.is_final:
+                message, hint = _("The run {name} has no adapter: it is {state}."), _("Resume it.")
+            else:
+                message, hint = _("The run {name} has no adapter yet: it is {state}."), _("Wait until it has succeeded.")
+            raise AdapterError(message, hint, name=name, state=run.state.value)
         found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
         # The run knows where its base lies on this disk; the record that travels does not.
         revision = run.adapter.revision if run.adapter else ""
@@ -89,7 +89,7 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
 def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
     """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in `resolve_adapter`.
     fetched: it came from a Hub. Raises AdapterError."""
-    adapter_config.weights_file(folder, f"The adapter {name}", f"آداپتورِ «{name}»")
+    adapter_config.weights_file(folder, _("The adapter {name}", name=name))
     record = hub.read_adapter_record(folder)
     if record is None:
         config = adapter_config.read_config(folder)

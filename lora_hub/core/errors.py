@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lora_hub.core.messages import Message, as_message
+from lora_hub.core.messages import Message, _, as_message, several
 
 
 class LoraHubError(Exception):
@@ -76,24 +76,32 @@ def names_fa(names: Iterable[object], most: int = 20, between: str = "، ") -> s
     return between.join(f"«{name}»" for name in shown[:most]) + (" و ..." if len(shown) > most else "")
 
 
-# pydantic's kinds of error -> Persian; {} is the bound or the choices that it names.
-_REFUSED_FA = {
-    "greater_than": ("gt", "باید از {} بزرگ‌تر باشد"), "greater_than_equal": ("ge", "باید دست‌کم {} باشد"),
-    "less_than": ("lt", "باید از {} کوچک‌تر باشد"), "less_than_equal": ("le", "باید حداکثر {} باشد"),
-    "literal_error": ("expected", "باید یکی از این‌ها باشد: {}"), "int_type": ("", "باید عددی صحیح باشد"),
-    "int_parsing": ("", "باید عددی صحیح باشد"), "int_from_float": ("", "باید عددی صحیح باشد"), "float_type": ("", "باید عدد باشد"),
-    "float_parsing": ("", "باید عدد باشد"), "finite_number": ("", "باید عددی کران‌دار باشد"), "bool_type": ("", "باید true یا false باشد"),
-    "bool_parsing": ("", "باید true یا false باشد"), "string_type": ("", "باید متن باشد"), "string_pattern_mismatch": ("pattern", "باید با الگوی {} بخواند"),
-    "missing": ("", "باید داده شود"),
+# pydantic's kinds of error -> which value of its own it names, and what we say.
+_REFUSED = {
+    "greater_than": ("gt", _("it must be greater than {bound}")), "greater_than_equal": ("ge", _("it must be at least {bound}")),
+    "less_than": ("lt", _("it must be less than {bound}")), "less_than_equal": ("le", _("it must be at most {bound}")),
+    "literal_error": ("expected", _("it must be one of {bound}")), "string_pattern_mismatch": ("pattern", _("it must match the pattern {bound!r}")),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), ("", _("it must be a whole number"))),
+    **dict.fromkeys(("float_type", "float_parsing"), ("", _("it must be a number"))), "finite_number": ("", _("it must be a finite number")),
+    **dict.fromkeys(("bool_type", "bool_parsing"), ("", _("it must be true or false"))), "string_type": ("", _("it must be a text")),
+    "missing": ("", _("it is missing")),
 }  # fmt: skip
 
 
-def refused_fa(error: Mapping[str, Any]) -> str:
-    """Why a value will not do, in Persian, from one of the errors that pydantic lists; for a kind not known pydantic's words."""
-    if error["type"] not in _REFUSED_FA:
-        return error["msg"].removeprefix("Value error, ")
-    bound, text = _REFUSED_FA[error["type"]]
+def refused(error: Mapping[str, Any]) -> Message:
+    """Why a value will not do, without a full stop, from one of the errors that pydantic lists: what a validator of ours raised
+    (`ValueError(_("..."))`), else by its kind; for a kind not known pydantic's words."""
+    raised = getattr(error.get("ctx", {}).get("error"), "args", ())
+    if raised and isinstance(raised[0], Message):
+        return raised[0]
+    if error["type"] not in _REFUSED:
+        return as_message(error["msg"].removeprefix("Value error, "))
+    bound, said = _REFUSED[error["type"]]
     value = error["ctx"][bound] if bound else ""
     if bound == "expected":  # "'linear', 'cosine' or 'constant'"
-        value = names_fa(re.findall("'([^']*)'", value))
-    return text.format(f"{value:g}" if isinstance(value, float) else value)
+        value = several(re.findall("'([^']*)'", value), "or")
+    return said.filled({"bound": value})
+
+
+def refused_fa(error: Mapping[str, Any]) -> str:
+    return refused(error).fa

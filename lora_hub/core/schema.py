@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lora_hub.core.answer_nouns import Answer, Calibration, Divergence, Judgement
+from lora_hub.core.messages import _, several
 from lora_hub.core.noun import Noun, Text2
 
 __all__ = ["Answer", "Calibration", "Divergence", "Judgement", "Noun", "Text2"]  # of other files, to be had here with the rest
@@ -44,12 +45,12 @@ class Task(Noun):
     @model_validator(mode="after")
     def _consistent(self) -> "Task":
         if not self.inputs:
-            raise ValueError("a task needs at least one input")
+            raise ValueError(_("a task needs at least one input"))
         if "answer" in self.inputs:
-            raise ValueError("'answer' is the output and cannot be an input")
+            raise ValueError(_("'answer' is the output and cannot be an input"))
         unknown = set(self.optional_inputs) - set(self.inputs)
         if unknown:
-            raise ValueError(f"optional_inputs names what inputs lacks: {sorted(unknown)}")
+            raise ValueError(_("optional_inputs names what inputs lacks: {unknown}", unknown=several(sorted(unknown))))
         return self
 
     @property

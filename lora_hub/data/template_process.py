@@ -3,7 +3,7 @@
 A chat template is a program. Jinja's sandbox keeps it from reaching anything, but not from looping for ever or from asking for
 more memory than there is; so it runs where it can be ended, with nothing of ours in its environment.
 
-    process = TemplateProcess("the adapter owner/name", "آداپتورِ «owner/name»")
+    process = TemplateProcess(_("the adapter {name}", name="owner/name"))
     process.render(template, {"messages": [...], "add_generation_prompt": True})
 
 `python -m lora_hub.data.template_process` is the other end: a line of JSON in, a line out.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _
 
 CPU_SECONDS = 3
 WALL_SECONDS = 60.0  # a machine that does other things, too, is slow and not wrong
@@ -32,8 +33,8 @@ class TemplateProcess:
     """Renders one template after another. The process starts with the first and ends itself when nothing is asked for a while.
     Safe to use from several threads. whose: whose templates these are, for the errors."""
 
-    def __init__(self, whose: str, whose_fa: str) -> None:
-        self._whose, self._whose_fa = whose, whose_fa
+    def __init__(self, whose: Message) -> None:
+        self._whose = whose
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,12 +45,13 @@ class TemplateProcess:
             answered = self._ask(line) or self._ask(line)  # the process may have just gone to rest
         if "text" in answered:
             return str(answered["text"])
-        why, why_fa = _WHY.get(answered.get("why", ""), _WHY["ended"])
-        said = f": {answered['said']}" if answered.get("said") else ""
+        why = _WHY.get(answered.get("why", ""), _WHY["ended"]).filled({"whose": self._whose})
+        said = answered.get("said", "")
         raise DataError(
-            f"The chat template of {self._whose} {why}{said}.", "Choose another one, or have its template mended by whoever made it.",
-            message_fa=f"قالب گفت‌وگوی {self._whose_fa} {why_fa}{said}.", hint_fa="یکی دیگر برگزینید، یا از سازنده‌اش بخواهید قالب را درست کند.",
-        )  # fmt: skip
+            _("{why}: {said}.", said=said) if said else _("{why}."),
+            _("Choose another one, or have its template mended by whoever made it."),
+            why=why,
+        )
 
     def _ask(self, line: bytes) -> dict[str, Any] | None:
         """One question and its answer; None where a process that had rested was not there any more."""
@@ -88,11 +90,11 @@ class TemplateProcess:
 
 
 _WHY = {
-    "refused": ("refuses these messages", "این پیام‌ها را نمی‌پذیرد"),
-    "damaged": ("cannot be rendered", "اجرا نمی‌شود"),
-    "long": (f"writes more than {MOST_CHARACTERS:,} characters", f"بیش از {MOST_CHARACTERS:,} نویسه می‌نویسد"),
-    "memory": ("takes more memory than a template may", "بیش از حد مجاز حافظه می‌گیرد"),
-    "ended": (f"takes more than {CPU_SECONDS} seconds, or more memory than a template may", f"بیش از {CPU_SECONDS} ثانیه زمان یا بیش از حد مجاز حافظه می‌گیرد"),
+    "refused": _("The chat template of {whose} refuses these messages"),
+    "damaged": _("The chat template of {whose} cannot be rendered"),
+    "long": _("The chat template of {whose} writes more than {most:,} characters", most=MOST_CHARACTERS),
+    "memory": _("The chat template of {whose} takes more memory than a template may"),
+    "ended": _("The chat template of {whose} takes more than {seconds} seconds, or more memory than a template may", seconds=CPU_SECONDS),
 }
 
 

@@ -8,7 +8,7 @@ which few rows reach only with room to spare. Values are per cent (0 to 100).
 from collections.abc import Mapping, Sequence
 
 from lora_hub.core.errors import SpecError
-from lora_hub.core.messages import _, several
+from lora_hub.core.messages import NOTHING, Message, _
 from lora_hub.core.schema import Scores, Task
 
 LOW = ".low"
@@ -32,8 +32,8 @@ def parse_minimum(texts: Sequence[str]) -> dict[str, float]:
         if 0 < number < 1:
             raise SpecError(
                 _("{text!r} asks for {number:g} %: scores are per cent, 0 to 100."),
-                _("Write {metric}={number2:g} if that is meant."),
-                text=text, number=number, metric=metric.strip(), number2=100 * number,
+                _("Write {metric}={per_cent:g} if that is meant."),
+                text=text, number=number, metric=metric.strip(), per_cent=100 * number,
             )  # fmt: skip
         wanted[metric.strip()] = number
     return wanted
@@ -44,20 +44,24 @@ def check_metrics(minimum: Mapping[str, float], task: Task) -> None:
     for metric in minimum:
         if metric.removesuffix(LOW) not in task.metrics:
             raise SpecError(
-                _("The task {id} is not scored by {removesuffix!r}, which --min names."),
+                _("The task {task} is not scored by {metric!r}, which --min names."),
                 _("Its metrics: {metrics}."),
-                id=task.id, removesuffix=metric.removesuffix(LOW), metrics=several(task.metrics),
+                task=task.id, metric=metric.removesuffix(LOW), metrics=task.metrics,
             )
 
 
-def below_minimum(scores: Scores, minimum: Mapping[str, float]) -> list[str]:
-    """What is below the minimum, each in words: "accuracy is 81.2, below 90". A metric without a score is below."""
-    told = []
+def below_minimum(scores: Scores, minimum: Mapping[str, float]) -> Message:
+    """What is below the minimum, in words without a full stop: "accuracy is 81.2, below 90; macro_f1 was not scored". A metric
+    without a score is below. Nothing where all is reached."""
+    below = NOTHING
     for metric, least in minimum.items():
         score = scores.get(metric.removesuffix(LOW))
         reached = None if score is None else score.low if metric.endswith(LOW) else score.value
         if reached is None:
-            told.append(f"{metric} was not scored")
+            said = _("{metric} was not scored", metric=metric)
         elif reached < least:
-            told.append(f"{metric} is {reached:.1f}, below {least:g}")
-    return told
+            said = _("{metric} is {reached:.1f}, below {least:g}", metric=metric, reached=float(reached), least=float(least))
+        else:
+            continue
+        below = _("{first}; {second}", first=below, second=said) if below else said
+    return below

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import AdapterError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
@@ -21,7 +21,6 @@ PICKLED = ("adapter_model*.bin", "pytorch_model*.bin", "*.pt", "*.pth")
 MOST_BYTES = 4 << 20
 MOST_RANK = 1 << 20
 AGAIN = _("Fetch or train the adapter again.")
-AGAIN_FA = "آداپتور را از نو دریافت کنید یا آموزش دهید."
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -30,24 +29,25 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise AdapterError(
-            _("There is no adapter in {folder}: {config_file} is missing."),
+            _("There is no adapter in {folder}: {file} is missing."),
             _("Name a folder that PEFT saved."),
-            folder=folder, config_file=CONFIG_FILE,
+            folder=folder, file=CONFIG_FILE,
         )  # fmt: skip
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ValueError(f"it has {path.stat().st_size:,} bytes, more than an adapter's configuration ever has")
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            why = _("it has {size:,} bytes, more than an adapter's configuration ever has", size=size)
+            raise AdapterError(_("{path} cannot be read: {reason}"), AGAIN, path=path, reason=why)
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise AdapterError(_("{path} cannot be read: {reason}"), AGAIN, path=path, reason=error) from error
     if not isinstance(config, dict):
         raise AdapterError(_("{path} is not a JSON object."), AGAIN, path=path)
-    for key, (is_right, wanted, wanted_fa) in _KINDS.items():
+    for key, (is_right, wanted) in _KINDS.items():
         if key in config and not is_right(config[key]):
-            said = _shown(config[key])
             raise AdapterError(
-                f"The {CONFIG_FILE} of the adapter in {folder} says {key} = {said}, which is not {wanted}.", AGAIN,
-                message_fa=f"پروندهٔ {CONFIG_FILE} از آداپتورِ «{folder}» می‌گوید «{key} = {said}» که {wanted_fa} نیست.", hint_fa=AGAIN_FA,
+                _("The {file} of the adapter in {folder} says {key} = {value}, which is not {wanted}."), AGAIN,
+                file=CONFIG_FILE, folder=folder, key=key, value=_shown(config[key]), wanted=wanted,
             )  # fmt: skip
     return config
 
@@ -58,23 +58,26 @@ def base_of_config(config: dict[str, Any], name: str) -> tuple[str, str]:
     if not base or not base.strip():
         raise AdapterError(
             _("{name} does not say which base it was made for."),
-            _("Set base_model_name_or_path in its {config_file}, or name the base with --base."),
-            name=name, config_file=CONFIG_FILE,
+            _("Set base_model_name_or_path in its {file}, or name the base with --base."),
+            name=name, file=CONFIG_FILE,
         )
     return base.strip(), (revision or "").strip()
 
 
-def weights_file(folder: Path, whose: str, whose_fa: str) -> Path:
-    """The file that an adapter's weights lie in. Raises AdapterError where there is none, or where they are only pickled: a pickle
-    is a program, which may do anything when it is opened."""
+def weights_file(folder: Path, adapter: Message) -> Path:
+    """The file that an adapter's weights lie in. adapter: which one it is, for the beginning of a sentence. Raises AdapterError where
+    there is none, or where they are only pickled: a pickle is a program, which may do anything when it is opened."""
     path = Path(folder) / WEIGHTS_FILE
     if path.is_file() and path.stat().st_size:
         return path
     pickled = next((file.name for pattern in PICKLED for file in sorted(Path(folder).glob(pattern))), "")
-    why = f"only has pickled weights ({pickled}), which are not opened here" if pickled else f"has {'an empty' if path.is_file() else 'no'} {WEIGHTS_FILE}"
-    why_fa = f"فقط وزن‌های pickle دارد ({pickled}) که این‌جا باز نمی‌شود" if pickled else f"پروندهٔ «{WEIGHTS_FILE}» {'خالی است' if path.is_file() else 'را ندارد'}"
-    hint, hint_fa = "Save it again with PEFT's save_pretrained.", "آن را با save_pretrained از PEFT دوباره ذخیره کنید."
-    raise AdapterError(f"{whose} {why}.", hint, message_fa=f"{whose_fa} {why_fa}.", hint_fa=hint_fa)
+    if pickled:
+        message = _("{adapter} only has pickled weights ({file}), which are not opened here.")
+    elif path.is_file():
+        message = _("{adapter} has an empty {file}.")
+    else:
+        message = _("{adapter} has no {file}.")
+    raise AdapterError(message, _("Save it again with PEFT's save_pretrained."), adapter=adapter, file=pickled or WEIGHTS_FILE)
 
 
 def _shown(value: Any) -> str:
@@ -114,17 +117,17 @@ def _are_numbers(value: Any) -> bool:
     return value is None or isinstance(value, dict) and all(map(_is_number, value.values()))
 
 
-_RANK = (_is_rank, "a whole number from 1 on", "عددی صحیح از ۱ به بالا")
-_NUMBER = (_is_number, "a number", "یک عدد")
-_TEXT = (_is_text, "a text", "یک متن")
-_FLAG = (_is_flag, "true or false", "true یا false")
-_NAMES = (_are_names, "a name or a list of names", "یک نام یا فهرستی از نام‌ها")
-_LAYERS = (_are_layers, "a layer's number or a list of them", "شمارهٔ یک لایه یا فهرستی از شماره‌ها")
+_RANK = (_is_rank, _("a whole number from 1 on"))
+_NUMBER = (_is_number, _("a number"))
+_TEXT = (_is_text, _("a text"))
+_FLAG = (_is_flag, _("true or false"))
+_NAMES = (_are_names, _("a name or a list of names"))
+_LAYERS = (_are_layers, _("a layer's number or a list of them"))
 _KINDS = {
     "r": _RANK,
     "lora_alpha": _NUMBER,
-    "rank_pattern": (_are_ranks, "an object of whole numbers", "شیئی از عددهای صحیح"),
-    "alpha_pattern": (_are_numbers, "an object of numbers", "شیئی از عددها"),
+    "rank_pattern": (_are_ranks, _("an object of whole numbers")),
+    "alpha_pattern": (_are_numbers, _("an object of numbers")),
     "use_rslora": _FLAG,
     "use_dora": _FLAG,
     "fan_in_fan_out": _FLAG,

@@ -15,7 +15,8 @@ from typing import Any
 import regex
 
 from lora_hub.core.errors import AdapterError
-from lora_hub.hub.adapter_config import AGAIN, AGAIN_FA
+from lora_hub.core.messages import _
+from lora_hub.hub.adapter_config import AGAIN
 
 MOST_CHARACTERS = 2000
 SECONDS = 1.0
@@ -71,10 +72,13 @@ class Patterns:
             return compiled.fullmatch(text, timeout=self._left) if whole else compiled.match(text, timeout=self._left)
         except (regex.error, TimeoutError, ValueError, RecursionError, MemoryError, OverflowError) as error:
             shown = pattern if len(pattern) <= 60 else pattern[:60] + "..."
-            why, why_fa = ("takes too long to match", "زمان بی‌پایان می‌خواهد") if isinstance(error, TimeoutError) else ("cannot be read", "خوانده نمی‌شود")
+            is_slow = isinstance(error, TimeoutError)
             raise AdapterError(
-                f"The adapter in {self._folder} has the pattern {shown!r} for its layers, which {why}.", AGAIN,
-                message_fa=f"آداپتورِ «{self._folder}» برای لایه‌هایش الگوی «{shown}» را دارد که {why_fa}.", hint_fa=AGAIN_FA,
+                _("The adapter in {folder} has the pattern {pattern!r} for its layers, which takes too long to match.")
+                if is_slow
+                else _("The adapter in {folder} has the pattern {pattern!r} for its layers, which cannot be read."),
+                AGAIN,
+                folder=self._folder, pattern=shown,
             ) from error  # fmt: skip
         finally:
             self._left -= time.monotonic() - began

@@ -50,7 +50,7 @@ def describe_hub() -> dict[str, str]:
     url = hub_url()
     user = ""
     if get_token():
-        with told("say who this token belongs to"):
+        with told(_("say who this token belongs to")):
             user = open_api().whoami()["name"]
     return {"kind": hub_kind(url), "url": url, "organization": settings.organization(), "user": user}
 
@@ -77,7 +77,7 @@ def full_id(name: str) -> str:
 
 
 @contextmanager
-def told(what: str, repo_id: str = "", revision: str = "", missing: type[LoraHubError] = AdapterError) -> Iterator[None]:
+def told(what: Message, repo_id: str = "", revision: str = "", missing: type[LoraHubError] = AdapterError) -> Iterator[None]:
     """Turns what the client raises into a LoraHubError: one sentence and what next.
 
     `what`: the thing asked for, as in "The Hub would not <what>". `missing`: the kind of error where a repo, or a revision
@@ -95,9 +95,9 @@ def told(what: str, repo_id: str = "", revision: str = "", missing: type[LoraHub
                 raise error.__cause__ from None
             if "uploading" in str(error):
                 raise HubError(
-                    _("An upload to {hub_url} failed."),
+                    _("An upload to {hub} failed."),
                     _("Publish again; the adapter is safe in its run."),
-                    hub_url=hub_url(),
+                    hub=hub_url(),
                 ) from error  # fmt: skip
             raise
     except LoraHubError:
@@ -168,7 +168,7 @@ def unreachable() -> HubError:
     return HubError(_("The Hub at {hub} cannot be reached."), joined(_("Check the network."), TRY_AGAIN), hub=hub_url())
 
 
-def refusal(error: Any, what: str, repo_id: str) -> HubError:
+def refusal(error: Any, what: Message, repo_id: str) -> HubError:
     """The HubError for an answer of the Hub that is neither success nor "not found"."""
     status = error.response.status_code
     said = " ".join(str(error.server_message or error.response.headers.get("X-Error-Message") or "").split())[:300]
@@ -192,7 +192,7 @@ def refusal(error: Any, what: str, repo_id: str) -> HubError:
     return HubError(joined(message.filled({"what": what, "hub": hub_url(), "status": str(status)}), answered), hint)
 
 
-def forbidden(what: str, where: str, why: Message) -> HubError:
+def forbidden(what: Message, where: str, why: Message) -> HubError:
     """This account may not do it in that namespace. `why`: a sentence, or nothing."""
     return HubError(
         joined(_("This account may not {what} in {where!r}.", what=what, where=where), why),
@@ -231,7 +231,7 @@ def _what_account(where: str) -> Message:
 def _near_names(repo_id: str) -> Message:
     """What the organization has under a name like this one."""
     owner, _rest, name = repo_id.partition("/")
-    with told(f"list what {owner} has"):
+    with told(_("list what {owner} has", owner=owner)):
         names = [info.id.partition("/")[2] for info in open_api().list_models(author=owner, limit=1000)]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or [known for known in names if name in known][:3]
     if near:
@@ -241,7 +241,7 @@ def _near_names(repo_id: str) -> Message:
 
 
 def _versions_there(repo_id: str) -> Message:
-    with told(f"list the versions of {repo_id}", repo_id):
+    with told(_("list the versions of {repo}", repo=repo_id), repo_id):
         tags = [tag.name for tag in open_api().list_repo_refs(repo_id).tags]
     if tags:
         return _("It has the versions {tags}.", tags=sorted(tags))

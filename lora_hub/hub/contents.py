@@ -56,10 +56,8 @@ def check_base_repo(info: "ModelInfo", repo_id: str) -> None:
     """Raises HubError where a repo that is there is not the built-in base's."""
     if files_of(info) and BASE_TAG not in (info.tags or []):
         raise HubError(
-            _("{repo_id} is there already and is not the built-in base."),
-            _("Choose another organization (--org)."),
-            repo_id=repo_id,
-        )  # fmt: skip
+            _("{repo} is there already and is not the built-in base."), _("Choose another organization (--org)."), repo=repo_id
+        )
 
 
 def base_files(base: BaseModel, repo_id: str) -> dict[str, bytes | Path]:

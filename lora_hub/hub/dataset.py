@@ -22,8 +22,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lora_hub.core import settings, store
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.messages import _, several
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 from lora_hub.hub import dataset_errors, dataset_rows
 from lora_hub.hub.client import check_listening, hub_url, open_api
 from lora_hub.hub.dataset_id import DatasetId, is_dataset_id, parse_dataset_id
@@ -96,9 +96,9 @@ def _look(wanted: DatasetId, token: str) -> Repo:
         if wanted.file not in sizes:
             near = difflib.get_close_matches(wanted.file, files, 3, 0.3) or list(files)[:3]
             raise DataError(
-                _("{id} has no file {file!r}."),
-                _("It has: {near}.", near=several(near)) if near else _("Look at its page for what it has."),
-                id=info.id, file=wanted.file,
+                _("{dataset} has no file {file!r}."),
+                _("It has: {names}.", names=near) if near else _("Look at its page for what it has."),
+                dataset=info.id, file=wanted.file,
             )  # fmt: skip
         files = {wanted.file: sizes[wanted.file]}
     elif wanted.folder:
@@ -119,9 +119,9 @@ def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[str], None]) ->
     names = list(repo.configs)
     if wanted.config and wanted.config not in (names or ["default"]):
         raise DataError(
-            f"{repo.id} has no config {wanted.config!r}.", f"It has: {', '.join(names[:20]) or 'only the default one, leave it out'}.",
-            message_fa=f"مجموعه‌دادهٔ «{repo.id}» پیکربندی‌ای (config) به نام «{wanted.config}» ندارد.",
-            hint_fa=f"این‌ها را دارد: {names_fa(names)}." if names else "تنها پیکربندیِ پیش‌فرض را دارد؛ نامی ننویسید.",
+            _("{dataset} has no config {config!r}."),
+            _("It has: {names}.", names=names) if names else _("It has only the default one: leave the config out."),
+            dataset=repo.id, config=wanted.config,
         )  # fmt: skip
     if wanted.config or len(names) <= 1:
         return replace(wanted, config=wanted.config if names else "")
@@ -129,11 +129,9 @@ def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[str], None]) ->
     if default:
         tell(f"Reading the config {default}, its owner's choice among {len(names)}.")
         return replace(wanted, config=default)
-    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     raise DataError(
-        f"{repo.id} has {len(names)} configs: {shown}.", f"Choose one, as in {repo.id}:{names[0]}",
-        message_fa=f"مجموعه‌دادهٔ «{repo.id}» {len(names)} پیکربندی (config) دارد: {names_fa(names)}.",
-        hint_fa=f"یکی را برگزینید، مانند {repo.id}:{names[0]}",
+        _("{dataset} has {count} configs: {names}."), _("Choose one, as in {example}"),
+        dataset=repo.id, count=len(names), names=names, example=f"{repo.id}:{names[0]}",
     )  # fmt: skip
 
 
@@ -162,9 +160,9 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
     if wanted.split:
         if wanted.split not in names:
             raise DataError(
-                _("{id} has no split {split!r}."),
+                _("{dataset} has no split {split!r}."),
                 _("It has: {names}."),
-                id=repo.id, split=wanted.split, names=several(names),
+                dataset=repo.id, split=wanted.split, names=names,
             )  # fmt: skip
         return [wanted.split]
     if len(names) == 1:
@@ -179,9 +177,9 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
     if len(train) != 1:
         of = wanted.config or "default"
         raise DataError(
-            _("{id} has several splits, and which to train on is not clear: {names}."),
-            _("Choose one, as in {id}:{of}/{name}"),
-            id=repo.id, names=several(names), of=of, name=names[0],
+            _("{dataset} has several splits, and which to train on is not clear: {names}."),
+            _("Choose one, as in {example}"),
+            dataset=repo.id, names=names, example=f"{repo.id}:{of}/{names[0]}",
         )  # fmt: skip
     tests = [found[0] for found in (called("test", archive_members.TEST), called("validation", archive_members.VALIDATION)) if len(found) == 1]
     tests = [name for name in dict.fromkeys(tests) if name not in train]

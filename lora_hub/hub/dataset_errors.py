@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from lora_hub.core.errors import DataError, HubError, names_fa
-from lora_hub.core.messages import _, several
-from lora_hub.core.schema import Text2
+from lora_hub.core.errors import DataError, HubError
+from lora_hub.core.messages import NOTHING, Message, _, joined, several
 from lora_hub.hub.client import hub_kind, hub_url, open_api, told, unreachable, unreached
 from lora_hub.hub.dataset_id import DatasetId
 
@@ -34,9 +33,9 @@ def check_host(wanted: DatasetId) -> None:
     loopback = _is_here(ours) and _is_here(wanted.host)  # the port may be another one than when the address was copied
     if wanted.host and wanted.host not in (ours, *PUBLIC_HOSTS) and not loopback:
         raise DataError(
-            _("That address is on {host}; the Hub in use is {hub_url}."),
+            _("That address is on {host}; the Hub in use is {hub}."),
             _("Start with HF_ENDPOINT set to that Hub, or download the file and upload it here."),
-            host=wanted.host, hub_url=hub_url(),
+            host=wanted.host, hub=hub_url(),
         )  # fmt: skip
 
 
@@ -47,25 +46,26 @@ def _is_here(host: str) -> bool:
 @contextmanager
 def explained(wanted: DatasetId, token: str) -> Iterator[None]:
     """The Hub's refusals, in words for a dataset. What is not about datasets is `client.told`'s."""
-    from huggingface_hub import errors
+    from huggingface_hub import errors, get_token
 
-    with told(f"hand out the dataset {wanted.repo}", wanted.repo, wanted.revision, DataError):
+    with told(_("hand out the dataset {repo}", repo=wanted.repo), wanted.repo, wanted.revision, DataError):
         try:
             yield
         except errors.GatedRepoError as error:
             raise DataError(
-                _("The dataset {repo} is gated, and {token} has not been let in."),
-                _("Accept its terms on its page, {hub_url}/datasets/{repo}, then try again with that account's token."),
-                repo=wanted.repo, token=_who(token), hub_url=hub_url(),
+                _("The dataset {repo} is gated, and the account of this token has not been let in.")
+                if token or get_token()
+                else _("The dataset {repo} is gated, and without a token nobody is let in."),
+                _("Accept its terms on its page, {page}, then try again with that account's token."),
+                repo=wanted.repo, page=f"{hub_url()}/datasets/{wanted.repo}",
             ) from error  # fmt: skip
         except errors.RepositoryNotFoundError as error:
             if unreached(error):
                 near = _near(open_api(token or None), wanted.repo)
                 raise HubError(
-                    f"The Hub at {hub_url()} does not hold {wanted.repo}, and the Hub behind it cannot be reached.",
-                    f"{near.en} Check the network, or download the file elsewhere and give its path.".strip(),
-                    message_fa=f"مجموعه‌دادهٔ «{wanted.repo}» در هاب {hub_url()} نیست، و به هابِ پشت آن دسترسی نیست.",
-                    hint_fa=f"{near.fa} شبکه را وارسی کنید، یا پرونده را جای دیگری دریافت کنید و نشانی‌اش را بدهید.".strip(),
+                    _("The Hub at {hub} does not hold {repo}, and the Hub behind it cannot be reached."),
+                    joined(near, _("Check the network, or download the file elsewhere and give its path.")),
+                    hub=hub_url(), repo=wanted.repo,
                 ) from error  # fmt: skip
             raise _missing(wanted, token) from error
         except errors.RevisionNotFoundError as error:
@@ -82,27 +82,15 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
             raise
 
 
-def _who(token: str) -> Text2:
-    from huggingface_hub import get_token
-
-    if token or get_token():
-        return Text2(en="the account of this token", fa="به حساب این توکن")
-    return Text2(en="without a token nobody", fa="بی‌توکن به هیچ‌کس")
-
-
 def _bad_token(token: str) -> HubError:
-    where, where_fa = ("the token", "این توکن") if token else ("HF_TOKEN", "HF_TOKEN")
     if hub_kind(hub_url()) == "embedded":
         return HubError(
-            f"The embedded Hub at {hub_url()} does not accept {where}.",
-            "Leave it out for what is public or on this Hub; for the public Hub's private datasets start with LORA_HUB_HUB=public.",
-            message_fa=f"هابِ همراه در {hub_url()} {where_fa} را نمی‌پذیرد.",
-            hint_fa="برای آنچه عمومی است یا در همین هاب است توکن ندهید؛ برای مجموعه‌داده‌های خصوصیِ هابِ عمومی برنامه را با LORA_HUB_HUB=public راه بیندازید.",
-        )  # fmt: skip
-    return HubError(
-        f"The Hub at {hub_url()} does not accept {where}.", "Give a valid token of that Hub.",
-        message_fa=f"هاب در {hub_url()} {where_fa} را نمی‌پذیرد.", hint_fa="توکنی معتبر از همان هاب بدهید.",
-    )  # fmt: skip
+            _("The embedded Hub at {hub} does not accept the token.") if token else _("The embedded Hub at {hub} does not accept HF_TOKEN."),
+            _("Leave it out for what is public or on this Hub; for the public Hub's private datasets start with LORA_HUB_HUB=public."),
+            hub=hub_url(),
+        )
+    message = _("The Hub at {hub} does not accept the token.") if token else _("The Hub at {hub} does not accept HF_TOKEN.")
+    return HubError(message, _("Give a valid token of that Hub."), hub=hub_url())
 
 
 def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
@@ -117,32 +105,24 @@ def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
         except HfHubHTTPError as error:
             if error.response.status_code == 401:
                 return _bad_token(token)
-    for kind, kind_fa in (("model", "مدل"), ("space", "فضا (Space)")):
+    for kind, message in (("model", _("{repo} is a model, not a dataset.")), ("space", _("{repo} is a Space, not a dataset."))):
         with suppress(HfHubHTTPError):
             api.repo_info(wanted.repo, repo_type=kind)
-            return DataError(
-                f"{wanted.repo} is a {kind}, not a dataset.", f"Give the id of a dataset, as on {hub_url()}/datasets.",
-                message_fa=f"«{wanted.repo}» {kind_fa} است، نه مجموعه‌داده.",
-                hint_fa=f"شناسهٔ یک مجموعه‌داده را بدهید، مانند آنچه در {hub_url()}/datasets هست.",
-            )  # fmt: skip
+            return DataError(message, _("Give the id of a dataset, as on {page}."), repo=wanted.repo, page=f"{hub_url()}/datasets")
     if known:
-        private = Text2(en="If it is private, use the token of an account that may read it.", fa="اگر خصوصی است، توکنِ حسابی را بدهید که اجازهٔ خواندنش را دارد.")
+        message = _("There is no dataset {repo} on {hub} that this account may see.")
+        private = _("If it is private, use the token of an account that may read it.")
     else:
-        private = Text2(en="If it is private, give a token that may read it (HF_TOKEN).", fa="اگر خصوصی است، توکنی بدهید که اجازهٔ خواندنش را دارد (HF_TOKEN).")
-    near = _near(api, wanted.repo)
-    return DataError(
-        f"There is no dataset {wanted.repo} on {hub_url()} that {'this account may see' if known else 'may be seen without a token'}.",
-        f"{near.en} {private.en}".strip(),
-        message_fa=f"مجموعه‌داده‌ای به نام «{wanted.repo}» در {hub_url()} نیست که این حساب بتواند ببیند." if known else f"مجموعه‌داده‌ای به نام «{wanted.repo}» در {hub_url()} نیست که بی‌توکن دیده شود.",
-        hint_fa=f"{near.fa} {private.fa}".strip(),
-    )  # fmt: skip
+        message = _("There is no dataset {repo} on {hub} that may be seen without a token.")
+        private = _("If it is private, give a token that may read it (HF_TOKEN).")
+    return DataError(message, joined(_near(api, wanted.repo), private), repo=wanted.repo, hub=hub_url())
 
 
-def _near(api: Any, repo_id: str) -> Text2:
+def _near(api: Any, repo_id: str) -> Message:
     """Datasets under a name like this one, as far as the Hub can say."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    owner, _, name = repo_id.rpartition("/")
+    owner, _slash, name = repo_id.rpartition("/")
     known: list[str] = []
     with suppress(HfHubHTTPError):
         for words in dict.fromkeys((name, re.split(r"[-_.]", name)[0])):  # a mistyped end finds nothing, its beginning may
@@ -153,40 +133,34 @@ def _near(api: Any, repo_id: str) -> Text2:
         by_name.setdefault(one.rpartition("/")[2].lower(), []).append(one)
     near = [one for close in difflib.get_close_matches(name.lower(), by_name, 3, 0.7) for one in by_name[close]]
     near.sort(key=lambda one: one.rpartition("/")[0] != owner)
-    if not near:
-        return Text2(en="")
-    return Text2(en=f"Did you mean {' or '.join(near[:3])}?", fa=f"شاید {names_fa(near[:3], between=' یا ')} را می‌خواستید.")
+    return _("Did you mean {near}?", near=several(near[:3], "or")) if near else NOTHING
 
 
 def no_data(api: Any, repo_id: str, also: list[str], wanted: DatasetId) -> DataError:
     page = f"{hub_url()}/datasets/{repo_id}"
     if wanted.folder:
         return DataError(
-            _("The folder {folder!r} of {repo_id} holds no data files."),
-            _("See {page}/tree/main for what it has."),
-            folder=wanted.folder, repo_id=repo_id, page=page,
+            _("The folder {folder!r} of {repo} holds no data files."),
+            _("See {page} for what it has."),
+            folder=wanted.folder, repo=repo_id, page=f"{page}/tree/main",
         )  # fmt: skip
     if any(path.endswith(".py") for path in also):
         converted = [ref.ref for ref in api.list_repo_refs(repo_id, repo_type="dataset").converts if ref.name == "parquet"]
-        hint = "Look for another copy of it that has files of data, or download what its script fetches and upload that file."
-        hint_fa = "نسخهٔ دیگری از آن بیابید که پروندهٔ داده داشته باشد، یا آنچه را اسکریپتش می‌گیرد دریافت کنید و همان پرونده را بدهید."
+        hint = _("Look for another copy of it that has files of data, or download what its script fetches and upload that file.")
         if converted:
-            hint_fa = f"هاب از آن پرونده‌های Parquet ساخته است: {page}/tree/refs%2Fconvert%2Fparquet را باز کنید و نشانیِ پرونده‌ای را که می‌خواهید این‌جا بچسبانید."
-            hint = f"The Hub has made Parquet files of it: open {page}/tree/refs%2Fconvert%2Fparquet and paste the address of the file you want."
+            hint = _("The Hub has made Parquet files of it: open {page} and paste the address of the file you want.")
         return DataError(
-            f"{repo_id} has no data in it, only a script that fetches them, and no code of a dataset is run here.", hint,
-            message_fa=f"در «{repo_id}» داده‌ای نیست، فقط اسکریپتی که آن را می‌گیرد؛ و کدِ هیچ مجموعه‌داده‌ای این‌جا اجرا نمی‌شود.", hint_fa=hint_fa,
+            _("{repo} has no data in it, only a script that fetches them, and no code of a dataset is run here."), hint,
+            repo=repo_id, page=f"{page}/tree/refs%2Fconvert%2Fparquet",
         )  # fmt: skip
     if not also:
         return DataError(
-            _("The dataset {repo_id} is empty."),
-            _("Choose another one, or upload a file to it first."),
-            repo_id=repo_id,
-        )  # fmt: skip
+            _("The dataset {repo} is empty."), _("Choose another one, or upload a file to it first."), repo=repo_id
+        )
     return DataError(
-        _("The dataset {repo_id} holds no data files, only {also}."),
+        _("The dataset {repo} holds no data files, only {files}."),
         _("Choose another one, or upload a file to it first."),
-        repo_id=repo_id, also=several(also, most=5),
+        repo=repo_id, files=several(also, most=5),
     )  # fmt: skip
 
 
@@ -210,7 +184,7 @@ def of_builder(repo_id: str, commit: str, file: str) -> Iterator[None]:
         said = " ".join(str(error).split()) or type(error).__name__
         said = said if len(said) <= 300 else said[:300] + " ..."
         raise DataError(
-            _("`datasets` cannot read {repo_id}: {said}."),
-            _("Paste the address of one of its files, as in {hub_url}/datasets/{repo_id}/blob/{commit}/{file}"),
-            repo_id=repo_id, said=said.rstrip('.'), hub_url=hub_url(), commit=commit[:7], file=file,
+            _("`datasets` cannot read {repo}: {reason}."),
+            _("Paste the address of one of its files, as in {example}"),
+            repo=repo_id, reason=said.rstrip("."), example=f"{hub_url()}/datasets/{repo_id}/blob/{commit[:7]}/{file}",
         ) from error  # fmt: skip

@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 
 BATCH = 1000
 TELL_SECONDS = 1.0
 # Features of `datasets` that decode to something no language model of ours reads.
-MEDIA = {"Image": "images", "Audio": "audio", "Video": "videos", "Pdf": "PDF documents", "Nifti": "scans", "Mesh": "3D models",
-         "BioSequence": "biological sequences", "BioStructure": "biological structures"}  # fmt: skip
-MEDIA_FA = {"Image": "تصویر", "Audio": "صدا", "Video": "ویدئو", "Pdf": "سند PDF", "Nifti": "تصویر پزشکی", "Mesh": "مدل سه‌بعدی",
-            "BioSequence": "توالیِ زیستی", "BioStructure": "ساختار زیستی"}  # fmt: skip
+MEDIA = {
+    "Image": _("images"), "Audio": _("audio"), "Video": _("videos"), "Pdf": _("PDF documents"), "Nifti": _("scans"), "Mesh": _("3D models"),
+    "BioSequence": _("biological sequences"), "BioStructure": _("biological structures"),
+}  # fmt: skip
 
 
-def megabytes(size: int) -> str:
-    return f"{size / 2**20:,.0f} MB" if size >= 10 * 2**20 else f"{size / 2**20:.2g} MB"
+def megabytes(size: int) -> Message:
+    return _("{size:,.0f} MB", size=size / 2**20) if size >= 10 * 2**20 else _("{size:.2g} MB", size=size / 2**20)
 
 
 def check_media(features: Any, repo_id: str) -> None:
@@ -50,10 +50,9 @@ def check_media_of_parquet(path: Path, repo_id: str) -> None:
 def _refuse_media(column: str, kinds: set[str], repo_id: str) -> None:
     if media := sorted(kinds & set(MEDIA)):
         raise DataError(
-            f"The column {column!r} of {repo_id} holds {MEDIA[media[0]]}; adapters here are trained on text.",
-            "Choose a dataset of texts, or make one that has only the columns of text.",
-            message_fa=f"ستون «{column}» در «{repo_id}» {MEDIA_FA[media[0]]} دارد؛ آداپتورها این‌جا با متن آموزش می‌بینند.",
-            hint_fa="مجموعه‌داده‌ای متنی برگزینید، یا یکی بسازید که فقط ستون‌های متن را داشته باشد.",
+            _("The column {column!r} of {dataset} holds {media}; adapters here are trained on text."),
+            _("Choose a dataset of texts, or make one that has only the columns of text."),
+            column=column, dataset=repo_id, media=MEDIA[media[0]],
         )  # fmt: skip
 
 
@@ -173,9 +172,9 @@ def _join(parts: list[Path], path: Path) -> None:
                     writer.write_table(table.select(schema.names).cast(schema))
     except pyarrow.ArrowException as error:
         raise DataError(
-            _("The files of the dataset do not agree on their columns: {splitline}."),
+            _("The files of the dataset do not agree on their columns: {reason}."),
             _("Paste the address of one of its files instead."),
-            splitline=str(error).splitlines()[0][:200],
+            reason=str(error).splitlines()[0][:200],
         ) from error  # fmt: skip
     for part in parts:
         part.unlink()

@@ -294,7 +294,7 @@ def _start(folder: Path) -> tuple[str, bool]:
     _end(server)
     lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
     raise HubError(
-        f"The embedded Hub of {folder} did not start: {lines[-1] if lines else 'no word from it'}", f"Its log is {folder / 'log.txt'}.",
-        message_fa=f"هابِ همراه در «{folder}» راه نیفتاد" + (f" ({lines[-1]})." if lines else " و چیزی نگفت."),
-        hint_fa=f"گزارش آن را در «{folder / 'log.txt'}» ببینید.",
+        _("The embedded Hub of {folder} did not start: {reason}", reason=lines[-1]) if lines else _("The embedded Hub of {folder} did not start and said nothing."),
+        _("Its log is {log}."),
+        folder=folder, log=folder / "log.txt",
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import AdapterError, BaseError, HubError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import AdapterRef, BaseModel, Score
 from lora_hub.hub import adapter_config
 from lora_hub.hub.card import card_metadata
@@ -31,9 +31,9 @@ def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
     `name`: `owner/name` or a name of our organization, with `@revision` (a version, branch or commit) if need be. With the
     Hub down, what the cache holds of it answers. Raises AdapterError (not there, or no LoRA adapter) and HubError.
     """
-    repo, _, revision = name.partition("@")
+    repo, _rest, revision = name.partition("@")
     repo_id = full_id(repo)
-    with told(f"hand out {repo_id}", repo_id, revision):
+    with told(_("hand out {repo}", repo=repo_id), repo_id, revision):
         api = open_api()
         commit = api.resolve_revision(repo_id, revision=revision or None)
         folder = Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md", *TOKENIZER_FILES]))
@@ -46,28 +46,27 @@ def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
 def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:
     """Why a repo is no adapter that can be loaded, from what else lies in it."""
     try:
-        with told(f"list {repo_id}", repo_id, commit):
+        with told(_("list {repo}", repo=repo_id), repo_id, commit):
             files = open_api().list_repo_files(repo_id, revision=commit)
     except HubError:  # it came from the cache
         files = []
-    save = "Choose another one, or save it with PEFT again."
-    save_fa = "آداپتور دیگری برگزینید، یا آن را دوباره با PEFT ذخیره کنید."
+    save = _("Choose another one, or save it with PEFT again.")
     pickled = next((file for file in files for pattern in adapter_config.PICKLED if fnmatch(file, pattern)), "")
     if pickled and missing == WEIGHTS:
         return AdapterError(
-            f"The adapter {repo_id} only has pickled weights ({pickled}), which are not opened here.", save,
-            message_fa=f"آداپتورِ «{repo_id}» فقط وزن‌های pickle دارد ({pickled}) که این‌جا باز نمی‌شود.", hint_fa=save_fa,
+            _("{adapter} only has pickled weights ({file}), which are not opened here."), save,
+            adapter=_("The adapter {repo}", repo=repo_id), file=pickled,
         )  # fmt: skip
     inside = next((file.rpartition("/")[0] for file in files if file.endswith(f"/{CONFIG}")), "")
     if inside and missing == CONFIG:
         return AdapterError(
-            _("{repo_id} is no LoRA adapter itself, but holds one in its folder {inside!r}."),
+            _("{repo} is no LoRA adapter itself, but holds one in its folder {folder!r}."),
             _("Download that folder and name it here."),
-            repo_id=repo_id, inside=inside,
+            repo=repo_id, folder=inside,
         )  # fmt: skip
     return AdapterError(
-        f"{repo_id} is no LoRA adapter that can be loaded: it has no {missing}.", save,
-        message_fa=f"مخزن «{repo_id}» آداپتور LoRA نیست یا ناقص است: پروندهٔ «{missing}» را ندارد.", hint_fa=save_fa,
+        _("{repo} is no LoRA adapter that can be loaded: it has no {file}."), save,
+        repo=repo_id, file=missing,
     )  # fmt: skip
 
 
@@ -89,7 +88,7 @@ def fetch_base(base: BaseModel) -> str:
             )  # fmt: skip
         return str(folder)
     try:
-        with told(f"hand out {base.id}", base.id, base.revision, BaseError):
+        with told(_("hand out {base}", base=base.id), base.id, base.revision, BaseError):
             api = open_api()
             info = api.model_info(base.id, revision=base.revision or None)
             if info.gated:
@@ -101,21 +100,18 @@ def fetch_base(base: BaseModel) -> str:
             return str(cached)
         if isinstance(error, BaseError):
             raise
-        message_fa, hint_fa = error.in_language("fa")
         raise BaseError(
-            f"The base {base.id} cannot be fetched: {error.message}", f"{error.hint} Or choose built-in, or a local folder.".strip(),
-            message_fa=f"مدل پایهٔ «{base.id}» دریافت نشد: {message_fa}",
-            hint_fa=f"{hint_fa} یا مدل پایهٔ همراه یا پوشه‌ای روی همین دستگاه را برگزینید.".strip(),
+            _("The base {base} cannot be fetched: {reason}"), joined(error.advice, _("Or choose built-in, or a local folder.")),
+            base=base.id, reason=error.said,
         ) from error  # fmt: skip
     files = {sibling.rfilename for sibling in info.siblings or []}
     if files and "config.json" not in files:
-        kind, kind_fa = "no model that transformers can load", "مدلی نیست که transformers بارش کند"
-        if CONFIG in files:
-            kind, kind_fa = "an adapter", "آداپتور است"
         raise BaseError(
-            f"{base.id} on {hub_url()} is {kind}: it has no config.json.", "Choose a base that a causal language model was saved as.",
-            message_fa=f"مخزن «{base.id}» در {hub_url()} {kind_fa}: پروندهٔ config.json ندارد.",
-            hint_fa="یک مدل زبانیِ خودبازگشتی برگزینید.",
+            _("{repo} on {hub} is an adapter: it has no config.json.")
+            if CONFIG in files
+            else _("{repo} on {hub} is no model that transformers can load: it has no config.json."),
+            _("Choose a base that a causal language model was saved as."),
+            repo=base.id, hub=hub_url(),
         )  # fmt: skip
     return base.id
 
@@ -123,7 +119,7 @@ def fetch_base(base: BaseModel) -> str:
 def check_base(base: BaseModel) -> None:
     """Asks whether the Hub has a base, and has it for this account. Raises BaseError (none of that name or revision) and HubError
     (the Hub cannot be reached, or refuses)."""
-    with told(f"look at {base.id}", base.id, base.revision, BaseError):
+    with told(_("look at {base}", base=base.id), base.id, base.revision, BaseError):
         open_api().model_info(base.id, revision=base.revision or None, timeout=ASK_SECONDS)
 
 
@@ -149,7 +145,7 @@ def fetch_record(name: str, revision: str = "") -> dict[str, Any] | None:
     from huggingface_hub.errors import EntryNotFoundError
 
     repo_id = full_id(name)
-    with told(f"read the record of {repo_id}", repo_id, revision):
+    with told(_("read the record of {repo}", repo=repo_id), repo_id, revision):
         try:
             path = open_api().hf_hub_download(repo_id, RECORD, revision=revision or None)
         except EntryNotFoundError as error:
@@ -173,15 +169,15 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("version"), int):
         raise AdapterError(
-            _("The {record} of the adapter in {name} is damaged."),
-            _("Fetch the adapter again, or train it again."),
-            record=RECORD, name=path.parent.name,
+            _("The {file} of the adapter in {folder} is damaged."),
+            _("Fetch or train the adapter again."),
+            file=RECORD, folder=path.parent.name,
         )  # fmt: skip
     if record["version"] > RECORD_VERSION:
         raise AdapterError(
-            _("The adapter in {name} was made by a newer LoRA Hub (record {record})."),
+            _("The adapter in {folder} was made by a newer LoRA Hub (record {version})."),
             _("Update LoRA Hub."),
-            name=path.parent.name, record=record['version'],
+            folder=path.parent.name, version=str(record["version"]),
         )  # fmt: skip
     return record
 
@@ -197,9 +193,9 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
         metrics = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # anybody may have written it
         raise AdapterError(
-            _("The {record} of {repo_id} is damaged: {join}"),
+            _("The {file} of {repo} is damaged: {reason}"),
             _("Publish the adapter again from its run."),
-            record=RECORD, repo_id=repo_id, join=' '.join(str(error).split())[:200],
+            file=RECORD, repo=repo_id, reason=" ".join(str(error).split())[:200],
         ) from error  # fmt: skip
     return AdapterRef(
         repo_id=repo_id,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core import settings
+from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, Score, Scores
 from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
 
@@ -29,7 +30,7 @@ def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bo
     Raises HubError.
     """
     org = org or settings.organization()
-    with told(f"list the adapters of {org}"):
+    with told(_("list the adapters of {owner}", owner=org)):
         api = open_api()
         check_listening()
         found = list(api.list_models(author=org, filter=[f"task:{task}"] if task else None, expand=EXPAND))
@@ -47,7 +48,7 @@ def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bo
 
 
 def _with_versions(ref: AdapterRef) -> AdapterRef:
-    with told(f"list the versions of {ref.repo_id}", ref.repo_id):
+    with told(_("list the versions of {repo}", repo=ref.repo_id), ref.repo_id):
         tags = [tag.name for tag in open_api().list_repo_refs(ref.repo_id).tags]
     return ref.model_copy(update={"versions": tuple(sorted(tags, key=_version_order, reverse=True))})
 
@@ -58,7 +59,7 @@ def get_adapter(repo_id: str, revision: str = "") -> AdapterRef:
     Raises AdapterError (no such adapter or version) and HubError.
     """
     repo_id = full_id(repo_id)
-    with told(f"describe {repo_id}", repo_id, revision):
+    with told(_("describe {repo}", repo=repo_id), repo_id, revision):
         info = open_api().model_info(repo_id, revision=revision or None)
     return _with_versions(ref_of(info))
 
@@ -66,7 +67,7 @@ def get_adapter(repo_id: str, revision: str = "") -> AdapterRef:
 def list_versions(repo_id: str) -> list[Version]:
     """The tags of an adapter's repo, newest version first and `production` before them. Raises AdapterError, HubError."""
     repo_id = full_id(repo_id)
-    with told(f"list the versions of {repo_id}", repo_id):
+    with told(_("list the versions of {repo}", repo=repo_id), repo_id):
         api = open_api()
         tags = api.list_repo_refs(repo_id).tags
         commits = {commit.commit_id: commit for commit in api.list_repo_commits(repo_id)} if tags else {}
@@ -83,7 +84,7 @@ def read_card(repo_id: str, revision: str = "") -> str:
     from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
     repo_id = full_id(repo_id)
-    with told(f"show the card of {repo_id}", repo_id, revision):
+    with told(_("show the card of {repo}", repo=repo_id), repo_id, revision):
         try:
             path = open_api().hf_hub_download(repo_id, "README.md", revision=revision or None)
         except EntryNotFoundError as error:

@@ -54,9 +54,9 @@ def publish_adapter(
     org = org or settings.organization()
     repo_id = f"{org}/{repo_name(spec, name)}"
     config = adapter_config.read_config(folder)
-    weights = adapter_config.weights_file(folder, f"The adapter in {folder.name}", f"آداپتورِ پوشهٔ «{folder.name}»")
+    weights = adapter_config.weights_file(folder, _("The adapter in {folder}", folder=folder.name))
     record = _public_record(folder, spec, scores, run_id)
-    with told(f"publish {repo_id}", repo_id, missing=HubError):
+    with told(_("publish {repo}", repo=repo_id), repo_id, missing=HubError):
         api = open_api()
         if check_publishing(spec, org=org, name=name, private=private) is None:
             # Where nobody asks for a private one, the organization's own way counts.
@@ -109,7 +109,7 @@ def promote(repo_id: str, revision: str) -> None:
     from huggingface_hub.errors import HfHubHTTPError
 
     repo_id = full_id(repo_id)
-    with told(f"promote {repo_id}", repo_id, revision):
+    with told(_("promote {repo}", repo=repo_id), repo_id, revision):
         api = open_api()
         commit = api.model_info(repo_id, revision=revision).sha or ""
         before = next((tag.target_commit for tag in api.list_repo_refs(repo_id).tags if tag.name == PRODUCTION), "")
@@ -188,13 +188,9 @@ def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
 
 def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
     if base.id != bases.BUILT_IN:
-        raise BaseError(
-            _("The base {id} is not the project's to publish."),
-            _("Only the built-in base is published."),
-            id=base.id,
-        )  # fmt: skip
+        raise BaseError(_("The base {base} is not the project's to publish."), _("Only the built-in base is published."), base=base.id)
     repo_id = f"{org}/{bases.BUILT_IN}"
-    with told(f"publish {repo_id}", repo_id, missing=HubError):
+    with told(_("publish {repo}", repo=repo_id), repo_id, missing=HubError):
         api = open_api()
         there = look(api, repo_id)
         if there is None:
@@ -227,11 +223,11 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
         except ValueError as error:  # the client's own check of the card, before anything is sent
             said = " ".join(str(error).split())[:300]
             raise HubError(
-                _("The Hub does not take the card of {repo_id}: {said}"),
+                _("The Hub does not take the card of {repo}: {reason}"),
                 _("Change the name or title that it speaks of."),
-                repo_id=repo_id, said=said,
+                repo=repo_id, reason=said,
             ) from error  # fmt: skip
-    raise HubError(_("{repo_id} is being published by others at the same time."), TRY_AGAIN, repo_id=repo_id)  # fmt: skip
+    raise HubError(_("{repo} is being published by others at the same time."), TRY_AGAIN, repo=repo_id)
 
 
 def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
@@ -252,7 +248,5 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
             if error.response.status_code != 409:
                 raise
     raise HubError(
-        _("{repo_id} is being published by others at the same time; this content has no version yet."),
-        TRY_AGAIN,
-        repo_id=repo_id,
-    )  # fmt: skip
+        _("{repo} is being published by others at the same time; this content has no version yet."), TRY_AGAIN, repo=repo_id
+    )

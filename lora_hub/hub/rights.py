@@ -26,7 +26,7 @@ def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private:
     """
     org = org or settings.organization()
     repo_id = f"{org}/{repo_name(spec, name)}"
-    what = f"publish {repo_id}"
+    what = _("publish {repo}", repo=repo_id)
     with told(what, repo_id, missing=HubError):
         api = open_api()
         account = api.whoami()
@@ -67,9 +67,9 @@ def _check_claim(info: "ModelInfo", repo_id: str, spec: TrainSpec, private: bool
         raise HubError(_("{repo} is there already and is not an adapter of LoRA Hub."), another, repo=repo_id)
     if private and not info.private:
         raise HubError(
-            _("{repo_id} is public, and a private adapter was asked for."),
+            _("{repo} is public, and a private adapter was asked for."),
             _("Choose another name (--name), or make that repo private on the Hub first."),
-            repo_id=repo_id,
+            repo=repo_id,
         )  # fmt: skip
     there, base = ref_of(info), public_base(spec.base).id
     if there.task and (there.task, there.base) != (spec.task.id, base):
@@ -86,4 +86,4 @@ def _check_base(api: "HfApi", account: dict, org: str) -> None:
         return  # who makes the adapter's repo makes this one
     check_base_repo(info, repo_id)
     if any(changes(base_files(bases.get_base(bases.BUILT_IN), repo_id), info)) and not _writes(api, repo_id):
-        raise forbidden(f"bring {repo_id} up to date", org, _others_repo(account, repo_id))
+        raise forbidden(_("bring {repo} up to date", repo=repo_id), org, _others_repo(account, repo_id))

@@ -20,6 +20,7 @@ from lora_hub.core import processes, run_lock, settings, store
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.events import EventLog, Folding
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Event, EventKind, Run, RunState, Task, Text2, TrainSpec, Wait
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import endpoint, record
@@ -309,10 +310,9 @@ class Worker:
         if self.spec.publish_to:
             if below := below_minimum(self.now.metrics.get("adapter", {}), self.spec.minimum):
                 raise LoraHubError(
-                    f"The adapter was not published: {'; '.join(below)}.",
-                    "Train it on more or better rows, or publish it as it is from its run.",
-                    message_fa=f"آداپتور منتشر نشد، چون امتیاز آن از حداقلی که خواسته بودید کمتر است: «{'; '.join(below)}».",
-                    hint_fa="با سطرهای بیشتر یا بهتر آموزش دهید، یا از صفحهٔ اجرا همین را منتشر کنید.",
+                    _("The adapter was not published: {below}."),
+                    _("Train it on more or better rows, or publish it as it is from its run."),
+                    below=below,
                 )
             self.report("state", state=RunState.PUBLISHING)
             self.phase("publishing")

@@ -25,19 +25,19 @@ _PAGE_WORDS = (
     (r"، یا «python -m lora_hub hub» را اجرا کنید", "", ""),
     (r"آن را با «python -m lora_hub hub» راه بیندازید\.", "", "برنامه را دوباره اجرا کنید."),
     (r"; or give a YAML file\.", ".", ""),
-    (r"؛ یا یک پروندهٔ YAML بدهید\.", "", "."),
     (r"(?:Give the path of a YAML file|Give --prompt instead of --test)\.", "Choose a task in step 1.", ""),
-    (r"نشانیِ یک پروندهٔ YAML را بدهید\.", "", "وظیفه‌ای در گام ۱ انتخاب کنید."),
+    (r"مسیر یک فایل YAML را بدهید\.", "", "وظیفه‌ای در گام ۱ انتخاب کنید."),
     (r" and name it with --base FOLDER, or train on it once\.", " and give its path as the base in step 4 of Fine-tune once.", ""),
     (r" و با --base FOLDER نام ببرید، یا یک بار روی آن آموزش دهید\.", "", " و نشانی‌اش را یک بار در گام ۴ به‌عنوان مدل پایه بدهید."),
     (r", or leave --base out\.", " as the base.", ""),
     (r"، یا --base را ننویسید\.", "", " را مدل پایه کنید."),
+    (r"Name the base with --base where", "Write the base's name or folder into its adapter_config.json where", ""),
     (r"train or inspect with --base FOLDER once", "give its path as the base in step 4 of Fine-tune once", ""),
     (r"یک بار با --base FOLDER آموزش دهید یا وارسی کنید", "", "نشانی‌اش را یک بار در گام ۴ به‌عنوان مدل پایه بدهید"),
     (r",? or name the base with --base\.", ".", ""),
     (r"، یا (?:آن را|مدل پایه را) با --base بدهید\.", "", "."),
     (r"A task has: title, instruction, inputs, answer, and labels where the answer is one of a few\.", "Fill in the fields of step 1.", ""),
-    (r"هر کار این‌ها را دارد: title، instruction، inputs، answer، و اگر پاسخ یکی از چند گزینه است labels\.", "", "فیلدهای گام ۱ را پر کنید."),
+    (r"هر وظیفه این‌ها را دارد: «title»، «instruction»، «inputs»، «answer»، و اگر پاسخ یکی از چند گزینه است «labels»\.", "", "فیلدهای گام ۱ را پر کنید."),
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def in_page_words(text: str, language: str) -> str:
     for pattern, english, persian in _PAGE_WORDS:
         text = re.sub(pattern, persian if language == "fa" else english, text)
     for field, key in _FIELDS.items():
-        # “The task's 'title' is missing.”, «title» در این کار نیست
+        # “The task's 'title' is missing.”, «title» در این وظیفه نیست
         text = re.sub(rf"(?<=The task's )'{field}'", f"“{t(key, 'en')}”", text)
-        text = re.sub(rf"«{field}»(?= در این کار)", f"«{t(key, 'fa')}»", text)
+        text = re.sub(rf"«{field}»(?= در این وظیفه)", f"«{t(key, 'fa')}»", text)
     return text

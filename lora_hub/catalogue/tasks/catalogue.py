@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lora_hub.catalogue.tasks.frames import default_template, translated
-from lora_hub.core.errors import SpecError, names_fa, refused_fa
+from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
 
@@ -73,15 +73,10 @@ def get_task(name: str) -> Task:
     if path.suffix.lower() in (".yaml", ".yml", ".json") or path.is_file():
         return _read_task(path)
     near = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), ORDER, n=2, cutoff=0.5)
-    hint = f"The tasks are {', '.join(ORDER)}; or give a YAML file."
-    hint_fa = f"کارها: {names_fa(ORDER)}؛ یا یک پروندهٔ YAML بدهید."
+    hint = _("The tasks are {tasks}; or give a YAML file.", tasks=ORDER)
     if near:
-        hint = f"Did you mean {' or '.join(near)}?"
-        hint_fa = f"شاید {names_fa(near, between=' یا ')} را می‌خواستید."
-    raise SpecError(
-        f"There is no task {name!r}.", hint,
-        message_fa=f"کاری به نام «{name}» نیست.", hint_fa=hint_fa,
-    )  # fmt: skip
+        hint = _("Did you mean {near}?", near=several(near, "or"))
+    raise SpecError(_("There is no task {name!r}."), hint, name=name)
 
 
 def task_from_dict(data: dict[str, Any]) -> Task:
@@ -90,7 +85,7 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     Raises SpecError that names the field and the value.
     """
     if not isinstance(data, dict):
-        raise SpecError(_("A task is a set of named fields, not {name}."), _FIELDS_HINT, name=type(data).__name__)  # fmt: skip
+        raise SpecError(_("A task is a set of named fields, not {kind}."), _FIELDS_HINT, kind=type(data).__name__)  # fmt: skip
     filled = {key: value for key, value in data.items() if value is not None}
     for key in ("inputs", "optional_inputs", "labels", "metrics"):
         if key in filled:
@@ -114,8 +109,8 @@ def task_from_dict(data: dict[str, Any]) -> Task:
         if metric not in METRIC_NAMES:
             raise SpecError(
                 _("The task's 'metrics' names {metric!r}."),
-                _("The metrics are {metric_names}."),
-                metric=metric, metric_names=several(METRIC_NAMES),
+                _("The metrics are {metrics}."),
+                metric=metric, metrics=METRIC_NAMES,
             )  # fmt: skip
     return task
 
@@ -144,42 +139,30 @@ def sample_file(task: Task) -> Path | None:
 
 
 _FIELDS_HINT = _("A task has: title, instruction, inputs, answer, and labels where the answer is one of a few.")
-# What `schema.Task` says of fields that contradict each other.
-_INCONSISTENT_FA = {
-    "a task needs at least one input": "هر کار دست‌کم یک ورودی می‌خواهد",
-    "'answer' is the output": "«answer» خروجی است و نمی‌تواند ورودی باشد",
-    "optional_inputs names what inputs lacks": "«optional_inputs» نامی دارد که در «inputs» نیست",
-}
-_FIELDS_HINT_FA = "هر کار این‌ها را دارد: title، instruction، inputs، answer، و اگر پاسخ یکی از چند گزینه است labels."
 
 
 def _read_task(path: Path) -> Task:
     import yaml
 
     try:
-        if path.stat().st_size > MAX_TASK_FILE:
-            raise SpecError(
-                _("{name} is too large for a task file ({st_size:,} bytes)."),
-                _FIELDS_HINT,
-                name=path.name, st_size=path.stat().st_size,
-            )  # fmt: skip
+        size = path.stat().st_size
+        if size > MAX_TASK_FILE:
+            raise SpecError(_("{name} is too large for a task file ({size:,} bytes)."), _FIELDS_HINT, name=path.name, size=size)
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        message = f"The task file {str(path)!r} cannot be read: {error.strerror}."
         raise SpecError(
-            message, "Give the path of a YAML file.",
-            message_fa=f"پروندهٔ کار «{path}» خوانده نمی‌شود ({error.strerror}).", hint_fa="نشانیِ یک پروندهٔ YAML را بدهید.",
-        ) from error  # fmt: skip
+            _("The task file {path!r} cannot be read: {reason}."), _("Give the path of a YAML file."), path=path, reason=error.strerror
+        ) from error
     except UnicodeDecodeError as error:
         raise SpecError(_("The task file {path!r} is not UTF-8 text."), _("Save it as UTF-8."), path=path) from error  # fmt: skip
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        where_fa = f" (سطر {mark.line + 1})" if mark else ""
-        message = f"The task file {str(path)!r} is not valid YAML{where}."
+        if mark is None:  # a character that no YAML file holds
+            raise SpecError(_("The task file {path!r} is not valid YAML."), _("Save it again as plain text, in UTF-8."), path=path) from error
         raise SpecError(
-            message, "Look at that line: quotes, colons, indent.",
-            message_fa=f"پروندهٔ کار «{path}» YAML درستی نیست{where_fa}.", hint_fa="آن سطر را ببینید: گیومه‌ها، دونقطه‌ها، تورفتگی.",
+            _("The task file {path!r} is not valid YAML at line {line}."),
+            _("Look at that line: quotes, colons, indent."),
+            path=path, line=mark.line + 1,
         ) from error  # fmt: skip
     is_record = isinstance(data, dict) and isinstance(data.get("task"), dict) and "spec" in data
     return task_from_dict(data["task"] if is_record else data)
@@ -192,7 +175,7 @@ def _as_names(key: str, value: Any) -> list[str]:
         raise SpecError(
             _("The task's {key!r} is {value!r}, not a list of names."),
             _("Put commas between names."),
-            key=key, value=value,
+            key=key, value=str(value),
         )  # fmt: skip
     # YAML reads an unquoted yes, no or 1 as a truth value or a number; a label is text.
     names = [("yes" if item else "no") if isinstance(item, bool) else str(item).strip() for item in items]
@@ -262,25 +245,20 @@ def _check_template(task: Task) -> None:
                 raise SpecError(
                     _("The task's 'template' names {{{name}}}, which is no input."),
                     _("The inputs are {inputs}; {{instruction}} and {{labels}} may be used too."),
-                    name=name, inputs=several(task.inputs),
+                    name=name, inputs=task.inputs,
                 )  # fmt: skip
         droppable = {*task.optional_inputs, "labels"} & set(fields)
         if droppable and len(set(fields)) > 1:
             raise SpecError(
-                _("The task's 'template' has {{{droppable}}} and more in {line!r}."),
+                _("The task's 'template' has {{{name}}} and more in {line!r}."),
                 _("Give it a line of its own: the line is left out where it is empty."),
-                droppable=sorted(droppable)[0], line=line,
+                name=sorted(droppable)[0], line=line,
             )  # fmt: skip
         seen |= set(fields)
     # The system text is a turn of its own, before the one that the template makes.
     missing = [role for role in task.inputs if role not in seen and role != "system"]
     if missing:
-        message = f"The task's 'template' lacks the input {{{missing[0]}}}."
-        raise SpecError(
-            message, f"Write {{{missing[0]}}} where it belongs.",
-            message_fa=f"«template» در این کار ورودیِ «{missing[0]}» را ندارد.",
-            hint_fa=f"«{missing[0]}» را میان دو آکولاد، در جایی که باید بیاید، بنویسید.",
-        )  # fmt: skip
+        raise SpecError(_("The task's 'template' lacks the input {{{name}}}."), _("Write {{{name}}} where it belongs."), name=missing[0])
 
 
 def _spec_error(error: ValidationError) -> SpecError:
@@ -288,18 +266,12 @@ def _spec_error(error: ValidationError) -> SpecError:
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, Task.model_fields, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"The fields are {', '.join(Task.model_fields)}."
-        hint_fa = f"شاید «{near[0]}» را می‌خواستید." if near else f"فیلدها: {names_fa(Task.model_fields)}."
-        return SpecError(
-            f"A task has no field {field!r}.", hint,
-            message_fa=f"کار فیلدی به نام «{field}» ندارد.", hint_fa=hint_fa,
-        )  # fmt: skip
-    value = "" if isinstance(first["input"], dict) else f" is {first['input']!r}"
-    where = f"The task's {field!r}{value}" if field else "The task"
-    value_fa = "" if isinstance(first["input"], dict) else f" برابر «{first['input']}» است و"
-    reason_fa = next((fa for said, fa in _INCONSISTENT_FA.items() if said in first["msg"]), None) or refused_fa(first)
-    where_fa = f"«{field}» در این کار{value_fa} پذیرفته نیست" if field else "این کار پذیرفته نیست"
-    return SpecError(
-        f"{where}: {first['msg'].removeprefix('Value error, ')}.", _FIELDS_HINT,
-        message_fa=f"{where_fa}: {reason_fa}.", hint_fa=_FIELDS_HINT_FA,
-    )  # fmt: skip
+        hint = _("Did you mean {near}?", near=several(near, quoted=True)) if near else _("The fields are {fields}.", fields=list(Task.model_fields))
+        return SpecError(_("A task has no field {field!r}."), hint, field=field)
+    if not field:
+        message = _("The task will not do: {reason}.")
+    elif isinstance(first["input"], dict):
+        message = _("The task's {field!r} will not do: {reason}.")
+    else:
+        message = _("The task's {field!r} is {value!r}: {reason}.")
+    return SpecError(message, _FIELDS_HINT, field=field, value=str(first["input"]), reason=refused(first))
