@@ -23,11 +23,8 @@ test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite check
 check: $(STAMPS)/tests
 	@$(BIN)/ruff check -q app.py lora_hub spaces tests
 
-messages: $(STAMPS)/app $(STAMPS)/tests
-	@$(BIN)/pybabel -q extract --no-default-keywords -k _:1 -k _n:1,2 --no-location --sort-output -o .venv/messages.pot lora_hub
-	@for file in lora_hub/locale/*/LC_MESSAGES/lora_hub.po; do \
-		$(BIN)/pybabel -q update -N --ignore-obsolete --ignore-pot-creation-date --no-wrap -i .venv/messages.pot -o $$file -l $$(basename $$(dirname $$(dirname $$file))); done
-	@$(BIN)/python -m pytest -q tests/test_messages.py
+messages: $(STAMPS)/app
+	@$(BIN)/python -m lora_hub.locale.update
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile

@@ -42,9 +42,9 @@ def main() -> None:
 def serve(connection: object, port: int, in_space: bool) -> None:
     """Serves the page until interrupted."""
     from lora_hub.compare import Comparer
-    from lora_hub.ui import app, page, text
+    from lora_hub.ui import app, page
 
-    labels = page.Labels(text.translations())
+    labels = page.Labels()
     blocks = app.build(connection, Comparer(), labels)
     blocks.queue(default_concurrency_limit=4, api_open=False)
     host = "0.0.0.0" if in_space else "127.0.0.1"

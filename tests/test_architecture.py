@@ -17,6 +17,7 @@ PACKAGE = ROOT / "lora_hub"
 FLOORS = {
     "": 0,
     "core": 0,
+    "locale": 0,
     "catalogue": 1,
     "data": 2,
     "hub": 2,

@@ -4,16 +4,14 @@ import string
 from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from lora_hub.core import messages
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import NOTHING, Message, _, _n, joined, several
+from lora_hub.locale import update
 
-PACKAGE = Path(__file__).parents[1] / "lora_hub"
 CATALOGUES = sorted(messages.LOCALE.glob("*/LC_MESSAGES/*.po"))
-KEYWORDS = {"_": (1,), "_n": (1, 2)}
 
 
 @pytest.fixture
@@ -101,11 +99,8 @@ def test_what_a_stranger_may_write_is_bounded() -> None:
 
 def extracted() -> dict[str, str]:
     """Each sentence of the code -> its plural, "" where it has none."""
-    found = {}
-    for _file, _line, said, _comments, _context in extract_from_dir(str(PACKAGE), method_map=[("**.py", "python")], keywords=KEYWORDS):
-        one, many = (said, "") if isinstance(said, str) else said
-        found[one] = many
-    return found
+    found = [one.id for one in update.read_code() if one.id]
+    return dict((one, "") if isinstance(one, str) else one for one in found)
 
 
 def places(text: str) -> set[str]:
@@ -131,4 +126,4 @@ def test_the_catalogue_has_what_the_code_says_and_nothing_else(file: Path) -> No
         assert isinstance(one.string, tuple) == bool(said[sentence]), sentence
         for text in strings:
             assert places(text) <= places(sentence) | places(said[sentence]), f"{sentence}: {text}"
-            assert text.strip() == text and sentence.strip() == sentence
+            assert text.strip() == text or not sentence.strip(" ,."), sentence

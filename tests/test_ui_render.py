@@ -10,7 +10,9 @@ import pytest
 from test_ui_review import spec_for
 
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import spec_fields
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import (
     AdapterRef,
     Answer,
@@ -27,7 +29,21 @@ from lora_hub.core.schema import (
 from lora_hub.data.mends import Done
 from lora_hub.data.table import Table
 from lora_hub.evaluation import metrics
-from lora_hub.ui import early, plot, render, render_adapters, render_data, render_held_out, render_plan, render_problems, render_runs, render_table, text, words
+from lora_hub.ui import (
+    early,
+    page,
+    plot,
+    render,
+    render_adapters,
+    render_data,
+    render_held_out,
+    render_plan,
+    render_problems,
+    render_runs,
+    render_table,
+    text,
+    words,
+)
 from lora_hub.ui.compare_tab import keep_right, right_answer
 from lora_hub.ui.render_adapters import PaneView
 
@@ -37,25 +53,11 @@ EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
 # --- words --------------------------------------------------------------------------------------------------------------
 
 
-def test_every_sentence_has_both_languages_and_the_same_fields():
-    for key, (english, persian) in words.WORDS.items():
-        assert english.strip() and persian.strip(), key
-        assert set(re.findall(r"{(\w+)}", english)) == set(re.findall(r"{(\w+)}", persian)), key
-
-
-def test_every_key_that_the_code_names_exists():
+def test_words_that_are_looked_up_by_a_name_are_all_used():
     folder = Path(text.__file__).parent
-    source = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
-    named = set(re.findall(r"\b(?:t|filled)\(\s*\"([a-z_ ]+)\"", source)) | set(re.findall(r"\bboth\(\s*[\"']([a-z_]+)[\"']", source))
-    named |= set(re.findall(r"\b(?:words|labels)\(\"([a-z_]+)\"\)", source))
-    assert len(named) > 100
-    assert named - set(words.WORDS) == set()
-    used = source
-    for file in folder.glob("words*.py"):
-        used = used.replace(file.read_text(encoding="utf-8"), "")
+    source = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py") if file.name != "words.py")
     composed = ("state_", "effort_", "phase ", "show_", "severity_", "finish_", "step_", "hub_", "role_", "metric_", "tab_", "own_")
-    unused = [key for key in words.WORDS if f'"{key}"' not in used and f"'{key}'" not in used and not key.startswith(composed)]
-    assert unused == []
+    assert [key for key in words.WORDS if f'"{key}"' not in source and f"'{key}'" not in source and not key.startswith(composed)] == []
 
 
 @pytest.mark.parametrize(
@@ -70,10 +72,12 @@ def test_figures_read_as_the_language_writes_them(language, expected):
     assert shown == expected
 
 
-def test_catalogue_tasks_and_settings_are_labels():
-    found = text.translations()
-    assert found["fa"]["task.spam"] == "تشخیص هرزنامه" and found["en"]["task.spam"] == "Spam detection"
-    assert found["en"].keys() == found["fa"].keys() and "setting.lora.r.help" in found["en"]
+def test_labels_go_to_the_browser_in_every_language():
+    labels = page.Labels()
+    names = [labels(said).key for said in (catalogue.get_task("spam").title, _("Train"), spec_fields.FIELDS[0].help)]
+    table = labels.i18n.translations_dict
+    assert [table["en"][name] for name in names][:2] == ["Spam detection", "Train"] and table["fa"][names[0]] == "تشخیص هرزنامه"
+    assert table["en"].keys() == table["fa"].keys() == set(names) and not any("." in name for name in names)
 
 
 # --- escaping -----------------------------------------------------------------------------------------------------------

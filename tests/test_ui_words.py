@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.core.errors import DataError, SpecError
-from lora_hub.core.messages import translated
+from lora_hub.core.messages import _, translated
 from lora_hub.ui import render, render_plan, text
 from lora_hub.ui.page_words import in_page_words
 
@@ -68,9 +68,10 @@ def test_errors_settings_and_notes_have_persian_digits():
 
 
 def test_latin_names_keep_to_themselves_in_a_persian_sentence():
-    assert text.t("published", "fa", name="lora-hub/spam") == f"با نام {FSI}lora-hub/spam{PDI} منتشر شد"
-    assert text.t("published", "en", name="lora-hub/spam") == "Published as lora-hub/spam"
-    assert FSI not in text.t("rows", "fa", count="۱۲")
+    published, rows = _("Published as {name}"), _("{count} rows")
+    assert text.t(published, "fa", name="lora-hub/spam") == f"با نام {FSI}lora-hub/spam{PDI} منتشر شد"
+    assert text.t(published, "en", name="lora-hub/spam") == "Published as lora-hub/spam"
+    assert FSI not in text.t(rows, "fa", count="۱۲")
     assert render.sentence("پروندهٔ README.md در --map a=b نیست.") == "پروندهٔ <bdi>README.md</bdi> در <bdi>--map a=b</bdi> نیست."
     assert render.sentence("LoRA Hub آماده است: http://a.b/c.") == "<bdi>LoRA Hub</bdi> آماده است: <bdi>http://a.b/c</bdi>."
     assert render.sentence("«a<b>» خراب است.") == "«<bdi>a&lt;b&gt;</bdi>» خراب است."

@@ -131,6 +131,10 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+class _Place(str):
+    """A place that no value is for; it stays, for whoever fills it later."""
+
+
 class _Filler(string.Formatter):
     """Fills a sentence. Only plain names and small number formats: a sentence may come from a file."""
 
@@ -146,11 +150,11 @@ class _Filler(string.Formatter):
 
     def get_field(self, name: str, args: Any, values: Any) -> tuple[Any, str]:
         if not name.isidentifier():
-            return "{" + name + "}", name
-        return values.get(name, "{" + name + "}"), name
+            return _Place("{" + name + "}"), name
+        return values.get(name, _Place("{" + name + "}")), name
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
-        return _quoted(str(value)) if conversion == "r" and isinstance(value, str) else value
+        return _quoted(value) if conversion == "r" and isinstance(value, str) and not isinstance(value, _Place) else value
 
     def format_field(self, value: Any, spec: str) -> str:
         if isinstance(value, Message):
@@ -163,7 +167,7 @@ class _Filler(string.Formatter):
             spec = spec if _SPEC.fullmatch(spec) else ""
             text = format(value, spec) if spec else f"{value:g}" if isinstance(value, float) else str(value)
             return in_digits(text, self.grammar)
-        return value if self.grammar == "en" or self.is_quoted else isolated(value)
+        return value if self.grammar == "en" or self.is_quoted or isinstance(value, _Place) else isolated(value)
 
 
 def _quoted(name: str) -> str:

@@ -6,6 +6,7 @@ import gradio as gr
 
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.messages import _
 from lora_hub.ui import page as shared
 from lora_hub.ui import render_adapters
 from lora_hub.ui.page import LIGHT, Page
@@ -23,16 +24,16 @@ def build(page: Page, tab: gr.Tab) -> None:
     chosen = page.adapter_id
     with gr.Column(elem_classes="lh-page lh-wide"):
         with gr.Row(elem_classes="lh-filter"):
-            tasks = [(words(f"task.{task.id}"), task.id) for task in catalogue.list_tasks()]
-            task = gr.Dropdown([(words("all"), ""), *tasks], value="", label=words("task"), min_width=150, elem_id="lh-filter-task")
+            tasks = [(words(task.title), task.id) for task in catalogue.list_tasks()]
+            task = gr.Dropdown([(words(_("All")), ""), *tasks], value="", label=words(_("Task")), min_width=150, elem_id="lh-filter-task")
             known = [(base.title or base.id, base.id) for base in bases.list_bases()]
-            base = gr.Dropdown([(words("all"), ""), *known], value="", label=words("base"), allow_custom_value=True, min_width=150)
-            org = gr.Textbox(page.organization, label=words("organization"), max_lines=1, min_width=140, elem_id="lh-filter-org")
-            refresh = gr.Button(words("refresh"), size="md", scale=0, min_width=110, elem_id="lh-refresh")
+            base = gr.Dropdown([(words(_("All")), ""), *known], value="", label=words(_("Base")), allow_custom_value=True, min_width=150)
+            org = gr.Textbox(page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-filter-org")
+            refresh = gr.Button(words(_("Refresh")), size="md", scale=0, min_width=110, elem_id="lh-refresh")
         shelf = shared.html(elem_id="lh-shelf", js_on_load=COMPARE)
         head = shared.html(elem_id="lh-adapter")
         with gr.Row(elem_classes="lh-tight"):
-            compare = gr.Button(words("add_to_compare"), size="md", visible=False, elem_id="lh-adapter-compare")
+            compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
         card = gr.Markdown(visible=False, elem_id="lh-card")
 
     @shared.told

@@ -1,6 +1,6 @@
 """Builds the page: header, four tabs, and what is remembered. Used by app.py at the repository's root, and by tests.
 
-    labels = Labels(translations())
+    labels = Labels()
     build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(labels))
 """
 
@@ -13,10 +13,12 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from lora_hub.core import settings
+from lora_hub.core.messages import _
 from lora_hub.ui import adapters_tab, compare_tab, early, finetune, render, runs_tab
 from lora_hub.ui import page as shared
 from lora_hub.ui.page import LIGHT, Labels, Page
 from lora_hub.ui.warm import Looker, warm_up
+from lora_hub.ui.words import WORDS
 
 TABS = ("finetune", "runs", "adapters", "compare")
 # Uploads are copied to our own store at once; Gradio's copies go after an hour.
@@ -37,8 +39,8 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
         adapter_id = gr.Textbox("", visible="hidden", elem_id="lh-adapter-id")
         shared.html(header(connection), elem_id="lh-header")
         names = gr.Dropdown(
-            [], value=[], multiselect=True, allow_custom_value=True, max_choices=compare_tab.MOST_ADAPTERS, label=labels("compare_adapters"),
-            info=labels("compare_adapters_info"), elem_id="lh-names", render=False,
+            [], value=[], multiselect=True, allow_custom_value=True, max_choices=compare_tab.MOST_ADAPTERS, label=labels(_("Adapters (1 to 4)")),
+            info=labels(_("From the list, or type a repository, a repository@version or a run")), elem_id="lh-names", render=False,
         )  # fmt: skip
         with gr.Tabs(elem_id="lh-tabs") as tabs:
             page = Page(labels, language, run_id, adapter_id, names, tabs, connection.organization, comparer, Looker())
@@ -57,7 +59,7 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
 def _tab(name: str, labels: Labels) -> gr.Tab:
     """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for each other,
     and the others ask the server."""
-    tab = gr.Tab(labels(f"tab_{name}"), id=name)
+    tab = gr.Tab(labels(WORDS[f"tab_{name}"]), id=name)
     tab.select(None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private")
     return tab
 
@@ -98,16 +100,16 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
 def header(connection: Any) -> str:
     """Name, what this is, which Hub and which organization, and the languages."""
     key = f"hub_{connection.kind}"
-    name = render.both(key)
+    name = render.both(WORDS[key])
     if connection.kind == "other":  # a team's, or anybody's: it is called by its address
         name += f' <bdi dir="ltr">{render.escape(urlsplit(connection.url).netloc.rpartition("@")[2])}</bdi>'
-    why = render.both(f"{key}_why") + ("<br>" + render.both("hub_token_aside") if connection.token_aside else "")
+    why = render.both(WORDS[f"{key}_why"]) + ("<br>" + render.both(_("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own.")) if connection.token_aside else "")
     return (
         f'<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect x="3" y="3" width="18" height="18" rx="5"/>'
-        f'<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg><div><h1>LoRA Hub</h1><p>{render.both("tagline")}</p></div></div>'
+        f'<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg><div><h1>LoRA Hub</h1><p>{render.both(_("Drop in a dataset, get a small adapter for your task: trained, measured, shared, compared."))}</p></div></div>'
         f'<div class="lh-where"><span class="lh-hub lh-{"good" if connection.kind == "embedded" else "live"}" tabindex="0"><b>{name}</b>'
         f'<span class="lh-tip" role="tooltip">{why}<br><code dir="ltr">{render.escape(connection.url)}</code></span></span>'
-        f'<span class="lh-org">{render.both("organization")} <b><bdi>{render.escape(connection.organization)}</bdi></b></span>'
+        f'<span class="lh-org">{render.both(_("Organization"))} <b><bdi>{render.escape(connection.organization)}</bdi></b></span>'
         f'<nav class="lh-languages" aria-label="Language"><button type="button" data-language="en" class="lh-say-en" lang="en">English</button>'
         f'<button type="button" data-language="fa" class="lh-say-fa" lang="fa">فارسی</button></nav></div></header>'
     )

@@ -12,6 +12,7 @@ import gradio as gr
 
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import RunState
 from lora_hub.ui import page as shared
 from lora_hub.ui import render, render_adapters
@@ -66,22 +67,22 @@ def build(page: Page, tab: gr.Tab) -> None:
         with gr.Column(elem_classes="lh-section"):
             page.compare_names.render()
             with gr.Row():
-                with_base = gr.Checkbox(True, label=words("with_base"), elem_id="lh-with-base")
-                free_text = gr.Checkbox(False, label=words("free_text"), info=words("free_text_info"), elem_id="lh-free-text")
-            prompt = gr.Textbox(label=words("free_prompt"), placeholder=words("free_prompt_hint"), lines=3, max_lines=12, elem_id="lh-prompt")
+                with_base = gr.Checkbox(True, label=words(_("Answer with the base, too")), elem_id="lh-with-base")
+                free_text = gr.Checkbox(False, label=words(_("Free text")), info=words(_("Tasks with labels answer in their own words too, instead of with one of their labels.")), elem_id="lh-free-text")
+            prompt = gr.Textbox(label=words(_("Prompt")), placeholder=words(_("Ask all of them the same")), lines=3, max_lines=12, elem_id="lh-prompt")
             roles = [gr.Textbox(visible=False, lines=2, max_lines=12, elem_id=f"lh-input-{place}") for place in range(ROLE_SLOTS)]
             roles_named = gr.Textbox("", visible="hidden")
             trouble_html = shared.html(elem_id="lh-trouble")
             example_html = shared.html(elem_id="lh-example-note")
             with gr.Row(elem_classes="lh-tight"):
-                ask = gr.Button(words("ask"), variant="primary", size="md", elem_id="lh-ask")
-                stop = gr.Button(words("stop"), variant="stop", size="md", visible=False, elem_id="lh-stop")
-                example = gr.Button(words("example"), size="md", elem_id="lh-example")
-            with gr.Accordion(words("decoding"), open=False):
+                ask = gr.Button(words(_("Ask")), variant="primary", size="md", elem_id="lh-ask")
+                stop = gr.Button(words(_("Stop")), variant="stop", size="md", visible=False, elem_id="lh-stop")
+                example = gr.Button(words(_("Take an example")), size="md", elem_id="lh-example")
+            with gr.Accordion(words(_("How they answer")), open=False):
                 with gr.Row():
-                    most = gr.Number(0, label=words("max_new_tokens"), info=words("max_new_tokens_info"), precision=0, minimum=0, maximum=4096, min_width=160, elem_id="lh-most-tokens")
-                    temperature = gr.Number(0, label=words("temperature"), info=words("temperature_info"), minimum=0, maximum=5, step=0.1, min_width=160, elem_id="lh-temperature")
-                    seed = gr.Number(0, label=words("seed"), precision=0, minimum=0, maximum=2**31 - 1, min_width=120, elem_id="lh-seed")
+                    most = gr.Number(0, label=words(_("Longest answer, tokens")), info=words(_("0: what the task says")), precision=0, minimum=0, maximum=4096, min_width=160, elem_id="lh-most-tokens")
+                    temperature = gr.Number(0, label=words(_("Temperature")), info=words(_("0: the most likely answer, always the same")), minimum=0, maximum=5, step=0.1, min_width=160, elem_id="lh-temperature")
+                    seed = gr.Number(0, label=words(_("Seed")), precision=0, minimum=0, maximum=2**31 - 1, min_width=120, elem_id="lh-seed")
         answers = shared.html(elem_id="lh-answers")
 
     @shared.told
@@ -116,10 +117,10 @@ def build(page: Page, tab: gr.Tab) -> None:
     @shared.told
     def take_example(language: str, names: list[str], roles_named: str) -> Any:
         if not names:
-            raise AdapterError(t("need_adapter", language), t("need_adapter_hint", language))
+            raise AdapterError(t(_("Choose at least one adapter."), language), t(_("The list shows what the organization holds and your runs."), language))
         named = _roles(roles_named)
         inputs, answer, origin = _example(page, names[0], language)
-        note = f'<p class="lh-quiet">{render.escape(origin)} · {render.escape(t("example_answer", language, answer=answer))}</p>'
+        note = f'<p class="lh-quiet">{render.escape(origin)} · {render.escape(t(_("Right answer of this example: {answer}"), language, answer=answer))}</p>'
         if named:
             values = [str(inputs.get(role, "") or "") for role in named]
             return [note, keep_right(answer, names[0], values), gr.skip(), *values, *[""] * (ROLE_SLOTS - len(named))]
@@ -139,13 +140,13 @@ def build(page: Page, tab: gr.Tab) -> None:
         idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
         names = names or []
         if not names:
-            raise AdapterError(t("need_adapter", language), t("need_adapter_hint", language))
+            raise AdapterError(t(_("Choose at least one adapter."), language), t(_("The list shows what the organization holds and your runs."), language))
         if len(names) > MOST_ADAPTERS:
-            raise AdapterError(t("too_many", language, count=len(names)), t("too_many_hint", language))
+            raise AdapterError(t(_("{count} adapters are chosen; four fit beside each other."), language, count=len(names)), t(_("Remove some."), language))
         named = _roles(roles_named)
         inputs = dict(zip(named, values, strict=False)) or None
         if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
-            raise DataError(t("need_prompt", language), t("need_prompt_hint", language))
+            raise DataError(t(_("There is nothing to ask."), language), t(_("Fill in the input, or take an example."), language))
         right = right_answer(kept_right, names, asked_texts(roles_named, prompt, values))
         known = _run_lines(names, language)
         views = [PaneView(name, title=known.get(name, "")) for name in (["base"] if with_base else []) + names]
@@ -251,7 +252,7 @@ def _choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str
 
 
 def _run_line(name: RunName, language: str) -> str:
-    damaged = f", {t('state_damaged', language)}" if name.run.state is RunState.DAMAGED else ""
+    damaged = f", {t(_('damaged'), language)}" if name.run.state is RunState.DAMAGED else ""
     return name.line(language) + damaged
 
 
@@ -273,14 +274,14 @@ def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str,
             rows = runs.read_held_out(run.id, page.runs).rows
             if rows:
                 row = random.choice(rows)
-                return row["inputs"], str(row["reference"]), t("example_held_out", language, row=number(row["row"], language), run=run.id)
+                return row["inputs"], str(row["reference"]), t(_("held-out row {row} of run {run}"), language, row=number(row["row"], language), run=run.id)
     task = page.comparer.resolve([name])[0].task
     known = task if task is None or task.id not in catalogue.ORDER else catalogue.get_task(task.id)
     file = catalogue.sample_file(known) if known else None
     if file is None:
-        raise DataError(t("no_example", language), t("no_example_hint", language))
+        raise DataError(t(_("There is no held-out row and no sample for this one."), language), t(_("Type an input of your own."), language))
     from lora_hub.data import columns, prepare, read
 
     table = read.read_table(file)
     picked = random.choice(prepare.build_examples(table, known, columns.propose_mapping(table, known).mapping))
-    return picked.inputs, picked.answer, t("example_sample", language, row=number(picked.row, language))
+    return picked.inputs, picked.answer, t(_("row {row} of the task's sample"), language, row=number(picked.row, language))

@@ -10,6 +10,7 @@ import gradio as gr
 
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Mend
 from lora_hub.ui import render
 from lora_hub.ui.page import Page
@@ -28,7 +29,7 @@ def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
         except Exception as error:
             told.put(error)
 
-    yield render.note(t("fetching", language))
+    yield render.note(t(_("Fetching from the Hub …"), language))
     threading.Thread(target=fetch, daemon=True).start()
     while True:
         said = told.get()
@@ -41,7 +42,7 @@ def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
         if isinstance(said, Exception):
             raise said
         # What the client tells is in English; the Persian page says only that it goes on.
-        yield render.note(t("fetching", language) if language == "fa" else str(said))
+        yield render.note(t(_("Fetching from the Hub …"), language) if language == "fa" else str(said))
 
 
 def proposed_task(
@@ -63,6 +64,6 @@ def proposed_task(
     if not found:
         return [None, ""] if task_id else []
     title = catalogue.get_task(found).title.in_language(language)
-    said = render.escape(t("looks_like", language, task=title, reason=reason.in_language(language)))
-    gr.Info(render.isolated(said), duration=8, title=t("note", language))
+    said = render.escape(t(_("Looks like {task}: {reason}"), language, task=title, reason=reason.in_language(language)))
+    gr.Info(render.isolated(said), duration=8, title=t(_("Note"), language))
     return [found, found]

@@ -17,6 +17,7 @@ import gradio as gr
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 from lora_hub.ui import page as shared
 from lora_hub.ui import render
 from lora_hub.ui.asked import MAX_INPUTS, OWN, dataset_id, dataset_path
@@ -87,41 +88,41 @@ def build(page: Page) -> Room:
     """Draws step 2 inside the current context."""
     words = page.words
     shared.html(render.heading(2, "step_data"))
-    file = gr.File(label=words("file"), height=132, elem_id="lh-file")
+    file = gr.File(label=words(_("Dataset")), height=132, elem_id="lh-file")
     shared.html(_too_large())
     with gr.Row(elem_classes="lh-tight", elem_id="lh-ways"):
-        paste = gr.Button(words("paste_table"), size="sm", elem_id="lh-paste-open")
-        hub = gr.Button(words("from_hub"), size="sm", elem_id="lh-hub-open")
-        sample = gr.Button(words("use_sample"), size="sm", elem_id="lh-sample", interactive=False)
+        paste = gr.Button(words(_("Paste a table")), size="sm", elem_id="lh-paste-open")
+        hub = gr.Button(words(_("From the Hub")), size="sm", elem_id="lh-hub-open")
+        sample = gr.Button(words(_("Use this task's sample")), size="sm", elem_id="lh-sample", interactive=False)
     with gr.Column(visible=False, elem_id="lh-paste", elem_classes="lh-way") as paste_box:
-        pasted = gr.Textbox(label=words("pasted"), placeholder=words("pasted_hint"), lines=5, max_lines=12, elem_id="lh-pasted")
+        pasted = gr.Textbox(label=words(_("A table copied from a spreadsheet, its header with it")), placeholder=words(_("text\tlabel\nWin a prize now\tspam")), lines=5, max_lines=12, elem_id="lh-pasted")
         paste_note = shared.html()
         with gr.Row(elem_classes="lh-tight"):
-            use_pasted = gr.Button(words("use_this"), size="sm", variant="primary", elem_id="lh-use-pasted")
+            use_pasted = gr.Button(words(_("Use this")), size="sm", variant="primary", elem_id="lh-use-pasted")
     with gr.Column(visible=False, elem_id="lh-hub", elem_classes="lh-way") as hub_box:
         plain = gr.InputHTMLAttributes(autocomplete="off", autocorrect="off", spellcheck=False)
         secret = gr.InputHTMLAttributes(autocomplete="new-password")
         with gr.Row():
             hub_name = gr.Textbox(
-                label=words("hub_dataset"), placeholder=words("hub_dataset_hint"), max_lines=1, min_width=220, elem_id="lh-hub-name", html_attributes=plain
+                label=words(_("Dataset on the Hub")), placeholder=words(_("owner/name, or the address of its page")), max_lines=1, min_width=220, elem_id="lh-hub-name", html_attributes=plain
             )
-            hub_token = gr.Textbox(label=words("hub_token"), type="password", max_lines=1, min_width=180, elem_id="lh-hub-token", html_attributes=secret)
+            hub_token = gr.Textbox(label=words(_("Token, if it is private (never kept)")), type="password", max_lines=1, min_width=180, elem_id="lh-hub-token", html_attributes=secret)
         hub_note = shared.html(elem_id="lh-hub-note")
         with gr.Row(elem_classes="lh-tight"):
-            fetch = gr.Button(words("fetch"), size="sm", variant="primary", elem_id="lh-fetch")
+            fetch = gr.Button(words(_("Fetch")), size="sm", variant="primary", elem_id="lh-fetch")
     data = shared.html(elem_id="lh-data")
     with gr.Row(visible=False, elem_id="lh-reading", elem_classes="lh-fields") as reading:
         small = {"allow_custom_value": True, "min_width": 130, "visible": False, "value": ""}
-        encoding = gr.Dropdown([(words("found_itself"), "")], label=words("encoding"), elem_id="lh-encoding", **small)
-        delimiter = gr.Dropdown([(words("found_itself"), "")], label=words("delimiter"), elem_id="lh-delimiter", **small)
-        sheet = gr.Dropdown([(words("found_itself"), "")], label=words("sheet"), elem_id="lh-sheet", **small)
-        skip_broken = gr.Checkbox(label=words("skip_broken"), visible=False, min_width=180, elem_id="lh-skip-broken")
+        encoding = gr.Dropdown([(words(_("found by itself")), "")], label=words(_("Encoding")), elem_id="lh-encoding", **small)
+        delimiter = gr.Dropdown([(words(_("found by itself")), "")], label=words(_("Separator")), elem_id="lh-delimiter", **small)
+        sheet = gr.Dropdown([(words(_("found by itself")), "")], label=words(_("Sheet")), elem_id="lh-sheet", **small)
+        skip_broken = gr.Checkbox(label=words(_("Go on without what cannot be read")), visible=False, min_width=180, elem_id="lh-skip-broken")
     with gr.Row(elem_classes=["lh-roles", "lh-fields"], elem_id="lh-roles"):
         roles = [gr.Dropdown([], visible=False, label="", allow_custom_value=True, elem_id=f"lh-role-{place}", min_width=180) for place in range(ROLE_SLOTS)]
     preview = shared.html(elem_id="lh-preview")
-    with gr.Accordion(words("more_data"), open=False):
-        test_file = gr.File(label=words("test_file"), height=110, elem_id="lh-test-file")
-        shared.html(f'<p class="lh-quiet">{render.both("test_file_info")}</p>')
+    with gr.Accordion(words(_("A held-out file of your own")), open=False):
+        test_file = gr.File(label=words(_("Held-out file (optional)")), height=110, elem_id="lh-test-file")
+        shared.html(f'<p class="lh-quiet">{render.both(_("Never trained on. Without one, a part of the data is held out."))}</p>')
     hidden = {name: gr.Textbox(value, visible="hidden", elem_id=f"lh-{name}") for name, value in HIDDEN.items()}
     return Room(
         file=file, sample=sample, paste=paste, paste_box=paste_box, pasted=pasted, use_pasted=use_pasted, paste_note=paste_note, hub=hub, hub_box=hub_box,
@@ -137,7 +138,7 @@ def _too_large() -> str:
     """What page.js shows for a file that is over the limit, before a byte of it is sent."""
     limit = settings.max_upload_bytes()
     said = "".join(
-        f'<span class="lh-{language}" lang="{language}">{render.escape(t("file_too_large", language, limit=size_of(limit, language)))}</span>'
+        f'<span class="lh-{language}" lang="{language}">{render.escape(t(_("This file is larger than {limit}. Use a part of it, or raise LORA_HUB_MAX_UPLOAD_MB."), language, limit=size_of(limit, language)))}</span>'
         for language in LANGUAGES
     )
     return f'<div id="lh-too-large" class="lh-card lh-bad" role="alert" data-limit="{limit}" hidden>{said}</div>'
@@ -167,7 +168,7 @@ def updates(
 
 def _reading(chosen: str, found: str, choices: list[tuple[str, str]], visible: bool, language: str, new: dict[str, str]) -> Any:
     """A dropdown whose first choice says what was found by itself."""
-    itself = t("found_as", language, found=found) if found and not chosen else t("found_itself", language)
+    itself = t(_("{found} (found)"), language, found=found) if found and not chosen else t(_("found by itself"), language)
     known = [value for _, value in choices]
     return gr.Dropdown(choices=[(itself, ""), *choices, *([(chosen, chosen)] if chosen and chosen not in known else [])], visible=visible, **new)
 
@@ -176,8 +177,8 @@ def _roles(view: View, slots: list[Any], language: str) -> list[Any]:
     """One dropdown a role; the others stay hidden."""
     found = []
     for (role, column, reason), slot in zip(view.roles, slots, strict=False):
-        choices = [(t("role_none", language), ""), *[(name, name) for name in view.columns]]
-        label = t("role_column", language, role=role_name(role, language))
+        choices = [(t(_("(none)"), language), ""), *[(name, name) for name in view.columns]]
+        label = t(_("{role}: which column?"), language, role=role_name(role, language))
         value = {} if column == slot else {"value": column}
         found.append(gr.Dropdown(choices=choices, visible=bool(view.columns), label=label, info=render.isolated(reason) or None, **value))
     return found + [gr.Dropdown(visible=False)] * (ROLE_SLOTS - len(found))
@@ -223,7 +224,7 @@ def wire(page: Page, room: Room, task: gr.Radio, with_look: Callable[..., dict[s
         waiting = [gr.skip()] * (len(room.renewed()) + 3)
         for words in fetched(name, token, language):
             if isinstance(words, Path):
-                came = render.note(t("fetched", language, name=words.name), "good")
+                came = render.note(t(_("{name} is here."), language, name=words.name), "good")
                 yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), None, *(["", None] if before else [gr.skip()] * 2)]
             else:
                 # The field is emptied with the first answer, whatever comes of it.

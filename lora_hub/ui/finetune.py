@@ -16,6 +16,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.training import recipe
 from lora_hub.ui import data_room, render, render_runs, render_tasks, task_list
@@ -28,6 +29,7 @@ from lora_hub.ui.page import LIGHT, Page
 from lora_hub.ui.review import View, exact_prompts, glance, review
 from lora_hub.ui.task_list import Entry, read_entries
 from lora_hub.ui.text import number, t
+from lora_hub.ui.words import WORDS
 
 
 def build(page: Page, blocks: gr.Blocks) -> None:
@@ -40,8 +42,8 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     with gr.Column(elem_classes="lh-page"):
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(1, "step_task"))
-            choices = [(words(f"task.{task.id}"), task.id) for task in catalogue.list_tasks()]
-            task = gr.Radio([*choices, (words("own_task"), OWN)], show_label=False, label=words("task"), container=False, elem_id="lh-task", elem_classes="lh-cards-radio")
+            choices = [(words(task.title), task.id) for task in catalogue.list_tasks()]
+            task = gr.Radio([*choices, (words(_("Your own task")), OWN)], show_label=False, label=words(_("Task")), container=False, elem_id="lh-task", elem_classes="lh-cards-radio")
             with gr.Column(visible=False, elem_id="lh-own") as own_box:
                 own = own_task(words)
             task_html = shared.html(elem_id="lh-task-card")
@@ -52,33 +54,33 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             problems_html = shared.html(elem_id="lh-problems", js_on_load=REPORT)
             prompts_html = shared.html(elem_id="lh-prompts")
             with gr.Row(elem_classes="lh-tight"):
-                exact = gr.Button(words("exact"), size="sm", visible=False, elem_id="lh-exact")
+                exact = gr.Button(words(_("Show it as this base gets it, token marks included")), size="sm", visible=False, elem_id="lh-exact")
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(4, "step_base"))
             with gr.Row():
                 with gr.Column(min_width=300):
                     base = gr.Dropdown(
-                        base_choices(), value=bases.BUILT_IN, label=words("base"), info=words("base_info"), allow_custom_value=True, elem_id="lh-base"
+                        base_choices(), value=bases.BUILT_IN, label=words(_("Base")), info=words(_("From the list, or type any Hub id or a folder")), allow_custom_value=True, elem_id="lh-base"
                     )
                     base_html = shared.html(elem_id="lh-base-card")
                 with gr.Column(min_width=300):
-                    effort = gr.Radio([(words(f"effort_{name}"), name) for name in recipe.EFFORTS], value="balanced", label=words("effort"), elem_id="lh-effort")
-                    shared.html("".join(f'<p class="lh-quiet lh-effort-{name}"><b>{render.both(f"effort_{name}")}</b> {render.both(f"effort_{name}_why")}</p>' for name in recipe.EFFORTS))
+                    effort = gr.Radio([(words(WORDS[f"effort_{name}"]), name) for name in recipe.EFFORTS], value="balanced", label=words(_("Effort")), elem_id="lh-effort")
+                    shared.html("".join(f'<p class="lh-quiet lh-effort-{name}"><b>{render.both(WORDS[f"effort_{name}"])}</b> {render.both(WORDS[f"effort_{name}_why"])}</p>' for name in recipe.EFFORTS))
             lengths_html = shared.html(elem_id="lh-lengths")
-            with gr.Accordion(words("advanced"), open=False, elem_id="lh-advanced"):
-                shared.html(f'<p class="lh-quiet">{render.both("advanced_why")}</p>')
+            with gr.Accordion(words(_("Advanced: every setting and why")), open=False, elem_id="lh-advanced"):
+                shared.html(f'<p class="lh-quiet">{render.both(_("Leave a field empty to keep the derived value."))}</p>')
                 with gr.Row(elem_classes="lh-overrides"):
                     overrides = {one.key: override(one, words) for one in spec_fields.FIELDS}
                 settings_html = shared.html(elem_id="lh-settings")
         with gr.Column(elem_classes="lh-section"):
             shared.html(render.heading(5, "step_train"))
             plan_html = shared.html(elem_id="lh-plan", js_on_load=REPORT)
-            name = gr.Textbox(label=words("adapter_name"), info=words("adapter_name_info"), max_lines=1, max_length=96, elem_id="lh-name")
+            name = gr.Textbox(label=words(_("Adapter name")), info=words(_("Empty: made from task and data")), max_lines=1, max_length=96, elem_id="lh-name")
             tasks_html = shared.html(elem_id="lh-tasks", js_on_load=render_tasks.REMOVE)
             reason_html = shared.html(elem_id="lh-reason")
             with gr.Row(elem_id="lh-start"):
-                train = gr.Button(words("train"), variant="primary", interactive=False, scale=4, min_width=200, elem_id="lh-train")
-                add = gr.Button(words("add_task"), interactive=False, scale=1, min_width=130, elem_id="lh-add-task")
+                train = gr.Button(words(_("Train")), variant="primary", interactive=False, scale=4, min_width=200, elem_id="lh-train")
+                add = gr.Button(words(_("Add task")), interactive=False, scale=1, min_width=130, elem_id="lh-add-task")
 
     form = Form(
         task, room.proposed, own, room.dataset, room.encoding, room.delimiter, room.sheet, room.skip_broken, room.test, room.corrections, room.mends, room.roles, base,
@@ -174,7 +176,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         """Updates for `list_parts`: the list in the browser, the list on the page, and the base that it fixes."""
         there = bool(entries)
         fixed = gr.Dropdown(
-            interactive=not there, info=t("base_fixed" if there else "base_info", language), **({"value": entries[0].asked.base} if there else {})
+            interactive=not there, info=t(_("Fixed while tasks are on the list of step 5: they share one base") if there else _("From the list, or type any Hub id or a folder"), language), **({"value": entries[0].asked.base} if there else {})
         )  # fmt: skip
         return [[entry.to_json() for entry in entries], render_tasks.task_list(entries, language), fixed]
 
@@ -186,7 +188,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         if view.spec is None:
             raise LoraHubError(view.reason, "")
         entries = task_list.add_entry(entries, asked, view.spec)
-        gr.Info(render.escape(t("task_added", language, task=view.spec.task.title.in_language(language))), duration=5, title=t("note", language))
+        gr.Info(render.escape(t(_("{task} is on the list. The form is free for the next task."), language, task=view.spec.task.title.in_language(language))), duration=5, title=t(_("Note"), language))
         # The next task starts with nothing but what is the same for all.
         cleared = form.write(Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides))
         others = {room.opened: "", room.file: None, room.test_file: None}
@@ -209,7 +211,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         if task_list.is_begun(asked) and not task_list.is_listed(entries, asked):
             view = review(asked, language, page.looker)
             if view.spec is None:
-                raise LoraHubError(t("form_in_use", language, reason=view.reason), t("form_in_use_hint", language))
+                raise LoraHubError(t(_("The form holds another task, which is not ready: {reason}"), language, reason=view.reason), t(_("Finish it first, or remove its file (step 2)."), language))
             left = task_list.add_entry(left, asked, view.spec)
         others = {room.opened: "", room.file: None, room.test_file: None}
         return dict(zip(fields, form.write(chosen.asked), strict=True)) | others | dict(zip(list_parts, list_updates(left, language), strict=True))
@@ -222,7 +224,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
         asked = task_list.on_base_of(entries, form.read(values))
         specs, planned = task_list.plan_entries(entries, language, page.looker)
         if any(now.message and not before.message for now, before in zip(planned, entries, strict=True)):
-            gr.Warning(render.escape(t("some_left", language)), duration=12, title=t("note", language))
+            gr.Warning(render.escape(t(_("A task on the list cannot be trained any more; the reason is beside it. Press Train again to go on without it."), language)), duration=12, title=t(_("Note"), language))
             return [gr.skip(), gr.skip(), gr.skip(), *list_updates(planned, language)]
         if not task_list.is_listed(entries, asked):
             view = review(asked, language, page.looker)
@@ -231,14 +233,14 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             elif not entries:
                 raise LoraHubError(view.reason, "")
         if not specs:
-            raise LoraHubError(t("none_left", language), t("none_left_hint", language))
+            raise LoraHubError(t(_("None of these tasks can be trained any more."), language), t(_("The reason is beside each; remove it and add it anew."), language))
         started = runs.start_runs(specs)
-        said = t("started", language) if len(started) == 1 else t("started_all", language, count=number(len(started), language))
-        gr.Info(render.escape(said), duration=4, title=t("note", language))
+        said = t(_("The run has started."), language) if len(started) == 1 else t(_("{count} runs have started."), language, count=number(len(started), language))
+        gr.Info(render.escape(said), duration=4, title=t(_("Note"), language))
         trouble = runs.publishing_trouble(specs[0])
         if trouble is not None:  # told now, not when the training is over
             why = " ".join(trouble.in_language(language))
-            gr.Warning(render.escape(f"{t('not_publishable', language)} {why}"), duration=20, title=t("note", language))
+            gr.Warning(render.escape(f"{t(_('The adapter can be trained, but as things are not be published.'), language)} {why}"), duration=20, title=t(_("Note"), language))
         left = [entry for entry in planned if entry.message]
         # The name was this run's: the next task is not published over it unasked.
         return [started[0].id, gr.Tabs(selected="runs"), "", *(list_updates(left, language) if entries else [gr.skip()] * len(list_parts))]

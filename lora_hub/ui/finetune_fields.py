@@ -7,6 +7,7 @@ import gradio as gr
 
 from lora_hub.catalogue import bases
 from lora_hub.core import spec_fields
+from lora_hub.core.messages import _
 from lora_hub.ui.page import Labels
 
 OWN_FIELDS = ("title", "inputs", "answer", "output", "instruction")
@@ -33,22 +34,22 @@ WIRED = "() => window.loraHub.wired('form')"
 def own_task(words: Labels) -> dict[str, Any]:
     """The fields of a task of one's own, by the names that `catalogue.task_from_dict` knows."""
     with gr.Row():
-        title = gr.Textbox(label=words("own_title"), placeholder=words("own_title_hint"), max_lines=1, elem_id="lh-own-title")
-        inputs = gr.Textbox(value="text", label=words("own_inputs"), info=words("own_inputs_info"), max_lines=1, elem_id="lh-own-inputs")
-    instruction = gr.Textbox(label=words("own_instruction"), placeholder=words("own_instruction_hint"), lines=2, elem_id="lh-own-instruction")
+        title = gr.Textbox(label=words(_("Title")), placeholder=words(_("Tone of a letter")), max_lines=1, elem_id="lh-own-title")
+        inputs = gr.Textbox(value="text", label=words(_("Inputs")), info=words(_("Names with commas between them")), max_lines=1, elem_id="lh-own-inputs")
+    instruction = gr.Textbox(label=words(_("Instruction")), placeholder=words(_("Is this letter formal or casual?")), lines=2, elem_id="lh-own-instruction")
     with gr.Row():
-        answer = gr.Textbox(label=words("own_answer"), placeholder="Label", max_lines=1, elem_id="lh-own-answer")
-        output = gr.Radio([(words("own_labels"), "labels"), (words("own_text"), "text")], value="labels", label=words("own_output"))
+        answer = gr.Textbox(label=words(_("Name of the answer")), placeholder="Label", max_lines=1, elem_id="lh-own-answer")
+        output = gr.Radio([(words(_("one of a few labels")), "labels"), (words(_("free text")), "text")], value="labels", label=words(_("The answer is")))
     return {"title": title, "inputs": inputs, "answer": answer, "output": output, "instruction": instruction}
 
 
 def override(one: spec_fields.Field, words: Labels) -> Any:
     """A field of Advanced. Empty means: as derived."""
-    label = words(f"setting.{one.key}")
-    info = words(f"setting.{one.key}.help")
+    label = words(one.title)
+    info = words(one.help)
     options = one.choices or (("true", "false") if one.kind == "bool" else ())
     if options:
-        return gr.Dropdown([(words("derived"), ""), *[(choice, choice) for choice in options]], value="", label=label, info=info, min_width=180)
+        return gr.Dropdown([(words(_("as derived")), ""), *[(choice, choice) for choice in options]], value="", label=label, info=info, min_width=180)
     return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id="lh-set-" + one.key.replace(".", "-"))
 
 

@@ -5,8 +5,8 @@ shows a LoraHubError as a message and leaves everything on the page as it was; a
 """
 
 import functools
+import hashlib
 import logging
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,25 +14,30 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import Message, _
+from lora_hub.core.noun import Text2
 from lora_hub.core.run_reader import RunReader
 from lora_hub.ui.render import escape, sentence
 from lora_hub.ui.render import told as told_in_words
-from lora_hub.ui.text import t
+from lora_hub.ui.text import LANGUAGES, t
 
 logger = logging.getLogger("lora_hub.ui")
 
 # Gradio's arguments of an event that only looks: as many at once as there are pages, no spinner, no public endpoint.
 LIGHT = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 class Labels:
-    """The labels of components, which the browser translates: `labels("train")`. Raises KeyError for an unknown key."""
+    """The labels of components, which the browser translates: `labels(_("Train"))`. What has been asked for is in `i18n`, which
+    goes to the browser with the page."""
 
-    def __init__(self, translations: dict[str, dict[str, str]]) -> None:
+    def __init__(self) -> None:
+        self.i18n = gr.I18n(**{language: {} for language in LANGUAGES})
+
+    def __call__(self, said: Message | Text2) -> Any:
         # Gradio's own words live in the same table and a dot means a level there, so ours get names of their own.
-        self._names = {key: "lora_hub_" + re.sub(r"\W", "_", key) for key in translations["en"]}
-        self.i18n = gr.I18n(**{language: {self._names[key]: text for key, text in of.items()} for language, of in translations.items()})
-
-    def __call__(self, key: str) -> Any:
-        return self.i18n(self._names[key])
+        name = "lora_hub_" + hashlib.sha256(said.in_language("en").encode()).hexdigest()[:16]
+        for language in LANGUAGES:
+            self.i18n.translations[language][name] = said.in_language(language)
+        return self.i18n(name)
 
 
 @dataclass
@@ -60,12 +65,12 @@ def html(value: str = "", **arguments: Any) -> gr.HTML:
 def warn(error: LoraHubError, language: str) -> None:
     """Shows what went wrong and what to do next, for a while, above the page."""
     message, hint = told_in_words(error, language)
-    gr.Warning(f"<b>{sentence(message)}</b><br>{sentence(hint)}", duration=12, title=t("note", language))
+    gr.Warning(f"<b>{sentence(message)}</b><br>{sentence(hint)}", duration=12, title=t(_("Note"), language))
 
 
 def warn_bug(error: Exception, language: str) -> None:
     logger.error("a handler of the page failed", exc_info=error)
-    gr.Warning(escape(t("bug", language)), duration=12, title=t("note", language))
+    gr.Warning(escape(t(_("That should not have happened, and it is our mistake. What you typed is still here; the details are in the app's log."), language)), duration=12, title=t(_("Note"), language))
 
 
 def told(handler: Callable) -> Callable:

@@ -8,6 +8,8 @@ What stands here is held to the code by a test: it reads every error and hint of
 
 import re
 
+from lora_hub.ui.words import WORDS
+
 # The fields of a task of one's own, as step 1 calls them.
 _FIELDS = {"title": "own_title", "instruction": "own_instruction", "inputs": "own_inputs", "answer": "own_answer"}
 # (pattern in the English or the Persian sentence, English page words, Persian page words)
@@ -49,6 +51,6 @@ def in_page_words(text: str, language: str) -> str:
         text = re.sub(pattern, persian if language == "fa" else english, text)
     for field, key in _FIELDS.items():
         # “The task's 'title' is missing.”, «title» در این وظیفه نیست
-        text = re.sub(rf"(?<=The task's )'{field}'", f"“{t(key, 'en')}”", text)
-        text = re.sub(rf"«{field}»(?= در این وظیفه)", f"«{t(key, 'fa')}»", text)
+        text = re.sub(rf"(?<=The task's )'{field}'", f"“{t(WORDS[key], 'en')}”", text)
+        text = re.sub(rf"«{field}»(?= در این وظیفه)", f"«{t(WORDS[key], 'fa')}»", text)
     return text

@@ -6,8 +6,10 @@
 import math
 from collections.abc import Sequence
 
+from lora_hub.core.messages import _
 from lora_hub.ui.render import escape
 from lora_hub.ui.text import number, t
+from lora_hub.ui.words import WORDS
 
 Pairs = Sequence[tuple[int, float]]
 # The drawing's own units; it is stretched to the place there is, and the words stand beside it as HTML.
@@ -43,7 +45,7 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
     """The curves of training and validation loss over the steps."""
     train, held_out = thin(train), thin(held_out)
     if not train and not held_out:
-        return f'<div class="lh-empty lh-plot-empty">{escape(t("plot_waits", language))}</div>'
+        return f'<div class="lh-empty lh-plot-empty">{escape(t(_("The curve begins with the first steps."), language))}</div>'
     losses = [loss for _, loss in [*train, *held_out]]
     low, high = min(losses), max(losses)
     margin = max((high - low) * 0.08, 0.01)
@@ -71,14 +73,14 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
         parts.append(_dot(x(step), y(loss), "lh-dot-train"))
     for step, loss in held_out:
         best = bool(best_step) and step == best_step
-        title = f"{t('step', language)} {number(step, language)}: {number(loss, language, 4)}" + (f" ({t('best_here', language)})" if best else "")
+        title = f"{t(_('step'), language)} {number(step, language)}: {number(loss, language, 4)}" + (f" ({t(_('best, kept'), language)})" if best else "")
         parts.append(_dot(x(step), y(loss), "lh-dot-held lh-best" if best else "lh-dot-held", title))
     # Time runs left to right on a plot in either language; only the words follow the page.
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
-    drawn = f'<div class="lh-plane">{svg}{"".join(words)}</div><span class="lh-axis">{escape(t("steps_axis", language))}</span>'
+    drawn = f'<div class="lh-plane">{svg}{"".join(words)}</div><span class="lh-axis">{escape(t(_("training steps"), language))}</span>'
     label = escape(_in_words(train, held_out, best_step, language))
     legend = _legend(train, held_out, language)
-    return f'<figure class="lh-plot" id="lh-loss"><figcaption>{legend}</figcaption><div class="lh-canvas" role="img" aria-label="{label}">{drawn}</div><p class="lh-quiet">{escape(t("loss_why", language))}</p></figure>'
+    return f'<figure class="lh-plot" id="lh-loss"><figcaption>{legend}</figcaption><div class="lh-canvas" role="img" aria-label="{label}">{drawn}</div><p class="lh-quiet">{escape(t(_("The validation rows choose the best checkpoint; the result is of the test rows, which chose nothing."), language))}</p></figure>'
 
 
 def _dot(x: float, y: float, css: str, title: str = "") -> str:
@@ -92,15 +94,15 @@ def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> s
     for key, pairs in (("loss_train", train), ("loss_held_out", held_out)):
         if pairs:
             step, loss = pairs[-1]
-            said.append(t("loss_at", language, curve=t(key, language), loss=number(loss, language, 3), step=number(step, language)))
+            said.append(t(_("{curve} {loss} at step {step}"), language, curve=t(WORDS[key], language), loss=number(loss, language, 3), step=number(step, language)))
     if best_step:
-        said.append(t("best_at", language, step=number(best_step, language)))
-    return f"{t('loss', language)}: {t('comma', language).join(said)}"
+        said.append(t(_("best checkpoint at step {step}"), language, step=number(best_step, language)))
+    return f"{t(_('Loss'), language)}: {t(_(', '), language).join(said)}"
 
 
 def _legend(train: Pairs, held_out: Pairs, language: str) -> str:
-    parts = [f"<b>{escape(t('loss', language))}</b>"]
+    parts = [f"<b>{escape(t(_('Loss'), language))}</b>"]
     for css, key, pairs in (("lh-key-train", "loss_train", train), ("lh-key-held", "loss_held_out", held_out)):
         latest = f" {number(pairs[-1][1], language, 3)}" if pairs else ""
-        parts.append(f'<span class="lh-key {css}">{escape(t(key, language))}{latest}</span>')
+        parts.append(f'<span class="lh-key {css}">{escape(t(WORDS[key], language))}{latest}</span>')
     return "".join(parts)

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import Message, _
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.text import LANGUAGES, digits, direction, number, persian_numbers, t
+from lora_hub.ui.words import WORDS
 
 _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 # Latin words with what belongs to them, without the mark that ends the sentence.
@@ -36,9 +38,9 @@ def escape(text: object) -> str:
     return html.escape(shown, quote=True)
 
 
-def filled(key: str, language: str, **pieces: str) -> str:
+def filled(said: Message, language: str, **pieces: str) -> str:
     """A sentence whose fields take HTML, such as a name in <bdi>."""
-    return escape(t(key, language)).format(**pieces)
+    return escape(t(said, language)).format(**pieces)
 
 
 def sentence(text: str) -> str:
@@ -74,11 +76,11 @@ def cell(text: object, limit: int = LONGEST_CELL) -> str:
     return f'<bdi dir="auto" class="lh-text">{escape(shown)}</bdi>'
 
 
-def both(key: str, tag: str = "span", css: str = "") -> str:
+def both(said: Message, tag: str = "span", css: str = "") -> str:
     """A sentence in both languages; the style sheet shows the one of the page."""
     attribute = f" {css}" if css else ""
     return "".join(
-        f'<{tag} class="lh-{language}{attribute}" lang="{language}">{escape(t(key, language))}</{tag}>' for language in LANGUAGES
+        f'<{tag} class="lh-{language}{attribute}" lang="{language}">{escape(t(said, language))}</{tag}>' for language in LANGUAGES
     )
 
 
@@ -92,7 +94,7 @@ def heading(step: int, key: str) -> str:
     shown = "".join(f'<span class="lh-{language}">{digits(str(step), language)}</span>' for language in LANGUAGES)
     return (
         f'<div class="lh-step"><span class="lh-number" aria-hidden="true">{shown}</span><div>'
-        f"<h2>{both(key)}</h2><p>{both(key + '_why')}</p></div></div>"
+        f"<h2>{both(WORDS[key])}</h2><p>{both(WORDS[key + '_why'])}</p></div></div>"
     )
 
 
@@ -144,12 +146,12 @@ def pager(where: str, page: int, size: int, total: int, language: str) -> str:
     the page's field for it (page.js)."""
     pages = max(1, -(-total // size))
     first, last = size * (page - 1) + 1, min(total, size * page)
-    said = t("rows_range", language, first=number(first, language), last=number(last, language), total=number(total, language))
+    said = t(_("{first} to {last} of {total}"), language, first=number(first, language), last=number(last, language), total=number(total, language))
     buttons = [
-        f'<button type="button" class="lh-small" {where.format(page=to)}{" disabled" if not 1 <= to <= pages else ""}>{escape(t(key, language))}</button>'
+        f'<button type="button" class="lh-small" {where.format(page=to)}{" disabled" if not 1 <= to <= pages else ""}>{escape(t(WORDS[key], language))}</button>'
         for to, key in ((page - 1, "page_before"), (page + 1, "page_after"))
     ]
-    return f'<nav class="lh-pager" aria-label="{escape(t("pages", language))}">{buttons[0]}<span class="lh-quiet" role="status">{escape(said)}</span>{buttons[1]}</nav>'
+    return f'<nav class="lh-pager" aria-label="{escape(t(_("Pages of the table"), language))}">{buttons[0]}<span class="lh-quiet" role="status">{escape(said)}</span>{buttons[1]}</nav>'
 
 
 def card(kind: str, title: str, body: str = "", label: str = "") -> str:

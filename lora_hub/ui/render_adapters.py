@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lora_hub.core import verdicts
+from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render import badge, card, cell, empty, escape, filled, isolate, link, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_data import metric_title
 from lora_hub.ui.text import iso_moment, number, percent, t
+from lora_hub.ui.words import WORDS
 
 # Below these an adapter's answer is the base's: rounding, not learning.
 SAME_KL, SAME_CHANGED = 1e-6, 0.0
@@ -18,21 +20,21 @@ SAME_KL, SAME_CHANGED = 1e-6, 0.0
 def shelf(found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], organization: str, filtered: bool, language: str) -> str:
     """The organization's adapters as a table: one row each, with what it scored and a Compare button."""
     if not found:
-        return empty(t("no_adapters_match", language)) if filtered else empty(t("no_adapters", language), t("no_adapters_why", language))
+        return empty(t(_("No adapter matches this filter."), language)) if filtered else empty(t(_("No adapter here yet"), language), t(_("Train one in Fine-tune (the spam sample takes about a minute), then press Publish in Runs."), language))
     rows = []
     for ref in found:
-        owner, _, name = ref.repo_id.rpartition("/")
+        owner, _rest, name = ref.repo_id.rpartition("/")
         key = escape(ref.repo_id)
         current = ' aria-current="true"' if ref.repo_id == chosen else ""
         opener = f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b><span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
         rows.append([
             opener, escape(titles.get(ref.task, ref.task)), f"<bdi>{escape(ref.base)}</bdi>", _headline(ref, language),
             f'<span class="lh-quiet"><bdi>{escape(iso_moment(ref.updated[:10], language))}</bdi></span>',
-            f'<button type="button" class="lh-small" data-compare="{key}">{escape(t("compare", language))}</button>',
+            f'<button type="button" class="lh-small" data-compare="{key}">{escape(t(_("Compare"), language))}</button>',
         ])  # fmt: skip
-    heads = [t("adapter", language), t("task", language), t("base", language), t("metric", language), t("updated", language), ""]
+    heads = [t(_("Adapter"), language), t(_("Task"), language), t(_("Base"), language), t(_("Metric"), language), t(_("Updated"), language), ""]
     key = "adapters_one" if len(found) == 1 else "adapters_count"
-    counted = filled(key, language, count=number(len(found), language), organization=f"<bdi>{escape(organization)}</bdi>")
+    counted = filled(WORDS[key], language, count=number(len(found), language), organization=f"<bdi>{escape(organization)}</bdi>")
     return f'<p class="lh-quiet">{counted}</p>' + table(heads, rows, "lh-shelf", stacked=True)
 
 
@@ -45,8 +47,8 @@ def _headline(ref: AdapterRef, language: str) -> str:
     before = ""
     if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
         who = verdicts.stronger_base(ref.metrics, name)
-        before = f'<span class="lh-quiet"> {escape(t(who, language))} {escape(percent(ref.metrics[who][name].value, language))}</span>'
-    of = f'<span class="lh-quiet"> {escape(t("of_rows", language, count=number(scores[name].rows, language)))}</span>' if scores[name].rows else ""
+        before = f'<span class="lh-quiet"> {escape(t(WORDS[who], language))} {escape(percent(ref.metrics[who][name].value, language))}</span>'
+    of = f'<span class="lh-quiet"> {escape(t(_("({count} rows)"), language, count=number(scores[name].rows, language)))}</span>' if scores[name].rows else ""
     return f'<span title="{escape(metric_title(name, language))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{of}{before}</span>'
 
 
@@ -56,7 +58,7 @@ def _versions(versions: Sequence[str]) -> str:
 
 def adapter_head(ref: AdapterRef, language: str) -> str:
     name = f"<bdi>{escape(ref.repo_id)}</bdi>"
-    to_hub = link(ref.url, t("open_on_hub", language)) if ref.url else ""
+    to_hub = link(ref.url, t(_("Open on the Hub"), language)) if ref.url else ""
     commit = f"<code>{escape(ref.revision[:12])}</code>" if ref.revision else ""
     return f'<div class="lh-runhead"><h3>{name} {_versions(ref.versions)}</h3><p class="lh-quiet">{commit} {to_hub}</p></div>'
 
@@ -67,7 +69,7 @@ def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str)
         [badge(tag, "good" if tag == "production" else "plain"), f"<code>{escape(commit[:12])}</code>", f"<bdi>{escape(iso_moment(date[:16], language))}</bdi>", escape(message)]
         for tag, commit, date, message in versions
     ]
-    return table([t("versions", language), t("commit", language), t("updated", language), ""], rows) if rows else ""
+    return table([t(_("Versions"), language), t(_("Commit"), language), t(_("Updated"), language), ""], rows) if rows else ""
 
 
 def card_body(text: str) -> str:
@@ -100,13 +102,13 @@ class PaneView:
 def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
     """The answers beside each other, under the question that they are answers to."""
     if not views:
-        return empty(t("compare_empty", language))
+        return empty(t(_("Choose adapters and ask. Base and adapters answer beside each other, in one pass."), language))
     base = next((view.answer for view in views if view.name == "base" and view.done), None)
     asked = ""
     if question:
         # the style sheet shows the note once something that was asked has changed
-        note = f'<p class="lh-stale-note" role="status">{escape(t("asked_before", language))}</p>'
-        asked = f'{note}<p class="lh-asked"><span class="lh-quiet">{escape(t("asked", language))}</span> {cell(question, 300)}</p>'
+        note = f'<p class="lh-stale-note" role="status">{escape(t(_("The question has changed: these are answers to the one before. Ask again."), language))}</p>'
+        asked = f'{note}<p class="lh-asked"><span class="lh-quiet">{escape(t(_("Asked:"), language))}</span> {cell(question, 300)}</p>'
     return f'{asked}<div class="lh-panes" aria-live="polite">{"".join(_pane(view, language, base) for view in views)}</div>'
 
 
@@ -121,18 +123,18 @@ def _pane_name(view: PaneView) -> str:
 
 def _pane(view: PaneView, language: str, base: Answer | None) -> str:
     is_base, answer = view.name == "base", view.answer
-    name = escape(t("base_alone", language)) if is_base else _pane_name(view)
+    name = escape(t(_("Base, no adapter"), language)) if is_base else _pane_name(view)
     commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
     body = f'<div class="lh-answer" dir="auto">{escape(answer.text)}{"" if view.done else _CARET}</div>'
     if view.done and not answer.text.strip():
-        body = f'<div class="lh-answer lh-quiet">{escape(t("empty_answer", language))}</div>'
-    facts = [t("pane_waits", language)] if not view.done and not answer.tokens else []
+        body = f'<div class="lh-answer lh-quiet">{escape(t(_("(an empty answer)"), language))}</div>'
+    facts = [t(_("loading the base"), language)] if not view.done and not answer.tokens else []
     if answer.tokens:
-        facts.append(t("tokens_count", language, count=number(answer.tokens, language)))
+        facts.append(t(_("tokens: {count}"), language, count=number(answer.tokens, language)))
     if answer.seconds:
-        facts.append(t("seconds_count", language, count=number(answer.seconds, language, 2)))
+        facts.append(t(_("{count} s"), language, count=number(answer.seconds, language, 2)))
     if view.done and answer.finish:
-        facts.append(t(f"finish_{answer.finish}", language))
+        facts.append(t(WORDS[f"finish_{answer.finish}"], language))
     verdict = judged(view.judgement, language) if view.done and view.judgement else ""
     alarm = "" if is_base or not view.done else _beside_base(view, base, language)
     css = "lh-pane lh-pane-base" if is_base else "lh-pane"
@@ -150,18 +152,18 @@ def _beside_base(view: PaneView, base: Answer | None, language: str) -> str:
     raises the alarm."""
     divergence, chances = view.divergence, view.answer.probabilities
     if divergence is not None and divergence.kl <= SAME_KL and divergence.changed <= SAME_CHANGED:
-        return card("bad", escape(t("same_as_base_labels" if chances else "same_as_base", language)))
+        return card("bad", escape(t(_("Changes nothing: it finds each label as likely as the base does before the base is calibrated.") if chances else _("Changes nothing: on this input it answers exactly as the base does."), language)))
     if chances:
         said = _labels_beside_base(view.answer, base, language) if base is not None and base.probabilities else ""
     else:
-        said = escape(t("divergence", language, changed=percent(100 * divergence.changed, language))) if divergence is not None else ""
+        said = escape(t(_("{changed} of the tokens differ from the base's choice"), language, changed=percent(100 * divergence.changed, language))) if divergence is not None else ""
     return f'<p class="lh-quiet">{said}</p>' if said else ""
 
 
 def _labels_beside_base(answer: Answer, base: Answer, language: str) -> str:
     """Whether both chose one label, and how much more or less likely the adapter's choice is than the base finds it."""
     gain = 100 * (answer.confidence - base.probabilities.get(answer.text, 0.0))
-    change = t("chance_same", language)
+    change = t(_("its probability is what the base gives it"), language)
     if abs(gain) >= 0.05:
-        change = t("chance_higher" if gain > 0 else "chance_lower", language, points=number(abs(gain), language, 1))
-    return filled("label_same" if answer.text == base.text else "label_other", language, label=isolate(answer.text), base=isolate(base.text), change=escape(change))
+        change = t(_("its probability is {points} points higher than the base gives it") if gain > 0 else _("its probability is {points} points lower than the base gives it"), language, points=number(abs(gain), language, 1))
+    return filled(_("The base's label too; {change}.") if answer.text == base.text else _("Another label than the base's, {base}; {change}."), language, label=isolate(answer.text), base=isolate(base.text), change=escape(change))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Judgement
 from lora_hub.ui.render import badge, escape
 from lora_hub.ui.render_data import metric_title
@@ -22,12 +23,12 @@ def chances(probabilities: Mapping[str, float], language: str) -> str:
         for label, share in likely[:SHOWN_LABELS]
     )
     more = len(likely) - SHOWN_LABELS
-    rest = f'<li class="lh-quiet">{escape(t("labels_more", language, count=number(more, language)))}</li>' if more > 0 else ""
-    return f'<ul class="lh-chances" aria-label="{escape(t("label_chances", language))}">{bars}{rest}</ul>'
+    rest = f'<li class="lh-quiet">{escape(t(_("and {count} more labels"), language, count=number(more, language)))}</li>' if more > 0 else ""
+    return f'<ul class="lh-chances" aria-label="{escape(t(_("Probability of each label"), language))}">{bars}{rest}</ul>'
 
 
 def judged(judgement: Judgement, language: str) -> str:
     """Right or wrong where the metric says so of one answer; else the answer's own score."""
     if judgement.right is None:
         return badge(f"{metric_title(judgement.metric, language)} {number(judgement.score, language, 1)}", "plain")
-    return badge(t("right" if judgement.right else "wrong", language), "good" if judgement.right else "warn")
+    return badge(t(_("right") if judgement.right else _("not the right answer"), language), "good" if judgement.right else "warn")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Task, TrainSpec
 from lora_hub.ui.render import card, empty, escape, link
 from lora_hub.ui.render_table import role_name
@@ -13,17 +14,17 @@ SHOWN_ROWS = 5
 
 
 def metric_title(name: str, language: str) -> str:
-    return t(f"metric_{name}", language) if f"metric_{name}" in WORDS else name
+    return t(WORDS[f"metric_{name}"], language) if f"metric_{name}" in WORDS else name
 
 
 def task_card(task: Task, language: str) -> str:
     """What the chosen task reads, answers and is scored by."""
-    answers = t("answer_labels" if task.output == "labels" else "answer_text", language)
-    named = [t("optional", language, role=role_name(role, language)) if role in task.optional_inputs else role_name(role, language) for role in task.inputs]
+    answers = t(_("one of the labels in your data") if task.output == "labels" else _("free text"), language)
+    named = [t(_("{role} (optional)"), language, role=role_name(role, language)) if role in task.optional_inputs else role_name(role, language) for role in task.inputs]
     facts = [
-        (t("task_reads", language), t("comma", language).join(named)),
-        (t("task_answers", language), answers),
-        (t("task_scored", language), t("comma", language).join(metric_title(name, language) for name in task.metrics)),
+        (t(_("Reads"), language), t(_(", "), language).join(named)),
+        (t(_("Answers with"), language), answers),
+        (t(_("Scored by"), language), t(_(", "), language).join(metric_title(name, language) for name in task.metrics)),
     ]
     listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     words = task.instruction.in_language(language)
@@ -34,17 +35,17 @@ def prompts(preview: Sequence[dict[str, Any]], language: str) -> str:
     """The text of a few rows: what is read, then what is trained, marked. preview: prompt and completion, and where they
     were counted the tokens `read` and `trained`."""
     if not preview:
-        return empty(t("no_prompt", language))
+        return empty(t(_("Here you will read the exact text of a few rows, with the trained part marked."), language))
     legend = (
-        f'<p class="lh-legend"><span class="lh-read">{escape(t("read_only_part", language))}</span>'
-        f"<mark>{escape(t('trained_part', language))}</mark></p>"
+        f'<p class="lh-legend"><span class="lh-read">{escape(t(_("read, not trained"), language))}</span>'
+        f"<mark>{escape(t(_('trained'), language))}</mark></p>"
     )
     blocks = []
     for place, row in enumerate(preview[:SHOWN_ROWS], start=1):
         prompt, completion = str(row["prompt"]), str(row["completion"])
-        title = t("row_number", language, row=digits(str(place), language))
+        title = t(_("Row {row}"), language, row=digits(str(place), language))
         if "read" in row:
-            title += " · " + t("tokens_read_trained", language, read=number(row["read"], language), trained=number(row["trained"], language))
+            title += " · " + t(_("{read} tokens read, {trained} trained"), language, read=number(row["read"], language), trained=number(row["trained"], language))
         text = f'<pre dir="auto">{escape(prompt)}</pre><pre dir="auto" class="lh-trained"><mark>{escape(completion)}</mark></pre>'
         blocks.append(f'<details class="lh-prompt"{" open" if place <= 2 else ""}><summary>{escape(title)}</summary>{text}</details>')
     return legend + "".join(blocks)
@@ -53,9 +54,9 @@ def prompts(preview: Sequence[dict[str, Any]], language: str) -> str:
 def spec_line(spec: TrainSpec, language: str) -> str:
     """One line about what a run was asked: base, data, effort."""
     base = spec.base.title or spec.base.id
-    parts = [base, spec.dataset.name, t("rows", language, count=number(spec.dataset.rows, language)), t(f"effort_{spec.effort}", language)]
+    parts = [base, spec.dataset.name, t(_("{count} rows"), language, count=number(spec.dataset.rows, language)), t(WORDS[f"effort_{spec.effort}"], language)]
     return " · ".join(f"<bdi>{escape(part)}</bdi>" for part in parts)
 
 
 def published(name: str, url: str, language: str) -> str:
-    return card("good", escape(t("published", language, name=name)), link(url, t("open_on_hub", language)))
+    return card("good", escape(t(_("Published as {name}"), language, name=name)), link(url, t(_("Open on the Hub"), language)))

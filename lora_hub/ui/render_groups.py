@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Run
 from lora_hub.ui.render import escape, filled
 from lora_hub.ui.run_names import RunName
 from lora_hub.ui.text import t
+from lora_hub.ui.words import WORDS
 
 
 def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
@@ -40,4 +42,4 @@ def companions(run: Run, others: Sequence[Run], names: dict[str, RunName], langu
         for one in others
     ]
     key = {"together": "with_together", "in turn": "with_in_turn"}.get(run.mode, "with_started")
-    return f'<p class="lh-quiet lh-companions">{filled(key, language, names=escape(t("comma", language)).join(named))}</p>'
+    return f'<p class="lh-quiet lh-companions">{filled(WORDS[key], language, names=escape(t(_(", "), language)).join(named))}</p>'

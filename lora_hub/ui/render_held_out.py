@@ -7,12 +7,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Judgement, Text2
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.ui.render import card, cell, empty, escape, pager, sentence, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_table import direction_of, role_name
 from lora_hub.ui.text import digits, number, percent, persian_numbers, t
+from lora_hub.ui.words import WORDS
 
 SHOWN_EXAMPLES = 50
 # Which rows, and in which order.
@@ -55,10 +57,10 @@ def held_out_rows(
         said = missing.in_language(language)
         told = card("warn", sentence(persian_numbers(said) if language == "fa" else said))
     if not picked:
-        return told + (empty(t("none_such", language)) if rows or missing is None else "")
+        return told + (empty(t(_("None of these."), language)) if rows or missing is None else "")
     who = [one for one in (*BASE_WAYS, "adapter") if one in picked[0]]
     graded = picked[0].get("right", {}).get("adapter") is None
-    heads = ["#", t("input", language), t("reference", language), *[t(one, language) for one in who], *([t("difference", language)] if graded else [])]
+    heads = ["#", t(_("Input"), language), t(_("Right answer"), language), *[t(WORDS[one], language) for one in who], *([t(_("Difference"), language)] if graded else [])]
     counted = len(picked)
     page = min(max(1, page), -(-counted // SHOWN_EXAMPLES))
     picked = picked[SHOWN_EXAMPLES * (page - 1) : SHOWN_EXAMPLES * page]
@@ -75,7 +77,7 @@ def held_out_rows(
     texts = [[next(iter(row["inputs"].values()), "") for row in picked], *[[row[part] for row in picked] for part in ("reference", *who)]]
     directions = ["", *[direction_of(one) for one in texts], *([""] if graded else [])]
     if counted <= SHOWN_EXAMPLES:
-        said = f'<p class="lh-quiet">{escape(t("shown_of", language, shown=number(counted, language), total=number(len(rows), language)))}</p>'
+        said = f'<p class="lh-quiet">{escape(t(_("{shown} of {total}"), language, shown=number(counted, language), total=number(len(rows), language)))}</p>'
     else:
         said = pager(f'data-put="lh-examples-page" data-value="{escape(place)} {{page}}"', page, SHOWN_EXAMPLES, counted, language)
     return told + said + table(heads, cells, "lh-examples", directions, stacked=True)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, Lengths
 from lora_hub.core.spec_fields import shown
 from lora_hub.ui.render import badge, card, escape, filled, sentence, table
 from lora_hub.ui.text import count_of, dollars, duration, number, percent, persian_numbers, size_of, t
+from lora_hub.ui.words import WORDS
 
 # Where the quantiles of `schema.Lengths` stand.
 MEDIAN, NEARLY_ALL, LONGEST = 3, 5, 7
@@ -18,15 +20,15 @@ def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) 
     key, kind = words[fit]
     facts = []
     if base.parameters:
-        facts.append(f"{count_of(base.parameters, language)} {t('parameters', language)}")
-    facts.append(f"{t('context', language)} {number(base.context, language)} {t('tokens', language)}")
-    facts.append(f"{t('licence', language)}: {base.licence}")
+        facts.append(f"{count_of(base.parameters, language)} {t(_('parameters'), language)}")
+    facts.append(f"{t(_('context length'), language)} {number(base.context, language)} {t(_('tokens'), language)}")
+    facts.append(f"{t(_('licence'), language)}: {base.licence}")
     if needed and have:
-        facts.append(t("needs", language, needed=size_of(needed, language), have=size_of(have, language)))
-    gated = badge(t("gated", language), "warn") if base.gated else ""
+        facts.append(t(_("needs about {needed} of {have}"), language, needed=size_of(needed, language), have=size_of(have, language)))
+    gated = badge(t(_("gated: accept its terms on the Hub first"), language), "warn") if base.gated else ""
     name = base.title or base.id
     return (
-        f'<div class="lh-base"><p><strong><bdi>{escape(name)}</bdi></strong> {badge(t(key, language), kind)}{gated}</p>'
+        f'<div class="lh-base"><p><strong><bdi>{escape(name)}</bdi></strong> {badge(t(WORDS[key], language), kind)}{gated}</p>'
         f'<p class="lh-quiet">{escape(" · ".join(facts))}</p></div>'
     )
 
@@ -36,21 +38,22 @@ def lengths(measured: Lengths | None, language: str) -> str:
     if measured is None:
         return ""
     figures = [
-        (t("tokens_median", language), number(measured.total[MEDIAN], language)),
-        (t("tokens_nearly_all", language), number(measured.total[NEARLY_ALL], language)),
-        (t("tokens_longest", language), number(measured.total[LONGEST], language)),
-        (t("trained_share", language), percent(100 * measured.trained_share, language)),
+        (t(_("Median"), language), number(measured.total[MEDIAN], language)),
+        (t(_("95 % are shorter than"), language), number(measured.total[NEARLY_ALL], language)),
+        (t(_("Longest"), language), number(measured.total[LONGEST], language)),
+        (t(_("Trained share"), language), percent(100 * measured.trained_share, language)),
     ]
     listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in figures)
-    said = [t("lengths_fit", language, limit=number(measured.max_length, language))]
+    said = [t(_("Every row fits into {limit} tokens."), language, limit=number(measured.max_length, language))]
     if measured.too_long:
-        said = [t("lengths_too_long", language, count=number(measured.too_long, language), limit=number(measured.max_length, language))]
+        said = [t(_("{count} rows are longer than {limit} tokens and are left out."), language, count=number(measured.too_long, language), limit=number(measured.max_length, language))]
         if measured.answers_cut:
-            said.append(t("lengths_cut", language, count=number(measured.answers_cut, language)))
+            said.append(t(_("Cut there, {count} of them would lose their answer."), language, count=number(measured.answers_cut, language)))
     if measured.sampled < measured.rows:
-        said.append(t("lengths_sampled", language, sampled=number(measured.sampled, language), rows=number(measured.rows, language)))
+        said.append(t(_("Counted on {sampled} of {rows} rows."), language, sampled=number(measured.sampled, language), rows=number(measured.rows, language)))
+    title = t(_("Your rows in this base's tokens"), language)
     return (
-        f'<section class="lh-lengths"><h4>{escape(t("lengths", language))}</h4>{_bar(measured)}<dl class="lh-figures">{listed}</dl>'
+        f'<section class="lh-lengths"><h4>{escape(title)}</h4>{_bar(measured)}<dl class="lh-figures">{listed}</dl>'
         f'<p class="lh-quiet{" lh-bad" if measured.too_long else ""}">{escape(" ".join(said))}</p></section>'
     )
 
@@ -69,9 +72,9 @@ def _bar(measured: Lengths) -> str:
 def plan(steps: int, seconds: float, memory: int, language: str) -> str:
     """Three figures: time, steps, memory."""
     figures = [
-        (t("time", language), t("estimate_time", language, time=duration(seconds, language))),
-        (t("steps", language), number(steps, language)),
-        (t("memory", language), size_of(memory, language)),
+        (t(_("Time"), language), t(_("about {time}"), language, time=duration(seconds, language))),
+        (t(_("Steps"), language), number(steps, language)),
+        (t(_("Memory"), language), size_of(memory, language)),
     ]
     return '<dl class="lh-figures">' + "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures) + "</dl>"
 
@@ -83,15 +86,15 @@ def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, langua
         return ""
     rows = []
     for one in estimates:
-        fits = badge(t("fits_there" if one.fits else "too_large_there", language), "good" if one.fits else "bad")
+        fits = badge(t(_("fits") if one.fits else _("too small"), language), "good" if one.fits else "bad")
         spent = duration(one.seconds, language) if one.fits else "–"
         paid = dollars(one.dollars, language) if one.fits else "–"
         rows.append([f"<bdi>{escape(one.title)}</bdi> <code>{escape(one.flavor)}</code>", escape(spent), f"<bdi>{escape(paid)}</bdi>", fits])
-    heads = [t("hardware", language), t("time", language), t("cost", language), ""]
+    heads = [t(_("Hardware"), language), t(_("Time"), language), t(_("Cost"), language), ""]
     return (
-        card("warn", escape(t("too_small_here", language, needed=size_of(needed, language), have=size_of(have, language))))
-        + f'<details class="lh-fold lh-costs" data-key="costs" open><summary>{escape(t("elsewhere", language))}</summary>'
-        f'{table(heads, rows)}<p class="lh-quiet">{filled("elsewhere_why", language, checked=f"<bdi>{escape(checked)}</bdi>")}</p></details>'
+        card("warn", escape(t(_("It needs about {needed}; this machine has {have}. This is what it would take elsewhere:"), language, needed=size_of(needed, language), have=size_of(have, language))))
+        + f'<details class="lh-fold lh-costs" data-key="costs" open><summary>{escape(t(_("Elsewhere: time and cost on rented hardware"), language))}</summary>'
+        f'{table(heads, rows)}<p class="lh-quiet">{filled(_("Estimates; prices as of {checked}."), language, checked=f"<bdi>{escape(checked)}</bdi>")}</p></details>'
     )
 
 
@@ -101,13 +104,13 @@ def settings_table(explained: Sequence[tuple[str, Any, str]], titles: dict[str, 
         (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(_setting(value, language))}</bdi></b>", _why(why, language))
         for key, value, why in explained
     ]
-    return table([t("setting", language), t("value", language), t("why", language)], rows, "lh-settings", stacked=True)
+    return table([t(_("Setting"), language), t(_("Value"), language), t(_("Why"), language)], rows, "lh-settings", stacked=True)
 
 
 def _setting(value: Any, language: str) -> str:
     """A setting's value in the language: yes and no, and its digits. A number as it is typed keeps its point: 0.0043."""
     if isinstance(value, bool):
-        return t("yes" if value else "no", language)
+        return t(_("yes") if value else _("no"), language)
     return persian_numbers(shown(value)) if language == "fa" and isinstance(value, int | float) else shown(value)
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Mend, Problem
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.render import card, cell, escape, sentence
 from lora_hub.ui.render_table import rows_table
 from lora_hub.ui.text import digits, number, persian_numbers, t
+from lora_hub.ui.words import WORDS
 
 _KIND = {"error": "bad", "warning": "warn", "info": "plain"}
 SHOWN_LABELS = 1000  # they stand in a box of their own that scrolls
@@ -50,21 +52,21 @@ def done_list(done: Sequence[Any], language: str) -> str:
         return ""
     items = []
     for one in done:
-        rows = t("mend_row_one", language) if one.rows == 1 else t("mend_rows", language, count=number(one.rows, language))
+        rows = t(_("1 row"), language) if one.rows == 1 else t(_("{count} rows"), language, count=number(one.rows, language))
         if not one.rows:
-            rows = t("mend_rows_none", language)
+            rows = t(_("no row any more"), language)
         said = mends.describe(one.mend).in_language(language)
         items.append(
             f'<li{"" if one.rows else " class=lh-idle"}><span>{sentence(said)}</span>'
-            f'<b>{escape(rows)}</b><button type="button" class="lh-small" data-undo="{attribute(one.mend)}">{escape(t("undo", language))}</button></li>'
+            f'<b>{escape(rows)}</b><button type="button" class="lh-small" data-undo="{attribute(one.mend)}">{escape(t(_("Undo"), language))}</button></li>'
         )
-    everything = f'<button type="button" class="lh-small" data-undo-all>{escape(t("undo_all", language))}</button>' if len(done) > 1 else ""
-    return f'<section class="lh-done" aria-label="{escape(t("mended", language))}"><header><h4>{escape(t("mended", language))}</h4>{everything}</header><ul>{"".join(items)}</ul></section>'
+    everything = f'<button type="button" class="lh-small" data-undo-all>{escape(t(_("Undo all"), language))}</button>' if len(done) > 1 else ""
+    return f'<section class="lh-done" aria-label="{escape(t(_("Mended"), language))}"><header><h4>{escape(t(_("Mended"), language))}</h4>{everything}</header><ul>{"".join(items)}</ul></section>'
 
 
 def way_back(language: str) -> str:
     """What undoes all mends where the data could not be looked at with them."""
-    return f'<p class="lh-actions"><button type="button" class="lh-small" data-undo-all>{escape(t("undo_all", language))}</button></p>'
+    return f'<p class="lh-actions"><button type="button" class="lh-small" data-undo-all>{escape(t(_("Undo all"), language))}</button></p>'
 
 
 def attribute(mend: Mend) -> str:
@@ -75,17 +77,17 @@ def attribute(mend: Mend) -> str:
 def cards(problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, dict[str, str]]], language: str, page: int = 1) -> str:
     """Findings about the data, the worst first; what is only good to know is folded."""
     if not problems:
-        return card("good", escape(t("problems_none", language)))
+        return card("good", escape(t(_("Nothing wrong found in the data."), language)))
     order = list(_KIND)
     by_weight = sorted(problems, key=lambda problem: order.index(problem.severity))
     drawn = {problem.code: problem_card(problem, rows if problem.code == opened else None, language, page) for problem in by_weight}
     grave = [drawn[problem.code] for problem in by_weight if problem.severity != "info"]
     light = [problem for problem in by_weight if problem.severity == "info"]
-    first = "".join(grave) if grave else card("good", escape(t("problems_none", language)))
+    first = "".join(grave) if grave else card("good", escape(t(_("Nothing wrong found in the data."), language)))
     folded = ""
     if light:
         is_open = " open" if any(problem.code == opened for problem in light) else ""
-        words = t("good_to_know", language, count=number(len(light), language))
+        words = t(_("Good to know ({count})"), language, count=number(len(light), language))
         inside = "".join(drawn[problem.code] for problem in light)
         folded = f'<details class="lh-fold" data-key="info"{is_open}><summary>{escape(words)}</summary><div class="lh-cards">{inside}</div></details>'
     return f'<div class="lh-cards">{first}{folded}</div>'
@@ -98,7 +100,7 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
     message, message_dir = _said(problem.message, problem.message_fa, language)
     hint, hint_dir = _said(problem.hint, problem.hint_fa, language)
     kind = _KIND[problem.severity]
-    word = t(f"severity_{problem.severity}", language)
+    word = t(WORDS[f"severity_{problem.severity}"], language)
     role = ' role="alert"' if kind == "bad" else ""
     buttons = [
         f'<button type="button" class="lh-small{" lh-first" if place == 0 else ""}" data-mend="{attribute(mend)}"'
@@ -106,18 +108,18 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
         for place, mend in enumerate(problem.mends)
     ]
     if problem.task:
-        words = t("use_task", language, task=catalogue.get_task(problem.task).title.in_language(language))
+        words = t(_("Use “{task}”"), language, task=catalogue.get_task(problem.task).title.in_language(language))
         buttons.insert(0, f'<button type="button" class="lh-small lh-first" data-task="{escape(problem.task)}">{escape(words)}</button>')
     if problem.rows:
         is_open = "true" if rows is not None else "false"
         buttons.append(
             f'<button type="button" class="lh-plainbutton" data-rows="{escape(problem.code)}" aria-expanded="{is_open}">'
-            f"{escape(t('hide_rows' if rows is not None else 'show_rows', language))}</button>{_numbers(problem, language)}"
+            f"{escape(t(_('Hide rows') if rows is not None else _('Show rows'), language))}</button>{_numbers(problem, language)}"
         )
     actions = f'<div class="lh-actions">{"".join(buttons)}</div>' if buttons else ""
     below = hint_text = ""
     if rows is not None:
-        below = rows_table(rows, max(problem.count, len(rows)), language, problem.code, page) if rows else f'<p class="lh-quiet">{escape(t("no_rows_left", language))}</p>'
+        below = rows_table(rows, max(problem.count, len(rows)), language, problem.code, page) if rows else f'<p class="lh-quiet">{escape(t(_("These rows are no longer in the table."), language))}</p>'
     if hint:
         hint_text = f'<p dir="{hint_dir}">{sentence(hint)}</p>'
     return (
@@ -144,9 +146,9 @@ def _pairs(mend: Mend) -> str:
 
 def _numbers(problem: Problem, language: str) -> str:
     """The first rows' numbers; that there are more is told by dots."""
-    shown = t("comma", language).join(str(row) for row in problem.rows[:6]) + (" …" if max(problem.count, len(problem.rows)) > 6 else "")
+    shown = t(_(", "), language).join(str(row) for row in problem.rows[:6]) + (" …" if max(problem.count, len(problem.rows)) > 6 else "")
     key = "problem_row" if len(problem.rows) == 1 and problem.count <= 1 else "problem_rows"
-    return f'<span class="lh-rows">{escape(t(key, language, rows=digits(shown, language)))}</span>'
+    return f'<span class="lh-rows">{escape(t(WORDS[key], language, rows=digits(shown, language)))}</span>'
 
 
 def labels_table(labels: Labels, dataset: str, language: str) -> str:
@@ -156,7 +158,7 @@ def labels_table(labels: Labels, dataset: str, language: str) -> str:
     most, total = max(labels.counts.values()), sum(labels.counts.values())
     rows = []
     for label, count in list(labels.counts.items())[:SHOWN_LABELS]:
-        name = t("new_name_of", language, label=label)
+        name = t(_("New name of {label}"), language, label=label)
         share = number(100 * count / total, language, 1 if 100 * count < 10 * total else 0)
         rows.append(
             f'<tr><td>{cell(label, 120)}</td><td class="lh-count"><span>{number(count, language)}</span><span class="lh-quiet">{share}{"٪" if language == "fa" else " %"}</span>'
@@ -165,12 +167,12 @@ def labels_table(labels: Labels, dataset: str, language: str) -> str:
             f' aria-label="{escape(name)}" maxlength="200" autocomplete="off" spellcheck="false"></td></tr>'
         )
     left = len(labels.counts) - len(rows)
-    more = f'<p class="lh-quiet">{escape(t("more_labels", language, count=number(left, language)))}</p>' if left > 0 else ""
-    heads = "".join(f'<th scope="col">{escape(t(key, language))}</th>' for key in ("label", "label_rows", "new_name"))
-    words = t("labels_one", language) if len(labels.counts) == 1 else t("labels", language, count=number(len(labels.counts), language))
+    more = f'<p class="lh-quiet">{escape(t(_("and {count} more"), language, count=number(left, language)))}</p>' if left > 0 else ""
+    heads = "".join(f'<th scope="col">{escape(t(WORDS[key], language))}</th>' for key in ("label", "label_rows", "new_name"))
+    words = t(_("One label"), language) if len(labels.counts) == 1 else t(_("Labels ({count})"), language, count=number(len(labels.counts), language))
     return (
         f'<details class="lh-fold lh-labels" data-key="labels" data-dataset="{escape(dataset)}"{" open" if labels.names else ""}><summary>{escape(words)}</summary>'
         f'<div class="lh-scroll" tabindex="0"><table class="lh-table"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{more}'
-        f'<p class="lh-renaming"><button type="button" class="lh-small lh-first" data-rename>{escape(t("rename", language))}</button>'
-        f'<span class="lh-quiet">{escape(t("rename_why", language))}</span></p></details>'
+        f'<p class="lh-renaming"><button type="button" class="lh-small lh-first" data-rename>{escape(t(_("Rename"), language))}</button>'
+        f'<span class="lh-quiet">{escape(t(_("The same name for two labels merges them."), language))}</span></p></details>'
     )

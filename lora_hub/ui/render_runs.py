@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Run, RunState, Score, TrainSpec
 from lora_hub.runs import run_states
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
@@ -29,22 +30,22 @@ def under_way(spec: TrainSpec | None, found: Sequence[Run], language: str) -> st
     same = None if spec is None else next((run for run in found if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec), None)
     if same is None:
         return ""
-    return card("warn", f'{escape(t("under_way", language))} <a href="?tab=runs&amp;run={escape(same.id)}">{escape(t("show_run", language))}</a>')
+    return card("warn", f'{escape(t(_("A run of exactly this is under way."), language))} <a href="?tab=runs&amp;run={escape(same.id)}">{escape(t(_("Show it"), language))}</a>')
 
 
 def state_badge(run: Run, language: str) -> str:
-    return badge(t("state_cancelling" if run.cancelling else f"state_{run.state}", language), _KIND[run.state])
+    return badge(t(WORDS["state_cancelling" if run.cancelling else f"state_{run.state}"], language), _KIND[run.state])
 
 
 def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
     """Buttons, newest first; the chosen one is marked. Runs that were started in one go stand together, with a line beside."""
     if not runs:
-        return empty(t("no_runs", language), t("no_runs_why", language))
+        return empty(t(_("No run yet"), language), t(_("A run appears here when you press Train, and stays: reload, close, come back."), language))
     parts, names = [], name_runs(runs)
     for members in beside_each_other(runs):
         items = "".join(_item(run, names[run.id], chosen, language) for run in members)
         if len(members) > 1:
-            words = escape(t("group_of", language, count=number(len(members), language)))
+            words = escape(t(_("{count} in one go"), language, count=number(len(members), language)))
             items = f'<div class="lh-group" role="group" aria-label="{words}"><p class="lh-quiet">{words}</p>{items}</div>'
         parts.append(items)
     return f'<div class="lh-list">{"".join(parts)}</div>'
@@ -64,7 +65,7 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
 def _headline(run: Run, language: str) -> str:
     """The main metric of a finished run, for the list."""
     pair = main_scores(run)
-    of = f" {escape(t('of_rows', language, count=number(pair[2].rows, language)))}" if pair and pair[2].rows else ""
+    of = f" {escape(t(_('({count} rows)'), language, count=number(pair[2].rows, language)))}" if pair and pair[2].rows else ""
     return f" · {escape(metric_title(pair[0], language))} <b>{escape(percent(pair[2].value, language))}</b>{of}" if pair else ""
 
 
@@ -96,9 +97,9 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
         parts.append(_bar(run, language))
     facts = [_rows(run, language)] if run.train_rows else []
     if run.state.is_final and run.seconds:
-        facts.append(t("elapsed", language, time=duration(run.seconds, language)))
+        facts.append(t(_("took {time}"), language, time=duration(run.seconds, language)))
     if run.attempt > 1:
-        facts.append(t("attempt", language, number=number(run.attempt, language)))
+        facts.append(t(_("attempt {number}"), language, number=number(run.attempt, language)))
     if facts:
         parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
     parts.append("</div>")
@@ -121,42 +122,44 @@ def _told(english: str, persian: str, language: str) -> str:
 def _rows(run: Run, language: str) -> str:
     """What became of every row of the data."""
     if not run.file_rows:  # of a version that did not count them all
-        return t("run_facts", language, train=number(run.train_rows, language), held_out=number(run.eval_rows, language))
+        return t(_("{train} training rows, {held_out} held-out rows"), language, train=number(run.train_rows, language), held_out=number(run.eval_rows, language))
     counts = {"total": run.file_rows, "train": run.train_rows, "validation": run.validation_rows, "held_out": run.eval_rows, "left": run.left_out}
-    return t("run_rows", language, **{name: number(count, language) for name, count in counts.items()})
+    return t(_("{total} rows: {train} trained on, {validation} choose the checkpoint (validation), {held_out} scored (test), {left} left out"), language, **{name: number(count, language) for name, count in counts.items()})
 
 
 def phase_words(phase: str, language: str) -> str:
     """What the worker does now, "scoring the base (3 of 40)" included; a phase without a translation is shown as it is."""
     name, done, total = _PHASE.match(phase).groups()
-    words = t(f"phase {name}", language) if f"phase {name}" in WORDS else name
-    return t("phase_part", language, phase=words, done=digits(done, language), total=digits(total, language)) if done else words
+    words = t(WORDS[f"phase {name}"], language) if f"phase {name}" in WORDS else name
+    return t(_("{phase} ({done} of {total})"), language, phase=words, done=digits(done, language), total=digits(total, language)) if done else words
 
 
 def _bar(run: Run, language: str) -> str:
     share = _share(run)
     words = []
-    words.append(phase_words(run.phase, language) or t(f"state_{run.state}", language))
+    words.append(phase_words(run.phase, language) or t(WORDS[f"state_{run.state}"], language))
     if run.total_steps:
-        words.append(t("step_of", language, step=number(run.step, language), total=number(run.total_steps, language)))
+        words.append(t(_("step {step} of {total}"), language, step=number(run.step, language), total=number(run.total_steps, language)))
     if run.eta:
-        words.append(t("eta", language, time=duration(run.eta, language)))
+        words.append(t(_("{time} left"), language, time=duration(run.eta, language)))
     elif run.started and not run.cancelling:
-        words.append(t("running_for", language, time=duration(time.time() - run.started, language)))
+        words.append(t(_("running for {time}"), language, time=duration(time.time() - run.started, language)))
     # Before the first step there is nothing that a share could be of.
     done = f'<b>{escape(digits(f"{share:.0f}%", language))}</b>' if run.step else ""
     waiting = " lh-unsure" if not run.total_steps or share >= 100 else ""
     # Where it is not known how far it is, a progress bar says no number.
     now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
     return (
-        f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t("progress", language))}" aria-valuemin="0" aria-valuemax="100" '
+        f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t(_("Progress"), language))}" aria-valuemin="0" aria-valuemax="100" '
         f'{now}aria-valuetext="{escape(" · ".join(words))}"><i style="inline-size:{share:.1f}%"></i></div>'
         f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span>{done}</p>'
     )
 
 
 def log_text(text: str, language: str) -> str:
-    return f'<pre class="lh-log" dir="ltr">{escape(text)}</pre>' if text.strip() else note(t("log_empty", language))
+    if not text.strip():
+        return note(t(_("The log begins when the run's process has started."), language))
+    return f'<pre class="lh-log" dir="ltr">{escape(text)}</pre>'
 
 
 def result(run: Run, language: str) -> str:
@@ -178,39 +181,39 @@ def result(run: Run, language: str) -> str:
     if all("calibration_error" in run.metrics[who] for who in asked):
         # less is better and no verdict is about it: no difference is coloured
         sure = [_score(run.metrics[who]["calibration_error"], language) for who in asked]
-        rows.append([f'<span title="{escape(t("calibration_error_why", language))}">{escape(metric_title("calibration_error", language))}</span>', *sure, ""])
-    heads = [t("metric", language), *[t(who, language) for who in asked], t("difference", language)]
+        rows.append([f'<span title="{escape(t(_("How far stated probabilities are from the share of right answers: the less, the better."), language))}">{escape(metric_title("calibration_error", language))}</span>', *sure, ""])
+    heads = [t(_("Metric"), language), *[t(WORDS[who], language) for who in asked], t(_("Difference"), language)]
     verdict, kind = _verdict(run, *pair, language)
     return (
-        f'<section class="lh-result"><h4>{escape(t("result", language))}</h4>{card(kind, escape(verdict))}{table(heads, rows, "lh-scores")}'
-        f'<p class="lh-quiet">{escape(t("result_on", language, count=number(run.eval_rows, language)))}</p></section>'
+        f'<section class="lh-result"><h4>{escape(t(_("Result"), language))}</h4>{card(kind, escape(verdict))}{table(heads, rows, "lh-scores")}'
+        f'<p class="lh-quiet">{escape(t(_("Each answered the same {count} held-out rows, which were never trained on."), language, count=number(run.eval_rows, language)))}</p></section>'
     )
 
 
 def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
     """What the paired test says, and how its card looks. Runs from before there was one are told without a verdict."""
     key = "rose" if adapter.value > base.value else "fell" if adapter.value < base.value else "stayed"
-    words = [t(key, language, metric=metric_title(name, language), base=percent(base.value, language), adapter=percent(adapter.value, language))]
+    words = [t(WORDS[key], language, metric=metric_title(name, language), base=percent(base.value, language), adapter=percent(adapter.value, language))]
     found = run.comparison
     if found is None:
         return words[0], "plain"
     said = verdicts.describe(found).in_language(language)
     words.append(persian_numbers(said) if language == "fa" else said)
     if found.verdict == "worse":
-        words.append(t("harms", language))
+        words.append(t(_("This adapter harms."), language))
     if found.against == "base_examples":
-        words.append(t("against_examples", language))
+        words.append(t(_("Compared with the base that has examples in its prompt, which is the better one."), language))
     return " ".join(words), {"better": "good", "worse": "bad"}.get(found.verdict, "warn")
 
 
 def _score(score: Score, language: str) -> str:
     """A value, its interval in figures and as a bar from 0 to 100."""
-    interval = t("range", language, low=number(score.low, language, 1), high=number(score.high, language, 1))
+    interval = t(_("{low} – {high}"), language, low=number(score.low, language, 1), high=number(score.high, language, 1))
     low = min(max(0.0, score.low), 98.0)
     width = min(max(2.0, score.high - low), 100.0 - low)
     return (
         f'<span class="lh-score"><b>{escape(percent(score.value, language))}</b>'
-        f'<span class="lh-quiet" title="{escape(t("interval", language))}">{escape(interval)}</span>'
+        f'<span class="lh-quiet" title="{escape(t(_("95 % interval"), language))}">{escape(interval)}</span>'
         f'<span class="lh-whisker" aria-hidden="true"><i style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
         f'<em style="inset-inline-start:{min(max(score.value, 0.0), 98.5):.1f}%"></em></span></span>'
     )

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import DatasetInfo
 from lora_hub.ui.render import badge, card, cell, escape, pager, sentence
 from lora_hub.ui.text import digits, number, t
@@ -22,20 +23,20 @@ CELL_CHARACTERS, LONG_CHARACTERS = 160, 40
 
 def delimiter_name(delimiter: str, language: str) -> str:
     """How a separator is called: by itself where it can be seen."""
-    return {"\t": t("tab", language), " ": t("space", language)}.get(delimiter, delimiter)
+    return {"\t": t(_("tab"), language), " ": t(_("space"), language)}.get(delimiter, delimiter)
 
 
 def file_summary(info: DatasetInfo, rows_in_file: int, language: str) -> str:
     """One line about the file: name, rows, columns, and how it was read."""
-    rows = t("rows", language, count=number(info.rows, language))
+    rows = t(_("{count} rows"), language, count=number(info.rows, language))
     if info.rows != rows_in_file:
-        rows = t("rows_of", language, count=number(info.rows, language), total=number(rows_in_file, language))
+        rows = t(_("{count} of {total} rows"), language, count=number(info.rows, language), total=number(rows_in_file, language))
     elif info.rows == 1:
-        rows = t("row_one", language)
-    columns = t("column_one", language) if len(info.columns) == 1 else t("columns", language, count=number(len(info.columns), language))
-    read = [info.format.upper(), info.encoding, t("separator_is", language, separator=delimiter_name(info.delimiter, language)) if info.delimiter else ""]
+        rows = t(_("1 row"), language)
+    columns = t(_("1 column"), language) if len(info.columns) == 1 else t(_("{count} columns"), language, count=number(len(info.columns), language))
+    read = [info.format.upper(), info.encoding, t(_("separator {separator}"), language, separator=delimiter_name(info.delimiter, language)) if info.delimiter else ""]
     if len(info.sheets) > 1 and info.sheet:
-        read.append(t("sheet_is", language, sheet=info.sheet))
+        read.append(t(_("sheet {sheet}"), language, sheet=info.sheet))
     said = "".join(f" · <bdi>{escape(part)}</bdi>" for part in read if part)
     return f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(rows)} · {escape(columns)}{said}</p>'
 
@@ -43,13 +44,13 @@ def file_summary(info: DatasetInfo, rows_in_file: int, language: str) -> str:
 def gone_columns(gone: dict[str, str], language: str) -> str:
     """Columns that a person chose and that this reading of the file does not have."""
     return "".join(
-        card("warn", sentence(t("column_gone", language, column=column, role=role_name(role, language)))) for role, column in gone.items()
+        card("warn", sentence(t(_("The column “{column}”, which you chose as {role}, is not in this reading of the file. Another one is proposed."), language, column=column, role=role_name(role, language)))) for role, column in gone.items()
     )
 
 
 def role_name(role: str, language: str) -> str:
     """A role of the catalogue's tasks in the page's language; one of a person's own task as they wrote it."""
-    return t(f"role_{role}", language) if f"role_{role}" in WORDS else role
+    return t(WORDS[f"role_{role}"], language) if f"role_{role}" in WORDS else role
 
 
 def preview(table: Any, mapping: dict[str, str], language: str) -> str:
@@ -61,7 +62,7 @@ def preview(table: Any, mapping: dict[str, str], language: str) -> str:
     cells = {name: head.texts(name).to_list() for name in names}
     shown = columns_table(names, cells, mapping, language)
     left = len(table.columns) - len(names)
-    return shown + (f'<p class="lh-quiet">{escape(t("more_columns", language, count=number(left, language)))}</p>' if left else "")
+    return shown + (f'<p class="lh-quiet">{escape(t(_("and {count} more columns"), language, count=number(left, language)))}</p>' if left else "")
 
 
 def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: dict[str, str], language: str) -> str:
@@ -102,6 +103,6 @@ def rows_table(rows: Sequence[tuple[int, dict[str, str]]], count: int, language:
     )
     said = pager(f'data-rows="{escape(code).replace("{", "").replace("}", "")}@{{page}}"', page, PAGE_ROWS, count, language) if count > len(rows) else ""
     return (
-        f'<div class="lh-scroll lh-badrows" tabindex="0"><table class="lh-table"><thead><tr><th scope="col">{escape(t("row", language))}</th>'
+        f'<div class="lh-scroll lh-badrows" tabindex="0"><table class="lh-table"><thead><tr><th scope="col">{escape(t(_("Row"), language))}</th>'
         f"{heads}</tr></thead><tbody>{body}</tbody></table></div>{said}"
     )

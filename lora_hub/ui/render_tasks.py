@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lora_hub.core.messages import _
 from lora_hub.ui.render import escape, filled, sentence
 from lora_hub.ui.task_list import Entry, title_of
 from lora_hub.ui.text import direction, number, t
@@ -23,18 +24,18 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
     for entry in entries:
         title = escape(title_of(entry.asked, language))
         data = entry.asked.dataset.partition("/")[2]
-        facts = [f"<bdi>{escape(data)}</bdi>", escape(t("rows", language, count=number(entry.rows, language)))]
+        facts = [f"<bdi>{escape(data)}</bdi>", escape(t(_("{count} rows"), language, count=number(entry.rows, language)))]
         if entry.adapter:
             facts.append(f'<code dir="ltr">{escape(entry.adapter)}</code>')
         wrong = ""
         if entry.message:
-            told = f'<strong>{escape(t("cannot_train", language))}</strong> <span dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
+            told = f'<strong>{escape(t(_("Cannot be trained any more."), language))}</strong> <span dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
             wrong = f'<p class="lh-entry-wrong" role="alert">{told}</p>'
         items.append(
             f'<li class="lh-entry{" lh-bad" if entry.message else ""}"><div><b dir="auto">{title}</b><span class="lh-quiet">{" · ".join(facts)}</span></div>'
-            f'<button type="button" class="lh-small" data-edit="{escape(entry.id)}" aria-label="{filled("edit_task", language, task=title)}">'
-            f"{escape(t('edit', language))}</button>"
-            f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" aria-label="{filled("remove_task", language, task=title)}">'
-            f"{escape(t('remove', language))}</button>{wrong}</li>"
+            f'<button type="button" class="lh-small" data-edit="{escape(entry.id)}" aria-label="{filled(_("Edit {task}"), language, task=title)}">'
+            f"{escape(t(_('Edit'), language))}</button>"
+            f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" aria-label="{filled(_("Remove {task}"), language, task=title)}">'
+            f"{escape(t(_('Remove'), language))}</button>{wrong}</li>"
         )
-    return f'<section class="lh-tasks"><h4>{escape(t("task_list", language))}</h4><ol>{"".join(items)}</ol></section>'
+    return f'<section class="lh-tasks"><h4>{escape(t(_("Trained in one go"), language))}</h4><ol>{"".join(items)}</ol></section>'

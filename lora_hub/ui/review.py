@@ -17,12 +17,14 @@ from lora_hub.catalogue import bases, hardware
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
 from lora_hub.training import recipe
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.asked import Asked, dataset_path, own_wanting, read_task, roles_of
 from lora_hub.ui.review_report import report
 from lora_hub.ui.text import persian_numbers, t
+from lora_hub.ui.words import WORDS
 
 # A base that needs more than this share of the memory leaves little for anything else.
 TIGHT_SHARE = 0.6
@@ -63,7 +65,7 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
     task = _look_at_task(asked, view, language)
     inspection = _look_at_data(asked, task, view, language, inspector)
     base, fits = _look_at_base(asked, view, language, inspector)
-    view.reason = _first_hindrance(task, inspection, view, language) or ("" if base else t("not_ready_base", language))
+    view.reason = _first_hindrance(task, inspection, view, language) or ("" if base else t(_("Choose a base that fits (step 4)."), language))
     plan = None
     if not view.reason:
         plan = _plan(asked, task, base, view, language, inspector, fits)
@@ -81,7 +83,7 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
 
 def _doubt(problems: Any, language: str) -> str:
     other = next((problem.task for problem in problems if problem.task), "")
-    return t("ready_doubt", language, task=catalogue.get_task(other).title.in_language(language)) if other else ""
+    return t(_("It can be trained, but the data looks like “{task}”: see the warning in step 3."), language, task=catalogue.get_task(other).title.in_language(language)) if other else ""
 
 
 def glance(asked: Asked, language: str, inspector: Any) -> View:
@@ -136,7 +138,7 @@ def machine_memory() -> int:
 def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     wanting = own_wanting(asked)
     if wanting:
-        said = t("own_incomplete", language, fields=t("comma", language).join(t("quoted", language, name=t(key, language)) for key in wanting))
+        said = t(_("Fill in {fields} (step 1)."), language, fields=t(_(", "), language).join(t(_("“{name}”"), language, name=t(WORDS[key], language)) for key in wanting))
         view.task, view.wanting, view.error = render.note(said), said, SpecError(said, message_fa=said)
         return None
     try:
@@ -144,9 +146,9 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
         task = recipe.with_language(task, _overrides(asked)) if task else None
     except LoraHubError as error:
         view.task, view.error = render.error_card(error, language), error
-        view.wanting = t("own_wrong", language)
+        view.wanting = t(_("Put your own task right (step 1)."), language)
         return None
-    view.task = render_data.task_card(task, language) if task else render.note(t("choose_task", language))
+    view.task = render_data.task_card(task, language) if task else render.note(t(_("Choose a task, or drop a file: the columns often tell the task."), language))
     return task
 
 
@@ -233,17 +235,17 @@ def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tu
 def _first_hindrance(task: Task | None, inspection: Any, view: View, language: str) -> str:
     """Why Train waits before any base is looked at, empty where nothing stands against it."""
     if task is None:
-        return view.wanting or t("not_ready_task", language)
+        return view.wanting or t(_("Choose a task first (step 1)."), language)
     if inspection is None:
-        return t("not_ready_problems" if view.roles else "not_ready_data", language)
+        return t(_("Mend what is marked red in step 3.") if view.roles else _("Drop a file or take the sample (step 2)."), language)
     missing = [role for role, column, _ in view.roles if not column and role not in task.optional_inputs]
     if missing:
-        shown = t("comma", language).join(render_table.role_name(role, language) for role in missing)
-        return t("not_ready_columns", language, roles=shown)
+        shown = t(_(", "), language).join(render_table.role_name(role, language) for role in missing)
+        return t(_("Say which column is {roles} (step 2)."), language, roles=shown)
     wrong = next((problem for problem in inspection.problems if problem.severity == "error"), None)
     if wrong is not None:
         view.error = DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
-        return t("not_ready_problems", language)
+        return t(_("Mend what is marked red in step 3."), language)
     return ""
 
 
@@ -259,13 +261,13 @@ def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, 
         view.plan = render.error_card(error, language)
         return None
     except LoraHubError as error:
-        view.reason, view.error = t("not_ready_problems", language), error
+        view.reason, view.error = t(_("Mend what is marked red in step 3."), language), error
         view.problems = render.error_card(error, language)
         return None
     if fits:
         view.spec, view.ready = plan.spec, True
     else:
-        view.reason = t("not_ready_base", language)
+        view.reason = t(_("Choose a base that fits (step 4)."), language)
     estimate, have = plan.estimate, machine_memory()
     view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
     if not fits or estimate.memory_bytes > have:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Run
 from lora_hub.ui.text import moment, number, t
 
@@ -22,7 +23,7 @@ class RunName:
 
     def title(self, language: str) -> str:
         title = self.run.spec.name or self.run.spec.task.title.in_language(language)
-        return t("numbered", language, title=title, number=number(self.number, language)) if self.number else title
+        return t(_("{title} #{number}"), language, title=title, number=number(self.number, language)) if self.number else title
 
     def facts(self, language: str) -> list[str]:
         """Base, data and when it was asked for, in the machine's time; of a run with a name of its own its task before them."""

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run, RunState
 from lora_hub.runs import run_phases
@@ -18,6 +19,7 @@ from lora_hub.ui.plot import loss_plot
 from lora_hub.ui.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.text import t
+from lora_hub.ui.words import WORDS
 
 TICK_SECONDS = 2
 
@@ -35,27 +37,27 @@ def build(page: Page) -> gr.Timer:
         with gr.Column(scale=3, min_width=340):
             head = shared.html(elem_id="lh-run")
             with gr.Row(elem_classes="lh-tight"):
-                cancel = gr.Button(words("cancel"), variant="stop", size="sm", visible=False, elem_id="lh-cancel")
-                resume = gr.Button(words("resume"), size="sm", visible=False, elem_id="lh-resume")
+                cancel = gr.Button(words(_("Cancel")), variant="stop", size="sm", visible=False, elem_id="lh-cancel")
+                resume = gr.Button(words(_("Resume")), size="sm", visible=False, elem_id="lh-resume")
             result = shared.html(elem_id="lh-result")
             with gr.Column(visible=False, elem_classes="lh-section lh-publish") as publish_box:
                 published = shared.html(elem_id="lh-published")
                 with gr.Row(equal_height=True):
-                    org = gr.Textbox(page.organization, label=words("organization"), max_lines=1, min_width=140, elem_id="lh-org")
-                    name = gr.Textbox(label=words("publish_name"), placeholder=words("publish_name_info"), max_lines=1, min_width=180, elem_id="lh-publish-name")
-                    private = gr.Checkbox(label=words("private"), min_width=90)
+                    org = gr.Textbox(page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-org")
+                    name = gr.Textbox(label=words(_("Repository name")), placeholder=words(_("made from task and base")), max_lines=1, min_width=180, elem_id="lh-publish-name")
+                    private = gr.Checkbox(label=words(_("Private")), min_width=90)
                 planned = shared.html(elem_id="lh-planned")
                 with gr.Row(elem_classes="lh-tight"):
-                    publish = gr.Button(words("publish"), variant="primary", size="md", elem_id="lh-publish")
-                    compare = gr.Button(words("compare"), size="md", elem_id="lh-run-compare")
+                    publish = gr.Button(words(_("Publish")), variant="primary", size="md", elem_id="lh-publish")
+                    compare = gr.Button(words(_("Compare")), size="md", elem_id="lh-run-compare")
             plot = shared.html(elem_id="lh-plot")
             with gr.Column(visible=False) as examples_box:
-                shared.html(f"<h4>{render.both('held_out_examples')}</h4>")
+                shared.html(f"<h4>{render.both(_('Held-out examples'))}</h4>")
                 with gr.Row(elem_classes="lh-tight"):
-                    show = gr.Radio([(words(f"show_{one}"), one) for one in FILTERS], value="all", label=words("show"), container=False, show_label=False, elem_id="lh-show")
-                    order = gr.Dropdown([(words(f"show_by_{one}"), one) for one in ORDERS], value="file", label=words("order"), container=False, show_label=False, min_width=220, scale=0, elem_id="lh-order")
+                    show = gr.Radio([(words(WORDS[f"show_{one}"]), one) for one in FILTERS], value="all", label=words(_("Show")), container=False, show_label=False, elem_id="lh-show")
+                    order = gr.Dropdown([(words(WORDS[f"show_by_{one}"]), one) for one in ORDERS], value="file", label=words(_("Order")), container=False, show_label=False, min_width=220, scale=0, elem_id="lh-order")
                 examples = shared.html(elem_id="lh-examples")
-            with gr.Accordion(words("log"), open=False, visible=False) as log_box:
+            with gr.Accordion(words(_("Log")), open=False, visible=False) as log_box:
                 log = shared.html(elem_id="lh-log")
 
     parts = [listed, head, cancel, resume, result, publish_box, published, plot, examples_box, examples, log_box, log, seen]
@@ -81,7 +83,7 @@ def build(page: Page) -> gr.Timer:
     def cancel_run(language: str, stamp: str) -> Any:
         from lora_hub import runs
 
-        gr.Info(render.escape(t("cancelled_word", language)), duration=4, title=t("note", language))
+        gr.Info(render.escape(t(_("The run is being cancelled."), language)), duration=4, title=t(_("Note"), language))
         runs.cancel_run(_shown(stamp))
         return gr.Button(visible=False)
 
@@ -90,7 +92,7 @@ def build(page: Page) -> gr.Timer:
         from lora_hub import runs
 
         runs.resume_run(_shown(stamp))
-        gr.Info(render.escape(t("resumed_word", language)), duration=4, title=t("note", language))
+        gr.Info(render.escape(t(_("The run goes on."), language)), duration=4, title=t(_("Note"), language))
         return gr.Button(visible=False)
 
     @shared.told
@@ -101,12 +103,12 @@ def build(page: Page) -> gr.Timer:
 
         run = runs.refresh_run(_shown(stamp)) if stamp else None
         if run is None or not run.adapter_folder:
-            return "", gr.Button(t("publish", language), interactive=True), ""
+            return "", gr.Button(t(_("Publish"), language), interactive=True), ""
         try:
             ahead = publication.plan_publication(run, org=org, name=name)
         except LoraHubError as error:
-            return render.error_card(error, language), gr.Button(t("publish", language), interactive=True), ""
-        label = t("publish_nothing" if ahead.is_same else "publish_version", language, version=ahead.version)
+            return render.error_card(error, language), gr.Button(t(_("Publish"), language), interactive=True), ""
+        label = t(_("Nothing new: this is {version} already") if ahead.is_same else _("Publish {version}"), language, version=ahead.version)
         return render_publication.planned(ahead, language), gr.Button(label, interactive=not ahead.is_same), _promise(run.id, ahead)
 
     @shared.told
@@ -118,7 +120,7 @@ def build(page: Page) -> gr.Timer:
         ahead = publication.plan_publication(run, org=org, name=name)
         if ahead.before and not ahead.is_same and said_before != _promise(run.id, ahead):
             # The name was typed a moment ago, or somebody else has published meanwhile: first it is said, then it is done.
-            gr.Info(render.filled("publish_told", language, repo=render.isolate(ahead.repo_id)), duration=8, title=t("note", language))
+            gr.Info(render.filled(_("{repo} has versions already. What the new one differs in stands above the button; press it again to publish."), language, repo=render.isolate(ahead.repo_id)), duration=8, title=t(_("Note"), language))
             return gr.skip()
         ref = runs.publish_run(run.id, org=(org or "").strip(), name=(name or "").strip(), private=private)
         return render_data.published(ref.repo_id, ref.url, language)
@@ -175,7 +177,7 @@ def draw(
 
     known = runs.list_runs(reader)
     if not run_id:
-        empty = render.empty(t("choose_run", language)) if known else ""
+        empty = render.empty(t(_("Choose a run from the list."), language)) if known else ""
         return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
     run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id, reader)
     members = next((group for group in render_groups.beside_each_other(known) if any(one.id == run.id for one in group)), [])
@@ -213,4 +215,4 @@ def _hidden() -> list[Any]:
 def _published(run: Run, language: str) -> str:
     if run.adapter:
         return render_data.published(run.adapter.repo_id, run.adapter.url, language)
-    return f"<h4>{render.escape(t('publish_title', language))}</h4>"
+    return f"<h4>{render.escape(t(_('Share this adapter'), language))}</h4>"

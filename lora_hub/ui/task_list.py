@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.ui.asked import OWN, Asked, read_task
 from lora_hub.ui.form import OWN_DEFAULTS
@@ -109,22 +110,22 @@ def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Stan
     own = view.ready and not listed
     count = sum(not entry.message for entry in entries) + own
     if not entries:
-        return Standing(count, own, view.reason or view.doubt or t("ready", language), view.ready and not view.doubt)
-    on_list = t("on_list_one", language) if len(entries) == 1 else t("on_list", language, count=number(len(entries), language))
+        return Standing(count, own, view.reason or view.doubt or t(_("Ready."), language), view.ready and not view.doubt)
+    on_list = t(_("One task is on the list."), language) if len(entries) == 1 else t(_("{count} tasks are on the list."), language, count=number(len(entries), language))
     if listed:
-        return Standing(count, False, t("listed_already", language), count > 0)
+        return Standing(count, False, t(_("The task in the form is on the list already."), language), count > 0)
     if own:
-        return Standing(count, len(entries) < MOST, view.doubt or t("ready_with_list", language), not view.doubt)
+        return Standing(count, len(entries) < MOST, view.doubt or t(_("Ready. The task in the form is trained with those on the list."), language), not view.doubt)
     if asked.task or asked.dataset:
-        return Standing(count, False, t("own_left_out", language, on_list=on_list, reason=view.reason), False)
-    return Standing(count, False, t("list_waits", language, on_list=on_list), count > 0)
+        return Standing(count, False, t(_("{on_list} The one in the form is not ready: {reason}"), language, on_list=on_list, reason=view.reason), False)
+    return Standing(count, False, t(_("{on_list} Fill the form for the next one, or train."), language, on_list=on_list), count > 0)
 
 
 def train_words(count: int, entries: list[Entry], language: str) -> str:
     """What Train says."""
     if not entries or not count:
-        return t("train", language)
-    return t("train_listed_one", language) if count == 1 else t("train_listed", language, count=number(count, language))
+        return t(_("Train"), language)
+    return t(_("Train 1 task"), language) if count == 1 else t(_("Train {count} tasks"), language, count=number(count, language))
 
 
 def plan_entries(entries: list[Entry], language: str, inspector: Any) -> tuple[list[TrainSpec], list[Entry]]:

@@ -1,16 +1,15 @@
-"""Every sentence of the page, in English and in Persian, and how numbers read in each.
+"""The page's sentences in a language, and how numbers read in it.
 
-    t("train", "fa")                     the Persian text
-    t("rows", "en", count=3)             with its values filled in
-    translations()                       {"en": {...}, "fa": {...}}: labels are translated in the browser (page.Labels)
+    t(_("Train"), "fa")                          the Persian text, from locale/
+    t(_("{count} rows"), "en", count="1,200")    with its values filled in, names of the other script kept apart
 
-A key that is missing is a KeyError: a test walks all keys that the page uses. Texts that people write never come
-through here; `render` escapes those.
+Texts that people write never come through here; `render` escapes those.
 """
 
 import re
 import time
 
+from lora_hub.core.messages import Message, _
 from lora_hub.ui.words import WORDS
 
 LANGUAGES = ("en", "fa")
@@ -38,11 +37,9 @@ _SMALL_PERSIAN = re.compile(r"(?<!\w)(?:در|از|به|با|را|و|که|این|
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
-def t(key: str, language: str, **values: object) -> str:
-    """The text of `key`. Raises KeyError where there is no such key."""
-    english, persian = WORDS[key]
-    text = persian if language == "fa" else english
-    return text.format(**{name: isolated_name(value, language) for name, value in values.items()}) if values else text
+def t(said: Message, language: str, **values: object) -> str:
+    """A sentence of the page, with its values filled in."""
+    return said.filled({name: isolated_name(value, language) for name, value in values.items()}).in_language(language)
 
 
 def isolated_name(value: object, language: str) -> object:
@@ -61,19 +58,6 @@ def direction(text: str) -> str:
     ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069", "", text)
     is_english = _ENGLISH.search(ours) and not _SMALL_PERSIAN.search(ours)
     return "rtl" if _PERSIAN.search(text) and not is_english else "ltr"
-
-
-def translations() -> dict[str, dict[str, str]]:
-    """{language: {key: text}} of all labels: the texts, and the titles of the catalogue's tasks (task.ID) and settings."""
-    from lora_hub.catalogue.tasks.catalogue import list_tasks
-    from lora_hub.core.spec_fields import FIELDS
-
-    found = {language: {key: t(key, language) for key in WORDS} for language in LANGUAGES}
-    for language in LANGUAGES:
-        found[language] |= {f"task.{task.id}": task.title.in_language(language) for task in list_tasks()}
-        found[language] |= {f"setting.{one.key}": one.title.in_language(language) for one in FIELDS}
-        found[language] |= {f"setting.{one.key}.help": one.help.in_language(language) for one in FIELDS}
-    return found
 
 
 def digits(text: str, language: str) -> str:
@@ -112,7 +96,7 @@ def count_of(value: float, language: str) -> str:
     for size, key in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
         if value >= size:
             scaled = value / size
-            return f"{number(scaled, language, 0 if scaled >= 100 else 1)} {t(key, language)}"
+            return f"{number(scaled, language, 0 if scaled >= 100 else 1)} {t(WORDS[key], language)}"
     return number(value, language)
 
 
@@ -121,15 +105,15 @@ def size_of(value: float, language: str) -> str:
     for size, key in ((1 << 30, "gib"), (1 << 20, "mib"), (1 << 10, "kib")):
         if value >= size:
             scaled = value / size
-            return f"{number(scaled, language, 0 if scaled >= 100 else 1)} {t(key, language)}"
-    return f"{number(value, language)} {t('bytes', language)}"
+            return f"{number(scaled, language, 0 if scaled >= 100 else 1)} {t(WORDS[key], language)}"
+    return f"{number(value, language)} {t(_('bytes'), language)}"
 
 
 def dollars(amount: float, language: str) -> str:
     """US dollars: 0.004 -> "under $0.01", 12.5 -> "$12.50"."""
     if 0 < amount < 0.01:
-        return t("less_than", language, amount=dollars(0.01, language))
-    return t("dollars", language, amount=number(amount, language, 2))
+        return t(_("under {amount}"), language, amount=dollars(0.01, language))
+    return t(_("${amount}"), language, amount=number(amount, language, 2))
 
 
 def duration(seconds: float, language: str) -> str:
@@ -137,10 +121,10 @@ def duration(seconds: float, language: str) -> str:
     seconds = max(0, round(seconds))
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     if hours:
-        return t("duration_hours", language, hours=number(hours, language), minutes=number(minutes, language))
+        return t(_("{hours} h {minutes} min"), language, hours=number(hours, language), minutes=number(minutes, language))
     if minutes:
-        return t("duration_minutes", language, minutes=number(minutes, language), seconds=number(seconds % 60, language))
-    return t("duration_seconds", language, seconds=number(seconds, language))
+        return t(_("{minutes} min {seconds} s"), language, minutes=number(minutes, language), seconds=number(seconds % 60, language))
+    return t(_("{seconds} s"), language, seconds=number(seconds, language))
 
 
 def moment(at: float, language: str) -> str:
@@ -167,5 +151,5 @@ def age(at: float, language: str, now: float | None = None) -> str:
     past = max(0.0, (time.time() if now is None else now) - at)
     for size, key in ((86400, "days_ago"), (3600, "hours_ago"), (60, "minutes_ago")):
         if past >= size:
-            return t(key, language, count=number(past // size, language))
-    return t("just_now", language)
+            return t(WORDS[key], language, count=number(past // size, language))
+    return t(_("just now"), language)
