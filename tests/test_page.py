@@ -311,7 +311,7 @@ def switch_to_persian(app: App, visit: Visit) -> None:
     wait_for_text(page, "#lh-data", "spam.csv")
     wait_for_text(page, "#lh-task-card", "آیا این پیام هرزنامه است؟")
     playwright.expect(page.locator("#lh-name input, #lh-name textarea")).to_have_value("my-own-name")
-    playwright.expect(page.locator("#lh-train")).to_contain_text("آموزش بده")
+    playwright.expect(page.locator("#lh-train")).to_contain_text("شروع آموزش")
     assert page.get_by_role("tab", name="اجراها").is_visible()
     page.reload()
     page.wait_for_function("document.documentElement.dir === 'rtl'")

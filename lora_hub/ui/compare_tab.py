@@ -28,7 +28,9 @@ MOST_QUESTIONS = 32
 ROLE_SLOTS = 6
 # Marks the answers on the page as answers to another question than the one in the fields, and as those to this one.
 STALE = "() => { document.getElementById('lh-answers')?.classList.add('lh-stale'); }"
-FRESH = "() => { document.getElementById('lh-answers')?.classList.remove('lh-stale'); }"
+FRESH = "(names) => { document.getElementById('lh-answers')?.classList.remove('lh-stale'); window.loraHub.asked = JSON.stringify(names || []); }"
+# The list of adapters tells of a change also where it only got new choices, which may come late: that is no other question.
+OTHERS = "(names) => { if (JSON.stringify(names || []) !== window.loraHub.asked) document.getElementById('lh-answers')?.classList.add('lh-stale'); }"
 # The panes are drawn at most so often: faster than one reads, slower than a page chokes.
 DRAW_SECONDS = 0.08
 
@@ -186,7 +188,7 @@ def build(page: Page, tab: gr.Tab) -> None:
     fields = [page.language, page.compare_names, with_base, free_text, prompt, most, temperature, seed, reference, roles_named, *roles]
     # Everybody's questions to a base are answered in one running batch. Past the limit they wait in Gradio's queue.
     asking_events = [ask.click, prompt.submit]
-    gr.on(asking_events, None, None, None, js=FRESH, queue=False, api_visibility="private")
+    gr.on(asking_events, None, page.compare_names, None, js=FRESH, queue=False, api_visibility="private")
     gr.on(asking_events, answer, fields, [answers, ask, stop, asking], concurrency_id="compare", concurrency_limit=MOST_QUESTIONS, show_progress="hidden", api_visibility="private", trigger_mode="once")
     stop.click(stop_asking, [page.language, asking], None, **{**LIGHT, "queue": False})
     example.click(take_example, [page.language, page.compare_names, roles_named], [example_html, reference, prompt, *roles], concurrency_id="hub", show_progress="hidden", api_visibility="private")
@@ -195,7 +197,8 @@ def build(page: Page, tab: gr.Tab) -> None:
     # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another. What is written
     # in the fields is heard by page.js.
     changed = [with_base.input, free_text.input, most.input, temperature.input, seed.input, example.click]
-    gr.on([*changed, page.compare_names.change], None, None, None, js=STALE, queue=False, api_visibility="private")
+    gr.on(changed, None, None, None, js=STALE, queue=False, api_visibility="private")
+    page.compare_names.change(None, page.compare_names, None, js=OTHERS, queue=False, api_visibility="private")
     tab.select(list_names, [page.language, page.compare_names], page.compare_names, concurrency_id="hub", show_progress="hidden", api_visibility="private")
     page.compare_names.change(
         None, page.compare_names, None, js="(names) => { window.loraHub.address('adapters', (names || []).join(',')); }", api_visibility="private"
