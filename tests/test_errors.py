@@ -12,12 +12,14 @@ import pytest
 from persian import LETTER, check_persian
 from sample_adapters import make_spec
 from test_architecture import EDGES
+from test_messages import TWO_LANGUAGES
 
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import panes
 from lora_hub.core import spec_fields, store
-from lora_hub.core.errors import DataError, LoraHubError, SpecError, names_fa
+from lora_hub.core.errors import DataError, LoraHubError, SpecError, names_fa, reason_of
+from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
 from lora_hub.data import columns, convert, error_words, inspection, prepare, refusals, spreadsheets, text_forms
 from lora_hub.data.prepare import Example
@@ -37,7 +39,6 @@ KINDS = {"DataError", "SpecError", "BaseError", "RunError", "AdapterError", "Hub
 ENGLISH_ONLY = {
     **dict.fromkeys(("cli/commands.py", "cli/options.py", "cli/train.py"), "the command line speaks English"),
     "runs/pipeline.py": "a pipeline is a file for the command line",
-    "catalogue/hardware.py": "hardware is named on the command line only; the page lists what there is",
 }
 SPEAKING = sorted(
     path for path in PACKAGE.rglob("*.py")
@@ -210,6 +211,11 @@ def test_without_persian_the_english_is_shown() -> None:
     assert DataError("Broken.", "Mend it.", message_fa="خراب است.").in_language("fa") == ("خراب است.", "Mend it.")
 
 
+def test_what_an_exception_says() -> None:
+    said = [str(reason_of(error)) for error in (ValueError(_("{count} rows", count=3)), OSError("no room.\nAt all"), KeyError(), DataError(_("It broke.")))]
+    assert said == ["3 rows", "no room", "KeyError", "It broke."] and reason_of(ValueError(_("it has no tokens"))).fa == "توکنی ندارد"
+
+
 def test_names_are_cut_and_counted() -> None:
     assert names_fa(["a", "b"]) == "«a»، «b»" and names_fa([]) == ""
     assert names_fa("abcd", 2) == "«a»، «b» و ..." and names_fa(["x" * 99]) == f"«{'x' * 60}...»"
@@ -242,6 +248,7 @@ def test_every_error_has_its_persian(path: Path) -> None:
             continue  # a message: tests/test_messages.py holds the catalogue to what the code says
         given = {keyword.arg: keyword.value for keyword in call.keywords}
         where = f"{path.relative_to(PACKAGE)}:{call.lineno}"
+        assert path.relative_to(PACKAGE).parts[0] in TWO_LANGUAGES, f"{where}: a sentence that is no message, `_(...)`"
         assert "message_fa" in given, f"{where}: no message_fa"
         assert len(call.args) == 1 or "hint_fa" in given, f"{where}: no hint_fa"
         for value in given.values():
@@ -267,7 +274,7 @@ def test_what_is_english_only_is_needed_and_far_from_the_page() -> None:
             reached.add(name)
             waiting += [edge.imported for edge in known if edge.ours and edge.importer == name]
     assert "hub.publish" in reached and "answering.stack" in reached
-    assert {f"{name.replace('.', '/')}.py" for name in reached} & set(ENGLISH_ONLY) == {"catalogue/hardware.py"}
+    assert {f"{name.replace('.', '/')}.py" for name in reached} & set(ENGLISH_ONLY) == set()
 
 
 def test_every_kind_of_file_that_is_refused_has_its_persian() -> None:

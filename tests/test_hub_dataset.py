@@ -16,9 +16,11 @@ import polars
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, List, Value
 from huggingface_hub import HfApi, constants
+from persian import LETTER
 from sample_adapters import CLOSED
 
 from lora_hub.core.errors import DataError, HubError
+from lora_hub.core.messages import Message
 from lora_hub.data.read import read_table
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.dataset_id import DatasetId, parse_dataset_id
@@ -91,28 +93,28 @@ def odd(api) -> str:
 
 
 def test_train_and_test_come_as_they_are(pair, api, home) -> None:
-    told: list[str] = []
+    told: list[Message] = []
     path = fetch_dataset(pair, progress=told.append)
     assert path.is_relative_to(home) and path.name == f"lora-hub--pair--{api.dataset_info(pair).sha[:7]}.zip"
     with zipfile.ZipFile(path) as archive:
         assert [(one.filename, one.compress_type) for one in archive.infolist()] == [("train.parquet", 0), ("test.parquet", 0)]
     table = read_table(path)
     assert table.frame.to_dict(as_series=False) == texts(12) and table.test.frame.to_dict(as_series=False) == texts(4, 50)
-    assert any("Downloading data/train" in line for line in told)
+    assert any("Downloading data/train" in line.en for line in told) and all(LETTER.search(line.fa) for line in told)
     assert fetch_dataset(f"datasets/{pair}") == path  # the same bytes, so the same dataset
     only = fetch_dataset(pair, split="test")
     assert read_table(only).rows == 4 and "--test--" in only.name and only.suffix == ".parquet"
 
 
 def test_class_names_nested_values_and_a_test_split_without_answers(named) -> None:
-    told: list[str] = []
+    told: list[Message] = []
     path = fetch_dataset(named, progress=told.append)
     table = read_table(path)
     assert table.rows == 12 and table.texts("label").to_list() == ["neg", "pos"] * 6
     first = table.frame.row(0, named=True)
     assert first["text"] == TEXTS[0] and first["tags"] == ["neg", "pos", "pos"] and first["more"] == {"mood": "pos", "n": 7}
     assert first["messages"] == [{"role": "user", "content": "سلام"}]
-    assert table.test.rows == 5 and any("test: left out, label is empty" in line for line in told)
+    assert table.test.rows == 5 and any("test: left out, label is empty" in line.en for line in told)
     assert set(read_table(fetch_dataset(named, split="test")).texts("label")) == {None}  # but who asks for it gets it
 
 
@@ -206,10 +208,10 @@ def test_revisions_and_pages(api, hub) -> None:
 def test_too_large_is_refused_before_it_is_downloaded(api, monkeypatch, pair) -> None:
     repo = put(api, "large", a__csv="text,label\n" + "some words,x\n" * 20_000)
     monkeypatch.setenv("LORA_HUB_MAX_UPLOAD_MB", "0.2")
-    told: list[str] = []
+    told: list[Message] = []
     with pytest.raises(DataError, match=r"is 0\.25 MB; the limit is 0\.2 MB") as error:
         fetch_dataset(repo, progress=told.append)
-    assert "LORA_HUB_MAX_UPLOAD_MB" in error.value.hint and not any("Downloading" in line for line in told)
+    assert "LORA_HUB_MAX_UPLOAD_MB" in error.value.hint and not any("Downloading" in line.en for line in told)
 
 
 def test_rows_that_grow_past_the_limit_are_refused_while_they_come(api, monkeypatch) -> None:
@@ -294,14 +296,14 @@ def test_private_with_a_token_that_is_never_kept(named, home, monkeypatch, caplo
     with pytest.raises(DataError, match="There is no dataset lora-hub/named .* that may be seen without a token") as error:
         fetch_dataset(named)
     assert "HF_TOKEN" in error.value.hint
-    told: list[str] = []
+    told: list[Message] = []
     assert read_table(fetch_dataset(named, token=f" {token}\n", progress=told.append)).rows == 12
     cache = Path(constants.HF_HOME)
     assert holds(cache.parent / "hub", token), "the search itself finds nothing"  # the embedded Hub's own file of its token
     assert not holds(cache, token) and not holds(home, token) and not holds(tmp_path, token)
     assert not list(tmp_path.glob("lora-hub-dataset-*"))  # nor is anything else left
     said = capfd.readouterr()
-    assert token not in caplog.text + said.out + said.err + "".join(told) and "HF_TOKEN" not in os.environ
+    assert token not in caplog.text + said.out + said.err + "".join(map(str, told)) and "HF_TOKEN" not in os.environ
 
 
 @pytest.mark.parametrize("token", ["hf_notatoken", "hf_not\na_token", "hf_توکن"])

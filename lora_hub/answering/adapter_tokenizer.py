@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.answering import loading
-from lora_hub.core.errors import AdapterError, LoraHubError
+from lora_hub.core.errors import AdapterError, LoraHubError, reason_of
 from lora_hub.core.messages import Message, _
 from lora_hub.data.template_process import TemplateProcess
 from lora_hub.hub import TOKENIZER_FILES
@@ -103,7 +103,7 @@ def _load(folder: Path, name: str) -> Any:
     except LoraHubError:
         raise
     except Exception as error:  # transformers and tokenizers raise all kinds over a stranger's files
-        raise _unusable(name, (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(" .:")) from error
+        raise _unusable(name, reason_of(error)) from error
     if not len(tokenizer):
         raise _unusable(name, _("it has no tokens"))
     return tokenizer
@@ -133,22 +133,22 @@ def _template_alone(folder: Path, name: str) -> Any | None:
             if isinstance(template, list):
                 template = {entry["name"]: entry["template"] for entry in template}
             if template and not isinstance(template, str | dict):
-                raise ValueError("chat_template is neither a text nor a list of templates")
+                raise ValueError(_("chat_template is neither a text nor a list of templates"))
             if template:
                 return template
         return several or None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        why = _("its chat template cannot be read ({reason})", reason=str(error).splitlines()[0][:200])
+        why = _("its chat template cannot be read ({reason})", reason=reason_of(error))
         raise _unusable(name, why) from error
 
 
 def _read(file: Path) -> str:
     if file.stat().st_size > MOST_TEMPLATE:
-        raise ValueError(f"{file.name} has {file.stat().st_size:,} bytes")
+        raise ValueError(_("{file} has {size:,} bytes", file=file.name, size=file.stat().st_size))
     return file.read_text(encoding="utf-8")
 
 
-def _unusable(name: str, why: Message | str) -> AdapterError:
+def _unusable(name: str, why: Message) -> AdapterError:
     return AdapterError(
         _("The tokenizer that the adapter {name} brings cannot be used: {why}."),
         _("Save it again with save_pretrained, or take it out of the folder to ask with the base's."),

@@ -23,7 +23,7 @@ import transformers
 from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 
 from lora_hub.catalogue import bases
-from lora_hub.core.errors import BaseError
+from lora_hub.core.errors import BaseError, reason_of
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 
@@ -261,7 +261,7 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
     if damaged and local:
         return BaseError(
             _("A file of the base {base!r} is damaged: {reason}."), _("Copy or download the base again."),
-            base=base.id, reason=_first_line(error),
+            base=base.id, reason=reason_of(error),
         )  # fmt: skip
     offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError", "TransportError", "TimeoutError"}
     if not local and (names & offline or "couldn't connect" in text.lower()):
@@ -278,10 +278,5 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
         )
     return BaseError(
         _("The base {base!r} cannot be loaded: {reason}."), _("Choose another base, or download it again."),
-        base=base.id, reason=_first_line(error),
+        base=base.id, reason=reason_of(error),
     )  # fmt: skip
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300].rstrip(" .:")

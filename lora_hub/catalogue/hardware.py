@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import SpecError
+from lora_hub.core.messages import NOTHING, _, joined, several
 
 CATALOGUE = Path(__file__).with_name("hardware.yaml")
 GB = 10**9  # as the price table and the makers count
@@ -50,8 +51,8 @@ def get_hardware(flavor: str) -> Hardware:
     if flavor in known:
         return known[flavor]
     near = difflib.get_close_matches(flavor.lower(), known, n=1)
-    meant = f"Did you mean {near[0]}? " if near else ""
-    raise SpecError(f"There is no hardware {flavor!r}.", f"{meant}Flavors: {', '.join(known)}.")
+    meant = _("Did you mean {near}?", near=several(near)) if near else NOTHING
+    raise SpecError(_("There is no hardware {flavor!r}."), joined(meant, _("Flavors: {flavors}.", flavors=several(known, most=len(known)))), flavor=flavor)
 
 
 def card_flops(name: str) -> float:

@@ -76,6 +76,17 @@ def names_fa(names: Iterable[object], most: int = 20, between: str = "، ") -> s
     return between.join(f"«{name}»" for name in shown[:most]) + (" و ..." if len(shown) > most else "")
 
 
+def reason_of(error: BaseException) -> Message:
+    """What an exception says, for the middle of a sentence: the message that it was raised with (`ValueError(_("..."))`), else the
+    first line of its text, in whatever language that is; without a text its kind."""
+    if isinstance(error, LoraHubError):
+        return error.said
+    if error.args and isinstance(error.args[0], Message):
+        return error.args[0]
+    text = str(error).strip() or type(error).__name__
+    return as_message(text.splitlines()[0][:300].rstrip(" .:"))
+
+
 # pydantic's kinds of error -> which value of its own it names, and what we say.
 _REFUSED = {
     "greater_than": ("gt", _("it must be greater than {bound}")), "greater_than_equal": ("ge", _("it must be at least {bound}")),
@@ -91,9 +102,9 @@ _REFUSED = {
 def refused(error: Mapping[str, Any]) -> Message:
     """Why a value will not do, without a full stop, from one of the errors that pydantic lists: what a validator of ours raised
     (`ValueError(_("..."))`), else by its kind; for a kind not known pydantic's words."""
-    raised = getattr(error.get("ctx", {}).get("error"), "args", ())
-    if raised and isinstance(raised[0], Message):
-        return raised[0]
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, ValueError):
+        return reason_of(raised)
     if error["type"] not in _REFUSED:
         return as_message(error["msg"].removeprefix("Value error, "))
     bound, said = _REFUSED[error["type"]]

@@ -23,7 +23,7 @@ from typing import Any
 
 from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.hub import dataset_errors, dataset_rows
 from lora_hub.hub.client import check_listening, hub_url, open_api
 from lora_hub.hub.dataset_id import DatasetId, is_dataset_id, parse_dataset_id
@@ -52,20 +52,20 @@ class Repo:
 
 
 def fetch_dataset(
-    name: str, *, config: str = "", split: str = "", revision: str = "", token: str = "", progress: Callable[[str], None] | None = None
+    name: str, *, config: str = "", split: str = "", revision: str = "", token: str = "", progress: Callable[[Message], None] | None = None
 ) -> Path:
     """The dataset as one kept file; its name tells the id and the commit.
 
     `name`: what `dataset_id` says, with config, split and revision in it or beside it. `token`: a person's own; empty: what
-    the environment has. `progress` is told in words what is going on. A train split with a test (or validation) split becomes
+    the environment has. `progress` is told what is going on. A train split with a test (or validation) split becomes
     a zip of both, one split a Parquet file, one file the file itself. Raises DataError (not there, not let in, no data, too
     large, several configs, no text) and HubError (unreachable, a token that is not accepted).
     """
     wanted = parse_dataset_id(name)
     wanted = replace(wanted, config=config or wanted.config, split=split or wanted.split, revision=revision or wanted.revision)
-    tell, token = progress or (lambda _: None), dataset_errors.clean_token(token)
+    tell, token = progress or (lambda said: None), dataset_errors.clean_token(token)
     dataset_errors.check_host(wanted)
-    tell(f"Asking {hub_url()} for {wanted.repo} ...")
+    tell(_("Asking {hub} for {repo} ...", hub=hub_url(), repo=wanted.repo))
     with dataset_errors.explained(wanted, token):
         repo = _look(wanted, token)
         wanted = _check_config(wanted, repo, tell)
@@ -112,7 +112,7 @@ def _look(wanted: DatasetId, token: str) -> Repo:
     return Repo(info.id, info.sha, files, also, configs, any(word in kinds for word in CLASSES_OR_MEDIA))
 
 
-def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[str], None]) -> DatasetId:
+def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[Message], None]) -> DatasetId:
     """With the config that is meant. Raises DataError where that is not clear."""
     if wanted.file or wanted.folder:
         return replace(wanted, config="")
@@ -127,7 +127,7 @@ def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[str], None]) ->
         return replace(wanted, config=wanted.config if names else "")
     default = next((name for name, entry in repo.configs.items() if entry.get("default") is True), "default" if "default" in names else "")
     if default:
-        tell(f"Reading the config {default}, its owner's choice among {len(names)}.")
+        tell(_("Reading the config {config}, its owner's choice among {count}.", config=default, count=len(names)))
         return replace(wanted, config=default)
     raise DataError(
         _("{dataset} has {count} configs: {names}."), _("Choose one, as in {example}"),
@@ -155,7 +155,7 @@ def _split_files(repo: Repo, wanted: DatasetId) -> dict[str, list[str]] | None:
     return found if "" not in found and ("train" in found or len(found) == 1) else None
 
 
-def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str], None]) -> list[str]:
+def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[Message], None]) -> list[str]:
     """The split to train on and those that can be tested on, the best first. Raises DataError where it is not clear."""
     if wanted.split:
         if wanted.split not in names:
@@ -185,17 +185,17 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[str
     tests = [name for name in dict.fromkeys(tests) if name not in train]
     left = [name for name in names if name not in (*train, *tests[:1])]
     if left:
-        tell(f"Reading {' and '.join([*train, *tests[:1]])}; leaving out {', '.join(left[:10])}.")
+        tell(_("Reading {names}; leaving out {left}.", names=several([*train, *tests[:1]], "and"), left=several(left, most=10)))
     return [*train, *tests]
 
 
-def _check_size(what: str, size: int) -> None:
+def _check_size(dataset: str, parts: list[str], size: int) -> None:
     limit = settings.max_upload_bytes()
     if size > limit:
         raise DataError(
-            _("{what} is {size}; the limit is {limit}."),
+            _("{dataset} ({parts}) is {size}; the limit is {limit}."),
             _("Choose a smaller file, config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB."),
-            what=what, size=megabytes(size), limit=megabytes(limit),
+            dataset=dataset, parts=several(parts, most=3), size=megabytes(size), limit=megabytes(limit),
         )  # fmt: skip
 
 
@@ -203,16 +203,16 @@ def _check_size(what: str, size: int) -> None:
 
 
 def _download(
-    repo: Repo, names: list[str], splits: dict[str, list[str]], token: str, folder: Path, tell: Callable[[str], None]
+    repo: Repo, names: list[str], splits: dict[str, list[str]], token: str, folder: Path, tell: Callable[[Message], None]
 ) -> Path:
     """The files as they are: one, or two in a zip. Several JSON Lines files of a split become one."""
     paths = [path for name in names[:2] for path in splits[name]]
-    _check_size(f"{repo.id} ({_listed(paths)})", sum(repo.files[path] for path in paths))
+    _check_size(repo.id, paths, sum(repo.files[path] for path in paths))
     parts, suffixes = [], []
     for name in names[:2]:
         files = []
         for path in splits[name]:
-            tell(f"Downloading {path}, {megabytes(repo.files[path])} ...")
+            tell(_("Downloading {file}, {size} ...", file=path, size=megabytes(repo.files[path])))
             bar = _bar(path, tell)
             got = open_api(token or None).hf_hub_download(
                 repo.id, path, repo_type="dataset", revision=repo.commit, cache_dir=folder / "files", tqdm_class=bar
@@ -227,15 +227,11 @@ def _download(
     return parts[0].rename(folder / f"data{suffixes[0]}")
 
 
-def _listed(paths: list[str]) -> str:
-    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-
-
 def _are_lines(paths: list[str]) -> bool:
     return all(path.lower().endswith((".jsonl", ".ndjson")) for path in paths)
 
 
-def _bar(path: str, tell: Callable[[str], None]) -> type:
+def _bar(path: str, tell: Callable[[Message], None]) -> type:
     """A progress bar of the client's kind that tells in words instead of drawing."""
     from tqdm import tqdm
 
@@ -243,14 +239,14 @@ def _bar(path: str, tell: Callable[[str], None]) -> type:
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **{**options, "file": io.StringIO(), "mininterval": dataset_rows.TELL_SECONDS})
 
-        def display(self, *_: Any, **__: Any) -> None:
+        def display(self, *args: Any, **options: Any) -> None:
             if self.total and self.n:
-                tell(f"{path}: {megabytes(self.n)} of {megabytes(self.total)}")
+                tell(_("{file}: {done} of {size}", file=path, done=megabytes(self.n), size=megabytes(self.total)))
 
     return Bar
 
 
-def _build(repo: Repo, wanted: DatasetId, token: str, folder: Path, tell: Callable[[str], None]) -> Path:
+def _build(repo: Repo, wanted: DatasetId, token: str, folder: Path, tell: Callable[[Message], None]) -> Path:
     """Through `datasets`: the chosen config's splits, streamed."""
     from datasets import DownloadConfig, load_dataset_builder
 
@@ -266,25 +262,26 @@ def _build(repo: Repo, wanted: DatasetId, token: str, folder: Path, tell: Callab
         plain = set(repo.configs.get(wanted.config, {})) <= PLAIN_KEYS and not dataset_rows.has_class_names(builder.info.features)
         if plain and set(files) <= set(repo.files) and all(len(listed[name]) == 1 or _are_lines(listed[name]) for name in names[:2]):
             return _download(repo, names, listed, token, folder, tell)
-        _check_size(f"{repo.id} ({', '.join(names[:2])})", sum(repo.files.get(file, 0) for file in files))
+        _check_size(repo.id, names[:2], sum(repo.files.get(file, 0) for file in files))
         streams = builder.as_streaming_dataset()
         for name in names:
             dataset_rows.check_media(streams[name].features, repo.id)
         return _stream(streams, names, folder, tell)
 
 
-def _stream(streams: Any, names: list[str], folder: Path, tell: Callable[[str], None]) -> Path:
+def _stream(streams: Any, names: list[str], folder: Path, tell: Callable[[Message], None]) -> Path:
     """The first split and the first of the others that has answers, as a zip; where there is one, its Parquet file."""
     room, train, test = settings.max_upload_bytes(), folder / "train.parquet", folder / "test.parquet"
-    tell(f"Reading {names[0]} ...")
+    tell(_("Reading {split} ...", split=names[0]))
     rows, unlabelled = dataset_rows.write_rows(streams[names[0]], train, room, tell)
-    tell(f"{names[0]}: {rows:,} rows")
+    tell(_n("{split}: {count:,} row", "{split}: {count:,} rows", split=names[0], count=rows))
     for name in names[1:]:
         rows, empty = dataset_rows.write_rows(streams[name], test, room - train.stat().st_size, tell)
         if hidden := set(empty) - set(unlabelled):  # a test split whose answers its owner keeps is of no use here
-            tell(f"{name}: left out, {', '.join(sorted(hidden))} is empty in all of its {rows:,} rows")
+            why = _n("{split}: left out, {columns} is empty in its row", "{split}: left out, {columns} is empty in all of its {count:,} rows", count=rows)
+            tell(why.filled({"split": name, "columns": sorted(hidden)}))
             continue
-        tell(f"{name}: {rows:,} rows")
+        tell(_n("{split}: {count:,} row", "{split}: {count:,} rows", split=name, count=rows))
         return dataset_rows.zip_pair(train, test, folder / "data.zip", (".parquet", ".parquet"))
     return train
 

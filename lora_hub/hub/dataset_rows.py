@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 
 BATCH = 1000
 TELL_SECONDS = 1.0
@@ -73,7 +73,7 @@ def _kinds(feature: Any) -> Iterator[str]:
         yield from _kinds(feature.feature)
 
 
-def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[str], None]) -> tuple[int, list[str]]:
+def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[Message], None]) -> tuple[int, list[str]]:
     """Writes a streaming split (`datasets.IterableDataset`) to a Parquet file of at most `room` bytes.
 
     Returns the number of rows, and the columns of class names that have no value in any row, as in a test split whose answers
@@ -105,7 +105,7 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[str], None])
                 )  # fmt: skip
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
-                tell(f"{rows:,} rows")
+                tell(_n("{count:,} row", "{count:,} rows", count=rows))
     finally:
         if writer is not None:
             writer.close()

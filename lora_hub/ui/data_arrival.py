@@ -41,8 +41,7 @@ def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
             return
         if isinstance(said, Exception):
             raise said
-        # What the client tells is in English; the Persian page says only that it goes on.
-        yield render.note(t(_("Fetching from the Hub …"), language) if language == "fa" else str(said))
+        yield render.note(said.in_language(language))
 
 
 def proposed_task(
