@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from lora_hub.core.errors import AdapterError
-from lora_hub.core.messages import _, _n
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.hub.adapter_config import AGAIN as _AGAIN
 from lora_hub.hub.adapter_config import CONFIG_FILE, read_config, weights_file
 from lora_hub.hub.adapter_patterns import Patterns
@@ -30,20 +30,20 @@ _DEFAULT_RANK, _DEFAULT_ALPHA = 8, 8
 _PLAIN_INITS = (True, False, None, "gaussian", "eva", "orthogonal")
 
 # Settings that change what is computed, with the name a person knows them by. Refused when set.
-_REFUSED = {
+_REFUSED: dict[str, Message | str] = {
     "use_dora": "DoRA",
     "use_qalora": "QALoRA",
     "use_bdlora": "BD-LoRA",
     "kasa_config": "KaSA",
     "velora_config": "VeLoRA",
     "monteclora_config": "MonteCLoRA",
-    "arrow_config": "Arrow routing",
-    "alora_invocation_tokens": "activated LoRA (aLoRA)",
-    "lora_bias": "a bias in its LoRA matrices (lora_bias)",
-    "modules_to_save": "whole retrained modules (modules_to_save)",
-    "trainable_token_indices": "retrained token embeddings (trainable_token_indices)",
-    "target_parameters": "LoRA on bare parameters (target_parameters)",
-    "layer_replication": "replicated layers (layer_replication)",
+    "arrow_config": _("Arrow routing"),
+    "alora_invocation_tokens": _("activated LoRA (aLoRA)"),
+    "lora_bias": _("a bias in its LoRA matrices (lora_bias)"),
+    "modules_to_save": _("whole retrained modules (modules_to_save)"),
+    "trainable_token_indices": _("retrained token embeddings (trainable_token_indices)"),
+    "target_parameters": _("LoRA on bare parameters (target_parameters)"),
+    "layer_replication": _("replicated layers (layer_replication)"),
 }
 
 # Settings that matter only while training or that the saved tensors already answer.
@@ -104,7 +104,7 @@ def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
         )  # fmt: skip
     for key, name in _REFUSED.items():
         if config.get(key):
-            raise AdapterError(_("The adapter in {folder} uses {name}: it cannot be stacked on the base."), hint, folder=folder, name=name, key=key)
+            raise AdapterError(_("The adapter in {folder} uses {name}: it cannot be stacked on the base."), hint, folder=folder, name=name)
     if config.get("bias", "none") != "none":
         raise AdapterError(
             _("The adapter in {folder} retrained the base's biases (bias={bias!r}): it cannot be stacked on the base."), hint,

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError, LoraHubError, SpecError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 from lora_hub.local_hub.folder import POLL_SECONDS, SERVER_LOCK, START_LOCK, USERS_LOCK, alone, find_server, is_locked, read_record, take_lock
 
 PUBLIC_URL = "https://huggingface.co"
@@ -52,9 +52,9 @@ class HubConnection:
     _lease: IO[bytes] | None = field(default=None, repr=False)
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> list[Message]:
         """What a person should know about the choice."""
-        aside = "HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own."
+        aside = _("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own.")
         return [aside] if self.token_aside else []
 
     def wake(self) -> None:
