@@ -45,7 +45,7 @@ def update(file: Path, code: Catalog) -> list[str]:
     """Writes one catalogue anew. Returns the sentences that it does not translate."""
     with file.open("rb") as opened:
         catalogue = read_po(opened, locale=file.parts[-3])
-    catalogue.update(code, no_fuzzy_matching=True)
+    catalogue.update(code, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
     with file.open("wb") as opened:
         write_po(opened, catalogue, width=0, no_location=True, sort_output=True)
