@@ -67,6 +67,9 @@ def test_an_error_fills_both_its_sentences(made_up: str) -> None:
     assert (error.message, error.hint, str(error)) == ("It broke: a.csv", "Look at 'a.csv'.", "It broke: a.csv Look at 'a.csv'.")
     assert error.in_language("fa") == ("خراب شد: \u2068a.csv\u2069", "Look at 'a.csv'.")
     assert DataError("As it {is}.", "").in_language("fa") == ("As it {is}.", "")
+    # What a sentence does not name is not kept with it.
+    error = DataError(_n("{rows} broke", "{rows} broke", rows="a"), _("Mend it."), count=2, rows="b", secret="c")
+    assert error.said.values == {"count": 2, "rows": "a"} and error.advice.values == {}
 
 
 def test_names_are_listed_as_the_language_does() -> None:

@@ -78,8 +78,10 @@ class Message(Noun):
         return self.in_language("fa")
 
     def filled(self, values: Mapping[str, Any]) -> "Message":
-        """The same with more values; those that it has already stay."""
-        return self.model_copy(update={"values": {**_plain(values), **self.values}}) if values and self.sentence else self
+        """The same with those of the values that it has places for; values that it has already stay."""
+        places = {name for text in (self.sentence, self.many) for _literal, name, _spec, _conversion in string.Formatter().parse(text)}
+        wanted = {name: value for name, value in values.items() if name in places or (name == "count" and self.many)}
+        return self.model_copy(update={"values": {**_plain(wanted), **self.values}}) if wanted else self
 
     def in_language(self, language: str, depth: int = 0) -> str:
         """The sentence in a language ("en", "fa"), its values filled in. What has no translation is told in English."""
