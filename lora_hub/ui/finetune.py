@@ -89,7 +89,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     fields = form.components()
     inputs = [page.language, room.opened, listed, *fields]
     outputs = [task_html, own_box, room.sample, *room.shown(), problems_html, prompts_html, shown_roles, exact, base_html, lengths_html, plan_html]
-    outputs += [settings_html, reason_html, train, add, kept, seen]
+    outputs += [settings_html, reason_html, train, add, seen]
     places = [fields.index(slot) for slot in room.roles]
 
     def show_data(asked: Asked, view: View, slots: list[Any], language: str, is_new: bool = False) -> dict[Any, Any]:
@@ -111,7 +111,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             problems_html: view.problems, exact: gr.Button(visible=view.ready), base_html: view.base, lengths_html: view.lengths, plan_html: view.plan,
             settings_html: view.settings, reason_html: under_way(view.spec, language) + render.note(stand.reason, "good" if stand.is_ready else "plain"),
             train: gr.Button(task_list.train_words(stand.count, entries, language), interactive=stand.can_train),
-            add: gr.Button(interactive=stand.can_add), kept: asked.to_json(),
+            add: gr.Button(interactive=stand.can_add),
         }  # fmt: skip
 
     def looked_at(view: View, values: Sequence[Any]) -> dict[Any, Any]:
@@ -146,7 +146,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
             slots = [column for _, column, _ in view.roles]
             yield show_data(asked, view, slots, language) | show_rest(asked, view, entries, language) | looked_at(view, now)
 
-        both = list(dict.fromkeys([*outputs, *room.renewed(), *changed]))
+        both = list(dict.fromkeys([*outputs, kept, *room.renewed(), *changed]))
         return {**looking, "fn": take_and_look, "inputs": [*inputs, *more], "outputs": both}
 
     @shared.told
@@ -259,8 +259,13 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     quiet = {**looking, "show_progress": "hidden", "show_progress_on": None}
     arrived, looked = data_room.wire(page, room, task, with_look)
 
+    # What is clicked is kept at once, not only when it has been looked at: the page may be left or reloaded before. And always as the
+    # browser has it: a look's answer may be older than the last click.
+    keeping = {"fn": None, "inputs": fields, "outputs": kept, "js": form.keeping(), "api_visibility": "private"}
+
     def look_again(event: Any) -> None:
         event.then(None, [seen, *fields], outdated, js=OUTDATED, api_visibility="private")
+        event.then(**keeping)
 
     for event in (*looked, *(event.then(**looking) for event in arrived)):
         look_again(event)
@@ -268,9 +273,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
     # Never by a change: that fires while a kept form comes back, too, when a part of its fields is still empty.
     reading = [room.encoding.input, room.delimiter.input, room.sheet.input, room.skip_broken.input]
     clicked = [task.input, own["output"].input, *reading]
-    # What is clicked is kept at once, not only when it has been looked at: the page may be left or reloaded before.
     chosen = [*clicked, base.input, effort.input, *[one.input for one in overrides.values() if not isinstance(one, gr.Textbox)]]
-    keeping = {"fn": None, "inputs": fields, "outputs": kept, "js": form.keeping(), "api_visibility": "private"}
     gr.on(chosen, **keeping)
     # Who clicks a task has chosen it, whatever was proposed.
     task.input(None, None, room.proposed, js="() => ''", api_visibility="private")
