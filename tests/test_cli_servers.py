@@ -134,7 +134,7 @@ def test_what_is_below_the_minimum_is_not_published(home: Path, data: Path) -> N
         "--publish", "--name", "below", "--json", home=home, expect=4,
     )  # fmt: skip
     assert told["state"] == "succeeded" and told["revision"] == "" and Path(told["adapter"]).is_dir() and told["metrics"]["adapter"]
-    assert "not published" in runs.refresh_run(told["run"]).error["message"]
+    assert "not published" in runs.refresh_run(told["run"]).error.message
 
 
 def test_a_pipeline_says_how_much_of_it_happened(home: Path, data: Path, tmp_path: Path) -> None:

@@ -133,12 +133,12 @@ def test_persian_rows_get_the_persian_instruction_unless_someone_says_otherwise(
     file.write_text("text,label\n" + "".join(f"{REVIEW} {n},{('مثبت', 'منفی')[n % 2]}\n" for n in range(80)), encoding="utf-8")
     base = get_base("built-in")
     plan = runs.plan_run(file, get_task("sentiment"), base)
-    why = {key: (value, reason) for key, value, reason in recipe.explain(plan.spec)}
+    why = {key: (value, str(reason)) for key, value, reason in recipe.explain(plan.spec)}
     assert "متن: {text}" in plan.spec.task.template and "Text:" not in plan.spec.task.template
     assert plan.spec.task.prompt_language == "fa" and why["task.prompt_language"] == ("fa", "the rows are in Persian")
     # A choice stays: of the setting, and of a task's own file.
     chosen = runs.plan_run(file, get_task("sentiment"), base, overrides={"prompt_language": "en"})
-    why = {key: (value, reason) for key, value, reason in recipe.explain(chosen.spec)}
+    why = {key: (value, str(reason)) for key, value, reason in recipe.explain(chosen.spec)}
     assert chosen.spec.task.prompt_language == "en" and why["task.prompt_language"] == ("en", "set by you")
     assert chosen.inspection.preview[0]["prompt"].startswith("What is the sentiment")
     own = task_from_dict({"title": "Tone", "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"}, "output": "labels", "prompt_language": "en"})

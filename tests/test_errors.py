@@ -191,7 +191,7 @@ def test_a_row_is_told_around_the_reason() -> None:
     [
         ("lr", 5, "حداکثر ۱ باشد"), ("lr", 0, "از ۰ بزرگ‌تر باشد"), ("lora.r", "0", "دست‌کم ۱"), ("dropout", "1.5", "از ۱ کوچک‌تر"),
         ("schedule", "zigzag", "«linear»، «cosine» یا «constant»"), ("batch", 2.5, "عددی صحیح"), ("batch", [3], "عددی صحیح"),
-        ("lr", [3], "عدد"), ("lr", float("nan"), "حداکثر ۱ باشد"), ("rslora", "maybe", "نه true است و نه false"),
+        ("lr", [3], "عدد"), ("lr", float("nan"), "حداکثر ۱ باشد"), ("rslora", "maybe", "نه «true» است و نه «false»"),
     ],
 )  # fmt: skip
 def test_values_that_a_form_can_send(key: str, value: object, said: str) -> None:
@@ -224,11 +224,10 @@ def test_names_are_cut_and_counted() -> None:
 @pytest.mark.parametrize("effort", recipe.EFFORTS)
 def test_every_value_of_the_plan_says_why_in_both_languages(effort: str) -> None:
     spec = spec_of(effort=effort, seed=7)
-    english, persian = recipe.explain(spec), recipe.explain(spec, "fa")
-    assert [row[:2] for row in english] == [row[:2] for row in persian] and len(english) == len(spec_fields.FIELDS)
-    assert all(LETTER.search(why) for _, _, why in persian) and not any(LETTER.search(why) for _, _, why in english)
-    whys = {key: (en, fa) for (key, _, en), (_, _, fa) in zip(english, persian, strict=True)}
-    assert whys["seed"] == ("set by you", "به خواست شما") and whys["lora.dropout"] == ("default", "پیش‌فرض")
+    whys = {key: (why.en, why.fa) for key, _value, why in recipe.explain(spec)}
+    assert list(whys) == [field.key for field in spec_fields.FIELDS]
+    assert all(LETTER.search(fa) and not LETTER.search(en) for en, fa in whys.values())
+    assert whys["seed"] == ("set by you", "به انتخاب شما") and whys["lora.dropout"] == ("default", "پیش‌فرض")
 
 
 def error_calls(path: Path) -> list[ast.Call]:

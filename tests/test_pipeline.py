@@ -91,8 +91,8 @@ def test_two_tasks_are_trained_scored_and_published_in_one_process(data: Path, h
     for row in result["runs"][:2]:
         assert row["metrics"]["adapter"]["accuracy"]["value"] >= 0 and row["eval_rows"] > 0
         run = store.read_run(row["run"])
-        assert run.mode == result["mode"] and run.handle["group"] and any("trained" in note for note in run.notes)
-        assert len(run.notes_fa) == len(run.notes) and any("2 کار" in note and "آموزش دید" in note for note in run.notes_fa)
+        assert run.mode == result["mode"] and run.handle["group"] and any("trained" in note.en for note in run.notes)
+        assert any("۲ وظیفه" in note.fa and "آموزش دید" in note.fa for note in run.notes)
         record = json.loads((store.run_folder(row["run"]) / "adapter" / "lora_hub.json").read_text(encoding="utf-8"))
         assert record["task"]["id"] == row["task"] and record["report"]["rows"] == 60
     assert store.read_run(result["runs"][0]["run"]).handle["pid"] == store.read_run(result["runs"][1]["run"]).handle["pid"]

@@ -59,7 +59,7 @@ def test_batches_stay_small_and_length_within_the_context(rows: int, effort: str
 def test_overrides(key: str, value: object, where) -> None:
     spec = make(**{key: value})
     assert where(spec)
-    told = {k: why for k, _, why in recipe.explain(spec)}
+    told = {k: str(why) for k, _, why in recipe.explain(spec)}
     assert told[recipe.find_key(key)] == "set by you"
 
 
@@ -101,7 +101,7 @@ def test_built_in_base_has_a_width_to_derive_from() -> None:
 def test_a_micro_batch_that_does_not_divide_the_batch_is_told() -> None:
     spec = make(batch="16", micro_batch="6")
     assert (spec.rows_at_once, spec.passes) == (4, 4)
-    why = {key: reason for key, _, reason in recipe.explain(spec)}
+    why = {key: str(reason) for key, _, reason in recipe.explain(spec)}
     assert why["micro_batch"] == "set by you; 4 at once, so that a step is 16 rows"
-    why = {key: reason for key, _, reason in recipe.explain(make(batch="16", micro_batch="8"))}
+    why = {key: str(reason) for key, _, reason in recipe.explain(make(batch="16", micro_batch="8"))}
     assert why["micro_batch"] == "set by you"

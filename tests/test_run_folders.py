@@ -65,7 +65,7 @@ def test_a_late_queued_overwrites_nothing(handle: dict) -> None:
     late = ("app-2", "state", {"state": "queued", **handle})
     assert fold(started(), late).state is RunState.RUNNING
     failed = fold(started(), *FAILED, late)
-    assert failed.state is RunState.FAILED and failed.error["message"] == "The loss became nan." and failed.ended == 102.0
+    assert failed.state is RunState.FAILED and failed.error.message == "The loss became nan." and failed.ended == 102.0
     assert failed.handle == handle.get("handle", {})
     assert fold(started(), (WORKER, "state", {"state": "succeeded"}), late).state is RunState.SUCCEEDED
 
@@ -100,8 +100,8 @@ def test_what_a_newer_version_tells_is_counted_and_the_rest_is_shown() -> None:
     for one in odd:
         run = fold(started(), one, (WORKER, "metric", {"step": 4, "loss": 0.5}))
         assert run.state is RunState.RUNNING and run.train_losses == ((4, 0.5),), one
-        assert "1 of this run's events" in run.notes[0] and "newer" in run.notes[0], one
-        check_sentence(run.notes_fa[0])
+        assert "1 of this run's events" in run.notes[0].en and "newer" in run.notes[0].en, one
+        check_sentence(run.notes[0].fa)
     assert fold(started()).notes == ()
 
 
@@ -132,7 +132,7 @@ def test_a_cut_line_spoils_only_itself() -> None:
             assert after.train_losses == before.train_losses == (((3, 0.25),) if cut >= len(whole) - 1 else ()), (cut, filler)
             # What is missing is said, and where nothing is, nothing is.
             is_missing = last < cut < len(whole) - 1 or (filler and cut in (last, len(whole)))
-            assert ["of this run's events.jsonl cannot be read" in note for note in after.notes] == ([True] if is_missing else []), (cut, filler)
+            assert ["of this run's events.jsonl cannot be read" in note.en for note in after.notes] == ([True] if is_missing else []), (cut, filler)
             assert path.read_bytes().endswith(b"\n")
 
 
@@ -179,7 +179,7 @@ def test_the_last_words_have_room_on_a_full_disk(monkeypatch: pytest.MonkeyPatch
     log.append("error", message=told.message, hint=told.hint)
     log.append("state", state="failed")
     run = runs.refresh_run(run_id)
-    assert run.state is RunState.FAILED and "is full" in run.error["message"] and not reserve.exists()
+    assert run.state is RunState.FAILED and "is full" in run.error.message and not reserve.exists()
 
 
 def test_what_cannot_be_written_is_told_in_one_way(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_process_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatc
         runs.start_run(make_spec())
     check_persian(caught.value)
     (run,) = runs.list_runs()
-    assert run.state is RunState.FAILED and "No process" in run.error["message"]
+    assert run.state is RunState.FAILED and "No process" in run.error.message
 
 
 # --- whose it is --------------------------------------------------------------------------------------------------------
@@ -229,24 +229,24 @@ def test_without_an_owner_a_run_that_has_not_ended_is_lost_and_says_why(monkeypa
     run_id = make_run(started(), (WORKER, "metric", {"step": 8, "eval_loss": 1.0}))
     size = store.events_file(run_id).stat().st_size
     run = runs.refresh_run(run_id)
-    assert run.state is RunState.LOST and "killed" in run.error["message"] and "checkpoint, step 8" in run.error["hint"]
-    assert "چک‌پوینت، گام 8" in run.error["hint_fa"]
+    assert run.state is RunState.LOST and "killed" in run.error.message and "checkpoint, step 8" in run.error.hint
+    assert "چک‌پوینت، گام ۸" in run.error.advice.fa
     assert store.events_file(run_id).stat().st_size == size, "a look writes nothing"
-    assert "no checkpoint yet" in runs.refresh_run(make_run(started())).error["hint"]
+    assert "no checkpoint yet" in runs.refresh_run(make_run(started())).error.hint
     other_boot = make_run((WORKER, "handle", {"handle": {"pid": 1, "boot": "another", "ticks": 1}}), started())
-    assert "restarted" in runs.refresh_run(other_boot).error["message"]
+    assert "restarted" in runs.refresh_run(other_boot).error.message
     monkeypatch.setattr(disk, "FULL_DISK_BYTES", 1 << 60)
-    assert "is full" in runs.refresh_run(run_id).error["message"]
+    assert "is full" in runs.refresh_run(run_id).error.message
 
 
 def test_what_was_said_before_the_end_counts() -> None:
     """Killed between two writes: a true error is not "killed", and what is done is done."""
     error, adapter = FAILED[0], (WORKER, "adapter", {"folder": "adapter", "best_step": 3})
-    assert runs.refresh_run(make_run(started(), error)).error["message"] == "The loss became nan."
+    assert runs.refresh_run(make_run(started(), error)).error.message == "The loss became nan."
     assert runs.refresh_run(make_run(started(), error)).state is RunState.FAILED
     assert runs.refresh_run(make_run(started(), adapter)).state is RunState.SUCCEEDED
     publishing = runs.refresh_run(make_run(started(), adapter, publish_to="lora-hub"))
-    assert publishing.state is RunState.LOST and "only publishing is left" in publishing.error["hint"]
+    assert publishing.state is RunState.LOST and "only publishing is left" in publishing.error.hint
     asked = make_run(started())
     store.ask_cancel(asked)
     assert runs.refresh_run(asked).state is RunState.CANCELLED
@@ -458,7 +458,7 @@ def spoil(run_id: str, how: str) -> None:
 
 SAID = {
     "empty": "is empty", "zeros": "is empty", "cut": "cut off or no JSON", "no UTF-8": "cut off or no JSON", "a list": "is damaged",
-    "newer": "newer version of LoRA Hub (version 2", "newer field": "newer version of LoRA Hub (it has optimizer", "bad value": "lr: Input should be greater than 0",
+    "newer": "newer version of LoRA Hub (version 2", "newer field": "newer version of LoRA Hub (it has optimizer", "bad value": "lr: it must be greater than 0",
     "missing": "has no spec.json", "folder": "cannot be read: Is a directory", "events are a folder": "cannot be read: Is a directory",
 }  # fmt: skip
 
@@ -474,8 +474,8 @@ def test_one_damaged_run_is_one_damaged_line(how: str, capsys: pytest.CaptureFix
         by_id = {run.id: run for run in listed}
         assert set(by_id) == {good, bad, other} and by_id[good].state is RunState.FAILED and by_id[other].state is RunState.SUCCEEDED
         damaged = by_id[bad]
-        assert damaged.state is RunState.DAMAGED and SAID[how] in damaged.error["message"], damaged.error
-        check_persian(LoraHubError(**damaged.error))
+        assert damaged.state is RunState.DAMAGED and SAID[how] in damaged.error.message, damaged.error
+        check_persian(LoraHubError(damaged.error.said, damaged.error.advice))
         assert damaged.created > 0
         for language in ("en", "fa"):
             assert bad in render_runs.runs_list(listed, bad, language) and render_runs.run_head(damaged, language)
@@ -599,7 +599,7 @@ def test_another_file_is_read_anew() -> None:
     assert runs.refresh_run(run_id, reader).state is RunState.FAILED
     changed = text.replace("The loss became nan.", "The loss became one.")
     path.write_text(changed + text)  # longer, and not the same at its beginning
-    assert runs.refresh_run(run_id, reader).error["message"] in ("The loss became one.", "The loss became nan.")
+    assert runs.refresh_run(run_id, reader).error.message in ("The loss became one.", "The loss became nan.")
     path.unlink()
     assert runs.refresh_run(run_id, reader).state is RunState.LOST
 

@@ -76,9 +76,8 @@ def test_a_finished_run_whose_history_is_damaged_is_trained_and_scored(how: str,
     for run in (runs.refresh_run(run_id), runs.list_runs(RunReader())[0]):
         assert run.state is RunState.SUCCEEDED and run.error is None and run.adapter_folder == "adapter" and run.best_step == 81
         assert run.metrics["adapter"]["accuracy"].low == 80.0 and (run.file_rows, run.eval_rows) == (400, 52)
-        assert any(TOLD[how] in note and "lora_hub.json" in note for note in run.notes), run.notes
-        assert len(run.notes) == len(run.notes_fa)
-        for note in run.notes_fa:
+        assert any(TOLD[how] in note.en and "lora_hub.json" in note.en for note in run.notes), run.notes
+        for note in [one.fa for one in run.notes]:
             check_sentence(note)
         assert run.created > 1e9
     assert cli.main(["runs", "show", run_id]) == 0
@@ -101,10 +100,10 @@ def test_a_run_whose_end_cannot_be_read_says_so_and_how_to_go_on(how: str, left:
             (folder / "checkpoints" / name / "trainer_state.json").write_text("{}")
     damage(run_id, how)
     run = runs.refresh_run(run_id)
-    assert run.state is RunState.LOST and run.error["message"] == f"This run's history is damaged, so how it ended is not known: {TOLD[how]}."
-    assert ("last checkpoint, step 54" if left == "a checkpoint" else "begins anew") in run.error["hint"]
-    assert (f"An adapter of it lies in {folder}/adapter." in run.error["hint"]) == (folder / "adapter").is_dir()
-    check_persian(LoraHubError(**run.error))
+    assert run.state is RunState.LOST and run.error.message == f"This run's history is damaged, so how it ended is not known: {TOLD[how]}."
+    assert ("last checkpoint, step 54" if left == "a checkpoint" else "begins anew") in run.error.hint
+    assert (f"An adapter of it lies in {folder}/adapter." in run.error.hint) == (folder / "adapter").is_dir()
+    check_persian(LoraHubError(run.error.said, run.error.advice))
 
 
 def test_a_run_killed_after_its_exam_is_trained_and_publishing_goes_on_where_it_was() -> None:
@@ -112,14 +111,14 @@ def test_a_run_killed_after_its_exam_is_trained_and_publishing_goes_on_where_it_
     run_id = make_run(started(), publish_to="lora-hub")
     leave_adapter(run_id)
     told, lost = store.read_run(run_id), runs.refresh_run(run_id)
-    assert lost.state is RunState.LOST and "only publishing is left" in lost.error["hint"]
+    assert lost.state is RunState.LOST and "only publishing is left" in lost.error.hint
     run_history.heal(told, lost, events.app_log(store.events_file(run_id)).append)
     healed = store.read_run(run_id)
     assert healed.adapter_folder == "adapter" and healed.metrics == lost.metrics and healed.best_step == 81 and healed.left_out == 0
     size = store.events_file(run_id).stat().st_size
     run_history.heal(healed, runs.refresh_run(run_id), events.app_log(store.events_file(run_id)).append)
     assert store.events_file(run_id).stat().st_size == size, "what is told is not told twice"
-    assert not any("damaged" in note for note in runs.refresh_run(run_id).notes)
+    assert not any("damaged" in note.en for note in runs.refresh_run(run_id).notes)
 
 
 def test_scores_whose_line_is_damaged_are_those_of_the_record() -> None:
@@ -130,7 +129,7 @@ def test_scores_whose_line_is_damaged_are_those_of_the_record() -> None:
     file.write_bytes(b"".join(line if b'"metrics"' not in line else line[:40] + b"\n" for line in file.read_bytes().splitlines(keepends=True)))
     run = runs.refresh_run(run_id)
     assert run.state is RunState.SUCCEEDED and run.metrics["adapter"]["accuracy"].value == 90.0
-    assert [note for note in run.notes if note.startswith("Line 4 of this run's events.jsonl cannot be read")] and "lora_hub.json" in run.notes[-1]
+    assert [note for note in run.notes if note.en.startswith("Line 4 of this run's events.jsonl cannot be read")] and "lora_hub.json" in run.notes[-1].en
 
 
 def test_a_run_killed_between_its_training_and_its_exam_goes_on_with_the_exam() -> None:
@@ -139,13 +138,13 @@ def test_a_run_killed_between_its_training_and_its_exam_goes_on_with_the_exam() 
     looks = [(WORKER, "metric", {"step": step, "eval_loss": 1.0}) for step in (10, 20)]
     run_id = make_run(started(), *told, *looks)
     lost = runs.refresh_run(run_id)
-    assert lost.state is RunState.LOST and lost.error["hint"] == "Resume the run: it is trained, and goes on with its scoring."
-    check_persian(LoraHubError(**lost.error))
+    assert lost.state is RunState.LOST and lost.error.hint == "Resume the run: it is trained, and goes on with its scoring."
+    check_persian(LoraHubError(lost.error.said, lost.error.advice))
     before = fold(started(), *told, *looks, ("app-2", "state", {"state": "queued", "attempt": 2}))
     said = run_states.describe(before, before.last_event)
     assert "trained, and goes on with its scoring" in said.en and "from step" not in said.en
     check_sentence(said.fa)
-    assert "last checkpoint, step 10" in runs.refresh_run(make_run(started(), *told, looks[0])).error["hint"]
+    assert "last checkpoint, step 10" in runs.refresh_run(make_run(started(), *told, looks[0])).error.hint
 
 
 # --- lines that cannot be read -------------------------------------------------------------------------------------------
@@ -159,8 +158,9 @@ def test_lines_that_cannot_be_read_are_counted_and_named(count: int) -> None:
     assert runs.refresh_run(run_id).notes == ()
     file.write_bytes(b"".join([*lines[:2], b"\n", *[b'{"kind": "metric", "da\n'] * count, *lines[2:]]))
     run = runs.refresh_run(run_id)
-    assert run.state is RunState.FAILED and run.error["message"] == "The loss became nan."
-    (note,), (note_fa,) = run.notes, run.notes_fa
+    assert run.state is RunState.FAILED and run.error.message == "The loss became nan."
+    (said,) = run.notes
+    note, note_fa = said.en, said.fa
     assert note.startswith({
         1: "Line 4 of this run's events.jsonl cannot be read", 2: "2 lines of this run's events.jsonl cannot be read (4, 5):",
         7: "7 lines of this run's events.jsonl cannot be read (4, 5, 6, 7, 8, ...):",
@@ -175,7 +175,7 @@ def test_a_run_that_was_killed_twice_while_it_wrote_is_still_told_as_killed() ->
         file.write(b'{"source":"worker-7-1","se\n')
     events.app_log(store.events_file(run_id)).append("state", state="queued", attempt=2)
     run = runs.refresh_run(run_id)
-    assert run.state is RunState.LOST and "killed" in run.error["message"] and "Line 4" in run.notes[0]
+    assert run.state is RunState.LOST and "killed" in run.error.message and "Line 4" in run.notes[0].en
 
 
 # --- a newer version's ------------------------------------------------------------------------------------------------------
@@ -194,8 +194,8 @@ def test_a_run_of_a_newer_version_is_told_as_that(change: dict, told: str, capsy
     spec = store.run_folder(run_id) / "spec.json"
     spec.write_text(json.dumps({**json.loads(spec.read_text()), **change}))
     run = runs.refresh_run(run_id)
-    assert run.is_newer and told in run.error["message"] and "Update LoRA Hub" in run.error["hint"]
-    check_persian(LoraHubError(**run.error))
+    assert run.is_newer and told in run.error.message and "Update LoRA Hub" in run.error.hint
+    check_persian(LoraHubError(run.error.said, run.error.advice))
     assert cli.main(["runs"]) == 0
     shown = capsys.readouterr().out
     assert "newer version" in shown.splitlines()[1] and "damaged" not in shown and "Update LoRA Hub" in shown
@@ -209,4 +209,4 @@ def test_a_spec_that_is_damaged_is_not_told_as_newer() -> None:
         spec = store.run_folder(run_id) / "spec.json"
         spec.write_text(json.dumps({**json.loads(spec.read_text()), **change}))
         run = runs.refresh_run(run_id)
-        assert run.state is RunState.DAMAGED and not run.is_newer and "is damaged" in run.error["message"]
+        assert run.state is RunState.DAMAGED and not run.is_newer and "is damaged" in run.error.message

@@ -257,7 +257,7 @@ def test_killed_worker_is_lost_then_resumed_from_its_checkpoint(data: Path) -> N
     wait_until(lambda: runs.refresh_run(started.id).state.is_final)
     lost = runs.refresh_run(started.id)
     assert not local.is_alive(started.handle)
-    assert lost.state is RunState.LOST and "killed" in lost.error["message"] and "Resume" in lost.error["hint"]
+    assert lost.state is RunState.LOST and "killed" in lost.error.message and "Resume" in lost.error.hint
     before = lost.step
     assert before > 0
     resumed = runs.wait_for_run(runs.resume_run(started.id).id)
@@ -309,5 +309,5 @@ def test_answers_that_would_be_cut_away_end_the_run_in_words(tmp_path: Path) -> 
     data = write_csv(tmp_path / "long.csv", [(f"{i} " + "word " * 300, "good" if i % 2 else "bad") for i in range(40)])
     run = runs.wait_for_run(runs.start_run(plan(data, max_length="64").spec).id)
     assert run.state is RunState.FAILED
-    assert "longer than max_length = 64" in run.error["message"] and "max_length" in run.error["hint"]
-    assert "Traceback" not in run.error["message"]
+    assert "longer than max_length = 64" in run.error.message and "max_length" in run.error.hint
+    assert "Traceback" not in run.error.message

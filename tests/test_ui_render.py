@@ -12,12 +12,13 @@ from test_ui_review import spec_for
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, as_message
 from lora_hub.core.schema import (
     AdapterRef,
     Answer,
     DatasetInfo,
     Divergence,
+    Failure,
     Judgement,
     Lengths,
     Mend,
@@ -86,7 +87,7 @@ def test_labels_go_to_the_browser_in_every_language():
 def test_nothing_that_people_write_becomes_html(tmp_path):
     spec = spec_for(tmp_path, name="a name")
     spec = spec.model_copy(update={"name": EVIL, "dataset": spec.dataset.model_copy(update={"name": EVIL})})
-    run = Run(id="run-1", spec=spec, state=RunState.FAILED, error={"message": EVIL, "hint": EVIL}, notes=(EVIL,), phase=EVIL)
+    run = Run(id="run-1", spec=spec, state=RunState.FAILED, error=Failure(said=as_message(EVIL), advice=as_message(EVIL)), notes=(as_message(EVIL),), phase=EVIL)
     ref = AdapterRef(repo_id=f"o/{EVIL}", base=EVIL, task=EVIL, url="javascript:alert(1)", versions=(EVIL,), updated=EVIL, revision=EVIL)
     info = DatasetInfo(fingerprint="0" * 16, name=EVIL, rows=1, columns=(EVIL,), format=EVIL, encoding=EVIL)
     held_out = [{"row": 1, "inputs": {"text": EVIL}, "prompt": EVIL, "reference": EVIL, "base": EVIL, "adapter": EVIL, "probabilities": {"adapter": {EVIL: 1.0}}}]
@@ -98,7 +99,7 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         render.error_card(DataError(EVIL, EVIL), "en"), render_table.file_summary(info, 2, "en"), render_table.gone_columns({EVIL: EVIL}, "en"),
         render_table.preview(Table(polars.DataFrame({EVIL: [EVIL]}), "csv"), {"text": EVIL}, "en"),
         render_table.rows_table([(1, {EVIL: EVIL})], 2, "fa"), render_data.prompts([{"prompt": EVIL, "completion": EVIL}], "en"),
-        render_plan.settings_table([("lr", EVIL, EVIL)], {}, "en"), render_data.published(EVIL, "javascript:alert(1)", "en"),
+        render_plan.settings_table([("lr", EVIL, as_message(EVIL))], {}, "en"), render_data.published(EVIL, "javascript:alert(1)", "en"),
         render_runs.runs_list([run], "", "en"), render_runs.run_head(run, "en"), render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
         render_runs.log_text(EVIL, "en"), render_held_out.held_out_rows(held_out, "all", "en"),
         render_adapters.shelf([ref], "", {}, EVIL, False, "en"), render_adapters.adapter_head(ref, "en"),

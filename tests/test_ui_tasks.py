@@ -12,7 +12,8 @@ from test_ui_review import asked_about, look, messy_file, spam_file, spec_for
 
 from lora_hub.core import settings
 from lora_hub.core.errors import SpecError
-from lora_hub.core.schema import Run, RunState, Text2
+from lora_hub.core.messages import as_message, read_message
+from lora_hub.core.schema import Failure, Run, RunState
 from lora_hub.data.inspection import Inspector
 from lora_hub.runs import worker
 from lora_hub.ui import render_groups, render_runs, render_tasks, task_list
@@ -142,15 +143,16 @@ def test_a_run_says_what_it_was_trained_with_and_how(tmp_path):
 
 
 def test_what_the_worker_says_of_a_run_is_persian_on_the_persian_page(tmp_path):
-    notes = [worker.too_long_note(Text2(en="held-out", fa="آزمون"), [4, 9, 12, 13, 14, 1500], 64), Text2(en="An older one's note.")]
-    told = {"notes": tuple(one.en for one in notes), "notes_fa": tuple(one.fa for one in notes)}
-    run = run_of(spec_for(tmp_path), "a", []).model_copy(update={**told, "error": {"message": "Broken.", "hint": "Mend it."}})
+    notes = (worker.too_long_note("held-out", [4, 9, 12, 13, 14, 1500], 64), as_message("An older one's note."))
+    broken = Failure(said=as_message("Broken."), advice=as_message("Mend it."))
+    run = run_of(spec_for(tmp_path), "a", []).model_copy(update={"notes": notes, "error": broken})
     english, persian = render_runs.run_head(run, "en"), render_runs.run_head(run, "fa")
     assert "6 held-out rows are longer than 64 tokens and were left out: rows 4, 9, 12, 13, 14, ..." in english
-    assert "۶ سطرِ آزمون از ۶۴ توکن بلندتر است و کنار گذاشته شد: سطرهای ۴، ۹، ۱۲، ۱۳، ۱۴، ..." in persian and "held-out" not in persian
+    assert "۶ سطر آزمون از ۶۴ توکن طولانی‌تر است و کنار گذاشته شد: سطرهای ۴، ۹، ۱۲، ۱۳، ۱۴ و ..." in persian and "held-out" not in persian
     assert all("An older one" in shown and "Broken." in shown and "Mend it." in shown for shown in (english, persian))
-    failed = run.model_copy(update={"error": {"message": "Broken.", "hint": "Mend it.", "message_fa": "«a<b>» خراب است.", "hint_fa": "درستش کنید."}})
-    assert "«<bdi>a&lt;b&gt;</bdi>» خراب است." in render_runs.run_head(failed, "fa") and "Broken." in render_runs.run_head(failed, "en")
+    older = {"message": "Broken.", "hint": "Mend it.", "message_fa": "«a<b>» در 3 سطر خراب است.", "hint_fa": "درستش کنید."}
+    failed = run.model_copy(update={"error": Failure(said=read_message(older, "message"), advice=read_message(older, "hint"))})
+    assert "«<bdi>a&lt;b&gt;</bdi>» در ۳ سطر خراب است." in render_runs.run_head(failed, "fa") and "Broken." in render_runs.run_head(failed, "en")
 
 
 def test_every_phase_of_the_worker_has_its_words():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.core.errors import DataError, SpecError
-from lora_hub.core.messages import _, translated
+from lora_hub.core.messages import NOTHING, _, translated
 from lora_hub.ui import render, render_plan, text
 from lora_hub.ui.page_words import in_page_words
 
@@ -58,7 +58,7 @@ def test_errors_settings_and_notes_have_persian_digits():
     shown = render.error_card(error, "fa")
     assert "فقط ۳ سطر" in shown and "a1.csv" in shown and "۵ سطر" in shown and "404" in shown
     assert "3 rows" in render.error_card(error, "en")
-    explained = [("lr", 0.0043, ""), ("share_rows", False, ""), ("batch", 16, ""), ("lora.targets", ("q_proj", "v_proj"), "")]
+    explained = [("lr", 0.0043, NOTHING), ("share_rows", False, NOTHING), ("batch", 16, NOTHING), ("lora.targets", ("q_proj", "v_proj"), NOTHING)]
     table = render_plan.settings_table(explained, {}, "fa")
     assert all(f"<bdi>{value}</bdi>" in table for value in ("۰٫۰۰۴۳", "خیر", "۱۶", "q_proj, v_proj"))
     assert "<bdi>0.0043</bdi>" in render_plan.settings_table(explained, {}, "en") and "<bdi>no</bdi>" in render_plan.settings_table(explained, {}, "en")

@@ -171,7 +171,7 @@ def manage_runs(options: argparse.Namespace) -> Result:
         run = runs.resume_run(options.id)
     else:
         run = runs.refresh_run(options.id)
-    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, **cli_text.run_now(run), "failure": run.error, **rows_missing(run.id)}
+    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, **cli_text.run_now(run), "failure": run.error.to_json() if run.error else None, **rows_missing(run.id)}
 
 
 def rows_missing(run_id: str) -> dict[str, str]:

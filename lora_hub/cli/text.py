@@ -75,7 +75,7 @@ def run_row(run: Run) -> dict[str, Any]:
     """A run as `runs --json` lists it. says: of its state what it is, why and what comes next."""
     return {
         "run": run.id, "state": run.state.value, "task": run.spec.task.id, "base": run.spec.base.id, "step": run.step, "total_steps": run.total_steps,
-        "created": run.created, "seconds": round(run.seconds, 1), "adapter": run.adapter.repo_id if run.adapter else "", "error": run.error,
+        "created": run.created, "seconds": round(run.seconds, 1), "adapter": run.adapter.repo_id if run.adapter else "", "error": run.error.to_json() if run.error else None,
         **run_now(run),
     }  # fmt: skip
 

@@ -49,7 +49,7 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     from lora_hub.training import recipe
 
     spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
-    explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
+    explained = [{"key": key, "value": value, "why": str(why)} for key, value, why in recipe.explain(spec)]
     try:
         examples = runs.planned_examples(seen.table, seen.task, seen.mapping)
     except DataError:  # told among the problems
@@ -113,10 +113,10 @@ def check_ended(run: Any, result: Result) -> None:
     if run.adapter_folder or run.adapter:
         check_minimum(run.spec.minimum, run.metrics, result)
     if run.state != "succeeded":
-        told = run.error or {"message": f"The run {run.id} was {run.state.value}.", "hint": f"Go on with it: python -m lora_hub runs resume {run.id}"}
+        told = run.error.to_json() if run.error else {"message": f"The run {run.id} was {run.state.value}.", "hint": f"Go on with it: python -m lora_hub runs resume {run.id}"}
         raise Unfinished(told["message"], told["hint"], also=result)
     if run.error:
-        raise Partly(run.error["message"], f"{run.error['hint']} The adapter is in {result['adapter']}.".strip(), also=result)
+        raise Partly(run.error.message, f"{run.error.hint} The adapter is in {result['adapter']}.".strip(), also=result)
 
 
 def _cancel(run_id: str) -> Any:
@@ -173,7 +173,7 @@ def run_result(run: Any) -> Result:
         "left_out": run.left_out,
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
-        "notes": list(run.notes),
+        "notes": list(map(str, run.notes)),
         "stopped": run.stopped,
     }
 
@@ -239,7 +239,7 @@ def _pipeline_row(entry: Any, result: Any) -> Result:
     if isinstance(result, LoraHubError):
         return {"task": entry.task, "run": "", "state": "failed", "adapter": "", "metrics": {}, "error": f"{result.message} {result.hint}".strip()}
     row = {"task": result.spec.task.id, **run_result(result)}
-    return {**row, "error": result.error["message"]} if result.error else row
+    return {**row, "error": result.error.message} if result.error else row
 
 
 def _say(words: str) -> None:

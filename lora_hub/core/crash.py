@@ -3,6 +3,7 @@
 from lora_hub.core import settings
 from lora_hub.core.disk import FULL, disk_is_full, explain_home, is_disk_full
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _
 
 
 def explain_crash(error: BaseException) -> LoraHubError:
@@ -17,12 +18,9 @@ def explain_crash(error: BaseException) -> LoraHubError:
         return told
     if isinstance(error, MemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error):
         return LoraHubError(
-            "The machine's memory ran out.", "Choose a smaller base, or set a smaller micro_batch and max_length.",
-            message_fa="حافظهٔ این دستگاه تمام شد.", hint_fa="مدل پایهٔ کوچک‌تری انتخاب کنید، یا micro_batch و max_length را کوچک‌تر کنید.",
+            _("The machine's memory ran out."),
+            _("Choose a smaller base, or set a smaller micro_batch and max_length."),
         )  # fmt: skip
     first = str(error).splitlines()[0] if str(error) else ""
     said = f"{type(error).__name__}: {first}".removesuffix(": ")
-    return LoraHubError(
-        f"The training process failed: {said}", "The log has the details.",
-        message_fa=f"فرایند آموزش ناموفق ماند ({said}).", hint_fa="جزئیات در لاگ اجراست.",
-    )  # fmt: skip
+    return LoraHubError(_("The training process failed: {said}"), _("The log has the details."), said=said)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 # With less than this left, a write that failed failed for want of space.
@@ -39,10 +40,9 @@ def explain_disk(error: OSError, path: Path) -> LoraHubError | None:
     is_missing = not path.is_dir() and error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
     if is_missing or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return LoraHubError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Give this user the right to write there, or set LORA_HUB_HOME to another folder.",
-            message_fa=f"در «{path}» نمی‌توان نوشت ({error.strerror}).",
-            hint_fa="به این کاربر اجازهٔ نوشتن در آنجا بدهید، یا LORA_HUB_HOME را به پوشهٔ دیگری ببرید.",
+            _("{path} cannot be written: {reason}."),
+            _("Give this user the right to write there, or set LORA_HUB_HOME to another folder."),
+            path=path, reason=error.strerror,
         )
     return None
 
@@ -63,8 +63,7 @@ def is_disk_full() -> bool:
 
 def disk_is_full(path: Path, *, ended_run: bool = False) -> LoraHubError:
     """That the disk of a folder is full. ended_run: it ended a run, which can go on."""
-    hint, hint_fa = "Free some space there, or set LORA_HUB_HOME to another disk.", "جایی در آن باز کنید، یا LORA_HUB_HOME را به دیسک دیگری ببرید."
+    advice = _("Free some space there, or set LORA_HUB_HOME to another disk.")
     if ended_run:
-        hint = "Free some space there, then resume the run: it goes on from its last checkpoint."
-        hint_fa = "جایی در آن باز کنید و اجرا را ادامه دهید: از آخرین چک‌پوینت پیش می‌رود."
-    return LoraHubError(f"The disk that holds {path} is full.", hint, message_fa=f"دیسکی که «{path}» در آن است پر است.", hint_fa=hint_fa)
+        advice = _("Free some space there, then resume the run: it goes on from its last checkpoint.")
+    return LoraHubError(_("The disk that holds {path} is full."), advice, path=path)

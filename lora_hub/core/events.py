@@ -11,9 +11,11 @@ from the lines and never stored.
 | handle | handle (how the runner finds the process again) |
 | progress | phase, step, total, eta (seconds); while it waits for its turn: place, before (runs), slots |
 | metric | step, loss or eval_loss; lr |
-| exam | file_rows, train_rows, validation_rows, eval_rows, left_out, metrics {base, adapter}, comparison, mode, or a note; the same in Persian: note_fa |
-| error | message, hint; the same in Persian: message_fa, hint_fa |
+| exam | file_rows, train_rows, validation_rows, eval_rows, left_out, metrics {base, adapter}, comparison, mode, or a note |
+| error | message, hint |
 | adapter | folder, best_step, stopped (why before its last step), or an AdapterRef under `published` |
+
+note, message and hint are messages (messages.py); older versions wrote texts, and their Persian beside them as note_fa and so on.
 
 An attempt begins with "queued" and its number, written by whoever holds the run's lock before the worker is started. In an
 attempt the first end that its worker tells is its end: what is said later by anybody else changes nothing.
@@ -31,7 +33,8 @@ import orjson
 
 from lora_hub.core.curve import Curve
 from lora_hub.core.disk import FULL
-from lora_hub.core.schema import AdapterRef, Event, EventKind, PairedComparison, Run, RunState, Score, Text2, TrainSpec, Wait
+from lora_hub.core.messages import Message, _n, numbers, read_message
+from lora_hub.core.schema import AdapterRef, Event, EventKind, Failure, PairedComparison, Run, RunState, Score, TrainSpec, Wait
 
 KINDS = get_args(EventKind)
 # What a run may say on a full disk: the space that its worker kept back is given for it.
@@ -126,20 +129,13 @@ def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
     return events
 
 
-def _unread_lines(lines: list[int]) -> Text2:
+def _unread_lines(lines: list[int]) -> Message:
     """That lines of the file cannot be read, and how many of them there are."""
-    named, more = lines[:NAMED_LINES], len(lines) > NAMED_LINES
-    if len(lines) == 1:
-        return Text2(
-            en=f"Line {lines[0]} of this run's events.jsonl cannot be read: it is cut off or damaged, and what it told is missing here.",
-            fa=f"خط {lines[0]} فایل «events.jsonl» این اجرا خوانده نمی‌شود: بریده یا خراب است و آنچه گفته بود اینجا نیست.",
-        )
-    return Text2(
-        en=f"{len(lines):,} lines of this run's events.jsonl cannot be read ({', '.join(map(str, named))}{', ...' if more else ''}): "
-        "they are cut off or damaged, and what they told is missing here.",
-        fa=f"{len(lines):,} خط فایل «events.jsonl» این اجرا خوانده نمی‌شود ({'، '.join(map(str, named))}{'، …' if more else ''}): "
-        "بریده یا خراب است و آنچه گفته بود اینجا نیست.",
-    )
+    return _n(
+        "Line {lines} of this run's events.jsonl cannot be read: it is cut off or damaged, and what it told is missing here.",
+        "{count:,} lines of this run's events.jsonl cannot be read ({lines}): they are cut off or damaged, and what they told is missing here.",
+        count=len(lines), lines=numbers(lines, NAMED_LINES),
+    )  # fmt: skip
 
 
 def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
@@ -157,7 +153,7 @@ class Folding:
     def __init__(self) -> None:
         self._now: dict[str, Any] = {}
         self._train, self._eval = Curve(), Curve()
-        self._notes: dict[str, str] = {}
+        self._notes: dict[str, Message] = {}  # by what they say in English
         self._logs: dict[str, None] = {}
         self._attempt = 1
         self._worker = ""  # the source of this attempt's worker, once it has spoken
@@ -193,16 +189,18 @@ class Folding:
     def run(self, run_id: str, spec: TrainSpec) -> Run:
         notes = dict(self._notes)
         if self._not_understood:
-            count = self._not_understood
-            notes[f"{count} of this run's events are not known to this version of LoRA Hub and are not shown: a newer one wrote them."] = (
-                f"این نسخه از LoRA Hub {count} رویدادِ این اجرا را نمی‌شناسد و نشان نمی‌دهد: نسخهٔ جدیدتری آن را نوشته است."
+            said = _n(
+                "{count:,} of this run's events is not known to this version of LoRA Hub and is not shown: a newer one wrote it.",
+                "{count:,} of this run's events are not known to this version of LoRA Hub and are not shown: a newer one wrote them.",
+                count=self._not_understood,
             )
+            notes[said.en] = said
         if self._unread:
             said = _unread_lines(self._unread)
-            notes[said.en] = said.fa
+            notes[said.en] = said
         return Run(
             **self._now, id=run_id, spec=spec, attempt=self._attempt, end_unread=self._end_unread, train_losses=self._train.pairs(), eval_losses=self._eval.pairs(),
-            notes=tuple(notes), notes_fa=tuple(notes.values()), logs=tuple(self._logs),
+            notes=tuple(notes.values()), logs=tuple(self._logs),
         )  # fmt: skip
 
     # --- one kind each; nothing is changed before all of an event has been read -------------------------------------------
@@ -285,11 +283,12 @@ class Folding:
             counts["comparison"] = PairedComparison(**data["comparison"])
         self._now |= counts
         if data.get("note"):
-            self._notes[str(data["note"])] = str(data.get("note_fa", ""))
+            said = read_message(data, "note")
+            self._notes[said.en] = said
 
     def _add_error(self, data: Mapping[str, Any], at: float, source: str) -> None:
         if source not in self._gone:
-            self._now["error"] = {key: str(data.get(key, "")) for key in ("message", "hint", "message_fa", "hint_fa")}
+            self._now["error"] = Failure(said=read_message(data, "message"), advice=read_message(data, "hint"))
 
     def _add_adapter(self, data: Mapping[str, Any], at: float, source: str) -> None:
         told: dict[str, Any] = {}

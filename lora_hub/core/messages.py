@@ -32,12 +32,14 @@ _LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
 
 class Names(Noun):
     """Several names in one place of a sentence. between: what stands between the last two: "," or "and" or "or". quoted: each in
-    quotation marks; in a language other than English they always are. most: so many are shown, then dots."""
+    quotation marks; in a language other than English they always are. most: so many are shown, then dots. are_numbers: of lines or
+    rows, say: never in quotation marks, and in the language's digits."""
 
     names: tuple[str, ...]
     between: str = ","
     quoted: bool = False
     most: int = SHOWN_NAMES
+    are_numbers: bool = False
 
 
 class Message(Noun):
@@ -106,6 +108,11 @@ def several(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NA
     return Names(names=tuple(map(str, found)), between=between, most=most, quoted=quoted)
 
 
+def numbers(found: Iterable[int], most: int = SHOWN_NAMES) -> Names:
+    """Numbers of lines or rows for the middle of a sentence."""
+    return Names(names=tuple(map(str, found)), most=most, are_numbers=True)
+
+
 def joined(*parts: "Message | str") -> Message:
     """Sentences one after another; empty ones are left out."""
     said = [part if isinstance(part, Message) else Message(sentence="{text}", values={"text": part}) for part in parts if part]
@@ -119,6 +126,18 @@ def as_message(text: "Message | str") -> Message:
     if isinstance(text, Message):
         return text
     return Message(sentence="{text}", values={"text": text}) if text else NOTHING
+
+
+def read_message(told: Mapping[str, Any], key: str) -> Message:
+    """What a file or an event says under a key. Older versions wrote a text, its Persian beside it as KEY_fa, or both as {"en", "fa"}.
+    Raises ValueError where it is none of them."""
+    found = told.get(key) or ""
+    if isinstance(found, Message):
+        return found
+    if isinstance(found, Mapping) and "sentence" in found:
+        return Message.model_validate(found)
+    both = Text2.model_validate(found) if isinstance(found, Mapping) else Text2(en=str(found), fa=str(told.get(f"{key}_fa") or ""))
+    return Message(sentence="{text}", values={"text": both}) if both.fa else as_message(both.en)
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,7 +204,7 @@ def _told_names(value: Names, language: str) -> str:
         if cut or len(shown) < 2:
             return ", ".join(shown) + (", ..." if cut else "")
         return ", ".join(shown[:-1]) + last + shown[-1]
-    shown = [f"«{name}»" for name in shown]
+    shown = [in_digits(name, language) if value.are_numbers else f"«{name}»" for name in shown]
     if cut:
         return "، ".join(shown) + " و ..."
     last = {"and": " و ", "or": " یا "}.get(value.between, "، ")

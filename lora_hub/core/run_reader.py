@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lora_hub.core.errors import RunError, names_fa, refused_fa
+from lora_hub.core.errors import RunError, refused
 from lora_hub.core.events import Folding, read_line
-from lora_hub.core.schema import SPEC_VERSION, BaseModel, DatasetInfo, Run, RunState, Task, Text2, TrainSpec
+from lora_hub.core.messages import _, several
+from lora_hub.core.schema import SPEC_VERSION, BaseModel, DatasetInfo, Failure, Run, RunState, Task, Text2, TrainSpec
 
 # So much of what was read last has to be there still, or the file is another one.
 TAIL_BYTES = 64
@@ -79,8 +80,7 @@ class _Known:
             run = run.model_copy(update={"created": stamp[2] / 1e9 if stamp else 0.0})
         if trouble is None:
             return run
-        message_fa, hint_fa = trouble.in_language("fa")
-        error = {"message": trouble.message, "hint": trouble.hint, "message_fa": message_fa, "hint_fa": hint_fa}
+        error = Failure(said=trouble.said, advice=trouble.advice)
         is_newer = isinstance(trouble, NewerSpec)
         return run.model_copy(update={"state": RunState.DAMAGED, "is_newer": is_newer, "error": error, "waits": None, "phase": "", "eta": None})
 
@@ -136,28 +136,19 @@ class _Known:
 def read_spec(folder: Path) -> TrainSpec:
     """A run's spec. Raises RunError that says what is wrong with its file."""
     path = folder / "spec.json"
-    restart = "Start the run again from its data; what it has trained already stays in its folder."
-    restart_fa = "اجرا را دوباره از داده‌اش شروع کنید؛ آنچه تاکنون آموزش دیده در پوشه‌اش می‌ماند."
+    restart = _("Start the run again from its data; what it has trained already stays in its folder.")
     try:
         text = path.read_bytes()
     except FileNotFoundError as error:
-        raise RunError(
-            f"The run {folder.name} has no spec.json.", restart, message_fa=f"اجرای «{folder.name}» فایل «spec.json» ندارد.", hint_fa=restart_fa
-        ) from error
+        raise RunError(_("The run {run_id} has no spec.json."), restart, run_id=folder.name) from error
     except OSError as error:
         raise _unreadable(path, error) from error
     if not text.strip(b"\x00 \r\n\t"):
-        raise RunError(
-            f"The spec.json of the run {folder.name} is empty: its write was cut off, or the disk was full.", restart,
-            message_fa=f"فایل «spec.json» اجرای «{folder.name}» خالی است: نوشتن آن نیمه‌کاره ماند یا دیسک پر بود.", hint_fa=restart_fa,
-        )  # fmt: skip
+        raise RunError(_("The spec.json of the run {run_id} is empty: its write was cut off, or the disk was full."), restart, run_id=folder.name)
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RunError(
-            f"The spec.json of the run {folder.name} is damaged: it is cut off or no JSON.", restart,
-            message_fa=f"فایل «spec.json» اجرای «{folder.name}» خراب است: بریده شده یا JSON نیست.", hint_fa=restart_fa,
-        ) from error  # fmt: skip
+        raise RunError(_("The spec.json of the run {run_id} is damaged: it is cut off or no JSON."), restart, run_id=folder.name) from error
     try:
         return TrainSpec.model_validate(data)
     except ValidationError as error:
@@ -171,19 +162,19 @@ def _not_valid(folder: Path, data: Any, errors: list[dict]) -> RunError:
     is_newer = _number(version) > SPEC_VERSION
     # Nobody writes a spec by hand: a field that this version does not know is of a newer one, whatever else changed with it.
     if is_newer or strangers:
-        why = f"version {version} of its form; this one reads {SPEC_VERSION}" if is_newer else f"it has {', '.join(strangers[:5])}, which this one does not know"
-        why_fa = f"نسخهٔ {version} از قالب آن؛ این نسخه {SPEC_VERSION} را می‌خواند" if is_newer else f"این نسخه {names_fa(strangers, 5)} را نمی‌شناسد"
+        update = _("Update LoRA Hub to see and resume it.")
+        if is_newer:
+            return NewerSpec(
+                _("The run {run_id} was written by a newer version of LoRA Hub (version {version} of its form; this one reads {known})."), update,
+                run_id=folder.name, version=str(version), known=str(SPEC_VERSION),
+            )  # fmt: skip
         return NewerSpec(
-            f"The run {folder.name} was written by a newer version of LoRA Hub ({why}).", "Update LoRA Hub to see and resume it.",
-            message_fa=f"اجرای «{folder.name}» را نسخهٔ جدیدتری از LoRA Hub نوشته است ({why_fa}).",
-            hint_fa="برای دیدن و ادامهٔ آن LoRA Hub را به‌روز کنید.",
+            _("The run {run_id} was written by a newer version of LoRA Hub (it has {fields}, which this one does not know)."), update,
+            run_id=folder.name, fields=several(strangers, most=5),
         )  # fmt: skip
-    first = errors[0]
-    where = ".".join(map(str, first["loc"])) or "all of it"
     return RunError(
-        f"The spec.json of the run {folder.name} is damaged: {where}: {first['msg']}.", "Put the file right, or start the run again from its data.",
-        message_fa=f"فایل «spec.json» اجرای «{folder.name}» خراب است: «{where}» {refused_fa(first)}.",
-        hint_fa="فایل را درست کنید، یا اجرا را دوباره از داده‌اش شروع کنید.",
+        _("The spec.json of the run {run_id} is damaged: {where}: {why}."), _("Put the file right, or start the run again from its data."),
+        run_id=folder.name, where=".".join(map(str, errors[0]["loc"])) or _("all of it"), why=refused(errors[0]),
     )  # fmt: skip
 
 
@@ -196,10 +187,7 @@ def _number(version: Any) -> float:
 
 
 def _unreadable(path: Path, error: OSError) -> RunError:
-    return RunError(
-        f"{path} cannot be read: {error.strerror or error}.", "Give this user the right to read it.",
-        message_fa=f"فایل «{path}» خوانده نمی‌شود ({error.strerror or error}).", hint_fa="به این کاربر دسترسی خواندن آن را بدهید.",
-    )  # fmt: skip
+    return RunError(_("{path} cannot be read: {reason}."), _("Give this user the right to read it."), path=path, reason=error.strerror or error)
 
 
 def _what_is_left(folder: Path) -> TrainSpec:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lora_hub.core.answer_nouns import Answer, Calibration, Divergence, Judgement
-from lora_hub.core.messages import _, several
+from lora_hub.core.messages import NOTHING, Message, _, several
 from lora_hub.core.noun import Noun, Text2
 
 __all__ = ["Answer", "Calibration", "Divergence", "Judgement", "Noun", "Text2"]  # of other files, to be had here with the rest
@@ -310,9 +310,28 @@ class Wait(Noun):
     slots: int = 1
 
 
+class Failure(Noun):
+    """What went wrong with a run. `said`: what and with which value; `advice`: what to do next. `message`, `hint`: the same in English,
+    for logs and programs."""
+
+    said: Message
+    advice: Message = NOTHING
+
+    @property
+    def message(self) -> str:
+        return self.said.en
+
+    @property
+    def hint(self) -> str:
+        return self.advice.en
+
+    def to_json(self) -> dict[str, str]:
+        return {"message": self.message, "hint": self.hint}
+
+
 class Run(Noun):
     """A run as folded from its events. `seconds`: of work, in all attempts. `losses`: (step, loss) pairs, train and validation.
-    `mode`: how it was trained beside others: together, in turn; empty where it was alone. `notes_fa`: of each note its Persian.
+    `mode`: how it was trained beside others: together, in turn; empty where it was alone.
 
     attempt: 1, and one more for each resume; worked: seconds of the earlier ones. waits: while it is queued behind others.
     cancelling: a person has ended it, at cancel_asked (UTC seconds), and it has not said so yet. stopped: why it ended before its last step: "patience",
@@ -355,10 +374,9 @@ class Run(Noun):
     metrics: dict[str, Scores] = {}
     comparison: PairedComparison | None = None
     best_step: int = 0
-    notes: tuple[str, ...] = ()
-    notes_fa: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
     mode: str = ""
-    error: dict[str, str] | None = None
+    error: Failure | None = None
     adapter: AdapterRef | None = None
     adapter_folder: str = ""
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lora_hub.core.errors import SpecError
+from lora_hub.core.messages import _
 
 HUBS = ("public", "embedded")
 # What the Hub allows as the name of a user or an organization.
@@ -49,10 +50,11 @@ def check_home() -> None:
     file = next((part for part in (folder, *folder.parents) if part.exists() and not part.is_dir()), None)
     if file is None:
         return
-    said, said_fa = (f"in {folder} the part {file}", f"در «{folder}» بخش «{file}»") if file != folder else (str(folder), f"«{folder}»")
     raise SpecError(
-        f"LORA_HUB_HOME is to be a folder, and {said} is a file.", "Set it to a folder that you may write to, or unset it.",
-        message_fa=f"مقدار LORA_HUB_HOME باید پوشه باشد، ولی {said_fa} فایل است.", hint_fa="پوشه‌ای بدهید که دسترسی نوشتن در آن دارید، یا آن را حذف کنید.",
+        _("LORA_HUB_HOME is to be a folder, and in {folder} the part {file} is a file.") if file != folder
+        else _("LORA_HUB_HOME is to be a folder, and {folder} is a file."),
+        _("Set it to a folder that you may write to, or unset it."),
+        folder=folder, file=file,
     )  # fmt: skip
 
 
@@ -84,8 +86,9 @@ def check_namespace(name: str, where: str) -> str:
     """The name of a user or an organization, as it was given. where: the variable or option that it was given by. Raises SpecError."""
     if not NAMESPACE.fullmatch(name):
         raise SpecError(
-            f"{where} is {name[:60]!r}, which can be no organization's name.", "Give letters, digits, `-`, `_` and `.` only, such as lora-hub.",
-            message_fa=f"مقدار {where} برابر «{name[:60]}» است، که نام سازمان نمی‌شود.", hint_fa="فقط حروف لاتین، رقم، «-»، «_» و «.» بدهید، مانند «lora-hub».",
+            _("{where} is {name!r}, which can be no organization's name."),
+            _("Give letters, digits, `-`, `_` and `.` only, such as lora-hub."),
+            where=where, name=name[:60],
         )  # fmt: skip
     return name
 
@@ -94,10 +97,7 @@ def asked_hub() -> str:
     """"public", "embedded", or "" where LORA_HUB_HUB does not say. Raises SpecError for another value."""
     asked = os.environ.get("LORA_HUB_HUB") or ""
     if asked and asked not in HUBS:
-        raise SpecError(
-            f"LORA_HUB_HUB is {asked!r}.", "It is `public`, `embedded` or unset.",
-            message_fa=f"مقدار LORA_HUB_HUB برابر «{asked}» است.", hint_fa="یا «public» یا «embedded» بدهید، یا آن را حذف کنید.",
-        )  # fmt: skip
+        raise SpecError(_("LORA_HUB_HUB is {asked!r}."), _("It is `public`, `embedded` or unset."), asked=asked)
     return asked
 
 
@@ -121,9 +121,9 @@ def _address(name: str, url: str) -> str:
         is_address = False
     if url and not is_address:
         raise SpecError(
-            f"{name} is {url!r}, which is no address of a Hub.", "Give it whole, as http://hub.example:8000, or leave it out.",
-            message_fa=f"مقدار {name} برابر «{url}» است، که نشانی هاب نیست.",
-            hint_fa="آن را کامل بدهید، مانند «http://hub.example:8000»، یا حذف کنید.",
+            _("{name} is {url!r}, which is no address of a Hub."),
+            _("Give it whole, as http://hub.example:8000, or leave it out."),
+            name=name, url=url,
         )  # fmt: skip
     return url
 
@@ -157,13 +157,12 @@ def _number(name: str, default: float, *, least: float, most: float, whole: bool
     except ValueError:
         value = math.nan
     if not least <= value <= most or (whole and value != int(value)):
-        kind, kind_fa = ("a whole number", "عددی صحیح") if whole else ("a number", "عددی")
         raise SpecError(
-            f"The environment variable {name} is {text[:60]!r}, which is not {kind} from {least:g} to {most:g}.",
-            f"Set it to one, such as {name}={default:g}, or unset it.",
-            message_fa=f"متغیر محیطی «{name}» برابر «{text[:60]}» است؛ باید {kind_fa} از {least:g} تا {most:g} باشد.",
-            hint_fa=f"مقدار درستی بدهید، مانند «{name}={default:g}»، یا آن را حذف کنید.",
-        )
+            _("The environment variable {name} is {text!r}, which is not a whole number from {least:g} to {most:g}.") if whole
+            else _("The environment variable {name} is {text!r}, which is not a number from {least:g} to {most:g}."),
+            _("Set it to one, such as {name}={default}, or unset it."),
+            name=name, text=text[:60], least=least, most=most, default=f"{default:g}",
+        )  # fmt: skip
     return value
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lora_hub.core.schema import LoraSpec, Task, Text2, TrainSpec
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import LoraSpec, Task, TrainSpec
 
 
 @dataclass(frozen=True)
@@ -12,39 +13,39 @@ class Field:
 
     key: str
     kind: Literal["int", "float", "choice", "text", "bool"]
-    title: Text2
-    help: Text2
+    title: Message
+    help: Message
     choices: tuple[str, ...] = ()
 
 
 FIELDS: tuple[Field, ...] = (
-    Field("lora.r", "int", Text2(en="Rank (r)", fa="رتبه (r)"), Text2(en="Size of the adapter: rank of its matrices.", fa="اندازهٔ آداپتور: رتبهٔ ماتریس‌های آن.")),
-    Field("lora.alpha", "float", Text2(en="Alpha", fa="آلفا"), Text2(en="The adapter's output is scaled by alpha / r.", fa="خروجی آداپتور در alpha / r ضرب می‌شود.")),
-    Field("lora.dropout", "float", Text2(en="Dropout", fa="دراپ‌اوت"), Text2(en="Share of the adapter's inputs dropped while training.", fa="سهمی از ورودی آداپتور که هنگام آموزش کنار گذاشته می‌شود.")),
-    Field("lora.targets", "text", Text2(en="Target layers", fa="لایه‌های هدف"), Text2(en="all-linear, or module names with commas between.", fa="all-linear یا نام لایه‌ها با ویرگول.")),
-    Field("lora.rslora", "bool", Text2(en="rsLoRA scaling", fa="مقیاس rsLoRA"), Text2(en="Scale by alpha / sqrt(r), for high ranks.", fa="مقیاس alpha / sqrt(r) برای رتبه‌های بالا.")),
-    Field("lr", "float", Text2(en="Learning rate", fa="نرخ یادگیری"), Text2(en="Peak learning rate of AdamW.", fa="بیشینهٔ نرخ یادگیری AdamW.")),
-    Field("schedule", "choice", Text2(en="Schedule", fa="زمان‌بندی"), Text2(en="How the learning rate falls after the warm-up.", fa="کاهش نرخ یادگیری پس از گرم شدن."), ("linear", "cosine", "constant")),
-    Field("warmup", "float", Text2(en="Warm-up", fa="گرم کردن"), Text2(en="Share of the steps in which the rate rises.", fa="سهمی از گام‌ها که نرخ در آن بالا می‌رود.")),
-    Field("weight_decay", "float", Text2(en="Weight decay", fa="کاهش وزن"), Text2(en="AdamW's weight decay.", fa="کاهش وزن AdamW.")),
-    Field("epochs", "float", Text2(en="Epochs", fa="دورها"), Text2(en="Passes over the training rows.", fa="تعداد گذر از داده‌های آموزش.")),
-    Field("steps", "int", Text2(en="Steps", fa="گام‌ها"), Text2(en="Exact number of steps; 0: the epochs decide.", fa="تعداد دقیق گام‌ها؛ ۰ یعنی بر پایهٔ دورها.")),
-    Field("batch", "int", Text2(en="Batch", fa="دسته"), Text2(en="Rows a step.", fa="سطر در هر گام.")),
-    Field("micro_batch", "int", Text2(en="Micro-batch", fa="ریزدسته"), Text2(en="At most so many rows in memory at once; 0: the whole batch.", fa="حداکثر سطرهای هم‌زمان در حافظه؛ ۰ یعنی همهٔ بچ.")),
-    Field("max_length", "int", Text2(en="Longest row", fa="بلندترین سطر"), Text2(en="Tokens; longer rows are left out and named.", fa="بر حسب توکن؛ سطرهای بلندتر کنار می‌روند و نام برده می‌شوند.")),
-    Field("packing", "choice", Text2(en="Packing", fa="بسته‌بندی"), Text2(en="Several short rows in one sequence.", fa="چند سطر کوتاه در یک دنباله."), ("auto", "on", "off")),
-    Field("precision", "choice", Text2(en="Precision", fa="دقت عددی"), Text2(en="auto: fp32 on a CPU, bf16 or fp16 on a GPU.", fa="خودکار: fp32 روی CPU و bf16 یا fp16 روی GPU."), ("auto", "fp32", "bf16", "fp16")),
-    Field("quantization", "choice", Text2(en="Quantization", fa="کوانتیزه کردن"), Text2(en="nf4 (QLoRA) holds the base in 4 bits.", fa="nf4 (QLoRA) پایه را چهاربیتی نگه می‌دارد."), ("none", "nf4")),
-    Field("gradient_checkpointing", "choice", Text2(en="Gradient checkpointing", fa="نقطهٔ وارسی گرادیان"), Text2(en="Less memory, more time; auto: only where memory needs it.", fa="حافظهٔ کمتر، زمان بیشتر؛ خودکار: فقط اگر لازم باشد."), ("auto", "on", "off")),
-    Field("held_out", "float", Text2(en="Held-out share", fa="سهم کنار گذاشته"), Text2(en="Share of the rows never trained on.", fa="سهمی از سطرها که هرگز آموزش داده نمی‌شود.")),
-    Field("max_held_out", "int", Text2(en="Most rows scored", fa="بیشینهٔ سطرهای آزمون"), Text2(en="At most so many held-out rows are scored.", fa="حداکثر سطرهایی که نمره می‌گیرند.")),
-    Field("evaluations", "int", Text2(en="Evaluations", fa="ارزیابی‌ها"), Text2(en="How often the validation loss is measured.", fa="تعداد دفعات سنجش زیان اعتبارسنجی.")),
-    Field("patience", "int", Text2(en="Patience", fa="شکیبایی"), Text2(en="Evaluations without progress before it stops; 0: never.", fa="ارزیابی‌های بی‌بهبود پیش از توقف؛ ۰ یعنی هرگز.")),
+    Field("lora.r", "int", _("Rank (r)"), _("Size of the adapter: rank of its matrices.")),
+    Field("lora.alpha", "float", _("Alpha"), _("The adapter's output is scaled by alpha / r.")),
+    Field("lora.dropout", "float", _("Dropout"), _("Share of the adapter's inputs dropped while training.")),
+    Field("lora.targets", "text", _("Target layers"), _("all-linear, or module names with commas between.")),
+    Field("lora.rslora", "bool", _("rsLoRA scaling"), _("Scale by alpha / sqrt(r), for high ranks.")),
+    Field("lr", "float", _("Learning rate"), _("Peak learning rate of AdamW.")),
+    Field("schedule", "choice", _("Schedule"), _("How the learning rate falls after the warm-up."), ("linear", "cosine", "constant")),
+    Field("warmup", "float", _("Warm-up"), _("Share of the steps in which the rate rises.")),
+    Field("weight_decay", "float", _("Weight decay"), _("AdamW's weight decay.")),
+    Field("epochs", "float", _("Epochs"), _("Passes over the training rows.")),
+    Field("steps", "int", _("Steps"), _("Exact number of steps; 0: the epochs decide.")),
+    Field("batch", "int", _("Batch"), _("Rows a step.")),
+    Field("micro_batch", "int", _("Micro-batch"), _("At most so many rows in memory at once; 0: the whole batch.")),
+    Field("max_length", "int", _("Longest row"), _("Tokens; longer rows are left out and named.")),
+    Field("packing", "choice", _("Packing"), _("Several short rows in one sequence."), ("auto", "on", "off")),
+    Field("precision", "choice", _("Precision"), _("auto: fp32 on a CPU, bf16 or fp16 on a GPU."), ("auto", "fp32", "bf16", "fp16")),
+    Field("quantization", "choice", _("Quantization"), _("nf4 (QLoRA) holds the base in 4 bits."), ("none", "nf4")),
+    Field("gradient_checkpointing", "choice", _("Gradient checkpointing"), _("Less memory, more time; auto: only where memory needs it."), ("auto", "on", "off")),
+    Field("held_out", "float", _("Held-out share"), _("Share of the rows never trained on.")),
+    Field("max_held_out", "int", _("Most rows scored"), _("At most so many held-out rows are scored.")),
+    Field("evaluations", "int", _("Evaluations"), _("How often the validation loss is measured.")),
+    Field("patience", "int", _("Patience"), _("Evaluations without progress before it stops; 0: never.")),
     Field(
-        "task.prompt_language", "choice", Text2(en="Instruction language", fa="زبان دستور"),
-        Text2(en="In which language the task is put to the model.", fa="زبانی که وظیفه با آن به مدل گفته می‌شود."), ("en", "fa"),
+        "task.prompt_language", "choice", _("Instruction language"),
+        _("In which language the task is put to the model."), ("en", "fa"),
     ),
-    Field("seed", "int", Text2(en="Seed", fa="بذر"), Text2(en="Fixes the split, the order and the start.", fa="تقسیم، ترتیب و آغاز را ثابت می‌کند.")),
+    Field("seed", "int", _("Seed"), _("Fixes the split, the order and the start.")),
 )
 
 # Names that people know from TrainingArguments and LoraConfig.

@@ -23,7 +23,8 @@ from typing import Any
 
 from lora_hub.core import events, run_lock, run_reader, settings
 from lora_hub.core.disk import disk_errors as disk_errors
-from lora_hub.core.errors import DataError, RunError, names_fa
+from lora_hub.core.errors import DataError, RunError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
 NAMED_RUNS = 3  # of several that a name could be of
@@ -74,17 +75,13 @@ def add_dataset(path: Path, name: str = "") -> Path:
     if path.parent.parent == settings.datasets_dir() and path.is_file() and path.name == _safe_name(name or path.name):
         return path
     if not path.is_file():
-        raise DataError(
-            f"There is no file {str(path)!r}.", "Check the path, or upload the file again.",
-            message_fa=f"پرونده‌ای در «{path}» نیست.", hint_fa="نشانی را وارسی کنید، یا پرونده را از نو بدهید.",
-        )  # fmt: skip
+        raise DataError(_("There is no file {path!r}."), _("Check the path, or upload the file again."), path=path)
     size, most = path.stat().st_size, settings.max_upload_bytes()
     if size > most:
         raise DataError(
-            f"{name or path.name} is {size / 1e6:.0f} MB; the limit is {most / 1e6:.0f} MB.",
-            "Upload a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.",
-            message_fa=f"پروندهٔ «{name or path.name}» {size / 1e6:.0f} مگابایت است؛ حداکثر {most / 1e6:.0f} مگابایت پذیرفته می‌شود.",
-            hint_fa="بخشی از آن را بدهید، یا LORA_HUB_MAX_UPLOAD_MB را بالا ببرید.",
+            _("{name} is {size:.0f} MB; the limit is {limit:.0f} MB."),
+            _("Upload a part of it, or raise LORA_HUB_MAX_UPLOAD_MB."),
+            name=name or path.name, size=size / 1e6, limit=most / 1e6,
         )  # fmt: skip
     folder = settings.datasets_dir() / fingerprint(path)
     kept = folder / _safe_name(name or path.name)
@@ -103,10 +100,7 @@ def add_dataset(path: Path, name: str = "") -> Path:
 def add_text(text: str, name: str) -> Path:
     """Keeps a text that a person pasted as a file and returns where. Raises DataError where there is nothing in it."""
     if not text.strip():
-        raise DataError(
-            "Nothing was pasted.", "Copy a table, its header with it, and paste it here.",
-            message_fa="چیزی چسبانده نشده است.", hint_fa="جدولی را همراه با سرستون‌هایش رونوشت بگیرید و این‌جا بچسبانید.",
-        )  # fmt: skip
+        raise DataError(_("Nothing was pasted."), _("Copy a table, its header with it, and paste it here."))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pasted"
         file.write_text(text, encoding="utf-8", errors="replace")
@@ -121,8 +115,9 @@ def dataset_file(info: DatasetInfo) -> Path:
         others = [file for file in folder.glob("*") if not file.name.startswith(".")] if folder.is_dir() else []
         if not others:
             raise DataError(
-                f"The dataset {info.name!r} ({info.fingerprint}) is no longer in {settings.datasets_dir()}.", "Upload it again.",
-                message_fa=f"مجموعه‌دادهٔ «{info.name}» ({info.fingerprint}) دیگر در «{settings.datasets_dir()}» نیست.", hint_fa="آن را از نو بدهید.",
+                _("The dataset {name!r} ({fingerprint}) is no longer in {folder}."),
+                _("Upload it again."),
+                name=info.name, fingerprint=info.fingerprint, folder=settings.datasets_dir(),
             )  # fmt: skip
         kept = others[0]
     return kept
@@ -179,18 +174,16 @@ def _no_run(run_id: str) -> RunError:
     known = list_run_ids()
     fits = [one for one in known if run_id and run_id in one]
     if len(fits) > 1:
-        more, more_fa = (f" (and {len(fits) - NAMED_RUNS} more)", f" (و {len(fits) - NAMED_RUNS} اجرای دیگر)") if len(fits) > NAMED_RUNS else ("", "")
         return RunError(
-            f"{run_id!r} fits {len(fits)} runs, and names none of them.", f"Give one whole: {', '.join(fits[:NAMED_RUNS])}{more}.",
-            message_fa=f"نوشتهٔ «{run_id}» با {len(fits)} اجرا مطابقت دارد و نام هیچ‌کدام نیست.",
-            hint_fa=f"نام یکی را کامل بدهید: {names_fa(fits[:NAMED_RUNS])}{more_fa}.",
-        )
+            _("{run_id!r} fits {count:,} runs, and names none of them."),
+            _("Give one whole: {runs} (and {more:,} more).") if len(fits) > NAMED_RUNS else _("Give one whole: {runs}."),
+            run_id=run_id, count=len(fits), runs=several(fits[:NAMED_RUNS]), more=len(fits) - NAMED_RUNS,
+        )  # fmt: skip
     near = fits or difflib.get_close_matches(run_id, known, n=2, cutoff=0.8)
     return RunError(
-        f"There is no run {run_id!r}.",
-        f"Did you mean {' or '.join(near)}?" if near else "`python -m lora_hub runs` lists the runs there are.",
-        message_fa=f"اجرایی به نام «{run_id}» نیست.",
-        hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else "تب «اجراها» آنچه را هست نشان می‌دهد.",
+        _("There is no run {run_id!r}."),
+        _("Did you mean {near}?", near=several(near, "or")) if near else _("`python -m lora_hub runs` lists the runs there are."),
+        run_id=run_id,
     )  # fmt: skip
 
 
@@ -208,9 +201,9 @@ def list_run_ids() -> list[str]:
         return []
     except OSError as error:
         raise RunError(
-            f"The runs in {folder} cannot be read: {error.strerror}.", "Give this user the right to read the folder, or set LORA_HUB_HOME to another one.",
-            message_fa=f"اجراها در «{folder}» خوانده نمی‌شود ({error.strerror}).",
-            hint_fa="به این کاربر دسترسی خواندن پوشه را بدهید، یا در LORA_HUB_HOME پوشهٔ دیگری بگذارید.",
+            _("The runs in {folder} cannot be read: {reason}."),
+            _("Give this user the right to read the folder, or set LORA_HUB_HOME to another one."),
+            folder=folder, reason=error.strerror,
         ) from error
     began = {name: _began(os.path.join(folder, name)) for name in names if _RUN_ID.match(name)}
     return sorted((name for name, at in began.items() if at is not None), key=lambda name: (began[name], name), reverse=True)
@@ -246,8 +239,9 @@ def own_run(run_id: str) -> run_lock.RunLock:
         lock = run_lock.take(folder)
     if lock is None:
         raise RunError(
-            f"A process works on the run {run_id} at this moment.", "Wait until it has ended, or cancel it.",
-            message_fa=f"هم‌اکنون فرایندی روی اجرای «{run_id}» کار می‌کند.", hint_fa="صبر کنید تا پایان یابد، یا آن را لغو کنید.",
+            _("A process works on the run {run_id} at this moment."),
+            _("Wait until it has ended, or cancel it."),
+            run_id=run_id,
         )  # fmt: skip
     return lock
 

@@ -4,7 +4,8 @@
     stronger_base(metrics, "accuracy")         "base" or "base_examples"
 """
 
-from lora_hub.core.schema import PairedComparison, Scores, Text2
+from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.schema import PairedComparison, Scores
 
 # How the base is asked, by the keys of a run's metrics.
 BASE_WAYS = ("base", "base_examples")
@@ -21,33 +22,26 @@ def stronger_base(metrics: dict[str, Scores], metric: str) -> str:
     return max(asked, key=lambda who: metrics[who][metric].value)
 
 
-def describe(found: PairedComparison) -> Text2:
+def describe(found: PairedComparison) -> Message:
     """What the test found, in a sentence that names the rows; the metric and its values are said beside it."""
-    rows, rows_fa = _rows(found.rows), f"{found.rows:,} سطر"
-    if not found.changed:
-        en, fa = f"None of the {rows} changed", f"هیچ‌یک از {rows_fa} تغییر نکرد"
-        if found.rows == 1:
-            en, fa = "The one row did not change", "تنها سطر آزمون تغییر نکرد"
-    else:
-        en, fa = f"{found.changed:,} of {rows} changed, ", f"از {rows_fa}، {found.changed:,} سطر تغییر کرد، "
-        whole = "all " if found.changed > 1 else ""
-        whole_fa = "همه " if found.changed > 1 else ""
-        if not found.worse:
-            en, fa = f"{en}{whole}for the better", f"{fa}{whole_fa}به سوی بهتر"
-        elif not found.better:
-            en, fa = f"{en}{whole}for the worse", f"{fa}{whole_fa}به سوی بدتر"
-        else:
-            en = f"{en}{found.better:,} for the better and {found.worse:,} for the worse"
-            fa = f"{fa}{found.better:,} سطر به سوی بهتر و {found.worse:,} سطر به سوی بدتر"
+    changes = _changes(found)
     if found.verdict in ("better", "worse"):
-        return Text2(en=f"{en}; that is beyond what chance explains.", fa=f"{fa}؛ این از نظر آماری معنادار است.")
+        return _("{changes}; that is beyond what chance explains.", changes=changes)
     if found.verdict == "same":
-        return Text2(en=f"{en}.", fa=f"{fa}.")
-    unlike, unlike_fa = "", ""
+        return _("{changes}.", changes=changes)
+    rows = _n("{count:,} row", "{count:,} rows", count=found.rows)
     if found.clusters < found.rows:
-        unlike, unlike_fa = f" ({found.clusters:,} of them different from each other)", f" (که {found.clusters:,} سطر آن با هم فرق دارد)"
-    return Text2(en=f"{en}; with {rows}{unlike} that can be chance.", fa=f"{fa}؛ با {rows_fa}{unlike_fa} این می‌تواند تصادفی باشد.")
+        return _("{changes}; with {rows} ({clusters:,} of them different from each other) that can be chance.", changes=changes, rows=rows, clusters=found.clusters)
+    return _("{changes}; with {rows} that can be chance.", changes=changes, rows=rows)
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"
+def _changes(found: PairedComparison) -> Message:
+    """How many rows changed, and to what; without a full stop."""
+    if not found.changed:
+        return _n("The one row did not change", "None of the {count:,} rows changed", count=found.rows)
+    changed = _n("{changed:,} of {count:,} row changed", "{changed:,} of {count:,} rows changed", count=found.rows, changed=found.changed)
+    if found.better and found.worse:
+        return _("{changed}, {better:,} for the better and {worse:,} for the worse", changed=changed, better=found.better, worse=found.worse)
+    if found.changed == 1:
+        return _("{changed}, for the better", changed=changed) if found.better else _("{changed}, for the worse", changed=changed)
+    return _("{changed}, all for the better", changed=changed) if found.better else _("{changed}, all for the worse", changed=changed)

@@ -126,7 +126,7 @@ def _train(members: list[Member]) -> None:
         TaskTraining(one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose) for one in open_members
     ]
     outcome = together.train_tasks(tasks, model, tokenizer)
-    write_log(outcome.why.en)
+    write_log(str(outcome.why))
     stack = AdapterStack(model, first.base)
     for one in open_members[1:]:
         one.do(lambda one=one: one.phase("waiting to be scored"))

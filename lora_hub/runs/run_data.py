@@ -4,21 +4,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lora_hub.core import store
-from lora_hub.core.schema import Task, Text2, TrainSpec
-from lora_hub.data.check_words import counted
+from lora_hub.core.messages import Message, _, _n, numbers
+from lora_hub.core.schema import Task, TrainSpec
 
 if TYPE_CHECKING:
     from lora_hub.data.prepare import Encoded
 
 
-def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
+def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
     """(task with its labels frozen, split, notes) of a spec's data. Raises DataError.
 
     What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
     """
     from lora_hub.data import mends, prepare, read, template
 
-    notes: list[Text2] = []
+    notes: list[Message] = []
     mended: dict[str, tuple[Any, int]] = {}  # what each mend did, to the rows to train on and to those of a test file together
     rows = aside = 0
 
@@ -42,8 +42,8 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
         task = template.freeze_labels(task, prepare.labels_of(examples))
     left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
-        notes.append(Text2(
-            en=f"{counted(left_out, 'row')} without an answer or an input {'was' if left_out == 1 else 'were'} left out.", fa=f"{left_out} سطر که پاسخ یا ورودی نداشت کنار گذاشته شد."
+        notes.append(_n(
+            "{count:,} row without an answer or an input was left out.", "{count:,} rows without an answer or an input were left out.", count=left_out
         ))  # fmt: skip
     test_table = read_kept(spec.test_dataset, spec.test_mapping, is_test=True) if spec.test_dataset else table.test
     if test_table is None:
@@ -52,28 +52,25 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Text2]]:
         test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
         split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
         if leaked:
-            notes.append(Text2(
-                en=f"{counted(leaked, 'training row')} {'stands' if leaked == 1 else 'stand'} in the test file too and {'was' if leaked == 1 else 'were'} not trained on.",
-                fa=f"{leaked} سطرِ آموزش در پروندهٔ آزمون هم هست و آموخته نشد.",
+            notes.append(_n(
+                "{count:,} training row stands in the test file too and was not trained on.",
+                "{count:,} training rows stand in the test file too and were not trained on.", count=leaked,
             ))  # fmt: skip
         unseen = [example for example in split.test if task.labels and example.answer not in task.labels]
         if unseen:
-            notes.append(Text2(
-                en=f"{len(unseen)} of {len(split.test)} test rows {'has' if len(unseen) == 1 else 'have'} a label that was not trained (such as {unseen[0].answer[:40]!r}): no answer to them can be right.",
-                fa=f"{len(unseen)} سطر از {len(split.test)} سطر آزمون برچسبی دارد که آموزش داده نشده است (مانند «{unseen[0].answer[:40]}»): هیچ پاسخی به آن‌ها درست نیست.",
+            notes.append(_n(
+                "{count:,} of {rows:,} test rows has a label that was not trained (such as {label!r}): no answer to it can be right.",
+                "{count:,} of {rows:,} test rows have a label that was not trained (such as {label!r}): no answer to them can be right.",
+                count=len(unseen), rows=len(split.test), label=unseen[0].answer[:40],
             ))  # fmt: skip
     if task.is_chat and (made := len(split.train) + len(split.validation) + len(split.test)) > rows - max(0, left_out):
-        notes.append(Text2(
-            en=f"Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.",
-            fa=f"هر پاسخ در گفت‌وگو یک سطر جداست: {rows:,} گفت‌وگو {made:,} سطر می‌سازد.",
-        ))  # fmt: skip
+        notes.append(_("Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.", rows=rows, made=made))
     if aside:
-        notes.append(Text2(
-            en=f"{counted(aside, 'row')} that the file's split column sets aside {'was' if aside == 1 else 'were'} left out.",
-            fa=f"{aside:,} سطر که ستون تقسیمِ فایل کنار می‌گذارد کنار گذاشته شد.",
+        notes.append(_n(
+            "{count:,} row that the file's split column sets aside was left out.", "{count:,} rows that the file's split column sets aside were left out.", count=aside
         ))  # fmt: skip
-    said = [(mends.describe(mend), count) for mend, count in mended.values()]
-    notes = [*(Text2(en=f"{text.en} ({counted(count, 'row')}).", fa=f"{text.fa} ({count:,} سطر).") for text, count in said), *notes]
+    said = [_("{mend} ({rows}).", mend=mends.describe(mend), rows=_n("{count:,} row", "{count:,} rows", count=count)) for mend, count in mended.values()]
+    notes = [*said, *notes]
     return task, replace(split, file_rows=rows + aside), notes
 
 
@@ -89,9 +86,20 @@ def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", 
     return {"file_rows": file_rows, **used, "left_out": file_rows - sum(used.values())}
 
 
-def too_long_note(part: Text2, rows: list[int], max_length: int) -> Text2:
-    shown = [*map(str, rows[:5]), *(["..."] if len(rows) > 5 else [])]
-    return Text2(
-        en=f"{counted(len(rows), f'{part.en} row')} {'is' if len(rows) == 1 else 'are'} longer than {max_length} tokens and {'was' if len(rows) == 1 else 'were'} left out: row{'' if len(rows) == 1 else 's'} {', '.join(shown)}.",
-        fa=f"{len(rows)} سطرِ {part.fa} از {max_length} توکن بلندتر است و کنار گذاشته شد: سطرهای {'، '.join(shown)}.",
-    )
+def too_long_note(part: str, rows: list[int], max_length: int) -> Message:
+    """That rows of a part ("training", "validation", "held-out") were left out."""
+    values = {"count": len(rows), "max_length": max_length, "rows": numbers(rows, 5)}
+    if part == "training":
+        return _n(
+            "{count:,} training row is longer than {max_length} tokens and was left out: row {rows}.",
+            "{count:,} training rows are longer than {max_length} tokens and were left out: rows {rows}.", **values,
+        )  # fmt: skip
+    if part == "validation":
+        return _n(
+            "{count:,} validation row is longer than {max_length} tokens and was left out: row {rows}.",
+            "{count:,} validation rows are longer than {max_length} tokens and were left out: rows {rows}.", **values,
+        )  # fmt: skip
+    return _n(
+        "{count:,} held-out row is longer than {max_length} tokens and was left out: row {rows}.",
+        "{count:,} held-out rows are longer than {max_length} tokens and were left out: rows {rows}.", **values,
+    )  # fmt: skip

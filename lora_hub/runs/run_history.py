@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.events import Folding
-from lora_hub.core.schema import Run, Text2
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import Run
 
 FOLDER, RECORD, WEIGHTS = "adapter", "lora_hub.json", "adapter_model.safetensors"
 # What an adapter's record says of its run, as a run has it.
@@ -19,17 +20,17 @@ RESTORED = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out
 _COUNTS = RESTORED[:5]
 
 
-def why_damaged(run: Run, folder: Path) -> Text2 | None:
+def why_damaged(run: Run, folder: Path) -> Message | None:
     """What is wrong with the history of a run that nobody works on, where it does not tell how the run ended."""
     file = folder / "events.jsonl"
     if not run.last_event:
         if not file.exists():
-            return Text2(en="its events.jsonl is missing", fa="فایل «events.jsonl» آن نیست")
+            return _("its events.jsonl is missing")
         if not file.stat().st_size:
-            return Text2(en="its events.jsonl is empty", fa="فایل «events.jsonl» آن خالی است")
-        return Text2(en="nothing in its events.jsonl can be read", fa="هیچ‌چیز در فایل «events.jsonl» آن خوانده نمی‌شود")
+            return _("its events.jsonl is empty")
+        return _("nothing in its events.jsonl can be read")
     if run.end_unread:
-        return Text2(en="the last lines of its events.jsonl cannot be read", fa="خط‌های آخر فایل «events.jsonl» آن خوانده نمی‌شود")
+        return _("the last lines of its events.jsonl cannot be read")
     return None
 
 
@@ -41,13 +42,10 @@ def restore(run: Run, folder: Path) -> Run:
     told = _told(run, folder)
     if told is None:
         return run
-    why = why_damaged(run, folder) or Text2(en="its events.jsonl does not tell of them", fa="فایل «events.jsonl» آن‌ها را نمی‌گوید")
-    note = Text2(
-        en=f"This run's history is damaged: {why.en}. Its adapter and scores are shown from {RECORD}, which lies beside the adapter.",
-        fa=f"تاریخچهٔ این اجرا خراب است: {why.fa}. آداپتور و امتیازها از فایل «{RECORD}» کنار آداپتور نشان داده می‌شود.",
-    )
+    why = why_damaged(run, folder) or _("its events.jsonl does not tell of them")
+    note = _("This run's history is damaged: {why}. Its adapter and scores are shown from {record}, which lies beside the adapter.", why=why, record=RECORD)
     found = {key: getattr(told, key) for key in RESTORED}
-    return run.model_copy(update={**found, "notes": (*run.notes, note.en), "notes_fa": (*run.notes_fa, note.fa)})
+    return run.model_copy(update={**found, "notes": (*run.notes, note)})
 
 
 def heal(told: Run, restored: Run, append: Callable[..., Any]) -> None:

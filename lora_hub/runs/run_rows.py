@@ -15,7 +15,8 @@ from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
 from lora_hub.core import verdicts
-from lora_hub.core.schema import Task, Text2
+from lora_hub.core.messages import Message, _, _n, joined, numbers
+from lora_hub.core.schema import Task
 from lora_hub.evaluation import metrics
 
 HELD_OUT, EXAMPLES = "held_out.jsonl", "examples.jsonl"
@@ -55,7 +56,7 @@ class Found:
     """The rows that could be read, and what is missing of them in words."""
 
     rows: list[dict[str, Any]]
-    missing: Text2 | None = None
+    missing: Message | None = None
 
 
 def read_held_out(folder: Path, *, expected: int, task: Task | None) -> Found:
@@ -86,11 +87,9 @@ def read_examples(folder: Path, *, expected: int | None) -> Found:
     rows, damaged, trouble = _read_lines(folder / EXAMPLES, lambda line: _Example.model_validate_json(line).model_dump())
     if not damaged and (len(rows) == expected or expected is None):
         return Found(list(rows.values()))
-    return Found([], Text2(
-        en=f"The examples that the exam showed to the base cannot be read any more ({_why(EXAMPLES, damaged, trouble).en}): the base is asked without them, "
-        "so it may score lower than in its exam.",
-        fa=f"نمونه‌هایی که در ارزیابی به مدل پایه نشان داده شد دیگر خوانده نمی‌شود ({_why(EXAMPLES, damaged, trouble).fa}): از مدل پایه بدون آن‌ها پرسیده می‌شود "
-        "و امتیازش شاید از امتیاز آن ارزیابی کمتر باشد.",
+    return Found([], _(
+        "The examples that the exam showed to the base cannot be read any more ({why}): the base is asked without them, so it may score lower than in its exam.",
+        why=_why(EXAMPLES, damaged, trouble),
     ))  # fmt: skip
 
 
@@ -113,36 +112,27 @@ def _read_lines(path: Path, read: Callable[[bytes], dict[str, Any]]) -> tuple[di
     return rows, damaged, ""
 
 
-def _missing_rows(there: int, damaged: list[int], trouble: str, expected: int) -> Text2 | None:
+def _missing_rows(there: int, damaged: list[int], trouble: str, expected: int) -> Message | None:
     expected = max(expected, there + len(damaged))
     if there == expected and not trouble:
         return None
     why = _why(HELD_OUT, damaged, trouble)
-    scores = "The scores are kept elsewhere and are of all of them."
-    scores_fa = "امتیازها جای دیگری نگه داشته شده و از همهٔ سطرهاست."
-    if not there:
-        return Text2(
-            en=f"None of the {expected:,} held-out rows can be shown: {why.en}. {scores}",
-            fa=f"هیچ‌یک از {expected:,} سطر آزمون نشان داده نمی‌شود: {why.fa}. {scores_fa}",
-        )
-    return Text2(
-        en=f"{expected - there:,} of the {expected:,} held-out rows cannot be shown: {why.en}. {scores}",
-        fa=f"{expected - there:,} سطر از {expected:,} سطر آزمون نشان داده نمی‌شود: {why.fa}. {scores_fa}",
-    )
+    if there:
+        lost = _("{count:,} of the {expected:,} held-out rows cannot be shown: {why}.", count=expected - there, expected=expected, why=why)
+    else:
+        lost = _("None of the {expected:,} held-out rows can be shown: {why}.", expected=expected, why=why)
+    return joined(lost, _("The scores are kept elsewhere and are of all of them."))
 
 
-def _why(name: str, damaged: list[int], trouble: str) -> Text2:
+def _why(name: str, damaged: list[int], trouble: str) -> Message:
     """What is wrong with a file of the run."""
     if trouble == "missing":
-        return Text2(en=f"the run's folder has no {name}", fa=f"پوشهٔ اجرا فایل «{name}» ندارد")
+        return _("the run's folder has no {name}", name=name)
     if trouble:
-        return Text2(en=f"{name} cannot be read: {trouble}", fa=f"فایل «{name}» خوانده نمی‌شود («{trouble}»)")
+        return _("{name} cannot be read: {trouble}", name=name, trouble=trouble)
     if damaged:
-        several = len(damaged) > 1
-        lines = ", ".join(map(str, damaged[:NAMED_LINES])) + (", ..." if len(damaged) > NAMED_LINES else "")
-        lines_fa = "، ".join(map(str, damaged[:NAMED_LINES])) + ("، …" if len(damaged) > NAMED_LINES else "")
-        return Text2(
-            en=f"{'lines' if several else 'line'} {lines} of {name} {'are' if several else 'is'} cut off or damaged",
-            fa=f"{'خط‌های' if several else 'خط'} {lines_fa} فایل «{name}» بریده یا خراب است",
-        )
-    return Text2(en=f"{name} ends before them", fa=f"فایل «{name}» پیش از آن‌ها تمام می‌شود")
+        return _n(
+            "line {lines} of {name} is cut off or damaged", "lines {lines} of {name} are cut off or damaged",
+            count=len(damaged), lines=numbers(damaged, NAMED_LINES), name=name,
+        )  # fmt: skip
+    return _("{name} ends before them", name=name)

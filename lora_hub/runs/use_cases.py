@@ -13,6 +13,7 @@ from typing import Any
 from lora_hub.catalogue import bases, hardware
 from lora_hub.core import events, run_lock, settings, store
 from lora_hub.core.errors import BaseError, DataError, LoraHubError, RunError
+from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import AdapterRef, BaseModel, Mend, Problem, Run, RunState, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
@@ -208,11 +209,10 @@ def _start(run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, 
         handle = local.start(run_ids, store.log_file(run_ids[0]), environment, locks)
     except OSError as error:
         told = LoraHubError(
-            f"No process could be started: {error.strerror or error}.", "Free memory or space on this machine, then resume the run.",
-            message_fa=f"فرایندی شروع نشد ({error.strerror or error}).", hint_fa="حافظه یا جایی در این دستگاه آزاد کنید و اجرا را ادامه دهید.",
-        )  # fmt: skip
+            _("No process could be started: {reason}."), _("Free memory or space on this machine, then resume the run."), reason=error.strerror or error
+        )
         for log in logs:
-            log.append("error", message=told.message, hint=told.hint, message_fa=told.message_fa, hint_fa=told.hint_fa)
+            log.append("error", message=told.said, hint=told.advice)
             log.append("state", state=RunState.FAILED)
         raise told from error
     for log in logs:
@@ -249,10 +249,9 @@ def check_fits(spec: TrainSpec) -> None:
     total = psutil.virtual_memory().total
     if needed > total:
         raise BaseError(
-            f"{spec.base.id} needs about {needed / 2**30:.1f} GiB to be trained here; this machine has {total / 2**30:.1f} GiB.",
-            "Choose a smaller base, or train on a GPU Space.",
-            message_fa=f"آموزش «{spec.base.id}» این‌جا نزدیک {needed / 2**30:.1f} گیبی‌بایت حافظه می‌خواهد؛ این دستگاه {total / 2**30:.1f} گیبی‌بایت دارد.",
-            hint_fa="مدل پایهٔ کوچک‌تری برگزینید، یا روی فضایی (Space) با GPU آموزش دهید.",
+            _("{base} needs about {needed:.1f} GiB to be trained here; this machine has {total:.1f} GiB."),
+            _("Choose a smaller base, or train on a GPU Space."),
+            base=spec.base.id, needed=needed / 2**30, total=total / 2**30,
         )  # fmt: skip
 
 
@@ -262,8 +261,9 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     run = refresh_run(run_id, reader)
     if run.state.is_final:
         raise RunError(
-            f"The run {run_id} has ended already: {run.state.value}.", "Nothing is left to cancel.",
-            message_fa=f"اجرای «{run_id}» پیش‌تر پایان یافته است.", hint_fa="چیزی برای لغو نمانده است.",
+            _("The run {run_id} has ended already: {state}."),
+            _("Nothing is left to cancel."),
+            run_id=run_id, state=run.state.value,
         )  # fmt: skip
     # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end all.
     store.ask_cancel(run_id)
@@ -321,13 +321,14 @@ def _when_ended(run_id: str) -> Iterator[run_lock.RunLock]:
 def _not_resumable(run: Run) -> RunError:
     if run.state is RunState.SUCCEEDED:
         return RunError(
-            f"The run {run.id} has succeeded: nothing is left of it to resume.", "Publish it, or ask its adapter in Compare.",
-            message_fa=f"اجرای «{run.id}» انجام شده و چیزی از آن برای ادامه نمانده است.", hint_fa="آن را منتشر کنید یا در «مقایسه» از آن بپرسید.",
+            _("The run {run_id} has succeeded: nothing is left of it to resume."),
+            _("Publish it, or ask its adapter in Compare."),
+            run_id=run.id,
         )  # fmt: skip
     return RunError(
-        f"The run {run.id} is {run.state.value}.", "Only a run that failed, was cancelled or was lost can be resumed.",
-        message_fa=f"اجرای «{run.id}» را نمی‌توان ادامه داد: نه ناموفق مانده، نه لغو شده و نه قطع شده است.",
-        hint_fa="فقط اجرایی را که ناموفق، لغوشده یا قطع‌شده است می‌توان ادامه داد.",
+        _("The run {run_id} is {state}."),
+        _("Only a run that failed, was cancelled or was lost can be resumed."),
+        run_id=run.id, state=run.state.value,
     )  # fmt: skip
 
 
@@ -342,8 +343,9 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
     run = refresh_run(run_id)
     if not run.adapter_folder:
         raise RunError(
-            f"The run {run_id} has no adapter to publish: it is {run.state.value}.", "Wait until it has succeeded, or resume it.",
-            message_fa=f"اجرای «{run_id}» آداپتوری برای انتشار ندارد.", hint_fa="صبر کنید تا انجام شود، یا آن را ادامه دهید.",
+            _("The run {run_id} has no adapter to publish: it is {state}."),
+            _("Wait until it has succeeded, or resume it."),
+            run_id=run_id, state=run.state.value,
         )  # fmt: skip
     log = events.app_log(store.events_file(run_id))
     return worker.publish_run(run, log.append, org=org, name=name, private=private or run.spec.publish_private)

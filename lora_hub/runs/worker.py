@@ -20,8 +20,8 @@ from lora_hub.core import processes, run_lock, settings, store
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.events import EventLog, Folding
-from lora_hub.core.messages import _
-from lora_hub.core.schema import Event, EventKind, Run, RunState, Task, Text2, TrainSpec, Wait
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import Event, EventKind, Run, RunState, Task, TrainSpec, Wait
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import endpoint, record
 from lora_hub.runs import run_rows, run_states
@@ -114,9 +114,9 @@ class Worker:
         step, total = self.folding.steps
         self.report("progress", phase="waiting for its turn", step=step, total=total, eta=None, **place.model_dump(mode="json"))
 
-    def note(self, said: Text2) -> None:
+    def note(self, said: Message) -> None:
         """Says something about the run that stays on its page."""
-        self.report("exam", note=said.en, note_fa=said.fa)
+        self.report("exam", note=said)
 
     def begin(self) -> None:
         """What a process does first: it says who it is where its starter could not, and keeps room for its last words."""
@@ -184,8 +184,7 @@ class Worker:
 
     def fail(self, error: LoraHubError) -> None:
         # What was published or trained before the failure stays in the events: publishing can be tried again.
-        message_fa, hint_fa = error.in_language("fa")
-        self.report("error", message=error.message, hint=error.hint, message_fa=message_fa, hint_fa=hint_fa)
+        self.report("error", message=error.said, hint=error.advice)
         self.report("state", state=RunState.SUCCEEDED if self.is_trained else RunState.FAILED)
 
     @property
@@ -230,11 +229,10 @@ class Worker:
         for said in notes:
             self.note(said)
         if uneven := recipe.uneven_batch(spec):
-            self.note(Text2(en=f"micro_batch = {spec.micro_batch}: {uneven.en}.", fa=f"تنظیم «micro_batch = {spec.micro_batch}»: {uneven.fa}."))
-        training, validating, testing = Text2(en="training", fa="آموزش"), Text2(en="validation", fa="اعتبارسنجی"), Text2(en="held-out", fa="آزمون")
+            self.note(_("{setting}: {uneven}.", setting=f"micro_batch = {spec.micro_batch}", uneven=uneven))
         encoded, validation, held_out = self._encode(tokenizer, task, [split.train, split.validation, split.test])
         prepare.check_trainable(encoded, len(split.train), spec.max_length)
-        for part, rows in ((training, encoded), (validating, validation), (testing, held_out)):
+        for part, rows in (("training", encoded), ("validation", validation), ("held-out", held_out)):
             if rows.too_long:
                 self.note(too_long_note(part, rows.too_long, spec.max_length))
         if not held_out.examples or not validation.examples:

@@ -16,6 +16,7 @@ from typing import Any
 from lora_hub.answering import loading
 from lora_hub.answering.unadapted import as_it_was
 from lora_hub.core.errors import BaseError, SpecError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prepare import Encoded
 from lora_hub.training import checkpoints
@@ -132,11 +133,9 @@ def train_adapter(
                 trainer.train(resume_from_checkpoint=str(last.folder) if last else None)
         except torch.OutOfMemoryError as error:
             raise BaseError(
-                f"The GPU's memory ran out with {micro} rows of up to {spec.max_length} tokens at once on {spec.base.id}.",
-                "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or choose a smaller base.",
-                message_fa=f"حافظهٔ GPU با {micro} سطرِ هم‌زمان، هر یک تا {spec.max_length} توکن، روی «{spec.base.id}» تمام شد.",
-                hint_fa="تنظیم micro_batch یا max_length را کوچک‌تر کنید، یا quantization = nf4 یا gradient_checkpointing = on بگذارید، "
-                "یا مدل پایهٔ کوچک‌تری انتخاب کنید.",
+                _("The GPU's memory ran out with {rows} rows of up to {max_length} tokens at once on {base}."),
+                _("Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or choose a smaller base."),
+                rows=micro, max_length=spec.max_length, base=spec.base.id,
             ) from error
         except ValueError as error:
             if "target modules" in str(error).lower():
@@ -173,17 +172,18 @@ def one_gpu(config: Any) -> None:
 
 def no_such_layers(spec: TrainSpec) -> SpecError:
     return SpecError(
-        f"The base {spec.base.id} has no layers {spec.lora.targets!r}.", "Set lora.targets = all-linear.",
-        message_fa=f"مدل پایهٔ «{spec.base.id}» لایه‌ای به نام «{spec.lora.targets}» ندارد.",
-        hint_fa="تنظیم lora.targets را all-linear بگذارید.",
+        _("The base {base} has no layers {targets!r}."),
+        _("Set lora.targets = all-linear."),
+        base=spec.base.id, targets=spec.lora.targets if isinstance(spec.lora.targets, str) else several(spec.lora.targets, quoted=True),
     )  # fmt: skip
 
 
 def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:
     """For a training whose loss is infinite or no number."""
     return SpecError(
-        f"The loss became {loss} at step {step} with lr = {spec.lr:g}.", "Set a learning rate a third as high, and start again.",
-        message_fa=f"با lr = {spec.lr:g} خطا در گام {step} برابر {loss} شد.", hint_fa="نرخ یادگیری را یک‌سوم کنید و از نو آغاز کنید.",
+        _("The loss became {loss} at step {step} with {setting}."),
+        _("Set a learning rate a third as high, and start again."),
+        loss=str(loss), step=step, setting=f"lr = {spec.lr:g}",
     )  # fmt: skip
 
 
@@ -242,9 +242,9 @@ def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) ->
     if spec.packing == "on":
         if not exact:
             raise SpecError(
-                f"The base {spec.base.id} mixes rows that are packed together.", "Set packing = auto.",
-                message_fa=f"مدل پایهٔ «{spec.base.id}» سطرهایی را که با هم بسته شده‌اند به هم می‌آمیزد.",
-                hint_fa="تنظیم packing را auto بگذارید.",
+                _("The base {base} mixes rows that are packed together."),
+                _("Set packing = auto."),
+                base=spec.base.id,
             )  # fmt: skip
         return True
     return exact and micro > 1

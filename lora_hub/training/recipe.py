@@ -15,9 +15,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core.errors import SpecError, names_fa, refused_fa
-from lora_hub.core.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
-from lora_hub.core.spec_fields import FIELDS, SYNONYMS, value_of, value_of_default
+from lora_hub.core.errors import SpecError, refused
+from lora_hub.core.messages import Message, _, several
+from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
+from lora_hub.core.spec_fields import FIELDS, SYNONYMS, shown, value_of, value_of_default
 from lora_hub.data.prepare import held_out_share
 
 # estimates are asked for where specs are made
@@ -36,12 +37,13 @@ class Derived:
     """A derived value and why."""
 
     value: Any
-    why: Text2
+    why: Message
 
 
-EFFORTS_FA = {"quick": "سریع", "balanced": "متعادل", "thorough": "کامل"}
-DEFAULT = Text2(en="default", fa="پیش‌فرض")
-SET_BY_YOU = Text2(en="set by you", fa="به خواست شما")
+# Inside a reason. English has one name for each in every place, the shell's and the file's.
+EFFORT_NAMES = {"quick": _("quick"), "balanced": _("balanced"), "thorough": _("thorough")}
+DEFAULT = _("default")
+SET_BY_YOU = _("set by you")
 
 
 def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = "") -> dict[str, Derived]:
@@ -56,44 +58,24 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
     micro = 0 if base.parameters < 1e9 else 4 if base.parameters < 3.5e9 else 2
     length = min(base.context, (512, 1024, 2048)[level])
     scored = (200, 500, 1000)[level] if task.output == "labels" else (60, 120, 300)[level]
-    fa = f"تلاش {EFFORTS_FA[effort]}"
-    looked = (4, 6, 10)[level]
-    at_once = ("the whole batch at once", "همهٔ دسته یک‌جا")
-    if micro:
-        at_once = (f"{micro} rows at once for a base of this size", f"برای مدل پایه‌ای به این بزرگی، {micro} سطر یک‌جا")
-    scoring = ("answers are written out to be scored", "پاسخ‌ها برای نمره گرفتن نوشته می‌شوند")
-    if task.output == "labels":
-        scoring = ("labels are quick to score", "نمره دادن به برچسب‌ها زمان کمی می‌برد")
-    wide = base.hidden_size or "?"
-    whys = {
-        "lora.r": (rank, f"{effort}: rank {rank}", f"{fa}: رتبهٔ {rank}"),
-        "lora.alpha": (32.0, "alpha 32 as in LoRA Without Regret, whatever the rank", "آلفای 32، همان‌گونه که LoRA Without Regret می‌گوید، با هر رتبه‌ای"),
-        "lr": (
-            base.default_lr, f"ten times full fine-tuning's, for a base {wide} wide",
-            f"ده برابر نرخِ آموزش کامل، برای مدل پایه‌ای با پهنای {wide}",
-        ),
-        "epochs": (
-            epochs, f"{effort}: about {seen[level]} rows seen, at most {most[level]} passes",
-            f"{fa}: دیدن نزدیک {seen[level]} سطر، حداکثر {most[level]} گذر",
-        ),
-        "batch": (batch, "small batches suit LoRA", "دسته‌های کوچک برای LoRA بهترند"),
-        "micro_batch": (micro, *at_once),
-        "max_length": (
-            length, f"{effort}, within the base's context of {base.context} tokens", f"{fa}، در زمینهٔ {base.context} توکنیِ مدل پایه",
-        ),
-        "held_out": (
-            held_out_share(rows), "a fifth of a small dataset, a tenth of a larger one",
-            "یک‌پنجمِ مجموعه‌دادهٔ کوچک، یک‌دهمِ بزرگ‌تر",
-        ),
-        "max_held_out": (scored, *scoring),
-        "evaluations": (looked, f"{effort}: looked at {looked} times", f"{fa}: {looked} بار سنجیده می‌شود"),
-        "task.prompt_language": (
-            ("fa", "the rows are in Persian", "سطرها فارسی است") if language == "fa" and task.instruction.fa
-            else ("en", "Persian where the rows are", "اگر سطرها فارسی باشد، فارسی")
-        ),
-        "patience": ((2, 2, 3)[level], "stops when the validation loss no longer falls", "وقتی زیان اعتبارسنجی دیگر کم نشود متوقف می‌شود"),
-    }  # fmt: skip
-    return {key: Derived(value, Text2(en=en, fa=fa)) for key, (value, en, fa) in whys.items()}
+    looked, effort_name = (4, 6, 10)[level], EFFORT_NAMES[effort]
+    at_once = _("{count} rows at once for a base of this size", count=micro) if micro else _("the whole batch at once")
+    scoring = _("labels are quick to score") if task.output == "labels" else _("answers are written out to be scored")
+    in_persian = language == "fa" and bool(task.instruction.fa)
+    return {
+        "lora.r": Derived(rank, _("{effort}: rank {rank}", effort=effort_name, rank=rank)),
+        "lora.alpha": Derived(32.0, _("alpha 32 as in LoRA Without Regret, whatever the rank")),
+        "lr": Derived(base.default_lr, _("ten times full fine-tuning's, for a base {width} wide", width=base.hidden_size or "?")),
+        "epochs": Derived(epochs, _("{effort}: about {rows} rows seen, at most {most} passes", effort=effort_name, rows=seen[level], most=most[level])),
+        "batch": Derived(batch, _("small batches suit LoRA")),
+        "micro_batch": Derived(micro, at_once),
+        "max_length": Derived(length, _("{effort}, within the base's context of {context} tokens", effort=effort_name, context=base.context)),
+        "held_out": Derived(held_out_share(rows), _("a fifth of a small dataset, a tenth of a larger one")),
+        "max_held_out": Derived(scored, scoring),
+        "evaluations": Derived(looked, _("{effort}: looked at {count} times", effort=effort_name, count=looked)),
+        "task.prompt_language": Derived("fa", _("the rows are in Persian")) if in_persian else Derived("en", _("Persian where the rows are")),
+        "patience": Derived((2, 2, 3)[level], _("stops when the validation loss no longer falls")),
+    }
 
 
 def make_spec(
@@ -118,8 +100,9 @@ def make_spec(
     """
     if effort not in EFFORTS:
         raise SpecError(
-            f"There is no effort {effort!r}.", f"Choose one of: {', '.join(EFFORTS)}.",
-            message_fa=f"سطح تلاشی به نام «{effort}» نیست.", hint_fa=f"یکی از این‌ها را برگزینید: {names_fa(EFFORTS)}.",
+            _("There is no effort {effort!r}."),
+            _("Choose one of: {choices}."),
+            effort=effort, choices=several(EFFORTS),
         )  # fmt: skip
     values: dict[str, Any] = {key: derived.value for key, derived in derive(task, base, dataset.rows, effort).items()}
     values.pop("task.prompt_language")  # the task has it already: from its own file, or from its rows
@@ -137,11 +120,9 @@ def make_spec(
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        value = first.get("input")
         raise SpecError(
-            f"{key} = {value!r} will not do: {first['msg'].lower()}.", "Give another value.",
-            message_fa=f"مقدار «{value}» برای تنظیم «{key}» پذیرفته نیست: {refused_fa(first)}.", hint_fa="مقدار دیگری بدهید.",
-        ) from error  # fmt: skip
+            _("{key} = {value} will not do: {why}."), _("Give another value."), key=key, value=shown(first.get("input")), why=refused(first)
+        ) from error
 
 
 def with_language(task: Task, overrides: dict[str, Any]) -> Task:
@@ -152,8 +133,9 @@ def with_language(task: Task, overrides: dict[str, Any]) -> Task:
     known = next(field.choices for field in FIELDS if field.key == "task.prompt_language")
     if str(chosen).strip() not in known:
         raise SpecError(
-            f"There is no instruction in the language {chosen!r}.", f"Choose one of: {', '.join(known)}; or write a task of your own.",
-            message_fa=f"دستوری به زبان «{chosen}» نیست.", hint_fa=f"یکی از این‌ها را انتخاب کنید: {names_fa(known)}؛ یا وظیفه‌ای از خودتان بنویسید.",
+            _("There is no instruction in the language {language!r}."),
+            _("Choose one of: {choices}; or write a task of your own."),
+            language=str(chosen), choices=several(known),
         )  # fmt: skip
     return catalogue.in_language(task, str(chosen).strip())
 
@@ -170,35 +152,31 @@ def find_key(key: str) -> str:
         return tails[0]
     near = difflib.get_close_matches(key, list(dict.fromkeys([*keys, *(known.rpartition(".")[2] for known in keys), *SYNONYMS])), n=2)
     raise SpecError(
-        f"There is no setting {key!r}.", f"Did you mean {' or '.join(near)}?" if near else f"Settings: {', '.join(keys)}.",
-        message_fa=f"تنظیمی به نام «{key}» نیست.",
-        hint_fa=f"شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else f"تنظیم‌ها: {names_fa(keys, 99)}.",
+        _("There is no setting {key!r}."),
+        _("Did you mean {near}?", near=several(near, "or")) if near else _("Settings: {settings}.", settings=several(keys, most=99)),
+        key=key,
     )  # fmt: skip
 
 
-def explain(spec: TrainSpec, language: str = "en") -> list[tuple[str, Any, str]]:
-    """(key, value, why) of every field of the form; a value other than the derived one was set by the person. `language`
-    ("en" or "fa") is that of the reasons."""
+def explain(spec: TrainSpec) -> list[tuple[str, Any, Message]]:
+    """(key, value, why) of every field of the form; a value other than the derived one was set by the person."""
     derived = derive(spec.task, spec.base, spec.dataset.rows, spec.effort, spec.dataset.language)
     rows = []
     for field in FIELDS:
         value = value_of(spec, field.key)
         default = derived[field.key].value if field.key in derived else value_of_default(field.key)
         reason = derived[field.key].why if field.key in derived else DEFAULT
-        said = (reason if value == default else SET_BY_YOU).in_language(language)
+        why = reason if value == default else SET_BY_YOU
         more = uneven_batch(spec) if field.key == "micro_batch" else None
-        rows.append((field.key, value, f"{said}; {more.in_language(language)}" if more else said))
+        rows.append((field.key, value, _("{why}; {more}", why=why, more=more) if more else why))
     return rows
 
 
-def uneven_batch(spec: TrainSpec) -> Text2 | None:
+def uneven_batch(spec: TrainSpec) -> Message | None:
     """What to say where `micro_batch` rows do not make up a step of `batch` rows; None where they do."""
     if spec.rows_at_once == min(spec.micro_batch or spec.batch, spec.batch):
         return None
-    return Text2(
-        en=f"{spec.rows_at_once} at once, so that a step is {spec.batch} rows",
-        fa=f"هر بار {spec.rows_at_once} سطر، تا هر گام درست {spec.batch} سطر باشد",
-    )
+    return _("{count} at once, so that a step is {batch} rows", count=spec.rows_at_once, batch=spec.batch)
 
 
 def _parse(key: str, value: Any) -> Any:
@@ -214,14 +192,16 @@ def _parse(key: str, value: Any) -> Any:
             return float(text)
     except ValueError as error:
         raise SpecError(
-            f"{key} = {value!r} is not a number.", "Give a number, such as 16 or 2e-4.",
-            message_fa=f"مقدار «{value}» برای تنظیم «{key}» عدد نیست.", hint_fa="عددی بدهید، مانند 16 یا 2e-4.",
+            _("{key} = {value!r} is not a number."),
+            _("Give a number, such as 16 or 2e-4."),
+            key=key, value=value,
         ) from error  # fmt: skip
     if kind == "bool":
         if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
             raise SpecError(
-                f"{key} = {value!r} is neither true nor false.", "Give true or false.",
-                message_fa=f"مقدار «{value}» برای تنظیم «{key}» نه true است و نه false.", hint_fa="مقدار true یا false بدهید.",
+                _("{key} = {value!r} is neither true nor false."),
+                _("Give true or false."),
+                key=key, value=value,
             )  # fmt: skip
         return text.lower() in ("true", "1", "yes", "on")
     if key == "lora.targets" and text != "all-linear":

@@ -14,7 +14,7 @@ import torch
 
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.schema import Text2
+from lora_hub.core.messages import Message, _
 from lora_hub.training.alone import Trained, head_on_trained_tokens, train_adapter
 from lora_hub.training.task_training import TaskTraining, save_adapter, start_of
 from lora_hub.training.together_trainer import LEAST_PROBED, TogetherTrainer
@@ -23,14 +23,12 @@ from lora_hub.training.trainable import TrainableStack
 Result = Trained | LoraHubError
 logger = logging.getLogger("lora_hub.training.together")
 
-ASKED = Text2(en="it was asked for", fa="چنین خواسته شده بود")
-TOO_SHORT = Text2(en="there are too few steps for a probe to pay", fa="گام‌ها کمتر از آن است که سنجشِ پیشین بیرزد")
-MEMORY = Text2(en="together they need more memory than there is", fa="با هم بیش از حافظهٔ دستگاه می‌خواستند")
-QUANTIZED = Text2(
-    en="the base is quantized, and the trainer takes only one adapter there", fa="مدل پایه کوانتیزه است و در آن فقط یک آداپتور آموزش‌پذیر است"
-)  # fmt: skip
-DIFFERENT = Text2(en="they ask for different bases or precisions", fa="مدل پایه یا دقتِ یکسان نخواسته‌اند")
-UNFIT = Text2(en="none of them fits the base", fa="هیچ‌یک با مدل پایه سازگار نیست")
+ASKED = _("it was asked for")
+TOO_SHORT = _("there are too few steps for a probe to pay")
+MEMORY = _("together they need more memory than there is")
+QUANTIZED = _("the base is quantized, and the trainer takes only one adapter there")
+DIFFERENT = _("they ask for different bases or precisions")
+UNFIT = _("none of them fits the base")
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Outcome:
     """mode: "together" or "in turn". why: a sentence for people. results: for each task what came of it, or why it failed."""
 
     mode: str
-    why: Text2
+    why: Message
     results: list[Result]
 
 
@@ -55,17 +53,15 @@ def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: 
             torch.cuda.empty_cache()
             why = MEMORY
     if results is not None:
-        said = Text2(en=f"{len(tasks)} tasks were trained together: {why.en}.", fa=f"{len(tasks)} کار با هم آموزش دید: {why.fa}.")
+        said = _("{count} tasks were trained together: {why}.", count=len(tasks), why=why)
         return Outcome("together", said, results)
-    said = Text2(
-        en=f"{len(tasks)} tasks were trained one after another: {why.en}.", fa=f"{len(tasks)} کار یکی پس از دیگری آموزش دید: {why.fa}."
-    )
+    said = _("{count} tasks were trained one after another: {why}.", count=len(tasks), why=why)
     for task in tasks[1:]:
         task.report("progress", phase="waiting for the tasks before it", step=0, total=0, eta=None)
     return Outcome("in turn", said, [_train_alone(task, model, tokenizer) for task in tasks])
 
 
-def _obstacle(tasks: list[TaskTraining], model: Any) -> Text2 | None:
+def _obstacle(tasks: list[TaskTraining], model: Any) -> Message | None:
     """Why these tasks cannot be trained in one pass; None where they can."""
     if getattr(model, "quantization_method", None) is not None:
         return QUANTIZED
@@ -74,7 +70,7 @@ def _obstacle(tasks: list[TaskTraining], model: Any) -> Text2 | None:
     return None
 
 
-def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool) -> tuple[list[Result] | None, Text2]:
+def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool) -> tuple[list[Result] | None, Message]:
     """(results, why), or (None, why) where the probe says that one after another is faster. Raises torch.OutOfMemoryError."""
     starts, unfit = {}, {}
     for task in tasks:
@@ -95,11 +91,7 @@ def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, pr
             why = TOO_SHORT if probe else ASKED
             if probe and max(task.steps for task in tasks) >= LEAST_PROBED:
                 together, in_turn = trainer.probe()
-                why = Text2(
-                    en=f"a step of all takes {1000 * together:.0f} ms, one of each in turn {1000 * in_turn:.0f} ms",
-                    fa=f"یک گامِ همه با هم {1000 * together:.0f} میلی‌ثانیه می‌برد و "
-                    f"یک گام از هر کدام به‌نوبت {1000 * in_turn:.0f} میلی‌ثانیه",
-                )
+                why = _("a step of all takes {together:.0f} ms, one of each in turn {in_turn:.0f} ms", together=1000 * together, in_turn=1000 * in_turn)
                 if together > in_turn:
                     return None, why
             trainer.resume()

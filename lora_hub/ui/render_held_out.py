@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.messages import _
-from lora_hub.core.schema import Judgement, Text2
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import Judgement
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.ui.render import card, cell, empty, escape, pager, sentence, table
 from lora_hub.ui.render_answers import chances, judged
@@ -47,7 +47,7 @@ def _given(row: dict) -> float:
 
 
 def held_out_rows(
-    rows: Sequence[dict], show: str, language: str, *, order: str = "file", against: str = "base", page: int = 1, place: str = "", missing: Text2 | None = None
+    rows: Sequence[dict], show: str, language: str, *, order: str = "file", against: str = "base", page: int = 1, place: str = "", missing: Message | None = None
 ) -> str:
     """A table of held-out rows with everybody's answers, a page of it. place: what a click on another page says before its number.
     missing: what could not be read, in words."""

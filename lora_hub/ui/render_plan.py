@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import BaseModel, Lengths
 from lora_hub.core.spec_fields import shown
 from lora_hub.ui.render import badge, card, escape, filled, sentence, table
@@ -98,10 +98,10 @@ def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, langua
     )
 
 
-def settings_table(explained: Sequence[tuple[str, Any, str]], titles: dict[str, str], language: str) -> str:
+def settings_table(explained: Sequence[tuple[str, Any, Message]], titles: dict[str, str], language: str) -> str:
     """Every setting with its value and why. explained: (key, value, why); titles: key -> title in the language."""
     rows = [
-        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(_setting(value, language))}</bdi></b>", _why(why, language))
+        (f"{escape(titles.get(key, key))} <code>{escape(key)}</code>", f"<b><bdi>{escape(_setting(value, language))}</bdi></b>", f"<span>{sentence(why.in_language(language))}</span>")
         for key, value, why in explained
     ]
     return table([t(_("Setting"), language), t(_("Value"), language), t(_("Why"), language)], rows, "lh-settings", stacked=True)
@@ -112,7 +112,3 @@ def _setting(value: Any, language: str) -> str:
     if isinstance(value, bool):
         return t(_("yes") if value else _("no"), language)
     return persian_numbers(shown(value)) if language == "fa" and isinstance(value, int | float) else shown(value)
-
-
-def _why(why: str, language: str) -> str:
-    return f"<span>{sentence(persian_numbers(why) if language == 'fa' else why)}</span>"

@@ -1,13 +1,12 @@
 """The Runs tab's nouns -> HTML: the list, a run's head, its result, its held-out examples."""
 
-import itertools
 import re
 import time
 from collections.abc import Sequence
 
 from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import Run, RunState, Score, TrainSpec
 from lora_hub.runs import run_states
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
@@ -104,19 +103,21 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
         parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
     parts.append("</div>")
     said = run_states.describe(run)
-    if said.en:
-        shown = _told(said.en, said.fa, language)
+    if said:
+        shown = _told(said, language)
         parts.append(f'<p class="lh-note" id="lh-state" dir="{direction(shown)}">{sentence(shown)}</p>')
     if run.error:
-        parts.append(error_card(LoraHubError(**run.error), language))
-    for said, said_fa in itertools.zip_longest(run.notes, run.notes_fa):
-        shown = _told(said, said_fa or "", language)
+        parts.append(error_card(LoraHubError(run.error.said, run.error.advice), language))
+    for said in run.notes:
+        shown = _told(said, language)
         parts.append(f'<p class="lh-note" dir="{direction(shown)}">{sentence(shown)}</p>')
     return "".join(parts)
 
 
-def _told(english: str, persian: str, language: str) -> str:
-    return persian_numbers(persian) if language == "fa" and persian else english
+def _told(said: Message, language: str) -> str:
+    """What older versions wrote in Persian has Latin digits."""
+    shown = said.in_language(language)
+    return persian_numbers(shown) if direction(shown) == "rtl" else shown
 
 
 def _rows(run: Run, language: str) -> str:
@@ -197,8 +198,7 @@ def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) ->
     found = run.comparison
     if found is None:
         return words[0], "plain"
-    said = verdicts.describe(found).in_language(language)
-    words.append(persian_numbers(said) if language == "fa" else said)
+    words.append(verdicts.describe(found).in_language(language))
     if found.verdict == "worse":
         words.append(t(_("This adapter harms."), language))
     if found.against == "base_examples":

@@ -289,7 +289,7 @@ def _explain_without_data(asked: Asked, task: Task, inspection: Any, base: BaseM
 
 def _settings(spec: TrainSpec, language: str) -> str:
     titles = {known.key: known.title.in_language(language) for known in spec_fields.FIELDS}
-    return render_plan.settings_table(recipe.explain(spec, language), titles, language)
+    return render_plan.settings_table(recipe.explain(spec), titles, language)
 
 
 def _overrides(asked: Asked) -> dict[str, str]:
