@@ -11,6 +11,7 @@ from lora_hub import hub, runs
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import HubError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Mend, Run, RunState, Score, Text2
 from lora_hub.hub import record
 from lora_hub.runs import publication
@@ -104,7 +105,7 @@ def test_the_same_run_again_and_a_version_made_elsewhere(tmp_path, monkeypatch):
     run = run_of(tmp_path, "spam-1", 90)
     again = planned_after(monkeypatch, record_of(run), run)
     assert again.is_same and "already" in render_publication.planned(again, "en")
-    assert t("publish_nothing", "en", version=again.version) == "Nothing new: this is v2 already"
+    assert t(_("Nothing new: this is {version} already"), "en", version=again.version) == "Nothing new: this is v2 already"
     strange = planned_after(monkeypatch, None, run)
     assert not strange.has_record and "was not made here" in render_publication.planned(strange, "en")
     twin = planned_after(monkeypatch, record_of(run), run.model_copy(update={"id": "spam-2"}))
