@@ -202,6 +202,13 @@ def test_what_is_being_trained_already_is_told_before_it_is_started_again(tmp_pa
     assert render_runs.under_way(None, [Run(id="spam-1", spec=spec, state=RunState.RUNNING)], "fa") == ""
 
 
+def test_a_newer_versions_run_is_not_called_damaged(tmp_path):
+    run = Run(id="spam-1", spec=spec_for(tmp_path), state=RunState.DAMAGED)
+    assert "damaged" in render_runs.state_badge(run, "en")
+    newer = render_runs.state_badge(run.model_copy(update={"is_newer": True}), "en")
+    assert "newer version" in newer and "damaged" not in newer
+
+
 def test_a_stacked_table_carries_the_heads_with_its_cells():
     shown = render.table(["Name", EVIL], [["<b>a</b>", "1"]], "lh-shelf", stacked=True)
     assert '<td role="cell" data-head="Name"><b>a</b></td>' in shown and EVIL not in shown

@@ -17,6 +17,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import store
 from lora_hub.core.errors import DataError, SpecError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import DatasetInfo, Mend, Task
 
 OWN = "own"
@@ -86,9 +87,9 @@ def read_task(asked: Asked) -> Task | None:
         task = catalogue.task_from_dict(given)
         if len(task.inputs) > MAX_INPUTS:
             raise SpecError(
-                f"The task has {len(task.inputs)} inputs; the page shows {MAX_INPUTS}.", f"Name {MAX_INPUTS} inputs at most in step 1.",
-                message_fa=f"این کار {len(task.inputs)} ورودی دارد؛ در این صفحه {MAX_INPUTS} ورودی جا می‌شود.",
-                hint_fa=f"در گام ۱ حداکثر {MAX_INPUTS} ورودی نام ببرید.",
+                _("The task has {count} inputs; the page shows {max_inputs}."),
+                _("Name {max_inputs} inputs at most in step 1."),
+                count=len(task.inputs), max_inputs=MAX_INPUTS,
             )  # fmt: skip
         return task
     return catalogue.get_task(asked.task) if asked.task else None
@@ -115,10 +116,7 @@ def dataset_id(file: Path) -> str:
 
 def dataset_path(name: str) -> Path:
     """The kept file of a dataset id. Raises DataError where it is gone, or where the id is not one of ours."""
-    fingerprint, _, file = name.partition("/")
+    fingerprint, _rest, file = name.partition("/")
     if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
-        raise DataError(
-            f"{name!r} is no dataset of this app.", "Upload the file again.",
-            message_fa=f"«{name}» مجموعه‌داده‌ای از این برنامه نیست.", hint_fa="پرونده را از نو بدهید.",
-        )  # fmt: skip
+        raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name)  # fmt: skip
     return store.dataset_file(DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format=""))

@@ -33,6 +33,8 @@ def under_way(spec: TrainSpec | None, found: Sequence[Run], language: str) -> st
 
 
 def state_badge(run: Run, language: str) -> str:
+    if run.is_newer:
+        return badge(t(_("newer version"), language), "warn")
     return badge(t(WORDS["state_cancelling" if run.cancelling else f"state_{run.state}"], language), _KIND[run.state])
 
 

@@ -139,7 +139,7 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     wanting = own_wanting(asked)
     if wanting:
         said = t(_("Fill in {fields} (step 1)."), language, fields=t(_(", "), language).join(t(_("“{name}”"), language, name=t(WORDS[key], language)) for key in wanting))
-        view.task, view.wanting, view.error = render.note(said), said, SpecError(said, message_fa=said)
+        view.task, view.wanting, view.error = render.note(said), said, SpecError(said)
         return None
     try:
         task = read_task(asked)

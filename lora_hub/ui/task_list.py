@@ -98,8 +98,9 @@ def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry
         return entries
     if len(entries) >= MOST:
         raise SpecError(
-            f"{len(entries)} tasks are on the list; {MOST} are trained in one go at most.", "Train these first.",
-            message_fa=f"در فهرست {len(entries)} کار است؛ حداکثر {MOST} کار یکجا آموزش می‌بیند.", hint_fa="نخست همین‌ها را آموزش دهید.",
+            _("{count} tasks are on the list; {most} are trained in one go at most."),
+            _("Train these first."),
+            count=len(entries), most=MOST,
         )  # fmt: skip
     return [*entries, Entry(asked, spec.dataset.rows, repo_name(spec))]
 
