@@ -115,7 +115,7 @@ def test_damaged_and_foreign_folders_are_told_in_words(saved, tmp_path):
     tensors = load_file(holes / "model.safetensors")
     gone = "model.layers.1.mlp.up_proj.weight"
     save_file({k: v for k, v in tensors.items() if k != gone}, holes / "model.safetensors", metadata={"format": "pt"})
-    cases[f"lack 1 tensors, the first is '{gone}'"] = holes
+    cases[f"lack the tensor '{gone}'"] = holes
     bare = broken("bare")
     (bare / "model.safetensors").unlink()
     cases["model.safetensors"] = bare

@@ -24,7 +24,7 @@ from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_ba
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import BaseError, reason_of
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import BaseModel
 
 # A bar of a second for weights that lie on this disk tells nobody anything; what a run or a command does is told by itself. The
@@ -117,7 +117,7 @@ def load_base(
     if info["missing_keys"]:  # transformers fills these with noise and only warns
         missing = sorted(info["missing_keys"])
         raise BaseError(
-            _("The weights of {base!r} lack {count} tensors, the first is {missing!r}."),
+            _n("The weights of {base!r} lack the tensor {missing!r}.", "The weights of {base!r} lack {count} tensors, the first is {missing!r}."),
             _("Download it again, or choose a complete causal language model."),
             base=base.id, count=len(missing), missing=missing[0],
         )
