@@ -14,6 +14,7 @@ import pytest
 from lora_hub.core.errors import DataError
 from lora_hub.data import formats, read
 from lora_hub.ui.text import t
+from lora_hub.ui.words import WORDS
 
 ROWS = [{"text": f"the message number {place} is here", "label": ("ham", "spam")[place % 2]} for place in range(8)]
 FRAME = polars.DataFrame(ROWS)
@@ -71,8 +72,8 @@ def test_the_page_the_refusals_and_readme_name_the_same(tmp_path: Path) -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     data = readme.split("## Your data")[1].split("##")[0]
     for (english, persian) in formats.TABLES:
-        assert english in t("step_data_why", "en") and english in refused.value.hint and persian in plain(t("step_data_why", "fa")) and persian in plain(refused.value.in_language("fa")[1])
+        assert english in t(WORDS["step_data_why"], "en") and english in refused.value.hint and persian in plain(t(WORDS["step_data_why"], "fa")) and persian in plain(refused.value.in_language("fa")[1])
         for word in re.findall(r"[A-Za-z]{3,}", english.replace("any delimiter", "")):
             assert word.lower().rstrip("s") in data.lower(), word
     for packed in formats.PACKED:
-        assert packed in t("step_data_why", "en") and packed in refused.value.hint
+        assert packed in t(WORDS["step_data_why"], "en") and packed in refused.value.hint

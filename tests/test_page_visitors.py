@@ -15,6 +15,7 @@ from tiny_bases import save_adapter
 from lora_hub import compare
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
+from lora_hub.core.messages import _
 from lora_hub.ui.text import t
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -88,8 +89,8 @@ def answers_in(html: str) -> list[tuple[str, str]]:
     from re import DOTALL, findall, sub
 
     panes = findall(r'<article[^>]*data-pane="([^"]*)"[^>]*>(.*?)</article>', html, DOTALL)
-    texts = [findall(r'class="lh-answer[^"]*"[^>]*>(.*?)</(?:div|p|pre)>', body, DOTALL) for _, body in panes]
-    return [(unescape(name), unescape(sub(r"<[^>]+>", "", found[0] if found else "")).strip()) for (name, _), found in zip(panes, texts, strict=True)]
+    texts = [findall(r'class="lh-answer[^"]*"[^>]*>(.*?)</(?:div|p|pre)>', body, DOTALL) for _name, body in panes]
+    return [(unescape(name), unescape(sub(r"<[^>]+>", "", found[0] if found else "")).strip()) for (name, _body), found in zip(panes, texts, strict=True)]
 
 
 def questions(adapters: list[str]) -> list[tuple[list[str], str]]:
@@ -105,14 +106,14 @@ def questions(adapters: list[str]) -> list[tuple[list[str], str]]:
 def alone(names: list[str], prompt: str, comparer: compare.Comparer, tokens: int = TOKENS) -> list[tuple[str, str]]:
     events = [event for event in comparer.stream(names, prompt=prompt, max_new_tokens=tokens) if event.done]
     events.sort(key=lambda event: event.pane)
-    return [(event.name, " ".join((event.answer.text or t("empty_answer", "en")).split())) for event in events]
+    return [(event.name, " ".join((event.answer.text or t(_("(an empty answer)"), "en")).split())) for event in events]
 
 
 def test_sixteen_visitors_at_once_get_what_each_would_get_alone(app: App, adapters: list[str]) -> None:
     comparer = compare.Comparer()
     asked = questions(adapters)
     wanted = [alone(names, prompt, comparer) for names, prompt in asked]
-    assert len({text for panes in wanted for _, text in panes}) > ADAPTERS, "adapters that answer alike prove nothing"
+    assert len({text for panes in wanted for _name, text in panes}) > ADAPTERS, "adapters that answer alike prove nothing"
     visitors = [Visitor(app.url, str(n)) for n in range(VISITORS)]
     visitors[0].ask(*asked[0])  # the base is in memory from here on
     got: dict[int, list[tuple[str, str]]] = {}
