@@ -112,7 +112,3 @@ def refused(error: Mapping[str, Any]) -> Message:
     if bound == "expected":  # "'linear', 'cosine' or 'constant'"
         value = several(re.findall("'([^']*)'", value), "or")
     return said.filled({"bound": value})
-
-
-def refused_fa(error: Mapping[str, Any]) -> str:
-    return refused(error).fa
