@@ -63,7 +63,7 @@ def test_words_that_are_looked_up_by_a_name_are_all_used():
 
 @pytest.mark.parametrize(
     ("language", "expected"),
-    [("en", ["1,234,568", "93.3 %", "1.7 B", "1.4 GiB", "1 min 35 s", "3 min ago"]), ("fa", ["۱٬۲۳۴٬۵۶۸", "۹۳٫۳٪", "۱٫۷ میلیارد", "۱٫۴ گیبی‌بایت", "۱ دقیقه و ۳۵ ثانیه", "۳ دقیقه پیش"])],
+    [("en", ["1,234,568", "93.3 %", "1.7 B", "1.4 GiB", "1 min 35 s", "3 min ago"]), ("fa", ["۱٬۲۳۴٬۵۶۸", "۹۳٫۳٪", "۱٫۷ میلیارد", "۱٫۴ گیگابایت", "۱ دقیقه و ۳۵ ثانیه", "۳ دقیقه پیش"])],
 )
 def test_figures_read_as_the_language_writes_them(language, expected):
     shown = [
@@ -180,7 +180,7 @@ def test_a_running_run_shows_step_share_and_time_left(tmp_path):
     assert "aria-valuenow" not in render_runs.run_head(run.model_copy(update={"step": 0, "total_steps": 0}), "en")
     assert "گام ۳۰ از ۱۲۰" in render_runs.run_head(run, "fa")
     assert "scoring the base (3 of 40)" == render_runs.phase_words("scoring the base (3 of 40)", "en")
-    assert "سنجش مدل پایه (۳ از ۴۰)" == render_runs.phase_words("scoring the base (3 of 40)", "fa")
+    assert "ارزیابی مدل پایه (۳ از ۴۰)" == render_runs.phase_words("scoring the base (3 of 40)", "fa")
 
 
 LABEL_ROWS = [

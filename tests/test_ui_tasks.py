@@ -76,7 +76,7 @@ def test_what_train_counts_and_says(tmp_path):
     assert stands(entries, Asked(), empty) == (1, False, True, "Train 1 task")
     assert stands(entries, other, ready) == (2, True, True, "Train 2 tasks")
     assert stands(entries, asked, look(asked)) == (1, False, True, "Train 1 task")
-    assert stands(entries, other, ready, "fa")[3] == "۲ کار را آموزش بده"
+    assert stands(entries, other, ready, "fa")[3] == "آموزش ۲ وظیفه"
     assert "step 2" in task_list.stand(entries, Asked(task="topic"), half, "en").reason
     broken = [Entry(asked, message="gone"), *task_list.add_entry([], other, ready.spec)]
     assert stands(broken, Asked(), empty)[0] == 1 and stands(broken[:1], Asked(), empty)[:3] == (0, False, False)

@@ -134,7 +134,7 @@ def test_no_error_of_the_page_names_a_command_an_option_or_a_yaml_file():
         ("'answer' has no column. Choose with --map answer=COLUMN or in the page.", "en", "'answer' has no column. Choose the column in step 2."),
         ("Choose another name (--name).", "en", "Choose another name."),
         ("The task's 'instruction' is missing.", "en", "The task's “Instruction” is missing."),
-        ("برای نمونه بنویسید: --map text=v2,answer=v1", "fa", "ستون‌ها را در گام ۲ انتخاب کنید."),
+        ("برای نمونه بنویسید: --map text=v2,answer=v1", "fa", "ستون‌ها را در مرحلهٔ ۲ انتخاب کنید."),
     ],
 )
 def test_page_words_for_what_the_shell_says(said, english, shown):
