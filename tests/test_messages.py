@@ -10,7 +10,7 @@ from persian import LETTER
 
 from lora_hub.core import messages
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import NOTHING, Message, _, _n, joined, several
+from lora_hub.core.messages import NOTHING, Message, _, _n, joined, numbers, several
 from lora_hub.locale import update
 
 CATALOGUES = sorted(messages.LOCALE.glob("*/LC_MESSAGES/*.po"))
@@ -48,6 +48,11 @@ def test_a_sentence_is_told_with_its_values_in_the_language(made_up: str) -> Non
     assert said.in_language("fa") == "«a.csv» ۱٬۲۰۰ سطر دارد، ۲٫۲٪: «متن»، «label» در \u2068a.csv\u2069."
     # What has no translation is English as a whole, its digits too.
     assert _("{count:,} more", count=1200).in_language("fa") == "1,200 more"
+
+
+def test_numbers_of_rows_are_no_names(made_up: str) -> None:
+    said = _("It broke: {why}", why=numbers([3, 17, 1200], most=2))
+    assert said.en == "It broke: 3, 17, ..." and said.fa == "خراب شد: ۳، ۱۷ و ..." and Message.model_validate_json(said.model_dump_json()) == said
 
 
 def test_plurals_follow_the_languages_own_rule(made_up: str) -> None:

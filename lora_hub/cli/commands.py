@@ -36,6 +36,7 @@ from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.messages import _
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.local_hub import server
 
@@ -127,12 +128,12 @@ def _explain(error: Exception) -> LoraHubError:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a", encoding="utf-8") as log:
             log.write(time.strftime("%Y-%m-%d %H:%M:%S\n") + details + "\n")
-        where = f"The details are in {file}."
+        where = _("The details are in {file}.", file=file)
     except OSError as unwritable:
         print(details, file=sys.stderr)
-        where = f"The details are above: {file} cannot be written ({unwritable.strerror})."
+        where = _("The details are above: {file} cannot be written ({reason}).", file=file, reason=unwritable.strerror)
     first = str(error).splitlines()[0] if str(error) else ""
-    return LoraHubError(f"This is a bug in LoRA Hub: {type(error).__name__}: {first}", where)
+    return LoraHubError(_("This is a bug in LoRA Hub: {kind}: {reason}"), where, kind=type(error).__name__, reason=first)
 
 
 # --- the commands: options -> result ----------------------------------------------------------------------------------
@@ -154,13 +155,15 @@ def manage_runs(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
     if options.action != "wait" and (options.min or options.timeout):
-        raise SpecError("--min and --timeout belong to `runs wait`.", "For example: python -m lora_hub runs wait ID --min accuracy=90")
+        raise SpecError(_("--min and --timeout belong to `runs wait`."), _("For example: {command}"), command="python -m lora_hub runs wait ID --min accuracy=90")
     if options.action == "list":
         if options.id:
-            raise SpecError(f"`runs list` lists all runs and takes no {options.id!r}.", f"For one: python -m lora_hub runs show {options.id}")
+            raise SpecError(
+                _("`runs list` lists all runs and takes no {id!r}."), _("For one: {command}"), id=options.id, command=f"python -m lora_hub runs show {options.id}"
+            )
         return {"runs": [cli_text.run_row(run) for run in runs.list_runs()]}
     if not options.id:
-        raise SpecError(f"`runs {options.action}` needs a run's id.", "`python -m lora_hub runs` lists them.")
+        raise SpecError(_("`{command}` needs a run's id."), _("`python -m lora_hub runs` lists them."), command=f"runs {options.action}")
     if options.action == "wait":
         return wait(options)
     if options.action == "log":
@@ -213,13 +216,13 @@ def list_adapters(options: argparse.Namespace) -> Result:
 
 def compare(options: argparse.Namespace) -> Result:
     if len(options.adapter) > 8:
-        raise SpecError(f"{len(options.adapter)} adapters are too many at once.", "Name at most 8.")
+        raise SpecError(_("{count} adapters are too many at once."), _("Name at most {most}."), count=len(options.adapter), most=8)
     given = [bool(options.prompt), bool(options.input), bool(options.test)]
     if sum(given) != 1:
-        raise SpecError("compare needs exactly one of --prompt, --input and --test.", "For example: --prompt 'You won a prize!'")
+        raise SpecError(_("compare needs exactly one of --prompt, --input and --test."), _("For example: {command}"), command="--prompt 'You won a prize!'")
     minimum = parse_minimum(options.min)
     if minimum and not options.test:
-        raise SpecError("--min needs --test FILE: one answer has no score.", "For example: --test more.csv --min accuracy=90")
+        raise SpecError(_("--min needs --test FILE: one answer has no score."), _("For example: {command}"), command="--test more.csv --min accuracy=90")
     local = all(is_here(name, options.base) for name in options.adapter)
     with contextlib.nullcontext() if local else connected_hub():
         from lora_hub.compare import Comparer

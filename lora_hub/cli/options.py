@@ -9,6 +9,7 @@ from typing import Any
 
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
+from lora_hub.core.messages import NOTHING, Message, _
 
 
 @contextlib.contextmanager
@@ -103,7 +104,7 @@ def read_mapping(text: str) -> dict[str, str] | None:
     try:
         return columns.parse_map(text)
     except DataError as error:  # the option is wrong, not the data
-        raise SpecError(error.message, error.hint) from error
+        raise SpecError(error.said, error.advice) from error
 
 
 def read_pairs(items: list[str], usage: str) -> dict[str, str]:
@@ -111,7 +112,7 @@ def read_pairs(items: list[str], usage: str) -> dict[str, str]:
     for item in items:
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
-            raise SpecError(f"{item!r} is not of the form KEY=VALUE.", f"Use {usage}.")
+            raise SpecError(_("{item!r} is not of the form KEY=VALUE."), _("Use {usage}."), item=item, usage=usage)
         found[key.strip()] = value
     return found
 
@@ -144,7 +145,10 @@ def check_minimum(minimum: dict[str, float], metrics: dict[str, Any], also: dict
     from lora_hub.evaluation.minimum import below_minimum
 
     if below := below_minimum(metrics.get(who, {}), minimum):
-        raise BelowMinimum(f"{'The adapter' if who == 'adapter' else who} is not good enough: {below}.", also=also)
+        said = _("The adapter is not good enough: {below}.", below=below)
+        if who != "adapter":
+            said = _("{name} is not good enough: {below}.", name=who, below=below)
+        raise BelowMinimum(said, also=also)
 
 
 class Unfinished(LoraHubError):
@@ -152,7 +156,7 @@ class Unfinished(LoraHubError):
 
     status = 1
 
-    def __init__(self, message: str, hint: str = "", *, also: dict[str, Any], status: int = 0) -> None:
+    def __init__(self, message: Message, hint: Message = NOTHING, *, also: dict[str, Any], status: int = 0) -> None:
         super().__init__(message, hint)
         self.also = also
         self.status = status or self.status

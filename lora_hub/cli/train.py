@@ -22,6 +22,7 @@ from lora_hub.cli.options import (
     read_task,
 )
 from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.messages import _, joined, several
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 
 Result = dict[str, Any]
@@ -113,10 +114,12 @@ def check_ended(run: Any, result: Result) -> None:
     if run.adapter_folder or run.adapter:
         check_minimum(run.spec.minimum, run.metrics, result)
     if run.state != "succeeded":
-        told = run.error.to_json() if run.error else {"message": f"The run {run.id} was {run.state.value}.", "hint": f"Go on with it: python -m lora_hub runs resume {run.id}"}
-        raise Unfinished(told["message"], told["hint"], also=result)
+        if run.error:
+            raise Unfinished(run.error.said, run.error.advice, also=result)
+        go_on = _("Go on with it: {command}", command=f"python -m lora_hub runs resume {run.id}")
+        raise Unfinished(_("The run {run_id} was {state}.", run_id=run.id, state=run.state.value), go_on, also=result)
     if run.error:
-        raise Partly(run.error.message, f"{run.error.hint} The adapter is in {result['adapter']}.".strip(), also=result)
+        raise Partly(run.error.said, joined(run.error.advice, _("The adapter is in {place}.", place=result["adapter"])), also=result)
 
 
 def _cancel(run_id: str) -> Any:
@@ -142,7 +145,8 @@ def wait(options: argparse.Namespace) -> Result:
             bar.show(run)
             if deadline is not None and time.monotonic() > deadline and not run.state.is_final:
                 raise Unfinished(
-                    f"The run {run.id} has not ended after {options.timeout:g} s: {run.state.value}.", "It goes on; wait again, or cancel it.",
+                    _("The run {run_id} has not ended after {seconds:g} s: {state}.", run_id=run.id, seconds=options.timeout, state=run.state.value),
+                    _("It goes on; wait again, or cancel it."),
                     also=run_result(run), status=124,
                 )  # fmt: skip
 
@@ -221,7 +225,7 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
     rows, wrong = result["runs"], []
     for row, run in zip(rows, ended, strict=True):
         if isinstance(run, LoraHubError):
-            wrong.append((row, Unfinished(run.message, run.hint, also={})))
+            wrong.append((row, Unfinished(run.said, run.advice, also={})))
             continue
         try:
             check_ended(run, row)
@@ -229,10 +233,12 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
             wrong.append((row, error))
     if not wrong:
         return
-    statuses = {error.status for _, error in wrong}
+    statuses = {error.status for _row, error in wrong}
     status = 1 if len(wrong) == len(rows) and statuses == {1} else 4 if statuses == {4} else 3
-    names = ", ".join(row["task"] for row, _ in wrong)
-    raise Unfinished(f"{len(wrong)} of {len(rows)} tasks did not succeed: {names}.", str(wrong[0][1]), also=result, status=status)
+    said = _(
+        "{count} of {total} tasks did not succeed: {tasks}.", count=len(wrong), total=len(rows), tasks=several(row["task"] for row, _error in wrong)
+    )
+    raise Unfinished(said, joined(wrong[0][1].said, wrong[0][1].advice), also=result, status=status)
 
 
 def _pipeline_row(entry: Any, result: Any) -> Result:

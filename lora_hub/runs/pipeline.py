@@ -30,6 +30,7 @@ import yaml
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import BaseModel, Problem, Run
 from lora_hub.evaluation.minimum import parse_minimum
@@ -81,19 +82,19 @@ def read_pipeline(file: Path) -> Pipeline:
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SpecError(f"The pipeline {str(file)!r} cannot be read: {error.strerror}.", "Check the path.") from error
+        raise SpecError(_("The pipeline {path!r} cannot be read: {reason}."), _("Check the path."), path=file, reason=error.strerror) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(f"The pipeline {file.name} is not YAML: {' '.join(str(error).split())}.", "See the README for one.") from error
+        raise SpecError(_("The pipeline {name} is not YAML: {reason}."), _("See the README for one."), name=file.name, reason=" ".join(str(error).split())) from error
     return make_pipeline(data, file.parent)
 
 
 def make_pipeline(data: Any, folder: Path = Path()) -> Pipeline:
     """The pipeline of a dict; paths are taken from `folder`. Raises SpecError."""
-    _check_keys(data, KEYS, "The pipeline")
+    _check_keys(data, KEYS, _("The pipeline"))
     entries = data.get("tasks")
     if not isinstance(entries, list) or not entries:
-        raise SpecError("The pipeline has no tasks.", "Give tasks: a list of {task, data}.")
-    made = tuple(_make_entry(entry, f"Task {number} of the pipeline", folder) for number, entry in enumerate(entries, 1))
+        raise SpecError(_("The pipeline has no tasks."), _("Give tasks: a list of {{task, data}}."))
+    made = tuple(_make_entry(entry, _("Task {number} of the pipeline", number=number), folder) for number, entry in enumerate(entries, 1))
     return Pipeline(bases.get_base(_text(data, "base") or bases.BUILT_IN), made, _text(data, "org"), _text(data, "effort") or "balanced")
 
 
@@ -161,13 +162,13 @@ def _plan(
         return error
 
 
-def _make_entry(data: Any, where: str, folder: Path) -> Entry:
+def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
     from lora_hub.data import columns
 
     _check_keys(data, TASK_KEYS, where)
     for key in ("task", "data"):
         if not _text(data, key):
-            raise SpecError(f"{where} has no {key}.", "Each task needs at least task and data.")
+            raise SpecError(_("{where} has no {key}."), _("Each task needs at least task and data."), where=where, key=key)
     mapping = data.get("map") or {}
     if isinstance(mapping, str):
         mapping = columns.parse_map(mapping)
@@ -176,10 +177,13 @@ def _make_entry(data: Any, where: str, folder: Path) -> Entry:
     least = data.get("min") or {}
     for key, value, kind in (("map", mapping, dict), ("set", settings, dict), ("mend", mends, list), ("min", least, dict)):
         if not isinstance(value, kind):
-            raise SpecError(f"{where}: {key} = {value!r} is not a {'list' if kind is list else 'mapping'}.", "See the README for an example.")
+            said = _("{where}: {key} = {value} is not a list.") if kind is list else _("{where}: {key} = {value} is not a mapping.")
+            raise SpecError(said, _("See the README for an example."), where=where, key=key, value=repr(value))
     private = data.get("private", False)
     if not isinstance(private, bool):
-        raise SpecError(f"{where}: private = {private!r} is neither true nor false.", "See the README for an example.")
+        raise SpecError(
+            _("{where}: {key} = {value} is neither true nor false."), _("See the README for an example."), where=where, key="private", value=repr(private)
+        )
     here = folder / _text(data, "data")
     test = folder / _text(data, "test") if _text(data, "test") else None
     own = folder / _text(data, "task")
@@ -197,12 +201,13 @@ def _mend(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
 
 
-def _check_keys(data: Any, known: set[str], where: str) -> None:
+def _check_keys(data: Any, known: set[str], where: Message) -> None:
+    its_keys = _("Its keys are: {keys}.", keys=several(sorted(known)))
     if not isinstance(data, dict):
-        raise SpecError(f"{where} is not a mapping: {data!r:.60}.", f"Its keys are: {', '.join(sorted(known))}.")
+        raise SpecError(_("{where} is not a mapping: {value}."), its_keys, where=where, value=repr(data)[:60])
     unknown = sorted(map(str, set(data) - known))
     if unknown:
-        raise SpecError(f"{where} has the unknown key {unknown[0]!r}.", f"Its keys are: {', '.join(sorted(known))}.")
+        raise SpecError(_("{where} has the unknown key {key!r}."), its_keys, where=where, key=unknown[0])
 
 
 def _text(data: dict, key: str) -> str:
