@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import in_digits
 from lora_hub.data.read import Table, read_table
 
 ROWS = range(20)
@@ -39,7 +40,7 @@ def test_jsonl_of_which_many_lines_are_cut_off(tmp_path: Path, make, kept, end: 
     text = "".join((make(n) if n in kept else make(n)[:22] if end == "behind" else make(n)[22:]) + "\n" for n in ROWS)
     with pytest.raises(DataError, match=rf"has {20 - len(kept)} lines that are not valid JSON: line {min(set(ROWS) - set(kept)) + 1} ") as refused:
         read(tmp_path, text, "jsonl")
-    assert "skip broken" in refused.value.hint and f"{20 - len(kept)} سطر" in refused.value.message_fa
+    assert "skip broken" in refused.value.hint and f"{in_digits(str(20 - len(kept)), 'fa')} خط" in refused.value.said.fa
     table = read(tmp_path, text, "jsonl", skip_broken=True)
     assert table.rows == len(kept) and [problem.count for problem in table.problems] == [20 - len(kept)]
     assert table.texts(table.columns[0]).to_list() == [read(tmp_path, make(n) + "\n" + make(n), "jsonl").texts(table.columns[0])[0] for n in kept]
@@ -84,7 +85,7 @@ def test_a_quotation_mark_that_every_second_row_leaves_open(tmp_path: Path, form
 def test_marks_that_are_kept_are_told_with_their_rows(tmp_path: Path, rows, texts) -> None:
     table = read(tmp_path, "text,label\n" + "".join(rows(n) + "\n" for n in ROWS))
     assert table.frame["text"].to_list() == [texts(n) for n in ROWS]
-    assert told(table) == {"loose-quotes": tuple(range(2, 21, 2))} and table.problems[0].message_fa
+    assert told(table) == {"loose-quotes": tuple(range(2, 21, 2))} and table.problems[0].said.fa
 
 
 def test_marks_that_mean_something_are_not_questioned(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_a_block_for_thoughts_that_is_cut_off_is_told_with_its_rows(tmp_path: Pa
     file = write(tmp_path, rows)
     seen = inspect_file(file, get_task(task))
     found = told(seen)["half-thoughts"]
-    assert found.rows == (5, 12) and found.severity == "warning" and "learnt as" in found.message and found.message_fa
+    assert found.rows == (5, 12) and found.severity == "warning" and "learnt as" in found.message and found.said.fa
     # It is what the finding says: trained as it stands, unless the rows are left out.
     assert half in {example.answer for example in examples_of(seen)}
     left = inspect_file(file, get_task(task), mends=found.mends)

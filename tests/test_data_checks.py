@@ -28,9 +28,9 @@ def labelled(extra: list[tuple[str | None, str | None]] = (), count: int = 60) -
 def check(table: Table, task: str = "spam", mapping: dict | None = None) -> dict[str, Problem]:
     problems = check_table(table, get_task(task), mapping or {"text": "text", "answer": "label"})
     for problem in problems:
-        for text in (problem.message, problem.message_fa, problem.hint, problem.hint_fa):
+        for text in (problem.message, problem.said.fa, problem.hint, problem.advice.fa):
             assert text.endswith(".") or (not text and problem.code in ("labels", "persian-characters", "sampled")), problem
-        assert any("\u0600" <= letter <= "\u06ff" for letter in problem.message_fa) and len(problem.rows) <= 10
+        assert any("\u0600" <= letter <= "\u06ff" for letter in problem.said.fa) and len(problem.rows) <= 10
     assert len({problem.code for problem in problems}) == len(problems)  # at most one for each code
     return {problem.code: problem for problem in problems}
 
@@ -69,7 +69,7 @@ def test_duplicates_and_conflicts() -> None:
     assert (found["duplicates"].count, found["duplicates"].rows) == (1, (62,))
     assert (found["conflicting-answers"].count, found["conflicting-answers"].rows) == (1, (63, 64))
     assert found["conflicting-answers"].severity == "warning"
-    assert found["duplicates"].message_fa.startswith("۱ سطر تکرار")
+    assert found["duplicates"].said.fa.startswith("۱ سطر تکرار")
 
 
 def test_a_finding_has_all_its_rows_numbered_as_in_the_file() -> None:
@@ -96,7 +96,7 @@ def test_one_answer_for_nearly_all_rows_of_a_text_task() -> None:
     mapping = {"instruction": "q", "answer": "a"}
     table = rows(q=[f"question {n}" for n in range(100)], a=["yes"] * 97 + ["no", "maybe", "never"])
     found = check(table, "instruction", mapping)["same-answers"]
-    assert found.count == 97 and "97%" in found.message and "۹۷٪" in found.message_fa
+    assert found.count == 97 and "97%" in found.message and "۹۷٪" in found.said.fa
     fewer = rows(q=[f"question {n}" for n in range(100)], a=["yes"] * 95 + ["no"] * 5)
     assert "same-answers" not in check(fewer, "instruction", mapping)
 
@@ -195,7 +195,7 @@ def test_secrets_are_told_by_row_and_kind_and_never_shown() -> None:
     told = {found.problem.code: found for found in findings if found.problem.code in ("secrets", "personal-data")}
     assert told["secrets"].rows.to_list() == [61, 62, 63, 64, 65] and told["personal-data"].rows.to_list() == [66, 67, 68, 69]
     assert told["secrets"].problem.message.startswith("1 row holds what looks like an API key, 1 what looks like an access token, 1 ")
-    assert told["personal-data"].problem.message_fa.startswith("۲ سطر چیزی مانند شمارهٔ کارت، ۱ سطر چیزی مانند شمارهٔ حساب")
+    assert told["personal-data"].problem.said.fa.startswith("۲ سطر چیزی مانند شمارهٔ کارت دارد، ۱ سطر چیزی مانند شمارهٔ حساب")
     said = " ".join(found.problem.model_dump_json() for found in findings)
     for text in SECRETS.values():
         assert max(text.split(), key=len) not in said
@@ -267,7 +267,7 @@ def test_languages_that_share_a_script_are_told_apart_by_their_words() -> None:
     english[30], german[30] = "OK", "OK!"  # too short to tell
     found = check(rows(en=english, de=german), "translation", mapping)
     assert found["swapped-pairs"].rows == (11,) and found["wrong-language"].rows == (21,)
-    assert "from English to German" in found["wrong-language"].message and "از انگلیسی به آلمانی" in found["swapped-pairs"].message_fa
+    assert "from English to German" in found["wrong-language"].message and "از انگلیسی به آلمانی" in found["swapped-pairs"].said.fa
 
 
 def test_conversations() -> None:

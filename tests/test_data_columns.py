@@ -281,7 +281,7 @@ def test_the_other_half_of_a_pair_is_told(first: str, second: str, told: bool) -
     found = [problem for problem in seen.problems if problem.code == "second-text"]
     assert bool(found) is told and seen.task.id == "topic"
     if told:
-        assert found[0].severity == "warning" and f"inputs: {first}, {second}" in found[0].hint and found[0].hint_fa
+        assert found[0].severity == "warning" and f"inputs: {first}, {second}" in found[0].hint and found[0].advice.fa
         # A task of one's own that reads both has nothing to be told of.
         own = task_from_dict({"title": "Pairs", "instruction": "Does it follow?", "inputs": [first.lower().replace(" ", "_"), second.lower().replace(" ", "_")], "output": "labels"})
         both = inspect_table(made, own, fingerprint="", name="x")

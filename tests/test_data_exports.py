@@ -256,7 +256,7 @@ def test_argillas_exports(tmp_path: Path, form: str, name: str) -> None:
     assert found["responses-not-submitted"].rows == (2, 6) and found["not-annotated"].rows == (2, 5)
     assert found["annotators-disagree"].rows == (3,) and found["annotators-outvoted"].rows == (4,)
     assert {"shop", "label.suggestion"} <= set(seen.table.columns) and "An export of Argilla." in found["annotation-export"].message
-    assert all(problem.message_fa for problem in found.values())
+    assert all(problem.said.fa for problem in found.values())
 
 
 def test_argillas_responses_of_other_kinds(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_too_few_rows_to_measure_with_are_told_before_the_start(scored: int, hal
     problem = check_held_out(scored)[0].problem
     assert (problem.code, problem.severity, problem.count) == ("few-held-out", "warning", scored)
     assert problem.message.startswith(f"Only {scored} row") and f"about {half} points" in problem.message
-    assert ("No difference" in problem.message) == (scored < 6) and problem.message_fa and problem.hint_fa
+    assert ("No difference" in problem.message) == (scored < 6) and problem.said.fa and problem.advice.fa
 
 
 def test_enough_rows_to_measure_with_are_not_told() -> None:

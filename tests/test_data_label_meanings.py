@@ -51,7 +51,7 @@ def test_what_may_be_one_label_is_told_and_joined_by_its_mend_only(tmp_path: Pat
     task = "sentiment" if {"negative", "pos", "positive"} & set(labels) else "spam" if "spam" in labels else "topic"
     seen = looked_at(tmp_path, labels, task)
     problem = told(seen)[code]
-    assert problem.severity == "warning" and problem.count > 0 and problem.message_fa and set(told(seen)) & ALIKE == {code}
+    assert problem.severity == "warning" and problem.count > 0 and problem.said.fa and set(told(seen)) & ALIKE == {code}
     assert [one.values for one in problem.mends] == ([mend] if mend else [])
     # Unasked they stay what they are, to the rows that are trained on.
     assert set(seen.table.frame["label"]) == set(labels) and told(seen)["labels"].count == len(labels)

@@ -234,8 +234,8 @@ def test_messages_say_how_many_how_long_and_what_next() -> None:
     assert problem.message.startswith("7 of 2,000 rows (0.4 %) are longer than 512 tokens and will be left out; the longest has 2,310.")
     assert "5 would lose" in problem.message and problem.severity == "warning" and problem.count == 7
     assert "Raise max_length to 2,310" in problem.hint and "8,192" in problem.hint
-    assert "2,310" in problem.message_fa and "2,310" in problem.hint_fa
-    assert "sampled" in lengths.find_lengths(some(rows=90_000))[0].problem.message and "نمونه" in lengths.find_lengths(some(rows=90_000))[0].problem.message_fa
+    assert "۲٬۳۱۰" in problem.said.fa and "۲٬۳۱۰" in problem.advice.fa
+    assert "sampled" in lengths.find_lengths(some(rows=90_000))[0].problem.message and "نمونه" in lengths.find_lengths(some(rows=90_000))[0].problem.said.fa
     assert lengths.find_lengths(some(too_long=1))[0].problem.message.startswith("1 of 2,000 rows (0.05 %) is longer")
 
 
@@ -251,7 +251,7 @@ def test_messages_say_how_many_how_long_and_what_next() -> None:
 )
 def test_hints_go_as_far_as_the_base_can_read(changed: dict, hint: str, severity: str) -> None:
     problem = lengths.find_lengths(some(**changed))[0].problem
-    assert hint in problem.hint and problem.hint_fa and problem.severity == severity
+    assert hint in problem.hint and problem.advice.fa and problem.severity == severity
     assert problem.count == changed.get("over_context" if changed.get("max_length") else "too_long", 7)
 
 
@@ -259,7 +259,7 @@ def test_little_trained_is_told_and_nothing_else_where_nothing_is_wrong() -> Non
     assert lengths.find_lengths(some(too_long=0, trained_share=0.02)) == []
     (found,) = lengths.find_lengths(some(too_long=0, trained_share=0.011))
     assert found.problem.code == "little-trained" and found.problem.severity == "info"
-    assert "Only 1.1 % of the tokens are trained" in found.problem.message and "1.1" in found.problem.message_fa and found.problem.hint_fa
+    assert "Only 1.1 % of the tokens are trained" in found.problem.message and "۱٫۱٪" in found.problem.said.fa and found.problem.advice.fa
     assert [one.problem.code for one in lengths.find_lengths(some(too_long=2000, trained_share=0.0))] == ["too-long"]
 
 

@@ -43,7 +43,7 @@ def test_ragged_rows_are_read_a_few_times_each(line: str, opened: str) -> None:
 def test_forty_thousand_faults_are_told_by_number(tmp_path: Path) -> None:
     file = tmp_path / "broken.csv"
     file.write_text("text,label\nfine,ham\n" + 'b",x,"c\n' * 40_000 + "good,spam\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"line 3 opens a quotation mark that is never closed.*and 39,?992 more lines"):
+    with pytest.raises(DataError, match=r"has 40,000 lines that cannot be read: line 3 opens a quotation mark that is never closed.*; \.\.\."):
         read_table(file)
     table = read_table(file, skip_broken=True)
     assert table.frame.rows() == [("fine", "ham"), ("good", "spam")]

@@ -37,7 +37,7 @@ def test_rows_of_two_languages_are_counted(tmp_path: Path) -> None:
     texts = [(PERSIAN if n % 2 else ENGLISH).format(n) for n in range(60)]
     problem = told(tmp_path, "sentiment", {"text": texts, "label": ["good", "bad", "bad", "good"] * 15})["mixed-languages"]
     assert problem.severity == "warning" and "30 in Persian" in problem.message and "30 in English" in problem.message and problem.count == 30
-    assert "۳۰ سطر به زبان فارسی" in problem.message_fa
+    assert "۳۰ سطر به زبان فارسی" in problem.said.fa
 
 
 def test_a_part_is_told_and_a_stray_row_is_not(tmp_path: Path) -> None:

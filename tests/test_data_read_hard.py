@@ -42,8 +42,8 @@ def codes(table: Table) -> dict[str, int]:
 def check(table: Table) -> None:
     """Whatever a reader says, it says in both languages."""
     for problem in table.problems:
-        assert problem.message and problem.message_fa, problem.code
-        assert bool(problem.hint) == bool(problem.hint_fa), problem.code
+        assert problem.message and problem.said.fa, problem.code
+        assert bool(problem.hint) == bool(problem.advice.fa), problem.code
 
 
 NO_COMMA = [(text.replace(",", ""), label) for text, label in ROWS]

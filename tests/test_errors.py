@@ -21,7 +21,7 @@ from lora_hub.core import spec_fields, store
 from lora_hub.core.errors import DataError, LoraHubError, SpecError, names_fa, reason_of
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
-from lora_hub.data import columns, convert, error_words, inspection, prepare, refusals, spreadsheets, text_forms
+from lora_hub.data import columns, convert, error_words, inspection, prepare, spreadsheets
 from lora_hub.data.prepare import Example
 from lora_hub.data.read import read_table
 from lora_hub.data.table import Table
@@ -59,19 +59,19 @@ FILES: dict[str, tuple[str | bytes, dict[str, str], str]] = {
     "empty.csv": (b"", {}, "خالی"),
     "blank.csv": ("\n \n\n", {}, "خالی"),
     "header.csv": ("text,label\n", {}, "سطری ندارد"),
-    "broken.jsonl": ('{"a": "b"}\n{"a": 1,}\n{"a"\n{"a": "c"}\n', {}, "سطر 2 .*سطر 3 .*«:» باید باشد"),
+    "broken.jsonl": ('{"a": "b"}\n{"a": 1,}\n{"a"\n{"a": "c"}\n', {}, "خط ۲ .*خط ۳ .*«:» باید باشد"),
     "delimiter.csv": ("text,label\nx,y\n", {"delimiter": "abcdefg"}, "جداکننده.*«abcdefg»"),
-    "ragged.csv": ('text,label\na,b\nc,d\ne,f,g,h\ni,"j\nk,l\n', {"delimiter": ","}, "سطر 4: 4 خانه دارد و جدول 2 خانه"),
-    "bad.json": ('[{"a": 1} {"a": 2}]', {}, "سطر 1، نویسهٔ 11: این‌جا «,» باید باشد"),
-    "mixed.json": ('[{"a": 1}, 7, {"a": 2}]', {}, "سطر 2"),
+    "ragged.csv": ('text,label\na,b\nc,d\ne,f,g,h\ni,"j\nk,l\n', {"delimiter": ","}, "خط ۴: ۴ سلول دارد و جدول ۲ سلول"),
+    "bad.json": ('[{"a": 1} {"a": 2}]', {}, "خط ۱، کاراکتر ۱۱: اینجا «,» باید باشد"),
+    "mixed.json": ('[{"a": 1}, 7, {"a": 2}]', {}, "سطر ۲"),
     "single.json": ("{" + '"nbformat": 4, "cells": []' + "}", {}, "دفترچه"),
-    "encoding.csv": ("text,label\nسلام,b\n".encode(), {"encoding": "ascii"}, "سطر 2 بایت 0xd8"),
+    "encoding.csv": ("text,label\nسلام,b\n".encode(), {"encoding": "ascii"}, "خط ۲ بایت «0xd8»"),
     "no_encoding.csv": ("text,label\na,b\n", {"encoding": "klingon"}, "کدگذاری‌ای به نام «klingon»"),
-    "locked.xls": (spreadsheets.OLE + bytes(504) + "EncryptedPackage".encode("utf-16-le") + bytes(512), {}, "گذرواژه"),
+    "locked.xls": (spreadsheets.OLE + bytes(504) + "EncryptedPackage".encode("utf-16-le") + bytes(512), {}, "رمز عبور"),
     "letter.xls": (spreadsheets.OLE + bytes(504) + "WordDocument".encode("utf-16-le") + bytes(512), {}, "سند Word است، نه جدول"),
     "picture.csv": (b"\x89PNG\r\n\x1a\n" + bytes(64), {}, "تصویر است، نه جدول"),
     "film.srt": ("1\n00:00:01,000 --> 00:00:02,000\nHello\n\n", {}, "زیرنویس"),
-    "page.html": ("<!doctype html><html><body><p>Hello</p></body></html>", {}, "بی‌جدول"),
+    "page.html": ("<!doctype html><html><body><p>Hello</p></body></html>", {}, "بدون جدول"),
     "damaged.zip": (b"PK\x03\x04" + bytes(40), {}, "خراب است"),
 }  # fmt: skip
 
@@ -183,7 +183,7 @@ def test_errors_of_the_page(name: str, hub, home: Path, monkeypatch: pytest.Monk
 def test_a_row_is_told_around_the_reason() -> None:
     with pytest.raises(DataError) as caught:
         RAISED["row 1 is no chat"][0]()
-    assert caught.value.message.startswith("Row 1: Turn 1 ") and caught.value.message_fa.startswith("سطر 1: نقش نوبت 1 ")
+    assert caught.value.message.startswith("Row 1: Turn 1 ") and caught.value.message_fa.startswith("سطر ۱: نقش نوبت ۱ ")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_values_that_a_form_can_send(key: str, value: object, said: str) -> None
 
 def test_the_missing_column_of_an_inspection_is_told_as_the_error_is() -> None:
     (found,) = inspection.missing_columns(table(a=["x"], b=["y"]), SPAM, {"text": "a"})
-    assert "«answer»" in found.problem.message_fa and "«a»، «b»" in found.problem.hint_fa
+    assert "«answer»" in found.problem.said.fa and "«a»، «b»" in found.problem.advice.fa
 
 
 def test_without_persian_the_english_is_shown() -> None:
@@ -276,18 +276,8 @@ def test_what_is_english_only_is_needed_and_far_from_the_page() -> None:
     assert {f"{name.replace('.', '/')}.py" for name in reached} & set(ENGLISH_ONLY) == set()
 
 
-def test_every_kind_of_file_that_is_refused_has_its_persian() -> None:
-    source = ast.parse((PACKAGE / "data" / "refusals.py").read_text(encoding="utf-8"))
-    inside = next(node for node in ast.walk(source) if isinstance(node, ast.FunctionDef) and node.name == "refuse_zip")
-    zips = {node.value for node in ast.walk(inside) if isinstance(node, ast.Constant) and re.match(r"an? ", str(node.value))}
-    named = zips | {*refusals.BINARY.values(), *refusals.MAYBE.values(), *spreadsheets.STREAMS.values(), *(what for what, *_ in text_forms.REFUSED)}
-    assert len(zips) >= 6 and named == set(error_words.KINDS_FA)
-    assert all(LETTER.search(text) for text in error_words.KINDS_FA.values())
-    assert {hint for *_, hint in text_forms.REFUSED} == set(text_forms._HINTS_FA)
-
-
 @pytest.mark.parametrize("text", ["", '{"a"', "{a: 1}", '{"a": 1,}', "[1 2]", '"x', '"\n"', '"\\q"', '"\\u12"', "[1] 2", "[1,]"])
 def test_reasons_of_the_json_parser_are_known(text: str) -> None:
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads(text)
-    assert LETTER.search(error_words.json_reason_fa(caught.value.msg)), caught.value.msg
+    assert LETTER.search(error_words.json_reason(caught.value.msg).fa), caught.value.msg

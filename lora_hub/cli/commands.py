@@ -235,7 +235,7 @@ def compare(options: argparse.Namespace) -> Result:
             cli_text.say_problems(scored["problems"])
             result = {
                 "rows": scored["rows"],
-                "problems": [problem.model_dump(mode="json", exclude={"message_fa", "hint_fa"}) for problem in scored["problems"]],
+                "problems": [problem.to_json() for problem in scored["problems"]],
                 "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scored["metrics"].items()},
                 "comparisons": {name: found.model_dump(mode="json") for name, found in scored["comparisons"].items()},
             }

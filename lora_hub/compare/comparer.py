@@ -201,9 +201,9 @@ class Comparer:
         problems = [problem for problem in seen.table.problems if problem.code == "test-part"]
         problems += [found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)]
         if base and lost:
-            problems.append(Problem(code="examples_missing", severity="warning", message=lost.en, message_fa=lost.fa))
+            problems.append(Problem(code="examples_missing", severity="warning", said=lost))
         if wrong := next((problem for problem in problems if problem.severity == "error"), None):
-            raise DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
+            raise DataError(wrong.said, wrong.advice)
         scores: dict[str, Scores] = {}
         answers: dict[str, list[Answer]] = {}
         clusters = prepare.cluster_examples(examples)

@@ -10,6 +10,7 @@ one process writes another tells in its reader's language.
 """
 
 import functools
+import itertools
 import re
 import string
 from collections.abc import Iterable, Mapping
@@ -27,15 +28,19 @@ MOST_CHARACTERS, MOST_VALUES, MOST_DEPTH = 20_000, 40, 8
 SHOWN_NAMES = 20
 LONGEST_NAME = 60
 _SPEC = re.compile(r",?(?:\.\d{1,2})?[dfg%]?")
+# The full stop of a value that ends its sentence, which has one of its own; "x..." keeps its three.
+_STOP = re.compile(r"(?<=[^\s./])\.$|\.\.\.$")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
 
 
 class Names(Noun):
-    """Several names in one place of a sentence. between: what stands between the last two: "," or "and" or "or". quoted: each in
-    quotation marks; in a language other than English they always are. most: so many are shown, then dots. are_numbers: of lines or
-    rows, say: never in quotation marks, and in the language's digits."""
+    """Several names in one place of a sentence; numbers and messages may stand among them. between: what stands between the last
+    two: "," or "and" or "or"; ";": between all. quoted: each in quotation marks; in a language other than English names always
+    are. most: so many are shown, then dots. are_numbers: of lines or rows, say: never in quotation marks, and in the language's
+    digits."""
 
-    names: tuple[str, ...]
+    names: "tuple[Message | int | str, ...]"
     between: str = ","
     quoted: bool = False
     most: int = SHOWN_NAMES
@@ -104,8 +109,10 @@ def _n(sentence: str, many: str, /, **values: Any) -> Message:
 
 
 def several(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NAMES, quoted: bool = False) -> Names:
-    """Names for the middle of a sentence. between: ",", "and" or "or"."""
-    return Names(names=tuple(map(str, found)), between=between, most=most, quoted=quoted)
+    """Names, numbers or messages for the middle of a sentence. between: ",", "and", "or" or ";"."""
+    shown = itertools.islice(found, most + 1)  # one more than is shown says that there are more
+    names = tuple(one if isinstance(one, Message | int) and not isinstance(one, bool) else str(one) for one in shown)
+    return Names(names=names, between=between, most=most, quoted=quoted)
 
 
 def numbers(found: Iterable[int], most: int = SHOWN_NAMES) -> Names:
@@ -163,10 +170,10 @@ class _Filler(string.Formatter):
         self.grammar, self.language, self.depth = grammar, language, depth
 
     def parse(self, text: str) -> Iterable[tuple[str, str | None, str | None, str | None]]:
-        before = ""
-        for literal, name, spec, conversion in super().parse(text):
-            before = literal or before
-            self.is_quoted = literal.endswith("«")
+        places = list(super().parse(text))
+        after = [*(literal for literal, *_place in places[1:]), ""]
+        for (literal, name, spec, conversion), behind in zip(places, after, strict=False):
+            self.is_quoted, self.behind = literal.endswith(("«", "\u2068")), behind[:1]
             yield literal, name, spec, conversion
 
     def get_field(self, name: str, args: Any, values: Any) -> tuple[Any, str]:
@@ -178,37 +185,60 @@ class _Filler(string.Formatter):
         return _quoted(value) if conversion == "r" and isinstance(value, str) and not isinstance(value, _Place) else value
 
     def format_field(self, value: Any, spec: str) -> str:
+        text = self._told(value, spec)
+        marks = ".:;,)" if isinstance(value, Message) else "."
+        return text[:-1] if self.behind and self.behind in marks and _STOP.search(text) else text
+
+    def _told(self, value: Any, spec: str) -> str:
         if isinstance(value, Message):
             return value.in_language(self.language, self.depth + 1) if self.depth < MOST_DEPTH else ""
         if isinstance(value, Text2):
             return value.in_language(self.language)
         if isinstance(value, Names):
-            return _told_names(value, self.grammar)
+            return self._told_names(value)
         if isinstance(value, int | float):
             spec = spec if _SPEC.fullmatch(spec) else ""
             text = format(value, spec) if spec else f"{value:g}" if isinstance(value, float) else str(value)
             return in_digits(text, self.grammar)
-        return value if self.grammar == "en" or self.is_quoted or isinstance(value, _Place) else isolated(value)
+        if self.grammar == "en" or isinstance(value, _Place):
+            return value
+        return _on_one_line(value) if self.is_quoted else isolated(value)
+
+    def _told_names(self, value: Names) -> str:
+        between, dots = _BETWEEN["en" if self.grammar == "en" else "fa"], "..."
+        last = between.get(value.between, between[","])
+        other = last if value.between == ";" else between[","]
+        shown = [self._told_name(name, value.quoted, value.are_numbers) for name in value.names[: value.most]]
+        if len(value.names) > value.most:
+            return other.join(shown) + (f"{other}{dots}" if self.grammar == "en" else f" و {dots}")
+        return other.join(shown[:-1]) + last + shown[-1] if len(shown) > 1 else "".join(shown)
+
+    def _told_name(self, name: Message | int | str, is_quoted: bool, are_numbers: bool) -> str:
+        if isinstance(name, Message):
+            return name.in_language(self.language, self.depth + 1) if self.depth < MOST_DEPTH else ""
+        if isinstance(name, int) or are_numbers:
+            return in_digits(str(name), self.grammar)
+        name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+        if self.grammar != "en":
+            return f"«{_on_one_line(name)}»"
+        return _quoted(name) if is_quoted else name
+
+
+# What stands between names, by `Names.between`.
+_BETWEEN = {
+    "en": {",": ", ", "and": " and ", "or": " or ", ";": "; "},
+    "fa": {",": "، ", "and": " و ", "or": " یا ", ";": "؛ "},
+}
 
 
 def _quoted(name: str) -> str:
+    name = _on_one_line(name)
     return f'"{name}"' if "'" in name else f"'{name}'"
 
 
-def _told_names(value: Names, language: str) -> str:
-    shown = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..." for name in value.names[: value.most]]
-    cut = len(value.names) > value.most
-    if language == "en":
-        shown = [_quoted(name) for name in shown] if value.quoted else shown
-        last = {",": ", ", "and": " and ", "or": " or "}.get(value.between, ", ")
-        if cut or len(shown) < 2:
-            return ", ".join(shown) + (", ..." if cut else "")
-        return ", ".join(shown[:-1]) + last + shown[-1]
-    shown = [in_digits(name, language) if value.are_numbers else f"«{name}»" for name in shown]
-    if cut:
-        return "، ".join(shown) + " و ..."
-    last = {"and": " و ", "or": " یا "}.get(value.between, "، ")
-    return "، ".join(shown[:-1]) + last + shown[-1] if len(shown) > 1 else "".join(shown)
+def _on_one_line(name: str) -> str:
+    """Line breaks, tabs and other control characters as they are written in code: \\n."""
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], name)
 
 
 # --- a language ---------------------------------------------------------------------------------------------------------
@@ -230,6 +260,7 @@ def _signs(language: str) -> dict[int, str]:
     locale = Locale.parse(language)
     zero = {"latn": "0", "arabext": "۰", "arab": "٠", "deva": "०", "beng": "০"}.get(locale.default_numbering_system, "0")
     digits = {ord(str(digit)): chr(ord(zero) + digit) for digit in range(10)}
+    digits[ord("%")] = locale.number_symbols.get(locale.default_numbering_system, {}).get("percentSign", "%").strip("\u200e\u200f")
     own = {"numbering_system": locale.default_numbering_system}
     return digits | {ord(","): get_group_symbol(locale, **own), ord("."): get_decimal_symbol(locale, **own)}
 
@@ -284,4 +315,5 @@ def _read_catalogue(language: str) -> Any:
         return read_po(opened, locale=language)
 
 
+Names.model_rebuild()
 NOTHING = Message(sentence="")

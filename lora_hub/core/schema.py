@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from lora_hub.core.answer_nouns import Answer, Calibration, Divergence, Judgement
+from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.messages import NOTHING, Message, _, several
 from lora_hub.core.noun import Noun, Text2
 
-__all__ = ["Answer", "Calibration", "Divergence", "Judgement", "Noun", "Text2"]  # of other files, to be had here with the rest
+__all__ = ["Answer", "Calibration", "Divergence", "Judgement", "Mend", "Noun", "Problem", "Text2"]  # of other files, to be had here with the rest
 SPEC_VERSION = 1
 
 
@@ -77,31 +78,6 @@ class BaseModel(Noun):
     default_lr: float = 2e-4
     folder: str = ""
     languages: tuple[str, ...] = ("en",)
-
-
-class Mend(Noun):
-    """One change to the rows after they were read, such as leaving out duplicates. `kind`: a key of `data.mends.MENDS`;
-    `values`: what it needs to know. The file itself is never changed: a mend that is taken away is undone."""
-
-    kind: str
-    values: dict[str, str] = {}
-
-
-class Problem(Noun):
-    """One finding about the data. `rows`: example row numbers, counted from 1 as a person counts data rows. `mends`: what
-    can be done about it at a click. `task`: another task of the catalogue, which fits better. `message_fa`, `hint_fa`: the same in
-    Persian; empty: not translated."""
-
-    code: str
-    severity: Literal["error", "warning", "info"]
-    message: str
-    hint: str = ""
-    rows: tuple[int, ...] = ()
-    count: int = 0
-    message_fa: str = ""
-    hint_fa: str = ""
-    mends: tuple[Mend, ...] = ()
-    task: str = ""
 
 
 class Lengths(Noun):

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 import polars
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import NOTHING, Message, _, _n, joined
 from lora_hub.core.schema import Problem
-from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.table import Question, Table, row_problem
 from lora_hub.data.value_text import label_text
 
@@ -47,21 +47,22 @@ class Export:
             if len(votes) > 1:
                 (outvoted if 2 * count > sum(votes.values()) else split).append(place)
             chosen.append(best if len(votes) < 2 or 2 * count > sum(votes.values()) else ())
-        several = [place for place, labels in zip(self.places, chosen, strict=True) if len(labels) > 1]
-        if len(several) > FEW_SEVERAL * sum(map(bool, chosen)):
-            several = []
-        left = set(several)
+        mixed = [place for place, labels in zip(self.places, chosen, strict=True) if len(labels) > 1]
+        if len(mixed) > FEW_SEVERAL * sum(map(bool, chosen)):
+            mixed = []
+        left = set(mixed)
         texts = [label_text(labels) if labels and place not in left else None for place, labels in zip(self.places, chosen, strict=True)]
         self.frame = self.frame.with_columns(polars.Series(column, texts, dtype=polars.String))
-        self.questions[column] = Question({*split, *several})
+        self.questions[column] = Question({*split, *mixed})
         self._tell_votes(column, split, outvoted)
-        if several:
+        if mixed:
             example = label_text(next(labels for place, labels in zip(self.places, chosen, strict=True) if place in left))
-            self.tell(
-                "several-labels-left-out", several, f"{_rows(several)} several labels in {column!r} where the others have one, such as {example[:60]!r}: left out.",
-                f"{number_fa(len(several))} سطر در ستون «{column}» چند برچسب دارد و بقیه یکی، مانند «{example[:60]}»؛ این سطرها کنار گذاشته شد.",
-                hint="Give each of them one label in the tool to keep it.", hint_fa="برای نگه داشتنشان، در ابزار به هر کدام یک برچسب بدهید.", column=column,
+            said = _n(
+                "{count:,} row has several labels in {column!r} where the others have one, such as {example!r}: left out.",
+                "{count:,} rows have several labels in {column!r} where the others have one, such as {example!r}: left out.",
+                count=len(mixed), column=column, example=example[:60],
             )  # fmt: skip
+            self.tell("several-labels-left-out", mixed, said, hint=_("Give each of them one label in the tool to keep it."), column=column)
 
     def set_texts(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
         """The column of texts that annotators wrote: of each row the first one's, for there is no vote on words. given: as above, each
@@ -71,38 +72,43 @@ class Export:
         self.questions[column] = Question(set())
         self.frame = self.frame.with_columns(polars.Series(column, [written[0] if written else None for written in texts], dtype=polars.String))
         if others:
-            self.tell(
-                "other-annotators", others, f"In {counted(len(others), 'row')} several annotators wrote {column!r}: the first one's text was taken.",
-                f"در {number_fa(len(others))} سطر چند نفر «{column}» را نوشته‌اند؛ متن نفر اول گرفته شد.", severity="info",
+            said = _n(
+                "In {count:,} row several annotators wrote {column!r}: the first one's text was taken.",
+                "In {count:,} rows several annotators wrote {column!r}: the first one's text was taken.",
+                count=len(others), column=column,
             )  # fmt: skip
+            self.tell("other-annotators", others, said, severity="info")
 
     def _tell_votes(self, column: str, split: list[int], outvoted: list[int]) -> None:
         if split:
-            self.tell(
-                "annotators-disagree", split, f"In {counted(len(split), 'row')} the annotators disagree about {column!r} and none of their labels has a majority: left out.",
-                f"در {number_fa(len(split))} سطر برچسب‌زن‌ها دربارهٔ «{column}» هم‌نظر نیستند و هیچ برچسبی اکثریت ندارد؛ این سطرها کنار گذاشته شد.",
-                hint="Settle them in the tool (as ground truth, for instance) to keep them.", hint_fa="برای نگه داشتنشان، نظر نهایی را در ابزار ثبت کنید.", column=column,
+            said = _n(
+                "In {count:,} row the annotators disagree about {column!r} and none of their labels has a majority: left out.",
+                "In {count:,} rows the annotators disagree about {column!r} and none of their labels has a majority: left out.",
+                count=len(split), column=column,
             )  # fmt: skip
+            self.tell("annotators-disagree", split, said, hint=_("Settle them in the tool (as ground truth, for instance) to keep them."), column=column)
         if outvoted:
-            self.tell(
-                "annotators-outvoted", outvoted, f"In {counted(len(outvoted), 'row')} the annotators disagree about {column!r}: the label that most of them gave was taken.",
-                f"در {number_fa(len(outvoted))} سطر برچسب‌زن‌ها دربارهٔ «{column}» هم‌نظر نیستند؛ برچسبی که بیشترشان داده‌اند گرفته شد.", severity="info", column=column,
+            said = _n(
+                "In {count:,} row the annotators disagree about {column!r}: the label that most of them gave was taken.",
+                "In {count:,} rows the annotators disagree about {column!r}: the label that most of them gave was taken.",
+                count=len(outvoted), column=column,
             )  # fmt: skip
+            self.tell("annotators-outvoted", outvoted, said, severity="info", column=column)
 
-    def leave_out(self, code: str, out: Sequence[bool], message: str, message_fa: str, *, hint: str = "", hint_fa: str = "") -> None:
-        """Takes rows away and tells which. message, message_fa: with {rows} for how many."""
+    def leave_out(self, code: str, out: Sequence[bool], said: Message, *, hint: Message = NOTHING) -> None:
+        """Takes rows away and tells which. said: with a place for their `count`."""
         gone = [place for place, is_out in zip(self.places, out, strict=True) if is_out]
         if not gone:
             return
-        self.tell(code, gone, message.replace("{rows}", counted(len(gone), "row")), message_fa.replace("{rows}", number_fa(len(gone))), hint=hint, hint_fa=hint_fa)
+        self.tell(code, gone, said.filled({"count": len(gone)}), hint=hint)
         keep = polars.Series([not is_out for is_out in out])
         self.frame = self.frame.filter(keep)
         self.places = [place for place, is_out in zip(self.places, out, strict=True) if not is_out]
 
-    def tell(self, code: str, places: list[int], message: str, message_fa: str, *, hint: str = "", hint_fa: str = "", severity: str = "warning", column: str = "") -> None:
+    def tell(self, code: str, places: list[int], said: Message, *, hint: Message = NOTHING, severity: str = "warning", column: str = "") -> None:
         """column: of the question that it is about, where it is about one."""
         told = self.questions[column].problems if column else self.problems
-        told.append(row_problem(code, severity, message, places, message_fa=message_fa, hint=hint, hint_fa=hint_fa))
+        told.append(row_problem(code, severity, said, places, hint=hint))
 
     def table(self, table: Table) -> Table:
         """`table` with what is left of it. Raises DataError where nothing is."""
@@ -114,17 +120,12 @@ class Export:
             self.places = [place for place in self.places if place not in only.rows]
         if not self.places:
             raise DataError(
-                f"This export of {self.tool} has no row that an annotator vouches for: {self.problems[0].message}", "Annotate some in the tool, and export again.",
-                message_fa=f"در این خروجی {self.tool} سطری نیست که برچسب‌زن تأیید کرده باشد: {self.problems[0].message_fa}",
-                hint_fa="چند سطر را در ابزار برچسب بزنید و دوباره خروجی بگیرید.",
+                _("This export of {tool} has no row that an annotator vouches for: {reason}"),
+                _("Annotate some in the tool, and export again."),
+                tool=self.tool, reason=self.problems[0].said,
             )  # fmt: skip
-        aside = f" Its own columns are left aside: {', '.join(self.aside)}." if self.aside else ""
-        aside_fa = f" ستون‌های خود ابزار کنار گذاشته شد: {'، '.join(f'«{name}»' for name in self.aside)}." if self.aside else ""
-        self.tell("annotation-export", [], f"An export of {self.tool}.{aside}", f"خروجی {self.tool}.{aside_fa}", severity="info")
+        aside = _("Its own columns are left aside: {columns}.", columns=self.aside) if self.aside else NOTHING
+        self.tell("annotation-export", [], joined(_("An export of {tool}.", tool=self.tool), aside), severity="info")
         numbers = polars.Series("row", self.places, dtype=polars.UInt32)
         whole = self.places == list(range(1, table.rows + 1))
         return replace(table, frame=self.frame, problems=[*table.problems, *self.problems], row_numbers=None if whole else numbers, questions=questions)
-
-
-def _rows(places: list[int]) -> str:
-    return f"{counted(len(places), 'row')} {'has' if len(places) == 1 else 'have'}"

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import NOTHING, _, joined, several
 from lora_hub.core.schema import Problem
 from lora_hub.data.archives import Member
 from lora_hub.data.split_columns import part_of
-from lora_hub.data.table import some
 
 TRAIN = re.compile(r"(?:^|[^a-z])(train|training|learn)(?:[^a-z]|$)|آموزش|یادگیری")
 TEST = re.compile(r"(?:^|[^a-z])(test|testing|eval|evaluation|heldout|held_out|holdout)(?:[^a-z]|$)|آزمون|آزمایش|تست")
@@ -53,22 +53,22 @@ class Plan:
 
     def problems(self) -> list[Problem]:
         """What was read of the archive, what could have been, and what was left out."""
-        main, test = some(_names(self.main, self.kind)), some(_names(self.test, self.kind))
-        told, told_fa = f"Read {main}.", f"{main} خوانده شد."
+        main, test = several(_names(self.main, self.kind), most=5), several(_names(self.test, self.kind), most=5)
         if self.test:
-            told, told_fa = f"Read {main} to train on and {test} to test on.", f"{main} برای آموزش و {test} برای آزمون خوانده شد."
-        if self.kind == "classes":
-            names = sorted(set(self.labels.values()))
-            told = f"{told} Each file is a text and its folder its label: {some(names)}."
-            told_fa = f"{told_fa} هر فایل یک متن است و نام پوشه‌اش برچسب آن: {some(names)}."
+            read = _("Read {main} to train on and {test} to test on.", main=main, test=test)
+        else:
+            read = _("Read {main}.", main=main)
+        labels = several(sorted(set(self.labels.values())), most=5)
         left = [*self.left, *self.empty]
-        if left:
-            told, told_fa = f"{told} Left out: {some(left)}.", f"{told_fa} کنار گذاشته شد: {some(left)}."
-        hint = "Choose another file of the archive if this is not the one." if self.several else ""
-        hint_fa = "اگر این نیست، پروندهٔ دیگری از بایگانی را برگزینید." if self.several else ""
+        said = joined(
+            read,
+            _("Each file is a text and its folder its label: {labels}.", labels=labels) if self.kind == "classes" else NOTHING,
+            _("Left out: {names}.", names=several(left, most=5)) if left else NOTHING,
+        )
+        hint = _("Choose another file of the archive if this is not the one.") if self.several else NOTHING
         code = "other-files" if self.several else "archive"
         count = len(left) if self.several else len(self.main) + len(self.test) + len(left)
-        return [Problem(code=code, severity="info", message=told, message_fa=told_fa, hint=hint, hint_fa=hint_fa, count=count)]
+        return [Problem(code=code, severity="info", said=said, advice=hint, count=count)]
 
 
 def _names(members: list[Member], kind: str) -> list[str]:
@@ -118,23 +118,25 @@ def choose_members(members: list[Member], name: str, *, chosen: str = "") -> Pla
     """Raises DataError where there is no data file, where `chosen` is none of them, or where they are locked."""
     if not members:
         raise DataError(
-            f"The archive {name} holds no data file.", "Put one file, or a train and a test file, in it.",
-            message_fa=f"در بایگانیِ «{name}» پروندهٔ داده‌ای نیست.", hint_fa="یک پرونده، یا یک پروندهٔ آموزش و یک پروندهٔ آزمون، در آن بگذارید.",
+            _("The archive {name} holds no data file."),
+            _("Put one file, or a train and a test file, in it."),
+            name=name,
         )  # fmt: skip
     filled = [member for member in members if member.size]
     data = [member for member in filled if not NOT_DATA.search(_shown(member.name).lower())]
     tables = [member for member in data if TABLES.search(member.name.lower())]
     if not data:
-        kinds = some(sorted({PurePosixPath(member.name).suffix or member.base for member in filled or members}))
+        kinds = several(sorted({PurePosixPath(member.name).suffix or member.base for member in filled or members}), most=5)
         raise DataError(
-            f"The archive {name} holds no data file (only {kinds}).", "Put one file, or a train and a test file, in it.",
-            message_fa=f"در بایگانیِ «{name}» پروندهٔ داده‌ای نیست (فقط {kinds}).",
-            hint_fa="یک پرونده، یا یک پروندهٔ آموزش و یک پروندهٔ آزمون، در آن بگذارید.",
+            _("The archive {name} holds no data file (only {kinds})."),
+            _("Put one file, or a train and a test file, in it."),
+            name=name, kinds=kinds,
         )  # fmt: skip
     if any(member.locked for member in data):
         raise DataError(
-            f"The archive {name} is protected with a password.", "Make it again without one.",
-            message_fa=f"بایگانیِ «{name}» گذرواژه دارد.", hint_fa="آن را بی‌گذرواژه از نو بسازید.",
+            _("The archive {name} is protected with a password."),
+            _("Make it again without one."),
+            name=name,
         )  # fmt: skip
     empty = [member.name for member in members if not member.size and TABLES.search(member.name.lower())]
     plan = _parallel(data, chosen, name) or (_classes(data) if not tables else None) or _files(tables or data, name, chosen)
@@ -158,8 +160,9 @@ def _files(data: list[Member], name: str, chosen: str) -> Plan:
         fitting = [one for one in names if PurePosixPath(one).name == chosen]
         if len(fitting) != 1:
             raise DataError(
-                f"The archive {name} holds no file named {chosen!r}.", f"It holds: {some(names, 20)}.",
-                message_fa=f"در بایگانیِ «{name}» پرونده‌ای به نام «{chosen}» نیست.", hint_fa=f"این‌ها در آن است: {names_fa(names)}.",
+                _("The archive {name} holds no file named {chosen!r}."),
+                _("It holds: {names}."),
+                name=name, chosen=chosen, names=several(names),
             )  # fmt: skip
         chosen = fitting[0]
     train, test = pick_split(names)
@@ -196,8 +199,9 @@ def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
         if any(member.name == chosen for member in data):
             return None
         raise DataError(
-            f"The archive {name} holds nothing named {chosen!r}.", f"It holds: {some(groups, 20)}.",
-            message_fa=f"در بایگانیِ «{name}» چیزی به نام «{chosen}» نیست.", hint_fa=f"این‌ها در آن است: {names_fa(groups)}.",
+            _("The archive {name} holds nothing named {chosen!r}."),
+            _("It holds: {groups}."),
+            name=name, chosen=chosen, groups=several(groups),
         )  # fmt: skip
     train, test = pick_split(groups)
     first = chosen or train or next(iter(groups))

@@ -7,11 +7,11 @@ from dataclasses import replace
 import polars
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Problem
 from lora_hub.data import archives
 from lora_hub.data.archive_members import Plan, language_of
 from lora_hub.data.archives import Member
-from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.encodings import decode
 from lora_hub.data.source import Source
 from lora_hub.data.table import Table
@@ -30,12 +30,11 @@ def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, 
         return Table(frame, "text", read[0].encoding, problems=problems[:1])
     lines = [_lines(text) for text in texts]
     if len({len(one) for one in lines}) > 1:
-        counts = "; ".join(f"{member.name}: {len(one):,}" for member, one in zip(members, lines, strict=True))
+        counts = several([_("{name}: {count:,}", name=member.name, count=len(one)) for member, one in zip(members, lines, strict=True)], ";")
         raise DataError(
-            f"The texts in {name} belong together line by line, but have not as many lines ({counts}).",
-            "Put the missing lines in, or save the pairs as CSV with a column a language.",
-            message_fa=f"متن‌های بایگانیِ «{name}» سطر به سطر با هم می‌آیند، اما شمار سطرهایشان یکی نیست ({counts}).",
-            hint_fa="سطرهای کم را بگذارید، یا جفت‌ها را در یک CSV ذخیره کنید، هر زبان در یک ستون.",
+            _("The texts in {name} belong together line by line, but have not as many lines ({counts})."),
+            _("Put the missing lines in, or save the pairs as CSV with a column a language."),
+            name=name, counts=counts,
         )  # fmt: skip
     columns = {language_of(member.name): one for member, one in zip(members, lines, strict=True)}
     return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "text", read[0].encoding, problems=problems)
@@ -46,8 +45,9 @@ def join_parts(tables: list[Table], name: str) -> Table:
     first = tables[0]
     if any(table.columns != first.columns or table.frame.dtypes != first.frame.dtypes for table in tables):
         raise DataError(
-            f"The parts of the table in {name} have not the same columns.", "Put them into one file, or drop one of them by itself.",
-            message_fa=f"ستون‌های تکه‌های جدول در «{name}» یکی نیست.", hint_fa="همه را در یک پرونده بگذارید، یا یکی را به‌تنهایی بدهید.",
+            _("The parts of the table in {name} have not the same columns."),
+            _("Put them into one file, or drop one of them by itself."),
+            name=name,
         )  # fmt: skip
     first.frame = polars.concat([table.frame for table in tables])
     first.row_numbers = None  # rows are counted through all parts
@@ -61,11 +61,12 @@ def test_part(table: Table) -> Table:
     test = table.test
     if test is None:
         return table
-    told = Problem(
-        code="test-part", severity="info", count=test.rows,
-        message=f"The file holds a train and a test part: the {counted(test.rows, 'row')} of the test part are scored, the {table.rows:,} to train on are not.",
-        message_fa=f"این فایل بخش آموزش و بخش آزمون دارد: {number_fa(test.rows)} سطر بخش آزمون امتیاز می‌گیرد و {number_fa(table.rows)} سطر بخش آموزش نه.",
+    said = _n(
+        "The file holds a train and a test part: the {count:,} row of the test part is scored, the {train:,} to train on are not.",
+        "The file holds a train and a test part: the {count:,} rows of the test part are scored, the {train:,} to train on are not.",
+        count=test.rows, train=table.rows,
     )  # fmt: skip
+    told = Problem(code="test-part", severity="info", count=test.rows, said=said)
     # What the file was read with, for reading it again.
     kept = {name: getattr(table, name) for name in ("format", "encoding", "delimiter", "sheet", "sheets")}
     return replace(test, **kept, problems=[*test.problems, told])

@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from lora_hub.core.errors import DataError
-from lora_hub.data import error_words
+from lora_hub.core.messages import _
 from lora_hub.data.source import CHUNK, Source
 
 # What a damaged archive makes the library raise.
@@ -119,8 +119,9 @@ def open_members(source: Source, limit: int) -> Iterator[list[Member]]:
 def _check(source: Source, members: list[Member], limit: int) -> None:
     if len(members) > MAX_MEMBERS:
         raise DataError(
-            f"The archive {source.name} holds {len(members):,} files.", f"At most {MAX_MEMBERS:,} can be read.",
-            message_fa=f"در بایگانیِ «{source.name}» {len(members):,} پرونده هست.", hint_fa=f"حداکثر {MAX_MEMBERS:,} پرونده خوانده می‌شود.",
+            _("The archive {name} holds {count:,} files."),
+            _("At most {most:,} files can be read."),
+            name=source.name, count=len(members), most=MAX_MEMBERS,
         )  # fmt: skip
     if sum(member.size for member in members) > limit:
         raise _too_large(source, limit)
@@ -154,8 +155,9 @@ def _bounded(file: BinaryIO, name: str, limit: int) -> bytes:
 
 def _too_large(source: Source, limit: int) -> DataError:
     return DataError(
-        f"{source.name} unpacks to more than {limit >> 20} MB.", "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB.",
-        message_fa=f"پروندهٔ «{source.name}» پس از گشودن از {limit >> 20} مگابایت بزرگ‌تر است.", hint_fa=error_words.SMALLER_FILE_FA,
+        _("{name} unpacks to more than {limit} MB."),
+        _("Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."),
+        name=source.name, limit=limit >> 20,
     )  # fmt: skip
 
 
@@ -164,10 +166,12 @@ def damaged(source: Source, error: Exception) -> DataError:
     head = source.head(4096)
     if b"[Content_Types].xml" in head or b"xl/" in head:
         return DataError(
-            f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.",
-            message_fa=f"کارپوشهٔ «{source.name}» خراب است ({reason}).", hint_fa=error_words.SAVE_WORKBOOK_FA,
+            _("The workbook {name} is damaged: {reason}."),
+            _("Open it, save it again as .xlsx, and drop it again."),
+            name=source.name, reason=reason,
         )  # fmt: skip
     return DataError(
-        f"The archive {source.name} is damaged: {reason}.", "Make the archive again.",
-        message_fa=f"بایگانیِ «{source.name}» خراب است ({reason}).", hint_fa="بایگانی را از نو بسازید.",
+        _("The archive {name} is damaged: {reason}."),
+        _("Make the archive again."),
+        name=source.name, reason=reason,
     )  # fmt: skip

@@ -12,8 +12,8 @@ from typing import Any
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.data.annotations import Export
-from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.json_rows import frame_of
 from lora_hub.data.table import is_nested
 from lora_hub.data.value_text import listed, value_text
@@ -126,12 +126,14 @@ def _cells(frame: polars.DataFrame, name: str) -> list:
 def _export(frame: polars.DataFrame, answers: list[Answers], suggested: list[dict[str, Any]], aside: list[str]) -> Export:
     export = Export(NAME, frame, list(range(1, frame.height + 1)), aside)
     live = [{question: [value for status, value in given if status == "submitted"] for question, given in one.items()} for one in answers]
-    left = [row for row, one in enumerate(answers, 1) if any(status != "submitted" for given in one.values() for status, _ in given)]
+    left = [row for row, one in enumerate(answers, 1) if any(status != "submitted" for given in one.values() for status, _value in given)]
     if left:
-        export.tell(
-            "responses-not-submitted", left, f"In {counted(len(left), 'row')} responses were discarded, or are drafts: they do not count.",
-            f"در {number_fa(len(left))} سطر پاسخ‌هایی رد شده یا پیش‌نویس است؛ به حساب نمی‌آید.",
+        said = _n(
+            "In {count:,} row responses were discarded, or are drafts: they do not count.",
+            "In {count:,} rows responses were discarded, or are drafts: they do not count.",
+            count=len(left),
         )  # fmt: skip
+        export.tell("responses-not-submitted", left, said)
     spans: set[str] = set()
     given = {question: [[_names(value, question, spans) for value in one.get(question, [])] for one in live] for one in live for question in one if question}
     names = {question: question if question not in frame.columns else f"{question}_answer" for question in given}
@@ -140,18 +142,14 @@ def _export(frame: polars.DataFrame, answers: list[Answers], suggested: list[dic
             is_text = any(len(label) > LONGEST_LABEL for row in labels for one in row for label in one)
             (export.set_texts if is_text else export.set_labels)(names[question], labels)
     if spans:
-        shown = ", ".join(sorted(spans))
-        export.tell(
-            "spans", [], f"Marked parts of texts ({shown}) are not learnt: they are no label of the whole text.",
-            f"بخش‌های علامت‌خوردهٔ متن ({shown}) آموزش داده نمی‌شود: برچسب کل متن نیست.",
-        )  # fmt: skip
+        export.tell("spans", [], _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=sorted(spans)))
     for question in dict.fromkeys(question for one in suggested for question in one):
         values = [value_text(one.get(question)) for one in suggested]
         export.frame = export.frame.with_columns(polars.Series(f"{question}.suggestion", values, dtype=polars.String))
     export.leave_out(
-        "not-annotated", [not any(filter(None, one.values())) for one in live], "{rows} without a submitted response: left out.",
-        "{rows} سطر پاسخ ثبت‌شده‌ای ندارد و کنار گذاشته شد.", hint="Annotate them in the tool to keep them; what a model suggested is no answer.",
-        hint_fa="برای نگه داشتنشان، در ابزار برچسب بزنید؛ پیشنهاد یک مدل پاسخ نیست.",
+        "not-annotated", [not any(filter(None, one.values())) for one in live],
+        _n("{count:,} row without a submitted response: left out.", "{count:,} rows without a submitted response: left out."),
+        hint=_("Annotate them in the tool to keep them; what a model suggested is no answer."),
     )  # fmt: skip
     return export
 

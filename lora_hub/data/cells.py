@@ -5,8 +5,8 @@ import re
 import polars
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem
-from lora_hub.data import error_words
 from lora_hub.data.headers import Layout, find_layout, name_columns
 from lora_hub.data.sniffing import SAMPLE_ROWS
 from lora_hub.data.table import MAX_COLUMNS, Table, row_problem
@@ -20,13 +20,8 @@ def table_of_form(rows: list[list[str]], left: int, form: str) -> Table:
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), width)
     problems = list(layout.problems)
     if left:
-        problems.append(
-            row_problem(
-                "other-lines", "warning", f"{left:,} line{'s' if left > 1 else ''} around the table left out.", [], count=left,
-                message_fa=f"{left:,} سطر پیرامون جدول کنار گذاشته شد.", hint="Save the table alone if they belong to the data.",
-                hint_fa="اگر جزو داده‌اند، جدول را جداگانه ذخیره کنید.",
-            )  # fmt: skip
-        )
+        said = _n("{count:,} line around the table left out.", "{count:,} lines around the table left out.", count=left)
+        problems.append(row_problem("other-lines", "warning", said, [], count=left, hint=_("Save the table alone if they belong to the data.")))
     return Table(apply_layout(frame, layout), "text" if form == "fasttext" else "csv", problems=problems)
 
 
@@ -45,10 +40,7 @@ def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.Data
 
     columns = list(frame.columns)
     if frame.height and not any(_is_filled(series) for series in frame.get_columns()):
-        raise DataError(
-            f"{name} has no cell with a value in it.", "Choose a file with data in it.",
-            message_fa=f"در «{name}» هیچ خانه‌ای مقدار ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} has no cell with a value in it."), _("Choose a file with data in it."), name=name)  # fmt: skip
     # One at the right: a delimiter ends every line; one at the left, too: it also begins them. More than that somebody left open.
     if len(columns) > 2 and bare(columns[-1]) and not bare(columns[-2]):
         columns.pop()
@@ -60,11 +52,8 @@ def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.Data
     filled = frame.select(any=polars.any_horizontal((polars.all().str.strip_chars() != "").fill_null(False)))["any"]
     last = int(filled.arg_true()[-1]) + 1
     dropped = frame.height - last
-    problem = row_problem(
-        "empty-rows", "info", f"{dropped:,} empty row{'s' if dropped > 1 else ''} at the end left out.", [], count=dropped,
-        message_fa=f"{dropped:,} سطر خالی در پایان پرونده کنار گذاشته شد.",
-    )  # fmt: skip
-    return frame.head(last), [problem]
+    said = _n("{count:,} empty row at the end left out.", "{count:,} empty rows at the end left out.", count=dropped)
+    return frame.head(last), [row_problem("empty-rows", "info", said, [], count=dropped)]
 
 
 def _is_filled(series: polars.Series) -> bool:
@@ -77,8 +66,9 @@ def table_of_cells(frame: polars.DataFrame, kind: str, *, is_headed: bool = Fals
     row is known to be the header."""
     if frame.width > MAX_COLUMNS:
         raise DataError(
-            f"The sheet has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.",
-            message_fa=f"این برگه {frame.width} ستون دارد.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+            _("The sheet has {width} columns."),
+            _("At most {most} columns can be read."),
+            width=frame.width, most=MAX_COLUMNS,
         )  # fmt: skip
     if is_headed:
         names, problems = name_columns(frame.row(0))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 from lora_hub.data.chat_turns import calls_text
 
 # Chat templates that print today's date would ask another prompt tomorrow than was trained; ones that think aloud by
@@ -182,7 +183,7 @@ def render(tokenizer: Any, messages: list[dict[str, Any]], *, tools: list[dict] 
         return tokenizer.apply_chat_template(messages, add_generation_prompt=add_generation_prompt, tokenize=False, **more, **TEMPLATE_VARIABLES)
     except (TemplateError, TypeError, KeyError, ValueError) as error:  # a template that adds texts to what is none
         raise DataError(
-            f"The base's chat template refuses these messages: {str(error).rstrip('.')}.", "Choose another base, or change the order of the turns.",
-            message_fa=f"قالب گفت‌وگوی مدل پایه این پیام‌ها را نمی‌پذیرد ({error}).",
-            hint_fa="مدل پایهٔ دیگری انتخاب کنید، یا ترتیب نوبت‌ها را عوض کنید.",
+            _("The base's chat template refuses these messages: {reason}."),
+            _("Choose another base, or change the order of the turns."),
+            reason=error,
         ) from error  # fmt: skip

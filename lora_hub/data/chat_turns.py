@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 from lora_hub.data.chat_marks import TURN_KEYS, turn_mark
 from lora_hub.data.value_text import json_text, listed, value_text
 
@@ -29,8 +30,7 @@ ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
 CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 CALL_KEYS = ("tool_calls", "function_call", "function_calls")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_text", "thinking_content")
-EXPECTED = "Each turn is {role, content} or {from, value}."
-EXPECTED_FA = "هر نوبت شیئی است با «role» و «content»، یا با «from» و «value»."
+EXPECTED = _("Each turn is {{role, content}} or {{from, value}}.")
 # Keys by which a part of a content is known; a list of anything else is JSON.
 _GEMINI = ("functionCall", "function_call", "functionResponse", "function_response", "inlineData", "inline_data", "fileData", "file_data")
 _TYPES = ("text", "input_text", "output_text", "thinking", "reasoning", "tool_use", "tool_result", "refusal", "image", "image_url", "video", "audio", "input_audio", "file")
@@ -79,10 +79,7 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     """The messages of one turn that names its role: one, or more where it holds several tools' answers. `number`: from 1, for
     the errors. Raises DataError for a turn that is not understood, [] where it names no role."""
     if not isinstance(turn, dict):
-        raise DataError(
-            f"Turn {number} is not an object: {turn!r:.40}.", EXPECTED,
-            message_fa=f"نوبت {number} شیء نیست: «{turn!r:.40}».", hint_fa=EXPECTED_FA,
-        )  # fmt: skip
+        raise DataError(_("Turn {number} is not an object: {turn}."), EXPECTED, number=number, turn=f"{turn!r:.40}")  # fmt: skip
     role_key = next((key for key in ROLE_KEYS if turn.get(key)), None)
     role = turn[role_key] if role_key else None
     if isinstance(role, dict):
@@ -98,8 +95,9 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     known = ROLES.get(name)
     if known is None:
         raise DataError(
-            f"Turn {number} has the unknown role {role!r:.40}.", "Roles: system, user, assistant, tool.",
-            message_fa=f"نقش نوبت {number} شناخته نیست: «{role:.40}».", hint_fa="نقش‌ها: «system»، «user»، «assistant» و «tool».",
+            _("Turn {number} has the unknown role {role!r}."),
+            _("Roles: system, user, assistant, tool."),
+            number=number, role=role[:40],
         )  # fmt: skip
     content_key = next((key for key in CONTENT_KEYS if turn.get(key) is not None), None)
     found = _content(turn[content_key] if content_key else None, number)
@@ -132,10 +130,7 @@ def role_of(turn: dict) -> str:
 
 
 def no_role(number: int) -> DataError:
-    return DataError(
-        f"Turn {number} names no role.", EXPECTED,
-        message_fa=f"نوبت {number} نقشی ندارد.", hint_fa=EXPECTED_FA,
-    )  # fmt: skip
+    return DataError(_("Turn {number} names no role."), EXPECTED, number=number)  # fmt: skip
 
 
 def read_text(content: Any, number: int) -> str:
@@ -188,8 +183,9 @@ def _part(part: Any, number: int, found: _Content) -> str:
     if kind in (None, "text", "input_text", "output_text") and not any(value for key, value in part.items() if key not in ("type", "text")):
         return ""
     raise DataError(
-        f"Turn {number} holds a part that is not text ({kind}).", "Only text can be trained on.",
-        message_fa=f"نوبت {number} بخشی دارد که متن نیست ({kind}).", hint_fa="فقط متن آموختنی است.",
+        _("Turn {number} holds a part that is not text ({kind})."),
+        _("Only text can be trained on."),
+        number=number, kind=kind,
     )  # fmt: skip
 
 
@@ -261,9 +257,9 @@ def read_tools(value: Any) -> list[dict]:
         function = tool.get("function", tool) if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not function.get("name"):
             raise DataError(
-                f"The tools are no definitions: {value_text(tool)!r:.60}.", "Each tool is {type: function, function: {name, description, parameters}}.",
-                message_fa=f"ابزارها تعریف‌شده نیستند: «{value_text(tool)!r:.60}».",
-                hint_fa="هر ابزار شیئی است با «type» و «function»، که «name» و «description» و «parameters» دارد.",
+                _("The tools are no definitions: {tool!r}."),
+                _("Each tool is {{type: function, function: {{name, description, parameters}}}}."),
+                tool=value_text(tool)[:60],
             )  # fmt: skip
         function = json.loads(json_text(function))
         if not isinstance(value, str) and not isinstance(given, str):  # a JSON text writes its nulls itself

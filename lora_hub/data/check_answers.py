@@ -4,15 +4,14 @@ import re
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task
 from lora_hub.data.chat_template import CLOSED, OPENED
 from lora_hub.data.check_rows import required_of
-from lora_hub.data.check_words import number_fa, percent_fa, rows
 from lora_hub.data.findings import Finding, finding
 
 SAME = 0.95  # of the rows
-HALF_HINT = "The adapter would learn to think and never to answer: complete the block, or leave these rows out."
-HALF_HINT_FA = "آداپتور یاد می‌گیرد استدلال کند و هرگز پاسخ ندهد: بخش را کامل کنید، یا این سطرها را کنار بگذارید."
+HALF_HINT = _("The adapter would learn to think and never to answer: complete the block, or leave these rows out.")
 
 
 def check_answers(frame: polars.DataFrame, task: Task) -> list[Finding]:
@@ -30,12 +29,14 @@ def has_half_thoughts(text: str) -> bool:
 def _half_thoughts(frame: polars.DataFrame, task: Task) -> Finding | None:
     answer = polars.col("answer")
     hits = frame.filter(answer.str.count_matches(OPENED) != answer.str.count_matches(CLOSED))["row"]
-    return None if not hits.len() else finding(
-        "half-thoughts", "warning",
-        f"In {rows(hits.len())} the answer opens a block for thoughts (<think>) that it does not close, or closes one that it does not open. It is learnt as it stands.",
-        f"در {number_fa(hits.len())} سطر پاسخ بخش استدلال («<think>») را باز می‌کند و نمی‌بندد، یا بدون باز کردن می‌بندد. پاسخ همان‌طور که هست یاد گرفته می‌شود.",
-        hint=HALF_HINT, hint_fa=HALF_HINT_FA, rows=hits,
+    if not hits.len():
+        return None
+    said = _n(
+        "In {count:,} row the answer opens a block for thoughts (<think>) that it does not close, or closes one that it does not open. It is learnt as it stands.",
+        "In {count:,} rows the answer opens a block for thoughts (<think>) that it does not close, or closes one that it does not open. It is learnt as it stands.",
+        count=hits.len(),
     )  # fmt: skip
+    return finding("half-thoughts", "warning", said, hint=HALF_HINT, rows=hits)
 
 
 def _copied(frame: polars.DataFrame, task: Task) -> Finding | None:
@@ -46,12 +47,8 @@ def _copied(frame: polars.DataFrame, task: Task) -> Finding | None:
     count = hits.len()
     if not count or (task.id == "grammar" and count < 0.8 * frame.height):  # a correct text is its own correction
         return None
-    return finding(
-        "answer-is-input", "warning", f"In {rows(count)} the answer is the same text as the input.",
-        f"در {number_fa(count)} سطر پاسخ همان متنِ ورودی است.",
-        hint="The adapter would learn to copy; see whether the right columns were taken.",
-        hint_fa="آداپتور رونویسی یاد می‌گیرد؛ ببینید ستون‌ها درست گرفته شده‌اند یا نه.", rows=hits,
-    )  # fmt: skip
+    said = _n("In {count:,} row the answer is the same text as the input.", "In {count:,} rows the answer is the same text as the input.", count=count)
+    return finding("answer-is-input", "warning", said, hint=_("The adapter would learn to copy; see whether the right columns were taken."), rows=hits)
 
 
 def _same(frame: polars.DataFrame, task: Task) -> Finding | None:
@@ -64,8 +61,6 @@ def _same(frame: polars.DataFrame, task: Task) -> Finding | None:
     share = hits.len() / frame.height
     shown = first if len(first) <= 60 else first[:59] + "…"
     return finding(
-        "same-answers", "warning", f"{share:.0%} of the rows have the same answer, {shown!r}.",
-        f"پاسخِ {percent_fa(share)} سطرها یکی است: «{shown}».",
-        hint="The adapter would give that answer to anything; see whether the right column was taken.",
-        hint_fa="آداپتور به هر چیزی همین پاسخ را می‌دهد؛ ببینید ستون پاسخ درست گرفته شده یا نه.", rows=hits,
+        "same-answers", "warning", _("{share:.0%} of the rows have the same answer, {answer!r}.", share=share, answer=shown),
+        hint=_("The adapter would give that answer to anything; see whether the right column was taken."), rows=hits,
     )  # fmt: skip

@@ -7,8 +7,8 @@ CSV: whoever looks at it sees the value beside every row, and a reader sees noth
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Mend, Task
-from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
 
@@ -25,13 +25,12 @@ def find_blanks(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
         return []
     column, texts = found[0]
     hits = table.numbers().filter(_bare(texts) == "")
-    have = "has" if hits.len() == 1 else "have"
-    told = finding(
-        "blank-below", "warning", f"{rows(hits.len())} {have} an empty cell below a filled one in {column!r}, as merged cells are saved in a file of text.",
-        f"{number_fa(hits.len())} سطر در ستون «{column}» زیر یک سلول پر خالی است، همان‌طور که سلول‌های ادغام‌شده در فایل متنی ذخیره می‌شود.",
-        hint="Where each value stands for the rows below it, too, fill it down; else these rows have none.",
-        hint_fa="اگر هر مقدار برای سطرهای زیرش هم هست، آن را به پایین پر کنید؛ وگرنه این سطرها مقداری ندارند.", rows=hits,
+    said = _n(
+        "{count:,} row has an empty cell below a filled one in {column!r}, as merged cells are saved in a file of text.",
+        "{count:,} rows have an empty cell below a filled one in {column!r}, as merged cells are saved in a file of text.",
+        count=hits.len(), column=column,
     )  # fmt: skip
+    told = finding("blank-below", "warning", said, hint=_("Where each value stands for the rows below it, too, fill it down; else these rows have none."), rows=hits)
     return [Finding(told.problem.model_copy(update={"mends": (Mend(kind="fill-down", values={"column": column}),)}), told.rows)]
 
 

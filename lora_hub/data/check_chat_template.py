@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Task
 from lora_hub.data.chat_template import Traits, traits_of, without_thoughts
-from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.prepare import Example, find_refused
 
@@ -25,37 +25,38 @@ def _refused(tokenizer: Any, task: Task, examples: Sequence[Example]) -> Finding
     rows, reason = find_refused(tokenizer, task, examples)
     if reason is None:
         return None
-    listed = ", ".join(map(str, rows[:10])) + (" ..." if len(rows) > 10 else "")
-    why, why_fa = reason.message.partition(": ")[2] or reason.message, reason.in_language("fa")[0]
-    return finding(
-        "refused-chats", "error",
-        f"{counted(len(rows), 'conversation')} {'is' if len(rows) == 1 else 'are'} refused by the base's chat template (row{'s' if len(rows) > 1 else ''} {listed}): {why.rstrip('.')}.",
-        f"قالب گفت‌وگوی مدل پایه {number_fa(len(rows))} گفت‌وگو را نمی‌پذیرد (سطر {listed}): {why_fa.rstrip('.')}.",
-        hint="Leave these rows out, or choose a base whose template takes them.",
-        hint_fa="این سطرها را کنار بگذارید، یا مدل پایه‌ای انتخاب کنید که قالبش آن‌ها را بپذیرد.", rows=rows,
+    said = _n(
+        "{count:,} conversation is refused by the base's chat template (row {rows}): {reason}.",
+        "{count:,} conversations are refused by the base's chat template (rows {rows}): {reason}.",
+        # What the template itself says, without the sentence around it.
+        count=len(rows), rows=several(rows, most=10), reason=reason.said.values.get("reason", reason.said),
     )  # fmt: skip
+    return finding("refused-chats", "error", said, hint=_("Leave these rows out, or choose a base whose template takes them."), rows=rows)
 
 
 def _no_tools(traits: Traits, examples: Sequence[Example]) -> Finding | None:
     rows = [] if traits.tools else _rows(examples, lambda example: bool(example.inputs.get("tools")))
-    return None if not rows else finding(
-        "no-place-for-tools", "warning",
-        f"{counted(len(rows), 'conversation')} define{'s' if len(rows) == 1 else ''} tools, which the base's chat template has no place for: the model does not see the definitions.",
-        f"{number_fa(len(rows))} گفت‌وگو ابزار تعریف می‌کند و قالب گفت‌وگوی مدل پایه جایی برای آن ندارد: مدل تعریف‌ها را نمی‌بیند.",
-        hint="Choose a base whose template takes tools (such as Qwen2.5 or Llama 3.1), or write the definitions into the system text.",
-        hint_fa="مدل پایه‌ای انتخاب کنید که قالبش ابزار می‌پذیرد (مانند Qwen2.5 یا Llama 3.1)، یا تعریف‌ها را در متن سیستم بنویسید.",
-        rows=rows,
+    if not rows:
+        return None
+    said = _n(
+        "{count:,} conversation defines tools, which the base's chat template has no place for: the model does not see the definitions.",
+        "{count:,} conversations define tools, which the base's chat template has no place for: the model does not see the definitions.",
+        count=len(rows),
     )  # fmt: skip
+    hint = _("Choose a base whose template takes tools (such as Qwen2.5 or Llama 3.1), or write the definitions into the system text.")
+    return finding("no-place-for-tools", "warning", said, hint=hint, rows=rows)
 
 
 def _calls_as_text(traits: Traits, examples: Sequence[Example]) -> Finding | None:
     rows = [] if traits.calls else _rows(examples, lambda example: example.turn is not None)
-    return None if not rows else finding(
-        "calls-as-text", "info",
-        f"The tool calls of {counted(len(rows), 'conversation')} are learnt as JSON text, a line each: the base's chat template has no form for them.",
-        f"فراخوانی‌های ابزار در {number_fa(len(rows))} گفت‌وگو به شکل متن JSON یاد گرفته می‌شود: قالب گفت‌وگوی مدل پایه شکلی برای آن ندارد.",
-        rows=rows,
+    if not rows:
+        return None
+    said = _n(
+        "The tool calls of {count:,} conversation are learnt as JSON text, a line each: the base's chat template has no form for them.",
+        "The tool calls of {count:,} conversations are learnt as JSON text, a line each: the base's chat template has no form for them.",
+        count=len(rows),
     )  # fmt: skip
+    return finding("calls-as-text", "info", said, rows=rows)
 
 
 def _no_system(traits: Traits, examples: Sequence[Example]) -> Finding | None:
@@ -63,33 +64,37 @@ def _no_system(traits: Traits, examples: Sequence[Example]) -> Finding | None:
         return bool(example.inputs.get("system")) or any(message["role"] == "system" for message in example.inputs.get("messages", ()))
 
     rows = [] if traits.system else _rows(examples, has_system)
-    return None if not rows else finding(
-        "no-system-turn", "info",
-        f"The base's chat template has no system turn: the system text of {counted(len(rows), 'row')} is put before the first question, in training and in asking.",
-        f"قالب گفت‌وگوی مدل پایه نوبت سیستم ندارد: متن سیستم در {number_fa(len(rows))} سطر، هم در آموزش و هم هنگام پرسیدن، پیش از نخستین پرسش می‌آید.",
-        rows=rows,
+    if not rows:
+        return None
+    said = _n(
+        "The base's chat template has no system turn: the system text of {count:,} row is put before the first question, in training and in asking.",
+        "The base's chat template has no system turn: the system text of {count:,} rows is put before the first question, in training and in asking.",
+        count=len(rows),
     )  # fmt: skip
+    return finding("no-system-turn", "info", said, rows=rows)
 
 
 def _thoughts(traits: Traits, examples: Sequence[Example]) -> Finding | None:
     """Thoughts written into the answer itself (<think>...</think>), where the template has closed its own place for them."""
     rows = _rows(examples, lambda example: without_thoughts(example.answer, traits) != example.answer)
-    return None if not rows else finding(
-        "thoughts-in-answers", "warning", f"In {counted(len(rows), 'row')} the answer begins with thoughts (<think>), which are not learnt on this base.",
-        f"در {number_fa(len(rows))} سطر پاسخ با متن استدلال («<think>») شروع می‌شود که روی این مدل پایه یاد گرفته نمی‌شود.",
-        hint="Its template has its own place for thoughts, which is closed before the answer. A base without one learns them as text.",
-        hint_fa="قالب آن برای استدلال جای خود را دارد که پیش از پاسخ بسته می‌شود. مدل پایه‌ای که چنین جایی ندارد آن‌ها را همچون متن یاد می‌گیرد.",
-        rows=rows,
+    if not rows:
+        return None
+    said = _n(
+        "In {count:,} row the answer begins with thoughts (<think>), which are not learnt on this base.",
+        "In {count:,} rows the answer begins with thoughts (<think>), which are not learnt on this base.",
+        count=len(rows),
     )  # fmt: skip
+    hint = _("Its template has its own place for thoughts, which is closed before the answer. A base without one learns them as text.")
+    return finding("thoughts-in-answers", "warning", said, hint=hint, rows=rows)
 
 
 def _closed(traits: Traits) -> list[Finding]:
     if not (traits.thinks and traits.opening):
         return []
     return [finding(
-        "thinking-closed", "info",
-        "The base's chat template opens a block for thoughts before each answer. It is closed again, empty, in training and in asking.",
-        "قالب گفت‌وگوی مدل پایه پیش از هر پاسخ بخشی برای استدلال باز می‌کند. این بخش، هم در آموزش و هم هنگام پرسیدن، خالی بسته می‌شود.",
+        "thinking-closed",
+        "info",
+        _("The base's chat template opens a block for thoughts before each answer. It is closed again, empty, in training and in asking."),
     )]  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import polars
 
 from lora_hub.core.errors import DataError
-from lora_hub.data.check_answers import HALF_HINT, HALF_HINT_FA, has_half_thoughts
-from lora_hub.data.check_words import counted, number_fa, some
+from lora_hub.core.messages import NOTHING, Message, _, _n, several
+from lora_hub.data.check_answers import HALF_HINT, has_half_thoughts
 from lora_hub.data.convert import Chat, read_chat
 from lora_hub.data.findings import Finding, finding
 
@@ -19,99 +19,123 @@ class Kind:
     conversations"."""
 
     severity: str
-    one: str
-    many: str
-    fa: str
-    hint: str = ""
-    hint_fa: str = ""
+    said: Message
+    hint: Message = NOTHING
 
 
 KINDS = {
     "unreadable-chats": Kind(
-        "error", "is not understood", "are not understood", "گفت‌وگو فهمیده نمی‌شود", "Mend or remove these rows.",
-        "این سطرها را درست کنید یا کنار بگذارید.",
+        "error",
+        _n("{count:,} conversation is not understood (row {row}: {reason}).", "{count:,} conversations are not understood (row {row}: {reason})."),
+        _("Mend or remove these rows."),
     ),
     "empty-chats": Kind(
-        "warning", "is empty and will be left out", "are empty and will be left out", "گفت‌وگو خالی است و کنار گذاشته می‌شود",
-        "See where the turns went.", "ببینید نوبت‌ها کجا رفته‌اند.",
+        "warning",
+        _n("{count:,} conversation is empty and will be left out.", "{count:,} conversations are empty and will be left out."),
+        _("See where the turns went."),
     ),
     "system-only": Kind(
-        "warning", "has a system text only and will be left out", "have a system text only and will be left out",
-        "گفت‌وگو جز متن سیستم چیزی ندارد و کنار گذاشته می‌شود", "Each needs a user's turn and an assistant's.",
-        "هر گفت‌وگو یک نوبتِ کاربر و یک نوبتِ دستیار می‌خواهد.",
+        "warning",
+        _n(
+            "{count:,} conversation has a system text only and will be left out.",
+            "{count:,} conversations have a system text only and will be left out.",
+        ),
+        _("Each needs a user's turn and an assistant's."),
     ),
     "chats-without-answer": Kind(
-        "warning", "has no answer of the assistant to learn and will be left out",
-        "have no answer of the assistant to learn and will be left out",
-        "گفت‌وگو پاسخی از دستیار برای آموختن ندارد و کنار گذاشته می‌شود", "Each needs an assistant's turn with a text.",
-        "هر گفت‌وگو یک نوبتِ دستیار با متن می‌خواهد.",
+        "warning",
+        _n(
+            "{count:,} conversation has no answer of the assistant to learn and will be left out.",
+            "{count:,} conversations have no answer of the assistant to learn and will be left out.",
+        ),
+        _("Each needs an assistant's turn with a text."),
     ),
     "assistant-first": Kind(
-        "warning", "begins with the assistant, or nobody asks", "begin with the assistant, or nobody asks",
-        "گفت‌وگو با دستیار آغاز می‌شود یا کسی چیزی نمی‌پرسد", "What stands before the first question is not trained.",
-        "آنچه پیش از نخستین پرسش آمده آموخته نمی‌شود.",
+        "warning",
+        _n(
+            "{count:,} conversation begins with the assistant, or nobody asks.",
+            "{count:,} conversations begin with the assistant, or nobody asks.",
+        ),
+        _("What stands before the first question is not trained."),
     ),
     "empty-turns": Kind(
-        "warning", "has a turn without a text", "have a turn without a text", "گفت‌وگو نوبتی بی‌متن دارد",
-        "An assistant's empty turn is not trained; an empty question teaches to answer nothing.",
-        "نوبتِ خالیِ دستیار آموخته نمی‌شود؛ پرسشِ خالی یاد می‌دهد که به هیچ پاسخ داده شود.",
+        "warning",
+        _n("{count:,} conversation has a turn without a text.", "{count:,} conversations have a turn without a text."),
+        _("An assistant's empty turn is not trained; an empty question teaches to answer nothing."),
     ),
     "repeating-text": Kind(
-        "warning", "holds a text that repeats itself over and over", "hold a text that repeats itself over and over",
-        "گفت‌وگو متنی دارد که پی‌درپی تکرار می‌شود", "See whether that is meant.", "ببینید آیا عمدی است.",
+        "warning",
+        _n(
+            "{count:,} conversation holds a text that repeats itself over and over.",
+            "{count:,} conversations hold a text that repeats itself over and over.",
+        ),
+        _("See whether that is meant."),
     ),
     "roles-not-alternating": Kind(
-        "info", "has two user turns in a row", "have two user turns in a row", "گفت‌وگو دو نوبتِ پیاپیِ کاربر دارد",
-        "Some chat templates refuse that; join the turns.", "برخی قالب‌های گفت‌وگو آن را نمی‌پذیرند؛ نوبت‌ها را به هم بپیوندید.",
+        "info",
+        _n("{count:,} conversation has two user turns in a row.", "{count:,} conversations have two user turns in a row."),
+        _("Some chat templates refuse that; join the turns."),
     ),
     "tool-turns": Kind(
-        "info", "has tool calls or their results", "have tool calls or their results", "گفت‌وگو فراخوانی ابزار یا نتیجهٔ آن را دارد",
-        "The calls are learnt as the base's chat template writes them, else as JSON text; the results are read, not learnt.",
-        "مدل فراخوانی‌ها را همان‌طور که قالب گفت‌وگوی مدل پایه می‌نویسد یاد می‌گیرد، وگرنه به شکل متن JSON؛ نتیجه‌ها فقط خوانده می‌شود.",
+        "info",
+        _n("{count:,} conversation has tool calls or their results.", "{count:,} conversations have tool calls or their results."),
+        _("The calls are learnt as the base's chat template writes them, else as JSON text; the results are read, not learnt."),
     ),
     "context-only": Kind(
-        "info", "has answers marked as context only (weight 0, train false), which are read and not learnt",
-        "have answers marked as context only (weight 0, train false), which are read and not learnt",
-        "گفت‌وگو پاسخ‌هایی دارد که فقط زمینه‌اند (weight صفر یا train نادرست)؛ خوانده می‌شود و یاد گرفته نمی‌شود",
+        "info",
+        _n(
+            "{count:,} conversation has answers marked as context only (weight 0, train false), which are read and not learnt.",
+            "{count:,} conversations have answers marked as context only (weight 0, train false), which are read and not learnt.",
+        ),
     ),
     "masked-answers": Kind(
-        "info", "has answers marked with a mask (mask 1), which are taken as hidden: read and not learnt",
-        "have answers marked with a mask (mask 1), which are taken as hidden: read and not learnt",
-        "گفت‌وگو پاسخ‌هایی با نشان mask دارد که پنهان به شمار می‌آید: خوانده می‌شود و یاد گرفته نمی‌شود",
-        "Where 1 marks what is to be learnt, name the key loss_mask.", "اگر 1 نشان آن است که پاسخ باید یاد گرفته شود، نام کلید را «loss_mask» بگذارید.",
+        "info",
+        _n(
+            "{count:,} conversation has answers marked with a mask (mask 1), which are taken as hidden: read and not learnt.",
+            "{count:,} conversations have answers marked with a mask (mask 1), which are taken as hidden: read and not learnt.",
+        ),
+        _("Where 1 marks what is to be learnt, name the key loss_mask."),
     ),
     "partly-marked": Kind(
-        "warning", "has an answer of which only parts are to be learnt; it is read and not learnt, since answers are learnt whole",
-        "have answers of which only parts are to be learnt; they are read and not learnt, since answers are learnt whole",
-        "گفت‌وگو پاسخی دارد که فقط بخش‌هایی از آن باید یاد گرفته شود؛ چون پاسخ‌ها کامل یاد گرفته می‌شود، فقط خوانده می‌شود",
-        "Put the parts that are to be learnt into a turn of their own.", "بخش‌هایی را که باید یاد گرفته شود در نوبتی جدا بگذارید.",
+        "warning",
+        _n(
+            "{count:,} conversation has an answer of which only parts are to be learnt; it is read and not learnt, since answers are learnt whole.",
+            "{count:,} conversations have answers of which only parts are to be learnt; they are read and not learnt, since answers are learnt whole.",
+        ),
+        _("Put the parts that are to be learnt into a turn of their own."),
     ),
     "broken-calls": Kind(
-        "warning", "has a tool call whose arguments are no valid JSON (cut off, perhaps). It is learnt as it stands",
-        "have tool calls whose arguments are no valid JSON (cut off, perhaps). They are learnt as they stand",
-        "گفت‌وگو فراخوانی ابزاری دارد که آرگومان‌هایش JSON درستی نیست (شاید بریده شده است). همان‌طور که هست یاد گرفته می‌شود",
-        "Mend these rows or leave them out, or the adapter learns to write such calls.",
-        "این سطرها را درست کنید یا کنار بگذارید، وگرنه آداپتور نوشتن چنین فراخوانی‌هایی را یاد می‌گیرد.",
+        "warning",
+        _n(
+            "{count:,} conversation has a tool call whose arguments are no valid JSON (cut off, perhaps). It is learnt as it stands.",
+            "{count:,} conversations have tool calls whose arguments are no valid JSON (cut off, perhaps). They are learnt as they stand.",
+        ),
+        _("Mend these rows or leave them out, or the adapter learns to write such calls."),
     ),
     "unlearnt-reasoning": Kind(
-        "warning", "has reasoning that is not learnt", "have reasoning that is not learnt", "گفت‌وگو متن استدلال دارد که یاد گرفته نمی‌شود",
-        "Answers are trained and asked without thoughts before them. To have the thoughts learnt, write them into the content.",
-        "پاسخ‌ها بدون استدلالِ پیش از خود آموزش داده و پرسیده می‌شود. اگر استدلال هم باید یاد گرفته شود، آن را در متن پاسخ بنویسید.",
+        "warning",
+        _n("{count:,} conversation has reasoning that is not learnt.", "{count:,} conversations have reasoning that is not learnt."),
+        _("Answers are trained and asked without thoughts before them. To have the thoughts learnt, write them into the content."),
     ),
     "half-thoughts": Kind(
-        "warning", "has an answer that opens a block for thoughts (<think>) and does not close it, or closes one that it does not open. It is learnt as it stands",
-        "have answers that open a block for thoughts (<think>) and do not close it, or close one that they do not open. They are learnt as they stand",
-        "گفت‌وگو پاسخی دارد که بخش استدلال («<think>») را باز می‌کند و نمی‌بندد، یا بدون باز کردن می‌بندد. پاسخ همان‌طور که هست یاد گرفته می‌شود",
-        HALF_HINT, HALF_HINT_FA,
+        "warning",
+        _n(
+            "{count:,} conversation has an answer that opens a block for thoughts (<think>) and does not close it, or closes one that it does not open. It is learnt as it stands.",
+            "{count:,} conversations have answers that open a block for thoughts (<think>) and do not close it, or close one that they do not open. They are learnt as they stand.",
+        ),
+        HALF_HINT,
     ),
     "null-arguments": Kind(
-        "info", "has tool calls with arguments that are null, which are left out", "have tool calls with arguments that are null, which are left out",
-        "گفت‌وگو فراخوانی ابزار با آرگومان‌های null دارد که کنار گذاشته می‌شود",
-        "Table formats such as Parquet fill in the arguments of other calls as nulls.",
-        "فرمت‌های جدولی مانند Parquet آرگومان‌های فراخوانی‌های دیگر را با null پر می‌کنند.",
+        "info",
+        _n(
+            "{count:,} conversation has tool calls with arguments that are null, which are left out.",
+            "{count:,} conversations have tool calls with arguments that are null, which are left out.",
+        ),
+        _("Table formats such as Parquet fill in the arguments of other calls as nulls."),
     ),
     "unused-fields": Kind(
-        "info", "has fields that are not used", "have fields that are not used", "گفت‌وگو فیلدهایی دارد که به کار نمی‌رود",
+        "info",
+        _n("{count:,} conversation has fields that are not used: {fields}.", "{count:,} conversations have fields that are not used: {fields}."),
     ),
 }  # fmt: skip
 
@@ -142,22 +166,15 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
     for code, kind in KINDS.items():
         count = len(found[code])
         if count:
-            detail = f" (row {first}: {reason.message.rstrip('.')})" if code == "unreadable-chats" and reason else ""
-            detail_fa = f" (سطر {number_fa(first)}: {reason.in_language('fa')[0].rstrip('.')})" if detail and reason else ""
-            if code == "unused-fields":
-                names = some(list(unused), 12)
-                detail, detail_fa = f": {names.en}", f": {names.fa}"
-            findings.append(
-                finding(
-                    code, kind.severity, f"{counted(count, 'conversation')} {kind.one if count == 1 else kind.many}{detail}.",
-                    f"{number_fa(count)} {kind.fa}{detail_fa}.", hint=kind.hint, hint_fa=kind.hint_fa, rows=found[code],
-                )
-            )  # fmt: skip
+            values = {"unreadable-chats": {"row": first, "reason": reason and reason.said}, "unused-fields": {"fields": several(unused, most=12)}}
+            said = kind.said.filled({"count": count, **values.get(code, {})})
+            findings.append(finding(code, kind.severity, said, hint=kind.hint, rows=found[code]))
     if series.len() > MOST:
         findings.append(
             finding(
-                "sampled", "info", f"Turns were checked in the first {MOST:,} of {series.len():,} rows.",
-                f"نوبت‌ها در {number_fa(MOST)} سطرِ نخست از {number_fa(series.len())} سطر بررسی شد.",
+                "sampled",
+                "info",
+                _("Turns were checked in the first {most:,} of {all:,} rows.", most=MOST, all=series.len()),
             )
         )  # fmt: skip
     return findings

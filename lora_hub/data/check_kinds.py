@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars
 
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.data import error_words
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.data.column_names import BOOKKEEPING, plain
 
 if TYPE_CHECKING:
@@ -49,10 +49,9 @@ def _refuse_pairs(names: dict[str, str]) -> None:
             continue
         first, second = names[good], names[good.replace(better, worse)]
         raise DataError(
-            f"These are preference pairs (columns {first} and {second}), not examples with one right answer.",
-            f"They train DPO, not supervised fine-tuning. To train on the better answers, keep {first} and drop {second}.",
-            message_fa=f"این‌ها جفت‌های ترجیح‌اند (ستون‌های «{first}» و «{second}»)، نه نمونه‌هایی با یک پاسخ درست.",
-            hint_fa=f"چنین داده‌ای برای DPO است، نه آموزش با نظارت. برای آموزش با پاسخ‌های بهتر، ستون «{first}» را نگه دارید و «{second}» را بردارید.",
+            _("These are preference pairs (columns {first} and {second}), not examples with one right answer."),
+            _("They train DPO, not supervised fine-tuning. To train on the better answers, keep {first} and drop {second}."),
+            first=first, second=second,
         )  # fmt: skip
 
 
@@ -71,10 +70,9 @@ def _refuse_votes(table: "Table", names: dict[str, str]) -> None:
     if pair:
         vote = names[sorted(votes)[0]]
         raise DataError(
-            f"These are answers compared in pairs (columns {pair[0]}, {pair[1]} and {vote}), not examples with one right answer.",
-            "They train DPO or a reward model. To train on the better answers, make a column of those that won.",
-            message_fa=f"این‌ها پاسخ‌هایی‌اند که دو به دو سنجیده شده‌اند (ستون‌های «{pair[0]}»، «{pair[1]}» و «{vote}»)، نه نمونه‌هایی با یک پاسخ درست.",
-            hint_fa="چنین داده‌ای برای DPO یا مدل پاداش است. برای آموزش با پاسخ‌های بهتر، ستونی از پاسخ‌های برنده بسازید.",
+            _("These are answers compared in pairs (columns {first}, {second} and {vote}), not examples with one right answer."),
+            _("They train DPO or a reward model. To train on the better answers, make a column of those that won."),
+            first=pair[0], second=pair[1], vote=vote,
         )  # fmt: skip
 
 
@@ -87,10 +85,9 @@ def _refuse_marks(table: "Table", names: dict[str, str]) -> None:
     answer = next((names[name] for name in ("completion", "response", "output", "messages", "conversations") if name in names), mark)
     if values and set(values) <= MARKS | {"0", "1"}:
         raise DataError(
-            f"These are answers marked as good or bad (columns {answer} and {mark}), not examples with one right answer.",
-            f"They train KTO, not supervised fine-tuning. To train on the good answers, keep those rows and drop {mark}.",
-            message_fa=f"این‌ها پاسخ‌هایی‌اند که خوب یا بد نشان خورده‌اند (ستون‌های «{answer}» و «{mark}»)، نه نمونه‌هایی با یک پاسخ درست.",
-            hint_fa=f"چنین داده‌ای برای KTO است، نه آموزش با نظارت. برای آموزش با پاسخ‌های خوب، سطرهای آن‌ها را نگه دارید و ستون «{mark}» را بردارید.",
+            _("These are answers marked as good or bad (columns {answer} and {mark}), not examples with one right answer."),
+            _("They train KTO, not supervised fine-tuning. To train on the good answers, keep those rows and drop {mark}."),
+            answer=answer, mark=mark,
         )  # fmt: skip
 
 
@@ -108,23 +105,21 @@ def _refuse_ranks(table: "Table", names: dict[str, str]) -> None:
         )  # fmt: skip
         ranked = sorted(RANKS & set(names))
         if scored or (ranked and isinstance(first, (list, dict))):
-            beside_fa = f" با رتبه‌هایی در ستون «{names[ranked[0]]}»" if ranked else " با امتیازهایشان"
-            beside = f" ranked by {names[ranked[0]]}" if ranked else " with their scores"
-            raise DataError(
-                f"The column {column} holds several answers to one prompt{beside}, not one right answer.",
-                "That trains a reward model or DPO. To train on the best answers, make a column of them.",
-                message_fa=f"ستون «{column}» برای هر پرسش چند پاسخ{beside_fa} دارد، نه یک پاسخ درست.",
-                hint_fa="چنین داده‌ای برای مدل پاداش یا DPO است. برای آموزش با بهترین پاسخ‌ها، ستونی از آن‌ها بسازید.",
-            )  # fmt: skip
+            hint = _("That trains a reward model or DPO. To train on the best answers, make a column of them.")
+            if ranked:
+                raise DataError(
+                    _("The column {column} holds several answers to one prompt ranked by {rank}, not one right answer."), hint, column=column, rank=names[ranked[0]]
+                )
+            raise DataError(_("The column {column} holds several answers to one prompt with their scores, not one right answer."), hint, column=column)
 
 
 def refuse_text_without_answer(table: "Table") -> None:
     """Raises DataError where there is one column of text and nothing that could be its answer."""
     if table.frame.width == 1 and not table.is_nested(table.columns[0]):
         raise DataError(
-            f"The file has one column, {table.columns[0]!r}: text without an answer.",
-            "Training needs what goes in and what should come out; add a column with the answers or labels.",
-            message_fa=f"این پرونده تنها یک ستون دارد، «{table.columns[0]}»: متنی بی‌پاسخ.", hint_fa=error_words.ANSWERS_FA,
+            _("The file has one column, {column!r}: text without an answer."),
+            _("Training needs what goes in and what should come out; add a column with the answers or labels."),
+            column=table.columns[0],
         )  # fmt: skip
 
 
@@ -133,9 +128,7 @@ def refuse_text_with_bookkeeping(table: "Table") -> None:
     others = [name for name in table.columns if plain(name) not in BOOKKEEPING]
     if table.frame.width > 1 and len(others) == 1 and not table.is_nested(others[0]):
         raise DataError(
-            f"Beside the texts in {others[0]!r} the file has only {', '.join(name for name in table.columns if name != others[0])}:"
-            " text without an answer.",
-            "Training needs what goes in and what should come out; add a column with the answers or labels.",
-            message_fa=f"در این پرونده کنار متن‌های «{others[0]}» فقط {names_fa(name for name in table.columns if name != others[0])} هست: متنی بی‌پاسخ.",
-            hint_fa=error_words.ANSWERS_FA,
+            _("Beside the texts in {other!r} the file has only {columns}: text without an answer."),
+            _("Training needs what goes in and what should come out; add a column with the answers or labels."),
+            other=others[0], columns=several(name for name in table.columns if name != others[0]),
         )  # fmt: skip

@@ -7,16 +7,14 @@
 import re
 from collections.abc import Iterable
 
-from lora_hub.core.schema import Text2
+from lora_hub.core.messages import Message, _, _n
 
-_POLES = (Text2(en="negative", fa="منفی"), Text2(en="positive", fa="مثبت"))
-_THREE = (_POLES[0], Text2(en="neutral", fa="خنثی"), _POLES[1])
-_FIVE = (Text2(en="very negative", fa="بسیار منفی"), *_THREE, Text2(en="very positive", fa="بسیار مثبت"))
-_SPAM = (Text2(en="ham", fa="عادی"), Text2(en="spam", fa="هرزنامه"))
-_TRUTH = (Text2(en="no", fa="نه"), Text2(en="yes", fa="بله"))
-_STARS = tuple(
-    Text2(en=f"{number} star{'' if number == 1 else 's'}", fa=f"{digit} ستاره") for number, digit in zip(range(1, 6), "۱۲۳۴۵", strict=True)
-)
+_POLES = (_("negative"), _("positive"))
+_THREE = (_POLES[0], _("neutral"), _POLES[1])
+_FIVE = (_("very negative"), *_THREE, _("very positive"))
+_SPAM = (_("ham"), _("spam"))
+_TRUTH = (_("no"), _("yes"))
+_STARS = tuple(_n("{count} star", "{count} stars", count=count) for count in range(1, 6))
 
 # The numbers of a sentiment's classes, as the usual datasets have them, and what they stand for.
 _SENTIMENT = {
@@ -38,7 +36,7 @@ def suggest_names(labels: Iterable[str], column_name: str = "", task_id: str = "
     return {numbers[number]: name.in_language(language) for number, name in zip(key, names, strict=True)} if names else {}
 
 
-def _names_for(key: tuple[str, ...], task_id: str, column: str) -> tuple[Text2, ...]:
+def _names_for(key: tuple[str, ...], task_id: str, column: str) -> tuple[Message, ...]:
     if re.search(r"star|rating|ستاره|امتیاز", column) and set(key) <= {"1", "2", "3", "4", "5"} and len(key) > 2:
         return tuple(_STARS[int(number) - 1] for number in key)
     if key == ("0", "1") and (task_id == "spam" or "spam" in column or "هرز" in column):

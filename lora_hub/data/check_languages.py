@@ -6,10 +6,10 @@ commonest words, in the first rows only and only where the words leave no doubt.
 
 import polars
 
-from lora_hub.core.schema import Task, Text2
-from lora_hub.data.check_words import counted, number_fa
+from lora_hub.core.messages import NOTHING, Message, _, _n, joined
+from lora_hub.core.schema import Task
+from lora_hub.data.check_words import language, script
 from lora_hub.data.column_facts import SCRIPTS, script_of
-from lora_hub.data.column_names import SCRIPTS_FA
 from lora_hub.data.findings import Finding, finding
 
 MOST = 20_000  # pairs whose words are looked at
@@ -28,11 +28,6 @@ COMMON = {
     "Russian": "и в не на я что он с это как но она мы по из у за",
     "Ukrainian": "і в не на я що він з це як але вона ми по та у за",
 }
-NAMES_FA = {
-    "English": "انگلیسی", "German": "آلمانی", "French": "فرانسوی", "Spanish": "اسپانیایی", "Italian": "ایتالیایی",
-    "Portuguese": "پرتغالی", "Dutch": "هلندی", "Turkish": "ترکی", "Persian": "فارسی", "Arabic": "عربی", "Russian": "روسی",
-    "Ukrainian": "اوکراینی",
-}  # fmt: skip
 
 
 def check_languages(frame: polars.DataFrame, task: Task) -> list[Finding]:
@@ -48,8 +43,7 @@ def check_languages(frame: polars.DataFrame, task: Task) -> list[Finding]:
         # Letters are counted only where a text has any of the other's.
         mixed = frame.filter(polars.col("source").str.contains(other) | polars.col("answer").str.contains(own))
         strange = _letters("source", own, other), _letters("answer", other, own)
-        from_to = Text2(en=f"from {source} to {answer} script", fa=f"از خط {SCRIPTS_FA[source]} به خط {SCRIPTS_FA[answer]}")
-        return _told(mixed, strange, from_to, Text2(en=""))
+        return _told(mixed, strange, _("from {source} to {answer} script", source=script(source), answer=script(answer)), NOTHING)
     return _by_words(frame)
 
 
@@ -67,10 +61,8 @@ def _by_words(frame: polars.DataFrame) -> list[Finding]:
         text = polars.col(role).str
         return (text.count_matches(_pattern(other, own)) >= 2) & ~text.contains(_pattern(own, other))
 
-    part = Text2(en="")
-    if frame.height > MOST:
-        part = Text2(en=f" (the first {MOST:,} were looked at)", fa=f" ({number_fa(MOST)} جفتِ نخست بررسی شد)")
-    from_to = Text2(en=f"from {source} to {answer}", fa=f"از {NAMES_FA[source]} به {NAMES_FA[answer]}")
+    part = _("The first {most:,} were looked at.", most=MOST) if frame.height > MOST else NOTHING
+    from_to = _("from {source} to {answer}", source=language(source), answer=language(answer))
     return _told(looked, (strange("source", source, answer), strange("answer", answer, source)), from_to, part)
 
 
@@ -98,32 +90,23 @@ def language_of_words(texts: polars.Series) -> str:
     return ""
 
 
-def _told(frame: polars.DataFrame, strange: tuple[polars.Expr, polars.Expr], from_to: Text2, part: Text2) -> list[Finding]:
+def _told(frame: polars.DataFrame, strange: tuple[polars.Expr, polars.Expr], from_to: Message, part: Message) -> list[Finding]:
     seen = frame.select("row", source=strange[0], answer=strange[1])
     swapped = seen.filter(polars.col("source") & polars.col("answer"))["row"]
     wrong = seen.filter(polars.col("source") != polars.col("answer"))["row"]
     told = []
     if swapped.len():
-        count = swapped.len()
-        told.append(
-            finding(
-                "swapped-pairs", "warning",
-                f"{counted(count, 'pair')} {'is' if count == 1 else 'are'} the wrong way round: not {from_to.en} as the others"
-                f" are{part.en}.",
-                f"{number_fa(count)} جفت وارونه است: مانند بقیه {from_to.fa} نیست{part.fa}.",
-                hint="Swap source and translation in these rows.", hint_fa="در این سطرها متن و ترجمه را جابه‌جا کنید.", rows=swapped,
-            )
+        said = _n(
+            "{count:,} pair is the wrong way round: not {from_to} as the others are.",
+            "{count:,} pairs are the wrong way round: not {from_to} as the others are.",
+            count=swapped.len(), from_to=from_to,
         )  # fmt: skip
+        told.append(finding("swapped-pairs", "warning", joined(said, part), hint=_("Swap source and translation in these rows."), rows=swapped))
     if wrong.len():
-        count = wrong.len()
-        told.append(
-            finding(
-                "wrong-language", "warning",
-                f"{counted(count, 'pair')} {'is' if count == 1 else 'are'} not {from_to.en} as the others are{part.en}:"
-                " both texts are in the same one.",
-                f"{number_fa(count)} جفت مانند بقیه {from_to.fa} نیست{part.fa}: هر دو متن به یک زبان است.",
-                hint="Probably not translated: mend or remove these rows.",
-                hint_fa="گویا ترجمه نشده‌اند: درستشان کنید یا کنار بگذارید.", rows=wrong,
-            )
+        said = _n(
+            "{count:,} pair is not {from_to} as the others are: both texts are in the same one.",
+            "{count:,} pairs are not {from_to} as the others are: both texts are in the same one.",
+            count=wrong.len(), from_to=from_to,
         )  # fmt: skip
+        told.append(finding("wrong-language", "warning", joined(said, part), hint=_("Probably not translated: mend or remove these rows."), rows=wrong))
     return told

@@ -2,6 +2,7 @@
 
 import re
 
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Task
 from lora_hub.data.column_facts import column_facts
 from lora_hub.data.column_names import squeezed
@@ -27,11 +28,10 @@ def find_pairs(table: Table, task: Task, mapping: dict[str, str]) -> list[Findin
         return []
     first, second = sorted((read, others[0]), key=table.columns.index)
     return [finding(
-        "second-text", "warning",
-        f"{others[0]!r} is not used. It looks like the other half of {read!r}, and the label of a pair cannot be told from one half.",
-        f"ستون «{others[0]}» به کار نمی‌رود. گویا نیمهٔ دیگر «{read}» است و برچسب یک جفت را نمی‌توان از یک نیمه گفت.",
-        hint=f"Make a task of your own that reads both (inputs: {first}, {second}; output: labels), or go on if the label is about {read!r} alone.",
-        hint_fa=f"وظیفه‌ای از خودتان بسازید که هر دو را بخواند (ورودی‌ها: «{first}» و «{second}»، خروجی: برچسب)، یا اگر برچسب فقط دربارهٔ «{read}» است ادامه دهید.",
+        "second-text",
+        "warning",
+        _("{other!r} is not used. It looks like the other half of {read!r}, and the label of a pair cannot be told from one half.", other=others[0], read=read),
+        hint=_("Make a task of your own that reads both (inputs: {first}, {second}; output: labels), or go on if the label is about {read!r} alone.", first=first, second=second, read=read),
     )]  # fmt: skip
 
 

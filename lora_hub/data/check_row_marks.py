@@ -1,9 +1,9 @@
 """Columns of a table that mark rows as not to be learnt (weight 0, skip 1). Unlike a conversation's, whose marks are followed, such a
 column may as well be a property of what the row is about: so it is told, with the rows and a mend."""
 
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task
 from lora_hub.data.chat_marks import HIDDEN_KEYS, LEARNT_KEYS, WEIGHTS, as_number, reading
-from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.column_names import plain
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table, is_nested
@@ -30,9 +30,10 @@ def find_row_marks(table: Table, task: Task, mapping: dict[str, str]) -> list[Fi
         hits = table.numbers().filter(series.is_in(off).fill_null(False))
         if not 0 < hits.len() < table.rows:
             continue
-        return [finding(
-            CODE, "warning", f"In {rows(hits.len())} {name!r} is {off[0]}, which often marks a row as not to be learnt. The column is not used: they are trained on as the others are.",
-            f"در {number_fa(hits.len())} سطر مقدار ستون «{name}» برابر «{off[0]}» است که اغلب یعنی سطر نباید یاد گرفته شود. این ستون به کار نمی‌رود و این سطرها هم مانند بقیه آموزش داده می‌شود.",
-            hint="Leave these rows out if that is what it means.", hint_fa="اگر منظور همین است، این سطرها را کنار بگذارید.", rows=hits,
-        )]  # fmt: skip
+        said = _n(
+            "In {count:,} row {column!r} is {value}, which often marks a row as not to be learnt. The column is not used: it is trained on as the others are.",
+            "In {count:,} rows {column!r} is {value}, which often marks a row as not to be learnt. The column is not used: they are trained on as the others are.",
+            count=hits.len(), column=name, value=off[0],
+        )  # fmt: skip
+        return [finding(CODE, "warning", said, hint=_("Leave these rows out if that is what it means."), rows=hits)]
     return []

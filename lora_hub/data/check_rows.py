@@ -2,8 +2,8 @@
 
 import polars
 
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Task
-from lora_hub.data.check_words import counted, number_fa, rows, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
 
@@ -61,12 +61,12 @@ def _empty_answers(frame: polars.DataFrame, task: Task, mapping: dict[str, str])
     hits = frame.filter(empty("answer"))["row"]
     if not hits.len():
         return None
-    return finding(
-        "empty-answers", "warning", f"{rows(hits.len())} without an answer in {mapping['answer']!r} will be left out.",
-        f"{number_fa(hits.len())} سطر در ستون «{mapping['answer']}» پاسخی ندارد و کنار گذاشته می‌شود.",
-        hint="Fill them in, or take another column as the answer.",
-        hint_fa="پاسخ‌ها را پر کنید یا ستون دیگری را پاسخ بگیرید.", rows=hits,
+    said = _n(
+        "{count:,} row without an answer in {column!r} will be left out.",
+        "{count:,} rows without an answer in {column!r} will be left out.",
+        count=hits.len(), column=mapping["answer"],
     )  # fmt: skip
+    return finding("empty-answers", "warning", said, hint=_("Fill them in, or take another column as the answer."), rows=hits)
 
 
 def _empty_inputs(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -76,13 +76,12 @@ def _empty_inputs(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) 
     hits = frame.filter(polars.any_horizontal([empty(role) for role in roles]))["row"]
     if not hits.len():
         return None
-    names = [mapping[role] for role in roles]
-    return finding(
-        "empty-inputs", "warning", f"{rows(hits.len())} with nothing in {' or '.join(map(repr, names))} will be left out.",
-        f"{number_fa(hits.len())} سطر در ستون {' یا '.join(f'«{name}»' for name in names)} چیزی ندارد و کنار گذاشته می‌شود.",
-        hint="Fill them in, or take another column as the input.",
-        hint_fa="آن‌ها را پر کنید یا ستون دیگری را ورودی بگیرید.", rows=hits,
+    said = _n(
+        "{count:,} row with nothing in {columns} will be left out.",
+        "{count:,} rows with nothing in {columns} will be left out.",
+        count=hits.len(), columns=several([mapping[role] for role in roles], "or", quoted=True),
     )  # fmt: skip
+    return finding("empty-inputs", "warning", said, hint=_("Fill them in, or take another column as the input."), rows=hits)
 
 
 def _nothing_left(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -90,9 +89,11 @@ def _nothing_left(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) 
         return None
     taken = list(mapping.values())
     return finding(
-        "nothing-left", "error", f"No row has both an input and an answer (columns taken: {', '.join(map(repr, taken))}).",
-        f"هیچ سطری هم ورودی دارد و هم پاسخ (ستون‌های گرفته‌شده: {'، '.join(f'«{name}»' for name in taken)}).",
-        hint="Take other columns.", hint_fa="ستون‌های دیگری برگزینید.", count=frame.height,
+        "nothing-left",
+        "error",
+        _("No row has both an input and an answer (columns taken: {taken}).", taken=several(taken, quoted=True)),
+        hint=_("Take other columns."),
+        count=frame.height,
     )  # fmt: skip
 
 
@@ -103,12 +104,8 @@ def _header_inside(frame: polars.DataFrame, task: Task, mapping: dict[str, str])
     hits = frame.filter(polars.all_horizontal([polars.col(role) == mapping[role] for role in roles]))["row"]
     if not hits.len():
         return None
-    return finding(
-        "header-inside", "warning", f"{rows(hits.len())} repeat{'s' if hits.len() == 1 else ''} the header in the middle of the data.",
-        f"{number_fa(hits.len())} سطر میان داده‌ها همان سرستون است.",
-        hint="Remove them: files were probably put one behind the other.",
-        hint_fa="آن‌ها را بردارید؛ گویا چند پرونده پشت هم چسبانده شده‌اند.", rows=hits,
-    )  # fmt: skip
+    said = _n("{count:,} row repeats the header in the middle of the data.", "{count:,} rows repeat the header in the middle of the data.", count=hits.len())
+    return finding("header-inside", "warning", said, hint=_("Remove them: files were probably put one behind the other."), rows=hits)
 
 
 def _words_for_nothing(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -120,13 +117,12 @@ def _words_for_nothing(frame: polars.DataFrame, task: Task, mapping: dict[str, s
     found = frame.filter(answer.str.len_bytes().is_between(1, 20)).filter(said)
     if not found.height or found.height > 0.5 * frame.height:
         return None
-    words = some(found["answer"].unique(maintain_order=True).to_list(), 4)
-    return finding(
-        "missing-words", "warning", f"In {rows(found.height)} the answer only says that there is none ({words.en}).",
-        f"پاسخِ {number_fa(found.height)} سطر تنها می‌گوید که پاسخی نیست ({words.fa}).",
-        hint="Leave them out, or the adapter learns to write that.",
-        hint_fa="این سطرها را کنار بگذارید، وگرنه آداپتور نوشتن همین را یاد می‌گیرد.", rows=found["row"],
+    said = _n(
+        "In {count:,} row the answer only says that there is none ({words}).",
+        "In {count:,} rows the answer only says that there is none ({words}).",
+        count=found.height, words=several(found["answer"].unique(maintain_order=True).to_list(), most=4),
     )  # fmt: skip
+    return finding("missing-words", "warning", said, hint=_("Leave them out, or the adapter learns to write that."), rows=found["row"])
 
 
 def check_duplicates(table: Table, mapping: dict[str, str]) -> list[Finding]:
@@ -137,14 +133,13 @@ def check_duplicates(table: Table, mapping: dict[str, str]) -> list[Finding]:
     hits = table.numbers().filter(~frame["key"].is_first_distinct() & frame["filled"].fill_null(False))
     if not hits.len():
         return []
-    return [
-        finding(
-            "duplicates", "warning", f"{rows(hits.len())} repeat{'s' if hits.len() == 1 else ''} an earlier one, input and answer alike.",
-            f"{number_fa(hits.len())} سطر تکرارِ سطری پیشین است، هم در ورودی و هم در پاسخ.",
-            hint="Equal rows are kept on one side of the split; remove them so that they do not count twice.",
-            hint_fa="سطرهای یکسان همه در آموزش می‌مانند یا همه در آزمون؛ تکراری‌ها را بردارید تا دو بار شمرده نشوند.", rows=hits,
-        )
-    ]  # fmt: skip
+    said = _n(
+        "{count:,} row repeats an earlier one, input and answer alike.",
+        "{count:,} rows repeat an earlier one, input and answer alike.",
+        count=hits.len(),
+    )  # fmt: skip
+    hint = _("Equal rows are kept on one side of the split; remove them so that they do not count twice.")
+    return [finding("duplicates", "warning", said, hint=hint, rows=hits)]
 
 
 def check_conflicts(frame: polars.DataFrame, task: Task) -> list[Finding]:
@@ -155,33 +150,22 @@ def check_conflicts(frame: polars.DataFrame, task: Task) -> list[Finding]:
     key = frame.select(key=key_of(roles)).to_series()
     again = key.is_duplicated()
     repeated = frame.select("row", "answer").filter(again).with_columns(key.filter(again), polars.col("answer").hash(seed=0))
-    several = repeated.group_by("key").agg(polars.col("answer").n_unique()).filter(polars.col("answer") > 1)["key"]
-    if not several.len():
+    repeating = repeated.group_by("key").agg(polars.col("answer").n_unique()).filter(polars.col("answer") > 1)["key"]
+    if not repeating.len():
         return []
-    hits = repeated.filter(polars.col("key").is_in(several.implode()))["row"].sort()
+    hits = repeated.filter(polars.col("key").is_in(repeating.implode()))["row"].sort()
     wrong = task.output == "labels"
-    count = several.len()
-    return [
-        finding(
-            "conflicting-answers", "warning" if wrong else "info",
-            f"{counted(count, 'input')} {'has' if count == 1 else 'have'} more than one answer.",
-            f"{number_fa(count)} ورودی بیش از یک پاسخ دارد.",
-            hint="Decide which answer is right." if wrong else "That is fine where several answers are right.",
-            hint_fa="معلوم کنید کدام پاسخ درست است." if wrong else "اگر چند پاسخ درست باشد، ایرادی ندارد.", rows=hits, count=count,
-        )
-    ]  # fmt: skip
+    count = repeating.len()
+    said = _n("{count:,} input has more than one answer.", "{count:,} inputs have more than one answer.", count=count)
+    hint = _("Decide which answer is right.") if wrong else _("That is fine where several answers are right.")
+    return [finding("conflicting-answers", "warning" if wrong else "info", said, hint=hint, rows=hits, count=count)]
 
 
 def _few_rows(frame: polars.DataFrame, task: Task) -> Finding | None:
     if frame.height >= FEW:
         return None
-    return finding(
-        "few-rows", "warning",
-        f"{rows(frame.height)} {'is' if frame.height == 1 else 'are'} very few to learn from.",
-        f"{number_fa(frame.height)} سطر برای آموزش بسیار کم است.",
-        hint="A few hundred rows is where results begin to hold.",
-        hint_fa="نتیجه‌ها از چندصد سطر به بالا قابل‌اتکا می‌شوند.", count=frame.height,
-    )  # fmt: skip
+    said = _n("{count:,} row is very few to learn from.", "{count:,} rows are very few to learn from.", count=frame.height)
+    return finding("few-rows", "warning", said, hint=_("A few hundred rows is where results begin to hold."), count=frame.height)
 
 
 def _long_texts(frame: polars.DataFrame, task: Task) -> Finding | None:
@@ -193,11 +177,10 @@ def _long_texts(frame: polars.DataFrame, task: Task) -> Finding | None:
     if not lengths.height:
         return None
     count, longest = lengths.height, int(lengths["length"].max())
-    return finding(
-        "long-texts", "warning",
-        f"{rows(count)} {'is' if count == 1 else 'are'} longer than {LONG:,} characters, the longest {longest:,}.",
-        f"{number_fa(count)} سطر از {number_fa(LONG)} نویسه درازتر است؛ درازترین {number_fa(longest)} نویسه دارد.",
-        hint="What is longer than the base's context is left out; shorten the texts or choose a base with a longer one.",
-        hint_fa="هرچه در بافتِ مدل پایه جا نشود کنار می‌رود؛ متن‌ها را کوتاه کنید یا مدل پایه‌ای با بافت بلندتر برگزینید.",
-        rows=lengths["row"],
+    said = _n(
+        "{count:,} row is longer than {long:,} characters, the longest {longest:,}.",
+        "{count:,} rows are longer than {long:,} characters, the longest {longest:,}.",
+        count=count, long=LONG, longest=longest,
     )  # fmt: skip
+    hint = _("What is longer than the base's context is left out; shorten the texts or choose a base with a longer one.")
+    return finding("long-texts", "warning", said, hint=hint, rows=lengths["row"])

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import polars
 
-from lora_hub.core.schema import Text2
-from lora_hub.data.check_words import number_fa, rows
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.data.findings import Finding, finding
 
 
@@ -25,7 +24,7 @@ class Kind:
     `proves`: a longer check of what is masked."""
 
     code: str
-    name: Text2
+    name: Message
     mask: str
     pattern: str
     signs: tuple[str, ...] = ()
@@ -56,37 +55,37 @@ def _is_account(text: str) -> bool:
 
 KINDS = (
     Kind(
-        "secrets", Text2(en="an API key", fa="کلید API"), "[key]",
+        "secrets", _("an API key"), "[key]",
         r"\b(?:sk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}|AIza[0-9A-Za-z_-]{35}|xox[abprs]-[A-Za-z0-9-]{10,}|glpat-[A-Za-z0-9_-]{20}"
         r"|(?:sk|rk)_live_[A-Za-z0-9]{20,}|SG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})",
         ("sk-", "AIza", "xox", "glpat-", "k_live_", "SG."),
     ),
     Kind(
-        "secrets", Text2(en="an access token", fa="توکن دسترسی"), "[token]",
+        "secrets", _("an access token"), "[token]",
         r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}"
         r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})",
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_", "eyJ"),
     ),
-    Kind("secrets", Text2(en="a cloud key", fa="کلید سرویس ابری"), "[key]", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ("AKIA", "ASIA")),
+    Kind("secrets", _("a cloud key"), "[key]", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ("AKIA", "ASIA")),
     Kind(
-        "secrets", Text2(en="a private key", fa="کلید خصوصی"), "[key]",
+        "secrets", _("a private key"), "[key]",
         r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?:[A-Za-z0-9+/=\s:,-]*?-----END (?:[A-Z]+ )*PRIVATE KEY)?(?:-----)?", ("PRIVATE KEY",),
     ),
     Kind(
-        "secrets", Text2(en="a password", fa="گذرواژه"), "[password]",
+        "secrets", _("a password"), "[password]",
         r"(?i)\b(?:password|passwd|pwd|api[_-]?key|secret)\s*[:=]\s*[\"']?([^\s\"',;\[<{(][^\s\"',;]{5,})",
         ("password", "passwd", "pwd", "api_key", "apikey", "api-key", "secret"), _is_password,
     ),
     Kind(
-        "personal-data", Text2(en="a card number", fa="شمارهٔ کارت"), "[card number]",
+        "personal-data", _("a card number"), "[card number]",
         r"\b(?:[3-6۳-۶]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{3})?|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})\b", proves=_is_card,
     ),
     Kind(
-        "personal-data", Text2(en="a bank account (IBAN)", fa="شمارهٔ حساب (شبا)"), "[bank account]",
+        "personal-data", _("a bank account (IBAN)"), "[bank account]",
         r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", proves=_is_account,
     ),
     Kind(
-        "personal-data", Text2(en="an e-mail address", fa="نشانی ایمیل"), "[e-mail]",
+        "personal-data", _("an e-mail address"), "[e-mail]",
         r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", ("@",),
     ),
 )  # fmt: skip
@@ -146,16 +145,13 @@ def _hits(kind: Kind, frame: polars.DataFrame, roles: list[str]) -> polars.Serie
 
 def _told(code: str, counts: list[tuple[Kind, int]], hits: polars.Series) -> Finding:
     """One sentence: "3 rows hold what looks like an API key, 1 what looks like a password."."""
-    first, *others = counts
-    said = f"{rows(first[1])} hold{'s' if first[1] == 1 else ''} what looks like {first[0].name.en}"
-    said += "".join(f", {count:,} what looks like {kind.name.en}" for kind, count in others)
-    said_fa = "، ".join(f"{number_fa(count)} سطر چیزی مانند {kind.name.fa}" for kind, count in counts)
-    revoke, revoke_fa = (", and revoke the key", " و کلید را باطل کنید") if code == "secrets" else ("", "")
-    return finding(
-        code, "warning", f"{said}.", f"{said_fa} دارد.",
-        hint=f"An adapter can repeat what it was trained on: remove or replace it{revoke}.",
-        hint_fa=f"آداپتور ممکن است آنچه آموخته را بازگوید: آن را بردارید یا با چیز دیگری عوض کنید{revoke_fa}.", rows=hits,
-    )  # fmt: skip
+    (kind, count), *others = counts
+    first = _n("{count:,} row holds what looks like {kind}", "{count:,} rows hold what looks like {kind}", count=count, kind=kind.name)
+    more = [_("{count:,} what looks like {kind}", count=number, kind=other.name) for other, number in others]
+    hint = _("An adapter can repeat what it was trained on: remove or replace it.")
+    if code == "secrets":
+        hint = _("An adapter can repeat what it was trained on: remove or replace it, and revoke the key.")
+    return finding(code, "warning", _("{findings}.", findings=several([first, *more])), hint=hint, rows=hits)
 
 
 def mask_secrets(text: str) -> str:

@@ -5,12 +5,13 @@ then with the task that fits. Whoever means it goes on.
 """
 
 from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Task, Text2
+from lora_hub.core.messages import Message, _, several
+from lora_hub.core.schema import Task
 from lora_hub.data import column_tasks
 from lora_hub.data.check_labels import label_counts
-from lora_hub.data.check_words import number_fa, some
+from lora_hub.data.check_words import script
 from lora_hub.data.column_facts import ColumnFacts, column_facts
-from lora_hub.data.column_names import SCRIPTS_FA, plain
+from lora_hub.data.column_names import plain
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import normal_label
 from lora_hub.data.label_kinds import MOST_SPAM, kind_of, may_be_states
@@ -36,16 +37,15 @@ def find_doubt(table: Table, task: Task, mapping: dict[str, str]) -> list[Findin
     if told is None:
         return []
     other, why = told
-    title, better = task.title, column_tasks.title_of(other)
+    better = column_tasks.title_of(other)
     found = finding(
-        "other-task", "warning", f"This does not look like data for “{title.en}”: {why.en}.", f"این داده به وظیفهٔ «{title.fa or title.en}» نمی‌خورد: {why.fa}.",
-        hint=f"It looks like “{better.en}” (task {other}). Choose that one, or go on if this is what you mean.",
-        hint_fa=f"به وظیفهٔ «{better.fa}» می‌خورد. آن را انتخاب کنید، یا اگر منظورتان همین است ادامه دهید.",
+        "other-task", "warning", _("This does not look like data for “{task}”: {why}.", task=task.title, why=why),
+        hint=_("It looks like “{title}” (task {task}). Choose that one, or go on if this is what you mean.", title=better, task=other),
     )  # fmt: skip
     return [Finding(found.problem.model_copy(update={"task": other}), found.rows)]
 
 
-def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, ColumnFacts]) -> tuple[str, Text2] | None:
+def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, ColumnFacts]) -> tuple[str, Message] | None:
     """The task that the labels are of, and why; None where they may well be this one's."""
     texts = table.texts(column).fill_null("").str.strip_chars()
     counts = label_counts(texts.alias("answer").to_frame())
@@ -66,13 +66,11 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
     others = [fact for fact in facts.values() if fact.is_text]
     other = kind if kind in ("spam", "sentiment") and kind != task.id else column_tasks.labels_task(facts[column], others)[0]
     other = other if other != task.id else "topic"
-    shown = some(list(counts), 4)
-    return other, Text2(
-        en=f"the column {column!r} holds {len(counts):,} labels ({shown.en})", fa=f"ستون «{column}» {number_fa(len(counts))} برچسب دارد ({shown.fa})"
-    )
+    shown = several(counts, most=4)
+    return other, _("the column {column!r} holds {count:,} labels ({shown})", column=column, count=len(counts), shown=shown)
 
 
-def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> tuple[str, Text2] | None:
+def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> tuple[str, Message] | None:
     """A task of texts whose answers are labels, or in another script than it can be."""
     answer = facts.get(mapping.get("answer", ""))
     asked = next((facts[mapping[role]] for role in task.inputs if mapping.get(role) in facts), None)
@@ -80,16 +78,13 @@ def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFac
         return None
     if answer.is_labels and answer.filled >= 20 and answer.distinct <= 30 and not asked.is_labels:
         others = [fact for fact in facts.values() if fact.is_text]
-        return column_tasks.labels_task(answer, others)[0], Text2(
-            en=f"the answers in {answer.name!r} are {answer.distinct} labels that come again and again ({', '.join(answer.examples[:4])})",
-            fa=f"پاسخ‌های ستون «{answer.name}» {number_fa(answer.distinct)} برچسب تکراری است ({'، '.join(answer.examples[:4])})",
-        )  # fmt: skip
+        return column_tasks.labels_task(answer, others)[0], _("the answers in {name!r} are {distinct} labels that come again and again ({examples})", name=answer.name, distinct=answer.distinct, examples=several(answer.examples, most=4))  # fmt: skip
     if answer.sql > 0.8 and task.id != "text-to-sql":
-        return "text-to-sql", Text2(en=f"the answers in {answer.name!r} are SQL", fa=f"پاسخ‌های ستون «{answer.name}» پرس‌وجوی SQL است")
+        return "text-to-sql", _("the answers in {name!r} are SQL", name=answer.name)
     if task.id in ("summarization", "grammar") and answer.script and asked.script and answer.script != asked.script:
-        return "translation", Text2(
-            en=f"{asked.name!r} is in {asked.script} script and {answer.name!r} in {answer.script}",
-            fa=f"«{asked.name}» به خط {SCRIPTS_FA[asked.script]} است و «{answer.name}» به خط {SCRIPTS_FA[answer.script]}",
+        return "translation", _(
+            "{asked!r} is in {asked_script} script and {answer!r} in {answer_script}",
+            asked=asked.name, asked_script=script(asked.script), answer=answer.name, answer_script=script(answer.script),
         )  # fmt: skip
     return None
 
@@ -101,7 +96,7 @@ def _is_of_no_use(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFa
     return not needed <= set(mapping) or task.output == "labels" and answer is not None and (not answer.is_labels or answer.distinct > MANY_LABELS)
 
 
-def _columns_speak(table: Table, task: Task, mapping: dict[str, str]) -> tuple[str, Text2] | None:
+def _columns_speak(table: Table, task: Task, mapping: dict[str, str]) -> tuple[str, Message] | None:
     try:
         other, why = column_tasks.propose_task(table)
     except DataError:

@@ -6,8 +6,8 @@ wherever it stands; what only looks like one ({name}, ${x}, %s) is told in texts
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.data.check_secrets import any_of
-from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.findings import Finding, finding
 
 _WORDS = (
@@ -51,13 +51,12 @@ def _placeholders(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
     hits = frame.filter(any_of(roles, SURE) | likely)["row"]
     if not hits.len():
         return None
-    return finding(
-        "placeholders", "warning",
-        f"{rows(hits.len())} with a template's placeholder left in the text, such as {{name}}, [Your Name] or %s.",
-        f"در متنِ {number_fa(hits.len())} سطر جای خالیِ قالب پرنشده مانده است، مانند {{name}} یا [Your Name] یا %s.",
-        hint="Fill them in, or the adapter learns to write them.",
-        hint_fa="آن‌ها را پر کنید، وگرنه آداپتور نوشتنشان را یاد می‌گیرد.", rows=hits,
+    said = _n(
+        "{count:,} row with a template's placeholder left in the text, such as {{name}}, [Your Name] or %s.",
+        "{count:,} rows with a template's placeholder left in the text, such as {{name}}, [Your Name] or %s.",
+        count=hits.len(),
     )  # fmt: skip
+    return finding("placeholders", "warning", said, hint=_("Fill them in, or the adapter learns to write them."), rows=hits)
 
 
 def _html(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
@@ -65,9 +64,9 @@ def _html(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
     hits = frame.filter(marked)["row"]
     if not hits.len():
         return None
-    return finding(
-        "html", "info", f"{rows(hits.len())} with HTML left in the text, such as <br> or &amp;.",
-        f"در متنِ {number_fa(hits.len())} سطر نشانه‌های HTML مانده است، مانند <br> یا &amp;.",
-        hint="They are learnt as they stand; take them out where they are not meant.",
-        hint_fa="همان‌گونه که هستند آموخته می‌شوند؛ اگر عمدی نیستند برداریدشان.", rows=hits,
+    said = _n(
+        "{count:,} row with HTML left in the text, such as <br> or &amp;.",
+        "{count:,} rows with HTML left in the text, such as <br> or &amp;.",
+        count=hits.len(),
     )  # fmt: skip
+    return finding("html", "info", said, hint=_("They are learnt as they stand; take them out where they are not meant."), rows=hits)

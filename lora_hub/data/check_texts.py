@@ -9,8 +9,8 @@ import re
 
 import polars
 
+from lora_hub.core.messages import _, _n, several
 from lora_hub.data.check_secrets import any_of, mask_secrets, mask_series
-from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.findings import Finding, finding
 
 __all__ = ["MOJIBAKE", "check_characters", "mask_secrets", "mask_series", "mend_letters"]
@@ -25,11 +25,11 @@ _AS_1252 = (
 _AS_1256 = rf"(?:[طظعغ][{_MARKS}]){{2}}"
 MOJIBAKE = rf"{_AS_1252}|{_AS_1256}|\x{{fffd}}"
 KINDS = {
-    "Arabic yeh or kaf": ("ی یا کِ عربی", "[\u064a\u0643\u0649]"),
-    "zero-width non-joiner": ("نیم‌فاصله", "\u200c"),
-    "directional marks": ("نشانهٔ جهت", "[\u200e\u200f\u202a-\u202e\u2066-\u2069]"),
-    "tatweel": ("کشیده", "\u0640"),
-    "Persian or Arabic digits": ("رقم فارسی یا عربی", "[\u06f0-\u06f9\u0660-\u0669]"),
+    "arabic-letters": (_("Arabic yeh or kaf"), "[\u064a\u0643\u0649]"),
+    "zwnj": (_("zero-width non-joiner"), "\u200c"),
+    "directions": (_("directional marks"), "[\u200e\u200f\u202a-\u202e\u2066-\u2069]"),
+    "tatweel": (_("tatweel"), "\u0640"),
+    "digits": (_("Persian or Arabic digits"), "[\u06f0-\u06f9\u0660-\u0669]"),
 }
 SPECIAL = "[\u064a\u0643\u0649\u200c\u200e\u200f\u202a-\u202e\u2066-\u2069\u0640\u06f0-\u06f9\u0660-\u0669]"
 PERSIAN = "[\u06cc\u06a9\u067e\u0686\u0698\u06af]"
@@ -48,13 +48,12 @@ def _damaged(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
     hits = frame.filter(any_of(roles, MOJIBAKE))["row"]
     if not hits.len():
         return None
-    return finding(
-        "damaged-letters", "warning",
-        f"{rows(hits.len())} {'has' if hits.len() == 1 else 'have'} letters that were damaged by a wrong encoding (such as Ã©).",
-        f"در {number_fa(hits.len())} سطر حرف‌ها با کدگذاریِ نادرست خراب شده‌اند (مانند Ø³Ù„Ø§Ù… به‌جای «سلام»).",
-        hint="Choose another encoding, or export the file as UTF-8.",
-        hint_fa="کدگذاری دیگری برگزینید یا پرونده را با UTF-8 بیرون بدهید.", rows=hits,
+    said = _n(
+        "{count:,} row has letters that were damaged by a wrong encoding (such as Ã©).",
+        "{count:,} rows have letters that were damaged by a wrong encoding (such as Ã©).",
+        count=hits.len(),
     )  # fmt: skip
+    return finding("damaged-letters", "warning", said, hint=_("Choose another encoding, or export the file as UTF-8."), rows=hits)
 
 
 def _persian(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
@@ -63,15 +62,14 @@ def _persian(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
         return None
     kinds = dict(KINDS)
     if not marked.select(any_of(roles, PERSIAN).any()).item():
-        kinds.pop("Arabic yeh or kaf")  # Arabic text, where they are the usual letters
-    told = [(name, name_fa, marked.filter(any_of(roles, pattern))["row"]) for name, (name_fa, pattern) in kinds.items()]
-    told = [one for one in told if one[2].len()]
+        kinds.pop("arabic-letters")  # Arabic text, where they are the usual letters
+    told = [(name, marked.filter(any_of(roles, pattern))["row"]) for name, pattern in kinds.values()]
+    told = [(name, hits) for name, hits in told if hits.len()]
     if not told:
         return None
-    shown = ", ".join(f"{name} in {rows(hits.len())}" for name, _, hits in told)
-    shown_fa = "، ".join(f"{name_fa} در {number_fa(hits.len())} سطر" for _, name_fa, hits in told)
-    hits = polars.concat([hits for *_, hits in told]).unique().sort()
-    return finding("persian-characters", "info", f"Left as they are: {shown}.", f"دست‌نخورده می‌مانند: {shown_fa}.", rows=hits)
+    shown = [_n("{name} in {count:,} row", "{name} in {count:,} rows", name=name, count=hits.len()) for name, hits in told]
+    rows = polars.concat([hits for name, hits in told]).unique().sort()
+    return finding("persian-characters", "info", _("Left as they are: {kinds}.", kinds=several(shown)), rows=rows)
 
 
 _BYTES_1252 = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(128, 256)}
@@ -82,7 +80,7 @@ _BYTES_1256 = {bytes([byte]).decode("cp1256"): byte for byte in range(128, 256)}
 def mend_letters(text: str) -> str:
     """UTF-8 that was read as windows-1252, latin-1 or windows-1256, as it was meant: runs of letters whose bytes are valid
     UTF-8. Everything else stays as it is, so a text that is not damaged does."""
-    for _ in range(3):  # texts go through the wrong door more than once
+    for _round in range(3):  # texts go through the wrong door more than once
         mended = _RUN_1256.sub(_from_1256, text) if re.search(_AS_1256, text) else text
         if mended == text and re.search(_AS_1252, text):
             mended = _RUN_1252.sub(_from_1252, text)

@@ -7,13 +7,14 @@ alphabet by their commonest words.
 
 import polars
 
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import Task
-from lora_hub.data.check_languages import COMMON, MOST, NAMES_FA
-from lora_hub.data.check_words import counted, number_fa
+from lora_hub.data.check_languages import COMMON, MOST
+from lora_hub.data.check_words import language
 from lora_hub.data.column_facts import script_of
 from lora_hub.data.column_names import language_of
 from lora_hub.data.findings import Finding, finding
-from lora_hub.data.row_language import MORE_FA, language_of_texts
+from lora_hub.data.row_language import language_of_texts
 
 LOOKED_AT = 1_000
 DECLARED = {
@@ -24,7 +25,7 @@ SCRIPTS = {"Persian": "persian", "Arabic": "persian", "Urdu": "persian", "Russia
 # What one language of the Arabic script writes and the others do not. Persian's own yeh and keheh are in many an Arabic text.
 OWN = {"Persian": r"[پچژگ]|می‌", "Arabic": r"[ةأإى]|\b(?:ال|وال|بال|لل)\w{2}", "Urdu": r"[ٹڈڑےںۓہھ]"}
 SURE = 3  # words or marks of a language in one text
-ROLES = {"source": ("source", "متن مبدأ"), "answer": ("translation", "ترجمه")}
+ROLES = ("source", "answer")
 
 
 def check_third_language(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> list[Finding]:
@@ -36,23 +37,19 @@ def check_third_language(frame: polars.DataFrame, task: Task, mapping: dict[str,
     return [found for found in (_misnamed(sample, mapping, held), _strangers(frame, held)) if found]
 
 
-def name_fa(language: str) -> str:
-    return NAMES_FA.get(language) or MORE_FA.get(language, language)
-
-
 def _misnamed(sample: polars.DataFrame, mapping: dict[str, str], held: dict[str, str]) -> Finding | None:
     """Columns named after a language (`en`, `fa`) whose texts are in another."""
-    told, told_fa = [], []
+    told = []
     for role in ROLES:
         named, found = DECLARED.get(language_of(mapping.get(role, ""))), held[role]
         if named and found and named != found and _is_sure(sample[role], found, named):
-            told.append(f"{mapping[role]!r} is named after {named}, and its texts are in {found}")
-            told_fa.append(f"ستون «{mapping[role]}» نام زبان {name_fa(named)} را دارد و متن‌هایش به زبان {name_fa(found)} است")
-    return None if not told else finding(
-        "misnamed-language", "warning", f"{'; '.join(told)}.", f"{'؛ '.join(told_fa)}.",
-        hint="The adapter learns what stands there. See whether these are the right columns and the right file.",
-        hint_fa="آداپتور همان را یاد می‌گیرد که در ستون هست. ببینید ستون‌ها و فایل درست است یا نه.",
-    )  # fmt: skip
+            told.append(
+                _("{column!r} is named after {named}, and its texts are in {found}", column=mapping[role], named=language(named), found=language(found))
+            )
+    if not told:
+        return None
+    hint = _("The adapter learns what stands there. See whether these are the right columns and the right file.")
+    return finding("misnamed-language", "warning", _("{findings}.", findings=several(told, ";")), hint=hint)
 
 
 def _is_sure(texts: polars.Series, found: str, named: str) -> bool:
@@ -69,25 +66,32 @@ def _strangers(frame: polars.DataFrame, held: dict[str, str]) -> Finding | None:
     """Texts in a third language of the alphabet that the others of their side are in."""
     looked = frame.head(MOST).select("row", *[polars.col(role).str.to_lowercase() for role in ROLES])
     kinds: dict[tuple[str, str], polars.Series] = {}
-    for role, language in held.items():
+    for role, usual in held.items():
         pair = next(held[other] for other in ROLES if other != role)
-        for third in (*COMMON, "Urdu") if language else ():
+        for third in (*COMMON, "Urdu") if usual else ():
             # In the other language of the pair it is untranslated, which is told elsewhere.
-            if third in (language, pair) or SCRIPTS.get(third, "latin") != SCRIPTS.get(language, "latin"):
+            if third in (usual, pair) or SCRIPTS.get(third, "latin") != SCRIPTS.get(usual, "latin"):
                 continue
-            hits = looked.filter(_is_in(role, third, language))["row"]
+            hits = looked.filter(_is_in(role, third, usual))["row"]
             if hits.len():
                 kinds[role, third] = hits
     if not kinds:
         return None
     rows = polars.concat(list(kinds.values())).unique().sort()
-    shown = [f"{counted(hits.len(), ROLES[role][0])} in {third} where the others are in {held[role]}" for (role, third), hits in kinds.items()]
-    shown_fa = [f"{number_fa(hits.len())} {ROLES[role][1]} به زبان {name_fa(third)}، در حالی که بقیه به زبان {name_fa(held[role])} است" for (role, third), hits in kinds.items()]
-    return finding(
-        "third-language", "warning", f"{counted(rows.len(), 'pair')} {'has' if rows.len() == 1 else 'have'} a text in a third language: {'; '.join(shown[:4])}.",
-        f"{number_fa(rows.len())} جفت متنی به زبان سوم دارد: {'؛ '.join(shown_fa[:4])}.",
-        hint="Mend or remove these rows.", hint_fa="این سطرها را درست کنید یا کنار بگذارید.", rows=rows,
+    shown = [_in_third(role, hits.len(), third, held[role]) for (role, third), hits in kinds.items()]
+    said = _n(
+        "{count:,} pair has a text in a third language: {texts}.",
+        "{count:,} pairs have a text in a third language: {texts}.",
+        count=rows.len(), texts=several(shown, ";", most=4),
     )  # fmt: skip
+    return finding("third-language", "warning", said, hint=_("Mend or remove these rows."), rows=rows)
+
+
+def _in_third(role: str, count: int, third: str, usual: str) -> Message:
+    named = {"count": count, "third": language(third), "usual": language(usual)}
+    if role == "source":
+        return _n("{count:,} source in {third} where the others are in {usual}", "{count:,} sources in {third} where the others are in {usual}", **named)
+    return _n("{count:,} translation in {third} where the others are in {usual}", "{count:,} translations in {third} where the others are in {usual}", **named)
 
 
 def _is_in(role: str, third: str, usual: str) -> polars.Expr:

@@ -13,6 +13,7 @@ a warning and an info do not. What looks like a secret is told by row and kind, 
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem, Task
 from lora_hub.data.check_answers import check_answers
 from lora_hub.data.check_chats import check_chats
@@ -25,7 +26,6 @@ from lora_hub.data.check_templates import check_templates
 from lora_hub.data.check_test_labels import check_test_labels
 from lora_hub.data.check_texts import check_characters
 from lora_hub.data.check_third_language import check_third_language
-from lora_hub.data.check_words import counted, number_fa
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.near_duplicates import check_near_duplicates
 from lora_hub.data.table import Table
@@ -108,15 +108,13 @@ def find_overlap(
     if not hits.len():
         return []
     count, both = hits.len(), tested.filter(polars.col("key").is_in(trained["key"].implode())).height
-    return [
-        finding(
-            "leakage", "warning",
-            f"{counted(count, 'training row')} {'is' if count == 1 else 'are'} in the test file, too ({both:,} of its {test.rows:,} rows).",
-            f"{number_fa(count)} سطرِ آموزش در پروندهٔ آزمون هم هست ({number_fa(both)} از {number_fa(test.rows)} سطرِ آن).",
-            hint="They are not trained on, so that the score measures learning and not memory.",
-            hint_fa="این سطرها آموخته نمی‌شوند تا نمره آموختن را بسنجد نه حافظه را.", rows=hits,
-        )
-    ]  # fmt: skip
+    said = _n(
+        "{count:,} training row is in the test file, too ({both:,} of its {all:,} rows).",
+        "{count:,} training rows are in the test file, too ({both:,} of its {all:,} rows).",
+        count=count, both=both, all=test.rows,
+    )  # fmt: skip
+    hint = _("They are not trained on, so that the score measures learning and not memory.")
+    return [finding("leakage", "warning", said, hint=hint, rows=hits)]
 
 
 def find_unseen(

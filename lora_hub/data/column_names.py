@@ -77,10 +77,6 @@ LANGUAGES = {
     "it": "italian italiano ایتالیایی", "ja": "japanese", "ko": "korean", "pt": "portuguese português", "nl": "dutch nederlands",
     "hi": "hindi", "ur": "urdu اردو", "ku": "kurdish کردی", "az": "azerbaijani",
 }  # fmt: skip
-SCRIPTS_FA = {
-    "latin": "لاتین", "persian": "فارسی", "cyrillic": "سیریلیک", "cjk": "چینی یا ژاپنی یا کره‌ای", "hebrew": "عبری",
-    "greek": "یونانی", "devanagari": "دیوانگری",
-}  # fmt: skip
 
 
 def plain(name: str) -> str:

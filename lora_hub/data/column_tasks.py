@@ -1,14 +1,15 @@
 """Which of the catalogue's tasks a table is for, by the names of its columns and by what they hold.
 
-    propose_task(table)      ("spam", Text2(en="the column 'v1' holds 2 different labels (ham, spam)", ...))
+    propose_task(table)      ("spam", "the column 'v1' holds 2 different labels (ham, spam)", as a message)
 """
 
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import Text2
 from lora_hub.data import column_names as known
 from lora_hub.data.check_kinds import refuse_text_with_bookkeeping, refuse_text_without_answer, refuse_what_is_not_for_training
-from lora_hub.data.check_words import number_fa
+from lora_hub.data.check_words import script
 from lora_hub.data.column_facts import ColumnFacts, column_facts
-from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plain, squeezed, words_of
+from lora_hub.data.column_names import language_of, name_score, plain, squeezed, words_of
 from lora_hub.data.label_kinds import MOST_SPAM, kind_of
 from lora_hub.data.table import Table
 
@@ -27,10 +28,10 @@ SENTIMENT_NUMBERS = (
 )  # fmt: skip
 
 
-NO_COLUMN = Text2(en="no column says which task it is for", fa="هیچ ستونی نشان نمی‌دهد که داده برای کدام کار است")
+NO_COLUMN = _("no column says which task it is for")
 
 
-def is_guess(why: Text2) -> bool:
+def is_guess(why: Message) -> bool:
     """Whether a proposal says nothing but that no other fits."""
     return why == NO_COLUMN
 
@@ -41,7 +42,7 @@ def title_of(task_id: str) -> Text2:
     return get_task(task_id).title
 
 
-def propose_task(table: Table) -> tuple[str, Text2]:
+def propose_task(table: Table) -> tuple[str, Message]:
     """(catalogue id, reason). Raises DataError for preference pairs and for text without an answer."""
     refuse_what_is_not_for_training(table)
     facts = list(column_facts(table).values())
@@ -51,7 +52,7 @@ def propose_task(table: Table) -> tuple[str, Text2]:
         alone = [fact for fact in facts if not any(other.is_plausible for other in facts if other is not fact)]
         chat = next((fact for fact in alone if fact.is_marked), None)
     if chat:
-        return "chat", Text2(en=f"the column {chat.name!r} holds conversations", fa=f"ستون «{chat.name}» گفت‌وگو دارد")
+        return "chat", _("the column {name!r} holds conversations", name=chat.name)
     refuse_text_without_answer(table)
     refuse_text_with_bookkeeping(table)
     facts = [fact for fact in facts if plain(fact.name) not in known.SYSTEM_NAMES]
@@ -68,7 +69,7 @@ def propose_task(table: Table) -> tuple[str, Text2]:
     if labels and (texts or len(facts) == 2):
         return labels_task(_best_labels(labels), texts)
     if len(texts) >= 2:
-        return "instruction", Text2(en="there are texts in two columns", fa="در دو ستون متن هست")
+        return "instruction", _("there are texts in two columns")
     return "instruction", NO_COLUMN
 
 
@@ -80,72 +81,68 @@ def _named(facts: list[ColumnFacts], names: list[str]) -> ColumnFacts | None:
     return whole or next((fact for fact in usable if words_of(fact.name) & wanted), None)
 
 
-def _sql(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _sql(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     found = next((fact for fact in facts if fact.sql > 0.8), None) or next(
         (fact for fact in facts if squeezed(fact.name) in ("sql", "sqlquery") and fact.filled), None
     )
     if found is None:
         return None
-    return "text-to-sql", Text2(en=f"the column {found.name!r} holds SQL", fa=f"ستون «{found.name}» پرس‌وجوی SQL دارد")
+    return "text-to-sql", _("the column {name!r} holds SQL", name=found.name)
 
 
-def _questions(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _questions(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     asked = _named(facts, QUESTIONS)
     answers = [*known.ANSWERS["question-answering"], *(["a"] if asked is not None and squeezed(asked.name) == "q" else [])]
     answer = _named([fact for fact in facts if fact is not asked], answers)
     passage = _named([fact for fact in texts if fact not in (asked, answer)], CONTEXTS)
     if asked is None or answer is None or passage is None or asked.is_labels or answer is passage:
         return None
-    return "question-answering", Text2(
-        en=f"there are questions, passages and answers ({asked.name!r}, {passage.name!r}, {answer.name!r})",
-        fa=f"پرسش و متن و پاسخ هست («{asked.name}»، «{passage.name}»، «{answer.name}»)",
-    )
+    return "question-answering", _("there are questions, passages and answers ({question!r}, {passage!r}, {answer!r})", question=asked.name, passage=passage.name, answer=answer.name)
 
 
-def _instructions(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _instructions(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     asked = next((fact for fact in facts if squeezed(fact.name) in ("instruction", "instructions", "دستور", "دستورالعمل")), None)
     answer = next((fact for fact in facts if fact is not asked and name_score(fact.name, known.ANSWERS["instruction"]) >= 1), None)
     if asked is None or answer is None:
         return None
-    return "instruction", Text2(en="there are instructions and outputs", fa="دستور و خروجی هست")
+    return "instruction", _("there are instructions and outputs")
 
 
-def _ratings(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _ratings(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     """Reviews with stars: their headlines are often named summary."""
     rated = next((fact for fact in labels if fact.distinct > 1 and words_of(fact.name) & set(RATINGS)), None)
     return labels_task(rated, texts) if rated is not None and texts else None
 
 
-def _summaries(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _summaries(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     short = _named(texts, SUMMARIES)
     if short is None or not any(fact is not short and fact.median_length > 1.2 * short.median_length for fact in texts):
         return None
-    return "summarization", Text2(en=f"the column {short.name!r} holds summaries", fa=f"ستون «{short.name}» خلاصه دارد")
+    return "summarization", _("the column {name!r} holds summaries", name=short.name)
 
 
-def _corrections(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _corrections(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     mended = _named(texts, RIGHT)
     if mended is None or _named([fact for fact in texts if fact is not mended], WRONG) is None:
         return None
-    return "grammar", Text2(en=f"the column {mended.name!r} holds corrected texts", fa=f"ستون «{mended.name}» متن اصلاح‌شده دارد")
+    return "grammar", _("the column {name!r} holds corrected texts", name=mended.name)
 
 
-def _languages(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _languages(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     plausible = [fact for fact in facts if fact.is_plausible and not fact.is_number]
     languages = sorted({language_of(fact.name) for fact in plausible} - {""})
     if len(languages) >= 2:
-        shown = " and ".join(languages), " و ".join(languages)
-        return "translation", Text2(en=f"there are columns in {shown[0]}", fa=f"ستون‌هایی به زبان {shown[1]} هست")
+        return "translation", _("there are columns in {languages}", languages=several(languages, "and"))
     translated = next((fact for fact in texts if plain(fact.name) in TRANSLATIONS), None)
     names = {squeezed(fact.name) for fact in texts}
     if translated is not None and len(texts) > 1:
-        return "translation", Text2(en=f"the column {translated.name!r} holds translations", fa=f"ستون «{translated.name}» ترجمه دارد")
+        return "translation", _("the column {name!r} holds translations", name=translated.name)
     if {"src", "tgt"} <= names or {"srctext", "tgttext"} <= names:
-        return "translation", Text2(en="there are columns named src and tgt", fa="ستون‌هایی به نام src و tgt هست")
+        return "translation", _("there are columns named src and tgt")
     return None
 
 
-def _classes(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _classes(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     if not labels or not (texts or len(facts) == 2):
         return None
     best = _best_labels(labels)
@@ -157,34 +154,31 @@ def _best_labels(labels: list[ColumnFacts]) -> ColumnFacts:
 
 
 def _scripts_of(facts: list[ColumnFacts]) -> list[str]:
-    several = [fact for fact in facts if fact.is_plausible and not fact.is_labels and fact.distinct > 0.3 * fact.filled]
-    return sorted({fact.script for fact in several} - {""})
+    varied = [fact for fact in facts if fact.is_plausible and not fact.is_labels and fact.distinct > 0.3 * fact.filled]
+    return sorted({fact.script for fact in varied} - {""})
 
 
-def _scripts(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _scripts(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     scripts = _scripts_of(facts)
     if len(scripts) < 2:
         return None
-    shown = " و ".join(SCRIPTS_FA[script] for script in scripts)
-    return "translation", Text2(en=f"there are columns in {' and '.join(scripts)} script", fa=f"ستون‌هایی به خط {shown} هست")
+    return "translation", _("there are columns in {scripts} script", scripts=several(map(script, scripts), "and"))
 
 
-def _prompts(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Text2] | None:
+def _prompts(facts: list[ColumnFacts], texts: list[ColumnFacts], labels: list[ColumnFacts]) -> tuple[str, Message] | None:
     asked = next((fact for fact in texts if fact.questions > 0.6 or name_score(fact.name, known.SYNONYMS["instruction"]) >= 1), None)
     if asked is None or len(texts) < 2:
         return None
-    return "instruction", Text2(
-        en="there is a column of questions or prompts and one of answers", fa="ستونی از پرسش یا درخواست و ستونی از پاسخ هست"
-    )
+    return "instruction", _("there is a column of questions or prompts and one of answers")
 
 
-def labels_task(fact: ColumnFacts, texts: list[ColumnFacts]) -> tuple[str, Text2]:
+def labels_task(fact: ColumnFacts, texts: list[ColumnFacts]) -> tuple[str, Message]:
     values = {value.strip().lower() for value in fact.examples}
-    shown = fact.examples[:4]
-    why = Text2(
-        en=f"the column {fact.name!r} holds {fact.distinct} different label{'' if fact.distinct == 1 else 's'} ({', '.join(shown)})",
-        fa=f"ستون «{fact.name}» {number_fa(fact.distinct)} برچسبِ متفاوت دارد ({'، '.join(shown)})",
-    )
+    why = _n(
+        "the column {column!r} holds {count:,} different label ({labels})",
+        "the column {column!r} holds {count:,} different labels ({labels})",
+        column=fact.name, count=fact.distinct, labels=several(fact.examples[:4]),
+    )  # fmt: skip
     name = plain(fact.name)
     words = words_of(fact.name)
     if {"spam", "ham", "هرزنامه", "اسپم"} & values or any(word in name for word in ("spam", "هرزنامه", "اسپم")):

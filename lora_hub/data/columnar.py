@@ -4,12 +4,13 @@ import json
 
 import polars
 
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
 from lora_hub.data.headers import name_columns
 from lora_hub.data.json_rows import flatten_known
 from lora_hub.data.source import Source
-from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text, some
+from lora_hub.data.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text
 
 
 def read_parquet(source: Source, *, limit: int) -> Table:
@@ -58,28 +59,29 @@ def _damaged(source: Source, kind: str, error: Exception) -> DataError:
     reason = str(error).splitlines()[0][:200].rstrip(".") if str(error) else type(error).__name__
     if "not supported" in reason or "unsupported" in reason.lower():
         return DataError(
-            f"The {kind} file {source.name} has a column of a kind that cannot be read: {reason}.", "Save that column as text.",
-            message_fa=f"پروندهٔ {kind} «{source.name}» ستونی از نوعی دارد که خوانده نمی‌شود ({reason}).",
-            hint_fa="آن ستون را به شکل متن ذخیره کنید.",
+            _("The {kind} file {name} has a column of a kind that cannot be read: {reason}."),
+            _("Save that column as text."),
+            kind=kind, name=source.name, reason=reason,
         )  # fmt: skip
     return DataError(
-        f"The {kind} file {source.name} is damaged: {reason}.", "Write the file again.",
-        message_fa=f"پروندهٔ {kind} «{source.name}» خراب است ({reason}).", hint_fa="پرونده را از نو بنویسید.",
+        _("The {kind} file {name} is damaged: {reason}."),
+        _("Write the file again."),
+        kind=kind, name=source.name, reason=reason,
     )  # fmt: skip
 
 
 def _check(source: Source, rows: int, columns: int, unpacked: int, limit: int) -> None:
     if rows > MAX_ROWS or columns > MAX_COLUMNS:
         raise DataError(
-            f"{source.name} has {rows:,} rows and {columns} columns.", f"At most {MAX_ROWS:,} rows and {MAX_COLUMNS} columns can be read.",
-            message_fa=f"پروندهٔ «{source.name}» {rows:,} سطر و {columns} ستون دارد.",
-            hint_fa=f"حداکثر {MAX_ROWS:,} سطر و {MAX_COLUMNS} ستون خوانده می‌شود.",
+            _("{name} has {rows:,} rows and {columns} columns."),
+            _("At most {most_rows:,} rows and {most_columns} columns can be read."),
+            name=source.name, rows=rows, columns=columns, most_rows=MAX_ROWS, most_columns=MAX_COLUMNS,
         )  # fmt: skip
     if unpacked > 4 * limit:
         raise DataError(
-            f"{source.name} unpacks to {unpacked >> 20} MB.", f"At most {4 * limit >> 20} MB are read.",
-            message_fa=f"پروندهٔ «{source.name}» پس از گشودن {unpacked >> 20} مگابایت است.",
-            hint_fa=f"حداکثر {4 * limit >> 20} مگابایت خوانده می‌شود.",
+            _("{name} unpacks to {unpacked} MB."),
+            _("At most {limit} MB are read."),
+            name=source.name, unpacked=unpacked >> 20, limit=4 * limit >> 20,
         )  # fmt: skip
 
 
@@ -97,26 +99,18 @@ def _table(frame: polars.DataFrame, kind: str, names: dict[str, list[str]]) -> T
     for column, labels in names.items():
         if column in frame.columns and frame.schema[column].is_integer():
             frame = frame.with_columns(frame[column].replace_strict(dict(enumerate(labels)), default=None).cast(polars.String))
-            problems.append(
-                Problem(code="class-names", severity="info", message=f"The numbers of {column!r} were read as the class names"
-                        f" that the file gives: {some(labels)}.",
-                        message_fa=f"عددهای ستون «{column}» با نام‌هایی که خود پرونده برایشان دارد جایگزین شدند: {some(labels)}.")
-            )  # fmt: skip
+            said = _("The numbers of {column!r} were read as the class names that the file gives: {names}.", column=column, names=several(labels, most=5))
+            problems.append(Problem(code="class-names", severity="info", said=said))
     frame, dropped = _without_bytes(frame)
     if dropped:
         if not frame.width:
             raise DataError(
-                f"The file holds nothing but columns of bytes ({some(dropped)}), such as images or sound.",
-                "Only texts can be learned: add a column of text.",
-                message_fa=f"این پرونده جز ستون‌های بایت خام ({names_fa(dropped, 5)}) چیزی ندارد، مانند تصویر یا صدا.",
-                hint_fa="فقط متن آموختنی است: ستونی از متن بیفزایید.",
+                _("The file holds nothing but columns of bytes ({dropped}), such as images or sound."),
+                _("Only texts can be learned: add a column of text."),
+                dropped=several(dropped, most=5),
             )  # fmt: skip
-        problems.append(
-            Problem(
-                code="binary-columns", severity="warning", count=len(dropped), message=f"Columns of bytes were left out: {some(dropped)}.",
-                message_fa=f"ستون‌هایی که بایت خام دارند کنار گذاشته شدند: {some(dropped)}.",
-            )  # fmt: skip
-        )
+        said = _("Columns of bytes were left out: {columns}.", columns=several(dropped, most=5))
+        problems.append(Problem(code="binary-columns", severity="warning", count=len(dropped), said=said))
     return Table(flatten_known(scalars_to_text(frame)), kind, problems=problems)
 
 

@@ -7,20 +7,21 @@
 import difflib
 from dataclasses import dataclass, field
 
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import Task, Text2
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import NOTHING, Message, _, _n, joined, several
+from lora_hub.core.schema import Task
 from lora_hub.data import column_names as known
 from lora_hub.data.check_kinds import refuse_text_without_answer, refuse_what_is_not_for_training
-from lora_hub.data.check_words import number_fa
+from lora_hub.data.check_words import script
 from lora_hub.data.column_facts import ColumnFacts, column_facts
-from lora_hub.data.column_names import SCRIPTS_FA, language_of, name_score, plain, squeezed
+from lora_hub.data.column_names import language_of, name_score, plain, squeezed
 from lora_hub.data.column_tasks import propose_task
 from lora_hub.data.table import Table
 
 __all__ = ["MappingProposal", "check_mapping", "parse_map", "propose_mapping", "propose_task"]
 
 ENOUGH = 0.6  # a column scores this much or it is not proposed
-NO_REASON = Text2(en="")
+NO_REASON = NOTHING
 
 
 @dataclass
@@ -28,7 +29,7 @@ class MappingProposal:
     """mapping: role -> column. reasons: role -> why. missing: required roles that no column fits."""
 
     mapping: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, Text2] = field(default_factory=dict)
+    reasons: dict[str, Message] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
 
@@ -89,11 +90,11 @@ def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingP
         if role in ("context", "schema") or (left[0].is_number and role != "answer") or (wants_labels and not left[0].is_labels):
             return
         proposal.mapping[role] = left[0].name
-        proposal.reasons[role] = Text2(en=f"{left[0].name!r} is the only column left", fa=f"«{left[0].name}» تنها ستونِ مانده است")
+        proposal.reasons[role] = _("{name!r} is the only column left", name=left[0].name)
         proposal.missing = []
 
 
-def _score(role: str, fact: ColumnFacts, task: Task, others: _Others) -> tuple[float, Text2]:
+def _score(role: str, fact: ColumnFacts, task: Task, others: _Others) -> tuple[float, Message]:
     """How well a column fits a role (from 0; a good name alone is worth 1 to 2), and why."""
     if fact.is_chat or fact.filled == 0:
         return 0.0, NO_REASON
@@ -112,37 +113,34 @@ def _score(role: str, fact: ColumnFacts, task: Task, others: _Others) -> tuple[f
     emptiness = 0 if role in task.optional_inputs else 1 - fact.filled_share
     score = by_name + by_content - 0.6 * emptiness
     if by_name:
-        named = Text2(en=f"{fact.name!r} is a usual name for it", fa=f"«{fact.name}» نامی رایج برای آن است")
-        return score, Text2(en=f"{named.en}, and {why.en}", fa=f"{named.fa} و {why.fa}") if why.en else named
-    if why.en:
-        return score, Text2(en=f"{fact.name!r} was taken because {why.en}", fa=f"«{fact.name}» گرفته شد چون {why.fa}")
+        named = _("{name!r} is a usual name for it", name=fact.name)
+        return score, _("{named}, and {why}", named=named, why=why) if why else named
+    if why:
+        return score, _("{name!r} was taken because {why}", name=fact.name, why=why)
     return 0.0, NO_REASON
 
 
-def _nested_score(role: str, fact: ColumnFacts, task: Task, by_name: float) -> tuple[float, Text2]:
+def _nested_score(role: str, fact: ColumnFacts, task: Task, by_name: float) -> tuple[float, Message]:
     """Lists of labels are labels; other lists and objects go where their name says, behind a text of such a name."""
     if role == "answer" and task.output == "labels":
         by_content, why = _as_labels(fact) if fact.is_list else (0.0, NO_REASON)
         if fact.is_list:
             return (by_name + by_content, why) if fact.is_labels else (0.0, NO_REASON)
         # Labels of words, perhaps: taken, so that the checks say what it holds.
-        return (ENOUGH, Text2(en=f"{fact.name!r} is a usual name for it", fa=f"«{fact.name}» نامی رایج برای آن است")) if by_name >= 1 else (0.0, NO_REASON)
+        return (ENOUGH, _("{name!r} is a usual name for it", name=fact.name)) if by_name >= 1 else (0.0, NO_REASON)
     if by_name < 1 or task.output == "labels":
         return 0.0, NO_REASON
-    reason = Text2(
-        en=f"{fact.name!r} is a usual name for it; its lists or objects are put as JSON text",
-        fa=f"«{fact.name}» نامی رایج برای آن است؛ فهرست‌ها یا شیءهایش به شکل متن JSON به کار می‌رود",
-    )
+    reason = _("{name!r} is a usual name for it; its lists or objects are put as JSON text", name=fact.name)
     return by_name - 0.3, reason
 
 
-def _as_labels(fact: ColumnFacts) -> tuple[float, Text2]:
+def _as_labels(fact: ColumnFacts) -> tuple[float, Message]:
     if fact.is_labels:
-        shown = fact.examples[:3]
-        why = Text2(
-            en=f"it holds {fact.distinct} different short value{'' if fact.distinct == 1 else 's'} ({', '.join(shown)})",
-            fa=f"{number_fa(fact.distinct)} مقدارِ کوتاهِ متفاوت دارد ({'، '.join(shown)})",
-        )
+        why = _n(
+            "it holds {count:,} different short value ({values})",
+            "it holds {count:,} different short values ({values})",
+            count=fact.distinct, values=several(fact.examples[:3]),
+        )  # fmt: skip
         if fact.distinct == 1:
             return 0.1, why
         # Of two such columns the one with fewer values is likelier a class than a name.
@@ -150,21 +148,21 @@ def _as_labels(fact: ColumnFacts) -> tuple[float, Text2]:
     return (-0.9 if fact.distinct > 0.5 * fact.filled else 0.0), NO_REASON
 
 
-def _as_answer(fact: ColumnFacts, task: Task, by_name: float, others: _Others) -> tuple[float, Text2]:
+def _as_answer(fact: ColumnFacts, task: Task, by_name: float, others: _Others) -> tuple[float, Message]:
     if fact.sql > 0.8:
-        return (1.5 if task.id == "text-to-sql" else 0.3), Text2(en="it holds SQL queries", fa="پرس‌وجوهای SQL در آن است")
+        return (1.5 if task.id == "text-to-sql" else 0.3), _("it holds SQL queries")
     if fact.is_text:
         # Answers stand behind what they answer, and are no questions themselves.
         place = others.places[fact.name]
-        return 0.3 + 0.1 * place - 0.3 * fact.questions, Text2(en="it holds texts", fa="متن در آن است")
+        return 0.3 + 0.1 * place - 0.3 * fact.questions, _("it holds texts")
     if fact.is_number and by_name < 1:
         return -0.5, NO_REASON
     return 0.0, NO_REASON
 
 
-def _as_input(role: str, fact: ColumnFacts, task: Task, by_name: float, others: _Others) -> tuple[float, Text2]:
+def _as_input(role: str, fact: ColumnFacts, task: Task, by_name: float, others: _Others) -> tuple[float, Message]:
     if role == "schema":
-        return (1.2, Text2(en="it holds the making of tables", fa="دستورِ ساختِ جدول در آن است")) if fact.tables > 0.8 else (0.0, NO_REASON)
+        return (1.2, _("it holds the making of tables")) if fact.tables > 0.8 else (0.0, NO_REASON)
     if fact.tables > 0.8 or (fact.sql > 0.8 and by_name < 1):
         return -0.8, NO_REASON
     if fact.is_labels and fact.distinct <= 20 and by_name < 1 and others.has_text:
@@ -174,12 +172,12 @@ def _as_input(role: str, fact: ColumnFacts, task: Task, by_name: float, others: 
     if role in ("instruction", "question", "source"):
         place = others.places[fact.name]
         if fact.questions > 0.6 and role != "source":
-            return 0.8 - 0.1 * place, Text2(en="it holds questions", fa="پرسش در آن است")
-        return 0.65 - 0.1 * place, Text2(en="it holds texts", fa="متن در آن است")
+            return 0.8 - 0.1 * place, _("it holds questions")
+        return 0.65 - 0.1 * place, _("it holds texts")
     share = fact.median_length / max(1, others.longest)
     if share == 1:
-        return 0.7, Text2(en="it holds the longest texts", fa="بلندترین متن‌ها در آن است")
-    return 0.35 + 0.35 * share, Text2(en="it holds texts", fa="متن در آن است")
+        return 0.7, _("it holds the longest texts")
+    return 0.35 + 0.35 * share, _("it holds texts")
 
 
 def _names_for(role: str, task: Task) -> list[str]:
@@ -204,10 +202,7 @@ def _propose_messages(facts: dict[str, ColumnFacts], proposal: MappingProposal) 
         proposal.missing = ["messages"]
         return
     proposal.mapping["messages"] = chats[0].name
-    proposal.reasons["messages"] = Text2(
-        en=f"{chats[0].name!r} holds conversations: turns with a role and a text",
-        fa=f"«{chats[0].name}» گفت‌وگو دارد: نوبت‌هایی با نقش و متن",
-    )
+    proposal.reasons["messages"] = _("{name!r} holds conversations: turns with a role and a text", name=chats[0].name)
 
 
 def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal) -> bool:
@@ -223,19 +218,19 @@ def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal)
         source = next((name for name, language in named.items() if language == "en"), next(iter(named)))
         target = next(name for name in named if name != source)
         reasons = (
-            Text2(en=f"{source!r} is named after a language", fa=f"«{source}» نام یک زبان را دارد"),
-            Text2(en=f"{target!r} is named after the other language", fa=f"«{target}» نام زبان دیگر را دارد"),
+            _("{source!r} is named after a language", source=source),
+            _("{target!r} is named after the other language", target=target),
         )
     else:
-        several = [fact for fact in texts if fact.distinct > 0.3 * fact.filled]
-        latin = [fact for fact in several if fact.script == "latin"]
-        other = [fact for fact in several if fact.script not in ("latin", "")]
+        varied = [fact for fact in texts if fact.distinct > 0.3 * fact.filled]
+        latin = [fact for fact in varied if fact.script == "latin"]
+        other = [fact for fact in varied if fact.script not in ("latin", "")]
         if not latin or not other:
             return False
-        source, target, script = latin[0].name, other[0].name, other[0].script
+        source, target = latin[0].name, other[0].name
         reasons = (
-            Text2(en=f"{source!r} is written in Latin script", fa=f"«{source}» به خط لاتین نوشته شده است"),
-            Text2(en=f"{target!r} is written in {script.capitalize()} script", fa=f"«{target}» به خط {SCRIPTS_FA[script]} نوشته شده است"),
+            _("{source!r} is written in Latin script", source=source),
+            _("{target!r} is written in {script} script", target=target, script=script(other[0].script)),
         )
     proposal.mapping = {"source": source, "answer": target}
     proposal.reasons = {"source": reasons[0], "answer": reasons[1]}
@@ -253,55 +248,46 @@ def parse_map(text: str) -> dict[str, str]:
         role, equals, column = part.partition("=")
         if not equals or not role.strip():
             raise DataError(
-                f"{part.strip()!r} is not ROLE=COLUMN.", "Write for instance --map text=v2,answer=v1.",
-                message_fa=f"«{part.strip()}» به شکل ROLE=COLUMN نیست.", hint_fa="برای نمونه بنویسید: --map text=v2,answer=v1",
+                _("{part!r} is not ROLE=COLUMN."),
+                _("Write for instance --map text=v2,answer=v1."),
+                part=part.strip(),
             )  # fmt: skip
         if role.strip() in mapping:
             raise DataError(
-                f"The role {role.strip()!r} is mapped twice.", "Give one column for each role.",
-                message_fa=f"برای نقش «{role.strip()}» دو بار ستون داده شده است.", hint_fa="برای هر نقش یک ستون بدهید.",
+                _("The role {role!r} is mapped twice."),
+                _("Give one column for each role."),
+                role=role.strip(),
             )  # fmt: skip
         mapping[role.strip()] = column.strip()
     if not mapping:
-        raise DataError(
-            "The mapping is empty.", "Write for instance --map text=v2,answer=v1.",
-            message_fa="برای هیچ نقشی ستونی داده نشده است.", hint_fa="برای نمونه بنویسید: --map text=v2,answer=v1",
-        )  # fmt: skip
+        raise DataError(_("The mapping is empty."), _("Write for instance --map text=v2,answer=v1."))  # fmt: skip
     return mapping
 
 
 def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete: bool = True) -> None:
     """Raises DataError naming the role or column that is wrong and the columns there are. `complete`: every required role
     has to have a column."""
-    has = f"The file has: {', '.join(table.columns[:20])}{' ...' if len(table.columns) > 20 else ''}."
-    has_fa = f"ستون‌های پرونده: {names_fa(table.columns)}."
+    has = _("The file has: {columns}.", columns=several(table.columns))
     roles = list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
     for role, column in mapping.items():
         if role not in roles:
             raise DataError(
-                f"The task {task.id} has no role {role!r}.", f"Its roles are: {', '.join(roles)}.",
-                message_fa=f"کارِ «{task.id}» نقشی به نام «{role}» ندارد.", hint_fa=f"نقش‌های آن: {names_fa(roles)}.",
+                _("The task {task} has no role {role!r}."),
+                _("Its roles are: {roles}."),
+                task=task.id, role=role, roles=several(roles),
             )  # fmt: skip
         if column not in table.columns:
             near = difflib.get_close_matches(column, table.columns, n=2, cutoff=0.5)
-            meant_fa = f" شاید {names_fa(near, between=' یا ')} را می‌خواستید." if near else ""
-            meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise DataError(
-                f"There is no column {column!r} for {role}.", f"{has}{meant}",
-                message_fa=f"ستونی به نام «{column}» برای «{role}» نیست.", hint_fa=f"{has_fa}{meant_fa}",
-            )  # fmt: skip
+            meant = _("Did you mean {near}?", near=several(near, "or", quoted=True)) if near else NOTHING
+            raise DataError(_("There is no column {column!r} for {role}."), joined(has, meant), column=column, role=role)
     missing = [role for role in roles if role not in mapping and role not in task.optional_inputs]
     if missing and complete:
         raise DataError(
-            f"No column was found for {' and '.join(missing)}, which the task {task.id} needs.",
-            f"{has} Choose with --map {missing[0]}=COLUMN or in the page.",
-            message_fa=f"برای {names_fa(missing, between=' و ')}، که کارِ «{task.id}» لازم دارد، ستونی پیدا نشد.",
-            hint_fa=f"{has_fa} بالای جدول بگویید «{missing[0]}» کدام ستون است.",
+            _("No column was found for {missing}, which the task {task} needs."),
+            joined(has, _("Choose with --map {role}=COLUMN or in the page.", role=missing[0])),
+            missing=several(missing, "and"), task=task.id,
         )  # fmt: skip
     columns = list(mapping.values())
     twice = next((column for column in columns if columns.count(column) > 1), None)
     if twice:
-        raise DataError(
-            f"The column {twice!r} is used for two roles.", f"{has} Choose another for one of them.",
-            message_fa=f"ستون «{twice}» برای دو نقش به کار رفته است.", hint_fa=f"{has_fa} برای یکی از آن دو، ستون دیگری برگزینید.",
-        )  # fmt: skip
+        raise DataError(_("The column {column!r} is used for two roles."), joined(has, _("Choose another for one of them.")), column=twice)

@@ -14,9 +14,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.data.chat_marks import row_marks, turn_mark, with_plain_masks
-from lora_hub.data.chat_turns import EXPECTED_FA, ROLES, Turn, no_role, read_text, read_tools, read_turn, role_of
+from lora_hub.data.chat_turns import ROLES, Turn, no_role, read_text, read_tools, read_turn, role_of
 from lora_hub.data.value_text import listed
 
 SYSTEM = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
@@ -63,16 +64,18 @@ def read_chat(value: Any) -> Chat:
         loaded = _loaded(value)
         if loaded is None:
             raise DataError(
-                f"This is not a conversation: {value[:40]!r}.", "Messages are a list of {role, content} or {from, value}.",
-                message_fa=f"این گفت‌وگو نیست: «{value[:40]}».", hint_fa=EXPECTED_FA,
+                _("This is not a conversation: {value!r}."),
+                _("Messages are a list of {{role, content}} or {{from, value}}."),
+                value=value[:40],
             )  # fmt: skip
         value = loaded
     if isinstance(value, dict):
         return _from_object(value)
     if value is None or not isinstance(value, (list, tuple)):
         raise DataError(
-            f"A conversation is a list of turns, not {value!r:.40}.", "Each turn is {role, content}.",
-            message_fa=f"گفت‌وگو فهرستی از نوبت‌هاست، نه «{value!r:.40}».", hint_fa=EXPECTED_FA,
+            _("A conversation is a list of turns, not {value}."),
+            _("Each turn is {{role, content}}."),
+            value=f"{value!r:.40}",
         )  # fmt: skip
     if value and all(isinstance(turn, str) for turn in value):
         return Chat(_alternating(list(value)))
@@ -110,10 +113,10 @@ def _from_object(value: dict) -> Chat:
         history = lower.get("history") or []
         pair = _pair(lower)
         if pair is None:
-            keys = ", ".join(map(str, list(value)[:6]))
             raise DataError(
-                f"An object with the keys {keys} is not a conversation.", "It needs the key messages.",
-                message_fa=f"شیئی که کلیدهایش {names_fa(value, 6)} است گفت‌وگو نیست.", hint_fa="کلید «messages» را لازم دارد.",
+                _("An object with the keys {keys} is not a conversation."),
+                _("It needs the key messages."),
+                keys=several(value, most=6),
             )  # fmt: skip
         turns, unused = (read_chat(history).turns if history else []) + pair[0], ()
         used |= {"history", *pair[1]}

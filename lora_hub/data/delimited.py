@@ -14,6 +14,7 @@ import numpy
 import polars
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Problem
 from lora_hub.data.cells import apply_layout, without_empty_edges
 from lora_hub.data.headers import find_layout, is_header, left_above
@@ -51,10 +52,7 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     csv.field_size_limit(1 << 30)
     text = _sample_text(source)
     if not text.strip():
-        raise DataError(
-            f"{source.name} holds nothing but blank lines.", "Choose another file.",
-            message_fa=f"پروندهٔ «{source.name}» جز سطر خالی چیزی ندارد.", hint_fa="پروندهٔ دیگری برگزینید.",
-        )  # fmt: skip
+        raise DataError(_("{name} holds nothing but blank lines."), _("Choose another file."), name=source.name)  # fmt: skip
     if said := re.match(r"(?i)\"?sep=([^\r\n\"]{1,3})\"?[\r\n]+", text):  # Excel's own hint, above the header
         delimiter = delimiter or said[1]
         source, text = _without_start(source, text, said.end())
@@ -76,8 +74,9 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
         frame, more, short = read_ragged(source, dialect, skip_broken=skip_broken)
     if frame.width > MAX_COLUMNS:
         raise DataError(
-            f"{source.name} has {frame.width} columns.", f"At most {MAX_COLUMNS} can be read.",
-            message_fa=f"پروندهٔ «{source.name}» {frame.width} ستون دارد.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+            _("{name} has {width} columns."),
+            _("At most {most} columns can be read."),
+            name=source.name, width=frame.width, most=MAX_COLUMNS,
         )  # fmt: skip
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     frame = apply_layout(frame, layout)
@@ -131,8 +130,9 @@ def _plain_delimiter(source: Source, delimiter: str) -> tuple[Dialect, Source, s
     plain = next((mark for mark in "\x1f\x1e\x1d\x1c\x01" if mark not in text), "")
     if not plain:
         raise DataError(
-            f"{source.name} cannot be cut at {delimiter!r}.", "Save it with , or ; between the cells.",
-            message_fa=f"پروندهٔ «{source.name}» را نمی‌توان با جداکنندهٔ «{delimiter}» برید.", hint_fa="آن را با , یا ; میان خانه‌ها ذخیره کنید.",
+            _("{name} cannot be cut at {delimiter!r}."),
+            _("Save it with , or ; between the cells."),
+            name=source.name, delimiter=delimiter,
         )  # fmt: skip
     source = Source(source.name, data=text.replace(delimiter, plain).encode())
     return Dialect(plain), source, _sample_text(source)

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass, field
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
 from lora_hub.data import code_pages
 from lora_hub.data.source import Source
-from lora_hub.data.table import some
 
 BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -99,9 +99,8 @@ def _with_replacements(source: Source, text: str, name: str) -> Decoded:
     lines = [number for number, line in enumerate(text.split("\n"), 1) if "\ufffd" in line]
     problem = Problem(
         code="damaged-bytes", severity="warning", count=len(lines),
-        message=f"The file is {shown(name)}, but some bytes are not: line {_list(lines)}. They are shown as \ufffd.",
-        message_fa=f"این پرونده {shown(name)} است، اما چند بایت آن نه: سطر {some(lines)}. به‌جای آن‌ها \ufffd آمده است.",
-        hint="Correct these lines, or choose another encoding.", hint_fa="این سطرها را درست کنید یا کدگذاری دیگری برگزینید.",
+        said=_("The file is {encoding}, but some bytes are not: line {lines}. They are shown as \ufffd.", encoding=shown(name), lines=several(lines, most=5)),
+        advice=_("Correct these lines, or choose another encoding."),
     )  # fmt: skip
     return Decoded(Source(source.name, data=text.encode()), name, [problem])
 
@@ -111,8 +110,9 @@ def _decode_chosen(source: Source, encoding: str) -> Decoded:
         name = codecs.lookup(encoding).name
     except LookupError:
         raise DataError(
-            f"There is no encoding named {encoding!r}.", "Try utf-8, windows-1252 or windows-1256.",
-            message_fa=f"کدگذاری‌ای به نام «{encoding}» نیست.", hint_fa="یکی از utf-8، windows-1252 و windows-1256 را بیازمایید.",
+            _("There is no encoding named {encoding!r}."),
+            _("Try utf-8, windows-1252 or windows-1256."),
+            encoding=encoding,
         ) from None  # fmt: skip
     if name in ("utf-8", "utf-8-sig"):
         if is_utf8(source):
@@ -137,16 +137,16 @@ def _undecodable(source: Source, encoding: str, name: str) -> DataError:
     except UnicodeDecodeError as error:
         line = source.read()[: error.start].count(b"\n") + 1
         return DataError(
-            f"The file is not in {encoding}: line {line} has the byte 0x{error.object[error.start]:02x}.",
-            "Leave the encoding empty to have it detected, or choose another.",
-            message_fa=f"کدگذاری این پرونده «{encoding}» نیست: در سطر {line} بایت 0x{error.object[error.start]:02x} آمده است.",
-            hint_fa="کدگذاری را خالی بگذارید تا خودکار پیدا شود، یا کدگذاری دیگری برگزینید.",
+            _("The file is not in {encoding}: line {line} has the byte {byte}."),
+            _("Leave the encoding empty to have it detected, or choose another."),
+            encoding=encoding, line=line, byte=f"0x{error.object[error.start]:02x}",
         )  # fmt: skip
     except (ValueError, LookupError):
         pass
     return DataError(
-        f"The file cannot be read as {encoding}.", "Leave the encoding empty to have it detected.",
-        message_fa=f"این پرونده با کدگذاریِ «{encoding}» خوانده نمی‌شود.", hint_fa="کدگذاری را خالی بگذارید تا خودکار پیدا شود.",
+        _("The file cannot be read as {encoding}."),
+        _("Leave the encoding empty to have it detected."),
+        encoding=encoding,
     )  # fmt: skip
 
 
@@ -189,7 +189,7 @@ def _marks(head: bytes, name: str) -> float:
     odd = sum(character < " " and character not in "\t\r\n" or character == "\ufffd" for character in text[:-1])
     if odd > 0.02 * len(text):
         return 0.0
-    return sum(character in " ,;\t|\r\n\"" or character.isascii() and character.isalnum() for character in text) / len(text)
+    return sum(character in ' ,;\t|\r\n"' or character.isascii() and character.isalnum() for character in text) / len(text)
 
 
 def _detect(source: Source) -> Decoded:
@@ -214,18 +214,11 @@ def _detect(source: Source) -> Decoded:
         decoded.problems.append(
             Problem(
                 code="encoding-detected", severity="info",
-                message=f"The file is not UTF-8; it was read as {decoded.encoding}, which was guessed from its letters.",
-                message_fa=f"این پرونده UTF-8 نیست؛ کدگذاری آن از روی حروفش {decoded.encoding} حدس زده شد.",
-                hint="If letters look wrong in the preview, choose another encoding.",
-                hint_fa="اگر حروف در پیش‌نمایش درست نیستند، کدگذاری دیگری برگزینید.",
+                said=_("The file is not UTF-8; it was read as {encoding}, which was guessed from its letters.", encoding=decoded.encoding),
+                advice=_("If letters look wrong in the preview, choose another encoding."),
             )  # fmt: skip
         )
         return decoded
     raise AssertionError("latin-1 decodes every byte")
-
-
-def _list(numbers: list[int]) -> str:
-    shown_numbers = ", ".join(str(number) for number in numbers[:5])
-    return shown_numbers + (f" and {len(numbers) - 5} more" if len(numbers) > 5 else "")
 
 

@@ -3,17 +3,15 @@
 A `Problem` carries at most ten example rows, because it is shown and kept; a mend needs all of them.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import polars
 
+from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.schema import Problem
 from lora_hub.data.table import SHOWN_ROWS
 
-# A list of values that ends its sentence, where the last value has a full stop of its own.
-_TWO_STOPS = re.compile(r"(?<=[^\s./])\.\.(?=\s|$)")
 NO_ROWS = polars.Series("row", [], dtype=polars.UInt32)
 
 
@@ -28,19 +26,14 @@ class Finding:
 def finding(
     code: str,
     severity: str,
-    message: str,
-    message_fa: str,
+    said: Message,
     *,
-    hint: str = "",
-    hint_fa: str = "",
+    hint: Message = NOTHING,
     rows: polars.Series | Sequence[int] = (),
     count: int | None = None,
 ) -> Finding:
     """A Finding whose Problem shows the first ten rows. `count`: where it is not the number of rows."""
     series = rows if isinstance(rows, polars.Series) else polars.Series("row", list(rows), dtype=polars.UInt32)
-    message, message_fa, hint, hint_fa = (_TWO_STOPS.sub(".", text) for text in (message, message_fa, hint, hint_fa))
-    problem = Problem(
-        code=code, severity=severity, message=message, hint=hint, rows=tuple(series.head(SHOWN_ROWS).to_list()),
-        count=series.len() if count is None else count, message_fa=message_fa, hint_fa=hint_fa,
-    )  # fmt: skip
+    shown = tuple(series.head(SHOWN_ROWS).to_list())
+    problem = Problem(code=code, severity=severity, said=said, advice=hint, rows=shown, count=series.len() if count is None else count)
     return Finding(problem, series)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Problem
 from lora_hub.data.table import row_problem
 
@@ -60,10 +61,8 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
         first = " | ".join((cell or "")[:30] for cell in sample[skip][:4]) if sample[skip:] else ""
         problems.append(
             row_problem(
-                "no-header", "info", f"The first row ({first}) reads like data, so the columns are named column_1 on.", [],
-                message_fa=f"سطر نخست ({first}) به داده می‌ماند؛ پس ستون‌ها column_1 و ... نام گرفتند.",
-                hint="If it is a header, put plain column names in the first row.",
-                hint_fa="اگر سرستون است، در سطر نخست نام‌های ساده بگذارید.",
+                "no-header", "info", _("The first row ({row}) reads like data, so the columns are named column_1 on.", row=first), [],
+                hint=_("If it is a header, put plain column names in the first row."),
             )  # fmt: skip
         )
         return Layout(skip, False, names, problems)
@@ -114,28 +113,26 @@ def _has_texts(names: Cells, rows: Sequence[Cells]) -> bool:
 
 
 def told_header(rows: int, names: Sequence[str | None]) -> Problem:
-    names = [name for name in names if name]
-    shown = ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")
-    return row_problem(
-        "header-rows", "info", f"{rows} header rows were read as one: {shown}.", [], count=rows,
-        message_fa=f"{rows} سطرِ سرستون یکی شد: {shown}.",
-    )  # fmt: skip
+    said = _("{rows} header rows were read as one: {names}.", rows=rows, names=several([name for name in names if name], most=6))
+    return row_problem("header-rows", "info", said, [], count=rows)
 
 
 def _below_header(count: int, first: Cells) -> Problem:
     shown = " | ".join((cell or "")[:30] for cell in list(first)[:4])
-    return row_problem(
-        "second-header", "info", f"{count} row{'s' if count > 1 else ''} below the header that describe{'' if count > 1 else 's'} the columns left out: {shown}", [],
-        count=count, message_fa=f"{count} سطر زیر سرستون که ستون‌ها را توضیح می‌دهد کنار گذاشته شد: {shown}",
+    said = _n(
+        "{count} row below the header that describes the columns left out: {row}",
+        "{count} rows below the header that describe the columns left out: {row}",
+        count=count, row=shown,
     )  # fmt: skip
+    return row_problem("second-header", "info", said, [], count=count)
 
 
 def left_above(count: int, shown: str) -> Problem:
     """`count` rows of titles or comments above the header; `shown`: what they say."""
-    return row_problem(
-        "title-rows", "info", f"{count} row{'s' if count > 1 else ''} above the header left out: {shown}".rstrip(": "), [], count=count,
-        message_fa=f"{count} سطر بالای سرستون کنار گذاشته شد: {shown}".rstrip(": "),
-    )  # fmt: skip
+    said = _n("{count} row above the header left out.", "{count} rows above the header left out.", count=count)
+    if shown:
+        said = _n("{count} row above the header left out: {row}", "{count} rows above the header left out: {row}", count=count, row=shown)
+    return row_problem("title-rows", "info", said, [], count=count)
 
 
 def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
@@ -160,17 +157,15 @@ def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
         names[name] = None
     problems = []
     if unnamed:
-        which = ", ".join(f"column_{number}" for number in unnamed[:5]) + (" ..." if len(unnamed) > 5 else "")
-        problems.append(
-            row_problem("unnamed-columns", "info", f"{len(unnamed)} columns have no name; they are called {which}." if len(unnamed) > 1 else f"1 column has no name; it is called {which}.", [],
-                        message_fa=f"{len(unnamed)} ستون نام ندارد؛ نام‌های داده‌شده: {which}.", count=len(unnamed))  # fmt: skip
-        )
+        said = _n(
+            "{count} column has no name; it is called {names}.",
+            "{count} columns have no name; they are called {names}.",
+            count=len(unnamed), names=several([f"column_{number}" for number in unnamed], most=5),
+        )  # fmt: skip
+        problems.append(row_problem("unnamed-columns", "info", said, [], count=len(unnamed)))
     if repeated:
-        which = ", ".join(dict.fromkeys(repeated))
-        problems.append(
-            row_problem("repeated-columns", "warning", f"Column names that occur more than once were numbered: {which}.", [],
-                        message_fa=f"نام‌هایی که بیش از یک ستون داشتند شماره گرفتند: {which}.", count=len(repeated))  # fmt: skip
-        )
+        said = _("Column names that occur more than once were numbered: {names}.", names=several(dict.fromkeys(repeated)))
+        problems.append(row_problem("repeated-columns", "warning", said, [], count=len(repeated)))
     return list(names), problems
 
 

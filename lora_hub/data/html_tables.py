@@ -7,12 +7,13 @@ from html.parser import HTMLParser
 
 import polars
 
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
 from lora_hub.data.cells import cells_of
 from lora_hub.data.source import Source
 from lora_hub.data.spreadsheets import choose_sheet
-from lora_hub.data.table import MAX_COLUMNS, Table, some
+from lora_hub.data.table import MAX_COLUMNS, Table
 
 # Excel's XML says the same with other words.
 TAGS = {"worksheet": "table", "row": "tr", "cell": "td", "table-row": "tr", "table-cell": "td", "covered-table-cell": "td"}
@@ -74,7 +75,7 @@ class _Rows(HTMLParser):
         self.cells = 0
 
     def handle_starttag(self, tag: str, attrs: list) -> None:
-        prefix, _, tag = tag.rpartition(":")
+        prefix, _rest, tag = tag.rpartition(":")
         if self.excel and tag == "table" and prefix != "table":
             return
         tag = TAGS.get(tag, tag)
@@ -112,8 +113,9 @@ class _Rows(HTMLParser):
             grid.reached = 0
             if self.cells > MAX_CELLS or len(grid.hanging) > MAX_COLUMNS:
                 raise DataError(
-                    f"The page's tables have more than {MAX_CELLS:,} cells.", "Save the data as CSV.",
-                    message_fa=f"جدول‌های این صفحه بیش از {MAX_CELLS:,} خانه دارند.", hint_fa="داده را با قالب CSV ذخیره کنید.",
+                    _("The page's tables have more than {most:,} cells."),
+                    _("Save the data as CSV."),
+                    most=MAX_CELLS,
                 )  # fmt: skip
         elif tag in ("br", "p") and grid.cell:
             grid.cell.append("\n")
@@ -187,13 +189,15 @@ def read_html(source: Source, *, sheet: str = "") -> Table:
         found[_new_name(grid.name or f"table {len(found) + 1}", found)] = cells_of(frame)
     if sheet and sheet not in found:
         raise DataError(
-            f"{source.name} has no table named {sheet!r}.", f"It has: {some(found, 20)}." if found else "",
-            message_fa=f"در «{source.name}» جدولی به نام «{sheet}» نیست.", hint_fa=f"این‌ها در آن است: {names_fa(found)}." if found else "",
+            _("{name} has no table named {sheet!r}."),
+            _("It has: {found}.", found=several(found)) if found else "",
+            name=source.name, sheet=sheet,
         )  # fmt: skip
     if not found:
         raise DataError(
-            f"{source.name} is a web page without a table in it.", "Save the data as CSV or Excel.",
-            message_fa=f"پروندهٔ «{source.name}» صفحهٔ وبی بی‌جدول است.", hint_fa="داده را با قالب CSV یا اکسل ذخیره کنید.",
+            _("{name} is a web page without a table in it."),
+            _("Save the data as CSV or Excel."),
+            name=source.name,
         )  # fmt: skip
     named = [grid.name for grid in parser.tables if grid.name]
     best = sheet or ("" if named else max(found, key=lambda name: (min(2, found[name].width), found[name].height)))
@@ -202,14 +206,9 @@ def read_html(source: Source, *, sheet: str = "") -> Table:
     table.sheet = table.sheet if len(found) > 1 else ""
     others = [name for name in found if name != best]
     if best and not sheet and others:
-        table.problems.append(
-            Problem(
-                code="other-sheets", severity="info", count=len(others),
-                message=f"The page has {len(found)} tables; the largest, {best!r}, was read.",
-                message_fa=f"این صفحه {len(found)} جدول دارد؛ بزرگ‌ترینشان ({best}) خوانده شد.",
-                hint="Choose another table if this is not the one.", hint_fa="اگر این نیست، جدول دیگری برگزینید.",
-            )  # fmt: skip
-        )
+        said = _("The page has {count} tables; the largest, {name!r}, was read.", count=len(found), name=best)
+        hint = _("Choose another table if this is not the one.")
+        table.problems.append(Problem(code="other-sheets", severity="info", count=len(others), said=said, advice=hint))
     return table
 
 

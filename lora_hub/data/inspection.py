@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task, Text2
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _, several
+from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task
 from lora_hub.data import checks, columns
 from lora_hub.data.check_blanks import find_blanks
 from lora_hub.data.check_held_out import check_held_out, find_test_columns
@@ -31,10 +32,9 @@ from lora_hub.data.overflow import find_overflow
 from lora_hub.data.preview import missing_columns, preview_rows, with_labels
 from lora_hub.data.read import Table, read_table
 from lora_hub.data.row_language import CODES, find_language, language_of_rows, settle_language
-from lora_hub.data.table import some
 
 SAMPLED_ROWS = 2_000
-CHOSEN = Text2(en="chosen by you", fa="به انتخاب شما")
+CHOSEN = _("chosen by you")
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Inspection:
     table: Table
     task: Task
     mapping: dict[str, str]
-    reasons: dict[str, Text2]
+    reasons: dict[str, Message]
     findings: list[Finding] = field(default_factory=list)
     preview: list[dict[str, str]] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Inspection:
             "test_rows": self.table.test.rows if self.table.test is not None else 0, "mapping": self.mapping,
             "unused": names_unused(self.table, self.mapping),
             "reasons": {role: reason.en for role, reason in self.reasons.items()}, "mends": [done.to_json() for done in self.done],
-            "problems": [problem.model_dump(mode="json", exclude={"message_fa", "hint_fa"}) for problem in self.problems],
+            "problems": [problem.to_json() for problem in self.problems],
             "lengths": self.lengths.model_dump(mode="json") if self.lengths else None, "preview": self.preview,
         }  # fmt: skip
 
@@ -200,11 +200,8 @@ def inspect_table(
 
         task_id, reason = columns.propose_task(filled)
         task = get_task(task_id)
-        title = task.title
-        notes.append(Finding(Problem(
-            code="task-proposed", severity="info", message=f"The task {task_id} is proposed: {reason.en}.",
-            message_fa=f"کارِ «{title.in_language('fa')}» پیشنهاد می‌شود: {reason.in_language('fa')}.",
-        )))  # fmt: skip
+        said = _("The task {task} is proposed: {reason}.", task=task.title, reason=reason)
+        notes.append(Finding(Problem(code="task-proposed", severity="info", said=said)))
     mapping, reasons = complete_mapping(filled, task, mapping or {})
     notes += [*find_test_columns(table, mapping)]
     table = table.fitted(mapping)
@@ -252,10 +249,7 @@ def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
     left = names_unused(table, mapping)
     if not left:
         return []
-    return [Finding(Problem(
-        code="unused-columns", severity="info", message=f"Not used: {some(left, 12)}.", message_fa=f"این ستون‌ها به کار نمی‌رود: {names_fa(left, 12)}.",
-        count=len(left),
-    ))]  # fmt: skip
+    return [Finding(Problem(code="unused-columns", severity="info", said=_("Not used: {columns}.", columns=several(left, most=12)), count=len(left)))]
 
 
 def _scored_rows(table: Table) -> int:
@@ -333,7 +327,7 @@ def sample_rows(table: Table, most: int) -> Table:
     return Table(table.frame[places], table.format, row_numbers=table.numbers().gather(places))
 
 
-def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[dict[str, str], dict[str, Text2]]:
+def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[dict[str, str], dict[str, Message]]:
     """What the person chose, and proposals for the roles they left open, each with its reason. Raises DataError where the
     person chose a role or a column that there is not."""
     columns.check_mapping(table, task, {role: column for role, column in chosen.items() if column}, complete=False)

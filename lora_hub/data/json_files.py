@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import Problem
 from lora_hub.data import error_words
 from lora_hub.data.json_lines import read_lines
@@ -59,50 +60,45 @@ def read_json(source: Source, *, skip_broken: bool = False) -> Table:
             return Table(frame_of(objects), "jsonl")
         mended = _load_leniently(text) if len(text) <= LENIENT else None
         if mended is not None:
-            value, what, what_fa = mended
+            value, what = mended
             table = table_of_document(value, source.name, skip_broken=skip_broken)
-            table.problems.append(
-                Problem(code="lenient-json", severity="info", message=f"The file is not strict JSON; it was read all the same: {what}.",
-                        message_fa=f"این پرونده JSON سره نیست؛ با این همه خوانده شد: {what_fa}.")  # fmt: skip
-            )
+            said = _("The file is not strict JSON; it was read all the same: {what}.", what=what)
+            table.problems.append(Problem(code="lenient-json", severity="info", said=said))
             return table
         if _has_rows(text):
             return read_lines(source, skip_broken=skip_broken)
         raise DataError(
-            f"{source.name} is not valid JSON: line {error.lineno}, column {error.colno}: {error.msg.lower()}.",
-            "Mend the file there, or save it as JSONL (one object a line) or CSV.",
-            message_fa=f"پروندهٔ «{source.name}» JSON درستی نیست: سطر {error.lineno}، نویسهٔ {error.colno}: {error_words.json_reason_fa(error.msg)}.",
-            hint_fa="پرونده را در همان‌جا درست کنید، یا آن را با قالب JSONL (هر شیء در یک سطر) یا CSV ذخیره کنید.",
+            _("{name} is not valid JSON: line {line}, column {column}: {reason}."),
+            _("Mend the file there, or save it as JSONL (one object a line) or CSV."),
+            name=source.name, line=error.lineno, column=error.colno, reason=error_words.json_reason(error.msg),
         ) from None  # fmt: skip
     except RecursionError:
-        raise DataError(
-            f"{source.name} is nested too deeply.", "Save it as one flat object a row.",
-            message_fa=f"تودرتوییِ پروندهٔ «{source.name}» بیش از اندازه است.", hint_fa="هر سطر را به شکل یک شیء تخت ذخیره کنید.",
-        ) from None  # fmt: skip
+        raise DataError(_("{name} is nested too deeply."), _("Save it as one flat object a row."), name=source.name) from None  # fmt: skip
 
 
-def _load_leniently(text: str) -> tuple[Any, str, str] | None:
-    """The value, and what had to be passed over, in English and Persian; None where the text is no JSON even so."""
+def _load_leniently(text: str) -> tuple[Any, Message] | None:
+    """The value, and what had to be passed over; None where the text is no JSON even so."""
     try:
-        return json.loads(text, parse_constant=lambda _: None, strict=False), "line breaks or tabs inside texts", "شکست سطر یا تب درون متن‌ها"
+        return json.loads(text, parse_constant=lambda name: None, strict=False), _("line breaks or tabs inside texts")
     except (ValueError, RecursionError):
         pass
     bare = LAST_COMMA.sub(lambda found: found[1] or "", COMMENT.sub(lambda found: found[1] or " ", text))
     try:
-        return json.loads(bare, parse_constant=lambda _: None, strict=False), "comments or needless commas", "یادداشت یا ویرگول اضافی"
+        return json.loads(bare, parse_constant=lambda name: None, strict=False), _("comments or needless commas")
     except (ValueError, RecursionError):
         pass
     if not re.match(r"\s*\[?\s*\{\s*('|\w+:)", bare) or len(text) > LENIENT // 8:
         return None
+    quotes = _("quotes as Python writes them")
     try:
-        return ast.literal_eval(bare.strip()), "quotes as Python writes them", "گیومه‌ها به شیوهٔ پایتون"
+        return ast.literal_eval(bare.strip()), quotes
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         pass
     try:
         rows = [ast.literal_eval(line.strip().rstrip(",")) for line in bare.splitlines() if line.strip()]
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    return (rows, "quotes as Python writes them", "گیومه‌ها به شیوهٔ پایتون") if rows else None
+    return (rows, quotes) if rows else None
 
 
 def _text(source: Source) -> str:

@@ -16,7 +16,8 @@ import orjson
 import polars
 
 from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem, Text2
+from lora_hub.core.messages import Message, _, _n, as_message, several
+from lora_hub.core.schema import Problem
 from lora_hub.data import error_words
 from lora_hub.data.json_rows import column_names, flatten_known, load_json, table_of_values
 from lora_hub.data.source import Source
@@ -42,10 +43,7 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
         frame, broken = _read_flat(source)
         problems = broken_lines(source.name, broken, skip_broken)
         if not frame.height:
-            raise DataError(
-                f"{source.name} holds no readable line.", "Choose another file.",
-                message_fa=f"پروندهٔ «{source.name}» هیچ سطر خوانایی ندارد.", hint_fa="پروندهٔ دیگری برگزینید.",
-            )  # fmt: skip
+            raise DataError(_("{name} holds no readable line."), _("Choose another file."), name=source.name)  # fmt: skip
         return Table(frame, "jsonl", problems=problems)
     except _NotFlat:
         pass
@@ -58,34 +56,25 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
             _load_line(line, number, values, broken)
     problems = broken_lines(source.name, broken, skip_broken)
     if not values:
-        raise DataError(
-            f"{source.name} holds no readable line.", "Choose another file.",
-            message_fa=f"پروندهٔ «{source.name}» هیچ سطر خوانایی ندارد.", hint_fa="پروندهٔ دیگری برگزینید.",
-        )  # fmt: skip
+        raise DataError(_("{name} holds no readable line."), _("Choose another file."), name=source.name)  # fmt: skip
     table = table_of_values(values, source.name, skip_broken=skip_broken)
     return Table(table.frame, "jsonl", problems=problems + table.problems)
 
 
-def broken_lines(name: str, broken: list[tuple[int, Text2]], skip_broken: bool) -> list[Problem]:
+def broken_lines(name: str, broken: list[tuple[int, Message]], skip_broken: bool) -> list[Problem]:
     """One warning for lines left out; DataError where they must not be."""
     if not broken:
         return []
-    told = "; ".join(f"line {number} ({reason.en})" for number, reason in broken[:TOLD])
-    more = f"; and {len(broken) - TOLD} more" if len(broken) > TOLD else ""
+    lines = several((_("line {line} ({reason})", line=number, reason=reason) for number, reason in broken), ";", most=TOLD)
     if not skip_broken:
-        told_fa = "؛ ".join(f"سطر {number} ({reason.fa})" for number, reason in broken[:TOLD])
-        told_fa += f"؛ و {len(broken) - TOLD:,} سطر دیگر" if len(broken) > TOLD else ""
-        raise DataError(
-            f"{name} has {len(broken)} line{'s that are' if len(broken) > 1 else ' that is'} not valid JSON: {told}{more}.",
-            "Mend them, or go on without these lines (skip broken lines).",
-            message_fa=f"در پروندهٔ «{name}» {len(broken):,} سطر JSON درستی نیست: {told_fa}.",
-            hint_fa=f"آن‌ها را درست کنید، یا برای گذشتن از این سطرها {error_words.SKIP_BROKEN_FA}.",
+        said = _n(
+            "{name} has {count:,} line that is not valid JSON: {lines}.",
+            "{name} has {count:,} lines that are not valid JSON: {lines}.",
+            name=name, count=len(broken), lines=lines,
         )  # fmt: skip
-    fa = "، ".join(f"سطر {number}" for number, _ in broken[:TOLD]) + (" و ..." if len(broken) > TOLD else "")
-    return [
-        row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(broken),
-                    message_fa=f"{len(broken):,} سطر کنار گذاشته شد: {fa}.")  # fmt: skip
-    ]
+        raise DataError(said, _("Mend them, or go on without these lines (skip broken lines)."))
+    said = _n("{count:,} line was left out: {lines}.", "{count:,} lines were left out: {lines}.", count=len(broken), lines=lines)
+    return [row_problem("broken-lines", "warning", said, [], count=len(broken))]
 
 
 def _read_texts(source: Source) -> polars.DataFrame | None:
@@ -115,10 +104,10 @@ def _read_texts(source: Source) -> polars.DataFrame | None:
     return polars.from_arrow(table) if table.schema.equals(schema) and table.num_rows else None
 
 
-def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Text2]]]:
+def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Message]]]:
     """Raises _NotFlat at the first row that is not an object of scalars."""
     frames: list[polars.DataFrame] = []
-    broken: list[tuple[int, Text2]] = []
+    broken: list[tuple[int, Message]] = []
     names: dict[str, None] = {}
     first, missing = 1, 0
     for block in _blocks(source):
@@ -131,14 +120,16 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Text2]
         names |= dict.fromkeys(keys)
         if len(names) > MAX_COLUMNS:
             raise DataError(
-                f"The rows have more than {MAX_COLUMNS} different keys.", f"At most {MAX_COLUMNS} can be read.",
-                message_fa=f"سطرها بیش از {MAX_COLUMNS} کلید گوناگون دارند.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+                _("The rows have more than {most} different keys."),
+                _("At most {most} columns can be read."),
+                most=MAX_COLUMNS,
             )  # fmt: skip
         missing += len(keys) * len(rows) - sum(map(len, rows))
         if missing > MAX_MISSING:
             raise DataError(
-                f"The rows have {len(names)} different keys, and each row only a few of them.", "Save them with the same keys in each row.",
-                message_fa=f"سطرها {len(names)} کلید متفاوت دارند و هر سطر فقط چند تا از آن‌ها را.", hint_fa="داده را طوری ذخیره کنید که کلیدهای همهٔ سطرها یکی باشد.",
+                _("The rows have {count} different keys, and each row only a few of them."),
+                _("Save them with the same keys in each row."),
+                count=len(names),
             )  # fmt: skip
         if column_names(keys) != keys:
             raise _NotFlat  # a key that is no name: empty, or half a surrogate pair
@@ -172,7 +163,7 @@ def _blocks(source: Source) -> Iterator[bytes]:
         yield rest
 
 
-def _rows(block: bytes, first: int, broken: list[tuple[int, Text2]]) -> list[dict[str, Any]]:
+def _rows(block: bytes, first: int, broken: list[tuple[int, Message]]) -> list[dict[str, Any]]:
     """The rows of a block of lines; `first`: the number of its first line."""
     body = block.rstrip()
     try:
@@ -204,16 +195,15 @@ def _column(name: str, values: list) -> polars.Series:
         return polars.Series(name, [value_text(value) for value in values], dtype=polars.String)
 
 
-def _load_line(line: str, number: int, values: list, broken: list[tuple[int, Text2]]) -> None:
+def _load_line(line: str, number: int, values: list, broken: list[tuple[int, Message]]) -> None:
     try:
         values.append(load_json(line))
     except json.JSONDecodeError as error:
-        reason_fa = f"نویسهٔ {error.colno}: {error_words.json_reason_fa(error.msg)}"
-        broken.append((number, Text2(en=f"column {error.colno}: {error.msg.lower()}", fa=reason_fa)))
+        broken.append((number, _("column {column}: {reason}", column=error.colno, reason=error_words.json_reason(error.msg))))
     except RecursionError:
-        broken.append((number, Text2(en="nested too deeply", fa="تودرتوییِ بیش از اندازه")))
+        broken.append((number, _("nested too deeply")))
     except ValueError as error:
-        broken.append((number, Text2(en=str(error), fa=str(error))))
+        broken.append((number, as_message(str(error))))
 
 
 def _lines(source: Source) -> list[str]:

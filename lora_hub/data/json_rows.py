@@ -6,9 +6,9 @@ from typing import Any
 import polars
 
 from lora_hub.core.errors import DataError
-from lora_hub.data import error_words
+from lora_hub.core.messages import _, several
 from lora_hub.data.headers import find_layout
-from lora_hub.data.table import MAX_COLUMNS, Table, row_problem, some
+from lora_hub.data.table import MAX_COLUMNS, Table, row_problem
 from lora_hub.data.value_text import value_text
 
 LABELS = ("label", "labels", "category", "intent", "cats")
@@ -31,10 +31,7 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
     if values and isinstance(values[0], str) and all(isinstance(value, str) and value[:1] == "{" for value in values):
         values = _loaded(values) or values  # JSON as a text in JSON
     if not values:
-        raise DataError(
-            f"{name} has no rows.", "Choose a file with data in it.",
-            message_fa=f"پروندهٔ «{name}» سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)  # fmt: skip
     objects = [value for value in values if isinstance(value, dict)]
     if len(objects) == len(values):
         if all(set(value) >= {"row"} and isinstance(value["row"], dict) and set(value) <= {"row", "row_idx", "truncated_cells"}
@@ -45,25 +42,20 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
         others = [number for number, value in enumerate(values, 1) if not isinstance(value, dict)]
         if not skip_broken:
             raise DataError(
-                f"{name} mixes objects with other values (row {some(others)}).",
-                "Every row has to be an object; mend these, or go on without them (skip broken lines).",
-                message_fa=f"در پروندهٔ «{name}» در میان شیءها چیزهای دیگری هم هست (سطر {some(others)}).",
-                hint_fa=f"هر سطر باید شیء باشد؛ این‌ها را درست کنید، یا برای گذشتن از آن‌ها {error_words.SKIP_BROKEN_FA}.",
+                _("{name} mixes objects with other values (row {rows})."),
+                _("Every row has to be an object; mend these, or go on without them (skip broken lines)."),
+                name=name, rows=several(others, most=5),
             )  # fmt: skip
         problem = row_problem(
-            "broken-lines", "warning", f"Left out, for they are no objects: row {some(others)}.", [], count=len(others),
-            message_fa=f"این سطرها شیء نیستند و کنار گذاشته شدند: {some(others)}.",
-        )  # fmt: skip
+            "broken-lines", "warning", _("Left out, for they are no objects: row {rows}.", rows=several(others, most=5)), [], count=len(others)
+        )
         return Table(frame_of(objects), "json", problems=[problem])
     if all(isinstance(value, list) for value in values):
         if values[0] and all(isinstance(turn, dict) for value in values for turn in value):
             return Table(frame_of([{"messages": value} for value in values]), "json")
         width = max(len(value) for value in values)
         if not width:
-            raise DataError(
-                f"{name} has no rows.", "Choose a file with data in it.",
-                message_fa=f"پروندهٔ «{name}» سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
-            )  # fmt: skip
+            raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)  # fmt: skip
         cells = [[value_text(cell) for cell in value] + [None] * (width - len(value)) for value in values]
         layout = find_layout(cells[:300], width)
         body = cells[layout.first_row :]
@@ -85,8 +77,9 @@ def frame_of(rows: list[dict]) -> polars.DataFrame:
     names = list(dict.fromkeys(key for row in rows for key in row))
     if len(names) > MAX_COLUMNS:
         raise DataError(
-            f"The rows have {len(names)} different keys.", f"At most {MAX_COLUMNS} columns can be read.",
-            message_fa=f"سطرها {len(names)} کلید گوناگون دارند.", hint_fa=f"حداکثر {MAX_COLUMNS} ستون خوانده می‌شود.",
+            _("The rows have {count} different keys."),
+            _("At most {most} columns can be read."),
+            count=len(names), most=MAX_COLUMNS,
         )  # fmt: skip
     columns = []
     for name in names:

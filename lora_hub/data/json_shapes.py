@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import NOTHING, _, joined, several
 from lora_hub.core.schema import Problem
-from lora_hub.data import error_words
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.json_rows import frame_of, table_of_values
-from lora_hub.data.table import Table, some
+from lora_hub.data.table import Table
 
 # Keys that hold the rows of a wrapped file, in the order they are looked for.
 ROW_KEYS = ("data", "rows", "records", "examples", "items", "results", "instances", "samples", "dataset", "train", "common_examples",
@@ -24,13 +24,15 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
         return table_of_values(value, name, skip_broken=skip_broken)
     if not isinstance(value, dict):
         raise DataError(
-            f"{name} holds a single value, not a table.", "Save an array of objects or one object a line.",
-            message_fa=f"پروندهٔ «{name}» تنها یک مقدار دارد، نه یک جدول.", hint_fa="آرایه‌ای از شیءها، یا در هر سطر یک شیء، ذخیره کنید.",
+            _("{name} holds a single value, not a table."),
+            _("Save an array of objects or one object a line."),
+            name=name,
         )  # fmt: skip
     if "nbformat" in value and "cells" in value:
         raise DataError(
-            f"{name} is a notebook, not a table.", "Save the data that it holds as CSV or JSONL.",
-            message_fa=f"پروندهٔ «{name}» دفترچه (notebook) است، نه جدول.", hint_fa="داده‌ای را که در آن است با قالب CSV یا JSONL ذخیره کنید.",
+            _("{name} is a notebook, not a table."),
+            _("Save the data that it holds as CSV or JSONL."),
+            name=name,
         )  # fmt: skip
     squad = _squad(value)
     if squad is not None:
@@ -57,10 +59,11 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
     if lists and len(lists) == len(value) and len(lists) > 1:
         if all(isinstance(text, str) for item in lists.values() for text in item):
             return _from_lists_by_label(lists)
-        lengths = ", ".join(f"{key}: {len(item)}" for key, item in list(lists.items())[:6])
+        lengths = several([_("{name}: {count:,}", name=key, count=len(item)) for key, item in lists.items()], most=6)
         raise DataError(
-            f"The columns of {name} are not equally long ({lengths}).", "Every column needs one value a row.",
-            message_fa=f"ستون‌های پروندهٔ «{name}» هم‌اندازه نیستند ({lengths}).", hint_fa="هر ستون باید در هر سطر یک مقدار داشته باشد.",
+            _("The columns of {name} are not equally long ({lengths})."),
+            _("Every column needs one value a row."),
+            name=name, lengths=lengths,
         )  # fmt: skip
     objects = [item for item in value.values() if isinstance(item, dict)]
     if objects and len(objects) == len(value):
@@ -68,10 +71,7 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
     if len(lists) == 1 and next(iter(lists.values())):
         return table_of_values(next(iter(lists.values())), name)
     if not value or (lists and not any(lists.values())):
-        raise DataError(
-            f"{name} has no rows.", "Choose a file with data in it.",
-            message_fa=f"پروندهٔ «{name}» سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)  # fmt: skip
     inner = _inside(value)
     if inner:
         table = table_of_document(value[inner], name, skip_broken=skip_broken)
@@ -111,21 +111,17 @@ def _holds_rows(value: Any) -> bool:
 
 
 def _wrapped(main: str, test: str, left: list[str] | None = None) -> Problem:
-    told, told_fa = f"The rows are under {main!r}", f"سطرها زیر «{main}» هستند"
+    rows = _("The rows are under {main!r}.", main=main)
     if test:
-        told, told_fa = f"{told}; those under {test!r} are the test rows", f"{told_fa} و سطرهای آزمون زیر «{test}»"
-    if left:
-        told, told_fa = f"{told}; left out: {some(left)}", f"{told_fa}؛ کنار گذاشته شد: {some(left)}"
-    return Problem(code="wrapped", severity="info", message=f"{told}.", message_fa=f"{told_fa}.")
+        rows = _("The rows are under {main!r}; those under {test!r} are the test rows.", main=main, test=test)
+    return Problem(code="wrapped", severity="info", said=joined(rows, _("Left out: {names}.", names=several(left, most=5)) if left else NOTHING))
 
 
 def _from_lists_by_label(lists: dict[str, list]) -> Table:
     """{"greeting": [texts], "farewell": [texts]}: lists of different lengths are no columns."""
     rows = [{"text": text, "label": label} for label, texts in lists.items() for text in texts]
-    told = Problem(
-        code="label-lists", severity="info", message=f"The keys were read as labels of the texts under them: {some(lists)}.",
-        message_fa=f"کلیدها برچسب متن‌های زیرشان شمرده شدند: {some(lists)}.",
-    )  # fmt: skip
+    said = _("The keys were read as labels of the texts under them: {keys}.", keys=several(lists, most=5))
+    told = Problem(code="label-lists", severity="info", said=said)
     return Table(frame_of(rows), "json", problems=[told])
 
 

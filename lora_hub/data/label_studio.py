@@ -10,6 +10,7 @@ from typing import Any
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.data.annotations import Export
 from lora_hub.data.json_rows import frame_of
 from lora_hub.data.table import is_nested
@@ -100,16 +101,14 @@ def _free(name: str, taken: Sequence[str]) -> str:
 
 def _tell_spans(export: Export, spans: set[str]) -> None:
     if spans:
-        export.tell(
-            "spans", [], f"Marked parts of texts ({', '.join(sorted(spans))}) are not learnt: they are no label of the whole text.",
-            f"بخش‌های علامت‌خوردهٔ متن ({'، '.join(sorted(spans))}) آموزش داده نمی‌شود: برچسب کل متن نیست.",
-        )  # fmt: skip
+        export.tell("spans", [], _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=sorted(spans)))
 
 
 def _leave_out(export: Export, out: Sequence[bool]) -> None:
     export.leave_out(
-        "not-annotated", out, "{rows} skipped by the annotators, or not annotated: left out.", "{rows} سطر را برچسب‌زن‌ها رد کرده‌اند یا برچسب نزده‌اند؛ کنار گذاشته شد.",
-        hint="Annotate them in the tool to keep them.", hint_fa="برای نگه داشتنشان، در ابزار برچسب بزنید.",
+        "not-annotated", out,
+        _n("{count:,} row skipped by the annotators, or not annotated: left out.", "{count:,} rows skipped by the annotators, or not annotated: left out."),
+        hint=_("Annotate them in the tool to keep them."),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.catalogue import bases
+from lora_hub.core.messages import Message, _, _n, joined
 from lora_hub.core.schema import BaseModel, Lengths, Task
 from lora_hub.data import template
 from lora_hub.data.findings import Finding, finding
@@ -114,14 +115,13 @@ def find_lengths(lengths: Lengths, measured: Measured | None = None) -> list[Fin
     if lengths.too_long or lengths.over_context:
         found.append(_too_long(lengths, measured))
     if 0 < lengths.trained_share < LITTLE_TRAINED:
-        share = f"{lengths.trained_share * 100:.1f}"
+        share = round(lengths.trained_share * 100, 1)
         found.append(
             finding(
-                "little-trained", "info",
-                f"Only {share} % of the tokens are trained: the answers are short beside their prompts.",
-                f"تنها {share} % از توکن‌ها آموزش داده می‌شوند: پاسخ‌ها در برابر پرسش‌هایشان کوتاه‌اند.",
-                hint="Nothing is wrong with that, but most of the time goes into reading. Shorter inputs train faster.",
-                hint_fa="این خطا نیست، ولی بیشترِ زمان صرف خواندن می‌شود. با ورودی‌های کوتاه‌تر آموزش سریع‌تر است.",
+                "little-trained",
+                "info",
+                _("Only {share} % of the tokens are trained: the answers are short beside their prompts.", share=share),
+                hint=_("Nothing is wrong with that, but most of the time goes into reading. Shorter inputs train faster."),
                 count=lengths.sampled,
             )
         )  # fmt: skip
@@ -132,43 +132,43 @@ def _too_long(lengths: Lengths, measured: Measured | None) -> Finding:
     part, context, longest = lengths.max_length <= lengths.context, lengths.context, lengths.total[-1]
     count = lengths.too_long if part else lengths.over_context
     limit = lengths.max_length if part else context
-    whole = lengths.sampled >= lengths.rows
-    of, of_fa = f"{count:,} of {lengths.sampled:,} {'' if whole else 'sampled '}rows", f"{count:,} سطر از {lengths.sampled:,} سطر{'' if whole else ' نمونه'}"
-    share = count / lengths.sampled * 100
-    percent = f"{share:.1f}" if share >= 0.1 else f"{share:.2f}"
-    # one row is, several are
-    are, are_fa = ("is", "است") if count == 1 else ("are", "هستند")
-    if part:
-        message = f"{of} ({percent} %) {are} longer than {limit:,} tokens and will be left out; the longest has {longest:,}."
-        message_fa = f"{of_fa} ({percent} %) بلندتر از {limit:,} توکن {are_fa} و کنار گذاشته می‌شوند؛ بلندترینشان {longest:,} توکن دارد."
-        if lengths.answers_cut:
-            message += f" Cut there instead, {lengths.answers_cut:,} would lose the end of the answer or all of it."
-            message_fa += f" اگر به‌جای آن همان‌جا بریده می‌شدند، {lengths.answers_cut:,} سطر پایان پاسخ یا همهٔ آن را از دست می‌داد."
+    if lengths.sampled >= lengths.rows:
+        of = _("{count:,} of {rows:,} rows", count=count, rows=lengths.sampled)
     else:
-        message = f"{of} ({percent} %) {are} longer than the {limit:,} tokens that the base can read at once, and max_length = {lengths.max_length:,} lets them in."
-        message_fa = f"{of_fa} ({percent} %) بلندتر از {limit:,} توکنی {are_fa} که پایه یک‌جا می‌خواند، و max_length = {lengths.max_length:,} جلوی آن‌ها را نمی‌گیرد."
-    hint, hint_fa = _hint(lengths)
+        of = _("{count:,} of {rows:,} sampled rows", count=count, rows=lengths.sampled)
+    share = count / lengths.sampled * 100
+    known = {"count": count, "of": of, "percent": round(share, 1 if share >= 0.1 else 2), "limit": limit, "longest": longest}
+    if part:
+        said = _n(
+            "{of} ({percent} %) is longer than {limit:,} tokens and will be left out; the longest has {longest:,}.",
+            "{of} ({percent} %) are longer than {limit:,} tokens and will be left out; the longest has {longest:,}.",
+            **known,
+        )  # fmt: skip
+        if lengths.answers_cut:
+            said = joined(said, _("Cut there instead, {cut:,} would lose the end of the answer or all of it.", cut=lengths.answers_cut))
+    else:
+        said = _n(
+            "{of} ({percent} %) is longer than the {limit:,} tokens that the base can read at once, and max_length = {max_length:,} lets it in.",
+            "{of} ({percent} %) are longer than the {limit:,} tokens that the base can read at once, and max_length = {max_length:,} lets them in.",
+            **known, max_length=lengths.max_length,
+        )  # fmt: skip
     severity = "error" if part and 2 * count > lengths.sampled else "warning"
-    return finding("too-long", severity, message, message_fa, hint=hint, hint_fa=hint_fa, rows=measured.rows_over(limit) if isinstance(measured, Measured) else (), count=count)
+    return finding("too-long", severity, said, hint=_hint(lengths), rows=measured.rows_over(limit) if isinstance(measured, Measured) else (), count=count)
 
 
-def _hint(lengths: Lengths) -> tuple[str, str]:
+def _hint(lengths: Lengths) -> Message:
     """What next: raise max_length as far as the base's context allows; past that another base or shorter inputs."""
     context, longest = lengths.context, lengths.total[-1]
     if lengths.max_length > context:
-        return f"Set max_length to {context:,} or less, or choose a base with a longer context.", f"max_length را {context:,} یا کمتر بگذارید، یا پایه‌ای با زمینهٔ بلندتر برگزینید."
+        return _("Set max_length to {context:,} or less, or choose a base with a longer context.", context=context)
     if longest <= context:
-        return f"Raise max_length to {longest:,} (the base can read {context:,}), or shorten the inputs.", f"max_length را به {longest:,} برسانید (پایه تا {context:,} توکن می‌خواند)، یا ورودی‌ها را کوتاه کنید."
+        return _("Raise max_length to {longest:,} (the base can read {context:,}), or shorten the inputs.", longest=longest, context=context)
     if lengths.max_length < context:
-        left = f"{lengths.over_context:,}"
-        return (
-            f"Raise max_length to {context:,}, the base's context; for the {left} longer still choose a base with a longer context, or shorten the inputs.",
-            f"max_length را به {context:,}، یعنی زمینهٔ پایه، برسانید؛ برای {left} سطری که باز هم بلندترند پایه‌ای با زمینهٔ بلندتر برگزینید یا ورودی‌ها را کوتاه کنید.",
-        )
-    return (
-        f"The base can read no more than {context:,} tokens: choose a base with a longer context, or shorten the inputs.",
-        f"پایه بیش از {context:,} توکن نمی‌خواند: پایه‌ای با زمینهٔ بلندتر برگزینید یا ورودی‌ها را کوتاه کنید.",
-    )
+        return _(
+            "Raise max_length to {context:,}, the base's context; for the {left:,} longer still choose a base with a longer context, or shorten the inputs.",
+            context=context, left=lengths.over_context,
+        )  # fmt: skip
+    return _("The base can read no more than {context:,} tokens: choose a base with a longer context, or shorten the inputs.", context=context)
 
 
 def _folder_of(base: BaseModel) -> Path | None:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _
 
-AGAIN = "Copy or download the base again, whole."
-AGAIN_FA = "مدل پایه را یک بار دیگر و کامل رونوشت یا دریافت کنید."
+AGAIN = _("Copy or download the base again, whole.")
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 # Special tokens that a class has where its files name none.
@@ -114,10 +114,7 @@ def read_tokenizer(folder: Path) -> LightTokenizer | None:
     except Exception as error:  # tokenizers raises nothing more exact
         if type(error) is not Exception:
             raise
-        raise BaseError(
-            f"The tokenizer in {str(folder)!r} is damaged: {error}", AGAIN,
-            message_fa=f"توکن‌سازِ «{folder}» خراب است ({error}).", hint_fa=AGAIN_FA,
-        ) from error  # fmt: skip
+        raise BaseError(_("The tokenizer in {folder!r} is damaged: {reason}"), AGAIN, folder=folder, reason=error) from error  # fmt: skip
     core.no_truncation()
     core.no_padding()
     if kind in _REBUILT:
@@ -212,10 +209,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BaseError(
-            f"The file {str(file)!r} cannot be read as JSON.", AGAIN,
-            message_fa=f"پروندهٔ «{file}» JSON درستی نیست.", hint_fa=AGAIN_FA,
-        ) from error  # fmt: skip
+        raise BaseError(_("The file {file!r} cannot be read as JSON."), AGAIN, file=file) from error  # fmt: skip
     return data if isinstance(data, dict) else {}
 
 

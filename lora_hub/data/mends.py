@@ -19,8 +19,9 @@ from typing import Any
 import polars
 from pydantic import ValidationError
 
-from lora_hub.core.errors import DataError, names_fa
-from lora_hub.core.schema import BaseModel, Mend, Problem, Task, Text2
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _, as_message, several
+from lora_hub.core.schema import BaseModel, Mend, Problem, Task
 from lora_hub.data import checks, mend_rows
 from lora_hub.data.check_label_names import suggest_names
 from lora_hub.data.check_labels import label_counts
@@ -33,34 +34,34 @@ from lora_hub.data.overflow import overflow_columns
 from lora_hub.data.table import Table
 
 # What rows that can be left out are called, by the code of the finding that names them.
-DROPPED: dict[str, Text2] = {
-    "duplicates": Text2(en="repeated rows", fa="سطرهای تکراری"),
-    "near-duplicates": Text2(en="rows nearly like an earlier one", fa="سطرهای نزدیک به سطری پیشین"),
-    "conflicting-answers": Text2(en="rows whose input has several answers", fa="سطرهایی که ورودی‌شان چند پاسخ دارد"),
-    "empty-answers": Text2(en="rows without an answer", fa="سطرهای بی‌پاسخ"),
-    "empty-inputs": Text2(en="rows without an input", fa="سطرهای بی‌ورودی"),
-    "header-inside": Text2(en="repeated headers", fa="سرستون‌های تکرارشده"),
-    "small-classes": Text2(en="classes with too few rows", fa="برچسب‌های کم‌سطر"),
-    "several-labels": Text2(en="rows with several labels", fa="سطرهای چندبرچسبی"),
-    "unknown-labels": Text2(en="rows with an unknown label", fa="سطرهایی با برچسب ناشناخته"),
-    "placeholders": Text2(en="rows with a placeholder left in", fa="سطرهایی که جای‌خالیِ پرنشده دارند"),
-    "secrets": Text2(en="rows with what looks like a secret", fa="سطرهایی که گویا رمز یا کلید دارند"),
-    "personal-data": Text2(en="rows with what looks like personal data", fa="سطرهایی که گویا دادهٔ شخصی دارند"),
-    "damaged-letters": Text2(en="rows with damaged letters", fa="سطرهایی با حروف خراب"),
-    "wrong-language": Text2(en="pairs in another language", fa="جفت‌هایی به زبانی دیگر"),
-    "third-language": Text2(en="pairs in a third language", fa="جفت‌هایی به زبان سوم"),
-    "swapped-pairs": Text2(en="swapped pairs", fa="جفت‌های جابه‌جا"),
-    "answer-is-input": Text2(en="rows whose answer is their input", fa="سطرهایی که پاسخ و ورودی‌شان یکی است"),
-    "long-texts": Text2(en="very long rows", fa="سطرهای بسیار بلند"),
-    "unreadable-chats": Text2(en="conversations that are not understood", fa="گفت‌وگوهای نامفهوم"),
-    "empty-chats": Text2(en="empty conversations", fa="گفت‌وگوهای خالی"),
-    "chats-without-answer": Text2(en="conversations without an answer", fa="گفت‌وگوهای بی‌پاسخ"),
-    "assistant-first": Text2(en="conversations that begin with the assistant", fa="گفت‌وگوهایی که با دستیار آغاز می‌شوند"),
-    "missing-words": Text2(en="rows with a word for a missing value", fa="سطرهایی که به‌جای مقدار، نشانهٔ نبودش را دارند"),
-    "system-only": Text2(en="conversations that have only a system turn", fa="گفت‌وگوهایی که تنها نوبت سیستم دارند"),
-    "broken-calls": Text2(en="conversations with broken tool calls", fa="گفت‌وگوهایی با فراخوانی ابزارِ خراب"),
-    "half-thoughts": Text2(en="rows with thoughts that are cut off", fa="سطرهایی با استدلالِ ناتمام"),
-    "repeating-text": Text2(en="texts that repeat themselves", fa="متن‌هایی که خود را تکرار می‌کنند"),
+DROPPED: dict[str, Message] = {
+    "duplicates": _("repeated rows"),
+    "near-duplicates": _("rows nearly like an earlier one"),
+    "conflicting-answers": _("rows whose input has several answers"),
+    "empty-answers": _("rows without an answer"),
+    "empty-inputs": _("rows without an input"),
+    "header-inside": _("repeated headers"),
+    "small-classes": _("classes with too few rows"),
+    "several-labels": _("rows with several labels"),
+    "unknown-labels": _("rows with an unknown label"),
+    "placeholders": _("rows with a placeholder left in"),
+    "secrets": _("rows with what looks like a secret"),
+    "personal-data": _("rows with what looks like personal data"),
+    "damaged-letters": _("rows with damaged letters"),
+    "wrong-language": _("pairs in another language"),
+    "third-language": _("pairs in a third language"),
+    "swapped-pairs": _("swapped pairs"),
+    "answer-is-input": _("rows whose answer is their input"),
+    "long-texts": _("very long rows"),
+    "unreadable-chats": _("conversations that are not understood"),
+    "empty-chats": _("empty conversations"),
+    "chats-without-answer": _("conversations without an answer"),
+    "assistant-first": _("conversations that begin with the assistant"),
+    "missing-words": _("rows with a word for a missing value"),
+    "system-only": _("conversations that have only a system turn"),
+    "broken-calls": _("conversations with broken tool calls"),
+    "half-thoughts": _("rows with thoughts that are cut off"),
+    "repeating-text": _("texts that repeat themselves"),
 }
 
 
@@ -71,8 +72,8 @@ class Kind:
     for, and so what it is proposed for; its `do` looks at neither task nor mapping."""
 
     do: Callable[[Table, Task | None, dict[str, str], dict[str, str]], Table]
-    short: Text2
-    done: Text2
+    short: Message
+    done: Message
     for_test: bool = False
     fills_columns: bool = False
 
@@ -141,42 +142,30 @@ def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, s
     elif code in ("refused-chats", "unlearnt-rows"):
         offered.append(Mend(kind="leave-out", values={"rows": ",".join(map(str, finding.rows.to_list()))}))
     elif code == "overflow":
-        named, _ = overflow_columns(table)
+        named, _pieces = overflow_columns(table)
         offered.append(Mend(kind="join-overflow", values={"into": named}))
     if code in DROPPED and (code != "conflicting-answers" or task.output == "labels"):
         offered.append(Mend(kind="drop", values={"code": code}))
     return tuple(offered)
 
 
-def button(mend: Mend) -> Text2:
+def button(mend: Mend) -> Message:
     """What the button of a mend says."""
     return _kind(mend).short
 
 
-def describe(mend: Mend) -> Text2:
+def describe(mend: Mend) -> Message:
     """What a mend that was applied did, such as "Left out: repeated rows"."""
-    text = _kind(mend).done
-    code = mend.values.get("code", "")
-    what = DROPPED.get(code, Text2(en=code, fa=code))
-    pairs = list(mend.values.items())
-    more = " …" if len(pairs) > 6 else ""
-    renamed = Text2(
-        en=", ".join(f"{old} → {new}" for old, new in pairs[:6]) + more,
-        # Each name keeps to itself, and the arrow points where the sentence goes.
-        fa="، ".join(f"\u2068{old}\u2069 ← \u2068{new}\u2069" for old, new in pairs[:6]) + more,
-    )
-    fill = {"what": what, "pairs": renamed, **{key: Text2(en=value, fa=value) for key, value in mend.values.items() if key in ("characters", "into", "column")}}
-    listed = mend.values.get("rows", "").split(",")
-    fill["rows"] = Text2(en=", ".join(listed[:8]) + (" …" if len(listed) > 8 else ""), fa="، ".join(listed[:8]) + (" …" if len(listed) > 8 else ""))
-    return Text2(**{
-        language: _fill(text.in_language(language), {key: value.in_language(language) for key, value in fill.items()}) for language in ("en", "fa")
-    })  # fmt: skip
-
-
-def _fill(text: str, values: dict[str, str]) -> str:
-    for key, value in values.items():
-        text = text.replace("{" + key + "}", value)
-    return text
+    values = {key: value for key, value in mend.values.items() if key in ("into", "column")}
+    if "code" in mend.values:
+        values["what"] = DROPPED.get(mend.values["code"], as_message(mend.values["code"]))
+    if mend.kind == "relabel":
+        values["pairs"] = several([_("{old} → {new}", old=old, new=new) for old, new in mend.values.items()], most=6)
+    if "rows" in mend.values:
+        values["rows"] = several([int(row) if row.isdecimal() else row for row in mend.values["rows"].split(",")], most=8)
+    if "characters" in mend.values:
+        values["characters"] = int(mend.values["characters"]) if mend.values["characters"].isdecimal() else mend.values["characters"]
+    return _kind(mend).done.filled(values)
 
 
 def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
@@ -188,17 +177,19 @@ def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
         pairs = [part.partition("=") for part in text.removeprefix("relabel:").split(",") if part.strip()]
         if not pairs or any(not equals or not old.strip() or not new.strip() for old, equals, new in pairs):
             raise DataError(
-                f"{text!r} is not relabel:OLD=NEW,OLD=NEW.", "For example --mend relabel:0=negative,1=positive.",
-                message_fa=f"«{text}» به شکل relabel:OLD=NEW,OLD=NEW نیست.", hint_fa="برای نمونه: --mend relabel:0=negative,1=positive",
+                _("{text!r} is not relabel:OLD=NEW,OLD=NEW."),
+                _("For example --mend relabel:0=negative,1=positive."),
+                text=text,
             )  # fmt: skip
-        return Mend(kind="relabel", values={old.strip(): new.strip() for old, _, new in pairs})
-    code, _, kind = text.partition(".")
+        return Mend(kind="relabel", values={old.strip(): new.strip() for old, _equals, new in pairs})
+    code, _rest, kind = text.partition(".")
     found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
     if not found:
         names = [name if index == 0 else f"{name}.{mend.kind}" for name, mends in offered.items() for index, mend in enumerate(mends)]
         raise DataError(
-            f"There is nothing to mend by {text!r} in this data.", f"Offered: {', '.join(names) or 'nothing'}.",
-            message_fa=f"در این داده چیزی نیست که با «{text}» درست شود.", hint_fa=f"آنچه می‌توان درست کرد: {names_fa(names) or 'هیچ'}.",
+            _("There is nothing to mend by {text!r} in this data."),
+            _("Offered: {codes}.", codes=several(names)) if names else _("Nothing is offered."),
+            text=text,
         )  # fmt: skip
     return found[0]
 
@@ -208,8 +199,9 @@ def _parse_whole(text: str) -> Mend:
         mend = Mend.model_validate_json(text)
     except ValidationError as error:
         raise DataError(
-            f"{text[:200]!r} is no mend.", 'For example --mend \'{"kind": "drop", "values": {"code": "duplicates"}}\'.',
-            message_fa=f"«{text[:200]}» اصلاح نیست.", hint_fa="نام مشکلی را بدهید که فهرست شده است، مانند «duplicates»، یا اصلاح را به شکل JSON با «kind» و «values».",
+            _("{text!r} is no mend."),
+            _("For example --mend '{{\"kind\": \"drop\", \"values\": {{\"code\": \"duplicates\"}}}}'."),
+            text=text[:200],
         ) from error  # fmt: skip
     _kind(mend)
     return mend
@@ -273,14 +265,12 @@ def _joined(groups: list[tuple[str, list[str]]]) -> Mend:
 def _kind(mend: Mend) -> Kind:
     """Raises DataError for a mend that there is not: a file of another version, or a mistyped one."""
     if mend.kind not in MENDS:
-        raise DataError(
-            f"There is no mend {mend.kind!r}.", f"Known: {', '.join(MENDS)}.",
-            message_fa=f"اصلاحی به نام «{mend.kind}» نیست.", hint_fa=f"شناخته‌شده‌ها: {names_fa(MENDS)}.",
-        )  # fmt: skip
+        raise DataError(_("There is no mend {kind!r}."), _("Known: {codes}."), kind=mend.kind, codes=several(MENDS))  # fmt: skip
     if mend.kind == "drop" and mend.values.get("code") not in DROPPED:
         raise DataError(
-            f"Rows cannot be left out by {mend.values.get('code')!r}.", f"Known: {', '.join(DROPPED)}.",
-            message_fa=f"با «{mend.values.get('code')}» سطری کنار گذاشته نمی‌شود.", hint_fa=f"شناخته‌شده‌ها: {names_fa(DROPPED)}.",
+            _("Rows cannot be left out by {code!r}."),
+            _("Known: {codes}."),
+            code=mend.values.get("code"), codes=several(DROPPED),
         )  # fmt: skip
     return MENDS[mend.kind]
 
@@ -298,39 +288,39 @@ def _difference(before: Table, after: Table) -> int:
 
 
 MENDS: dict[str, Kind] = {
-    "drop": Kind(mend_rows.drop, Text2(en="Leave these rows out", fa="این سطرها کنار بروند"), Text2(en="Left out: {what}", fa="کنار رفت: {what}")),
+    "drop": Kind(mend_rows.drop, _("Leave these rows out"), _("Left out: {what}")),
     "leave-out": Kind(
-        mend_rows.leave_out, Text2(en="Leave these rows out", fa="این سطرها کنار بروند"), Text2(en="Left out: rows {rows}", fa="کنار رفت: سطرهای {rows}"),
+        mend_rows.leave_out, _("Leave these rows out"), _("Left out: rows {rows}"),
     ),
     "keep-commonest": Kind(
-        mend_rows.keep_commonest, Text2(en="Keep the commonest answer", fa="پرتکرارترین پاسخ بماند"),
-        Text2(en="Of several answers the commonest was kept", fa="از چند پاسخ، پرتکرارترین ماند"),
+        mend_rows.keep_commonest, _("Keep the commonest answer"),
+        _("Of several answers the commonest was kept"),
     ),
-    "relabel": Kind(mend_rows.relabel, Text2(en="Rename labels", fa="نام برچسب‌ها درست شود"), Text2(en="Labels renamed: {pairs}", fa="برچسب‌ها نام تازه گرفتند: {pairs}"), for_test=True),
+    "relabel": Kind(mend_rows.relabel, _("Rename labels"), _("Labels renamed: {pairs}"), for_test=True),
     "fill-down": Kind(
-        mend_rows.fill_down, Text2(en="Fill it down", fa="پر کردن به پایین"),
-        Text2(en="Empty cells in {column} filled with the value above them", fa="سلول‌های خالی «{column}» با مقدار بالایشان پر شد"),
+        mend_rows.fill_down, _("Fill it down"),
+        _("Empty cells in {column} filled with the value above them"),
         for_test=True, fills_columns=True,
     ),
     "mask": Kind(
-        mend_rows.mask, Text2(en="Put a mark in their place", fa="نشانه‌ای به جایشان بنشیند"),
-        Text2(en="Secrets and personal data replaced by marks such as [e-mail]", fa="رمزها و داده‌های شخصی با نشانه‌ای مانند [e-mail] جایگزین شد"), for_test=True,
+        mend_rows.mask, _("Put a mark in their place"),
+        _("Secrets and personal data replaced by marks such as [e-mail]"), for_test=True,
     ),
     "mend-letters": Kind(
-        mend_rows.mend_letters, Text2(en="Mend the letters", fa="حروف درست شود"), Text2(en="Damaged letters mended", fa="حروف خراب درست شد"), for_test=True,
+        mend_rows.mend_letters, _("Mend the letters"), _("Damaged letters mended"), for_test=True,
     ),
     "plain-text": Kind(
-        mend_rows.plain_text, Text2(en="Make it plain text", fa="متن ساده شود"),
-        Text2(en="HTML tags taken out and entities such as &amp; written as letters", fa="برچسب‌های HTML برداشته و نشانه‌هایی مانند &amp; به حرف برگردانده شد"), for_test=True,
+        mend_rows.plain_text, _("Make it plain text"),
+        _("HTML tags taken out and entities such as &amp; written as letters"), for_test=True,
     ),
-    "swap": Kind(mend_rows.swap, Text2(en="Swap them back", fa="جایشان عوض شود"), Text2(en="Swapped pairs put right", fa="جفت‌های جابه‌جا درست شد")),
+    "swap": Kind(mend_rows.swap, _("Swap them back"), _("Swapped pairs put right")),
     "shorten": Kind(
-        mend_rows.shorten, Text2(en="Shorten their input", fa="ورودی‌شان کوتاه شود"),
-        Text2(en="Inputs shortened so that a row has at most {characters} characters", fa="ورودی‌ها کوتاه شد تا هر سطر حداکثر {characters} نویسه داشته باشد"), for_test=True,
+        mend_rows.shorten, _("Shorten their input"),
+        _("Inputs shortened so that a row has at most {characters} characters"), for_test=True,
     ),
     "join-overflow": Kind(
-        mend_rows.join_overflow, Text2(en="Put the pieces back together", fa="تکه‌ها به هم بپیوندند"),
-        Text2(en="Texts that were cut at a delimiter joined again in {into}", fa="متن‌هایی که در جداکننده بریده شده بود در {into} به هم پیوست"),
+        mend_rows.join_overflow, _("Put the pieces back together"),
+        _("Texts that were cut at a delimiter joined again in {into}"),
         for_test=True, fills_columns=True,
     ),
 }  # fmt: skip

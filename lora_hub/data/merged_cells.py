@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import polars
 
+from lora_hub.core.messages import _n
 from lora_hub.core.schema import Problem
 from lora_hub.data import archives, workbook_cells
-from lora_hub.data.check_words import counted
 from lora_hub.data.headers import left_above, told_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
@@ -110,12 +110,12 @@ def unmerged(frame: polars.DataFrame, merges: Sequence[Merge]) -> Unmerged:
     frame, count = _filled_down(frame, [merge for merge in merges if merge.top > last or not header])
     problems = []
     if count:
-        problems.append(
-            row_problem(
-                "merged-cells", "info", f"{counted(count, 'cell')} below the first of a merged cell {'was' if count == 1 else 'were'} read with its value.", [], count=count,
-                message_fa=f"{count:,} سلول زیر سلول اول سلول‌های ادغام‌شده با همان مقدار خوانده شد.",
-            )  # fmt: skip
-        )
+        said = _n(
+            "{count:,} cell below the first of a merged cell was read with its value.",
+            "{count:,} cells below the first of a merged cell were read with its value.",
+            count=count,
+        )  # fmt: skip
+        problems.append(row_problem("merged-cells", "info", said, [], count=count))
     if not header:
         return Unmerged(frame, problems)
     titles = [next(cell for cell in row if cell) for row in frame.head(first).rows() if any(row)]

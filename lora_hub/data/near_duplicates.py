@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy
 import polars
 
-from lora_hub.data.check_words import number_fa, rows
+from lora_hub.core.messages import NOTHING, _, _n, joined
 from lora_hub.data.findings import Finding, finding
 
 HASHES = 32
@@ -27,16 +27,10 @@ def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Fin
     if not len(later):
         return []
     count = len(later)
-    told = f" (the first {MOST:,} rows were compared)" if frame.height > MOST else ""
-    told_fa = f" ({number_fa(MOST)} سطرِ نخست با هم سنجیده شد)" if frame.height > MOST else ""
-    return [
-        finding(
-            "near-duplicates", "info", f"{rows(count)} {'is' if count == 1 else 'are'} nearly the same as an earlier one{told}.",
-            f"{number_fa(count)} سطر تقریباً همان سطری پیشین است{told_fa}.",
-            hint="They add little to learn from and make the score look better than it is.",
-            hint_fa="چیز چندانی برای آموختن نمی‌افزایند و نمره را بهتر از آنچه هست نشان می‌دهند.", rows=looked["row"].gather(later),
-        )
-    ]  # fmt: skip
+    said = _n("{count:,} row is nearly the same as an earlier one.", "{count:,} rows are nearly the same as an earlier one.", count=count)
+    part = _("The first {most:,} rows were compared.", most=MOST) if frame.height > MOST else NOTHING
+    hint = _("They add little to learn from and make the score look better than it is.")
+    return [finding("near-duplicates", "info", joined(said, part), hint=hint, rows=looked["row"].gather(later))]
 
 
 def near_duplicates(texts: polars.Series) -> numpy.ndarray:

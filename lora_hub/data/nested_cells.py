@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import polars
 
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Task
-from lora_hub.data.check_words import number_fa, rows, some
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.label_forms import combinations
 from lora_hub.data.table import Table
@@ -103,8 +103,9 @@ def find_nested(table: Table, task: Task, mapping: dict[str, str]) -> list[Findi
     as_labels = task.output == "labels" and answer in table.columns and holds_lists(table.frame[answer], mixed=True)
     nested = [column for column in mapping.values() if column in table.columns and table.is_nested(column) and not (as_labels and column == answer)]
     found = [] if not nested else [finding(
-        "nested-cells", "info", f"The lists and objects in {' and '.join(map(repr, nested))} are put to the model as JSON text.",
-        f"فهرست‌ها و شیءهای ستون {' و '.join(f'«{name}»' for name in nested)} به شکل متن JSON به مدل داده می‌شود.",
+        "nested-cells",
+        "info",
+        _("The lists and objects in {nested} are put to the model as JSON text.", nested=several(nested, "and", quoted=True)),
     )]  # fmt: skip
     found += [one for column in nested if (one := _filled(table, column))]
     return found + _find_labels(table.frame[answer], table.numbers()) if as_labels else found
@@ -115,11 +116,14 @@ def _filled(table: Table, column: str) -> Finding | None:
     if table.frame.schema[column] == polars.Object:
         return None  # JSON, as it stands in the file
     hits = table.numbers().filter(table.texts(column).str.contains('": null', literal=True).fill_null(False))
-    return None if not hits.len() else finding(
-        "filled-nulls", "info", f"In {rows(hits.len())} keys in {column!r} are null: the file's format keeps no difference between null and not there.",
-        f"در {number_fa(hits.len())} سطر کلیدهایی در ستون «{column}» null است: فرمت فایل میان null و نبودن کلید فرقی نمی‌گذارد.",
-        hint="To have absent keys left out, save the data as JSON Lines.", hint_fa="اگر کلیدهای نبوده باید کنار گذاشته شود، داده را با فرمت JSON Lines ذخیره کنید.", rows=hits,
+    if not hits.len():
+        return None
+    said = _n(
+        "In {count:,} row keys in {column!r} are null: the file's format keeps no difference between null and not there.",
+        "In {count:,} rows keys in {column!r} are null: the file's format keeps no difference between null and not there.",
+        count=hits.len(), column=column,
     )  # fmt: skip
+    return finding("filled-nulls", "info", said, hint=_("To have absent keys left out, save the data as JSON Lines."), rows=hits)
 
 
 def _find_labels(series: polars.Series, numbers: polars.Series) -> list[Finding]:
@@ -129,40 +133,39 @@ def _find_labels(series: polars.Series, numbers: polars.Series) -> list[Finding]
     found = []
     if marks is not None and any(labels):
         found.append(finding(
-            "one-hot-labels", "info", f"Each list in {answer!r} marks one class: its place, counted from 0, is the label.",
-            f"هر فهرست ستون «{answer}» یک برچسب را علامت می‌زند: جای آن، با شمارش از ۰، برچسب است.",
-            hint="Names instead of places are learnt faster; a base knows what they mean.",
-            hint_fa="نام به‌جای شماره زودتر یاد گرفته می‌شود؛ مدل پایه معنایش را می‌داند.",
+            "one-hot-labels",
+            "info",
+            _("Each list in {answer!r} marks one class: its place, counted from 0, is the label.", answer=answer),
+            hint=_("Names instead of places are learnt faster; a base knows what they mean."),
         ))  # fmt: skip
     if answer.endswith(VOTES):
         split = [place for place, (value, label) in enumerate(zip(values, labels, strict=True)) if label == "" and label_names(value)]
-        return [finding(
-            "divided-labels", "warning", f"In {rows(len(split))} the answers in {answer!r} are divided, so that no label has the most.",
-            f"در {number_fa(len(split))} سطر پاسخ‌های ستون «{answer}» یکسان نیست و هیچ برچسبی بیشترین را ندارد.",
-            hint="They are left out; decide which label is right.", hint_fa="کنار گذاشته می‌شود؛ مشخص کنید کدام برچسب درست است.", rows=numbers.gather(split),
-        )] if split else []  # fmt: skip
+        said = _n(
+            "In {count:,} row the answers in {column!r} are divided, so that no label has the most.",
+            "In {count:,} rows the answers in {column!r} are divided, so that no label has the most.",
+            count=len(split), column=answer,
+        )  # fmt: skip
+        hint = _("They are left out; decide which label is right.")
+        return [finding("divided-labels", "warning", said, hint=hint, rows=numbers.gather(split))] if split else []
     unread = [place for place, label in enumerate(labels) if label is None]
     if unread:
-        found.append(finding(
-            "no-row-label", "error" if len(unread) == len(values) else "warning",
-            f"{rows(len(unread))} in {answer!r} hold{'s' if len(unread) == 1 else ''} no label of the whole row but something else, such as {_short(values[unread[0]])}.",
-            f"{number_fa(len(unread))} سطر در ستون «{answer}» برچسبِ کل سطر ندارد و چیز دیگری دارد، مانند {_short(values[unread[0]])}.",
-            hint="Labels of words or passages are not learnt here: bring one label, or a list of labels, for each row.",
-            hint_fa="برچسبِ واژه‌ها یا بخش‌هایی از متن اینجا یاد گرفته نمی‌شود: برای هر سطر یک برچسب یا فهرستی از برچسب‌ها بدهید.",
-            rows=numbers.gather(unread),
-        ))  # fmt: skip
+        said = _n(
+            "{count:,} row in {column!r} holds no label of the whole row but something else, such as {example}.",
+            "{count:,} rows in {column!r} hold no label of the whole row but something else, such as {example}.",
+            count=len(unread), column=answer, example=_short(values[unread[0]]),
+        )  # fmt: skip
+        hint = _("Labels of words or passages are not learnt here: bring one label, or a list of labels, for each row.")
+        found.append(finding("no-row-label", "error" if len(unread) == len(values) else "warning", said, hint=hint, rows=numbers.gather(unread)))
     known = combinations(filter(None, labels))  # told where the labels are checked
-    several = [] if marks is not None else [place for place, value in enumerate(values) if labels[place] not in known and len(set(label_names(value) or [])) > 1]
-    if several:
-        shown = some(sorted({labels[place] or "" for place in several}), 4)
-        found.append(finding(
-            "label-sets", "warning",
-            f"{rows(len(several))} {'has' if len(several) == 1 else 'have'} several labels in {answer!r}. Each combination is a class of its own: {shown.en}.",
-            f"{number_fa(len(several))} سطر در ستون «{answer}» چند برچسب دارد. هر ترکیب یک دستهٔ جدا شمرده می‌شود: {shown.fa}.",
-            hint="The adapter answers with one of the combinations it has seen; for labels that stand on their own, train a task for each.",
-            hint_fa="آداپتور با یکی از ترکیب‌هایی که دیده پاسخ می‌دهد؛ اگر برچسب‌ها مستقل‌اند، برای هر کدام یک وظیفه آموزش دهید.",
-            rows=numbers.gather(several),
-        ))  # fmt: skip
+    sets = [] if marks is not None else [place for place, value in enumerate(values) if labels[place] not in known and len(set(label_names(value) or [])) > 1]
+    if sets:
+        said = _n(
+            "{count:,} row has several labels in {column!r}. Each combination is a class of its own: {labels}.",
+            "{count:,} rows have several labels in {column!r}. Each combination is a class of its own: {labels}.",
+            count=len(sets), column=answer, labels=several(sorted({labels[place] or "" for place in sets}), most=4),
+        )  # fmt: skip
+        hint = _("The adapter answers with one of the combinations it has seen; for labels that stand on their own, train a task for each.")
+        found.append(finding("label-sets", "warning", said, hint=hint, rows=numbers.gather(sets)))
     return found
 
 

@@ -9,7 +9,7 @@ import sys
 import polars
 
 from lora_hub.core.errors import DataError
-from lora_hub.data import error_words
+from lora_hub.core.messages import _
 from lora_hub.data.merged_cells import Merge, counted_from
 from lora_hub.data.source import Source
 
@@ -64,6 +64,7 @@ def read_sheets(source: Source) -> tuple[dict[str, polars.DataFrame], set[str], 
 
 def _damaged(source: Source) -> DataError:
     return DataError(
-        f"The workbook {source.name} is damaged.", "Open it, save it again as .xlsx, and drop it again.",
-        message_fa=f"کارپوشهٔ «{source.name}» خراب است.", hint_fa=error_words.SAVE_WORKBOOK_FA,
+        _("The workbook {name} is damaged."),
+        _("Open it, save it again as .xlsx, and drop it again."),
+        name=source.name,
     )  # fmt: skip

@@ -7,6 +7,7 @@ import re
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
 
@@ -41,13 +42,10 @@ def find_overflow(table: Table) -> list[Finding]:
     rows = table.numbers().filter(goes_on(table, unnamed))
     if not 0 < rows.len() < MOST_ROWS * table.rows:
         return []
-    return [
-        finding(
-            "overflow", "warning",
-            f"{rows.len():,} row{' goes' if rows.len() == 1 else 's go'} on in columns without a name: the text in {into!r} was probably cut at a delimiter.",
-            f"{rows.len():,} سطر در ستون‌های بی‌نام ادامه دارد: گویا متنِ «{into}» در جداکننده بریده شده است.",
-            hint="Put the pieces back together, or put texts that hold the delimiter in quotation marks.",
-            hint_fa="تکه‌ها را به هم بپیوندید، یا متنی را که جداکننده دارد در گیومه بگذارید.",
-            rows=rows,
-        )
-    ]  # fmt: skip
+    said = _n(
+        "{count:,} row goes on in columns without a name: the text in {column!r} was probably cut at a delimiter.",
+        "{count:,} rows go on in columns without a name: the text in {column!r} was probably cut at a delimiter.",
+        count=rows.len(), column=into,
+    )  # fmt: skip
+    hint = _("Put the pieces back together, or put texts that hold the delimiter in quotation marks.")
+    return [finding("overflow", "warning", said, hint=hint, rows=rows)]

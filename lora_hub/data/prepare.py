@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import Task
 from lora_hub.data import template
 
@@ -90,11 +91,12 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
             if answer and all(inputs.get(role) for role in needed):
                 examples.append(Example(number, inputs, answer))
     if not examples:
+        roles = ["messages"] if task.is_chat else needed
+        taken = [_("{role} = {column!r}", role=role, column=column) for role, column in mapping.items()]
         raise DataError(
-            f"None of the {table.frame.height} rows has both {' and '.join(needed if not task.is_chat else ['messages'])} and an answer.",
-            f"Columns taken: {', '.join(f'{role} = {column!r}' for role, column in mapping.items())}. Choose others.",
-            message_fa=f"هیچ‌یک از {table.frame.height:,} سطر {names_fa(needed if not task.is_chat else ['messages'], between=' و ')} و پاسخ را با هم ندارد.",
-            hint_fa=f"ستون‌های برگزیده: {'، '.join(f'«{column}» برای «{role}»' for role, column in mapping.items())}. ستون‌های دیگری برگزینید.",
+            _("None of the {count:,} rows has both {roles} and an answer."),
+            _("Columns taken: {columns}. Choose others."),
+            count=table.frame.height, roles=several(roles, "and"), columns=several(taken),
         )  # fmt: skip
     return examples
 
@@ -105,10 +107,9 @@ def labels_of(examples: list[Example]) -> tuple[str, ...]:
     if len(counts) < 2:
         only = next(iter(counts))
         raise DataError(
-            f"All {len(examples)} rows have the same answer, {only[:60]!r}.",
-            "Add rows of the other class, or check which column is the answer.",
-            message_fa=f"پاسخ همهٔ {len(examples):,} سطر یکی است: «{only[:60]}».",
-            hint_fa="سطرهایی از دستهٔ دیگر بیفزایید، یا ببینید ستون پاسخ کدام است.",
+            _("All {count} rows have the same answer, {only!r}."),
+            _("Add rows of the other class, or check which column is the answer."),
+            count=len(examples), only=only[:60],
         )  # fmt: skip
     return tuple(sorted(counts))
 
@@ -161,11 +162,9 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
         shuffler.shuffle(part)
     if len(trained) < MIN_TRAIN_ROWS or not test or not validation:
         raise DataError(
-            f"{len(examples)} usable rows with {len(groups)} different inputs are too few: {len(trained)} to train on, {len(validation)} to choose the "
-            f"checkpoint, {len(test)} to score.",
-            f"Bring at least {MIN_TRAIN_ROWS * 2} rows with different inputs.",
-            message_fa=f"{len(examples):,} سطرِ قابل‌استفاده با {len(groups):,} ورودیِ گوناگون کم است: {len(trained)} سطر برای آموزش، {len(validation)} برای گزینش بهترین نسخهٔ میانی (checkpoint) و {len(test)} برای نمره.",
-            hint_fa=f"دست‌کم {MIN_TRAIN_ROWS * 2} سطر با ورودی‌های گوناگون بدهید.",
+            _("{count} usable rows with {inputs} different inputs are too few: {train} to train on, {validation} to choose the checkpoint, {test} to score."),
+            _("Bring at least {least} rows with different inputs."),
+            count=len(examples), inputs=len(groups), train=len(trained), validation=len(validation), test=len(test), least=MIN_TRAIN_ROWS * 2,
         )  # fmt: skip
     return Split(trained, validation, test)
 
@@ -227,19 +226,12 @@ def check_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> No
     """Raises DataError naming the rows of a file to score on whose messages the chat template refuses."""
     rows, reason = find_refused(tokenizer, task, examples)
     if reason is not None:
-        told = _refused(rows, reason)
-        raise DataError(
-            told.message, "Leave these rows out of the file, or mend their turns.",
-            message_fa=told.in_language("fa")[0], hint_fa="این سطرها را از فایل بردارید، یا نوبت‌هایشان را درست کنید.",
-        )  # fmt: skip
+        raise _refused(rows, reason, _("Leave these rows out of the file, or mend their turns."))
 
 
-def _refused(rows: list[int], reason: DataError) -> DataError:
-    shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
-    return DataError(
-        f"{reason.message.rstrip('.')}: row{'s' if len(rows) > 1 else ''} {shown}.", "Leave these rows out (the mend refused-chats), or choose another base.",
-        message_fa=f"{reason.in_language('fa')[0].rstrip('.')}: سطر {shown}.", hint_fa="این سطرها را کنار بگذارید، یا مدل پایهٔ دیگری انتخاب کنید.",
-    )  # fmt: skip
+def _refused(rows: list[int], reason: DataError, hint: Message) -> DataError:
+    said = _n("{reason}: row {rows}.", "{reason}: rows {rows}.", count=len(rows), reason=reason.said, rows=several(rows, most=8))
+    return DataError(said, hint)
 
 
 def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_length: int) -> Encoded:
@@ -250,7 +242,7 @@ def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_len
         prompts = template.encode_prompts(tokenizer, task, [example.inputs for example in examples])
     except DataError as error:
         rows, reason = find_refused(tokenizer, task, examples)
-        raise _refused(rows, reason) if reason else error from error
+        raise _refused(rows, reason, _("Leave these rows out (the mend refused-chats), or choose another base.")) if reason else error from error
     answers = template.encode_answers(tokenizer, [example.answer for example in examples])
     rows, kept, too_long = [], [], []
     for example, prompt, answer in zip(examples, prompts, answers, strict=True):
@@ -266,12 +258,10 @@ def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
     """Refuses, before anything is trained, data whose answers would be cut away. `total`: rows before encoding."""
     if encoded.rows and encoded.trained_tokens and len(encoded.rows) >= min(MIN_TRAIN_ROWS, total) and 2 * len(encoded.too_long) <= total:
         return
-    shown = ", ".join(str(row) for row in encoded.too_long[:8]) + (", ..." if len(encoded.too_long) > 8 else "")
     raise DataError(
-        f"{len(encoded.too_long)} of {total} rows are longer than max_length = {max_length} tokens, so that their answers would be cut away: rows {shown}.",
-        "Raise max_length, choose a base with a longer context, or shorten the texts.",
-        message_fa=f"{len(encoded.too_long):,} سطر از {total:,} سطر از max_length، یعنی {max_length} توکن، بلندترند و پاسخشان بریده می‌شود: سطر {shown}.",
-        hint_fa="مقدار max_length را بالا ببرید، مدل پایه‌ای با زمینهٔ بلندتر برگزینید، یا متن‌ها را کوتاه کنید.",
+        _("{count} of {total} rows are longer than max_length = {max_length} tokens, so that their answers would be cut away: rows {rows}."),
+        _("Raise max_length, choose a base with a longer context, or shorten the texts."),
+        count=len(encoded.too_long), total=total, max_length=max_length, rows=several(encoded.too_long, most=8),
     )  # fmt: skip
 
 
@@ -323,10 +313,7 @@ def _chat_examples(row: int, value: Any) -> list[Example]:
     try:
         chat = convert.read_chat(value)
     except DataError as error:
-        raise DataError(
-            f"Row {row}: {error.message}", error.hint,
-            message_fa=f"سطر {row}: {error.message_fa}" if error.message_fa else "", hint_fa=error.hint_fa,
-        ) from error  # fmt: skip
+        raise DataError(_("Row {row}: {reason}", row=row, reason=error.said), error.advice) from error
     found, messages = [], chat.messages
     for index, turn in enumerate(chat.turns):
         before = messages[:index]

@@ -18,10 +18,7 @@ def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[F
     try:
         columns.check_mapping(table, task, mapping)
     except DataError as error:
-        return [Finding(Problem(
-            code="missing-column", severity="error", message=error.message, hint=error.hint,
-            message_fa=error.message_fa, hint_fa=error.hint_fa,
-        ))]  # fmt: skip
+        return [Finding(Problem(code="missing-column", severity="error", said=error.said, advice=error.advice))]
     return []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.data.annotations import Export
 from lora_hub.data.table import is_nested
 from lora_hub.data.value_text import listed, value_text
@@ -46,10 +47,7 @@ def read_prodigy(frame: polars.DataFrame) -> Export | None:
     if column:
         _set_labels(frame, export, column, labels)
     if "spans" in columns:
-        export.tell(
-            "spans", [], "Marked parts of texts (spans) are not learnt: they are no label of the whole text.",
-            "بخش‌های علامت‌خوردهٔ متن (spans) آموزش داده نمی‌شود: برچسب کل متن نیست.",
-        )  # fmt: skip
+        export.tell("spans", [], _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=["spans"]))
     return export
 
 
@@ -63,8 +61,12 @@ def _made(frame: polars.DataFrame, aside: list[str], out: list[bool], buttons: l
     export = Export(NAME, frame.drop(aside), list(range(1, frame.height + 1)), aside)
     rejected, ignored = (sum(is_out and button == name for is_out, button in zip(out, buttons, strict=True)) for name in ("reject", "ignore"))
     export.leave_out(
-        "not-accepted", out, f"{{rows}} not accepted by the annotator ({rejected:,} rejected, {ignored:,} ignored): left out.",
-        f"{{rows}} سطر را برچسب‌زن نپذیرفته است ({rejected:,} رد، {ignored:,} نادیده)؛ کنار گذاشته شد.",
+        "not-accepted", out,
+        _n(
+            "{count:,} row not accepted by the annotator ({rejected:,} rejected, {ignored:,} ignored): left out.",
+            "{count:,} rows not accepted by the annotator ({rejected:,} rejected, {ignored:,} ignored): left out.",
+            rejected=rejected, ignored=ignored,
+        ),
     )  # fmt: skip
     return export
 

@@ -9,8 +9,8 @@ from collections import Counter
 
 import polars
 
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem
-from lora_hub.data.check_words import number_fa, rows
 from lora_hub.data.table import row_problem
 
 # Of the cells with a mark, how many have one at both ends where marks quote: some may be damaged, but not nearly all.
@@ -44,12 +44,14 @@ def _loose_marks(frame: polars.DataFrame, marks: list[str], quoted: bool) -> Pro
             loose = series.str.contains(rf"^\s*{mark}|{behind}{mark}\s*$") & (series.str.count_matches(mark, literal=True) % 2 == 1)
             hits |= loose.fill_null(False)
     count = int(hits.sum())
-    return None if not count else row_problem(
-        "loose-quotes", "warning",
-        f"In {rows(count)} a quotation mark is opened or closed by itself; it was read as a part of the text.", (hits.arg_true() + 1).to_list(),
-        message_fa=f"در {number_fa(count)} سطر گیومه‌ای باز شده که بسته نشده است یا برعکس؛ همچون بخشی از متن خوانده شد.",
-        hint="See whether the other mark is missing there.", hint_fa="ببینید گیومهٔ دیگر در آن سطرها جا نیفتاده باشد.",
+    if not count:
+        return None
+    said = _n(
+        "In {count:,} row a quotation mark is opened or closed by itself; it was read as a part of the text.",
+        "In {count:,} rows a quotation mark is opened or closed by itself; it was read as a part of the text.",
+        count=count,
     )  # fmt: skip
+    return row_problem("loose-quotes", "warning", said, (hits.arg_true() + 1).to_list(), hint=_("See whether the other mark is missing there."))
 
 
 def _are_wrapped(frame: polars.DataFrame, mark: str) -> bool:
@@ -72,14 +74,15 @@ def _rows_in_cells(frame: polars.DataFrame, delimiter: str) -> Problem | None:
         found = _beside(cells, delimiter, frame.width, place)
         known = _labels(beside.filter(~broken)) | {label for label, count in Counter(label for one in found for label in set(one)).items() if count > 2}
         hits.update(number for number, labels in zip(broken.arg_true().to_list(), found, strict=True) if known & set(labels))
-    return None if not hits else row_problem(
-        "rows-in-a-cell", "warning",
-        f"In {rows(len(hits))} a quoted text goes on over lines that look like rows of their own: they were read into its cell.",
-        sorted(number + 1 for number in hits),
-        message_fa=f"در {number_fa(len(hits))} سطر متنِ داخل گیومه تا خط‌هایی ادامه دارد که خودشان سطر به نظر می‌رسند: آن خط‌ها در همان سلول خوانده شد.",
-        hint="A quotation mark may not be closed there. Mend these lines and drop the file again.",
-        hint_fa="شاید گیومه‌ای در آنجا بسته نشده باشد. این خط‌ها را درست کنید و فایل را دوباره بیندازید.",
+    if not hits:
+        return None
+    said = _n(
+        "In {count:,} row a quoted text goes on over lines that look like rows of their own: they were read into its cell.",
+        "In {count:,} rows a quoted text goes on over lines that look like rows of their own: they were read into its cell.",
+        count=len(hits),
     )  # fmt: skip
+    hint = _("A quotation mark may not be closed there. Mend these lines and drop the file again.")
+    return row_problem("rows-in-a-cell", "warning", said, sorted(number + 1 for number in hits), hint=hint)
 
 
 def _beside(cells: polars.Series, delimiter: str, width: int, place: int) -> list[list[str]]:

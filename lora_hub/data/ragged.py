@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import polars
 
 from lora_hub.core.errors import DataError
-from lora_hub.core.schema import Problem, Text2
-from lora_hub.data import error_words
-from lora_hub.data.check_words import counted
+from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.core.schema import Problem
 from lora_hub.data.headers import is_header
 from lora_hub.data.source import Source
 from lora_hub.data.table import row_problem
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from lora_hub.data.delimited import Dialect
 
 TOLD = 8
-UNCLOSED = Text2(en="opens a quotation mark that is never closed", fa="گیومه‌ای باز می‌کند که هرگز بسته نمی‌شود")
-TEXT_AFTER = Text2(en="has text after a closing quotation mark", fa="پس از گیومهٔ پایانی متن دارد")
+UNCLOSED = _("opens a quotation mark that is never closed")
+TEXT_AFTER = _("has text after a closing quotation mark")
 
 
 def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tuple[polars.DataFrame, list[Problem], list[int]]:
@@ -32,10 +31,7 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     lines = _lines(source)
     records, starts, faults = _records(lines, dialect)
     if not records:
-        raise DataError(
-            f"{source.name} has no readable line.", "Choose another file or delimiter.",
-            message_fa=f"پروندهٔ «{source.name}» هیچ سطر خوانایی ندارد.", hint_fa="پرونده یا جداکنندهٔ دیگری برگزینید.",
-        )  # fmt: skip
+        raise DataError(_("{name} has no readable line."), _("Choose another file or delimiter."), name=source.name)  # fmt: skip
     records = _square(records)
     width = _table_width(records)
     kept: list[list[str | None]] = []
@@ -43,7 +39,7 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     for record, line in zip(records, starts, strict=True):
         extra = record[width:]
         if any(cell.strip() for cell in extra):
-            reason = Text2(en=f"has {counted(len(record), 'cell')} where the table has {width}", fa=f"{len(record)} خانه دارد و جدول {width} خانه")
+            reason = _n("has {count} cell where the table has {width}", "has {count} cells where the table has {width}", count=len(record), width=width)
             faults.append((line, reason))
             continue
         if len(record) < width:
@@ -53,24 +49,17 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     problems = []
     if faults:
         faults.sort(key=lambda fault: fault[0])
-        told = "; ".join(f"line {line} {reason.en}" for line, reason in faults[:TOLD])
-        more = f"; and {len(faults) - TOLD} more lines" if len(faults) > TOLD else ""
-        fa = "، ".join(f"سطر {line}" for line, _ in faults[:TOLD])
+        lines = several((_("line {line} {fault}", line=line, fault=fault) for line, fault in faults), ";", most=TOLD)
         if not skip_broken:
-            told_fa = "؛ ".join(f"سطر {line}: {reason.fa}" for line, reason in faults[:TOLD])
-            told_fa += f"؛ و {len(faults) - TOLD:,} سطر دیگر" if len(faults) > TOLD else ""
-            raise DataError(
-                f"{source.name} has {len(faults)} line{'s' if len(faults) > 1 else ''} that cannot be read: {told}{more}.",
-                "Put texts that hold the delimiter in quotation marks, or go on without these lines (skip broken lines).",
-                message_fa=f"در پروندهٔ «{source.name}» {len(faults):,} سطر خوانده نمی‌شود: {told_fa}.",
-                hint_fa=f"متنی را که جداکننده دارد در گیومه (\") بگذارید، یا برای گذشتن از این سطرها {error_words.SKIP_BROKEN_FA}.",
+            said = _n(
+                "{name} has {count:,} line that cannot be read: {lines}.",
+                "{name} has {count:,} lines that cannot be read: {lines}.",
+                name=source.name, count=len(faults), lines=lines,
             )  # fmt: skip
-        problems.append(
-            row_problem("broken-lines", "warning", f"Left out: {told}{more}.", [], count=len(faults),
-                        message_fa=f"{len(faults):,} سطر کنار گذاشته شد: {fa}{' و ...' if len(faults) > TOLD else ''}.",
-                        hint="Mend these lines and drop the file again to keep them.",
-                        hint_fa="برای نگه‌داشتن این سطرها، آن‌ها را درست کنید و پرونده را دوباره بیندازید.")  # fmt: skip
-        )
+            raise DataError(said, _("Put texts that hold the delimiter in quotation marks, or go on without these lines (skip broken lines)."))
+        said = _n("{count:,} line was left out: {lines}.", "{count:,} lines were left out: {lines}.", count=len(faults), lines=lines)
+        hint = _("Mend these lines and drop the file again to keep them.")
+        problems.append(row_problem("broken-lines", "warning", said, [], count=len(faults), hint=hint))
     columns = {f"f{index}": [row[index] for row in kept] for index in range(width)}
     return polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), problems, short
 
@@ -80,14 +69,12 @@ def short_rows(places: list[int], first_row: int) -> list[Problem]:
     rows = [place - first_row + 1 for place in places if place >= first_row]
     if not rows:
         return []
-    told = f"{len(rows)} row{' has' if len(rows) == 1 else 's have'} fewer cells than the header; the rest is empty."
-    return [
-        row_problem(
-            "short-rows", "warning", told, rows, hint="See whether a delimiter is missing there.",
-            message_fa=f"{len(rows):,} سطر خانه‌های کمتری از سرستون دارد؛ باقی خانه‌ها خالی است.",
-            hint_fa="ببینید در آن‌جا جداکننده‌ای کم نباشد.",
-        )
-    ]  # fmt: skip
+    said = _n(
+        "{count:,} row has fewer cells than the header; the rest is empty.",
+        "{count:,} rows have fewer cells than the header; the rest is empty.",
+        count=len(rows),
+    )  # fmt: skip
+    return [row_problem("short-rows", "warning", said, rows, hint=_("See whether a delimiter is missing there."))]
 
 
 def _square(records: list[list[str]]) -> list[list[str]]:
@@ -143,12 +130,12 @@ class _Feed:
         return self.lines[self.at - 1]
 
 
-def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, Text2]]]:
+def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, Message]]]:
     """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it; every line is
     read at most three times, whatever the faults."""
     records: list[list[str]] = []
     starts: list[int] = []
-    faults: list[tuple[int, Text2]] = []
+    faults: list[tuple[int, Message]] = []
     feed = _Feed(lines)
     while feed.at < len(lines):
         feed.begin = feed.at

@@ -10,9 +10,10 @@ import re
 from pathlib import Path
 
 from lora_hub.core import settings
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
-from lora_hub.data import archive_members, archives, error_words
+from lora_hub.data import archive_members, archives
 from lora_hub.data.archive_tables import join_parts, read_plan, test_part
 from lora_hub.data.cells import table_of_form
 from lora_hub.data.chat_columns import as_chats
@@ -20,14 +21,14 @@ from lora_hub.data.columnar import read_arrow, read_parquet
 from lora_hub.data.delimited import read_delimited
 from lora_hub.data.encodings import decode
 from lora_hub.data.exports import read_export
-from lora_hub.data.formats import FORMATS, FORMATS_FA
+from lora_hub.data.formats import FORMATS
 from lora_hub.data.html_tables import is_html, read_html
 from lora_hub.data.json_files import looks_like_json, read_json
 from lora_hub.data.refusals import refuse_binary, refuse_noise
 from lora_hub.data.source import Source
 from lora_hub.data.split_columns import split_by_column
 from lora_hub.data.spreadsheets import OLE, read_workbook, workbook_kind
-from lora_hub.data.table import MAX_ROWS, Table, some
+from lora_hub.data.table import MAX_ROWS, Table
 from lora_hub.data.text_forms import form_of, read_form, refuse_form
 
 __all__ = ["Table", "read_table"]
@@ -44,21 +45,19 @@ def read_table(
     path = Path(path)
     if path.is_dir():
         raise DataError(
-            f"{str(path)!r} is a folder.", "Choose the file in it, or put its files into a zip.",
-            message_fa=f"نشانیِ «{path}» پوشه است.", hint_fa="پرونده‌ای را که در آن است برگزینید، یا پرونده‌هایش را در یک zip بگذارید.",
+            _("{path!r} is a folder."),
+            _("Choose the file in it, or put its files into a zip."),
+            path=path,
         )  # fmt: skip
     if not path.is_file():
-        what = "There is no file" if not path.exists() else "This is no file that can be read:"
-        raise DataError(
-            f"{what} {str(path)!r}.", "Check the path.",
-            message_fa=f"پرونده‌ای در «{path}» نیست." if not path.exists() else f"آنچه در «{path}» است پرونده‌ای خواندنی نیست.",
-            hint_fa="نشانیِ پرونده را وارسی کنید.",
-        )  # fmt: skip
+        said = _("This is no file that can be read: {path!r}.") if path.exists() else _("There is no file {path!r}.")
+        raise DataError(said, _("Check the path."), path=path)
     size, limit = path.stat().st_size, settings.max_upload_bytes()
     if size > limit:
         raise DataError(
-            f"{path.name} is {size >> 20} MB; the limit is {limit >> 20} MB.", "Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB.",
-            message_fa=f"پروندهٔ «{path.name}» {size >> 20} مگابایت است؛ حداکثر {limit >> 20} مگابایت پذیرفته می‌شود.", hint_fa=error_words.SMALLER_FILE_FA,
+            _("{name} is {size} MB; the limit is {limit} MB."),
+            _("Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."),
+            name=path.name, size=size >> 20, limit=limit >> 20,
         )  # fmt: skip
     options = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "skip_broken": skip_broken}
     source = Source(path.name, path=path)
@@ -66,9 +65,8 @@ def read_table(
         source.head(1)
     except OSError as error:
         raise DataError(
-            f"{path.name} cannot be opened: {error.strerror or error}.", "See whether you may read it.",
-            message_fa=f"پروندهٔ «{path.name}» باز نمی‌شود ({error.strerror or error}).", hint_fa="ببینید اجازهٔ خواندن آن را دارید یا نه.",
-        ) from None  # fmt: skip
+            _("{name} cannot be opened: {reason}."), _("See whether you may read it."), name=path.name, reason=error.strerror or error
+        ) from None
     table = split_by_column(_read(source, options, limit), is_test=is_test)
     if not is_test:
         return table
@@ -79,14 +77,12 @@ def read_table(
 
 def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table:
     if source.size == 0:
-        raise DataError(
-            f"{source.name} is empty.", "Choose a file with data in it.",
-            message_fa=f"پروندهٔ «{source.name}» خالی است.", hint_fa=error_words.CHOOSE_FILE_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} is empty."), _("Choose a file with data in it."), name=source.name)
     if depth > 2:
         raise DataError(
-            f"{source.name} is an archive in an archive in an archive.", "Unpack it first.",
-            message_fa=f"«{source.name}» بایگانی‌ای درون بایگانی‌ای درون بایگانی است.", hint_fa="نخست آن را بگشایید.",
+            _("{name} is an archive in an archive in an archive."),
+            _("Unpack it first."),
+            name=source.name,
         )  # fmt: skip
     head = source.head(4096)
     if kind := archives.packing(head):
@@ -117,10 +113,7 @@ def _read_text(source: Source, options: dict) -> Table:
     head = text.head(SAMPLE).decode("utf-8", errors="ignore")
     start = head.removeprefix("\ufeff").lstrip()
     if not start and not text.read().strip(b"\xef\xbb\xbf \t\r\n\x00"):
-        raise DataError(
-            f"{source.name} is empty.", "Choose a file with data in it.",
-            message_fa=f"پروندهٔ «{source.name}» خالی است.", hint_fa=error_words.CHOOSE_FILE_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} is empty."), _("Choose a file with data in it."), name=source.name)
     chosen = options["delimiter"]
     if not chosen:
         refuse_form(start, source.name)
@@ -128,10 +121,7 @@ def _read_text(source: Source, options: dict) -> Table:
     if is_html(start):
         table = read_html(text, sheet=options["sheet"])
     elif _is_xml(start, whole):
-        raise DataError(
-            f"{source.name} is an XML document, not a table.", FORMATS,
-            message_fa=f"پروندهٔ «{source.name}» سند XML است، نه جدول.", hint_fa=FORMATS_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} is an XML document, not a table."), FORMATS, name=source.name)
     elif not chosen and looks_like_json(start):
         table = read_json(text, skip_broken=options["skip_broken"])
     else:
@@ -162,8 +152,9 @@ def _delimiter(chosen: str) -> str:
     delimiter = names.get(chosen.lower(), chosen)
     if chosen and (len(delimiter) > 5 or any(mark in delimiter for mark in '\r\n"')):
         raise DataError(
-            f"A delimiter is one to five characters, not {chosen!r}.", "Use , ; | or tab.",
-            message_fa=f"جداکننده یک تا پنج نویسه است، نه «{chosen}».", hint_fa="نشانهٔ , یا ; یا | یا tab را به کار ببرید.",
+            _("A delimiter is one to five characters, not {chosen!r}."),
+            _("Use , ; | or tab."),
+            chosen=chosen,
         )  # fmt: skip
     return delimiter
 
@@ -180,16 +171,12 @@ def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
         return source, []
     count = sum(chunk.count(0) for chunk in source.chunks())
     if count > 0.1 * source.size:
-        raise DataError(
-            f"{name} is not a text or a table: it is full of zero bytes.", FORMATS,
-            message_fa=f"پروندهٔ «{name}» متن یا جدول نیست: پر از بایت صفر است.", hint_fa=FORMATS_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} is not a text or a table: it is full of zero bytes."), FORMATS, name=name)
     data = source.read()
     lines = [number for number, line in enumerate(data.split(b"\n"), 1) if b"\0" in line]
     problem = Problem(
-        code="nul-bytes", severity="warning", count=count, message=f"Zero bytes were left out: line {some(lines)}.",
-        message_fa=f"بایت‌های صفر کنار گذاشته شدند: سطر {some(lines)}.", hint="See whether text is missing there.",
-        hint_fa="ببینید در آن‌جا متنی کم نباشد.",
+        code="nul-bytes", severity="warning", count=count,
+        said=_("Zero bytes were left out: line {lines}.", lines=several(lines, most=5)), advice=_("See whether text is missing there."),
     )  # fmt: skip
     return Source(source.name, data=data.replace(b"\0", b"")), [problem]
 
@@ -223,19 +210,18 @@ def _finish(table: Table, source: Source) -> Table:
         if part is not None and part.rows:
             part.frame = as_chats(part.frame)
     if table.frame.width == 0:
-        raise DataError(
-            f"{source.name} has no columns.", "Choose a file with data in it.",
-            message_fa=f"پروندهٔ «{source.name}» ستونی ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
-        )  # fmt: skip
+        raise DataError(_("{name} has no columns."), _("Choose a file with data in it."), name=source.name)
     if table.rows == 0:
         raise DataError(
-            f"{source.name} has a header ({some(table.columns, 8)}) but no rows.", "Choose a file with data in it.",
-            message_fa=f"پروندهٔ «{source.name}» سرستون دارد ({names_fa(table.columns, 8)}) اما سطری ندارد.", hint_fa=error_words.CHOOSE_FILE_FA,
+            _("{name} has a header ({columns}) but no rows."),
+            _("Choose a file with data in it."),
+            name=source.name, columns=several(table.columns, most=8),
         )  # fmt: skip
     if table.rows > MAX_ROWS:
         raise DataError(
-            f"{source.name} has {table.rows:,} rows.", f"At most {MAX_ROWS:,} can be read.",
-            message_fa=f"پروندهٔ «{source.name}» {table.rows:,} سطر دارد.", hint_fa=f"حداکثر {MAX_ROWS:,} سطر خوانده می‌شود.",
+            _("{name} has {rows:,} rows."),
+            _("At most {most:,} rows can be read."),
+            name=source.name, rows=table.rows, most=MAX_ROWS,
         )  # fmt: skip
     if table.test is not None and not table.test.rows:
         table.test = None

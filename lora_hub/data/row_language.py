@@ -12,8 +12,10 @@ import re
 import polars
 
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.messages import _
 from lora_hub.core.schema import Task
-from lora_hub.data.check_languages import NAMES_FA, language_of_words
+from lora_hub.data import check_words
+from lora_hub.data.check_languages import language_of_words
 from lora_hub.data.column_facts import script_of
 from lora_hub.data.findings import Finding, finding
 from lora_hub.data.table import Table
@@ -27,7 +29,6 @@ _LETTERS = {
     "Urdu": re.compile("[ٹڈڑےںۓ]"), "Kurdish": re.compile("[ێۆڕڵە]"), "Pashto": re.compile("[ټډړښځڅ]"),
     "Persian": re.compile("[پچژگکی]"), "Arabic": re.compile("[ةىأإ]|\\bال"),
 }  # fmt: skip
-MORE_FA = {"Urdu": "اردو", "Kurdish": "کردی", "Pashto": "پشتو"}
 
 
 def language_of_texts(texts: polars.Series) -> str:
@@ -72,17 +73,15 @@ def find_language(asked: Task, settled: Task, language: str) -> list[Finding]:
     """`asked`: the task as it was given; `settled`: as it is put to the model; `language`: the rows'."""
     if not language or settled.is_chat or "instruction" in settled.inputs or "prompt_language" in asked.model_fields_set:
         return []
-    name_fa = NAMES_FA.get(language) or MORE_FA.get(language, language)
     if settled.prompt_language == "fa":
         return [finding(
-            "instruction-language", "info", "The rows are in Persian, and so is the instruction that they are put with.",
-            "سطرها فارسی است و دستور هم به فارسی داده می‌شود.", hint="Choose another under “Advanced”, or with --set prompt_language=en.",
-            hint_fa="زبان دیگری را در «تنظیمات پیشرفته» انتخاب کنید.",
+            "instruction-language",
+            "info",
+            _("The rows are in Persian, and so is the instruction that they are put with."),
+            hint=_("Choose another under “Advanced”, or with --set prompt_language=en."),
         )]  # fmt: skip
     if language == "English":
         return []
-    return [finding(
-        "instruction-language", "info", f"The rows are in {language}, the instruction that they are put with is in English.",
-        f"سطرها به زبان {name_fa} است و دستور به انگلیسی داده می‌شود.", hint=f"A task of your own can have its instruction in {language}.",
-        hint_fa=f"وظیفه‌ای که خودتان تعریف می‌کنید می‌تواند دستوری به زبان {name_fa} داشته باشد.",
-    )]  # fmt: skip
+    named = check_words.language(language)
+    said = _("The rows are in {language}, the instruction that they are put with is in English.", language=named)
+    return [finding("instruction-language", "info", said, hint=_("A task of your own can have its instruction in {language}.", language=named))]

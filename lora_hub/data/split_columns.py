@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import polars
 
+from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Problem
 from lora_hub.data.chat_marks import reading
-from lora_hub.data.check_words import counted, number_fa, some
 from lora_hub.data.column_names import LABEL, plain, squeezed
 from lora_hub.data.table import Table, is_nested, row_problem
 
@@ -105,11 +105,13 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
         return replace(table, split_column=column)
     if not counts["train"]:
         count = table.rows
-        problems.append(row_problem(
-            "no-training-rows", "warning", f"The column {column!r} says of every row that it is there to test or validate with, and of none that it is there to train on: all {count:,} are trained on if you go on.",
-            [], count=count, message_fa=f"ستون «{column}» همهٔ سطرها را برای آزمون یا اعتبارسنجی می‌داند و هیچ‌کدام را برای آموزش: اگر ادامه دهید هر {number_fa(count)} سطر آموزش داده می‌شود.",
-            hint="Bring the rows to train on, and give this file as the test file.", hint_fa="سطرهای آموزش را بدهید و این فایل را فایل آزمون بگیرید.",
-        ))  # fmt: skip
+        said = _(
+            "The column {column!r} says of every row that it is there to test or validate with, and of none that it is there to train on:"
+            " all {count:,} are trained on if you go on.",
+            column=column, count=count,
+        )  # fmt: skip
+        hint = _("Bring the rows to train on, and give this file as the test file.")
+        problems.append(row_problem("no-training-rows", "warning", said, [], count=count, hint=hint))
         return replace(table, problems=problems, split_column=column)
     test = None
     if counts[scored] and table.test is None:
@@ -124,17 +126,20 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
 def _told(table: Table, column: str, counts: dict[str, int], scored: str, parts: polars.Series, numbers: polars.Series) -> Problem:
     left = {kind: count for kind, count in counts.items() if count and kind not in ("train", scored)}
     left_rows = numbers.filter(parts.is_in(list(left))).to_list()
-    told = f"The column {column!r} says which rows are for what: {counts['train']:,} are trained on"
-    told_fa = f"ستون «{column}» می‌گوید هر سطر برای چیست: {number_fa(counts['train'])} سطر آموزش داده می‌شود"
+    uses = [_("{count:,} are trained on", count=counts["train"])]
     if scored:
-        told += f", {counts[scored]:,} ({scored}) are scored and not trained on"
-        told_fa += f" و {number_fa(counts[scored])} سطر ({'آزمون' if scored == 'test' else 'اعتبارسنجی'}) فقط امتیاز می‌گیرد"
+        uses.append(_("{count:,} ({kind}) are scored and not trained on", count=counts[scored], kind=_KIND_NAMES[scored]))
     if left:
-        names = some([kind or "not to be trained" for kind in left], 3)
-        told += f", {counted(sum(left.values()), 'row')} ({names.en}) {'is' if sum(left.values()) == 1 else 'are'} left out"
-        kinds_fa = "، ".join({"test": "آزمون", "validation": "اعتبارسنجی", "": "نباید آموزش داده شود"}[kind] for kind in left)
-        told_fa += f" و {number_fa(sum(left.values()))} سطر ({kinds_fa}) کنار گذاشته می‌شود"
-    return row_problem(
-        "split-column", "info", f"{told}.", left_rows, count=counts[scored] if scored else sum(left.values()), message_fa=f"{told_fa}.",
-        hint="Without that column, or under another name, rows to score are drawn by chance.", hint_fa="بدون این ستون، یا با نامی دیگر، سطرهای آزمون تصادفی جدا می‌شود.",
-    )  # fmt: skip
+        uses.append(
+            _n(
+                "{count:,} row ({kinds}) is left out",
+                "{count:,} rows ({kinds}) are left out",
+                count=sum(left.values()), kinds=several([_KIND_NAMES[kind] for kind in left]),
+            )  # fmt: skip
+        )
+    said = _("The column {column!r} says which rows are for what: {uses}.", column=column, uses=several(uses))
+    hint = _("Without that column, or under another name, rows to score are drawn by chance.")
+    return row_problem("split-column", "info", said, left_rows, count=counts[scored] if scored else sum(left.values()), hint=hint)
+
+
+_KIND_NAMES = {"test": _("test"), "validation": _("validation"), "": _("not to be trained")}

@@ -11,18 +11,19 @@ from contextlib import contextmanager
 
 import polars
 
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
-from lora_hub.data import archives, error_words, merged_cells, old_workbooks, workbook_cells
+from lora_hub.data import archives, merged_cells, old_workbooks, workbook_cells
 from lora_hub.data.archive_members import pick_split
 from lora_hub.data.cells import cells_of, table_of_cells
 from lora_hub.data.refusals import refuse_zip
 from lora_hub.data.source import Source
-from lora_hub.data.table import Table, some
+from lora_hub.data.table import Table
 
 # Names of streams inside documents of the same family as .xls, and what they are.
-STREAMS = {"WordDocument": "a Word document", "PowerPoint Document": "a presentation", "__substg1.0_": "an e-mail of Outlook",
-           "VisioDocument": "a drawing", "__nameid_version": "an e-mail of Outlook"}  # fmt: skip
+STREAMS = {"WordDocument": _("a Word document"), "PowerPoint Document": _("a presentation"), "__substg1.0_": _("an e-mail of Outlook"),
+           "VisioDocument": _("a drawing"), "__nameid_version": _("an e-mail of Outlook")}  # fmt: skip
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -43,19 +44,18 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
             merges = merged_cells.merges_of(source, kind, [name for name, frame in cells.items() if frame.height])
     if sheet and sheet not in cells:
         raise DataError(
-            f"There is no sheet named {sheet!r}.", f"The workbook has: {', '.join(cells)}.",
-            message_fa=f"برگه‌ای به نام «{sheet}» نیست.", hint_fa=f"برگه‌های کارپوشه: {names_fa(cells)}.",
+            _("There is no sheet named {sheet!r}."),
+            _("The workbook has: {sheets}."),
+            sheet=sheet, sheets=several(cells),
         )  # fmt: skip
     whole = {name: merged_cells.unmerged(frame, merges.get(name, [])) for name, frame in cells.items()}
     sheets = {name: cells_of(one.frame) for name, one in whole.items()}
     filled = {name: frame for name, frame in sheets.items() if frame.height}
     if not filled or (sheet and sheet not in filled):
-        which = f"The sheet {sheet!r} of {source.name}" if filled else source.name
-        which_fa = f"در برگهٔ «{sheet}» از «{source.name}»" if filled else f"در کارپوشهٔ «{source.name}»"
-        raise DataError(
-            f"{which} has no cell with a value in it.", "Choose a workbook with data in it.",
-            message_fa=f"{which_fa} هیچ خانه‌ای مقدار ندارد.", hint_fa="کارپوشه‌ای برگزینید که داده‌ای در آن باشد.",
-        )  # fmt: skip
+        hint = _("Choose a workbook with data in it.")
+        if filled:
+            raise DataError(_("The sheet {sheet!r} of {name} has no cell with a value in it."), hint, sheet=sheet, name=source.name)
+        raise DataError(_("{name} has no cell with a value in it."), hint, name=source.name)
     shown = {name: frame for name, frame in filled.items() if name not in hidden} or filled
     headed = {name for name, one in whole.items() if one.is_headed}
     table = choose_sheet(shown if sheet not in filled else filled, kind, sheet=sheet, headed=headed)
@@ -96,19 +96,15 @@ def choose_sheet(sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str =
         table.test = table_of_cells(sheets[test], kind, is_headed=test in headed)
         table.test.sheet = test
     others = [name for name in sheets if name not in (chosen, test if table.test else chosen)]
-    read = f"Sheet {chosen!r} was read" + (f", and {test!r} to test on" if table.test else "")
-    read_fa = f"برگهٔ «{chosen}» خوانده شد" + (f" و «{test}» برای آزمون" if table.test else "")
+    read = _("Sheet {sheet!r} was read", sheet=chosen)
+    if table.test:
+        read = _("Sheet {sheet!r} was read, and {test!r} to test on", sheet=chosen, test=test)
     if others and not sheet:
-        table.problems.append(
-            Problem(
-                code="other-sheets", severity="info", count=len(others),
-                message=f"{read}; the workbook also has {some(map(repr, others))}.",
-                message_fa=f"{read_fa}؛ این کارپوشه {some(f'«{name}»' for name in others)} را هم دارد.",
-                hint="Choose another sheet if this is not the one.", hint_fa="اگر این نیست، برگهٔ دیگری برگزینید.",
-            )  # fmt: skip
-        )
+        said = _("{read}; the workbook also has {sheets}.", read=read, sheets=several(others, most=5, quoted=True))
+        hint = _("Choose another sheet if this is not the one.")
+        table.problems.append(Problem(code="other-sheets", severity="info", count=len(others), said=said, advice=hint))
     elif table.test:
-        table.problems.append(Problem(code="split-sheets", severity="info", message=f"{read}.", message_fa=f"{read_fa}."))
+        table.problems.append(Problem(code="split-sheets", severity="info", said=_("{read}.", read=read)))
     return table
 
 
@@ -121,11 +117,7 @@ def _panics_in_words(source: Source) -> Iterator[None]:
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        told = f"The workbook {source.name} is damaged."
-        raise DataError(
-            told, "Open it, save it again as .xlsx, and drop it again.",
-            message_fa=f"کارپوشهٔ «{source.name}» خراب است.", hint_fa=error_words.SAVE_WORKBOOK_FA,
-        ) from None  # fmt: skip
+        raise DataError(_("The workbook {name} is damaged."), _("Open it, save it again as .xlsx, and drop it again."), name=source.name) from None
 
 
 @contextmanager
@@ -151,21 +143,19 @@ def _in_words(source: Source, error: str) -> DataError:
     head = source.read()
     if "password" in lowered or "encrypt" in lowered or _is_locked(head) or b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in head:
         return DataError(
-            f"The workbook {source.name} is protected with a password.", "Save it without a password and drop it again.",
-            message_fa=f"کارپوشهٔ «{source.name}» گذرواژه دارد.", hint_fa="آن را بی‌گذرواژه ذخیره کنید و از نو بدهید.",
+            _("The workbook {name} is protected with a password."),
+            _("Save it without a password and drop it again."),
+            name=source.name,
         )  # fmt: skip
     if head.startswith(OLE):
         for stream, what in STREAMS.items():
             if stream.encode("utf-16-le") in head:
-                return DataError(
-                    f"{source.name} is {what}, not a table.", "Save its table as a CSV or an Excel file.",
-                    message_fa=f"پروندهٔ «{source.name}» {error_words.KINDS_FA[what]} است، نه جدول.",
-                    hint_fa="جدولش را با قالب CSV یا اکسل ذخیره کنید.",
-                )  # fmt: skip
+                return DataError(_("{name} is {what}, not a table."), _("Save its table as a CSV or an Excel file."), name=source.name, what=what)
     reason = error.splitlines()[0].removeprefix("calamine error: ")[:200]
     return DataError(
-        f"The workbook {source.name} is damaged: {reason}.", "Open it, save it again as .xlsx, and drop it again.",
-        message_fa=f"کارپوشهٔ «{source.name}» خراب است ({reason}).", hint_fa=error_words.SAVE_WORKBOOK_FA,
+        _("The workbook {name} is damaged: {reason}."),
+        _("Open it, save it again as .xlsx, and drop it again."),
+        name=source.name, reason=reason,
     )  # fmt: skip
 
 
@@ -173,7 +163,7 @@ def _is_locked(data: bytes) -> bool:
     """Whether an .xls is encrypted: a FILEPASS record among its first ones ([MS-XLS] 2.4.117). Excel writes it for a workbook
     that is merely protected, too, with a password that everybody knows."""
     at = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")  # BOF of the workbook's globals
-    for _ in range(8):
+    for _record in range(8):
         if at < 0 or at + 4 > len(data):
             return False
         if data[at : at + 2] == b"\x2f\x00":

@@ -5,11 +5,12 @@
 Object column of Python lists and dicts where they do not. A missing value is null; an empty cell of a CSV is "".
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import polars
 
+from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.schema import Problem
 from lora_hub.data.value_text import value_text
 
@@ -133,17 +134,6 @@ def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
     return polars.DataFrame(columns)
 
 
-def row_problem(
-    code: str, severity: str, message: str, rows: list[int], *, message_fa: str = "", hint: str = "", hint_fa: str = "", count: int = 0
-) -> Problem:
+def row_problem(code: str, severity: str, said: Message, rows: Sequence[int], *, hint: Message = NOTHING, count: int = 0) -> Problem:
     """A Problem with at most ten example rows (from 1)."""
-    return Problem(
-        code=code, severity=severity, message=message, hint=hint, rows=tuple(rows[:SHOWN_ROWS]), count=count or len(rows),
-        message_fa=message_fa, hint_fa=hint_fa,
-    )  # fmt: skip
-
-
-def some(names: Iterable[object], most: int = 5) -> str:
-    """The first few of some names, for a sentence; three dots where there are more."""
-    names = [str(name) if len(str(name)) <= 60 else str(name)[:60] + "..." for name in names]
-    return ", ".join(names[:most]) + (" ..." if len(names) > most else "")
+    return Problem(code=code, severity=severity, said=said, advice=hint, rows=tuple(rows[:SHOWN_ROWS]), count=count or len(rows))

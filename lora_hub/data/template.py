@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lora_hub.catalogue.tasks.frames import LABELS_LINE_FA
-from lora_hub.core.errors import DataError, names_fa
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
 from lora_hub.data.chat_template import MARK, MARKED_TURNS, Traits, render, traits_of, whole_text, write_answer, write_prompt
 from lora_hub.data.value_text import value_text
@@ -22,7 +23,7 @@ MAX_LISTED_LABELS = 10
 
 # What may stand between the labels in a prompt; the first of which no label holds anything, so that "Staff, Price" stays one.
 SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
-SEPARATORS_FA = ("، ", "؛ ", *SEPARATORS[2:])
+PERSIAN_SEPARATORS = ("، ", "؛ ", *SEPARATORS[2:])
 _ALIKE = {",": ",،，、", ";": ";؛；"}
 _ALIKE |= {"،": _ALIKE[","], "؛": _ALIKE[";"]}
 
@@ -43,15 +44,17 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
     """
     if task.is_chat:
         raise DataError(
-            f"The task {task.id} takes messages and has no template.", "Give the messages themselves.",
-            message_fa=f"کارِ «{task.id}» پیام می‌گیرد و قالب ندارد.", hint_fa="خودِ پیام‌ها را بدهید.",
+            _("The task {task} takes messages and has no template."),
+            _("Give the messages themselves."),
+            task=task.id,
         )  # fmt: skip
     values = {role: as_text(inputs.get(role)) for role in task.inputs}
     for role, value in values.items():
         if not value.strip() and role not in task.optional_inputs:
             raise DataError(
-                f"The input {role!r} is empty.", f"The task {task.id} needs: {', '.join(task.inputs)}.",
-                message_fa=f"ورودیِ «{role}» خالی است.", hint_fa=f"ورودی‌های لازم برای کارِ «{task.id}»: {names_fa(task.inputs)}.",
+                _("The input {role!r} is empty."),
+                _("The task {task} needs: {inputs}."),
+                role=role, task=task.id, inputs=several(task.inputs),
             )  # fmt: skip
     values["labels"] = listed_labels(task)
     # A task whose rows bring their own instruction has it as an input.
@@ -77,7 +80,7 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
     separator = task.label_separator
     if "label_separator" not in task.model_fields_set:
         taken = "".join(labels)
-        separators = SEPARATORS_FA if LABELS_LINE_FA in task.template else SEPARATORS
+        separators = PERSIAN_SEPARATORS if LABELS_LINE_FA in task.template else SEPARATORS
         separator = next((one for one in separators if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)), separators[-1])
     # A list that ends with a full stop of its own needs none behind it. Of a task that has its labels the template stays as it is.
     ends = not task.labels and bool(labels) and labels[-1].endswith((".", "!", "?", "؟", "…"))
@@ -162,8 +165,8 @@ def end_token(tokenizer: Any) -> int:
                 return token
     if tokenizer.eos_token_id is None:
         raise DataError(
-            "The base's tokenizer has no end token.", "Choose a base whose tokenizer has an eos_token.",
-            message_fa="توکن‌سازِ مدل پایه توکن پایان ندارد.", hint_fa="مدل پایه‌ای برگزینید که توکن‌سازش eos_token داشته باشد.",
+            _("The base's tokenizer has no end token."),
+            _("Choose a base whose tokenizer has an eos_token."),
         )  # fmt: skip
     return tokenizer.eos_token_id
 

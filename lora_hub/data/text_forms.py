@@ -9,44 +9,33 @@ import re
 from collections import Counter
 
 from lora_hub.core.errors import DataError
-from lora_hub.data import error_words
+from lora_hub.core.messages import Message, _
 
-USE = "Save the data as CSV, JSONL or Excel, one example a row."
-CHAT = "A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers."
+USE = _("Save the data as CSV, JSONL or Excel, one example a row.")
+CHAT = _("A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers.")
 # Possessive (*+): a comment or a space is read in one way only, or a beginning made of many would be read in every way there is.
 # A form's name, what its beginning looks like, what its lines look like (at least `share` of them), and what to do.
 _TIME = r"\d{1,2}:\d{2}(:\d{2})?[ \u202f\u00a0]?([AaPp]\.?[Mm]\.?|ق\.ظ\.?|ب\.ظ\.?)?"
 _DAY = r"[\d۰-۹٠-٩]{1,4}[./-][\d۰-۹٠-٩]{1,2}[./-][\d۰-۹٠-٩]{1,4}"
-REFUSED: tuple[tuple[str, str, str, float, str], ...] = (
-    ("a Git LFS pointer, not the data itself", r"version https://git-lfs", "", 0, "Fetch the file itself (git lfs pull), or download it from its page."),
-    ("a subtitle file (SRT)", r"\d+\s*\n\d{1,2}:\d{2}:\d{2}[,.]\d{3} --> ", "", 0, USE),
-    ("a subtitle file (WebVTT)", r"WEBVTT\b", "", 0, USE),
-    ("a chat exported from a messenger", r"", rf"[\u200e\u200f]?\[?{_DAY}[,،]? {_TIME}(\]| -|: (?=\D))", 0.4, CHAT),
-    ("a gettext translation file (PO)", r"(#.*\n|\s)*+msgid \"", r"", 0, "Save the pairs as CSV with one column a language."),
-    ("a bundle of settings (INI or TOML)", r"([#;].*\n|\s)*+\[[\w .-]+\][^\S\n]*\n([#;].*\n|\s)*+[\w .-]++\s*+=", r"", 0, USE),
-    ("an SQL dump", r"(--.*\n|/\*.*?\*/;?|#.*\n|\s)*+(create (table|database)|insert into|drop table|pragma |begin transaction|set [\w@]+ ?=|lock tables)",
-     r"", 0, "Export the table as CSV from the database."),
-    ("a LaTeX document", r"([%].*\n|\s)*+\\(documentclass|begin\{)", r"", 0, "Save the table as CSV."),
-    ("an e-mail or a web archive (MIME)", r"(MIME-Version:|From: .*\n|Received: |Return-Path:|Delivered-To:)(.*\n)*?(MIME-Version|Content-Type|Subject|To): ?", r"", 0, USE),
-    ("a sparse matrix (libsvm), which holds numbers and no text", r"", r"[-+]?[\d.]+( +\d+:[-+\d.eE]+)+ *(#.*)?$", 0.9, USE),
-    ("annotated words (CoNLL), a label for each word", r"(-DOCSTART-|# (sent_id|newdoc|text|global\.columns) ?=)", r"", 0, "Use a file with one text and one answer a row."),
-    ("annotated words (CoNLL), a label for each word", r"", r"(\S+[ \t]){1,9}([BIESLU]-[\w-]+|O)\s*$", 0.9, "Use a file with one text and one answer a row."),
-    ("a YAML document", r"(%YAML|---\s*\n|([#].*\n)*(- [\w-]+: |[\w-]+:\s*\n[ -]|version: ))", r"\s*((- )?[\w-]+:(\s|$)|- |#|---|\.\.\.|\|)", 0.95, "Save it as JSON or CSV."),
-    ("a Python pickle, which could run code", r"\((lp|dp)\d*\n|c[\w.]+\n\w+\np\d+\n", r"", 0, USE),
-    ("a JavaScript program", r"((var|let|const) \w+|window(\.\w+)+|module\.exports) ?=", r"", 0, "Take away what stands before the first bracket, and save it as JSON."),
-    ("a PostScript document", r"%!PS", r"", 0, USE),
+REFUSED: tuple[tuple[Message, str, str, float, Message], ...] = (
+    (_("a Git LFS pointer, not the data itself"), r"version https://git-lfs", "", 0, _("Fetch the file itself (git lfs pull), or download it from its page.")),
+    (_("a subtitle file (SRT)"), r"\d+\s*\n\d{1,2}:\d{2}:\d{2}[,.]\d{3} --> ", "", 0, USE),
+    (_("a subtitle file (WebVTT)"), r"WEBVTT\b", "", 0, USE),
+    (_("a chat exported from a messenger"), r"", rf"[\u200e\u200f]?\[?{_DAY}[,،]? {_TIME}(\]| -|: (?=\D))", 0.4, CHAT),
+    (_("a gettext translation file (PO)"), r"(#.*\n|\s)*+msgid \"", r"", 0, _("Save the pairs as CSV with one column a language.")),
+    (_("a bundle of settings (INI or TOML)"), r"([#;].*\n|\s)*+\[[\w .-]+\][^\S\n]*\n([#;].*\n|\s)*+[\w .-]++\s*+=", r"", 0, USE),
+    (_("an SQL dump"), r"(--.*\n|/\*.*?\*/;?|#.*\n|\s)*+(create (table|database)|insert into|drop table|pragma |begin transaction|set [\w@]+ ?=|lock tables)",
+     r"", 0, _("Export the table as CSV from the database.")),
+    (_("a LaTeX document"), r"([%].*\n|\s)*+\\(documentclass|begin\{)", r"", 0, _("Save the table as CSV.")),
+    (_("an e-mail or a web archive (MIME)"), r"(MIME-Version:|From: .*\n|Received: |Return-Path:|Delivered-To:)(.*\n)*?(MIME-Version|Content-Type|Subject|To): ?", r"", 0, USE),
+    (_("a sparse matrix (libsvm), which holds numbers and no text"), r"", r"[-+]?[\d.]+( +\d+:[-+\d.eE]+)+ *(#.*)?$", 0.9, USE),
+    (_("annotated words (CoNLL), a label for each word"), r"(-DOCSTART-|# (sent_id|newdoc|text|global\.columns) ?=)", r"", 0, _("Use a file with one text and one answer a row.")),
+    (_("annotated words (CoNLL), a label for each word"), r"", r"(\S+[ \t]){1,9}([BIESLU]-[\w-]+|O)\s*$", 0.9, _("Use a file with one text and one answer a row.")),
+    (_("a YAML document"), r"(%YAML|---\s*\n|([#].*\n)*(- [\w-]+: |[\w-]+:\s*\n[ -]|version: ))", r"\s*((- )?[\w-]+:(\s|$)|- |#|---|\.\.\.|\|)", 0.95, _("Save it as JSON or CSV.")),
+    (_("a Python pickle, which could run code"), r"\((lp|dp)\d*\n|c[\w.]+\n\w+\np\d+\n", r"", 0, USE),
+    (_("a JavaScript program"), r"((var|let|const) \w+|window(\.\w+)+|module\.exports) ?=", r"", 0, _("Take away what stands before the first bracket, and save it as JSON.")),
+    (_("a PostScript document"), r"%!PS", r"", 0, USE),
 )  # fmt: skip
-_HINTS_FA = {
-    USE: error_words.AS_TABLE_FA,
-    CHAT: "گفت‌وگو پیام دارد اما پاسخی برای آموختن ندارد. جدولی با ستونی از ورودی‌ها و ستونی از پاسخ‌ها بسازید.",
-    "Fetch the file itself (git lfs pull), or download it from its page.": "خودِ پرونده را بگیرید (git lfs pull)، یا آن را از صفحه‌اش دریافت کنید.",
-    "Save the pairs as CSV with one column a language.": "جفت‌ها را با قالب CSV ذخیره کنید، هر زبان در یک ستون.",
-    "Export the table as CSV from the database.": "جدول را از پایگاه داده با قالب CSV بیرون بدهید.",
-    "Save the table as CSV.": "جدول را با قالب CSV ذخیره کنید.",
-    "Use a file with one text and one answer a row.": "پرونده‌ای بدهید که در هر سطر یک متن و یک پاسخ داشته باشد.",
-    "Save it as JSON or CSV.": "آن را با قالب JSON یا CSV ذخیره کنید.",
-    "Take away what stands before the first bracket, and save it as JSON.": "آنچه را پیش از نخستین کروشه یا آکولاد است بردارید و با قالب JSON ذخیره کنید.",
-}
 MARKDOWN_RULE = re.compile(r"^[ \t]*+(?:\|[ \t]*+)?:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)++(?:\|[ \t]*+)?$")
 DRAWN_RULE = re.compile(r"^[ \t]*[+├┌└╔╠╚][-=+─━═┬┼┴╦╬╩├┤┐┘╗╣╝]+[ \t]*$")
 FASTTEXT = re.compile(r"(?:__label__\S+[ \t,]+)+")
@@ -57,15 +46,12 @@ def refuse_form(text: str, name: str) -> None:
     lines = [line for line in text.splitlines()[:200] if line.strip()]
     start = text.lstrip("\ufeff \t\r\n").replace("\r\n", "\n")[:4_000]
     for what, beginning, line, share, hint in REFUSED:
-        if beginning and not re.match(beginning, start, re.IGNORECASE if "SQL" in what or "MIME" in what else 0):
+        if beginning and not re.match(beginning, start, re.IGNORECASE if "SQL" in what.sentence or "MIME" in what.sentence else 0):
             continue
         if line and (len(lines) < 2 or sum(bool(re.match(line, one)) for one in lines) < share * len(lines)):
             continue
         if beginning or line:
-            raise DataError(
-                f"{name} is {what}.", hint,
-                message_fa=f"پروندهٔ «{name}» {error_words.KINDS_FA[what]} است.", hint_fa=_HINTS_FA[hint],
-            )  # fmt: skip
+            raise DataError(_("{name} is {what}."), hint, name=name, what=what)
 
 
 def form_of(text: str) -> str:

@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Iterable, Iterator
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem
 from lora_hub.data import archives
-from lora_hub.data.check_words import counted
 from lora_hub.data.source import CHUNK, Source
 
 MAX_CELLS = 40_000_000  # about 1 GB in the reader below fastexcel, which keeps a sheet as a full rectangle
@@ -32,10 +32,9 @@ def refuse_stray_cells(source: Source) -> None:
                 rows = max(rows, int(found[-1]))
         if rows * columns > MAX_CELLS:
             raise DataError(
-                f"The sheet {name!r} of {source.name} reaches to row {rows:,} and column {columns:,}.",
-                "Delete the stray cells far from the table (or copy the table into a new workbook), and save it again.",
-                message_fa=f"برگهٔ «{name}» از کارپوشهٔ «{source.name}» تا سطر {rows:,} و ستون {columns:,} ادامه دارد.",
-                hint_fa="خانه‌های پراکندهٔ دور از جدول را پاک کنید (یا جدول را در کارپوشه‌ای تازه رونوشت کنید) و ذخیره کنید.",
+                _("The sheet {sheet!r} of {name} reaches to row {rows:,} and column {columns:,}."),
+                _("Delete the stray cells far from the table (or copy the table into a new workbook), and save it again."),
+                sheet=name, name=source.name, rows=rows, columns=columns,
             )  # fmt: skip
 
 
@@ -54,24 +53,17 @@ def unread_cells(source: Source, sheet: str) -> list[Problem]:
     errors += tail.count(b't="e"')
     problems = []
     if formulas:
-        problems.append(
-            Problem(
-                code="formulas", severity="warning", count=formulas,
-                message=f"{counted(formulas, 'cell')} {'holds' if formulas == 1 else 'hold'} a formula that was saved without its value; read as empty.",
-                message_fa=f"{formulas:,} خانه فرمولی دارند که بی‌مقدار ذخیره شده است؛ این خانه‌ها خالی خوانده شدند.",
-                hint="Formulas are never evaluated. Open the workbook in Excel or LibreOffice, save it, and drop it again.",
-                hint_fa="فرمول‌ها هرگز محاسبه نمی‌شوند. کارپوشه را در اکسل یا لیبره‌آفیس باز و ذخیره کنید و دوباره بیندازید.",
-            )  # fmt: skip
-        )
+        said = _n(
+            "{count:,} cell holds a formula that was saved without its value; read as empty.",
+            "{count:,} cells hold a formula that was saved without its value; read as empty.",
+            count=formulas,
+        )  # fmt: skip
+        hint = _("Formulas are never evaluated. Open the workbook in Excel or LibreOffice, save it, and drop it again.")
+        problems.append(Problem(code="formulas", severity="warning", count=formulas, said=said, advice=hint))
     if errors:
-        problems.append(
-            Problem(
-                code="error-cells", severity="warning", count=errors,
-                message=f"{counted(errors, 'cell')} {'holds' if errors == 1 else 'hold'} an error such as #N/A; read as empty.",
-                message_fa=f"{errors:,} خانه خطایی مانند #N/A دارند؛ این خانه‌ها خالی خوانده شدند.",
-                hint="Mend them in the workbook if their rows matter.", hint_fa="اگر سطرشان مهم است، آن‌ها را در کارپوشه درست کنید.",
-            )  # fmt: skip
-        )
+        said = _n("{count:,} cell holds an error such as #N/A; read as empty.", "{count:,} cells hold an error such as #N/A; read as empty.", count=errors)
+        hint = _("Mend them in the workbook if their rows matter.")
+        problems.append(Problem(code="error-cells", severity="warning", count=errors, said=said, advice=hint))
     return problems
 
 

@@ -31,6 +31,7 @@ _PAGE_WORDS = (
     (r", or leave --base out\.", " as the base.", ""),
     (r"Name the base with --base where", "Write the base's name or folder into its adapter_config.json where", ""),
     (r",? or name the base with --base\.", ".", ""),
+    (r", or with --set prompt_language=en\.", ".", ""),
     (r"A task has: title, instruction, inputs, answer, and labels where the answer is one of a few\.", "Fill in the fields of step 1.", ""),
     (r"هر وظیفه این‌ها را دارد: «title»، «instruction»، «inputs»، «answer»، و اگر پاسخ یکی از چند گزینه است «labels»\.", "", "فیلدهای مرحلهٔ ۱ را پر کنید."),
 )  # fmt: skip

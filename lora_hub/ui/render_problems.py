@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import Mend, Problem
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.render import card, cell, escape, sentence
@@ -97,8 +97,8 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
     """rows: those of a page, shown below; None: closed."""
     from lora_hub.data import mends
 
-    message, message_dir = _said(problem.message, problem.message_fa, language)
-    hint, hint_dir = _said(problem.hint, problem.hint_fa, language)
+    message, message_dir = _said(problem.said, language)
+    hint, hint_dir = _said(problem.advice, language)
     kind = _KIND[problem.severity]
     word = t(WORDS[f"severity_{problem.severity}"], language)
     role = ' role="alert"' if kind == "bad" else ""
@@ -128,11 +128,12 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
     )
 
 
-def _said(english: str, persian: str, language: str) -> tuple[str, str]:
+def _said(message: Message, language: str) -> tuple[str, str]:
     """The sentence in the page's language where there is one, and its direction."""
-    if language == "fa" and persian:
-        return persian_numbers(in_page_words(persian, "fa")), "rtl"
-    return in_page_words(english, "en"), "ltr"
+    text = message.in_language(language)
+    if language == "fa" and text != message.en:
+        return persian_numbers(in_page_words(text, "fa")), "rtl"
+    return in_page_words(message.en, "en"), "ltr"
 
 
 def _pairs(mend: Mend) -> str:

@@ -244,7 +244,7 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, language: s
         return t(_("Say which column is {roles} (step 2)."), language, roles=shown)
     wrong = next((problem for problem in inspection.problems if problem.severity == "error"), None)
     if wrong is not None:
-        view.error = DataError(wrong.message, wrong.hint, message_fa=wrong.message_fa, hint_fa=wrong.hint_fa)
+        view.error = DataError(wrong.said, wrong.advice)
         return t(_("Mend what is marked red in step 3."), language)
     return ""
 

@@ -44,7 +44,7 @@ for line in sys.stdin:
         table = read_table(Path(path), skip_broken=skip == "1")
         assert table.rows > 0 and len(set(table.columns)) == table.frame.width > 0, "no rows, or two columns of one name"
         for problem in table.problems:
-            assert problem.message and problem.message_fa, problem.code + " has no Persian"
+            assert problem.message and problem.said.fa, problem.code + " has no Persian"
         result = "read"
     except LoraHubError as error:
         result = "refused" if error.message and len(error.message) < 3_000 else "TRACEBACK no message, or one of " + str(len(error.message))
