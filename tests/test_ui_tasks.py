@@ -151,6 +151,8 @@ def test_what_the_worker_says_of_a_run_is_persian_on_the_persian_page(tmp_path):
     assert "۶ سطر آزمون از ۶۴ توکن طولانی‌تر است و کنار گذاشته شد: سطرهای ۴، ۹، ۱۲، ۱۳، ۱۴ و ..." in persian and "held-out" not in persian
     assert all("An older one" in shown and "Broken." in shown and "Mend it." in shown for shown in (english, persian))
     older = {"message": "Broken.", "hint": "Mend it.", "message_fa": "«a<b>» در 3 سطر خراب است.", "hint_fa": "درستش کنید."}
+    named = run.model_copy(update={"notes": (as_message("«متن»: 3"),)})  # an English page's digits are English, whatever is named
+    assert "3</p>" in render_runs.run_head(named, "en")
     failed = run.model_copy(update={"error": Failure(said=read_message(older, "message"), advice=read_message(older, "hint"))})
     assert "«<bdi>a&lt;b&gt;</bdi>» در ۳ سطر خراب است." in render_runs.run_head(failed, "fa") and "Broken." in render_runs.run_head(failed, "en")
 

@@ -13,7 +13,7 @@ from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.ui.render import card, cell, empty, escape, pager, sentence, table
 from lora_hub.ui.render_answers import chances, judged
 from lora_hub.ui.render_table import direction_of, role_name
-from lora_hub.ui.text import digits, number, percent, persian_numbers, t
+from lora_hub.ui.text import digits, number, percent, t
 from lora_hub.ui.words import WORDS
 
 SHOWN_EXAMPLES = 50
@@ -54,8 +54,7 @@ def held_out_rows(
     picked = pick_rows(rows, show, order, against)
     told = ""
     if missing is not None:
-        said = missing.in_language(language)
-        told = card("warn", sentence(persian_numbers(said) if language == "fa" else said))
+        told = card("warn", sentence(missing.in_language(language)))
     if not picked:
         return told + (empty(t(_("None of these."), language)) if rows or missing is None else "")
     who = [one for one in (*BASE_WAYS, "adapter") if one in picked[0]]

@@ -119,7 +119,7 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
 def _told(said: Message, language: str) -> str:
     """What older versions wrote in Persian has Latin digits."""
     shown = said.in_language(language)
-    return persian_numbers(shown) if direction(shown) == "rtl" else shown
+    return persian_numbers(shown) if language == "fa" and direction(shown) == "rtl" else shown
 
 
 def _rows(run: Run, language: str) -> str:
