@@ -89,6 +89,27 @@ def test_names_are_listed_as_the_language_does() -> None:
     assert str(_("{names}", names=[])) == "" and str(_("{name!r}", name="it's")) == '"it\'s"'
 
 
+def test_messages_and_numbers_stand_among_names(made_up: str) -> None:
+    rows = [_n("{count} row", "{count} rows", count=count) for count in (1, 3)]
+    assert str(_("{rows}.", rows=several(rows, ";"))) == "1 row; 3 rows."
+    assert several(iter(range(10**9)), most=3).names == (0, 1, 2, 3), "no more than are shown, and one to tell that there are more"
+    why = _("It broke: {why}", why=several([*rows, 4, "x"], "and"))
+    assert why.en == "It broke: 1 row, 3 rows, 4 and x" and why.fa == "خراب شد: ۱ سطر، همهٔ ۳ سطر، ۴ و «x»"
+    assert Message.model_validate_json(why.model_dump_json()) == why
+
+
+def test_a_value_that_ends_its_sentence_brings_no_second_full_stop() -> None:
+    for value, shown in (("Knight.", "Learnt: Knight."), ("a...", "Learnt: a..."), ("../..", "Learnt: ../..."), (several("abc", most=1), "Learnt: a, ...")):
+        assert str(_("Learnt: {names}.", names=value)) == shown
+    said = _("It is wrong.")
+    assert str(_("{said}: row 3.", said=said)) == "It is wrong: row 3." and str(_("Row 3 ({said}).", said=said)) == "Row 3 (It is wrong)."
+    assert str(_("Row 3: {said}", said=said)) == "Row 3: It is wrong."
+
+
+def test_line_breaks_and_per_cents_are_told_as_the_language_does(made_up: str) -> None:
+    assert str(_("{label!r}", label="a\nb")) == "'a\\nb'" and messages.in_digits("97%", "fa") == "۹۷٪"
+
+
 @pytest.mark.parametrize(
     ("sentence", "shown"),
     [
