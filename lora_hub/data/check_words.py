@@ -25,7 +25,3 @@ def language(name: str) -> Message:
 
 def script(name: str) -> Message:
     return _SCRIPTS.get(name) or as_message(name.capitalize())
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

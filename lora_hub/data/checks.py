@@ -1,7 +1,7 @@
 """Pre-flight: what is wrong with the data, told before a GPU second is spent.
 
 Every check looks at all rows at once (polars) and gives at most one Finding: a Problem (code, severity, a sentence and what to
-do, in English and Persian, a count, the first ten rows) and the numbers of all the rows it is about. An error stops a run;
+do, a count, the first ten rows) and the numbers of all the rows it is about. An error stops a run;
 a warning and an info do not. What looks like a secret is told by row and kind, never shown.
 
     find(table, task, mapping)                 one table: findings, errors first, at most one for each code
