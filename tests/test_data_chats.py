@@ -194,7 +194,7 @@ def test_whatever_lies_in_a_conversation_is_read_or_refused_in_words() -> None:
         try:
             chat = read_chat(turns)
         except DataError as error:
-            assert error.message and error.message_fa
+            assert error.message and error.said.fa
             continue
         read += 1
         assert all(isinstance(message["content"], str) for message in chat.messages)

@@ -16,7 +16,7 @@ from lora_hub.locale import update
 CATALOGUES = sorted(messages.LOCALE.glob("*/LC_MESSAGES/*.po"))
 PACKAGE = Path(__file__).parents[1] / "lora_hub"
 # Rooms where sentences still stand in two languages; they leave this list one by one.
-TWO_LANGUAGES = {"cli", "core", "ui"}
+TWO_LANGUAGES = {"core", "ui"}
 # Files that hold Persian which is not said to anybody: letters to compare and to spell, words of a prompt.
 # Files of `data` that recognise people's own Persian: names of columns and labels, letters, words of a language.
 RECOGNISING = (

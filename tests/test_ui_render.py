@@ -113,7 +113,7 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
 
 def evil_problem() -> Problem:
     mends = (Mend(kind="relabel", values={EVIL: EVIL}), Mend(kind="shorten", values={"characters": EVIL}))
-    return Problem(code=EVIL, severity="error", message=EVIL, hint=EVIL, message_fa=EVIL, hint_fa=EVIL, rows=(1,), count=1, mends=mends)
+    return Problem(code=EVIL, severity="error", said=as_message(EVIL), advice=as_message(EVIL), rows=(1,), count=1, mends=mends)
 
 
 def test_a_card_fetches_nothing_and_runs_nothing():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lora_hub.core.errors import DataError, SpecError
-from lora_hub.core.messages import NOTHING, _, translated
+from lora_hub.core.messages import NOTHING, _, read_message, translated
 from lora_hub.ui import render, render_plan, text
 from lora_hub.ui.page_words import in_page_words
 
@@ -54,7 +54,8 @@ def test_persian_digits_by_one_rule(written, shown):
 
 
 def test_errors_settings_and_notes_have_persian_digits():
-    error = DataError("3 rows.", "Add 5.", message_fa="فقط 3 سطر در «a1.csv» هست.", hint_fa="5 سطر دیگر بدهید (HTTP 404).")
+    older = {"message": "3 rows.", "hint": "Add 5.", "message_fa": "فقط 3 سطر در «a1.csv» هست.", "hint_fa": "5 سطر دیگر بدهید (HTTP 404)."}
+    error = DataError(read_message(older, "message"), read_message(older, "hint"))
     shown = render.error_card(error, "fa")
     assert "فقط ۳ سطر" in shown and "a1.csv" in shown and "۵ سطر" in shown and "404" in shown
     assert "3 rows" in render.error_card(error, "en")

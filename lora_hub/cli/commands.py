@@ -36,7 +36,7 @@ from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, as_message
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.local_hub import server
 
@@ -49,7 +49,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        raise SpecError(f"{message[:1].upper()}{message[1:]}.".replace("..", "."), f"`{self.prog} --help` tells what it takes.")
+        said = f"{message[:1].upper()}{message[1:]}.".replace("..", ".")  # argparse's own words
+        raise SpecError(as_message(said), _("`{command}` tells what it takes.", command=f"{self.prog} --help"))
 
 
 def main(arguments: list[str] | None = None) -> int:

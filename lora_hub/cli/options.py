@@ -9,7 +9,7 @@ from typing import Any
 
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
-from lora_hub.core.messages import NOTHING, Message, _
+from lora_hub.core.messages import NOTHING, Message, _, several
 
 
 @contextlib.contextmanager
@@ -86,7 +86,7 @@ def check_task_id(task: str, known: set[str]) -> None:
         read_task(task)
     except SpecError as error:
         near = difflib.get_close_matches(task, sorted(known - {""}), n=2, cutoff=0.5)
-        raise (SpecError(error.message, f"Did you mean {' or '.join(near)}?") if near else error) from error
+        raise (SpecError(error.said, _("Did you mean {near}?", near=several(near, "or"))) if near else error) from error
 
 
 def read_org(name: str, otherwise: str = "") -> str:

@@ -1,12 +1,12 @@
 """The errors that people read.
 
-A `LoraHubError` says what went wrong with which value (`message`) and what to do next (`hint`), in English and, for those
-that a person can meet on the page, in Persian. It is caught at the two edges (the page and the command line) and shown
-without a traceback. Everything else is a bug and is logged whole.
+A `LoraHubError` says what went wrong with which value and what to do next, as messages (messages.py). It is caught at the two edges
+(the page and the command line) and shown there in its reader's language, without a traceback. Everything else is a bug and is
+logged whole.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lora_hub.core.messages import Message, _, as_message, several
@@ -14,32 +14,18 @@ from lora_hub.core.messages import Message, _, as_message, several
 
 class LoraHubError(Exception):
     """An error for people. `said`: one sentence, what and which value. `advice`: one sentence, what to do next. `values`: of both.
-    `message`, `hint`: the same in English, for logs and programs.
+    `message`, `hint`: the same in English, for logs and programs."""
 
-    message_fa, hint_fa: a Persian sentence that is written out, where it is not in the catalogue yet.
-    """
-
-    def __init__(self, message: Message | str, hint: Message | str = "", *, message_fa: str = "", hint_fa: str = "", **values: Any) -> None:
+    def __init__(self, message: Message | str, hint: Message | str = "", **values: Any) -> None:
         self.said, self.advice = (text.filled(values) if isinstance(text, Message) else as_message(text) for text in (message, hint))
         self.message, self.hint = self.said.en, self.advice.en
         super().__init__(self.message)
-        self._fa = (message_fa, hint_fa)
-
-    @property
-    def message_fa(self) -> str:
-        return self._fa[0] or self.said.fa
-
-    @property
-    def hint_fa(self) -> str:
-        return self._fa[1] or self.advice.fa
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
     def in_language(self, language: str) -> tuple[str, str]:
         """Message and hint in `language`, each in English where it has no translation."""
-        if language == "fa":
-            return self.message_fa, self.hint_fa
         return self.said.in_language(language), self.advice.in_language(language)
 
     def to_json(self) -> dict:
@@ -68,12 +54,6 @@ class HubError(LoraHubError):
 
 class RunError(LoraHubError):
     """There is no such run, or what was asked does not fit the state it is in."""
-
-
-def names_fa(names: Iterable[object], most: int = 20, between: str = "، ") -> str:
-    """Names inside a Persian sentence: «a»، «b»; a name of more than 60 characters is cut, and more than `most` end in dots."""
-    shown = [str(name) if len(str(name)) <= 60 else str(name)[:60] + "..." for name in names]
-    return between.join(f"«{name}»" for name in shown[:most]) + (" و ..." if len(shown) > most else "")
 
 
 def reason_of(error: BaseException) -> Message:
