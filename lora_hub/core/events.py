@@ -15,7 +15,7 @@ from the lines and never stored.
 | error | message, hint |
 | adapter | folder, best_step, stopped (why before its last step), or an AdapterRef under `published` |
 
-note, message and hint are messages (messages.py); older versions wrote texts, and their Persian beside them as note_fa and so on.
+note, message and hint are messages (messages.py); older versions wrote texts, and their Persian beside them (`messages.read_message`).
 
 An attempt begins with "queued" and its number, written by whoever holds the run's lock before the worker is started. In an
 attempt the first end that its worker tells is its end: what is said later by anybody else changes nothing.
