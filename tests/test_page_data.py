@@ -306,7 +306,7 @@ def test_the_persian_page_tells_problems_in_persian_and_cells_read_right_to_left
     assert abs(box["x"] + box["width"] - text["x"] - text["width"]) < 20
     assert page.locator("#lh-preview th").first.evaluate("head => getComputedStyle(head).direction") == "rtl"
     card(page, "duplicates").locator("[data-mend]").first.click()
-    wait_for_text(page, ".lh-done", "کنار رفت: سطرهای تکراری")
+    wait_for_text(page, ".lh-done", "کنار گذاشته شد: سطرهای تکراری")
     page.set_viewport_size({"width": 390, "height": 800})
     over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert over <= 1, f"the page is {over} pixels too wide"
