@@ -89,7 +89,7 @@ def train(options: argparse.Namespace) -> Result:
         )
     cli_text.say_problems(plan.problems)
     if plan.errors:
-        raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
+        raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
     estimate = plan.estimate
     print(f"about {estimate.steps} steps, {estimate.seconds:.0f} s, {estimate.memory_bytes / 2**20:.0f} MiB", file=sys.stderr)
     started = None

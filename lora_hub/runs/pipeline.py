@@ -155,7 +155,7 @@ def _plan(
             reading=entry.reading, inspector=inspector,
         )  # fmt: skip
         if plan.errors:
-            raise LoraHubError(plan.errors[0].message, plan.errors[0].hint)
+            raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
         runs.check_publishing(plan.spec)
         return plan
     except LoraHubError as error:
