@@ -108,7 +108,7 @@ def test_two_tasks_are_listed_kept_trained_in_one_go_and_seen(app: App, browser:
         expect(page.locator("#lh-runs .lh-item", has_text="انجام شد")).to_have_count(2, timeout=RUN_SECONDS * 1000)
         for other in ("topic", "spam"):
             wait_for_text(page, "#lh-result", "هر یک به همان")
-            wait_for_text(page, "#lh-run", "۲ کار")
+            wait_for_text(page, "#lh-run", "۲ وظیفه")
             wait_for_text(page, "#lh-run .lh-companions", "آموزش هم‌زمان با")
             page.locator("#lh-run .lh-companions [data-id]").click()
             page.wait_for_url(f"**run={other}-*")
