@@ -1,6 +1,7 @@
 """Messages: told in a language at the edge, the catalogue true to the code, and nothing of a stranger's sentence is run."""
 
 import re
+import re
 import string
 from pathlib import Path
 
@@ -182,3 +183,21 @@ def test_the_catalogue_has_what_the_code_says_and_nothing_else(file: Path) -> No
         for text in strings:
             assert places(text) <= places(sentence) | places(said[sentence]), f"{sentence}: {text}"
             assert text.strip() == text or not sentence.strip(" ,."), sentence
+
+
+# Words that the project's Persian does not use: another one says the same everywhere else. Each stands for its forms.
+LEFT_OUT_FA = (
+    "پرونده|زبانه(?!\\w)|هابِ? همراه|پایهٔ همراه|وارسی|بیازما|برگزین|برگزید|(?<!\\w)از نو(?!\\w)|(?<!\\w)آغاز|رونوشت|کارپوشه|بایگانی|نویسه|توکن‌ساز|گذرواژه|بیفزا|(?<!\\w)تهی(?!\\w)|"
+    "(?<!\\w)سرخ(?!\\w)|(?<!\\w)دراز|ناکام|نقطهٔ ثبت|نقطهٔ وارسی|هم‌رسانی|سنجه|میکروبسته|ریزدسته|شکیبایی|(?<!\\w)بذر|کوانتیزه کردن|پروانه|(?<!\\w)تلاش(?! \\{)|آموختن|از آنِ"
+)
+
+
+def test_the_persian_catalogue_says_one_thing_in_one_word() -> None:
+    file = messages.LOCALE / "fa" / "LC_MESSAGES" / "lora_hub.po"
+    with file.open("rb") as opened:
+        catalogue = read_po(opened, locale="fa")
+    told = [(one.id, text) for one in catalogue if one.id for text in (one.string if isinstance(one.string, tuple) else (one.string,))]
+    assert len(told) > 1000
+    assert [(sentence, text) for sentence, text in told if re.search(LEFT_OUT_FA, text)] == []
+    # A sentence speaks to nobody as «تو», and no button commands.
+    assert [text for _sentence, text in told if re.search(r"(?<!\w)(?:بردار|بپرس|بگیر|بساز|بده)(?!\w)", text)] == []
