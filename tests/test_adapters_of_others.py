@@ -219,7 +219,7 @@ def test_hostile_templates_end_in_a_sentence(what: str, base, adapter, comparer)
 
 def test_what_a_template_may_see_of_this_machine(adapter, monkeypatch) -> None:
     """The process it runs in has none of our environment."""
-    from lora_hub.data.template_process import TemplateProcess
+    from lora_hub.data.prompts.template_process import TemplateProcess
 
     monkeypatch.setenv("HF_TOKEN", "hf_secret_that_nobody_sees")
     process = TemplateProcess(_("a test"))

@@ -36,6 +36,8 @@ FLOORS = {
 ON_ANOTHER_FLOOR = {
     "local_hub.folder": 0,  # what stands in the embedded Hub's folder: whoever looks for a Hub finds it by that
 }
+# An inner room that is written from its room's own nouns.
+WRITTEN_FROM = {("hub.card", "hub")}
 # Heavy packages, and the floors that may import them.
 HEAVY = {"torch", "transformers", "peft", "trl", "accelerate"}
 HEAVY_FLOORS = (3, 4, 5)
@@ -146,6 +148,14 @@ def circles_of_files(found: list[Edge]) -> list[str]:
     return circles({(edge.importer, edge.imported) for edge in found if edge.ours and edge.imported and edge.importer != edge.imported})
 
 
+def circles_of_folders(found: list[Edge], package: Path) -> list[str]:
+    """Rooms inside a room: a folder that imports from one that imports from it."""
+    folder = {name: ".".join(file.parent.relative_to(package).parts) for name, file in modules(package).items()}
+    kept = [edge for edge in found if edge.ours and not {edge.importer, edge.imported} & set(ON_ANOTHER_FLOOR)]
+    pairs = {(folder[edge.importer], folder.get(edge.imported, "")) for edge in kept}
+    return circles({(a, b) for a, b in pairs if a and b and a != b and (a, b) not in WRITTEN_FROM})
+
+
 def circles_of_rooms(found: list[Edge]) -> list[str]:
     between = [edge for edge in found if edge.ours and not {edge.importer, edge.imported} & set(ON_ANOTHER_FLOOR)]
     pairs = {(room(edge.importer), room(edge.imported)) for edge in between}
@@ -183,6 +193,7 @@ def test_no_file_stands_in_a_circle() -> None:
 
 def test_no_room_stands_in_a_circle() -> None:
     assert circles_of_rooms(EDGES) == []
+    assert circles_of_folders(EDGES, PACKAGE) == []
 
 
 def test_strangers_stay_out() -> None:
@@ -220,6 +231,12 @@ def test_spaces_is_no_package() -> None:
 # --- the rules see every offender ---------------------------------------------------------------------------------------------------
 
 
+def test_a_circle_of_inner_rooms_is_seen(plant) -> None:
+    found = plant({"data/read/a.py": "from lora_hub.data.columns import b", "data/columns/b.py": "", "data/columns/c.py": "from lora_hub.data.read import d", "data/read/d.py": ""})
+    assert circles_of_files(found) == [] == circles_of_rooms(found)
+    assert circles_of_folders(found, plant.folder) == ["data.columns -> data.read -> data.columns"]
+
+
 @pytest.fixture
 def plant(tmp_path: Path):
     """Writes files into a house of their own and gives its edges."""
@@ -235,6 +252,7 @@ def plant(tmp_path: Path):
             file.write_text(text, encoding="utf-8")
         return edges(tmp_path / "lora_hub")
 
+    write.folder = tmp_path / "lora_hub"
     return write
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import in_digits
-from lora_hub.data.read import Table, read_table
+from lora_hub.data.read.read import Table, read_table
 
 ROWS = range(20)
 

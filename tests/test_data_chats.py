@@ -13,14 +13,14 @@ from tiny_bases import byte_tokenizer
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.errors import DataError
-from lora_hub.data import prepare, template
-from lora_hub.data.chat_template import traits_of
-from lora_hub.data.check_chat_template import find_template
-from lora_hub.data.convert import read_chat, to_messages
+from lora_hub.data.chats.convert import read_chat, to_messages
+from lora_hub.data.checks.check_chat_template import find_template
 from lora_hub.data.inspection import Inspection, inspect_file
-from lora_hub.data.light_tokenizer import LightTokenizer
-from lora_hub.data.mends import apply_mends
-from lora_hub.data.template import encode_prompt
+from lora_hub.data.mending.mends import apply_mends
+from lora_hub.data.prompts import prepare, template
+from lora_hub.data.prompts.chat_template import traits_of
+from lora_hub.data.prompts.light_tokenizer import LightTokenizer
+from lora_hub.data.prompts.template import encode_prompt
 from lora_hub.hub import snippet
 
 CHAT, INSTRUCTION = get_task("chat"), get_task("instruction")
@@ -133,7 +133,7 @@ def test_tools_and_calls_go_through_the_template(tmp_path: Path, kind: str) -> N
 
 @pytest.mark.skipif(not QWEN.is_dir(), reason="the tokenizer is not here")
 def test_qwens_own_template_writes_definitions_and_calls() -> None:
-    from lora_hub.data.light_tokenizer import read_tokenizer
+    from lora_hub.data.prompts.light_tokenizer import read_tokenizer
 
     for tokenizer in (transformers.AutoTokenizer.from_pretrained(QWEN), read_tokenizer(QWEN)):
         traits = traits_of(tokenizer)
@@ -254,7 +254,7 @@ def test_an_answer_for_context_may_hold_half_a_thought(tmp_path: Path) -> None:
 
 
 def table(values: list) -> Any:
-    from lora_hub.data.table import Table
+    from lora_hub.data.tables.table import Table
 
     return Table(polars.DataFrame([polars.Series("messages", values, dtype=polars.Object)]), "jsonl")
 

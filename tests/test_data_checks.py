@@ -7,10 +7,10 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Problem
-from lora_hub.data.check_labels import label_counts, near_groups, suggest_names
-from lora_hub.data.check_texts import mask_secrets, mask_series, mend_letters
-from lora_hub.data.checks import check_overlap, check_table, find, find_overlap
-from lora_hub.data.read import Table, read_table
+from lora_hub.data.checks.check_labels import label_counts, near_groups, suggest_names
+from lora_hub.data.checks.check_texts import mask_secrets, mask_series, mend_letters
+from lora_hub.data.checks.checks import check_overlap, check_table, find, find_overlap
+from lora_hub.data.read.read import Table, read_table
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lora_hub.core.errors import DataError
-from lora_hub.data.read import read_table
-from lora_hub.data.table import Table
+from lora_hub.data.read.read import read_table
+from lora_hub.data.tables.table import Table
 
 
 def packed(folder: Path, names: list[str]) -> Path:

@@ -7,9 +7,9 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task, task_from_dict
 from lora_hub.core.errors import DataError
-from lora_hub.data.columns import check_mapping, parse_map, propose_mapping, propose_task
+from lora_hub.data.columns.columns import check_mapping, parse_map, propose_mapping, propose_task
 from lora_hub.data.inspection import inspect_table
-from lora_hub.data.read import Table, read_table
+from lora_hub.data.read.read import Table, read_table
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 FAIRY = "Once upon a time there was a house number {} at the end of a long and winding road"

@@ -6,14 +6,14 @@ import polars
 import pytest
 
 from lora_hub.core.errors import DataError
-from lora_hub.data.chat_columns import as_chats
-from lora_hub.data.check_kinds import (
+from lora_hub.data.chats.convert import holds_marks, read_chat, to_messages
+from lora_hub.data.columns.chat_columns import as_chats
+from lora_hub.data.columns.check_kinds import (
     refuse_text_with_bookkeeping,
     refuse_text_without_answer,
     refuse_what_is_not_for_training,
 )  # fmt: skip
-from lora_hub.data.convert import holds_marks, read_chat, to_messages
-from lora_hub.data.table import Table
+from lora_hub.data.tables.table import Table
 
 PLAIN = [{"role": "user", "content": "سلام"}, {"role": "assistant", "content": "درود"}]
 

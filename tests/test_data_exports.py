@@ -10,7 +10,7 @@ import pytest
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.errors import DataError
 from lora_hub.data.inspection import Inspection, inspect_file
-from lora_hub.data.read import read_table
+from lora_hub.data.read.read import read_table
 
 REPORTED = Path(__file__).parents[2] / "shared" / "data" / "reported"
 BOTH = {"choices": ["Positive", "Neutral"]}

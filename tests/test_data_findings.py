@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import DatasetInfo, Problem
-from lora_hub.data.findings import finding
+from lora_hub.data.tables.findings import finding
 
 
 def test_a_finding_is_kept_with_its_sentences_and_told_in_english_beside_them() -> None:

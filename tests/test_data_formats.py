@@ -12,7 +12,7 @@ import polars
 import pytest
 
 from lora_hub.core.errors import DataError
-from lora_hub.data import formats, read
+from lora_hub.data.read import formats, read
 from lora_hub.ui.text import t
 from lora_hub.ui.words import WORDS
 

@@ -8,7 +8,7 @@ import pytest
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Problem
 from lora_hub.data.inspection import Inspection, inspect_file
-from lora_hub.data.label_forms import nearest
+from lora_hub.data.tables.label_forms import nearest
 
 
 def looked_at(folder: Path, labels: list, task: str | None = "topic", kind: str = "csv", mends: tuple = ()) -> Inspection:

@@ -11,10 +11,11 @@ import pytest
 from lora_hub.catalogue.bases import get_base
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Mend, Task
-from lora_hub.data import checks, template
+from lora_hub.data.checks import checks
 from lora_hub.data.inspection import inspect_file, inspect_table, with_labels
-from lora_hub.data.label_forms import combinations, near_groups, normal_label
-from lora_hub.data.read import Table
+from lora_hub.data.prompts import template
+from lora_hub.data.read.read import Table
+from lora_hub.data.tables.label_forms import combinations, near_groups, normal_label
 from lora_hub.runs import plan_run
 from lora_hub.runs.run_data import read_split
 

@@ -17,8 +17,8 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import BaseError, DataError
 from lora_hub.core.schema import BaseModel, Lengths, Task
-from lora_hub.data import lengths, light_tokenizer, prepare, template
-from lora_hub.data.prepare import Example
+from lora_hub.data.prompts import lengths, light_tokenizer, prepare, template
+from lora_hub.data.prompts.prepare import Example
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT.parent / "shared" / "data" / "models"
@@ -154,7 +154,7 @@ def test_a_base_of_the_hub_is_read_from_the_cache(tmp_path: Path) -> None:
     (tmp_path / "hub" / "models--a--b" / "refs").mkdir()
     (tmp_path / "hub" / "models--a--b" / "refs" / "main").write_text("0" * 40)
     code = (
-        "import sys\nfrom lora_hub.data import lengths\nfrom lora_hub.data.prepare import Example\nfrom lora_hub.core.schema import BaseModel\n"
+        "import sys\nfrom lora_hub.data.prompts import lengths\nfrom lora_hub.data.prompts.prepare import Example\nfrom lora_hub.core.schema import BaseModel\n"
         "from lora_hub.catalogue.tasks import catalogue\n"
         "print([lengths.measure_lengths([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), BaseModel(id='a/b', revision=r), 512) is not None"
         " for r in ('', '0' * 40, 'other')], 'transformers' in sys.modules)"
@@ -265,7 +265,7 @@ def test_little_trained_is_told_and_nothing_else_where_nothing_is_wrong() -> Non
 
 def test_counting_needs_no_transformers() -> None:
     code = (
-        "import sys\nfrom lora_hub.catalogue import bases\nfrom lora_hub.data import lengths\nfrom lora_hub.data.prepare import Example\nfrom lora_hub.catalogue.tasks import catalogue\n"
+        "import sys\nfrom lora_hub.catalogue import bases\nfrom lora_hub.data.prompts import lengths\nfrom lora_hub.data.prompts.prepare import Example\nfrom lora_hub.catalogue.tasks import catalogue\n"
         "lengths.measure([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), bases.get_base('built-in'), 512)\n"
         "print(sorted({'transformers', 'torch', 'huggingface_hub'} & set(sys.modules)))"
     )

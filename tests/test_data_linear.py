@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from lora_hub.core.errors import DataError
-from lora_hub.data import ragged
-from lora_hub.data.convert import holds_marks
-from lora_hub.data.delimited import Dialect
-from lora_hub.data.read import read_table
+from lora_hub.data.chats.convert import holds_marks
+from lora_hub.data.read import ragged
+from lora_hub.data.read.delimited import Dialect
+from lora_hub.data.read.read import read_table
 
 FAULTY = {
     "text after a closing quotation mark": '"a" b c,"x" y\n',

@@ -10,10 +10,10 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Mend
-from lora_hub.data import prepare
-from lora_hub.data.chat_marks import reading
-from lora_hub.data.convert import read_chat
+from lora_hub.data.chats.chat_marks import reading
+from lora_hub.data.chats.convert import read_chat
 from lora_hub.data.inspection import Inspection, inspect_file
+from lora_hub.data.prompts import prepare
 
 CHAT = get_task("chat")
 

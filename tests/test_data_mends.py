@@ -13,7 +13,7 @@ from lora_hub.core import store
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Mend
 from lora_hub.data.inspection import Inspection, Inspector, inspect_file
-from lora_hub.data.mends import button, describe, for_test, parse_mend
+from lora_hub.data.mending.mends import button, describe, for_test, parse_mend
 from lora_hub.runs import worker
 
 SPAM = get_task("spam")

@@ -9,11 +9,11 @@ import pytest
 import xlwt
 
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.data.check_blanks import says_it_once
+from lora_hub.data.checks.check_blanks import says_it_once
 from lora_hub.data.inspection import Inspector, inspect_file
-from lora_hub.data.mends import parse_mends
-from lora_hub.data.merged_cells import Merge, unmerged
-from lora_hub.data.read import Table, read_table
+from lora_hub.data.mending.mends import parse_mends
+from lora_hub.data.read.merged_cells import Merge, unmerged
+from lora_hub.data.read.read import Table, read_table
 
 REPORTED = Path(__file__).parents[2] / "shared" / "data" / "reported"
 TEAMS = ["Billing", "Repairs", "Delivery"]

@@ -10,11 +10,11 @@ import pytest
 
 from lora_hub import cli
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.data import prepare
 from lora_hub.data.inspection import Inspection, inspect_file
-from lora_hub.data.mends import apply_mends
-from lora_hub.data.read import read_table
-from lora_hub.data.value_text import label_text, listed, value_text
+from lora_hub.data.mending.mends import apply_mends
+from lora_hub.data.prompts import prepare
+from lora_hub.data.read.read import read_table
+from lora_hub.data.tables.value_text import label_text, listed, value_text
 
 SENTIMENT, INSTRUCTION = get_task("sentiment"), get_task("instruction")
 ORDER = {"item": "چراغ", "count": 2, "urgent": False, "note": None, "tags": ["a", 1.5]}

@@ -8,9 +8,9 @@ from tiny_bases import byte_tokenizer
 
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import DataError
-from lora_hub.data import prepare
-from lora_hub.data.prepare import Example
-from lora_hub.data.table import Table
+from lora_hub.data.prompts import prepare
+from lora_hub.data.prompts.prepare import Example
+from lora_hub.data.tables.table import Table
 
 SPAM = catalogue.get_task("spam")
 

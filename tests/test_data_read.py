@@ -13,8 +13,8 @@ import polars
 import pytest
 
 from lora_hub.core.errors import DataError
-from lora_hub.data.overflow import find_overflow
-from lora_hub.data.read import Table, read_table
+from lora_hub.data.read.read import Table, read_table
+from lora_hub.data.tables.overflow import find_overflow
 
 ROWS = [("سلام، خوبی؟", "greeting"), ('She said "no", twice', "other"), ("two\nlines", "other"), ("007", "1")]
 

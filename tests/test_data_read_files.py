@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from lora_hub.core.errors import DataError, LoraHubError
-from lora_hub.data.overflow import find_overflow
-from lora_hub.data.read import Table, read_table
+from lora_hub.data.read.read import Table, read_table
+from lora_hub.data.tables.overflow import find_overflow
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

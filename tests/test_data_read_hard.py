@@ -16,7 +16,7 @@ import pytest
 from pyarrow import parquet
 
 from lora_hub.core.errors import DataError
-from lora_hub.data.read import Table, read_table
+from lora_hub.data.read.read import Table, read_table
 
 ROWS = [(f"This is review number {n}, quite long", ("pos", "neg")[n % 2]) for n in range(12)]
 PERSIAN = [(f"این فیلم شماره {n} بود و می‌گویم خوب بود", ("مثبت", "منفی")[n % 2]) for n in range(12)]

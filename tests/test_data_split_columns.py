@@ -9,10 +9,10 @@ import pytest
 
 from lora_hub.catalogue.bases import get_base
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.data import prepare
+from lora_hub.data.columns.split_columns import part_of
 from lora_hub.data.inspection import Inspection, inspect_file
-from lora_hub.data.read import read_table
-from lora_hub.data.split_columns import part_of
+from lora_hub.data.prompts import prepare
+from lora_hub.data.read.read import read_table
 from lora_hub.runs import plan_run
 from lora_hub.runs.run_data import read_split
 

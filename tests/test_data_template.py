@@ -9,7 +9,7 @@ from tiny_bases import byte_tokenizer
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import DataError
-from lora_hub.data import chat_template, prepare, template
+from lora_hub.data.prompts import chat_template, prepare, template
 
 SHARED = Path(__file__).parents[2] / "shared" / "data" / "models"
 CHATML = (

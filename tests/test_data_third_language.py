@@ -8,8 +8,8 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Mend
+from lora_hub.data.checks.row_language import language_of_texts
 from lora_hub.data.inspection import inspect_file
-from lora_hub.data.row_language import language_of_texts
 
 TRANSLATION = get_task("translation")
 ENGLISH = ["The man is at house number {} with the dog", "She said that there are {} lamps on the table", "You have to be here for {} days"]

@@ -19,10 +19,15 @@ from lora_hub.core import spec_fields, store
 from lora_hub.core.errors import DataError, LoraHubError, SpecError, reason_of
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
-from lora_hub.data import columns, convert, error_words, inspection, prepare, spreadsheets
-from lora_hub.data.prepare import Example
-from lora_hub.data.read import read_table
-from lora_hub.data.table import Table
+from lora_hub.data import inspection
+from lora_hub.data.chats import convert
+from lora_hub.data.columns import columns
+from lora_hub.data.prompts import prepare
+from lora_hub.data.prompts.prepare import Example
+from lora_hub.data.read import spreadsheets
+from lora_hub.data.read.read import read_table
+from lora_hub.data.tables import error_words
+from lora_hub.data.tables.table import Table
 from lora_hub.hub import client, endpoint, naming
 from lora_hub.hub.dataset import fetch_dataset
 from lora_hub.runs import use_cases, worker

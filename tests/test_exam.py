@@ -12,8 +12,8 @@ from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import Task, Text2
-from lora_hub.data import template
-from lora_hub.data.prepare import Example
+from lora_hub.data.prompts import template
+from lora_hub.data.prompts.prepare import Example
 from lora_hub.evaluation import exam
 from lora_hub.evaluation.examples import MOST_EXAMPLES, choose_examples
 

@@ -12,7 +12,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import BaseError
 from lora_hub.core.schema import RunState, TrainSpec
-from lora_hub.data import prepare
+from lora_hub.data.prompts import prepare
 from lora_hub.training import alone as train
 
 pytestmark = pytest.mark.gpu

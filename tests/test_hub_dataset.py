@@ -21,7 +21,7 @@ from sample_adapters import CLOSED
 
 from lora_hub.core.errors import DataError, HubError
 from lora_hub.core.messages import Message
-from lora_hub.data.read import read_table
+from lora_hub.data.read.read import read_table
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.dataset_id import DatasetId, parse_dataset_id
 

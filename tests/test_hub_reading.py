@@ -195,7 +195,7 @@ def ask(model, tokenizer, spec) -> str:
     """The greedy answer to the snippet's own question, through the project's own prompt."""
     import torch
 
-    from lora_hub.data.template import encode_prompt
+    from lora_hub.data.prompts.template import encode_prompt
 
     ids = torch.tensor([encode_prompt(tokenizer, spec.task, {"text": "Put the text here."})])
     output = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=spec.task.max_new_tokens, do_sample=False)
@@ -206,7 +206,7 @@ def chances(model, tokenizer, spec) -> dict[str, float]:
     """Each label's probability in per cent, by the likelihood of the whole label, one forward pass for each."""
     import torch
 
-    from lora_hub.data.template import encode_answers, encode_prompt
+    from lora_hub.data.prompts.template import encode_answers, encode_prompt
 
     prompt = encode_prompt(tokenizer, spec.task, {"text": "Put the text here."})
     logs = []

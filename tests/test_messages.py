@@ -1,7 +1,6 @@
 """Messages: told in a language at the edge, the catalogue true to the code, and nothing of a stranger's sentence is run."""
 
 import re
-import re
 import string
 from pathlib import Path
 
@@ -27,7 +26,7 @@ RECOGNISING = (
 ).split()
 # How other languages' lists look, a word of a prompt, and what older versions wrote.
 CORE = {"core/messages.py", "core/schema.py", "core/finding_nouns.py"}
-PERSIAN_DATA = CORE | {"catalogue/tasks/frames.py", "evaluation/metrics.py", "hub/naming.py", *(f"data/{name}.py" for name in RECOGNISING)}
+PERSIAN_DATA = CORE | {"catalogue/tasks/frames.py", "evaluation/metrics.py", "hub/naming.py", *(file.relative_to(PACKAGE).as_posix() for name in RECOGNISING for file in PACKAGE.glob(f"data/*/{name}.py"))}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from lora_hub.cli import commands
 from lora_hub.cli.signals import Signals
 from lora_hub.core.schema import Mend, TrainSpec
 from lora_hub.data.inspection import Inspector
-from lora_hub.data.mends import parse_mends
+from lora_hub.data.mending.mends import parse_mends
 from lora_hub.hub.card import reproduce
 
 ROOT = Path(__file__).parents[1]
@@ -139,7 +139,7 @@ def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> N
 
 def test_a_mend_as_json_is_checked() -> None:
     from lora_hub.core.errors import DataError
-    from lora_hub.data.mends import mend_argument, parse_mend
+    from lora_hub.data.mending.mends import mend_argument, parse_mend
 
     for mend in (Mend(kind="drop", values={"code": "duplicates"}), Mend(kind="relabel", values={"a": "b"}), Mend(kind="relabel", values={" a": "b,c"}), Mend(kind="mask")):
         assert parse_mend(mend_argument(mend), {}) == mend

@@ -4,7 +4,7 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import list_tasks
 from lora_hub.core.schema import Task, Text2
-from lora_hub.data.template import render_prompt
+from lora_hub.data.prompts.template import render_prompt
 from lora_hub.hub import snippet
 
 ODD = Task(

@@ -196,7 +196,7 @@ def test_a_persian_task_has_a_persian_frame_and_goes_back(name):
 
 
 def test_a_persian_task_of_ones_own_is_put_in_persian():
-    from lora_hub.data import template
+    from lora_hub.data.prompts import template
 
     plain = catalogue.task_from_dict({"title": "لحن", "instruction": "لحن چیست؟", "inputs": "text", "labels": "رسمی، خودمانی"})
     assert plain.prompt_language == "fa" and plain.template == "{instruction}\n" + frames.LABELS_LINE_FA + "\n\nمتن: {text}"

@@ -13,7 +13,7 @@ from tiny_bases import BASE, build, byte_tokenizer
 
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import DatasetInfo, LoraSpec, Task, Text2, TrainSpec
-from lora_hub.data.prepare import Encoded
+from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import alone as train
 from lora_hub.training import checkpoints, together, together_trainer
 from lora_hub.training.alone import Trained, make_lora_config

@@ -14,7 +14,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import BaseError, SpecError
 from lora_hub.core.schema import TrainSpec
-from lora_hub.data import prepare
+from lora_hub.data.prompts import prepare
 from lora_hub.runs import worker
 from lora_hub.training import alone as train
 

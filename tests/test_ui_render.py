@@ -27,8 +27,8 @@ from lora_hub.core.schema import (
     RunState,
     Score,
 )
-from lora_hub.data.mends import Done
-from lora_hub.data.table import Table
+from lora_hub.data.mending.mends import Done
+from lora_hub.data.tables.table import Table
 from lora_hub.evaluation import metrics
 from lora_hub.ui import (
     early,

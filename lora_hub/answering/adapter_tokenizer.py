@@ -16,7 +16,7 @@ from typing import Any
 from lora_hub.answering import loading
 from lora_hub.core.errors import AdapterError, LoraHubError, reason_of
 from lora_hub.core.messages import Message, _
-from lora_hub.data.template_process import TemplateProcess
+from lora_hub.data.prompts.template_process import TemplateProcess
 from lora_hub.hub import TOKENIZER_FILES
 
 # Any of these holds a vocabulary.

@@ -11,7 +11,7 @@ the labels that begin alike.
 from dataclasses import dataclass
 
 from lora_hub.core.schema import Task
-from lora_hub.data import template
+from lora_hub.data.prompts import template
 
 # Examples before a question: more of them help a base little and cost every answer; where there are more labels than this, not all
 # are shown. And their tokens together: every question is read behind them.

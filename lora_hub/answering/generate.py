@@ -25,7 +25,7 @@ from lora_hub.answering.visitors import AnswerQueue
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Answer, Divergence
-from lora_hub.data import template
+from lora_hub.data.prompts import template
 
 # Padded tokens (prompt and answer) a batch, by device: enough to keep it busy, little enough for its caches to fit.
 _BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}

@@ -20,7 +20,7 @@ from lora_hub.answering.stack import AdapterStack
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Answer, Calibration, Task
-from lora_hub.data import template
+from lora_hub.data.prompts import template
 
 BASE = "base"
 

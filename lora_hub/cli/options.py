@@ -66,7 +66,7 @@ def is_here(name: str, base: str = "") -> bool:
 
 
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
-    from lora_hub.data import mends
+    from lora_hub.data.mending import mends
 
     return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), base, getattr(options, "test", None), **read_reading(options))
 
@@ -99,7 +99,7 @@ def read_org(name: str, otherwise: str = "") -> str:
 def read_mapping(text: str) -> dict[str, str] | None:
     if not text:
         return None
-    from lora_hub.data import columns
+    from lora_hub.data.columns import columns
 
     try:
         return columns.parse_map(text)

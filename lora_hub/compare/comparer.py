@@ -173,8 +173,11 @@ class Comparer:
         it names a metric that a pane's task is not scored by. comparisons: each adapter against the base, where it was asked. problems: what makes the
         scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows none of the file's labels,
         for every score would be 0."""
-        from lora_hub.data import checks, columns, inspection, prepare
-        from lora_hub.data.mends import for_test
+        from lora_hub.data import inspection
+        from lora_hub.data.checks import checks
+        from lora_hub.data.columns import columns
+        from lora_hub.data.mending.mends import for_test
+        from lora_hub.data.prompts import prepare
         from lora_hub.evaluation import exam
 
         panes = self.resolve(adapters)

@@ -18,20 +18,21 @@ from typing import Any
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BaseModel, DatasetInfo, Lengths, Mend, Problem, Task
-from lora_hub.data import checks, columns
-from lora_hub.data.check_blanks import find_blanks
-from lora_hub.data.check_held_out import check_held_out, find_test_columns
-from lora_hub.data.check_mends import find_idle
-from lora_hub.data.check_pairs import find_pairs
-from lora_hub.data.check_row_marks import find_row_marks
-from lora_hub.data.check_task import find_doubt
-from lora_hub.data.findings import Finding
-from lora_hub.data.mends import Done, apply_mends, offer_mends, with_filled_columns
-from lora_hub.data.nested_cells import find_nested
-from lora_hub.data.overflow import find_overflow
+from lora_hub.data.checks import checks
+from lora_hub.data.checks.check_blanks import find_blanks
+from lora_hub.data.checks.check_held_out import check_held_out, find_test_columns
+from lora_hub.data.checks.check_pairs import find_pairs
+from lora_hub.data.checks.check_row_marks import find_row_marks
+from lora_hub.data.checks.check_task import find_doubt
+from lora_hub.data.checks.row_language import CODES, find_language, language_of_rows, settle_language
+from lora_hub.data.columns import columns
+from lora_hub.data.mending.check_mends import find_idle
+from lora_hub.data.mending.mends import Done, apply_mends, offer_mends, with_filled_columns
 from lora_hub.data.preview import missing_columns, preview_rows, with_labels
-from lora_hub.data.read import Table, read_table
-from lora_hub.data.row_language import CODES, find_language, language_of_rows, settle_language
+from lora_hub.data.read.read import Table, read_table
+from lora_hub.data.tables.findings import Finding
+from lora_hub.data.tables.nested_cells import find_nested
+from lora_hub.data.tables.overflow import find_overflow
 
 SAMPLED_ROWS = 2_000
 CHOSEN = _("chosen by you")
@@ -254,7 +255,7 @@ def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
 
 def _scored_rows(table: Table) -> int:
     """About how many rows would be scored with the usual share held out; a plan knows it exactly."""
-    from lora_hub.data import prepare
+    from lora_hub.data.prompts import prepare
 
     return table.test.rows if table.test is not None else prepare.held_out_sizes(table.rows, prepare.held_out_share(table.rows), table.rows)[0]
 
@@ -267,7 +268,7 @@ def _with_mends(found: Finding, table: Table, task: Task, mapping: dict[str, str
 def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
     """The same with its rows' lengths in the base's tokens, and what they mean for training; unchanged where the base's
     tokenizer is not on this disk yet or a role has no column."""
-    from lora_hub.data import lengths, prepare
+    from lora_hub.data.prompts import lengths, prepare
 
     if missing_columns(seen.table, seen.task, seen.mapping):
         return seen
@@ -291,8 +292,8 @@ def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Insp
 
 def _with_template(seen: Inspection, tokenizer: Any, task: Task, sampled: list[Any]) -> tuple[Inspection, list[Any]]:
     """What the base's chat template says to the rows, and those of the sample that it takes."""
-    from lora_hub.data import prepare
-    from lora_hub.data.check_chat_template import MOST, find_template
+    from lora_hub.data.checks.check_chat_template import MOST, find_template
+    from lora_hub.data.prompts import prepare
 
     if tokenizer is None:
         return seen, sampled

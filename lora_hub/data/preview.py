@@ -4,10 +4,10 @@ from typing import Any
 
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Problem, Task
-from lora_hub.data import columns
-from lora_hub.data.findings import Finding
-from lora_hub.data.table import Table
-from lora_hub.data.value_text import json_text
+from lora_hub.data.columns import columns
+from lora_hub.data.tables.findings import Finding
+from lora_hub.data.tables.table import Table
+from lora_hub.data.tables.value_text import json_text
 
 PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 4_000
@@ -25,7 +25,7 @@ def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[F
 def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: Any = None) -> list[dict[str, str]]:
     """The first rows with the text put to the model and the part that is trained; of a chat as the base's template writes it, where
     its tokenizer is known. Empty where no row can be used."""
-    from lora_hub.data import prepare, template
+    from lora_hub.data.prompts import prepare, template
 
     if missing_columns(table, task, mapping):
         return []
@@ -53,7 +53,7 @@ def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: A
 
 def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
     """The task with its labels from the data, as a run would freeze them."""
-    from lora_hub.data import template
+    from lora_hub.data.prompts import template
 
     if task.output != "labels" or (not task.labels and "answer" not in mapping):
         return task

@@ -18,8 +18,8 @@ from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core import verdicts
 from lora_hub.core.schema import Answer, Calibration, PairedComparison, Scores, Task
-from lora_hub.data import prepare, template
-from lora_hub.data.prepare import Example
+from lora_hub.data.prompts import prepare, template
+from lora_hub.data.prompts.prepare import Example
 from lora_hub.evaluation import metrics, statistics
 from lora_hub.evaluation.calibration_error import calibration_error
 from lora_hub.evaluation.examples import choose_examples

@@ -10,8 +10,8 @@ from typing import Any
 from lora_hub.answering.exam_work import MOST_EXAMPLE_TOKENS, MOST_EXAMPLES
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Task
-from lora_hub.data import template
-from lora_hub.data.prepare import Example
+from lora_hub.data.prompts import template
+from lora_hub.data.prompts.prepare import Example
 
 # Rows of a label that are looked at: long texts first fill the context, and the shorter half says as much.
 LOOKED_AT = 32

@@ -82,7 +82,7 @@ def fetch_dataset(
 
 
 def _look(wanted: DatasetId, token: str) -> Repo:
-    from lora_hub.data import archive_members  # not above: is_dataset_id must not wait for polars
+    from lora_hub.data.read import archive_members  # not above: is_dataset_id must not wait for polars
 
     api = open_api(token or None)
     check_listening()
@@ -137,7 +137,7 @@ def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[Message], None]
 
 def _split_files(repo: Repo, wanted: DatasetId) -> dict[str, list[str]] | None:
     """Split -> its files, of which there is one, where the files' names alone say so; else None, and `datasets` has to know."""
-    from lora_hub.data import archive_members
+    from lora_hub.data.read import archive_members
 
     plain = all(set(entry) <= PLAIN_KEYS for entry in repo.configs.values()) and not repo.typed
     if wanted.file:
@@ -168,7 +168,7 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[Mes
     if len(names) == 1:
         return names
 
-    from lora_hub.data import archive_members
+    from lora_hub.data.read import archive_members
 
     def called(name: str, pattern: re.Pattern) -> list[str]:
         return [name] if name in names else [each for each in names if pattern.search(each.lower())]

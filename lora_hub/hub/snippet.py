@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 
 from lora_hub.core.schema import Task
-from lora_hub.data.chat_template import TEMPLATE_VARIABLES
-from lora_hub.data.template import MAX_LISTED_LABELS, has_system_turn, listed_labels
+from lora_hub.data.prompts.chat_template import TEMPLATE_VARIABLES
+from lora_hub.data.prompts.template import MAX_LISTED_LABELS, has_system_turn, listed_labels
 
 # What a model computes in; anything else in a record is no name to write into code.
 DTYPES = ("float32", "bfloat16", "float16")

@@ -142,7 +142,7 @@ def _plan(
 ) -> runs.Plan | LoraHubError:
     from lora_hub.catalogue.tasks import catalogue
     from lora_hub.data.inspection import Inspector
-    from lora_hub.data.mends import parse_mends
+    from lora_hub.data.mending.mends import parse_mends
 
     try:
         task, inspector = catalogue.get_task(entry.task), Inspector()
@@ -163,7 +163,7 @@ def _plan(
 
 
 def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
-    from lora_hub.data import columns
+    from lora_hub.data.columns import columns
 
     _check_keys(data, TASK_KEYS, where)
     for key in ("task", "data"):

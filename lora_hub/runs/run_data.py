@@ -8,7 +8,7 @@ from lora_hub.core.messages import Message, _, _n, numbers
 from lora_hub.core.schema import Task, TrainSpec
 
 if TYPE_CHECKING:
-    from lora_hub.data.prepare import Encoded
+    from lora_hub.data.prompts.prepare import Encoded
 
 
 def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
@@ -16,7 +16,9 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
 
     What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
     """
-    from lora_hub.data import mends, prepare, read, template
+    from lora_hub.data.mending import mends
+    from lora_hub.data.prompts import prepare, template
+    from lora_hub.data.read import read
 
     notes: list[Message] = []
     mended: dict[str, tuple[Any, int]] = {}  # what each mend did, to the rows to train on and to those of a test file together

@@ -76,8 +76,12 @@ def plan_run(
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
-    from lora_hub.data import check_held_out, check_mends, checks, columns, inspection, prepare
-    from lora_hub.data.mends import for_test
+    from lora_hub.data import inspection
+    from lora_hub.data.checks import check_held_out, checks
+    from lora_hub.data.columns import columns
+    from lora_hub.data.mending import check_mends
+    from lora_hub.data.mending.mends import for_test
+    from lora_hub.data.prompts import prepare
 
     inspector = inspector or inspection.Inspector()
     task = recipe.with_language(task, overrides or {})
@@ -122,7 +126,8 @@ def plan_run(
 
 def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
     """The examples of `PLANNED_ROWS` rows at most, on which estimates stand. Raises DataError where no row can be used."""
-    from lora_hub.data import inspection, prepare
+    from lora_hub.data import inspection
+    from lora_hub.data.prompts import prepare
 
     try:
         return prepare.build_examples(inspection.sample_rows(table, PLANNED_ROWS), task, mapping)
@@ -135,7 +140,7 @@ def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[An
 def tokens_per_row(seen: Any, examples: list[Any], task: Task, sample: int = 200) -> float:
     """Mean tokens of prompt and answer: counted with the base's own tokenizer where it lies on this disk, else estimated
     from the bytes (about 4 a token in Latin script, 5 in Persian)."""
-    from lora_hub.data import template
+    from lora_hub.data.prompts import template
 
     if seen.tokens_row:
         return seen.tokens_row

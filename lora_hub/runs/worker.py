@@ -29,7 +29,7 @@ from lora_hub.runs.run_data import count_rows, read_split, too_long_note
 from lora_hub.runs.turns import Cancelled, take_turn
 
 if TYPE_CHECKING:
-    from lora_hub.data.prepare import Encoded
+    from lora_hub.data.prompts.prepare import Encoded
 
 # What the phase says of who is scored.
 SCORED = {"base": "base", "base_examples": "base with examples", "adapter": "adapter"}
@@ -220,7 +220,7 @@ class Worker:
 
     def prepare(self, tokenizer: Any) -> Prepared:
         """Reads and encodes the rows. Raises DataError where they are not to be trained on."""
-        from lora_hub.data import prepare
+        from lora_hub.data.prompts import prepare
         from lora_hub.training import recipe
 
         spec = self.spec
@@ -244,7 +244,7 @@ class Worker:
 
     def _encode(self, tokenizer: Any, task: Task, parts: list[list[Any]]) -> list["Encoded"]:
         """The rows of each part as tokens; says how far it is."""
-        from lora_hub.data import prepare
+        from lora_hub.data.prompts import prepare
 
         self.phase("tokenizing")
         total, done, found = sum(map(len, parts)), 0, []

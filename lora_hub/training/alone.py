@@ -1,7 +1,7 @@
 """TrainSpec -> adapter folder. Reads from top to bottom like a script; the trainer is TRL's SFTTrainer with PEFT LoRA.
 
 Owns how a spec's fields become SFTConfig and LoraConfig, and what is watched while training goes on. The rows come in as
-token ids (data/prepare.py), so that only the answer's tokens are trained on and no second tokenization can differ.
+token ids (data/prompts/prepare.py), so that only the answer's tokens are trained on and no second tokenization can differ.
 Used by worker.py; to try it alone: `python -m lora_hub train FILE --task T`.
 """
 
@@ -18,7 +18,7 @@ from lora_hub.answering.unadapted import as_it_was
 from lora_hub.core.errors import BaseError, SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import TrainSpec
-from lora_hub.data.prepare import Encoded
+from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
 from lora_hub.training.patience import Patience
 

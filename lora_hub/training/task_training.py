@@ -11,7 +11,7 @@ from typing import Any
 
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import TrainSpec
-from lora_hub.data.prepare import Encoded
+from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training.alone import make_lora_config, no_such_layers
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainable import Pairs, Start

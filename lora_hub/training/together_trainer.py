@@ -17,7 +17,7 @@ from transformers import TrainerCallback, get_scheduler
 from trl import SFTConfig, SFTTrainer
 
 from lora_hub.answering import loading
-from lora_hub.data.prepare import Encoded
+from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training.alone import IGNORED, TELL_SECONDS, labelled, no_number, one_gpu, use_checkpointing, use_flat_batches
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.trainable import TrainableStack

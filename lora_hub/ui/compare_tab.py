@@ -283,7 +283,9 @@ def _example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str,
     file = catalogue.sample_file(known) if known else None
     if file is None:
         raise DataError(t(_("There is no held-out row and no sample for this one."), language), t(_("Type an input of your own."), language))
-    from lora_hub.data import columns, prepare, read
+    from lora_hub.data.columns import columns
+    from lora_hub.data.prompts import prepare
+    from lora_hub.data.read import read
 
     table = read.read_table(file)
     picked = random.choice(prepare.build_examples(table, known, columns.propose_mapping(table, known).mapping))

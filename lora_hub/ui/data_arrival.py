@@ -52,8 +52,8 @@ def proposed_task(
     has it read (`read_table`)."""
     if task_id and task_id != proposed:
         return []
-    from lora_hub.data import columns
-    from lora_hub.data.mends import with_filled_columns
+    from lora_hub.data.columns import columns
+    from lora_hub.data.mending.mends import with_filled_columns
 
     found, reason = "", None
     try:

@@ -46,7 +46,7 @@ def report(
 
 def done_list(done: Sequence[Any], language: str) -> str:
     """The mends in force (`data.mends.Done`), each with how many rows it changed and a way back."""
-    from lora_hub.data import mends
+    from lora_hub.data.mending import mends
 
     if not done:
         return ""
@@ -95,7 +95,7 @@ def cards(problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, di
 
 def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | None, language: str, page: int = 1) -> str:
     """rows: those of a page, shown below; None: closed."""
-    from lora_hub.data import mends
+    from lora_hub.data.mending import mends
 
     message, message_dir = _said(problem.said, language)
     hint, hint_dir = _said(problem.advice, language)

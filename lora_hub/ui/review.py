@@ -106,8 +106,8 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     if task is None or inspection is None:
         return view.prompts
     from lora_hub.answering import loading
-    from lora_hub.data import prepare, template
     from lora_hub.data.inspection import with_labels
+    from lora_hub.data.prompts import prepare, template
 
     tokenizer = loading.load_tokenizer(bases.get_base(asked.base.strip()))
     table = inspection.table
@@ -202,7 +202,7 @@ def _reason(reason: Text2 | None, language: str) -> str:
 
 def _refusal(table: Any, language: str) -> str:
     """Why no task at all can be trained on this; empty where one can."""
-    from lora_hub.data import columns
+    from lora_hub.data.columns import columns
 
     try:
         columns.propose_task(table)

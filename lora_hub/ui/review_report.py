@@ -21,7 +21,7 @@ def report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str
 
 def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render_problems.Labels:
     """The classes with their counts, and names for them where they are numbers."""
-    from lora_hub.data.check_label_names import suggest_names
+    from lora_hub.data.checks.check_label_names import suggest_names
 
     column = inspection.mapping["answer"]
     if inspection.table.is_nested(column) or any(problem.code == "answers-not-labels" for problem in problems):

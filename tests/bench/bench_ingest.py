@@ -21,22 +21,22 @@ from pathlib import Path
 JOBS = {
     "builder": ("import datasets; datasets.disable_progress_bars()",
                 "datasets.load_dataset({'.csv': 'csv', '.jsonl': 'json'}[file.suffix], data_files=str(file), cache_dir=scratch, split='train')"),
-    "read": ("from lora_hub.data import columns, read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm()",
+    "read": ("from lora_hub.data.columns import columns; from lora_hub.data.read import read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm()",
              "columns.propose_mapping(read.read_table(file), task)"),
-    "preflight": ("from lora_hub.catalogue.bases import get_base; from lora_hub.data import inspection, read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm();"
+    "preflight": ("from lora_hub.catalogue.bases import get_base; from lora_hub.data import inspection; from lora_hub.data.read import read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm();"
                   " table = read.read_table(file)",
                   "inspection.with_lengths(inspection.inspect_table(table, task, fingerprint=inspection.fingerprint(file), name='x'), get_base('built-in'))"),
-    "near": ("from lora_hub.data import near_duplicates, read; texts = read.read_table(file).frame['text'].head(100_000)",
+    "near": ("from lora_hub.data.tables import near_duplicates; from lora_hub.data.read import read; texts = read.read_table(file).frame['text'].head(100_000)",
              "near_duplicates.near_duplicates(texts)"),
     "openpyxl": ("import openpyxl", "[list(sheet.iter_rows(values_only=True)) for sheet in openpyxl.load_workbook(file, read_only=True)]"),
-    "sheet": ("from lora_hub.data import read; warm()", "read.read_table(file)"),
+    "sheet": ("from lora_hub.data.read import read; warm()", "read.read_table(file)"),
 }  # fmt: skip
 CHILD = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
 file, scratch, small = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 def warm():
-    from lora_hub.data import read
+    from lora_hub.data.read import read
     read.read_table(small)
 {prepare}
 start, used = time.perf_counter(), time.process_time()

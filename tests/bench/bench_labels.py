@@ -20,7 +20,9 @@ from lora_hub.answering.stack import AdapterStack  # noqa: E402
 from lora_hub.catalogue import bases  # noqa: E402
 from lora_hub.catalogue.tasks import catalogue  # noqa: E402
 from lora_hub.core.schema import Task  # noqa: E402
-from lora_hub.data import columns, prepare, read  # noqa: E402
+from lora_hub.data.columns import columns  # noqa: E402
+from lora_hub.data.prompts import prepare  # noqa: E402
+from lora_hub.data.read import read  # noqa: E402
 
 
 def sample(name: str, rows: int) -> tuple[Task, list[dict]]:

@@ -18,11 +18,12 @@ import polars
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.errors import LoraHubError
-from lora_hub.data import columns, read
-from lora_hub.data.convert import holds_marks, to_messages
+from lora_hub.data.chats.convert import holds_marks, to_messages
+from lora_hub.data.columns import columns
 from lora_hub.data.inspection import inspect_table
-from lora_hub.data.merged_cells import Merge, unmerged
-from lora_hub.data.table import Table
+from lora_hub.data.read import read
+from lora_hub.data.read.merged_cells import Merge, unmerged
+from lora_hub.data.tables.table import Table
 
 SPAM = {"text": "text", "answer": "label"}
 
@@ -132,7 +133,7 @@ for _mend in ("mask", "plain-text", "mend-letters"):
 
 def _mended(kind: str, text: str) -> None:
     from lora_hub.core.schema import Mend
-    from lora_hub.data.mends import apply_mends
+    from lora_hub.data.mending.mends import apply_mends
 
     table = Table(polars.DataFrame({"instruction": [text] * 3, "output": [text] * 3}), "csv")
     apply_mends(table, get_task("instruction"), {"instruction": "instruction", "answer": "output"}, [Mend(kind=kind)])

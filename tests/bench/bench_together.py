@@ -29,7 +29,7 @@ from lora_hub.answering import generate
 from lora_hub.answering.generate import PromptRow, stream  # noqa: E402
 from lora_hub.answering.stack import AdapterStack  # noqa: E402
 from lora_hub.core.schema import BaseModel, DatasetInfo, LoraSpec, Task, Text2, TrainSpec  # noqa: E402
-from lora_hub.data.prepare import Encoded  # noqa: E402
+from lora_hub.data.prompts.prepare import Encoded  # noqa: E402
 from lora_hub.training import together  # noqa: E402
 from lora_hub.training.task_training import TaskTraining  # noqa: E402
 
@@ -224,7 +224,7 @@ def bench_dropout(options: argparse.Namespace) -> dict:
     from lora_hub.answering import loading
     from lora_hub.catalogue import bases
     from lora_hub.catalogue.tasks.catalogue import get_task, sample_file
-    from lora_hub.data import prepare
+    from lora_hub.data.prompts import prepare
     from lora_hub.runs import worker
 
     base = bases.get_base("built-in")

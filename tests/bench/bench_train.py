@@ -68,7 +68,7 @@ def prepare(home: str) -> tuple[object, dict]:
     from lora_hub import runs
     from lora_hub.catalogue import bases
     from lora_hub.catalogue.tasks import catalogue
-    from lora_hub.data import template
+    from lora_hub.data.prompts import template
     from lora_hub.runs import worker
 
     os.environ["LORA_HUB_HOME"] = home

@@ -36,7 +36,7 @@ import resource, sys, traceback
 sys.path.insert(0, {root!r})
 resource.setrlimit(resource.RLIMIT_AS, ({memory}, {memory}))
 from pathlib import Path
-from lora_hub.data.read import read_table
+from lora_hub.data.read.read import read_table
 from lora_hub.core.errors import LoraHubError
 for line in sys.stdin:
     path, skip = line.rstrip("\\n").rsplit("\\t", 1)

@@ -1,0 +1,1 @@
+"""Findings: what may be wrong with the rows."""

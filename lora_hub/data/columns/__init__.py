@@ -1,0 +1,1 @@
+"""Which column is what: names, facts, the task that they tell, and the proposal."""

@@ -1,0 +1,327 @@
+"""Mends: what can be done at a click about what the pre-flight found, and how it is done.
+
+A mend never touches the file. It is a short note (`schema.Mend`) kept with the dataset's other facts; file and mends together
+are what a run reads, so the page, the shell and the worker see the same rows, and a mend that is taken from the list is
+undone. Rows keep the numbers that they have in the file.
+
+    offer_mends(finding, table, task, mapping)      the mends that a finding's card shows, the safest first
+    apply_mends(table, task, mapping, mends)        the table afterwards, with what each of them did
+
+A mend that leaves rows out looks for them anew with the check that found them. A test part is only ever changed the way an
+input is changed when an adapter is asked (labels joined, letters mended); no row of it is left out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import polars
+from pydantic import ValidationError
+
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _, as_message, several
+from lora_hub.core.schema import BaseModel, Mend, Problem, Task
+from lora_hub.data.checks import checks
+from lora_hub.data.checks.check_label_names import suggest_names
+from lora_hub.data.checks.check_labels import label_counts
+from lora_hub.data.checks.check_rows import LONG
+from lora_hub.data.checks.label_meanings import are_versions, numbers_beside_names, same_meanings, same_numbers
+from lora_hub.data.mending import mend_rows
+from lora_hub.data.tables.findings import Finding
+from lora_hub.data.tables.label_forms import combinations, near_groups, one_line
+from lora_hub.data.tables.nested_cells import plain_cells
+from lora_hub.data.tables.overflow import overflow_columns
+from lora_hub.data.tables.table import Table
+
+# What rows that can be left out are called, by the code of the finding that names them.
+DROPPED: dict[str, Message] = {
+    "duplicates": _("repeated rows"),
+    "near-duplicates": _("rows nearly like an earlier one"),
+    "conflicting-answers": _("rows whose input has several answers"),
+    "empty-answers": _("rows without an answer"),
+    "empty-inputs": _("rows without an input"),
+    "header-inside": _("repeated headers"),
+    "small-classes": _("classes with too few rows"),
+    "several-labels": _("rows with several labels"),
+    "unknown-labels": _("rows with an unknown label"),
+    "placeholders": _("rows with a placeholder left in"),
+    "secrets": _("rows with what looks like a secret"),
+    "personal-data": _("rows with what looks like personal data"),
+    "damaged-letters": _("rows with damaged letters"),
+    "wrong-language": _("pairs in another language"),
+    "third-language": _("pairs in a third language"),
+    "swapped-pairs": _("swapped pairs"),
+    "answer-is-input": _("rows whose answer is their input"),
+    "long-texts": _("very long rows"),
+    "unreadable-chats": _("conversations that are not understood"),
+    "empty-chats": _("empty conversations"),
+    "chats-without-answer": _("conversations without an answer"),
+    "assistant-first": _("conversations that begin with the assistant"),
+    "missing-words": _("rows with a word for a missing value"),
+    "system-only": _("conversations that have only a system turn"),
+    "broken-calls": _("conversations with broken tool calls"),
+    "half-thoughts": _("rows with thoughts that are cut off"),
+    "repeating-text": _("texts that repeat themselves"),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of mend. do: (table, task, mapping, values) -> table. short: on the button. done: in the list of what was
+    done. for_test: whether a test part is changed by it, too. fills_columns: it changes what a column holds whatever the column is
+    for, and so what it is proposed for; its `do` looks at neither task nor mapping."""
+
+    do: Callable[[Table, Task | None, dict[str, str], dict[str, str]], Table]
+    short: Message
+    done: Message
+    for_test: bool = False
+    fills_columns: bool = False
+
+
+@dataclass(frozen=True)
+class Done:
+    """A mend that was applied. rows: how many it left out or changed. missed: the labels it was to rename that no row has, each with
+    the nearest that is there."""
+
+    mend: Mend
+    rows: int
+    missed: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        return {**self.mend.model_dump(mode="json"), "rows": self.rows, "said": describe(self.mend).en}
+
+
+def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequence[Mend]) -> tuple[Table, list[Done]]:
+    """The table with the task's columns as text (`nested_cells`), after `mends`, one behind the other; `table` itself is not
+    changed. Raises DataError for an unknown mend."""
+    done = []
+    table = plain_cells(table, task, mapping)
+    for mend in mends:
+        kind = _kind(mend)
+        mended = kind.do(table, task, mapping, mend.values)
+        if kind.for_test and table.test is not None:
+            mended = replace(mended, test=kind.do(table.test, task, mapping, mend.values))
+        missed = mend_rows.missed_labels(table, task, mapping, mend.values) if mend.kind == "relabel" else {}
+        done.append(Done(mend, _difference(table, mended), missed))
+        table = mended
+    return table, done
+
+
+def with_filled_columns(table: Table, mends: Sequence[Mend]) -> Table:
+    """The table that task and columns are proposed for: after those of the mends that fill columns. Raises DataError for an unknown
+    mend."""
+    for mend in mends:
+        kind = _kind(mend)
+        table = kind.do(table, None, {}, mend.values) if kind.fills_columns else table
+    return table
+
+
+def for_test(mends: Sequence[Mend]) -> tuple[Mend, ...]:
+    """The mends that a test file of one's own gets, too. Raises DataError for an unknown mend."""
+    return tuple(mend for mend in mends if _kind(mend).for_test)
+
+
+def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, str]) -> tuple[Mend, ...]:
+    """What can be done about a finding, the one that keeps most first; empty where a person has to decide elsewhere."""
+    code, offered = finding.problem.code, []
+    if code in _OF_LABELS:
+        if mapping.get("answer") in table.columns:
+            offered += _offer_renaming(code, table, task, mapping["answer"])
+    elif code == "conflicting-answers" and task.output == "labels":
+        offered.append(Mend(kind="keep-commonest"))
+    elif code in ("secrets", "personal-data"):
+        offered.append(Mend(kind="mask"))
+    elif code == "html" and not task.is_chat:
+        offered.append(Mend(kind="plain-text"))
+    elif code == "damaged-letters" and not task.is_chat:
+        offered.append(Mend(kind="mend-letters"))
+    elif code == "swapped-pairs":
+        offered.append(Mend(kind="swap"))
+    elif code == "long-texts" and not task.is_chat:
+        offered.append(Mend(kind="shorten", values={"characters": str(LONG)}))
+    elif code in ("refused-chats", "unlearnt-rows"):
+        offered.append(Mend(kind="leave-out", values={"rows": ",".join(map(str, finding.rows.to_list()))}))
+    elif code == "overflow":
+        named, _pieces = overflow_columns(table)
+        offered.append(Mend(kind="join-overflow", values={"into": named}))
+    if code in DROPPED and (code != "conflicting-answers" or task.output == "labels"):
+        offered.append(Mend(kind="drop", values={"code": code}))
+    return tuple(offered)
+
+
+def button(mend: Mend) -> Message:
+    """What the button of a mend says."""
+    return _kind(mend).short
+
+
+def describe(mend: Mend) -> Message:
+    """What a mend that was applied did, such as "Left out: repeated rows"."""
+    values = {key: value for key, value in mend.values.items() if key in ("into", "column")}
+    if "code" in mend.values:
+        values["what"] = DROPPED.get(mend.values["code"], as_message(mend.values["code"]))
+    if mend.kind == "relabel":
+        values["pairs"] = several([_("{old} → {new}", old=old, new=new) for old, new in mend.values.items()], most=6)
+    if "rows" in mend.values:
+        values["rows"] = several([int(row) if row.isdecimal() else row for row in mend.values["rows"].split(",")], most=8)
+    if "characters" in mend.values:
+        values["characters"] = int(mend.values["characters"]) if mend.values["characters"].isdecimal() else mend.values["characters"]
+    return _kind(mend).done.filled(values)
+
+
+def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
+    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or the whole
+    of it as JSON (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
+    if text.startswith("{"):
+        return _parse_whole(text)
+    if text.startswith("relabel:"):
+        pairs = [part.partition("=") for part in text.removeprefix("relabel:").split(",") if part.strip()]
+        if not pairs or any(not equals or not old.strip() or not new.strip() for old, equals, new in pairs):
+            raise DataError(
+                _("{text!r} is not relabel:OLD=NEW,OLD=NEW."),
+                _("For example --mend relabel:0=negative,1=positive."),
+                text=text,
+            )  # fmt: skip
+        return Mend(kind="relabel", values={old.strip(): new.strip() for old, _equals, new in pairs})
+    code, _rest, kind = text.partition(".")
+    found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
+    if not found:
+        names = [name if index == 0 else f"{name}.{mend.kind}" for name, mends in offered.items() for index, mend in enumerate(mends)]
+        raise DataError(
+            _("There is nothing to mend by {text!r} in this data."),
+            _("Offered: {codes}.", codes=several(names)) if names else _("Nothing is offered."),
+            text=text,
+        )  # fmt: skip
+    return found[0]
+
+
+def _parse_whole(text: str) -> Mend:
+    try:
+        mend = Mend.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(
+            _("{text!r} is no mend."),
+            _("For example --mend '{{\"kind\": \"drop\", \"values\": {{\"code\": \"duplicates\"}}}}'."),
+            text=text[:200],
+        ) from error  # fmt: skip
+    _kind(mend)
+    return mend
+
+
+def mend_argument(mend: Mend) -> str:
+    """The mend as an argument of --mend which means exactly this one, whatever the data offers."""
+    names = [name for pair in mend.values.items() for name in pair]
+    if mend.kind == "relabel" and names and all(name and name == name.strip() and not set(name) & set(",=\n") for name in names):
+        return "relabel:" + ",".join(f"{old}={new}" for old, new in mend.values.items())
+    return mend.model_dump_json()
+
+
+def parse_mends(
+    texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, base: BaseModel | None = None,
+    test: Path | None = None, **reading: Any,
+) -> tuple[Mend, ...]:  # fmt: skip
+    """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it. inspector: an
+    `inspection.Inspector`. base: the one to be trained, whose chat template may refuse rows. test: a test file of one's own, whose
+    labels may be other than the training rows'. Raises DataError."""
+    chosen: list[Mend] = []
+    for text in texts:
+        seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
+        problems = [*seen.problems, *(_of_test(inspector, seen, Path(test), chosen) if test else [])]
+        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in problems if problem.mends}))
+    return tuple(chosen)
+
+
+def _of_test(inspector: Any, seen: Any, test: Path, mends: Sequence[Mend]) -> list[Problem]:
+    """What is to be told of the labels of a test file beside those of the training rows."""
+    there = inspector.read(test, is_test=True).columns
+    tested = inspector.inspect(test, seen.task, {role: column for role, column in seen.mapping.items() if column in there}, mends=for_test(mends), is_test=True)
+    return [found.problem for found in checks.find_unseen(seen.task, seen.table, seen.mapping, tested.table, tested.mapping)]
+
+
+# Findings about labels that other names for them can mend.
+_OF_LABELS = ("near-duplicate-labels", "same-meaning-labels", "same-number-labels", "mixed-labels", "numeric-labels", "labels-of-several-lines")
+
+
+def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Mend]:
+    counts = label_counts(table.texts(column).fill_null("").str.strip_chars().alias("answer").to_frame())
+    if code == "near-duplicate-labels":
+        return [_joined(near_groups(counts))]
+    if code == "same-meaning-labels":
+        return [_joined(same_meanings(counts))]
+    if code == "same-number-labels":
+        # Of versions nobody can say that they are one.
+        groups = [(usual, others) for usual, others in same_numbers(counts) if not are_versions([usual, *others])]
+        return [_joined(groups)] if groups else []
+    if code == "labels-of-several-lines":
+        made = combinations(counts)
+        return [Mend(kind="relabel", values={label: one_line(label) for label in counts if one_line(label) != label and label not in made})]
+    names = numbers_beside_names(counts, task.id)[0] if code == "mixed-labels" else suggest_names(sorted(counts), column, task.id)
+    return [Mend(kind="relabel", values=names)] if names else []
+
+
+def _joined(groups: list[tuple[str, list[str]]]) -> Mend:
+    return Mend(kind="relabel", values={other: usual for usual, others in groups for other in others})
+
+
+def _kind(mend: Mend) -> Kind:
+    """Raises DataError for a mend that there is not: a file of another version, or a mistyped one."""
+    if mend.kind not in MENDS:
+        raise DataError(_("There is no mend {kind!r}."), _("Known: {codes}."), kind=mend.kind, codes=several(MENDS))  # fmt: skip
+    if mend.kind == "drop" and mend.values.get("code") not in DROPPED:
+        raise DataError(
+            _("Rows cannot be left out by {code!r}."),
+            _("Known: {codes}."),
+            code=mend.values.get("code"), codes=several(DROPPED),
+        )  # fmt: skip
+    return MENDS[mend.kind]
+
+
+def _difference(before: Table, after: Table) -> int:
+    """How many rows were left out, or else changed; those of its test part, too."""
+    tested = _difference(before.test, after.test) if before.test is not None and after.test is not None and before.test is not after.test else 0
+    if before.rows != after.rows:
+        return before.rows - after.rows + tested
+    columns = [name for name in after.columns if not before.frame[name].equals(after.frame[name], null_equal=True)]
+    if not columns:
+        return tested
+    changed = polars.DataFrame([before.texts(name).ne_missing(after.texts(name)).alias(name) for name in columns])
+    return int(changed.select(polars.any_horizontal(polars.all()).sum()).item()) + tested
+
+
+MENDS: dict[str, Kind] = {
+    "drop": Kind(mend_rows.drop, _("Leave these rows out"), _("Left out: {what}")),
+    "leave-out": Kind(
+        mend_rows.leave_out, _("Leave these rows out"), _("Left out: rows {rows}"),
+    ),
+    "keep-commonest": Kind(
+        mend_rows.keep_commonest, _("Keep the commonest answer"),
+        _("Of several answers the commonest was kept"),
+    ),
+    "relabel": Kind(mend_rows.relabel, _("Rename labels"), _("Labels renamed: {pairs}"), for_test=True),
+    "fill-down": Kind(
+        mend_rows.fill_down, _("Fill it down"),
+        _("Empty cells in {column} filled with the value above them"),
+        for_test=True, fills_columns=True,
+    ),
+    "mask": Kind(
+        mend_rows.mask, _("Put a mark in their place"),
+        _("Secrets and personal data replaced by marks such as [e-mail]"), for_test=True,
+    ),
+    "mend-letters": Kind(
+        mend_rows.mend_letters, _("Mend the letters"), _("Damaged letters mended"), for_test=True,
+    ),
+    "plain-text": Kind(
+        mend_rows.plain_text, _("Make it plain text"),
+        _("HTML tags taken out and entities such as &amp; written as letters"), for_test=True,
+    ),
+    "swap": Kind(mend_rows.swap, _("Swap them back"), _("Swapped pairs put right")),
+    "shorten": Kind(
+        mend_rows.shorten, _("Shorten their input"),
+        _("Inputs shortened so that a row has at most {characters} characters"), for_test=True,
+    ),
+    "join-overflow": Kind(
+        mend_rows.join_overflow, _("Put the pieces back together"),
+        _("Texts that were cut at a delimiter joined again in {into}"),
+        for_test=True, fills_columns=True,
+    ),
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Rows -> prompts, answers and tokens; the split."""

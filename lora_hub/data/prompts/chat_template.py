@@ -1,0 +1,189 @@
+"""What a base's chat template makes of messages, and where it has no place for them.
+
+    traits = traits_of(tokenizer)                       what the template writes, found out by asking it
+    prompt = write_prompt(tokenizer, messages, tools)   up to where the answer begins
+    answer = write_answer(tokenizer, messages, tools, turn)
+
+A template is asked with a mark and looked at for the mark, since nothing else says what it can do. What it has no place for is put
+in another way (`as_taken`): a system text before the first question, tool calls as JSON text of the assistant, a tool's result as a
+user's turn. The same happens in training and in asking, since both come through here.
+
+Answers are trained and asked without thoughts before them. A template that opens a block for thoughts has it closed again before
+the answer, as Qwen3's and its like do it themselves with `enable_thinking=False`.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
+from lora_hub.data.chats.chat_turns import calls_text
+
+# Chat templates that print today's date would ask another prompt tomorrow than was trained; ones that think aloud by
+# default are asked not to. Templates without these variables ignore them.
+TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
+
+# Stands for a text where a template is rendered only to see what it writes around it.
+MARK = "\u241e"
+MARKED_TURNS = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
+PROBE = "probe_mark"
+TOOL = {"type": "function", "function": {"name": PROBE, "description": "d", "parameters": {"type": "object", "properties": {}}}}
+# Mistral's templates want ids of nine letters.
+CALL = {"role": "assistant", "content": "", "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": PROBE, "arguments": {"a": MARK}}}]}
+# What opens and closes a block for thoughts, by the bases that write such.
+_TAGS = "think|thinking|thought|thoughts|reasoning|seed:think"
+OPENED = rf"<(?:{_TAGS})>|\[THINK\]|◁think▷"
+CLOSED = rf"</(?:{_TAGS})>|\[/THINK\]|◁/think▷"
+_OPEN = re.compile(rf"<({_TAGS})>\s*\Z|(\[THINK\]|◁think▷)\s*\Z")
+_CLOSE = {"[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
+_THOUGHTS = re.compile(rf"\A\s*<({_TAGS})>(.*?)</\1>\s*", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a template has a place for: a system turn, tool definitions, tool calls, tools' results. opening: what is put between its
+    generation prompt and the answer. thinks: whether that closes a block for thoughts. space: the white space that it writes
+    before an answer, which is part of the answer's tokens."""
+
+    system: bool = True
+    tools: bool = True
+    calls: bool = True
+    results: bool = True
+    opening: str = ""
+    thinks: bool = False
+    space: str = ""
+
+
+def traits_of(tokenizer: Any) -> Traits:
+    """Of a tokenizer without a chat template: a plain text has a place for all but definitions and calls. Raises DataError where the
+    template refuses a question with its answer."""
+    if not tokenizer.chat_template:
+        return Traits(tools=False, calls=False, space=" ")
+    user, call = {"role": "user", "content": "."}, CALL
+    whole = render(tokenizer, MARKED_TURNS)
+    asked = render(tokenizer, MARKED_TURNS[:1], add_generation_prompt=True)
+    before = whole[len(asked) :].partition(MARK)[0] if whole.startswith(asked) and MARK in whole else ""
+    opened = _OPEN.search(asked)
+    if opened:
+        opening, space = f"{'' if asked.endswith(chr(10)) else chr(10)}\n{_closing(opened)}\n\n", ""
+    elif before.isspace():
+        opening, space = "", before
+    else:  # a channel, or a speaker that its generation prompt leaves out; a space at the end belongs to the answer's tokens
+        opening = before.rstrip(" ")
+        space = before[len(opening) :]
+    thinks = bool(opened) or bool(re.search(rf"</(?:{_TAGS})>", asked[-80:] + opening))
+    traits = Traits(
+        system=_writes(tokenizer, [{"role": "system", "content": MARK}, *MARKED_TURNS], MARK, times=2),
+        tools=_writes(tokenizer, MARKED_TURNS[:1], PROBE, tools=[TOOL]),
+        opening=opening, thinks=thinks, space=space,
+    )  # fmt: skip
+    calls = _writes(tokenizer, [user, call], PROBE) and _written_call(tokenizer, traits) is not None
+    result = {"role": "tool", "content": MARK, "tool_call_id": "abcdefghi", "name": PROBE}
+    before_result = call if calls else {"role": "assistant", "content": "."}
+    results = _writes(tokenizer, [user, before_result, result], MARK, times=2 if calls else 1, add_generation_prompt=True)
+    return Traits(traits.system, traits.tools, calls, results, traits.opening, traits.thinks, traits.space)
+
+
+def _closing(opened: re.Match) -> str:
+    return f"</{opened[1]}>" if opened[1] else _CLOSE[opened[2]]
+
+
+def _writes(tokenizer: Any, messages: list[dict], mark: str, *, tools: list[dict] | None = None, times: int = 1, add_generation_prompt: bool = False) -> bool:
+    try:
+        return render(tokenizer, messages, tools=tools, add_generation_prompt=add_generation_prompt).count(mark) >= times
+    except DataError:
+        return False
+
+
+def _written_call(tokenizer: Any, traits: Traits) -> str | None:
+    return _answer_in(tokenizer, [{"role": "user", "content": "."}], [], CALL, traits)
+
+
+def as_taken(messages: list[dict[str, Any]], traits: Traits) -> list[dict[str, Any]]:
+    """The messages in a form that the template has a place for."""
+    taken: list[dict[str, Any]] = []
+    system = []
+    for message in messages:
+        if message["role"] == "system" and not traits.system:
+            system.append(message["content"])
+            continue
+        if message.get("tool_calls") and not traits.calls:
+            message = {"role": "assistant", "content": whole_text(message)}
+        if message["role"] == "tool" and not traits.results:
+            if taken and taken[-1].get("of_tools"):
+                taken[-1]["content"] += "\n" + message["content"]
+                continue
+            message = {"role": "user", "content": message["content"], "of_tools": True}
+        if system and message["role"] == "user":
+            message = {**message, "content": "\n\n".join([*system, message["content"]])}
+            system = []
+        taken.append(message)
+    taken = [{"role": "user", "content": "\n\n".join(system)}, *taken] if system else taken
+    return [{key: value for key, value in message.items() if key != "of_tools"} for message in taken]
+
+
+def whole_text(message: dict[str, Any]) -> str:
+    """All that an assistant's turn says as text: its content, and its calls as JSON lines."""
+    return "\n".join(text for text in (message["content"], calls_text(message.get("tool_calls") or [])) if text)
+
+
+def write_prompt(tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict] | None = None, traits: Traits | None = None) -> str:
+    """The text put to the model, up to where its answer begins. Raises DataError where the template refuses the messages."""
+    traits = traits or traits_of(tokenizer)
+    return render(tokenizer, as_taken(messages, traits), tools=tools if traits.tools else None, add_generation_prompt=True) + traits.opening
+
+
+def write_answer(tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict] | None, turn: dict[str, Any], traits: Traits | None = None) -> str:
+    """An assistant's turn as the template writes it behind the prompt, without what ends it. Raises DataError."""
+    traits = traits or traits_of(tokenizer)
+    turn = {**turn, "content": without_thoughts(turn["content"], traits)}
+    if not turn.get("tool_calls"):
+        return turn["content"].strip()
+    written = _answer_in(tokenizer, as_taken(messages, traits), tools if traits.tools else None, turn, traits) if traits.calls else None
+    return whole_text(turn).strip() if written is None else written
+
+
+def without_thoughts(text: str, traits: Traits) -> str:
+    """An answer without the thoughts in front of it, where the template has its own place for them, which is closed."""
+    return _THOUGHTS.sub("", text, count=1) if traits.thinks else text
+
+
+def _answer_in(tokenizer: Any, messages: list[dict], tools: list[dict] | None, turn: dict, traits: Traits) -> str | None:
+    """What the template writes for a turn, its end aside; None where it writes the conversation before it otherwise than when it
+    is asked."""
+    whole = render(tokenizer, [*messages, turn], tools=tools)
+    asked = render(tokenizer, messages, tools=tools, add_generation_prompt=True)
+    for start in (asked + traits.opening, asked, _OPEN.sub("", asked), asked.rstrip()):
+        if whole.startswith(start):
+            text = whole[len(start) :]
+            return _without_end(tokenizer, text.removeprefix(traits.opening).strip()) or None
+    return None
+
+
+def _without_end(tokenizer: Any, text: str) -> str:
+    """The text without the special token that closes a turn."""
+    named = [str(token) for token in getattr(tokenizer, "added_tokens_decoder", {}).values() if getattr(token, "special", True)]
+    ends = sorted({*named, render(tokenizer, MARKED_TURNS).rpartition(MARK)[2].strip()} - {""}, key=len, reverse=True)
+    changed = True
+    while changed:
+        changed = False
+        for end in ends:
+            if text.endswith(end):
+                text, changed = text.removesuffix(end).rstrip(), True
+    return text
+
+
+def render(tokenizer: Any, messages: list[dict[str, Any]], *, tools: list[dict] | None = None, add_generation_prompt: bool = False) -> str:
+    """The template's rendering. Raises DataError where it refuses the messages, with its words."""
+    from jinja2 import TemplateError
+
+    more = {"tools": tools} if tools else {}
+    try:
+        return tokenizer.apply_chat_template(messages, add_generation_prompt=add_generation_prompt, tokenize=False, **more, **TEMPLATE_VARIABLES)
+    except (TemplateError, TypeError, KeyError, ValueError) as error:  # a template that adds texts to what is none
+        raise DataError(
+            _("The base's chat template refuses these messages: {reason}."),
+            _("Choose another base, or change the order of the turns."),
+            reason=error,
+        ) from error  # fmt: skip

@@ -1,0 +1,176 @@
+"""JSON files: which are JSONL, and documents, strict first, then with what people's files have that JSON has not: comments, commas
+before a closing bracket, Python's quotes, NaN, bare line breaks in a text. What a document holds is `json_shapes`' work."""
+
+import ast
+import json
+import re
+from typing import Any
+
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import Problem
+from lora_hub.data.read.json_lines import read_lines
+from lora_hub.data.read.json_rows import frame_of, load_json
+from lora_hub.data.read.json_shapes import table_of_document
+from lora_hub.data.read.source import Source
+from lora_hub.data.tables import error_words
+from lora_hub.data.tables.table import Table
+
+STRING = r'"(?:[^"\\]|\\.)*"'
+COMMENT = re.compile(rf"({STRING})|//[^\r\n]*|/\*.*?\*/", re.DOTALL)
+LAST_COMMA = re.compile(rf"({STRING})|,(?=\s*[\]}}])")
+LENIENT = 64 << 20  # bytes of a document that is read leniently
+
+
+def looks_like_json(head: str) -> bool:
+    """By the beginning of a file. A first line that is broken, a comment, or lines of JSON texts do not hide it."""
+    start = re.sub(r"^(//[^\r\n]*\s*|/\*.*?\*/\s*)+", "", head.lstrip("\ufeff\x1e \t\r\n"), flags=re.DOTALL)
+    if start[:1] in ("{", "["):
+        return True
+    lines = [line.strip() for line in re.split(r"[\r\n]+", head)[:50] if line.strip()]
+    if start[:1] == '"':
+        texts = [line.rstrip(",") for line in (lines[:-1] if len(lines) > 49 else lines)]
+        if "\\" in head and all(re.fullmatch(STRING, text) and _parses(text) for text in texts):
+            return True
+    rest = lines[1:-1] if len(lines) > 3 else []
+    whole = sum((line[0], line[-1]) == ("{", "}") and _parses(line) for line in rest)
+    return whole > 1 and (whole == len(rest) or whole >= 0.4 * len(rest) and all(_is_piece(line) for line in lines[:-1]))
+
+
+def _is_piece(line: str) -> bool:
+    """Whether a line may be one end of an object: that was cut off in front, or behind."""
+    return line[0] == "{" or line[-1] == "}"
+
+
+def read_json(source: Source, *, skip_broken: bool = False) -> Table:
+    """Table of UTF-8 JSON or JSONL. Raises DataError with line and reason."""
+    if source.head(1) == b"\x1e":  # a mark before each text (RFC 7464)
+        source = Source(source.name, data=source.read().replace(b"\x1e", b""))
+    if _is_lines(source):
+        return read_lines(source, skip_broken=skip_broken)
+    text = _text(source)
+    try:
+        value = load_json(text)
+        if isinstance(value, str):
+            value = load_json(value)
+        return table_of_document(value, source.name, skip_broken=skip_broken)
+    except json.JSONDecodeError as error:
+        objects = _objects_in_a_row(text)
+        if objects is not None:
+            return Table(frame_of(objects), "jsonl")
+        mended = _load_leniently(text) if len(text) <= LENIENT else None
+        if mended is not None:
+            value, what = mended
+            table = table_of_document(value, source.name, skip_broken=skip_broken)
+            said = _("The file is not strict JSON; it was read all the same: {what}.", what=what)
+            table.problems.append(Problem(code="lenient-json", severity="info", said=said))
+            return table
+        if _has_rows(text):
+            return read_lines(source, skip_broken=skip_broken)
+        raise DataError(
+            _("{name} is not valid JSON: line {line}, column {column}: {reason}."),
+            _("Mend the file there, or save it as JSONL (one object a line) or CSV."),
+            name=source.name, line=error.lineno, column=error.colno, reason=error_words.json_reason(error.msg),
+        ) from None  # fmt: skip
+    except RecursionError:
+        raise DataError(_("{name} is nested too deeply."), _("Save it as one flat object a row."), name=source.name) from None  # fmt: skip
+
+
+def _load_leniently(text: str) -> tuple[Any, Message] | None:
+    """The value, and what had to be passed over; None where the text is no JSON even so."""
+    try:
+        return json.loads(text, parse_constant=lambda name: None, strict=False), _("line breaks or tabs inside texts")
+    except (ValueError, RecursionError):
+        pass
+    bare = LAST_COMMA.sub(lambda found: found[1] or "", COMMENT.sub(lambda found: found[1] or " ", text))
+    try:
+        return json.loads(bare, parse_constant=lambda name: None, strict=False), _("comments or needless commas")
+    except (ValueError, RecursionError):
+        pass
+    if not re.match(r"\s*\[?\s*\{\s*('|\w+:)", bare) or len(text) > LENIENT // 8:
+        return None
+    quotes = _("quotes as Python writes them")
+    try:
+        return ast.literal_eval(bare.strip()), quotes
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    try:
+        rows = [ast.literal_eval(line.strip().rstrip(",")) for line in bare.splitlines() if line.strip()]
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return (rows, quotes) if rows else None
+
+
+def _text(source: Source) -> str:
+    return source.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
+
+
+def _is_lines(source: Source) -> bool:
+    """More than one line, and lines that each begin and end as a JSON value does."""
+    head = source.head(1 << 20).decode("utf-8", errors="ignore").removeprefix("\ufeff")
+    lines = [line.strip() for line in re.split(r"[\r\n]+", head) if line.strip()]
+    if source.size > 1 << 20:
+        if len(lines) < 2:
+            return lines[0][:1] == "{" and _starts_with_whole_value(source)
+        lines.pop()
+    lines = lines[:50]
+    whole = sum(1 for line in lines if (line[0], line[-1]) in (("{", "}"), ("[", "]"), ('"', '"')))
+    if len(lines) == 1:
+        return bool(whole) and lines[0][0] == "{" and _is_row(lines[0])
+    if lines[0] in ("[", "{"):
+        return False
+    if lines[0][0] == "[" and not _parses(lines[0]):
+        return False
+    if lines[0][0] in "{[" and _parses(lines[0]) and sum(map(_parses, lines)) > 0.5 * len(lines):
+        return True  # objects, and lines of other values that are told by number
+    return whole > 0.5 * len(lines) and (_parses(lines[0]) or any(_parses(line) for line in lines[1:]))
+
+
+def _has_rows(text: str) -> bool:
+    """Lines that are objects by themselves, among others that are pieces of such: JSONL of which many lines are cut off. A document
+    has a comma behind all but the last of the objects in it that have a line of their own."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+    begun = sum(line[0] == "{" for line in lines)
+    return 2 * begun >= len(lines) and sum(line[0] == "{" and line[-1] == "}" and _parses(line) for line in lines) > 1
+
+
+def _starts_with_whole_value(source: Source) -> bool:
+    with source.open() as file:
+        line = file.readline()
+        return _parses(line.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")) and bool(file.readline().strip())
+
+
+def _parses(line: str) -> bool:
+    try:
+        load_json(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_row(line: str) -> bool:
+    """A one-line file that is one row ({"text": ..., "label": ...}), not a whole document."""
+    try:
+        value = load_json(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and ("messages" in value or "conversations" in value)
+
+
+def _objects_in_a_row(text: str) -> list[dict] | None:
+    """Objects one after another without commas, each over several lines."""
+    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    objects, position = [], 0
+    while position < len(text):
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        if position == len(text):
+            break
+        try:
+            value, position = decoder.raw_decode(text, position)
+        except (json.JSONDecodeError, RecursionError):
+            return None
+        if not isinstance(value, dict):
+            return None
+        objects.append(value)
+    return objects or None

@@ -1,0 +1,228 @@
+"""Any file a person has becomes a `Table`, or a DataError that says why not. Content decides, never the file's name.
+
+    table = read_table(Path("spam.csv"))
+    table.rows, table.columns, table.encoding, table.problems
+
+Nothing is executed or fetched. Limits: `settings.max_upload_bytes()` for the file and for what an archive unpacks to.
+"""
+
+import re
+from pathlib import Path
+
+from lora_hub.core import settings
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
+from lora_hub.core.schema import Problem
+from lora_hub.data.columns.chat_columns import as_chats
+from lora_hub.data.columns.split_columns import split_by_column
+from lora_hub.data.read import archive_members, archives
+from lora_hub.data.read.archive_tables import join_parts, read_plan, test_part
+from lora_hub.data.read.cells import table_of_form
+from lora_hub.data.read.columnar import read_arrow, read_parquet
+from lora_hub.data.read.delimited import read_delimited
+from lora_hub.data.read.encodings import decode
+from lora_hub.data.read.exports import read_export
+from lora_hub.data.read.formats import FORMATS
+from lora_hub.data.read.html_tables import is_html, read_html
+from lora_hub.data.read.json_files import looks_like_json, read_json
+from lora_hub.data.read.refusals import refuse_binary, refuse_noise
+from lora_hub.data.read.source import Source
+from lora_hub.data.read.spreadsheets import OLE, read_workbook, workbook_kind
+from lora_hub.data.read.text_forms import form_of, read_form, refuse_form
+from lora_hub.data.tables.table import MAX_ROWS, Table
+
+__all__ = ["Table", "read_table"]
+
+SAMPLE = 64 << 10
+
+
+def read_table(
+    path: Path, *, encoding: str = "", delimiter: str = "", sheet: str = "", skip_broken: bool = False, is_test: bool = False
+) -> Table:
+    """The table in a file. `encoding`, `delimiter`, `sheet` (of a workbook, or the file of an archive): what a person chose;
+    empty: decided by content. `skip_broken`: go on without lines that cannot be read. `is_test`: the file is to be scored on, so
+    that of a train and a test part the test part is the table. Raises DataError, whose message names line and reason."""
+    path = Path(path)
+    if path.is_dir():
+        raise DataError(
+            _("{path!r} is a folder."),
+            _("Choose the file in it, or put its files into a zip."),
+            path=path,
+        )  # fmt: skip
+    if not path.is_file():
+        said = _("This is no file that can be read: {path!r}.") if path.exists() else _("There is no file {path!r}.")
+        raise DataError(said, _("Check the path."), path=path)
+    size, limit = path.stat().st_size, settings.max_upload_bytes()
+    if size > limit:
+        raise DataError(
+            _("{name} is {size} MB; the limit is {limit} MB."),
+            _("Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."),
+            name=path.name, size=size >> 20, limit=limit >> 20,
+        )  # fmt: skip
+    options = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "skip_broken": skip_broken}
+    source = Source(path.name, path=path)
+    try:
+        source.head(1)
+    except OSError as error:
+        raise DataError(
+            _("{name} cannot be opened: {reason}."), _("See whether you may read it."), name=path.name, reason=error.strerror or error
+        ) from None
+    table = split_by_column(_read(source, options, limit), is_test=is_test)
+    if not is_test:
+        return table
+    if not sheet and table.test is None and (other := archive_members.test_member(table.sheets)) not in ("", table.sheet):
+        table = split_by_column(_read(source, {**options, "sheet": other}, limit), is_test=True)
+    return test_part(table)
+
+
+def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table:
+    if source.size == 0:
+        raise DataError(_("{name} is empty."), _("Choose a file with data in it."), name=source.name)
+    if depth > 2:
+        raise DataError(
+            _("{name} is an archive in an archive in an archive."),
+            _("Unpack it first."),
+            name=source.name,
+        )  # fmt: skip
+    head = source.head(4096)
+    if kind := archives.packing(head):
+        return _read(archives.unpack(source, kind, limit), options, limit, depth=depth + 1)
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        kind = workbook_kind(source)
+        if kind:
+            archives.check_size(source, 4 * limit)
+            return _finish(read_workbook(source, kind, sheet=options["sheet"]), source)
+        return _read_archive(source, options, limit, depth)
+    if archives.is_tar(head):
+        return _read_archive(source, options, limit, depth)
+    if head[:4] == b"PAR1":
+        return _finish(read_parquet(source, limit=limit), source)
+    if head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff":
+        return _finish(read_arrow(source, limit=limit), source)
+    if head.startswith(OLE):
+        return _finish(read_workbook(source, "xls", sheet=options["sheet"]), source)
+    refuse_binary(source, head)
+    return _finish(_read_text(source, options), source)
+
+
+def _read_text(source: Source, options: dict) -> Table:
+    decoded = decode(source, options["encoding"])
+    if decoded.source is source or not decoded.encoding.startswith("utf"):
+        refuse_noise(source)
+    text, problems = _without_nul(decoded.source, source.name)
+    head = text.head(SAMPLE).decode("utf-8", errors="ignore")
+    start = head.removeprefix("\ufeff").lstrip()
+    if not start and not text.read().strip(b"\xef\xbb\xbf \t\r\n\x00"):
+        raise DataError(_("{name} is empty."), _("Choose a file with data in it."), name=source.name)
+    chosen = options["delimiter"]
+    if not chosen:
+        refuse_form(start, source.name)
+    whole = text.size <= SAMPLE
+    if is_html(start):
+        table = read_html(text, sheet=options["sheet"])
+    elif _is_xml(start, whole):
+        raise DataError(_("{name} is an XML document, not a table."), FORMATS, name=source.name)
+    elif not chosen and looks_like_json(start):
+        table = read_json(text, skip_broken=options["skip_broken"])
+    else:
+        table = _read_form(text, start if whole else start.rpartition("\n")[0]) if not chosen else None
+        table = table or read_delimited(text, delimiter=_delimiter(chosen), skip_broken=options["skip_broken"])
+    table.encoding = decoded.encoding
+    table.problems = decoded.problems + problems + table.problems
+    return table
+
+
+def _read_form(text: Source, start: str) -> Table | None:
+    """The table of a form other than delimited cells; None where it is none of those."""
+    form = form_of(start)
+    read = read_form(text.read().decode("utf-8", errors="replace"), form) if form else None
+    return table_of_form(*read, form) if read else None
+
+
+def _is_xml(start: str, whole: bool) -> bool:
+    if start.lower().startswith(("<?xml", "<svg", "<!doctype")):
+        return True
+    named = re.match(r"<([A-Za-z_][\w:.-]*)(\s[^<>]*)?>", start)
+    return bool(named) and (start.rstrip().endswith(f"</{named[1]}>") if whole else f"</{named[1]}>" not in start and start.count("</") > 5)
+
+
+def _delimiter(chosen: str) -> str:
+    """What a person may write for a delimiter: the characters themselves, or a name."""
+    names = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "\\x01": "\x01", "\\x1f": "\x1f"}
+    delimiter = names.get(chosen.lower(), chosen)
+    if chosen and (len(delimiter) > 5 or any(mark in delimiter for mark in '\r\n"')):
+        raise DataError(
+            _("A delimiter is one to five characters, not {chosen!r}."),
+            _("Use , ; | or tab."),
+            chosen=chosen,
+        )  # fmt: skip
+    return delimiter
+
+
+def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
+    """NUL is never part of a text. A few are left out and told by line; many mean that this is no text. Those at the end, and
+    the end-of-file mark of old systems there, are padding."""
+    with source.open() as file:
+        file.seek(max(0, source.size - 4096))
+        padding = re.search(rb"[\0\x1a]+[\r\n]*\Z", file.read())
+    if padding and b"\x1a" in padding[0] and len(padding[0]) < source.size:
+        source = Source(source.name, data=source.read()[: -len(padding[0])])
+    if not any(b"\0" in chunk for chunk in source.chunks()):
+        return source, []
+    count = sum(chunk.count(0) for chunk in source.chunks())
+    if count > 0.1 * source.size:
+        raise DataError(_("{name} is not a text or a table: it is full of zero bytes."), FORMATS, name=name)
+    data = source.read()
+    lines = [number for number, line in enumerate(data.split(b"\n"), 1) if b"\0" in line]
+    problem = Problem(
+        code="nul-bytes", severity="warning", count=count,
+        said=_("Zero bytes were left out: line {lines}.", lines=several(lines, most=5)), advice=_("See whether text is missing there."),
+    )  # fmt: skip
+    return Source(source.name, data=data.replace(b"\0", b"")), [problem]
+
+
+def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Table:
+    """One file of an archive, or a train and a test file, which are a split; or texts in two languages, or a folder a class."""
+    with archives.open_members(source, limit) as members:
+        plan = archive_members.choose_members(members, source.name, chosen=options["sheet"])
+        main = [Source(member.base, data=member.read(limit)) for member in plan.main]
+        test = [Source(member.base, data=member.read(limit)) for member in plan.test]
+    if plan.kind == "file":
+        inner = options if len(plan.choices) == 1 and options["sheet"] != plan.main[0].name else {**options, "sheet": ""}
+        table = _read(main[0], inner, limit, depth=depth + 1)
+        if test:
+            # What was chosen for the one file need not fit the other.
+            table.test = _read(test[0], {**inner, "encoding": "", "delimiter": "", "sheet": ""}, limit, depth=depth + 1)
+    elif plan.kind == "parts":
+        table = join_parts([_read(part, options, limit, depth=depth + 1) for part in main], source.name)
+        table.test = join_parts([_read(part, options, limit, depth=depth + 1) for part in test], source.name) if test else None
+    else:
+        table = _finish(read_plan(plan, main, options["encoding"], limit, source.name), source)
+        table.test = read_plan(plan, test, "", limit, source.name, members=plan.test) if test else None
+    if len(plan.choices) > 1:
+        table.sheet, table.sheets = plan.named(plan.main), plan.choices
+    table.problems += plan.problems()
+    return table
+
+
+def _finish(table: Table, source: Source) -> Table:
+    for part in (table, table.test):
+        if part is not None and part.rows:
+            part.frame = as_chats(part.frame)
+    if table.frame.width == 0:
+        raise DataError(_("{name} has no columns."), _("Choose a file with data in it."), name=source.name)
+    if table.rows == 0:
+        raise DataError(
+            _("{name} has a header ({columns}) but no rows."),
+            _("Choose a file with data in it."),
+            name=source.name, columns=several(table.columns, most=8),
+        )  # fmt: skip
+    if table.rows > MAX_ROWS:
+        raise DataError(
+            _("{name} has {rows:,} rows."),
+            _("At most {most:,} rows can be read."),
+            name=source.name, rows=table.rows, most=MAX_ROWS,
+        )  # fmt: skip
+    if table.test is not None and not table.test.rows:
+        table.test = None
+    return read_export(table)

@@ -1,0 +1,39 @@
+"""A finding: what a check of the pre-flight says, and all the rows that it says it of.
+
+A `Problem` carries at most ten example rows, because it is shown and kept; a mend needs all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars
+
+from lora_hub.core.messages import NOTHING, Message
+from lora_hub.core.schema import Problem
+from lora_hub.data.tables.table import SHOWN_ROWS
+
+NO_ROWS = polars.Series("row", [], dtype=polars.UInt32)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`rows`: numbers (UInt32, from 1, as in the file) of all the rows that the problem is about."""
+
+    problem: Problem
+    rows: polars.Series = field(default_factory=lambda: NO_ROWS)
+
+
+def finding(
+    code: str,
+    severity: str,
+    said: Message,
+    *,
+    hint: Message = NOTHING,
+    rows: polars.Series | Sequence[int] = (),
+    count: int | None = None,
+) -> Finding:
+    """A Finding whose Problem shows the first ten rows. `count`: where it is not the number of rows."""
+    series = rows if isinstance(rows, polars.Series) else polars.Series("row", list(rows), dtype=polars.UInt32)
+    shown = tuple(series.head(SHOWN_ROWS).to_list())
+    problem = Problem(code=code, severity=severity, said=said, advice=hint, rows=shown, count=series.len() if count is None else count)
+    return Finding(problem, series)

@@ -1,0 +1,122 @@
+"""Texts that are nearly the same: MinHash over word triples, then banding (Broder 1997; Leskovec et al., Mining of Massive
+Datasets, ch. 3). 100,000 texts take a few seconds on one core; memory is bounded by working through blocks of rows.
+"""
+
+from collections.abc import Hashable, Sequence
+
+import numpy
+import polars
+
+from lora_hub.core.messages import NOTHING, _, _n, joined
+from lora_hub.data.tables.findings import Finding, finding
+
+HASHES = 32
+BANDS = 8  # of HASHES / BANDS values: pairs with a similarity of 0.8 meet in some band with a chance of 98 %
+ALIKE = 0.8
+WORDS = 3
+SHORTEST = 6  # words; shorter texts are alike by chance
+MOST = 100_000
+BLOCK = 20_000
+
+
+def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
+    """`frame`: row and texts. Rows that are nearly, not wholly, the same as an earlier one, in the first 100,000."""
+    looked = frame.head(MOST).select("row", text=polars.concat_str(roles, separator=" "))
+    looked = looked.filter(polars.col("text").is_first_distinct())
+    later = near_duplicates(looked["text"])
+    if not len(later):
+        return []
+    count = len(later)
+    said = _n("{count:,} row is nearly the same as an earlier one.", "{count:,} rows are nearly the same as an earlier one.", count=count)
+    part = _("The first {most:,} rows were compared.", most=MOST) if frame.height > MOST else NOTHING
+    hint = _("They add little to learn from and make the score look better than it is.")
+    return [finding("near-duplicates", "info", joined(said, part), hint=hint, rows=looked["row"].gather(later))]
+
+
+def near_duplicates(texts: polars.Series) -> numpy.ndarray:
+    """Places (from 0, rising) of texts that share at least about 80 % of their word triples with an earlier text."""
+    return numpy.unique(near_pairs(texts)[:, 0])
+
+
+def cluster_texts(texts: polars.Series, same: Sequence[Hashable]) -> numpy.ndarray:
+    """A number for each text, ints of (n,): alike where the texts are nearly the same, or `same` says that they belong
+    together, and where a chain of such pairs leads from one to the other."""
+    root = numpy.arange(texts.len())
+
+    def find(place: int) -> int:
+        while root[place] != place:
+            root[place] = root[root[place]]
+            place = root[place]
+        return place
+
+    first: dict[Hashable, int] = {}
+    for place, key in enumerate(same):
+        root[place] = first.setdefault(key, place)
+    for later, earlier in near_pairs(texts).tolist():
+        a, b = find(later), find(earlier)
+        root[max(a, b)] = min(a, b)
+    return numpy.array([find(place) for place in range(len(root))])
+
+
+def near_pairs(texts: polars.Series) -> numpy.ndarray:
+    """(pairs, 2): places of texts and of an earlier text that each is nearly the same as, by no more than two a band."""
+    signatures, places = _signatures(texts)
+    found = [numpy.empty((0, 2), dtype=numpy.int64)]
+    if len(places) < 2:
+        return found[0]
+    width = HASHES // BANDS
+    for band in range(BANDS):
+        part = numpy.ascontiguousarray(signatures[:, band * width : (band + 1) * width])
+        keys = polars.Series(_fold(part))
+        meeting = polars.DataFrame({"key": keys, "at": numpy.arange(len(keys))}).filter(polars.col("key").is_duplicated())
+        if not meeting.height:
+            continue
+        # Each text is compared with the first one of its bucket and with the one before it.
+        meeting = meeting.sort("key", "at").with_columns(
+            first=polars.col("at").first().over("key"), before=polars.col("at").shift(1).over("key")
+        )
+        pairs = meeting.filter(polars.col("before").is_not_null())
+        at = pairs["at"].to_numpy()
+        for column in ("first", "before"):
+            earlier = pairs[column].to_numpy()
+            alike = (signatures[at] == signatures[earlier]).mean(axis=1) >= ALIKE
+            found.append(numpy.stack([places[at[alike]], places[earlier[alike]]], axis=1))
+    return numpy.unique(numpy.concatenate(found), axis=0)
+
+
+def _signatures(texts: polars.Series) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """(n, HASHES) minimal hashes of each text long enough, and those texts' places."""
+    random = numpy.random.default_rng(1)
+    factors = random.integers(1, 2**63, size=HASHES, dtype=numpy.uint64) | numpy.uint64(1)
+    shifts = random.integers(0, 2**63, size=HASHES, dtype=numpy.uint64)
+    signatures, places = [], []
+    for start in range(0, texts.len(), BLOCK):
+        block = texts.slice(start, BLOCK).str.slice(0, 20_000).str.to_lowercase().str.extract_all(r"\w+")
+        lengths = block.list.len().to_numpy()
+        long = numpy.flatnonzero(lengths >= SHORTEST)
+        if not len(long):
+            continue
+        words = block.gather(long).explode().hash(seed=0).to_numpy()
+        ends = numpy.cumsum(lengths[long].astype(numpy.int64))
+        starts = ends - lengths[long]
+        # A triple's hash; those that would reach over a text's end repeat its last whole triple instead.
+        at = numpy.arange(len(words))
+        at = numpy.minimum(at, numpy.repeat(ends - WORDS, lengths[long]))
+        triples = words[at] * numpy.uint64(3) ^ words[at + 1] * numpy.uint64(5) ^ words[at + 2] * numpy.uint64(7)
+        signature = numpy.empty((len(long), HASHES), dtype=numpy.uint32)
+        for number in range(HASHES):
+            hashed = (triples * factors[number] + shifts[number]) >> numpy.uint64(32)
+            signature[:, number] = numpy.minimum.reduceat(hashed, starts)
+        signatures.append(signature)
+        places.append(long + start)
+    if not signatures:
+        return numpy.empty((0, HASHES), dtype=numpy.uint32), numpy.empty(0, dtype=numpy.int64)
+    return numpy.concatenate(signatures), numpy.concatenate(places)
+
+
+def _fold(part: numpy.ndarray) -> numpy.ndarray:
+    """One 64-bit key for each row of a band."""
+    key = numpy.zeros(len(part), dtype=numpy.uint64)
+    for column in range(part.shape[1]):
+        key = (key ^ part[:, column].astype(numpy.uint64)) * numpy.uint64(0x9E3779B97F4A7C15)
+    return key
