@@ -273,7 +273,7 @@ def test_jobs_are_off_unless_asked_for_and_on_this_machine_only(tmp_path: Path) 
         plain.kill()
     wide = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(tmp_path / "other"), "--host", "0.0.0.0", *known, "--jobs"]
     done = subprocess.run(wide, cwd=ROOT, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 and "--jobs" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "--jobs" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_command_line_of_lora_hub_has_the_option(tmp_path: Path) -> None:

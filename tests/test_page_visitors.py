@@ -51,7 +51,7 @@ class Visitor:
         config = self.client.get(f"{url}/config").json()
         self.components = {component["id"]: component for component in config["components"]}
         button = next(number for number, component in self.components.items() if component["props"].get("elem_id") == "lh-ask")
-        asking = [one for one in config["dependencies"] if [button, "click"] in [list(target) for target in one["targets"]] and one["inputs"]]
+        asking = [one for one in config["dependencies"] if [button, "click"] in [list(target) for target in one["targets"]] and one["backend_fn"]]
         self.event = asking[0]
 
     def _fields(self, names: list[str], prompt: str, tokens: int) -> list:

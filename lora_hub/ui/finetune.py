@@ -261,7 +261,7 @@ def build(page: Page, blocks: gr.Blocks) -> None:
 
     # What is clicked is kept at once, not only when it has been looked at: the page may be left or reloaded before. And always as the
     # browser has it: a look's answer may be older than the last click.
-    keeping = {"fn": None, "inputs": fields, "outputs": kept, "js": form.keeping(), "api_visibility": "private"}
+    keeping = {"fn": None, "inputs": fields, "outputs": kept, "js": form.keeping(), "api_visibility": "private", "trigger_mode": "multiple"}
 
     def look_again(event: Any) -> None:
         event.then(None, [seen, *fields], outdated, js=OUTDATED, api_visibility="private")

@@ -119,7 +119,16 @@
   const isTyped = (field) => field.getAttribute("role") !== "combobox" && !field.closest(".hidden, .hide") && !("label" in field.dataset);
   let pending = {}; // id -> text, of fields that are not drawn yet
   try { pending = JSON.parse(sessionStorage.getItem(typedKey) || "{}") || {}; } catch { pending = {}; }
+  // What was clicked just now may not have reached the kept form when the page goes: it is kept with what is typed.
+  const clickable = "#lh-task, #lh-effort";
   const putBack = () => {
+    for (const group of document.querySelectorAll(clickable)) {
+      const name = `clicked ${group.id}`;
+      const input = name in pending && group.querySelector(`input[value="${CSS.escape(pending[name])}"]`);
+      if (!input) continue;
+      delete pending[name];
+      if (!input.checked) input.click();
+    }
     for (const field of document.querySelectorAll(typable)) {
       const id = idOf(field);
       if (!(id in pending) || !isTyped(field)) continue;
@@ -133,6 +142,10 @@
     for (const field of document.querySelectorAll(typable)) {
       if (!isTyped(field)) continue;
       if (isSecret(field.value)) delete kept[idOf(field)]; else kept[idOf(field)] = field.value;
+    }
+    for (const group of document.querySelectorAll(clickable)) {
+      const chosen = group.querySelector("input:checked");
+      if (chosen) kept[`clicked ${group.id}`] = chosen.value;
     }
     for (const most of [Infinity, 20000]) { // a pasted table may be larger than what the browser keeps
       for (const id of Object.keys(kept)) if (kept[id].length > most) delete kept[id];
