@@ -1,12 +1,14 @@
 """Labels by their whole likelihood against one forward over the whole prompts, which is the least that a greedy choice of the first
 token takes: CPU seconds, and how many answers differ.
 
-    OMP_NUM_THREADS=1 python tests/bench/bench_labels.py [--rows 120] [--rounds 3] [--base built-in]
+    OMP_NUM_THREADS=1 python tests/bench/bench_labels.py [--rows 120] [--rounds 3] [--base built-in] [--run RUN_FOLDER]
 
+--run: the adapter of a finished run as well, on its own held-out rows: a trained adapter leaves few labels in question.
 The ways take turns; the least of the rounds counts. On a real base and the samples of the catalogue; the last task has 84 labels.
 """
 
 import argparse
+import json
 import random
 import sys
 import time
@@ -61,15 +63,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=120)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--base", default="built-in")
+    parser.add_argument("--run", type=Path)
     options = parser.parse_args()
     base = bases.get_base(options.base)
     tokenizer, stack = loading.load_tokenizer(base), AdapterStack(loading.load_base(base), base)
     pad = tokenizer.pad_token_id
     print(f"{'task':<22}{'labels':>7}{'tokens':>8}{'first token':>13}{'whole label':>13}{'ratio':>7}{'differ':>8}")
-    for name, (task, inputs) in {
-        "spam": sample("spam", options.rows), "sentiment (fa)": sample("sentiment", options.rows), "84 labels": many_labels(options.rows),
-    }.items():  # fmt: skip
-        asked = questions.put(tokenizer, task, inputs)
+    samples = [("spam", *sample("spam", options.rows), ""), ("sentiment (fa)", *sample("sentiment", options.rows), ""), ("84 labels", *many_labels(options.rows), "")]
+    if options.run is not None:
+        rows = [json.loads(line) for line in (options.run / "held_out.jsonl").read_text(encoding="utf-8").splitlines()]
+        record = json.loads((options.run / "adapter" / "lora_hub.json").read_text(encoding="utf-8"))
+        stack.attach(options.run / "adapter", "trained")
+        samples.append(("a trained adapter", Task.model_validate(record["task"]), [row["inputs"] for row in rows[: options.rows]], "trained"))
+    for name, task, inputs, adapter in samples:
+        asked = questions.put(tokenizer, task, inputs, adapter=adapter) if adapter else questions.put(tokenizer, task, inputs)
         ways = {
             "first": lambda asked=asked: first_tokens(stack, pad, asked),
             "whole": lambda asked=asked: [one.text for one in questions.answer_all(stack, tokenizer, asked, max_new_tokens=1)],
