@@ -37,6 +37,9 @@ def test_nothing_usable_is_told_with_the_columns_taken() -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(DataError, match="All 5 rows have the same answer, 'ham'"):
         prepare.labels_of(examples(5, ("ham",)))
+    with pytest.raises(DataError, match="The one row has the answer 'ham'") as caught:
+        prepare.labels_of(examples(1, ("ham",)))
+    assert "«ham»" in caught.value.said.fa
 
 
 @pytest.mark.parametrize("seed", [0, 1, 42])

@@ -85,7 +85,7 @@ def test_a_test_part_of_one_label_is_told(tmp_path: Path) -> None:
 
 def test_labels_that_no_test_row_has_are_named() -> None:
     seen = told(inspected(TOPIC, ["a", "b", "c", "d"] * 20, ["a", "b"] * 10))
-    assert seen["untested-labels"].message.startswith("No test row has the labels c, d: ") and "one-class-test" not in seen
+    assert seen["untested-labels"].message.startswith("No test row has the labels 'c', 'd': ") and "one-class-test" not in seen
     assert not {"untested-labels", "one-class-test"} & set(told(inspected(TOPIC, ["a", "b"] * 20, ["a", "b"] * 10)))
 
 

@@ -195,6 +195,7 @@ def test_what_is_missing_is_said_in_the_order_of_the_steps(tmp_path):
     assert "step 4" in look(asked_about(file, base="no-such-base")).reason
     setting = look(asked_about(file, overrides={"lr": "fast"}))
     assert not setting.ready and "not a number" in setting.reason
+    assert "'2.5' is not a whole number" in look(asked_about(file, overrides={"lora.r": "2.5"})).reason
 
 
 def test_a_column_chosen_twice_is_told_and_can_be_chosen_again(tmp_path):

@@ -191,11 +191,10 @@ def _parse(key: str, value: Any) -> Any:
         if kind == "float":
             return float(text)
     except ValueError as error:
-        raise SpecError(
-            _("{key} = {value!r} is not a number."),
-            _("Give a number, such as 16 or 2e-4."),
-            key=key, value=value,
-        ) from error  # fmt: skip
+        said, hint = _("{key} = {value!r} is not a number."), _("Give a number, such as 16 or 2e-4.")
+        if kind == "int":
+            said, hint = _("{key} = {value!r} is not a whole number."), _("Give a whole number, such as 16.")
+        raise SpecError(said, hint, key=key, value=value) from error
     if kind == "bool":
         if text.lower() not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
             raise SpecError(

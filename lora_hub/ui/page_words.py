@@ -16,6 +16,7 @@ _FIELDS = {"title": "own_title", "instruction": "own_instruction", "inputs": "ow
 _PAGE_WORDS = (
     (r" ?\((?:--[\w-]+|LORA_HUB_ORG|[,،] )+\)", "", ""),
     (r"Choose with --map \S+ or in the page\.", "Choose the column in step 2.", ""),
+    (r"\(skip broken lines\)", f"(“{WORDS['skip_broken'].en}”)", ""),
     (r"Write for instance --map \S+", "Choose the columns in step 2.", ""),
     (r"برای نمونه(?: بنویسید)?: --map \S+", "", "ستون‌ها را در مرحلهٔ ۲ انتخاب کنید."),
     (r"For example --mend \S+", "Use the buttons beside the finding in step 3.", ""),

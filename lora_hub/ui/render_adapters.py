@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lora_hub.core import verdicts
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render import badge, card, cell, empty, escape, filled, isolate, link, table
 from lora_hub.ui.render_answers import chances, judged
@@ -48,7 +48,7 @@ def _headline(ref: AdapterRef, language: str) -> str:
     if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
         who = verdicts.stronger_base(ref.metrics, name)
         before = f'<span class="lh-quiet"> {escape(t(WORDS[who], language))} {escape(percent(ref.metrics[who][name].value, language))}</span>'
-    of = f'<span class="lh-quiet"> {escape(t(_("({count} rows)"), language, count=number(scores[name].rows, language)))}</span>' if scores[name].rows else ""
+    of = f'<span class="lh-quiet"> {escape(t(_n("({count:,} row)", "({count:,} rows)", count=scores[name].rows), language))}</span>' if scores[name].rows else ""
     return f'<span title="{escape(metric_title(name, language))}"><b>{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{of}{before}</span>'
 
 

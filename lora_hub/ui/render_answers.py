@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Judgement
 from lora_hub.ui.render import badge, escape
 from lora_hub.ui.render_data import metric_title
@@ -23,7 +23,7 @@ def chances(probabilities: Mapping[str, float], language: str) -> str:
         for label, share in likely[:SHOWN_LABELS]
     )
     more = len(likely) - SHOWN_LABELS
-    rest = f'<li class="lh-quiet">{escape(t(_("and {count} more labels"), language, count=number(more, language)))}</li>' if more > 0 else ""
+    rest = f'<li class="lh-quiet">{escape(t(_n("and {count:,} more label", "and {count:,} more labels", count=more), language))}</li>' if more > 0 else ""
     return f'<ul class="lh-chances" aria-label="{escape(t(_("Probability of each label"), language))}">{bars}{rest}</ul>'
 
 

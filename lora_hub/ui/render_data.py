@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task, TrainSpec
 from lora_hub.ui.render import card, empty, escape, link
 from lora_hub.ui.render_table import role_name
@@ -54,7 +54,7 @@ def prompts(preview: Sequence[dict[str, Any]], language: str) -> str:
 def spec_line(spec: TrainSpec, language: str) -> str:
     """One line about what a run was asked: base, data, effort."""
     base = spec.base.title or spec.base.id
-    parts = [base, spec.dataset.name, t(_("{count} rows"), language, count=number(spec.dataset.rows, language)), t(WORDS[f"effort_{spec.effort}"], language)]
+    parts = [base, spec.dataset.name, t(_n("{count:,} row", "{count:,} rows", count=spec.dataset.rows), language), t(WORDS[f"effort_{spec.effort}"], language)]
     return " · ".join(f"<bdi>{escape(part)}</bdi>" for part in parts)
 
 

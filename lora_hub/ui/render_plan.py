@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BaseModel, Lengths
 from lora_hub.core.spec_fields import shown
 from lora_hub.ui.render import badge, card, escape, filled, sentence, table
@@ -46,11 +46,11 @@ def lengths(measured: Lengths | None, language: str) -> str:
     listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in figures)
     said = [t(_("Every row fits into {limit} tokens."), language, limit=number(measured.max_length, language))]
     if measured.too_long:
-        said = [t(_("{count} rows are longer than {limit} tokens and are left out."), language, count=number(measured.too_long, language), limit=number(measured.max_length, language))]
+        said = [t(_n("{count:,} row is longer than {limit:,} tokens and is left out.", "{count:,} rows are longer than {limit:,} tokens and are left out.", count=measured.too_long, limit=measured.max_length), language)]
         if measured.answers_cut:
-            said.append(t(_("Cut there, {count} of them would lose their answer."), language, count=number(measured.answers_cut, language)))
+            said.append(t(_n("Cut there, {count:,} of them would lose its answer.", "Cut there, {count:,} of them would lose their answers.", count=measured.answers_cut), language))
     if measured.sampled < measured.rows:
-        said.append(t(_("Counted on {sampled} of {rows} rows."), language, sampled=number(measured.sampled, language), rows=number(measured.rows, language)))
+        said.append(t(_n("Counted on {sampled:,} of {count:,} row.", "Counted on {sampled:,} of {count:,} rows.", count=measured.rows, sampled=measured.sampled), language))
     title = t(_("Your rows in this base's tokens"), language)
     return (
         f'<section class="lh-lengths"><h4>{escape(title)}</h4>{_bar(measured)}<dl class="lh-figures">{listed}</dl>'

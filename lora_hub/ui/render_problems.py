@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import Mend, Problem
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.render import card, cell, escape, sentence
@@ -52,7 +52,7 @@ def done_list(done: Sequence[Any], language: str) -> str:
         return ""
     items = []
     for one in done:
-        rows = t(_("1 row"), language) if one.rows == 1 else t(_("{count} rows"), language, count=number(one.rows, language))
+        rows = t(_n("{count:,} row", "{count:,} rows", count=one.rows), language)
         if not one.rows:
             rows = t(_("no row any more"), language)
         said = mends.describe(one.mend).in_language(language)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import Run, RunState, Score, TrainSpec
 from lora_hub.runs import run_states
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
@@ -66,7 +66,7 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
 def _headline(run: Run, language: str) -> str:
     """The main metric of a finished run, for the list."""
     pair = main_scores(run)
-    of = f" {escape(t(_('({count} rows)'), language, count=number(pair[2].rows, language)))}" if pair and pair[2].rows else ""
+    of = f" {escape(t(_n('({count:,} row)', '({count:,} rows)', count=pair[2].rows), language))}" if pair and pair[2].rows else ""
     return f" · {escape(metric_title(pair[0], language))} <b>{escape(percent(pair[2].value, language))}</b>{of}" if pair else ""
 
 
@@ -189,7 +189,7 @@ def result(run: Run, language: str) -> str:
     verdict, kind = _verdict(run, *pair, language)
     return (
         f'<section class="lh-result"><h4>{escape(t(_("Result"), language))}</h4>{card(kind, escape(verdict))}{table(heads, rows, "lh-scores")}'
-        f'<p class="lh-quiet">{escape(t(_("Each answered the same {count} held-out rows, which were never trained on."), language, count=number(run.eval_rows, language)))}</p></section>'
+        f'<p class="lh-quiet">{escape(t(_n("Each answered the same held-out row, which was never trained on.", "Each answered the same {count:,} held-out rows, which were never trained on.", count=run.eval_rows), language))}</p></section>'
     )
 
 

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import DatasetInfo
 from lora_hub.ui.render import badge, card, cell, escape, pager, sentence
-from lora_hub.ui.text import digits, number, t
+from lora_hub.ui.text import digits, t
 from lora_hub.ui.words import WORDS
 
 SHOWN_ROWS = 5
@@ -28,17 +28,15 @@ def delimiter_name(delimiter: str, language: str) -> str:
 
 def file_summary(info: DatasetInfo, rows_in_file: int, language: str) -> str:
     """One line about the file: name, rows, columns, and how it was read."""
-    rows = t(_("{count} rows"), language, count=number(info.rows, language))
+    rows = _n("{count:,} row", "{count:,} rows", count=info.rows)
     if info.rows != rows_in_file:
-        rows = t(_("{count} of {total} rows"), language, count=number(info.rows, language), total=number(rows_in_file, language))
-    elif info.rows == 1:
-        rows = t(_("1 row"), language)
-    columns = t(_("1 column"), language) if len(info.columns) == 1 else t(_("{count} columns"), language, count=number(len(info.columns), language))
+        rows = _n("{shown:,} of {count:,} row", "{shown:,} of {count:,} rows", count=rows_in_file, shown=info.rows)
+    columns = t(_n("{count:,} column", "{count:,} columns", count=len(info.columns)), language)
     read = [info.format.upper(), info.encoding, t(_("separator {separator}"), language, separator=delimiter_name(info.delimiter, language)) if info.delimiter else ""]
     if len(info.sheets) > 1 and info.sheet:
         read.append(t(_("sheet {sheet}"), language, sheet=info.sheet))
     said = "".join(f" · <bdi>{escape(part)}</bdi>" for part in read if part)
-    return f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(rows)} · {escape(columns)}{said}</p>'
+    return f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(t(rows, language))} · {escape(columns)}{said}</p>'
 
 
 def gone_columns(gone: dict[str, str], language: str) -> str:
@@ -62,7 +60,7 @@ def preview(table: Any, mapping: dict[str, str], language: str) -> str:
     cells = {name: head.texts(name).to_list() for name in names}
     shown = columns_table(names, cells, mapping, language)
     left = len(table.columns) - len(names)
-    return shown + (f'<p class="lh-quiet">{escape(t(_("and {count} more columns"), language, count=number(left, language)))}</p>' if left else "")
+    return shown + (f'<p class="lh-quiet">{escape(t(_n("and {count:,} more column", "and {count:,} more columns", count=left), language))}</p>' if left else "")
 
 
 def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: dict[str, str], language: str) -> str:

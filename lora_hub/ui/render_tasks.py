@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n
 from lora_hub.ui.render import escape, filled, sentence
 from lora_hub.ui.task_list import Entry, title_of
-from lora_hub.ui.text import direction, number, t
+from lora_hub.ui.text import direction, t
 
 # Sends which entry's Remove was pressed; until the answer is here nothing else can be (finetune.py releases the page).
 REMOVE = """element.addEventListener('click', (event) => {
@@ -24,7 +24,7 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
     for entry in entries:
         title = escape(title_of(entry.asked, language))
         data = entry.asked.dataset.partition("/")[2]
-        facts = [f"<bdi>{escape(data)}</bdi>", escape(t(_("{count} rows"), language, count=number(entry.rows, language)))]
+        facts = [f"<bdi>{escape(data)}</bdi>", escape(t(_n("{count:,} row", "{count:,} rows", count=entry.rows), language))]
         if entry.adapter:
             facts.append(f'<code dir="ltr">{escape(entry.adapter)}</code>')
         wrong = ""

@@ -64,7 +64,10 @@ def _one_class(frame: polars.DataFrame, only: str) -> Finding:
     return finding(
         "one-class",
         "error",
-        _("All {count:,} rows have the same answer, {only!r}: there is nothing to tell apart.", count=frame.height, only=only[:60]),
+        _n(
+            "The one row has the answer {only!r}: there is nothing to tell apart.", "All {count:,} rows have the same answer, {only!r}: there is nothing to tell apart.",
+            count=frame.height, only=only[:60],
+        ),
         hint=_("Add rows of the other classes, or take another column as the answer."),
         count=frame.height,
     )  # fmt: skip

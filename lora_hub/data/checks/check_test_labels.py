@@ -29,6 +29,6 @@ def check_test_labels(known: Iterable[str], test: polars.DataFrame) -> list[Find
     said = _n(
         "No test row has the label {labels}: how well it is told is not measured.",
         "No test row has the labels {labels}: how well they are told is not measured.",
-        count=len(missing), labels=several(missing, most=6),
+        count=len(missing), labels=several(missing, most=6, quoted=True),
     )  # fmt: skip
     return [finding("untested-labels", "info", said, count=len(missing))]

@@ -137,7 +137,7 @@ def _nested_score(role: str, fact: ColumnFacts, task: Task, by_name: float) -> t
 def _as_labels(fact: ColumnFacts) -> tuple[float, Message]:
     if fact.is_labels:
         why = _n(
-            "it holds {count:,} different short value ({values})",
+            "it holds {count:,} short value ({values})",
             "it holds {count:,} different short values ({values})",
             count=fact.distinct, values=several(fact.examples[:3]),
         )  # fmt: skip

@@ -107,7 +107,7 @@ def labels_of(examples: list[Example]) -> tuple[str, ...]:
     if len(counts) < 2:
         only = next(iter(counts))
         raise DataError(
-            _("All {count} rows have the same answer, {only!r}."),
+            _n("The one row has the answer {only!r}.", "All {count:,} rows have the same answer, {only!r}."),
             _("Add rows of the other class, or check which column is the answer."),
             count=len(examples), only=only[:60],
         )  # fmt: skip

@@ -5,12 +5,11 @@
 
 from lora_hub.core.messages import Message, _, as_message
 
-_JSON = (
+_JSON = {said.sentence: said for said in (
     _("expecting value"),
     _("expecting property name enclosed in double quotes"),
     _("expecting ':' delimiter"),
     _("expecting ',' delimiter"),
-    _("unterminated string starting at"),
     _("invalid control character"),
     _("invalid \\escape"),
     _("invalid \\uxxxx escape"),
@@ -18,10 +17,10 @@ _JSON = (
     _("illegal trailing comma before end of object"),
     _("illegal trailing comma before end of array"),
     _("unexpected utf-8 bom (decode using utf-8-sig)"),
-)
+)} | {"unterminated string starting at": _("a text that begins here does not end")}  # fmt: skip
 
 
 def json_reason(text: str) -> Message:
     """What is not known stays as the parser says it."""
     text = text.lower()
-    return next((known for known in _JSON if text.startswith(known.sentence)), None) or as_message(text)
+    return next((said for words, said in _JSON.items() if text.startswith(words)), None) or as_message(text)
