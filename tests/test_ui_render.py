@@ -1,6 +1,5 @@
 """The page without a browser: what is rendered, escaped and translated."""
 
-import dataclasses
 import asyncio
 import re
 from pathlib import Path
@@ -336,7 +335,7 @@ def test_lengths_and_costs_are_told():
     shown = render_plan.lengths(measured, "en")
     assert "12.5 %" in shown and "12 rows are longer than 256 tokens" in shown and "2,000 of 5,000" in shown and "700" in shown
     assert "۱۲٫۵٪" in render_plan.lengths(measured, "fa") and render_plan.lengths(None, "en") == ""
-    one = render_plan.lengths(dataclasses.replace(measured, too_long=1, answers_cut=1), "en")
+    one = render_plan.lengths(measured.model_copy(update={"too_long": 1, "answers_cut": 1}), "en")
     assert "1 row is longer than 256 tokens and is left out. Cut there, 1 of them would lose its answer." in one
     costs = [SimpleNamespace(flavor="t4-small", title="Nvidia T4 (small)", seconds=700.0, dollars=0.08, fits=True, memory_bytes=1), SimpleNamespace(flavor="x", title="X", seconds=1.0, dollars=9.0, fits=False, memory_bytes=1)]
     shown = render_plan.costs(costs, "2026-11-22", 20 << 30, 8 << 30, "en")
