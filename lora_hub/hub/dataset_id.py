@@ -78,7 +78,7 @@ def parse_dataset_id(text: str) -> DatasetId:
     if match := _HF_FILE.fullmatch(text):
         return DatasetId(match["repo"], unquote(match["revision"] or ""), file=match["file"])
     raise DataError(
-        _("{text!r} is not the id of a dataset."),
+        _("{text!r} is not the id of a dataset.") if text else _("No dataset is named."),
         _("Give owner/name, owner/name@revision, owner/name:config, or paste the address of its page on the Hub."),
         text=text[:200],
     )  # fmt: skip

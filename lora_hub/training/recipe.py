@@ -66,7 +66,7 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
         "lora.r": Derived(rank, _("{effort}: rank {rank}", effort=effort_name, rank=rank)),
         "lora.alpha": Derived(32.0, _("alpha 32 as in LoRA Without Regret, whatever the rank")),
         "lr": Derived(base.default_lr, _("ten times full fine-tuning's, for a base {width} wide", width=base.hidden_size or "?")),
-        "epochs": Derived(epochs, _("{effort}: about {rows} rows seen, at most {most} passes", effort=effort_name, rows=seen[level], most=most[level])),
+        "epochs": Derived(epochs, _("{effort}: about {rows:,} rows seen, at most {most} passes", effort=effort_name, rows=seen[level], most=most[level])),
         "batch": Derived(batch, _("small batches suit LoRA")),
         "micro_batch": Derived(micro, at_once),
         "max_length": Derived(length, _("{effort}, within the base's context of {context} tokens", effort=effort_name, context=base.context)),
