@@ -279,7 +279,24 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-_seconds.__name__ = "number of seconds"  # argparse names the kind of a value by its function
+def _tokens(text: str) -> int:
+    """A number of tokens. Raises ValueError, as argparse wants it."""
+    tokens = int(text)
+    if tokens < 0:
+        raise ValueError(text)
+    return tokens
+
+
+def _temperature(text: str) -> float:
+    """A temperature. Raises ValueError, as argparse wants it."""
+    temperature = float(text)
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(text)
+    return temperature
+
+
+# argparse names the kind of a value by its function
+_seconds.__name__, _tokens.__name__, _temperature.__name__ = "number of seconds", "number of tokens", "temperature"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -353,8 +370,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_minimum(command)
     command.add_argument("--map", default="", metavar="ROLE=COLUMN,...")
     command.add_argument("--free-text", action="store_true", help="let tasks with labels answer in their own words, too")
-    command.add_argument("--max-new-tokens", type=int, default=0, metavar="N")
-    command.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0 is greedy")
+    command.add_argument("--max-new-tokens", type=_tokens, default=0, metavar="N", help="0 (the default): as many as the task says")
+    command.add_argument("--temperature", type=_temperature, default=0.0, metavar="T", help="0 is greedy")
     command.add_argument("--seed", type=int, default=0, metavar="S")
 
     command = add("hub", server.start, lambda _: "", "run the embedded Hub alone, end it (stop), prove its store sound (fsck), remove what nothing refers to (gc) or copy it (backup)", json_too=False)

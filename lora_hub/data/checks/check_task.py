@@ -5,7 +5,7 @@ then with the task that fits. Whoever means it goes on.
 """
 
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import Message, _, several
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import Task
 from lora_hub.data.checks.check_labels import label_counts
 from lora_hub.data.columns import column_tasks
@@ -67,7 +67,7 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
     other = kind if kind in ("spam", "sentiment") and kind != task.id else column_tasks.labels_task(facts[column], others)[0]
     other = other if other != task.id else "topic"
     shown = several(counts, most=4)
-    return other, _("the column {column!r} holds {count:,} labels ({shown})", column=column, count=len(counts), shown=shown)
+    return other, _n("the column {column!r} holds {count:,} label ({shown})", "the column {column!r} holds {count:,} labels ({shown})", column=column, count=len(counts), shown=shown)
 
 
 def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> tuple[str, Message] | None:
@@ -78,7 +78,11 @@ def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFac
         return None
     if answer.is_labels and answer.filled >= 20 and answer.distinct <= 30 and not asked.is_labels:
         others = [fact for fact in facts.values() if fact.is_text]
-        return column_tasks.labels_task(answer, others)[0], _("the answers in {name!r} are {distinct} labels that come again and again ({examples})", name=answer.name, distinct=answer.distinct, examples=several(answer.examples, most=4))  # fmt: skip
+        return column_tasks.labels_task(answer, others)[0], _n(
+            "the answers in {name!r} are {count} label that comes again and again ({examples})",
+            "the answers in {name!r} are {count} labels that come again and again ({examples})",
+            name=answer.name, count=answer.distinct, examples=several(answer.examples, most=4),
+        )  # fmt: skip
     if answer.sql > 0.8 and task.id != "text-to-sql":
         return "text-to-sql", _("the answers in {name!r} are SQL", name=answer.name)
     if task.id in ("summarization", "grammar") and answer.script and asked.script and answer.script != asked.script:

@@ -94,9 +94,9 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
         roles = ["messages"] if task.is_chat else needed
         taken = [_("{role} = {column!r}", role=role, column=column) for role, column in mapping.items()]
         raise DataError(
-            _("None of the {count:,} rows has both {roles} and an answer."),
+            _n("The one row does not have both {roles} and an answer.", "None of the {count:,} rows has both {roles} and an answer.", count=table.frame.height),
             _("Columns taken: {columns}. Choose others."),
-            count=table.frame.height, roles=several(roles, "and"), columns=several(taken),
+            roles=several(roles, "and"), columns=several(taken),
         )  # fmt: skip
     return examples
 
@@ -162,9 +162,13 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
         shuffler.shuffle(part)
     if len(trained) < MIN_TRAIN_ROWS or not test or not validation:
         raise DataError(
-            _("{count} usable rows with {inputs} different inputs are too few: {train} to train on, {validation} to choose the checkpoint, {test} to score."),
+            _n(
+                "{count:,} usable row is too few: {train} to train on, {validation} to choose the checkpoint, {test} to score.",
+                "{count:,} usable rows with {inputs} are too few: {train} to train on, {validation} to choose the checkpoint, {test} to score.",
+                count=len(examples), inputs=_n("{count:,} different input", "{count:,} different inputs", count=len(groups)),
+            ),
             _("Bring at least {least} rows with different inputs."),
-            count=len(examples), inputs=len(groups), train=len(trained), validation=len(validation), test=len(test), least=MIN_TRAIN_ROWS * 2,
+            train=len(trained), validation=len(validation), test=len(test), least=MIN_TRAIN_ROWS * 2,
         )  # fmt: skip
     return Split(trained, validation, test)
 
