@@ -171,7 +171,7 @@ def show_inspection(result: dict) -> str:
     lines += ["", table(["--set", "value", "why"], rows)]
     if result["estimate"]:
         of = result["estimate"]
-        lines.append(f"about {of['steps']} steps, {of['seconds']:.0f} s, {of['memory_bytes'] / 2**20:.0f} MiB")
+        lines.append(f"about {of['steps']} step{'' if of['steps'] == 1 else 's'}, {of['seconds']:.0f} s, {of['memory_bytes'] / 2**20:.0f} MiB")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars
 
 from lora_hub.core.errors import DataError
-from lora_hub.core.messages import _, several
+from lora_hub.core.messages import _, _n, several
 from lora_hub.data.read.headers import find_layout
 from lora_hub.data.tables.table import MAX_COLUMNS, Table, row_problem
 from lora_hub.data.tables.value_text import value_text
@@ -42,13 +42,17 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
         others = [number for number, value in enumerate(values, 1) if not isinstance(value, dict)]
         if not skip_broken:
             raise DataError(
-                _("{name} mixes objects with other values (row {rows})."),
+                _n("{name} mixes objects with other values (row {rows}).", "{name} mixes objects with other values (rows {rows}).", count=len(others)),
                 _("Every row has to be an object; mend these, or go on without them (skip broken lines)."),
                 name=name, rows=several(others, most=5),
             )  # fmt: skip
         problem = row_problem(
-            "broken-lines", "warning", _("Left out, for they are no objects: row {rows}.", rows=several(others, most=5)), [], count=len(others)
-        )
+            "broken-lines",
+            "warning",
+            _n("Left out, for it is no object: row {rows}.", "Left out, for they are no objects: rows {rows}.", count=len(others), rows=several(others, most=5)),
+            [],
+            count=len(others),
+        )  # fmt: skip
         return Table(frame_of(objects), "json", problems=[problem])
     if all(isinstance(value, list) for value in values):
         if values[0] and all(isinstance(turn, dict) for value in values for turn in value):
