@@ -29,6 +29,8 @@ MEMORY = _("together they need more memory than there is")
 QUANTIZED = _("the base is quantized, and the trainer takes only one adapter there")
 DIFFERENT = _("they ask for different bases or precisions")
 UNFIT = _("none of them fits the base")
+# Of several, where the others ended before.
+ALONE = _("One task was left to train.")
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: 
             torch.cuda.empty_cache()
             why = MEMORY
     if results is not None:
-        said = _("{count} tasks were trained together: {why}.", count=len(tasks), why=why)
+        said = ALONE if len(tasks) == 1 else _("{count} tasks were trained together: {why}.", count=len(tasks), why=why)
         return Outcome("together", said, results)
-    said = _("{count} tasks were trained one after another: {why}.", count=len(tasks), why=why)
+    said = ALONE if len(tasks) == 1 else _("{count} tasks were trained one after another: {why}.", count=len(tasks), why=why)
     for task in tasks[1:]:
         task.report("progress", phase="waiting for the tasks before it", step=0, total=0, eta=None)
     return Outcome("in turn", said, [_train_alone(task, model, tokenizer) for task in tasks])
