@@ -158,8 +158,8 @@ def _number(name: str, default: float, *, least: float, most: float, whole: bool
         value = math.nan
     if not least <= value <= most or (whole and value != int(value)):
         raise SpecError(
-            _("The environment variable {name} is {text!r}, which is not a whole number from {least:,.9g} to {most:,.9g}.") if whole
-            else _("The environment variable {name} is {text!r}, which is not a number from {least:,.9g} to {most:,.9g}."),
+            _("The environment variable {name} is {text!r}, which is not a whole number from {least:.9g} to {most:.9g}.") if whole
+            else _("The environment variable {name} is {text!r}, which is not a number from {least:.9g} to {most:.9g}."),
             _("Set it to one, such as {name}={default}, or unset it."),
             name=name, text=text[:60], least=least, most=most, default=f"{default:g}",
         )  # fmt: skip
