@@ -164,7 +164,7 @@ def test_json_splits_labels_and_odd_values(tmp_path: Path) -> None:
     deep = read_table(put(tmp_path, '{"text": "x", "m": ' + "[" * 500 + "]" * 500 + '}\n{"text": "y"}\n'))
     assert deep.frame["text"].to_list() == ["x", "y"]
     file = put(tmp_path, '{"text": "a"}\n["b"]\n5\n{"text": "d"}\n')
-    with pytest.raises(DataError, match="row 2, 3"):
+    with pytest.raises(DataError, match="rows 2, 3"):
         read_table(file)
     table = read_table(file, skip_broken=True)
     assert table.frame["text"].to_list() == ["a", "d"] and codes(table)["broken-lines"] == 2
