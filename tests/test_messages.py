@@ -65,6 +65,7 @@ def test_numbers_of_rows_are_no_names(made_up: str) -> None:
 def test_plurals_follow_the_languages_own_rule(made_up: str) -> None:
     assert [str(_n("{count} row", "{count} rows", count=count)) for count in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
     assert [_n("{count} row", "{count} rows", count=count).fa for count in (0, 1, 2)] == ["۰ سطر", "۱ سطر", "همهٔ ۲ سطر"]
+    assert _n("{count} row", "{count} rows", count=float("inf")).fa == "inf سطر"  # a file may say so
 
 
 def test_messages_stand_inside_messages_and_one_after_another(made_up: str) -> None:
@@ -117,6 +118,7 @@ def test_line_breaks_and_per_cents_are_told_as_the_language_does(made_up: str) -
     [
         ("{x.__class__.__mro__}", "{x.__class__.__mro__}"), ("{x[0]}", "{x[0]}"), ("{x:>99999999}", "5"), ("{x:.99999f}", "5"), ("{nothing}", "{nothing}"),
         ("{}", "{0}"), ("{x!r}{x!s}", "55"), ("{{x}}", "{x}"),
+        ("{x:{y:{z}}}", "5"), ("{x:{x}}", "5"), ("{x:d}", "5"), ("{x:,.2f}", "5.00"),
     ],
 )  # fmt: skip
 def test_a_strangers_sentence_reads_no_attribute_and_asks_for_no_memory(sentence: str, shown: str) -> None:
@@ -127,8 +129,16 @@ def test_what_a_stranger_may_write_is_bounded() -> None:
     for broken in ("{", "}", "{x!"):
         with pytest.raises(ValueError):
             Message(sentence=broken)
+        with pytest.raises(ValueError):
+            Message(sentence="{count} row", many=broken, values={"count": 2})
+    for values in (5, "x", ["x"]):
+        with pytest.raises(ValueError):
+            Message.model_validate({"sentence": "x", "values": values})
     with pytest.raises(ValueError):
         Message(sentence="x" * 20_001)
+    with pytest.raises(ValueError):
+        Message(sentence="x", many="x" * 20_001)
+    assert Message(sentence="{x:d}", values={"x": 1.5}).en == "1.5"
     with pytest.raises(ValueError):
         Message(sentence="x", values={f"v{n}": n for n in range(41)})
     deep = Message(sentence="x")

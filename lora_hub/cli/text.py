@@ -171,8 +171,13 @@ def show_inspection(result: dict) -> str:
     lines += ["", table(["--set", "value", "why"], rows)]
     if result["estimate"]:
         of = result["estimate"]
-        lines.append(f"about {of['steps']} step{'' if of['steps'] == 1 else 's'}, {of['seconds']:.0f} s, {of['memory_bytes'] / 2**20:.0f} MiB")
+        lines.append(estimated(of["steps"], of["seconds"], of["memory_bytes"]))
     return "\n".join(lines)
+
+
+def estimated(steps: int, seconds: float, memory_bytes: int) -> str:
+    """What a training will take, in a line."""
+    return f"about {steps} step{'' if steps == 1 else 's'}, {seconds:.0f} s, {memory_bytes / 2**20:.0f} MiB"
 
 
 def _rows(count: int) -> str:

@@ -91,7 +91,7 @@ def train(options: argparse.Namespace) -> Result:
     if plan.errors:
         raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
     estimate = plan.estimate
-    print(f"about {estimate.steps} step{'' if estimate.steps == 1 else 's'}, {estimate.seconds:.0f} s, {estimate.memory_bytes / 2**20:.0f} MiB", file=sys.stderr)
+    print(cli_text.estimated(estimate.steps, estimate.seconds, estimate.memory_bytes), file=sys.stderr)
     started = None
     try:
         with options.signals.held():  # so that a run is never started and then not known

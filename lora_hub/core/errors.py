@@ -18,8 +18,15 @@ class LoraHubError(Exception):
 
     def __init__(self, message: Message | str, hint: Message | str = "", **values: Any) -> None:
         self.said, self.advice = (text.filled(values) if isinstance(text, Message) else as_message(text) for text in (message, hint))
-        self.message, self.hint = self.said.en, self.advice.en
-        super().__init__(self.message)
+        super().__init__(self.said, self.advice)
+
+    @property
+    def message(self) -> str:
+        return self.said.en
+
+    @property
+    def hint(self) -> str:
+        return self.advice.en
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

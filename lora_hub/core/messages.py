@@ -11,13 +11,14 @@ one process writes another tells in its reader's language.
 
 import functools
 import itertools
+import math
 import re
 import string
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, model_validator
+from pydantic import model_validator
 
 from lora_hub.core.noun import Noun, Text2
 
@@ -27,7 +28,7 @@ DOMAIN = "lora_hub"
 MOST_CHARACTERS, MOST_VALUES, MOST_DEPTH = 20_000, 40, 8
 SHOWN_NAMES = 20
 LONGEST_NAME = 60
-_SPEC = re.compile(r",?(?:\.\d{1,2})?[dfg%]?")
+_SPEC = re.compile(r",?(?:\.\d{1,2})?[fg%]?")
 # The full stop of a value that ends its sentence, which has one of its own; "x..." keeps its three.
 _STOP = re.compile(r"(?<=[^\s./])\.$|\.\.\.$")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -37,21 +38,17 @@ _LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
 class Names(Noun):
     """Several names in one place of a sentence; numbers and messages may stand among them. between: what stands between the last
     two: "," or "and" or "or"; ";": between all. quoted: each in quotation marks; in a language other than English names always
-    are. most: so many are shown, then dots. are_numbers: of lines or rows, say: never in quotation marks, and in the language's
-    digits."""
+    are, and numbers never. most: so many are shown, then dots."""
 
     names: "tuple[Message | int | str, ...]"
     between: str = ","
     quoted: bool = False
     most: int = SHOWN_NAMES
-    are_numbers: bool = False
 
 
 class Message(Noun):
     """sentence: English, with {name} for each of `values`. many: its plural, for a `count` other than 1; empty: it has none.
     A value is a text or a name, a number, several names, or another message."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
 
     sentence: str
     values: "dict[str, Message | Names | Text2 | int | float | str]" = {}
@@ -61,11 +58,11 @@ class Message(Noun):
     @classmethod
     def _bounded(cls, data: Any) -> Any:
         if isinstance(data, Mapping) and "sentence" in data:
-            values = data.get("values") or {}
-            if len(str(data["sentence"])) > MOST_CHARACTERS or len(values) > MOST_VALUES:
-                raise ValueError("a message of at most 20,000 characters and 40 values")
+            values, texts = data.get("values") or {}, [str(data.get(name) or "") for name in ("sentence", "many")]
+            if not isinstance(values, Mapping) or max(map(len, texts)) > MOST_CHARACTERS or len(values) > MOST_VALUES:
+                raise ValueError("a message has at most 20,000 characters and 40 named values")
             try:
-                list(string.Formatter().parse(str(data["sentence"])))
+                _places(*texts)
             except ValueError as error:
                 raise ValueError(f"the places of a message: {error}") from error
         return data
@@ -86,7 +83,7 @@ class Message(Noun):
 
     def filled(self, values: Mapping[str, Any]) -> "Message":
         """The same with those of the values that it has places for; values that it has already stay."""
-        places = {name for text in (self.sentence, self.many) for _literal, name, _spec, _conversion in string.Formatter().parse(text)}
+        places = _places(self.sentence, self.many)
         wanted = {name: value for name, value in values.items() if name in places or (name == "count" and self.many)}
         return self.model_copy(update={"values": {**_plain(wanted), **self.values}}) if wanted else self
 
@@ -116,8 +113,8 @@ def several(found: Iterable[object], between: str = ",", *, most: int = SHOWN_NA
 
 
 def numbers(found: Iterable[int], most: int = SHOWN_NAMES) -> Names:
-    """Numbers of lines or rows for the middle of a sentence."""
-    return Names(names=tuple(map(str, found)), most=most, are_numbers=True)
+    """Numbers of lines or rows for the middle of a sentence, those of numpy and its kind too."""
+    return several(map(int, found), most=most)
 
 
 def joined(*parts: "Message | str") -> Message:
@@ -159,6 +156,11 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
+def _places(*texts: str) -> set[str | None]:
+    """The names in braces. Raises ValueError where a brace has no other."""
+    return {name for text in texts for _literal, name, _spec, _conversion in string.Formatter().parse(text)}
+
+
 class _Place(str):
     """A place that no value is for; it stays, for whoever fills it later."""
 
@@ -174,7 +176,8 @@ class _Filler(string.Formatter):
         after = [*(literal for literal, *_place in places[1:]), ""]
         for (literal, name, spec, conversion), behind in zip(places, after, strict=False):
             self.is_quoted, self.behind = literal.endswith(("«", "\u2068")), behind[:1]
-            yield literal, name, spec, conversion
+            # No other format than a small number's: one may ask for memory, or hold places of its own.
+            yield literal, name, spec if name is None or _SPEC.fullmatch(spec) else "", conversion
 
     def get_field(self, name: str, args: Any, values: Any) -> tuple[Any, str]:
         if not name.isidentifier():
@@ -197,7 +200,6 @@ class _Filler(string.Formatter):
         if isinstance(value, Names):
             return self._told_names(value)
         if isinstance(value, int | float):
-            spec = spec if _SPEC.fullmatch(spec) else ""
             text = format(value, spec) if spec else f"{value:g}" if isinstance(value, float) else str(value)
             return in_digits(text, self.grammar)
         if self.grammar == "en" or isinstance(value, _Place):
@@ -208,15 +210,15 @@ class _Filler(string.Formatter):
         between, dots = _BETWEEN["en" if self.grammar == "en" else "fa"], "..."
         last = between.get(value.between, between[","])
         other = last if value.between == ";" else between[","]
-        shown = [self._told_name(name, value.quoted, value.are_numbers) for name in value.names[: value.most]]
+        shown = [self._told_name(name, value.quoted) for name in value.names[: value.most]]
         if len(value.names) > value.most:
             return other.join(shown) + (f"{other}{dots}" if self.grammar == "en" else f" و {dots}")
         return other.join(shown[:-1]) + last + shown[-1] if len(shown) > 1 else "".join(shown)
 
-    def _told_name(self, name: Message | int | str, is_quoted: bool, are_numbers: bool) -> str:
+    def _told_name(self, name: Message | int | str, is_quoted: bool) -> str:
         if isinstance(name, Message):
             return name.in_language(self.language, self.depth + 1) if self.depth < MOST_DEPTH else ""
-        if isinstance(name, int) or are_numbers:
+        if isinstance(name, int):
             return in_digits(str(name), self.grammar)
         name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
         if self.grammar != "en":
@@ -279,7 +281,7 @@ def translated(language: str, sentence: str, many: str, count: Any) -> str:
     found = _catalogue(language).get(sentence)
     if not isinstance(found, tuple):
         return found or ""
-    place = _plural_rule(language)(int(count) if isinstance(count, int | float) else 0)
+    place = _plural_rule(language)(int(count) if isinstance(count, int | float) and math.isfinite(count) else 0)
     return found[min(place, len(found) - 1)]
 
 

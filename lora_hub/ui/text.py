@@ -9,7 +9,7 @@ Texts that people write never come through here; `render` escapes those.
 import re
 import time
 
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, in_digits, isolated
 from lora_hub.ui.words import WORDS
 
 LANGUAGES = ("en", "fa")
@@ -31,7 +31,7 @@ _LATIN = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|[.,]\d|-[\d\w])|(?<=\d[-–])\d+(?:\.\d+)?(?: ?%)?(?![\w.\-])|(?<![\w.\-])\d+(?:\.\d+)?(?=[-–]\d+(?:\.\d+)?(?: ?%)?(?![\w.\-]))")
 _RANGE = re.compile(r"(?<![۰-۹٫٬\-–])([۰-۹][۰-۹٫٬]*٪?) ?[-–] ?([۰-۹][۰-۹٫٬]*٪?)(?![۰-۹٫٬\-–])")
-_LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
+_PERSIAN = re.compile("[\u0600-\u06ff]")
 _ENGLISH = re.compile(r"\b(?:the|an?|is|are|was|were|of|to|and|in|with|that|this|row|rows|column|labels?)\b")
 _SMALL_PERSIAN = re.compile(r"(?<!\w)(?:در|از|به|با|را|و|که|این|است|نیست|شد|دارد|ندارد|نشد|یا)(?!\w)")
 _PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
@@ -45,11 +45,11 @@ def t(said: Message, language: str, **values: object) -> str:
 def isolated_name(value: object, language: str) -> object:
     """A name, a path or a value of the other script for the middle of a sentence: the characters around it let it keep to itself,
     so that it does not reorder its neighbours (Unicode's bidirectional algorithm, UAX 9: FSI and PDI)."""
-    if not isinstance(value, str) or "\u2068" in value or "<" in value:
+    if not isinstance(value, str) or "<" in value:
         return value
-    if (_LETTERS.search(value) and not _PERSIAN.search(value)) if language == "fa" else _PERSIAN.search(value):
-        return f"\u2068{value}\u2069"
-    return value
+    if language == "fa":
+        return isolated(value)
+    return f"\u2068{value}\u2069" if _PERSIAN.search(value) and "\u2068" not in value else value
 
 
 def direction(text: str) -> str:
@@ -77,13 +77,12 @@ def _in_range(found: re.Match) -> str:
 
 
 def _in_persian(text: str) -> str:
-    return text.replace(" %", "%").translate(_PERSIAN_DIGITS).replace(",", "٬").replace(".", "٫")
+    return in_digits(text.replace(" %", "%"), "fa")
 
 
 def number(value: float, language: str, decimals: int = 0) -> str:
     """1234567.8 -> "1,234,568"."""
-    text = f"{value:,.{decimals}f}"
-    return digits(text, language).replace(",", "٬").replace(".", "٫") if language == "fa" else text
+    return in_digits(f"{value:,.{decimals}f}", language)
 
 
 def percent(value: float, language: str) -> str:
