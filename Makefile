@@ -22,6 +22,7 @@ test: $(STAMPS)/app $(STAMPS)/tests $(STAMPS)/hub-suite check
 
 check: $(STAMPS)/tests
 	@$(BIN)/ruff check -q app.py lora_hub spaces tests
+	@$(BIN)/ruff format -q --check app.py lora_hub spaces tests
 
 messages: $(STAMPS)/app
 	@$(BIN)/python -m lora_hub.locale.update

@@ -50,7 +50,12 @@ def serve(connection: object, port: int, in_space: bool) -> None:
     host = "0.0.0.0" if in_space else "127.0.0.1"
     try:
         blocks.launch(
-            server_name=host, server_port=port, inbrowser=has_display() and not in_space, prevent_thread_lock=True, quiet=True, **app.launch_arguments(labels)
+            server_name=host,
+            server_port=port,
+            inbrowser=has_display() and not in_space,
+            prevent_thread_lock=True,
+            quiet=True,
+            **app.launch_arguments(labels),
         )
     except OSError as error:
         sys.exit(f"error: port {port} cannot be used: {error}. Set LORA_HUB_PORT to another one.")

@@ -12,17 +12,35 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # What a Space neither needs nor should hold.
-LEFT_OUT = [".git/*", ".venv/*", ".ci/*", "tests/*", "**/__pycache__/*", "*.pyc", ".pytest_cache/*", ".gradio/*", "build/*", "Makefile", "pytest.ini"]
+LEFT_OUT = [
+    ".git/*",
+    ".venv/*",
+    ".ci/*",
+    "tests/*",
+    "**/__pycache__/*",
+    "*.pyc",
+    ".pytest_cache/*",
+    ".gradio/*",
+    "build/*",
+    "Makefile",
+    "pytest.ini",
+]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Creates or updates the Space; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("space", metavar="ORG/NAME")
-    parser.add_argument("--hardware", default="", help="for example cpu-basic, t4-small, l4x1, a10g-small; unset: as it is")
-    parser.add_argument("--sleep", type=int, default=3600, help="seconds without a visitor after which paid hardware sleeps")
+    parser.add_argument(
+        "--hardware", default="", help="for example cpu-basic, t4-small, l4x1, a10g-small; unset: as it is"
+    )
+    parser.add_argument(
+        "--sleep", type=int, default=3600, help="seconds without a visitor after which paid hardware sleeps"
+    )
     parser.add_argument("--org", default="", help="organization the adapters go to (default: the Space's own)")
-    parser.add_argument("--public", action="store_true", help="let anybody open it, train on it and publish with its token")
+    parser.add_argument(
+        "--public", action="store_true", help="let anybody open it, train on it and publish with its token"
+    )
     options = parser.parse_args(arguments)
     organization, slash, name = options.space.partition("/")
     if not slash or not organization or not name:
@@ -33,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("error: HF_TOKEN is not set. Give a token with write access to the organization.", file=sys.stderr)
         return 2
 
-    # An endpoint of one's own is an embedded Hub: it takes large files by LFS, not by Xet, which the client would choose.
+    # An endpoint of one's own is an embedded Hub: it takes large files by LFS, not by Xet, which the client would
+    # choose.
     if os.environ.get("HF_ENDPOINT"):
         os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     from huggingface_hub import HfApi
@@ -45,7 +64,13 @@ def main(arguments: list[str] | None = None) -> int:
         # The variables come before the code, so that the first start already knows its organization.
         api.add_space_variable(options.space, "LORA_HUB_ORG", options.org or organization)
         api.add_space_secret(options.space, "HF_TOKEN", token)
-        api.upload_folder(repo_id=options.space, repo_type="space", folder_path=ROOT, ignore_patterns=LEFT_OUT, commit_message="Update LoRA Hub")
+        api.upload_folder(
+            repo_id=options.space,
+            repo_type="space",
+            folder_path=ROOT,
+            ignore_patterns=LEFT_OUT,
+            commit_message="Update LoRA Hub",
+        )
         if options.hardware:
             api.request_space_hardware(options.space, options.hardware, sleep_time=options.sleep)
     except HfHubHTTPError as error:

@@ -22,8 +22,22 @@ CLOSED = "http://127.0.0.1:9"  # the discard port: nobody listens
 def make_spec(name: str = "", **update) -> TrainSpec:
     task = get_task("spam").model_copy(update={"labels": ("ham", "spam")})
     problem = Problem(code="short", severity="warning", message="row 7 says SECRET-ROW")
-    dataset = DatasetInfo(fingerprint="0123456789abcdef", name="spam.csv", rows=600, columns=("v1", "v2"), format="csv", problems=(problem,))
-    whole = {"task": task, "base": local_base(), "dataset": dataset, "mapping": {"text": "v2", "answer": "v1"}, "name": name, **update}
+    dataset = DatasetInfo(
+        fingerprint="0123456789abcdef",
+        name="spam.csv",
+        rows=600,
+        columns=("v1", "v2"),
+        format="csv",
+        problems=(problem,),
+    )
+    whole = {
+        "task": task,
+        "base": local_base(),
+        "dataset": dataset,
+        "mapping": {"text": "v2", "answer": "v1"},
+        "name": name,
+        **update,
+    }
     return TrainSpec(**whole)
 
 
@@ -36,7 +50,12 @@ def make_folder(folder: Path, spec: TrainSpec, seed: int = 0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     weights = numpy.random.default_rng(seed).random((4, 8), dtype=numpy.float32)
     save_file({"base_model.model.layer.lora_A.weight": weights}, folder / "adapter_model.safetensors")
-    config = {"peft_type": "LORA", "r": 4, "base_model_name_or_path": "/home/somebody/models/Tiny-1M", "task_type": "CAUSAL_LM"}
+    config = {
+        "peft_type": "LORA",
+        "r": 4,
+        "base_model_name_or_path": "/home/somebody/models/Tiny-1M",
+        "task_type": "CAUSAL_LM",
+    }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     record = make_record(spec, spec.task, f"run-{seed}", SCORES, {"train_rows": 480, "eval_rows": 120}, 10)
     record["libraries"] = {"peft": "0.0.trained"}

@@ -1,5 +1,5 @@
-"""Adapters as they lie about in the world: each answers what PEFT answers with the adapter's own tokenizer, or is refused in one
-sentence that names the adapter and what is wrong."""
+"""Adapters as they lie about in the world: each answers what PEFT answers with the adapter's own tokenizer, or is
+refused in one sentence that names the adapter and what is wrong."""
 
 import json
 import shutil
@@ -29,8 +29,14 @@ from lora_hub.hub.adapter_config import base_of_config, read_config
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PROMPT = "Once upon a time"
-BASE_TEMPLATE = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}<end>{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"
-OWN_TEMPLATE = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
+BASE_TEMPLATE = (
+    "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}<end>{% endfor %}{% if "
+    "add_generation_prompt %}[assistant]{% endif %}"
+)
+OWN_TEMPLATE = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}{% if add_generation_prompt "
+    "%}<assistant>{% endif %}"
+)
 REPORTED = Path(__file__).resolve().parents[2] / "shared" / "data" / "reported"
 
 
@@ -66,17 +72,30 @@ def change(folder: Path, **values) -> None:
 
 
 def ask(comparer: compare.Comparer, folder: Path | str, prompt: str = PROMPT) -> str:
-    return next(event.answer.text for event in comparer.stream([str(folder)], base=False, prompt=prompt, max_new_tokens=20) if event.done)
+    return next(
+        event.answer.text
+        for event in comparer.stream([str(folder)], base=False, prompt=prompt, max_new_tokens=20)
+        if event.done
+    )
 
 
 def peft_answer(base: Path, folder: Path, tokenizer, prompt: str = PROMPT) -> str:
     """As anyone would: PEFT's model and transformers' own rendering, tokens and generation."""
     model = load_with_peft(loading.load_base(bases.get_base(str(base))), folder)
-    text = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=False)
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=False
+    )
     ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
     ends = [one for one in {tokenizer.eos_token_id, 2} if one is not None]
     with torch.no_grad():
-        out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=20, do_sample=False, eos_token_id=ends, pad_token_id=0)
+        out = model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=20,
+            do_sample=False,
+            eos_token_id=ends,
+            pad_token_id=0,
+        )
     return generate.decode_text(tokenizer, out[0, ids.shape[1] :].tolist()).strip()
 
 
@@ -91,7 +110,9 @@ def other_tokenizer(chat_template: str = "") -> transformers.PreTrainedTokenizer
     fast = tokenizers.Tokenizer(model)
     fast.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     fast.decoder = tokenizers.decoders.ByteLevel()
-    made = transformers.PreTrainedTokenizerFast(tokenizer_object=fast, pad_token="<pad>", bos_token="<bos>", eos_token="<end>")
+    made = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=fast, pad_token="<pad>", bos_token="<bos>", eos_token="<end>"
+    )
     made.chat_template = chat_template or None
     return made
 
@@ -106,16 +127,31 @@ def test_the_tokenizer_and_the_template_travel_with_the_adapter(base, adapter, c
     # beside the base and an adapter without its own, in one batch: each by its own
     other = save_adapter(build("llama"), adapter.parent / "other", seed=5)
     change(other, base_model_name_or_path=str(base))
-    events = {event.pane: event.answer.text for event in comparer.stream([str(adapter), str(other)], prompt=PROMPT, max_new_tokens=20) if event.done}
+    events = {
+        event.pane: event.answer.text
+        for event in comparer.stream([str(adapter), str(other)], prompt=PROMPT, max_new_tokens=20)
+        if event.done
+    }
     assert events[1] == wanted and events[2] == peft_answer(base, other, byte_tokenizer(BASE_TEMPLATE))
 
 
-@pytest.mark.parametrize("where", ["chat_template.jinja", "tokenizer_config.json", "several, one of them default", "chat_template.json"])
+@pytest.mark.parametrize(
+    "where", ["chat_template.jinja", "tokenizer_config.json", "several, one of them default", "chat_template.json"]
+)
 def test_a_template_without_a_tokenizer_is_used_with_the_bases(where: str, base, adapter, comparer) -> None:
     if where == "chat_template.jinja":
         (adapter / where).write_text(OWN_TEMPLATE)
     elif where.startswith("several"):
-        (adapter / "tokenizer_config.json").write_text(json.dumps({"chat_template": [{"name": "tool_use", "template": "no"}, {"name": "default", "template": OWN_TEMPLATE}]}))
+        (adapter / "tokenizer_config.json").write_text(
+            json.dumps(
+                {
+                    "chat_template": [
+                        {"name": "tool_use", "template": "no"},
+                        {"name": "default", "template": OWN_TEMPLATE},
+                    ]
+                }
+            )
+        )
     else:
         (adapter / where).write_text(json.dumps({"chat_template": OWN_TEMPLATE, "tokenizer_class": "LlamaTokenizer"}))
     assert ask(comparer, adapter) == peft_answer(base, adapter, byte_tokenizer(OWN_TEMPLATE))
@@ -145,9 +181,15 @@ def test_tokens_that_the_base_does_not_have(base, adapter, comparer) -> None:
 
 
 def test_conversations_of_a_test_file_that_the_template_refuses_are_named(adapter, comparer, tmp_path) -> None:
-    refusing = "{% for m in messages %}{% if (m['role']=='user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Roles must alternate') }}{% endif %}{{ m['content'] }}{% endfor %}"
+    refusing = (
+        "{% for m in messages %}{% if (m['role']=='user') != (loop.index0 % 2 == 0) %}{{ "
+        "raise_exception('Roles must alternate') }}{% endif %}{{ m['content'] }}{% endfor %}"
+    )
     (adapter / "chat_template.jinja").write_text(refusing)
-    rows = [{"messages": [{"role": "user", "content": f"How many? {n}"}, {"role": "assistant", "content": "Two."}]} for n in range(20)]
+    rows = [
+        {"messages": [{"role": "user", "content": f"How many? {n}"}, {"role": "assistant", "content": "Two."}]}
+        for n in range(20)
+    ]
     for place in (4, 11):
         rows[place]["messages"].insert(0, {"role": "user", "content": "Hello"})
     file = tmp_path / "chats.jsonl"
@@ -179,7 +221,7 @@ def test_embeddings_that_were_resized_are_refused(base, adapter, comparer) -> No
 def test_a_damaged_tokenizer_is_refused_by_name(file: str, adapter, comparer) -> None:
     if file != "tokenizer_config.json":
         other_tokenizer(OWN_TEMPLATE).save_pretrained(adapter)
-    (adapter / file).write_bytes(b"{% for \xff [" if file.endswith("jinja") else b"{\"version\": ")
+    (adapter / file).write_bytes(b"{% for \xff [" if file.endswith("jinja") else b'{"version": ')
     with refused(AdapterError, match="some-adapter"):
         ask(comparer, adapter)
 
@@ -188,7 +230,9 @@ def test_code_that_comes_with_a_tokenizer_never_runs(adapter, comparer, tmp_path
     mark = tmp_path / "ran"
     (adapter / "tokenization_own.py").write_text(f"open({str(mark)!r}, 'w').write('x')\nclass Own: pass\n")
     (adapter / "vocab.txt").write_text("a\nb\n")
-    (adapter / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["tokenization_own.Own", None]}}))
+    (adapter / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["tokenization_own.Own", None]}})
+    )
     try:
         ask(comparer, adapter)
     except LoraHubError as error:
@@ -197,13 +241,19 @@ def test_code_that_comes_with_a_tokenizer_never_runs(adapter, comparer, tmp_path
 
 
 HOSTILE = {
-    "an endless loop": "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
+    "an endless loop": (
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor "
+        "%}{% endfor %}{% endfor %}"
+    ),
     "memory": "{{ 'x' * 1500000000 }}",
     "length": "{% for a in range(99999) %}{{ 'x' * 1000 }}{% endfor %}",
     "a sandbox escape": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     "syntax": "{% for %}",
     "a refusal": "{{ raise_exception('only with tools') }}",
-    "doubling": "{% set ns = namespace(s='x' * 1024) %}{% for i in range(40) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
+    "doubling": (
+        "{% set ns = namespace(s='x' * 1024) %}{% for i in range(40) %}{% set ns.s = ns.s ~ ns.s %}{% endfor "
+        "%}{{ ns.s }}"
+    ),
     "depth": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
 }
 
@@ -223,7 +273,13 @@ def test_what_a_template_may_see_of_this_machine(adapter, monkeypatch) -> None:
 
     monkeypatch.setenv("HF_TOKEN", "hf_secret_that_nobody_sees")
     process = TemplateProcess(_("a test"))
-    assert process.render("{{ messages[0].content }}|{{ add_generation_prompt }}", {"messages": [{"content": "سلام"}], "add_generation_prompt": True}) == "سلام|True"
+    assert (
+        process.render(
+            "{{ messages[0].content }}|{{ add_generation_prompt }}",
+            {"messages": [{"content": "سلام"}], "add_generation_prompt": True},
+        )
+        == "سلام|True"
+    )
     environment = Path(f"/proc/{process._process.pid}/environ")
     if environment.exists():
         assert b"hf_secret" not in environment.read_bytes()
@@ -234,7 +290,10 @@ def test_what_a_template_may_see_of_this_machine(adapter, monkeypatch) -> None:
 
 def test_pickled_weights_are_named_and_never_opened(adapter, comparer) -> None:
     (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
-    with refused(AdapterError, match=r"adapter .*some-adapter only has pickled weights \(adapter_model.bin\), which are not opened here"):
+    with refused(
+        AdapterError,
+        match=r"adapter .*some-adapter only has pickled weights \(adapter_model.bin\), which are not opened here",
+    ):
         ask(comparer, adapter)
     (adapter / "adapter_model.bin").rename(adapter / "pytorch_model-00001-of-00002.bin")
     with refused(AdapterError, match="only has pickled weights"):
@@ -250,7 +309,16 @@ def test_safetensors_beside_a_pickle_are_what_is_read(plain, adapter, comparer) 
     assert ask(comparer, adapter) == wanted
 
 
-ELSEWHERE = ["/root/autodl-tmp/models/tiny", "C:\\models\\tiny", "D:/models/tiny", "../models/tiny", "~nobody-at-all/tiny", "./tiny-that-is-not-here", "models/llm/tiny", "a\0b"]
+ELSEWHERE = [
+    "/root/autodl-tmp/models/tiny",
+    "C:\\models\\tiny",
+    "D:/models/tiny",
+    "../models/tiny",
+    "~nobody-at-all/tiny",
+    "./tiny-that-is-not-here",
+    "models/llm/tiny",
+    "a\0b",
+]
 
 
 @pytest.mark.parametrize("path", ELSEWHERE)
@@ -270,7 +338,9 @@ def test_an_adapter_that_names_no_base(nothing, base, plain, adapter, comparer) 
     assert ask(compare.Comparer(str(base)), adapter) == ask(comparer, plain)
 
 
-def test_relative_paths_are_looked_for_from_here_and_beside_the_adapter(base, plain, adapter, comparer, tmp_path, monkeypatch) -> None:
+def test_relative_paths_are_looked_for_from_here_and_beside_the_adapter(
+    base, plain, adapter, comparer, tmp_path, monkeypatch
+) -> None:
     wanted = ask(comparer, plain)
     (tmp_path / "tiny").symlink_to(base)
     change(adapter, base_model_name_or_path="./tiny")
@@ -295,7 +365,9 @@ def test_what_came_from_a_hub_names_no_folder_of_this_machine(base, adapter, mon
     (tmp_path / "models" / "tiny").symlink_to(base)
     monkeypatch.chdir(tmp_path)
     change(adapter, base_model_name_or_path="models/tiny")
-    assert panes.pane_of_folder("owner/a", adapter, fetched=True).base == BaseModel(id="models/tiny", title="models/tiny", languages=())
+    assert panes.pane_of_folder("owner/a", adapter, fetched=True).base == BaseModel(
+        id="models/tiny", title="models/tiny", languages=()
+    )
     assert panes.pane_of_folder("a", adapter).base.folder == str(base)
 
 
@@ -312,7 +384,9 @@ def test_a_folder_that_a_record_names_is_not_opened(base, adapter) -> None:
 
 def test_a_base_that_cannot_be_loaded_is_told_with_the_adapters_name(adapter, comparer) -> None:
     change(adapter, base_model_name_or_path="no-one/no-such-base")
-    with refused(BaseError, match="some-adapter cannot be asked without its base. There is no base 'no-one/no-such-base'") as told:
+    with refused(
+        BaseError, match="some-adapter cannot be asked without its base. There is no base 'no-one/no-such-base'"
+    ) as told:
         ask(comparer, adapter)
     # An adapter has one base: no other one is advised.
     assert "--base" in told.value.hint and "hoose" not in told.value.hint
@@ -333,12 +407,19 @@ def test_the_hub_is_asked_wherever_adapter_or_base_lie_there(base, adapter, tmp_
 
     from lora_hub.cli.options import is_here
 
-    assert is_here(str(adapter)) and is_here(str(adapter), "built-in") and not is_here(str(adapter), "some/base") and not is_here("owner/name")
+    assert (
+        is_here(str(adapter))
+        and is_here(str(adapter), "built-in")
+        and not is_here(str(adapter), "some/base")
+        and not is_here("owner/name")
+    )
     change(adapter, base_model_name_or_path="no-one/no-such-base")
     assert not is_here(str(adapter)) and is_here(str(adapter), str(base))
     change(adapter, base_model_name_or_path="/no/such/folder")
     assert is_here(str(adapter)), "nothing to ask a Hub for: the error tells what is wrong"
-    assert is_here(make_run(started())) and not is_here(make_run(started(), base=make_spec().base.model_copy(update={"id": "some/base", "folder": ""})))
+    assert is_here(make_run(started())) and not is_here(
+        make_run(started(), base=make_spec().base.model_copy(update={"id": "some/base", "folder": ""}))
+    )
 
 
 def test_loading_a_base_draws_no_bars(base, capfd) -> None:
@@ -386,7 +467,7 @@ def test_a_configuration_that_is_none(text: str, adapter) -> None:
     (adapter / "adapter_config.json").write_text(text)
     with refused(AdapterError):
         panes.resolve_adapter(str(adapter))
-    (adapter / "adapter_config.json").write_bytes(b"{\"r\": \"\xff\"}")
+    (adapter / "adapter_config.json").write_bytes(b'{"r": "\xff"}')
     with refused(AdapterError):
         panes.resolve_adapter(str(adapter))
     (adapter / "adapter_config.json").write_text('{"r": "' + "x" * (5 << 20) + '"}')
@@ -394,7 +475,15 @@ def test_a_configuration_that_is_none(text: str, adapter) -> None:
         panes.resolve_adapter(str(adapter))
 
 
-RECORDS = ['{"version": 1, "base": [], "task": {}}', '{"version": 1, "base": "x", "task": 7, "dataset": []}', '{"version": 1' + "[" * 50_000, '{"version": true}', "[]", "{}", '{"version": 2}']
+RECORDS = [
+    '{"version": 1, "base": [], "task": {}}',
+    '{"version": 1, "base": "x", "task": 7, "dataset": []}',
+    '{"version": 1' + "[" * 50_000,
+    '{"version": true}',
+    "[]",
+    "{}",
+    '{"version": 2}',
+]
 
 
 @pytest.mark.parametrize("text", [*RECORDS, "x" * (17 << 20)], ids=range(len(RECORDS) + 1))
@@ -422,14 +511,28 @@ def test_a_record_whose_parts_are_of_another_kind(field: str, adapter) -> None:
             panes.resolve_adapter(str(adapter))
 
 
-ENDLESS = [r"(?:a|a|\w)*(?:\w|_)*(\w+)+!", r"(\w*\.?)+(\w*\.?)+(\w*\.?)+(\w*\.?)+!", r"((a{0,60000}){0,60000}){0,60000}\w+!", "(" * 3000, "[", "x" * 5000, "(?P<idx>a)(?P<idx>b)"]
+ENDLESS = [
+    r"(?:a|a|\w)*(?:\w|_)*(\w+)+!",
+    r"(\w*\.?)+(\w*\.?)+(\w*\.?)+(\w*\.?)+!",
+    r"((a{0,60000}){0,60000}){0,60000}\w+!",
+    "(" * 3000,
+    "[",
+    "x" * 5000,
+    "(?P<idx>a)(?P<idx>b)",
+]
 
 
 @pytest.mark.parametrize("pattern", ENDLESS)
-@pytest.mark.parametrize("key", ["rank_pattern", "alpha_pattern", "target_modules", "exclude_modules", "layers_pattern"])
+@pytest.mark.parametrize(
+    "key", ["rank_pattern", "alpha_pattern", "target_modules", "exclude_modules", "layers_pattern"]
+)
 def test_patterns_of_strangers_end(pattern: str, key: str, adapter) -> None:
     """Some are matched or found unlike in time, the others are refused; nothing waits for the end of the world."""
-    change(adapter, **{key: {pattern: 4} if key.startswith(("rank", "alpha")) else pattern}, **({"layers_to_transform": [0, 1]} if key == "layers_pattern" else {}))
+    change(
+        adapter,
+        **{key: {pattern: 4} if key.startswith(("rank", "alpha")) else pattern},
+        **({"layers_to_transform": [0, 1]} if key == "layers_pattern" else {}),
+    )
     used = time.process_time()
     try:
         read_adapter(adapter)
@@ -441,7 +544,10 @@ def test_patterns_of_strangers_end(pattern: str, key: str, adapter) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"rank_pattern": {"q_proj": 6, r"layers\.1\.mlp\..*": 2}, "alpha_pattern": {r"^model\.layers\.0\..*": 5, "down_proj": 1.5}},
+        {
+            "rank_pattern": {"q_proj": 6, r"layers\.1\.mlp\..*": 2},
+            "alpha_pattern": {r"^model\.layers\.0\..*": 5, "down_proj": 1.5},
+        },
         {"use_rslora": True, "alpha_pattern": {"v_proj": 3}},
         {"layers_to_transform": [1], "target_modules": ["q_proj", "up_proj"]},
         {"layers_to_transform": 0, "layers_pattern": "layers", "target_modules": ["q_proj", "up_proj"]},
@@ -485,7 +591,11 @@ UNLIKE = {
 @pytest.mark.parametrize("what", UNLIKE)
 def test_what_is_more_than_plain_lora_is_refused_by_name_through_compare(what: str, base, comparer, tmp_path) -> None:
     get_peft_model(build("llama"), UNLIKE[what]).save_pretrained(tmp_path / "unlike")
-    change(tmp_path / "unlike", base_model_name_or_path=str(base), **({"task_type": "SEQ_CLS"} if what == "SEQ_CLS" else {}))
+    change(
+        tmp_path / "unlike",
+        base_model_name_or_path=str(base),
+        **({"task_type": "SEQ_CLS"} if what == "SEQ_CLS" else {}),
+    )
     with refused(AdapterError, match=f"unlike.*{what}"):
         ask(comparer, tmp_path / "unlike")
 
@@ -494,16 +604,26 @@ def test_weights_under_other_names_or_for_other_layers_are_refused(plain, adapte
     """PEFT would leave them out with a warning, and answer as the base."""
     weights = load_file(plain / "adapter_model.safetensors")
     for match, renamed in (
-        ("names its weights otherwise", {key.removeprefix("base_model.model."): value for key, value in weights.items()}),
+        (
+            "names its weights otherwise",
+            {key.removeprefix("base_model.model."): value for key, value in weights.items()},
+        ),
         ("not a low-rank pair", {key.replace(".weight", ".default.weight"): value for key, value in weights.items()}),
-        ("has no linear layer", {key.replace("model.layers", "model.model.layers"): value for key, value in weights.items()}),
+        (
+            "has no linear layer",
+            {key.replace("model.layers", "model.model.layers"): value for key, value in weights.items()},
+        ),
     ):
         save_file(renamed, adapter / "adapter_model.safetensors")
         with refused(AdapterError, match=f"some-adapter {match}|{match}"):
             change(adapter, target_modules=None)
             ask(comparer, adapter)
     save_file(weights, adapter / "adapter_model.safetensors")
-    for values in ({"target_modules": ["q_proj"]}, {"target_modules": r".*mlp.*"}, {"target_modules": None, "exclude_modules": ["q_proj"]}):
+    for values in (
+        {"target_modules": ["q_proj"]},
+        {"target_modules": r".*mlp.*"},
+        {"target_modules": None, "exclude_modules": ["q_proj"]},
+    ):
         change(adapter, **{"exclude_modules": None, **values})
         with refused(AdapterError, match="which its adapter_config.json leaves out"):
             ask(comparer, adapter)
@@ -537,7 +657,10 @@ def test_from_a_hub_what_cannot_be_used_is_told_by_name(hub, adapter, tmp_path) 
     with refused(AdapterError, match="lora-hub/others-elsewhere was made for a base that lay in"):
         panes.resolve_adapter(push(adapter, "elsewhere"))
     push(adapter.parent, "in-a-folder")
-    with refused(AdapterError, match="lora-hub/others-in-a-folder is no LoRA adapter itself, but holds one in its folder 'some-adapter'"):
+    with refused(
+        AdapterError,
+        match="lora-hub/others-in-a-folder is no LoRA adapter itself, but holds one in its folder 'some-adapter'",
+    ):
         panes.resolve_adapter("lora-hub/others-in-a-folder")
     (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
     with refused(AdapterError, match=r"adapter lora-hub/others-pickled only has pickled weights \(adapter_model.bin\)"):

@@ -23,7 +23,9 @@ def test_a_goal_whose_data_is_missing_is_not_met(missing, tmp_path, capsys, monk
     there.write_text("text,label\n")
     gone = tmp_path / "gone.csv"
     further = [] if missing == "file" else ["--test", str(gone)]
-    monkeypatch.setattr(goals, "GOALS", {"one": (gone if missing == "file" else there, "spam", "accuracy", 90, 60, 60, further)})
+    monkeypatch.setattr(
+        goals, "GOALS", {"one": (gone if missing == "file" else there, "spam", "accuracy", 90, 60, 60, further)}
+    )
     monkeypatch.setattr("sys.argv", ["bench_goals.py"])
     assert goals.main() == 1
     said = capsys.readouterr().out
@@ -31,8 +33,15 @@ def test_a_goal_whose_data_is_missing_is_not_met(missing, tmp_path, capsys, monk
 
 
 def test_training_seconds_leave_out_nothing_of_ours() -> None:
-    """From turning to training (before the trainer is made) to what comes after it (after the best checkpoint was taken up)."""
-    phases = [(1.0, "loading the base"), (3.0, "training"), (5.5, "training"), (9.0, "training"), (11.0, "scoring the base")]
+    """From turning to training (before the trainer is made) to what comes after it (after the best checkpoint was taken
+    up)."""
+    phases = [
+        (1.0, "loading the base"),
+        (3.0, "training"),
+        (5.5, "training"),
+        (9.0, "training"),
+        (11.0, "scoring the base"),
+    ]
     events = [SimpleNamespace(kind="progress", at=at, data={"phase": phase}) for at, phase in phases]
     events.insert(3, SimpleNamespace(kind="metric", at=6.0, data={"step": 3, "loss": 1.0}))
     assert load("bench_train").training_seconds(events) == 8.0

@@ -1,4 +1,5 @@
-"""The built-in base: loads with nothing downloaded, keeps every text whole, speaks its template, knows both languages."""
+"""The built-in base: loads with nothing downloaded, keeps every text whole, speaks its template, knows both
+languages."""
 
 import os
 import subprocess
@@ -89,7 +90,10 @@ def test_no_token_stands_for_unknown_text(tokenizer):
 
 
 CHATS = [
-    [{"role": "user", "content": "Is this message spam?\n\nMessage: see you at 8"}, {"role": "assistant", "content": "ham"}],
+    [
+        {"role": "user", "content": "Is this message spam?\n\nMessage: see you at 8"},
+        {"role": "assistant", "content": "ham"},
+    ],
     [
         {"role": "system", "content": "Answer briefly."},
         {"role": "user", "content": "سلام"},
@@ -109,11 +113,15 @@ def test_the_prompt_as_it_is_asked_begins_the_whole_chat(tokenizer, messages):
     whole = ids_of(messages)
     answer = tokenizer(messages[-1]["content"], add_special_tokens=False)["input_ids"]
     assert whole == asked + answer + [tokenizer.eos_token_id]
-    assert len(asked) + 1 <= sum(len(tokenizer(m["content"])["input_ids"]) for m in messages[:-1]) + 2 * len(messages) + 1
+    assert (
+        len(asked) + 1 <= sum(len(tokenizer(m["content"])["input_ids"]) for m in messages[:-1]) + 2 * len(messages) + 1
+    )
 
 
 def test_the_answer_can_be_masked_by_the_template(tokenizer):
-    encoded = tokenizer.apply_chat_template(CHATS[0], tokenize=True, return_dict=True, return_assistant_tokens_mask=True)
+    encoded = tokenizer.apply_chat_template(
+        CHATS[0], tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+    )
     trained = [i for i, on in zip(encoded["input_ids"], encoded["assistant_masks"]) if on]
     assert tokenizer.decode(trained) == f"ham{tokenizer.eos_token}"
 
@@ -139,7 +147,9 @@ def test_it_knows_both_languages(model, tokenizer, text):
 
 def test_it_ends_a_short_answer_by_itself(model, tokenizer):
     prompt = "Mina lives in Tabriz and drives a green car.\n\nWhat colour is Mina's car?"
-    ids = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt", return_dict=True)  # fmt: skip
+    ids = tokenizer.apply_chat_template(
+        [{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
     answer = model.generate(**ids, max_new_tokens=8, do_sample=False)[0, ids["input_ids"].shape[1] :]
     assert answer[-1] == tokenizer.eos_token_id
     assert tokenizer.decode(answer, skip_special_tokens=True).strip()
@@ -162,7 +172,9 @@ def say(seed: int, hash_seed: str) -> str:
     """What the generators say, in a process with another order of sets."""
     root = Path(__file__).parents[1]
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
-    done = subprocess.run([sys.executable, "-c", TALK.format(seed=seed)], env=environment, capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", TALK.format(seed=seed)], env=environment, capture_output=True, check=True
+    )
     return done.stdout.decode("utf-8")
 
 

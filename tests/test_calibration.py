@@ -1,4 +1,5 @@
-"""Probabilities of labels: what a base prefers whatever it is asked is taken out, and how well they keep is measured right."""
+"""Probabilities of labels: what a base prefers whatever it is asked is taken out, and how well they keep is measured
+right."""
 
 import math
 import random
@@ -10,11 +11,19 @@ from lora_hub.core.schema import Calibration
 from lora_hub.evaluation.calibration_error import calibration_error
 
 
-def biased_rows(rows: int, seed: int, *, labels: int = 3, bias: float = 6.0, signal: float = 1.0, shares=None) -> tuple[list, list[int]]:
+def biased_rows(
+    rows: int, seed: int, *, labels: int = 3, bias: float = 6.0, signal: float = 1.0, shares=None
+) -> tuple[list, list[int]]:
     """Log likelihoods of a model that knows something and prefers its first label whatever it is asked."""
     draw = random.Random(seed)
     right = [draw.choices(range(labels), weights=shares)[0] for _ in range(rows)]
-    logs = [[-20.0 + bias * (label == 0) + signal * 2 * (label == truth) + draw.gauss(0, abs(signal)) for label in range(labels)] for truth in right]
+    logs = [
+        [
+            -20.0 + bias * (label == 0) + signal * 2 * (label == truth) + draw.gauss(0, abs(signal))
+            for label in range(labels)
+        ]
+        for truth in right
+    ]
     return logs, right
 
 
@@ -81,7 +90,10 @@ def test_the_calibration_error_is_that_of_its_definition() -> None:
     found = calibration_error([0.95] * 30 + [0.55] * 10, [True] * 21 + [False] * 9 + [True] * 5 + [False] * 5)
     assert found.value == pytest.approx(0.75 * 25 + 0.25 * 5)
     assert found.low < found.value < found.high and found.rows == 40
-    assert calibration_error([1.0] * 5, [True] * 5).value == pytest.approx(0) and calibration_error([1.0] * 5, [True] * 5).high > 1
+    assert (
+        calibration_error([1.0] * 5, [True] * 5).value == pytest.approx(0)
+        and calibration_error([1.0] * 5, [True] * 5).high > 1
+    )
     # errors of both signs in one bin cancel there, and in different bins they do not
     assert calibration_error([0.72, 0.78], [True, False]).value == pytest.approx(25)
     assert calibration_error([0.5, 0.9], [True, False]).value == pytest.approx(70)

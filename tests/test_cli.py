@@ -19,8 +19,13 @@ def call(*arguments: str, home: Path, expect: int | None = 0, text: str | None =
     """Runs a command; returns its JSON where it has --json, else its output."""
     done = subprocess.run(
         [sys.executable, "-m", "lora_hub", *arguments],
-        cwd=ROOT, env={**os.environ, "LORA_HUB_HOME": str(home)}, capture_output=True, text=True, timeout=300, input=text,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, "LORA_HUB_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        input=text,
+    )
     assert expect is None or done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stderr and "Traceback" not in done.stdout
     if "--json" in arguments:
@@ -58,7 +63,18 @@ def test_inspect_mends_and_says_what_can_be_mended(home: Path, tmp_path: Path) -
     seen = call("inspect", str(file), "--task", "sentiment", "--json", home=home)
     offered = {problem["code"]: problem["mends"] for problem in seen["problems"] if problem["mends"]}
     assert {"duplicates", "near-duplicate-labels"} <= set(offered)
-    mended = call("inspect", str(file), "--task", "sentiment", "--mend", "near-duplicate-labels", "--mend", "duplicates", "--json", home=home)
+    mended = call(
+        "inspect",
+        str(file),
+        "--task",
+        "sentiment",
+        "--mend",
+        "near-duplicate-labels",
+        "--mend",
+        "duplicates",
+        "--json",
+        home=home,
+    )
     assert mended["rows"] == 61 and [mend["rows"] for mend in mended["mends"]] == [1, 7]
     assert mended["lengths"]["sampled"] == 61 and mended["lengths"]["base"] == "built-in"
     assert "--mend duplicates" in call("inspect", str(file), "--task", "sentiment", home=home)
@@ -95,7 +111,9 @@ def test_inspect_mends_and_says_what_can_be_mended(home: Path, tmp_path: Path) -
         (["compare", "--adapter", "x", "--prompt", "y", "--seed", "one"], "'one'", 2),
     ],
 )
-def test_bad_input_says_what_and_what_next(arguments: list[str], named: str, status: int, home: Path, data: Path, tmp_path: Path) -> None:
+def test_bad_input_says_what_and_what_next(
+    arguments: list[str], named: str, status: int, home: Path, data: Path, tmp_path: Path
+) -> None:
     """The command line itself being wrong is status 2, and told as JSON like every other error."""
     empty = tmp_path / "empty.csv"
     empty.write_text("")
@@ -111,14 +129,37 @@ def test_usage_is_told_to_people(home: Path) -> None:
 
 def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> None:
     """The whole road from the shell, on the home's own Hub."""
-    environment = {name: os.environ.pop(name) for name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE") if name in os.environ}
+    environment = {
+        name: os.environ.pop(name)
+        for name in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE")
+        if name in os.environ
+    }
     try:
         trained = call(
-            "train", str(data), "--task", "sentiment", "--effort", "quick", "--set", "epochs=6", "--set", "evaluations=2",
-            "--publish", "--name", "reviews", "--json", home=home,
-        )  # fmt: skip
-        assert {"run", "state", "adapter", "revision", "base", "seconds", "train_rows", "eval_rows", "metrics"} <= set(trained)
-        assert trained["state"] == "succeeded" and trained["adapter"] == "lora-hub/reviews" and len(trained["revision"]) >= 40
+            "train",
+            str(data),
+            "--task",
+            "sentiment",
+            "--effort",
+            "quick",
+            "--set",
+            "epochs=6",
+            "--set",
+            "evaluations=2",
+            "--publish",
+            "--name",
+            "reviews",
+            "--json",
+            home=home,
+        )
+        assert {"run", "state", "adapter", "revision", "base", "seconds", "train_rows", "eval_rows", "metrics"} <= set(
+            trained
+        )
+        assert (
+            trained["state"] == "succeeded"
+            and trained["adapter"] == "lora-hub/reviews"
+            and len(trained["revision"]) >= 40
+        )
         assert find_server(home / "hub"), "the Hub is the home's: it goes on for the page and whoever else needs it"
         scores = trained["metrics"]
         assert scores["adapter"]["accuracy"]["value"] > scores["base"]["accuracy"]["value"]
@@ -130,14 +171,27 @@ def test_train_publish_list_compare(home: Path, data: Path, tmp_path: Path) -> N
         assert [(ref["repo_id"], ref["versions"]) for ref in listed] == [("lora-hub/reviews", ["v1"])]
         none = call("adapters", "--task", "spam", "--json", home=home)
         assert none["adapters"] == [] and none["others"] == 1
-        assert "No adapters of task spam in lora-hub on this machine's own Hub" in (said := call("adapters", "--task", "spam", home=home)) and "1 of other tasks" in said
+        assert (
+            "No adapters of task spam in lora-hub on this machine's own Hub"
+            in (said := call("adapters", "--task", "spam", home=home))
+            and "1 of other tasks" in said
+        )
         assert "1 of other bases" in call("adapters", "--base", "no/such", home=home)
         assert "Did you mean sentiment?" in call("adapters", "--task", "sentimnet", home=home, expect=2)
 
         asked = call(
-            "compare", "--adapter", "lora-hub/reviews", "--adapter", f"lora-hub/reviews@{trained['revision']}", "--adapter", trained["run"],
-            "--input", "text=The soup number 5 was delicious.", "--json", home=home,
-        )["answers"]  # fmt: skip
+            "compare",
+            "--adapter",
+            "lora-hub/reviews",
+            "--adapter",
+            f"lora-hub/reviews@{trained['revision']}",
+            "--adapter",
+            trained["run"],
+            "--input",
+            "text=The soup number 5 was delicious.",
+            "--json",
+            home=home,
+        )["answers"]
         assert [answer["adapter"] for answer in asked][0] == "base" and len(asked) == 4
         assert {answer["text"] for answer in asked[1:]} == {"good"} and asked[1]["revision"] == trained["revision"]
         assert all({"adapter", "revision", "text", "tokens", "seconds"} <= set(answer) for answer in asked)

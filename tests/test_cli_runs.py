@@ -1,4 +1,5 @@
-"""`runs show`, `log`, `wait`, `cancel`, `resume` and `publish` of a run that is there, that is not, and of a name that fits several."""
+"""`runs show`, `log`, `wait`, `cancel`, `resume` and `publish` of a run that is there, that is not, and of a name that
+fits several."""
 
 import json
 
@@ -11,7 +12,11 @@ from lora_hub.core import run_lock, store
 from lora_hub.core.errors import RunError
 
 SCORE = {"value": 90.0, "low": 80.0, "high": 95.0, "rows": 52}
-DONE = (started(), (WORKER, "exam", {"metrics": {"adapter": {"accuracy": SCORE}}}), (WORKER, "adapter", {"folder": "adapter", "best_step": 3}))
+DONE = (
+    started(),
+    (WORKER, "exam", {"metrics": {"adapter": {"accuracy": SCORE}}}),
+    (WORKER, "adapter", {"folder": "adapter", "best_step": 3}),
+)
 ACTIONS = ("show", "log", "wait", "cancel", "resume")
 
 
@@ -26,13 +31,21 @@ def call(capsys: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]
 @pytest.mark.parametrize("command", [*(("runs", action) for action in ACTIONS), ("publish",)])
 def test_a_run_that_is_not_there_is_told_in_a_sentence(command: tuple[str, ...], capsys: pytest.CaptureFixture) -> None:
     first = make_run(started(), *FAILED)
-    assert call(capsys, *command, "nope") == (1, "", "error: There is no run 'nope'. `python -m lora_hub runs` lists the runs there are.\n")
+    assert call(capsys, *command, "nope") == (
+        1,
+        "",
+        "error: There is no run 'nope'. `python -m lora_hub runs` lists the runs there are.\n",
+    )
     assert call(capsys, *command, "../etc")[0] == 1
     typo = first.replace("spam", "spma")
     assert call(capsys, *command, typo)[2] == f"error: There is no run {typo!r}. Did you mean {first}?\n"
     assert call(capsys, *command, first[:-3])[2] == f"error: There is no run {first[:-3]!r}. Did you mean {first}?\n"
     second = make_run(started(), *FAILED)
-    assert call(capsys, *command, "spam-20") == (1, "", f"error: 'spam-20' fits 2 runs, and names none of them. Give one whole: {', '.join(store.list_run_ids())}.\n")
+    assert call(capsys, *command, "spam-20") == (
+        1,
+        "",
+        f"error: 'spam-20' fits 2 runs, and names none of them. Give one whole: {', '.join(store.list_run_ids())}.\n",
+    )
     for _ in range(3):
         make_run(started())
     status, printed, told = call(capsys, *command, "spam", "--json")
@@ -43,7 +56,10 @@ def test_a_run_that_is_not_there_is_told_in_a_sentence(command: tuple[str, ...],
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_run_has_to_be_named(action: str, capsys: pytest.CaptureFixture) -> None:
     for arguments in (("runs", action), ("runs", action, "")):
-        assert call(capsys, *arguments)[::2] == (2, f"error: `runs {action}` needs a run's id. `python -m lora_hub runs` lists them.\n")
+        assert call(capsys, *arguments)[::2] == (
+            2,
+            f"error: `runs {action}` needs a run's id. `python -m lora_hub runs` lists them.\n",
+        )
     assert call(capsys, "runs", "list", "x")[0] == 2
 
 
@@ -59,7 +75,9 @@ def test_names_that_fit_are_told_in_persian_too() -> None:
 def test_what_has_ended_is_shown_waited_for_and_not_cancelled_or_resumed(capsys: pytest.CaptureFixture) -> None:
     run_id = make_run(*DONE, (WORKER, "state", {"state": "succeeded"}))
     status, printed, _ = call(capsys, "runs", "wait", run_id)
-    assert status == 0 and printed.startswith("succeeded: ") and "90.0 (80.0 to 95.0)" in printed, "it ended in a KeyError"
+    assert status == 0 and printed.startswith("succeeded: ") and "90.0 (80.0 to 95.0)" in printed, (
+        "it ended in a KeyError"
+    )
     assert call(capsys, "runs", "wait", run_id, "--timeout", "5", "--json")[0] == 0
     assert call(capsys, "runs", "wait", run_id, "--min", "accuracy=91")[0] == 4
     assert call(capsys, "runs", "show", run_id)[0] == call(capsys, "runs", "log", run_id)[0] == 0
@@ -73,15 +91,25 @@ def test_what_has_ended_is_shown_waited_for_and_not_cancelled_or_resumed(capsys:
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "lost", "damaged", "not published"])
-def test_waiting_for_a_run_that_did_not_succeed_has_the_status_of_its_end(state: str, capsys: pytest.CaptureFixture) -> None:
-    end = {"failed": FAILED, "cancelled": ((WORKER, "state", {"state": "cancelled"}),), "not published": (*DONE[1:], FAILED[0], (WORKER, "state", {"state": "succeeded"}))}
+def test_waiting_for_a_run_that_did_not_succeed_has_the_status_of_its_end(
+    state: str, capsys: pytest.CaptureFixture
+) -> None:
+    end = {
+        "failed": FAILED,
+        "cancelled": ((WORKER, "state", {"state": "cancelled"}),),
+        "not published": (*DONE[1:], FAILED[0], (WORKER, "state", {"state": "succeeded"})),
+    }
     run_id = make_run(started(), *end.get(state, ()))
     if state == "damaged":
         (store.run_folder(run_id) / "spec.json").write_text("")
     status, printed, told = call(capsys, "runs", "wait", run_id, "--json")
     assert status == (3 if state == "not published" else 1)
     found = json.loads(printed)
-    assert found["state"] == ("succeeded" if state == "not published" else state) and found["error"]["message"] and told.count("error: ") == 1
+    assert (
+        found["state"] == ("succeeded" if state == "not published" else state)
+        and found["error"]["message"]
+        and told.count("error: ") == 1
+    )
     if state == "cancelled":
         assert found["error"]["hint"] == f"Go on with it: python -m lora_hub runs resume {run_id}"
 

@@ -1,4 +1,5 @@
-"""What a job on a build server meets: it is told to end, waits for a run, holds a score against a minimum, reads the exit status."""
+"""What a job on a build server meets: it is told to end, waits for a run, holds a score against a minimum, reads the
+exit status."""
 
 import json
 import os
@@ -29,9 +30,14 @@ def data(tmp_path: Path) -> Path:
 def start(*arguments: str, home: Path, hangup: signal.Handlers = signal.SIG_DFL) -> subprocess.Popen:
     """hangup: what SIGHUP does to the command; the tests themselves may run under nohup."""
     return subprocess.Popen(
-        [sys.executable, "-m", "lora_hub", *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**os.environ, "LORA_HUB_HOME": str(home)}, preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),
-    )  # fmt: skip
+        [sys.executable, "-m", "lora_hub", *arguments],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LORA_HUB_HOME": str(home)},
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup),
+    )
 
 
 def read_until(process: subprocess.Popen, said: str) -> str:
@@ -80,7 +86,14 @@ def slow(spec):
 runs.start_run = slow
 sys.exit(cli.main(["train", {str(data)!r}, "--task", "sentiment", "--set", "steps=100000", "--json"]))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "LORA_HUB_HOME": str(home)})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "LORA_HUB_HOME": str(home)},
+    )
     assert done.returncode == 143, done.stderr
     run = runs.refresh_run(json.loads(done.stdout)["run"])
     assert run.state == RunState.CANCELLED and is_gone(run)
@@ -88,7 +101,9 @@ sys.exit(cli.main(["train", {str(data)!r}, "--task", "sentiment", "--set", "step
 
 def test_a_pipeline_told_to_end_cancels_all_its_runs(home: Path, data: Path, tmp_path: Path) -> None:
     file = tmp_path / "tasks.yaml"
-    entries = [{"task": "sentiment", "data": data.name, "name": name, "set": {"steps": 100000}} for name in ("one", "two")]
+    entries = [
+        {"task": "sentiment", "data": data.name, "name": name, "set": {"steps": 100000}} for name in ("one", "two")
+    ]
     file.write_text(json.dumps({"tasks": entries}))
     process = start("pipeline", str(file), "--json", home=home)
     read_until(process, "training")
@@ -104,20 +119,30 @@ def test_waiting_and_the_minimum(home: Path, data: Path) -> None:
     """One run, trained without its shell, then waited for in every way."""
     task = call("inspect", str(data), "--task", "sentiment", "--json", home=home)
     assert {one["key"] for one in task["settings"]} >= {"lr", "lora.r", "epochs"} and task["estimate"]["steps"] > 0
-    changed = call("inspect", str(data), "--task", "sentiment", "--set", "r=4", "--effort", "quick", "--json", home=home)
+    changed = call(
+        "inspect", str(data), "--task", "sentiment", "--set", "r=4", "--effort", "quick", "--json", home=home
+    )
     assert {"key": "lora.r", "value": 4, "why": "set by you"} in changed["settings"]
 
     from lora_hub.catalogue import bases
     from lora_hub.catalogue.tasks.catalogue import get_task
 
-    plan = runs.plan_run(data, get_task("sentiment"), bases.get_base("built-in"), overrides={"epochs": "6", "evaluations": "2"}, minimum={"accuracy": 100.0})
+    plan = runs.plan_run(
+        data,
+        get_task("sentiment"),
+        bases.get_base("built-in"),
+        overrides={"epochs": "6", "evaluations": "2"},
+        minimum={"accuracy": 100.0},
+    )
     run = runs.start_run(plan.spec).id
     waiting = call("runs", "wait", run, "--timeout", "0.01", "--json", home=home, expect=124)
     assert waiting["run"] == run and waiting["state"] in ("queued", "running")
     ended = call("runs", "wait", run, "--json", home=home, expect=None)
     reached = ended["metrics"]["adapter"]["accuracy"]
     assert ended["state"] == "succeeded"
-    assert call("runs", "wait", run, "--min", "accuracy.low=99.9", "--json", home=home, expect=4)["error"]["message"].count("accuracy")
+    assert call("runs", "wait", run, "--min", "accuracy.low=99.9", "--json", home=home, expect=4)["error"][
+        "message"
+    ].count("accuracy")
     assert (reached["value"] >= 100) == ("error" not in ended)
 
     failing = store.create_run(plan.spec)
@@ -130,10 +155,31 @@ def test_waiting_and_the_minimum(home: Path, data: Path) -> None:
 
 def test_what_is_below_the_minimum_is_not_published(home: Path, data: Path) -> None:
     told = call(
-        "train", str(data), "--task", "sentiment", "--effort", "quick", "--set", "steps=1", "--set", "lr=1e-7", "--min", "accuracy.low=99.9",
-        "--publish", "--name", "below", "--json", home=home, expect=4,
-    )  # fmt: skip
-    assert told["state"] == "succeeded" and told["revision"] == "" and Path(told["adapter"]).is_dir() and told["metrics"]["adapter"]
+        "train",
+        str(data),
+        "--task",
+        "sentiment",
+        "--effort",
+        "quick",
+        "--set",
+        "steps=1",
+        "--set",
+        "lr=1e-7",
+        "--min",
+        "accuracy.low=99.9",
+        "--publish",
+        "--name",
+        "below",
+        "--json",
+        home=home,
+        expect=4,
+    )
+    assert (
+        told["state"] == "succeeded"
+        and told["revision"] == ""
+        and Path(told["adapter"]).is_dir()
+        and told["metrics"]["adapter"]
+    )
     assert "not published" in runs.refresh_run(told["run"]).error.message
 
 
@@ -152,15 +198,37 @@ def test_a_pipeline_says_how_much_of_it_happened(home: Path, data: Path, tmp_pat
     assert "no tasks" in call("pipeline", str(file), "--json", home=home, expect=2)["error"]["message"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("LORA_HUB_SLOTS", "many"), ("LORA_HUB_MAX_UPLOAD_MB", "-3"), ("LORA_HUB_MAX_UPLOAD_MB", "nan"), ("LORA_HUB_PORT", "99999"), ("LORA_HUB_PORT", "1.5")])
-def test_a_bad_number_in_the_environment_is_named(name: str, value: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LORA_HUB_SLOTS", "many"),
+        ("LORA_HUB_MAX_UPLOAD_MB", "-3"),
+        ("LORA_HUB_MAX_UPLOAD_MB", "nan"),
+        ("LORA_HUB_PORT", "99999"),
+        ("LORA_HUB_PORT", "1.5"),
+    ],
+)
+def test_a_bad_number_in_the_environment_is_named(
+    name: str, value: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, value)
-    ask = {"LORA_HUB_SLOTS": settings.slots, "LORA_HUB_MAX_UPLOAD_MB": settings.max_upload_bytes, "LORA_HUB_PORT": settings.port}[name]
+    ask = {
+        "LORA_HUB_SLOTS": settings.slots,
+        "LORA_HUB_MAX_UPLOAD_MB": settings.max_upload_bytes,
+        "LORA_HUB_PORT": settings.port,
+    }[name]
     with pytest.raises(SpecError, match=name) as told:
         ask()
     assert value in told.value.message and told.value.in_language("fa")[0] != told.value.message
     if name == "LORA_HUB_PORT":
-        done = subprocess.run([sys.executable, "app.py"], cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "LORA_HUB_NO_BROWSER": "1"})
+        done = subprocess.run(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={**os.environ, "LORA_HUB_NO_BROWSER": "1"},
+        )
         assert done.returncode == 2 and name in done.stderr and "Traceback" not in done.stderr
 
 
@@ -169,24 +237,48 @@ def test_a_reader_who_leaves_ends_the_command_quietly(arguments: tuple[str, ...]
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "lora_hub", *arguments], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60,
+        [sys.executable, "-m", "lora_hub", *arguments],
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
         env={**os.environ, "LORA_HUB_HOME": str(home)},
-    )  # fmt: skip
+    )
     os.close(writing)
     # argparse prints its help by itself and takes no notice of a reader who is gone
     assert done.returncode in ((0, 141) if arguments == ("--help",) else (141,)) and done.stderr == ""
 
 
-@pytest.mark.parametrize("arguments", [("train", "{data}", "--task", "sentiment"), ("adapters",), ("runs",), ("runs", "show", "x"), ("inspect", "{data}"), ("tasks",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "{data}", "--task", "sentiment"),
+        ("adapters",),
+        ("runs",),
+        ("runs", "show", "x"),
+        ("inspect", "{data}"),
+        ("tasks",),
+    ],
+)
 @pytest.mark.parametrize("kind", ["file", "nowhere"])
-def test_a_home_that_cannot_be_written_is_told(arguments: tuple[str, ...], kind: str, data: Path, tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_told(
+    arguments: tuple[str, ...], kind: str, data: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("a file where a folder is wanted")
     environment = {"HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE"}
     home = tmp_path / "file" if kind == "file" else Path("/proc/nowhere")
     done = subprocess.run(
-        [sys.executable, "-m", "lora_hub", *(argument.format(data=data) for argument in arguments)], cwd=ROOT, capture_output=True, text=True, timeout=60,
-        env={**{name: value for name, value in os.environ.items() if name not in environment}, "LORA_HUB_HOME": str(home)},
-    )  # fmt: skip
+        [sys.executable, "-m", "lora_hub", *(argument.format(data=data) for argument in arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={
+            **{name: value for name, value in os.environ.items() if name not in environment},
+            "LORA_HUB_HOME": str(home),
+        },
+    )
     assert "Traceback" not in done.stderr and "bug in" not in done.stderr
     writes = arguments[0] in ("train", "adapters")
     status = 2 if kind == "file" else 1 if writes or arguments[:2] == ("runs", "show") else 0
@@ -196,8 +288,18 @@ def test_a_home_that_cannot_be_written_is_told(arguments: tuple[str, ...], kind:
 
 
 def test_an_error_that_cannot_be_logged_is_still_told() -> None:
-    code = "import sys; from lora_hub.cli import commands as cli, text as cli_text; cli_text.show_tasks = lambda _: 1 / 0\ncli.list_tasks = lambda _: 1 / 0\nsys.exit(cli.main(['tasks']))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ, "LORA_HUB_HOME": "/proc/nowhere"})
+    code = (
+        "import sys; from lora_hub.cli import commands as cli, text as cli_text; cli_text.show_tasks = lambda _: 1 "
+        "/ 0\ncli.list_tasks = lambda _: 1 / 0\nsys.exit(cli.main(['tasks']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "LORA_HUB_HOME": "/proc/nowhere"},
+    )
     assert done.returncode == 1 and "bug in LoRA Hub: ZeroDivisionError" in done.stderr and "Traceback" in done.stderr
 
 
@@ -211,7 +313,12 @@ def test_a_minimum_that_cannot_be_meant_is_refused(asked: str) -> None:
 def test_scores_below_a_minimum_are_shown_whoever_was_scored() -> None:
     from lora_hub.cli import text
 
-    scored = {"rows": 30, "problems": [], "metrics": {"base": {}, "a": {"accuracy": {"value": 56.7, "low": 39.2, "high": 72.6, "rows": 30}}}, "comparisons": {}}
+    scored = {
+        "rows": 30,
+        "problems": [],
+        "metrics": {"base": {}, "a": {"accuracy": {"value": 56.7, "low": 39.2, "high": 72.6, "rows": 30}}},
+        "comparisons": {},
+    }
     assert "56.7" in text.show_scored(scored)
 
 
@@ -225,7 +332,9 @@ def test_what_a_minimum_says() -> None:
 
 def test_an_ignored_signal_stays_ignored(home: Path, data: Path) -> None:
     """As under nohup: the terminal may be closed, the command goes on."""
-    process = start("train", str(data), "--task", "sentiment", "--set", "steps=3", "--json", home=home, hangup=signal.SIG_IGN)
+    process = start(
+        "train", str(data), "--task", "sentiment", "--set", "steps=3", "--json", home=home, hangup=signal.SIG_IGN
+    )
     read_until(process, "run ")
     process.send_signal(signal.SIGHUP)
     time.sleep(0.2)

@@ -1,4 +1,5 @@
-"""Questions on several bases at once: one base in memory, nobody waits for ever, and who comes first is served first."""
+"""Questions on several bases at once: one base in memory, nobody waits for ever, and who comes first is served
+first."""
 
 import shutil
 import threading
@@ -41,7 +42,10 @@ def ask(comparer: compare.Comparer, *names: str, **options) -> list[str]:
 
 def in_threads(works: list) -> list:
     results: list = [None] * len(works)
-    threads = [threading.Thread(target=lambda place=place: results.__setitem__(place, works[place]())) for place in range(len(works))]
+    threads = [
+        threading.Thread(target=lambda place=place: results.__setitem__(place, works[place]()))
+        for place in range(len(works))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -74,14 +78,18 @@ def test_a_base_that_answers_somebody_stays_and_who_waits_may_leave(adapters) ->
     stop = threading.Event()
     cancelled: list = []
     waiting = threading.Thread(
-        target=lambda: cancelled.extend(comparer.stream([adapters[2], adapters[3]], prompt="hello", max_new_tokens=12, cancelled=stop.is_set))
+        target=lambda: cancelled.extend(
+            comparer.stream([adapters[2], adapters[3]], prompt="hello", max_new_tokens=12, cancelled=stop.is_set)
+        )
     )
     waiting.start()
     time.sleep(0.3)
     assert waiting.is_alive() and list(comparer._loaded) == [panes.base_key(panes.resolve_adapter(adapters[0]).base)]
     stop.set()
     waiting.join(PATIENCE)
-    assert [(event.pane, event.answer.finish, event.done) for event in cancelled] == [(place, "cancelled", True) for place in range(3)]
+    assert [(event.pane, event.answer.finish, event.done) for event in cancelled] == [
+        (place, "cancelled", True) for place in range(3)
+    ]
     rest = {event.pane: event.answer.text for event in first if event.done}
     assert [rest[0], rest[1]] == wanted
     other = ask(comparer, adapters[2])  # nobody asks the first base any more

@@ -21,7 +21,9 @@ def rows(**columns: list) -> Table:
 
 def labelled(extra: list[tuple[str | None, str | None]] = (), count: int = 60) -> Table:
     """Sound rows for the spam task, and `extra` rows behind them: the first of those is row count + 1."""
-    made = [(f"message number {row} says something of its own", ("ham", "spam")[row % 2]) for row in range(count)] + list(extra)
+    made = [
+        (f"message number {row} says something of its own", ("ham", "spam")[row % 2]) for row in range(count)
+    ] + list(extra)
     return rows(text=[row[0] for row in made], label=[row[1] for row in made])
 
 
@@ -29,7 +31,9 @@ def check(table: Table, task: str = "spam", mapping: dict | None = None) -> dict
     problems = check_table(table, get_task(task), mapping or {"text": "text", "answer": "label"})
     for problem in problems:
         for text in (problem.message, problem.said.fa, problem.hint, problem.advice.fa):
-            assert text.endswith(".") or (not text and problem.code in ("labels", "persian-characters", "sampled")), problem
+            assert text.endswith(".") or (not text and problem.code in ("labels", "persian-characters", "sampled")), (
+                problem
+            )
         assert any("\u0600" <= letter <= "\u06ff" for letter in problem.said.fa) and len(problem.rows) <= 10
     assert len({problem.code for problem in problems}) == len(problems)  # at most one for each code
     return {problem.code: problem for problem in problems}
@@ -85,7 +89,12 @@ def test_a_finding_has_all_its_rows_numbered_as_in_the_file() -> None:
 
 
 def test_answers_that_say_there_is_none() -> None:
-    pairs = [(f"question {n}", f"answer {n}") for n in range(60)] + [("a", "N/A"), ("b", "null"), ("c", "-"), ("d", "#REF!")]
+    pairs = [(f"question {n}", f"answer {n}") for n in range(60)] + [
+        ("a", "N/A"),
+        ("b", "null"),
+        ("c", "-"),
+        ("d", "#REF!"),
+    ]
     table = rows(q=[pair[0] for pair in pairs], a=[pair[1] for pair in pairs])
     assert rows_of(table, "missing-words", "instruction", {"instruction": "q", "answer": "a"}) == [61, 62, 63, 64]
     assert "missing-words" not in check(labelled([("signs are labels", "-")]))
@@ -115,9 +124,19 @@ def test_labels_that_look_alike() -> None:
 
 
 def test_small_classes_imbalance_and_numbers() -> None:
-    extra = [("odd one", "xx"), ("same", "yy"), ("same", "yy"), ("Same one", "yy"), ("one", "zz"), ("two", "zz"), ("three", "zz")]
+    extra = [
+        ("odd one", "xx"),
+        ("same", "yy"),
+        ("same", "yy"),
+        ("Same one", "yy"),
+        ("one", "zz"),
+        ("two", "zz"),
+        ("three", "zz"),
+    ]
     small = check(labelled(extra))["small-classes"]
-    assert small.rows == (61, 62, 63, 64) and small.count == 2 and "xx, yy" in small.message  # zz has one row for each part
+    assert (
+        small.rows == (61, 62, 63, 64) and small.count == 2 and "xx, yy" in small.message
+    )  # zz has one row for each part
     lopsided = check(rows(text=[f"t {n}" for n in range(100)], label=["0"] * 95 + ["1"] * 5))
     assert lopsided["imbalance"].severity == "warning" and "95%" in lopsided["imbalance"].message
     assert lopsided["numeric-labels"].count == 2
@@ -130,15 +149,24 @@ def test_small_classes_imbalance_and_numbers() -> None:
         (["1", "0"], "label", "spam", {"0": "ham", "1": "spam"}),
         (["0", "1"], "is_urgent", "topic", {"0": "no", "1": "yes"}),
         (["-1", "0", "1"], "polarity", "topic", {"-1": "negative", "0": "neutral", "1": "positive"}),
-        (["1", "2", "3", "4", "5"], "stars", "sentiment", {"1": "1 star", "2": "2 stars", "3": "3 stars", "4": "4 stars", "5": "5 stars"}),
-        (["1", "2", "3", "4", "5"], "label", "sentiment",
-         {"1": "very negative", "2": "negative", "3": "neutral", "4": "positive", "5": "very positive"}),
+        (
+            ["1", "2", "3", "4", "5"],
+            "stars",
+            "sentiment",
+            {"1": "1 star", "2": "2 stars", "3": "3 stars", "4": "4 stars", "5": "5 stars"},
+        ),
+        (
+            ["1", "2", "3", "4", "5"],
+            "label",
+            "sentiment",
+            {"1": "very negative", "2": "negative", "3": "neutral", "4": "positive", "5": "very positive"},
+        ),
         (["1", "2", "3", "4"], "label", "topic", {}),
         (["0", "1", "1.0"], "label", "spam", {}),
         (["ham", "spam"], "label", "spam", {}),
         (["-3", "0", "3"], "label", "sentiment", {}),
     ],
-)  # fmt: skip
+)
 def test_names_are_offered_where_the_numbers_are_well_known(labels: list, column: str, task: str, names: dict) -> None:
     assert suggest_names(labels, column_name=column, task_id=task) == names
     persian = suggest_names(labels, column, task, "fa")
@@ -156,20 +184,57 @@ def test_a_header_in_the_middle() -> None:
 
 
 def test_placeholders() -> None:
-    left = ["Dear {name}, hello", "Dear {{ customer.name }}", "Call [INSERT NUMBER]", "Hi <FIRST_NAME>", "%s items", "Lorem ipsum dolor",
-            "${user} is here", "Yours, [Your Name]", "%(count)s left", "با احترام، [نام شما]", "«نام مشتری» گرامی", "سلام {نام}",
-            "On [DATE] we met", "<your company here> thanks you"]  # fmt: skip
+    left = [
+        "Dear {name}, hello",
+        "Dear {{ customer.name }}",
+        "Call [INSERT NUMBER]",
+        "Hi <FIRST_NAME>",
+        "%s items",
+        "Lorem ipsum dolor",
+        "${user} is here",
+        "Yours, [Your Name]",
+        "%(count)s left",
+        "با احترام، [نام شما]",
+        "«نام مشتری» گرامی",
+        "سلام {نام}",
+        "On [DATE] we met",
+        "<your company here> thanks you",
+    ]
     assert rows_of(labelled([(text, "ham") for text in left]), "placeholders") == list(range(61, 61 + len(left)))
-    fine = ["100% sure", "a [sic] b", "<b>bold</b>", "{ }", "1 < 2 > 0", "[citation]", "f(x) = {1, 2}", "SELECT a FROM t WHERE b = %s",
-            "print(f'{name} is here')", r"\\frac{x}{y} and \\text{so}", "```\n{name}\n```", "const a = `${b}`;", "an [ABAB] scheme",
-            "a prize of <UKP>2000", 'return {"a": {b}};', "«نام» را بنویس و برو"]  # fmt: skip
+    fine = [
+        "100% sure",
+        "a [sic] b",
+        "<b>bold</b>",
+        "{ }",
+        "1 < 2 > 0",
+        "[citation]",
+        "f(x) = {1, 2}",
+        "SELECT a FROM t WHERE b = %s",
+        "print(f'{name} is here')",
+        r"\\frac{x}{y} and \\text{so}",
+        "```\n{name}\n```",
+        "const a = `${b}`;",
+        "an [ABAB] scheme",
+        "a prize of <UKP>2000",
+        'return {"a": {b}};',
+        "«نام» را بنویس و برو",
+    ]
     assert "placeholders" not in check(labelled([(text, "ham") for text in fine[:-1]]))
     # What is surely a placeholder is one in code, too.
     assert check(labelled([("def mail():\n    print('[Your Name]')", "ham")]))["placeholders"].rows == (61,)
 
 
 def test_html_left_in_the_texts_is_counted() -> None:
-    found = check(labelled([("one<br>two", "ham"), ("Fish &amp; Chips", "ham"), ("<p class='x'>so</p>", "spam"), ("a < b > c & d; <3", "ham")]))
+    found = check(
+        labelled(
+            [
+                ("one<br>two", "ham"),
+                ("Fish &amp; Chips", "ham"),
+                ("<p class='x'>so</p>", "spam"),
+                ("a < b > c & d; <3", "ham"),
+            ]
+        )
+    )
     assert found["html"].rows == (61, 62, 63) and found["html"].severity == "info"
     assert "html" not in check(labelled([("<!DOCTYPE html><html><body><p>a page</p></body></html>", "ham")]))
 
@@ -185,17 +250,38 @@ SECRETS = {
     "iban": "to DE89 3704 0044 0532 0130 00 please",
     "persian card": "کارت ۶۰۳۷-۹۹۷۵-۹۹۰۰-۰۰۰۸ من",
 }
-NO_SECRETS = ["order 4111 1111 1111 1112", "phone 0098 912 345 6789 0123", "ask @someone", "skip-the-line", "password: mandatory field",
-              "task-orientation and risk-averseness-index", "call 08712 300 220 or +44 7911 123456", "DE88 3704 0044 0532 0130 00",
-              "isbn 978-3-16-148410-0", "secret = get_secret(1)", "password: [password]"]  # fmt: skip
+NO_SECRETS = [
+    "order 4111 1111 1111 1112",
+    "phone 0098 912 345 6789 0123",
+    "ask @someone",
+    "skip-the-line",
+    "password: mandatory field",
+    "task-orientation and risk-averseness-index",
+    "call 08712 300 220 or +44 7911 123456",
+    "DE88 3704 0044 0532 0130 00",
+    "isbn 978-3-16-148410-0",
+    "secret = get_secret(1)",
+    "password: [password]",
+]
 
 
 def test_secrets_are_told_by_row_and_kind_and_never_shown() -> None:
-    findings = find(labelled([(text, "ham") for text in SECRETS.values()]), get_task("spam"), {"text": "text", "answer": "label"})
+    findings = find(
+        labelled([(text, "ham") for text in SECRETS.values()]), get_task("spam"), {"text": "text", "answer": "label"}
+    )
     told = {found.problem.code: found for found in findings if found.problem.code in ("secrets", "personal-data")}
-    assert told["secrets"].rows.to_list() == [61, 62, 63, 64, 65] and told["personal-data"].rows.to_list() == [66, 67, 68, 69]
-    assert told["secrets"].problem.message.startswith("1 row holds what looks like an API key, 1 what looks like an access token, 1 ")
-    assert told["personal-data"].problem.said.fa.startswith("۲ سطر چیزی مانند شمارهٔ کارت دارد، ۱ سطر چیزی مانند شمارهٔ حساب")
+    assert told["secrets"].rows.to_list() == [61, 62, 63, 64, 65] and told["personal-data"].rows.to_list() == [
+        66,
+        67,
+        68,
+        69,
+    ]
+    assert told["secrets"].problem.message.startswith(
+        "1 row holds what looks like an API key, 1 what looks like an access token, 1 "
+    )
+    assert told["personal-data"].problem.said.fa.startswith(
+        "۲ سطر چیزی مانند شمارهٔ کارت دارد، ۱ سطر چیزی مانند شمارهٔ حساب"
+    )
     said = " ".join(found.problem.model_dump_json() for found in findings)
     for text in SECRETS.values():
         assert max(text.split(), key=len) not in said
@@ -207,20 +293,37 @@ def test_secrets_are_told_by_row_and_kind_and_never_shown() -> None:
 def test_secrets_are_masked() -> None:
     masked = {kind: mask_secrets(text) for kind, text in SECRETS.items()}
     assert masked == {
-        "key": "my key is [key]", "cloud": "[key]", "token": "[token]", "pem": "[key]", "password": "password: [password]",
-        "mail": "write to [e-mail] please", "card": "pay with [card number] now", "iban": "to [bank account] please",
+        "key": "my key is [key]",
+        "cloud": "[key]",
+        "token": "[token]",
+        "pem": "[key]",
+        "password": "password: [password]",
+        "mail": "write to [e-mail] please",
+        "card": "pay with [card number] now",
+        "iban": "to [bank account] please",
         "persian card": "کارت [card number] من",
-    }  # fmt: skip
+    }
     pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQ+/=\n-----END PRIVATE KEY----- end"
     assert mask_secrets(pem) == "[key] end"
     assert [mask_secrets(text) for text in NO_SECRETS] == NO_SECRETS
     series = polars.Series("text", [*NO_SECRETS, None, *SECRETS.values()])
     assert mask_series(series).to_list() == [*NO_SECRETS, None, *masked.values()]
-    assert not {"secrets", "personal-data", "placeholders"} & set(check(labelled([(text, "ham") for text in masked.values()])))
+    assert not {"secrets", "personal-data", "placeholders"} & set(
+        check(labelled([(text, "ham") for text in masked.values()]))
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["café au lait", "It’s “so” – fine", "سلام دنیا، چطوری؟", "مى‌روم به خانهٔ تو", "Größe: 5 € – naïve", "привет мир", "100 % – 日本語"]
+    "text",
+    [
+        "café au lait",
+        "It’s “so” – fine",
+        "سلام دنیا، چطوری؟",
+        "مى‌روم به خانهٔ تو",
+        "Größe: 5 € – naïve",
+        "привет мир",
+        "100 % – 日本語",
+    ],
 )
 def test_damaged_letters_are_mended_and_sound_ones_left(text: str) -> None:
     def damage(encoding: str) -> str:
@@ -235,7 +338,17 @@ def test_damaged_letters_are_mended_and_sound_ones_left(text: str) -> None:
 
 
 def test_damaged_letters_and_persian_characters() -> None:
-    found = check(labelled([("cafÃ© au lait", "ham"), ("Itâ€™s", "ham"), ("كتاب علي و کتاب علی", "ham"), ("می‌روم", "spam"), ("۱۲۳", "ham")]))
+    found = check(
+        labelled(
+            [
+                ("cafÃ© au lait", "ham"),
+                ("Itâ€™s", "ham"),
+                ("كتاب علي و کتاب علی", "ham"),
+                ("می‌روم", "spam"),
+                ("۱۲۳", "ham"),
+            ]
+        )
+    )
     assert found["damaged-letters"].rows == (61, 62)
     told = found["persian-characters"].message
     assert "Arabic yeh or kaf in 1" in told and "non-joiner in 1" in told and "digits in 1" in told
@@ -248,7 +361,10 @@ def test_long_texts_and_few_rows() -> None:
 
 
 def test_translation_pairs_in_the_wrong_language() -> None:
-    english, persian = [f"Good morning number {n} to all of you" for n in range(60)], [f"صبح بخیر شماره {n} به همهٔ شما" for n in range(60)]
+    english, persian = (
+        [f"Good morning number {n} to all of you" for n in range(60)],
+        [f"صبح بخیر شماره {n} به همهٔ شما" for n in range(60)],
+    )
     english[10], persian[10] = persian[10], english[10]
     persian[20] = "not translated at all"
     persian[30] = english[30]
@@ -267,7 +383,10 @@ def test_languages_that_share_a_script_are_told_apart_by_their_words() -> None:
     english[30], german[30] = "OK", "OK!"  # too short to tell
     found = check(rows(en=english, de=german), "translation", mapping)
     assert found["swapped-pairs"].rows == (11,) and found["wrong-language"].rows == (21,)
-    assert "from English to German" in found["wrong-language"].message and "از انگلیسی به آلمانی" in found["swapped-pairs"].said.fa
+    assert (
+        "from English to German" in found["wrong-language"].message
+        and "از انگلیسی به آلمانی" in found["swapped-pairs"].said.fa
+    )
 
 
 def test_conversations() -> None:
@@ -283,12 +402,20 @@ def test_conversations() -> None:
         chat(("user", "go on"), ("assistant", "again and again " * 500)),
         [{"role": "wizard", "content": "?"}],
         chat(("system", "be kind")),
-        [{"role": "user", "content": "q"}, {"role": "assistant", "content": None}, {"role": "user", "content": "and?"},
-         {"role": "assistant", "content": "a"}],
-        [{"role": "user", "content": "q"}, {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
-         {"role": "tool", "content": "1"}, {"role": "assistant", "content": "one"}],
+        [
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": None},
+            {"role": "user", "content": "and?"},
+            {"role": "assistant", "content": "a"},
+        ],
+        [
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "content": "1"},
+            {"role": "assistant", "content": "one"},
+        ],
         [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}],
-    ]  # fmt: skip
+    ]
     table = Table(polars.DataFrame([polars.Series("messages", sound + odd, dtype=polars.Object)]), "jsonl")
     found = check(table, "chat", {"messages": "messages"})
     assert found["empty-chats"].rows == (61,)
@@ -298,7 +425,9 @@ def test_conversations() -> None:
     assert found["repeating-text"].rows == (65,)
     assert found["unreadable-chats"].rows == (66, 70) and found["unreadable-chats"].severity == "error"
     assert "row 66" in found["unreadable-chats"].message
-    assert found["system-only"].rows == (67,) and found["empty-turns"].rows == (68,) and found["tool-turns"].rows == (69,)
+    assert (
+        found["system-only"].rows == (67,) and found["empty-turns"].rows == (68,) and found["tool-turns"].rows == (69,)
+    )
     assert set(check(Table(table.frame.head(60), "jsonl"), "chat", {"messages": "messages"})) == set()
 
 
@@ -316,22 +445,48 @@ def test_rows_of_the_test_file_in_the_training_file() -> None:
 
 
 def test_errors_come_first() -> None:
-    problems = check_table(rows(text=["a {name}"] * 60, label=["ham"] * 60), get_task("spam"), {"text": "text", "answer": "label"})
+    problems = check_table(
+        rows(text=["a {name}"] * 60, label=["ham"] * 60), get_task("spam"), {"text": "text", "answer": "label"}
+    )
     order = [("error", "warning", "info").index(problem.severity) for problem in problems]
     assert order == sorted(order) and order[0] == 0
 
 
 REAL = {
     ("difficult/banking_duplicates_conflicts_empty.csv", "intent", "text", "category"): {
-        "duplicates", "conflicting-answers", "empty-answers", "empty-inputs", "near-duplicate-labels", "small-classes", "labels"},
+        "duplicates",
+        "conflicting-answers",
+        "empty-answers",
+        "empty-inputs",
+        "near-duplicate-labels",
+        "small-classes",
+        "labels",
+    },
     ("difficult/one_class.csv", "spam", "text", "label"): {"one-class", "personal-data", "duplicates", "html"},
-    ("difficult/cells_like_formulas_html.csv", "topic", "text", "label"): {"one-class", "few-rows", "placeholders", "html"},
-    ("difficult/very_long_texts.jsonl", "topic", "text", "label"): {"long-texts", "few-rows", "labels", "damaged-letters", "personal-data",
-                                                                     "small-classes", "html"},
+    ("difficult/cells_like_formulas_html.csv", "topic", "text", "label"): {
+        "one-class",
+        "few-rows",
+        "placeholders",
+        "html",
+    },
+    ("difficult/very_long_texts.jsonl", "topic", "text", "label"): {
+        "long-texts",
+        "few-rows",
+        "labels",
+        "damaged-letters",
+        "personal-data",
+        "small-classes",
+        "html",
+    },
     ("classification/parsinlu_entailment/train.csv", "topic", "sent1", "label"): {
-        "small-classes", "conflicting-answers", "duplicates", "labels", "persian-characters"},
+        "small-classes",
+        "conflicting-answers",
+        "duplicates",
+        "labels",
+        "persian-characters",
+    },
     ("classification/banking77/train.csv", "intent", "text", "category"): {"labels", "near-duplicates"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
@@ -353,7 +508,10 @@ def test_the_leaking_pair_and_the_sms_duplicates() -> None:
 
 
 def test_near_duplicates_are_found_and_templates_are_not() -> None:
-    text = "the quick brown fox jumps over the lazy dog while the old grey cat sleeps by the warm fire and dreams of {} fish in the sea"
+    text = (
+        "the quick brown fox jumps over the lazy dog while the old grey cat sleeps by the warm fire and dreams of "
+        "{} fish in the sea"
+    )
     near = [(text.replace("{}", word), "ham") for word in ("seven", "seven silver", "SEVEN")]
     found = check(labelled([*near, ("the quick brown fox went home alone and slept for many hours that night", "ham")]))
     assert found["near-duplicates"].rows == (62, 63) and found["near-duplicates"].severity == "info"

@@ -1,4 +1,5 @@
-"""An archive with a folder for each class and a text in each file: the folder is the label, train/ and test/ are what they say."""
+"""An archive with a folder for each class and a text in each file: the folder is the label, train/ and test/ are what
+they say."""
 
 import zipfile
 from pathlib import Path
@@ -31,7 +32,9 @@ def texts(split: str, labels: tuple[str, ...] = ("pos", "neg"), count: int = 4, 
 
 
 @pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize(("root", "train", "test"), [("", "train", "test"), ("data/", "training", "val"), ("", "آموزش", "آزمون")])
+@pytest.mark.parametrize(
+    ("root", "train", "test"), [("", "train", "test"), ("data/", "training", "val"), ("", "آموزش", "آزمون")]
+)
 def test_folders_in_train_and_test(tmp_path: Path, root: str, train: str, test: str, count: int) -> None:
     trained, tested = texts(f"{root}{train}/", count=count), texts(f"{root}{test}/", count=count)
     table = read_table(packed(tmp_path, [*trained, *tested]))
@@ -41,7 +44,9 @@ def test_folders_in_train_and_test(tmp_path: Path, root: str, train: str, test: 
 
 
 def test_train_and_test_in_each_class(tmp_path: Path) -> None:
-    trained, tested = ([f"{label}/{split}/{n}.txt" for label in ("pos", "neg") for n in range(4)] for split in ("train", "test"))
+    trained, tested = (
+        [f"{label}/{split}/{n}.txt" for label in ("pos", "neg") for n in range(4)] for split in ("train", "test")
+    )
     table = read_table(packed(tmp_path, [*trained, *tested]))
     assert rows(table) == expected(trained, 0) and rows(table.test) == expected(tested, 0)
 
@@ -49,10 +54,17 @@ def test_train_and_test_in_each_class(tmp_path: Path) -> None:
 def test_what_has_no_class_is_left_and_told(tmp_path: Path) -> None:
     """As IMDB's archive is: texts without a class, lists beside the folders."""
     trained, tested = texts("aclImdb/train/"), texts("aclImdb/test/")
-    others = [*texts("aclImdb/train/", ("unsup",)), "aclImdb/imdb.vocab", "aclImdb/train/urls_pos.txt", "aclImdb/README"]
+    others = [
+        *texts("aclImdb/train/", ("unsup",)),
+        "aclImdb/imdb.vocab",
+        "aclImdb/train/urls_pos.txt",
+        "aclImdb/README",
+    ]
     table = read_table(packed(tmp_path, [*others, *trained, *tested]))
     assert rows(table) == expected(trained, -2) and rows(table.test) == expected(tested, -2)
-    assert "Left out: aclImdb/train/unsup/0.txt" in next(problem.message for problem in table.problems if problem.code == "archive")
+    assert "Left out: aclImdb/train/unsup/0.txt" in next(
+        problem.message for problem in table.problems if problem.code == "archive"
+    )
 
 
 def test_test_texts_without_a_class_are_left_out_and_classes_of_test_alone_stay(tmp_path: Path) -> None:
@@ -72,7 +84,11 @@ def test_folders_without_a_split(tmp_path: Path, suffix: str) -> None:
 def test_folders_that_come_again_under_each_class_are_no_classes(tmp_path: Path) -> None:
     names = [f"reviews/{label}/{of}/{n}.txt" for label in ("pos", "neg") for of in ("books", "lamps") for n in range(3)]
     assert rows(read_table(packed(tmp_path, names))) == expected(names, 1)
-    names = [f"{top}/{label}/{n}.txt" for top, label in (("comp", "graphics"), ("comp", "windows"), ("rec", "autos")) for n in range(3)]
+    names = [
+        f"{top}/{label}/{n}.txt"
+        for top, label in (("comp", "graphics"), ("comp", "windows"), ("rec", "autos"))
+        for n in range(3)
+    ]
     assert rows(read_table(packed(tmp_path, names))) == expected(names, 1)
 
 

@@ -34,32 +34,79 @@ def table(**columns: object) -> Table:
         ("sentiment", {"متن": DAST, "برچسب": ["مثبت", "منفی"]}, {"text": "متن", "answer": "برچسب"}),
         ("sentiment", {"نظر": DAST, "احساس": ["خوب", "بد"], "شناسه": "{}"}, {"text": "نظر", "answer": "احساس"}),
         ("sentiment", {"Review Text": FAIRY, "Rating": ["1", "5"]}, {"text": "Review Text", "answer": "Rating"}),
-        ("topic", {"label": ["a", "b"], "title": "A headline {}", "description": FAIRY}, {"text": "description", "answer": "label"}),
+        (
+            "topic",
+            {"label": ["a", "b"], "title": "A headline {}", "description": FAIRY},
+            {"text": "description", "answer": "label"},
+        ),
         ("topic", {"column_1": ["1", "2"], "column_2": FAIRY}, {"text": "column_2", "answer": "column_1"}),
-        ("intent", {"utterance": FAIRY, "intent": ["pay", "call"], "split": "train"}, {"text": "utterance", "answer": "intent"}),
+        (
+            "intent",
+            {"utterance": FAIRY, "intent": ["pay", "call"], "split": "train"},
+            {"text": "utterance", "answer": "intent"},
+        ),
         ("translation", {"en": FAIRY, "fa": DAST}, {"source": "en", "answer": "fa"}),
         ("translation", {"fa": DAST, "en": FAIRY}, {"source": "en", "answer": "fa"}),
-        ("translation", {"column_1": FAIRY, "column_2": DAST, "column_3": "CC-BY {} attribution of both"}, {"source": "column_1", "answer": "column_2"}),
-        ("translation", {"English": FAIRY, "German": "Es war einmal ein Haus Nummer {}"}, {"source": "English", "answer": "German"}),
+        (
+            "translation",
+            {"column_1": FAIRY, "column_2": DAST, "column_3": "CC-BY {} attribution of both"},
+            {"source": "column_1", "answer": "column_2"},
+        ),
+        (
+            "translation",
+            {"English": FAIRY, "German": "Es war einmal ein Haus Nummer {}"},
+            {"source": "English", "answer": "German"},
+        ),
         ("translation", {"source": DAST, "target": FAIRY}, {"source": "source", "answer": "target"}),
-        ("question-answering", {"id": "{}", "title": "T{}", "context": FAIRY, "question": "Where is {}?", "answer": "at number {}"},
-         {"question": "question", "context": "context", "answer": "answer"}),
-        ("question-answering", {"پرسش": "شماره {} کجاست؟", "متن": DAST, "پاسخ": "پایان راه {}"}, {"question": "پرسش", "context": "متن", "answer": "پاسخ"}),
-        ("instruction", {"instruction": "Write {} words", "input": ["", "some context for it"], "output": FAIRY},
-         {"instruction": "instruction", "input": "input", "answer": "output"}),
-        ("instruction", {"prompt": "Write {} words", "completion": FAIRY}, {"instruction": "prompt", "answer": "completion"}),
-        ("summarization", {"fname": "d_{}", "dialogue": FAIRY * 4, "summary": FAIRY, "topic": ["house", "road"]}, {"text": "dialogue", "answer": "summary"}),
-        ("text-to-sql", {"question": "How many {}?", "sql": "SELECT {}", "table_id": "t-{}"}, {"question": "question", "answer": "sql"}),
-        ("text-to-sql", {"schema": "CREATE TABLE t{} (a)", "question": "How many {}?", "query": "SELECT {}"},
-         {"question": "question", "schema": "schema", "answer": "query"}),
-        ("grammar", {"incorrect": "he go {} times", "corrected": "he goes {} times"}, {"text": "incorrect", "answer": "corrected"}),
+        (
+            "question-answering",
+            {"id": "{}", "title": "T{}", "context": FAIRY, "question": "Where is {}?", "answer": "at number {}"},
+            {"question": "question", "context": "context", "answer": "answer"},
+        ),
+        (
+            "question-answering",
+            {"پرسش": "شماره {} کجاست؟", "متن": DAST, "پاسخ": "پایان راه {}"},
+            {"question": "پرسش", "context": "متن", "answer": "پاسخ"},
+        ),
+        (
+            "instruction",
+            {"instruction": "Write {} words", "input": ["", "some context for it"], "output": FAIRY},
+            {"instruction": "instruction", "input": "input", "answer": "output"},
+        ),
+        (
+            "instruction",
+            {"prompt": "Write {} words", "completion": FAIRY},
+            {"instruction": "prompt", "answer": "completion"},
+        ),
+        (
+            "summarization",
+            {"fname": "d_{}", "dialogue": FAIRY * 4, "summary": FAIRY, "topic": ["house", "road"]},
+            {"text": "dialogue", "answer": "summary"},
+        ),
+        (
+            "text-to-sql",
+            {"question": "How many {}?", "sql": "SELECT {}", "table_id": "t-{}"},
+            {"question": "question", "answer": "sql"},
+        ),
+        (
+            "text-to-sql",
+            {"schema": "CREATE TABLE t{} (a)", "question": "How many {}?", "query": "SELECT {}"},
+            {"question": "question", "schema": "schema", "answer": "query"},
+        ),
+        (
+            "grammar",
+            {"incorrect": "he go {} times", "corrected": "he goes {} times"},
+            {"text": "incorrect", "answer": "corrected"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_roles_are_proposed_with_reasons(task: str, columns: dict, expected: dict) -> None:
     proposal = propose_mapping(table(**columns), get_task(task))
     assert proposal.mapping == expected
     assert proposal.missing == []
-    assert set(proposal.reasons) == set(expected) and all(reason.en and reason.fa for reason in proposal.reasons.values())
+    assert set(proposal.reasons) == set(expected) and all(
+        reason.en and reason.fa for reason in proposal.reasons.values()
+    )
 
 
 def test_chats_are_found_by_what_they_hold() -> None:
@@ -73,7 +120,9 @@ def test_chats_are_found_by_what_they_hold() -> None:
 
 
 def test_what_no_column_fits_is_missing() -> None:
-    assert propose_mapping(table(question="Where is {}?", answer=FAIRY), get_task("question-answering")).missing == ["context"]
+    assert propose_mapping(table(question="Where is {}?", answer=FAIRY), get_task("question-answering")).missing == [
+        "context"
+    ]
     assert "answer" in propose_mapping(table(id="{}", text=FAIRY, url="x/{}"), get_task("spam")).missing
 
 
@@ -100,12 +149,21 @@ def test_a_task_is_proposed(columns: dict, task: str) -> None:
 
 
 LONG, KURZ = FAIRY * 6, "Es war einmal ein Haus Nummer {} am Ende einer langen Straße"
-ASK, PORSESH, SHORT, SQL = "Where is house number {}?", "خانهٔ شماره {} کجاست؟", "house {} again", "SELECT a FROM t{} WHERE b = 1"
+ASK, PORSESH, SHORT, SQL = (
+    "Where is house number {}?",
+    "خانهٔ شماره {} کجاست؟",
+    "house {} again",
+    "SELECT a FROM t{} WHERE b = 1",
+)
 UNTIDY = [
     ("sentiment", {"text": "col1", "answer": "col2"}, {"col1": FAIRY, "col2": ["positive", "negative"]}),
     ("topic", {"text": "B", "answer": "A"}, {"A": ["sports", "world", "tech"], "B": FAIRY}),
     ("topic", {"text": "", "answer": "column_2"}, {"": FAIRY, "column_2": ["x", "y", "z"]}),
-    ("topic", {"text": "Unnamed: 1", "answer": "Unnamed: 2"}, {"Unnamed: 0": "{}", "Unnamed: 1": FAIRY, "Unnamed: 2": ["red", "blue"]}),
+    (
+        "topic",
+        {"text": "Unnamed: 1", "answer": "Unnamed: 2"},
+        {"Unnamed: 0": "{}", "Unnamed: 1": FAIRY, "Unnamed: 2": ["red", "blue"]},
+    ),
     ("instruction", {"instruction": "A", "answer": "B"}, {"A": ASK, "B": FAIRY}),
     ("instruction", {"instruction": "B", "answer": "A"}, {"A": FAIRY, "B": ASK}),
     ("instruction", {"instruction": "one", "answer": "two"}, {"one": SHORT, "two": FAIRY}),
@@ -118,43 +176,92 @@ UNTIDY = [
     ("instruction", {"instruction": "human", "answer": "assistant"}, {"human": ASK, "assistant": FAIRY}),
     ("instruction", {"instruction": "user", "answer": "bot"}, {"user": ASK, "bot": FAIRY}),
     ("instruction", {"instruction": "problem", "answer": "solution"}, {"problem": SHORT, "solution": LONG}),
-    ("instruction", {"instruction": "input_text", "answer": "target_text"}, {"input_text": FAIRY, "target_text": SHORT}),
-    ("instruction", {"instruction": "question", "answer": "answer"},
-     {"question_id": "{}", "question": ASK, "answer": FAIRY, "score": "{}", "created_at": "2024-01-02"}),
-    ("question-answering", {"question": "سوال", "context": "متن", "answer": "جواب"}, {"سوال": PORSESH, "متن": DAST * 5, "جواب": "راه {}"}),
-    ("question-answering", {"question": "Q", "context": "paragraph", "answer": "A"}, {"paragraph": LONG, "Q": ASK, "A": SHORT}),
+    (
+        "instruction",
+        {"instruction": "input_text", "answer": "target_text"},
+        {"input_text": FAIRY, "target_text": SHORT},
+    ),
+    (
+        "instruction",
+        {"instruction": "question", "answer": "answer"},
+        {"question_id": "{}", "question": ASK, "answer": FAIRY, "score": "{}", "created_at": "2024-01-02"},
+    ),
+    (
+        "question-answering",
+        {"question": "سوال", "context": "متن", "answer": "جواب"},
+        {"سوال": PORSESH, "متن": DAST * 5, "جواب": "راه {}"},
+    ),
+    (
+        "question-answering",
+        {"question": "Q", "context": "paragraph", "answer": "A"},
+        {"paragraph": LONG, "Q": ASK, "A": SHORT},
+    ),
     ("translation", {"source": "متن", "answer": "ترجمه"}, {"متن": DAST, "ترجمه": FAIRY}),
     ("translation", {"source": "src", "answer": "tgt"}, {"src": FAIRY, "tgt": KURZ}),
     ("translation", {"source": "en_text", "answer": "fa_text"}, {"en_text": FAIRY, "fa_text": DAST}),
     ("translation", {"source": "English", "answer": "Deutsch"}, {"English": FAIRY, "Deutsch": KURZ}),
-    ("translation", {"source": "source_text", "answer": "target_text"},
-     {"source_text": FAIRY, "target_text": DAST, "source_lang": "en", "target_lang": "fa"}),
+    (
+        "translation",
+        {"source": "source_text", "answer": "target_text"},
+        {"source_text": FAIRY, "target_text": DAST, "source_lang": "en", "target_lang": "fa"},
+    ),
     ("sentiment", {"text": "review", "answer": "stars"}, {"review": FAIRY, "stars": ["1", "2", "3", "4", "5"]}),
-    ("sentiment", {"text": "Text", "answer": "Score"},
-     {"Id": "{}", "ProductId": "B00{}X", "Score": ["1", "5"], "Time": "13000{}", "Summary": SHORT, "Text": LONG}),
+    (
+        "sentiment",
+        {"text": "Text", "answer": "Score"},
+        {"Id": "{}", "ProductId": "B00{}X", "Score": ["1", "5"], "Time": "13000{}", "Summary": SHORT, "Text": LONG},
+    ),
     ("sentiment", {"text": "Bewertung", "answer": "Sterne"}, {"Bewertung": KURZ, "Sterne": ["1", "3", "5"]}),
-    ("sentiment", {"text": "text", "answer": "label"},
-     {"id": "{}", "date": "2024-01-02", "text": FAIRY, "score": "0.{}", "label": ["positive", "negative"]}),
+    (
+        "sentiment",
+        {"text": "text", "answer": "label"},
+        {"id": "{}", "date": "2024-01-02", "text": FAIRY, "score": "0.{}", "label": ["positive", "negative"]},
+    ),
     ("sentiment", {"text": "tweet", "answer": "sentiment"}, {"tweet": FAIRY, "sentiment": ["pos", "neg", "neu"]}),
     ("spam", {"text": "EmailText", "answer": "spam"}, {"EmailText": LONG, "spam": ["0", "1"]}),
     ("spam", {"text": "پیام", "answer": "هرزنامه"}, {"پیام": DAST, "هرزنامه": ["بله", "خیر"]}),
-    ("topic", {"text": "body", "answer": "category"}, {"title": SHORT, "body": LONG, "category": ["Politics", "Sport"]}),
-    ("topic", {"text": "premise", "answer": "label"},
-     {"premise": FAIRY, "hypothesis": SHORT, "label": ["entailment", "neutral", "contradiction"]}),
-    ("topic", {"text": "sentence1", "answer": "label"}, {"sentence1": FAIRY, "sentence2": FAIRY, "label": ["0", "1"], "idx": "{}"}),
+    (
+        "topic",
+        {"text": "body", "answer": "category"},
+        {"title": SHORT, "body": LONG, "category": ["Politics", "Sport"]},
+    ),
+    (
+        "topic",
+        {"text": "premise", "answer": "label"},
+        {"premise": FAIRY, "hypothesis": SHORT, "label": ["entailment", "neutral", "contradiction"]},
+    ),
+    (
+        "topic",
+        {"text": "sentence1", "answer": "label"},
+        {"sentence1": FAIRY, "sentence2": FAIRY, "label": ["0", "1"], "idx": "{}"},
+    ),
     ("topic", {"text": "text", "answer": "label"}, {"text": FAIRY, "label": ["1", "2", "3", "4"]}),
-    ("topic", {"text": "message", "answer": "department"},
-     {"ticket_id": "T-{}", "customer": ["Ann", "Bob", "Cy"], "message": FAIRY, "department": ["billing", "support"]}),
+    (
+        "topic",
+        {"text": "message", "answer": "department"},
+        {"ticket_id": "T-{}", "customer": ["Ann", "Bob", "Cy"], "message": FAIRY, "department": ["billing", "support"]},
+    ),
     ("intent", {"text": "utterance", "answer": "intent"}, {"utterance": SHORT, "intent": ["pay", "call", "stop"]}),
     ("summarization", {"text": "doc", "answer": "summary"}, {"doc": LONG, "summary": FAIRY}),
-    ("summarization", {"text": "متن خبر", "answer": "خلاصه خبر"}, {"متن خبر": DAST * 6, "خلاصه خبر": DAST, "لینک": "https://x.example/{}"}),
+    (
+        "summarization",
+        {"text": "متن خبر", "answer": "خلاصه خبر"},
+        {"متن خبر": DAST * 6, "خلاصه خبر": DAST, "لینک": "https://x.example/{}"},
+    ),
     ("grammar", {"text": "متن نادرست", "answer": "متن درست"}, {"متن نادرست": DAST, "متن درست": DAST}),
-    ("text-to-sql", {"question": "question", "schema": "context", "answer": "answer"},
-     {"question": ASK, "context": "CREATE TABLE t{} (a int)", "answer": SQL}),
+    (
+        "text-to-sql",
+        {"question": "question", "schema": "context", "answer": "answer"},
+        {"question": ASK, "context": "CREATE TABLE t{} (a int)", "answer": SQL},
+    ),
     ("text-to-sql", {"question": "question", "answer": "query"}, {"db_id": ["a", "b"], "question": ASK, "query": SQL}),
     ("chat", {"messages": "text"}, {"text": "### Human: where is house {}?### Assistant: over there"}),
-    ("summarization", {"text": "dialogue", "answer": "summary"}, {"dialogue": ("User: " + FAIRY + "\nBot: " + FAIRY), "summary": SHORT}),
-]  # fmt: skip
+    (
+        "summarization",
+        {"text": "dialogue", "answer": "summary"},
+        {"dialogue": ("User: " + FAIRY + "\nBot: " + FAIRY), "summary": SHORT},
+    ),
+]
 
 
 @pytest.mark.parametrize("case", UNTIDY, ids=lambda case: " ".join(case[2]))
@@ -174,7 +281,9 @@ def test_numbers_alone_are_proposed_for_nothing() -> None:
 
 
 def test_lists_of_words_are_no_conversations() -> None:
-    frame = polars.DataFrame({"text": [f"text {n}" for n in range(40)], "tags": [["a", "b"]] * 40, "label": ["x", "y"] * 20})
+    frame = polars.DataFrame(
+        {"text": [f"text {n}" for n in range(40)], "tags": [["a", "b"]] * 40, "label": ["x", "y"] * 20}
+    )
     assert propose_task(Table(frame, "jsonl"))[0] == "topic"
     named = polars.DataFrame({"id": ["1", "2"], "dialog": [["hello", "hi", "bye"]] * 2})
     assert propose_task(Table(named, "jsonl"))[0] == "chat"
@@ -222,7 +331,10 @@ REAL = {
     "classification/banking77/train.csv": ("intent", {"text": "text", "answer": "category"}),
     "classification/parsinlu_sentiment/movie_dev.jsonl": ("sentiment", {"text": "review", "answer": "label"}),
     "classification/parsinlu_sentiment/movie.jsonl": ("sentiment", {"text": "review", "answer": "sentiment"}),
-    "instruct/alpaca_en_demo.json": ("instruction", {"instruction": "instruction", "input": "input", "answer": "output"}),
+    "instruct/alpaca_en_demo.json": (
+        "instruction",
+        {"instruction": "instruction", "input": "input", "answer": "output"},
+    ),
     "instruct/glaive_toolcall_en_demo.json": ("chat", {"messages": "conversations"}),
     "instruct/tinker_conversations.jsonl": ("chat", {"messages": "messages"}),
     "summarization/dialogsum.dev.jsonl": ("summarization", {"text": "dialogue", "answer": "summary"}),
@@ -246,15 +358,23 @@ def test_two_rows_are_understood_by_their_names() -> None:
     table = Table(polars.DataFrame({"text": ["good day", "bad day"], "label": ["a", "b"]}), "csv")
     assert propose_task(table)[0] == "topic"
     assert propose_mapping(table, get_task("topic")).mapping == {"text": "text", "answer": "label"}
-    table = Table(polars.DataFrame({"question": ["Where is Paris?"], "context": ["Paris is in France."], "answer": ["France"]}), "json")
+    table = Table(
+        polars.DataFrame({"question": ["Where is Paris?"], "context": ["Paris is in France."], "answer": ["France"]}),
+        "json",
+    )
     assert propose_task(table)[0] == "question-answering"
 
 
 @pytest.mark.parametrize("rows", [2, 3, 4, 5])
-@pytest.mark.parametrize(("name", "label"), [("label", "kind {}"), ("category", "card_{}"), ("intent", "{}"), ("which", "card_{}")])
+@pytest.mark.parametrize(
+    ("name", "label"), [("label", "kind {}"), ("category", "card_{}"), ("intent", "{}"), ("which", "card_{}")]
+)
 def test_many_labels_of_few_rows_are_labels(name: str, label: str, rows: int) -> None:
     labels = [label.format(place % 84) for place in range(84 * rows)]
-    made = Table(polars.DataFrame({"text": [f"how do I do thing number {place}" for place in range(len(labels))], name: labels}), "csv")
+    made = Table(
+        polars.DataFrame({"text": [f"how do I do thing number {place}" for place in range(len(labels))], name: labels}),
+        "csv",
+    )
     if name == "which" and rows == 2:  # nothing but two words in two rows each says so
         return
     task, _ = propose_task(made)
@@ -263,19 +383,31 @@ def test_many_labels_of_few_rows_are_labels(name: str, label: str, rows: int) ->
 
 def test_short_answers_that_come_again_are_no_labels() -> None:
     answers = [f"In the town {place % 84}" for place in range(252)]
-    made = Table(polars.DataFrame({"question": [f"Where is thing number {place}?" for place in range(252)], "answer": answers}), "csv")
+    made = Table(
+        polars.DataFrame({"question": [f"Where is thing number {place}?" for place in range(252)], "answer": answers}),
+        "csv",
+    )
     assert propose_task(made)[0] == "instruction"
 
 
 @pytest.mark.parametrize(
     ("first", "second", "told"),
     [
-        ("sent1", "sent2", True), ("premise", "hypothesis", True), ("text_a", "text_b", True), ("Question 1", "Question 2", True), ("claim", "evidence", True),
-        ("text", "remark", False), ("review", "title", False), ("sent1", "sent3", False),
+        ("sent1", "sent2", True),
+        ("premise", "hypothesis", True),
+        ("text_a", "text_b", True),
+        ("Question 1", "Question 2", True),
+        ("claim", "evidence", True),
+        ("text", "remark", False),
+        ("review", "title", False),
+        ("sent1", "sent3", False),
     ],
-)  # fmt: skip
+)
 def test_the_other_half_of_a_pair_is_told(first: str, second: str, told: bool) -> None:
-    texts = {first: [f"the first thing number {place} is here" for place in range(90)], second: [f"the other thing {place} was there" for place in range(90)]}
+    texts = {
+        first: [f"the first thing number {place} is here" for place in range(90)],
+        second: [f"the other thing {place} was there" for place in range(90)],
+    }
     made = Table(polars.DataFrame({**texts, "label": ["e", "n", "c"] * 30}), "csv")
     seen = inspect_table(made, None, fingerprint="", name="x")
     found = [problem for problem in seen.problems if problem.code == "second-text"]
@@ -283,6 +415,15 @@ def test_the_other_half_of_a_pair_is_told(first: str, second: str, told: bool) -
     if told:
         assert found[0].severity == "warning" and f"inputs: {first}, {second}" in found[0].hint and found[0].advice.fa
         # A task of one's own that reads both has nothing to be told of.
-        own = task_from_dict({"title": "Pairs", "instruction": "Does it follow?", "inputs": [first.lower().replace(" ", "_"), second.lower().replace(" ", "_")], "output": "labels"})
+        own = task_from_dict(
+            {
+                "title": "Pairs",
+                "instruction": "Does it follow?",
+                "inputs": [first.lower().replace(" ", "_"), second.lower().replace(" ", "_")],
+                "output": "labels",
+            }
+        )
         both = inspect_table(made, own, fingerprint="", name="x")
-        assert sorted(both.mapping.values()) == sorted([first, second, "label"]) and "second-text" not in {problem.code for problem in both.problems}
+        assert sorted(both.mapping.values()) == sorted([first, second, "label"]) and "second-text" not in {
+            problem.code for problem in both.problems
+        }

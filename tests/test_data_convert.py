@@ -12,7 +12,7 @@ from lora_hub.data.columns.check_kinds import (
     refuse_text_with_bookkeeping,
     refuse_text_without_answer,
     refuse_what_is_not_for_training,
-)  # fmt: skip
+)
 from lora_hub.data.tables.table import Table
 
 PLAIN = [{"role": "user", "content": "سلام"}, {"role": "assistant", "content": "درود"}]
@@ -26,9 +26,18 @@ PLAIN = [{"role": "user", "content": "سلام"}, {"role": "assistant", "content
         {"messages": PLAIN},
         [{"from": "human", "value": "سلام"}, {"from": "gpt", "value": "درود"}],
         {"conversations": [{"from": "human", "value": "سلام"}, {"from": "gpt", "value": "درود"}]},
-        [{"role": "User", "content": [{"type": "text", "text": "سلا"}, {"type": "text", "text": "م"}]}, {"role": "model", "content": "درود"}],
-        [{"role": "user", "content": "سلام", "tool_calls": None, "name": None}, {"role": "assistant", "content": "درود", "value": None}],
-        [{"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["سلام"]}}, {"sender": "bot", "text": "درود"}],
+        [
+            {"role": "User", "content": [{"type": "text", "text": "سلا"}, {"type": "text", "text": "م"}]},
+            {"role": "model", "content": "درود"},
+        ],
+        [
+            {"role": "user", "content": "سلام", "tool_calls": None, "name": None},
+            {"role": "assistant", "content": "درود", "value": None},
+        ],
+        [
+            {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["سلام"]}},
+            {"sender": "bot", "text": "درود"},
+        ],
         [{"type": "human", "data": {"content": "سلام"}}, {"type": "ai", "data": {"content": "درود"}}],
         [{"input": "سلام", "output": "درود"}],
         [{"human": "سلام", "assistant": "درود"}],
@@ -45,7 +54,7 @@ PLAIN = [{"role": "user", "content": "سلام"}, {"role": "assistant", "content
         "<s>[INST] سلام [/INST] درود </s>",
         "کاربر: سلام\nدستیار: درود",
     ],
-)  # fmt: skip
+)
 def test_one_conversation_in_many_dialects(value: object) -> None:
     assert to_messages(value) == PLAIN
 
@@ -58,15 +67,23 @@ def test_gemini_and_anthropic_as_they_write_it() -> None:
     gemini = {
         "systemInstruction": {"role": "system", "parts": [{"text": "be kind"}]},
         "contents": [
-            {"role": "user", "parts": [{"text": "weather?"}]}, {"role": "model", "parts": [{"functionCall": {"name": "get", "args": {"city": "Yazd"}}}]},
-            {"role": "user", "parts": [{"functionResponse": {"name": "get", "response": {"t": 22}}}]}, {"role": "model", "parts": [{"text": "22"}]},
+            {"role": "user", "parts": [{"text": "weather?"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "get", "args": {"city": "Yazd"}}}]},
+            {"role": "user", "parts": [{"functionResponse": {"name": "get", "response": {"t": 22}}}]},
+            {"role": "model", "parts": [{"text": "22"}]},
         ],
-    }  # fmt: skip
+    }
     assert to_messages(gemini) == [
-        {"role": "system", "content": "be kind"}, {"role": "user", "content": "weather?"},
-        {"role": "assistant", "content": "", "tool_calls": [call("get", {"city": "Yazd"})]}, {"role": "tool", "content": '{"t": 22}'}, {"role": "assistant", "content": "22"},
-    ]  # fmt: skip
-    assert to_messages({"system": [{"type": "text", "text": "be kind"}], "messages": PLAIN}) == [{"role": "system", "content": "be kind"}, *PLAIN]
+        {"role": "system", "content": "be kind"},
+        {"role": "user", "content": "weather?"},
+        {"role": "assistant", "content": "", "tool_calls": [call("get", {"city": "Yazd"})]},
+        {"role": "tool", "content": '{"t": 22}'},
+        {"role": "assistant", "content": "22"},
+    ]
+    assert to_messages({"system": [{"type": "text", "text": "be kind"}], "messages": PLAIN}) == [
+        {"role": "system", "content": "be kind"},
+        *PLAIN,
+    ]
     both = read_chat({"system": "be kind", "messages": [{"role": "system", "content": "be exact"}, *PLAIN]})
     assert both.messages[0]["content"] == "be exact" and both.unused == ("system",)
 
@@ -74,15 +91,25 @@ def test_gemini_and_anthropic_as_they_write_it() -> None:
 def test_tool_calls_have_one_form() -> None:
     openai = [
         {"role": "user", "content": "weather?"},
-        {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function", "function": {"name": "get", "arguments": '{"city": "Tehran"}'}}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "1", "type": "function", "function": {"name": "get", "arguments": '{"city": "Tehran"}'}}
+            ],
+        },
         {"role": "tool", "tool_call_id": "1", "content": "22"},
-    ]  # fmt: skip
+    ]
     messages = to_messages(openai)
     assert messages[1:] == [
         {"role": "assistant", "content": "", "tool_calls": [call("get", {"city": "Tehran"}, id="1")]},
         {"role": "tool", "content": "22", "tool_call_id": "1"},
     ]
-    sharegpt = [{"from": "human", "value": "w"}, {"from": "function_call", "value": '{"name": "get", "arguments": {"a": 1}}'}, {"from": "observation", "value": "22"}]
+    sharegpt = [
+        {"from": "human", "value": "w"},
+        {"from": "function_call", "value": '{"name": "get", "arguments": {"a": 1}}'},
+        {"from": "observation", "value": "22"},
+    ]
     assert [message["role"] for message in to_messages(sharegpt)] == ["user", "assistant", "tool"]
     assert to_messages(sharegpt)[1] == {"role": "assistant", "content": "", "tool_calls": [call("get", {"a": 1})]}
     assert to_messages([{"from": "function_call", "value": "{}"}]) == [{"role": "assistant", "content": "{}"}]
@@ -95,7 +122,13 @@ def test_a_system_text_beside_the_turns_comes_first() -> None:
 def test_parts_and_tools_of_other_makers_are_text() -> None:
     turns = [
         {"role": "user", "content": [{"type": "input_text", "text": "weather?"}]},
-        {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "tool_use", "name": "get", "input": {"city": "Yazd"}}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "hm"},
+                {"type": "tool_use", "name": "get", "input": {"city": "Yazd"}},
+            ],
+        },
         {"role": "user", "content": [{"type": "tool_result", "content": "22"}]},
         {"role": "assistant", "content": None},
     ]
@@ -107,15 +140,21 @@ def test_parts_and_tools_of_other_makers_are_text() -> None:
 
 
 def test_an_instruction_with_its_history() -> None:
-    messages = to_messages({"instruction": "and then?", "input": "the cat", "output": "it slept", "history": [["what?", "a cat ate"]]})
+    messages = to_messages(
+        {"instruction": "and then?", "input": "the cat", "output": "it slept", "history": [["what?", "a cat ate"]]}
+    )
     assert [message["content"] for message in messages] == ["what?", "a cat ate", "and then?\n\nthe cat", "it slept"]
     assert [message["role"] for message in messages] == ["user", "assistant"] * 2
 
 
 def test_columns_that_are_one_conversation_become_one() -> None:
     def frame(**columns: list) -> polars.DataFrame:
-        return polars.DataFrame([polars.Series(name, values, dtype=polars.Object if not isinstance(values[0], str) else None)
-                                 for name, values in columns.items()])  # fmt: skip
+        return polars.DataFrame(
+            [
+                polars.Series(name, values, dtype=polars.Object if not isinstance(values[0], str) else None)
+                for name, values in columns.items()
+            ]
+        )
 
     def chats(joined: polars.DataFrame) -> list:
         return [to_messages(value) for value in joined["messages"].to_list()]
@@ -123,7 +162,10 @@ def test_columns_that_are_one_conversation_become_one() -> None:
     halves = as_chats(frame(id=["7"], prompt=[[PLAIN[0]]], completion=[[PLAIN[1]]]))
     assert halves.columns == ["id", "messages"] and chats(halves) == [PLAIN]
     beside = as_chats(frame(system=["be kind", ""], conversations=[PLAIN, PLAIN]))
-    assert [to_messages(value) for value in beside["conversations"].to_list()] == [[{"role": "system", "content": "be kind"}, *PLAIN], PLAIN]
+    assert [to_messages(value) for value in beside["conversations"].to_list()] == [
+        [{"role": "system", "content": "be kind"}, *PLAIN],
+        PLAIN,
+    ]
     past = as_chats(frame(instruction=["d"], input=[""], output=["e"], history=[[["b", "c"]]]))
     assert [message["content"] for message in chats(past)[0]] == ["b", "c", "d", "e"]
     plain = polars.DataFrame({"prompt": ["a"], "completion": ["b"], "system": ["c"]})
@@ -135,7 +177,13 @@ def test_columns_that_are_one_conversation_become_one() -> None:
 
 def test_a_text_that_mentions_a_human_is_no_conversation() -> None:
     assert holds_marks("### Human: a\n### Assistant: b")
-    for text in ("The User: a study of people", "Summary of the talk. Human: a\nAssistant: b", "Human: who is there?", "plain", ""):
+    for text in (
+        "The User: a study of people",
+        "Summary of the talk. Human: a\nAssistant: b",
+        "Human: who is there?",
+        "plain",
+        "",
+    ):
         assert not holds_marks(text)
 
 
@@ -165,18 +213,48 @@ def test_what_is_not_understood_is_named(value: object, words: str) -> None:
     ("columns", "words"),
     [
         ({"prompt": ["p"], "chosen": ["a"], "rejected": ["b"]}, "preference pairs .*chosen and rejected"),
-        ({"prompt": ["p"], "chosen_response": ["a"], "rejected_response": ["b"], "score_chosen": ["1"]}, "chosen_response and rejected_response"),
+        (
+            {"prompt": ["p"], "chosen_response": ["a"], "rejected_response": ["b"], "score_chosen": ["1"]},
+            "chosen_response and rejected_response",
+        ),
         ({"q": ["p"], "response_chosen": ["a"], "response_rejected": ["b"]}, "response_chosen and response_rejected"),
         ({"q": ["p"], "preferred": ["a"], "dispreferred": ["b"]}, "preferred and dispreferred"),
-        ({"prompt": ["p"], "response_a": ["a"], "response_b": ["b"], "winner": ["a"]}, "compared in pairs .*response_a, response_b and winner"),
-        ({"prompt": ["p"], "response_0": ["a"], "response_1": ["b"], "better_response_id": ["0"]}, "response_0, response_1 and better"),
-        ({"prompt": ["p"], "output_1": ["a"], "output_2": ["b"], "preference": ["1"]}, "output_1, output_2 and preference"),
-        ({"prompt": ["p", "q"], "completion": ["a", "b"], "label": ["true", "false"]}, "marked as good or bad .*completion and label"),
-        ({"query": ["p"], "response": ["a"], "rejected_response": ["b"]}, "preference pairs .*response and rejected_response"),
-        ({"input": ["p"], "preferred_output": ["a"], "non_preferred_output": ["b"]}, "preferred_output and non_preferred_output"),
-        ({"instruction": ["p", "q"], "output": ["a", "b"], "kto_tag": ["true", "false"]}, "marked as good or bad .*output and kto_tag"),
-        ({"prompt": ["p"], "responses": [["a", "b"]], "scores": [[1, 2]]}, "several answers to one prompt ranked by scores"),
-        ({"instruction": ["p"], "completions": [[{"response": "a", "overall_score": 3}]]}, "several answers .*with their scores"),
+        (
+            {"prompt": ["p"], "response_a": ["a"], "response_b": ["b"], "winner": ["a"]},
+            "compared in pairs .*response_a, response_b and winner",
+        ),
+        (
+            {"prompt": ["p"], "response_0": ["a"], "response_1": ["b"], "better_response_id": ["0"]},
+            "response_0, response_1 and better",
+        ),
+        (
+            {"prompt": ["p"], "output_1": ["a"], "output_2": ["b"], "preference": ["1"]},
+            "output_1, output_2 and preference",
+        ),
+        (
+            {"prompt": ["p", "q"], "completion": ["a", "b"], "label": ["true", "false"]},
+            "marked as good or bad .*completion and label",
+        ),
+        (
+            {"query": ["p"], "response": ["a"], "rejected_response": ["b"]},
+            "preference pairs .*response and rejected_response",
+        ),
+        (
+            {"input": ["p"], "preferred_output": ["a"], "non_preferred_output": ["b"]},
+            "preferred_output and non_preferred_output",
+        ),
+        (
+            {"instruction": ["p", "q"], "output": ["a", "b"], "kto_tag": ["true", "false"]},
+            "marked as good or bad .*output and kto_tag",
+        ),
+        (
+            {"prompt": ["p"], "responses": [["a", "b"]], "scores": [[1, 2]]},
+            "several answers to one prompt ranked by scores",
+        ),
+        (
+            {"instruction": ["p"], "completions": [[{"response": "a", "overall_score": 3}]]},
+            "several answers .*with their scores",
+        ),
     ],
 )
 def test_preferences_are_refused_in_every_shape(columns: dict, words: str) -> None:
@@ -205,5 +283,7 @@ def test_text_without_an_answer_is_refused() -> None:
         refuse_text_without_answer(Table(polars.DataFrame({"text": ["once upon a time"]}), "jsonl"))
     refuse_text_without_answer(Table(polars.DataFrame({"text": ["a"], "label": ["b"]}), "jsonl"))
     with pytest.raises(DataError, match="only url, timestamp: text without an answer"):
-        refuse_text_with_bookkeeping(Table(polars.DataFrame({"text": ["a"], "url": ["b"], "timestamp": ["c"]}), "jsonl"))
+        refuse_text_with_bookkeeping(
+            Table(polars.DataFrame({"text": ["a"], "url": ["b"], "timestamp": ["c"]}), "jsonl")
+        )
     refuse_text_with_bookkeeping(Table(polars.DataFrame({"text": ["a"], "url": ["b"], "tone": ["c"]}), "jsonl"))

@@ -1,4 +1,5 @@
-"""Exports of annotation tools are read as their makers mean them, and what was skipped, rejected or left open is told by row."""
+"""Exports of annotation tools are read as their makers mean them, and what was skipped, rejected or left open is told
+by row."""
 
 import csv
 import io
@@ -31,16 +32,28 @@ def problems_of(file: Path, task: str = "sentiment") -> tuple[Inspection, dict]:
 
 
 def choice(*labels: str, by: int = 1, **more: object) -> dict:
-    result = [{"from_name": "sentiment", "to_name": "text", "type": "choices", "value": {"choices": list(labels)}}] if labels else []
+    result = (
+        [{"from_name": "sentiment", "to_name": "text", "type": "choices", "value": {"choices": list(labels)}}]
+        if labels
+        else []
+    )
     return {"id": by, "completed_by": by, "result": result, "was_cancelled": False, "ground_truth": False, **more}
 
 
 def task_of(number: int, *annotations: dict) -> dict:
     live = [one for one in annotations if not one["was_cancelled"]]
     return {
-        "id": 100 + number, "annotations": list(annotations), "predictions": [choice("Negative")], "drafts": [], "meta": {}, "data": {"text": f"The lamp of week {number}"},
-        "total_annotations": len(live), "cancelled_annotations": len(annotations) - len(live), "project": 7, "created_at": "2024-05-01T10:00:00Z",
-    }  # fmt: skip
+        "id": 100 + number,
+        "annotations": list(annotations),
+        "predictions": [choice("Negative")],
+        "drafts": [],
+        "meta": {},
+        "data": {"text": f"The lamp of week {number}"},
+        "total_annotations": len(live),
+        "cancelled_annotations": len(annotations) - len(live),
+        "project": 7,
+        "created_at": "2024-05-01T10:00:00Z",
+    }
 
 
 TASKS = [
@@ -53,7 +66,7 @@ TASKS = [
     task_of(7, choice("Positive"), choice("Negative", by=2, was_cancelled=True)),
     task_of(8),  # only predicted
     *(task_of(number, choice("Positive" if number % 2 else "Negative")) for number in range(9, 29)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", ["tasks.json", "tasks.jsonl", "wrapped.json"])
@@ -64,18 +77,42 @@ def test_label_studios_json(tmp_path: Path, name: str) -> None:
     assert found["not-annotated"].rows == (2, 8) and found["several-labels-left-out"].rows == (3,)
     assert found["annotators-disagree"].rows == (4,) and found["annotators-outvoted"].rows == (5,)
     labels = dict(zip(seen.table.numbers(), seen.table.texts("sentiment"), strict=True))
-    assert [labels.get(number, "gone") for number in (1, 3, 4, 5, 6, 7)] == ["Positive", "gone", "gone", "Negative", "Negative", "Positive"]
+    assert [labels.get(number, "gone") for number in (1, 3, 4, 5, 6, 7)] == [
+        "Positive",
+        "gone",
+        "gone",
+        "Negative",
+        "Negative",
+        "Positive",
+    ]
     assert "empty-answers" not in found  # told once, by what they have instead
     assert "predictions" in found["annotation-export"].message and "project" not in seen.table.columns
 
 
-FLAT = [("Positive", False), ("Negative", True), (BOTH, False), ("Negative", False)] + [("Positive", False), ("Negative", False)] * 12
+FLAT = [("Positive", False), ("Negative", True), (BOTH, False), ("Negative", False)] + [
+    ("Positive", False),
+    ("Negative", False),
+] * 12
 
 
 def flat_rows() -> list[dict]:
-    rows = [{"text": f"The lamp of week {n}", "id": n, "sentiment": label, "annotator": 1, "annotation_id": n, "was_cancelled": skipped, "lead_time": n / 10}
-            for n, (label, skipped) in enumerate(FLAT)]  # fmt: skip
-    again = [{**rows[0], "annotator": 2, "sentiment": "Negative"}, {**rows[3], "annotator": 2}, {**rows[3], "annotator": 3, "sentiment": "Positive"}]
+    rows = [
+        {
+            "text": f"The lamp of week {n}",
+            "id": n,
+            "sentiment": label,
+            "annotator": 1,
+            "annotation_id": n,
+            "was_cancelled": skipped,
+            "lead_time": n / 10,
+        }
+        for n, (label, skipped) in enumerate(FLAT)
+    ]
+    again = [
+        {**rows[0], "annotator": 2, "sentiment": "Negative"},
+        {**rows[3], "annotator": 2},
+        {**rows[3], "annotator": 3, "sentiment": "Positive"},
+    ]
     return rows + again
 
 
@@ -86,25 +123,42 @@ def test_label_studios_flat_exports(tmp_path: Path, kind: str) -> None:
         held = io.StringIO()
         writer = csv.DictWriter(held, list(rows[0]), delimiter="," if kind == "csv" else "\t")
         writer.writeheader()
-        writer.writerows({key: json.dumps(value) if isinstance(value, dict) else value for key, value in row.items()} for row in rows)
+        writer.writerows(
+            {key: json.dumps(value) if isinstance(value, dict) else value for key, value in row.items()} for row in rows
+        )
         file = put(tmp_path, f"tasks.{kind}", held.getvalue())
     else:
         file = put(tmp_path, f"tasks.{kind}", rows)
     seen, found = problems_of(file)
-    assert seen.mapping == {"text": "text", "answer": "sentiment"} and seen.table.rows == 25  # 28 tasks, one skipped, two left open
+    assert (
+        seen.mapping == {"text": "text", "answer": "sentiment"} and seen.table.rows == 25
+    )  # 28 tasks, one skipped, two left open
     assert found["not-annotated"].rows == (2,) and found["several-labels-left-out"].rows == (3,)
     assert found["annotators-disagree"].rows == (1,) and found["annotators-outvoted"].rows == (4,)
-    assert found["labels"].message == "2 classes: Negative 13, Positive 12." and not {"duplicates", "empty-answers"} & set(found)
+    assert found["labels"].message == "2 classes: Negative 13, Positive 12." and not {
+        "duplicates",
+        "empty-answers",
+    } & set(found)
 
 
 def test_several_choices_stay_where_that_is_what_the_labels_are(tmp_path: Path) -> None:
     labels = [("Staff", "Price"), ("Staff",), ("Price",)]
-    seen, found = problems_of(put(tmp_path, "many.json", [task_of(n, choice(*labels[n % 3])) for n in range(30)]), "topic")
-    assert found["labels"].message == "3 classes: Price 10, 'Price, Staff' 10, Staff 10." and found["several-labels"].count == 10
+    seen, found = problems_of(
+        put(tmp_path, "many.json", [task_of(n, choice(*labels[n % 3])) for n in range(30)]), "topic"
+    )
+    assert (
+        found["labels"].message == "3 classes: Price 10, 'Price, Staff' 10, Staff 10."
+        and found["several-labels"].count == 10
+    )
 
 
 def test_spans_are_no_label_and_written_texts_are_answers(tmp_path: Path) -> None:
-    span = {"from_name": "ner", "to_name": "text", "type": "labels", "value": {"start": 4, "end": 8, "text": "lamp", "labels": ["THING"]}}
+    span = {
+        "from_name": "ner",
+        "to_name": "text",
+        "type": "labels",
+        "value": {"start": 4, "end": 8, "text": "lamp", "labels": ["THING"]},
+    }
 
     def written(text: str) -> dict:
         return {"from_name": "fa", "to_name": "text", "type": "textarea", "value": {"text": [text]}}
@@ -121,7 +175,14 @@ def test_spans_are_no_label_and_written_texts_are_answers(tmp_path: Path) -> Non
 
 
 def prodigy(number: int, answer: str, **more: object) -> dict:
-    return {"text": f"The lamp of week {number}", "_input_hash": number, "_task_hash": 1000 + number, "answer": answer, "_view_id": "choice", **more}
+    return {
+        "text": f"The lamp of week {number}",
+        "_input_hash": number,
+        "_task_hash": 1000 + number,
+        "answer": answer,
+        "_view_id": "choice",
+        **more,
+    }
 
 
 def test_prodigys_choices(tmp_path: Path) -> None:
@@ -130,7 +191,9 @@ def test_prodigys_choices(tmp_path: Path) -> None:
     rows[5]["answer"], rows[9] = "reject", {**rows[9], "answer": "ignore", "accept": []}
     rows[11]["accept"] = ["POS", "NEG"]
     seen, found = problems_of(put(tmp_path, "choices.jsonl", rows))
-    assert seen.mapping == {"text": "text", "answer": "accept"} and found["labels"].message == "2 classes: NEG 15, POS 12."
+    assert (
+        seen.mapping == {"text": "text", "answer": "accept"} and found["labels"].message == "2 classes: NEG 15, POS 12."
+    )
     assert found["not-accepted"].rows == (6, 10) and found["several-labels-left-out"].rows == (12,)
     assert found["not-accepted"].message == "2 rows not accepted by the annotator (1 rejected, 1 ignored): left out."
 
@@ -148,12 +211,19 @@ def test_prodigys_binary_questions(tmp_path: Path) -> None:
     bare = [{"text": row["text"], "label": row["label"], "answer": row["answer"]} for row in rows]
     assert problems_of(put(tmp_path, "bare.jsonl", bare))[1]["labels"].message == "2 classes: POS 20, NEG 10."
     asked = [prodigy(n, ("accept", "reject", "ignore")[n % 3]) for n in range(45)]
-    assert problems_of(put(tmp_path, "asked.jsonl", asked), "topic")[1]["labels"].message == "2 classes: accept 15, reject 15."
+    assert (
+        problems_of(put(tmp_path, "asked.jsonl", asked), "topic")[1]["labels"].message
+        == "2 classes: accept 15, reject 15."
+    )
 
 
 def test_prodigys_sessions_vote(tmp_path: Path) -> None:
     rows = [prodigy(n, "accept", accept=["POS" if n % 2 else "NEG"], _session_id="a") for n in range(30)]
-    rows += [{**rows[0], "accept": ["POS"], "_session_id": "b"}, {**rows[1], "_session_id": "b"}, {**rows[2], "answer": "ignore", "_session_id": "b"}]
+    rows += [
+        {**rows[0], "accept": ["POS"], "_session_id": "b"},
+        {**rows[1], "_session_id": "b"},
+        {**rows[2], "answer": "ignore", "_session_id": "b"},
+    ]
     seen, found = problems_of(put(tmp_path, "sessions.jsonl", rows))
     assert seen.table.rows == 29 and found["annotators-disagree"].rows == (1,) and found["not-accepted"].rows == (33,)
 
@@ -177,14 +247,23 @@ def test_prodigys_spans_are_named_and_nothing_accepted_is_refused(tmp_path: Path
 )
 def test_other_tables_are_left_alone(tmp_path: Path, rows: list[dict]) -> None:
     table = read_table(put(tmp_path, "rows.jsonl", rows))
-    assert table.columns == list(rows[0]) and table.rows == len(rows) and "annotation-export" not in {problem.code for problem in table.problems}
+    assert (
+        table.columns == list(rows[0])
+        and table.rows == len(rows)
+        and "annotation-export" not in {problem.code for problem in table.problems}
+    )
 
 
 @pytest.mark.skipif(not REPORTED.is_dir(), reason="the reported inputs are not here")
 @pytest.mark.parametrize(
     ("name", "labels", "code", "rows"),
     [
-        ("labelstudio.csv", "2 classes: Negative 13, Positive 12.", "several-labels-left-out", (1, 6, 11, 16, 21, 26, 31)),
+        (
+            "labelstudio.csv",
+            "2 classes: Negative 13, Positive 12.",
+            "several-labels-left-out",
+            (1, 6, 11, 16, 21, 26, 31),
+        ),
         ("prodigy_choice.jsonl", "2 classes: POS 16, NEG 14.", "not-accepted", (6, 10)),
     ],
 )
@@ -199,7 +278,13 @@ def asked_two(number: int, sentiment: list[str], topic: list[str]) -> dict:
     def one(name: str, label: str) -> dict:
         return {"from_name": name, "to_name": "text", "type": "choices", "value": {"choices": [label]}}
 
-    return task_of(number, *[{**choice(by=by), "result": [one("sentiment", first), one("topic", second)]} for by, (first, second) in enumerate(zip(sentiment, topic, strict=True))])
+    return task_of(
+        number,
+        *[
+            {**choice(by=by), "result": [one("sentiment", first), one("topic", second)]}
+            for by, (first, second) in enumerate(zip(sentiment, topic, strict=True))
+        ],
+    )
 
 
 def test_of_several_questions_the_one_that_is_the_answer_is_told_once(tmp_path: Path) -> None:
@@ -213,7 +298,10 @@ def test_of_several_questions_the_one_that_is_the_answer_is_told_once(tmp_path: 
         assert len(found) == len(seen.problems)
         assert found["annotators-disagree"].rows == (open_row,) and repr(answer) in found["annotators-disagree"].message
         assert "empty-answers" not in found and seen.table.rows == 23 and open_row not in seen.table.numbers().to_list()
-    assert "annotators-disagree" not in {problem.code for problem in inspect_file(file, get_task("instruction"), {"instruction": "text", "answer": "id"}).problems}
+    assert "annotators-disagree" not in {
+        problem.code
+        for problem in inspect_file(file, get_task("instruction"), {"instruction": "text", "answer": "id"}).problems
+    }
 
 
 ARGILLA = [  # (value, status) of each annotator; a model's suggestion
@@ -231,20 +319,67 @@ def argilla_record(number: int, given: list, suggested: str | None, form: str) -
     text = f"The lamp of week {number}"
     users = [f"user {place}" for place in range(len(given))]
     if form == "nested":
-        responses = {"label": [{"value": value, "user_id": user, "status": status} for (value, status), user in zip(given, users, strict=True)]} if given else {}
+        responses = (
+            {
+                "label": [
+                    {"value": value, "user_id": user, "status": status}
+                    for (value, status), user in zip(given, users, strict=True)
+                ]
+            }
+            if given
+            else {}
+        )
         suggestions = {"label": {"value": suggested, "score": 0.9, "agent": "model"}} if suggested else {}
-        record = {"id": f"r{number}", "fields": {"text": text}, "metadata": {"shop": "a"}, "suggestions": suggestions, "responses": responses}
+        record = {
+            "id": f"r{number}",
+            "fields": {"text": text},
+            "metadata": {"shop": "a"},
+            "suggestions": suggestions,
+            "responses": responses,
+        }
         return {**record, "vectors": {}, "_server_id": str(number)}
     if form == "server":
-        responses = [{"user_id": user, "values": {"label": {"value": value}}, "status": status} for (value, status), user in zip(given, users, strict=True)]
+        responses = [
+            {"user_id": user, "values": {"label": {"value": value}}, "status": status}
+            for (value, status), user in zip(given, users, strict=True)
+        ]
         suggestions = [{"question_name": "label", "value": suggested, "agent": None}] if suggested else []
-        return {"id": number, "fields": {"text": text}, "metadata": {"shop": "a"}, "responses": responses, "suggestions": suggestions, "external_id": None}
+        return {
+            "id": number,
+            "fields": {"text": text},
+            "metadata": {"shop": "a"},
+            "responses": responses,
+            "suggestions": suggestions,
+            "external_id": None,
+        }
     if form == "lists":
-        answers = [{"user_id": user, "value": value, "status": status} for (value, status), user in zip(given, users, strict=True)]
-        return {"text": text, "shop": "a", "label": answers, "label-suggestion": suggested, "label-suggestion-metadata": {"type": None}, "external_id": None}
+        answers = [
+            {"user_id": user, "value": value, "status": status}
+            for (value, status), user in zip(given, users, strict=True)
+        ]
+        return {
+            "text": text,
+            "shop": "a",
+            "label": answers,
+            "label-suggestion": suggested,
+            "label-suggestion-metadata": {"type": None},
+            "external_id": None,
+        }
     values, statuses = [value for value, _ in given] or None, [status for _, status in given] or None
-    flat = {"id": f"r{number}", "_server_id": str(number), "text": text, "shop": "a", "label.responses": values, "label.responses.users": users or None}
-    return flat | {"label.responses.status": statuses, "label.suggestion": suggested, "label.suggestion.score": 0.9, "label.suggestion.agent": "model"}
+    flat = {
+        "id": f"r{number}",
+        "_server_id": str(number),
+        "text": text,
+        "shop": "a",
+        "label.responses": values,
+        "label.responses.users": users or None,
+    }
+    return flat | {
+        "label.responses.status": statuses,
+        "label.suggestion": suggested,
+        "label.suggestion.score": 0.9,
+        "label.suggestion.agent": "model",
+    }
 
 
 @pytest.mark.parametrize("name", ["records.json", "records.jsonl"])
@@ -255,18 +390,40 @@ def test_argillas_exports(tmp_path: Path, form: str, name: str) -> None:
     assert found["labels"].message == "2 classes: good 14, bad 13." and "empty-answers" not in found
     assert found["responses-not-submitted"].rows == (2, 6) and found["not-annotated"].rows == (2, 5)
     assert found["annotators-disagree"].rows == (3,) and found["annotators-outvoted"].rows == (4,)
-    assert {"shop", "label.suggestion"} <= set(seen.table.columns) and "An export of Argilla." in found["annotation-export"].message
+    assert {"shop", "label.suggestion"} <= set(seen.table.columns) and "An export of Argilla." in found[
+        "annotation-export"
+    ].message
     assert all(problem.said.fa for problem in found.values())
 
 
 def test_argillas_responses_of_other_kinds(tmp_path: Path) -> None:
     def record(number: int, responses: dict) -> dict:
-        return {"id": str(number), "fields": {"text": f"The lamp of week {number}"}, "suggestions": {}, "metadata": {}, "vectors": {},
-                "responses": {question: [{"value": value, "user_id": "u"}] for question, value in responses.items()}}  # fmt: skip
+        return {
+            "id": str(number),
+            "fields": {"text": f"The lamp of week {number}"},
+            "suggestions": {},
+            "metadata": {},
+            "vectors": {},
+            "responses": {question: [{"value": value, "user_id": "u"}] for question, value in responses.items()},
+        }
 
-    kinds = [{"text": "a corrected text", "tags": ["b", "a"], "stars": number % 5 + 1, "marked": [{"label": "X", "start": 0, "end": 3}]} for number in range(30)]
-    seen, found = problems_of(put(tmp_path, "kinds.json", [record(number, one) for number, one in enumerate(kinds)]), "topic")
-    assert seen.table.frame["tags"].to_list() == ["a, b"] * 30 and seen.table.frame["stars"][3] == "4" and "spans" in found
-    assert seen.table.frame["text_answer"][0] == "a corrected text" and seen.table.frame["text"][0] == "The lamp of week 0"
+    kinds = [
+        {
+            "text": "a corrected text",
+            "tags": ["b", "a"],
+            "stars": number % 5 + 1,
+            "marked": [{"label": "X", "start": 0, "end": 3}],
+        }
+        for number in range(30)
+    ]
+    seen, found = problems_of(
+        put(tmp_path, "kinds.json", [record(number, one) for number, one in enumerate(kinds)]), "topic"
+    )
+    assert (
+        seen.table.frame["tags"].to_list() == ["a, b"] * 30 and seen.table.frame["stars"][3] == "4" and "spans" in found
+    )
+    assert (
+        seen.table.frame["text_answer"][0] == "a corrected text" and seen.table.frame["text"][0] == "The lamp of week 0"
+    )
     with pytest.raises(DataError, match="no row that an annotator vouches for"):
         problems_of(put(tmp_path, "none.json", [argilla_record(n, [], "good", "nested") for n in range(9)]))

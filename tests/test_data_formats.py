@@ -44,7 +44,9 @@ FILES = {
     "JSON Lines": b"\n".join(json.dumps(one).encode() for one in ROWS),
     "Parquet": written(FRAME.write_parquet),
     "Arrow": written(FRAME.write_ipc),
-    "HTML tables": b"<html><table><tr><th>text</th><th>label</th></tr>" + lines(row="<tr><td>{text}</td><td>{label}</td></tr>") + b"</table></html>",
+    "HTML tables": b"<html><table><tr><th>text</th><th>label</th></tr>"
+    + lines(row="<tr><td>{text}</td><td>{label}</td></tr>")
+    + b"</table></html>",
     "Markdown tables": lines("| text | label |", "|---|---|", row="| {text} | {label} |"),
     "fastText": lines(row="__label__{label} {text}"),
 }
@@ -73,7 +75,12 @@ def test_the_page_the_refusals_and_readme_name_the_same(tmp_path: Path) -> None:
     data = readme.split("## Your data")[1].split("##")[0]
     for kind in formats.TABLES:
         english, persian = str(kind), plain(kind if isinstance(kind, str) else kind.fa)
-        assert english in t(WORDS["step_data_why"], "en") and english in refused.value.hint and persian in plain(t(WORDS["step_data_why"], "fa")) and persian in plain(refused.value.advice.fa)
+        assert (
+            english in t(WORDS["step_data_why"], "en")
+            and english in refused.value.hint
+            and persian in plain(t(WORDS["step_data_why"], "fa"))
+            and persian in plain(refused.value.advice.fa)
+        )
         for word in re.findall(r"[A-Za-z]{3,}", english.replace("any delimiter", "")):
             assert word.lower().rstrip("s") in data.lower(), word
     for packed in formats.PACKED:

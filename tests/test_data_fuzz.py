@@ -26,12 +26,16 @@ def test_the_fuzzer_tells_a_reader_that_dies_or_hangs(tmp_path: Path, monkeypatc
     for file in files:
         file.write_text("x")
     monkeypatch.setattr(fuzzer, "SECONDS", 1)
-    monkeypatch.setattr(fuzzer, "CHILD", """
+    monkeypatch.setattr(
+        fuzzer,
+        "CHILD",
+        """
 import os, sys, time
 for line in sys.stdin:
     if "dies" in line: os.abort()
     if "hangs" in line: time.sleep(100)
     print("\\x01" + ("TRACEBACK boo" if "raises" in line else "read"), flush=True)
-""")  # fmt: skip
+""",
+    )
     outcomes = [outcome.split()[0] for outcome in fuzzer._read_batch(files, [0] * 4, {})]
     assert outcomes == ["read", "CRASH", "HANG", "TRACEBACK"]

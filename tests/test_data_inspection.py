@@ -14,7 +14,19 @@ from lora_hub.data.checks.check_held_out import check_held_out
 from lora_hub.data.inspection import inspect_file
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
-KEYS = {"rows", "columns", "encoding", "delimiter", "format", "mapping", "problems", "preview", "task", "name", "fingerprint"}
+KEYS = {
+    "rows",
+    "columns",
+    "encoding",
+    "delimiter",
+    "format",
+    "mapping",
+    "problems",
+    "preview",
+    "task",
+    "name",
+    "fingerprint",
+}
 
 
 @pytest.fixture
@@ -28,7 +40,13 @@ def messages(tmp_path: Path) -> Path:
 def test_what_inspect_prints(messages: Path) -> None:
     seen = inspect_file(messages, get_task("spam"), name="mine.csv").to_json()
     assert set(seen) >= KEYS
-    assert (seen["rows"], seen["columns"], seen["encoding"], seen["delimiter"], seen["format"]) == (60, ["kind", "message"], "utf-8", ",", "csv")
+    assert (seen["rows"], seen["columns"], seen["encoding"], seen["delimiter"], seen["format"]) == (
+        60,
+        ["kind", "message"],
+        "utf-8",
+        ",",
+        "csv",
+    )
     assert seen["mapping"] == {"text": "message", "answer": "kind"}
     assert seen["fingerprint"] == hashlib.sha256(messages.read_bytes()).hexdigest()[:16] and seen["name"] == "mine.csv"
     assert len(seen["preview"]) == 5
@@ -55,7 +73,9 @@ def test_what_a_person_chose_stays(messages: Path) -> None:
 
 def test_a_missing_column_is_an_error_that_can_still_be_mended(tmp_path: Path) -> None:
     file = tmp_path / "qa.jsonl"
-    file.write_text("\n".join(json.dumps({"question": f"What is {n}?", "answer": f"It is {n}, of course."}) for n in range(60)))
+    file.write_text(
+        "\n".join(json.dumps({"question": f"What is {n}?", "answer": f"It is {n}, of course."}) for n in range(60))
+    )
     seen = inspect_file(file, get_task("question-answering"))
     assert seen.has_errors and seen.preview == []
     missing = next(problem for problem in seen.problems if problem.code == "missing-column")
@@ -67,14 +87,20 @@ def test_every_sample_of_the_catalogue_is_sound() -> None:
     assert samples
     for task, file in samples:
         seen = inspect_file(file, task)
-        worse = [problem for problem in seen.problems if problem.severity != "info" and problem.code not in ("duplicates", "personal-data", "placeholders")]
+        worse = [
+            problem
+            for problem in seen.problems
+            if problem.severity != "info" and problem.code not in ("duplicates", "personal-data", "placeholders")
+        ]
         assert not worse, (task.id, worse)
         assert set(seen.mapping) >= {*task.inputs, "answer"} - set(task.optional_inputs)
         assert inspect_file(file, None).task.id == task.id
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
-@pytest.mark.parametrize("file", sorted((SHARED / "difficult").glob("*")) if SHARED.is_dir() else [], ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted((SHARED / "difficult").glob("*")) if SHARED.is_dir() else [], ids=lambda file: file.name
+)
 def test_difficult_files_are_seen_or_refused_in_words(file: Path) -> None:
     try:
         seen = inspect_file(file, None, skip_broken=True)
@@ -99,11 +125,14 @@ def test_enough_rows_to_measure_with_are_not_told() -> None:
 
 def test_inspect_and_plan_tell_how_many_rows_would_be_scored(messages: Path, tmp_path: Path) -> None:
     """Inspect with the usual share, a plan with its own settings and its own test file; said once."""
+
     def told(problems) -> list[int]:
         return [problem.count for problem in problems if problem.code == "few-held-out"]
 
     base, task = bases.get_base("built-in"), get_task("spam")
-    assert told(inspect_file(messages, task).problems) == [8]  # of 60 rows 12 are held out, of these 4 choose the checkpoint
+    assert told(inspect_file(messages, task).problems) == [
+        8
+    ]  # of 60 rows 12 are held out, of these 4 choose the checkpoint
     assert told(runs.plan_run(messages, task, base).problems) == [8]
     plan = runs.plan_run(messages, task, base, overrides={"held_out": 0.5})
     assert told(plan.problems) == told(plan.spec.dataset.problems) == [20]

@@ -1,4 +1,5 @@
-"""Labels that are different texts stay different labels; what may be one all the same is told with a mend, and never joined unasked."""
+"""Labels that are different texts stay different labels; what may be one all the same is told with a mend, and never
+joined unasked."""
 
 import json
 from pathlib import Path
@@ -11,10 +12,15 @@ from lora_hub.data.inspection import Inspection, inspect_file
 from lora_hub.data.tables.label_forms import nearest
 
 
-def looked_at(folder: Path, labels: list, task: str | None = "topic", kind: str = "csv", mends: tuple = ()) -> Inspection:
+def looked_at(
+    folder: Path, labels: list, task: str | None = "topic", kind: str = "csv", mends: tuple = ()
+) -> Inspection:
     file = folder / f"data.{kind}"
     if kind == "csv":
-        file.write_text("text,label\n" + "".join(f'a text that is number {n},"{labels[n % len(labels)]}"\n' for n in range(60)), encoding="utf-8")
+        file.write_text(
+            "text,label\n" + "".join(f'a text that is number {n},"{labels[n % len(labels)]}"\n' for n in range(60)),
+            encoding="utf-8",
+        )
     else:
         rows = [{"text": f"a text that is number {n}", "label": labels[n % len(labels)]} for n in range(60)]
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -46,8 +52,10 @@ ALIKE = {"near-duplicate-labels", "same-number-labels", "same-meaning-labels", "
         (["0", "0.0", "false", "1"], "near-duplicate-labels", {"0.0": "0", "false": "0"}),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, list) else "",
-)  # fmt: skip
-def test_what_may_be_one_label_is_told_and_joined_by_its_mend_only(tmp_path: Path, labels: list[str], code: str, mend: dict | None) -> None:
+)
+def test_what_may_be_one_label_is_told_and_joined_by_its_mend_only(
+    tmp_path: Path, labels: list[str], code: str, mend: dict | None
+) -> None:
     task = "sentiment" if {"negative", "pos", "positive"} & set(labels) else "spam" if "spam" in labels else "topic"
     seen = looked_at(tmp_path, labels, task)
     problem = told(seen)[code]
@@ -60,7 +68,18 @@ def test_what_may_be_one_label_is_told_and_joined_by_its_mend_only(tmp_path: Pat
         assert told(mended)["labels"].count == len(labels) - len(mend) and not set(told(mended)) & ALIKE
 
 
-@pytest.mark.parametrize("labels", [["1.1", "1.2", "2.0"], ["001", "002", "010"], ["1", "2", "no"], ["1", "yes", "maybe"], ["0", "1", "2"], ["n", "s", "e", "w"]], ids=",".join)
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["1.1", "1.2", "2.0"],
+        ["001", "002", "010"],
+        ["1", "2", "no"],
+        ["1", "yes", "maybe"],
+        ["0", "1", "2"],
+        ["n", "s", "e", "w"],
+    ],
+    ids=",".join,
+)
 def test_labels_that_are_nothing_alike_are_not_questioned(tmp_path: Path, labels: list[str]) -> None:
     assert not set(told(looked_at(tmp_path, labels))) & ALIKE
 
@@ -70,12 +89,18 @@ def test_a_test_files_version_is_not_offered_as_another() -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-@pytest.mark.parametrize("marks", [[[0, 1], [1, 0]], [[0, 1, 0], [1, 0, 0], [0, 0, 1]], [[0.0, 1.0], [1.0, 0.0]], [[False, True], [True, False]]], ids=str)
+@pytest.mark.parametrize(
+    "marks",
+    [[[0, 1], [1, 0]], [[0, 1, 0], [1, 0, 0], [0, 0, 1]], [[0.0, 1.0], [1.0, 0.0]], [[False, True], [True, False]]],
+    ids=str,
+)
 def test_one_hot_labels_are_the_places_of_their_marks(tmp_path: Path, marks: list, kind: str) -> None:
     seen = looked_at(tmp_path, marks, None, kind)
     assert seen.mapping == {"text": "text", "answer": "label"} and seen.task.output == "labels"
     assert seen.table.frame["label"].to_list() == [str(marks[n % len(marks)].index(1)) for n in range(60)]
-    assert "its place, counted from 0, is the label" in told(seen)["one-hot-labels"].message and "label-sets" not in told(seen)
+    assert "its place, counted from 0, is the label" in told(seen)[
+        "one-hot-labels"
+    ].message and "label-sets" not in told(seen)
 
 
 def test_one_hot_labels_as_numpy_prints_them(tmp_path: Path) -> None:
@@ -84,6 +109,10 @@ def test_one_hot_labels_as_numpy_prints_them(tmp_path: Path) -> None:
 
 def test_marks_of_several_classes_are_refused_by_row(tmp_path: Path) -> None:
     seen = looked_at(tmp_path, [[0, 1, 1], [1, 0, 0], [0, 0, 1]], None, "jsonl")
-    assert told(seen)["no-row-label"].count == 20 and told(seen)["no-row-label"].rows[:2] == (1, 4) and "[0, 1, 1]" in told(seen)["no-row-label"].message
+    assert (
+        told(seen)["no-row-label"].count == 20
+        and told(seen)["no-row-label"].rows[:2] == (1, 4)
+        and "[0, 1, 1]" in told(seen)["no-row-label"].message
+    )
     # Marks in a text's order are no set of labels: in another order they are others.
     assert not set(told(looked_at(tmp_path, ["0,0,1", "0,1,0", "1,0,0"]))) & ALIKE

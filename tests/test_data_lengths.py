@@ -27,9 +27,17 @@ CHAT = catalogue.get_task("chat")
 GRAMMAR = catalogue.get_task("grammar")
 BUILT_IN = bases.get_base("built-in")
 TEXTS = [
-    "Win a {prize} now!!", "سلام، می‌خواهم بروم به خانه", "12345 and 3.14", "two  spaces\n\nand lines\t", "é e\u0301 ﬁ ﷼ 😀", "a" * 60, "<|im_end|> </s>",
-    "Ok lar... Joking wif u oni...", "<|endoftext|> hi", "\x00\u200f(ب)",
-]  # fmt: skip
+    "Win a {prize} now!!",
+    "سلام، می‌خواهم بروم به خانه",
+    "12345 and 3.14",
+    "two  spaces\n\nand lines\t",
+    "é e\u0301 ﬁ ﷼ 😀",
+    "a" * 60,
+    "<|im_end|> </s>",
+    "Ok lar... Joking wif u oni...",
+    "<|endoftext|> hi",
+    "\x00\u200f(ب)",
+]
 
 
 def folders() -> list[Path]:
@@ -37,7 +45,8 @@ def folders() -> list[Path]:
 
 
 def base_in(folder: Path, tmp_path: Path) -> BaseModel:
-    """A base with that tokenizer; where the folder has no model, a config beside it, which loading a tokenizer asks for."""
+    """A base with that tokenizer; where the folder has no model, a config beside it, which loading a tokenizer asks
+    for."""
     if not (folder / "config.json").is_file():
         folder = shutil.copytree(folder, tmp_path / folder.name)
         (folder / "config.json").write_text('{"model_type": "qwen2"}')
@@ -45,7 +54,11 @@ def base_in(folder: Path, tmp_path: Path) -> BaseModel:
 
 
 def text_examples(task: Task) -> list[Example]:
-    return [Example(number, dict.fromkeys(task.inputs, text), answer) for number, text in enumerate(TEXTS, 1) for answer in ("ham", "پاسخ، این است ", "1 2 3")]
+    return [
+        Example(number, dict.fromkeys(task.inputs, text), answer)
+        for number, text in enumerate(TEXTS, 1)
+        for answer in ("ham", "پاسخ، این است ", "1 2 3")
+    ]
 
 
 def chat_examples() -> list[Example]:
@@ -67,24 +80,40 @@ def test_tokens_are_those_that_training_encodes(folder: Path, task: Task, tmp_pa
     assert measured.lengths.trained_share == pytest.approx(trained.trained_tokens / trained.tokens)
 
 
-# Class named, kind of model. A large vocabulary takes a second to load, so that it is tried only where byte-level matters.
+# Class named, kind of model. A large vocabulary takes a second to load, so that it is tried only where byte-level
+# matters.
 FAST = "PreTrainedTokenizerFast"
 READ = {
     "TinyStories-656K": [
-        *((kind, type_) for kind in ("LlamaTokenizer", "GemmaTokenizer", "Qwen2Tokenizer", FAST, "") for type_ in ("llama", "qwen3", "phi3")),
-        ("LlamaTokenizer", "gpt2"), ("GemmaTokenizer", "gemma3_text"), ("", "gemma3_text"), ("Qwen2Tokenizer", "qwen2"),
+        *(
+            (kind, type_)
+            for kind in ("LlamaTokenizer", "GemmaTokenizer", "Qwen2Tokenizer", FAST, "")
+            for type_ in ("llama", "qwen3", "phi3")
+        ),
+        ("LlamaTokenizer", "gpt2"),
+        ("GemmaTokenizer", "gemma3_text"),
+        ("", "gemma3_text"),
+        ("Qwen2Tokenizer", "qwen2"),
     ],
     "TinyStories-Instruct-3M-chat": [
-        *((kind, type_) for kind in ("GPT2Tokenizer", "GPTNeoXTokenizer", "LlamaTokenizer", "Qwen2Tokenizer", FAST, "") for type_ in ("llama", "qwen2", "phi3")),
-        ("", "gpt2"), ("", "gpt_neox"), ("GPT2Tokenizer", "gpt_neo"), ("GPTNeoXTokenizer", "qwen3"),
+        *(
+            (kind, type_)
+            for kind in ("GPT2Tokenizer", "GPTNeoXTokenizer", "LlamaTokenizer", "Qwen2Tokenizer", FAST, "")
+            for type_ in ("llama", "qwen2", "phi3")
+        ),
+        ("", "gpt2"),
+        ("", "gpt_neox"),
+        ("GPT2Tokenizer", "gpt_neo"),
+        ("GPTNeoXTokenizer", "qwen3"),
     ],
     "Qwen2.5-tokenizer": [("GPT2Tokenizer", "llama"), (FAST, "qwen2")],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("source", READ)
 def test_the_class_a_base_names_is_read_as_transformers_reads_it(source: str, tmp_path: Path) -> None:
-    """Such folders are common: SmolLM2 names GPT2Tokenizer, Llama 3 names LlamaTokenizer, and neither file is of that class."""
+    """Such folders are common: SmolLM2 names GPT2Tokenizer, Llama 3 names LlamaTokenizer, and neither file is of that
+    class."""
     if not (MODELS / source).is_dir():
         pytest.skip("the shared models are not here")
     transformers.AutoTokenizer.from_pretrained(MODELS / source).save_pretrained(tmp_path)
@@ -92,7 +121,9 @@ def test_the_class_a_base_names_is_read_as_transformers_reads_it(source: str, tm
     config.pop("tokenizer_class", None)
     seen = set()
     for kind, model_type in READ[source]:
-        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config | ({"tokenizer_class": kind} if kind else {})))
+        (tmp_path / "tokenizer_config.json").write_text(
+            json.dumps(config | ({"tokenizer_class": kind} if kind else {}))
+        )
         (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
         full, light = transformers.AutoTokenizer.from_pretrained(tmp_path), light_tokenizer.read_tokenizer(tmp_path)
         for special in (True, False):
@@ -104,18 +135,36 @@ def test_the_class_a_base_names_is_read_as_transformers_reads_it(source: str, tm
 
 
 def test_registered_classes_are_still_those_of_transformers() -> None:
-    from transformers.models.auto.tokenization_auto import MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS, TOKENIZER_MAPPING_NAMES
+    from transformers.models.auto.tokenization_auto import (
+        MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS,
+        TOKENIZER_MAPPING_NAMES,
+    )
 
     for model_type, name in light_tokenizer._REGISTERED.items():
         assert TOKENIZER_MAPPING_NAMES[model_type] == (name or "TokenizersBackend"), model_type
-    assert light_tokenizer._OVERRULED == {t for t, name in light_tokenizer._REGISTERED.items() if name and t in MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS}
+    assert light_tokenizer._OVERRULED == {
+        t for t, name in light_tokenizer._REGISTERED.items() if name and t in MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS
+    }
 
 
 TEMPLATES = {
-    "loops, filters and namespaces": "{% set ns = namespace(n=0) %}{% for m in messages %}{% if loop.first %}{% set ns.n = ns.n + 1 %}{% endif %}{{ m.role | upper }}: {{ m.content | trim }} {{ ns.n }}\n{% endfor %}{{ dict(a=1) | tojson }}{{ bos_token }}",
-    "generation, break, date": "{% for m in messages %}{% generation %}{{ m['content'] }}{{ eos_token }}{% endgeneration %}{% break %}{% endfor %}{{ date_string }}{% if enable_thinking is defined %}{{ enable_thinking }}{% endif %}",
-    "none is no key": "{% for m in messages %}{{ 'x' if m.name is defined else 'y' }}{{ m.content }}{% endfor %}{% if tools is none %}no tools{% endif %}{% if add_generation_prompt %}>{% endif %}",
-}  # fmt: skip
+    "loops, filters and namespaces": (
+        "{% set ns = namespace(n=0) %}{% for m in messages %}{% if loop.first %}{% set "
+        "ns.n = ns.n + 1 %}{% endif %}{{ m.role | upper }}: {{ m.content | trim }} {{ ns.n }}\n{% endfor %}{{ "
+        "dict(a=1) | "
+        "tojson }}{{ bos_token }}"
+    ),
+    "generation, break, date": (
+        "{% for m in messages %}{% generation %}{{ m['content'] }}{{ eos_token }}{% "
+        "endgeneration %}{% break %}{% endfor %}{{ date_string }}{% if enable_thinking is defined %}{{ "
+        "enable_thinking }}{% "
+        "endif %}"
+    ),
+    "none is no key": (
+        "{% for m in messages %}{{ 'x' if m.name is defined else 'y' }}{{ m.content }}{% endfor %}{% if "
+        "tools is none %}no tools{% endif %}{% if add_generation_prompt %}>{% endif %}"
+    ),
+}
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -123,12 +172,22 @@ def test_chat_templates_render_as_in_transformers(name: str) -> None:
     full = transformers.AutoTokenizer.from_pretrained(bases.built_in_folder())
     light = light_tokenizer.read_tokenizer(bases.built_in_folder())
     full.chat_template = light.chat_template = TEMPLATES[name]
-    messages = [{"role": "user", "content": " سلام <b>\"x\"</b> ", "name": None}, {"role": "assistant", "content": "hi"}]
+    messages = [{"role": "user", "content": ' سلام <b>"x"</b> ', "name": None}, {"role": "assistant", "content": "hi"}]
     for prompt in (True, False):
-        assert template.render(light, messages, add_generation_prompt=prompt) == template.render(full, messages, add_generation_prompt=prompt)
+        assert template.render(light, messages, add_generation_prompt=prompt) == template.render(
+            full, messages, add_generation_prompt=prompt
+        )
 
 
-@pytest.mark.parametrize("bad", ["{{ ''.__class__.__mro__ }}", "{% set ns = namespace() %}{% set ns.__class__ = 1 %}", "{{ raise_exception('no system turn') }}", "{% if %}"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{% set ns = namespace() %}{% set ns.__class__ = 1 %}",
+        "{{ raise_exception('no system turn') }}",
+        "{% if %}",
+    ],
+)
 def test_a_template_that_reaches_for_python_or_refuses_is_an_error_in_words(bad: str) -> None:
     light = light_tokenizer.read_tokenizer(bases.built_in_folder())
     light.chat_template = bad
@@ -154,13 +213,22 @@ def test_a_base_of_the_hub_is_read_from_the_cache(tmp_path: Path) -> None:
     (tmp_path / "hub" / "models--a--b" / "refs").mkdir()
     (tmp_path / "hub" / "models--a--b" / "refs" / "main").write_text("0" * 40)
     code = (
-        "import sys\nfrom lora_hub.data.prompts import lengths\nfrom lora_hub.data.prompts.prepare import Example\nfrom lora_hub.core.schema import BaseModel\n"
+        "import sys\nfrom lora_hub.data.prompts import lengths\nfrom lora_hub.data.prompts.prepare import "
+        "Example\nfrom lora_hub.core.schema import BaseModel\n"
         "from lora_hub.catalogue.tasks import catalogue\n"
-        "print([lengths.measure_lengths([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), BaseModel(id='a/b', revision=r), 512) is not None"
+        "print([lengths.measure_lengths([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), "
+        "BaseModel(id='a/b', revision=r), 512) is not None"
         " for r in ('', '0' * 40, 'other')], 'transformers' in sys.modules)"
     )
-    environment = {"HF_HOME": str(tmp_path), "PATH": "/usr/bin", "PYTHONPATH": str(ROOT), "HF_ENDPOINT": "http://127.0.0.1:9"}
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    environment = {
+        "HF_HOME": str(tmp_path),
+        "PATH": "/usr/bin",
+        "PYTHONPATH": str(ROOT),
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
     assert told.stdout.strip() == "[True, True, False] False"
 
 
@@ -223,19 +291,34 @@ def test_what_is_too_long_is_what_training_leaves_out() -> None:
 
 def some(**changed: object) -> Lengths:
     facts = dict(
-        base="b", rows=2000, sampled=2000, prompt=(9,) * 8, answer=(3,) * 8, total=(12, 12, 12, 12, 12, 12, 12, 2310), max_length=512, context=8192,
-        too_long=7, answers_cut=5, over_context=0, trained_share=0.2,
-    )  # fmt: skip
+        base="b",
+        rows=2000,
+        sampled=2000,
+        prompt=(9,) * 8,
+        answer=(3,) * 8,
+        total=(12, 12, 12, 12, 12, 12, 12, 2310),
+        max_length=512,
+        context=8192,
+        too_long=7,
+        answers_cut=5,
+        over_context=0,
+        trained_share=0.2,
+    )
     return Lengths(**{**facts, **changed})
 
 
 def test_messages_say_how_many_how_long_and_what_next() -> None:
     problem = lengths.find_lengths(some())[0].problem
-    assert problem.message.startswith("7 of 2,000 rows (0.4 %) are longer than 512 tokens and will be left out; the longest has 2,310.")
+    assert problem.message.startswith(
+        "7 of 2,000 rows (0.4 %) are longer than 512 tokens and will be left out; the longest has 2,310."
+    )
     assert "5 would lose" in problem.message and problem.severity == "warning" and problem.count == 7
     assert "Raise max_length to 2,310" in problem.hint and "8,192" in problem.hint
     assert "۲٬۳۱۰" in problem.said.fa and "۲٬۳۱۰" in problem.advice.fa
-    assert "sampled" in lengths.find_lengths(some(rows=90_000))[0].problem.message and "نمونه" in lengths.find_lengths(some(rows=90_000))[0].problem.said.fa
+    assert (
+        "sampled" in lengths.find_lengths(some(rows=90_000))[0].problem.message
+        and "نمونه" in lengths.find_lengths(some(rows=90_000))[0].problem.said.fa
+    )
     assert lengths.find_lengths(some(too_long=1))[0].problem.message.startswith("1 of 2,000 rows (0.05 %) is longer")
 
 
@@ -246,7 +329,11 @@ def test_messages_say_how_many_how_long_and_what_next() -> None:
         ({"context": 1024, "over_context": 3}, "to 1,024, the base's context; for the 3 longer still", "warning"),
         ({"too_long": 1001}, "Raise max_length", "error"),
         ({"too_long": 1000}, "Raise max_length", "warning"),
-        ({"max_length": 1024, "context": 512, "too_long": 2, "over_context": 9}, "Set max_length to 512 or less", "warning"),
+        (
+            {"max_length": 1024, "context": 512, "too_long": 2, "over_context": 9},
+            "Set max_length to 512 or less",
+            "warning",
+        ),
     ],
 )
 def test_hints_go_as_far_as_the_base_can_read(changed: dict, hint: str, severity: str) -> None:
@@ -259,15 +346,23 @@ def test_little_trained_is_told_and_nothing_else_where_nothing_is_wrong() -> Non
     assert lengths.find_lengths(some(too_long=0, trained_share=0.02)) == []
     (found,) = lengths.find_lengths(some(too_long=0, trained_share=0.011))
     assert found.problem.code == "little-trained" and found.problem.severity == "info"
-    assert "Only 1.1 % of the tokens are trained" in found.problem.message and "۱٫۱٪" in found.problem.said.fa and found.problem.advice.fa
+    assert (
+        "Only 1.1 % of the tokens are trained" in found.problem.message
+        and "۱٫۱٪" in found.problem.said.fa
+        and found.problem.advice.fa
+    )
     assert [one.problem.code for one in lengths.find_lengths(some(too_long=2000, trained_share=0.0))] == ["too-long"]
 
 
 def test_counting_needs_no_transformers() -> None:
     code = (
-        "import sys\nfrom lora_hub.catalogue import bases\nfrom lora_hub.data.prompts import lengths\nfrom lora_hub.data.prompts.prepare import Example\nfrom lora_hub.catalogue.tasks import catalogue\n"
-        "lengths.measure([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), bases.get_base('built-in'), 512)\n"
+        "import sys\nfrom lora_hub.catalogue import bases\nfrom lora_hub.data.prompts import lengths\nfrom "
+        "lora_hub.data.prompts.prepare import Example\nfrom lora_hub.catalogue.tasks import catalogue\n"
+        "lengths.measure([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), "
+        "bases.get_base('built-in'), 512)\n"
         "print(sorted({'transformers', 'torch', 'huggingface_hub'} & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
     assert told.stdout.strip() == "[]"

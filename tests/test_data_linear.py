@@ -1,4 +1,5 @@
-"""Readers and checks do work in proportion to the file, whatever is wrong with it: counted in lines read, never in seconds."""
+"""Readers and checks do work in proportion to the file, whatever is wrong with it: counted in lines read, never in
+seconds."""
 
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def test_ragged_rows_are_read_a_few_times_each(line: str, opened: str) -> None:
 def test_forty_thousand_faults_are_told_by_number(tmp_path: Path) -> None:
     file = tmp_path / "broken.csv"
     file.write_text("text,label\nfine,ham\n" + 'b",x,"c\n' * 40_000 + "good,spam\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"has 40,000 lines that cannot be read: line 3 opens a quotation mark that is never closed.*; \.\.\."):
+    with pytest.raises(
+        DataError,
+        match=r"has 40,000 lines that cannot be read: line 3 opens a quotation mark that is never closed.*; \.\.\.",
+    ):
         read_table(file)
     table = read_table(file, skip_broken=True)
     assert table.frame.rows() == [("fine", "ham"), ("good", "spam")]
@@ -52,13 +56,16 @@ def test_forty_thousand_faults_are_told_by_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("an SQL dump's comments", "/* x */   " * 400 + "nothing"), ("settings and spaces", "[a]\n" + " " * 4_000 + "x"), ("spaces", "text,label\n" + " " * 60_000 + ",ham\nx,spam\n"),
-        ("single marks", "text,label\n" + ",'x" * 60_000), ("keys", "".join(f'{{"a{n}": "x", "b{n}": "y"}}\n' for n in range(60_000))),
+        ("an SQL dump's comments", "/* x */   " * 400 + "nothing"),
+        ("settings and spaces", "[a]\n" + " " * 4_000 + "x"),
+        ("spaces", "text,label\n" + " " * 60_000 + ",ham\nx,spam\n"),
+        ("single marks", "text,label\n" + ",'x" * 60_000),
+        ("keys", "".join(f'{{"a{n}": "x", "b{n}": "y"}}\n' for n in range(60_000))),
         ("hidden tags", "<table><tr><td>a</td></tr></table><div hidden>" + "<div>" * 40_000 + "</p>" * 40_000),
         ("cells that reach down", "<table>" + '<tr><td rowspan="9999">a</td><td>b</td></tr>' * 900 + "</table>"),
     ],
     ids=lambda value: value if len(value) < 40 else "",
-)  # fmt: skip
+)
 def test_hostile_texts_are_read_or_refused(tmp_path: Path, name: str, content: str) -> None:
     """Each of these took minutes, or more memory than there is, and the suite would end in them."""
     file = tmp_path / "rows.txt"

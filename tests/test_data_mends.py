@@ -17,8 +17,12 @@ from lora_hub.data.mending.mends import button, describe, for_test, parse_mend
 from lora_hub.runs import worker
 
 SPAM = get_task("spam")
-GOOD = [(f"see you at {hour} near the {place}", "ham") for hour in range(8) for place in ("station", "museum", "old bridge")]
-BAD = [(f"win {prize} now, answer {number} times", "spam") for number in range(6) for prize in ("a phone", "a car", "cash")]
+GOOD = [
+    (f"see you at {hour} near the {place}", "ham") for hour in range(8) for place in ("station", "museum", "old bridge")
+]
+BAD = [
+    (f"win {prize} now, answer {number} times", "spam") for number in range(6) for prize in ("a phone", "a car", "cash")
+]
 
 
 def look(path: Path, *mends: Mend, task: str = "spam", **more: object) -> Inspection:
@@ -34,15 +38,35 @@ def codes(seen: Inspection) -> list[str]:
 
 
 def test_every_offer_of_a_messy_file_mends_its_problem(tmp_path: Path) -> None:
-    rows = [*GOOD, *BAD, *GOOD[:5], ("see you at 3 near the museum", "spam"), ("", "ham"), ("no label here at all", ""), ("text", "label"),
-            ("write to {name} today", "ham"), ("mail me at jo@example.com please", "ham"), ("my key is sk-" + "a1B2" * 8, "spam"),
-            ("cafÃ© olÃ© tomorrow", "ham"), ("another one for the other class", "Spam ")]  # fmt: skip
+    rows = [
+        *GOOD,
+        *BAD,
+        *GOOD[:5],
+        ("see you at 3 near the museum", "spam"),
+        ("", "ham"),
+        ("no label here at all", ""),
+        ("text", "label"),
+        ("write to {name} today", "ham"),
+        ("mail me at jo@example.com please", "ham"),
+        ("my key is sk-" + "a1B2" * 8, "spam"),
+        ("cafÃ© olÃ© tomorrow", "ham"),
+        ("another one for the other class", "Spam "),
+    ]
     file = write_csv(tmp_path / "messy.csv", rows)
     seen = look(file)
     mended = []
     assert {"personal-data", "secrets"} <= set(codes(seen))
-    for code in ("duplicates", "conflicting-answers", "empty-answers", "empty-inputs", "header-inside", "placeholders", "personal-data",
-                 "damaged-letters", "near-duplicate-labels"):  # fmt: skip
+    for code in (
+        "duplicates",
+        "conflicting-answers",
+        "empty-answers",
+        "empty-inputs",
+        "header-inside",
+        "placeholders",
+        "personal-data",
+        "damaged-letters",
+        "near-duplicate-labels",
+    ):
         assert code in codes(seen), code
         mended.append(offered(seen, code)[0])
         after = look(file, *mended)
@@ -63,7 +87,15 @@ def test_every_offer_of_a_messy_file_mends_its_problem(tmp_path: Path) -> None:
 
 
 def test_the_commonest_answer_stays_and_a_tie_goes(tmp_path: Path) -> None:
-    rows = [*GOOD, *BAD, ("is it spam or not", "spam"), ("is it spam or not", "spam"), ("is it spam or not", "ham"), ("a tie for two", "ham"), ("a tie for two", "spam")]
+    rows = [
+        *GOOD,
+        *BAD,
+        ("is it spam or not", "spam"),
+        ("is it spam or not", "spam"),
+        ("is it spam or not", "ham"),
+        ("a tie for two", "ham"),
+        ("a tie for two", "spam"),
+    ]
     file = write_csv(tmp_path / "x.csv", rows)
     kept = look(file, Mend(kind="keep-commonest")).table.frame
     assert kept.filter(kept["text"] == "is it spam or not")["label"].to_list() == ["spam", "spam"]
@@ -96,7 +128,12 @@ def test_what_was_left_out_is_not_trained_on(tmp_path: Path) -> None:
 
 def test_texts_that_were_cut_are_joined(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
-    file.write_text("v1,v2,,\n" + "".join(f"{label},{text.replace(',', ' ')},,\n" for text, label in GOOD + BAD) + "spam,cut here, and there, too\n", encoding="utf-8")
+    file.write_text(
+        "v1,v2,,\n"
+        + "".join(f"{label},{text.replace(',', ' ')},,\n" for text, label in GOOD + BAD)
+        + "spam,cut here, and there, too\n",
+        encoding="utf-8",
+    )
     seen = look(file)
     mend = offered(seen, "overflow")[0]
     assert mend == Mend(kind="join-overflow", values={"into": "v2"})
@@ -128,7 +165,9 @@ def test_swapped_pairs_are_swapped_back(tmp_path: Path) -> None:
     pairs = [(f"this is sentence {number} of the file", f"این جملهٔ {number} از پرونده است") for number in range(30)]
     pairs[7] = pairs[7][::-1]
     file = tmp_path / "pairs.jsonl"
-    file.write_text("".join(json.dumps({"en": first, "fa": second}) + "\n" for first, second in pairs), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps({"en": first, "fa": second}) + "\n" for first, second in pairs), encoding="utf-8"
+    )
     seen = look(file, task="translation")
     after = look(file, offered(seen, "swapped-pairs")[0], task="translation")
     assert "swapped-pairs" not in codes(after)
@@ -136,11 +175,22 @@ def test_swapped_pairs_are_swapped_back(tmp_path: Path) -> None:
 
 
 def test_conversations_keep_their_shape(tmp_path: Path) -> None:
-    turns = [{"role": "user", "content": "write to ann@example.com"}, {"role": "assistant", "content": "Done, I wrote."}]
+    turns = [
+        {"role": "user", "content": "write to ann@example.com"},
+        {"role": "assistant", "content": "Done, I wrote."},
+    ]
     file = tmp_path / "chat.jsonl"
-    file.write_text("".join(json.dumps({"messages": turns if number else [{"role": "user", "content": "alone"}]}) + "\n" for number in range(12)), encoding="utf-8")
+    file.write_text(
+        "".join(
+            json.dumps({"messages": turns if number else [{"role": "user", "content": "alone"}]}) + "\n"
+            for number in range(12)
+        ),
+        encoding="utf-8",
+    )
     seen = look(file, task="chat")
-    after = look(file, offered(seen, "personal-data")[0], Mend(kind="drop", values={"code": "chats-without-answer"}), task="chat")
+    after = look(
+        file, offered(seen, "personal-data")[0], Mend(kind="drop", values={"code": "chats-without-answer"}), task="chat"
+    )
     assert after.table.rows == 11 and "personal-data" not in codes(after)
     assert "[e-mail]" in after.preview[0]["prompt"] and after.preview[0]["completion"] == "Done, I wrote."
 
@@ -154,7 +204,11 @@ def test_rows_of_a_problem_are_shown_with_their_numbers(tmp_path: Path) -> None:
 
 
 def test_a_test_part_loses_no_rows() -> None:
-    mends = [Mend(kind="drop", values={"code": "duplicates"}), Mend(kind="relabel", values={"0": "no"}), Mend(kind="mask")]
+    mends = [
+        Mend(kind="drop", values={"code": "duplicates"}),
+        Mend(kind="relabel", values={"0": "no"}),
+        Mend(kind="mask"),
+    ]
     assert for_test(mends) == tuple(mends[1:])
 
 
@@ -181,7 +235,11 @@ def test_a_mend_that_is_not_known_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_mend_is_said_in_both_languages() -> None:
-    for mend in (Mend(kind="drop", values={"code": "duplicates"}), Mend(kind="relabel", values={"0": "no"}), Mend(kind="shorten", values={"characters": "90"})):
+    for mend in (
+        Mend(kind="drop", values={"code": "duplicates"}),
+        Mend(kind="relabel", values={"0": "no"}),
+        Mend(kind="shorten", values={"characters": "90"}),
+    ):
         for text in (button(mend), describe(mend)):
             assert text.en and text.fa and "{" not in text.en + text.fa
 

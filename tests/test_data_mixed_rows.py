@@ -8,7 +8,10 @@ import pytest
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.data.inspection import inspect_file
 
-LONG = "The man came to the town of number {} and they had no lamps there, so that all of them went to sleep early and rose with the sun. "
+LONG = (
+    "The man came to the town of number {} and they had no lamps there, so that all of them went to sleep early "
+    "and rose with the sun. "
+)
 PERSIAN = "این کتاب شماره {} را خواندم و از آن بسیار خوشم آمد"
 ENGLISH = "I read the book number {} and it was not for me"
 
@@ -24,9 +27,17 @@ def test_summaries_longer_than_their_texts(tmp_path: Path, wrong: int) -> None:
     pairs = [(LONG.format(n) * 3, f"No lamps in town {n}.") for n in range(60)]
     pairs = [(summary, text) if n < wrong else (text, summary) for n, (text, summary) in enumerate(pairs)]
     texts, summaries = zip(*pairs, strict=True)
-    found = told(tmp_path, "summarization", {"text": list(texts), "summary": list(summaries)}, {"text": "text", "answer": "summary"})
+    found = told(
+        tmp_path,
+        "summarization",
+        {"text": list(texts), "summary": list(summaries)},
+        {"text": "text", "answer": "summary"},
+    )
     if wrong > 50:
-        assert found["swapped-columns"].count == wrong and "Take 'summary' as the text and 'text' as the summary" in found["swapped-columns"].hint
+        assert (
+            found["swapped-columns"].count == wrong
+            and "Take 'summary' as the text and 'text' as the summary" in found["swapped-columns"].hint
+        )
         assert found["swapped-columns"].severity == "warning"
     else:
         assert "swapped-columns" not in found and ("longer-summaries" in found) == bool(wrong)
@@ -35,8 +46,15 @@ def test_summaries_longer_than_their_texts(tmp_path: Path, wrong: int) -> None:
 
 def test_rows_of_two_languages_are_counted(tmp_path: Path) -> None:
     texts = [(PERSIAN if n % 2 else ENGLISH).format(n) for n in range(60)]
-    problem = told(tmp_path, "sentiment", {"text": texts, "label": ["good", "bad", "bad", "good"] * 15})["mixed-languages"]
-    assert problem.severity == "warning" and "30 in Persian" in problem.message and "30 in English" in problem.message and problem.count == 30
+    problem = told(tmp_path, "sentiment", {"text": texts, "label": ["good", "bad", "bad", "good"] * 15})[
+        "mixed-languages"
+    ]
+    assert (
+        problem.severity == "warning"
+        and "30 in Persian" in problem.message
+        and "30 in English" in problem.message
+        and problem.count == 30
+    )
     assert "۳۰ سطر به زبان فارسی" in problem.said.fa
 
 
@@ -44,7 +62,9 @@ def test_a_part_is_told_and_a_stray_row_is_not(tmp_path: Path) -> None:
     labels = ["good", "bad", "bad", "good"] * 15
     some = [(PERSIAN if n % 6 == 5 else ENGLISH).format(n) for n in range(60)]
     problem = told(tmp_path, "sentiment", {"text": some, "label": labels})["mixed-languages"]
-    assert problem.message.startswith("The rows are in 2 languages: 50 in English and 10 in Persian (17% of all") and problem.rows[:2] == (6, 12)
+    assert problem.message.startswith(
+        "The rows are in 2 languages: 50 in English and 10 in Persian (17% of all"
+    ) and problem.rows[:2] == (6, 12)
     stray = [(PERSIAN if n in (5, 20) else ENGLISH).format(n) for n in range(60)]
     assert "mixed-languages" not in told(tmp_path, "sentiment", {"text": stray, "label": labels})
     both = [f"{ENGLISH.format(n)} {PERSIAN.format(n)}" for n in range(60)]
@@ -54,5 +74,7 @@ def test_a_part_is_told_and_a_stray_row_is_not(tmp_path: Path) -> None:
 def test_instructions_may_be_in_two_languages_and_pairs_are(tmp_path: Path) -> None:
     texts = [(PERSIAN if n % 2 else ENGLISH).format(n) for n in range(60)]
     answers = [f"{text} so" for text in texts]
-    assert told(tmp_path, "instruction", {"instruction": texts, "output": answers})["mixed-languages"].severity == "info"
+    assert (
+        told(tmp_path, "instruction", {"instruction": texts, "output": answers})["mixed-languages"].severity == "info"
+    )
     assert "mixed-languages" not in told(tmp_path, "translation", {"source": texts, "target": answers})

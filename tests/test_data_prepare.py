@@ -24,7 +24,9 @@ def examples(count: int, labels: tuple[str, ...] = ("ham", "spam")) -> list[Exam
 
 
 def test_rows_without_answer_or_input_are_left_out_and_the_rest_keeps_its_number() -> None:
-    found = prepare.build_examples(table(t=["a", "", "c", None, "e"], l=["x", "y", "", "z", " w "]), SPAM, {"text": "t", "answer": "l"})
+    found = prepare.build_examples(
+        table(t=["a", "", "c", None, "e"], l=["x", "y", "", "z", " w "]), SPAM, {"text": "t", "answer": "l"}
+    )
     assert [(e.row, e.inputs["text"], e.answer) for e in found] == [(1, "a", "x"), (5, "e", "w")]
 
 
@@ -57,7 +59,10 @@ def test_split_is_a_partition_stratified_and_seeded(seed: int) -> None:
 
 
 def test_equal_inputs_never_stand_on_both_sides() -> None:
-    rows = [Example(i + 1, {"text": f"Message  {i // 3}" if i % 2 else f"message {i // 3} "}, "ham" if i % 7 else "spam") for i in range(300)]
+    rows = [
+        Example(i + 1, {"text": f"Message  {i // 3}" if i % 2 else f"message {i // 3} "}, "ham" if i % 7 else "spam")
+        for i in range(300)
+    ]
     split = prepare.split_examples(rows, SPAM, held_out=0.3, max_held_out=500, seed=3)
 
     def texts(part: list[Example]) -> set[str]:
@@ -92,12 +97,25 @@ def test_own_test_file_is_what_is_scored_and_leaking_rows_are_not_trained_on() -
 
 
 def test_rows_that_are_nearly_the_same_are_one_cluster() -> None:
-    long = "the parcel is waiting at the office on the corner until friday evening, please bring your passport or another card with a photograph, order {}"
-    texts = [long.format(1), "hello there", "Hello  there", long.format(2), "another thing altogether, with words enough to be looked at closely"]
+    long = (
+        "the parcel is waiting at the office on the corner until friday evening, please bring your passport or "
+        "another card with a photograph, order {}"
+    )
+    texts = [
+        long.format(1),
+        "hello there",
+        "Hello  there",
+        long.format(2),
+        "another thing altogether, with words enough to be looked at closely",
+    ]
     found = prepare.cluster_examples([Example(i + 1, {"text": text}, "ham") for i, text in enumerate(texts)]).tolist()
     assert found == [0, 1, 1, 0, 4]
     turns = [{"role": "user", "content": "hi"}]
-    chats = [Example(1, {"messages": turns}, "a"), Example(1, {"messages": [*turns, *turns]}, "b"), Example(2, {"messages": turns}, "c")]
+    chats = [
+        Example(1, {"messages": turns}, "a"),
+        Example(1, {"messages": [*turns, *turns]}, "b"),
+        Example(2, {"messages": turns}, "c"),
+    ]
     assert prepare.cluster_examples(chats).tolist() == [0, 0, 2]
 
 
@@ -115,7 +133,12 @@ def test_rows_too_long_are_named_and_too_many_are_refused() -> None:
 
 def test_a_chat_becomes_a_row_for_each_turn_of_the_assistant_and_stays_on_one_side() -> None:
     chat = catalogue.get_task("chat")
-    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}]
+    turns = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": "c"},
+        {"role": "assistant", "content": "d"},
+    ]
     rows = prepare.build_examples(table(m=[turns] * 30), chat, {"messages": "m"})
     assert len(rows) == 60
     assert [len(e.inputs["messages"]) for e in rows[:2]] == [1, 3] and [e.answer for e in rows[:2]] == ["b", "d"]
@@ -127,7 +150,11 @@ def test_a_chat_becomes_a_row_for_each_turn_of_the_assistant_and_stays_on_one_si
 def test_inputs_with_many_rows_each_still_leave_something_to_measure_with() -> None:
     """As in reviews that are asked about aspect by aspect: no group fits the share of a small class."""
     labels = ["a"] * 6 + ["b", "c"]
-    found = [Example(8 * review + place + 1, {"text": f"review {review}"}, labels[place]) for review in range(60) for place in range(8)]
+    found = [
+        Example(8 * review + place + 1, {"text": f"review {review}"}, labels[place])
+        for review in range(60)
+        for place in range(8)
+    ]
     split = prepare.split_examples(found, SPAM, held_out=0.2, max_held_out=500, seed=1)
     parts = [{example.inputs["text"] for example in part} for part in (split.train, split.validation, split.test)]
     assert all(parts) and not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
@@ -173,7 +200,9 @@ def test_rare_classes_share_what_room_there_is() -> None:
     rows += [Example(500 + i, {"text": f"r {i}"}, f"rare {i % 40}") for i in range(120)]
     split = prepare.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=1)
     assert (len(split.train), len(split.validation), len(split.test)) == (480, 42, 78)
-    assert len({example.answer for example in split.test}) == len({example.answer for example in split.validation}) == 41
+    assert (
+        len({example.answer for example in split.test}) == len({example.answer for example in split.validation}) == 41
+    )
 
 
 def test_one_constant_says_how_the_held_out_rows_are_parted() -> None:
@@ -182,7 +211,14 @@ def test_one_constant_says_how_the_held_out_rows_are_parted() -> None:
 
     from lora_hub.training import estimate
 
-    assert prepare.held_out_sizes(1000, 0.2, 500) == (130, 70) == (200 - round(200 * prepare.VALIDATION_SHARE), round(200 * prepare.VALIDATION_SHARE))
+    assert (
+        prepare.held_out_sizes(1000, 0.2, 500)
+        == (130, 70)
+        == (200 - round(200 * prepare.VALIDATION_SHARE), round(200 * prepare.VALIDATION_SHARE))
+    )
     assert estimate.held_out_sizes is prepare.held_out_sizes
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    assert f"Of them {prepare.VALIDATION_SHARE:.0%}".replace("%", " %") in readme and f"at most {prepare.MAX_VALIDATION}" in readme
+    assert (
+        f"Of them {prepare.VALIDATION_SHARE:.0%}".replace("%", " %") in readme
+        and f"at most {prepare.MAX_VALIDATION}" in readme
+    )

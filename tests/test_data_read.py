@@ -134,14 +134,18 @@ def test_repeated_and_empty_names(tmp_path: Path) -> None:
 
 
 def test_titles_above_the_header(tmp_path: Path) -> None:
-    table = read_table(put(tmp_path, "data.csv", "Survey 2024,,\nby the team,,\n,,\nid,review,stars\n" + "1,very good indeed,5\n" * 9))
+    table = read_table(
+        put(tmp_path, "data.csv", "Survey 2024,,\nby the team,,\n,,\nid,review,stars\n" + "1,very good indeed,5\n" * 9)
+    )
     assert table.columns == ["id", "review", "stars"] and table.rows == 9
     assert "title-rows" in codes(table)
 
 
 def test_titles_without_delimiters_above_the_header(tmp_path: Path) -> None:
     body = "".join(f"review number {n} goes on,{n % 5}\n" for n in range(9))
-    table = read_table(put(tmp_path, "data.csv", f"Survey of the year\nmade by us\n\nreview,stars\n{body}only a text\n"))
+    table = read_table(
+        put(tmp_path, "data.csv", f"Survey of the year\nmade by us\n\nreview,stars\n{body}only a text\n")
+    )
     assert table.columns == ["review", "stars"] and table.rows == 10
     told = {problem.code: problem for problem in table.problems}
     assert told["title-rows"].count == 2 and told["short-rows"].rows == (10,)
@@ -171,7 +175,9 @@ def test_excel_says_which_delimiter(tmp_path: Path) -> None:
 
 
 def test_one_column_of_text(tmp_path: Path) -> None:
-    table = read_table(put(tmp_path, "data.txt", "Once upon a time, there was.\nA king, a queen, and a fox.\nThey went home\n"))
+    table = read_table(
+        put(tmp_path, "data.txt", "Once upon a time, there was.\nA king, a queen, and a fox.\nThey went home\n")
+    )
     assert table.format == "text" and table.rows == 3 and table.frame.width == 1
 
 
@@ -201,24 +207,49 @@ def test_a_header_without_rows_is_refused(tmp_path: Path) -> None:
         json.dumps({"version": 1, "data": [{"text": text, "label": label} for text, label in ROWS]}),
         json.dumps({"text": [row[0] for row in ROWS], "label": [row[1] for row in ROWS]}),
         json.dumps({"columns": ["text", "label"], "data": ROWS}),
-        json.dumps({"text": {str(i): row[0] for i, row in enumerate(ROWS)}, "label": {str(i): row[1] for i, row in enumerate(ROWS)}}),
+        json.dumps(
+            {
+                "text": {str(i): row[0] for i, row in enumerate(ROWS)},
+                "label": {str(i): row[1] for i, row in enumerate(ROWS)},
+            }
+        ),
         json.dumps({f"row{i}": {"text": row[0], "label": row[1]} for i, row in enumerate(ROWS)}),
         json.dumps([["text", "label"], *ROWS]),
-        json.dumps({"features": [], "rows": [{"row_idx": i, "row": {"text": r[0], "label": r[1]}} for i, r in enumerate(ROWS)]}),
+        json.dumps(
+            {"features": [], "rows": [{"row_idx": i, "row": {"text": r[0], "label": r[1]}} for i, r in enumerate(ROWS)]}
+        ),
         "\n".join(json.dumps({"text": text, "label": label}, ensure_ascii=False) for text, label in ROWS),
         "\ufeff" + "\r\n\r\n".join(json.dumps({"text": text, "label": label}) for text, label in ROWS) + "\r\n",
         "\n".join(json.dumps({"text": text, "label": label}, indent=2) for text, label in ROWS),
     ],
-    ids=["array", "wrapped", "columns", "split", "pandas", "index", "lists", "viewer", "jsonl", "jsonl bom", "pretty jsonl"],
-)  # fmt: skip
+    ids=[
+        "array",
+        "wrapped",
+        "columns",
+        "split",
+        "pandas",
+        "index",
+        "lists",
+        "viewer",
+        "jsonl",
+        "jsonl bom",
+        "pretty jsonl",
+    ],
+)
 def test_json_in_every_shape(tmp_path: Path, content: str) -> None:
     table = read_table(put(tmp_path, "data.txt", content))
     assert table.frame.select("text", "label").rows() == ROWS
 
 
 def test_values_keep_their_text(tmp_path: Path) -> None:
-    rows = [{"a": 1, "b": 0.5, "c": True, "d": None, "e": "007", "f": 12345678901234567890123}, {"a": 0, "b": 2.0, "c": False, "e": "1", "g": "x"}]
-    expected = [("1", "0.5", "true", None, "007", "12345678901234567890123", None), ("0", "2.0", "false", None, "1", None, "x")]
+    rows = [
+        {"a": 1, "b": 0.5, "c": True, "d": None, "e": "007", "f": 12345678901234567890123},
+        {"a": 0, "b": 2.0, "c": False, "e": "1", "g": "x"},
+    ]
+    expected = [
+        ("1", "0.5", "true", None, "007", "12345678901234567890123", None),
+        ("0", "2.0", "false", None, "1", None, "x"),
+    ]
     array = read_table(put(tmp_path, "a.json", json.dumps(rows)))
     lines = read_table(put(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows))))
     assert array.frame.rows() == lines.frame.rows() == expected
@@ -227,7 +258,11 @@ def test_values_keep_their_text(tmp_path: Path) -> None:
 
 
 def test_broken_jsonl_lines_are_named(tmp_path: Path) -> None:
-    file = put(tmp_path, "data.jsonl", '{"text": "a", "label": "x"}\n{"text": "b", \n\n{"text": "c", "label": NaN}\n{\'text\': 1}\n')
+    file = put(
+        tmp_path,
+        "data.jsonl",
+        '{"text": "a", "label": "x"}\n{"text": "b", \n\n{"text": "c", "label": NaN}\n{\'text\': 1}\n',
+    )
     with pytest.raises(DataError, match="2 lines that are not valid JSON: line 2 .*line 5"):
         read_table(file)
     table = read_table(file, skip_broken=True)
@@ -237,8 +272,10 @@ def test_broken_jsonl_lines_are_named(tmp_path: Path) -> None:
 
 
 def test_nested_values_are_kept(tmp_path: Path) -> None:
-    chats = [{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
-             {"messages": [{"role": "user", "content": [{"type": "text", "text": "as a part"}]}]}]  # fmt: skip
+    chats = [
+        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "as a part"}]}]},
+    ]
     table = read_table(put(tmp_path, "chat.jsonl", "\n".join(map(json.dumps, chats))))
     assert table.frame["messages"].to_list() == [chat["messages"] for chat in chats]
     assert table.is_nested("messages") and json.loads(table.texts("messages")[1]) == chats[1]["messages"]
@@ -248,11 +285,27 @@ def test_nested_values_are_kept(tmp_path: Path) -> None:
 
 
 def test_well_known_nestings_become_columns(tmp_path: Path) -> None:
-    squad = {"data": [{"title": "t", "paragraphs": [{"context": "It is red.", "qas": [
-        {"id": "1", "question": "Colour?", "answers": [{"text": "red", "answer_start": 6}]},
-        {"id": "2", "question": "Size?", "answers": []}]}]}]}  # fmt: skip
+    squad = {
+        "data": [
+            {
+                "title": "t",
+                "paragraphs": [
+                    {
+                        "context": "It is red.",
+                        "qas": [
+                            {"id": "1", "question": "Colour?", "answers": [{"text": "red", "answer_start": 6}]},
+                            {"id": "2", "question": "Size?", "answers": []},
+                        ],
+                    }
+                ],
+            }
+        ]
+    }
     table = read_table(put(tmp_path, "squad.json", json.dumps(squad)))
-    assert table.frame.select("question", "context", "answer").rows() == [("Colour?", "It is red.", "red"), ("Size?", "It is red.", "")]
+    assert table.frame.select("question", "context", "answer").rows() == [
+        ("Colour?", "It is red.", "red"),
+        ("Size?", "It is red.", ""),
+    ]
     hub = [{"question": "q", "answers": {"text": ["a", "b"], "answer_start": [0, 1]}}]
     assert read_table(put(tmp_path, "hub.json", json.dumps(hub))).frame["answer"].to_list() == ["a"]
     pairs = [{"id": "1", "translation": {"en": "hello", "fa": "سلام"}}]
@@ -260,7 +313,9 @@ def test_well_known_nestings_become_columns(tmp_path: Path) -> None:
 
 
 def test_parquet_and_arrow(tmp_path: Path) -> None:
-    frame = polars.DataFrame({"text": [row[0] for row in ROWS], "label": [0, 1, None, 1], "score": [1.0, 0.0, None, 1.0]})
+    frame = polars.DataFrame(
+        {"text": [row[0] for row in ROWS], "label": [0, 1, None, 1], "score": [1.0, 0.0, None, 1.0]}
+    )
     frame.write_parquet(tmp_path / "a.bin")
     frame.write_ipc(tmp_path / "b.bin")
     for name, kind in (("a.bin", "parquet"), ("b.bin", "arrow")):
@@ -275,7 +330,9 @@ def test_class_names_in_a_dataset_file_are_used(tmp_path: Path) -> None:
     from pyarrow import parquet
 
     features = {"info": {"features": {"label": {"_type": "ClassLabel", "names": ["negative", "positive"]}}}}
-    table = pyarrow.table({"text": ["bad", "good"], "label": [0, 1]}).replace_schema_metadata({"huggingface": json.dumps(features)})
+    table = pyarrow.table({"text": ["bad", "good"], "label": [0, 1]}).replace_schema_metadata(
+        {"huggingface": json.dumps(features)}
+    )
     parquet.write_table(table, tmp_path / "a.parquet")
     assert read_table(tmp_path / "a.parquet").frame["label"].to_list() == ["negative", "positive"]
 
@@ -293,12 +350,20 @@ def workbook(sheets: dict[str, list]) -> bytes:
 
 
 def test_workbooks(tmp_path: Path) -> None:
-    data = workbook({"Notes": [["see the next sheet"]], "Data": [["Customer survey"], [], ["text", "label", None], *[["خوب بود", 1, None], ["bad", 0, None]] * 6]})
+    data = workbook(
+        {
+            "Notes": [["see the next sheet"]],
+            "Data": [["Customer survey"], [], ["text", "label", None], *[["خوب بود", 1, None], ["bad", 0, None]] * 6],
+        }
+    )
     table = read_table(put(tmp_path, "book.csv", data))
     assert table.format == "xlsx" and table.columns == ["text", "label"]
     assert table.frame.rows()[:2] == [("خوب بود", "1"), ("bad", "0")]
     assert {"title-rows", "other-sheets"} <= codes(table)
-    assert read_table(put(tmp_path, "two.xlsx", workbook({"A": [["text", "label"], ["a b", "x"]], "B": [["q", "a"], ["c d", "y"]]})), sheet="B").columns == ["q", "a"]
+    assert read_table(
+        put(tmp_path, "two.xlsx", workbook({"A": [["text", "label"], ["a b", "x"]], "B": [["q", "a"], ["c d", "y"]]})),
+        sheet="B",
+    ).columns == ["q", "a"]
     with pytest.raises(DataError, match="no sheet named 'C'"):
         read_table(tmp_path / "two.xlsx", sheet="C")
     with pytest.raises(DataError, match="no cell with a value"):
@@ -308,7 +373,9 @@ def test_workbooks(tmp_path: Path) -> None:
 
 
 def test_hidden_sheets_are_passed_over(tmp_path: Path) -> None:
-    book = openpyxl.load_workbook(io.BytesIO(workbook({"Old": [["x", "y"]] * 50, "Data": [["text", "label"], ["a b", "c"], ["d e", "f"]]})))
+    book = openpyxl.load_workbook(
+        io.BytesIO(workbook({"Old": [["x", "y"]] * 50, "Data": [["text", "label"], ["a b", "c"], ["d e", "f"]]}))
+    )
     book["Old"].sheet_state = "hidden"
     book.save(tmp_path / "book.xlsx")
     assert read_table(tmp_path / "book.xlsx").columns == ["text", "label"]
@@ -316,14 +383,42 @@ def test_hidden_sheets_are_passed_over(tmp_path: Path) -> None:
 
 def test_open_document_sheets(tmp_path: Path) -> None:
     def row(*cells: str) -> str:
-        return "<table:table-row>" + "".join(f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>' for cell in cells) + "</table:table-row>"
+        return (
+            "<table:table-row>"
+            + "".join(
+                f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>'
+                for cell in cells
+            )
+            + "</table:table-row>"
+        )
 
-    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
-    content = f'<?xml version="1.0"?><office:document-content {names}><office:body><office:spreadsheet><table:table table:name="S">'
-    content += row("text", "label") + row("می‌روم", "1") + row("b", "0") + "</table:table></office:spreadsheet></office:body></office:document-content>"
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    content = (
+        f'<?xml version="1.0"?><office:document-content {names}><office:body><office:spreadsheet><table:table '
+        f'table:name="S">'
+    )
+    content += (
+        row("text", "label")
+        + row("می‌روم", "1")
+        + row("b", "0")
+        + "</table:table></office:spreadsheet></office:body></office:document-content>"
+    )
     kind = "application/vnd.oasis.opendocument.spreadsheet"
-    manifest = f'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>'
-    table = read_table(put(tmp_path, "sheet.xlsx", zipped({"mimetype": kind, "META-INF/manifest.xml": manifest, "content.xml": content})))
+    manifest = (
+        f"<manifest:manifest "
+        f'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><manifest:file-entry '
+        f'manifest:full-path="/" '
+        f'manifest:media-type="{kind}"/></manifest:manifest>'
+    )
+    table = read_table(
+        put(
+            tmp_path,
+            "sheet.xlsx",
+            zipped({"mimetype": kind, "META-INF/manifest.xml": manifest, "content.xml": content}),
+        )
+    )
     assert table.format == "ods" and table.frame.rows() == [("می‌روم", "1"), ("b", "0")]
 
 
@@ -352,14 +447,29 @@ def test_formulas_are_text_and_nothing_is_evaluated(tmp_path: Path) -> None:
 
 
 def test_html_saved_as_xls(tmp_path: Path) -> None:
-    page = "<html><body><table><tr><th>text</th><th>label</th></tr>" + "<tr><td>می‌روم &amp; <b>me</b></td><td>1</td></tr>" * 3 + "</table></body></html>"
+    page = (
+        "<html><body><table><tr><th>text</th><th>label</th></tr>"
+        + "<tr><td>می‌روم &amp; <b>me</b></td><td>1</td></tr>" * 3
+        + "</table></body></html>"
+    )
     table = read_table(put(tmp_path, "report.xls", page))
     assert table.format == "html" and table.frame.rows() == [("می‌روم & me", "1")] * 3
-    sheet = ('<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">'
-             '<Worksheet ss:Name="S"><Table><Row><Cell><Data ss:Type="String">text</Data></Cell><Cell><Data>label</Data></Cell></Row>'
-             '<Row><Cell><Data>hello there</Data></Cell><Cell><Data>a</Data></Cell></Row></Table></Worksheet></Workbook>')  # fmt: skip
-    spans = "<table><tr><th>text<th>label</tr><tr><td>first one<td rowspan=2>a</tr><tr><td>second one</tr><tr><td colspan=2>last</tr></table>"
-    assert read_table(put(tmp_path, "spans.html", spans)).frame.rows() == [("first one", "a"), ("second one", "a"), ("last", "")]
+    sheet = (
+        '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" '
+        'xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">'
+        '<Worksheet ss:Name="S"><Table><Row><Cell><Data '
+        'ss:Type="String">text</Data></Cell><Cell><Data>label</Data></Cell></Row>'
+        "<Row><Cell><Data>hello there</Data></Cell><Cell><Data>a</Data></Cell></Row></Table></Worksheet></Workbook>"
+    )
+    spans = (
+        "<table><tr><th>text<th>label</tr><tr><td>first one<td rowspan=2>a</tr><tr><td>second one</tr><tr><td "
+        "colspan=2>last</tr></table>"
+    )
+    assert read_table(put(tmp_path, "spans.html", spans)).frame.rows() == [
+        ("first one", "a"),
+        ("second one", "a"),
+        ("last", ""),
+    ]
     assert read_table(put(tmp_path, "old.xls", sheet)).frame.rows() == [("hello there", "a")]
 
 
@@ -374,9 +484,13 @@ def zipped(members: dict[str, bytes | str]) -> bytes:
 def test_gz_and_zip(tmp_path: Path) -> None:
     text = csv_of(ROWS)
     assert read_table(put(tmp_path, "a.csv.gz", gzip.compress(text.encode()))).frame.rows() == ROWS
-    one = read_table(put(tmp_path, "one.zip", zipped({"__MACOSX/._a.csv": "junk", "folder/a.csv": text, "README.md": "about"})))
+    one = read_table(
+        put(tmp_path, "one.zip", zipped({"__MACOSX/._a.csv": "junk", "folder/a.csv": text, "README.md": "about"}))
+    )
     assert one.frame.rows() == ROWS and one.test is None
-    pair = read_table(put(tmp_path, "pair.zip", zipped({"d/train.csv": text, "d/test.jsonl": '{"text": "t", "label": "x"}\n'})))
+    pair = read_table(
+        put(tmp_path, "pair.zip", zipped({"d/train.csv": text, "d/test.jsonl": '{"text": "t", "label": "x"}\n'}))
+    )
     assert pair.rows == 4 and pair.test is not None and pair.test.frame.rows() == [("t", "x")]
     many = put(tmp_path, "many.zip", zipped({"a.csv": text, "b.csv": "q,a\none,two\n", "notes.txt": "about"}))
     first = read_table(many)
@@ -406,5 +520,11 @@ def test_one_is_said_of_one(tmp_path: Path) -> None:
     one, two = tmp_path / "one.csv", tmp_path / "two.csv"
     one.write_text(",text,label\n" + "".join(f"{n * 7 % 5},a text {n},{'ab'[n % 2]}\n" for n in range(9)))
     two.write_text(",text,label,\n" + "".join(f"{n * 7 % 5},a text {n},{'ab'[n % 2]},x{n}\n" for n in range(9)))
-    said = [next(problem.message for problem in read_table(file).problems if problem.code == "unnamed-columns") for file in (one, two)]
-    assert said == ["1 column has no name; it is called column_1.", "2 columns have no name; they are called column_1, column_4."]
+    said = [
+        next(problem.message for problem in read_table(file).problems if problem.code == "unnamed-columns")
+        for file in (one, two)
+    ]
+    assert said == [
+        "1 column has no name; it is called column_1.",
+        "2 columns have no name; they are called column_1, column_4.",
+    ]

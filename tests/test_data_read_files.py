@@ -68,7 +68,7 @@ REAL = {
     "instruct/openai_cookbook_toy_chat_fine_tuning.jsonl": (5, 1, "utf-8", "", set()),
     "summarization/dialogsum.dev.jsonl": (500, 4, "utf-8", "", set()),
     "text2sql/wikisql_train_5000.jsonl": (5000, 4, "utf-8", "", set()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data is not here")
@@ -90,21 +90,50 @@ def _put(folder: Path, content: bytes) -> Path:
 
 @pytest.mark.parametrize(
     ("start", "what"),
-    [(b"%PDF-1.7\n", "PDF"), (b"\x89PNG\r\n\x1a\n", "image"), (b"\x80\x04\x95abc", "pickle"), (b"SQLite format 3\0", "database"), (b"7z\xbc\xaf\x27\x1c", "7z")],
-)  # fmt: skip
+    [
+        (b"%PDF-1.7\n", "PDF"),
+        (b"\x89PNG\r\n\x1a\n", "image"),
+        (b"\x80\x04\x95abc", "pickle"),
+        (b"SQLite format 3\0", "database"),
+        (b"7z\xbc\xaf\x27\x1c", "7z"),
+    ],
+)
 def test_what_is_no_table_is_named(tmp_path: Path, start: bytes, what: str) -> None:
     with pytest.raises(DataError, match=what):
         read_table(_put(tmp_path, start + bytes(range(1, 200))))
 
 
-PIECES = st.sampled_from([*'",;\t|\n\r\'\\{}[]:=<>', "\r\n", '""', "text", "label", "متن", "می‌روم", "\0", "null", "NaN", "1e999", "\ufeff", "\u2028", "x" * 40])
+PIECES = st.sampled_from(
+    [
+        *"\",;\t|\n\r'\\{}[]:=<>",
+        "\r\n",
+        '""',
+        "text",
+        "label",
+        "متن",
+        "می‌روم",
+        "\0",
+        "null",
+        "NaN",
+        "1e999",
+        "\ufeff",
+        "\u2028",
+        "x" * 40,
+    ]
+)
 BYTES = st.one_of(
     st.binary(max_size=300),
     st.lists(PIECES, max_size=60).map(lambda pieces: "".join(pieces).encode()),
     st.lists(PIECES, max_size=40).map(lambda pieces: ("text,label\n" + "".join(pieces)).encode()),
     st.lists(PIECES, max_size=40).map(lambda pieces: ('{"text": "a"}\n' + "".join(pieces)).encode()),
-    st.builds(lambda head, rest: head + rest, st.sampled_from([b"PK\x03\x04", b"\x1f\x8b\x08", b"PAR1", b"ARROW1", b"\xff\xfe", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]), st.binary(max_size=200)),
-)  # fmt: skip
+    st.builds(
+        lambda head, rest: head + rest,
+        st.sampled_from(
+            [b"PK\x03\x04", b"\x1f\x8b\x08", b"PAR1", b"ARROW1", b"\xff\xfe", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"]
+        ),
+        st.binary(max_size=200),
+    ),
+)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -118,13 +147,16 @@ def test_no_bytes_make_a_traceback(tmp_path: Path, content: bytes, skip_broken: 
         assert table.rows > 0 and len(set(table.columns)) == table.frame.width
 
 
-CELLS = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from('\n",;\t|\'"'), max_size=30).map(str.strip)
+CELLS = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from('\n",;\t|\'"'), max_size=30).map(
+    str.strip
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=2, max_size=30), delimiter=st.sampled_from(",;\t|"))
 def test_what_was_written_is_what_is_read(tmp_path: Path, rows: list[tuple[str, str]], delimiter: str) -> None:
-    """Any texts, quoted as RFC 4180 says, come back as they were, given the delimiter; but for empty rows at the end."""
+    """Any texts, quoted as RFC 4180 says, come back as they were, given the delimiter; but for empty rows at the
+    end."""
     while rows and not any(rows[-1]):
         rows.pop()
     assume(len(rows) > 1)
@@ -142,15 +174,19 @@ def test_what_was_written_is_what_is_read(tmp_path: Path, rows: list[tuple[str, 
         ({"a.csv": 20, "b.csv": 21, "test.csv": 7}, 7, False),
         ({"only.csv": 20}, 20, False),
     ],
-)  # fmt: skip
-def test_of_a_file_to_score_on_the_test_part_is_read(tmp_path: Path, members: dict[str, int], rows: int, told: bool) -> None:
+)
+def test_of_a_file_to_score_on_the_test_part_is_read(
+    tmp_path: Path, members: dict[str, int], rows: int, told: bool
+) -> None:
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         for name, count in members.items():
             archive.writestr(name, "text,label\n" + "".join(f"{name} {n},{'ab'[n % 2]}\n" for n in range(count)))
     table = read_table(tmp_path / "data.zip", is_test=True)
     assert table.rows == rows and table.test is None and ("test-part" in codes(table)) is told
     # What it was read with gives the same rows again.
-    again = read_table(tmp_path / "data.zip", encoding=table.encoding, delimiter=table.delimiter, sheet=table.sheet, is_test=True)
+    again = read_table(
+        tmp_path / "data.zip", encoding=table.encoding, delimiter=table.delimiter, sheet=table.sheet, is_test=True
+    )
     assert again.frame.equals(table.frame)
 
 
@@ -166,11 +202,17 @@ def test_a_test_part_with_other_columns_is_left_aside_and_told(tmp_path, head):
     from lora_hub.catalogue.tasks.catalogue import get_task
     from lora_hub.data.inspection import inspect_file
 
-    train = "text,label\n" + "".join(f"the film number {n} was {word},{label}\n" for n in range(40) for word, label in [("fine", "good"), ("dull", "bad")])
+    train = "text,label\n" + "".join(
+        f"the film number {n} was {word},{label}\n"
+        for n in range(40)
+        for word, label in [("fine", "good"), ("dull", "bad")]
+    )
     test = head + "\n" + "".join(f"a text {n}{',good' if ',' in head else ''}\n" for n in range(12))
     with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
         archive.writestr("train.csv", train)
         archive.writestr("test.csv", test)
     seen = inspect_file(tmp_path / "data.zip", get_task("sentiment"))
     told = next(found.problem for found in seen.findings if found.problem.code == "test-columns")
-    assert "12 rows" in told.message and "left aside" in told.message and seen.table.test is None and seen.info.rows == 80
+    assert (
+        "12 rows" in told.message and "left aside" in told.message and seen.table.test is None and seen.info.rows == 80
+    )

@@ -65,11 +65,17 @@ SAME = {  # name -> (bytes, rows expected); all have the columns text and label
     "end-of-file mark": (lines(ROWS) + "\x1a", ROWS),
     "empty rows at the end": (lines(ROWS) + ",\n,\n", ROWS),
     "markdown": ("Some words.\n\n| text | label |\n|---|:-:|\n" + "".join(f"| {a} | {b} |\n" for a, b in ROWS), ROWS),
-    "drawn table": ("+--+--+\n| text | label |\n+--+--+\n" + "".join(f"| {a} | {b} |\n" for a, b in ROWS) + "+--+--+\n", ROWS),
+    "drawn table": (
+        "+--+--+\n| text | label |\n+--+--+\n" + "".join(f"| {a} | {b} |\n" for a, b in ROWS) + "+--+--+\n",
+        ROWS,
+    ),
     "fasttext": ("".join(f"__label__{b} {a}\n" for a, b in ROWS), ROWS),
     "aligned by spaces": ("".join(f"{a:40}   {b}\n" for a, b in [HEADER, *ROWS]), ROWS),
-    **{f"delimiter {mark!r}": (lines(NO_COMMA, mark), NO_COMMA) for mark in ("||", "::", "~", "^", "\x01", "\x1f", "###", "\t\t", " | ", " ||| ", "،", "؛", "，")},
-}  # fmt: skip
+    **{
+        f"delimiter {mark!r}": (lines(NO_COMMA, mark), NO_COMMA)
+        for mark in ("||", "::", "~", "^", "\x01", "\x1f", "###", "\t\t", " | ", " ||| ", "،", "؛", "，")
+    },
+}
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -120,7 +126,12 @@ def test_row_names_of_r_and_pandas(tmp_path: Path) -> None:
 
 
 def test_a_text_that_begins_with_a_hash_is_data(tmp_path: Path) -> None:
-    table = read_table(put(tmp_path, "#love this film a lot today,pos\nthe worst film of the year,neg\n#bad film that we saw again,neg\n" * 4))
+    table = read_table(
+        put(
+            tmp_path,
+            "#love this film a lot today,pos\nthe worst film of the year,neg\n#bad film that we saw again,neg\n" * 4,
+        )
+    )
     assert table.rows == 12 and table.frame.row(0) == ("#love this film a lot today", "pos")
 
 
@@ -130,7 +141,12 @@ DOCUMENTS = {
     "wrapped thrice": json.dumps({"status": "ok", "result": {"page": 1, "items": {"records": OBJECTS}}}),
     "columns inside": json.dumps({"data": {"columns": ["text", "label"], "rows": ROWS}}),
     "rasa": json.dumps({"rasa_nlu_data": {"common_examples": OBJECTS, "regex_features": []}}),
-    "label studio": json.dumps([{"data": {"text": a}, "annotations": [{"result": [{"from_name": "label", "value": {"choices": [b]}}]}]} for a, b in ROWS]),
+    "label studio": json.dumps(
+        [
+            {"data": {"text": a}, "annotations": [{"result": [{"from_name": "label", "value": {"choices": [b]}}]}]}
+            for a, b in ROWS
+        ]
+    ),
     "rows by number": json.dumps({str(n): [a, b] for n, (a, b) in enumerate([HEADER, *ROWS])}),
     "comments": "// made by us\n[" + ", /* one */\n".join(map(json.dumps, OBJECTS)) + "]",
     "needless commas": "[\n" + "".join(json.dumps(row) + ",\n" for row in OBJECTS) + "]",
@@ -155,7 +171,12 @@ def test_json_of_every_house(tmp_path: Path, name: str) -> None:
 
 
 def test_json_splits_labels_and_odd_values(tmp_path: Path) -> None:
-    split = read_table(put(tmp_path, json.dumps({"train": {"text": ["a", "b"], "label": ["x", "y"]}, "test": {"text": ["c"], "label": ["x"]}})))
+    split = read_table(
+        put(
+            tmp_path,
+            json.dumps({"train": {"text": ["a", "b"], "label": ["x", "y"]}, "test": {"text": ["c"], "label": ["x"]}}),
+        )
+    )
     assert split.rows == 2 and split.test.frame.rows() == [("c", "x")]
     lists = read_table(put(tmp_path, json.dumps({"pos": ["good", "nice", "fine"], "neg": ["bad", "awful"]})))
     assert lists.frame.rows()[-1] == ("awful", "neg") and lists.rows == 5
@@ -186,9 +207,18 @@ def book(sheets: dict[str, list], change=None) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("Train", "Validation"), ("آموزش", "آزمون"), ("Data", "test")])
+@pytest.mark.parametrize(
+    ("train", "test"), [("train", "test"), ("Train", "Validation"), ("آموزش", "آزمون"), ("Data", "test")]
+)
 def test_sheets_that_are_a_split(tmp_path: Path, train: str, test: str) -> None:
-    file = put(tmp_path, book({"About": [["made by us"]], test: [HEADER, *ROWS[:3]], train: [HEADER, *ROWS]} if train != "Data" else {test: [HEADER, *ROWS[:3]], train: [HEADER, *ROWS]}))
+    file = put(
+        tmp_path,
+        book(
+            {"About": [["made by us"]], test: [HEADER, *ROWS[:3]], train: [HEADER, *ROWS]}
+            if train != "Data"
+            else {test: [HEADER, *ROWS[:3]], train: [HEADER, *ROWS]}
+        ),
+    )
     table = read_table(file)
     assert table.frame.rows() == ROWS and table.test.frame.rows() == ROWS[:3] and table.sheet == train
     check(table)
@@ -219,7 +249,10 @@ def test_cells_that_fastexcel_leaves_out_are_told(tmp_path: Path) -> None:
 def test_a_stray_cell_at_the_far_end_is_no_end_of_memory(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="row 1,048,576 and column 16,384"):
         read_table(put(tmp_path, book({"S": [HEADER, *ROWS]}, lambda made: made["S"].cell(1_048_576, 16_384, "x"))))
-    assert read_table(put(tmp_path, book({"S": [HEADER, *ROWS]}, lambda made: made["S"].cell(1_048_576, 1, "note")))).rows == len(ROWS) + 1
+    assert (
+        read_table(put(tmp_path, book({"S": [HEADER, *ROWS]}, lambda made: made["S"].cell(1_048_576, 1, "note")))).rows
+        == len(ROWS) + 1
+    )
 
 
 def test_days_and_times(tmp_path: Path) -> None:
@@ -231,22 +264,45 @@ def test_days_and_times(tmp_path: Path) -> None:
 
 
 def page(rows, extra: str = "") -> str:
-    return "<table>" + "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows) + extra + "</table>"
+    return (
+        "<table>"
+        + "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+        + extra
+        + "</table>"
+    )
 
 
 PAGES = {
     "several": "<html>" + page([("menu", "home")]) + page([HEADER, *ROWS]) + page([("a", "b"), ("c", "d")]) + "</html>",
     "layout": "<html><table><tr><td>nav<td>" + page([HEADER, *ROWS]) + "<td>side</table></html>",
-    "inner": "<table>" + "".join(f"<tr><td>{a}<table><tr><td>in</table></td><td>{b}</td></tr>" for a, b in [HEADER, *ROWS]) + "</table>",
+    "inner": "<table>"
+    + "".join(f"<tr><td>{a}<table><tr><td>in</table></td><td>{b}</td></tr>" for a, b in [HEADER, *ROWS])
+    + "</table>",
     "invisible": page([HEADER, *[(f'<span style="display: none">9</span>{a}', b) for a, b in ROWS]]),
     "late": "<!-- x --><html><style>" + "a{b:c}" * 2000 + "</style>" + page([HEADER, *ROWS]) + "</html>",
-    "flat OpenDocument": '<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"><office:spreadsheet><table:table table:name="S">'
-    + "".join("<table:table-row>" + "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in row) + "</table:table-row>" for row in [HEADER, *ROWS])
+    "flat OpenDocument": (
+        '<?xml version="1.0"?><office:document '
+        'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"><office:spreadsheet><table:table '
+        'table:name="S">'
+    )
+    + "".join(
+        "<table:table-row>"
+        + "".join(f"<table:table-cell><text:p>{cell}</text:p></table:table-cell>" for cell in row)
+        + "</table:table-row>"
+        for row in [HEADER, *ROWS]
+    )
     + "</table:table></office:spreadsheet></office:document>",
-    "Excel XML with a comment": '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet><Table>'
-    + "".join("<Row>" + "".join(f"<Cell><Data>{cell}</Data><Comment><Data>note</Data></Comment></Cell>" for cell in row) + "</Row>" for row in [HEADER, *ROWS])
+    "Excel XML with a comment": (
+        '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"><Worksheet><Table>'
+    )
+    + "".join(
+        "<Row>"
+        + "".join(f"<Cell><Data>{cell}</Data><Comment><Data>note</Data></Comment></Cell>" for cell in row)
+        + "</Row>"
+        for row in [HEADER, *ROWS]
+    )
     + "</Table></Worksheet></Workbook>",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -289,10 +345,22 @@ PACKED = {  # name -> (bytes, rows, rows of the test part or None)
     "xz": (lzma.compress(TEXT.encode()), ROWS, None),
     "zst": (pyarrow.compress(TEXT.encode(), codec="zstd", asbytes=True), ROWS, None),
     "gz twice": (gzip.compress(gzip.compress(TEXT.encode())), ROWS, None),
-    "gz in zip": (zipped({"train.csv.gz": gzip.compress(TEXT.encode()), "test.csv.gz": gzip.compress(TEST.encode())}), ROWS, ROWS[:3]),
-    "parts": (zipped({"train-00000-of-00002.csv": lines(ROWS[:6]), "train-00001-of-00002.csv": lines(ROWS[6:])}), ROWS, None),
-    "classes": (zipped({f"{label}/{n}.txt": text for n, (text, label) in enumerate(ROWS)}), sorted(ROWS[0::2]) + ROWS[1::2], None),
-}  # fmt: skip
+    "gz in zip": (
+        zipped({"train.csv.gz": gzip.compress(TEXT.encode()), "test.csv.gz": gzip.compress(TEST.encode())}),
+        ROWS,
+        ROWS[:3],
+    ),
+    "parts": (
+        zipped({"train-00000-of-00002.csv": lines(ROWS[:6]), "train-00001-of-00002.csv": lines(ROWS[6:])}),
+        ROWS,
+        None,
+    ),
+    "classes": (
+        zipped({f"{label}/{n}.txt": text for n, (text, label) in enumerate(ROWS)}),
+        sorted(ROWS[0::2]) + ROWS[1::2],
+        None,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", PACKED)
@@ -307,7 +375,11 @@ def test_archives(tmp_path: Path, name: str) -> None:
 def test_texts_in_two_languages(tmp_path: Path) -> None:
     table = read_table(put(tmp_path, zipped({"README": "about", **MOSES})))
     assert table.columns == ["en", "fa"] and table.frame.rows() == [("Hello", "سلام"), ("Good bye", "خدا نگهدار")]
-    split = {f"{part}.{language}": text * many for part, many in (("train", 3), ("dev", 1), ("test", 2)) for language, text in (("en", "Hi\n"), ("fa", "سلام\n"))}
+    split = {
+        f"{part}.{language}": text * many
+        for part, many in (("train", 3), ("dev", 1), ("test", 2))
+        for language, text in (("en", "Hi\n"), ("fa", "سلام\n"))
+    }
     table = read_table(put(tmp_path, tarred(split, "w:gz")))
     assert (table.rows, table.test.rows) == (3, 2) and table.sheets == ["train", "dev", "test"]
     assert read_table(tmp_path / "any", sheet="dev").rows == 1
@@ -318,11 +390,16 @@ def test_texts_in_two_languages(tmp_path: Path) -> None:
 
 def test_columns_of_every_type(tmp_path: Path) -> None:
     texts = [text for text, _ in ROWS]
-    made = pyarrow.table({
-        "text": pyarrow.array([text.encode() for text in texts], type=pyarrow.binary()), "raw": pyarrow.array([b"\xff\xfe"] * 12, type=pyarrow.binary()),
-        "for": pyarrow.array([5] * 12, type=pyarrow.duration("s")), "sum": pyarrow.array([1] * 12, type=pyarrow.decimal128(10, 2)),
-        "image": [{"bytes": b"\x89PNG\xff", "path": "a.png"}] * 12, "kind": pyarrow.array(["a", "b"] * 6).dictionary_encode(),
-    })  # fmt: skip
+    made = pyarrow.table(
+        {
+            "text": pyarrow.array([text.encode() for text in texts], type=pyarrow.binary()),
+            "raw": pyarrow.array([b"\xff\xfe"] * 12, type=pyarrow.binary()),
+            "for": pyarrow.array([5] * 12, type=pyarrow.duration("s")),
+            "sum": pyarrow.array([1] * 12, type=pyarrow.decimal128(10, 2)),
+            "image": [{"bytes": b"\x89PNG\xff", "path": "a.png"}] * 12,
+            "kind": pyarrow.array(["a", "b"] * 6).dictionary_encode(),
+        }
+    )
     parquet.write_table(made, tmp_path / "a")
     table = read_table(tmp_path / "a")
     assert table.frame.row(0) == (texts[0], "5s", "1.00", "a") and codes(table)["binary-columns"] == 2
@@ -337,8 +414,14 @@ def test_columns_of_every_type(tmp_path: Path) -> None:
 
 REFUSED = {
     "subtitles": ("1\n00:00:01,000 --> 00:00:04,000\nHello\n\n", "subtitle"),
-    "chat export": ("12/31/23, 9:15 PM - Ali: Hi\n12/31/23, 9:16 PM - Sara: Fine, thanks\nand you?\n" * 3, "chat exported from a messenger"),
-    "chat export of a phone": ("[31/12/2023, 21:15:01] Ali: Hi\n[31/12/2023, 21:16:01] Sara: Fine\n" * 3, "chat exported"),
+    "chat export": (
+        "12/31/23, 9:15 PM - Ali: Hi\n12/31/23, 9:16 PM - Sara: Fine, thanks\nand you?\n" * 3,
+        "chat exported from a messenger",
+    ),
+    "chat export of a phone": (
+        "[31/12/2023, 21:15:01] Ali: Hi\n[31/12/2023, 21:16:01] Sara: Fine\n" * 3,
+        "chat exported",
+    ),
     "sql": ("-- dump\nDROP TABLE IF EXISTS t;\nINSERT INTO t VALUES (1,'a');\n", "SQL dump"),
     "ini": ("[main]\ntext=hello\n[other]\ntext=bye\n", "settings"),
     "po": ('msgid ""\nmsgstr ""\n\nmsgid "Hello"\nmsgstr "سلام"\n', "gettext"),
@@ -364,7 +447,7 @@ REFUSED = {
     "cut bz2": (bz2.compress(TEXT.encode())[:-10], "damaged"),
     "cut tar": (tarred({"a.csv": TEXT * 50}, "w")[:3_000], "damaged"),
     "feather 1": (b"FEA1" + bytes(50), "Feather file of version 1"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -21,7 +21,14 @@ TOPIC = get_task("topic")
 
 def write(folder: Path, column: str, values: list[object], kind: str = "csv") -> Path:
     """60 rows of text and label, and a column with these values again and again."""
-    rows = [{"text": f"The text of row {n} about a thing", "label": ("box", "lamp", "rug")[n // 4 % 3], column: values[n % len(values)]} for n in range(60)]
+    rows = [
+        {
+            "text": f"The text of row {n} about a thing",
+            "label": ("box", "lamp", "rug")[n // 4 % 3],
+            column: values[n % len(values)],
+        }
+        for n in range(60)
+    ]
     file = folder / f"rows.{kind}"
     if kind == "jsonl":
         file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
@@ -51,7 +58,9 @@ def every(rest: int, of: int = 4) -> list[int]:
 def test_rows_marked_as_test_are_scored_and_not_trained_on(tmp_path: Path, kind: str, column: str) -> None:
     seen = inspect_file(write(tmp_path, column, ["train", "train", "test", "train"], kind), TOPIC)
     assert places(seen) == ([n for n in range(1, 61) if n % 4 != 3], every(2))
-    assert "45 are trained on, 15 (test) are scored" in told(seen)["split-column"].message and "unused-columns" not in told(seen)
+    assert "45 are trained on, 15 (test) are scored" in told(seen)[
+        "split-column"
+    ].message and "unused-columns" not in told(seen)
     assert seen.to_json()["test_rows"] == 15 and seen.to_json()["unused"] == []
     assert seen.mapping == {"text": "text", "answer": "label"}
 
@@ -59,13 +68,19 @@ def test_rows_marked_as_test_are_scored_and_not_trained_on(tmp_path: Path, kind:
 @pytest.mark.parametrize(
     ("values", "test", "left"),
     [
-        (["train", "train", "test", "validation"], every(2), every(3)), (["train", "train", "val", "train"], every(2), []), (["TRAIN", "train", "Test", "dev"], every(2), every(3)),
-        (["Training", "Training", "PublicTest", "Training"], every(2), []), (["آموزش", "آموزش", "آزمون", "آموزش"], every(2), []), (["train_0", "train_1", "held-out", "train_2"], every(2), []),
+        (["train", "train", "test", "validation"], every(2), every(3)),
+        (["train", "train", "val", "train"], every(2), []),
+        (["TRAIN", "train", "Test", "dev"], every(2), every(3)),
+        (["Training", "Training", "PublicTest", "Training"], every(2), []),
+        (["آموزش", "آموزش", "آزمون", "آموزش"], every(2), []),
+        (["train_0", "train_1", "held-out", "train_2"], every(2), []),
         (["train", None, "test", "extra"], every(2), []),
     ],
     ids=str,
-)  # fmt: skip
-def test_validation_rows_are_scored_where_there_are_no_test_rows_and_else_left_out(tmp_path: Path, values: list, test: list[int], left: list[int]) -> None:
+)
+def test_validation_rows_are_scored_where_there_are_no_test_rows_and_else_left_out(
+    tmp_path: Path, values: list, test: list[int], left: list[int]
+) -> None:
     seen = inspect_file(write(tmp_path, "split", values), TOPIC)
     trained, tested = places(seen)
     assert tested == test and sorted([*trained, *tested, *left]) == list(range(1, 61)) and not set(trained) & set(left)
@@ -75,18 +90,37 @@ def test_validation_rows_are_scored_where_there_are_no_test_rows_and_else_left_o
 @pytest.mark.parametrize(
     ("column", "values", "test", "left"),
     [
-        ("is_test", [0, 0, 1, 0], every(2), []), ("isTest", [False, False, True, False], every(2), []), ("is_train", [1, 1, 0, 1], every(2), []),
-        ("train", [True, True, False, True], [], every(2)), ("test", ["no", "no", "yes", "no"], every(2), []), ("held_out", [0, 0, 1, 0], every(2), []),
+        ("is_test", [0, 0, 1, 0], every(2), []),
+        ("isTest", [False, False, True, False], every(2), []),
+        ("is_train", [1, 1, 0, 1], every(2), []),
+        ("train", [True, True, False, True], [], every(2)),
+        ("test", ["no", "no", "yes", "no"], every(2), []),
+        ("held_out", [0, 0, 1, 0], every(2), []),
     ],
     ids=str,
-)  # fmt: skip
-def test_a_column_of_marks_parts_the_rows(tmp_path: Path, column: str, values: list, test: list[int], left: list[int]) -> None:
+)
+def test_a_column_of_marks_parts_the_rows(
+    tmp_path: Path, column: str, values: list, test: list[int], left: list[int]
+) -> None:
     seen = inspect_file(write(tmp_path, column, values), TOPIC)
     trained, tested = places(seen)
     assert tested == test and not set(trained) & {*test, *left} and len(trained) == 45
 
 
-@pytest.mark.parametrize(("column", "values"), [("fold", [0, 1, 2, 3]), ("split", ["a", "b"]), ("set", ["kitchen", "bath"]), ("split", ["train"]), ("note", ["train", "bus", "test"]), ("is_test", [0]), ("is_valid", [0, 1, 1]), ("test", ["yes", "yes", "no"])], ids=str)
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("fold", [0, 1, 2, 3]),
+        ("split", ["a", "b"]),
+        ("set", ["kitchen", "bath"]),
+        ("split", ["train"]),
+        ("note", ["train", "bus", "test"]),
+        ("is_test", [0]),
+        ("is_valid", [0, 1, 1]),
+        ("test", ["yes", "yes", "no"]),
+    ],
+    ids=str,
+)
 def test_other_columns_part_nothing(tmp_path: Path, column: str, values: list) -> None:
     seen = inspect_file(write(tmp_path, column, values), TOPIC)
     assert places(seen) == (list(range(1, 61)), []) and "split-column" not in told(seen)
@@ -94,9 +128,13 @@ def test_other_columns_part_nothing(tmp_path: Path, column: str, values: list) -
 
 def test_a_label_named_train_is_a_label(tmp_path: Path) -> None:
     file = tmp_path / "rides.csv"
-    polars.DataFrame([{"text": f"ride {n} of the day", "bus": n % 2, "train": (n + 1) % 2} for n in range(40)]).write_csv(file)
+    polars.DataFrame(
+        [{"text": f"ride {n} of the day", "bus": n % 2, "train": (n + 1) % 2} for n in range(40)]
+    ).write_csv(file)
     assert read_table(file).rows == 40
-    polars.DataFrame([{"text": f"ride {n} of the day", "label": ("train", "test")[n % 2]} for n in range(40)]).write_csv(file)
+    polars.DataFrame(
+        [{"text": f"ride {n} of the day", "label": ("train", "test")[n % 2]} for n in range(40)]
+    ).write_csv(file)
     assert read_table(file).rows == 40
 
 
@@ -120,11 +158,19 @@ def test_beside_a_test_file_of_an_archive_rows_marked_as_test_are_left_out(tmp_p
         archive.write(file, "test.csv")
     table = read_table(tmp_path / "both.zip")
     assert table.rows == 45 and table.test.rows == 60
-    assert "15 rows (test) are left out" in next(problem.message for problem in table.problems if problem.code == "split-column")
+    assert "15 rows (test) are left out" in next(
+        problem.message for problem in table.problems if problem.code == "split-column"
+    )
 
 
 def test_conversations_and_the_split_of_a_run(tmp_path: Path) -> None:
-    rows = [{"messages": [{"role": "user", "content": f"q {n}"}, {"role": "assistant", "content": f"a {n}"}], "split": "test" if n % 4 == 2 else "train"} for n in range(60)]
+    rows = [
+        {
+            "messages": [{"role": "user", "content": f"q {n}"}, {"role": "assistant", "content": f"a {n}"}],
+            "split": "test" if n % 4 == 2 else "train",
+        }
+        for n in range(60)
+    ]
     (tmp_path / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     table = read_table(tmp_path / "chats.jsonl")
     assert table.test.numbers().to_list() == every(2)
@@ -143,7 +189,17 @@ def test_a_run_counts_every_row_of_the_file(tmp_path: Path) -> None:
 
 
 def test_parts() -> None:
-    assert [part_of(value) for value in ("Train", "test2017", "val", "PrivateTest", "heldout", "test set", "اعتبارسنجی", "dev_extra")] == [
-        "train", "test", "validation", "test", "test", "test", "validation", "validation",
-    ]  # fmt: skip
+    assert [
+        part_of(value)
+        for value in ("Train", "test2017", "val", "PrivateTest", "heldout", "test set", "اعتبارسنجی", "dev_extra")
+    ] == [
+        "train",
+        "test",
+        "validation",
+        "test",
+        "test",
+        "test",
+        "validation",
+        "validation",
+    ]
     assert [part_of(value) for value in ("", "1", "test drive", "train_test", "unsupervised", "held")] == [""] * 6

@@ -17,7 +17,13 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 # Qwen3's manner: without enable_thinking=False the answer would be asked after another prompt than was trained.
-THINKING = CHATML.replace("<|im_start|>assistant\n", "<|im_start|>assistant\n{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}")
+THINKING = CHATML.replace(
+    "<|im_start|>assistant\n",
+    (
+        "<|im_start|>assistant\n{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% "
+        "endif %}"
+    ),
+)
 VALUES = {
     "text": "Win a {prize} now",
     "source": "سلام، می‌خواهم بروم",
@@ -27,7 +33,11 @@ VALUES = {
     "input": "",
     "system": "Talk like a knight.",
     "schema": "t(a, b)",
-    "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "user", "content": "and?"}],
+    "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "hello"},
+        {"role": "user", "content": "and?"},
+    ],
 }
 
 
@@ -63,10 +73,14 @@ def test_ids_trained_on_are_those_asked_plus_the_answers(name: str, task, answer
     # What generation would have to bring forth is the answer and then an end that stops it.
     assert trained[-1] == template.end_token(tokenizer)
     assert trained[:-1], "nothing of the answer is trained"
-    plain = tokenizer.decode(tokenizer(answer.strip(), add_special_tokens=False)["input_ids"], clean_up_tokenization_spaces=False)
+    plain = tokenizer.decode(
+        tokenizer(answer.strip(), add_special_tokens=False)["input_ids"], clean_up_tokenization_spaces=False
+    )
     if plain.strip() == answer.strip():  # a vocabulary without Persian cannot write it, however it is asked
         assert tokenizer.decode(trained[:-1], clean_up_tokenization_spaces=False).strip() == answer.strip()
-    assert not tokenizer.decode(asked).endswith(" ") or tokenizer.chat_template, "a prompt that ends in a space is asked otherwise than trained"
+    assert not tokenizer.decode(asked).endswith(" ") or tokenizer.chat_template, (
+        "a prompt that ends in a space is asked otherwise than trained"
+    )
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -108,7 +122,11 @@ def test_missing_input_is_named() -> None:
 
 
 def test_without_a_task_the_prompt_is_put_as_it_is() -> None:
-    assert TOKENIZERS["bytes, plain"].decode(template.encode_prompt(TOKENIZERS["bytes, plain"], None, {"text": "Once upon"})).endswith("Once upon")
+    assert (
+        TOKENIZERS["bytes, plain"]
+        .decode(template.encode_prompt(TOKENIZERS["bytes, plain"], None, {"text": "Once upon"}))
+        .endswith("Once upon")
+    )
     assert "<|im_start|>user" in template.prompt_text(TOKENIZERS["bytes, ChatML"], None, {"text": "Once upon"})
 
 

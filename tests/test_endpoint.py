@@ -24,7 +24,8 @@ connection = connect()
 names = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DISABLE_XET", "NO_PROXY", "DISABLE_SAFETENSORS_CONVERSION", "HF_HOME",
          "HF_HUB_CACHE", "LORA_HUB_HUB")
 light = ("lora_hub.local_hub", "lora_hub.local_hub.folder")
-clients = [name for name in sys.modules if name.split(".")[0] == "huggingface_hub" or ("local_hub" in name and name not in light)]
+clients = [name for name in sys.modules if name.split(".")[0] == "huggingface_hub"]
+clients += [name for name in sys.modules if "local_hub" in name and name not in light]
 print(json.dumps({"kind": connection.kind, "url": connection.url, "organization": connection.organization,
                   "user": connection.user, "loaded": clients,
                   "started": connection.started_here, "env": {name: os.environ.get(name) for name in names}}),

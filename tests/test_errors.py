@@ -1,4 +1,5 @@
-"""Errors speak Persian where a person on the page can meet them: real ones are raised here, and the code is read for the rest."""
+"""Errors speak Persian where a person on the page can meet them: real ones are raised here, and the code is read for
+the rest."""
 
 import ast
 import errno
@@ -37,7 +38,16 @@ from lora_hub.ui import asked, task_list
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lora_hub"
 DIFFICULT = ROOT.parent / "shared" / "data" / "difficult"
-KINDS = {"DataError", "SpecError", "BaseError", "RunError", "AdapterError", "HubError", "LoraHubError", "missing"}  # `missing`: hub.client's
+KINDS = {
+    "DataError",
+    "SpecError",
+    "BaseError",
+    "RunError",
+    "AdapterError",
+    "HubError",
+    "LoraHubError",
+    "missing",
+}  # `missing`: hub.client's
 # local_hub is a process of its own, whose words go to its log.
 SPEAKING = sorted(path for path in PACKAGE.rglob("*.py") if "local_hub" not in path.parts)
 SPAM = catalogue.get_task("spam")
@@ -64,12 +74,16 @@ FILES: dict[str, tuple[str | bytes, dict[str, str], str]] = {
     "encoding.csv": ("text,label\nسلام,b\n".encode(), {"encoding": "ascii"}, "خط ۲ بایت «0xd8»"),
     "no_encoding.csv": ("text,label\na,b\n", {"encoding": "klingon"}, "کدگذاری‌ای به نام «klingon»"),
     "locked.xls": (spreadsheets.OLE + bytes(504) + "EncryptedPackage".encode("utf-16-le") + bytes(512), {}, "رمز عبور"),
-    "letter.xls": (spreadsheets.OLE + bytes(504) + "WordDocument".encode("utf-16-le") + bytes(512), {}, "سند Word است، نه جدول"),
+    "letter.xls": (
+        spreadsheets.OLE + bytes(504) + "WordDocument".encode("utf-16-le") + bytes(512),
+        {},
+        "سند Word است، نه جدول",
+    ),
     "picture.csv": (b"\x89PNG\r\n\x1a\n" + bytes(64), {}, "تصویر است، نه جدول"),
     "film.srt": ("1\n00:00:01,000 --> 00:00:02,000\nHello\n\n", {}, "زیرنویس"),
     "page.html": ("<!doctype html><html><body><p>Hello</p></body></html>", {}, "بدون جدول"),
     "damaged.zip": (b"PK\x03\x04" + bytes(40), {}, "خراب است"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -106,7 +120,9 @@ def examples(count: int) -> list[Example]:
 def spec_of(**overrides: object) -> TrainSpec:
     info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=1000, columns=("text", "answer"), format="csv")
     effort = str(overrides.pop("effort", "balanced"))
-    return recipe.make_spec(SPAM, BaseModel(id="x/y"), info, {"text": "text", "answer": "answer"}, effort=effort, overrides=overrides)
+    return recipe.make_spec(
+        SPAM, BaseModel(id="x/y"), info, {"text": "text", "answer": "answer"}, effort=effort, overrides=overrides
+    )
 
 
 def _raise(error: LoraHubError) -> None:
@@ -120,17 +136,32 @@ def _with_variable(name: str, value: str, call: Callable[[], object]) -> object:
 
 
 RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
-    "missing column": (lambda: columns.check_mapping(table(a=["x"], b=["y"]), SPAM, {"text": "a"}), ["answer", "spam", "a»، «b"]),
-    "unknown column": (lambda: columns.check_mapping(table(text=["x"], b=["y"]), SPAM, {"text": "texxt"}), ["texxt", "text"]),
+    "missing column": (
+        lambda: columns.check_mapping(table(a=["x"], b=["y"]), SPAM, {"text": "a"}),
+        ["answer", "spam", "a»، «b"],
+    ),
+    "unknown column": (
+        lambda: columns.check_mapping(table(text=["x"], b=["y"]), SPAM, {"text": "texxt"}),
+        ["texxt", "text"],
+    ),
     "unknown role": (lambda: columns.check_mapping(table(a=["x"]), SPAM, {"body": "a"}), ["body"]),
     "one column twice": (lambda: columns.check_mapping(table(a=["x"]), SPAM, {"text": "a", "answer": "a"}), ["a"]),
     "text alone": (lambda: columns.propose_mapping(table(a=["some text"] * 9), SPAM), ["a"]),
-    "preferences": (lambda: columns.propose_mapping(table(prompt=["p"] * 9, chosen=["c"] * 9, rejected=["r"] * 9), SPAM), ["chosen"]),
+    "preferences": (
+        lambda: columns.propose_mapping(table(prompt=["p"] * 9, chosen=["c"] * 9, rejected=["r"] * 9), SPAM),
+        ["chosen"],
+    ),
     "too few rows": (lambda: prepare.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=100, seed=1), []),
     "one class": (lambda: prepare.labels_of(examples(6)[::2]), ["ham"]),
-    "no usable row": (lambda: prepare.build_examples(table(t=["a"], l=[""]), SPAM, {"text": "t", "answer": "l"}), ["text", "l"]),
+    "no usable row": (
+        lambda: prepare.build_examples(table(t=["a"], l=[""]), SPAM, {"text": "t", "answer": "l"}),
+        ["text", "l"],
+    ),
     "row 1 is no chat": (
-        lambda: prepare.build_examples(table(m=['[{"role": "alien", "content": "x"}]']), catalogue.get_task("chat"), {"messages": "m"}), ["alien"],
+        lambda: prepare.build_examples(
+            table(m=['[{"role": "alien", "content": "x"}]']), catalogue.get_task("chat"), {"messages": "m"}
+        ),
+        ["alien"],
     ),
     "turn without role": (lambda: convert.to_messages([{"text": 1}, {}]), []),
     "unknown setting": (lambda: spec_of(epoch=3), ["epoch", "epochs"]),
@@ -142,11 +173,20 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
     "task with a stranger": (lambda: catalogue.task_from_dict({**TASK, "template": "{text} {tune}"}), ["tune", "text"]),
     "task without its input": (lambda: catalogue.task_from_dict({**TASK, "template": "{instruction}"}), ["text"]),
     "task with an unknown field": (lambda: catalogue.task_from_dict({**TASK, "lables": ["a"]}), ["lables", "labels"]),
-    "task with a bad length": (lambda: catalogue.task_from_dict({**TASK, "max_new_tokens": 100_000}), ["max_new_tokens", "100000"]),
+    "task with a bad length": (
+        lambda: catalogue.task_from_dict({**TASK, "max_new_tokens": 100_000}),
+        ["max_new_tokens", "100000"],
+    ),
     "task that asks for its answer": (lambda: catalogue.task_from_dict({**TASK, "inputs": "answer"}), ["answer"]),
-    "task without inputs left": (lambda: catalogue.task_from_dict({**TASK, "optional_inputs": "tune"}), ["optional_inputs", "inputs"]),
+    "task without inputs left": (
+        lambda: catalogue.task_from_dict({**TASK, "optional_inputs": "tune"}),
+        ["optional_inputs", "inputs"],
+    ),
     "no such base": (lambda: bases.get_base("built-inn"), ["built-inn", "built-in"]),
-    "base too large": (lambda: use_cases.check_fits(spec_of().model_copy(update={"base": BaseModel(id="x/y", parameters=10**15)})), ["x/y"]),
+    "base too large": (
+        lambda: use_cases.check_fits(spec_of().model_copy(update={"base": BaseModel(id="x/y", parameters=10**15)})),
+        ["x/y"],
+    ),
     "no such run": (lambda: store.read_run("no-such-run"), ["no-such-run"]),
     "nothing pasted": (lambda: store.add_text(" ", "pasted.csv"), []),
     "no such dataset id": (lambda: fetch_dataset("nobody/nothing-at-all"), ["nobody/nothing-at-all"]),
@@ -156,14 +196,22 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
     "no dataset id": (lambda: fetch_dataset("not an id"), ["not an id"]),
     "no letters in a name": (lambda: naming.repo_name(make_spec(), "🙂"), ["🙂"]),
     "no dataset of this app": (lambda: asked.dataset_path("elsewhere/x.csv"), ["elsewhere/x.csv"]),
-    "too many inputs for the page": (lambda: asked.read_task(asked.Asked(task=asked.OWN, own={**OWN, "inputs": "a, b, c, d, e, f, g"})), []),
-    "too many tasks at once": (lambda: task_list.add_entry([task_list.Entry(asked.Asked())] * task_list.MOST, asked.Asked(task="x"), spec_of()), []),
+    "too many inputs for the page": (
+        lambda: asked.read_task(asked.Asked(task=asked.OWN, own={**OWN, "inputs": "a, b, c, d, e, f, g"})),
+        [],
+    ),
+    "too many tasks at once": (
+        lambda: task_list.add_entry(
+            [task_list.Entry(asked.Asked())] * task_list.MOST, asked.Asked(task="x"), spec_of()
+        ),
+        [],
+    ),
     "a Hub of no kind": (lambda: _with_variable("LORA_HUB_HUB", "klingon", endpoint.wanted_kind), ["klingon"]),
     "disk full": (lambda: _raise(worker.explain_crash(OSError(errno.ENOSPC, "no space"))), []),
     "memory full": (lambda: _raise(worker.explain_crash(MemoryError())), []),
     "crash": (lambda: _raise(worker.explain_crash(RuntimeError("odd"))), []),
     "token of no Hub": (lambda: fetch_dataset("nobody/nothing-at-all", token="توکن"), []),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", RAISED)
@@ -185,11 +233,18 @@ def test_a_row_is_told_around_the_reason() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("lr", 5, "حداکثر ۱ باشد"), ("lr", 0, "از ۰ بزرگ‌تر باشد"), ("lora.r", "0", "دست‌کم ۱"), ("dropout", "1.5", "از ۱ کوچک‌تر"),
-        ("schedule", "zigzag", "«linear»، «cosine» یا «constant»"), ("batch", 2.5, "عددی صحیح"), ("batch", [3], "عددی صحیح"),
-        ("lr", [3], "عدد"), ("lr", float("nan"), "حداکثر ۱ باشد"), ("rslora", "maybe", "نه «true» است و نه «false»"),
+        ("lr", 5, "حداکثر ۱ باشد"),
+        ("lr", 0, "از ۰ بزرگ‌تر باشد"),
+        ("lora.r", "0", "دست‌کم ۱"),
+        ("dropout", "1.5", "از ۱ کوچک‌تر"),
+        ("schedule", "zigzag", "«linear»، «cosine» یا «constant»"),
+        ("batch", 2.5, "عددی صحیح"),
+        ("batch", [3], "عددی صحیح"),
+        ("lr", [3], "عدد"),
+        ("lr", float("nan"), "حداکثر ۱ باشد"),
+        ("rslora", "maybe", "نه «true» است و نه «false»"),
     ],
-)  # fmt: skip
+)
 def test_values_that_a_form_can_send(key: str, value: object, said: str) -> None:
     with pytest.raises(SpecError) as caught:
         spec_of(**{key: value})
@@ -207,8 +262,19 @@ def test_without_persian_the_english_is_shown() -> None:
 
 
 def test_what_an_exception_says() -> None:
-    said = [str(reason_of(error)) for error in (ValueError(_("{count} rows", count=3)), OSError("no room.\nAt all"), KeyError(), DataError(_("It broke.")))]
-    assert said == ["3 rows", "no room", "KeyError", "It broke."] and reason_of(ValueError(_("it has no tokens"))).fa == "توکنی ندارد"
+    said = [
+        str(reason_of(error))
+        for error in (
+            ValueError(_("{count} rows", count=3)),
+            OSError("no room.\nAt all"),
+            KeyError(),
+            DataError(_("It broke.")),
+        )
+    ]
+    assert (
+        said == ["3 rows", "no room", "KeyError", "It broke."]
+        and reason_of(ValueError(_("it has no tokens"))).fa == "توکنی ندارد"
+    )
 
 
 @pytest.mark.parametrize("effort", recipe.EFFORTS)
@@ -222,10 +288,16 @@ def test_every_value_of_the_plan_says_why_in_both_languages(effort: str) -> None
 
 def error_calls(path: Path) -> list[ast.Call]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS]
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS
+    ]
 
 
-@pytest.mark.parametrize("path", [path for path in SPEAKING if error_calls(path)], ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [path for path in SPEAKING if error_calls(path)], ids=lambda path: str(path.relative_to(PACKAGE))
+)
 def test_what_an_error_says_is_a_message(path: Path) -> None:
     """tests/test_messages.py holds the catalogue to what the code says."""
     for call in error_calls(path):
@@ -239,7 +311,9 @@ def test_some_files_raise_errors() -> None:
     assert sum(len(error_calls(path)) for path in SPEAKING) > 250
 
 
-@pytest.mark.parametrize("text", ["", '{"a"', "{a: 1}", '{"a": 1,}', "[1 2]", '"x', '"\n"', '"\\q"', '"\\u12"', "[1] 2", "[1,]"])
+@pytest.mark.parametrize(
+    "text", ["", '{"a"', "{a: 1}", '{"a": 1,}', "[1 2]", '"x', '"\n"', '"\\q"', '"\\u12"', "[1] 2", "[1,]"]
+)
 def test_reasons_of_the_json_parser_are_known(text: str) -> None:
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads(text)

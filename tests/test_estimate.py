@@ -13,14 +13,35 @@ SMOL = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
 QWEN = bases.get_base("Qwen/Qwen3-8B")
 
 
-def make(base: BaseModel = SMOL, rows: int = 1000, task: str = "spam", longest: int = 0, **overrides: object) -> TrainSpec:
+def make(
+    base: BaseModel = SMOL, rows: int = 1000, task: str = "spam", longest: int = 0, **overrides: object
+) -> TrainSpec:
     counted = (20,) * 7 + (longest,)
     lengths = Lengths(
-        base=base.id, rows=rows, sampled=rows, prompt=counted, answer=counted, total=counted, max_length=512, context=base.context, too_long=0,
-        answers_cut=0, over_context=0, trained_share=0.1,
-    )  # fmt: skip
-    info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=rows, columns=("text", "answer"), format="csv", lengths=lengths if longest else None)
-    return recipe.make_spec(catalogue.get_task(task), base, info, {"text": "text", "answer": "answer"}, overrides=overrides)
+        base=base.id,
+        rows=rows,
+        sampled=rows,
+        prompt=counted,
+        answer=counted,
+        total=counted,
+        max_length=512,
+        context=base.context,
+        too_long=0,
+        answers_cut=0,
+        over_context=0,
+        trained_share=0.1,
+    )
+    info = DatasetInfo(
+        fingerprint="0" * 16,
+        name="x.csv",
+        rows=rows,
+        columns=("text", "answer"),
+        format="csv",
+        lengths=lengths if longest else None,
+    )
+    return recipe.make_spec(
+        catalogue.get_task(task), base, info, {"text": "text", "answer": "answer"}, overrides=overrides
+    )
 
 
 def by_flavor(spec: TrainSpec, tokens_row: float = 60) -> dict[str, estimate.CostEstimate]:
@@ -57,7 +78,10 @@ def test_memory_is_that_of_the_longest_row_where_it_was_measured() -> None:
     assert short < long
     # rows that training leaves out take no memory
     cut = make(longest=5000)
-    assert recipe.estimate(cut, tokens_row=40).memory_bytes == recipe.estimate(make(longest=cut.max_length), tokens_row=40).memory_bytes
+    assert (
+        recipe.estimate(cut, tokens_row=40).memory_bytes
+        == recipe.estimate(make(longest=cut.max_length), tokens_row=40).memory_bytes
+    )
 
 
 def test_cheapest_first_and_those_that_fit_before_the_others() -> None:
@@ -83,7 +107,9 @@ def test_a_base_of_eight_billion_needs_a_large_card_or_four_bits() -> None:
 
 def test_recomputing_activations_makes_it_fit_and_takes_longer() -> None:
     rows = dict(longest=4000, max_length=4096, micro_batch=4)
-    off, auto, on = (by_flavor(make(QWEN, gradient_checkpointing=way, **rows), 2000)["rtx-pro-6000"] for way in ("off", "auto", "on"))
+    off, auto, on = (
+        by_flavor(make(QWEN, gradient_checkpointing=way, **rows), 2000)["rtx-pro-6000"] for way in ("off", "auto", "on")
+    )
     assert not off.fits and auto.fits and auto.memory_bytes == on.memory_bytes < off.memory_bytes
     assert auto.seconds == on.seconds and 1.2 < on.seconds / off.seconds < 1.4
 

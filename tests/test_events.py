@@ -18,7 +18,9 @@ from lora_hub.training import recipe
 @pytest.fixture
 def spec() -> TrainSpec:
     info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=100, columns=("text", "answer"), format="csv")
-    return recipe.make_spec(catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"})
+    return recipe.make_spec(
+        catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"}
+    )
 
 
 def write_many(path: str, source: str) -> None:
@@ -29,7 +31,9 @@ def write_many(path: str, source: str) -> None:
 
 def test_two_writers_never_mix_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    writers = [multiprocessing.get_context("spawn").Process(target=write_many, args=(str(path), name)) for name in ("a", "b")]
+    writers = [
+        multiprocessing.get_context("spawn").Process(target=write_many, args=(str(path), name)) for name in ("a", "b")
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -72,37 +76,73 @@ def test_a_whole_run_folds(spec: TrainSpec, tmp_path: Path) -> None:
         ("adapter", {"folder": "adapter", "best_step": 3}),
         ("state", {"state": "succeeded"}),
     )
-    assert (run.owner, run.state, run.step, run.total_steps, run.handle) == ("sara", RunState.SUCCEEDED, 3, 10, {"pid": 1})
+    assert (run.owner, run.state, run.step, run.total_steps, run.handle) == (
+        "sara",
+        RunState.SUCCEEDED,
+        3,
+        10,
+        {"pid": 1},
+    )
     assert run.train_losses == ((3, 1.5),) and run.eval_losses == ((3, 1.25),)
     assert run.comparison is None  # a run from before there were paired tests
-    assert run.metrics["adapter"]["accuracy"].high == 95.0 and tuple(map(str, run.notes)) == ("2 rows left out", "said before notes had their Persian")
+    assert run.metrics["adapter"]["accuracy"].high == 95.0 and tuple(map(str, run.notes)) == (
+        "2 rows left out",
+        "said before notes had their Persian",
+    )
     assert [note.fa for note in run.notes] == ["2 سطر کنار رفت", "said before notes had their Persian"]
     assert run.adapter_folder == "adapter" and run.ended >= run.started > 0 and run.eta is None
 
 
-def test_what_is_said_travels_as_a_message_and_older_versions_texts_are_still_told(spec: TrainSpec, tmp_path: Path) -> None:
+def test_what_is_said_travels_as_a_message_and_older_versions_texts_are_still_told(
+    spec: TrainSpec, tmp_path: Path
+) -> None:
     said = _n("{count:,} row", "{count:,} rows", count=1200)
     broken = DataError(_("There is no file {path!r}."), _("Check the path, or upload the file again."), path="a.csv")
-    run = fold(spec, tmp_path, ("exam", {"note": said}), ("exam", {"note": said}), ("error", {"message": broken.said, "hint": broken.advice}))
+    run = fold(
+        spec,
+        tmp_path,
+        ("exam", {"note": said}),
+        ("exam", {"note": said}),
+        ("error", {"message": broken.said, "hint": broken.advice}),
+    )
     assert run.notes == (said,) and run.notes[0].fa == "۱٬۲۰۰ سطر"
-    assert run.error.to_json() == {"message": "There is no file 'a.csv'.", "hint": "Check the path, or upload the file again."}
-    assert run.error.said.fa == "فایلی در «a.csv» نیست." and Run.model_validate_json(run.model_dump_json()).error == run.error
+    assert run.error.to_json() == {
+        "message": "There is no file 'a.csv'.",
+        "hint": "Check the path, or upload the file again.",
+    }
+    assert (
+        run.error.said.fa == "فایلی در «a.csv» نیست."
+        and Run.model_validate_json(run.model_dump_json()).error == run.error
+    )
     (tmp_path / "older").mkdir()
     older = {"message": "Broken.", "hint": "Mend it.", "message_fa": "خراب است.", "hint_fa": ""}
-    run = fold(spec, tmp_path / "older", ("exam", {"note": {"en": "Two rows.", "fa": "دو سطر."}}), ("exam", {"note": {"sentence": "{"}}), ("error", older))
+    run = fold(
+        spec,
+        tmp_path / "older",
+        ("exam", {"note": {"en": "Two rows.", "fa": "دو سطر."}}),
+        ("exam", {"note": {"sentence": "{"}}),
+        ("error", older),
+    )
     assert (run.notes[0].en, run.notes[0].fa) == ("Two rows.", "دو سطر.")
     assert "1 of this run's events is not known" in run.notes[1].en  # a note that is none
     assert (run.error.said.fa, run.error.advice.fa, run.error.message) == ("خراب است.", "Mend it.", "Broken.")
 
 
-
 def test_lost_does_not_undo_what_the_worker_said(spec: TrainSpec, tmp_path: Path) -> None:
-    run = fold(spec, tmp_path, ("state", {"state": "running"}), ("state", {"state": "succeeded"}), ("state", {"state": "lost"}))
+    run = fold(
+        spec, tmp_path, ("state", {"state": "running"}), ("state", {"state": "succeeded"}), ("state", {"state": "lost"})
+    )
     assert run.state is RunState.SUCCEEDED
 
 
 def test_resuming_clears_the_error(spec: TrainSpec, tmp_path: Path) -> None:
-    run = fold(spec, tmp_path, ("error", {"message": "m", "hint": "h"}), ("state", {"state": "failed"}), ("state", {"state": "queued", "attempt": 2}))
+    run = fold(
+        spec,
+        tmp_path,
+        ("error", {"message": "m", "hint": "h"}),
+        ("state", {"state": "failed"}),
+        ("state", {"state": "queued", "attempt": 2}),
+    )
     assert run.state is RunState.QUEUED and run.error is None and run.ended == 0
 
 

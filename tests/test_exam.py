@@ -1,4 +1,5 @@
-"""The exam: a base gets its best chance, calibrated and with examples before the question; text and labels, on real small bases."""
+"""The exam: a base gets its best chance, calibrated and with examples before the question; text and labels, on real
+small bases."""
 
 import random
 
@@ -18,16 +19,28 @@ from lora_hub.evaluation import exam
 from lora_hub.evaluation.examples import MOST_EXAMPLES, choose_examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
-TONE = Task(id="tone", title=Text2(en="Tone"), instruction=Text2(en="?"), output="labels", labels=("no", "yes"), template="{text}", metrics=("accuracy",))
+TONE = Task(
+    id="tone",
+    title=Text2(en="Tone"),
+    instruction=Text2(en="?"),
+    output="labels",
+    labels=("no", "yes"),
+    template="{text}",
+    metrics=("accuracy",),
+)
 STRICT = (
-    "{% for m in messages %}{% if loop.index0 > 1 %}{{ raise_exception('one turn only') }}{% endif %}[{{ m['content'] }}]{% endfor %}"
+    "{% for m in messages %}{% if loop.index0 > 1 %}{{ raise_exception('one turn only') }}{% endif %}[{{ "
+    "m['content'] }}]{% endfor %}"
 )
 
 
 def tone_rows(count: int, seed: int) -> list[Example]:
     """Short rows of two letters, of which one belongs to each label."""
     pick = random.Random(seed)
-    return [Example(row, {"text": f"{'ba'[row % 2] * pick.randint(2, 6)}{pick.randrange(10)}"}, ("no", "yes")[row % 2]) for row in range(1, count + 1)]
+    return [
+        Example(row, {"text": f"{'ba'[row % 2] * pick.randint(2, 6)}{pick.randrange(10)}"}, ("no", "yes")[row % 2])
+        for row in range(1, count + 1)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +67,21 @@ def small(tokenizer, tmp_path_factory):
 def test_the_exam_asks_the_base_as_it_is_and_with_examples_and_calibrates_both(small, tokenizer):
     began: list[str] = []
     found = exam.hold_exam(
-        small, tokenizer, TONE, tone_rows(40, 1), "a", trained=tone_rows(60, 2), unscored=tone_rows(30, 3), begin=began.append
-    )  # fmt: skip
+        small,
+        tokenizer,
+        TONE,
+        tone_rows(40, 1),
+        "a",
+        trained=tone_rows(60, 2),
+        unscored=tone_rows(30, 3),
+        begin=began.append,
+    )
     assert began == ["base", "base_examples", "adapter"] == list(found.answers) == list(found.scores)
     assert set(found.calibrations) == {"base", "base_examples"} and len(found.shown) >= 2 and len(found.shown) % 2 == 0
     for who, answers in found.answers.items():
-        assert all(answer.text in TONE.labels and sum(answer.probabilities.values()) == pytest.approx(1) for answer in answers)
+        assert all(
+            answer.text in TONE.labels and sum(answer.probabilities.values()) == pytest.approx(1) for answer in answers
+        )
         assert set(found.scores[who]) == {"accuracy", exam.CALIBRATION_ERROR}
     assert found.comparison.against in ("base", "base_examples") and found.comparison.rows == 40
     rows = exam.held_out_table(TONE, tone_rows(40, 1), found.answers)
@@ -80,11 +102,15 @@ def test_a_base_that_says_one_label_whatever_it_reads_is_judged_by_what_it_knows
 
 def test_a_cancelled_exam_ends(small, tokenizer):
     rows = tone_rows(10, 1)
-    assert exam.hold_exam(small, tokenizer, TONE, rows, "a", trained=rows, unscored=rows, cancelled=lambda: True) is None
+    assert (
+        exam.hold_exam(small, tokenizer, TONE, rows, "a", trained=rows, unscored=rows, cancelled=lambda: True) is None
+    )
 
 
 def test_text_tasks_are_asked_with_examples_too(small, tokenizer):
-    task = catalogue.get_task("translation").model_copy(update={"template": "{text}", "max_new_tokens": 4, "inputs": ("text",), "optional_inputs": ()})
+    task = catalogue.get_task("translation").model_copy(
+        update={"template": "{text}", "max_new_tokens": 4, "inputs": ("text",), "optional_inputs": ()}
+    )
     rows = [Example(row, {"text": f"w{row}"}, f"v{row}") for row in range(1, 13)]
     found = exam.hold_exam(small, tokenizer, task, rows[:4], "a", trained=rows[4:], unscored=[])
     assert list(found.answers) == ["base", "base_examples", "adapter"] and not found.calibrations
@@ -111,14 +137,19 @@ def test_examples_are_balanced_seeded_and_fit_the_context():
     assert max(map(len, template.encode_prompts(tokenizer, task, asked, few))) + 4 <= 400
     assert choose(100) == () == choose(4096, of=[])
     # a class with few rows is shown as often as the others
-    rare = [example for example in trained if example.answer == "bad"] + [example for example in trained if example.answer == "good"][:1]
+    rare = [example for example in trained if example.answer == "bad"] + [
+        example for example in trained if example.answer == "good"
+    ][:1]
     assert sorted(answer for _, answer in choose(4096, of=rare)) == ["bad", "good"]
 
 
 def test_a_template_for_one_turn_gets_no_examples(tokenizer):
     strict = byte_tokenizer(STRICT)
     assert choose_examples(strict, TONE, tone_rows(60, 1), [{"text": "aa"}], context=10_000, seed=0) == ()
-    assert len(choose_examples(tokenizer, TONE, tone_rows(60, 1), [{"text": "aa"}], context=10_000, seed=0)) == MOST_EXAMPLES
+    assert (
+        len(choose_examples(tokenizer, TONE, tone_rows(60, 1), [{"text": "aa"}], context=10_000, seed=0))
+        == MOST_EXAMPLES
+    )
 
 
 def test_examples_of_a_chat_are_turns_behind_its_system_turn():
@@ -128,11 +159,17 @@ def test_examples_of_a_chat_are_turns_behind_its_system_turn():
     def said(*turns: tuple[str, str]) -> dict:
         return {"messages": [{"role": role, "content": content} for role, content in turns]}
 
-    trained = [Example(1, said(("user", "hi")), "hello"), Example(2, said(("user", "a"), ("assistant", "b"), ("user", "c")), "d")]
+    trained = [
+        Example(1, said(("user", "hi")), "hello"),
+        Example(2, said(("user", "a"), ("assistant", "b"), ("user", "c")), "d"),
+    ]
     asked = said(("system", "Be kind."), ("user", "who?"))
     shown = choose_examples(tokenizer, chat, trained, [asked], context=10_000, seed=0)
     assert [answer for _, answer in shown] == ["hello"]
-    assert template.prompt_text(tokenizer, chat, asked, shown) == "<system>Be kind.<user>hi<assistant>hello<user>who?<assistant>"
+    assert (
+        template.prompt_text(tokenizer, chat, asked, shown)
+        == "<system>Be kind.<user>hi<assistant>hello<user>who?<assistant>"
+    )
 
 
 def test_an_untouched_tokenizer_writes_examples_one_below_the_other():

@@ -1,4 +1,5 @@
-"""The exam that an estimate counts on is the exam that is held: its rows exactly, its tokens as they go through the model."""
+"""The exam that an estimate counts on is the exam that is held: its rows exactly, its tokens as they go through the
+model."""
 
 import itertools
 from collections import Counter
@@ -52,14 +53,21 @@ def sample(task_id: str) -> tuple[Task, list[prepare.Example]]:
     return with_labels(task, table, mapping), prepare.build_examples(table, task, mapping)
 
 
-@pytest.mark.parametrize(("task_id", "scored", "validation"), [("spam", 52, 28), ("topic", 40, 120), ("sentiment", 52, 28), ("question-answering", 12, 8)])
-def test_the_exam_that_is_counted_on_is_the_one_that_is_held(base, task_id: str, scored: int, validation: int, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("task_id", "scored", "validation"),
+    [("spam", 52, 28), ("topic", 40, 120), ("sentiment", 52, 28), ("question-answering", 12, 8)],
+)
+def test_the_exam_that_is_counted_on_is_the_one_that_is_held(
+    base, task_id: str, scored: int, validation: int, monkeypatch
+) -> None:
     stack, tokenizer = base
     task, examples = sample(task_id)
     parts = iter(examples)
     asked, held, trained = (list(itertools.islice(parts, count)) for count in (scored, validation, 200))
     tokens_row = measure(asked, task, BUILT_IN, 512).tokens_row
-    planned = exam_work.plan_exam(task, scored=scored, validation=validation, tokens_row=tokens_row, context=BUILT_IN.context)
+    planned = exam_work.plan_exam(
+        task, scored=scored, validation=validation, tokens_row=tokens_row, context=BUILT_IN.context
+    )
     rows: list[int] = []
     put = questions.put
     monkeypatch.setattr(questions, "put", lambda *given, **more: (rows.append(len(given[2])), put(*given, **more))[1])

@@ -15,11 +15,17 @@ ROOT = Path(__file__).parents[1]
 def test_one_holds_a_lock_or_several_share_it(tmp_path: Path) -> None:
     file = tmp_path / "lock"
     mine = file_lock.take(file)
-    assert file_lock.is_held(file) and file_lock.take(file) is None and file_lock.take(file, shared=True, seconds=0.05) is None
+    assert (
+        file_lock.is_held(file)
+        and file_lock.take(file) is None
+        and file_lock.take(file, shared=True, seconds=0.05) is None
+    )
     os.close(mine)
     assert not file_lock.is_held(file)
     shared = [file_lock.take(file, shared=True) for _ in range(2)]
-    assert None not in shared and file_lock.take(file) is None and not file_lock.is_held(file), "who shares it holds it from nobody who would, too"
+    assert None not in shared and file_lock.take(file) is None and not file_lock.is_held(file), (
+        "who shares it holds it from nobody who would, too"
+    )
     for descriptor in shared:
         os.close(descriptor)
     with file_lock.alone(file):

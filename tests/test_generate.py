@@ -1,4 +1,5 @@
-"""Answers: the same tokens as PEFT one by one, streamed as in bulk, constrained, sampled, cancelled, cut to the context."""
+"""Answers: the same tokens as PEFT one by one, streamed as in bulk, constrained, sampled, cancelled, cut to the
+context."""
 
 import itertools
 import threading
@@ -29,7 +30,9 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("adapters")
-    return {name: save_adapter(build("llama"), root / name, seed=i, **o) for i, (name, o) in enumerate(RANKS.items(), 1)}
+    return {
+        name: save_adapter(build("llama"), root / name, seed=i, **o) for i, (name, o) in enumerate(RANKS.items(), 1)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,10 @@ def stack(folders):
 @pytest.fixture(scope="module")
 def references(folders):
     """The same models without the stack."""
-    return {"base": build("llama"), **{name: load_with_peft(build("llama"), folder) for name, folder in folders.items()}}
+    return {
+        "base": build("llama"),
+        **{name: load_with_peft(build("llama"), folder) for name, folder in folders.items()},
+    }
 
 
 def prompt(length: int, seed: int = 0) -> list[int]:
@@ -54,9 +60,13 @@ def generate_alone(model, ids: list[int], limit: int, ends: list[int]) -> list[i
     """What transformers' own generate gives for one prompt, without the end token."""
     with torch.no_grad():
         out = model.generate(
-            input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-            max_new_tokens=limit, do_sample=False, eos_token_id=ends, pad_token_id=0,
-        )[0, len(ids) :].tolist()  # fmt: skip
+            input_ids=torch.tensor([ids]),
+            attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+            max_new_tokens=limit,
+            do_sample=False,
+            eos_token_id=ends,
+            pad_token_id=0,
+        )[0, len(ids) :].tolist()
     return out[:-1] if out[-1] in ends else out
 
 
@@ -86,7 +96,9 @@ def test_on_cuda_the_answers_are_those_of_the_cpu(stack, folders, tokenizer):
     for name, folder in folders.items():
         on_gpu.attach(folder, name)
     choices = [[30, 31, END], [32, END], [30, 33, END]]
-    rows = [PromptRow(prompt(4 + i, i), NAMES[i % 4], choices=choices if i % 3 == 0 else None, seed=i) for i in range(12)]
+    rows = [
+        PromptRow(prompt(4 + i, i), NAMES[i % 4], choices=choices if i % 3 == 0 else None, seed=i) for i in range(12)
+    ]
     for temperature in (0.0, 0.8):
         here, there = (
             [answer.ids for answer in answer_all(one, tokenizer, rows, max_new_tokens=10, temperature=temperature)]
@@ -130,7 +142,8 @@ def test_persian_comes_letter_by_letter(stack, tokenizer):
 
 
 def test_what_prompts_begin_with_in_common_is_read_once(stack, references, tokenizer):
-    """Examples before every question: one forward for them, then the rest of each prompt; the tokens are those of whole prompts."""
+    """Examples before every question: one forward for them, then the rest of each prompt; the tokens are those of whole
+    prompts."""
     begin = prompt(60, 77)
     rows = [PromptRow(begin + prompt(3 + i % 5, i), NAMES[i % 4]) for i in range(16)]
     seen = []
@@ -199,11 +212,15 @@ def test_batches_keep_the_order_and_the_budget(stack, tokenizer):
     rows = [PromptRow(prompt(2 + (i * 7) % 30, i), NAMES[i % 4]) for i in range(24)]
     shapes, told = [], []
     watch = stack.model.register_forward_pre_hook(lambda m, a, k: shapes.append(k["input_ids"].shape), with_kwargs=True)
-    answers = answer_all(stack, tokenizer, rows, max_new_tokens=4, batch_tokens=160, progress=lambda n, of: told.append((n, of)))
+    answers = answer_all(
+        stack, tokenizer, rows, max_new_tokens=4, batch_tokens=160, progress=lambda n, of: told.append((n, of))
+    )
     watch.remove()
     assert max(n * (length + 4) for n, length in shapes if length > 1) <= 160
     assert told[-1] == (24, 24) and len(told) > 3 and told == sorted(told)
-    assert [answer.ids for answer in answers] == [answer_all(stack, tokenizer, [row], max_new_tokens=4)[0].ids for row in rows]
+    assert [answer.ids for answer in answers] == [
+        answer_all(stack, tokenizer, [row], max_new_tokens=4)[0].ids for row in rows
+    ]
     assert answer_all(stack, tokenizer, [], max_new_tokens=4) == []
 
 

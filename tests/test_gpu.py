@@ -1,4 +1,5 @@
-"""What only a GPU shows: 16-bit training, QLoRA, memory that runs out. `make test-gpu` runs these, `make test` does not."""
+"""What only a GPU shows: 16-bit training, QLoRA, memory that runs out. `make test-gpu` runs these, `make test` does
+not."""
 
 import importlib.util
 from pathlib import Path
@@ -75,4 +76,3 @@ def test_a_whole_run_on_the_gpu(spec: TrainSpec) -> None:
     run = runs.wait_for_run(runs.start_run(spec).id)
     assert run.state is RunState.SUCCEEDED, runs.read_log(run.id)
     assert run.metrics["adapter"]["accuracy"].value > run.metrics["base"]["accuracy"].value
-

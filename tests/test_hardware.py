@@ -51,7 +51,15 @@ def test_prices_say_from_when_they_are() -> None:
 
 
 def test_a_card_is_known_by_its_drivers_name() -> None:
-    told = {"Tesla T4": 65e12, "NVIDIA L4": 121e12, "NVIDIA L40S": 362e12, "NVIDIA A10G": 70e12, "NVIDIA A10": 125e12,
-            "NVIDIA A100-SXM4-80GB": 312e12, "NVIDIA H100 80GB HBM3": 989e12, "NVIDIA GeForce RTX 4090": 165e12}  # fmt: skip
+    told = {
+        "Tesla T4": 65e12,
+        "NVIDIA L4": 121e12,
+        "NVIDIA L40S": 362e12,
+        "NVIDIA A10G": 70e12,
+        "NVIDIA A10": 125e12,
+        "NVIDIA A100-SXM4-80GB": 312e12,
+        "NVIDIA H100 80GB HBM3": 989e12,
+        "NVIDIA GeForce RTX 4090": 165e12,
+    }
     assert {name: hardware.card_flops(name) for name in told} == told
     assert hardware.card_flops("NVIDIA GeForce GTX 1660") == hardware.MODEST_FLOPS

@@ -32,7 +32,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return f"{request.node.name.split('[')[0].replace('_', '-')[:50]}"
 
 
-# --- publish ----------------------------------------------------------------------------------------------------------
+# --- publish ---
 
 
 def test_publish_is_one_commit_and_a_tag(tmp_path, name, api) -> None:
@@ -41,7 +41,13 @@ def test_publish_is_one_commit_and_a_tag(tmp_path, name, api) -> None:
     commits = api.list_repo_commits(ref.repo_id)
     assert commits[0].commit_id == ref.revision and sum("Publish" in commit.title for commit in commits) == 1
     files = set(api.list_repo_files(ref.repo_id)) - {".gitattributes"}
-    assert files == {"adapter_config.json", "adapter_model.safetensors", "README.md", "lora_hub.json", "training_log.jsonl"}
+    assert files == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "README.md",
+        "lora_hub.json",
+        "training_log.jsonl",
+    }
     tags = api.list_repo_refs(ref.repo_id).tags
     assert [(tag.name, tag.target_commit) for tag in tags] == [("v1", ref.revision)]
 
@@ -66,7 +72,8 @@ def test_nothing_private_is_published(tmp_path, name, api) -> None:
 
 
 def test_where_the_base_lay_is_nowhere_in_what_is_published(tmp_path, name, api) -> None:
-    """Lengths name the base that they were counted for; so may a test file's, and whatever comes to be written down later."""
+    """Lengths name the base that they were counted for; so may a test file's, and whatever comes to be written down
+    later."""
     from lora_hub.hub.record import public_base, without_place
 
     place = "/home/somebody/models/Tiny-1M"
@@ -78,12 +85,27 @@ def test_where_the_base_lay_is_nowhere_in_what_is_published(tmp_path, name, api)
     whole = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert b"somebody" not in whole and b"/home" not in whole
     record = json.loads((folder / "lora_hub.json").read_text())
-    assert record["report"]["lengths"]["base"] == record["spec"]["test_dataset"]["lengths"]["base"] == record["base"]["id"] == "Tiny-1M"
+    assert (
+        record["report"]["lengths"]["base"]
+        == record["spec"]["test_dataset"]["lengths"]["base"]
+        == record["base"]["id"]
+        == "Tiny-1M"
+    )
     # a record of an older run has the path in it, and loses it when it is published
     kept = tmp_path / "adapter-0" / "lora_hub.json"
-    kept.write_text(json.dumps({**json.loads(kept.read_text()), "report": {"lengths": {"base": place}, "notes": [f"read from {place}/config.json"]}}))
+    kept.write_text(
+        json.dumps(
+            {
+                **json.loads(kept.read_text()),
+                "report": {"lengths": {"base": place}, "notes": [f"read from {place}/config.json"]},
+            }
+        )
+    )
     assert place in kept.read_text()
-    assert without_place(json.loads(kept.read_text()), spec.base)["report"] == {"lengths": {"base": "Tiny-1M"}, "notes": ["read from Tiny-1M/config.json"]}
+    assert without_place(json.loads(kept.read_text()), spec.base)["report"] == {
+        "lengths": {"base": "Tiny-1M"},
+        "notes": ["read from Tiny-1M/config.json"],
+    }
     elsewhere = BaseModel(id="C:\\models\\Tiny-1M", folder="C:\\models\\Tiny-1M")
     assert public_base(elsewhere).id == "Tiny-1M" and without_place([elsewhere.folder], elsewhere) == ["Tiny-1M"]
     hub_base = BaseModel(id="owner/name")
@@ -95,7 +117,9 @@ def test_same_content_is_the_same_version_and_new_content_the_next(tmp_path, nam
     assert (again.revision, again.versions) == (first.revision, ("v1",))
     second = publish(tmp_path, name, seed=1, log=None)
     assert second.revision != first.revision and second.versions == ("v2", "v1")
-    assert "training_log.jsonl" not in api.list_repo_files(second.repo_id)  # the first one's log is not the second one's
+    assert "training_log.jsonl" not in api.list_repo_files(
+        second.repo_id
+    )  # the first one's log is not the second one's
 
 
 def test_publishing_at_the_same_time_loses_nothing(tmp_path, name) -> None:
@@ -116,7 +140,12 @@ def test_the_card_passes_the_hubs_check_and_shows_in_the_listing(tmp_path, name,
     ref = publish(tmp_path, "", spec=make_spec(nasty))
     ModelCard(Path(api.hf_hub_download(ref.repo_id, "README.md")).read_text()).validate(repo_type="model")
     listed = next(one for one in hubs.list_adapters() if one.repo_id == ref.repo_id)
-    assert listed.title == nasty.replace("---", "—") and listed.metrics == SCORES and listed.revision == ref.revision and listed.updated
+    assert (
+        listed.title == nasty.replace("---", "—")
+        and listed.metrics == SCORES
+        and listed.revision == ref.revision
+        and listed.updated
+    )
 
 
 def test_the_whole_of_a_persian_name(tmp_path) -> None:
@@ -126,7 +155,15 @@ def test_the_whole_of_a_persian_name(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "slug"),
-    [("My Adapter!", "My-Adapter"), ("a--b..c", "a-b.c"), ("-x-", "x"), ("Émile", "Emile"), ("x.git", "x"), ("نیم‌فاصله", "nim-faslh"), ("🙂", "")],
+    [
+        ("My Adapter!", "My-Adapter"),
+        ("a--b..c", "a-b.c"),
+        ("-x-", "x"),
+        ("Émile", "Emile"),
+        ("x.git", "x"),
+        ("نیم‌فاصله", "nim-faslh"),
+        ("🙂", ""),
+    ],
 )
 def test_slugs(text: str, slug: str) -> None:
     assert slugify(text) == slug
@@ -139,7 +176,7 @@ def test_default_and_impossible_names() -> None:
             repo_name(make_spec(), name)
 
 
-# --- refusals ---------------------------------------------------------------------------------------------------------
+# --- refusals ---
 
 
 def test_name_taken_by_something_else(tmp_path, name, api) -> None:
@@ -153,7 +190,12 @@ def test_name_taken_by_something_else(tmp_path, name, api) -> None:
 def test_name_taken_by_another_task(tmp_path, name) -> None:
     publish(tmp_path, name)
     with refused(HubError, match="for the task spam on the base Tiny-1M"):
-        publish(tmp_path, name, seed=1, spec=make_spec(name, task=get_task("topic").model_copy(update={"labels": ("a", "b")})))
+        publish(
+            tmp_path,
+            name,
+            seed=1,
+            spec=make_spec(name, task=get_task("topic").model_copy(update={"labels": ("a", "b")})),
+        )
     assert [version.tag for version in hubs.list_versions(name)] == ["v1"]
 
 
@@ -173,7 +215,12 @@ def test_a_folder_without_an_adapter(tmp_path) -> None:
 def test_a_hub_that_is_down_says_so_and_publishing_works_later(tmp_path, name, monkeypatch) -> None:
     with monkeypatch.context() as down:
         down.setattr(constants, "ENDPOINT", CLOSED)
-        for call in (lambda: publish(tmp_path, name), hubs.list_adapters, lambda: hubs.get_adapter(name), hubs.describe_hub):
+        for call in (
+            lambda: publish(tmp_path, name),
+            hubs.list_adapters,
+            lambda: hubs.get_adapter(name),
+            hubs.describe_hub,
+        ):
             with refused(HubError, match="cannot be reached") as error:
                 call()
             assert error.value.hint
@@ -201,7 +248,17 @@ def guarded(tmp_path_factory, hub):
     users = {name: {"token": f"hf_{name}"} for name in ("alice", "bob", "eve")}
     members = {"users": users, "orgs": {"team": {"members": {"alice": "write", "bob": "read"}}}}
     accounts.write_text(json.dumps(members))
-    command = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(folder / "hub"), "--accounts", str(accounts), "--upstream", "off"]
+    command = [
+        sys.executable,
+        "-m",
+        "lora_hub.local_hub",
+        "--dir",
+        str(folder / "hub"),
+        "--accounts",
+        str(accounts),
+        "--upstream",
+        "off",
+    ]
     with (folder / "log.txt").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=Path(__file__).parents[1])
     record = folder / "hub" / "server.json"
@@ -256,7 +313,7 @@ def test_a_base_that_lets_nobody_in(guarded, monkeypatch) -> None:
     assert hubs.fetch_base(base) == base.id
 
 
-# --- half way ---------------------------------------------------------------------------------------------------------
+# --- half way ---
 
 
 def test_a_commit_that_breaks_shows_nothing(tmp_path, name, hub, api, monkeypatch) -> None:
@@ -265,12 +322,17 @@ def test_a_commit_that_breaks_shows_nothing(tmp_path, name, hub, api, monkeypatc
         with refused(HubError):
             publish(tmp_path, name)
         assert proxy.broken
-    assert set(api.list_repo_files(f"{ORG}/{name}")) <= {".gitattributes"} and not api.list_repo_refs(f"{ORG}/{name}").tags
+    assert (
+        set(api.list_repo_files(f"{ORG}/{name}")) <= {".gitattributes"} and not api.list_repo_refs(f"{ORG}/{name}").tags
+    )
     assert f"{ORG}/{name}" not in [ref.repo_id for ref in hubs.list_adapters()]
     assert publish(tmp_path, name).versions == ("v1",)
 
 
-@pytest.mark.parametrize(("breaks", "status", "said"), [("^PUT ", 507, "has no room"), ("^PUT ", 403, "may not publish"), ("/preupload/", 418, "HTTP 418")])
+@pytest.mark.parametrize(
+    ("breaks", "status", "said"),
+    [("^PUT ", 507, "has no room"), ("^PUT ", 403, "may not publish"), ("/preupload/", 418, "HTTP 418")],
+)
 def test_an_upload_that_is_refused(tmp_path, name, hub, monkeypatch, breaks, status, said) -> None:
     """Refused while the weights are on their way: the client wraps this in an error of its own."""
     with BreakingProxy(hub.url, breaks, status) as proxy, monkeypatch.context() as through:

@@ -57,21 +57,39 @@ def texts(rows: int, start: int = 0) -> dict[str, list[str]]:
 def named(api) -> str:
     """Class names of all kinds, a train, a validation and an unlabelled test split."""
     label = ClassLabel(names=["neg", "pos"])
-    features = Features({"text": Value("string"), "label": label, "tags": List(label), "more": {"mood": label, "n": Value("int32")},
-                         "messages": List({"role": Value("string"), "content": Value("string")})})  # fmt: skip
+    features = Features(
+        {
+            "text": Value("string"),
+            "label": label,
+            "tags": List(label),
+            "more": {"mood": label, "n": Value("int32")},
+            "messages": List({"role": Value("string"), "content": Value("string")}),
+        }
+    )
 
     def rows(count: int, known: bool = True) -> Dataset:
-        one = {"text": "x", "tags": [0, 1, 1], "more": {"mood": 1, "n": 7}, "messages": [{"role": "user", "content": "سلام"}]}
-        return Dataset.from_list([{**one, "text": TEXTS[i % 4], "label": i % 2 if known else -1} for i in range(count)], features=features)
+        one = {
+            "text": "x",
+            "tags": [0, 1, 1],
+            "more": {"mood": 1, "n": 7},
+            "messages": [{"role": "user", "content": "سلام"}],
+        }
+        return Dataset.from_list(
+            [{**one, "text": TEXTS[i % 4], "label": i % 2 if known else -1} for i in range(count)], features=features
+        )
 
-    DatasetDict({"train": rows(12), "validation": rows(5), "test": rows(3, known=False)}).push_to_hub(f"{ORG}/named", private=True)
+    DatasetDict({"train": rows(12), "validation": rows(5), "test": rows(3, known=False)}).push_to_hub(
+        f"{ORG}/named", private=True
+    )
     return f"{ORG}/named"
 
 
 @pytest.fixture(scope="module")
 def pair(api) -> str:
     """A train and a test split as `push_to_hub` leaves them, without class names."""
-    DatasetDict({"train": Dataset.from_dict(texts(12)), "test": Dataset.from_dict(texts(4, 50))}).push_to_hub(f"{ORG}/pair")
+    DatasetDict({"train": Dataset.from_dict(texts(12)), "test": Dataset.from_dict(texts(4, 50))}).push_to_hub(
+        f"{ORG}/pair"
+    )
     return f"{ORG}/pair"
 
 
@@ -85,11 +103,13 @@ def configs(api) -> str:
 @pytest.fixture(scope="module")
 def odd(api) -> str:
     """One file that a builder takes for one column of broken letters."""
-    persian = "متن;برچسب\r\n" + "بد بود؛ خيلي;منفي\r\n\"خوب; عالي\";مثبت\r\nمعمولي بود;مثبت\r\nبد;منفي\r\n" * 5  # this encoding has the Arabic yeh only
+    persian = (
+        "متن;برچسب\r\n" + 'بد بود؛ خيلي;منفي\r\n"خوب; عالي";مثبت\r\nمعمولي بود;مثبت\r\nبد;منفي\r\n' * 5
+    )  # this encoding has the Arabic yeh only
     return put(api, "odd", README__md="---\nlicense: mit\n---\n# Odd\n", data__csv=persian.encode("cp1256"))
 
 
-# --- what is fetched --------------------------------------------------------------------------------------------------
+# --- what is fetched ---
 
 
 def test_train_and_test_come_as_they_are(pair, api, home) -> None:
@@ -97,9 +117,14 @@ def test_train_and_test_come_as_they_are(pair, api, home) -> None:
     path = fetch_dataset(pair, progress=told.append)
     assert path.is_relative_to(home) and path.name == f"lora-hub--pair--{api.dataset_info(pair).sha[:7]}.zip"
     with zipfile.ZipFile(path) as archive:
-        assert [(one.filename, one.compress_type) for one in archive.infolist()] == [("train.parquet", 0), ("test.parquet", 0)]
+        assert [(one.filename, one.compress_type) for one in archive.infolist()] == [
+            ("train.parquet", 0),
+            ("test.parquet", 0),
+        ]
     table = read_table(path)
-    assert table.frame.to_dict(as_series=False) == texts(12) and table.test.frame.to_dict(as_series=False) == texts(4, 50)
+    assert table.frame.to_dict(as_series=False) == texts(12) and table.test.frame.to_dict(as_series=False) == texts(
+        4, 50
+    )
     assert any("Downloading data/train" in line.en for line in told) and all(LETTER.search(line.fa) for line in told)
     assert fetch_dataset(f"datasets/{pair}") == path  # the same bytes, so the same dataset
     only = fetch_dataset(pair, split="test")
@@ -112,7 +137,11 @@ def test_class_names_nested_values_and_a_test_split_without_answers(named) -> No
     table = read_table(path)
     assert table.rows == 12 and table.texts("label").to_list() == ["neg", "pos"] * 6
     first = table.frame.row(0, named=True)
-    assert first["text"] == TEXTS[0] and first["tags"] == ["neg", "pos", "pos"] and first["more"] == {"mood": "pos", "n": 7}
+    assert (
+        first["text"] == TEXTS[0]
+        and first["tags"] == ["neg", "pos", "pos"]
+        and first["more"] == {"mood": "pos", "n": 7}
+    )
     assert first["messages"] == [{"role": "user", "content": "سلام"}]
     assert table.test.rows == 5 and any("test: left out, label is empty" in line.en for line in told)
     assert set(read_table(fetch_dataset(named, split="test")).texts("label")) == {None}  # but who asks for it gets it
@@ -156,24 +185,33 @@ def test_a_workbook_and_a_zip(api) -> None:
 
 
 def test_two_files_that_say_what_they_are(api) -> None:
-    repo = put(api, "files", my_train__csv="text;label\n" + "a;x\n" * 6, my_test__csv="text;label\nb;y\n", notes__txt="")
+    repo = put(
+        api, "files", my_train__csv="text;label\n" + "a;x\n" * 6, my_test__csv="text;label\nb;y\n", notes__txt=""
+    )
     table = read_table(fetch_dataset(repo))
     assert (table.rows, table.test.rows, table.columns) == (6, 1, ["text", "label"])
 
 
 def test_files_whose_columns_differ_in_type(api) -> None:
     """A number here, a broken number or nothing there: the library's own loading gives up on this."""
-    repo = put(api, "parts", a__csv="text,n,label\n" + "a,1,0\n" * 3, b__csv="text,n,label,note\n" + "b,1.5,spam,x\n" * 2)
+    repo = put(
+        api, "parts", a__csv="text,n,label\n" + "a,1,0\n" * 3, b__csv="text,n,label,note\n" + "b,1.5,spam,x\n" * 2
+    )
     path = fetch_dataset(repo)
     table = read_table(path)
     assert path.suffix == ".parquet" and table.rows == 5 and table.columns == ["text", "n", "label", "note"]
-    assert [float(n) for n in table.texts("n")] == [1, 1, 1, 1.5, 1.5] and table.texts("label").to_list() == ["0"] * 3 + ["spam"] * 2
+    assert [float(n) for n in table.texts("n")] == [1, 1, 1, 1.5, 1.5] and table.texts("label").to_list() == [
+        "0"
+    ] * 3 + ["spam"] * 2
     assert table.texts("note").to_list() == [None] * 3 + ["x"] * 2
 
 
 def test_several_files_of_json_lines_become_one(api) -> None:
     """Values of different kinds in one place, as in the messages of tools: no builder has a type for that."""
-    one, two = '{"text": "a", "content": "سلام"}\n' * 3, '\ufeff{"text": "b", "content": [{"type": "text"}]}\n{"text": "c", "content": null}'
+    one, two = (
+        '{"text": "a", "content": "سلام"}\n' * 3,
+        '\ufeff{"text": "b", "content": [{"type": "text"}]}\n{"text": "c", "content": null}',
+    )
     repo = put(api, "lines", **{"train-1__jsonl": one, "train-2__jsonl": two, "test__jsonl": one})
     table = read_table(fetch_dataset(repo))
     assert table.rows == 5 and table.test.rows == 3 and table.texts("text").to_list() == ["a", "a", "a", "b", "c"]
@@ -187,11 +225,22 @@ def test_revisions_and_pages(api, hub) -> None:
     api.create_tag(repo, tag="v1", repo_type="dataset")
     put(api, "moving", a__csv="text,label\n" + "new,x\n" * 4, extra___b__csv="text,label\n" + "b,x\n" * 2)
     page = f"{hub.url}/datasets/{repo}"
-    for name in (f"{repo}@v1", f"hf://datasets/{repo}@{old[:40]}", f"{page}/blob/v1/a.csv", f"{page}/resolve/{old}/a.csv?download=true", f"{page}/tree/v1"):
+    for name in (
+        f"{repo}@v1",
+        f"hf://datasets/{repo}@{old[:40]}",
+        f"{page}/blob/v1/a.csv",
+        f"{page}/resolve/{old}/a.csv?download=true",
+        f"{page}/tree/v1",
+    ):
         path = fetch_dataset(name)
         assert read_table(path).texts("text")[0] == "old" and old[:7] in path.name, name
     assert fetch_dataset(repo, revision="v1") == fetch_dataset(f"{repo}@v1")
-    for name in (f"{page}/blob/main/extra/b.csv", f"{page}/tree/main/extra", f"hf://datasets/{repo}/extra/b.csv", f"http:/{page[6:]}/raw/main/extra/b.csv"):
+    for name in (
+        f"{page}/blob/main/extra/b.csv",
+        f"{page}/tree/main/extra",
+        f"hf://datasets/{repo}/extra/b.csv",
+        f"http:/{page[6:]}/raw/main/extra/b.csv",
+    ):
         assert read_table(fetch_dataset(name)).rows == 2, name
     assert read_table(fetch_dataset(repo)).rows == 6  # two files of the same split: both
     with pytest.raises(DataError, match="no revision 'v9'") as error:
@@ -202,7 +251,7 @@ def test_revisions_and_pages(api, hub) -> None:
     assert "a.csv" in error.value.hint
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- what is refused ---
 
 
 def test_too_large_is_refused_before_it_is_downloaded(api, monkeypatch, pair) -> None:
@@ -266,7 +315,15 @@ def test_unknown_ids(odd, api) -> None:
     api.create_repo(f"{ORG}/no-dataset-but-a-model", exist_ok=True)
     with pytest.raises(DataError, match="no-dataset-but-a-model is a model, not a dataset"):
         fetch_dataset(f"{ORG}/no-dataset-but-a-model")
-    for text in ("not an id", "a/b/c", "owner//name", "", "https://huggingface.co/owner/name", "hf://owner/name", "a--b/c..d"):
+    for text in (
+        "not an id",
+        "a/b/c",
+        "owner//name",
+        "",
+        "https://huggingface.co/owner/name",
+        "hf://owner/name",
+        "a--b/c..d",
+    ):
         with pytest.raises(DataError) as error:
             fetch_dataset(text)
         assert error.value.hint, text
@@ -281,7 +338,7 @@ def test_a_hub_that_is_down(odd, monkeypatch) -> None:
     assert error.value.hint
 
 
-# --- whose it is ------------------------------------------------------------------------------------------------------
+# --- whose it is ---
 
 
 def holds(folder: Path, secret: str) -> list[Path]:
@@ -293,13 +350,17 @@ def test_private_with_a_token_that_is_never_kept(named, home, monkeypatch, caplo
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     caplog.set_level(logging.DEBUG)
-    with pytest.raises(DataError, match="There is no dataset lora-hub/named .* that may be seen without a token") as error:
+    with pytest.raises(
+        DataError, match="There is no dataset lora-hub/named .* that may be seen without a token"
+    ) as error:
         fetch_dataset(named)
     assert "HF_TOKEN" in error.value.hint
     told: list[Message] = []
     assert read_table(fetch_dataset(named, token=f" {token}\n", progress=told.append)).rows == 12
     cache = Path(constants.HF_HOME)
-    assert holds(cache.parent / "hub", token), "the search itself finds nothing"  # the embedded Hub's own file of its token
+    assert holds(cache.parent / "hub", token), (
+        "the search itself finds nothing"
+    )  # the embedded Hub's own file of its token
     assert not holds(cache, token) and not holds(home, token) and not holds(tmp_path, token)
     assert not list(tmp_path.glob("lora-hub-dataset-*"))  # nor is anything else left
     said = capfd.readouterr()
@@ -319,7 +380,17 @@ def guarded(tmp_path_factory, hub):
     folder = tmp_path_factory.mktemp("guarded")
     accounts = folder / "accounts.json"
     accounts.write_text(json.dumps({"users": {name: {"token": f"hf_{name}"} for name in ("alice", "eve")}}))
-    command = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(folder / "hub"), "--accounts", str(accounts), "--upstream", "off"]
+    command = [
+        sys.executable,
+        "-m",
+        "lora_hub.local_hub",
+        "--dir",
+        str(folder / "hub"),
+        "--accounts",
+        str(accounts),
+        "--upstream",
+        "off",
+    ]
     with (folder / "log.txt").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=Path(__file__).parents[1])
     record, until = folder / "hub" / "server.json", time.monotonic() + 20
@@ -330,7 +401,12 @@ def guarded(tmp_path_factory, hub):
     owner = HfApi(endpoint=url, token="hf_alice")
     for name, private in (("secret", True), ("closed", False)):
         owner.create_repo(f"alice/{name}", repo_type="dataset", private=private)
-        owner.upload_file(repo_id=f"alice/{name}", repo_type="dataset", path_in_repo="a.csv", path_or_fileobj=b"text,label\n" + b"a,b\n" * 3)
+        owner.upload_file(
+            repo_id=f"alice/{name}",
+            repo_type="dataset",
+            path_in_repo="a.csv",
+            path_or_fileobj=b"text,label\n" + b"a,b\n" * 3,
+        )
     owner.update_repo_settings("alice/closed", repo_type="dataset", gated="manual")
     yield url
     server.terminate()
@@ -351,7 +427,7 @@ def test_somebody_elses(guarded, monkeypatch) -> None:
     assert read_table(fetch_dataset("alice/closed")).rows == 3
 
 
-# --- what people write ------------------------------------------------------------------------------------------------
+# --- what people write ---
 
 
 @pytest.mark.parametrize(
@@ -366,10 +442,22 @@ def test_somebody_elses(guarded, monkeypatch) -> None:
         ("owner/name@v1:fa/train", DatasetId("owner/name", "v1", "fa", "train")),
         ("hf://datasets/o/n@v1/data/a b.csv", DatasetId("o/n", "v1", file="data/a b.csv")),
         ("https://huggingface.co/datasets/squad/viewer", DatasetId("squad", host="huggingface.co")),
-        ("https://huggingface.co/datasets/o/n/viewer/sst2/train?row=3#x", DatasetId("o/n", config="sst2", split="train", host="huggingface.co")),
-        ("https://hf.co/datasets/o/n/blob/refs%2Fconvert%2Fparquet/a/0.parquet", DatasetId("o/n", "refs/convert/parquet", file="a/0.parquet", host="hf.co")),
-        ("https://hf.co/datasets/o/n/blob/refs/convert/parquet/a/0.parquet", DatasetId("o/n", "refs/convert/parquet", file="a/0.parquet", host="hf.co")),
-        ("http:/127.0.0.1:80/datasets/o/n/tree/main/data/en", DatasetId("o/n", "main", folder="data/en", host="127.0.0.1:80")),
+        (
+            "https://huggingface.co/datasets/o/n/viewer/sst2/train?row=3#x",
+            DatasetId("o/n", config="sst2", split="train", host="huggingface.co"),
+        ),
+        (
+            "https://hf.co/datasets/o/n/blob/refs%2Fconvert%2Fparquet/a/0.parquet",
+            DatasetId("o/n", "refs/convert/parquet", file="a/0.parquet", host="hf.co"),
+        ),
+        (
+            "https://hf.co/datasets/o/n/blob/refs/convert/parquet/a/0.parquet",
+            DatasetId("o/n", "refs/convert/parquet", file="a/0.parquet", host="hf.co"),
+        ),
+        (
+            "http:/127.0.0.1:80/datasets/o/n/tree/main/data/en",
+            DatasetId("o/n", "main", folder="data/en", host="127.0.0.1:80"),
+        ),
         ("https://hf.co/datasets/o/n/discussions/4", DatasetId("o/n", host="hf.co")),
     ],
 )
@@ -379,7 +467,20 @@ def test_what_is_written(text, means) -> None:
 
 def test_what_is_a_path(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for text in ("spam.csv", "data/spam.csv", "./a/b", "/a/b", "~/a/b", "a/b/c", "C:\\a\\b", "a b", "", "خوب", "https://hf.co/owner/name", "x" * 2000):
+    for text in (
+        "spam.csv",
+        "data/spam.csv",
+        "./a/b",
+        "/a/b",
+        "~/a/b",
+        "a/b/c",
+        "C:\\a\\b",
+        "a b",
+        "",
+        "خوب",
+        "https://hf.co/owner/name",
+        "x" * 2000,
+    ):
         assert not is_dataset_id(text), text
     assert is_dataset_id("owner/name")
     (tmp_path / "owner").mkdir()
@@ -388,6 +489,11 @@ def test_what_is_a_path(tmp_path, monkeypatch) -> None:
 
 
 def test_asking_costs_nothing() -> None:
-    code = "import sys; from lora_hub.hub.dataset import is_dataset_id; assert is_dataset_id('owner/name'); print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]).stdout.split()
+    code = (
+        "import sys; from lora_hub.hub.dataset import is_dataset_id; assert is_dataset_id('owner/name'); "
+        "print(*sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+    ).stdout.split()
     assert not {"datasets", "huggingface_hub", "polars", "pyarrow", "torch"} & set(found)

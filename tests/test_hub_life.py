@@ -41,7 +41,13 @@ class Talking:
         from test_endpoint import SCRIPT
 
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, script], cwd=ROOT, env=names, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [sys.executable, "-c", SCRIPT, script],
+            cwd=ROOT,
+            env=names,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         self.said = json.loads(self.process.stdout.readline() or self.fail())
 
@@ -97,7 +103,11 @@ def test_a_command_that_started_it_does_not_take_it_away(place: Home) -> None:
 
 def test_a_port_that_is_taken_while_it_is_down_is_no_end(place: Home) -> None:
     """The client has read the old address at its import; what has the port now is told nothing."""
-    page = Talking(place, LIST, LIST + "import huggingface_hub; print(json.dumps(huggingface_hub.whoami()['name']), flush=True)\n" + WAIT)
+    page = Talking(
+        place,
+        LIST,
+        LIST + "import huggingface_hub; print(json.dumps(huggingface_hub.whoami()['name']), flush=True)\n" + WAIT,
+    )
     assert page.step() == []
     kill_9(place)
     heard: list[bytes] = []
@@ -163,12 +173,16 @@ def test_requests_use_it_too(place: Home) -> None:
 def test_many_starters_and_one_by_hand_end_with_one(place: Home) -> None:
     (place.folder / "hub").mkdir(parents=True)
     by_hand = subprocess.Popen(
-        [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(place.folder / "hub")], cwd=ROOT, env=place.environment, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(place.folder / "hub")],
+        cwd=ROOT,
+        env=place.environment,
+        stderr=subprocess.DEVNULL,
     )
     several = [place.start() for _ in range(3)]
     said = [json.loads(process.communicate(timeout=60)[0].splitlines()[0]) for process in several]
     assert len({one["url"] for one in said}) == 1 and sum(one["started"] for one in said) <= 1
-    # Where it lost, it waits a moment for the winner's end, as one that is started just after a stop does: that is over.
+    # Where it lost, it waits a moment for the winner's end, as one that is started just after a stop does: that is
+    # over.
     assert wait_until(lambda: by_hand.poll() is not None or place.record["pid"] == by_hand.pid)
     end_hub(place.folder / "hub")
     by_hand.wait(30)
@@ -181,8 +195,18 @@ def teams(place: Home) -> Iterator[subprocess.Popen]:
     """A Hub with accounts in the home's own place, started by hand."""
     accounts = place.folder / "accounts.json"
     accounts.parent.mkdir(parents=True)
-    accounts.write_text('{"users": {"ann": {"token": "hf_of_ann"}}, "orgs": {"lora-hub": {"members": {"ann": "admin"}}}}')
-    command = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(place.folder / "hub"), "--accounts", str(accounts)]
+    accounts.write_text(
+        '{"users": {"ann": {"token": "hf_of_ann"}}, "orgs": {"lora-hub": {"members": {"ann": "admin"}}}}'
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "lora_hub.local_hub",
+        "--dir",
+        str(place.folder / "hub"),
+        "--accounts",
+        str(accounts),
+    ]
     server = subprocess.Popen(command, cwd=ROOT, env=place.environment, stderr=subprocess.DEVNULL)
     assert wait_until(lambda: endpoint.find_server(place.folder / "hub"))
     yield server
@@ -206,7 +230,11 @@ def test_a_hub_with_accounts_that_somebody_ended_stays_ended(place: Home, teams:
     end_hub(place.folder / "hub")
     asked = place.start(LORA_HUB_HUB="embedded", HF_TOKEN="hf_of_ann")
     said = asked.communicate(timeout=60)[1]
-    assert "which has accounts, was ended" in said and f"--accounts {place.folder / 'accounts.json'}" in said and "hf_of_ann" not in said
+    assert (
+        "which has accounts, was ended" in said
+        and f"--accounts {place.folder / 'accounts.json'}" in said
+        and "hf_of_ann" not in said
+    )
 
 
 def test_two_hubs_at_once_are_no_choice(place: Home) -> None:
@@ -221,12 +249,19 @@ def test_a_token_that_is_left_aside_is_told(place: Home) -> None:
     process = place.start(notes, LORA_HUB_HUB="embedded", HF_TOKEN="hf_of_ann")
     first, second = process.communicate(timeout=60)[0].splitlines()
     assert json.loads(first)["url"] and "HF_TOKEN is left aside" in second and "hf_of_ann" not in second
-    child = "import subprocess; subprocess.run([sys.executable, '-c', 'from lora_hub.hub.endpoint import connect; print(connect().notes)'])"
-    assert place.start(child).communicate(timeout=60)[0].splitlines()[1] == "[]", "what connect set itself is not remarked on"
+    child = (
+        "import subprocess; subprocess.run([sys.executable, '-c', 'from lora_hub.hub.endpoint import connect; "
+        "print(connect().notes)'])"
+    )
+    assert place.start(child).communicate(timeout=60)[0].splitlines()[1] == "[]", (
+        "what connect set itself is not remarked on"
+    )
 
 
 def test_ends_in_order_with_its_log_folded_in(place: Home) -> None:
-    page = Talking(place, "import huggingface_hub; huggingface_hub.create_repo('lora-hub/kept'); print(1, flush=True)\n")
+    page = Talking(
+        place, "import huggingface_hub; huggingface_hub.create_repo('lora-hub/kept'); print(1, flush=True)\n"
+    )
     page.step()
     page.end()
     end_hub(place.folder / "hub")
@@ -239,7 +274,8 @@ import os, signal
 from lora_hub.catalogue import bases
 from lora_hub import runs
 from lora_hub.catalogue.tasks import catalogue
-plan = runs.plan_run({file!r}, catalogue.get_task("sentiment"), bases.get_base("built-in"), effort="quick", overrides={{"steps": 8}}, publish_to="lora-hub", name="outlives")
+settings = {{"effort": "quick", "overrides": {{"steps": 8}}, "publish_to": "lora-hub", "name": "outlives"}}
+plan = runs.plan_run({file!r}, catalogue.get_task("sentiment"), bases.get_base("built-in"), **settings)
 run = runs.start_run(plan.spec)
 print(json.dumps(run.id), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -254,7 +290,9 @@ def test_a_run_that_outlives_the_app_publishes_though_the_hub_was_killed(place: 
     events = place.folder / "runs" / run_id / "events.jsonl"
     assert wait_until(lambda: '"training"' in events.read_text(), 120), events.read_text()
     kill_9(place)
-    assert wait_until(lambda: '"state": "succeeded"' in events.read_text() or '"succeeded"' in events.read_text(), 300), events.read_text()[-2000:]
+    assert wait_until(
+        lambda: '"state": "succeeded"' in events.read_text() or '"succeeded"' in events.read_text(), 300
+    ), events.read_text()[-2000:]
     page = Talking(place, LIST)
     assert page.step() == ["lora-hub/outlives"], events.read_text()[-2000:]
     page.end()

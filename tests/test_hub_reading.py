@@ -34,11 +34,13 @@ def first(tmp_path_factory: pytest.TempPathFactory, hub: endpoint.HubConnection)
     return publish(folder, "first", seed=1)
 
 
-# --- listing ----------------------------------------------------------------------------------------------------------
+# --- listing ---
 
 
 def test_list_is_one_request(tmp_path, first, hub) -> None:
-    publish(tmp_path, "second", spec=make_spec("second", task=get_task("topic").model_copy(update={"labels": ("a", "b")})))
+    publish(
+        tmp_path, "second", spec=make_spec("second", task=get_task("topic").model_copy(update={"labels": ("a", "b")}))
+    )
     log = next(Path(path) for path in Path(constants.HF_HOME).parent.glob("hub/log.txt"))
     before = len(log.read_text().splitlines())
     found = {ref.repo_id: ref for ref in hubs.list_adapters()}
@@ -57,8 +59,16 @@ def test_list_is_one_request(tmp_path, first, hub) -> None:
 def test_adapters_made_elsewhere_are_listed(tmp_path, api) -> None:
     folder = make_folder(tmp_path / "a", make_spec())
     (folder / "lora_hub.json").unlink()
-    results = [{"task": {"type": "text-generation"}, "dataset": {"type": "d", "name": "d"}, "metrics": [{"type": "accuracy", "value": 81.5}]}]
-    text = json.dumps({"base_model": "owner/base", "library_name": "peft", "model-index": [{"name": "m", "results": results}]})
+    results = [
+        {
+            "task": {"type": "text-generation"},
+            "dataset": {"type": "d", "name": "d"},
+            "metrics": [{"type": "accuracy", "value": 81.5}],
+        }
+    ]
+    text = json.dumps(
+        {"base_model": "owner/base", "library_name": "peft", "model-index": [{"name": "m", "results": results}]}
+    )
     (folder / "README.md").write_text(f"---\n{text}\n---\n# Theirs\n")
     api.create_repo(f"{ORG}/elsewhere")
     api.upload_folder(repo_id=f"{ORG}/elsewhere", folder_path=folder)
@@ -69,12 +79,21 @@ def test_adapters_made_elsewhere_are_listed(tmp_path, api) -> None:
     assert hubs.read_adapter_record(where) is None and fetched.task == "" and fetched.base.endswith("Tiny-1M")
 
 
-@pytest.mark.parametrize("claim", ["lora_hub: 7", "lora_hub: {metrics: {adapter: {accuracy: {value: high}}, base: 3}, base: [1]}", "model-index: [3]"])
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "lora_hub: 7",
+        "lora_hub: {metrics: {adapter: {accuracy: {value: high}}, base: 3}, base: [1]}",
+        "model-index: [3]",
+    ],
+)
 def test_cards_that_somebody_broke_are_still_listed(api, claim) -> None:
     repo_id = f"{ORG}/broken-{len(claim)}"
     api.create_repo(repo_id)
     api.upload_file(repo_id=repo_id, path_in_repo="adapter_config.json", path_or_fileobj=b"{}")
-    api.upload_file(repo_id=repo_id, path_in_repo="README.md", path_or_fileobj=f"---\ntags: [lora-hub]\n{claim}\n---\n".encode())
+    api.upload_file(
+        repo_id=repo_id, path_in_repo="README.md", path_or_fileobj=f"---\ntags: [lora-hub]\n{claim}\n---\n".encode()
+    )
     ref = next(ref for ref in hubs.list_adapters() if ref.repo_id == repo_id)
     assert ref.metrics in ({}, {"adapter": {}}) and ref.base == ""
 
@@ -124,7 +143,7 @@ def test_promote_moves_production(first) -> None:
     assert hubs.get_adapter("first", "production").revision == first.revision
 
 
-# --- fetching ---------------------------------------------------------------------------------------------------------
+# --- fetching ---
 
 
 def test_fetch_gives_the_exact_version_and_works_with_the_hub_down(first, tmp_path, monkeypatch) -> None:
@@ -161,7 +180,7 @@ def test_a_damaged_record(first, api, text) -> None:
         hubs.fetch_adapter(repo_id)
 
 
-# --- bases ------------------------------------------------------------------------------------------------------------
+# --- bases ---
 
 
 def test_bases_here_and_on_the_hub(api, first, tmp_path, monkeypatch) -> None:
@@ -188,7 +207,12 @@ def test_bases_here_and_on_the_hub(api, first, tmp_path, monkeypatch) -> None:
 
 
 def test_describe_hub(hub) -> None:
-    assert hubs.describe_hub() == {"kind": "embedded", "url": hub.url, "organization": settings.organization(), "user": "local"}
+    assert hubs.describe_hub() == {
+        "kind": "embedded",
+        "url": hub.url,
+        "organization": settings.organization(),
+        "user": "local",
+    }
 
 
 def ask(model, tokenizer, spec) -> str:
@@ -198,7 +222,9 @@ def ask(model, tokenizer, spec) -> str:
     from lora_hub.data.prompts.template import encode_prompt
 
     ids = torch.tensor([encode_prompt(tokenizer, spec.task, {"text": "Put the text here."})])
-    output = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=spec.task.max_new_tokens, do_sample=False)
+    output = model.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=spec.task.max_new_tokens, do_sample=False
+    )
     return tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
 
 
@@ -226,7 +252,10 @@ def on_built_in(tmp_path_factory: pytest.TempPathFactory, hub: endpoint.HubConne
 
     spec = make_spec(base=bases.get_base("built-in"))
     tokenizer = AutoTokenizer.from_pretrained(spec.base.folder)
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(spec.base.folder), LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")).eval()
+    model = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(spec.base.folder),
+        LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"),
+    ).eval()
     with model.disable_adapter():
         alone = ask(model, tokenizer, spec)
     for seed in range(50):  # of ever stronger random adapters, one that says something, and not what the base says

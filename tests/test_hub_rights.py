@@ -1,4 +1,5 @@
-"""Whether one may publish is asked before the training, of a team's Hub with roles; and what is trained is told all the same."""
+"""Whether one may publish is asked before the training, of a team's Hub with roles; and what is trained is told all the
+same."""
 
 import json
 import os
@@ -69,13 +70,19 @@ def spec_for(name: str, **more: object):
         ("rita", "team", "This account may not publish team/new in 'team'. It is rita, who may only read there."),
         ("stella", "team", "It is stella and belongs to no organization."),
         ("will", "nowhere", "This account may not publish nowhere/new in 'nowhere'. It is will and belongs to: team."),
-        ("will", "lora-hub", "This account may not publish lora-hub/new in 'lora-hub'. It is will and belongs to: team."),
+        (
+            "will",
+            "lora-hub",
+            "This account may not publish lora-hub/new in 'lora-hub'. It is will and belongs to: team.",
+        ),
         ("will", "closed", "It is will and belongs to: team."),
         ("will", "ann", "It is will and belongs to: team."),
         ("nobody", "team", "The Hub does not accept this token."),
     ],
 )
-def test_who_may_not_is_told_before_and_after_in_the_same_words(at, tmp_path: Path, user: str, org: str, said: str) -> None:
+def test_who_may_not_is_told_before_and_after_in_the_same_words(
+    at, tmp_path: Path, user: str, org: str, said: str
+) -> None:
     at(user)
     with refused(HubError) as before:
         hubs.check_publishing(spec_for("new"), org=org)
@@ -85,7 +92,9 @@ def test_who_may_not_is_told_before_and_after_in_the_same_words(at, tmp_path: Pa
     assert "hf_secret" not in str(before.value) and before.value.hint
 
 
-@pytest.mark.parametrize(("user", "org"), [("ann", "team"), ("will", "team"), ("will", "TEAM"), ("cora", "team"), ("stella", "stella")])
+@pytest.mark.parametrize(
+    ("user", "org"), [("ann", "team"), ("will", "team"), ("will", "TEAM"), ("cora", "team"), ("stella", "stella")]
+)
 def test_who_may_is_let_on_and_nothing_is_made(at, user: str, org: str) -> None:
     api = at(user)
     assert hubs.check_publishing(spec_for(f"not-yet-{user}"), org=org) is None
@@ -158,8 +167,21 @@ def shell(team: Server, home: Path, user: str, *arguments: str, expect: int) -> 
     """(standard output, standard error) of a command of somebody who has only the address and a token."""
     hidden = ("HF_", "LORA_HUB_", "SPACE_ID")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    environment |= {"LORA_HUB_HOME": str(home), "HF_ENDPOINT": team.url, "HF_TOKEN": token_of(user), "OMP_NUM_THREADS": "1", "HF_HOME": str(home / "hf")}
-    done = subprocess.run([sys.executable, "-m", "lora_hub", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    environment |= {
+        "LORA_HUB_HOME": str(home),
+        "HF_ENDPOINT": team.url,
+        "HF_TOKEN": token_of(user),
+        "OMP_NUM_THREADS": "1",
+        "HF_HOME": str(home / "hf"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "lora_hub", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == expect, done.stdout + done.stderr
     assert "Traceback" not in done.stderr and "hf_secret" not in done.stdout + done.stderr
     return done.stdout, done.stderr
@@ -186,7 +208,18 @@ def test_train_and_pipeline_ask_first(office: Server, home: Path, reviews: Path)
     _, said = shell(office, home, "rita", *train, expect=1)
     assert "who may only read there" in said
     (reviews.parent / "tasks.yaml").write_text(f"tasks:\n  - {{task: sentiment, data: {reviews.name}}}\n")
-    out, _ = shell(office, home, "rita", "pipeline", str(reviews.parent / "tasks.yaml"), "--publish", "--org", "team", "--json", expect=1)
+    out, _ = shell(
+        office,
+        home,
+        "rita",
+        "pipeline",
+        str(reviews.parent / "tasks.yaml"),
+        "--publish",
+        "--org",
+        "team",
+        "--json",
+        expect=1,
+    )
     told = json.loads(out)
     assert "who may only read there" in told["runs"][0]["error"] and told["runs"][0]["run"] == ""
     assert not list((home / "runs").glob("*/spec.json"))
@@ -195,11 +228,28 @@ def test_train_and_pipeline_ask_first(office: Server, home: Path, reviews: Path)
 def test_rights_that_go_meanwhile_cost_no_result(office: Server, home: Path, reviews: Path) -> None:
     """The training is done when the publishing fails: metrics and folder are told, and it can be published later."""
     accounts = office.folder.parent / "accounts.json"
-    train = ["train", str(reviews), "--task", "sentiment", "--effort", "quick", "--set", "steps=8", "--publish", "--private", "--org", "team", "--name", "late"]
+    train = [
+        "train",
+        str(reviews),
+        "--task",
+        "sentiment",
+        "--effort",
+        "quick",
+        "--set",
+        "steps=8",
+        "--publish",
+        "--private",
+        "--org",
+        "team",
+        "--name",
+        "late",
+    ]
 
     def demote() -> None:
         until = time.monotonic() + 200
-        while time.monotonic() < until and not any('"training"' in file.read_text() for file in home.glob("runs/*/events.jsonl")):
+        while time.monotonic() < until and not any(
+            '"training"' in file.read_text() for file in home.glob("runs/*/events.jsonl")
+        ):
             time.sleep(0.05)
         write_accounts(accounts, {"team": {"members": {"ann": "admin", "will": "read"}}})
 
@@ -215,5 +265,7 @@ def test_rights_that_go_meanwhile_cost_no_result(office: Server, home: Path, rev
     assert (Path(told["adapter"]) / "adapter_model.safetensors").is_file() and told["state"] == "succeeded"
     assert 0 <= told["metrics"]["adapter"]["accuracy"]["value"] <= 100
     out, _ = shell(office, home, "will", "publish", told["run"], "--org", "team", "--json", expect=0)
-    assert json.loads(out)["adapter"] == "team/late" and json.loads(out)["private"] is True, "as it was asked for when it was trained"
+    assert json.loads(out)["adapter"] == "team/late" and json.loads(out)["private"] is True, (
+        "as it was asked for when it was trained"
+    )
     assert HfApi(office.url, token_of("ann")).model_info("team/late").private

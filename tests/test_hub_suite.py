@@ -1,4 +1,5 @@
-"""The client's own tests, as its source distribution ships them, against the embedded Hub: the chosen set of `make hub-suite`."""
+"""The client's own tests, as its source distribution ships them, against the embedded Hub: the chosen set of `make
+hub-suite`."""
 
 import re
 import subprocess

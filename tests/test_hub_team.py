@@ -1,4 +1,5 @@
-"""A team's own Hub, as README says to set it up and to join it: two people, two homes, nothing set but address and token."""
+"""A team's own Hub, as README says to set it up and to join it: two people, two homes, nothing set but address and
+token."""
 
 import json
 import os
@@ -22,8 +23,8 @@ TOKENS = {name: user["token"] for name, user in yaml.safe_load(ACCOUNTS)["users"
 PUSH = """
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
-sizes = {"vocab_size": 64, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2}
-model = LlamaForCausalLM(LlamaConfig(**sizes))
+sizes = {"vocab_size": 64, "hidden_size": 64, "intermediate_size": 128}
+model = LlamaForCausalLM(LlamaConfig(num_hidden_layers=1, num_attention_heads=2, **sizes))
 model.push_to_hub("lora-hub/pushed")
 again = LlamaForCausalLM.from_pretrained("lora-hub/pushed")
 print(all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values())))
@@ -45,9 +46,17 @@ class Person:
 
     def __init__(self, server: Server, home: Path, name: str):
         home.mkdir()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "LORA_HUB_", "SPACE_ID"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("HF_", "LORA_HUB_", "SPACE_ID"))
+        }
         self.home, self.name = home, name
-        self.environment = kept | {"HOME": str(home), "HF_ENDPOINT": server.url, "HF_TOKEN": TOKENS[name], "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        self.environment = kept | {
+            "HOME": str(home),
+            "HF_ENDPOINT": server.url,
+            "HF_TOKEN": TOKENS[name],
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+        }
 
     def run(self, *command: str, expect: int = 0) -> str:
         done = subprocess.run(command, cwd=self.home, env=self.environment, capture_output=True, text=True, timeout=300)
@@ -62,11 +71,26 @@ class Person:
 def test_two_people_share_what_they_make(team: Server, tmp_path: Path) -> None:
     ann, bob = Person(team, tmp_path / "ann", "ann"), Person(team, tmp_path / "bob", "bob")
     write_csv(ann.home / "reviews.csv", sentiment_rows(60))
-    train = ["train", "reviews.csv", "--task", "sentiment", "--effort", "quick", "--set", "steps=6", "--publish", "--name", "shared"]
+    train = [
+        "train",
+        "reviews.csv",
+        "--task",
+        "sentiment",
+        "--effort",
+        "quick",
+        "--set",
+        "steps=6",
+        "--publish",
+        "--name",
+        "shared",
+    ]
     made = ann.lora_hub(*train)
     assert made["adapter"] == "lora-hub/shared"
     seen = bob.lora_hub("adapters")
-    assert [one["repo_id"] for one in seen["adapters"]] == ["lora-hub/shared"] and seen["hub"] == {"kind": "other", "url": team.url}
+    assert [one["repo_id"] for one in seen["adapters"]] == ["lora-hub/shared"] and seen["hub"] == {
+        "kind": "other",
+        "url": team.url,
+    }
     answer = bob.lora_hub("compare", "--adapter", "lora-hub/shared", "--prompt", "The soup was lovely.")["answers"]
     assert {one["adapter"] for one in answer} >= {"lora-hub/shared"}
     for person in (ann, bob):
@@ -102,4 +126,6 @@ def test_the_header_names_the_hub_that_is_meant(kind: str, url: str, said: str) 
     others = {"Embedded Hub", "Public Hub", "hub.team.example:8000"} - {said}
     named = re.search(r'<span class="lh-hub.*?</b>', shown)[0]
     assert said in named and not any(other in named for other in others) and url in shown
-    assert ("HF_TOKEN is left aside" in app.header(HubConnection(kind, url, "lora-hub", token_aside=True))) and "left aside" not in shown
+    assert (
+        "HF_TOKEN is left aside" in app.header(HubConnection(kind, url, "lora-hub", token_aside=True))
+    ) and "left aside" not in shown

@@ -1,4 +1,5 @@
-"""`hub fsck`, `gc`, `backup`, `stop` and `serve`, on folders that are a Hub's and folders that are not: nothing is lost."""
+"""`hub fsck`, `gc`, `backup`, `stop` and `serve`, on folders that are a Hub's and folders that are not: nothing is
+lost."""
 
 import argparse
 import contextlib
@@ -41,7 +42,14 @@ def seen(folder: Path) -> dict[str, tuple]:
     for path in [folder, *sorted(folder.rglob("*"))]:
         status = path.lstat()
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        found[str(path)] = (status.st_mode, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, content)
+        found[str(path)] = (
+            status.st_mode,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            status.st_size,
+            content,
+        )
     return found
 
 
@@ -83,7 +91,9 @@ def an_empty_folder(folder: Path) -> None:
     folder.mkdir()
 
 
-@pytest.mark.parametrize("make", [a_photo_album, a_folder_of_text, another_programs_database, no_database_at_all, an_empty_folder])
+@pytest.mark.parametrize(
+    "make", [a_photo_album, a_folder_of_text, another_programs_database, no_database_at_all, an_empty_folder]
+)
 @pytest.mark.parametrize("action", ["fsck", "gc", "backup", "stop"])
 def test_what_is_no_hub_is_refused_and_left_as_it_is(tmp_path: Path, action: str, make: Callable[[Path], None]) -> None:
     make(tmp_path / "place")
@@ -116,7 +126,12 @@ def test_both_doors_say_it_and_fail(tmp_path: Path, door: list[str]) -> None:
     for action in ("fsck", "serve"):
         command = [sys.executable, "-m", *door, action, "--dir", str(tmp_path / "place")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 1 and "no embedded Hub's folder" in done.stderr and "Traceback" not in done.stderr and not done.stdout
+        assert (
+            done.returncode == 1
+            and "no embedded Hub's folder" in done.stderr
+            and "Traceback" not in done.stderr
+            and not done.stdout
+        )
     assert seen(tmp_path / "place") == before
 
 
@@ -174,7 +189,11 @@ def test_a_lost_database_costs_no_blob(own: Callable[[], Server], tmp_path: Path
         "empty": lambda: file.write_bytes(b""),
         "garbage": lambda: file.write_bytes(b"\0" * len(whole)),
         "torn": lambda: file.write_bytes(whole[: len(whole) // 2]),
-        "made anew": lambda: (file.unlink(), _empty_store(tmp_path / "empty"), shutil.copy(tmp_path / "empty" / "hub.sqlite", file)),
+        "made anew": lambda: (
+            file.unlink(),
+            _empty_store(tmp_path / "empty"),
+            shutil.copy(tmp_path / "empty" / "hub.sqlite", file),
+        ),
     }[loss]()
     for blob in server.folder.glob("blobs/*/*"):
         os.utime(blob, (1, 1))
@@ -189,14 +208,19 @@ def test_a_lost_database_costs_no_blob(own: Callable[[], Server], tmp_path: Path
     assert hub("fsck", server.folder) == (0, "0 problems\n")
 
 
-def test_a_hub_whose_last_repository_was_deleted_is_sound_and_can_be_tidied(own: Callable[[], Server], tmp_path: Path) -> None:  # noqa: F811
+def test_a_hub_whose_last_repository_was_deleted_is_sound_and_can_be_tidied(
+    own: Callable[[], Server], tmp_path: Path
+) -> None:  # noqa: F811
     server = own()
     fill(server)
     server.api().delete_repo("lora-hub/kept")
     server.kill()
     assert len(list(server.folder.glob("blobs/*/*"))) >= 3
     assert hub("fsck", server.folder) == (0, "0 problems\n")
-    assert hub("backup", server.folder, str(tmp_path / "copy"))[0] == 0 and hub("fsck", tmp_path / "copy") == (0, "0 problems\n")
+    assert hub("backup", server.folder, str(tmp_path / "copy"))[0] == 0 and hub("fsck", tmp_path / "copy") == (
+        0,
+        "0 problems\n",
+    )
     for blob in server.folder.glob("blobs/*/*"):
         os.utime(blob, (1, 1))
     assert hub("gc", server.folder)[0] == 0 and not list(server.folder.glob("blobs/*/*"))
@@ -266,7 +290,10 @@ def test_a_backup_at_rest_leaves_the_original_as_it_is(own: Callable[[], Server]
     assert hub("backup", server.folder, str(tmp_path / "copy"))[0] == 0
     after = seen(server.folder)
     same = {name for name in before if before[name] == after.get(name)}
-    assert {Path(name).name for name in before.keys() | after.keys() if name not in same} <= {server.folder.name, "users.lock"}
+    assert {Path(name).name for name in before.keys() | after.keys() if name not in same} <= {
+        server.folder.name,
+        "users.lock",
+    }
     assert hub("fsck", tmp_path / "copy") == (0, "0 problems\n")
     status, said = hub("backup", server.folder, str(tmp_path / "copy"))
     assert status == 1 and "not empty" in said
@@ -292,7 +319,9 @@ def test_a_backup_keeps_the_token(tmp_path: Path) -> None:
     server.kill()
     again = start_server(tmp_path / "copy")
     try:
-        assert HfApi(again.url, token).whoami()["name"] == "local" and HfApi(again.url, token).repo_exists("lora-hub/mine")
+        assert HfApi(again.url, token).whoami()["name"] == "local" and HfApi(again.url, token).repo_exists(
+            "lora-hub/mine"
+        )
         assert oct((tmp_path / "copy" / "token").stat().st_mode)[-3:] == "600"
     finally:
         again.kill()

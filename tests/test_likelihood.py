@@ -1,4 +1,5 @@
-"""The likelihood of whole labels: what a forward over prompt and label gives, for every architecture, adapter, batch and beginning."""
+"""The likelihood of whole labels: what a forward over prompt and label gives, for every architecture, adapter, batch
+and beginning."""
 
 import math
 from pathlib import Path
@@ -65,7 +66,8 @@ def close(found: list[list[float]], rows: list[LabelRow], models: dict) -> None:
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_mixed_batches_give_what_each_label_gives_alone(kind, tmp_path):
-    """Prompts of different lengths, alike at the beginning or not, each adapter in the same pass, labels of 2 to 8 tokens."""
+    """Prompts of different lengths, alike at the beginning or not, each adapter in the same pass, labels of 2 to 8
+    tokens."""
     stack, models = built(kind, tmp_path)
     begin, few, many = tokens(17, 1), some_labels(2, 3), some_labels(7, 4)
     alike = [LabelRow(begin + tokens(1 + i % 9, i), NAMES[i % 3], (few, many)[i % 2]) for i in range(12)]
@@ -106,8 +108,23 @@ def test_labels_packed_behind_one_prompt_give_what_each_gives_alone(kind, attent
 def test_labels_that_begin_alike_share_their_beginning():
     tree = label_tree.plant([[5, 6, END], [5, 6, 7, END], [8, END], [5, 9, END]])
     assert tree.tokens == [5, 6, 7, 8, 9] and tree.depths == [0, 1, 2, 0, 1]
-    assert tree.sees.int().tolist() == [[1, 0, 0, 0, 0], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 1, 0], [1, 0, 0, 0, 1]]
-    assert tree.steps == [(0, 0, 6), (0, 1, END), (1, 0, 6), (1, 1, 7), (1, 2, END), (2, 3, END), (3, 0, 9), (3, 4, END)]
+    assert tree.sees.int().tolist() == [
+        [1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [0, 0, 0, 1, 0],
+        [1, 0, 0, 0, 1],
+    ]
+    assert tree.steps == [
+        (0, 0, 6),
+        (0, 1, END),
+        (1, 0, 6),
+        (1, 1, 7),
+        (1, 2, END),
+        (2, 3, END),
+        (3, 0, 9),
+        (3, 4, END),
+    ]
 
 
 def test_a_base_without_a_cache_gives_the_same(llama, monkeypatch):
@@ -137,7 +154,8 @@ def test_what_prompts_have_in_common_is_read_once(llama):
 
 
 def test_of_many_labels_only_those_in_the_race_are_read_to_the_end(llama):
-    """84 labels: those that can still win, and whatever chance can be seen, are exact; the rest is at most what was left possible."""
+    """84 labels: those that can still win, and whatever chance can be seen, are exact; the rest is at most what was
+    left possible."""
     stack, models = llama
     rows = [LabelRow(tokens(6 + i, i), NAMES[i % 3], some_labels(84, 5)) for i in range(6)]
     exact, raced = score_labels(stack, rows, 0, all_exact=True), score_labels(stack, rows, 0)

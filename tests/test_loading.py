@@ -67,10 +67,13 @@ def test_the_built_in_base_loads():
     assert loading.load_tokenizer(base).chat_template
 
 
-@pytest.mark.parametrize(("names", "pad"), [
-    ({"pad_token": None, "unk_token": "<bos>"}, "<pad>"),  # a vocabulary that has one, unnamed
-    ({"pad_token": None, "vocabulary": "!"}, "<end>"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "pad"),
+    [
+        ({"pad_token": None, "unk_token": "<bos>"}, "<pad>"),  # a vocabulary that has one, unnamed
+        ({"pad_token": None, "vocabulary": "!"}, "<end>"),
+    ],
+)
 def test_a_missing_pad_token_is_found_and_the_end_token_is_the_last_resort(folder, names, pad):
     if "vocabulary" in names:
         for file in ("tokenizer.json", "tokenizer_config.json"):
@@ -95,7 +98,9 @@ def test_the_chat_models_own_tokenizer():
 
 def test_what_does_not_fit_is_refused_with_the_figures(saved):
     huge = local(saved).model_copy(update={"parameters": 10**13, "folder": "", "id": "some/giant"})
-    with refused(BaseError, match=r"10,000,000 million parameters and needs [\d.]+ GiB of memory as fp32; [\d.]+ GiB are free"):
+    with refused(
+        BaseError, match=r"10,000,000 million parameters and needs [\d.]+ GiB of memory as fp32; [\d.]+ GiB are free"
+    ):
         loading.check_memory(huge, torch.device("cpu"), "fp32")
     unknown = BaseModel(id="x", folder=str(saved))
     assert loading._count_parameters(unknown) == sum(p.numel() for p in build("llama").parameters())
@@ -168,7 +173,8 @@ def test_threads_load_one_after_another(saved):
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Answers as the real one does for repos that are missing, gated or without the revision; hangs up on owner 'down'."""
+    """Answers as the real one does for repos that are missing, gated or without the revision; hangs up on owner
+    'down'."""
 
     def do_HEAD(self) -> None:
         code, name = {"/no": (401, "RepoNotFound"), "/ga": (403, "GatedRepo"), "/re": (404, "RevisionNotFound")}.get(
@@ -209,12 +215,20 @@ def test_what_a_hub_refuses_is_told_in_words(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HF_")} | {
-        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "HF_HOME": str(tmp_path), "NO_PROXY": "127.0.0.1",
-        "HF_HUB_DISABLE_XET": "1", "DISABLE_SAFETENSORS_CONVERSION": "1",
-    }  # fmt: skip
+        "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+        "HF_HOME": str(tmp_path),
+        "NO_PROXY": "127.0.0.1",
+        "HF_HUB_DISABLE_XET": "1",
+        "DISABLE_SAFETENSORS_CONVERSION": "1",
+    }
     # a process of its own: the client fixes its endpoint when it is imported
     done = subprocess.run(
-        [sys.executable, "-c", ASK], env=environment, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", ASK],
+        env=environment,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     server.shutdown()
     assert done.returncode == 0, done.stderr[-2000:]

@@ -68,7 +68,11 @@ def test_a_taken_port_and_a_lost_accounts_file_are_told_in_a_sentence(server: Se
         ("a.yaml", "[hf_secret]", "not of the right form"),
         ("a.yaml", "", "not of the right form"),
         ("a.yaml", "orgs: {us: {fullname: hf_secret}}", "an entry has no 'members'"),
-        ("a.yaml", "orgs: {us: {members: {eve: hf_secret}}}", "a member of us has another role than admin, contributor, read, write"),
+        (
+            "a.yaml",
+            "orgs: {us: {members: {eve: hf_secret}}}",
+            "a member of us has another role than admin, contributor, read, write",
+        ),
         ("a.yaml", "oauth: hf_secret", "not of the right form"),
     ],
 )
@@ -127,7 +131,9 @@ def test_the_accounts_file_is_reread(server: Server) -> None:  # noqa: F811
 
 def test_a_broken_edit_keeps_the_last_good_accounts(tmp_path: Path) -> None:
     file = tmp_path / "accounts.yaml"
-    file.write_text("users: {eve: {token: hf_secret_of_eve}, 7: {token: ''}, fay: {token: }}\norgs: {us: {members: {eve: admin}}}\n")
+    file.write_text(
+        "users: {eve: {token: hf_secret_of_eve}, 7: {token: ''}, fay: {token: }}\norgs: {us: {members: {eve: admin}}}\n"
+    )
     started = start_server(tmp_path / "hub", "--accounts", str(file))
 
     def enters(token: str) -> bool:
@@ -140,13 +146,17 @@ def test_a_broken_edit_keeps_the_last_good_accounts(tmp_path: Path) -> None:
         broken = {
             "users: {eve: {token: hf_secret_new}\norgs: [": "line 2 is not valid YAML",
             "": "not of the right form",
-            "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {members: {mallory: boss}}}": "a member of us has another role",
+            "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {members: {mallory: boss}}}": (
+                "a member of us has another role"
+            ),
             "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {fullname: Us}}": "an entry has no 'members'",
         }
         for text, words in broken.items():
             file.write_text(text)
             for _ in range(2):
-                assert enters("hf_secret_of_eve") and not enters("hf_secret_mallory") and not enters("hf_secret_new"), text
+                assert enters("hf_secret_of_eve") and not enters("hf_secret_mallory") and not enters("hf_secret_new"), (
+                    text
+                )
             body = started.fetch("/api/whoami-v2", token="hf_secret_of_eve")[2]
             assert [org["name"] for org in json.loads(body)["orgs"]] == ["us"], "no half of a broken file counts"
             assert sum(words in line for line in started.log.splitlines()) == 1, "told once"

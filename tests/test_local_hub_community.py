@@ -8,9 +8,7 @@ import pytest
 from test_local_hub import TOKENS, Server, _client, new_repo, server  # noqa: F401
 
 
-def test_a_stranger_opens_a_pull_request_and_an_owner_merges_it(
-    server: Server, new_repo: Callable[..., str]
-) -> None:  # noqa: F811
+def test_a_stranger_opens_a_pull_request_and_an_owner_merges_it(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
     from huggingface_hub import CommitOperationAdd
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -108,9 +106,7 @@ def test_gates_open_for_those_who_were_let_in(server: Server, new_repo: Callable
     assert server.fetch(path, token=TOKENS["bob"])[2] == b"weights"
 
 
-def test_collections_show_only_what_the_reader_may_see(
-    server: Server, new_repo: Callable[..., str]
-) -> None:  # noqa: F811
+def test_collections_show_only_what_the_reader_may_see(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
     api, public, private = server.api(), new_repo(), new_repo(private=True)
     made = api.create_collection("Spam & ham", namespace="lora-hub", description="both")
     api.add_collection_item(made.slug, public, "model", note="the open one")
@@ -131,11 +127,19 @@ def test_collections_show_only_what_the_reader_may_see(
 
 @pytest.mark.parametrize(
     ("asked", "private"),
-    [({"visibility": "private"}, True), ({"visibility": "protected"}, True), ({"private": True}, True), ({"private": False}, False), ({}, False)],
+    [
+        ({"visibility": "private"}, True),
+        ({"visibility": "protected"}, True),
+        ({"private": True}, True),
+        ({"private": False}, False),
+        ({}, False),
+    ],
 )
 def test_what_is_asked_to_be_private_is(server: Server, asked: dict, private: bool) -> None:  # noqa: F811
     """By this client, or by an older one; the source of a protected Space is nobody else's, either."""
-    body = json.dumps({"name": f"seen-{uuid.uuid4().hex}", "organization": "lora-hub", "type": "space", "sdk": "static"} | asked).encode()
+    body = json.dumps(
+        {"name": f"seen-{uuid.uuid4().hex}", "organization": "lora-hub", "type": "space", "sdk": "static"} | asked
+    ).encode()
     status, _, answer = server.fetch("/api/repos/create", method="POST", body=body, token=TOKENS["alice"])
     assert status == 200 and server.api().space_info(json.loads(answer)["name"]).private is private
 

@@ -1,4 +1,5 @@
-"""The embedded Hub's jobs, through the client and the `hf` command: commands that really run as processes of this machine."""
+"""The embedded Hub's jobs, through the client and the `hf` command: commands that really run as processes of this
+machine."""
 
 import json
 import os
@@ -65,11 +66,17 @@ def words_of(log: Path) -> str:
 
 def leashes(server: Server) -> list[Path]:
     """The server's own child processes."""
-    parents = {file.parent: file.read_text().rsplit(")", 1)[1].split()[1] for file in Path("/proc").glob("[0-9]*/stat") if file.exists()}
+    parents = {
+        file.parent: file.read_text().rsplit(")", 1)[1].split()[1]
+        for file in Path("/proc").glob("[0-9]*/stat")
+        if file.exists()
+    }
     return [process for process, parent in parents.items() if parent == str(server.process.pid)]
 
 
-def test_a_job_runs_in_a_folder_of_its_own_with_its_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_runs_in_a_folder_of_its_own_with_its_environment(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = (
         "import json, os, sys; os.makedirs('a/b'); open('a/b/made.txt', 'w').write('made'); "
         "print(json.dumps([sys.executable, os.getcwd(), dict(os.environ)])); print('خط دو', file=sys.stderr)"
@@ -166,7 +173,9 @@ def test_what_fails_says_so(server: Server, command: list[str], words: str) -> N
         (["true"], {"env": {"A=B": "x"}}, "illegal environment variable name"),
     ],
 )
-def test_what_cannot_run_says_so_and_leaves_nothing(server: Server, command: list[str], options: dict, words: str) -> None:
+def test_what_cannot_run_says_so_and_leaves_nothing(
+    server: Server, command: list[str], options: dict, words: str
+) -> None:
     job = server.api().run_job(image="any", command=command, namespace=ORG, **options)
     done = wait(server, job.id)
     assert done.status.stage == "ERROR" and words in done.status.message and done.finished_at
@@ -208,7 +217,8 @@ def test_a_job_that_signals_its_group_does_not_get_rid_of_its_end(server: Server
     """As scripts do that say `trap "kill 0" EXIT`."""
     script = (
         "import os, signal, subprocess, sys, time; "
-        "stays = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)'; "
+        "stays = 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); "
+        "time.sleep(600)'; "
         "child = subprocess.Popen([sys.executable, '-c', stays], stdout=subprocess.PIPE); child.stdout.readline(); "
         "print(child.pid, flush=True); os.kill(0, signal.SIGTERM); time.sleep(600)"
     )
@@ -271,7 +281,17 @@ def test_jobs_are_off_unless_asked_for_and_on_this_machine_only(tmp_path: Path) 
             plain.api().run_job(image="x", command=["true"], namespace=ORG)
     finally:
         plain.kill()
-    wide = [sys.executable, "-m", "lora_hub.local_hub", "--dir", str(tmp_path / "other"), "--host", "0.0.0.0", *known, "--jobs"]
+    wide = [
+        sys.executable,
+        "-m",
+        "lora_hub.local_hub",
+        "--dir",
+        str(tmp_path / "other"),
+        "--host",
+        "0.0.0.0",
+        *known,
+        "--jobs",
+    ]
     done = subprocess.run(wide, cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and "--jobs" in done.stderr and "Traceback" not in done.stderr
 
@@ -323,8 +343,20 @@ def test_the_hf_command_runs_jobs(server: Server, tmp_path: Path) -> None:
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
-    said = hf("run", "--namespace", ORG, "--name", "greeting", "--env", "WHO=you", "--", "python:3.11", "python", "-c",
-              "import os; print('hello', os.environ['WHO'])")  # fmt: skip
+    said = hf(
+        "run",
+        "--namespace",
+        ORG,
+        "--name",
+        "greeting",
+        "--env",
+        "WHO=you",
+        "--",
+        "python:3.11",
+        "python",
+        "-c",
+        "import os; print('hello', os.environ['WHO'])",
+    )
     assert "hello you" in said
     listed = json.loads(hf("ps", "-a", "--namespace", ORG, "--label", "name=greeting", "--format", "json"))
     assert len(listed) == 1

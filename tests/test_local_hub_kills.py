@@ -21,7 +21,8 @@ WRITERS = 3
 
 
 class Writer(threading.Thread):
-    """Uploads and commits until the server is gone; `acknowledged` is what it was told is kept: path -> (commit, bytes)."""
+    """Uploads and commits until the server is gone; `acknowledged` is what it was told is kept: path -> (commit,
+    bytes)."""
 
     def __init__(self, server: Server, name: str, acknowledged: dict[str, tuple[str, bytes]]):
         super().__init__()
@@ -31,14 +32,21 @@ class Writer(threading.Thread):
         for count in range(100_000):
             try:
                 self.write(f"{self.prefix}/{count}")
-            except (OSError, ValueError, KeyError, http.client.HTTPException):  # the server was killed in the middle of it
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+                http.client.HTTPException,
+            ):  # the server was killed in the middle of it
                 return
 
     def write(self, path: str) -> None:
         large, small = self.dice.randbytes(self.dice.choice([10, 5_000, 700_000])), path.encode() * 50
         oid, size = hashlib.sha256(large).hexdigest(), len(large)
         asked = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": size}]}
-        answer = self.server.fetch(f"/{REPO}.git/info/lfs/objects/batch", method="POST", body=json.dumps(asked).encode(), token=ALICE)
+        answer = self.server.fetch(
+            f"/{REPO}.git/info/lfs/objects/batch", method="POST", body=json.dumps(asked).encode(), token=ALICE
+        )
         href = json.loads(answer[2])["objects"][0]["actions"]["upload"]["href"].removeprefix(self.server.url)
         assert self.server.fetch(href, method="PUT", body=large)[0] == 200
         link = {"key": "lfsFile", "value": {"path": f"{path}.bin", "algo": "sha256", "oid": oid, "size": size}}
@@ -49,7 +57,8 @@ class Writer(threading.Thread):
 
 
 def kill_again_and_again(start: Callable[[], Server], kills: int, seed: int = 7) -> dict[str, float]:
-    """Kills the server that `start` starts over one folder; AssertionError where something acknowledged is not there."""
+    """Kills the server that `start` starts over one folder; AssertionError where something acknowledged is not
+    there."""
     dice, acknowledged = random.Random(seed), {}
     for round in range(kills):
         server = start()

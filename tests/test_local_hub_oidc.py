@@ -24,7 +24,10 @@ TOKEN = "hf_ana_0123456789"
 BACK = "http://127.0.0.1:9/login/callback"
 SECRET = "the-secret-of-the-test-app"
 ACCOUNTS = {
-    "users": {"ana": {"token": TOKEN, "fullname": "Ana <b>Lima", "email": "ana@example.org"}, "ben": {"token": "hf_ben_01"}},
+    "users": {
+        "ana": {"token": TOKEN, "fullname": "Ana <b>Lima", "email": "ana@example.org"},
+        "ben": {"token": "hf_ben_01"},
+    },
     "orgs": {
         "lora-hub": {"fullname": "LoRA Hub", "members": {"ana": "write", "ben": "admin"}},
         "readers": {"fullname": "Readers", "members": {"ana": "read"}},
@@ -90,7 +93,9 @@ ASKED = {"response_type": "code", "client_id": "test-app", "redirect_uri": f"{BA
 
 def approve(server: Server, **changed: str) -> str:
     """A code, as the page gives it to who approves."""
-    status, headers, _ = post(server, "/oauth/authorize", **ASKED | {"token": TOKEN, "scope": "openid profile"} | changed)
+    status, headers, _ = post(
+        server, "/oauth/authorize", **ASKED | {"token": TOKEN, "scope": "openid profile"} | changed
+    )
     assert status == 303 and headers["location"].startswith(BACK) and TOKEN not in headers["location"]
     answer = parse_qs(urlsplit(headers["location"]).query)
     assert answer["state"] == ["s&1"] and answer["_target_url"] == ["/"]
@@ -109,7 +114,9 @@ def test_the_page_names_the_app_and_what_it_will_be_able_to_do(server: Server) -
     text = body.decode()
     assert status == 200 and "The &lt;i&gt;test" in text and "change repositories in your name" in text
     assert "<i>" not in text and "<script>" not in text and "email" not in text
-    assert "frame-ancestors 'none'" in headers["content-security-policy"] and "set-cookie" not in headers and BACK in text
+    assert (
+        "frame-ancestors 'none'" in headers["content-security-policy"] and "set-cookie" not in headers and BACK in text
+    )
 
 
 def test_a_code_becomes_an_id_token_that_authlib_trusts(server: Server) -> None:
@@ -119,14 +126,20 @@ def test_a_code_becomes_an_id_token_that_authlib_trusts(server: Server) -> None:
 
     verifier = "v" * 50
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    code = approve(server, scope="openid profile email", nonce="n1", code_challenge=challenge, code_challenge_method="S256")
+    code = approve(
+        server, scope="openid profile email", nonce="n1", code_challenge=challenge, code_challenge_method="S256"
+    )
     status, answer = exchange(server, code, code_verifier=verifier)
     assert status == 200 and answer["token_type"] == "bearer" and answer["scope"] == "openid profile email"
     about = json.loads(server.fetch("/.well-known/openid-configuration")[2])
     keys = json.loads(server.fetch(about["jwks_uri"].removeprefix(server.url))[2])
     assert all("d" not in key and key["alg"] == "RS256" for key in keys["keys"])
     facts = jwt.decode(answer["id_token"], KeySet.import_key_set(keys), algorithms=["RS256"]).claims
-    assert (facts["iss"], facts["aud"], facts["nonce"]) == (server.url, "test-app", "n1") == (about["issuer"], "test-app", "n1")
+    assert (
+        (facts["iss"], facts["aud"], facts["nonce"])
+        == (server.url, "test-app", "n1")
+        == (about["issuer"], "test-app", "n1")
+    )
     assert facts["exp"] > time.time() and facts["email"] == "ana@example.org" and "orgs" not in facts
     told = json.loads(server.fetch("/oauth/userinfo", token=answer["access_token"])[2])
     assert (told["sub"], told["preferred_username"], told["name"]) == (facts["sub"], "ana", "Ana <b>Lima")
@@ -135,8 +148,12 @@ def test_a_code_becomes_an_id_token_that_authlib_trusts(server: Server) -> None:
         ("readers", "Readers", "read"),
     ]
     assert len({org["sub"] for org in told["orgs"]}) == 2 and told["picture"] == ""
-    plain = json.loads(server.fetch("/oauth/userinfo", token=exchange(server, approve(server, scope="openid"))[1]["access_token"])[2])
-    nothing = json.loads(server.fetch("/oauth/userinfo", token=exchange(server, approve(server, scope=" "))[1]["access_token"])[2])
+    plain = json.loads(
+        server.fetch("/oauth/userinfo", token=exchange(server, approve(server, scope="openid"))[1]["access_token"])[2]
+    )
+    nothing = json.loads(
+        server.fetch("/oauth/userinfo", token=exchange(server, approve(server, scope=" "))[1]["access_token"])[2]
+    )
     assert plain == nothing == {"sub": facts["sub"]}
 
 
@@ -240,7 +257,9 @@ def test_codes_and_tokens_end(tmp_path: Path) -> None:
     known = {"Authorization": f"Bearer {access}"}
     assert client.get("/api/whoami-v2", headers=known).json()["name"] == "ana"
     assert client.get("/oauth/userinfo").status_code == 401
-    assert client.get("/oauth/userinfo", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 403, "that is for apps"
+    assert client.get("/oauth/userinfo", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 403, (
+        "that is for apps"
+    )
     key, (user, until) = next(iter(hub.accounts.granted.items()))
     assert access.encode() not in key and 8 * 3600 - 60 < until - time.time() <= 8 * 3600
     hub.accounts.granted[key] = user, time.time() - 1
@@ -276,7 +295,8 @@ def test_an_app_may_what_it_was_allowed_and_its_user_may(server: Server) -> None
 
 @pytest.fixture
 def app(server: Server, tmp_path: Path) -> Iterator[str]:
-    """A Gradio app that believes to run in a Space, on loopback, with a line of its own in the accounts file; its address."""
+    """A Gradio app that believes to run in a Space, on loopback, with a line of its own in the accounts file; its
+    address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -285,11 +305,18 @@ def app(server: Server, tmp_path: Path) -> Iterator[str]:
     file.write_text(json.dumps(ACCOUNTS | {"oauth": ACCOUNTS["oauth"] | {"gradio-app": line}}))
     hidden = ("HF_", "LORA_HUB_", "GRADIO_", "OAUTH_")
     known = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    known |= {"SYSTEM": "spaces", "SPACE_ID": "lora-hub/app", "OPENID_PROVIDER_URL": server.url, "OAUTH_CLIENT_ID": "gradio-app"}
+    known |= {
+        "SYSTEM": "spaces",
+        "SPACE_ID": "lora-hub/app",
+        "OPENID_PROVIDER_URL": server.url,
+        "OAUTH_CLIENT_ID": "gradio-app",
+    }
     known |= {"OAUTH_CLIENT_SECRET": "another-secret", "OAUTH_SCOPES": "openid profile write-repos"}
     known |= {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "hf"), "GRADIO_ANALYTICS_ENABLED": "False"}
     with open(tmp_path / "app.log", "wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", APP, str(port)], env=known, cwd=tmp_path, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-c", APP, str(port)], env=known, cwd=tmp_path, stdout=log, stderr=log
+        )
     try:
         until = time.monotonic() + 90
         while True:
@@ -306,12 +333,19 @@ def app(server: Server, tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_gradio_app_signs_people_in(server: Server, app: str, tmp_path: Path) -> None:
-    found = os.environ.get("LORA_HUB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        os.environ.get("LORA_HUB_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if not found:
         pytest.fail("There is no Chromium here; `make test` installs one.")
     seen: list[str] = []
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu", "--no-first-run"])
+        browser = started.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
+        )
         page = browser.new_context(locale="en-US").new_page()
         page.set_default_timeout(60_000)
         page.on("request", lambda request: seen.append(request.url))
@@ -328,7 +362,9 @@ def test_a_gradio_app_signs_people_in(server: Server, app: str, tmp_path: Path) 
             page.go_back()
             page.get_by_label("Your token of this Hub").fill(TOKEN)
             page.get_by_role("button", name="Sign in and allow").click()
-            words = "signed in as ana (Ana <b>Lima), whoami says ana of [('lora-hub', 'write'), ('readers', 'read')] for "
+            words = (
+                "signed in as ana (Ana <b>Lima), whoami says ana of [('lora-hub', 'write'), ('readers', 'read')] for "
+            )
             playwright.expect(said).to_have_value(words + "openid profile write-repos", timeout=60_000)
             playwright.expect(page.get_by_role("button", name="Logout (ana)")).to_be_visible()
             page.get_by_role("button", name="Logout (ana)").click()

@@ -44,9 +44,7 @@ def test_last_commits_and_history_pages(server: Server, new_repo: Callable[..., 
     assert api.model_info(repo, revision=made[3][:9]).sha == made[3]
 
 
-def test_cards_are_checked_and_hostile_ones_do_no_harm(
-    server: Server, new_repo: Callable[..., str]
-) -> None:  # noqa: F811
+def test_cards_are_checked_and_hostile_ones_do_no_harm(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
     api, repo = server.api(), new_repo()
     with pytest.raises(Exception, match="model-index"):
         api.upload_file(repo_id=repo, path_in_repo="README.md", path_or_fileobj=b"---\nmodel-index: foo\n---\n")
@@ -68,9 +66,7 @@ def test_cards_are_checked_and_hostile_ones_do_no_harm(
     assert api.model_info(repo).card_data in (None, {}) or not api.model_info(repo).card_data.to_dict()
 
 
-def test_pages_show_cards_without_scripts(
-    server: Server, new_repo: Callable[..., str], tmp_path: Path
-) -> None:  # noqa: F811
+def test_pages_show_cards_without_scripts(server: Server, new_repo: Callable[..., str], tmp_path: Path) -> None:  # noqa: F811
     repo = new_repo()
     server.api().upload_folder(
         repo_id=repo, folder_path=adapter_folder(tmp_path / "adapter"), commit_message="<b>v1</b>"

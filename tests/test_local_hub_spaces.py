@@ -50,9 +50,7 @@ def test_stage_hardware_sleep_pause_and_restart(server: Server, new_repo: Callab
     assert api.set_space_sleep_time(name, 60).stage == "PAUSED"
 
 
-def test_secrets_only_go_in_and_variables_come_back(
-    server: Server, new_repo: Callable[..., str]
-) -> None:  # noqa: F811
+def test_secrets_only_go_in_and_variables_come_back(server: Server, new_repo: Callable[..., str]) -> None:  # noqa: F811
     api, name = server.api(), new_repo(repo_type="space", space_sdk="gradio")
     api.add_space_secret(name, "KEY", "the-secret-of-this-test", description="a key")
     assert api.add_space_variable(name, "MODEL", "a/b", description="which")["MODEL"].description == "which"
@@ -60,9 +58,13 @@ def test_secrets_only_go_in_and_variables_come_back(
     assert list(api.get_space_secrets(name)) == ["KEY"]
     answer = server.fetch(f"/api/spaces/{name}/secrets", token=TOKENS["alice"])[2]
     assert json.loads(answer)["KEY"].keys() == {"updatedAt", "description"}
-    assert not any(b"the-secret-of-this-test" in file.read_bytes() for file in server.folder.rglob("*") if file.is_file())
+    assert not any(
+        b"the-secret-of-this-test" in file.read_bytes() for file in server.folder.rglob("*") if file.is_file()
+    )
     api.add_space_variable(name, "EMPTY", "")
-    assert api.get_space_variables(name)["EMPTY"].value == "" and api.delete_space_variable(name, "EMPTY").keys() == {"MODEL"}
+    assert api.get_space_variables(name)["EMPTY"].value == "" and api.delete_space_variable(name, "EMPTY").keys() == {
+        "MODEL"
+    }
     api.delete_space_secret(name, "missing")
     api.delete_space_secret(name, "KEY")
     assert api.get_space_secrets(name) == {} and api.delete_space_variable(name, "MODEL") == {}
@@ -107,7 +109,9 @@ def test_who_may_and_what_is_no_space(server: Server, new_repo: Callable[..., st
 def deploy(server: Server, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:  # noqa: F811
     """Runs spaces/deploy.py of a copy of this repository, as a person does: with HF_ENDPOINT and HF_TOKEN, no more."""
     copy = tmp_path / "repository"
-    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "tests", "build", "__pycache__", ".*_cache"))
+    shutil.copytree(
+        ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "tests", "build", "__pycache__", ".*_cache")
+    )
     for unwanted in (".git/config", ".venv/lib/x.py", "tests/test_x.py", "lora_hub/__pycache__/x.pyc", "build/x"):
         (copy / unwanted).parent.mkdir(parents=True, exist_ok=True)
         (copy / unwanted).write_text("x")
@@ -122,7 +126,8 @@ def deploy(server: Server, tmp_path: Path) -> Callable[..., subprocess.Completed
 
 
 def test_deploy_puts_this_repository_on_a_space_and_brings_it_up_to_date(
-    server: Server, deploy: Callable[..., subprocess.CompletedProcess]  # noqa: F811
+    server: Server,
+    deploy: Callable[..., subprocess.CompletedProcess],  # noqa: F811
 ) -> None:
     api, name = server.api(), "lora-hub/the-app"
     done = deploy(name, "--hardware", "t4-small", "--sleep", "1800")
@@ -130,7 +135,13 @@ def test_deploy_puts_this_repository_on_a_space_and_brings_it_up_to_date(
     assert done.stdout.splitlines()[-1] == f"{server.url}/spaces/{name}"
     info, files = api.space_info(name), set(api.list_repo_files(name, repo_type="space"))
     assert info.private and info.sdk == "gradio" and info.card_data["hf_oauth"] is True
-    assert {"app.py", "README.md", "requirements.txt", "lora_hub/cli/commands.py", "lora_hub/catalogue/tasks/spam.yaml"} <= files
+    assert {
+        "app.py",
+        "README.md",
+        "requirements.txt",
+        "lora_hub/cli/commands.py",
+        "lora_hub/catalogue/tasks/spam.yaml",
+    } <= files
     left = ("tests/", ".git/", ".venv/", "Makefile", "build/")
     assert not [file for file in files if file.startswith(left) or "__pycache__" in file]
     runtime = api.get_space_runtime(name)

@@ -210,7 +210,9 @@ def test_the_same_file_sent_many_times_at_once(server: Server, new_repo: Callabl
 
     def send(n: int) -> int:
         body = json.dumps({"operation": "upload", "objects": [{"oid": oid, "size": len(data)}]}).encode()
-        answer = json.loads(server.fetch(f"/{repo}.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2])
+        answer = json.loads(
+            server.fetch(f"/{repo}.git/info/lfs/objects/batch", method="POST", body=body, token=ALICE)[2]
+        )
         if "actions" not in answer["objects"][0]:
             return 200  # another one was quicker
         href = answer["objects"][0]["actions"]["upload"]["href"].removeprefix(server.url)
@@ -218,7 +220,10 @@ def test_the_same_file_sent_many_times_at_once(server: Server, new_repo: Callabl
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(send, (n or 1 for n in range(32)))) <= {200, 400}  # 400: the wrong bytes
-    assert post_lines(server, repo, {"key": "lfsFile", "value": {"path": "w.bin", "oid": oid, "size": len(data)}})[0] == 200
+    assert (
+        post_lines(server, repo, {"key": "lfsFile", "value": {"path": "w.bin", "oid": oid, "size": len(data)}})[0]
+        == 200
+    )
     assert server.fetch(f"/{repo}/resolve/main/w.bin")[2] == data
 
 
@@ -233,7 +238,9 @@ def test_a_large_file_comes_in_parts(server: Server, new_repo: Callable[..., str
     server.api().upload_file(repo_id=repo, path_in_repo="large.bin", path_or_fileobj=tmp_path / "large.bin")
     info = server.api().get_paths_info(repo, ["large.bin"])[0]
     with open(tmp_path / "large.bin", "rb") as file:
-        assert info.lfs.sha256 == hashlib.file_digest(file, "sha256").hexdigest() and info.size == 256 * 1024 * 1024 + 15
+        assert (
+            info.lfs.sha256 == hashlib.file_digest(file, "sha256").hexdigest() and info.size == 256 * 1024 * 1024 + 15
+        )
     status, headers, tail = server.fetch(f"/{repo}/resolve/main/large.bin", Range="bytes=-20")
     assert (status, tail) == (206, bytes(5) + b"the second part")
     assert set((server.folder / "incoming").iterdir()) == before
@@ -246,7 +253,10 @@ def test_a_tag_stays_where_it_is(server: Server, new_repo: Callable[..., str]) -
     api.create_tag(repo, tag="v1")
     before = api.model_info(repo, revision="v1").sha
     assert post_lines(server, repo, add("a.txt"), branch="refs%2Ftags%2Fv1")[0] == 400
-    assert post_lines(server, repo, add("a.txt"), branch="v1")[0] == 404 and api.model_info(repo, revision="v1").sha == before
+    assert (
+        post_lines(server, repo, add("a.txt"), branch="v1")[0] == 404
+        and api.model_info(repo, revision="v1").sha == before
+    )
 
 
 def test_another_users_lfs_object_cannot_be_linked(server: Server) -> None:
@@ -325,7 +335,9 @@ def test_connections_go_with_their_threads(tmp_path: Path) -> None:
         thread.start()
         thread.join()
     gc.collect()
-    held = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and str(tmp_path) in os.readlink(link)]
+    held = [
+        link for link in Path("/proc/self/fd").iterdir() if link.is_symlink() and str(tmp_path) in os.readlink(link)
+    ]
     assert len(held) < 10, "as many as threads at once, not one for each that there ever was"
     store.close()
     assert {file.name for file in (tmp_path / "hub").iterdir()} == {"hub.sqlite", "incoming"}

@@ -80,14 +80,24 @@ def test_what_was_longest_not_asked_for_goes_first(server: Server, tmp_path: Pat
 
     from lora_hub.local_hub.upstream import Upstream
 
-    far, upstream = server.api().create_repo("lora-hub/far-many").repo_id, Upstream(server.url, tmp_path / "kept", limit=25)
+    far, upstream = (
+        server.api().create_repo("lora-hub/far-many").repo_id,
+        Upstream(server.url, tmp_path / "kept", limit=25),
+    )
     for name in "abc":
         server.api().upload_file(repo_id=far, path_in_repo=name, path_or_fileobj=name.encode() * 10)
 
     async def fetch(names: str) -> list[bytes]:
         bodies = []
         for name in names:
-            scope = {"type": "http", "method": "GET", "headers": [], "path": "/", "query_string": b"", "server": ("hub", 80)}
+            scope = {
+                "type": "http",
+                "method": "GET",
+                "headers": [],
+                "path": "/",
+                "query_string": b"",
+                "server": ("hub", 80),
+            }
             answer = await upstream.file(Request(scope), f"/{far}/resolve/main/{name}")
             bodies.append(b"".join([piece async for piece in answer.body_iterator]))
             await asyncio.sleep(0.05)
@@ -112,7 +122,9 @@ def test_an_unreachable_upstream_costs_two_seconds_once(tmp_path: Path, kind: st
                 before = time.monotonic()
                 status, headers, body = started.fetch("/api/models/some/thing")
                 times.append(time.monotonic() - before)
-                assert (status, headers["x-error-code"]) == (404, "RepoNotFound") and "cannot be reached" in json.loads(body)["error"]
+                assert (status, headers["x-error-code"]) == (404, "RepoNotFound") and "cannot be reached" in json.loads(
+                    body
+                )["error"]
                 assert headers["x-upstream-unreachable"] == address
             assert (
                 times[0] < 2 + 10 and max(times[1:]) < 2

@@ -1,4 +1,5 @@
-"""Uploads by Xet: what a client really sends is taken, and what only looks like it is refused, with nothing left behind."""
+"""Uploads by Xet: what a client really sends is taken, and what only looks like it is refused, with nothing left
+behind."""
 
 import hashlib
 import json
@@ -47,22 +48,32 @@ def send(server: Server, place: str, key: str, what: str, body: bytes) -> int:  
     return server.fetch(f"{place}/v1/{what}", method="POST", body=body, Authorization=f"Bearer {key}")[0]
 
 
-def test_what_the_client_sends_unasked(server: Server, new_repo: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """In this process, several files at once, with what the compressions are for: noise, zeros, and floats that differ little."""
+def test_what_the_client_sends_unasked(
+    server: Server, new_repo: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:  # noqa: F811
+    """In this process, several files at once, with what the compressions are for: noise, zeros, and floats that differ
+    little."""
     from huggingface_hub import CommitOperationAdd, constants
 
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
     repo = new_repo()
     floats = struct.pack("<60000f", *(1 + n / 1e6 for n in range(60_000)))
     files = {"noise.bin": os.urandom(300_001), "zeros.bin": bytes(1_000_003), "floats.bin": floats, "small.bin": b"x"}
-    mixed = files | {"mixed.bin": files["noise.bin"] + floats + bytes(5) + files["noise.bin"], "twice.bin": files["noise.bin"]}
-    server.api().create_commit(repo, [CommitOperationAdd(name, data) for name, data in mixed.items()], commit_message="by Xet")
+    mixed = files | {
+        "mixed.bin": files["noise.bin"] + floats + bytes(5) + files["noise.bin"],
+        "twice.bin": files["noise.bin"],
+    }
+    server.api().create_commit(
+        repo, [CommitOperationAdd(name, data) for name, data in mixed.items()], commit_message="by Xet"
+    )
     for name, data in mixed.items():
         status, headers, body = server.fetch(f"/{repo}/resolve/main/{name}")
         assert (status, body) == (200, data) and "x-xet-hash" not in headers
     assert "/v1/shards 200" in server.log and list((server.folder / "incoming").glob("xet-*")) == []
     info = server.api().model_info(repo, files_metadata=True)
-    assert {one.rfilename: one.lfs.sha256 for one in info.siblings if one.lfs} == {name: hashlib.sha256(data).hexdigest() for name, data in mixed.items()}
+    assert {one.rfilename: one.lfs.sha256 for one in info.siblings if one.lfs} == {
+        name: hashlib.sha256(data).hexdigest() for name, data in mixed.items()
+    }
     other = new_repo()  # the same again elsewhere: nothing of the first upload is taken as still there
     server.api().create_commit(other, [CommitOperationAdd("mixed.bin", mixed["mixed.bin"])], commit_message="again")
     assert server.fetch(f"/{other}/resolve/main/mixed.bin")[2] == mixed["mixed.bin"]
@@ -85,9 +96,17 @@ def test_files_by_hand(server: Server, new_repo: Callable[..., str]) -> None:  #
         assert send(server, place, key, "shards", made) == 200
         assert send(server, place, key, "shards", made) == 200, "sent twice, as after an answer that was lost"
         name = f"{kind}.bin"
-        line = {"key": "lfsFile", "value": {"path": name, "algo": "sha256", "oid": hashlib.sha256(whole).hexdigest(), "size": len(whole)}}
+        line = {
+            "key": "lfsFile",
+            "value": {"path": name, "algo": "sha256", "oid": hashlib.sha256(whole).hexdigest(), "size": len(whole)},
+        }
         lines = json.dumps({"key": "header", "value": {"summary": "x"}}) + "\n" + json.dumps(line)
-        assert server.fetch(f"/api/models/{repo}/commit/main", method="POST", body=lines.encode(), token=TOKENS["alice"])[0] == 200
+        assert (
+            server.fetch(f"/api/models/{repo}/commit/main", method="POST", body=lines.encode(), token=TOKENS["alice"])[
+                0
+            ]
+            == 200
+        )
         assert server.fetch(f"/{repo}/resolve/main/{name}")[2] == whole
 
 

@@ -1,4 +1,5 @@
-"""Messages: told in a language at the edge, the catalogue true to the code, and nothing of a stranger's sentence is run."""
+"""Messages: told in a language at the edge, the catalogue true to the code, and nothing of a stranger's sentence is
+run."""
 
 import re
 import string
@@ -26,7 +27,12 @@ RECOGNISING = (
 ).split()
 # How other languages' lists look, a word of a prompt, and what older versions wrote.
 CORE = {"core/messages.py", "core/schema.py", "core/finding_nouns.py"}
-PERSIAN_DATA = CORE | {"catalogue/tasks/frames.py", "evaluation/metrics.py", "hub/naming.py", *(file.relative_to(PACKAGE).as_posix() for name in RECOGNISING for file in PACKAGE.glob(f"data/*/{name}.py"))}
+PERSIAN_DATA = CORE | {
+    "catalogue/tasks/frames.py",
+    "evaluation/metrics.py",
+    "hub/naming.py",
+    *(file.relative_to(PACKAGE).as_posix() for name in RECOGNISING for file in PACKAGE.glob(f"data/*/{name}.py")),
+}
 
 
 @pytest.fixture
@@ -35,8 +41,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     file = tmp_path / "fa" / "LC_MESSAGES" / "lora_hub.po"
     file.parent.mkdir(parents=True)
     file.write_text(
-        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: nplurals=2; plural=(n > 1);\\n"\n\n'
-        'msgid "{name!r} has {count:,} rows, {share:.1f} %: {columns}."\nmsgstr "«{name}» {count:,} سطر دارد، {share:.1f}٪: {columns} در {name}."\n\n'
+        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: nplurals=2; plural=(n > '
+        '1);\\n"\n\n'
+        'msgid "{name!r} has {count:,} rows, {share:.1f} %: {columns}."\nmsgstr "«{name}» {count:,} سطر دارد، '
+        '{share:.1f}٪: {columns} در {name}."\n\n'
         'msgid "{count} row"\nmsgid_plural "{count} rows"\nmsgstr[0] "{count} سطر"\nmsgstr[1] "همهٔ {count} سطر"\n\n'
         'msgid "It broke: {why}"\nmsgstr "خراب شد: {why}"\n',
         encoding="utf-8",
@@ -50,7 +58,13 @@ def made_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def test_a_sentence_is_told_with_its_values_in_the_language(made_up: str) -> None:
-    said = _("{name!r} has {count:,} rows, {share:.1f} %: {columns}.", name="a.csv", count=1200, share=2.25, columns=["متن", "label"])
+    said = _(
+        "{name!r} has {count:,} rows, {share:.1f} %: {columns}.",
+        name="a.csv",
+        count=1200,
+        share=2.25,
+        columns=["متن", "label"],
+    )
     assert str(said) == "'a.csv' has 1,200 rows, 2.2 %: متن, label."
     assert said.in_language("fa") == "«a.csv» ۱٬۲۰۰ سطر دارد، ۲٫۲٪: «متن»، «label» در \u2068a.csv\u2069."
     # What has no translation is English as a whole, its digits too.
@@ -59,7 +73,11 @@ def test_a_sentence_is_told_with_its_values_in_the_language(made_up: str) -> Non
 
 def test_numbers_of_rows_are_no_names(made_up: str) -> None:
     said = _("It broke: {why}", why=numbers([3, 17, 1200], most=2))
-    assert said.en == "It broke: 3, 17, ..." and said.fa == "خراب شد: ۳، ۱۷ و ..." and Message.model_validate_json(said.model_dump_json()) == said
+    assert (
+        said.en == "It broke: 3, 17, ..."
+        and said.fa == "خراب شد: ۳، ۱۷ و ..."
+        and Message.model_validate_json(said.model_dump_json()) == said
+    )
 
 
 def test_plurals_follow_the_languages_own_rule(made_up: str) -> None:
@@ -77,7 +95,11 @@ def test_messages_stand_inside_messages_and_one_after_another(made_up: str) -> N
 
 def test_an_error_fills_both_its_sentences(made_up: str) -> None:
     error = DataError(_("It broke: {why}"), _("Look at {why!r}."), why="a.csv")
-    assert (error.message, error.hint, str(error)) == ("It broke: a.csv", "Look at 'a.csv'.", "It broke: a.csv Look at 'a.csv'.")
+    assert (error.message, error.hint, str(error)) == (
+        "It broke: a.csv",
+        "Look at 'a.csv'.",
+        "It broke: a.csv Look at 'a.csv'.",
+    )
     assert error.in_language("fa") == ("خراب شد: \u2068a.csv\u2069", "Look at 'a.csv'.")
     assert DataError("As it {is}.", "").in_language("fa") == ("As it {is}.", "")
     # What a sentence does not name is not kept with it.
@@ -95,17 +117,27 @@ def test_names_are_listed_as_the_language_does() -> None:
 def test_messages_and_numbers_stand_among_names(made_up: str) -> None:
     rows = [_n("{count} row", "{count} rows", count=count) for count in (1, 3)]
     assert str(_("{rows}.", rows=several(rows, ";"))) == "1 row; 3 rows."
-    assert several(iter(range(10**9)), most=3).names == (0, 1, 2, 3), "no more than are shown, and one to tell that there are more"
+    assert several(iter(range(10**9)), most=3).names == (0, 1, 2, 3), (
+        "no more than are shown, and one to tell that there are more"
+    )
     why = _("It broke: {why}", why=several([*rows, 4, "x"], "and"))
     assert why.en == "It broke: 1 row, 3 rows, 4 and x" and why.fa == "خراب شد: ۱ سطر، همهٔ ۳ سطر، ۴ و «x»"
     assert Message.model_validate_json(why.model_dump_json()) == why
 
 
 def test_a_value_that_ends_its_sentence_brings_no_second_full_stop() -> None:
-    for value, shown in (("Knight.", "Learnt: Knight."), ("a...", "Learnt: a..."), ("../..", "Learnt: ../..."), (several("abc", most=1), "Learnt: a, ...")):
+    for value, shown in (
+        ("Knight.", "Learnt: Knight."),
+        ("a...", "Learnt: a..."),
+        ("../..", "Learnt: ../..."),
+        (several("abc", most=1), "Learnt: a, ..."),
+    ):
         assert str(_("Learnt: {names}.", names=value)) == shown
     said = _("It is wrong.")
-    assert str(_("{said}: row 3.", said=said)) == "It is wrong: row 3." and str(_("Row 3 ({said}).", said=said)) == "Row 3 (It is wrong)."
+    assert (
+        str(_("{said}: row 3.", said=said)) == "It is wrong: row 3."
+        and str(_("Row 3 ({said}).", said=said)) == "Row 3 (It is wrong)."
+    )
     assert str(_("Row 3: {said}", said=said)) == "Row 3: It is wrong."
 
 
@@ -116,11 +148,20 @@ def test_line_breaks_and_per_cents_are_told_as_the_language_does(made_up: str) -
 @pytest.mark.parametrize(
     ("sentence", "shown"),
     [
-        ("{x.__class__.__mro__}", "{x.__class__.__mro__}"), ("{x[0]}", "{x[0]}"), ("{x:>99999999}", "5"), ("{x:.99999f}", "5"), ("{nothing}", "{nothing}"),
-        ("{}", "{0}"), ("{x!r}{x!s}", "55"), ("{{x}}", "{x}"),
-        ("{x:{y:{z}}}", "5"), ("{x:{x}}", "5"), ("{x:d}", "5"), ("{x:,.2f}", "5.00"),
+        ("{x.__class__.__mro__}", "{x.__class__.__mro__}"),
+        ("{x[0]}", "{x[0]}"),
+        ("{x:>99999999}", "5"),
+        ("{x:.99999f}", "5"),
+        ("{nothing}", "{nothing}"),
+        ("{}", "{0}"),
+        ("{x!r}{x!s}", "55"),
+        ("{{x}}", "{x}"),
+        ("{x:{y:{z}}}", "5"),
+        ("{x:{x}}", "5"),
+        ("{x:d}", "5"),
+        ("{x:,.2f}", "5.00"),
     ],
-)  # fmt: skip
+)
 def test_a_strangers_sentence_reads_no_attribute_and_asks_for_no_memory(sentence: str, shown: str) -> None:
     assert Message(sentence=sentence, values={"x": 5}).en == shown
 
@@ -148,7 +189,7 @@ def test_what_a_stranger_may_write_is_bounded() -> None:
     assert messages.translated("../../etc", "x", "", 1) == ""
 
 
-# --- the catalogue --------------------------------------------------------------------------------------------------------
+# --- the catalogue ---
 
 
 def extracted() -> dict[str, str]:
@@ -168,7 +209,11 @@ def test_no_other_language_stands_in_the_code() -> None:
         if inside.parts[0] in TWO_LANGUAGES or "making" in inside.parts or inside.as_posix() in PERSIAN_DATA:
             continue
         text = file.read_text(encoding="utf-8")
-        left += [(str(inside), found[0]) for pattern in (LETTER.pattern, r"\b\w*_(?:fa|FA)\b", r"\bfa=") if (found := re.search(pattern, text))]
+        left += [
+            (str(inside), found[0])
+            for pattern in (LETTER.pattern, r"\b\w*_(?:fa|FA)\b", r"\bfa=")
+            if (found := re.search(pattern, text))
+        ]
     assert left == [], "a sentence stands in English; its translations belong into lora_hub/locale"
 
 
@@ -196,8 +241,10 @@ def test_the_catalogue_has_what_the_code_says_and_nothing_else(file: Path) -> No
 
 # Words that the project's Persian does not use: another one says the same everywhere else. Each stands for its forms.
 LEFT_OUT_FA = (
-    "پرونده|زبانه(?!\\w)|هابِ? همراه|پایهٔ همراه|وارسی|بیازما|برگزین|برگزید|(?<!\\w)از نو(?!\\w)|(?<!\\w)آغاز|رونوشت|کارپوشه|بایگانی|نویسه|توکن‌ساز|گذرواژه|بیفزا|(?<!\\w)تهی(?!\\w)|"
-    "(?<!\\w)سرخ(?!\\w)|(?<!\\w)دراز|ناکام|نقطهٔ ثبت|نقطهٔ وارسی|هم‌رسانی|سنجه|میکروبسته|ریزدسته|شکیبایی|(?<!\\w)بذر|کوانتیزه کردن|پروانه|(?<!\\w)تلاش(?! \\{)|آموختن|از آنِ"
+    "پرونده|زبانه(?!\\w)|هابِ? همراه|پایهٔ همراه|وارسی|بیازما|برگزین|برگزید|(?<!\\w)از "
+    "نو(?!\\w)|(?<!\\w)آغاز|رونوشت|کارپوشه|بایگانی|نویسه|توکن‌ساز|گذرواژه|بیفزا|(?<!\\w)تهی(?!\\w)|"
+    "(?<!\\w)سرخ(?!\\w)|(?<!\\w)دراز|ناکام|نقطهٔ ثبت|نقطهٔ "
+    "وارسی|هم‌رسانی|سنجه|میکروبسته|ریزدسته|شکیبایی|(?<!\\w)بذر|کوانتیزه کردن|پروانه|(?<!\\w)تلاش(?! \\{)|آموختن|از آنِ"
 )
 
 
@@ -205,7 +252,12 @@ def test_the_persian_catalogue_says_one_thing_in_one_word() -> None:
     file = messages.LOCALE / "fa" / "LC_MESSAGES" / "lora_hub.po"
     with file.open("rb") as opened:
         catalogue = read_po(opened, locale="fa")
-    told = [(one.id, text) for one in catalogue if one.id for text in (one.string if isinstance(one.string, tuple) else (one.string,))]
+    told = [
+        (one.id, text)
+        for one in catalogue
+        if one.id
+        for text in (one.string if isinstance(one.string, tuple) else (one.string,))
+    ]
     assert len(told) > 1000
     assert [(sentence, text) for sentence, text in told if re.search(LEFT_OUT_FA, text)] == []
     # A sentence speaks to nobody as «تو», and no button commands.

@@ -53,9 +53,10 @@ def test_bleu_and_chrf_of_any_rows_are_sacrebleus():
 
 
 @pytest.mark.parametrize(
-    "letters", ["ab ", "abc déf ۱۲ سلام\u200c ", "x \t\n\u3000", "".join(map(chr, range(0x4E00, 0x4E00 + 3000))), "😀a\ud800 b"],
+    "letters",
+    ["ab ", "abc déf ۱۲ سلام\u200c ", "x \t\n\u3000", "".join(map(chr, range(0x4E00, 0x4E00 + 3000))), "😀a\ud800 b"],
     ids=["two letters", "two scripts", "spaces", "thousands of letters", "odd ones"],
-)  # fmt: skip
+)
 def test_the_statistics_of_chrf_are_sacrebleus(letters: str):
     """To the last count, of any texts and several references."""
     import numpy as np
@@ -68,7 +69,10 @@ def test_the_statistics_of_chrf_are_sacrebleus(letters: str):
 
     answers = [text() for _ in range(60)]
     references = [[text() for _ in range(dice.choice([1, 1, 2, 3]))] for _ in answers]
-    wanted = [official._compute_segment_statistics(a, official._extract_reference_info(each)) for a, each in zip(answers, references, strict=True)]
+    wanted = [
+        official._compute_segment_statistics(a, official._extract_reference_info(each))
+        for a, each in zip(answers, references, strict=True)
+    ]
     assert np.array_equal(chrf_statistics(answers, references), np.array(wanted, dtype=np.float64))
 
 
@@ -179,7 +183,8 @@ def test_all_right_is_as_sure_as_its_rows(name, rows, low):
 
 
 def test_a_rare_class_makes_balanced_accuracy_unsure():
-    """48 and 4 rows, all right: the four are a class as much as the 48, so that the interval is that of about 10 rows."""
+    """48 and 4 rows, all right: the four are a class as much as the 48, so that the interval is that of about 10
+    rows."""
     labels = ["ham"] * 48 + ["spam"] * 4
     scores = metrics.score_metrics(["accuracy", "balanced_accuracy"], labels, labels)
     assert scores["accuracy"].low == pytest.approx(93.1, abs=0.1)

@@ -23,7 +23,14 @@ from playwright import sync_api as playwright
 from small_data import sentiment_rows, write_csv
 
 ROOT = Path(__file__).parents[1]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # A machine that does other things, too, is slow and not wrong.
 PATIENCE_MS = int(os.environ.get("LORA_HUB_PATIENCE_MS", 120_000))
 RUN_SECONDS = 420
@@ -42,12 +49,18 @@ class App:
         hidden = ("HF_ENDPOINT", "HF_TOKEN", "SPACE_ID", "DISPLAY")
         environment = {name: value for name, value in os.environ.items() if name not in hidden}
         environment |= {
-            "LORA_HUB_HOME": str(self.home), "LORA_HUB_PORT": str(self.port), "LORA_HUB_HUB": "embedded", "LORA_HUB_UPSTREAM": "off",
-            "LORA_HUB_NO_BROWSER": "1", "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
+            "LORA_HUB_HOME": str(self.home),
+            "LORA_HUB_PORT": str(self.port),
+            "LORA_HUB_HUB": "embedded",
+            "LORA_HUB_UPSTREAM": "off",
+            "LORA_HUB_NO_BROWSER": "1",
+            "OMP_NUM_THREADS": "1",
+        }
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "app.log").open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
         until = time.monotonic() + 120
         while time.monotonic() < until:
             assert self.process.poll() is None, self.log()
@@ -96,7 +109,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    found = os.environ.get("LORA_HUB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = (
+        os.environ.get("LORA_HUB_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     if not found:
         pytest.fail("There is no Chromium here; `make test` installs one.")
     with playwright.sync_playwright() as started:
@@ -260,8 +278,8 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     assert "Changes nothing" not in text_of(page, f'#lh-answers [data-pane="{name}"]')
     assert "adapters=" in page.url
 
-    # A label comes with probabilities, and an example with a verdict; a changed question takes the verdict from the panes until
-    # it is asked.
+    # A label comes with probabilities, and an example with a verdict; a changed question takes the verdict from the
+    # panes until it is asked.
     assert "%" in text_of(page, f'#lh-answers [data-pane="{name}"] .lh-chances')
     verdict = page.locator(f'#lh-answers [data-pane="{name}"] header .lh-badge')
     playwright.expect(verdict).to_be_visible()

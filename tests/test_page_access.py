@@ -1,5 +1,6 @@
-"""The page for everybody: no serious finding of axe-core and no text below 4.5:1, on every tab with real content in it, light
-and dark, English and Persian, on a desk and on a phone; radios, accordions and progress for keyboards and screen readers.
+"""The page for everybody: no serious finding of axe-core and no text below 4.5:1, on every tab with real content in it,
+light and dark, English and Persian, on a desk and on a phone; radios, accordions and progress for keyboards and screen
+readers.
 
 The app is a process of its own, as in test_page.py, with one small run that is trained and published before it starts.
 axe-core travels in the package axe-playwright-python.
@@ -37,13 +38,38 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 def train(app: App) -> None:
     """Two small runs of one task, the first one published."""
-    environment = {**os.environ, "LORA_HUB_HOME": str(app.home), "LORA_HUB_HUB": "embedded", "LORA_HUB_UPSTREAM": "off", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "LORA_HUB_HOME": str(app.home),
+        "LORA_HUB_HUB": "embedded",
+        "LORA_HUB_UPSTREAM": "off",
+        "OMP_NUM_THREADS": "1",
+    }
     for name in ("HF_ENDPOINT", "HF_TOKEN", "SPACE_ID"):
         environment.pop(name, None)
     sample = ROOT / "lora_hub" / "catalogue" / "tasks" / "samples" / "spam.csv"
     for more in (["--publish"], []):
-        asked = ["train", str(sample), "--task", "spam", "--set", "steps=4", "--set", "max_held_out=60", "--json", *more]
-        told = subprocess.run([sys.executable, "-m", "lora_hub", *asked], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, check=False)
+        asked = [
+            "train",
+            str(sample),
+            "--task",
+            "spam",
+            "--set",
+            "steps=4",
+            "--set",
+            "max_held_out=60",
+            "--json",
+            *more,
+        ]
+        told = subprocess.run(
+            [sys.executable, "-m", "lora_hub", *asked],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
         assert told.returncode == 0, told.stderr
 
 
@@ -93,13 +119,21 @@ def said(found: dict, where: str) -> list[str]:
     lines = []
     for violation in found["violations"]:
         if violation["impact"] in GRAVE:
-            lines += [f"{where}: {violation['id']}: {node['target']} {node['html'][:120]} {node.get('failureSummary', '')[:200]}" for node in violation["nodes"]]
+            lines += [
+                (
+                    f"{where}: {violation['id']}: {node['target']} {node['html'][:120]} "
+                    f"{node.get('failureSummary', '')[:200]}"
+                )
+                for node in violation["nodes"]
+            ]
     return lines
 
 
 @pytest.mark.parametrize("language", ["en", "fa"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_grave_finding_and_no_pale_text_on_any_tab(app: App, browser: object, tmp_path: Path, theme: str, language: str) -> None:
+def test_no_grave_finding_and_no_pale_text_on_any_tab(
+    app: App, browser: object, tmp_path: Path, theme: str, language: str
+) -> None:
     with visiting(browser, tmp_path) as visit:
         page = visit.open(f"{app.url}/?__theme={theme}&lang={language}&adapters=lora-hub/spam-built-in")
         page.locator("#lh-reason p").wait_for()
@@ -114,7 +148,10 @@ def test_no_grave_finding_and_no_pale_text_on_any_tab(app: App, browser: object,
                 over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 wrong += [f"{where}: {over} pixels too wide"] if over > 1 else []
                 # What moves and fades in is measured when it is there.
-                page.wait_for_function("document.getAnimations().every((one) => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)")
+                page.wait_for_function(
+                    "document.getAnimations().every((one) => one.playState !== 'running' || "
+                    "one.effect.getTiming().iterations === Infinity)"
+                )
                 wrong += said(Axe().run(page).response, where)
                 wrong += [f"{where}: {ratio}:1 {text!r} {place}" for ratio, text, place in page.evaluate(CONTRAST)]
             page.set_viewport_size(DESK)
@@ -141,7 +178,10 @@ def test_arrow_keys_walk_radios_and_folds_say_whether_they_are_open(app: App, br
         page.keyboard.press("Tab")
         assert page.evaluate("!document.activeElement.closest('#lh-task')")
         expect(page.get_by_role("radiogroup", name="Effort")).to_be_visible()
-        names = page.evaluate("[...document.querySelectorAll('#lh-tabs fieldset')].map((one) => new Set([...one.querySelectorAll('input[type=radio]')].map((input) => input.name)).size)")
+        names = page.evaluate(
+            "[...document.querySelectorAll('#lh-tabs fieldset')].map((one) => new "
+            "Set([...one.querySelectorAll('input[type=radio]')].map((input) => input.name)).size)"
+        )
         assert set(names) == {1}
 
         fold = page.locator("#lh-advanced button.label-wrap")
@@ -151,7 +191,10 @@ def test_arrow_keys_walk_radios_and_folds_say_whether_they_are_open(app: App, br
         expect(fold).to_have_attribute("aria-expanded", "true")
         assert page.locator(f"#{fold.get_attribute('aria-controls')}").is_visible()
         # Its fields stand in four columns on a desk, and are found with their help.
-        columns = page.evaluate("new Set([...document.querySelectorAll('.lh-overrides .form > *')].map((one) => Math.round(one.getBoundingClientRect().x))).size")
+        columns = page.evaluate(
+            "new Set([...document.querySelectorAll('.lh-overrides .form > *')].map((one) => "
+            "Math.round(one.getBoundingClientRect().x))).size"
+        )
         assert columns == 4, f"Advanced has {columns} columns"
         described = page.locator("#lh-set-lora-r :is(input, textarea)").get_attribute("aria-describedby")
         assert "rank of its matrices" in page.locator(f"#{described}").inner_text()
@@ -159,7 +202,9 @@ def test_arrow_keys_walk_radios_and_folds_say_whether_they_are_open(app: App, br
         expect(fold).to_have_attribute("aria-expanded", "false")
 
 
-def test_every_tab_is_as_wide_and_a_wide_table_keeps_its_buttons_in_sight(app: App, browser: object, tmp_path: Path) -> None:
+def test_every_tab_is_as_wide_and_a_wide_table_keeps_its_buttons_in_sight(
+    app: App, browser: object, tmp_path: Path
+) -> None:
     with visiting(browser, tmp_path) as visit:
         page = visit.open(f"{app.url}/?adapters=lora-hub/spam-built-in")
         page.locator("#lh-reason p").wait_for()
@@ -168,9 +213,13 @@ def test_every_tab_is_as_wide_and_a_wide_table_keeps_its_buttons_in_sight(app: A
             page.locator(f"#lh-tabs [role=tab][data-tab-id={tab}]").click()
             panel = page.locator("#lh-tabs [role=tabpanel]:visible").first
             panel.wait_for()
-            widths[tab] = page.evaluate("""() => { const boxes = [...document.querySelectorAll('#lh-tabs [role=tabpanel]')].filter((one) => one.checkVisibility())
-              .flatMap((one) => [...one.querySelectorAll('.lh-page, .lh-split')]).filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect());
-              return [Math.round(Math.min(...boxes.map((one) => one.left))), Math.round(Math.max(...boxes.map((one) => one.right)))]; }""")
+            widths[tab] = page.evaluate("""() => {
+                const shown = (all) => [...all].filter((one) => one.checkVisibility());
+                const boxes = shown(document.querySelectorAll('#lh-tabs [role=tabpanel]'))
+                  .flatMap((one) => shown(one.querySelectorAll('.lh-page, .lh-split')))
+                  .map((one) => one.getBoundingClientRect());
+                const [left, right] = [boxes.map((one) => one.left), boxes.map((one) => one.right)];
+                return [Math.round(Math.min(...left)), Math.round(Math.max(...right))]; }""")
         assert len({tuple(one) for one in widths.values()}) == 1, widths
         page.set_viewport_size(PHONE)
         page.locator("#lh-tabs [role=tab][data-tab-id=adapters]").click()
@@ -182,14 +231,20 @@ def test_every_tab_is_as_wide_and_a_wide_table_keeps_its_buttons_in_sight(app: A
         page.locator("#lh-tabs [role=tab][data-tab-id=runs]").click()
         page.locator("#lh-runs .lh-item").last.click()
         page.locator("#lh-loss .lh-tick").first.wait_for()
-        sizes = page.evaluate("[...document.querySelectorAll('#lh-loss .lh-tick')].map((one) => one.getBoundingClientRect().height)")
+        sizes = page.evaluate(
+            "[...document.querySelectorAll('#lh-loss .lh-tick')].map((one) => one.getBoundingClientRect().height)"
+        )
         assert min(sizes) >= 14
-        ticks = page.evaluate("""() => { const boxes = [...document.querySelectorAll('#lh-loss .lh-tick-x')].map((one) => one.getBoundingClientRect()).sort((a, b) => a.x - b.x);
+        ticks = page.evaluate("""() => {
+          const boxes = [...document.querySelectorAll('#lh-loss .lh-tick-x')]
+            .map((one) => one.getBoundingClientRect()).sort((a, b) => a.x - b.x);
           return boxes.slice(1).every((one, place) => one.left >= boxes[place].right); }""")
         assert ticks, "the numbers of the steps run into each other"
 
 
-def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it_is_made(app: App, browser: object, tmp_path: Path) -> None:
+def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it_is_made(
+    app: App, browser: object, tmp_path: Path
+) -> None:
     with visiting(browser, tmp_path) as visit:
         page = visit.open(f"{app.url}/?tab=runs")
         items = page.locator("#lh-runs .lh-item")
@@ -197,7 +252,8 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         wait_for_text(page, "#lh-runs", "Spam detection #1")
         wait_for_text(page, "#lh-runs", "Spam detection #2")
         wait_for_text(page, "#lh-runs", "Built-in · spam.csv")
-        # The second run would become v2 of what the first one is: that is said, and what differs, before anything is done.
+        # The second run would become v2 of what the first one is: that is said, and what differs, before anything is
+        # done.
         items.first.click()
         wait_for_text(page, "#lh-run", "Spam detection #2")
         wait_for_text(page, "#lh-planned", "This becomes new version v2 of lora-hub/spam-built-in.")
@@ -219,7 +275,11 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         page.locator("#lh-publish-name :is(input, textarea)").blur()
         expect(page.locator("#lh-publish")).to_be_disabled()
         # All held-out rows can be reached, a page at a time.
-        total = int(text_of(page, "#lh-examples .lh-pager span").rsplit(" ", 1)[1]) if page.locator("#lh-examples .lh-pager").count() else 0
+        total = (
+            int(text_of(page, "#lh-examples .lh-pager span").rsplit(" ", 1)[1])
+            if page.locator("#lh-examples .lh-pager").count()
+            else 0
+        )
         if total:
             page.locator("#lh-examples [data-put]", has_text="Next rows").click()
             expect(page.locator("#lh-examples tbody tr")).to_have_count(total - 50)

@@ -58,7 +58,10 @@ def test_back_and_forward_go_through_tabs_and_runs(app: App, browser: object, tm
         shows(page, "runs")
         wait_for_text(page, "#lh-run", "'first'")
         # Another run is a place of its own.
-        page.evaluate("""() => { const one = document.createElement('button'); one.dataset.id = 'second'; document.body.append(one); one.click(); one.remove(); }""")
+        page.evaluate(
+            """() => { const one = document.createElement('button'); one.dataset.id = 'second';
+                 document.body.append(one); one.click(); one.remove(); }"""
+        )
         wait_for_text(page, "#lh-run", "'second'")
         page.wait_for_url("**run=second*")
         page.go_back()
@@ -86,7 +89,9 @@ def test_a_reload_and_another_language_keep_tab_and_run(app: App, browser: objec
             wait_for_text(page, "#lh-run", "first")
 
 
-def test_what_is_typed_comes_back_after_a_reload_and_in_another_language(app: App, browser: object, tmp_path: Path) -> None:
+def test_what_is_typed_comes_back_after_a_reload_and_in_another_language(
+    app: App, browser: object, tmp_path: Path
+) -> None:
     with visiting(browser, tmp_path) as visit:
         page = awake(visit.open(app.url))
         page.locator("#lh-task input[value='own']").check()
@@ -101,7 +106,10 @@ def test_what_is_typed_comes_back_after_a_reload_and_in_another_language(app: Ap
         prompt.fill("Is this message\nspam?")
         page.locator("#lh-tabs button.label-wrap", has_text="How they answer").click()
         page.locator("#lh-most-tokens input").fill("37")
-        for again in (lambda: page.reload(), lambda: page.get_by_role("button", name="فارسی").click(no_wait_after=True)):
+        for again in (
+            lambda: page.reload(),
+            lambda: page.get_by_role("button", name="فارسی").click(no_wait_after=True),
+        ):
             with page.expect_navigation(wait_until="domcontentloaded"):
                 again()
             awake(page)
@@ -112,7 +120,9 @@ def test_what_is_typed_comes_back_after_a_reload_and_in_another_language(app: Ap
         expect(name).to_have_value("half a na")
         expect(page.locator("#lh-own-title :is(input, textarea)")).to_have_value("Tone of a letter")
         wait_for_text(page, "#lh-reason", "دستور")
-        assert "عنوان" not in page.locator("#lh-reason").inner_text(), "the title came back into the field and not into the page"
+        assert "عنوان" not in page.locator("#lh-reason").inner_text(), (
+            "the title came back into the field and not into the page"
+        )
         open_tab(page, "adapters")
         expect(page.locator("#lh-filter-org :is(input, textarea)")).to_have_value("another-team")
         # What was emptied stays empty.

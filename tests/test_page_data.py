@@ -1,7 +1,7 @@
 """The data room in a real browser: files of all kinds in, problems mended and undone, nothing lost that was corrected.
 
-The app is a process of its own, as in test_page.py. One person's browser visits it again and again, so that its scripts are
-fetched once; between two tests it forgets what it kept.
+The app is a process of its own, as in test_page.py. One person's browser visits it again and again, so that its scripts
+are fetched once; between two tests it forgets what it kept.
 """
 
 import csv
@@ -19,7 +19,7 @@ from test_page import App, Visit, browser, free_port, text_of, wait_for_text
 
 expect = playwright.expect
 __all__ = ["browser"]
-EVIL = "<img src=x onerror=\"window.evil=1\">${window.evil=1}{{evil}}"
+EVIL = '<img src=x onerror="window.evil=1">${window.evil=1}{{evil}}'
 PERSIAN = ["این کتاب بسیار خوب بود", "غذا سرد و بی‌مزه بود", "بازی بازیگران تحسین‌برانگیز بود", "هتل کثیف و پرسروصدا بود"]
 
 
@@ -62,13 +62,18 @@ def visit(person: Visit, tmp_path: Path) -> Iterator[Visit]:
 
 def messy_rows() -> list[tuple[str, str]]:
     """64 rows: the last four repeat the first ones, one label is written in two ways, one text is a page's enemy."""
-    rows = [(f"win the free prize number {place} now", "spam") if place % 2 else (f"see you at lunch on day {place}", "ham") for place in range(60)]
+    rows = [
+        (f"win the free prize number {place} now", "spam") if place % 2 else (f"see you at lunch on day {place}", "ham")
+        for place in range(60)
+    ]
     rows[2] = (rows[2][0] + " " + EVIL, "ham")
     rows[10] = (rows[10][0], "Ham")
     return rows + rows[:4]
 
 
-def write(file: Path, rows: list[tuple], header: tuple = ("message", "kind"), encoding: str = "utf-8", delimiter: str = ",") -> Path:
+def write(
+    file: Path, rows: list[tuple], header: tuple = ("message", "kind"), encoding: str = "utf-8", delimiter: str = ","
+) -> Path:
     with file.open("w", newline="", encoding=encoding) as opened:
         csv.writer(opened, delimiter=delimiter).writerows([header, *rows])
     return file
@@ -137,7 +142,10 @@ def test_problems_are_cards_that_can_be_mended_undone_and_looked_into(app: App, 
 
     # What a file holds stays text wherever it is shown.
     expect(page.locator("#lh-preview td").filter(has_text="<img").first).to_be_visible()
-    assert page.evaluate("window.evil") is None and page.locator("#lh-preview img, #lh-prompts img, #lh-problems img").count() == 0
+    assert (
+        page.evaluate("window.evil") is None
+        and page.locator("#lh-preview img, #lh-prompts img, #lh-problems img").count() == 0
+    )
 
 
 def test_task_and_columns_are_proposed_anew_for_what_was_filled(app: App, visit: Visit, tmp_path: Path) -> None:
@@ -187,7 +195,10 @@ def test_labels_are_renamed_and_merged_and_a_half_typed_name_stays(app: App, vis
 def test_nothing_corrected_is_lost_when_the_file_is_read_anew(app: App, visit: Visit, tmp_path: Path) -> None:
     page = open_page(visit, app)
     choose_task(page, "instruction")
-    rows = [(f"do the thing number {place}", f"with that {place}", f"“done” number {place}", f"spare {place}") for place in range(60)]
+    rows = [
+        (f"do the thing number {place}", f"with that {place}", f"“done” number {place}", f"spare {place}")
+        for place in range(60)
+    ]
     header = ("instruction", "input", "output", "spare")
     drop(page, write(tmp_path / "orders.csv", [*rows, *rows[:3]], header, "cp1252", ";"))
     wait_for_text(page, "#lh-data", "windows-1252")
@@ -280,18 +291,34 @@ def test_a_dataset_comes_from_the_hub_and_the_token_is_forgotten(app: App, visit
 
 
 def push_dataset(app: App, folder: Path) -> None:
-    """A dataset in the app's own embedded Hub, by the client and a process of its own: this one's client has another Hub."""
+    """A dataset in the app's own embedded Hub, by the client and a process of its own: this one's client has another
+    Hub."""
     rows = write(folder / "messages.csv", messy_rows()[11:55])
-    url, token = json.loads((app.home / "hub" / "server.json").read_text())["url"], (app.home / "hub" / "token").read_text().strip()
-    script = (
-        "import sys; from huggingface_hub import HfApi; api = HfApi(); api.create_repo('lora-hub/messages', repo_type='dataset', exist_ok=True);"
-        "api.upload_file(path_or_fileobj=sys.argv[1], path_in_repo='messages.csv', repo_id='lora-hub/messages', repo_type='dataset')"
+    url, token = (
+        json.loads((app.home / "hub" / "server.json").read_text())["url"],
+        (app.home / "hub" / "token").read_text().strip(),
     )
-    environment = {**os.environ, "HF_ENDPOINT": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(folder / "hf")}
-    subprocess.run([sys.executable, "-c", script, str(rows)], env=environment, check=True, timeout=60, capture_output=True)
+    script = (
+        "import sys; from huggingface_hub import HfApi; api = HfApi(); api.create_repo('lora-hub/messages', "
+        "repo_type='dataset', exist_ok=True);"
+        "api.upload_file(path_or_fileobj=sys.argv[1], path_in_repo='messages.csv', repo_id='lora-hub/messages', "
+        "repo_type='dataset')"
+    )
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": url,
+        "HF_TOKEN": token,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HOME": str(folder / "hf"),
+    }
+    subprocess.run(
+        [sys.executable, "-c", script, str(rows)], env=environment, check=True, timeout=60, capture_output=True
+    )
 
 
-def test_the_persian_page_tells_problems_in_persian_and_cells_read_right_to_left(app: App, visit: Visit, tmp_path: Path) -> None:
+def test_the_persian_page_tells_problems_in_persian_and_cells_read_right_to_left(
+    app: App, visit: Visit, tmp_path: Path
+) -> None:
     rows = [(f"{PERSIAN[place % 4]} شمارهٔ {place}", "خوب" if place % 2 == 0 else "بد") for place in range(60)]
     page = open_page(visit, app, "/?lang=fa")
     choose_task(page, "sentiment")
@@ -328,7 +355,10 @@ def test_a_large_upload_shows_its_progress_and_the_page_stays_usable(app: App, v
     choose_task(page, "spam")
     # Slow enough to be seen, fast enough for a test: 40 MB in some five seconds.
     wire = visit.context.new_cdp_session(page)
-    wire.send("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 9_000_000})
+    wire.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 9_000_000},
+    )
     page.locator("#lh-file input[type=file]").set_input_files(str(large))
     page.get_by_text("Uploading").first.wait_for()
     # Meanwhile the page answers: its own clicks, and another visitor.
@@ -364,10 +394,16 @@ def replace(page: object, file: Path) -> None:
 
 
 def topics(folder: Path, name: str = "tickets.csv") -> Path:
-    return write(folder / name, [(f"my lamp number {n} came late and broken", ("billing", "repairs", "delivery")[n % 3]) for n in range(60)], ("text", "team"))
+    return write(
+        folder / name,
+        [(f"my lamp number {n} came late and broken", ("billing", "repairs", "delivery")[n % 3]) for n in range(60)],
+        ("text", "team"),
+    )
 
 
-def test_a_task_that_the_page_proposed_is_proposed_anew_for_the_next_file(app: App, visit: Visit, tmp_path: Path) -> None:
+def test_a_task_that_the_page_proposed_is_proposed_anew_for_the_next_file(
+    app: App, visit: Visit, tmp_path: Path
+) -> None:
     page = open_page(visit, app)
     checked = page.locator("#lh-task input:checked")
     drop(page, write(tmp_path / "messages.csv", messy_rows()[:60]))
@@ -397,7 +433,9 @@ def test_a_task_that_the_page_proposed_is_proposed_anew_for_the_next_file(app: A
     expect(card(page, "other-task")).to_contain_text("Spam detection")
 
 
-def test_what_was_clicked_is_there_after_a_reload_that_waits_for_nothing(app: App, visit: Visit, tmp_path: Path) -> None:
+def test_what_was_clicked_is_there_after_a_reload_that_waits_for_nothing(
+    app: App, visit: Visit, tmp_path: Path
+) -> None:
     page = open_page(visit, app)
     drop(page, topics(tmp_path))
     page.reload()  # the file is shown and not yet looked at
@@ -415,7 +453,14 @@ def test_what_was_clicked_is_there_after_a_reload_that_waits_for_nothing(app: Ap
 def test_persian_rows_are_put_in_persian_unless_it_is_chosen_otherwise(app: App, visit: Visit, tmp_path: Path) -> None:
     page = open_page(visit, app)
     choose_task(page, "sentiment")
-    drop(page, write(tmp_path / "reviews.csv", [(f"{PERSIAN[n % 4]} {n}", ("مثبت", "منفی")[n % 2]) for n in range(60)], ("text", "label")))
+    drop(
+        page,
+        write(
+            tmp_path / "reviews.csv",
+            [(f"{PERSIAN[n % 4]} {n}", ("مثبت", "منفی")[n % 2]) for n in range(60)],
+            ("text", "label"),
+        ),
+    )
     expect(page.locator("#lh-prompts")).to_contain_text("احساس این متن چیست؟")
     page.locator("#lh-advanced > button").click()
     page.get_by_label("Instruction language").click()

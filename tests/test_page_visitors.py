@@ -1,5 +1,6 @@
-"""Sixteen visitors at once through the running page, with more adapters than the stack has places, and each gets what it would
-get alone. They speak to the server as the page's script does: a session, the Ask button's event, the stream of its answers."""
+"""Sixteen visitors at once through the running page, with more adapters than the stack has places, and each gets what
+it would get alone. They speak to the server as the page's script does: a session, the Ask button's event, the stream of
+its answers."""
 
 import json
 import threading
@@ -29,7 +30,9 @@ def adapters(tmp_path_factory) -> list[str]:
     root = tmp_path_factory.mktemp("many")
     model = loading.load_base(bases.get_base("built-in"))
     model.config._name_or_path = "built-in"
-    return [str(save_adapter(model, root / f"a{n}", seed=n, r=2 + n % 3, strength=0.05 + 0.01 * n)) for n in range(ADAPTERS)]
+    return [
+        str(save_adapter(model, root / f"a{n}", seed=n, r=2 + n % 3, strength=0.05 + 0.01 * n)) for n in range(ADAPTERS)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +53,14 @@ class Visitor:
         self.client = httpx.Client(timeout=PATIENCE)
         config = self.client.get(f"{url}/config").json()
         self.components = {component["id"]: component for component in config["components"]}
-        button = next(number for number, component in self.components.items() if component["props"].get("elem_id") == "lh-ask")
-        asking = [one for one in config["dependencies"] if [button, "click"] in [list(target) for target in one["targets"]] and one["backend_fn"]]
+        button = next(
+            number for number, component in self.components.items() if component["props"].get("elem_id") == "lh-ask"
+        )
+        asking = [
+            one
+            for one in config["dependencies"]
+            if [button, "click"] in [list(target) for target in one["targets"]] and one["backend_fn"]
+        ]
         self.event = asking[0]
 
     def _fields(self, names: list[str], prompt: str, tokens: int) -> list:
@@ -59,12 +68,22 @@ class Visitor:
         typed = {"lh-language": "en", "lh-names": names, "lh-with-base": True, "lh-prompt": prompt}
         fields = [self.components[number] for number in self.event["inputs"]]
         values = [typed.get(field["props"].get("elem_id"), field["props"].get("value")) for field in fields]
-        values[next(place for place, field in enumerate(fields) if field["type"] == "number")] = tokens  # the first is how many
-        return ["" if value is None and field["type"] == "textbox" else value for value, field in zip(values, fields, strict=True)]
+        values[next(place for place, field in enumerate(fields) if field["type"] == "number")] = (
+            tokens  # the first is how many
+        )
+        return [
+            "" if value is None and field["type"] == "textbox" else value
+            for value, field in zip(values, fields, strict=True)
+        ]
 
     def ask(self, names: list[str], prompt: str, *, tokens: int = TOKENS, give_up_after: int = 0) -> str:
-        """The panes' HTML when the answer is whole, or after so many messages where the visitor closes the page then."""
-        asked = {"data": self._fields(names, prompt, tokens), "fn_index": self.event["id"], "session_hash": self.session}
+        """The panes' HTML when the answer is whole, or after so many messages where the visitor closes the page
+        then."""
+        asked = {
+            "data": self._fields(names, prompt, tokens),
+            "fn_index": self.event["id"],
+            "session_hash": self.session,
+        }
         self.client.post(f"{self.api}/queue/join", json=asked).raise_for_status()
         shown, seen = "", 0
         with self.client.stream("GET", f"{self.api}/queue/data", params={"session_hash": self.session}) as stream:
@@ -90,7 +109,10 @@ def answers_in(html: str) -> list[tuple[str, str]]:
 
     panes = findall(r'<article[^>]*data-pane="([^"]*)"[^>]*>(.*?)</article>', html, DOTALL)
     texts = [findall(r'class="lh-answer[^"]*"[^>]*>(.*?)</(?:div|p|pre)>', body, DOTALL) for _name, body in panes]
-    return [(unescape(name), unescape(sub(r"<[^>]+>", "", found[0] if found else "")).strip()) for (name, _body), found in zip(panes, texts, strict=True)]
+    return [
+        (unescape(name), unescape(sub(r"<[^>]+>", "", found[0] if found else "")).strip())
+        for (name, _body), found in zip(panes, texts, strict=True)
+    ]
 
 
 def questions(adapters: list[str]) -> list[tuple[list[str], str]]:
@@ -113,7 +135,9 @@ def test_sixteen_visitors_at_once_get_what_each_would_get_alone(app: App, adapte
     comparer = compare.Comparer()
     asked = questions(adapters)
     wanted = [alone(names, prompt, comparer) for names, prompt in asked]
-    assert len({text for panes in wanted for _name, text in panes}) > ADAPTERS, "adapters that answer alike prove nothing"
+    assert len({text for panes in wanted for _name, text in panes}) > ADAPTERS, (
+        "adapters that answer alike prove nothing"
+    )
     visitors = [Visitor(app.url, str(n)) for n in range(VISITORS)]
     visitors[0].ask(*asked[0])  # the base is in memory from here on
     got: dict[int, list[tuple[str, str]]] = {}
@@ -135,7 +159,8 @@ def test_sixteen_visitors_at_once_get_what_each_would_get_alone(app: App, adapte
 
 
 def test_visitors_who_close_the_page_leave_nothing_running(app: App, adapters: list[str]) -> None:
-    """Their adapters' places and their rows are free again: all 16 places would be held else, and everybody else would wait."""
+    """Their adapters' places and their rows are free again: all 16 places would be held else, and everybody else would
+    wait."""
     comparer = compare.Comparer()
     for n in range(6):
         leaving = Visitor(app.url, f"leaving-{n}")

@@ -1,7 +1,8 @@
-"""What is clicked early counts, or cannot be clicked yet: a slow network, a slow machine, and answers that overtake each other.
+"""What is clicked early counts, or cannot be clicked yet: a slow network, a slow machine, and answers that overtake
+each other.
 
-The app is a process of its own, as in test_page.py. What is slow is made slow on purpose: the requests of the page are held
-back here, and the browser's processor is slowed down.
+The app is a process of its own, as in test_page.py. What is slow is made slow on purpose: the requests of the page are
+held back here, and the browser's processor is slowed down.
 """
 
 import json
@@ -29,7 +30,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 class Held:
-    """The page's requests for answers, held back as long as `wants(body)` says so. body: what the page asked, as JSON."""
+    """The page's requests for answers, held back as long as `wants(body)` says so. body: what the page asked, as
+    JSON."""
 
     def __init__(self, visit: Visit, wants: Callable[[dict], bool]) -> None:
         self.wants, self.waiting = wants, []
@@ -78,7 +80,9 @@ def settles(page: object, selector: str, wanted: str, seconds: float = 4) -> Non
         page.wait_for_timeout(50)
 
 
-def test_nothing_can_be_clicked_until_the_page_is_wired_and_then_all_of_it(app: App, browser: object, tmp_path: Path) -> None:
+def test_nothing_can_be_clicked_until_the_page_is_wired_and_then_all_of_it(
+    app: App, browser: object, tmp_path: Path
+) -> None:
     with visiting(browser, tmp_path) as visit:
         held = Held(visit, lambda body: True)
         page = visit.open(app.url)
@@ -106,7 +110,9 @@ def test_nothing_can_be_clicked_until_the_page_is_wired_and_then_all_of_it(app: 
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_each_tab_that_is_opened_by_its_address_waits_for_what_it_shows(app: App, browser: object, tmp_path: Path, tab: str) -> None:
+def test_each_tab_that_is_opened_by_its_address_waits_for_what_it_shows(
+    app: App, browser: object, tmp_path: Path, tab: str
+) -> None:
     with visiting(browser, tmp_path) as visit:
         held = Held(visit, lambda body: True)
         page = visit.open(f"{app.url}/?tab={tab.lower().replace('-', '')}&adapters=lora-hub/one")
@@ -177,7 +183,13 @@ def test_a_choice_made_while_the_sample_is_on_its_way_is_looked_at(app: App, bro
 
 def test_a_file_given_to_a_page_that_wakes_is_taken_when_it_is_awake(app: App, browser: object, tmp_path: Path) -> None:
     file = tmp_path / "early.csv"
-    file.write_text("text,label\n" + "".join(f"message number {place} {'win' if place % 2 else 'lunch'},{'spam' if place % 2 else 'ham'}\n" for place in range(60)))
+    file.write_text(
+        "text,label\n"
+        + "".join(
+            f"message number {place} {'win' if place % 2 else 'lunch'},{'spam' if place % 2 else 'ham'}\n"
+            for place in range(60)
+        )
+    )
     with visiting(browser, tmp_path) as visit:
         held = Held(visit, lambda body: True)
         page = visit.open(app.url)
@@ -193,6 +205,7 @@ def test_runs_and_filters_clicked_quickly_end_with_the_last_one(app: App, browse
         page = visit.open(f"{app.url}/?tab=runs&run=no-such-run")
         wait_for_text(page, "#lh-run", "no-such-run")
         page.evaluate("""() => { for (const id of ['first', 'second', 'third']) {
-          const button = document.createElement('button'); button.dataset.id = id; document.body.append(button); button.click(); button.remove(); } }""")
+          const button = document.createElement('button'); button.dataset.id = id;
+          document.body.append(button); button.click(); button.remove(); } }""")
         wait_for_text(page, "#lh-run", "third")
         page.wait_for_url("**run=third*")

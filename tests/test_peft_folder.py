@@ -1,4 +1,5 @@
-"""What PEFT saves and the stack must not take: every other method, settings of the future, damaged files; each by name."""
+"""What PEFT saves and the stack must not take: every other method, settings of the future, damaged files; each by
+name."""
 
 import json
 import shutil

@@ -32,37 +32,67 @@ def write(folder: Path, data: object) -> Path:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     write_csv(tmp_path / "reviews.csv", sentiment_rows(60))
-    write_csv(tmp_path / "more.csv", [(text, {"good": "spam", "bad": "ham"}[label]) for text, label in sentiment_rows(60, 1)])
+    write_csv(
+        tmp_path / "more.csv", [(text, {"good": "spam", "bad": "ham"}[label]) for text, label in sentiment_rows(60, 1)]
+    )
     return tmp_path
 
 
 def entries(**changes: object) -> list[dict]:
     return [
         {"task": "sentiment", "data": "reviews.csv", "set": {**QUICK, **changes}},
-        {"task": "spam", "data": "more.csv", "map": {"text": "text", "answer": "label"}, "set": {**QUICK, "lora.r": 4, **changes}, "name": "mine"},
+        {
+            "task": "spam",
+            "data": "more.csv",
+            "map": {"text": "text", "answer": "label"},
+            "set": {**QUICK, "lora.r": 4, **changes},
+            "name": "mine",
+        },
     ]
 
 
 def test_a_file_is_read_with_paths_beside_it(data: Path) -> None:
     own = data / "own.yaml"
     own.write_text("id: own\ntitle: {en: Own}\ninstruction: {en: Say.}\n", encoding="utf-8")
-    asked = pipeline.read_pipeline(write(data, {"effort": "quick", "org": "me", "tasks": [*entries(), {"task": "own.yaml", "data": "ann/reviews", "test": "more.csv", "mend": ["duplicates"]}]}))
+    asked = pipeline.read_pipeline(
+        write(
+            data,
+            {
+                "effort": "quick",
+                "org": "me",
+                "tasks": [
+                    *entries(),
+                    {"task": "own.yaml", "data": "ann/reviews", "test": "more.csv", "mend": ["duplicates"]},
+                ],
+            },
+        )
+    )
     assert asked.base == bases.get_base("built-in") and (asked.org, asked.effort) == ("me", "quick")
     first, second, third = asked.entries
     assert first.data == str(data / "reviews.csv") and first.set["steps"] == "8"
     assert second.map == {"text": "text", "answer": "label"} and second.name == "mine"
-    assert (third.task, third.data, third.test, third.mend) == (str(own), "ann/reviews", data / "more.csv", ("duplicates",))
+    assert (third.task, third.data, third.test, third.mend) == (
+        str(own),
+        "ann/reviews",
+        data / "more.csv",
+        ("duplicates",),
+    )
 
 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("tasks: [", "is not YAML"), ("- a", "is not a mapping"), ("tasks: []", "has no tasks"), ("task: x", "unknown key 'task'"),
-        ("tasks: [{task: spam}]", "Task 1 of the pipeline has no data"), ("tasks: [{data: x}]", "has no task"),
-        ("tasks: [{task: spam, data: x, mapp: y}]", "unknown key 'mapp'"), ("tasks: [{task: spam, data: x, set: [a]}]", "set = .* is not a mapping"),
+        ("tasks: [", "is not YAML"),
+        ("- a", "is not a mapping"),
+        ("tasks: []", "has no tasks"),
+        ("task: x", "unknown key 'task'"),
+        ("tasks: [{task: spam}]", "Task 1 of the pipeline has no data"),
+        ("tasks: [{data: x}]", "has no task"),
+        ("tasks: [{task: spam, data: x, mapp: y}]", "unknown key 'mapp'"),
+        ("tasks: [{task: spam, data: x, set: [a]}]", "set = .* is not a mapping"),
         ("tasks: [spam]", "Task 1 of the pipeline is not a mapping"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(tmp_path: Path, written: str, said: str) -> None:
     with pytest.raises(SpecError, match=said):
         pipeline.read_pipeline(write(tmp_path, written))
@@ -79,9 +109,13 @@ def test_two_tasks_are_trained_scored_and_published_in_one_process(data: Path, h
     """By the command, as a person would; the third has no data and fails alone."""
     file = write(data, {"tasks": [*entries(), {"task": "topic", "data": "nowhere.csv"}]})
     done = subprocess.run(
-        [sys.executable, "-m", "lora_hub", "pipeline", str(file), "--publish", "--json"], capture_output=True, text=True, cwd=ROOT, timeout=300,
+        [sys.executable, "-m", "lora_hub", "pipeline", str(file), "--publish", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
         env={**os.environ, "LORA_HUB_HUB": "embedded"},
-    )  # fmt: skip
+    )
     assert done.returncode == 3, done.stderr[-2000:]  # a part of it happened
     result = json.loads(done.stdout)
     assert [row["state"] for row in result["runs"]] == ["succeeded", "succeeded", "failed"]
@@ -95,7 +129,9 @@ def test_two_tasks_are_trained_scored_and_published_in_one_process(data: Path, h
         assert any("۲ وظیفه" in note.fa and "آموزش دید" in note.fa for note in run.notes)
         record = json.loads((store.run_folder(row["run"]) / "adapter" / "lora_hub.json").read_text(encoding="utf-8"))
         assert record["task"]["id"] == row["task"] and record["report"]["rows"] == 60
-    assert store.read_run(result["runs"][0]["run"]).handle["pid"] == store.read_run(result["runs"][1]["run"]).handle["pid"]
+    assert (
+        store.read_run(result["runs"][0]["run"]).handle["pid"] == store.read_run(result["runs"][1]["run"]).handle["pid"]
+    )
     assert "sentiment: training" in done.stderr
 
 

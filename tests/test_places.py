@@ -95,7 +95,10 @@ def test_who_cancels_while_waiting_holds_nothing(folders) -> None:
 def test_what_never_fits_is_refused_at_once_and_a_failure_frees_what_was_held(folders, tmp_path: Path) -> None:
     stack = AdapterStack(build("llama"), BASE, max_slots=2)
     with stack.hold({"a": folders["a"]}):
-        with refused(AdapterError, match="3 adapters at once are more"), stack.hold({name: folders[name] for name in "abc"}):
+        with (
+            refused(AdapterError, match="3 adapters at once are more"),
+            stack.hold({name: folders[name] for name in "abc"}),
+        ):
             pass
         with refused(AdapterError, match="no adapter"), stack.hold({"b": folders["b"], "x": tmp_path / "nowhere"}):
             pass

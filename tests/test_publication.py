@@ -22,14 +22,22 @@ from lora_hub.ui.text import t
 
 def run_of(folder: Path, run_id: str, value: float, **spec) -> Run:
     made = spec_for(folder, **{key: spec.pop(key) for key in ("name",) if key in spec}).model_copy(update=spec)
-    return Run(id=run_id, spec=made, state=RunState.SUCCEEDED, metrics={"adapter": {"accuracy": Score(value=value, low=1, high=99, rows=50)}}, adapter_folder="x")
+    return Run(
+        id=run_id,
+        spec=made,
+        state=RunState.SUCCEEDED,
+        metrics={"adapter": {"accuracy": Score(value=value, low=1, high=99, rows=50)}},
+        adapter_folder="x",
+    )
 
 
 def record_of(run: Run) -> dict:
     return record.make_record(run.spec, run.spec.task, run.id, run.metrics, {"train_rows": 1, "eval_rows": 1}, 1)
 
 
-def planned_after(monkeypatch: pytest.MonkeyPatch, before: dict | None, run: Run, tags: tuple[str, ...] = ("v2", "v1", "production")) -> publication.Publication:
+def planned_after(
+    monkeypatch: pytest.MonkeyPatch, before: dict | None, run: Run, tags: tuple[str, ...] = ("v2", "v1", "production")
+) -> publication.Publication:
     versions = [hub.Version(tag, "c" * 40, "", "") for tag in tags]
     monkeypatch.setattr(hub, "list_versions", lambda repo_id: versions)
     monkeypatch.setattr(hub, "fetch_record", lambda repo_id, revision: before)
@@ -38,7 +46,9 @@ def planned_after(monkeypatch: pytest.MonkeyPatch, before: dict | None, run: Run
 
 def test_a_name_without_a_repo_becomes_v1(tmp_path, hub):
     run = run_of(tmp_path, "spam-1", 90, name="never published")
-    assert publication.plan_publication(run, org="lora-hub") == publication.Publication("lora-hub/never-published", "v1")
+    assert publication.plan_publication(run, org="lora-hub") == publication.Publication(
+        "lora-hub/never-published", "v1"
+    )
     with pytest.raises(HubError, match="no letters"):
         publication.plan_publication(run, name="!!!")
 
@@ -46,13 +56,28 @@ def test_a_name_without_a_repo_becomes_v1(tmp_path, hub):
 def test_the_next_version_and_what_differs_in_it(tmp_path, monkeypatch):
     old = run_of(tmp_path, "spam-1", 90)
     new = run_of(tmp_path, "spam-2", 94.5, lr=0.001, lora=old.spec.lora.model_copy(update={"r": 4}))
-    new = new.model_copy(update={"spec": new.spec.model_copy(update={"dataset": new.spec.dataset.model_copy(update={"fingerprint": "f" * 16, "name": "more.csv", "rows": 900})})})
+    new = new.model_copy(
+        update={
+            "spec": new.spec.model_copy(
+                update={
+                    "dataset": new.spec.dataset.model_copy(
+                        update={"fingerprint": "f" * 16, "name": "more.csv", "rows": 900}
+                    )
+                }
+            )
+        }
+    )
     found = planned_after(monkeypatch, record_of(old), new)
     assert (found.version, found.before, found.is_same, found.other_rows) == ("v3", "v2", False, True)
     kinds = [(one.kind, one.name) for one in found.differences]
     assert kinds == [("data", "data"), ("setting", "lora.r"), ("setting", "lr"), ("score", "accuracy")]
-    assert found.differences[0].now == "more.csv (900)" and found.differences[-1] == Difference("score", "accuracy", "90.0", "94.5")
-    for language, words in (("en", ("This becomes new version", "v3", "Rank (r)", "different test rows")), ("fa", ("نسخهٔ جدید", "رتبه (r)", "۹۴٫۵"))):
+    assert found.differences[0].now == "more.csv (900)" and found.differences[-1] == Difference(
+        "score", "accuracy", "90.0", "94.5"
+    )
+    for language, words in (
+        ("en", ("This becomes new version", "v3", "Rank (r)", "different test rows")),
+        ("fa", ("نسخهٔ جدید", "رتبه (r)", "۹۴٫۵")),
+    ):
         shown = render_publication.planned(found, language)
         assert all(word in shown for word in words) and "<bdi>team/" in shown and "<bdi>v3</bdi>" in shown, shown
 
@@ -60,7 +85,9 @@ def test_the_next_version_and_what_differs_in_it(tmp_path, monkeypatch):
 def test_another_task_is_told_first_and_plainly(tmp_path, monkeypatch):
     old, new = run_of(tmp_path, "spam-1", 90), run_of(tmp_path, "topic-2", 94.5)
     other = new.spec.task.model_copy(update={"id": "topic", "title": Text2(en="Topic", fa="موضوع")})
-    found = planned_after(monkeypatch, record_of(old), new.model_copy(update={"spec": new.spec.model_copy(update={"task": other})}))
+    found = planned_after(
+        monkeypatch, record_of(old), new.model_copy(update={"spec": new.spec.model_copy(update={"task": other})})
+    )
     assert found.differences[0] == Difference("task", "task", "Spam detection", "Topic") and found.other_rows
     shown = render_publication.planned(found, "en")
     assert "another task" in shown and shown.index("another task") < shown.index("Spam detection")
@@ -86,11 +113,20 @@ def test_whether_the_same_rows_were_scored(tmp_path, monkeypatch):
     parts = old.spec.dataset.model_copy(update={"test_rows": 24})
     old, new = (run.model_copy(update={"spec": run.spec.model_copy(update={"dataset": parts})}) for run in whole)
     assert not is_other() and not is_other(seed=7, held_out=0.4, max_held_out=1)
-    assert is_other(mapping={"text": "other"}) and is_other(dataset=parts.model_copy(update={"fingerprint": "d" * 16})) and is_other(dataset=whole[0].spec.dataset)
+    assert (
+        is_other(mapping={"text": "other"})
+        and is_other(dataset=parts.model_copy(update={"fingerprint": "d" * 16}))
+        and is_other(dataset=whole[0].spec.dataset)
+    )
     old, new = whole
     # A test file is scored whole, whatever was trained on.
     tested = old.spec.dataset.model_copy(update={"fingerprint": "e" * 16, "name": "test.csv"})
-    old, new = (run.model_copy(update={"spec": run.spec.model_copy(update={"test_dataset": tested, "test_mapping": run.spec.mapping})}) for run in (old, new))
+    old, new = (
+        run.model_copy(
+            update={"spec": run.spec.model_copy(update={"test_dataset": tested, "test_mapping": run.spec.mapping})}
+        )
+        for run in (old, new)
+    )
     assert not is_other() and not is_other(seed=7, held_out=0.4) and not is_other(dataset=mended)
     assert is_other(test_dataset=tested.model_copy(update={"fingerprint": "d" * 16}))
 
@@ -105,26 +141,43 @@ def test_the_same_run_again_and_a_version_made_elsewhere(tmp_path, monkeypatch):
     run = run_of(tmp_path, "spam-1", 90)
     again = planned_after(monkeypatch, record_of(run), run)
     assert again.is_same and "already" in render_publication.planned(again, "en")
-    assert t(_("Nothing new: this is {version} already"), "en", version=again.version) == "Nothing new: this is v2 already"
+    assert (
+        t(_("Nothing new: this is {version} already"), "en", version=again.version) == "Nothing new: this is v2 already"
+    )
     strange = planned_after(monkeypatch, None, run)
     assert not strange.has_record and "was not made here" in render_publication.planned(strange, "en")
     twin = planned_after(monkeypatch, record_of(run), run.model_copy(update={"id": "spam-2"}))
-    assert twin.version == "v3" and twin.differences == () and "data, settings and scores are those of" in render_publication.planned(twin, "en")
-    damaged = planned_after(monkeypatch, {"run": 5, "spec": [], "dataset": "x", "metrics": {"adapter": 7}, "base": None}, run)
+    assert (
+        twin.version == "v3"
+        and twin.differences == ()
+        and "data, settings and scores are those of" in render_publication.planned(twin, "en")
+    )
+    damaged = planned_after(
+        monkeypatch, {"run": 5, "spec": [], "dataset": "x", "metrics": {"adapter": 7}, "base": None}, run
+    )
     assert damaged.version == "v3" and "<img" not in render_publication.planned(damaged, "en")
 
 
 def test_nothing_of_another_persons_record_becomes_html(tmp_path, monkeypatch):
     run = run_of(tmp_path, "spam-1", 90)
     evil = "<img src=x onerror=alert(1)>"
-    theirs = {**record_of(run), "run": "x", "base": {"id": evil}, "dataset": {"fingerprint": evil, "name": evil, "rows": 1}, "metrics": {"adapter": {"accuracy": {"value": 1}}}}
+    theirs = {
+        **record_of(run),
+        "run": "x",
+        "base": {"id": evil},
+        "dataset": {"fingerprint": evil, "name": evil, "rows": 1},
+        "metrics": {"adapter": {"accuracy": {"value": 1}}},
+    }
     theirs["spec"] = {**theirs["spec"], "schedule": evil}
     shown = render_publication.planned(planned_after(monkeypatch, theirs, run), "en")
     assert "<img" not in shown and shown.count("&lt;img") >= 3
 
 
 def test_a_spec_says_whether_its_file_has_the_rows_that_are_scored(tmp_path):
-    train, test = write_csv(tmp_path / "train.csv", sentiment_rows(80)), write_csv(tmp_path / "test.csv", sentiment_rows(24, seed=5))
+    train, test = (
+        write_csv(tmp_path / "train.csv", sentiment_rows(80)),
+        write_csv(tmp_path / "test.csv", sentiment_rows(24, seed=5)),
+    )
     with zipfile.ZipFile(tmp_path / "split.zip", "w") as archive:
         archive.write(train, "train.csv")
         archive.write(test, "test.csv")

@@ -1,7 +1,7 @@
 """README is true: its examples are valid, its commands run, the files and variables that it names exist.
 
-The blocks of shell commands are run in order, in a folder where the files that they name lie; whoever writes another command
-there adds what it needs to FILES, or the test says that it is not run.
+The blocks of shell commands are run in order, in a folder where the files that they name lie; whoever writes another
+command there adds what it needs to FILES, or the test says that it is not run.
 """
 
 import os
@@ -24,7 +24,9 @@ BODY = TEXT.split("\n---\n", 1)[1]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", BODY, re.M | re.S)
 COMMAND = "python -m lora_hub "
 # Served until they are ended, or for a real Hub: tested by test_local_hub_accounts and test_deploy, started as here.
-NOT_RUN = re.compile(r"python -m lora_hub hub --port|python spaces/deploy\.py|make |hf |export |HF_\w+=|LORA_HUB_\w+=|pip ")
+NOT_RUN = re.compile(
+    r"python -m lora_hub hub --port|python spaces/deploy\.py|make |hf |export |HF_\w+=|LORA_HUB_\w+=|pip "
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -33,7 +35,12 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[str]:
     """Every command of the blocks without a language or of a shell, and of code inside the text, in order."""
-    lines = [line.split("  #")[0].strip() for language, text in BLOCKS if language in ("", "sh", "bash") for line in text.splitlines()]
+    lines = [
+        line.split("  #")[0].strip()
+        for language, text in BLOCKS
+        if language in ("", "sh", "bash")
+        for line in text.splitlines()
+    ]
     inline = re.findall(r"`(python (?:-m lora_hub|spaces/)[^`]*)`", BODY)
     return [line for line in [*lines, *inline] if re.match(r"(python|make|hf|pip|export|[A-Z_]+=)\b", line)]
 
@@ -49,7 +56,9 @@ def test_yaml_blocks_are_what_they_say(tmp_path: Path) -> None:
     for text in pipelines:
         made = pipeline.make_pipeline(text, tmp_path)
         assert len(made.entries) >= 2
-    assert len(tasks) + len(pipelines) == len([text for text in found if "users:" not in text and "organizations:" not in text])
+    assert len(tasks) + len(pipelines) == len(
+        [text for text in found if "users:" not in text and "organizations:" not in text]
+    )
 
 
 @pytest.fixture
@@ -77,10 +86,16 @@ def test_every_command_of_the_shell_runs(folder: Path, home: Path, hub) -> None:
 
     data = "lora-hub/readme-rows"
     HfApi().create_repo(data, repo_type="dataset", exist_ok=True)
-    HfApi().upload_file(path_or_fileobj=folder / "messages.csv", path_in_repo="train.csv", repo_id=data, repo_type="dataset")
+    HfApi().upload_file(
+        path_or_fileobj=folder / "messages.csv", path_in_repo="train.csv", repo_id=data, repo_type="dataset"
+    )
     where = {name: os.environ[name] for name in ("HF_ENDPOINT", "HF_TOKEN") if name in os.environ}
     # the id of a dataset lies on the session's Hub; all else happens on one that the first command starts
-    own = {name: value for name, value in os.environ.items() if name not in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE")}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE")
+    }
     ran, last_run = [], ""
     for line in commands():
         if NOT_RUN.match(line):
@@ -91,14 +106,25 @@ def test_every_command_of_the_shell_runs(folder: Path, home: Path, hub) -> None:
         if "owner/name" in words:
             words[words.index("owner/name")] = data
             environment |= where | {"LORA_HUB_HUB": "public"}
-        words = [last_run if word in ("RUN", "ID") else str(folder / "hub") if word == "DIR" else word for word in words]
+        words = [
+            last_run if word in ("RUN", "ID") else str(folder / "hub") if word == "DIR" else word for word in words
+        ]
         if words[0] == "train":
             words += ["--effort", "quick", "--set", "steps=6", "--set", "evaluations=1"]
         if words[:2] == ["hub", "backup"]:
             words[2] = str(folder / "copy")
-        done = subprocess.run([sys.executable, "-m", "lora_hub", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=400)
+        done = subprocess.run(
+            [sys.executable, "-m", "lora_hub", *words],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
         # a minimum that six steps do not reach is no fault of the command
-        assert done.returncode in ((0, 4) if "--min" in words else (0,)), f"{line}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+        assert done.returncode in ((0, 4) if "--min" in words else (0,)), (
+            f"{line}\n{done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+        )
         found = re.search(r"^run (\S+)$", done.stderr, re.M)
         last_run = found[1] if found else last_run
         ran.append(words[0])
@@ -110,14 +136,29 @@ def test_what_it_names_exists() -> None:
         assert (ROOT / path).exists(), path
     for path in re.findall(r"`((?:tests|lora_hub|spaces)/[\w/.]+\.\w+)`", BODY):
         assert (ROOT / path).exists(), path
-    source = "\n".join(file.read_text(encoding="utf-8") for file in [*(ROOT / "lora_hub").rglob("*.py"), ROOT / "app.py"])
+    source = "\n".join(
+        file.read_text(encoding="utf-8") for file in [*(ROOT / "lora_hub").rglob("*.py"), ROOT / "app.py"]
+    )
     for variable in set(re.findall(r"\bLORA_HUB_[A-Z_]+\b", BODY)):
         assert variable in source, variable
-    read = set(re.findall(r'"(LORA_HUB_[A-Z_]+)"', source)) - {"LORA_HUB_NO_BROWSER", "LORA_HUB_UPSTREAM", "LORA_HUB_CONNECTED_TO"}
+    read = set(re.findall(r'"(LORA_HUB_[A-Z_]+)"', source)) - {
+        "LORA_HUB_NO_BROWSER",
+        "LORA_HUB_UPSTREAM",
+        "LORA_HUB_CONNECTED_TO",
+    }
     assert read <= set(re.findall(r"\bLORA_HUB_[A-Z_]+\b", BODY)), "README does not tell of these"
 
 
-ROOMS = ("core", "catalogue", "hub", "answering", "training", "evaluation", "runs", "compare")  # the others are told of by subject
+ROOMS = (
+    "core",
+    "catalogue",
+    "hub",
+    "answering",
+    "training",
+    "evaluation",
+    "runs",
+    "compare",
+)  # the others are told of by subject
 
 
 def test_the_file_tree_is_the_real_one() -> None:
@@ -128,5 +169,7 @@ def test_the_file_tree_is_the_real_one() -> None:
     for file in (file for room in ROOMS for file in (ROOT / "lora_hub" / room).rglob("*.py")):
         if file.name.startswith("__") or "making" in file.parts:
             continue
-        known = any(name == file.name or ("*" in name and file.match(name)) for name in told) or re.search(rf"\b{file.stem}\b", tree)
+        known = any(name == file.name or ("*" in name and file.match(name)) for name in told) or re.search(
+            rf"\b{file.stem}\b", tree
+        )
         assert known, f"{file.name} is not in README's tree"

@@ -69,7 +69,18 @@ def test_unknown_key_is_an_error_with_a_near_miss() -> None:
     assert "epochs" in caught.value.hint
 
 
-@pytest.mark.parametrize(("key", "value"), [("lr", "fast"), ("r", "0"), ("dropout", "1.5"), ("schedule", "zigzag"), ("rslora", "maybe"), ("epochs", "-1"), ("batch", "2.5")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("lr", "fast"),
+        ("r", "0"),
+        ("dropout", "1.5"),
+        ("schedule", "zigzag"),
+        ("rslora", "maybe"),
+        ("epochs", "-1"),
+        ("batch", "2.5"),
+    ],
+)
 def test_bad_values_name_key_and_value(key: str, value: str) -> None:
     with pytest.raises(SpecError) as caught:
         make(**{key: value})
@@ -84,7 +95,22 @@ def test_unknown_effort() -> None:
 def test_every_field_of_the_form_is_in_the_spec_and_every_hyperparameter_in_the_form() -> None:
     keys = {field.key for field in spec_fields.FIELDS}
     nested = {f"lora.{name}" for name in LoraSpec.model_fields}
-    ours = {"version", "task", "base", "dataset", "mapping", "test_dataset", "test_mapping", "name", "effort", "lora", "share_rows", "publish_to", "publish_private", "minimum"}
+    ours = {
+        "version",
+        "task",
+        "base",
+        "dataset",
+        "mapping",
+        "test_dataset",
+        "test_mapping",
+        "name",
+        "effort",
+        "lora",
+        "share_rows",
+        "publish_to",
+        "publish_private",
+        "minimum",
+    }
     # Of the task itself only the language that it is put in is a setting.
     assert keys == (set(TrainSpec.model_fields) - ours) | nested | {"task.prompt_language"}
     assert set(spec_fields.SYNONYMS.values()) <= keys

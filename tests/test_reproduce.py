@@ -1,4 +1,5 @@
-"""A card's command makes the same run again: same rows, same words, same settings, whatever the file and the task were like."""
+"""A card's command makes the same run again: same rows, same words, same settings, whatever the file and the task were
+like."""
 
 import os
 import subprocess
@@ -52,10 +53,21 @@ def planned_again(spec: TrainSpec, folder: Path, monkeypatch: pytest.MonkeyPatch
     return started[0]
 
 
-def plan(file: Path, task: str, *, mends: tuple[str, ...] = (), mapping: dict[str, str] | None = None, **more) -> TrainSpec:
+def plan(
+    file: Path, task: str, *, mends: tuple[str, ...] = (), mapping: dict[str, str] | None = None, **more
+) -> TrainSpec:
     inspector, of = Inspector(), get_task(task)
     done = parse_mends(mends, inspector, file, of, mapping, **more.get("reading", {}))
-    return runs.plan_run(file, of, bases.get_base("built-in"), mapping=mapping, mends=done, dataset_name=file.name, inspector=inspector, **more).spec
+    return runs.plan_run(
+        file,
+        of,
+        bases.get_base("built-in"),
+        mapping=mapping,
+        mends=done,
+        dataset_name=file.name,
+        inspector=inspector,
+        **more,
+    ).spec
 
 
 def assert_same(again: TrainSpec, spec: TrainSpec) -> None:
@@ -70,9 +82,14 @@ def test_encoding_delimiter_mends_and_settings(home: Path, tmp_path: Path, monke
     file.write_bytes("\r\n".join(lines).encode("cp1252"))
     reading = {"encoding": "cp1252", "delimiter": ";", "skip_broken": True}
     spec = plan(
-        file, "sentiment", mends=("near-duplicate-labels", "duplicates"), reading=reading, effort="quick",
-        overrides={"lr": "0.001", "lora.targets": "q_proj,v_proj", "patience": "1", "rslora": "true"}, minimum={"accuracy": 12.5},
-    )  # fmt: skip
+        file,
+        "sentiment",
+        mends=("near-duplicate-labels", "duplicates"),
+        reading=reading,
+        effort="quick",
+        overrides={"lr": "0.001", "lora.targets": "q_proj,v_proj", "patience": "1", "rslora": "true"},
+        minimum={"accuracy": 12.5},
+    )
     assert [mend.kind for mend in spec.dataset.mends] == ["relabel", "drop"] and spec.dataset.encoding
     assert_same(planned_again(spec, tmp_path, monkeypatch), spec)
 
@@ -94,9 +111,12 @@ def test_a_sheet_an_own_task_and_names_with_signs(home: Path, tmp_path: Path, mo
     own = tmp_path / "tone.yaml"
     own.write_text(OWN_TASK)
     spec = plan(
-        tmp_path / "-book.xlsx", str(own), mapping={"review": column, "answer": "label", "shop": ""},
-        mends=(json.dumps({"kind": "relabel", "values": {"good": labels[0], "bad": labels[1]}}),), reading={"sheet": sheet.title},
-    )  # fmt: skip
+        tmp_path / "-book.xlsx",
+        str(own),
+        mapping={"review": column, "answer": "label", "shop": ""},
+        mends=(json.dumps({"kind": "relabel", "values": {"good": labels[0], "bad": labels[1]}}),),
+        reading={"sheet": sheet.title},
+    )
     assert set(spec.mapping) == {"review", "answer"} and spec.dataset.sheet == sheet.title
     # what the adapter's repo tells of the task, with its labels frozen, stands where `hf download` puts it
     frozen = spec.task.model_copy(update={"labels": tuple(sorted(labels))})
@@ -106,7 +126,9 @@ def test_a_sheet_an_own_task_and_names_with_signs(home: Path, tmp_path: Path, mo
 
 def test_a_catalogue_task_that_was_changed_is_not_called_by_its_name_alone() -> None:
     task = get_task("sentiment")
-    assert reproduce._is_catalogue_task(_spec(task)) and reproduce._is_catalogue_task(_spec(task.model_copy(update={"labels": ("bad", "good")})))
+    assert reproduce._is_catalogue_task(_spec(task)) and reproduce._is_catalogue_task(
+        _spec(task.model_copy(update={"labels": ("bad", "good")}))
+    )
     assert not reproduce._is_catalogue_task(_spec(task.model_copy(update={"max_new_tokens": 3})))
 
 
@@ -114,11 +136,14 @@ def _spec(task):
     from lora_hub.core.schema import DatasetInfo
 
     info = DatasetInfo(fingerprint="0" * 16, name="a.csv", rows=9, columns=("text", "label"), format="csv")
-    return TrainSpec(task=task, base=bases.get_base("built-in"), dataset=info, mapping={"text": "text", "answer": "label"})
+    return TrainSpec(
+        task=task, base=bases.get_base("built-in"), dataset=info, mapping={"text": "text", "answer": "label"}
+    )
 
 
 def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> None:
-    """The block as it stands on the card, in a shell: `hf` fetches the task, and the second run has the first one's spec."""
+    """The block as it stands on the card, in a shell: `hf` fetches the task, and the second run has the first one's
+    spec."""
     import re
 
     file = tmp_path / "reviews.csv"
@@ -129,8 +154,15 @@ def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> N
     ref = runs.publish_run(run.id, org="lora-hub", name="card-command")
     block = re.search(r"## How to reproduce it\n+```sh\n(.*?)\n```", hub.read_card(ref.repo_id), re.S)[1]
     assert block.startswith("hf download lora-hub/card-command lora_hub.json")
-    environment = {**os.environ, "LORA_HUB_HOME": str(home), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(["bash", "-ec", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    environment = {
+        **os.environ,
+        "LORA_HUB_HOME": str(home),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        ["bash", "-ec", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     again = next(one for one in runs.list_runs() if one.id != run.id)
     assert again.spec.mapping == made.mapping and again.spec.steps == 2 and again.spec.dataset == made.dataset
@@ -141,7 +173,12 @@ def test_a_mend_as_json_is_checked() -> None:
     from lora_hub.core.errors import DataError
     from lora_hub.data.mending.mends import mend_argument, parse_mend
 
-    for mend in (Mend(kind="drop", values={"code": "duplicates"}), Mend(kind="relabel", values={"a": "b"}), Mend(kind="relabel", values={" a": "b,c"}), Mend(kind="mask")):
+    for mend in (
+        Mend(kind="drop", values={"code": "duplicates"}),
+        Mend(kind="relabel", values={"a": "b"}),
+        Mend(kind="relabel", values={" a": "b,c"}),
+        Mend(kind="mask"),
+    ):
         assert parse_mend(mend_argument(mend), {}) == mend
     for wrong in ('{"kind": "nonsense"}', '{"kind": "drop", "values": {"code": "everything"}}', "{", '{"kind": 3}'):
         with pytest.raises(DataError):

@@ -30,7 +30,9 @@ WORKER = "worker-7-1"
 
 def make_spec(**changes: object) -> TrainSpec:
     info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=100, columns=("text", "answer"), format="csv")
-    spec = recipe.make_spec(catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"})
+    spec = recipe.make_spec(
+        catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"}
+    )
     return spec.model_copy(update=changes)
 
 
@@ -38,7 +40,11 @@ def make_run(*told: tuple[str, str, dict], **changes: object) -> str:
     """A run that nobody owns, with these events: (source, kind, data)."""
     run_id = store.create_run(make_spec(**changes))
     logs: dict[str, events.EventLog] = {}
-    for source, kind, data in (("app-1", "submitted", {"owner": "local"}), ("app-1", "state", {"state": "queued", "attempt": 1}), *told):
+    for source, kind, data in (
+        ("app-1", "submitted", {"owner": "local"}),
+        ("app-1", "state", {"state": "queued", "attempt": 1}),
+        *told,
+    ):
         logs.setdefault(source, events.EventLog(store.events_file(run_id), source)).append(kind, **data)
     return run_id
 
@@ -47,7 +53,10 @@ def started() -> tuple[str, str, dict]:
     return (WORKER, "state", {"state": "running"})
 
 
-FAILED = ((WORKER, "error", {"message": "The loss became nan.", "hint": "Lower it."}), (WORKER, "state", {"state": "failed"}))
+FAILED = (
+    (WORKER, "error", {"message": "The loss became nan.", "hint": "Lower it."}),
+    (WORKER, "state", {"state": "failed"}),
+)
 
 
 def fold(*told: tuple[str, str, dict]) -> Run:
@@ -57,7 +66,7 @@ def fold(*told: tuple[str, str, dict]) -> Run:
     return folding.run("r", make_spec())
 
 
-# --- the fold ---------------------------------------------------------------------------------------------------------
+# --- the fold ---
 
 
 @pytest.mark.parametrize("handle", [{}, {"handle": {"pid": 7, "created": 1.0}}])
@@ -84,19 +93,37 @@ def test_a_resume_is_an_attempt_of_its_own_and_the_old_worker_is_no_longer_heard
     run = fold(started(), *FAILED, again, ("worker-8-1", "state", {"state": "running"}), *FAILED)
     assert run.state is RunState.RUNNING and run.error is None
     # The time between the attempts is no work.
-    run = fold(started(), *FAILED, again, ("worker-8-1", "state", {"state": "running"}), ("worker-8-1", "state", {"state": "succeeded"}))
+    run = fold(
+        started(),
+        *FAILED,
+        again,
+        ("worker-8-1", "state", {"state": "running"}),
+        ("worker-8-1", "state", {"state": "succeeded"}),
+    )
     assert run.seconds == 3.0
     # As versions wrote it that had no attempts: the second worker is the one that counts.
-    old = fold(started(), *FAILED, ("worker-8-1", "state", {"state": "running"}), ("app-2", "state", {"state": "queued", "handle": {"pid": 8, "created": 2.0}}))
+    old = fold(
+        started(),
+        *FAILED,
+        ("worker-8-1", "state", {"state": "running"}),
+        ("app-2", "state", {"state": "queued", "handle": {"pid": 8, "created": 2.0}}),
+    )
     assert old.state is RunState.RUNNING and old.error is None and old.attempt == 2
 
 
 def test_what_a_newer_version_tells_is_counted_and_the_rest_is_shown() -> None:
     odd = [
-        (WORKER, "voted", {}), (WORKER, "state", {"state": "paused"}), (WORKER, "state", {}), (WORKER, "metric", {"loss": 1.0}),
-        (WORKER, "metric", {"step": "x", "loss": 1.0}), (WORKER, "exam", {"metrics": {"base": {"accuracy": {"worth": 3}}}}), (WORKER, "exam", {"metrics": 3}),
-        (WORKER, "handle", {"handle": 3}), (WORKER, "adapter", {"published": {"repo": "x"}}), (WORKER, "progress", {"step": [1]}),
-    ]  # fmt: skip
+        (WORKER, "voted", {}),
+        (WORKER, "state", {"state": "paused"}),
+        (WORKER, "state", {}),
+        (WORKER, "metric", {"loss": 1.0}),
+        (WORKER, "metric", {"step": "x", "loss": 1.0}),
+        (WORKER, "exam", {"metrics": {"base": {"accuracy": {"worth": 3}}}}),
+        (WORKER, "exam", {"metrics": 3}),
+        (WORKER, "handle", {"handle": 3}),
+        (WORKER, "adapter", {"published": {"repo": "x"}}),
+        (WORKER, "progress", {"step": [1]}),
+    ]
     for one in odd:
         run = fold(started(), one, (WORKER, "metric", {"step": 4, "loss": 0.5}))
         assert run.state is RunState.RUNNING and run.train_losses == ((4, 0.5),), one
@@ -109,15 +136,20 @@ def test_a_resumed_curve_goes_back_to_its_checkpoint() -> None:
     told = [(WORKER, "metric", {"step": step, "loss": float(step)}) for step in (1, 2, 3, 4)]
     assert fold(*told, (WORKER, "metric", {"step": 3, "loss": 30.0})).train_losses == ((1, 1.0), (2, 2.0), (3, 30.0))
     long = fold(*[(WORKER, "metric", {"step": step, "loss": float(step)}) for step in range(1, 72_001)]).train_losses
-    assert 1000 <= len(long) <= 2001 and long[-1][0] == 72_000 and [step for step, _ in long] == sorted(step for step, _ in long)
+    assert (
+        1000 <= len(long) <= 2001
+        and long[-1][0] == 72_000
+        and [step for step, _ in long] == sorted(step for step, _ in long)
+    )
     assert sum(loss for _, loss in long[:-1]) / len(long[:-1]) == pytest.approx(36_000, rel=0.01)
 
 
-# --- writing ----------------------------------------------------------------------------------------------------------
+# --- writing ---
 
 
 def test_a_cut_line_spoils_only_itself() -> None:
-    """A kill or a power cut after any byte: nothing after it is lost, and the whole line counts although its end is missing."""
+    """A kill or a power cut after any byte: nothing after it is lost, and the whole line counts although its end is
+    missing."""
     run_id = make_run(started(), (WORKER, "metric", {"step": 3, "loss": 0.25, "note": "گزارش"}))
     path = store.events_file(run_id)
     whole = path.read_bytes()
@@ -129,10 +161,15 @@ def test_a_cut_line_spoils_only_itself() -> None:
             events.EventLog(path, WORKER).append("state", state="succeeded")
             after = store.read_run(run_id)
             assert after.state is RunState.SUCCEEDED, (cut, filler)
-            assert after.train_losses == before.train_losses == (((3, 0.25),) if cut >= len(whole) - 1 else ()), (cut, filler)
+            assert after.train_losses == before.train_losses == (((3, 0.25),) if cut >= len(whole) - 1 else ()), (
+                cut,
+                filler,
+            )
             # What is missing is said, and where nothing is, nothing is.
             is_missing = last < cut < len(whole) - 1 or (filler and cut in (last, len(whole)))
-            assert ["of this run's events.jsonl cannot be read" in note.en for note in after.notes] == ([True] if is_missing else []), (cut, filler)
+            assert ["of this run's events.jsonl cannot be read" in note.en for note in after.notes] == (
+                [True] if is_missing else []
+            ), (cut, filler)
             assert path.read_bytes().endswith(b"\n")
 
 
@@ -183,12 +220,23 @@ def test_the_last_words_have_room_on_a_full_disk(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_cannot_be_written_is_told_in_one_way(tmp_path: Path) -> None:
-    """A full and a read-only disk, met by whoever writes and by whoever explains a crash: one sentence each, with its own advice."""
+    """A full and a read-only disk, met by whoever writes and by whoever explains a crash: one sentence each, with its
+    own advice."""
     home = settings.home()
-    full, readonly = OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EROFS, "Read-only file system", str(home / "runs" / "x"))
-    assert crash.explain_crash(full).message == disk.explain_disk(full, home).message == f"The disk that holds {home} is full."
+    full, readonly = (
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EROFS, "Read-only file system", str(home / "runs" / "x")),
+    )
+    assert (
+        crash.explain_crash(full).message
+        == disk.explain_disk(full, home).message
+        == f"The disk that holds {home} is full."
+    )
     assert "resume the run" in crash.explain_crash(full).hint and "LORA_HUB_HOME" in disk.explain_disk(full, home).hint
-    assert crash.explain_crash(readonly).message == disk.explain_home(readonly).message and "cannot be written" in crash.explain_crash(readonly).message
+    assert (
+        crash.explain_crash(readonly).message == disk.explain_home(readonly).message
+        and "cannot be written" in crash.explain_crash(readonly).message
+    )
     for error in (crash.explain_crash(full), crash.explain_crash(readonly)):
         check_persian(error)
 
@@ -206,7 +254,9 @@ def test_two_runs_of_one_second_never_share_a_folder(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(store.time, "strftime", lambda *_: "20260101-000000")
     held: list[Path] = []
     first, second = store.create_run(make_spec()), store.create_run(make_spec(seed=7), held.append)
-    assert (first[-4:], second[-4:]) == ("aaaa", "bbbb") and store.read_spec(first).seed != store.read_spec(second).seed == 7
+    assert (first[-4:], second[-4:]) == ("aaaa", "bbbb") and store.read_spec(first).seed != store.read_spec(
+        second
+    ).seed == 7
     assert sorted(path.name for path in settings.runs_dir().iterdir()) == sorted([first, second])
 
 
@@ -222,7 +272,7 @@ def test_a_process_that_cannot_be_started_is_told(monkeypatch: pytest.MonkeyPatc
     assert run.state is RunState.FAILED and "No process" in run.error.message
 
 
-# --- whose it is --------------------------------------------------------------------------------------------------------
+# --- whose it is ---
 
 
 def test_without_an_owner_a_run_that_has_not_ended_is_lost_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,8 +333,17 @@ def test_a_zombie_is_not_alive() -> None:
 
 def test_a_lock_goes_to_the_child_and_dies_with_it(tmp_path: Path) -> None:
     lock = run_lock.take(tmp_path)
-    code = "import sys; from lora_hub.core import run_lock; lock = run_lock.adopt(int(sys.argv[1])); print('has it', flush=True); input()"
-    child = subprocess.Popen([sys.executable, "-c", code, str(lock.descriptor)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock.descriptor], cwd=ROOT)
+    code = (
+        "import sys; from lora_hub.core import run_lock; lock = run_lock.adopt(int(sys.argv[1])); print('has it', "
+        "flush=True); input()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(lock.descriptor)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=[lock.descriptor],
+        cwd=ROOT,
+    )
     lock.close()
     assert child.stdout.readline() == b"has it\n"
     assert run_lock.is_held(tmp_path) and run_lock.take(tmp_path, patience=0) is None
@@ -318,9 +377,14 @@ def test_of_several_resumes_at_once_one_goes_on(tmp_path: Path) -> None:
     go = tmp_path / "go"
     with turns.take_turn(["held by the test"], lambda: False):  # so that the worker waits, and costs nothing
         askers = [
-            subprocess.Popen([sys.executable, "-c", RESUME, run_id, str(tmp_path / f"ready-{n}"), str(go)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+            subprocess.Popen(
+                [sys.executable, "-c", RESUME, run_id, str(tmp_path / f"ready-{n}"), str(go)],
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+            )
             for n in range(4)
-        ]  # fmt: skip
+        ]
         wait_until(lambda: len(list(tmp_path.glob("ready-*"))) == len(askers))
         go.touch()
         said = sorted(asker.communicate(timeout=120)[0].strip() for asker in askers)
@@ -329,7 +393,11 @@ def test_of_several_resumes_at_once_one_goes_on(tmp_path: Path) -> None:
         assert count_workers(run_id) == 1
         wait_until(lambda: runs.refresh_run(run_id).waits is not None)
         run = runs.refresh_run(run_id)
-        assert run.state is RunState.QUEUED and run.attempt == 2 and run.waits == Wait(place=1, before=("held by the test",), slots=1)
+        assert (
+            run.state is RunState.QUEUED
+            and run.attempt == 2
+            and run.waits == Wait(place=1, before=("held by the test",), slots=1)
+        )
         with pytest.raises(RunError, match="is queued"):
             runs.resume_run(run_id)
         assert runs.cancel_run(run_id).state is RunState.CANCELLED
@@ -343,7 +411,13 @@ def test_a_worker_killed_at_its_start_is_lost_and_one_without_a_lock_is_refused(
     with turns.take_turn(["held by the test"], lambda: False):
         run = runs.start_run(make_spec())
         assert run.state is RunState.QUEUED and run.handle["pid"]
-        second = subprocess.run([sys.executable, "-m", "lora_hub.runs.worker", run.id], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        second = subprocess.run(
+            [sys.executable, "-m", "lora_hub.runs.worker", run.id],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=120,
+        )
         assert second.returncode and "A process works on the run" in second.stderr
         os.kill(run.handle["pid"], signal.SIGKILL)
         wait_until(lambda: not processes.is_alive(run.handle))
@@ -356,7 +430,9 @@ def count_workers(run_id: str) -> int:
     found = 0
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
-        found += "lora_hub.runs.worker" in command and run_id in command and process.info["status"] != psutil.STATUS_ZOMBIE
+        found += (
+            "lora_hub.runs.worker" in command and run_id in command and process.info["status"] != psutil.STATUS_ZOMBIE
+        )
     return found
 
 
@@ -367,12 +443,14 @@ def wait_until(condition, seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
-# --- the line -----------------------------------------------------------------------------------------------------------
+# --- the line ---
 
 STAND = """
 import sys
 from lora_hub.runs import turns
-with turns.take_turn([sys.argv[1]], lambda: False, lambda wait: print("waits", wait.place, *wait.before, wait.slots, flush=True)):
+def tell(wait):
+    print("waits", wait.place, *wait.before, wait.slots, flush=True)
+with turns.take_turn([sys.argv[1]], lambda: False, tell):
     print("trains", flush=True)
     input()
 """
@@ -382,7 +460,9 @@ class Standing:
     """A process in the line."""
 
     def __init__(self, name: str) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", STAND, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", STAND, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
 
     def said(self) -> str:
         return self.process.stdout.readline().strip()
@@ -431,7 +511,7 @@ def test_who_is_cancelled_leaves_the_line() -> None:
         assert len([name for name in os.listdir(settings.runs_dir() / ".line") if name.isdigit()]) == 1
 
 
-# --- damaged ones -------------------------------------------------------------------------------------------------------
+# --- damaged ones ---
 
 
 def spoil(run_id: str, how: str) -> None:
@@ -439,7 +519,15 @@ def spoil(run_id: str, how: str) -> None:
     spec = folder / "spec.json"
     data = json.loads(spec.read_text())
     if how in ("empty", "zeros", "cut", "no UTF-8", "a list"):
-        spec.write_bytes({"empty": b"", "zeros": b"\0" * 900, "cut": spec.read_bytes()[:300], "no UTF-8": b"\xff\xfe" * 50, "a list": b"[1]"}[how])
+        spec.write_bytes(
+            {
+                "empty": b"",
+                "zeros": b"\0" * 900,
+                "cut": spec.read_bytes()[:300],
+                "no UTF-8": b"\xff\xfe" * 50,
+                "a list": b"[1]",
+            }[how]
+        )
     elif how == "newer":
         spec.write_text(json.dumps({**data, "version": 2, "optimizer": {"name": "x"}}))
     elif how == "newer field":
@@ -457,22 +545,38 @@ def spoil(run_id: str, how: str) -> None:
 
 
 SAID = {
-    "empty": "is empty", "zeros": "is empty", "cut": "cut off or no JSON", "no UTF-8": "cut off or no JSON", "a list": "is damaged",
-    "newer": "newer version of LoRA Hub (version 2", "newer field": "newer version of LoRA Hub (it has optimizer", "bad value": "lr: it must be greater than 0",
-    "missing": "has no spec.json", "folder": "cannot be read: Is a directory", "events are a folder": "cannot be read: Is a directory",
-}  # fmt: skip
+    "empty": "is empty",
+    "zeros": "is empty",
+    "cut": "cut off or no JSON",
+    "no UTF-8": "cut off or no JSON",
+    "a list": "is damaged",
+    "newer": "newer version of LoRA Hub (version 2",
+    "newer field": "newer version of LoRA Hub (it has optimizer",
+    "bad value": "lr: it must be greater than 0",
+    "missing": "has no spec.json",
+    "folder": "cannot be read: Is a directory",
+    "events are a folder": "cannot be read: Is a directory",
+}
 
 
 @pytest.mark.parametrize("how", SAID)
 def test_one_damaged_run_is_one_damaged_line(how: str, capsys: pytest.CaptureFixture) -> None:
     adapter = (WORKER, "adapter", {"folder": "adapter", "best_step": 3})
-    good, bad, other = make_run(started(), *FAILED), make_run(started(), adapter, name="mine"), make_run(started(), adapter)
+    good, bad, other = (
+        make_run(started(), *FAILED),
+        make_run(started(), adapter, name="mine"),
+        make_run(started(), adapter),
+    )
     reader = RunReader()
     assert len(runs.list_runs(reader)) == 3
     spoil(bad, how)
     for listed in (runs.list_runs(reader), runs.list_runs()):
         by_id = {run.id: run for run in listed}
-        assert set(by_id) == {good, bad, other} and by_id[good].state is RunState.FAILED and by_id[other].state is RunState.SUCCEEDED
+        assert (
+            set(by_id) == {good, bad, other}
+            and by_id[good].state is RunState.FAILED
+            and by_id[other].state is RunState.SUCCEEDED
+        )
         damaged = by_id[bad]
         assert damaged.state is RunState.DAMAGED and SAID[how] in damaged.error.message, damaged.error
         check_persian(LoraHubError(damaged.error.said, damaged.error.advice))
@@ -491,7 +595,11 @@ def test_one_damaged_run_is_one_damaged_line(how: str, capsys: pytest.CaptureFix
         runs.cancel_run(bad)
     assert cli.main(["runs", "--json"]) == 0
     rows = {row["run"]: row for row in json.loads(capsys.readouterr().out)["runs"]}
-    assert rows[bad]["state"] == "damaged" and SAID[how] in rows[bad]["error"]["message"] and rows[good]["state"] == "failed"
+    assert (
+        rows[bad]["state"] == "damaged"
+        and SAID[how] in rows[bad]["error"]["message"]
+        and rows[good]["state"] == "failed"
+    )
     assert cli.main(["runs"]) == 0
     assert SAID[how] in capsys.readouterr().out
     assert cli.main(["runs", "show", bad]) == 0
@@ -529,7 +637,10 @@ def test_what_is_no_run_is_not_listed() -> None:
 def test_listing_needs_no_writable_home() -> None:
     """As a user who may read and not write; root may write anywhere, so a process without that right looks."""
     run_id = make_run(started())
-    code = "import json, sys; from lora_hub import runs; print(json.dumps([[run.id, run.state] for run in runs.list_runs()]))"
+    code = (
+        "import json, sys; from lora_hub import runs; print(json.dumps([[run.id, run.state] for run in "
+        "runs.list_runs()]))"
+    )
     home = settings.home()
     for folder in [home, *home.rglob("*")]:
         folder.chmod(0o555 if folder.is_dir() else 0o444)
@@ -538,7 +649,9 @@ def test_listing_needs_no_writable_home() -> None:
         for parent in home.parents:
             if os.geteuid() == 0 and parent != Path("/"):
                 parent.chmod(parent.stat().st_mode | 0o055)
-        seen = subprocess.run([*drop, sys.executable, "-B", "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+        seen = subprocess.run(
+            [*drop, sys.executable, "-B", "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120
+        )
         if drop and seen.returncode and ("Permission denied" in seen.stderr or "setpriv" in seen.stderr):
             pytest.skip(f"no other user can run this Python here: {seen.stderr[-200:]}")
         assert json.loads(seen.stdout) == [[run_id, "lost"]], seen.stderr
@@ -552,14 +665,17 @@ def test_a_look_writes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(started(), *FAILED)
 
     def files() -> dict[str, tuple[int, int]]:
-        return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in [settings.home(), *settings.home().rglob("*")]}
+        return {
+            str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in [settings.home(), *settings.home().rglob("*")]
+        }
 
     before = files()
     assert len(runs.list_runs()) == 2
     assert files() == before
 
 
-# --- reading again ------------------------------------------------------------------------------------------------------
+# --- reading again ---
 
 
 def test_only_what_is_new_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -611,7 +727,7 @@ def test_a_removed_run_is_forgotten() -> None:
     assert [run.id for run in runs.list_runs(reader)] == [kept] and list(reader._known) == [kept]
 
 
-# --- what is said of each state -------------------------------------------------------------------------------------------
+# --- what is said of each state ---
 
 
 @pytest.mark.parametrize("language", ["en", "fa"])
@@ -620,36 +736,57 @@ def test_each_state_says_what_why_and_what_next(language: str) -> None:
     waits = Wait(place=2, before=("run-a", "run-b", "run-c"), slots=2)
     states = {
         "queued": (base, ["started"], ["شروع"]),
-        "waiting": (base.model_copy(update={"waits": waits}), ["Place 2", "LORA_HUB_SLOTS = 2", "now: run-a, run-b", "Then: run-c"], ["جایگاه ۲", "run-a", "run-c", "LORA_HUB_SLOTS = 2"]),
-        "cancelling": (base.model_copy(update={"state": RunState.RUNNING, "cancelling": True}), ["next step", "Resume"], ["گام بعد"]),
-        "cancelled": (base.model_copy(update={"state": RunState.CANCELLED}), ["step 5 of 10", "last checkpoint, step 4"], ["گام ۵ از ۱۰", "گام ۴"]),
+        "waiting": (
+            base.model_copy(update={"waits": waits}),
+            ["Place 2", "LORA_HUB_SLOTS = 2", "now: run-a, run-b", "Then: run-c"],
+            ["جایگاه ۲", "run-a", "run-c", "LORA_HUB_SLOTS = 2"],
+        ),
+        "cancelling": (
+            base.model_copy(update={"state": RunState.RUNNING, "cancelling": True}),
+            ["next step", "Resume"],
+            ["گام بعد"],
+        ),
+        "cancelled": (
+            base.model_copy(update={"state": RunState.CANCELLED}),
+            ["step 5 of 10", "last checkpoint, step 4"],
+            ["گام ۵ از ۱۰", "گام ۴"],
+        ),
         "succeeded": (base.model_copy(update={"state": RunState.SUCCEEDED}), ["Publish"], ["منتشر"]),
-    }  # fmt: skip
+    }
     for name, (run, english, persian) in states.items():
         head = render_runs.run_head(run, language)
         for words in english if language == "en" else persian:
             assert words in head.replace("<bdi>", "").replace("</bdi>", ""), (name, words, head)
         check_sentence(run_states.describe(run).fa)
-    assert ("cancelling" if language == "en" else "در حال لغو") in render_runs.state_badge(states["cancelling"][0], language)
+    assert ("cancelling" if language == "en" else "در حال لغو") in render_runs.state_badge(
+        states["cancelling"][0], language
+    )
 
 
 def test_all_rows_are_accounted_for_on_the_page() -> None:
     run = Run(id="r", spec=make_spec(), file_rows=400, train_rows=310, validation_rows=28, eval_rows=52, left_out=10)
-    assert "400 rows: 310 trained on, 28 choose the checkpoint (validation), 52 scored (test), 10 left out" in render_runs.run_head(run, "en")
+    assert (
+        "400 rows: 310 trained on, 28 choose the checkpoint (validation), 52 scored (test), 10 left out"
+        in render_runs.run_head(run, "en")
+    )
     shown = render_runs.run_head(run, "fa")
     assert all(number in shown for number in ("۴۰۰", "۳۱۰", "۲۸", "۵۲", "۱۰"))
 
 
 def test_before_the_first_step_no_share_is_shown() -> None:
     run = Run(id="r", spec=make_spec(), state=RunState.RUNNING, started=time.time(), phase="tokenizing (500 of 1000)")
-    assert "0%</b>" not in render_runs.run_head(run, "en") and "turning the rows into tokens (500 of 1000)" in render_runs.run_head(run, "en")
+    assert "0%</b>" not in render_runs.run_head(
+        run, "en"
+    ) and "turning the rows into tokens (500 of 1000)" in render_runs.run_head(run, "en")
 
 
 def test_advice_to_train_longer_only_where_the_loss_still_fell() -> None:
     def advised(*losses: float, **changes: object) -> str:
         pairs = tuple((10 * place, loss) for place, loss in enumerate(losses))
         step = pairs[-1][0]
-        run = Run(id="r", spec=make_spec(epochs=3, steps=0), step=step, total_steps=step, eval_losses=pairs).model_copy(update=changes)
+        run = Run(id="r", spec=make_spec(epochs=3, steps=0), step=step, total_steps=step, eval_losses=pairs).model_copy(
+            update=changes
+        )
         said = run_states.train_longer(run)
         if said:
             check_sentence(said.fa)
@@ -657,13 +794,22 @@ def test_advice_to_train_longer_only_where_the_loss_still_fell() -> None:
 
     assert "Try 6 epochs" in advised(3, 2, 1) and "(2.0000, then 1.0000)" in advised(3, 2, 1)
     assert "Try 40 steps" in advised(3, 2, 1, spec=make_spec(steps=20))
-    assert not advised(3, 2, 1.999) and not advised(3, 1, 1.5) and not advised(3, 2, 1, stopped="patience") and not advised(3, 2, 1, total_steps=90)
+    assert (
+        not advised(3, 2, 1.999)
+        and not advised(3, 1, 1.5)
+        and not advised(3, 2, 1, stopped="patience")
+        and not advised(3, 2, 1, total_steps=90)
+    )
     assert not advised(3, 1)
 
 
 def test_early_stops_are_told() -> None:
     said = run_states.stopped_early("patience", 108, 160, 3, 81, 0.1234)
-    assert "step 108 of 160" in said.en and "did not fall for 3 evaluations" in said.en and "step 81, loss 0.1234" in said.en
+    assert (
+        "step 108 of 160" in said.en
+        and "did not fall for 3 evaluations" in said.en
+        and "step 81, loss 0.1234" in said.en
+    )
     check_sentence(said.fa)
     check_sentence(run_states.stopped_early("learnt", 40, 160, 3, 40, 0.004).fa)
 
@@ -671,8 +817,9 @@ def test_early_stops_are_told() -> None:
 def test_the_log_of_a_group_member_that_was_resumed_alone_has_both() -> None:
     first = make_run((WORKER, "handle", {"handle": {"pid": 1, "boot": "x", "ticks": 1, "group": ["FIRST", "r"]}}))
     second = make_run(
-        (WORKER, "handle", {"handle": {"pid": 1, "boot": "x", "ticks": 1, "group": [first, "r"]}}), ("app-2", "handle", {"handle": {"pid": 2, "boot": "x", "ticks": 2}})
-    )  # fmt: skip
+        (WORKER, "handle", {"handle": {"pid": 1, "boot": "x", "ticks": 1, "group": [first, "r"]}}),
+        ("app-2", "handle", {"handle": {"pid": 2, "boot": "x", "ticks": 2}}),
+    )
     store.log_file(first).write_text("of both\n")
     assert runs.read_log(second) == "of both"
     store.log_file(second).write_text("of it alone\n")

@@ -1,4 +1,5 @@
-"""A run whose history, `events.jsonl`, does not tell all of it: what can be known is said, and what cannot is said, too."""
+"""A run whose history, `events.jsonl`, does not tell all of it: what can be known is said, and what cannot is said,
+too."""
 
 import json
 from pathlib import Path
@@ -20,11 +21,16 @@ def test_a_run_is_at_the_latest_step_that_anything_was_said_of() -> None:
     begun = (WORKER, "progress", {"phase": "training", "step": 79, "total": 160})
     assert fold(started(), begun, (WORKER, "metric", {"step": 81, "eval_loss": 0.5})).step == 81
     assert fold(started(), begun, (WORKER, "metric", {"step": 70, "loss": 0.5})).step == 79
-    resumed = fold(started(), begun, ("app-2", "state", {"state": "queued", "attempt": 2}), (WORKER, "progress", {"phase": "training", "step": 54, "total": 160}))
+    resumed = fold(
+        started(),
+        begun,
+        ("app-2", "state", {"state": "queued", "attempt": 2}),
+        (WORKER, "progress", {"phase": "training", "step": 54, "total": 160}),
+    )
     assert resumed.step == 54, "a resumed run goes back to its checkpoint"
 
 
-# --- a history that is damaged ------------------------------------------------------------------------------------------
+# --- a history that is damaged ---
 
 SCORE = {"value": 90.0, "low": 80.0, "high": 95.0, "rows": 52}
 
@@ -35,7 +41,13 @@ def leave_adapter(run_id: str, of: str = "") -> Path:
     folder.mkdir()
     (folder / "adapter_model.safetensors").write_bytes(b"x")
     counts = {"file_rows": 400, "train_rows": 320, "validation_rows": 28, "eval_rows": 52, "left_out": 0}
-    record = {"version": 1, "run": of or run_id, "dataset": counts, "metrics": {"base": {"accuracy": SCORE}, "adapter": {"accuracy": SCORE}}, "best_step": 81}
+    record = {
+        "version": 1,
+        "run": of or run_id,
+        "dataset": counts,
+        "metrics": {"base": {"accuracy": SCORE}, "adapter": {"accuracy": SCORE}},
+        "best_step": 81,
+    }
     (folder / "lora_hub.json").write_text(json.dumps(record))
     return folder
 
@@ -53,17 +65,27 @@ def damage(run_id: str, how: str) -> None:
     if how == "missing":
         file.unlink()
         return
-    file.write_bytes({
-        "empty": b"", "zeros": b"\0" * 900, "noise": b"\xff\x00\x1b[noise\n" * 40, "other JSON": b'{"a": 1}\n[2]\n', "cut": b"".join(lines[:3]),
-        "end is noise": b"".join(lines[:3]) + b"\xfe" * 80 + b"\n\xfd\n",
-    }[how])  # fmt: skip
+    file.write_bytes(
+        {
+            "empty": b"",
+            "zeros": b"\0" * 900,
+            "noise": b"\xff\x00\x1b[noise\n" * 40,
+            "other JSON": b'{"a": 1}\n[2]\n',
+            "cut": b"".join(lines[:3]),
+            "end is noise": b"".join(lines[:3]) + b"\xfe" * 80 + b"\n\xfd\n",
+        }[how]
+    )
 
 
 TOLD = {
-    "missing": "its events.jsonl is missing", "empty": "its events.jsonl is empty", "zeros": "nothing in its events.jsonl can be read",
-    "noise": "nothing in its events.jsonl can be read", "other JSON": "nothing in its events.jsonl can be read",
-    "end is noise": "the last lines of its events.jsonl cannot be read", "cut": "its events.jsonl does not tell of them",
-}  # fmt: skip
+    "missing": "its events.jsonl is missing",
+    "empty": "its events.jsonl is empty",
+    "zeros": "nothing in its events.jsonl can be read",
+    "noise": "nothing in its events.jsonl can be read",
+    "other JSON": "nothing in its events.jsonl can be read",
+    "end is noise": "the last lines of its events.jsonl cannot be read",
+    "cut": "its events.jsonl does not tell of them",
+}
 
 
 @pytest.mark.parametrize("how", TOLD)
@@ -74,7 +96,12 @@ def test_a_finished_run_whose_history_is_damaged_is_trained_and_scored(how: str,
     finish(run_id)
     damage(run_id, how)
     for run in (runs.refresh_run(run_id), runs.list_runs(RunReader())[0]):
-        assert run.state is RunState.SUCCEEDED and run.error is None and run.adapter_folder == "adapter" and run.best_step == 81
+        assert (
+            run.state is RunState.SUCCEEDED
+            and run.error is None
+            and run.adapter_folder == "adapter"
+            and run.best_step == 81
+        )
         assert run.metrics["adapter"]["accuracy"].low == 80.0 and (run.file_rows, run.eval_rows) == (400, 52)
         assert any(TOLD[how] in note.en and "lora_hub.json" in note.en for note in run.notes), run.notes
         for note in [one.fa for one in run.notes]:
@@ -82,7 +109,13 @@ def test_a_finished_run_whose_history_is_damaged_is_trained_and_scored(how: str,
         assert run.created > 1e9
     assert cli.main(["runs", "show", run_id]) == 0
     shown = capsys.readouterr().out
-    assert "killed" not in shown and "succeeded" in shown and TOLD[how] in shown and "90.0 (80.0 to 95.0)" in shown and "step 0 of 0" not in shown
+    assert (
+        "killed" not in shown
+        and "succeeded" in shown
+        and TOLD[how] in shown
+        and "90.0 (80.0 to 95.0)" in shown
+        and "step 0 of 0" not in shown
+    )
 
 
 @pytest.mark.parametrize("how", ["missing", "empty", "zeros", "noise", "end is noise"])
@@ -100,21 +133,30 @@ def test_a_run_whose_end_cannot_be_read_says_so_and_how_to_go_on(how: str, left:
             (folder / "checkpoints" / name / "trainer_state.json").write_text("{}")
     damage(run_id, how)
     run = runs.refresh_run(run_id)
-    assert run.state is RunState.LOST and run.error.message == f"This run's history is damaged, so how it ended is not known: {TOLD[how]}."
+    assert (
+        run.state is RunState.LOST
+        and run.error.message == f"This run's history is damaged, so how it ended is not known: {TOLD[how]}."
+    )
     assert ("last checkpoint, step 54" if left == "a checkpoint" else "begins anew") in run.error.hint
     assert (f"An adapter of it lies in {folder}/adapter." in run.error.hint) == (folder / "adapter").is_dir()
     check_persian(LoraHubError(run.error.said, run.error.advice))
 
 
 def test_a_run_killed_after_its_exam_is_trained_and_publishing_goes_on_where_it_was() -> None:
-    """Killed between the record and the words about it: what is done is not done again, and what was resumed has a whole history."""
+    """Killed between the record and the words about it: what is done is not done again, and what was resumed has a
+    whole history."""
     run_id = make_run(started(), publish_to="lora-hub")
     leave_adapter(run_id)
     told, lost = store.read_run(run_id), runs.refresh_run(run_id)
     assert lost.state is RunState.LOST and "only publishing is left" in lost.error.hint
     run_history.heal(told, lost, events.app_log(store.events_file(run_id)).append)
     healed = store.read_run(run_id)
-    assert healed.adapter_folder == "adapter" and healed.metrics == lost.metrics and healed.best_step == 81 and healed.left_out == 0
+    assert (
+        healed.adapter_folder == "adapter"
+        and healed.metrics == lost.metrics
+        and healed.best_step == 81
+        and healed.left_out == 0
+    )
     size = store.events_file(run_id).stat().st_size
     run_history.heal(healed, runs.refresh_run(run_id), events.app_log(store.events_file(run_id)).append)
     assert store.events_file(run_id).stat().st_size == size, "what is told is not told twice"
@@ -126,10 +168,17 @@ def test_scores_whose_line_is_damaged_are_those_of_the_record() -> None:
     leave_adapter(run_id)
     finish(run_id)
     file = store.events_file(run_id)
-    file.write_bytes(b"".join(line if b'"metrics"' not in line else line[:40] + b"\n" for line in file.read_bytes().splitlines(keepends=True)))
+    file.write_bytes(
+        b"".join(
+            line if b'"metrics"' not in line else line[:40] + b"\n"
+            for line in file.read_bytes().splitlines(keepends=True)
+        )
+    )
     run = runs.refresh_run(run_id)
     assert run.state is RunState.SUCCEEDED and run.metrics["adapter"]["accuracy"].value == 90.0
-    assert [note for note in run.notes if note.en.startswith("Line 4 of this run's events.jsonl cannot be read")] and "lora_hub.json" in run.notes[-1].en
+    assert [
+        note for note in run.notes if note.en.startswith("Line 4 of this run's events.jsonl cannot be read")
+    ] and "lora_hub.json" in run.notes[-1].en
 
 
 def test_a_run_killed_between_its_training_and_its_exam_goes_on_with_the_exam() -> None:
@@ -138,7 +187,10 @@ def test_a_run_killed_between_its_training_and_its_exam_goes_on_with_the_exam() 
     looks = [(WORKER, "metric", {"step": step, "eval_loss": 1.0}) for step in (10, 20)]
     run_id = make_run(started(), *told, *looks)
     lost = runs.refresh_run(run_id)
-    assert lost.state is RunState.LOST and lost.error.hint == "Resume the run: it is trained, and goes on with its scoring."
+    assert (
+        lost.state is RunState.LOST
+        and lost.error.hint == "Resume the run: it is trained, and goes on with its scoring."
+    )
     check_persian(LoraHubError(lost.error.said, lost.error.advice))
     before = fold(started(), *told, *looks, ("app-2", "state", {"state": "queued", "attempt": 2}))
     said = run_states.describe(before, before.last_event)
@@ -147,7 +199,7 @@ def test_a_run_killed_between_its_training_and_its_exam_goes_on_with_the_exam() 
     assert "last checkpoint, step 10" in runs.refresh_run(make_run(started(), *told, looks[0])).error.hint
 
 
-# --- lines that cannot be read -------------------------------------------------------------------------------------------
+# --- lines that cannot be read ---
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -161,10 +213,13 @@ def test_lines_that_cannot_be_read_are_counted_and_named(count: int) -> None:
     assert run.state is RunState.FAILED and run.error.message == "The loss became nan."
     (said,) = run.notes
     note, note_fa = said.en, said.fa
-    assert note.startswith({
-        1: "Line 4 of this run's events.jsonl cannot be read", 2: "2 lines of this run's events.jsonl cannot be read (4, 5):",
-        7: "7 lines of this run's events.jsonl cannot be read (4, 5, 6, 7, 8, ...):",
-    }[count])  # fmt: skip
+    assert note.startswith(
+        {
+            1: "Line 4 of this run's events.jsonl cannot be read",
+            2: "2 lines of this run's events.jsonl cannot be read (4, 5):",
+            7: "7 lines of this run's events.jsonl cannot be read (4, 5, 6, 7, 8, ...):",
+        }[count]
+    )
     check_sentence(note_fa)
 
 
@@ -178,17 +233,20 @@ def test_a_run_that_was_killed_twice_while_it_wrote_is_still_told_as_killed() ->
     assert run.state is RunState.LOST and "killed" in run.error.message and "Line 4" in run.notes[0].en
 
 
-# --- a newer version's ------------------------------------------------------------------------------------------------------
+# --- a newer version's ---
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"version": 2}, "version 2 of its form"), ({"version": "2"}, "version 2 of its form"), ({"version": 2.1}, "version 2.1 of its form"),
-        ({"optimizer": "x"}, "it has optimizer"), ({"optimizer": "x", "lr": {"peak": 1e-4}}, "it has optimizer"),
+        ({"version": 2}, "version 2 of its form"),
+        ({"version": "2"}, "version 2 of its form"),
+        ({"version": 2.1}, "version 2.1 of its form"),
+        ({"optimizer": "x"}, "it has optimizer"),
+        ({"optimizer": "x", "lr": {"peak": 1e-4}}, "it has optimizer"),
         ({"version": 3, "task": None, "base": "new"}, "version 3 of its form"),
     ],
-)  # fmt: skip
+)
 def test_a_run_of_a_newer_version_is_told_as_that(change: dict, told: str, capsys: pytest.CaptureFixture) -> None:
     run_id = make_run(started())
     spec = store.run_folder(run_id) / "spec.json"

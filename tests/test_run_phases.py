@@ -31,10 +31,19 @@ def phases_that_workers_say() -> set[str]:
     said: set[str] = set()
     for file in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("phase", "say", "part") and node.args:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("phase", "say", "part")
+                and node.args
+            ):
                 said |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
             if isinstance(node, ast.Call):
-                said |= {one.value.value for one in node.keywords if one.arg == "phase" and isinstance(one.value, ast.Constant) and one.value.value}
+                said |= {
+                    one.value.value
+                    for one in node.keywords
+                    if one.arg == "phase" and isinstance(one.value, ast.Constant) and one.value.value
+                }
     from lora_hub.runs.worker import SCORED
 
     return said | {f"scoring the {who}" for who in SCORED.values()}
@@ -83,11 +92,20 @@ def test_a_state_that_is_late_says_so_and_what_next(name: str) -> None:
 
 
 def test_how_long_is_usual_depends_on_the_work() -> None:
-    assert run_phases.usual_silence(STATES["far base"]) > 20 * 60 > 60 > run_phases.usual_silence(run_in("loading the base", base=bases.get_base("built-in")))
+    assert (
+        run_phases.usual_silence(STATES["far base"])
+        > 20 * 60
+        > 60
+        > run_phases.usual_silence(run_in("loading the base", base=bases.get_base("built-in")))
+    )
     slow = run_in("training", step=2, total_steps=100)  # 50 s a step
     assert run_phases.usual_silence(slow) == 500 and run_phases.usual_silence(STATES["training"]) == 60
     assert "about 16.0 GB" in run_phases.explain(STATES["far base"]).en
-    for waiting in (run_in("waiting to be scored"), run_in("waiting for the tasks before it"), run_in("", RunState.QUEUED, waits=Wait(place=1))):
+    for waiting in (
+        run_in("waiting to be scored"),
+        run_in("waiting for the tasks before it"),
+        run_in("", RunState.QUEUED, waits=Wait(place=1)),
+    ):
         assert run_phases.how_late(waiting, 1e9) is None
 
 
@@ -101,7 +119,9 @@ def test_what_can_be_done_depends_on_what_is_there() -> None:
 def test_a_cancel_that_takes_long_says_so_and_can_be_given_again() -> None:
     asked = run_in("training", cancelling=True, cancel_asked=1000.0)
     assert run_phases.how_late(asked, 1010.0) is None
-    assert "Cancel it again" in run_phases.how_late(asked, 1045.0).en and "40 s" in run_phases.how_late(asked, 1045.0).en
+    assert (
+        "Cancel it again" in run_phases.how_late(asked, 1045.0).en and "40 s" in run_phases.how_late(asked, 1045.0).en
+    )
     shared = asked.model_copy(update={"handle": {"group": ["a", "b"]}})
     assert "shares a process" in run_phases.how_late(shared, 1045.0).en
     for run in (asked, shared):

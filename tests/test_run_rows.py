@@ -27,20 +27,29 @@ SCORE = {"value": 50.0, "low": 40.0, "high": 60.0, "rows": 6}
 def held_out(count: int = 6) -> list[dict]:
     rows = [
         {
-            "row": number, "inputs": {"text": f"message {number}"}, "prompt": f"Text: message {number}", "reference": "ham", "base": "spam", "base_examples": "ham",
-            "adapter": "ham", "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}},
+            "row": number,
+            "inputs": {"text": f"message {number}"},
+            "prompt": f"Text: message {number}",
+            "reference": "ham",
+            "base": "spam",
+            "base_examples": "ham",
+            "adapter": "ham",
+            "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}},
         }
         for number in range(1, count + 1)
-    ]  # fmt: skip
+    ]
     return metrics.judge_rows(TASK, rows, run_rows.ANSWERERS)
 
 
 def make_finished(count: int = 6) -> tuple[str, Path]:
     scores = {who: {"accuracy": SCORE, "balanced_accuracy": SCORE, "macro_f1": SCORE} for who in run_rows.ANSWERERS}
     run_id = make_run(
-        started(), (WORKER, "exam", {"train_rows": 80, "eval_rows": count, "metrics": scores}), (WORKER, "adapter", {"folder": "adapter", "best_step": 3}),
-        (WORKER, "state", {"state": "succeeded"}), task=TASK,
-    )  # fmt: skip
+        started(),
+        (WORKER, "exam", {"train_rows": 80, "eval_rows": count, "metrics": scores}),
+        (WORKER, "adapter", {"folder": "adapter", "best_step": 3}),
+        (WORKER, "state", {"state": "succeeded"}),
+        task=TASK,
+    )
     path = store.run_folder(run_id) / run_rows.HELD_OUT
     store.write_jsonl(path, held_out(count))
     return run_id, path
@@ -76,18 +85,38 @@ def short(path: Path) -> None:
 
 
 DAMAGES = {
-    "cut off": (cut_off, 5, "1 of the 6 held-out rows cannot be shown: line 6 of held_out.jsonl is cut off or damaged."),
+    "cut off": (
+        cut_off,
+        5,
+        "1 of the 6 held-out rows cannot be shown: line 6 of held_out.jsonl is cut off or damaged.",
+    ),
     "no text": (no_text, 5, "line 3 of held_out.jsonl is cut off"),
     "a list": (with_line(2, lambda row: [1, 2]), 5, "line 2 of"),
     "inputs are a text": (with_line(2, lambda row: {**row, "inputs": "message"}), 5, "line 2 of"),
     "an answer is a number": (with_line(1, lambda row: {**row, "adapter": 3}), 5, "line 1 of"),
-    "a score is a text": (with_line(4, lambda row: {**row, "scores": {**row["scores"], "adapter": "x"}}), 5, "line 4 of"),
-    "a score is nan": (with_line(4, lambda row: {**row, "scores": {**row["scores"], "adapter": float("nan")}}), 5, "line 4 of"),
+    "a score is a text": (
+        with_line(4, lambda row: {**row, "scores": {**row["scores"], "adapter": "x"}}),
+        5,
+        "line 4 of",
+    ),
+    "a score is nan": (
+        with_line(4, lambda row: {**row, "scores": {**row["scores"], "adapter": float("nan")}}),
+        5,
+        "line 4 of",
+    ),
     "no score of one": (with_line(4, lambda row: {**row, "scores": {"base": 0.0, "adapter": 100.0}}), 5, "line 4 of"),
     "probabilities are a list": (with_line(4, lambda row: {**row, "probabilities": {"adapter": [1]}}), 5, "line 4 of"),
     "nobody's reference": (with_line(4, lambda row: {**row, "reference": []}), 5, "line 4 of"),
-    "one did not answer": (with_line(5, lambda row: {key: value for key, value in row.items() if key != "base_examples"}), 5, "line 5 of"),
-    "empty": (lambda path: path.write_bytes(b""), 0, "None of the 6 held-out rows can be shown: held_out.jsonl ends before them."),
+    "one did not answer": (
+        with_line(5, lambda row: {key: value for key, value in row.items() if key != "base_examples"}),
+        5,
+        "line 5 of",
+    ),
+    "empty": (
+        lambda path: path.write_bytes(b""),
+        0,
+        "None of the 6 held-out rows can be shown: held_out.jsonl ends before them.",
+    ),
     "only zeros": (lambda path: path.write_bytes(b"\x00" * 4096), 0, "None of the 6"),
     "missing": (Path.unlink, 0, "None of the 6 held-out rows can be shown: the run's folder has no held_out.jsonl."),
     "a folder": (a_folder, 0, "held_out.jsonl cannot be read"),
@@ -109,9 +138,14 @@ def test_what_is_readable_of_damaged_rows_is_shown_and_the_rest_is_said(name: st
         for order in render_held_out.ORDERS:
             drawn = runs_tab.draw(RunReader(), "en", run_id, show, order)
             assert any(isinstance(part, str) and said.split(":")[0] in part for part in drawn), (show, order)
-    assert "هیچ‌یک از ۶" in runs_tab.draw(RunReader(), "fa", run_id)[9] or "سطر از ۶ سطر آزمون" in runs_tab.draw(RunReader(), "fa", run_id)[9]
+    assert (
+        "هیچ‌یک از ۶" in runs_tab.draw(RunReader(), "fa", run_id)[9]
+        or "سطر از ۶ سطر آزمون" in runs_tab.draw(RunReader(), "fa", run_id)[9]
+    )
     assert said in rows_missing(run_id)["rows_missing"]
-    assert said in cli_text.show_published({"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(run_id)})
+    assert said in cli_text.show_published(
+        {"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(run_id)}
+    )
 
 
 def test_publishing_takes_the_rows_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +163,9 @@ def test_publishing_takes_the_rows_that_can_be_read(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("lora_hub.hub.publish_adapter", publish_adapter)
     with pytest.raises(Stop):
         worker.publish_run(runs.refresh_run(run_id), lambda *_, **__: None)
-    assert [row["row"] for row in given["examples"]] == [1, 2, 3, 4, 5] and given["examples"][0]["prompt"] == "Text: message 1"
+    assert [row["row"] for row in given["examples"]] == [1, 2, 3, 4, 5] and given["examples"][0][
+        "prompt"
+    ] == "Text: message 1"
 
 
 def test_rows_of_a_version_without_scores_are_judged_and_damaged_ones_are_left_out() -> None:
@@ -156,7 +192,9 @@ def test_scores_that_are_gone_are_told() -> None:
     assert render_runs.result(run, "en") == ""
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("[]\n"), cut_off, lambda path: path.write_text("")])
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda path: path.write_text("[]\n"), cut_off, lambda path: path.write_text("")]
+)
 def test_examples_of_the_base_are_taken_whole_or_not_at_all(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     path = tmp_path / run_rows.EXAMPLES
     store.write_jsonl(path, [{"inputs": {"text": text}, "answer": label} for text, label in sentiment_rows(4)])

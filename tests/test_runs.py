@@ -1,4 +1,5 @@
-"""Runs for real: SFTTrainer on the built-in base in a process of its own, killed, cancelled, resumed, published, loaded."""
+"""Runs for real: SFTTrainer on the built-in base in a process of its own, killed, cancelled, resumed, published,
+loaded."""
 
 import contextlib
 import io
@@ -77,7 +78,10 @@ def test_the_adapter_learns_and_both_are_scored_on_the_same_held_out_rows(finish
     assert len(rows) == run.eval_rows > 10
     for who in ("base", "base_examples", "adapter"):
         right = sum(row[who] == row["reference"] for row in rows)
-        assert 100 * right / len(rows) == pytest.approx(run.metrics[who]["accuracy"].value) and "calibration_error" in run.metrics[who]
+        assert (
+            100 * right / len(rows) == pytest.approx(run.metrics[who]["accuracy"].value)
+            and "calibration_error" in run.metrics[who]
+        )
     # Nothing that was scored was trained on.
     spec = store.read_spec(finished)
     assert run.train_rows + run.eval_rows < spec.dataset.rows
@@ -103,10 +107,12 @@ def printed_by_the_card(folder: Path, rows: list[dict]) -> list[dict[str, float]
 
 
 def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finished: str, tmp_path: Path) -> None:
-    """The same rows, four ways: the exam wrote them down; panes and test set answer again, base and adapter; the card's code is
-    plain transformers and PEFT on an untouched base."""
+    """The same rows, four ways: the exam wrote them down; panes and test set answer again, base and adapter; the card's
+    code is plain transformers and PEFT on an untouched base."""
     folder = store.run_folder(finished) / "adapter"
-    assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json"} <= {file.name for file in folder.iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors", "lora_hub.json"} <= {
+        file.name for file in folder.iterdir()
+    }
     rows = runs.read_held_out(finished).rows[:12]
     comparer = compare.Comparer()
     for row in rows:
@@ -114,7 +120,9 @@ def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finish
         assert [event.done for event in events] == [True, True]
         for who, event in zip(("base", "adapter"), events, strict=True):
             assert event.answer.text == row[who] and event.answer.text in ("bad", "good")
-            assert event.answer.probabilities == pytest.approx({"bad": 0.0, "good": 0.0} | row["probabilities"][who], abs=1e-3)
+            assert event.answer.probabilities == pytest.approx(
+                {"bad": 0.0, "good": 0.0} | row["probabilities"][who], abs=1e-3
+            )
             assert event.judgement.right == row["right"][who] == (row[who] == row["reference"])
     for row, printed in zip(rows, printed_by_the_card(folder, rows), strict=True):
         assert max(printed, key=printed.get) == row["adapter"] and set(printed) == {"bad", "good"}
@@ -124,16 +132,28 @@ def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finish
 def test_free_text_is_only_written_where_it_is_asked_for(finished: str) -> None:
     comparer = compare.Comparer()
     prompt = {"text": "The soup number 5 was delicious."}
-    written = {event.name: event.answer for event in comparer.stream([finished], inputs=prompt, free_text=True, max_new_tokens=6) if event.done}
-    assert not written["base"].probabilities and not written[finished].probabilities and written[finished].text == "good"
+    written = {
+        event.name: event.answer
+        for event in comparer.stream([finished], inputs=prompt, free_text=True, max_new_tokens=6)
+        if event.done
+    }
+    assert (
+        not written["base"].probabilities and not written[finished].probabilities and written[finished].text == "good"
+    )
     chosen = {event.name: event.answer for event in comparer.stream([finished], prompt="Anything at all") if event.done}
-    assert all(answer.text in ("good", "bad") and sum(answer.probabilities.values()) == pytest.approx(1) for answer in chosen.values())
+    assert all(
+        answer.text in ("good", "bad") and sum(answer.probabilities.values()) == pytest.approx(1)
+        for answer in chosen.values()
+    )
 
 
 def test_the_record_names_labels_data_and_libraries_but_no_row_and_no_path(finished: str) -> None:
     text = (store.run_folder(finished) / "adapter" / "lora_hub.json").read_text(encoding="utf-8")
     record = json.loads(text)
-    assert record["task"]["labels"] == ["bad", "good"] and record["dataset"]["mapping"] == {"text": "text", "answer": "label"}
+    assert record["task"]["labels"] == ["bad", "good"] and record["dataset"]["mapping"] == {
+        "text": "text",
+        "answer": "label",
+    }
     assert set(record["libraries"]) >= {"torch", "peft", "trl", "transformers"}
     assert "number" not in text and str(settings.home()) not in text and str(Path.cwd()) not in text
 
@@ -152,7 +172,11 @@ def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
     assert ref.repo_id == f"{hub.organization}/reviews" and "v1" in ref.versions
     assert runs.refresh_run(finished).adapter == ref
     comparer = compare.Comparer()
-    events = [event for event in comparer.stream([ref.repo_id, finished], inputs={"text": "The soup number 5 was delicious."}) if event.done]
+    events = [
+        event
+        for event in comparer.stream([ref.repo_id, finished], inputs={"text": "The soup number 5 was delicious."})
+        if event.done
+    ]
     by_pane = {event.pane: event for event in events}
     assert [by_pane[i].name for i in range(3)] == ["base", ref.repo_id, finished]
     assert by_pane[1].answer.text == by_pane[2].answer.text == "good" and by_pane[1].revision == ref.revision
@@ -181,14 +205,18 @@ def test_a_test_file_is_scored_without_examples_that_were_lost_and_says_so(finis
     finally:
         examples.write_bytes(whole)
     assert set(scored["metrics"]) == {"base", finished}
-    assert [problem.code for problem in scored["problems"]] == ["examples_missing"] and "asked without them" in scored["problems"][0].message
+    assert [problem.code for problem in scored["problems"]] == ["examples_missing"] and "asked without them" in scored[
+        "problems"
+    ][0].message
 
 
 def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tmp_path: Path) -> None:
     rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished).rows]
     file = write_csv(tmp_path / "held.csv", [*rows, ("The lamp never came.", "lost"), ("Nor did the chair.", "lost")])
     scored = compare.Comparer().score_file([finished], file, base=False)
-    assert [problem.message for problem in scored["problems"]] == ["2 test rows have the label 'lost', which no training row has."]
+    assert [problem.message for problem in scored["problems"]] == [
+        "2 test rows have the label 'lost', which no training row has."
+    ]
     other = write_csv(tmp_path / "other.csv", [(text, str(place % 2)) for place, (text, _) in enumerate(rows)])
     with pytest.raises(DataError, match="labels that no training row has: '0'"):
         compare.Comparer().score_file([finished], other, base=False)
@@ -207,9 +235,13 @@ def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> No
         "The file holds a train and a test part: the 9 rows of the test part are scored, the 60 to train on are not."
     ]
     # So is one that is brought to `train --test`, when the run reads it again, too.
-    spec = runs.plan_run(write_csv(tmp_path / "own.csv", sentiment_rows(80)), TASK, bases.get_base("built-in"), test_file=packed).spec
+    spec = runs.plan_run(
+        write_csv(tmp_path / "own.csv", sentiment_rows(80)), TASK, bases.get_base("built-in"), test_file=packed
+    ).spec
     assert spec.test_dataset.rows == 9
-    assert sorted((example.inputs["text"], example.answer) for example in run_data.read_split(spec)[1].test) == sorted(rows[:9])
+    assert sorted((example.inputs["text"], example.answer) for example in run_data.read_split(spec)[1].test) == sorted(
+        rows[:9]
+    )
 
 
 def test_a_finished_run_without_its_history_has_its_scores_and_answers(finished: str) -> None:
@@ -220,9 +252,25 @@ def test_a_finished_run_without_its_history_has_its_scores_and_answers(finished:
     try:
         events.write_bytes(b"")
         run = runs.refresh_run(finished)
-        counts = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out", "best_step", "metrics", "comparison", "adapter_folder")
-        assert run.state is RunState.SUCCEEDED and run.notes and all(getattr(run, key) == getattr(before, key) for key in counts)
-        panes = [event for event in compare.Comparer().stream([finished], base=False, inputs={"text": text}) if event.done]
+        counts = (
+            "file_rows",
+            "train_rows",
+            "validation_rows",
+            "eval_rows",
+            "left_out",
+            "best_step",
+            "metrics",
+            "comparison",
+            "adapter_folder",
+        )
+        assert (
+            run.state is RunState.SUCCEEDED
+            and run.notes
+            and all(getattr(run, key) == getattr(before, key) for key in counts)
+        )
+        panes = [
+            event for event in compare.Comparer().stream([finished], base=False, inputs={"text": text}) if event.done
+        ]
         assert panes[0].answer.text in ("good", "bad") and len(runs.read_held_out(finished).rows) == before.eval_rows
     finally:
         events.write_bytes(whole)
@@ -235,7 +283,9 @@ def test_a_run_that_succeeded_cannot_be_resumed_or_cancelled(finished: str) -> N
         runs.cancel_run(finished)
 
 
-def test_publish_fails_in_words_when_the_hub_is_down_and_works_later(finished: str, hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_publish_fails_in_words_when_the_hub_is_down_and_works_later(
+    finished: str, hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import huggingface_hub.constants
 
     with monkeypatch.context() as down:
@@ -262,7 +312,9 @@ def test_killed_worker_is_lost_then_resumed_from_its_checkpoint(data: Path) -> N
     assert before > 0
     resumed = runs.wait_for_run(runs.resume_run(started.id).id)
     assert resumed.state is RunState.SUCCEEDED and resumed.error is None, runs.read_log(started.id)
-    progress = [event.data["step"] for event in store.read_events(started.id) if event.kind == "metric" and "loss" in event.data]
+    progress = [
+        event.data["step"] for event in store.read_events(started.id) if event.kind == "metric" and "loss" in event.data
+    ]
     after_resume = progress[progress.index(max(p for p in progress if p <= before)) + 1 :]
     assert after_resume and min(after_resume) > 1, "it began anew instead of going on"
 
@@ -292,7 +344,12 @@ def test_bad_data_is_refused_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         plan(empty)
     with pytest.raises(DataError, match="nowhere"):
-        runs.plan_run(write_csv(tmp_path / "x.csv", sentiment_rows(40)), TASK, bases.get_base("built-in"), mapping={"text": "nowhere", "answer": "label"})
+        runs.plan_run(
+            write_csv(tmp_path / "x.csv", sentiment_rows(40)),
+            TASK,
+            bases.get_base("built-in"),
+            mapping={"text": "nowhere", "answer": "label"},
+        )
     with pytest.raises(SpecError):
         plan(write_csv(tmp_path / "y.csv", sentiment_rows(40)), nonsense="1")
     assert store.list_run_ids() == []

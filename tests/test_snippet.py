@@ -40,7 +40,7 @@ def test_prompt_is_the_one_trained_on(task: Task) -> None:
         return
     if task.output == "labels" and not task.labels:
         task = task.model_copy(update={"labels": ("ham", "spam")})
-    rows = [{role: f"the {role} {{text}} \"quoted\" \\ line\nbreak" for role in task.inputs}]
+    rows = [{role: f'the {role} {{text}} "quoted" \\ line\nbreak' for role in task.inputs}]
     rows += [{**rows[0], role: " "} for role in task.optional_inputs]
     for inputs in rows:
         assert run_prompt_code(task, inputs) == render_prompt(task, inputs)
@@ -64,7 +64,9 @@ def test_the_whole_is_python(task: Task, chat_template: bool) -> None:
     told = {"end_token": "<|im_end|>", "end_tokens": ["<|im_end|>", "</s>"], "dtype": "bfloat16"}
     for labels in ((), ("it's", '"""', "\\")):
         task = task.model_copy(update={"labels": labels if task.output == "labels" else ()})
-        code = snippet.write(task, repo_id="org/it's", base='b"ase', base_revision="abc", chat_template=chat_template, **told)
+        code = snippet.write(
+            task, repo_id="org/it's", base='b"ase', base_revision="abc", chat_template=chat_template, **told
+        )
         compile(code, "card", "exec")
         assert "revision='abc'" in code and "'<|im_end|>'" in code and "dtype=torch.bfloat16" in code
         assert ("labels = " in code) == bool(task.labels) and ("generate" in code) == (not task.labels)

@@ -213,7 +213,13 @@ def test_pissa_is_refused_raw_and_right_once_converted(llama, stack, tmp_path):
 
 def test_adapters_of_another_base_are_refused_with_layer_and_shapes(stack, folders, tmp_path):
     wider = save_adapter(build_wider(), tmp_path / "wider")
-    with refused(AdapterError, match=r"made for another base: its model\.layers\.0\.mlp\.down_proj goes from 48 to 64, that of 'tiny' from 48 to 32"):
+    with refused(
+        AdapterError,
+        match=(
+            r"made for another base: its model\.layers\.0\.mlp\.down_proj goes from 48 to 64, that of 'tiny' from "
+            r"48 to 32"
+        ),
+    ):
         stack.attach(wider, "wider")
     other = save_adapter(build("gpt-neox"), tmp_path / "neox")
     with refused(AdapterError, match="made for another base: 'tiny' has no linear layer gpt_neox"):
@@ -341,7 +347,12 @@ def test_attach_and_detach_fifty_times_gives_the_memory_back(tmp_path):
     import transformers
 
     config = transformers.LlamaConfig(
-        vocab_size=64, hidden_size=256, intermediate_size=512, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4
+        vocab_size=64,
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4,
     )
     model = transformers.LlamaForCausalLM(config).eval()
     folder = save_adapter(model, tmp_path / "big", r=96)

@@ -21,12 +21,21 @@ def mean(sums):
 
 def compare(ours, theirs, clusters=None) -> PairedComparison:
     ours, theirs = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
-    return statistics.compare("accuracy", share_table(ours), share_table(theirs), mean, (ours, theirs), clusters=clusters)
+    return statistics.compare(
+        "accuracy", share_table(ours), share_table(theirs), mean, (ours, theirs), clusters=clusters
+    )
 
 
 @pytest.mark.parametrize(
     ("right", "rows", "low", "high"),
-    [(52, 52, 93.12, 100), (8, 8, 67.56, 100), (0, 8, 0, 32.44), (5, 10, 23.66, 76.34), (1, 1, 20.65, 100), (81, 263, 25.53, 36.62)],
+    [
+        (52, 52, 93.12, 100),
+        (8, 8, 67.56, 100),
+        (0, 8, 0, 32.44),
+        (5, 10, 23.66, 76.34),
+        (1, 1, 20.65, 100),
+        (81, 263, 25.53, 36.62),
+    ],
 )
 def test_wilson(right, rows, low, high):
     """The last one is Newcombe's (1998) own example."""
@@ -35,9 +44,7 @@ def test_wilson(right, rows, low, high):
     assert (score.value, score.rows) == (100 * right / rows, rows)
 
 
-@pytest.mark.parametrize(
-    ("better", "worse"), [(3, 0), (5, 0), (6, 0), (1, 1), (20, 7), (0, 12), (0, 0), (400, 301)]
-)
+@pytest.mark.parametrize(("better", "worse"), [(3, 0), (5, 0), (6, 0), (1, 1), (20, 7), (0, 12), (0, 0), (400, 301)])
 def test_mcnemar_is_the_binomial_test(better, worse):
     changed = better + worse
     tail = sum(math.comb(changed, k) for k in range(max(better, worse), changed + 1))
@@ -60,7 +67,11 @@ def test_three_of_eight_can_be_chance():
     [
         ([1] * 9, [0] * 9, "9 of 9 rows changed, all for the better; that is beyond what chance explains."),
         ([0] * 9, [1] * 9, "9 of 9 rows changed, all for the worse; that is beyond what chance explains."),
-        ([1, 0, 1], [0, 1, 1], "2 of 3 rows changed, 1 for the better and 1 for the worse; with 3 rows that can be chance."),
+        (
+            [1, 0, 1],
+            [0, 1, 1],
+            "2 of 3 rows changed, 1 for the better and 1 for the worse; with 3 rows that can be chance.",
+        ),
         ([1, 0, 1], [1, 1, 1], "1 of 3 rows changed, for the worse; with 3 rows that can be chance."),
         ([1, 0, 1], [1, 0, 1], "None of the 3 rows changed."),
         ([1], [0], "1 of 1 row changed, for the better; with 1 row that can be chance."),
@@ -76,7 +87,9 @@ def test_copies_of_a_row_count_once():
     clusters = np.repeat([5, 1, 7], 3)
     found = compare([1] * 9, [0] * 9, clusters)
     assert found.p == pytest.approx(statistics.mcnemar(3, 0)) and found.verdict == "chance" and found.clusters == 3
-    assert verdicts.describe(found).en.endswith("; with 9 rows (3 of them different from each other) that can be chance.")
+    assert verdicts.describe(found).en.endswith(
+        "; with 9 rows (3 of them different from each other) that can be chance."
+    )
     score = statistics.score_interval(share_table([1] * 9), mean, clusters=clusters)
     three = statistics.score_interval(share_table([1] * 3), mean)
     assert (score.low, score.high) == (pytest.approx(three.low), pytest.approx(three.high))

@@ -1,10 +1,11 @@
-"""Simulations: how often the intervals hold what is true, and how often a difference is told where there is none. Seeded.
+"""Simulations: how often the intervals hold what is true, and how often a difference is told where there is none.
+Seeded.
 
-A 95 % interval is to hold the truth in 93 to 97 of 100 cases. That is asked of the mean over a spread of truths, since no
-interval of few right or wrong rows has it at every one: with ten rows there are eleven possible scores, and Wilson's coverage
-goes up and down between 83 and 99 % as the true share moves (Brown, Cai and DasGupta 2001). Where a mean over classes meets
-classes of one or two rows (the unbalanced cases at 10 rows) the least that is asked is 90. What cannot be asked: BLEU of
-a few rows where it is below about 10, for it then hangs on one or two matches of four words.
+A 95 % interval is to hold the truth in 93 to 97 of 100 cases. That is asked of the mean over a spread of truths, since
+no interval of few right or wrong rows has it at every one: with ten rows there are eleven possible scores, and Wilson's
+coverage goes up and down between 83 and 99 % as the true share moves (Brown, Cai and DasGupta 2001). Where a mean over
+classes meets classes of one or two rows (the unbalanced cases at 10 rows) the least that is asked is 90. What cannot be
+asked: BLEU of a few rows where it is below about 10, for it then hangs on one or two matches of four words.
 """
 
 import math
@@ -88,7 +89,10 @@ def test_means_over_classes_are_covered(name, shares):
             said = np.where(rng.random(len(truth)) < np.array(recalls)[truth], truth, other)
             table = metrics.METRICS[name].table([str(one) for one in said], [[str(one)] for one in truth])
             places = [np.flatnonzero(truth == one) for one in range(len(shares))]
-            draws = [np.concatenate([rng.choice(at, round(share * rows)) for at, share in zip(places, shares, strict=True)]) for _ in range(250)]
+            draws = [
+                np.concatenate([rng.choice(at, round(share * rows)) for at, share in zip(places, shares, strict=True)])
+                for _ in range(250)
+            ]
             found.append(covered(name, table, draws))
         least = 0.93 if rows >= 100 else 0.92 if rows == 30 else 0.90
         assert least <= np.mean(found) <= 0.975, (rows, found)
@@ -115,8 +119,13 @@ def test_shares_of_clusters_are_covered(together):
 
 @pytest.mark.parametrize("rows", SIZES)
 def test_mcnemar_tells_no_false_better(rows):
-    """Exactly: of rows that change at random, to either side alike, at most 5 in 100 samples are told to be better or worse."""
-    p = {(changed, better): statistics.mcnemar(better, changed - better) for changed in range(41) for better in range(changed + 1)}
+    """Exactly: of rows that change at random, to either side alike, at most 5 in 100 samples are told to be better or
+    worse."""
+    p = {
+        (changed, better): statistics.mcnemar(better, changed - better)
+        for changed in range(41)
+        for better in range(changed + 1)
+    }
     for share in (0.02, 0.05):
         changes = binomial(rows, share)
         false = 0.0
@@ -129,16 +138,22 @@ def test_mcnemar_tells_no_false_better(rows):
 @pytest.mark.parametrize("name", ["chrf", "rougeL", "balanced_accuracy"])
 @pytest.mark.parametrize("rows", SIZES)
 def test_permutations_tell_no_false_better(name, rows):
-    """Two models that are equally good: "better" and "worse" together in no more than 5 of 100 samples (and what 150 samples
-    allow beyond that by chance)."""
+    """Two models that are equally good: "better" and "worse" together in no more than 5 of 100 samples (and what 150
+    samples allow beyond that by chance)."""
     rng = np.random.default_rng(13)
     metric = metrics.METRICS[name]
     if name == "balanced_accuracy":
         truth = [str(one) for one in np.repeat([0, 1], [800, 400])]
-        tables = [metric.table([one if rng.random() < 0.75 else str(1 - int(one)) for one in truth], [[one] for one in truth]) for _ in "ab"]
+        tables = [
+            metric.table([one if rng.random() < 0.75 else str(1 - int(one)) for one in truth], [[one] for one in truth])
+            for _ in "ab"
+        ]
     else:
         answers, references = text_pool(0.3, 0.3, rng)
-        others = [" ".join(WORDS[rng.integers(len(WORDS))] if rng.random() < 0.25 else word for word in one[0].split()) for one in references]
+        others = [
+            " ".join(WORDS[rng.integers(len(WORDS))] if rng.random() < 0.25 else word for word in one[0].split())
+            for one in references
+        ]
         tables = [metric.table(answers, references), metric.table(others, references)]
     false = 0
     for _ in range(150):
@@ -147,7 +162,11 @@ def test_permutations_tell_no_false_better(name, rows):
         if rows:  # which model is which is drawn row by row: then neither is better
             swap = (rng.random(rows) < 0.5)[:, None]
             values = np.where(swap, pair[0].values, pair[1].values), np.where(swap, pair[1].values, pair[0].values)
-            index = [None, None] if pair[0].index is None else [np.where(swap, a.index, b.index) for a, b in (pair, pair[::-1])]
+            index = (
+                [None, None]
+                if pair[0].index is None
+                else [np.where(swap, a.index, b.index) for a, b in (pair, pair[::-1])]
+            )
             pair = [RowTable(v, one.columns, i) for v, one, i in zip(values, pair, index, strict=True)]
         found = statistics.compare(name, *pair, metric.value, (metric.each(pair[0]), metric.each(pair[1])), draws=199)
         false += found.verdict in ("better", "worse")
@@ -155,12 +174,19 @@ def test_permutations_tell_no_false_better(name, rows):
 
 
 def test_clusters_tell_no_false_better():
-    """50 clusters of 10 whose rows change together: counted one by one they would be told apart in a third of the samples."""
+    """50 clusters of 10 whose rows change together: counted one by one they would be told apart in a third of the
+    samples."""
     rng = np.random.default_rng(17)
     clusters, false, naive = np.repeat(np.arange(50), 10), 0, 0
     for _ in range(300):
-        pairs = [np.where(rng.random(500) < 0.75, (rng.random(50) < 0.7)[clusters], rng.random(500) < 0.7).astype(float) for _ in "ab"]
+        pairs = [
+            np.where(rng.random(500) < 0.75, (rng.random(50) < 0.7)[clusters], rng.random(500) < 0.7).astype(float)
+            for _ in "ab"
+        ]
         tables = [share_table(one) for one in pairs]
-        false += statistics.compare("accuracy", *tables, mean, tuple(pairs), clusters=clusters).verdict in ("better", "worse")
+        false += statistics.compare("accuracy", *tables, mean, tuple(pairs), clusters=clusters).verdict in (
+            "better",
+            "worse",
+        )
         naive += statistics.compare("accuracy", *tables, mean, tuple(pairs)).verdict in ("better", "worse")
     assert false / 300 <= 0.075 and naive / 300 > 0.3

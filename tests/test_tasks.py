@@ -44,7 +44,9 @@ def test_a_template_holds_every_role_on_a_line_of_its_own(task):
         return
     lines = [catalogue.FIELD.findall(line) for line in task.template.split("\n")]
     assert all(len(fields) <= 1 for fields in lines)
-    assert {field for fields in lines for field in fields} >= {*task.inputs, "instruction"} - {"system"}  # a turn of its own
+    assert {field for fields in lines for field in fields} >= {*task.inputs, "instruction"} - {
+        "system"
+    }  # a turn of its own
     assert (["labels"] in lines) == (task.output == "labels")
     assert task.template == task.template.strip()
 
@@ -198,16 +200,36 @@ def test_a_persian_task_has_a_persian_frame_and_goes_back(name):
 def test_a_persian_task_of_ones_own_is_put_in_persian():
     from lora_hub.data.prompts import template
 
-    plain = catalogue.task_from_dict({"title": "لحن", "instruction": "لحن چیست؟", "inputs": "text", "labels": "رسمی، خودمانی"})
-    assert plain.prompt_language == "fa" and plain.template == "{instruction}\n" + frames.LABELS_LINE_FA + "\n\nمتن: {text}"
+    plain = catalogue.task_from_dict(
+        {"title": "لحن", "instruction": "لحن چیست؟", "inputs": "text", "labels": "رسمی، خودمانی"}
+    )
+    assert (
+        plain.prompt_language == "fa"
+        and plain.template == "{instruction}\n" + frames.LABELS_LINE_FA + "\n\nمتن: {text}"
+    )
     frozen = template.freeze_labels(plain, plain.labels)
-    assert template.render_prompt(frozen, {"text": "سلام"}) == "لحن چیست؟\nبا یکی از این‌ها پاسخ بده: رسمی، خودمانی.\n\nمتن: سلام"
+    assert (
+        template.render_prompt(frozen, {"text": "سلام"})
+        == "لحن چیست؟\nبا یکی از این‌ها پاسخ بده: رسمی، خودمانی.\n\nمتن: سلام"
+    )
     with_comma = template.freeze_labels(plain, ("رسمی، اداری", "خودمانی"))
     assert with_comma.label_separator == "؛ "
-    both = catalogue.task_from_dict({"title": "Tone", "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"}, "labels": ["a", "b"]})
-    assert both.prompt_language == "en" and "Text: {text}" in both.template and "متن: {text}" in catalogue.in_language(both, "fa").template
+    both = catalogue.task_from_dict(
+        {"title": "Tone", "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"}, "labels": ["a", "b"]}
+    )
+    assert (
+        both.prompt_language == "en"
+        and "Text: {text}" in both.template
+        and "متن: {text}" in catalogue.in_language(both, "fa").template
+    )
     # What a person wrote is theirs.
-    own = catalogue.task_from_dict({"title": "Tone", "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"}, "template": "{instruction}\n>> {text}"})
+    own = catalogue.task_from_dict(
+        {
+            "title": "Tone",
+            "instruction": {"en": "Which tone?", "fa": "لحن چیست؟"},
+            "template": "{instruction}\n>> {text}",
+        }
+    )
     assert catalogue.in_language(own, "fa").template == "{instruction}\n>> {text}"
 
 
@@ -216,7 +238,10 @@ def test_a_task_is_one_file(tmp_path, monkeypatch):
     for file in catalogue.FOLDER.glob("*.yaml"):
         (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     topic = (tmp_path / "topic.yaml").read_text(encoding="utf-8")
-    (tmp_path / "mood.yaml").write_text(topic.replace("id: topic", "id: mood").replace('"Topic"', '"Mood"').replace("sample: topic.csv", ""), encoding="utf-8")
+    (tmp_path / "mood.yaml").write_text(
+        topic.replace("id: topic", "id: mood").replace('"Topic"', '"Mood"').replace("sample: topic.csv", ""),
+        encoding="utf-8",
+    )
     monkeypatch.setattr(catalogue, "FOLDER", tmp_path)
     monkeypatch.setattr(catalogue, "ORDER", catalogue.offered(tmp_path))
     assert [task.id for task in catalogue.list_tasks()] == [*catalogue.FIRST, "mood"]

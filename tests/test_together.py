@@ -27,9 +27,28 @@ INFO = DatasetInfo(fingerprint="0", name="rows", rows=1, columns=("text",), form
 
 
 def make_spec(**changes: object) -> TrainSpec:
-    lora = LoraSpec(r=changes.pop("r", 4), alpha=8, dropout=changes.pop("dropout", 0.0), targets=changes.pop("targets", "all-linear"), rslora=changes.pop("rslora", False))
-    return TrainSpec(**{"task": TASK, "base": BASE, "dataset": INFO, "mapping": {}, "lora": lora, "lr": 2e-3, "steps": 12, "batch": 4,
-                        "evaluations": 3, "patience": 0, **changes})  # fmt: skip
+    lora = LoraSpec(
+        r=changes.pop("r", 4),
+        alpha=8,
+        dropout=changes.pop("dropout", 0.0),
+        targets=changes.pop("targets", "all-linear"),
+        rslora=changes.pop("rslora", False),
+    )
+    return TrainSpec(
+        **{
+            "task": TASK,
+            "base": BASE,
+            "dataset": INFO,
+            "mapping": {},
+            "lora": lora,
+            "lr": 2e-3,
+            "steps": 12,
+            "batch": 4,
+            "evaluations": 3,
+            "patience": 0,
+            **changes,
+        }
+    )
 
 
 def make_rows(count: int, seed: int, length: int = 12) -> Encoded:
@@ -42,10 +61,14 @@ def make_rows(count: int, seed: int, length: int = 12) -> Encoded:
     return Encoded(rows, [])
 
 
-def make_task(folder: Path, number: int = 0, rows: int = 24, **changes: object) -> tuple[TaskTraining, list[tuple[str, dict]]]:
+def make_task(
+    folder: Path, number: int = 0, rows: int = 24, **changes: object
+) -> tuple[TaskTraining, list[tuple[str, dict]]]:
     told: list[tuple[str, dict]] = []
     spec = make_spec(**changes)
-    return TaskTraining(spec, make_rows(rows, number), make_rows(6, number + 50), folder, lambda kind, **data: told.append((kind, data))), told
+    return TaskTraining(
+        spec, make_rows(rows, number), make_rows(6, number + 50), folder, lambda kind, **data: told.append((kind, data))
+    ), told
 
 
 def learn(tasks: list[TaskTraining], model: object | None = None, mode: str = "together") -> together.Outcome:
@@ -61,27 +84,36 @@ def weights(result: Trained) -> dict[str, torch.Tensor]:
 
 def difference(one: Trained, other: Trained) -> float:
     first, second = weights(one), weights(other)
-    assert first.keys() == second.keys() and any(value.abs().max() > 1e-3 for key, value in first.items() if "lora_B" in key)
+    assert first.keys() == second.keys() and any(
+        value.abs().max() > 1e-3 for key, value in first.items() if "lora_B" in key
+    )
     return max((first[key] - second[key]).abs().max().item() for key in first)
 
 
 DIFFERENT = [
-    {}, {"r": 2, "lr": 5e-3, "schedule": "cosine", "steps": 9, "seed": 7}, {"batch": 8, "micro_batch": 4, "weight_decay": 0.1, "rslora": True},
+    {},
+    {"r": 2, "lr": 5e-3, "schedule": "cosine", "steps": 9, "seed": 7},
+    {"batch": 8, "micro_batch": 4, "weight_decay": 0.1, "rslora": True},
     {"targets": ("q_proj", "v_proj"), "steps": 5, "schedule": "constant", "batch": 3},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("packing", ["on", "off"])
 def test_each_adapter_becomes_what_it_becomes_alone(tmp_path: Path, packing: str) -> None:
     """Own ranks, rates, schedules, lengths, seeds, batches and targets; weights within 1e-4."""
     model = build("llama")
-    tasks = [make_task(tmp_path / f"all-{n}", n, 20 + n, packing=packing, **changes)[0] for n, changes in enumerate(DIFFERENT)]
+    tasks = [
+        make_task(tmp_path / f"all-{n}", n, 20 + n, packing=packing, **changes)[0]
+        for n, changes in enumerate(DIFFERENT)
+    ]
     outcome = learn(tasks, model)
     assert outcome.mode == "together"
     for number, (task, result) in enumerate(zip(tasks, outcome.results, strict=True)):
         folder = tmp_path / f"alone-{number}"
         folder.mkdir()
-        alone = train.train_adapter(task.spec, model, byte_tokenizer(), task.train, task.validation, folder, report=lambda *_, **__: None)
+        alone = train.train_adapter(
+            task.spec, model, byte_tokenizer(), task.train, task.validation, folder, report=lambda *_, **__: None
+        )
         assert (alone.best_step, alone.steps) == (result.best_step, result.steps)
         assert alone.best_loss == pytest.approx(result.best_loss, abs=1e-4)
         assert difference(alone, result) < 1e-4
@@ -98,7 +130,9 @@ def test_other_architectures(kind: str, tmp_path: Path) -> None:
     for task, result in zip(tasks, results, strict=True):
         folder = tmp_path / f"alone-{task.folder.name}"
         folder.mkdir()
-        alone = train.train_adapter(task.spec, model, byte_tokenizer(), task.train, task.validation, folder, report=lambda *_, **__: None)
+        alone = train.train_adapter(
+            task.spec, model, byte_tokenizer(), task.train, task.validation, folder, report=lambda *_, **__: None
+        )
         assert difference(alone, result) < 1e-4
 
 
@@ -162,7 +196,10 @@ def test_who_is_cancelled_leaves_and_who_has_ended_makes_room(tmp_path: Path) ->
     cancelled.cancelled = lambda: cancelled.step >= 6
     rows: list[int] = []
     model = build("llama")
-    watch = model.register_forward_pre_hook(lambda module, args, kwargs: rows.append(len(kwargs["input_ids"])) if module.training else None, with_kwargs=True)
+    watch = model.register_forward_pre_hook(
+        lambda module, args, kwargs: rows.append(len(kwargs["input_ids"])) if module.training else None,
+        with_kwargs=True,
+    )
     results = learn([long, short, cancelled], model).results
     watch.remove()
     assert [result.steps for result in results] == [14, 4, 6]
@@ -179,7 +216,12 @@ def test_in_turn_too_a_loss_is_told_before_the_next_ones_turn(tmp_path: Path) ->
     for task in (first, bad):
         task.on_loss = lambda one: lost.append((one.folder.name, sum(kind == "metric" for kind, _ in told)))
     results = learn([first, bad, second], mode="in turn").results
-    assert lost == [("first", 0), ("bad", 0)] and results[0].cancelled and isinstance(results[1], SpecError) and results[2].steps == 3
+    assert (
+        lost == [("first", 0), ("bad", 0)]
+        and results[0].cancelled
+        and isinstance(results[1], SpecError)
+        and results[2].steps == 3
+    )
 
 
 def test_patience_ends_a_task_and_progress_is_told_by_task(tmp_path: Path) -> None:
@@ -188,7 +230,9 @@ def test_patience_ends_a_task_and_progress_is_told_by_task(tmp_path: Path) -> No
     first, second = learn([one, other]).results
     assert first.steps < 60 and second.steps == 60
     looks = {data["step"]: data["eval_loss"] for kind, data in told if kind == "metric" and "eval_loss" in data}
-    assert min(looks[step] for step in looks if step) == pytest.approx(first.best_loss, abs=1e-4) and looks[first.best_step] == pytest.approx(first.best_loss, abs=1e-4)
+    assert min(looks[step] for step in looks if step) == pytest.approx(first.best_loss, abs=1e-4) and looks[
+        first.best_step
+    ] == pytest.approx(first.best_loss, abs=1e-4)
     progress = [data for kind, data in told if kind == "progress"]
     assert progress[0]["step"] == 0 and progress[-1]["total"] == 60
     assert [data["lr"] for kind, data in told if kind == "metric" and "lr" in data][0] > 0
@@ -196,10 +240,15 @@ def test_patience_ends_a_task_and_progress_is_told_by_task(tmp_path: Path) -> No
 
 def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     def whole() -> list[TaskTraining]:
-        return [make_task(tmp_path / "whole" / str(n), n, steps=steps, evaluations=6)[0] for n, steps in enumerate((12, 18))]
+        return [
+            make_task(tmp_path / "whole" / str(n), n, steps=steps, evaluations=6)[0] for n, steps in enumerate((12, 18))
+        ]
 
     def halves() -> list[TaskTraining]:
-        return [make_task(tmp_path / "halves" / str(n), n, steps=steps, evaluations=6)[0] for n, steps in enumerate((12, 18))]
+        return [
+            make_task(tmp_path / "halves" / str(n), n, steps=steps, evaluations=6)[0]
+            for n, steps in enumerate((12, 18))
+        ]
 
     wanted = learn(whole()).results
     first = halves()
@@ -219,7 +268,11 @@ def test_a_probe_decides_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for times, mode in (((0.010, 0.030), "together"), ((0.030, 0.010), "in turn")):
         monkeypatch.setattr(TogetherTrainer, "probe", lambda self, times=times: times)
         outcome = learn([make_task(tmp_path / mode / str(n), n, steps=20)[0] for n in range(2)], mode="auto")
-        assert outcome.mode == mode and "a step of all takes" in outcome.why.en and all(isinstance(one, Trained) for one in outcome.results)
+        assert (
+            outcome.mode == mode
+            and "a step of all takes" in outcome.why.en
+            and all(isinstance(one, Trained) for one in outcome.results)
+        )
 
 
 def test_the_probe_measures_and_teaches_nothing(tmp_path: Path) -> None:
@@ -242,9 +295,14 @@ def test_dropout_drops_only_where_it_is_asked_for(tmp_path: Path) -> None:
 def test_gradients_are_those_of_autograd(tmp_path: Path) -> None:
     """The stacked product's own backward against the plain formula, even and uneven numbers of rows, padded ranks."""
     torch.manual_seed(0)
-    layer = torch.nn.Sequential(torch.nn.Linear(6, 5, bias=False), torch.nn.Tanh(), torch.nn.Linear(5, 7, bias=False)).requires_grad_(False)
+    layer = torch.nn.Sequential(
+        torch.nn.Linear(6, 5, bias=False), torch.nn.Tanh(), torch.nn.Linear(5, 7, bias=False)
+    ).requires_grad_(False)
     shapes = [(3, 0.5), (2, 2.0)]
-    starts = [Start({"0": (torch.randn(r, 6), torch.randn(5, r)), "2": (torch.randn(r, 5), torch.randn(7, r))}, scale) for r, scale in shapes]
+    starts = [
+        Start({"0": (torch.randn(r, 6), torch.randn(5, r)), "2": (torch.randn(r, 5), torch.randn(7, r))}, scale)
+        for r, scale in shapes
+    ]
     stack = TrainableStack(layer, starts)
     for owners in ([0, 0, 1, 1], [0, 1, 1, 1], [1]):
         stack.zero_grad()
@@ -259,7 +317,13 @@ def test_gradients_are_those_of_autograd(tmp_path: Path) -> None:
                 (layer[2].weight @ hidden + start.scale * wanted[3] @ wanted[2] @ hidden).pow(2).sum().backward()
             for parameter, one in zip(stack.parameters(adapter), wanted, strict=True):
                 grad = one.grad if one.grad is not None else torch.zeros_like(one)
-                grad = grad.t() if parameter.shape != grad.shape or parameter.shape[0] == one.shape[1] and one.shape[0] != parameter.shape[0] else grad
+                grad = (
+                    grad.t()
+                    if parameter.shape != grad.shape
+                    or parameter.shape[0] == one.shape[1]
+                    and one.shape[0] != parameter.shape[0]
+                    else grad
+                )
                 assert torch.allclose(parameter.grad, grad, atol=1e-4), owners
     stack.close()
     with pytest.raises(ValueError, match="apart"), stack.rows([0, 1, 0]):
@@ -269,13 +333,20 @@ def test_gradients_are_those_of_autograd(tmp_path: Path) -> None:
 def test_peft_agrees_on_the_configuration() -> None:
     spec = make_spec(r=3, targets=("q_proj",))
     config = make_lora_config(spec)
-    assert (config.r, config.lora_alpha, config.target_modules) == (3, 8, {"q_proj"}) and math.isclose(config.lora_dropout, 0.0)
+    assert (config.r, config.lora_alpha, config.target_modules) == (3, 8, {"q_proj"}) and math.isclose(
+        config.lora_dropout, 0.0
+    )
 
 
 @pytest.mark.parametrize("mode", ["in turn", "together"])
-@pytest.mark.parametrize(("batch", "micro", "at_once"), [(16, 6, 4), (8, 6, 4), (7, 3, 1), (4, 9, 4), (9, 3, 3), (5, 0, 5)])
-def test_a_step_is_as_many_rows_as_the_spec_says(tmp_path: Path, mode: str, batch: int, micro: int, at_once: int) -> None:
-    """Counted where the rows go through the base; a micro-batch that doesn't divide the batch is made smaller, never the step larger."""
+@pytest.mark.parametrize(
+    ("batch", "micro", "at_once"), [(16, 6, 4), (8, 6, 4), (7, 3, 1), (4, 9, 4), (9, 3, 3), (5, 0, 5)]
+)
+def test_a_step_is_as_many_rows_as_the_spec_says(
+    tmp_path: Path, mode: str, batch: int, micro: int, at_once: int
+) -> None:
+    """Counted where the rows go through the base; a micro-batch that doesn't divide the batch is made smaller, never
+    the step larger."""
     model = build("llama")
     seen: list[int] = []
 
@@ -296,7 +367,8 @@ def test_the_last_step_of_an_epoch_takes_what_is_left(tmp_path: Path, mode: str)
     model = build("llama")
     seen: list[int] = []
     watched = model.model.register_forward_pre_hook(
-        lambda module, arguments, named: seen.append(len(named["input_ids"])) if module.training else None, with_kwargs=True
+        lambda module, arguments, named: seen.append(len(named["input_ids"])) if module.training else None,
+        with_kwargs=True,
     )
     task, _ = make_task(tmp_path / "run", rows=22, steps=0, epochs=2, batch=8, micro_batch=6, packing="off")
     result = learn([task], model, mode).results[0]
@@ -313,14 +385,25 @@ def test_a_run_trains_on_one_gpu() -> None:
         assert config._n_gpu == min(there, 1)
 
 
-# --- the same alone, in turn and together -----------------------------------------------------------------------------------
+# --- the same alone, in turn and together ---
 
 
-def alone(task: TaskTraining, folder: Path, model: object | None = None, **options: object) -> tuple[Trained, list[tuple[str, dict]]]:
+def alone(
+    task: TaskTraining, folder: Path, model: object | None = None, **options: object
+) -> tuple[Trained, list[tuple[str, dict]]]:
     told: list[tuple[str, dict]] = []
     folder.mkdir(parents=True, exist_ok=True)
     report = lambda kind, **data: told.append((kind, data))  # noqa: E731
-    done = train.train_adapter(task.spec, model or build("llama"), byte_tokenizer(), task.train, task.validation, folder, report=report, **options)
+    done = train.train_adapter(
+        task.spec,
+        model or build("llama"),
+        byte_tokenizer(),
+        task.train,
+        task.validation,
+        folder,
+        report=report,
+        **options,
+    )
     return done, told
 
 
@@ -331,11 +414,15 @@ def looks(told: list[tuple[str, dict]]) -> list[int]:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"steps": 10, "evaluations": 3, "lr": 2e-3}, {"steps": 7, "evaluations": 2}, {"steps": 3, "evaluations": 50}, {"steps": 1, "evaluations": 1},
-        {"steps": 40, "evaluations": 20, "patience": 2, "lr": 0.05}, {"steps": 41, "evaluations": 5, "patience": 1, "lr": 0.05},
+        {"steps": 10, "evaluations": 3, "lr": 2e-3},
+        {"steps": 7, "evaluations": 2},
+        {"steps": 3, "evaluations": 50},
+        {"steps": 1, "evaluations": 1},
+        {"steps": 40, "evaluations": 20, "patience": 2, "lr": 0.05},
+        {"steps": 41, "evaluations": 5, "patience": 1, "lr": 0.05},
         {"steps": 12, "evaluations": 5, "schedule": "constant", "batch": 3},
     ],
-)  # fmt: skip
+)
 def test_both_ways_look_at_the_same_steps_and_keep_the_same_one(changes: dict, tmp_path: Path) -> None:
     """The last step is looked at also where it is none of the regular ones, and patience counts alike."""
     model = build("llama")
@@ -347,7 +434,9 @@ def test_both_ways_look_at_the_same_steps_and_keep_the_same_one(changes: dict, t
     assert (lonely.best_step, lonely.steps, lonely.stopped) == (result.best_step, result.steps, result.stopped)
     assert bool(result.stopped) == (result.steps < changes["steps"])
     # Rounding grows with the steps and a rate that is meant to be too high.
-    assert lonely.best_loss == pytest.approx(result.best_loss, abs=1e-3) and difference(lonely, result) < (1e-4 if changes["steps"] < 30 else 1e-2)
+    assert lonely.best_loss == pytest.approx(result.best_loss, abs=1e-3) and difference(lonely, result) < (
+        1e-4 if changes["steps"] < 30 else 1e-2
+    )
 
 
 def test_a_falling_loss_keeps_the_last_step(tmp_path: Path) -> None:
@@ -361,7 +450,8 @@ def test_a_falling_loss_keeps_the_last_step(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["together", "in turn"])
 @pytest.mark.parametrize("stop", [9, 15])
 def test_patience_goes_on_counting_where_it_was(mode: str, stop: int, tmp_path: Path) -> None:
-    """A training that is interrupted and resumed stops where it would have stopped, and keeps what it would have kept."""
+    """A training that is interrupted and resumed stops where it would have stopped, and keeps what it would have
+    kept."""
     changes = {"steps": 60, "evaluations": 20, "patience": 3, "lr": 0.05}
     whole = learn([make_task(tmp_path / "whole", 1, **changes)[0]], mode=mode).results[0]
     assert whole.stopped == "patience" and whole.steps < 60
@@ -379,14 +469,18 @@ def test_patience_goes_on_counting_where_it_was(mode: str, stop: int, tmp_path: 
     assert_as_it_ended(learn([finished], mode=mode).results[0], whole, kept, told)
 
 
-def assert_as_it_ended(again: Trained, before: Trained, kept: dict[str, torch.Tensor], told: list[tuple[str, dict]]) -> None:
+def assert_as_it_ended(
+    again: Trained, before: Trained, kept: dict[str, torch.Tensor], told: list[tuple[str, dict]]
+) -> None:
     """Nothing more was trained: the same adapter, and no step past the last."""
     assert (again.steps, again.best_step, again.stopped) == (before.steps, before.best_step, before.stopped)
     assert again.best_loss == pytest.approx(before.best_loss, abs=1e-6)
     now = weights(again)
     assert now.keys() == kept.keys() and all(torch.equal(now[name], kept[name]) for name in kept)
     steps = [data["step"] for kind, data in told if kind == "progress"]
-    assert steps[-1] == max(steps) == before.steps and not [data for kind, data in told if kind == "metric" and "loss" in data]
+    assert steps[-1] == max(steps) == before.steps and not [
+        data for kind, data in told if kind == "metric" and "loss" in data
+    ]
 
 
 @pytest.mark.parametrize("mode", ["together", "in turn"])
@@ -439,8 +533,15 @@ def test_checkpoints_that_are_not_whole_are_passed_over(unwhole: str, tmp_path: 
     learn([make_task(tmp_path / "run", 1, steps=10)[0]], mode="in turn")
     folder = tmp_path / "run" / "checkpoints"
     last = checkpoints.find_last(folder)
-    assert last.step == 10 and last.why_over(10, 0) == "" and last.why_over(20, 0) is None and last.why_over(20, 1) in (None, "patience")
-    assert dataclasses.replace(last, looks=(*last.looks[:-1], (10, math.nan))).why_over(10, 0) is None, "a loss that is no number is told"
+    assert (
+        last.step == 10
+        and last.why_over(10, 0) == ""
+        and last.why_over(20, 0) is None
+        and last.why_over(20, 1) in (None, "patience")
+    )
+    assert dataclasses.replace(last, looks=(*last.looks[:-1], (10, math.nan))).why_over(10, 0) is None, (
+        "a loss that is no number is told"
+    )
     if unwhole == "the last is half":
         (last.folder / "trainer_state.json").unlink()
         assert checkpoints.find_last(folder).step < 10
@@ -455,11 +556,17 @@ def test_checkpoints_that_are_not_whole_are_passed_over(unwhole: str, tmp_path: 
 
 def state_of(model: torch.nn.Module) -> dict:
     return {
-        "weights": {name: value.clone() for name, value in model.state_dict().items()}, "layers": [(name, type(layer)) for name, layer in model.named_modules()],
-        "config": repr(model.config), "generation": repr(model.generation_config), "attributes": sorted(model.__dict__), "training": model.training,
-        "hooks": [(name, len(layer._forward_hooks), len(layer._forward_pre_hooks)) for name, layer in model.named_modules()],
+        "weights": {name: value.clone() for name, value in model.state_dict().items()},
+        "layers": [(name, type(layer)) for name, layer in model.named_modules()],
+        "config": repr(model.config),
+        "generation": repr(model.generation_config),
+        "attributes": sorted(model.__dict__),
+        "training": model.training,
+        "hooks": [
+            (name, len(layer._forward_hooks), len(layer._forward_pre_hooks)) for name, layer in model.named_modules()
+        ],
         "trains": any(value.requires_grad for value in model.parameters()),
-    }  # fmt: skip
+    }
 
 
 def assert_same(before: dict, after: dict) -> None:
@@ -497,7 +604,9 @@ def test_one_that_fails_in_turn_leaves_the_base_as_it_was(harm: object, tmp_path
 
     model = build("llama")
     before = state_of(model)
-    first, bad, last = (make_task(tmp_path / name, number, steps=4)[0] for number, name in enumerate(("first", "bad", "last")))
+    first, bad, last = (
+        make_task(tmp_path / name, number, steps=4)[0] for number, name in enumerate(("first", "bad", "last"))
+    )
     harm(bad)
     results = learn([first, bad, last], model, mode="in turn").results
     assert isinstance(results[1], LoraHubError), results[1]

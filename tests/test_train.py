@@ -34,20 +34,32 @@ class Prepared:
 
     def __init__(self, folder: Path, **overrides: str) -> None:
         data = write_csv(folder / "reviews.csv", sentiment_rows(80))
-        self.spec: TrainSpec = runs.plan_run(data, catalogue.get_task("sentiment"), bases.get_base("built-in"), overrides=overrides).spec
+        self.spec: TrainSpec = runs.plan_run(
+            data, catalogue.get_task("sentiment"), bases.get_base("built-in"), overrides=overrides
+        ).spec
         task, split, _ = worker.read_split(self.spec)
         self.tokenizer = loading.load_tokenizer(self.spec.base)
         self.model = loading.load_base(self.spec.base)
         self.train, self.validation = (
-            prepare.encode_examples(self.tokenizer, task, part, self.spec.max_length) for part in (split.train, split.validation)
+            prepare.encode_examples(self.tokenizer, task, part, self.spec.max_length)
+            for part in (split.train, split.validation)
         )
 
-    def learn(self, folder: Path, cancelled=lambda: False, **changes: object) -> tuple[train.Trained, list[tuple[str, dict]]]:
+    def learn(
+        self, folder: Path, cancelled=lambda: False, **changes: object
+    ) -> tuple[train.Trained, list[tuple[str, dict]]]:
         told: list[tuple[str, dict]] = []
         spec = self.spec.model_copy(update=changes)
         done = train.train_adapter(
-            spec, self.model, self.tokenizer, self.train, self.validation, folder, report=lambda kind, **data: told.append((kind, data)), cancelled=cancelled
-        )  # fmt: skip
+            spec,
+            self.model,
+            self.tokenizer,
+            self.train,
+            self.validation,
+            folder,
+            report=lambda kind, **data: told.append((kind, data)),
+            cancelled=cancelled,
+        )
         return done, told
 
 
@@ -103,7 +115,9 @@ def test_targets_that_the_base_lacks_are_named(tmp_path: Path) -> None:
         made.learn(tmp_path / "run", lora=made.spec.lora.model_copy(update={"targets": ("no_such_layer",)}))
 
 
-def test_the_head_sees_only_trained_tokens_and_the_losses_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_head_sees_only_trained_tokens_and_the_losses_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from trl.trainer import utils
 
     made = Prepared(tmp_path, steps="3", evaluations="1")

@@ -51,25 +51,49 @@ from lora_hub.ui.render_adapters import PaneView
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
 
 
-# --- words --------------------------------------------------------------------------------------------------------------
+# --- words ---
 
 
 def test_words_that_are_looked_up_by_a_name_are_all_used():
     folder = Path(text.__file__).parent
     source = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py") if file.name != "words.py")
-    composed = ("state_", "effort_", "phase ", "show_", "severity_", "finish_", "step_", "hub_", "role_", "metric_", "tab_", "own_")
-    assert [key for key in words.WORDS if f'"{key}"' not in source and f"'{key}'" not in source and not key.startswith(composed)] == []
+    composed = (
+        "state_",
+        "effort_",
+        "phase ",
+        "show_",
+        "severity_",
+        "finish_",
+        "step_",
+        "hub_",
+        "role_",
+        "metric_",
+        "tab_",
+        "own_",
+    )
+    assert [
+        key
+        for key in words.WORDS
+        if f'"{key}"' not in source and f"'{key}'" not in source and not key.startswith(composed)
+    ] == []
 
 
 @pytest.mark.parametrize(
     ("language", "expected"),
-    [("en", ["1,234,568", "93.3 %", "1.7 B", "1.4 GiB", "1 min 35 s", "3 min ago"]), ("fa", ["۱٬۲۳۴٬۵۶۸", "۹۳٫۳٪", "۱٫۷ میلیارد", "۱٫۴ گیگابایت", "۱ دقیقه و ۳۵ ثانیه", "۳ دقیقه پیش"])],
+    [
+        ("en", ["1,234,568", "93.3 %", "1.7 B", "1.4 GiB", "1 min 35 s", "3 min ago"]),
+        ("fa", ["۱٬۲۳۴٬۵۶۸", "۹۳٫۳٪", "۱٫۷ میلیارد", "۱٫۴ گیگابایت", "۱ دقیقه و ۳۵ ثانیه", "۳ دقیقه پیش"]),
+    ],
 )
 def test_figures_read_as_the_language_writes_them(language, expected):
     shown = [
-        text.number(1234567.8, language), text.percent(93.25 + 0.01, language), text.count_of(1.7e9, language), text.size_of(1.5e9, language),
-        text.duration(95, language), text.age(1000, language, now=1000 + 200),
-    ]  # fmt: skip
+        text.number(1234567.8, language),
+        text.percent(93.25 + 0.01, language),
+        text.count_of(1.7e9, language),
+        text.size_of(1.5e9, language),
+        text.duration(95, language),
+        text.age(1000, language, now=1000 + 200),
+    ]
     assert shown == expected
 
 
@@ -77,34 +101,73 @@ def test_labels_go_to_the_browser_in_every_language():
     labels = page.Labels()
     names = [labels(said).key for said in (catalogue.get_task("spam").title, _("Train"), spec_fields.FIELDS[0].help)]
     table = labels.i18n.translations_dict
-    assert [table["en"][name] for name in names][:2] == ["Spam detection", "Train"] and table["fa"][names[0]] == "تشخیص هرزنامه"
+    assert [table["en"][name] for name in names][:2] == ["Spam detection", "Train"] and table["fa"][
+        names[0]
+    ] == "تشخیص هرزنامه"
     assert table["en"].keys() == table["fa"].keys() == set(names) and not any("." in name for name in names)
 
 
-# --- escaping -----------------------------------------------------------------------------------------------------------
+# --- escaping ---
 
 
 def test_nothing_that_people_write_becomes_html(tmp_path):
     spec = spec_for(tmp_path, name="a name")
     spec = spec.model_copy(update={"name": EVIL, "dataset": spec.dataset.model_copy(update={"name": EVIL})})
-    run = Run(id="run-1", spec=spec, state=RunState.FAILED, error=Failure(said=as_message(EVIL), advice=as_message(EVIL)), notes=(as_message(EVIL),), phase=EVIL)
-    ref = AdapterRef(repo_id=f"o/{EVIL}", base=EVIL, task=EVIL, url="javascript:alert(1)", versions=(EVIL,), updated=EVIL, revision=EVIL)
+    run = Run(
+        id="run-1",
+        spec=spec,
+        state=RunState.FAILED,
+        error=Failure(said=as_message(EVIL), advice=as_message(EVIL)),
+        notes=(as_message(EVIL),),
+        phase=EVIL,
+    )
+    ref = AdapterRef(
+        repo_id=f"o/{EVIL}",
+        base=EVIL,
+        task=EVIL,
+        url="javascript:alert(1)",
+        versions=(EVIL,),
+        updated=EVIL,
+        revision=EVIL,
+    )
     info = DatasetInfo(fingerprint="0" * 16, name=EVIL, rows=1, columns=(EVIL,), format=EVIL, encoding=EVIL)
-    held_out = [{"row": 1, "inputs": {"text": EVIL}, "prompt": EVIL, "reference": EVIL, "base": EVIL, "adapter": EVIL, "probabilities": {"adapter": {EVIL: 1.0}}}]
+    held_out = [
+        {
+            "row": 1,
+            "inputs": {"text": EVIL},
+            "prompt": EVIL,
+            "reference": EVIL,
+            "base": EVIL,
+            "adapter": EVIL,
+            "probabilities": {"adapter": {EVIL: 1.0}},
+        }
+    ]
     held_out = metrics.judge_rows(spec.task, held_out, ("base", "adapter"))
     pieces = [
-        render_problems.problem_card(evil_problem(), [(1, {EVIL: EVIL})], "en"), render_problems.problem_card(evil_problem(), None, "fa"),
+        render_problems.problem_card(evil_problem(), [(1, {EVIL: EVIL})], "en"),
+        render_problems.problem_card(evil_problem(), None, "fa"),
         render_problems.done_list([Done(Mend(kind="relabel", values={EVIL: EVIL}), 1)], "en"),
         render_problems.labels_table(render_problems.Labels({EVIL: 3}, {EVIL: EVIL}), EVIL, "en"),
-        render.error_card(DataError(EVIL, EVIL), "en"), render_table.file_summary(info, 2, "en"), render_table.gone_columns({EVIL: EVIL}, "en"),
+        render.error_card(DataError(EVIL, EVIL), "en"),
+        render_table.file_summary(info, 2, "en"),
+        render_table.gone_columns({EVIL: EVIL}, "en"),
         render_table.preview(Table(polars.DataFrame({EVIL: [EVIL]}), "csv"), {"text": EVIL}, "en"),
-        render_table.rows_table([(1, {EVIL: EVIL})], 2, "fa"), render_data.prompts([{"prompt": EVIL, "completion": EVIL}], "en"),
-        render_plan.settings_table([("lr", EVIL, as_message(EVIL))], {}, "en"), render_data.published(EVIL, "javascript:alert(1)", "en"),
-        render_runs.runs_list([run], "", "en"), render_runs.run_head(run, "en"), render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
-        render_runs.log_text(EVIL, "en"), render_held_out.held_out_rows(held_out, "all", "en"),
-        render_adapters.shelf([ref], "", {}, EVIL, False, "en"), render_adapters.adapter_head(ref, "en"),
-        render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"), render_adapters.panes([PaneView(EVIL, EVIL, Answer(text=EVIL, probabilities={EVIL: 1.0}), done=True)], "en", EVIL),
-    ]  # fmt: skip
+        render_table.rows_table([(1, {EVIL: EVIL})], 2, "fa"),
+        render_data.prompts([{"prompt": EVIL, "completion": EVIL}], "en"),
+        render_plan.settings_table([("lr", EVIL, as_message(EVIL))], {}, "en"),
+        render_data.published(EVIL, "javascript:alert(1)", "en"),
+        render_runs.runs_list([run], "", "en"),
+        render_runs.run_head(run, "en"),
+        render_runs.run_head(run.model_copy(update={"state": RunState.RUNNING}), "en"),
+        render_runs.log_text(EVIL, "en"),
+        render_held_out.held_out_rows(held_out, "all", "en"),
+        render_adapters.shelf([ref], "", {}, EVIL, False, "en"),
+        render_adapters.adapter_head(ref, "en"),
+        render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"),
+        render_adapters.panes(
+            [PaneView(EVIL, EVIL, Answer(text=EVIL, probabilities={EVIL: 1.0}), done=True)], "en", EVIL
+        ),
+    ]
     for piece in pieces:
         assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
         assert "\u202e" not in piece
@@ -113,11 +176,16 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
 
 def evil_problem() -> Problem:
     mends = (Mend(kind="relabel", values={EVIL: EVIL}), Mend(kind="shorten", values={"characters": EVIL}))
-    return Problem(code=EVIL, severity="error", said=as_message(EVIL), advice=as_message(EVIL), rows=(1,), count=1, mends=mends)
+    return Problem(
+        code=EVIL, severity="error", said=as_message(EVIL), advice=as_message(EVIL), rows=(1,), count=1, mends=mends
+    )
 
 
 def test_a_card_fetches_nothing_and_runs_nothing():
-    card = "---\nlicense: mit\n---\n# Title\n![spy](http://elsewhere/x.png) <script>alert(1)</script>\n```python\na < b\n```\n"
+    card = (
+        "---\nlicense: mit\n---\n# Title\n![spy](http://elsewhere/x.png) <script>alert(1)</script>\n```python\na < "
+        "b\n```\n"
+    )
     shown = render_adapters.card_body(card)
     assert shown.startswith("# Title") and "![" not in shown and "<script" not in shown
     assert "a < b" in shown
@@ -127,27 +195,49 @@ def test_cells_of_unknown_direction_say_so():
     assert 'dir="auto"' in render.cell("سلام دنیا")
 
 
-# --- runs ---------------------------------------------------------------------------------------------------------------
+# --- runs ---
 
 
 def scored_run(folder: Path, base: Score, adapter: Score, **more) -> Run:
     return Run(
-        id="spam-1", spec=spec_for(folder), state=RunState.SUCCEEDED, started=1.0, ended=62.0, eval_rows=50, train_rows=200,
+        id="spam-1",
+        spec=spec_for(folder),
+        state=RunState.SUCCEEDED,
+        started=1.0,
+        ended=62.0,
+        eval_rows=50,
+        train_rows=200,
         **{"metrics": {"base": {"accuracy": base}, "adapter": {"accuracy": adapter}}, **more},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
     ("right_before", "right_now", "words_in_it", "persian"),
     [
-        (27, 49, "Accuracy rose from 54.0 % to 98.0 %. 22 of 50 rows changed, all for the better; that is beyond what chance explains.", "معنادار"),
+        (
+            27,
+            49,
+            (
+                "Accuracy rose from 54.0 % to 98.0 %. 22 of 50 rows changed, all for the better; that is beyond what "
+                "chance explains."
+            ),
+            "معنادار",
+        ),
         (27, 29, "2 of 50 rows changed, all for the better; with 50 rows that can be chance.", "تصادفی"),
-        (27, 5, "22 of 50 rows changed, all for the worse; that is beyond what chance explains. This adapter harms.", "بدتر می‌کند"),
+        (
+            27,
+            5,
+            "22 of 50 rows changed, all for the worse; that is beyond what chance explains. This adapter harms.",
+            "بدتر می‌کند",
+        ),
         (27, 27, "Accuracy stayed at 54.0 %. None of the 50 rows changed.", "هیچ‌یک"),
     ],
 )
 def test_a_result_says_what_the_paired_test_allows(tmp_path, right_before, right_now, words_in_it, persian):
-    answers = {"base": ["a"] * right_before + ["b"] * (50 - right_before), "adapter": ["a"] * right_now + ["b"] * (50 - right_now)}
+    answers = {
+        "base": ["a"] * right_before + ["b"] * (50 - right_before),
+        "adapter": ["a"] * right_now + ["b"] * (50 - right_now),
+    }
     scores = {who: metrics.score_metrics(["accuracy"], texts, ["a"] * 50) for who, texts in answers.items()}
     found = metrics.compare_answers("accuracy", answers["adapter"], answers["base"], ["a"] * 50)
     run = scored_run(tmp_path, scores["base"]["accuracy"], scores["adapter"]["accuracy"], comparison=found)
@@ -158,21 +248,47 @@ def test_a_result_says_what_the_paired_test_allows(tmp_path, right_before, right
 
 def test_intervals_apart_are_no_verdict(tmp_path):
     """A run from before there were paired tests has its numbers, and nothing is concluded from them."""
-    shown = render_runs.result(scored_run(tmp_path, Score(value=54.0, low=42.0, high=66.0), Score(value=97.0, low=92.0, high=100.0)), "en")
-    assert "Accuracy rose from 54.0 % to 97.0 %." in shown and "chance" not in shown and "lh-good" not in shown.split("<table")[0]
+    shown = render_runs.result(
+        scored_run(tmp_path, Score(value=54.0, low=42.0, high=66.0), Score(value=97.0, low=92.0, high=100.0)), "en"
+    )
+    assert (
+        "Accuracy rose from 54.0 % to 97.0 %." in shown
+        and "chance" not in shown
+        and "lh-good" not in shown.split("<table")[0]
+    )
 
 
 def test_the_verdict_is_against_the_better_base(tmp_path):
     scores = {"base": 50.0, "base_examples": 80.0, "adapter": 85.0}
-    of = {who: {"accuracy": Score(value=value, low=value - 5, high=value + 5, rows=50)} for who, value in scores.items()}
+    of = {
+        who: {"accuracy": Score(value=value, low=value - 5, high=value + 5, rows=50)} for who, value in scores.items()
+    }
     answers = {who: ["a"] * round(value / 2) + ["b"] * (50 - round(value / 2)) for who, value in scores.items()}
-    found = metrics.compare_answers("accuracy", answers["adapter"], answers["base_examples"], ["a"] * 50, against="base_examples")
-    shown = render_runs.result(scored_run(tmp_path, of["base"]["accuracy"], of["adapter"]["accuracy"], metrics=of, comparison=found), "en")
-    assert "rose from 80.0 % to 85.0 %" in shown and "examples in its prompt" in shown and "Base with examples" in shown and "+5.0" in shown
+    found = metrics.compare_answers(
+        "accuracy", answers["adapter"], answers["base_examples"], ["a"] * 50, against="base_examples"
+    )
+    shown = render_runs.result(
+        scored_run(tmp_path, of["base"]["accuracy"], of["adapter"]["accuracy"], metrics=of, comparison=found), "en"
+    )
+    assert (
+        "rose from 80.0 % to 85.0 %" in shown
+        and "examples in its prompt" in shown
+        and "Base with examples" in shown
+        and "+5.0" in shown
+    )
 
 
 def test_a_running_run_shows_step_share_and_time_left(tmp_path):
-    run = Run(id="spam-1", spec=spec_for(tmp_path), state=RunState.RUNNING, started=1.0, step=30, total_steps=120, eta=75.0, phase="training")
+    run = Run(
+        id="spam-1",
+        spec=spec_for(tmp_path),
+        state=RunState.RUNNING,
+        started=1.0,
+        step=30,
+        total_steps=120,
+        eta=75.0,
+        phase="training",
+    )
     shown = render_runs.run_head(run, "en")
     assert 'aria-valuenow="25"' in shown and "step 30 of 120" in shown and "1 min 15 s left" in shown
     assert 'role="progressbar"' in shown and 'aria-valuetext="training · step 30 of 120 · 1 min 15 s left"' in shown
@@ -184,7 +300,14 @@ def test_a_running_run_shows_step_share_and_time_left(tmp_path):
 
 
 LABEL_ROWS = [
-    {"row": 1, "inputs": {"text": "a"}, "reference": "ham", "base": "ham", "adapter": "Ham ", "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}}},
+    {
+        "row": 1,
+        "inputs": {"text": "a"},
+        "reference": "ham",
+        "base": "ham",
+        "adapter": "Ham ",
+        "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}},
+    },
     {"row": 2, "inputs": {"text": "b"}, "reference": "spam", "base": "ham", "adapter": "spam"},
     {"row": 3, "inputs": {"text": "c"}, "reference": ["spam", "junk"], "base": "junk", "adapter": "ham"},
 ]
@@ -195,9 +318,15 @@ def test_what_is_being_trained_already_is_told_before_it_is_started_again(tmp_pa
     other = spec.model_copy(update={"seed": spec.seed + 1})
     named = spec.model_copy(update={"name": "mine"})
     for state in (RunState.QUEUED, RunState.RUNNING):
-        told = render_runs.under_way(named, [Run(id="other-1", spec=other, state=state), Run(id="spam-1", spec=spec, state=state)], "en")
+        told = render_runs.under_way(
+            named, [Run(id="other-1", spec=other, state=state), Run(id="spam-1", spec=spec, state=state)], "en"
+        )
         assert 'href="?tab=runs&amp;run=spam-1"' in told and "under way" in told
-    for quiet in ([], [Run(id="other-1", spec=other, state=RunState.RUNNING)], [Run(id="spam-1", spec=spec, state=RunState.SUCCEEDED)]):
+    for quiet in (
+        [],
+        [Run(id="other-1", spec=other, state=RunState.RUNNING)],
+        [Run(id="spam-1", spec=spec, state=RunState.SUCCEEDED)],
+    ):
         assert render_runs.under_way(spec, quiet, "en") == ""
     assert render_runs.under_way(None, [Run(id="spam-1", spec=spec, state=RunState.RUNNING)], "fa") == ""
 
@@ -221,7 +350,12 @@ def picked(rows: list[dict], show: str, order: str = "file", against: str = "bas
 
 def test_held_out_rows_of_a_task_with_labels_are_right_or_wrong():
     rows = metrics.judge_rows(catalogue.get_task("spam"), LABEL_ROWS, ("base", "adapter"))
-    assert {show: picked(rows, show) for show in render_held_out.FILTERS} == {"all": [1, 2, 3], "wrong": [3], "better": [2], "worse": [3]}
+    assert {show: picked(rows, show) for show in render_held_out.FILTERS} == {
+        "all": [1, 2, 3],
+        "wrong": [3],
+        "better": [2],
+        "worse": [3],
+    }
     assert picked(rows, "all", "difference") == [3, 1, 2] and picked(rows, "all", "score") == [3, 2, 1]
     shown = render_held_out.held_out_rows(rows, "all", "en")
     assert shown.count("lh-right") == 4 and shown.count("lh-wrong") == 2 and "ham</bdi>" in shown and "90" in shown
@@ -231,21 +365,38 @@ def test_held_out_rows_of_a_task_with_labels_are_right_or_wrong():
 def test_held_out_rows_of_a_translation_have_their_own_score_and_no_cross():
     """chrF grades an answer: nearly right is neither right nor wrong."""
     given = [
-        {"row": 1, "inputs": {"text": "a"}, "reference": "the cat sat on the mat", "base": "the dog ran", "adapter": "the cat sat on a mat"},
-        {"row": 2, "inputs": {"text": "b"}, "reference": "a long day", "base": "a long day", "adapter": "the day was long"},
+        {
+            "row": 1,
+            "inputs": {"text": "a"},
+            "reference": "the cat sat on the mat",
+            "base": "the dog ran",
+            "adapter": "the cat sat on a mat",
+        },
+        {
+            "row": 2,
+            "inputs": {"text": "b"},
+            "reference": "a long day",
+            "base": "a long day",
+            "adapter": "the day was long",
+        },
         {"row": 3, "inputs": {"text": "c"}, "reference": "good night", "base": "", "adapter": "good night"},
     ]
     rows = metrics.judge_rows(catalogue.get_task("translation"), given, ("base", "adapter"))
     assert rows[0]["metric"] == "chrf" and rows[0]["right"] == {"base": None, "adapter": None}
     assert 50 < rows[0]["scores"]["adapter"] < 100 == rows[2]["scores"]["adapter"] and rows[2]["scores"]["base"] == 0
-    assert picked(rows, "worse") == [2] and picked(rows, "better") == [1, 3] and picked(rows, "all", "difference")[0] == 2
+    assert (
+        picked(rows, "worse") == [2] and picked(rows, "better") == [1, 3] and picked(rows, "all", "difference")[0] == 2
+    )
     assert picked(rows, "all", "score") == [2, 1, 3] and picked(rows, "wrong") == [1, 2]
     shown = render_held_out.held_out_rows(rows, "all", "en")
     assert "lh-wrong" not in shown and "lh-right" not in shown and "chrF 100.0" in shown and "lh-gain lh-bad" in shown
 
 
 def test_rows_are_better_or_worse_than_the_base_that_the_verdict_is_against():
-    rows = [{**row, "base_examples": row["reference"] if isinstance(row["reference"], str) else row["reference"][0]} for row in LABEL_ROWS]
+    rows = [
+        {**row, "base_examples": row["reference"] if isinstance(row["reference"], str) else row["reference"][0]}
+        for row in LABEL_ROWS
+    ]
     rows = metrics.judge_rows(catalogue.get_task("spam"), rows, ("base", "base_examples", "adapter"))
     assert picked(rows, "better") == [2] and picked(rows, "better", against="base_examples") == []
     assert "Base with examples" in render_held_out.held_out_rows(rows, "all", "en")
@@ -255,7 +406,12 @@ def test_the_plot_keeps_its_shape_with_few_points():
     many = [(step, 5.0 - step / 1000) for step in range(1, 4001)]
     assert len(plot.thin(many)) == plot.MOST_POINTS and plot.thin(many)[-1] == many[-1]
     shown = plot.loss_plot(many, [(0, 5.0), (2000, 3.0), (4000, 1.1)], best_step=4000, total=4000)
-    assert shown.count("lh-dot-held") == 3 and shown.count("lh-best") == 1 and "best, kept" in shown and len(shown) < 20_000
+    assert (
+        shown.count("lh-dot-held") == 3
+        and shown.count("lh-best") == 1
+        and "best, kept" in shown
+        and len(shown) < 20_000
+    )
     assert plot.ticks(0, 6.7) == [0, 2, 4, 6]
     assert "The curve begins" in plot.loss_plot([], []) and "lh-dot-train" in plot.loss_plot([(1, 2.0)], [])
     assert "nan" not in plot.loss_plot([(1, float("nan")), (2, 1.0)], [])
@@ -263,8 +419,21 @@ def test_the_plot_keeps_its_shape_with_few_points():
 
 def test_an_adapter_that_changes_nothing_raises_the_alarm():
     wrong = Judgement(metric="accuracy", score=0.0, right=False)
-    same = PaneView("o/a", "c" * 40, Answer(text="ham", tokens=3, seconds=0.5, finish="stop"), True, Divergence(kl=0.0, changed=0.0), wrong)
-    other = PaneView("o/b", "d" * 40, Answer(text="spam", tokens=3, seconds=0.5, finish="stop"), True, Divergence(kl=1.2, changed=0.5))
+    same = PaneView(
+        "o/a",
+        "c" * 40,
+        Answer(text="ham", tokens=3, seconds=0.5, finish="stop"),
+        True,
+        Divergence(kl=0.0, changed=0.0),
+        wrong,
+    )
+    other = PaneView(
+        "o/b",
+        "d" * 40,
+        Answer(text="spam", tokens=3, seconds=0.5, finish="stop"),
+        True,
+        Divergence(kl=1.2, changed=0.5),
+    )
     shown = render_adapters.panes([same, other], "en", "You won")
     assert shown.count("Changes nothing") == 1 and "50.0 % of the tokens differ" in shown
     assert "cccccccccccc" in shown and shown.count("not the right answer") == 1 and ">right<" not in shown
@@ -272,10 +441,16 @@ def test_an_adapter_that_changes_nothing_raises_the_alarm():
 
 
 def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
-    label = Answer(text="ham", probabilities={f"label {place}": 0.0 for place in range(80)} | {"ham": 0.934, "spam": 0.066}, finish="stop")
+    label = Answer(
+        text="ham",
+        probabilities={f"label {place}": 0.0 for place in range(80)} | {"ham": 0.934, "spam": 0.066},
+        finish="stop",
+    )
     shown = render_adapters.panes([PaneView("o/a", "", label, True)], "en", "hi")
     assert "93.4 %" in shown and "6.6 %" in shown and "and 77 more labels" in shown
-    graded = PaneView("o/b", "", Answer(text="the cat", finish="stop"), True, None, Judgement(metric="chrf", score=54.2))
+    graded = PaneView(
+        "o/b", "", Answer(text="the cat", finish="stop"), True, None, Judgement(metric="chrf", score=54.2)
+    )
     shown = render_adapters.panes([graded], "en", "hi")
     assert "chrF 54.2" in shown and "right" not in shown and "<li>" not in shown
 
@@ -283,42 +458,89 @@ def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
 @pytest.mark.parametrize(
     ("base", "adapter", "english", "persian"),
     [
-        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.92, "spam": 0.08}, "The base&#x27;s label too; its probability is 12.0 points higher", "همان برچسب مدل پایه است؛ احتمال آن ۱۲٫۰ واحد درصد بیشتر"),
-        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.6, "spam": 0.4}, "The base&#x27;s label too; its probability is 20.0 points lower", "۲۰٫۰ واحد درصد کمتر"),
-        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.1, "spam": 0.9}, "Another label than the base&#x27;s, <bdi>ham</bdi>; its probability is 70.0 points higher", "نه <bdi>ham</bdi>"),
-        ({"ham": 0.8, "spam": 0.2}, {"ham": 0.80001, "spam": 0.19999}, "too; its probability is what the base gives it", "همان است که مدل پایه می‌دهد"),
+        (
+            {"ham": 0.8, "spam": 0.2},
+            {"ham": 0.92, "spam": 0.08},
+            "The base&#x27;s label too; its probability is 12.0 points higher",
+            "همان برچسب مدل پایه است؛ احتمال آن ۱۲٫۰ واحد درصد بیشتر",
+        ),
+        (
+            {"ham": 0.8, "spam": 0.2},
+            {"ham": 0.6, "spam": 0.4},
+            "The base&#x27;s label too; its probability is 20.0 points lower",
+            "۲۰٫۰ واحد درصد کمتر",
+        ),
+        (
+            {"ham": 0.8, "spam": 0.2},
+            {"ham": 0.1, "spam": 0.9},
+            "Another label than the base&#x27;s, <bdi>ham</bdi>; its probability is 70.0 points higher",
+            "نه <bdi>ham</bdi>",
+        ),
+        (
+            {"ham": 0.8, "spam": 0.2},
+            {"ham": 0.80001, "spam": 0.19999},
+            "too; its probability is what the base gives it",
+            "همان است که مدل پایه می‌دهد",
+        ),
     ],
 )
 def test_labels_are_held_against_the_bases_label_and_not_its_tokens(base, adapter, english, persian):
     views = [
-        PaneView(name, "", Answer(text=max(chances, key=chances.get), probabilities=chances, tokens=2, finish="stop"), True, divergence)
+        PaneView(
+            name,
+            "",
+            Answer(text=max(chances, key=chances.get), probabilities=chances, tokens=2, finish="stop"),
+            True,
+            divergence,
+        )
         for name, chances, divergence in (("base", base, None), ("o/a", adapter, Divergence(kl=0.4, changed=0.5)))
     ]
     shown = render_adapters.panes(views, "en")
     assert english in shown.replace("'", "&#x27;") and "tokens differ" not in shown
     assert persian in render_adapters.panes(views, "fa")
-    assert "tokens differ" not in render_adapters.panes(views[1:], "en"), "a label is no text, also where the base was not asked"
+    assert "tokens differ" not in render_adapters.panes(views[1:], "en"), (
+        "a label is no text, also where the base was not asked"
+    )
     same = PaneView("o/b", "", views[1].answer, True, Divergence(kl=0.0, changed=0.0))
     assert "finds each label as likely" in render_adapters.panes([views[0], same], "en")
 
 
-# --- the data room ------------------------------------------------------------------------------------------------------
+# --- the data room ---
 
 
 def test_what_is_only_good_to_know_is_folded_and_the_worst_comes_first():
-    problems = [Problem(code=code, severity=severity, message=code) for code, severity in (("c", "info"), ("b", "warning"), ("a", "error"))]
+    problems = [
+        Problem(code=code, severity=severity, message=code)
+        for code, severity in (("c", "info"), ("b", "warning"), ("a", "error"))
+    ]
     shown = render_problems.cards(problems, "", [], "en")
-    assert shown.index('data-code="a"') < shown.index('data-code="b"') < shown.index("Good to know (1)") < shown.index('data-code="c"')
+    assert (
+        shown.index('data-code="a"')
+        < shown.index('data-code="b"')
+        < shown.index("Good to know (1)")
+        < shown.index('data-code="c"')
+    )
     assert " open>" not in shown and "<details" in render_problems.cards(problems[:1], "", [], "en")
-    assert "Nothing wrong found" in render_problems.cards([], "", [], "en") and "ایرادی" in render_problems.cards(problems[:1], "", [], "fa")
+    assert "Nothing wrong found" in render_problems.cards([], "", [], "en") and "ایرادی" in render_problems.cards(
+        problems[:1], "", [], "fa"
+    )
 
 
 def test_cells_read_in_their_own_direction_and_nested_ones_as_json():
-    frame = polars.DataFrame({"متن": ["سلام دنیا", "hello", "خوب"], "n": ["1", "2", "3"], "chat": [[{"role": "user", "content": "سلام"}]] * 3})
+    frame = polars.DataFrame(
+        {
+            "متن": ["سلام دنیا", "hello", "خوب"],
+            "n": ["1", "2", "3"],
+            "chat": [[{"role": "user", "content": "سلام"}]] * 3,
+        }
+    )
     shown = render_table.preview(Table(frame, "jsonl"), {"text": "متن"}, "en")
     heads = re.findall(r'<th scope="col"([^>]*)>', shown)
     assert heads == [' class="lh-taken" dir="rtl"', ' dir="ltr"', ' dir="ltr"']
-    assert "[{&quot;role&quot;: &quot;user&quot;, &quot;content&quot;: &quot;سلام&quot;}]" in shown and shown.count('dir="auto"') == 9
+    assert (
+        "[{&quot;role&quot;: &quot;user&quot;, &quot;content&quot;: &quot;سلام&quot;}]" in shown
+        and shown.count('dir="auto"') == 9
+    )
 
 
 def test_a_table_of_many_columns_shows_the_mapped_ones_and_tells_the_rest():
@@ -329,27 +551,55 @@ def test_a_table_of_many_columns_shows_the_mapped_ones_and_tells_the_rest():
 
 def test_lengths_and_costs_are_told():
     measured = Lengths(
-        base="b", rows=5000, sampled=2000, prompt=(1,) * 8, answer=(1,) * 8, total=(3, 5, 9, 20, 33, 80, 300, 700), max_length=256, context=512,
-        too_long=12, answers_cut=3, over_context=1, trained_share=0.125,
-    )  # fmt: skip
+        base="b",
+        rows=5000,
+        sampled=2000,
+        prompt=(1,) * 8,
+        answer=(1,) * 8,
+        total=(3, 5, 9, 20, 33, 80, 300, 700),
+        max_length=256,
+        context=512,
+        too_long=12,
+        answers_cut=3,
+        over_context=1,
+        trained_share=0.125,
+    )
     shown = render_plan.lengths(measured, "en")
-    assert "12.5 %" in shown and "12 rows are longer than 256 tokens" in shown and "2,000 of 5,000" in shown and "700" in shown
+    assert (
+        "12.5 %" in shown
+        and "12 rows are longer than 256 tokens" in shown
+        and "2,000 of 5,000" in shown
+        and "700" in shown
+    )
     assert "۱۲٫۵٪" in render_plan.lengths(measured, "fa") and render_plan.lengths(None, "en") == ""
     one = render_plan.lengths(measured.model_copy(update={"too_long": 1, "answers_cut": 1}), "en")
     assert "1 row is longer than 256 tokens and is left out. Cut there, 1 of them would lose its answer." in one
-    costs = [SimpleNamespace(flavor="t4-small", title="Nvidia T4 (small)", seconds=700.0, dollars=0.08, fits=True, memory_bytes=1), SimpleNamespace(flavor="x", title="X", seconds=1.0, dollars=9.0, fits=False, memory_bytes=1)]
+    costs = [
+        SimpleNamespace(
+            flavor="t4-small", title="Nvidia T4 (small)", seconds=700.0, dollars=0.08, fits=True, memory_bytes=1
+        ),
+        SimpleNamespace(flavor="x", title="X", seconds=1.0, dollars=9.0, fits=False, memory_bytes=1),
+    ]
     shown = render_plan.costs(costs, "2026-11-22", 20 << 30, 8 << 30, "en")
-    assert "$0.08" in shown and "11 min 40 s" in shown and "too small" in shown and "$9.00" not in shown and "2026-11-22" in shown
+    assert (
+        "$0.08" in shown
+        and "11 min 40 s" in shown
+        and "too small" in shown
+        and "$9.00" not in shown
+        and "2026-11-22" in shown
+    )
     assert text.dollars(0.004, "en") == "under $0.01" and text.dollars(12.5, "fa") == "۱۲٫۵۰ دلار"
 
 
 def test_each_catalogue_task_has_a_card_in_both_languages():
     for task in catalogue.list_tasks():
         for language in text.LANGUAGES:
-            assert task.instruction.in_language(language) in render_data.task_card(task, language).replace("&#x27;", "'")
+            assert task.instruction.in_language(language) in render_data.task_card(task, language).replace(
+                "&#x27;", "'"
+            )
 
 
-# --- the head of the page -----------------------------------------------------------------------------------------------
+# --- the head of the page ---
 
 
 async def answer_with(content_type: bytes, body: bytes):
@@ -368,13 +618,17 @@ async def answer_with(content_type: bytes, body: bytes):
     after: list[int] = []
     middle = early.EarlyHead(app, "<script>1</script>", lambda: after.append(len(sent)))
     await middle({"type": "http", "method": "GET"}, None, send)
-    assert after == ([2] if content_type.startswith(b"text/html") else []), "what comes after the first page came at another time"
+    assert after == ([2] if content_type.startswith(b"text/html") else []), (
+        "what comes after the first page came at another time"
+    )
     return dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent)
 
 
 def test_the_language_is_decided_before_anything_else_is_read():
     headers, body = asyncio.run(answer_with(b"text/html; charset=utf-8", b"<html><head><title>x</title></head></html>"))
-    assert body == b"<html><head><script>1</script><title>x</title></head></html>" and int(headers[b"content-length"]) == len(body)
+    assert body == b"<html><head><script>1</script><title>x</title></head></html>" and int(
+        headers[b"content-length"]
+    ) == len(body)
     headers, body = asyncio.run(answer_with(b"application/json", b'{"html": "<head>"}'))
     assert body == b'{"html": "<head>"}' and int(headers[b"content-length"]) == len(body)
     assert "</script" not in (Path(early.__file__).parent / "page.js").read_text(encoding="utf-8")
@@ -383,7 +637,11 @@ def test_the_language_is_decided_before_anything_else_is_read():
 def test_a_right_answer_belongs_to_its_question_and_its_adapter():
     kept = keep_right("spam", "lora-hub/spam", ["Win a prize"])
     assert right_answer(kept, ["lora-hub/spam", "lora-hub/other"], ["Win a prize"]) == "spam"
-    assert right_answer(kept, ["lora-hub/spam"], ["Win a prize!"]) == right_answer(kept, ["lora-hub/other", "lora-hub/spam"], ["Win a prize"]) == ""
+    assert (
+        right_answer(kept, ["lora-hub/spam"], ["Win a prize!"])
+        == right_answer(kept, ["lora-hub/other", "lora-hub/spam"], ["Win a prize"])
+        == ""
+    )
     for broken in ("", "spam", "[1]", "{}", '{"adapter": "lora-hub/spam"}'):
         assert right_answer(broken, ["lora-hub/spam"], ["Win a prize"]) == ""
     assert right_answer(kept, [], ["Win a prize"]) == ""
@@ -393,5 +651,8 @@ def test_a_right_answer_belongs_to_its_question_and_its_adapter():
 def test_persian_names_in_an_english_sentence_keep_to_themselves():
     said = render.sentence("the column 'برچسب' holds 2 labels (مثبت, منفی)")
     assert said == "the column &#x27;<bdi>برچسب</bdi>&#x27; holds 2 labels (<bdi>مثبت</bdi>, <bdi>منفی</bdi>)"
-    assert text.direction("the column 'برچسب' holds 2 labels") == "ltr" and text.direction("ستون «the label» دو برچسب دارد") == "rtl"
+    assert (
+        text.direction("the column 'برچسب' holds 2 labels") == "ltr"
+        and text.direction("ستون «the label» دو برچسب دارد") == "rtl"
+    )
     assert render.sentence("ستون text دو برچسب دارد") == "ستون <bdi>text</bdi> دو برچسب دارد"

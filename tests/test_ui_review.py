@@ -1,4 +1,5 @@
-"""The Fine-tune form without a browser: what it asks becomes columns, problems, mends and a plan, and nothing is lost of it."""
+"""The Fine-tune form without a browser: what it asks becomes columns, problems, mends and a plan, and nothing is lost
+of it."""
 
 import json
 import re
@@ -23,7 +24,9 @@ from lora_hub.ui.warm import Looker
 def spam_file(folder: Path, rows: int = 60) -> Path:
     lines = ["message,kind"]
     for place in range(rows):
-        lines.append(f"win a free prize number {place} now,spam" if place % 2 else f"see you at lunch on day {place},ham")
+        lines.append(
+            f"win a free prize number {place} now,spam" if place % 2 else f"see you at lunch on day {place},ham"
+        )
     file = folder / "messages.csv"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return file
@@ -40,20 +43,27 @@ def look(asked: Asked, language: str = "en", opened: str = ""):
     return review(asked, language, Inspector(), opened)
 
 
-# --- the data room ------------------------------------------------------------------------------------------------------
+# --- the data room ---
 
 
 def messy_file(folder: Path, name: str = "messy.csv") -> Path:
     """60 rows; the last four repeat the first ones, and one label is written in two ways."""
-    rows = [(f"win a free prize number {place} now", "spam") if place % 2 else (f"see you at lunch on day {place}", "ham") for place in range(56)]
+    rows = [
+        (f"win a free prize number {place} now", "spam") if place % 2 else (f"see you at lunch on day {place}", "ham")
+        for place in range(56)
+    ]
     rows[10] = (rows[10][0], "Ham")
     file = folder / name
-    file.write_text("message,kind\n" + "".join(f"{text},{label}\n" for text, label in [*rows, *rows[:4]]), encoding="utf-8")
+    file.write_text(
+        "message,kind\n" + "".join(f"{text},{label}\n" for text, label in [*rows, *rows[:4]]), encoding="utf-8"
+    )
     return file
 
 
 def asked_about(file: Path, **more) -> Asked:
-    return Asked(**{"task": "spam", "dataset": asked_module.dataset_id(store.add_dataset(file)), "effort": "quick", **more})
+    return Asked(
+        **{"task": "spam", "dataset": asked_module.dataset_id(store.add_dataset(file)), "effort": "quick", **more}
+    )
 
 
 def test_a_mend_takes_the_card_away_counts_its_rows_and_can_be_undone(tmp_path):
@@ -66,7 +76,11 @@ def test_a_mend_takes_the_card_away_counts_its_rows_and_can_be_undone(tmp_path):
     assert "Left out: repeated rows" in after.problems and "<b>4 rows</b>" in after.problems
     assert after.spec.dataset.mends == (Mend(**drop),) and after.spec.dataset.rows == 56
     again = look(Asked(**{**asked.__dict__, "mends": [drop, drop]}))
-    assert "no row any more" in again.problems and again.problems.count("data-undo=") == 2 and "data-undo-all" in again.problems
+    assert (
+        "no row any more" in again.problems
+        and again.problems.count("data-undo=") == 2
+        and "data-undo-all" in again.problems
+    )
 
 
 def test_clicks_become_mends_and_nonsense_becomes_none():
@@ -84,13 +98,19 @@ def test_clicks_become_mends_and_nonsense_becomes_none():
 
 def test_a_mend_that_cannot_be_done_any_more_can_be_taken_back(tmp_path):
     view = look(asked_about(messy_file(tmp_path), mends=[{"kind": "of-another-version", "values": {}}]))
-    assert "lh-bad" in view.problems and "data-undo-all" in view.problems and not view.ready and "<table" in view.preview
+    assert (
+        "lh-bad" in view.problems and "data-undo-all" in view.problems and not view.ready and "<table" in view.preview
+    )
 
 
 def test_the_rows_of_a_problem_are_shown_with_their_numbers(tmp_path):
     shown = look(asked_about(messy_file(tmp_path)), opened="duplicates").problems
     assert 'aria-expanded="true"' in shown and "Hide rows" in shown
-    assert shown.count('<th scope="row">') == 4 and '<th scope="row">57</th>' in shown and "win a free prize number 1 now" in shown
+    assert (
+        shown.count('<th scope="row">') == 4
+        and '<th scope="row">57</th>' in shown
+        and "win a free prize number 1 now" in shown
+    )
     assert "Hide rows" not in look(asked_about(messy_file(tmp_path)), opened="no-such-problem").problems
 
 
@@ -98,7 +118,10 @@ def test_labels_are_listed_with_fields_and_numbers_get_suggestions(tmp_path):
     shown = look(asked_about(messy_file(tmp_path))).problems
     assert shown.count("data-label=") == 3 and 'data-label="Ham" value=""' in shown and "Labels (3)" in shown
     numbers = tmp_path / "stars.csv"
-    numbers.write_text("review,label\n" + "".join(f"the film number {place} was {'fine' if place % 2 else 'dull'},{place % 2}\n" for place in range(60)))
+    numbers.write_text(
+        "review,label\n"
+        + "".join(f"the film number {place} was {'fine' if place % 2 else 'dull'},{place % 2}\n" for place in range(60))
+    )
     asked = asked_about(numbers, task="sentiment")
     assert 'data-label="0" value="negative"' in look(asked).problems
     renamed = look(Asked(**{**asked.__dict__, "mends": [{"kind": "relabel", "values": {"0": "bad", "1": "good"}}]}))
@@ -123,26 +146,39 @@ def test_every_setting_says_why_in_the_language_of_the_page(tmp_path):
 
 def test_how_it_was_read_is_said(tmp_path):
     file = tmp_path / "naïve.csv"
-    file.write_bytes(b"text;label\n" + "".join(f"the “small café” at number {place} is closed today;{'a' if place % 2 else 'b'}\n" for place in range(60)).encode("cp1252"))
+    file.write_bytes(
+        b"text;label\n"
+        + "".join(
+            f"the “small café” at number {place} is closed today;{'a' if place % 2 else 'b'}\n" for place in range(60)
+        ).encode("cp1252")
+    )
     view = look(asked_about(file, task="topic"))
     assert "windows-1252" in view.data and "separator ;" in view.data and view.read_as.encoding == "windows-1252"
     chosen = look(asked_about(file, task="topic", encoding="utf-16"))
     assert "windows-1252" not in chosen.data and not chosen.ready
 
 
-# --- the form -----------------------------------------------------------------------------------------------------------
+# --- the form ---
 
 
 def test_a_form_becomes_a_plan(tmp_path):
     kept = store.add_dataset(spam_file(tmp_path))
-    asked = Asked(task="spam", dataset=asked_module.dataset_id(kept), effort="quick", overrides={"lora.r": "4"}, name="mine")
+    asked = Asked(
+        task="spam", dataset=asked_module.dataset_id(kept), effort="quick", overrides={"lora.r": "4"}, name="mine"
+    )
     view = look(asked)
     assert view.ready and view.reason == ""
     assert [role for role, _, _ in view.roles] == ["text", "answer"]
-    assert view.spec.mapping == {"text": "message", "answer": "kind"} and view.spec.lora.r == 4 and view.spec.name == "mine"
+    assert (
+        view.spec.mapping == {"text": "message", "answer": "kind"}
+        and view.spec.lora.r == 4
+        and view.spec.name == "mine"
+    )
     assert "<mark>ham</mark>" in view.prompts and "set by you" in view.settings and "fits this machine" in view.base
     assert "Median" in view.lengths
-    assert runs.plan_run(kept, view.spec.task, view.spec.base, effort="quick").spec.dataset.fingerprint == kept.parent.name
+    assert (
+        runs.plan_run(kept, view.spec.task, view.spec.base, effort="quick").spec.dataset.fingerprint == kept.parent.name
+    )
 
 
 def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_path, monkeypatch):
@@ -150,14 +186,22 @@ def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_pa
     fits = look(asked)
     assert fits.ready and "lh-costs" not in fits.plan and "$" not in fits.plan
     # The base would fit, but not this run of it; it is said and may be tried.
-    needed = runs.plan_run(asked_module.dataset_path(asked.dataset), fits.spec.task, fits.spec.base).estimate.memory_bytes
+    needed = runs.plan_run(
+        asked_module.dataset_path(asked.dataset), fits.spec.task, fits.spec.base
+    ).estimate.memory_bytes
     monkeypatch.setattr("lora_hub.ui.review.machine_memory", lambda: needed - 1)
     tight = look(asked)
     assert "lh-costs" in tight.plan and "$" in tight.plan and "this machine has" in tight.plan
     # The base is too large: what it would take elsewhere is what is left to say.
     monkeypatch.setattr("lora_hub.ui.review.machine_memory", lambda: 1 << 20)
     large = look(asked)
-    assert not large.ready and large.spec is None and "step 4" in large.reason and "lh-costs" in large.plan and "too large" in large.base
+    assert (
+        not large.ready
+        and large.spec is None
+        and "step 4" in large.reason
+        and "lh-costs" in large.plan
+        and "too large" in large.base
+    )
     assert "lh-costs" not in look(Asked(task="spam")).plan, "nothing is known of a run without data"
 
 
@@ -171,19 +215,27 @@ def test_an_unknown_hub_id_is_told_when_it_is_typed(tmp_path, hub):
     # What cannot be asked is not forbidden: it may lie on this disk.
     silent = Looker()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("lora_hub.hub.check_base", lambda base: (_ for _ in ()).throw(HubError("The Hub does not answer.", "Try again.")))
+        patched.setattr(
+            "lora_hub.hub.check_base",
+            lambda base: (_ for _ in ()).throw(HubError("The Hub does not answer.", "Try again.")),
+        )
         unsure = review(asked, "en", silent)
         assert unsure.spec is not None and "does not answer" in unsure.base
 
 
 def test_all_rows_of_a_finding_can_be_reached(tmp_path):
     file = tmp_path / "twice.csv"
-    rows = [f"message number {place} {'win' if place % 2 else 'lunch'},{'spam' if place % 2 else 'ham'}" for place in range(70)]
+    rows = [
+        f"message number {place} {'win' if place % 2 else 'lunch'},{'spam' if place % 2 else 'ham'}"
+        for place in range(70)
+    ]
     file.write_text("\n".join(["text,label", *rows, *rows]) + "\n")
     asked = asked_about(file)
-    first, second, beyond = (review(asked, "en", Inspector(), code).problems for code in ("duplicates", "duplicates@2", "duplicates@x"))
-    assert first.count("<th scope=\"row\"") == 50 and "1 to 50 of 70" in first and 'data-rows="duplicates@2"' in first
-    assert second.count("<th scope=\"row\"") == 20 and "51 to 70 of 70" in second and 'data-rows="duplicates@1"' in second
+    first, second, beyond = (
+        review(asked, "en", Inspector(), code).problems for code in ("duplicates", "duplicates@2", "duplicates@x")
+    )
+    assert first.count('<th scope="row"') == 50 and "1 to 50 of 70" in first and 'data-rows="duplicates@2"' in first
+    assert second.count('<th scope="row"') == 20 and "51 to 70 of 70" in second and 'data-rows="duplicates@1"' in second
     assert beyond == first
 
 
@@ -207,18 +259,37 @@ def test_a_column_chosen_twice_is_told_and_can_be_chosen_again(tmp_path):
 
 def test_chosen_columns_outlive_another_reading_and_a_gone_one_is_told(tmp_path):
     file = tmp_path / "two.csv"
-    file.write_text("a,b,kind\n" + "".join(f"one text {place},another text {place},{'x' if place % 2 else 'y'}\n" for place in range(60)))
-    for more in ({}, {"encoding": "windows-1252"}, {"task": "topic"}, {"mends": [{"kind": "drop", "values": {"code": "duplicates"}}]}):
+    file.write_text(
+        "a,b,kind\n"
+        + "".join(f"one text {place},another text {place},{'x' if place % 2 else 'y'}\n" for place in range(60))
+    )
+    for more in (
+        {},
+        {"encoding": "windows-1252"},
+        {"task": "topic"},
+        {"mends": [{"kind": "drop", "values": {"code": "duplicates"}}]},
+    ):
         view = look(asked_about(file, columns={"text": "b"}, **more))
         assert {role: column for role, column, _ in view.roles}["text"] == "b", more
     gone = look(asked_about(file, columns={"text": "c"}))
-    assert "c" in gone.data and "lh-warn" in gone.data and {role: column for role, column, _ in gone.roles}["text"] in ("a", "b")
+    assert (
+        "c" in gone.data
+        and "lh-warn" in gone.data
+        and {role: column for role, column, _ in gone.roles}["text"] in ("a", "b")
+    )
     # An optional role that was set to none stays without a column; a role of another task waits for its task.
     rows = tmp_path / "alpaca.csv"
-    rows.write_text("instruction,input,output\n" + "".join(f"do thing {place},with this {place},done {place}\n" for place in range(60)))
+    rows.write_text(
+        "instruction,input,output\n"
+        + "".join(f"do thing {place},with this {place},done {place}\n" for place in range(60))
+    )
     assert look(asked_about(rows, task="instruction")).spec.mapping["input"] == "input"
     none = look(asked_about(rows, task="instruction", columns={"input": "", "text": "b"}))
-    assert none.ready and "input" not in none.spec.mapping and ("input", "") in [(role, column) for role, column, _ in none.roles]
+    assert (
+        none.ready
+        and "input" not in none.spec.mapping
+        and ("input", "") in [(role, column) for role, column, _ in none.roles]
+    )
 
 
 def test_a_column_is_chosen_by_a_click_and_not_by_what_a_dropdown_says():
@@ -230,7 +301,15 @@ def test_a_column_is_chosen_by_a_click_and_not_by_what_a_dropdown_says():
 
 def test_a_conversation_needs_no_column_for_the_answer(tmp_path):
     file = tmp_path / "chats.jsonl"
-    turns = [{"messages": [{"role": "user", "content": f"What is {place}?"}, {"role": "assistant", "content": f"A number, {place}."}]} for place in range(60)]
+    turns = [
+        {
+            "messages": [
+                {"role": "user", "content": f"What is {place}?"},
+                {"role": "assistant", "content": f"A number, {place}."},
+            ]
+        }
+        for place in range(60)
+    ]
     file.write_text("".join(json.dumps(turn) + "\n" for turn in turns))
     view = look(asked_about(file, task="chat"))
     assert view.ready, view.reason
@@ -245,7 +324,12 @@ def test_bad_files_become_words_beside_the_file(tmp_path):
     gone = look(Asked(task="spam", dataset="0123456789abcdef/gone.csv"))
     assert "Upload it again" in gone.data
     pairs = tmp_path / "pairs.jsonl"
-    pairs.write_text("".join(json.dumps({"prompt": f"p {place}", "chosen": f"good {place}", "rejected": f"bad {place}"}) + "\n" for place in range(20)))
+    pairs.write_text(
+        "".join(
+            json.dumps({"prompt": f"p {place}", "chosen": f"good {place}", "rejected": f"bad {place}"}) + "\n"
+            for place in range(20)
+        )
+    )
     for task in ("instruction", ""):
         refused = look(asked_about(pairs, task=task))
         assert "lh-bad" in refused.problems + refused.data and "<table" in refused.preview and not refused.ready
@@ -269,9 +353,20 @@ def test_a_task_of_ones_own(tmp_path):
 
 def test_a_kept_form_comes_back_and_strange_ones_do_no_harm():
     mend = {"kind": "drop", "values": {"code": "duplicates"}}
-    asked = Asked(task="spam", columns={"text": "v2", "input": ""}, mends=[mend], sheet="Data", effort="thorough", overrides={"lr": "1e-3"})
+    asked = Asked(
+        task="spam",
+        columns={"text": "v2", "input": ""},
+        mends=[mend],
+        sheet="Data",
+        effort="thorough",
+        overrides={"lr": "1e-3"},
+    )
     assert Asked.from_json(json.loads(json.dumps(asked.to_json()))) == asked
-    assert Asked.from_json(None) == Asked() == Asked.from_json({"task": 5, "nonsense": "x", "own": [], "mends": "x", "columns": {"text": 5}})
+    assert (
+        Asked.from_json(None)
+        == Asked()
+        == Asked.from_json({"task": 5, "nonsense": "x", "own": [], "mends": "x", "columns": {"text": 5}})
+    )
     assert Asked.from_json({"mends": [5, {"kind": 1}, mend, {"kind": "drop", "strange": 1}]}).mends == [mend]
 
 

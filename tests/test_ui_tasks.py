@@ -30,7 +30,7 @@ def entry_for(folder: Path, **more) -> tuple[Asked, list[Entry]]:
     return asked, task_list.add_entry([], asked, look(asked).spec)
 
 
-# --- the list -----------------------------------------------------------------------------------------------------------
+# --- the list ---
 
 
 def test_the_form_goes_on_the_list_and_comes_back_from_the_browser(tmp_path):
@@ -44,7 +44,13 @@ def test_the_form_goes_on_the_list_and_comes_back_from_the_browser(tmp_path):
     assert task_list.add_entry(both, asked, look(asked).spec) == both
     for same in ({"base": "another"}, {"name": " "}, {"own": {"title": "x"}}, {"overrides": {"lr": " "}}):
         assert task_list.is_listed(both, Asked(**{**asked.__dict__, **same})), same
-    for different in ({"effort": "thorough"}, {"name": "b"}, {"columns": {"text": "kind"}}, {"overrides": {"lr": "1e-3"}}, {"skip_broken": True}):
+    for different in (
+        {"effort": "thorough"},
+        {"name": "b"},
+        {"columns": {"text": "kind"}},
+        {"overrides": {"lr": "1e-3"}},
+        {"skip_broken": True},
+    ):
         assert not task_list.is_listed(both, Asked(**{**asked.__dict__, **different})), different
 
 
@@ -53,10 +59,15 @@ def test_strange_lists_do_no_harm_and_all_have_one_base(tmp_path):
     kept = entries[0].to_json()
     for nonsense in (None, 5, "x", {}, [5, None, {}, {"asked": 3}, {"asked": {"task": "spam"}}]):
         assert read_entries(nonsense) == []
-    assert read_entries([{**kept, "rows": "many", "message": 5, "more": 1}, kept]) == [Entry(asked, 0, entries[0].adapter)]
+    assert read_entries([{**kept, "rows": "many", "message": 5, "more": 1}, kept]) == [
+        Entry(asked, 0, entries[0].adapter)
+    ]
     second = {**kept, "asked": {**kept["asked"], "name": "b", "base": "somebody/else"}}
     assert [entry.asked.base for entry in read_entries([kept, second])] == ["built-in"] * 2
-    assert task_list.on_base_of(entries, Asked(base="x")).base == "built-in" and task_list.on_base_of([], Asked(base="x")).base == "x"
+    assert (
+        task_list.on_base_of(entries, Asked(base="x")).base == "built-in"
+        and task_list.on_base_of([], Asked(base="x")).base == "x"
+    )
     many = [Entry(Asked(task="spam", dataset="d", name=str(place))) for place in range(task_list.MOST + 3)]
     assert len(read_entries([entry.to_json() for entry in many])) == task_list.MOST
     with refused(SpecError, match="at most"):
@@ -72,7 +83,12 @@ def test_what_train_counts_and_says(tmp_path):
         stand = task_list.stand(entries, asked, view, language)
         return stand.count, stand.can_add, stand.can_train, task_list.train_words(stand.count, entries, language)
 
-    assert stands([], other, ready) == (1, True, True, "Train") and stands([], Asked(), empty) == (0, False, False, "Train")
+    assert stands([], other, ready) == (1, True, True, "Train") and stands([], Asked(), empty) == (
+        0,
+        False,
+        False,
+        "Train",
+    )
     assert stands(entries, Asked(), empty) == (1, False, True, "Train 1 task")
     assert stands(entries, other, ready) == (2, True, True, "Train 2 tasks")
     assert stands(entries, asked, look(asked)) == (1, False, True, "Train 1 task")
@@ -104,28 +120,48 @@ def test_a_task_that_cannot_be_trained_any_more_is_told_and_the_others_are_plann
 def test_the_list_shows_title_data_rows_adapter_and_a_way_out(tmp_path, language):
     _, entries = entry_for(tmp_path)
     shown = render_tasks.task_list(entries, language)
-    assert {"en": "Spam detection", "fa": "تشخیص هرزنامه"}[language] in shown and {"en": "60 rows", "fa": "۶۰ سطر"}[language] in shown
+    assert {"en": "Spam detection", "fa": "تشخیص هرزنامه"}[language] in shown and {"en": "60 rows", "fa": "۶۰ سطر"}[
+        language
+    ] in shown
     assert "messages.csv" in shown and "spam-built-in" in shown and f'data-remove="{entries[0].id}"' in shown
     assert render_tasks.task_list([], language) == ""
     evil = Entry(Asked(task="own", own={"title": EVIL}, dataset=f"x/{EVIL}"), adapter=EVIL, message=EVIL, hint=EVIL)
     assert "<img" not in render_tasks.task_list([evil], language)
 
 
-# --- runs of a group ----------------------------------------------------------------------------------------------------
+# --- runs of a group ---
 
 
 def run_of(spec, run_id: str, group: list[str], **more) -> Run:
-    return Run(id=run_id, spec=spec, handle={"pid": 1, "group": group} if group else {"pid": 1}, state=RunState.RUNNING, **more)
+    return Run(
+        id=run_id, spec=spec, handle={"pid": 1, "group": group} if group else {"pid": 1}, state=RunState.RUNNING, **more
+    )
 
 
 def test_runs_of_a_group_stand_together_newest_group_first(tmp_path):
     spec = spec_for(tmp_path)
     old, new = ["a1", "a2"], ["b1", "b2", "gone"]
-    known = [run_of(spec, "b2", new), run_of(spec, "alone", []), run_of(spec, "b1", new), run_of(spec, "a2", []), run_of(spec, "a1", old)]
+    known = [
+        run_of(spec, "b2", new),
+        run_of(spec, "alone", []),
+        run_of(spec, "b1", new),
+        run_of(spec, "a2", []),
+        run_of(spec, "a1", old),
+    ]
     # a2 was resumed alone: its own handle no longer names the group, the other's does.
-    assert [[run.id for run in group] for group in render_groups.beside_each_other(known)] == [["b1", "b2"], ["alone"], ["a1", "a2"]]
+    assert [[run.id for run in group] for group in render_groups.beside_each_other(known)] == [
+        ["b1", "b2"],
+        ["alone"],
+        ["a1", "a2"],
+    ]
     shown = render_runs.runs_list(known, "b1", "en")
-    assert shown.count('class="lh-group"') == 2 and re.findall(r'data-id="(\w+)"', shown) == ["b1", "b2", "alone", "a1", "a2"]
+    assert shown.count('class="lh-group"') == 2 and re.findall(r'data-id="(\w+)"', shown) == [
+        "b1",
+        "b2",
+        "alone",
+        "a1",
+        "a2",
+    ]
     assert "2 in one go" in shown and shown.count("aria-current") == 1
     strange = run_of(spec, "odd", []).model_copy(update={"handle": {"group": 5}})
     assert render_groups.groups_of([strange]) == {}
@@ -139,7 +175,9 @@ def test_a_run_says_what_it_was_trained_with_and_how(tmp_path):
     assert "Started in one go with" in shown and 'data-id="b"' in shown and "<img" not in shown
     for mode, words in (("together", "Trained together with"), ("in turn", "one after another")):
         assert words in render_runs.run_head(run.model_copy(update={"mode": mode}), "en", others)
-    assert "همراه با" in render_runs.run_head(run, "fa", others) and "lh-companions" not in render_runs.run_head(run, "fa")
+    assert "همراه با" in render_runs.run_head(run, "fa", others) and "lh-companions" not in render_runs.run_head(
+        run, "fa"
+    )
 
 
 def test_what_the_worker_says_of_a_run_is_persian_on_the_persian_page(tmp_path):
@@ -148,17 +186,40 @@ def test_what_the_worker_says_of_a_run_is_persian_on_the_persian_page(tmp_path):
     run = run_of(spec_for(tmp_path), "a", []).model_copy(update={"notes": notes, "error": broken})
     english, persian = render_runs.run_head(run, "en"), render_runs.run_head(run, "fa")
     assert "6 held-out rows are longer than 64 tokens and were left out: rows 4, 9, 12, 13, 14, ..." in english
-    assert "۶ سطر آزمون از ۶۴ توکن طولانی‌تر است و کنار گذاشته شد: سطرهای ۴، ۹، ۱۲، ۱۳، ۱۴ و ..." in persian and "held-out" not in persian
+    assert (
+        "۶ سطر آزمون از ۶۴ توکن طولانی‌تر است و کنار گذاشته شد: سطرهای ۴، ۹، ۱۲، ۱۳، ۱۴ و ..." in persian
+        and "held-out" not in persian
+    )
     assert all("An older one" in shown and "Broken." in shown and "Mend it." in shown for shown in (english, persian))
-    older = {"message": "Broken.", "hint": "Mend it.", "message_fa": "«a<b>» در 3 سطر خراب است.", "hint_fa": "درستش کنید."}
-    named = run.model_copy(update={"notes": (as_message("«متن»: 3"),)})  # an English page's digits are English, whatever is named
+    older = {
+        "message": "Broken.",
+        "hint": "Mend it.",
+        "message_fa": "«a<b>» در 3 سطر خراب است.",
+        "hint_fa": "درستش کنید.",
+    }
+    named = run.model_copy(
+        update={"notes": (as_message("«متن»: 3"),)}
+    )  # an English page's digits are English, whatever is named
     assert "3</p>" in render_runs.run_head(named, "en")
-    failed = run.model_copy(update={"error": Failure(said=read_message(older, "message"), advice=read_message(older, "hint"))})
-    assert "«<bdi>a&lt;b&gt;</bdi>» در ۳ سطر خراب است." in render_runs.run_head(failed, "fa") and "Broken." in render_runs.run_head(failed, "en")
+    failed = run.model_copy(
+        update={"error": Failure(said=read_message(older, "message"), advice=read_message(older, "hint"))}
+    )
+    assert "«<bdi>a&lt;b&gt;</bdi>» در ۳ سطر خراب است." in render_runs.run_head(
+        failed, "fa"
+    ) and "Broken." in render_runs.run_head(failed, "en")
 
 
 def test_every_phase_of_the_worker_has_its_words():
-    files = [Path(worker.__file__).parents[1] / f"{name}.py" for name in ("runs/worker", "runs/group_worker", "training/alone", "training/together", "training/together_trainer")]
+    files = [
+        Path(worker.__file__).parents[1] / f"{name}.py"
+        for name in (
+            "runs/worker",
+            "runs/group_worker",
+            "training/alone",
+            "training/together",
+            "training/together_trainer",
+        )
+    ]
     sources = [file.read_text(encoding="utf-8") for file in files]
     phases = {name for source in sources for name in re.findall(r"phase(?:\(|=)f?\"([^\"(]+?)(?: \(|\")", source)}
     phases = {one for one in phases if "{" not in one} | {f"scoring the {who}" for who in worker.SCORED.values()}
@@ -170,8 +231,14 @@ def test_every_phase_of_the_worker_has_its_words():
 
 def test_what_was_typed_of_a_task_of_ones_own_is_work_that_an_edit_must_not_throw_away():
     untouched = {"title": "", "inputs": "text", "answer": "", "output": "labels", "instruction": ""}
-    assert not task_list.is_begun(Asked()) and not task_list.is_begun(Asked(task="spam")) and task_list.is_begun(Asked(dataset="ab/x.csv"))
-    assert not task_list.is_begun(Asked(task="own", own=untouched)) and not task_list.is_begun(Asked(task="own", own={**untouched, "output": "text"}))
+    assert (
+        not task_list.is_begun(Asked())
+        and not task_list.is_begun(Asked(task="spam"))
+        and task_list.is_begun(Asked(dataset="ab/x.csv"))
+    )
+    assert not task_list.is_begun(Asked(task="own", own=untouched)) and not task_list.is_begun(
+        Asked(task="own", own={**untouched, "output": "text"})
+    )
     assert task_list.is_begun(Asked(task="own", own={**untouched, "instruction": "Which tone?"}))
     assert not task_list.is_begun(Asked(task="spam", own={**untouched, "instruction": "Which tone?"}))
 

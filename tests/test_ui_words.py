@@ -1,4 +1,5 @@
-"""How the page says things: Persian digits by one rule, names that keep to themselves, no option of the shell, no field of a file."""
+"""How the page says things: Persian digits by one rule, names that keep to themselves, no option of the shell, no field
+of a file."""
 
 import ast
 import re
@@ -15,7 +16,7 @@ PACKAGE = Path(text.__file__).parents[1]
 FSI, PDI = "\u2068", "\u2069"
 
 
-# --- digits -------------------------------------------------------------------------------------------------------------
+# --- digits ---
 
 
 @pytest.mark.parametrize(
@@ -54,18 +55,30 @@ def test_persian_digits_by_one_rule(written, shown):
 
 
 def test_errors_settings_and_notes_have_persian_digits():
-    older = {"message": "3 rows.", "hint": "Add 5.", "message_fa": "فقط 3 سطر در «a1.csv» هست.", "hint_fa": "5 سطر دیگر بدهید (HTTP 404)."}
+    older = {
+        "message": "3 rows.",
+        "hint": "Add 5.",
+        "message_fa": "فقط 3 سطر در «a1.csv» هست.",
+        "hint_fa": "5 سطر دیگر بدهید (HTTP 404).",
+    }
     error = DataError(read_message(older, "message"), read_message(older, "hint"))
     shown = render.error_card(error, "fa")
     assert "فقط ۳ سطر" in shown and "a1.csv" in shown and "۵ سطر" in shown and "404" in shown
     assert "3 rows" in render.error_card(error, "en")
-    explained = [("lr", 0.0043, NOTHING), ("share_rows", False, NOTHING), ("batch", 16, NOTHING), ("lora.targets", ("q_proj", "v_proj"), NOTHING)]
+    explained = [
+        ("lr", 0.0043, NOTHING),
+        ("share_rows", False, NOTHING),
+        ("batch", 16, NOTHING),
+        ("lora.targets", ("q_proj", "v_proj"), NOTHING),
+    ]
     table = render_plan.settings_table(explained, {}, "fa")
     assert all(f"<bdi>{value}</bdi>" in table for value in ("۰٫۰۰۴۳", "خیر", "۱۶", "q_proj, v_proj"))
-    assert "<bdi>0.0043</bdi>" in render_plan.settings_table(explained, {}, "en") and "<bdi>no</bdi>" in render_plan.settings_table(explained, {}, "en")
+    assert "<bdi>0.0043</bdi>" in render_plan.settings_table(
+        explained, {}, "en"
+    ) and "<bdi>no</bdi>" in render_plan.settings_table(explained, {}, "en")
 
 
-# --- names --------------------------------------------------------------------------------------------------------------
+# --- names ---
 
 
 def test_latin_names_keep_to_themselves_in_a_persian_sentence():
@@ -73,12 +86,20 @@ def test_latin_names_keep_to_themselves_in_a_persian_sentence():
     assert text.t(published, "fa", name="lora-hub/spam") == f"با نام {FSI}lora-hub/spam{PDI} منتشر شد"
     assert text.t(published, "en", name="lora-hub/spam") == "Published as lora-hub/spam"
     assert FSI not in text.t(rows, "fa", count="۱۲")
-    assert render.sentence("پروندهٔ README.md در --map a=b نیست.") == "پروندهٔ <bdi>README.md</bdi> در <bdi>--map a=b</bdi> نیست."
-    assert render.sentence("LoRA Hub آماده است: http://a.b/c.") == "<bdi>LoRA Hub</bdi> آماده است: <bdi>http://a.b/c</bdi>."
+    assert (
+        render.sentence("پروندهٔ README.md در --map a=b نیست.")
+        == "پروندهٔ <bdi>README.md</bdi> در <bdi>--map a=b</bdi> نیست."
+    )
+    assert (
+        render.sentence("LoRA Hub آماده است: http://a.b/c.")
+        == "<bdi>LoRA Hub</bdi> آماده است: <bdi>http://a.b/c</bdi>."
+    )
     assert render.sentence("«a<b>» خراب است.") == "«<bdi>a&lt;b&gt;</bdi>» خراب است."
     assert render.sentence("A sentence of README.md.") == "A sentence of README.md."
     # The sentence's own direction is that of its letters, not of the name that it begins with.
-    assert 'dir="rtl"' in render.card("bad", render.sentence("nf4 جا نمی‌شود.")) and 'dir="ltr"' in render.card("bad", "It broke.")
+    assert 'dir="rtl"' in render.card("bad", render.sentence("nf4 جا نمی‌شود.")) and 'dir="ltr"' in render.card(
+        "bad", "It broke."
+    )
 
 
 def test_isolating_characters_stay_in_pairs_and_no_others():
@@ -87,7 +108,7 @@ def test_isolating_characters_stay_in_pairs_and_no_others():
     assert "\u202e" not in render.escape(f"{FSI}a\u202eb{PDI}")
 
 
-# --- page words ---------------------------------------------------------------------------------------------------------
+# --- page words ---
 
 
 def sentences_of_errors() -> list[tuple[str, str, str]]:
@@ -96,27 +117,47 @@ def sentences_of_errors() -> list[tuple[str, str, str]]:
     for file in sorted(PACKAGE.rglob("*.py")):
         inside = file.relative_to(PACKAGE).as_posix()
         # The shell and the Hub's own server say what they say to others.
-        if inside.startswith(("cli/", "local_hub/", "built_in/", "evaluation/minimum", "runs/pipeline", "__main__", "core/settings")):
+        if inside.startswith(
+            ("cli/", "local_hub/", "built_in/", "evaluation/minimum", "runs/pipeline", "__main__", "core/settings")
+        ):
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-                found.append((inside, "fa" if "FA" in ast.unparse(node.targets[0]) else "en", node.value.value))  # a hint with a name
+            if (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Constant)
+                and isinstance(node.value.value, str)
+            ):
+                found.append(
+                    (inside, "fa" if "FA" in ast.unparse(node.targets[0]) else "en", node.value.value)
+                )  # a hint with a name
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_", "_n"):
                 english = next(one.value for one in node.args if isinstance(one, ast.Constant))
                 found += [(inside, "en", english), (inside, "fa", translated("fa", english, "", 2))]
                 continue
-            if not isinstance(node, ast.Call) or not re.search(r"(Error|Problem|Text2|Found|refuse\w*)$", ast.unparse(node.func)):
+            if not isinstance(node, ast.Call) or not re.search(
+                r"(Error|Problem|Text2|Found|refuse\w*)$", ast.unparse(node.func)
+            ):
                 continue
-            parts = [("en", one) for one in node.args] + [("fa" if (one.arg or "").endswith("fa") else "en", one.value) for one in node.keywords]
+            parts = [("en", one) for one in node.args] + [
+                ("fa" if (one.arg or "").endswith("fa") else "en", one.value) for one in node.keywords
+            ]
             for language, part in parts:
-                pieces = {id(one) for inner in ast.walk(part) if isinstance(inner, ast.JoinedStr) for one in inner.values}
+                pieces = {
+                    id(one) for inner in ast.walk(part) if isinstance(inner, ast.JoinedStr) for one in inner.values
+                }
                 for inner in ast.walk(part):
                     if id(inner) in pieces:
                         continue
                     if isinstance(inner, ast.JoinedStr):
-                        found.append((inside, language, "".join(one.value if isinstance(one, ast.Constant) else "X" for one in inner.values)))
+                        found.append(
+                            (
+                                inside,
+                                language,
+                                "".join(one.value if isinstance(one, ast.Constant) else "X" for one in inner.values),
+                            )
+                        )
                     elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
                         found.append((inside, language, inner.value))
     return found
@@ -125,14 +166,26 @@ def sentences_of_errors() -> list[tuple[str, str, str]]:
 def test_no_error_of_the_page_names_a_command_an_option_or_a_yaml_file():
     sentences = sentences_of_errors()
     assert len(sentences) > 500 and any("--" in said for _, _, said in sentences)
-    left = [(file, shown) for file, language, said in sentences if re.search(r"(?<![\w-])--[a-z]|python -m lora_hub|YAML file|پروندهٔ YAML|فایل YAML", shown := in_page_words(said, language)) and not re.search("cannot be read|not valid YAML|درستی نیست", said)]
+    left = [
+        (file, shown)
+        for file, language, said in sentences
+        if re.search(
+            r"(?<![\w-])--[a-z]|python -m lora_hub|YAML file|پروندهٔ YAML|فایل YAML",
+            shown := in_page_words(said, language),
+        )
+        and not re.search("cannot be read|not valid YAML|درستی نیست", said)
+    ]
     assert left == [], "give it page words in ui/page_words.py"
 
 
 @pytest.mark.parametrize(
     ("said", "english", "shown"),
     [
-        ("'answer' has no column. Choose with --map answer=COLUMN or in the page.", "en", "'answer' has no column. Choose the column in step 2."),
+        (
+            "'answer' has no column. Choose with --map answer=COLUMN or in the page.",
+            "en",
+            "'answer' has no column. Choose the column in step 2.",
+        ),
         ("Choose another name (--name).", "en", "Choose another name."),
         ("The task's 'instruction' is missing.", "en", "The task's “Instruction” is missing."),
         ("برای نمونه بنویسید: --map text=v2,answer=v1", "fa", "ستون‌ها را در مرحلهٔ ۲ انتخاب کنید."),

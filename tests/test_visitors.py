@@ -38,7 +38,11 @@ def open_stack(kind: str, folder: Path) -> AdapterStack:
 
 
 def visit(stack: AdapterStack, tokenizer, rows: list[PromptRow], queue=None, **options) -> dict[int, tuple[int, ...]]:
-    done = [event for event in stream(stack, tokenizer, rows, visitors=queue, **{"max_new_tokens": 24, **options}) if event.done]
+    done = [
+        event
+        for event in stream(stack, tokenizer, rows, visitors=queue, **{"max_new_tokens": 24, **options})
+        if event.done
+    ]
     assert sorted(event.row for event in done) == list(range(len(rows)))  # each row ends once
     return {event.row: event.ids for event in done}
 
@@ -63,7 +67,10 @@ def test_sixteen_visitors_get_what_each_would_get_alone(kind: str, tokenizer, tm
     stack = open_stack(kind, tmp_path)
     queue = generate.open_queue(stack, tokenizer)
     names = ["base", "a", "b", "c"]
-    asked = [[PromptRow(prompt(3 + (7 * n + i) % 19, 100 * n + i), names[(n + i) % 4]) for i in range(1 + n % 3)] for n in range(16)]
+    asked = [
+        [PromptRow(prompt(3 + (7 * n + i) % 19, 100 * n + i), names[(n + i) % 4]) for i in range(1 + n % 3)]
+        for n in range(16)
+    ]
     alone = [visit(stack, tokenizer, rows) for rows in asked]
     together = in_threads([lambda rows=rows: visit(stack, tokenizer, rows, queue) for rows in asked])
     assert together == alone
@@ -93,7 +100,10 @@ def test_draws_depend_on_the_seed_and_not_on_the_company(tokenizer, tmp_path: Pa
     rows = [[PromptRow(prompt(8, n), "a", seed=n)] for n in range(6)]
     heats = [0.0, 0.7, 1.0, 1.3, 0.7, 1.0]
     alone = [visit(stack, tokenizer, row, temperature=heat, top_p=0.9) for row, heat in zip(rows, heats, strict=True)]
-    works = [lambda row=row, heat=heat: visit(stack, tokenizer, row, queue, temperature=heat, top_p=0.9) for row, heat in zip(rows, heats, strict=True)]
+    works = [
+        lambda row=row, heat=heat: visit(stack, tokenizer, row, queue, temperature=heat, top_p=0.9)
+        for row, heat in zip(rows, heats, strict=True)
+    ]
     assert in_threads(works) == alone
 
 
@@ -108,13 +118,17 @@ def test_who_cancels_is_gone_with_the_next_step_and_the_others_stay(tokenizer, t
 
     def leave() -> list:
         events = []
-        for event in stream(stack, tokenizer, [PromptRow(prompt(4, 1))], max_new_tokens=100, visitors=queue, cancelled=stop.is_set):
+        for event in stream(
+            stack, tokenizer, [PromptRow(prompt(4, 1))], max_new_tokens=100, visitors=queue, cancelled=stop.is_set
+        ):
             events.append(event)
             if event.tokens >= 3:
                 stop.set()
         return events
 
-    other, left = in_threads([lambda: visit(stack, tokenizer, [PromptRow(prompt(6, 2))], queue, max_new_tokens=40), leave])
+    other, left = in_threads(
+        [lambda: visit(stack, tokenizer, [PromptRow(prompt(6, 2))], queue, max_new_tokens=40), leave]
+    )
     watch.remove()
     assert left[-1].finish == "cancelled" and left[-1].tokens < 20
     assert other == visit(stack, tokenizer, [PromptRow(prompt(6, 2))], max_new_tokens=40)
@@ -146,7 +160,9 @@ def test_one_visitors_failure_is_that_visitors_alone(tokenizer, tmp_path: Path) 
             list(queue.answer(failing))
         return type(told.value).__name__
 
-    answers = in_threads([lambda: visit(stack, tokenizer, good, queue), ask_badly, lambda: visit(stack, tokenizer, good, queue)])
+    answers = in_threads(
+        [lambda: visit(stack, tokenizer, good, queue), ask_badly, lambda: visit(stack, tokenizer, good, queue)]
+    )
     assert answers == [visit(stack, tokenizer, good), "IndexError", visit(stack, tokenizer, good)]
     with pytest.raises(DataError):
         list(stream(stack, tokenizer, [PromptRow([])], max_new_tokens=4, visitors=queue))
@@ -156,7 +172,9 @@ def test_those_who_find_no_room_wait_for_their_turn(tokenizer, tmp_path: Path) -
     stack = open_stack("llama", tmp_path)
     queue = AnswerQueue(stack, generate.end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id, room=70)
     widths = []
-    watch = stack.model.register_forward_pre_hook(lambda module, args, kwargs: widths.append(kwargs["input_ids"].shape[0]), with_kwargs=True)
+    watch = stack.model.register_forward_pre_hook(
+        lambda module, args, kwargs: widths.append(kwargs["input_ids"].shape[0]), with_kwargs=True
+    )
     rows = [[PromptRow(prompt(8, n), "a")] for n in range(6)]
     answers = in_threads([lambda row=row: visit(stack, tokenizer, row, queue) for row in rows])
     watch.remove()
@@ -179,6 +197,7 @@ def test_an_adapter_can_be_replaced_while_it_answers(tokenizer, tmp_path: Path) 
     while batch.live:
         batch.step()
     assert (tuple(live[0].ids), tuple(later[0].ids)) == (old, new) and old != new
+
 
 def test_a_row_that_waits_keeps_its_adapter_though_another_takes_the_slot(tokenizer, tmp_path: Path) -> None:
     """Planned when it is accepted: an adapter that comes later, into the same slot, never answers under its name."""
@@ -230,7 +249,9 @@ def test_who_goes_away_during_a_step_leaves_the_batch_with_the_next(tokenizer, t
     queue = generate.open_queue(stack, tokenizer)
     sizes: list[int] = []
     gone_at: list[int] = []
-    leaving = stream(stack, tokenizer, [PromptRow(prompt(4, 1)), PromptRow(prompt(5, 1))], max_new_tokens=100, visitors=queue)
+    leaving = stream(
+        stack, tokenizer, [PromptRow(prompt(4, 1)), PromptRow(prompt(5, 1))], max_new_tokens=100, visitors=queue
+    )
     staying = stream(stack, tokenizer, [PromptRow(prompt(6, n)) for n in range(3)], max_new_tokens=60, visitors=queue)
 
     def watch(module, args, kwargs) -> None:
@@ -238,7 +259,9 @@ def test_who_goes_away_during_a_step_leaves_the_batch_with_the_next(tokenizer, t
             sizes.append(kwargs["input_ids"].shape[0])
             if sizes[-1] == 5 and sizes.count(5) == 4:  # in the middle of a step
                 gone_at.append(len(sizes))
-                next(visit for running in queue._batches for visit in running.visits if len(visit.rows) == 2).gone = True
+                next(
+                    visit for running in queue._batches for visit in running.visits if len(visit.rows) == 2
+                ).gone = True
 
     hook = model.register_forward_pre_hook(watch, with_kwargs=True)
     first = threading.Thread(target=lambda: list(leaving), daemon=True)
@@ -246,7 +269,9 @@ def test_who_goes_away_during_a_step_leaves_the_batch_with_the_next(tokenizer, t
     done = {event.row: event.ids for event in staying if event.done}
     hook.remove()
     assert sizes[gone_at[0] :] and set(sizes[gone_at[0] :]) <= {1, 2, 3}
-    assert [done[n] for n in range(3)] == [visit(stack, tokenizer, [PromptRow(prompt(6, n))], max_new_tokens=60)[0] for n in range(3)]
+    assert [done[n] for n in range(3)] == [
+        visit(stack, tokenizer, [PromptRow(prompt(6, n))], max_new_tokens=60)[0] for n in range(3)
+    ]
 
 
 def test_a_merge_that_fails_half_way_leaves_the_running_batch_as_it_was(tokenizer, tmp_path: Path, monkeypatch) -> None:
@@ -280,7 +305,8 @@ def test_a_merge_that_fails_half_way_leaves_the_running_batch_as_it_was(tokenize
 
 
 def test_a_step_that_fails_costs_nobody_else_their_answer(tokenizer, tmp_path: Path) -> None:
-    """Memory that several at once don't fit, and a row at whose token something breaks: the others answer as if alone."""
+    """Memory that several at once don't fit, and a row at whose token something breaks: the others answer as if
+    alone."""
     stack = open_stack("llama", tmp_path)
     names = ["base", "a", "b", "c"]
     rows = [[PromptRow(prompt(4 + n, n), names[n])] for n in range(4)]
@@ -293,7 +319,10 @@ def test_a_step_that_fails_costs_nobody_else_their_answer(tokenizer, tmp_path: P
             raise torch.OutOfMemoryError("three are too many")
 
     hook = stack.model.register_forward_pre_hook(too_many, with_kwargs=True)
-    works = [lambda row=row, heat=heat: visit(stack, tokenizer, row, queue, temperature=heat) for row, heat in zip(rows, heats, strict=True)]
+    works = [
+        lambda row=row, heat=heat: visit(stack, tokenizer, row, queue, temperature=heat)
+        for row, heat in zip(rows, heats, strict=True)
+    ]
     assert in_threads(works) == alone
     hook.remove()
 
@@ -356,10 +385,14 @@ def test_room_is_what_the_cache_will_take_and_not_what_the_newest_needs(tokenize
 
 
 def test_many_visitors_with_fewer_places_than_adapters(tokenizer, tmp_path: Path) -> None:
-    """16 threads, 6 adapters, 2 places: every answer is that of its own adapter alone, memory stays bounded, some walk away."""
+    """16 threads, 6 adapters, 2 places: every answer is that of its own adapter alone, memory stays bounded, some walk
+    away."""
     model = build("llama")
     model.generation_config.eos_token_id = [END, *range(3, 20)]
-    folders = {name: save_adapter(build("llama"), tmp_path / name, seed=seed, r=2 + seed % 3) for seed, name in enumerate("abcdef", 1)}
+    folders = {
+        name: save_adapter(build("llama"), tmp_path / name, seed=seed, r=2 + seed % 3)
+        for seed, name in enumerate("abcdef", 1)
+    }
     roomy = AdapterStack(build("llama"), BASE)
     roomy.model.generation_config.eos_token_id = model.generation_config.eos_token_id
     for name, folder in folders.items():

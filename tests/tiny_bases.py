@@ -1,4 +1,5 @@
-"""Small random models of several architectures, and adapters that PEFT itself saves for them. For tests of the stack."""
+"""Small random models of several architectures, and adapters that PEFT itself saves for them. For tests of the
+stack."""
 
 import copy
 from pathlib import Path
@@ -13,9 +14,18 @@ from lora_hub.core.schema import BaseModel
 END = 2
 VOCABULARY = 259  # pad, bos, end and the 256 bytes
 _DECODER = dict(
-    vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-    num_key_value_heads=2, head_dim=8, max_position_embeddings=128, bos_token_id=1, eos_token_id=2, pad_token_id=0,
-)  # fmt: skip
+    vocab_size=VOCABULARY,
+    hidden_size=32,
+    intermediate_size=48,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=8,
+    max_position_embeddings=128,
+    bos_token_id=1,
+    eos_token_id=2,
+    pad_token_id=0,
+)
 _SPECIALS = dict(bos_token_id=1, eos_token_id=2, pad_token_id=0)
 
 CONFIGS = {
@@ -27,17 +37,29 @@ CONFIGS = {
         **_DECODER, sliding_window=6, layer_types=["sliding_attention", "full_attention"]
     ),
     "gpt-neox": lambda: transformers.GPTNeoXConfig(
-        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=128, **_SPECIALS,
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=128,
+        **_SPECIALS,
     ),
     "gpt-neo": lambda: transformers.GPTNeoConfig(
-        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_layers=2, num_heads=4, window_size=6,
-        attention_types=[[["global", "local"], 1]], max_position_embeddings=128, **_SPECIALS,
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_layers=2,
+        num_heads=4,
+        window_size=6,
+        attention_types=[[["global", "local"], 1]],
+        max_position_embeddings=128,
+        **_SPECIALS,
     ),
     "gpt2": lambda: transformers.GPT2Config(
         vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=128, **_SPECIALS
     ),
-}  # fmt: skip
+}
 
 BYTES = tokenizers.pre_tokenizers.ByteLevel.alphabet()
 
@@ -50,9 +72,13 @@ def byte_tokenizer(chat_template: str = "", specials: tuple[str, ...] = ()) -> t
     fast.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     fast.decoder = tokenizers.decoders.ByteLevel()
     tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=fast, pad_token="<pad>", bos_token="<bos>", eos_token="<end>", padding_side="left",
+        tokenizer_object=fast,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<end>",
+        padding_side="left",
         additional_special_tokens=list(specials),
-    )  # fmt: skip
+    )
     tokenizer.chat_template = chat_template or None
     return tokenizer
 
@@ -72,7 +98,9 @@ def build(kind: str, seed: int = 0) -> transformers.PreTrainedModel:
     return model.requires_grad_(False).eval()
 
 
-def save_adapter(model: transformers.PreTrainedModel, folder: Path, *, seed: int = 1, strength: float = 0.3, **options) -> Path:
+def save_adapter(
+    model: transformers.PreTrainedModel, folder: Path, *, seed: int = 1, strength: float = 0.3, **options
+) -> Path:
     """An adapter with random A and B on a copy of the model, saved by PEFT. options: LoraConfig's."""
     options = {"r": 4, "lora_alpha": 8, "target_modules": "all-linear", "task_type": "CAUSAL_LM", **options}
     torch.manual_seed(seed)

@@ -1,7 +1,8 @@
-"""The base that an adapter was made for, as it is here. Whatever cannot be found is told with the adapter's name and what to do.
+"""The base that an adapter was made for, as it is here. Whatever cannot be found is told with the adapter's name and
+what to do.
 
-    base_of_adapter("my-adapter", config, folder)           by the name or path that PEFT wrote
-    base_of_record("lora-hub/spam", recorded)               by the record that travels with an adapter of ours
+base_of_adapter("my-adapter", config, folder)           by the name or path that PEFT wrote
+base_of_record("lora-hub/spam", recorded)               by the record that travels with an adapter of ours
 """
 
 import logging
@@ -18,15 +19,22 @@ from lora_hub.hub.adapter_config import base_of_config
 
 logger = logging.getLogger("lora_hub.answering.adapter_base")
 
-_HINT = _("Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here, or name the base with --base.")
+_HINT = _(
+    "Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here, or name the "
+    "base with --base."
+)
 _DRIVE = re.compile(r"[A-Za-z]:[\\\\/]")
 
 
-def base_of_adapter(name: str, config: dict[str, Any], folder: Path, *, given: str = "", fetched: bool = False) -> BaseModel:
-    """The base of an adapter without a record. config: `adapter_config.read_config`'s. given: the base that a person names, which
-    counts whatever the adapter says. fetched: from a Hub; then what it says is never a folder of this machine.
+def base_of_adapter(
+    name: str, config: dict[str, Any], folder: Path, *, given: str = "", fetched: bool = False
+) -> BaseModel:
+    """The base of an adapter without a record. config: `adapter_config.read_config`'s. given: the base that a person
+    names, which counts whatever the adapter says. fetched: from a Hub; then what it says is never a folder of this
+    machine.
 
-    A relative path is looked for where PEFT would, from the current folder, then beside the adapter. Raises AdapterError.
+    A relative path is looked for where PEFT would, from the current folder, then beside the adapter. Raises
+    AdapterError.
     """
     if given:
         return bases.get_base(given)
@@ -35,39 +43,60 @@ def base_of_adapter(name: str, config: dict[str, Any], folder: Path, *, given: s
     try:
         places = () if fetched else (Path(named).expanduser(), folder.parent / named, folder / named)
         place = next((place for place in places if place.is_dir()), None)
-        return bases.get_base(str(place)) if place else bases.get_base(_with_revision(named, revision), folders=not fetched)
-    except (BaseError, OSError, ValueError, RuntimeError) as error:  # the latter: what no path can be, a home that nobody has
+        return (
+            bases.get_base(str(place))
+            if place
+            else bases.get_base(_with_revision(named, revision), folders=not fetched)
+        )
+    except (
+        BaseError,
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # the latter: what no path can be, a home that nobody has
         lies_here = isinstance(error, BaseError) and (place is not None or not _is_path(named))
         if lies_here:
             raise AdapterError(
                 _("The adapter {name} was made for the base {named!r}. {reason}"),
                 _HINT,
-                name=name, named=named, reason=error.said,
-            ) from error  # fmt: skip
+                name=name,
+                named=named,
+                reason=error.said,
+            ) from error
         raise AdapterError(
             _("The adapter {name} was made for a base that lay in {named!r}, and nothing lies there on this machine."),
             _HINT,
-            name=name, named=named,
-        ) from error  # fmt: skip
+            name=name,
+            named=named,
+        ) from error
 
 
 def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseModel:
-    """The base that a record names: the built-in one, the folder of a run by its weights' fingerprint, else a Hub id. A folder that
-    the record names is a stranger's word and is not looked at. Raises AdapterError."""
+    """The base that a record names: the built-in one, the folder of a run by its weights' fingerprint, else a Hub id. A
+    folder that the record names is a stranger's word and is not looked at. Raises AdapterError."""
     recorded = recorded.model_copy(update={"folder": ""})
     if given:
         here = bases.get_base(given)
         if recorded.fingerprint and not here.fingerprint:
             raise AdapterError(
-                _("{name} was made for the base {base}, and whether {given} on a Hub has the same weights cannot be seen."),
-                _("Name {base}, or leave --base out.") if recorded.id == bases.BUILT_IN else _("Name the folder of the base that it was made for."),
-                name=name, base=recorded.id, given=here.id,
-            )  # fmt: skip
+                _(
+                    "{name} was made for the base {base}, and whether {given} on a Hub has the same weights cannot be "
+                    "seen."
+                ),
+                _("Name {base}, or leave --base out.")
+                if recorded.id == bases.BUILT_IN
+                else _("Name the folder of the base that it was made for."),
+                name=name,
+                base=recorded.id,
+                given=here.id,
+            )
         if recorded.fingerprint and here.fingerprint != recorded.fingerprint:
             raise AdapterError(
                 _("{name} was made for the base {base} with other weights than {given} has."),
                 _("Name the base that it was made for."),
-                name=name, base=recorded.id, given=here.id,
+                name=name,
+                base=recorded.id,
+                given=here.id,
             )
         return here
     if recorded.id == bases.BUILT_IN:
@@ -77,7 +106,7 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
                 _("{name} was made for another version of the built-in base."),
                 _("Train it again on this version, or use the version it was made with."),
                 name=name,
-            )  # fmt: skip
+            )
         return here
     if not recorded.fingerprint:
         return recorded
@@ -92,8 +121,10 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
     raise AdapterError(
         _("{name} was made for the base {base} (weights {fingerprint}), which is not on this machine."),
         _("Bring the base's folder here and name it with --base FOLDER, or train on it once."),
-        name=name, base=recorded.id, fingerprint=recorded.fingerprint[:12],
-    )  # fmt: skip
+        name=name,
+        base=recorded.id,
+        fingerprint=recorded.fingerprint[:12],
+    )
 
 
 def _with_revision(named: str, revision: str) -> str:

@@ -2,8 +2,9 @@
 
     tokenizer = load_adapter_tokenizer(folder, "owner/name", base_tokenizer)      None: it is asked with the base's
 
-An adapter is asked as it was trained: with the tokenizer in its folder; where only a template lies there, with the base's
-tokenizer and that template. Strangers wrote both: no code of theirs runs, and templates are rendered within bounds.
+An adapter is asked as it was trained: with the tokenizer in its folder; where only a template lies there, with the
+base's tokenizer and that template. Strangers wrote both: no code of theirs runs, and templates are rendered within
+bounds.
 """
 
 import copy
@@ -20,14 +21,21 @@ from lora_hub.data.prompts.template_process import TemplateProcess
 from lora_hub.hub import TOKENIZER_FILES
 
 # Any of these holds a vocabulary.
-VOCABULARIES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model")
+VOCABULARIES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
 MOST_BYTES = 256 << 20  # of one file; the largest vocabularies take some 40 MB
 MOST_TEMPLATE = 1 << 20
 
 
 def load_adapter_tokenizer(folder: Path, name: str, base_tokenizer: Any) -> Any | None:
-    """The adapter's own tokenizer, None where it brings neither tokenizer nor chat template. Raises AdapterError where what it
-    brings cannot be used; the message names the adapter."""
+    """The adapter's own tokenizer, None where it brings neither tokenizer nor chat template. Raises AdapterError where
+    what it brings cannot be used; the message names the adapter."""
     folder = Path(folder)
     present = [file for pattern in TOKENIZER_FILES for file in sorted(folder.glob(pattern)) if file.is_file()]
     if not present:
@@ -73,13 +81,25 @@ def bound_template(tokenizer: Any, whose: Message) -> Any:
     process = TemplateProcess(whose)
 
     def apply_chat_template(
-        messages: list[dict[str, Any]], *, tools: list | None = None, add_generation_prompt: bool = False, tokenize: bool = False, **variables: Any
+        messages: list[dict[str, Any]],
+        *,
+        tools: list | None = None,
+        add_generation_prompt: bool = False,
+        tokenize: bool = False,
+        **variables: Any,
     ) -> str:
         if tokenize:
             raise ValueError("renders text only")
         named = {key: value for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
         messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
-        values = {**named, "messages": messages, "tools": tools, "documents": None, "add_generation_prompt": add_generation_prompt, **variables}
+        values = {
+            **named,
+            "messages": messages,
+            "tools": tools,
+            "documents": None,
+            "add_generation_prompt": add_generation_prompt,
+            **variables,
+        }
         return process.render(_chosen(tokenizer.chat_template, whose, bool(tools)), values)
 
     tokenizer.apply_chat_template = apply_chat_template
@@ -87,12 +107,15 @@ def bound_template(tokenizer: Any, whose: Message) -> Any:
 
 
 def _chosen(template: Any, whose: Message, with_tools: bool) -> str:
-    """Of several templates the one for tools where there are any, else the one named default, as transformers chooses."""
+    """Of several templates the one for tools where there are any, else the one named default, as transformers
+    chooses."""
     if isinstance(template, dict):
         template = (template.get("tool_use") if with_tools else None) or template.get("default")
     if not isinstance(template, str):
         raise AdapterError(
-            _("None of the chat templates of {whose} is the default."), _("Name one of them 'default' in its tokenizer_config.json."), whose=whose
+            _("None of the chat templates of {whose} is the default."),
+            _("Name one of them 'default' in its tokenizer_config.json."),
+            whose=whose,
         )
     return template
 
@@ -110,14 +133,19 @@ def _load(folder: Path, name: str) -> Any:
 
 
 def _fill_in(tokenizer: Any, base_tokenizer: Any) -> None:
-    """An end token where it names none and means the base's, and a pad token that the base knows: people add one behind the end of
-    the vocabulary, and what stands in for it is masked anyway."""
-    if tokenizer.eos_token_id is None and tokenizer.get_vocab().get(base_tokenizer.eos_token) == base_tokenizer.eos_token_id:
+    """An end token where it names none and means the base's, and a pad token that the base knows: people add one behind
+    the end of the vocabulary, and what stands in for it is masked anyway."""
+    if (
+        tokenizer.eos_token_id is None
+        and tokenizer.get_vocab().get(base_tokenizer.eos_token) == base_tokenizer.eos_token_id
+    ):
         tokenizer.eos_token = base_tokenizer.eos_token
     known = len(base_tokenizer)
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= known:
         named = (tokenizer.unk_token, tokenizer.eos_token, tokenizer.bos_token)
-        tokenizer.pad_token = next((token for token in named if token and tokenizer.convert_tokens_to_ids(token) < known), None)
+        tokenizer.pad_token = next(
+            (token for token in named if token and tokenizer.convert_tokens_to_ids(token) < known), None
+        )
 
 
 def _template_alone(folder: Path, name: str) -> Any | None:
@@ -152,5 +180,6 @@ def _unusable(name: str, why: Message) -> AdapterError:
     return AdapterError(
         _("The tokenizer that the adapter {name} brings cannot be used: {why}."),
         _("Save it again with save_pretrained, or take it out of the folder to ask with the base's."),
-        name=name, why=why,
+        name=name,
+        why=why,
     )

@@ -1,10 +1,11 @@
 """Labels from likelihoods: probabilities, what a base prefers whatever it is asked taken out of them.
 
-A base's choice between labels is mostly a shifted boundary: some labels are likely as words, whatever stands before them. Batch
-calibration (Zhou et al. 2024, arXiv 2309.17249) measures that on rows which are not scored and takes it out. Here, in the domain of
-log likelihoods: a label's mean over those rows is subtracted, what is left is multiplied by one temperature (Guo et al. 2017), and
-the label's share of the training rows is its prior. So a base whose likelihoods tell nothing gives the commonest label, and one
-whose likelihoods tell something is judged by that.
+A base's choice between labels is mostly a shifted boundary: some labels are likely as words, whatever stands before
+them. Batch calibration (Zhou et al. 2024, arXiv 2309.17249) measures that on rows which are not scored and takes it
+out. Here, in the domain of
+log likelihoods: a label's mean over those rows is subtracted, what is left is multiplied by one temperature (Guo et al.
+2017), and the label's share of the training rows is its prior. So a base whose likelihoods tell nothing gives the
+commonest label, and one whose likelihoods tell something is judged by that.
 """
 
 import math
@@ -30,8 +31,8 @@ def probabilities(logs: Sequence[float], calibration: Calibration | None = None)
 def fit_calibration(logs: Sequence[Sequence[float]], right: Sequence[int], shares: Sequence[float]) -> Calibration:
     """A calibration from rows that are not scored.
 
-    logs: log likelihoods in nats, (rows, labels). right: the place of each row's right label. shares: of each label among the
-    training rows, 0 to 1. Raises ValueError where there are no rows.
+    logs: log likelihoods in nats, (rows, labels). right: the place of each row's right label. shares: of each label
+    among the training rows, 0 to 1. Raises ValueError where there are no rows.
     """
     import numpy as np
 
@@ -45,9 +46,9 @@ def fit_calibration(logs: Sequence[Sequence[float]], right: Sequence[int], share
     means = relative.mean(axis=0)
     centred = relative - means
     spread = max(float(centred.std()), 1e-9)
-    # One number is fitted: a search is as good as a descent, and cannot fail. A few rows can't make a base surer than it is: past what
-    # makes the spread 1 the scale is held back as if by one row more. 0 comes first: likelihoods that tell nothing of the right
-    # labels, or the contrary, are left out, and the commonest label is what remains.
+    # One number is fitted: a search is as good as a descent, and cannot fail. A few rows can't make a base surer than
+    # it is: past what makes the spread 1 the scale is held back as if by one row more. 0 comes first: likelihoods that
+    # tell nothing of the right labels, or the contrary, are left out, and the commonest label is what remains.
     steps = np.linspace(-5.0, 5.0, 401)
     scales = np.concatenate([[0.0], np.exp(steps) / spread])
     held = np.concatenate([[0.0], np.maximum(steps, 0.0) ** 2 / 2])

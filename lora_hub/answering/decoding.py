@@ -1,7 +1,8 @@
 """The token loop: a batch of prompts through the stack, one token a row and step, until every row has ended.
 
-It is a loop of our own and not `model.generate` because rows here differ in everything: adapter, limit, seed, end. What generate does for caches is the model's own work (it builds the cache that fits it), so what is left is
-left padding, positions and the choice of the next token. Rows that ended leave the batch once they are half of it.
+It is a loop of our own and not `model.generate` because rows here differ in everything: adapter, limit, seed, end. What
+generate does for caches is the model's own work (it builds the cache that fits it), so what is left is left padding,
+positions and the choice of the next token. Rows that ended leave the batch once they are half of it.
 
 Between two steps nothing is locked and no torch mode is set, so a caller may take its time, stop, or never come back.
 """
@@ -21,8 +22,10 @@ from lora_hub.core.messages import _
 
 @dataclass
 class Live:
-    """A row that is being answered. adapter: who answers, decided when the row was accepted. left: tokens it may still take.
-    random: draws its tokens at `temperature` from the `top_p` share; None: greedy. ends: the tokens that end it; None: the batch's."""
+    """A row that is being answered. adapter: who answers, decided when the row was accepted. left: tokens it may still
+    take.
+    random: draws its tokens at `temperature` from the `top_p` share; None: greedy. ends: the tokens that end it; None:
+    the batch's."""
 
     row: int
     adapter: Attached
@@ -51,7 +54,8 @@ class Batch:
         return [row for row in self._part.live if not row.finish] if self._part else []
 
     def room(self, joining: Sequence[Live] = ()) -> int:
-        """Tokens in the cache, padding included, once these rows have joined and every row has taken all that it may."""
+        """Tokens in the cache, padding included, once these rows have joined and every row has taken all that it
+        may."""
         rows = [*self.live, *joining]
         longest = max((len(row.prompt) + len(row.ids) for row in rows), default=0)
         return len(rows) * (longest + max((row.left for row in rows), default=0))
@@ -62,9 +66,9 @@ class Batch:
         return self._part is None or not self.live or can_join(self._part.cache)
 
     def join(self, rows: list[Live]) -> list[Live]:
-        """Reads the prompts of new rows, and what they have answered elsewhere, in one forward and gives each its next token;
-        returns them. Rows that were there before are not touched, also where this fails. Raises BaseError where the base keeps
-        no cache that rows can join."""
+        """Reads the prompts of new rows, and what they have answered elsewhere, in one forward and gives each its next
+        token; returns them. Rows that were there before are not touched, also where this fails. Raises BaseError where
+        the base keeps no cache that rows can join."""
         part = self._read(sorted(rows, key=_serial))  # rows of an adapter side by side: no shuffling in any layer
         self._part = part if self._part is None or not self.live else self._merge(self._part, part)
         return rows
@@ -85,7 +89,9 @@ class Batch:
     def _read(self, rows: list[Live]) -> "_Part":
         plan = self._stack.plan([row.adapter for row in rows])
         more = any(row.left > 1 for row in rows)
-        read = read_prompts(self._stack, plan, [row.prompt + row.ids for row in rows], self._pad, use_cache=more, shared=self._shared)
+        read = read_prompts(
+            self._stack, plan, [row.prompt + row.ids for row in rows], self._pad, use_cache=more, shared=self._shared
+        )
         part = _Part(list(rows), plan, read.mask, read.positions, read.cache)
         self._take_tokens(part, read.logits)
         return part
@@ -110,11 +116,11 @@ class Batch:
                 _("The base {base!r} keeps no attention cache, which answering needs."),
                 _("Choose another base."),
                 base=self._stack.base.id,
-            )  # fmt: skip
+            )
 
     def _leave(self) -> None:
-        """Rows that ended leave once they are half of the batch: copying the cache costs, too. Whoever cancelled leaves at once:
-        others may be waiting for the room."""
+        """Rows that ended leave once they are half of the batch: copying the cache costs, too. Whoever cancelled leaves
+        at once: others may be waiting for the room."""
         part = self._part
         if part is None:
             return
@@ -123,7 +129,8 @@ class Batch:
             part.select(open_rows)
 
     def _merge(self, first: "_Part", second: "_Part") -> "_Part":
-        """The open rows of both. All tensors are made before anything is changed: where that fails, `first` is as it was."""
+        """The open rows of both. All tensors are made before anything is changed: where that fails, `first` is as it
+        was."""
         stay, come = ([i for i, row in enumerate(part.live) if not row.finish] for part in (first, second))
         if not come:
             return first
@@ -132,7 +139,7 @@ class Batch:
                 _("The base {base!r} keeps a cache that rows cannot join."),
                 _("Ask one after another."),
                 base=self._stack.base.id,
-            )  # fmt: skip
+            )
         live = [first.live[i] for i in stay] + [second.live[i] for i in come]
         tokens = [first.tokens[i] for i in stay] + [second.tokens[i] for i in come]
         order = sorted(range(len(live)), key=lambda i: _serial(live[i]))
@@ -143,7 +150,8 @@ class Batch:
         width = int(torch.cat([first.mask.sum(-1), second.mask.sum(-1)])[index].max())
 
         def together(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-            """Of tensors [rows, ..., tokens, values] one; padding is on the left, so that is where they are cut or widened."""
+            """Of tensors [rows, ..., tokens, values] one; padding is on the left, so that is where they are cut or
+            widened."""
             return torch.cat([_fit(one, width), _fit(other, width)]).index_select(0, index)
 
         layers = [
@@ -161,7 +169,8 @@ class Batch:
 
 @dataclass
 class _Part:
-    """The tensors of some rows. mask: [rows, width]; positions: [rows, length of the input]; tokens: each row's last one."""
+    """The tensors of some rows. mask: [rows, width]; positions: [rows, length of the input]; tokens: each row's last
+    one."""
 
     live: list[Live]
     plan: Any
@@ -187,7 +196,10 @@ class _Part:
         if empty and can_join(self.cache):
             self.mask = self.mask[:, empty:]
             for layer in self.cache.layers:
-                layer.keys, layer.values = layer.keys[:, :, empty:].contiguous(), layer.values[:, :, empty:].contiguous()
+                layer.keys, layer.values = (
+                    layer.keys[:, :, empty:].contiguous(),
+                    layer.values[:, :, empty:].contiguous(),
+                )
 
 
 def _serial(row: Live) -> int:
@@ -211,8 +223,8 @@ def decode(
     shared: SharedBeginnings | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[list[Live]]:
-    """Yields, after each step, the rows that got a token or ended in it. `row.finish`: "stop" at one of `ends`, "length", or
-    "cancelled". shared: what the prompts begin with, where it has been read."""
+    """Yields, after each step, the rows that got a token or ended in it. `row.finish`: "stop" at one of `ends`,
+    "length", or "cancelled". shared: what the prompts begin with, where it has been read."""
     batch, step = Batch(stack, ends, pad, shared), 0
     while step == 0 or batch.live:
         if cancelled is not None and cancelled():
@@ -248,9 +260,9 @@ def _next_tokens(logits: torch.Tensor, live: list[Live]) -> list[int]:
 
 
 def _draw(logits: torch.Tensor, generators: list[torch.Generator], top_p: torch.Tensor) -> torch.Tensor:
-    """One token a row from the smallest set of tokens that holds its `top_p` ([rows, 1]) of the probability (Holtzman et al. 2020,
-    arXiv 1904.09751). Each row has its own generator, on the CPU on every machine, and takes one number from it a step:
-    the draw depends on the row's seed and logits and on nothing else in the batch."""
+    """One token a row from the smallest set of tokens that holds its `top_p` ([rows, 1]) of the probability (Holtzman
+    et al. 2020, arXiv 1904.09751). Each row has its own generator, on the CPU on every machine, and takes one number
+    from it a step: the draw depends on the row's seed and logits and on nothing else in the batch."""
     chances, tokens = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
     sums = chances.double().cumsum(-1)
     kept = (sums - chances < top_p).sum(-1, keepdim=True).clamp_(min=1)

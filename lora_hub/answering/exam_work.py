@@ -3,9 +3,9 @@
     work = plan_exam(task, scored=52, validation=28, tokens_row=60, context=2048)
     work.rows, work.read, work.written        of all three: the base as it is, the base with examples, the adapter
 
-The base answers its calibration rows, too, and twice: as it is and with examples before the question. What the prompts of one
-asking have in common at their beginning (the instruction, the list of labels, the examples) is read once (`prefill`), and so are
-the labels that begin alike.
+The base answers its calibration rows, too, and twice: as it is and with examples before the question. What the prompts
+of one asking have in common at their beginning (the instruction, the list of labels, the examples) is read once
+(`prefill`), and so are the labels that begin alike.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from lora_hub.core.schema import Task
 from lora_hub.data.prompts import template
 
-# Examples before a question: more of them help a base little and cost every answer; where there are more labels than this, not all
-# are shown. And their tokens together: every question is read behind them.
+# Examples before a question: more of them help a base little and cost every answer; where there are more labels than
+# this, not all are shown. And their tokens together: every question is read behind them.
 MOST_EXAMPLES, MOST_EXAMPLE_TOKENS = 12, 2048
 # Rows that calibrate: more tell little more.
 MOST_CALIBRATED = 100
@@ -28,8 +28,8 @@ ANSWER_TOKENS = 40
 
 @dataclass(frozen=True)
 class ExamWork:
-    """rows: answers to rows, calibration included. read: tokens of prompts and labels. written: tokens of answers in text, each of
-    which is a pass of its own."""
+    """rows: answers to rows, calibration included. read: tokens of prompts and labels. written: tokens of answers in
+    text, each of which is a pass of its own."""
 
     rows: int
     read: float
@@ -37,7 +37,8 @@ class ExamWork:
 
 
 def plan_exam(task: Task, *, scored: int, validation: int, tokens_row: float, context: int) -> ExamWork:
-    """The exam of a run. scored, validation: rows. tokens_row: mean tokens of prompt and answer. context: tokens that the base reads."""
+    """The exam of a run. scored, validation: rows. tokens_row: mean tokens of prompt and answer. context: tokens that
+    the base reads."""
     has_labels = task.output == "labels"
     shown = examples_shown(task, scored, tokens_row, context)
     calibrated = min(validation, MOST_CALIBRATED) if has_labels else 0
@@ -46,7 +47,9 @@ def plan_exam(task: Task, *, scored: int, validation: int, tokens_row: float, co
     labels = [_tokens(label) for label in task.labels] if has_labels else []
     begins = min(_frame(task), tokens_row / 2)
     own = tokens_row - begins - (sum(labels) / len(labels) if labels else 0)
-    read = ways * sum(rows * own + begins for rows in asked) + scored * own + begins  # the adapter is asked without calibration
+    read = (
+        ways * sum(rows * own + begins for rows in asked) + scored * own + begins
+    )  # the adapter is asked without calibration
     read += len(asked) * sum([tokens_row * SHORTER] * shown)
     # A label's first token is read off the prompt's end.
     rest = sorted((max(0.0, one - 1) for one in labels), reverse=True)
@@ -56,7 +59,8 @@ def plan_exam(task: Task, *, scored: int, validation: int, tokens_row: float, co
 
 
 def examples_shown(task: Task, scored: int, tokens_row: float, context: int) -> int:
-    """How many examples `examples.choose_examples` finds room for: whole rounds of one of each label, and at least a part of the first."""
+    """How many examples `examples.choose_examples` finds room for: whole rounds of one of each label, and at least a
+    part of the first."""
     if not scored:
         return 0
     room = min(MOST_EXAMPLE_TOKENS, context - 2 * tokens_row - (0 if task.output == "labels" else task.max_new_tokens))

@@ -1,5 +1,5 @@
-"""Prompts in, answers out, through the stack: streamed (`stream`), in bulk (`answer_all`), and how far an adapter's answer
-is from the base's (`divergence`).
+"""Prompts in, answers out, through the stack: streamed (`stream`), in bulk (`answer_all`), and how far an adapter's
+answer is from the base's (`divergence`).
 
 Text is cut where it is whole: the bytes of a character that is not complete yet (two tokens for a Persian letter are
 common) are held back until the rest comes. Answers are as the tokenizer decodes them, special tokens left out, leading
@@ -73,17 +73,23 @@ def stream(
     cancelled: Callable[[], bool] | None = None,
     visitors: AnswerQueue | None = None,
 ) -> Iterator[GenerateEvent]:
-    """Answers all rows in one batch; an event whenever a row's text has grown or it is done. `cancelled` is asked before
-    each step. temperature 0 is greedy. visitors: the base's queue, where others may be answered in the same batch. Who
-    answers is decided here and now: adapters that come or go later change nothing. Raises DataError (too long for the base),
-    AdapterError, BaseError (memory)."""
+    """Answers all rows in one batch; an event whenever a row's text has grown or it is done. `cancelled` is asked
+    before each step. temperature 0 is greedy. visitors: the base's queue, where others may be answered in the same
+    batch. Who
+    answers is decided here and now: adapters that come or go later change nothing. Raises DataError (too long for the
+    base), AdapterError, BaseError (memory)."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
     with stack.in_use(row.adapter for row in live):
         yield from _stream(stack, tokenizer, rows, live, cancelled, visitors)
 
 
 def _stream(
-    stack: AdapterStack, tokenizer: Any, rows: list[PromptRow], live: list[Live], cancelled: Callable[[], bool] | None, visitors: AnswerQueue | None
+    stack: AdapterStack,
+    tokenizer: Any,
+    rows: list[PromptRow],
+    live: list[Live],
+    cancelled: Callable[[], bool] | None,
+    visitors: AnswerQueue | None,
 ) -> Iterator[GenerateEvent]:
     start, shown, done = time.perf_counter(), [""] * len(rows), set()
     if visitors is None:
@@ -112,15 +118,19 @@ def answer_all(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Answer]:
-    """Answers in the order of `rows`, worked off in batches of similar length. batch_tokens: padded tokens a batch, 0 for
-    what suits the device; a batch that doesn't fit a GPU's memory is halved. progress: rows done, rows in all. Raises as
-    `stream`."""
+    """Answers in the order of `rows`, worked off in batches of similar length. batch_tokens: padded tokens a batch, 0
+    for what suits the device; a batch that doesn't fit a GPU's memory is halved. progress: rows done, rows in all.
+    Raises as `stream`."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
     ends, pad = end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id
     budget = batch_tokens or _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
     answers: list[Answer | None] = [None] * len(rows)
     done = 0
-    shared = share_beginnings(stack, stack.plan([row.adapter for row in live]), [row.ids for row in rows], pad) if rows else None
+    shared = (
+        share_beginnings(stack, stack.plan([row.adapter for row in live]), [row.ids for row in rows], pad)
+        if rows
+        else None
+    )
     batches = _batches(live, budget)
     while batches:
         batch = batches.pop()
@@ -129,8 +139,13 @@ def answer_all(
             for moved in decode(stack, batch, ends, pad, shared=shared, cancelled=cancelled):
                 for row in moved:
                     if row.finish:
-                        text, seconds = decode_text(rows[row.row].tokenizer or tokenizer, row.ids), time.perf_counter() - start
-                        answers[row.row] = Answer(text=text, tokens=len(row.ids), seconds=seconds, finish=row.finish, ids=tuple(row.ids))
+                        text, seconds = (
+                            decode_text(rows[row.row].tokenizer or tokenizer, row.ids),
+                            time.perf_counter() - start,
+                        )
+                        answers[row.row] = Answer(
+                            text=text, tokens=len(row.ids), seconds=seconds, finish=row.finish, ids=tuple(row.ids)
+                        )
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
                 raise _too_large(stack, batch[0]) from error
@@ -146,10 +161,13 @@ def answer_all(
     return answers
 
 
-def divergence(stack: AdapterStack, tokenizer: Any, row: PromptRow, answer_ids: list[int] | tuple[int, ...]) -> Divergence:
+def divergence(
+    stack: AdapterStack, tokenizer: Any, row: PromptRow, answer_ids: list[int] | tuple[int, ...]
+) -> Divergence:
     """How far the adapter of `row` is from the base on this prompt and answer, from one forward of both side by side:
-    KL(adapter || base) in nats of the first token's distribution, and the share of the answer's tokens where their first
-    choices differ. An answer without tokens is judged by its first place alone. Raises DataError, AdapterError."""
+    KL(adapter || base) in nats of the first token's distribution, and the share of the answer's tokens where their
+    first choices differ. An answer without tokens is judged by its first place alone. Raises DataError,
+    AdapterError."""
     answer = list(answer_ids)[: max(1, context_length(stack)) - len(row.ids)]
     _prepare(stack, [row], 1, 0.0)
     ids = torch.tensor([row.ids + answer[:-1]] * 2, device=stack.model.device)
@@ -166,7 +184,9 @@ def divergence(stack: AdapterStack, tokenizer: Any, row: PromptRow, answer_ids: 
 
 def decode_text(tokenizer: Any, ids: list[int] | tuple[int, ...]) -> str:
     """The text of an answer so far, without a character whose last bytes are still to come."""
-    return _OPEN_CHARACTER.sub("", tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    return _OPEN_CHARACTER.sub(
+        "", tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    )
 
 
 def end_token_ids(model: Any, tokenizer: Any) -> set[int]:
@@ -183,7 +203,9 @@ def open_queue(stack: AdapterStack, tokenizer: Any) -> AnswerQueue:
     return AnswerQueue(stack, end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id)
 
 
-def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float, top_p: float = 1.0) -> list[Live]:
+def _prepare(
+    stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, temperature: float, top_p: float = 1.0
+) -> list[Live]:
     context = context_length(stack)
     check_prompts(stack, [row.ids for row in rows])
     ends: dict[int, frozenset[int] | None] = {id(None): None}  # rows of an adapter share its tokenizer
@@ -193,7 +215,9 @@ def _prepare(stack: AdapterStack, rows: list[PromptRow], max_new_tokens: int, te
         if id(row.tokenizer) not in ends:
             ends[id(row.tokenizer)] = frozenset(end_token_ids(stack.model, row.tokenizer))
         left = min(max_new_tokens, context - len(row.ids))
-        live.append(Live(i, stack.adapter(row.adapter), row.ids, left, random, temperature, top_p, ends[id(row.tokenizer)]))
+        live.append(
+            Live(i, stack.adapter(row.adapter), row.ids, left, random, temperature, top_p, ends[id(row.tokenizer)])
+        )
     return live
 
 
@@ -220,12 +244,13 @@ def _memory_in_words(steps: Iterator[list[Live]], stack: AdapterStack) -> Iterat
             _("The GPU's memory is too small to answer these prompts on {base!r}."),
             _("Ask fewer or shorter ones."),
             base=stack.base.id,
-        ) from error  # fmt: skip
+        ) from error
 
 
 def _too_large(stack: AdapterStack, row: Live) -> BaseError:
     return BaseError(
         _("A prompt of {count} tokens does not fit the GPU's memory beside {base!r}."),
         _("Shorten it, or load the base in nf4."),
-        count=len(row.prompt), base=stack.base.id,
+        count=len(row.prompt),
+        base=stack.base.id,
     )

@@ -1,7 +1,7 @@
 """Labels packed into one sequence: the tree of their tokens, in which labels that begin alike share their beginning.
 
-A token sees its prompt and the tokens before it in its own label, so that one forward over the tree gives what a forward over each
-label would.
+A token sees its prompt and the tokens before it in its own label, so that one forward over the tree gives what a
+forward over each label would.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,17 @@ from transformers import PreTrainedModel
 
 from lora_hub.answering.prefill import can_join
 
-# Architectures on which a packed forward has been held against one label at a time (tests/test_likelihood.py). Others may tell
-# positions from places in the sequence (ALiBi, local windows), which packing changes.
+# Architectures on which a packed forward has been held against one label at a time (tests/test_likelihood.py). Others
+# may tell positions from places in the sequence (ALiBi, local windows), which packing changes.
 PACKED = ("gemma", "gpt2", "gpt_neox", "llama", "mistral", "phi3", "qwen2", "qwen3", "smollm3")
 
 
 @dataclass(frozen=True)
 class LabelTree:
-    """tokens: of all nodes, a parent before its children; what follows a node is asked there. depths: tokens before it in its label.
-    sees: [nodes, nodes], whether the column is the row or one of its ancestors. steps: (label, node, next token): what adds up to
-    each label's likelihood after its first token."""
+    """tokens: of all nodes, a parent before its children; what follows a node is asked there. depths: tokens before it
+    in its label.
+    sees: [nodes, nodes], whether the column is the row or one of its ancestors. steps: (label, node, next token): what
+    adds up to each label's likelihood after its first token."""
 
     tokens: list[int]
     depths: list[int]
@@ -60,7 +61,8 @@ def can_pack(model: PreTrainedModel, cache: Any) -> bool:
 
 
 def packed_mask(prompts: torch.Tensor, trees: Sequence[LabelTree], dtype: torch.dtype) -> torch.Tensor:
-    """The mask of trees behind their prompts, [rows, 1, nodes, width + nodes], added to attention: 0 where a node may look.
+    """The mask of trees behind their prompts, [rows, 1, nodes, width + nodes], added to attention: 0 where a node may
+    look.
     prompts: [rows, width], 1 where a token is. A tree is padded with nodes that see themselves."""
     most = max(len(tree.tokens) for tree in trees)
     sees = torch.eye(most, dtype=torch.bool).repeat(len(trees), 1, 1)

@@ -1,8 +1,9 @@
 """How likely a model finds each whole label as the answer to a prompt: log P(label, end | prompt), in nats.
 
-A label is judged as a whole, all its tokens and the end token. (Choosing token by token lets the first token decide: a label whose
-first token is likely wins though nothing that follows it is.) Prompts are read once; each label goes on from the prompt's keys and
-values. Rows of different adapters, prompts and labels share a batch, as everywhere in the stack.
+A label is judged as a whole, all its tokens and the end token. (Choosing token by token lets the first token decide: a
+label whose first token is likely wins though nothing that follows it is.) Prompts are read once; each label goes on
+from the prompt's keys and values. Rows of different adapters, prompts and labels share a batch, as everywhere in the
+stack.
 
     logs = score_labels(stack, [LabelRow(ids, "spam", choices)], pad)     # [[-0.2, -4.1]]
 """
@@ -31,18 +32,20 @@ from lora_hub.core.errors import BaseError, DataError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Calibration
 
-# Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a base.
+# Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a
+# base.
 BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
 LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
-# Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left at what
-# their first token leaves possible, which is more than their likelihood.
+# Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left
+# at what their first token leaves possible, which is more than their likelihood.
 PRUNE_NATS = 16.0
 
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of each label with the
-    end token behind it. calibration: of whoever judges; here it only says which labels are out of the race."""
+    """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of each
+    label with the end token behind it. calibration: of whoever judges; here it only says which labels are out of the
+    race."""
 
     ids: list[int]
     adapter: str
@@ -66,19 +69,21 @@ def score_labels(
 ) -> list[list[float]] | None:
     """For each row the log likelihood of each of its labels, in nats; None where it was cancelled.
 
-    all_exact: also of labels that are out of the race (see PRUNE_NATS). batch_tokens: padded tokens a batch, 0 for what suits the
-    device. progress: rows done, rows in all. Raises AdapterError (not attached), DataError (a label without tokens, a prompt too
-    long for the base), BaseError (memory).
+    all_exact: also of labels that are out of the race (see PRUNE_NATS). batch_tokens: padded tokens a batch, 0 for what
+    suits the device. progress: rows done, rows in all. Raises AdapterError (not attached), DataError (a label without
+    tokens, a prompt too long for the base), BaseError (memory).
     """
     for row in rows:
         if not row.choices or not all(row.choices):
             raise DataError(
                 _("A label has no tokens."),
                 _("Give every label at least one letter that the base's tokenizer knows."),
-            )  # fmt: skip
+            )
     check_prompts(stack, [row.ids for row in rows])
     vocabulary = stack.model.get_input_embeddings().weight.shape[0]
-    highest = max((max(map(max, choices)) for choices in {id(row.choices): row.choices for row in rows}.values()), default=0)
+    highest = max(
+        (max(map(max, choices)) for choices in {id(row.choices): row.choices for row in rows}.values()), default=0
+    )
     if highest >= vocabulary:
         raise unknown_token(stack, _("A label"), highest, vocabulary)
     plan = stack.plan([stack.adapter(row.adapter) for row in rows])
@@ -100,7 +105,8 @@ def score_labels(
                 raise BaseError(
                     _("A prompt of {count} tokens does not fit the GPU's memory beside {base!r}."),
                     _("Shorten it, or load the base in nf4."),
-                    count=len(rows[batch[0]].ids), base=stack.base.id,
+                    count=len(rows[batch[0]].ids),
+                    base=stack.base.id,
                 ) from error
             batches += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
             continue
@@ -116,9 +122,23 @@ class _Continued:
     """The labels of a batch of prompts that were read."""
 
     def __init__(
-        self, stack: AdapterStack, plan: Plan, rows: list[LabelRow], batch: list[int], read: ReadPrompts, budget: int, pad: int
+        self,
+        stack: AdapterStack,
+        plan: Plan,
+        rows: list[LabelRow],
+        batch: list[int],
+        read: ReadPrompts,
+        budget: int,
+        pad: int,
     ) -> None:
-        self._stack, self._plan, self._batch, self._read, self._budget, self._pad = stack, plan, batch, read, budget, pad
+        self._stack, self._plan, self._batch, self._read, self._budget, self._pad = (
+            stack,
+            plan,
+            batch,
+            read,
+            budget,
+            pad,
+        )
         self._rows = [rows[i] for i in batch]
         logs = read.logits.log_softmax(-1)
         self._firsts = [logs[i, [ids[0] for ids in row.choices]].double().tolist() for i, row in enumerate(self._rows)]
@@ -126,13 +146,26 @@ class _Continued:
     def score(self, all_exact: bool) -> list[list[float]]:
         found = [list(firsts) for firsts in self._firsts]
         # what each label can reach at most: its first token's likelihood, were all that follows certain
-        most = [[row.judged(*pair) for pair in enumerate(firsts)] for row, firsts in zip(self._rows, self._firsts, strict=True)]
+        most = [
+            [row.judged(*pair) for pair in enumerate(firsts)]
+            for row, firsts in zip(self._rows, self._firsts, strict=True)
+        ]
         order = [sorted(range(len(row)), key=lambda label, row=row: -row[label]) for row in most]
-        wave = [(i, label) for i, labels in enumerate(order) for label in (labels if all_exact else labels[:FIRST_WAVE])]
+        wave = [
+            (i, label) for i, labels in enumerate(order) for label in (labels if all_exact else labels[:FIRST_WAVE])
+        ]
         self._add(found, wave)
         if not all_exact and any(len(labels) > FIRST_WAVE for labels in order):
-            best = [max(self._rows[i].judged(label, found[i][label]) for label in labels[:FIRST_WAVE]) for i, labels in enumerate(order)]
-            rest = [(i, label) for i, labels in enumerate(order) for label in labels[FIRST_WAVE:] if most[i][label] > best[i] - PRUNE_NATS]
+            best = [
+                max(self._rows[i].judged(label, found[i][label]) for label in labels[:FIRST_WAVE])
+                for i, labels in enumerate(order)
+            ]
+            rest = [
+                (i, label)
+                for i, labels in enumerate(order)
+                for label in labels[FIRST_WAVE:]
+                if most[i][label] > best[i] - PRUNE_NATS
+            ]
             self._add(found, rest)
         return found
 
@@ -193,7 +226,9 @@ class _Continued:
         read, device = self._read, self._read.mask.device
         rows, trees = torch.tensor([i for i, _, _ in part], device=device), [tree for _, _, tree in part]
         most = max(len(tree.tokens) for tree in trees)
-        input_ids = torch.tensor([tree.tokens + [self._pad] * (most - len(tree.tokens)) for tree in trees], device=device)
+        input_ids = torch.tensor(
+            [tree.tokens + [self._pad] * (most - len(tree.tokens)) for tree in trees], device=device
+        )
         depths = torch.tensor([tree.depths + [0] * (most - len(tree.depths)) for tree in trees], device=device)
         options = {
             "attention_mask": packed_mask(read.mask[rows], trees, self._stack.model.dtype),
@@ -205,7 +240,9 @@ class _Continued:
             logits = self._stack.model(input_ids=input_ids, **options).logits
         places = [(row, *step) for row, tree in enumerate(trees) for step in tree.steps]
         at, nodes, tokens = (torch.tensor([place[which] for place in places], device=device) for which in (0, 2, 3))
-        sums = torch.stack([one.float().logsumexp(-1) for one in logits])  # row by row: a copy in float of all would double the memory
+        sums = torch.stack(
+            [one.float().logsumexp(-1) for one in logits]
+        )  # row by row: a copy in float of all would double the memory
         logs = (logits[at, nodes, tokens].float() - sums[at, nodes]).double().tolist()
         return [(part[row][0], part[row][1][label], log) for (row, label, _, _), log in zip(places, logs, strict=True)]
 
@@ -214,24 +251,37 @@ class _Continued:
         labels = [self._rows[i].choices[label] for i, label in items]
         device, longest = self._read.mask.device, max(map(len, labels)) - 1
         wanted = torch.tensor([ids[1:] + [0] * (longest + 1 - len(ids)) for ids in labels], device=device)
-        counts = torch.tensor([[1.0] * (len(ids) - 1) + [0.0] * (longest + 1 - len(ids)) for ids in labels], device=device)
+        counts = torch.tensor(
+            [[1.0] * (len(ids) - 1) + [0.0] * (longest + 1 - len(ids)) for ids in labels], device=device
+        )
         plan = self._plan.select([self._batch[i] for i, _ in items])
-        logits = self._from_cache(items, labels, plan) if hasattr(self._read.cache, "batch_select_indices") else self._whole(items, labels, plan)
+        logits = (
+            self._from_cache(items, labels, plan)
+            if hasattr(self._read.cache, "batch_select_indices")
+            else self._whole(items, labels, plan)
+        )
         logs = logits.gather(-1, wanted.unsqueeze(-1)).squeeze(-1).float() - logits.float().logsumexp(-1)
         return (logs.double() * counts).sum(-1).tolist()
 
     def _from_cache(self, items: list[tuple[int, int]], labels: list[list[int]], plan: Plan) -> torch.Tensor:
-        """Logits [items, longest label - 1, vocabulary]: the labels as they go on from their prompts' keys and values."""
+        """Logits [items, longest label - 1, vocabulary]: the labels as they go on from their prompts' keys and
+        values."""
         read, longest = self._read, max(map(len, labels)) - 1
         rows = torch.tensor([i for i, _ in items], device=read.mask.device)
         given = [ids[:-1] for ids in labels]
         input_ids = torch.tensor([ids + [self._pad] * (longest - len(ids)) for ids in given], device=read.mask.device)
         real = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in given], device=read.mask.device)
-        options = {"attention_mask": torch.cat([read.mask[rows], real], dim=1), "past_key_values": copy_cache(read.cache, rows), "use_cache": True}
+        options = {
+            "attention_mask": torch.cat([read.mask[rows], real], dim=1),
+            "past_key_values": copy_cache(read.cache, rows),
+            "use_cache": True,
+        }
         if takes_positions(self._stack.model):
-            # Padding behind a label stays on its last position, and a label longer than what is left of the context on the context's:
-            # a table of positions ends there.
-            options["position_ids"] = (read.positions[rows] + real.cumsum(-1)).clamp_(max=context_length(self._stack) - 1)
+            # Padding behind a label stays on its last position, and a label longer than what is left of the context on
+            # the context's: a table of positions ends there.
+            options["position_ids"] = (read.positions[rows] + real.cumsum(-1)).clamp_(
+                max=context_length(self._stack) - 1
+            )
         with torch.no_grad(), self._stack.use(plan):
             return self._stack.model(input_ids=input_ids, **options).logits
 
@@ -243,18 +293,25 @@ class _Continued:
         width = max(len(self._rows[i].ids) for i, _ in items)
         rows = [([0] * (width - len(self._rows[i].ids)), ids) for (i, _), ids in zip(items, given, strict=True)]
         total = width + longest
-        input_ids = torch.tensor([[self._pad] * len(left) + ids + [self._pad] * (total - len(left) - len(ids)) for left, ids in rows])
+        input_ids = torch.tensor(
+            [[self._pad] * len(left) + ids + [self._pad] * (total - len(left) - len(ids)) for left, ids in rows]
+        )
         mask = torch.tensor([left + [1] * len(ids) + [0] * (total - len(left) - len(ids)) for left, ids in rows])
         options = {"attention_mask": mask.to(self._read.mask.device)}
         if takes_positions(self._stack.model):
-            options["position_ids"] = (options["attention_mask"].cumsum(-1) - 1).clamp_(min=0, max=context_length(self._stack) - 1)
+            options["position_ids"] = (options["attention_mask"].cumsum(-1) - 1).clamp_(
+                min=0, max=context_length(self._stack) - 1
+            )
         with torch.no_grad(), self._stack.use(plan):
-            out = self._stack.model(input_ids=input_ids.to(self._read.mask.device), **options, **keep_logits(self._stack.model, longest))
+            out = self._stack.model(
+                input_ids=input_ids.to(self._read.mask.device), **options, **keep_logits(self._stack.model, longest)
+            )
         return out.logits[:, -longest:]
 
 
 def _batches(rows: list[LabelRow], plan: Plan, budget: int) -> list[list[int]]:
-    """Rows of similar length together, the longest first to be taken from the end; within a batch rows of an adapter side by side."""
+    """Rows of similar length together, the longest first to be taken from the end; within a batch rows of an adapter
+    side by side."""
     batches: list[list[int]] = []
     for i in sorted(range(len(rows)), key=lambda i: len(rows[i].ids), reverse=True):
         if not batches or (len(batches[-1]) + 1) * len(rows[batches[-1][0]].ids) > budget:

@@ -1,9 +1,9 @@
 """A waiting line: whoever comes first is served first, one at a time, and whoever has gone is passed over.
 
-    line = Line()
-    with line.turn(cancelled) as mine:      # False: cancelled before its turn came
-        if mine:
-            ...
+line = Line()
+with line.turn(cancelled) as mine:      # False: cancelled before its turn came
+    if mine:
+        ...
 """
 
 import threading

@@ -1,8 +1,8 @@
 """Base models from disk or Hub into memory: the tokenizer, the frozen model, and every way that can fail, in words.
 
-`load_base` answers in eval mode with all weights frozen. Weights are read from safetensors only and code that comes with
-a repo is never run. One lock for the whole process: two `from_pretrained` at once leave meta tensors behind and break
-every later load too (seen with transformers 5.23).
+`load_base` answers in eval mode with all weights frozen. Weights are read from safetensors only and code that comes
+with a repo is never run. One lock for the whole process: two `from_pretrained` at once leave meta tensors behind and
+break every later load too (seen with transformers 5.23).
 
     from lora_hub.catalogue import bases
     from lora_hub.answering import loading
@@ -27,8 +27,8 @@ from lora_hub.core.errors import BaseError, reason_of
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import BaseModel
 
-# A bar of a second for weights that lie on this disk tells nobody anything; what a run or a command does is told by itself. The
-# client's own bars, of downloads that may take an hour, stay as they were.
+# A bar of a second for weights that lie on this disk tells nobody anything; what a run or a command does is told by
+# itself. The client's own bars, of downloads that may take an hour, stay as they were.
 _hub_bars = not are_progress_bars_disabled()
 transformers.utils.logging.disable_progress_bar()
 if _hub_bars:
@@ -44,7 +44,8 @@ _PAD_NAMES = ("<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|paddi
 
 
 def pick_device(device: str = "auto") -> torch.device:
-    """`auto`: the first CUDA device where there is one, else the CPU. Raises BaseError for a device that is not there."""
+    """`auto`: the first CUDA device where there is one, else the CPU. Raises BaseError for a device that is not
+    there."""
     if device == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     picked = torch.device(device)
@@ -53,14 +54,14 @@ def pick_device(device: str = "auto") -> torch.device:
             _("The device {device!r} was asked for, but torch sees no CUDA device."),
             _("Use device 'cpu' or 'auto'."),
             device=device,
-        )  # fmt: skip
+        )
     return picked
 
 
 def pick_precision(device: torch.device, precision: str = "auto") -> str:
     """`auto`: fp32 on the CPU; bf16 on a GPU that has it, else fp16. Raises BaseError for fp16 on a CPU."""
     if precision == "fp16" and device.type != "cuda":
-        raise BaseError(_("The precision fp16 was asked for, which needs a GPU."), _("Set precision = auto."))  # fmt: skip
+        raise BaseError(_("The precision fp16 was asked for, which needs a GPU."), _("Set precision = auto."))
     if precision != "auto":
         return precision
     if device.type != "cuda":
@@ -72,7 +73,8 @@ def pick_precision(device: torch.device, precision: str = "auto") -> str:
 def load_tokenizer(base: BaseModel) -> Any:
     """The base's tokenizer, padding on the left, with a pad token. Raises BaseError.
 
-    Where the base names no pad token, an unused one of its vocabulary stands in, and only if there is none the end token
+    Where the base names no pad token, an unused one of its vocabulary stands in, and only if there is none the end
+    token
     does: `generate` and the trainer mask by length, never by id, so a real end token is seen and learned all the same.
     """
     with _LOADING, _in_words(base):
@@ -87,12 +89,13 @@ def load_tokenizer(base: BaseModel) -> Any:
             _("The tokenizer of {base!r} has neither a pad token nor an end token."),
             _("Choose another base."),
             base=base.id,
-        )  # fmt: skip
+        )
     return tokenizer
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """The tokenizer in a folder, as its files say. Runs no code of theirs and asks no Hub. Raises what transformers raises."""
+    """The tokenizer in a folder, as its files say. Runs no code of theirs and asks no Hub. Raises what transformers
+    raises."""
     with _LOADING:
         return transformers.AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
 
@@ -117,9 +120,14 @@ def load_base(
     if info["missing_keys"]:  # transformers fills these with noise and only warns
         missing = sorted(info["missing_keys"])
         raise BaseError(
-            _n("The weights of {base!r} lack the tensor {missing!r}.", "The weights of {base!r} lack {count} tensors, the first is {missing!r}."),
+            _n(
+                "The weights of {base!r} lack the tensor {missing!r}.",
+                "The weights of {base!r} lack {count} tensors, the first is {missing!r}.",
+            ),
             _("Download it again, or choose a complete causal language model."),
-            base=base.id, count=len(missing), missing=missing[0],
+            base=base.id,
+            count=len(missing),
+            missing=missing[0],
         )
     return model.requires_grad_(False).eval()
 
@@ -133,8 +141,9 @@ def source(base: BaseModel) -> str:
         raise BaseError(
             _("The base {base!r} has no config.json in {folder}."),
             _("Name a folder that holds a saved model."),
-            base=base.id, folder=folder,
-        )  # fmt: skip
+            base=base.id,
+            folder=folder,
+        )
     return str(folder)
 
 
@@ -143,24 +152,39 @@ def check_memory(base: BaseModel, device: torch.device, stored_as: str) -> None:
     parameters = base.parameters or _count_parameters(base)
     quantized = stored_as == "nf4"
     needed = bases.memory_bytes(
-        base, train=False, length=1, precision="bf16" if quantized else stored_as, quantization="nf4" if quantized else "none"
+        base,
+        train=False,
+        length=1,
+        precision="bf16" if quantized else stored_as,
+        quantization="nf4" if quantized else "none",
     ) or int(parameters * _BYTES[stored_as])
     needed = int(needed * 1.1)  # buffers and the tensor in flight
     there = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
     if needed > there:
         raise BaseError(
-            _("{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of GPU memory as {stored_as}; {free:.1f} GiB are free.")
+            _(
+                "{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of GPU memory as "
+                "{stored_as}; {free:.1f} GiB are free."
+            )
             if device.type == "cuda"
-            else _("{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of memory as {stored_as}; {free:.1f} GiB are free."),
+            else _(
+                "{base!r} has {millions:,.0f} million parameters and needs {needed:.1f} GiB of memory as {stored_as}; "
+                "{free:.1f} GiB are free."
+            ),
             _("Choose a smaller base, or close what else uses the memory.")
             if quantized
             else _("Choose a smaller base, or nf4 quantization on a GPU, or close what else uses the memory."),
-            base=base.id, millions=parameters / 1e6, needed=needed / 2**30, stored_as=stored_as, free=there / 2**30,
-        )  # fmt: skip
+            base=base.id,
+            millions=parameters / 1e6,
+            needed=needed / 2**30,
+            stored_as=stored_as,
+            free=there / 2**30,
+        )
 
 
 def available_memory() -> int:
-    """Bytes of host memory this process may still take: what the machine has free, or less where a container says so."""
+    """Bytes of host memory this process may still take: what the machine has free, or less where a container says
+    so."""
     free = psutil.virtual_memory().available
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.is_file() and used.is_file() and (bound := limit.read_text().strip()).isdigit():
@@ -231,8 +255,9 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
         return BaseError(
             _("The base {base!r} has no revision {revision!r}."),
             _("Leave the revision out, or name one it has."),
-            base=base.id, revision=base.revision,
-        )  # fmt: skip
+            base=base.id,
+            revision=base.revision,
+        )
     if "RepositoryNotFoundError" in names or "HFValidationError" in names:
         return bases.NoBase(
             _("There is no base {base!r} on this Hub, or it is private."),
@@ -244,26 +269,35 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
             _("The base {base!r} runs code of its own, which is never done here."),
             _("Choose another base."),
             base=base.id,
-        )  # fmt: skip
+        )
     if names & {"OutOfMemoryError", "MemoryError"} or "out of memory" in text:
         return BaseError(
             _("The base {base!r} did not fit into the memory."),
             _("Choose a smaller base or quantization 'nf4'."),
             base=base.id,
-        )  # fmt: skip
+        )
     if "backend tokenizer" in text:
         return BaseError(
             _("The base {base!r} has no tokenizer that can be read."),
             _("Choose a base that comes with its tokenizer files."),
             base=base.id,
-        )  # fmt: skip
+        )
     damaged = names & {"SafetensorError", "JSONDecodeError", "UnicodeDecodeError"} or type(error) is Exception
     if damaged and local:
         return BaseError(
-            _("A file of the base {base!r} is damaged: {reason}."), _("Copy or download the base again."),
-            base=base.id, reason=reason_of(error),
-        )  # fmt: skip
-    offline = {"LocalEntryNotFoundError", "OfflineModeIsEnabled", "ConnectionError", "ConnectError", "TransportError", "TimeoutError"}
+            _("A file of the base {base!r} is damaged: {reason}."),
+            _("Copy or download the base again."),
+            base=base.id,
+            reason=reason_of(error),
+        )
+    offline = {
+        "LocalEntryNotFoundError",
+        "OfflineModeIsEnabled",
+        "ConnectionError",
+        "ConnectError",
+        "TransportError",
+        "TimeoutError",
+    }
     if not local and (names & offline or "couldn't connect" in text.lower()):
         return bases.NoBase(
             _("The base {base!r} is not on this machine and the Hub cannot be reached."),
@@ -274,9 +308,12 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
         return BaseError(
             _("The base {base!r} is of a kind that transformers {version} does not know as a language model."),
             _("Choose a causal language model."),
-            base=base.id, version=transformers.__version__,
+            base=base.id,
+            version=transformers.__version__,
         )
     return BaseError(
-        _("The base {base!r} cannot be loaded: {reason}."), _("Choose another base, or download it again."),
-        base=base.id, reason=reason_of(error),
-    )  # fmt: skip
+        _("The base {base!r} cannot be loaded: {reason}."),
+        _("Choose another base, or download it again."),
+        base=base.id,
+        reason=reason_of(error),
+    )

@@ -1,4 +1,5 @@
-"""What PEFT saved in a folder: reads `adapter_config.json` and `adapter_model.safetensors`, and knows what can be stacked.
+"""What PEFT saved in a folder: reads `adapter_config.json` and `adapter_model.safetensors`, and knows what can be
+stacked.
 
 Plain LoRA (also rsLoRA, rank and alpha patterns, any target) is low-rank pairs A [r, in], B [out, r] and a scale per
 layer, delta = scale * x A^T B^T (Hu et al. 2021, arXiv 2106.09685; rsLoRA: Kalajdzievski 2023, arXiv 2312.03732). Every
@@ -48,7 +49,15 @@ _REFUSED: dict[str, Message | str] = {
 
 # Settings that matter only while training or that the saved tensors already answer.
 _HARMLESS = {
-    *("task_type", "peft_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode"),
+    *(
+        "task_type",
+        "peft_type",
+        "auto_mapping",
+        "peft_version",
+        "base_model_name_or_path",
+        "revision",
+        "inference_mode",
+    ),
     *("r", "target_modules", "exclude_modules", "lora_alpha", "lora_dropout", "fan_in_fan_out", "bias", "use_rslora"),
     *("init_lora_weights", "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern", "megatron_config"),
     *("megatron_core", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "qalora_group_size"),
@@ -87,7 +96,9 @@ def read_adapter(folder: Path) -> SavedAdapter:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise AdapterError(_("The weights in {path} cannot be read: {reason}"), _AGAIN, path=path, reason=error) from error  # fmt: skip
+        raise AdapterError(
+            _("The weights in {path} cannot be read: {reason}"), _AGAIN, path=path, reason=error
+        ) from error
     return _sort_tensors(config, tensors, folder)
 
 
@@ -96,33 +107,57 @@ def refuse_unstackable(config: dict[str, Any], folder: Path) -> None:
     hint = _("Compare adapters of plain LoRA or rsLoRA; load this one with PEFT by itself.")
     kind = str(config.get("peft_type"))
     if kind != "LORA":
-        raise AdapterError(_("The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base."), hint, folder=folder, kind=kind)
+        raise AdapterError(
+            _("The adapter in {folder} is of type {kind}, not LORA: it cannot be stacked on the base."),
+            hint,
+            folder=folder,
+            kind=kind,
+        )
     if config.get("task_type") not in _TASKS:
         raise AdapterError(
-            _("The adapter in {folder} is for {task_type}, not for a language model that answers (CAUSAL_LM)."), hint,
-            folder=folder, task_type=config["task_type"],
-        )  # fmt: skip
+            _("The adapter in {folder} is for {task_type}, not for a language model that answers (CAUSAL_LM)."),
+            hint,
+            folder=folder,
+            task_type=config["task_type"],
+        )
     for key, name in _REFUSED.items():
         if config.get(key):
-            raise AdapterError(_("The adapter in {folder} uses {name}: it cannot be stacked on the base."), hint, folder=folder, name=name)
+            raise AdapterError(
+                _("The adapter in {folder} uses {name}: it cannot be stacked on the base."),
+                hint,
+                folder=folder,
+                name=name,
+            )
     if config.get("bias", "none") != "none":
         raise AdapterError(
-            _("The adapter in {folder} retrained the base's biases (bias={bias!r}): it cannot be stacked on the base."), hint,
-            folder=folder, bias=config["bias"],
-        )  # fmt: skip
+            _("The adapter in {folder} retrained the base's biases (bias={bias!r}): it cannot be stacked on the base."),
+            hint,
+            folder=folder,
+            bias=config["bias"],
+        )
     init = config.get("init_lora_weights", True)
     if (init.lower() if isinstance(init, str) else init) not in _PLAIN_INITS:
         raise AdapterError(
-            _("The adapter in {folder} was started with init_lora_weights={init!r}, which changes the base it was trained on: it cannot be stacked on the untouched base."),
+            _(
+                "The adapter in {folder} was started with init_lora_weights={init!r}, which changes the base it was "
+                "trained on: it cannot be stacked on the untouched base."
+            ),
             _("Save it as plain LoRA with PEFT's save_pretrained(..., path_initial_model_for_weight_conversion=...)."),
-            folder=folder, init=init,
+            folder=folder,
+            init=init,
         )
     unknown = sorted(key for key, value in config.items() if value and key not in _HARMLESS and key not in _REFUSED)
     if unknown:
         raise AdapterError(
-            _n("The adapter in {folder} has a setting that is not known here: {settings}.", "The adapter in {folder} has settings that are not known here: {settings}."), hint,
-            folder=folder, settings=unknown, count=len(unknown),
-        )  # fmt: skip
+            _n(
+                "The adapter in {folder} has a setting that is not known here: {settings}.",
+                "The adapter in {folder} has settings that are not known here: {settings}.",
+            ),
+            hint,
+            folder=folder,
+            settings=unknown,
+            count=len(unknown),
+        )
 
 
 def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], folder: Path) -> SavedAdapter:
@@ -133,16 +168,21 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
             raise AdapterError(
                 _("The adapter in {folder} names its weights otherwise than PEFT does, which would not load {key!r}."),
                 _("Convert it with the tool that it was made with, or save it again with PEFT's save_pretrained."),
-                folder=folder, key=key,
+                folder=folder,
+                key=key,
             )
         name = key.removeprefix(_PREFIX)
         if found := re.fullmatch(r"(.+)\.lora_([AB])\.weight", name):
             pairs.setdefault(found[1], {})[found[2]] = tensor
         elif ".lora_" in name:
             raise AdapterError(
-                _("The adapter in {folder} holds {key!r}, which is not a low-rank pair of a linear layer: it cannot be stacked."),
+                _(
+                    "The adapter in {folder} holds {key!r}, which is not a low-rank pair of a linear layer: it cannot "
+                    "be stacked."
+                ),
                 _("Compare adapters of plain LoRA on linear layers."),
-                folder=folder, key=key,
+                folder=folder,
+                key=key,
             )
         else:
             others[name.replace(".base_layer.", ".")] = tensor
@@ -151,17 +191,24 @@ def _sort_tensors(config: dict[str, Any], tensors: dict[str, torch.Tensor], fold
     for name, pair in pairs.items():
         if not patterns.targets(name):
             raise AdapterError(
-                _("The adapter in {folder} has weights for {name}, which its {file} leaves out: PEFT would not use them."),
+                _(
+                    "The adapter in {folder} has weights for {name}, which its {file} leaves out: PEFT would not use "
+                    "them."
+                ),
                 _AGAIN,
-                folder=folder, name=name, file=CONFIG_FILE,
-            )  # fmt: skip
+                folder=folder,
+                name=name,
+                file=CONFIG_FILE,
+            )
         if len(pair) != 2 or any(t.dim() != 2 for t in pair.values()) or pair["A"].shape[0] != pair["B"].shape[1]:
             shapes = ", ".join(f"{side} {list(t.shape)}" for side, t in sorted(pair.items()))
             raise AdapterError(
                 _("The adapter in {folder} is damaged at {name}: it has {shapes}."),
                 _AGAIN,
-                folder=folder, name=name, shapes=shapes,
-            )  # fmt: skip
+                folder=folder,
+                name=name,
+                shapes=shapes,
+            )
         layers[name] = LayerWeights(pair["A"], pair["B"], _scale(config, patterns, name, pair["A"].shape[0], folder))
     if not layers:
         raise AdapterError(_("The adapter in {folder} holds no LoRA weights."), _AGAIN, folder=folder)
@@ -175,7 +222,11 @@ def _scale(config: dict[str, Any], patterns: Patterns, name: str, rank: int, fol
         raise AdapterError(
             _("The adapter in {folder} has rank {rank} at {name}, but its {file} says {said}."),
             _AGAIN,
-            folder=folder, rank=rank, name=name, file=CONFIG_FILE, said=said,
-        )  # fmt: skip
+            folder=folder,
+            rank=rank,
+            name=name,
+            file=CONFIG_FILE,
+            said=said,
+        )
     alpha = patterns.value("alpha_pattern", name, config.get("lora_alpha", _DEFAULT_ALPHA))
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)

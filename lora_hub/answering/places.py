@@ -25,8 +25,8 @@ Read = Callable[[], tuple[dict[str, LayerWeights], int]]  # an adapter's layers,
 
 
 class Places:
-    """At most `max_slots` adapters and `max_bytes` bytes of them. Safe to use from several threads. `changed` is called after
-    every coming and going, under `lock`."""
+    """At most `max_slots` adapters and `max_bytes` bytes of them. Safe to use from several threads. `changed` is called
+    after every coming and going, under `lock`."""
 
     def __init__(self, max_slots: int, max_bytes: int, changed: Callable[[], None]) -> None:
         self.max_slots, self.max_bytes = max_slots, max_bytes
@@ -75,7 +75,10 @@ class Places:
             old = self._attached.pop(name, None)
             if not self._make_room(nbytes):
                 for adapter in sorted(self._attached.values(), key=lambda one: one in self._users):
-                    if len(self._attached) < self.max_slots and nbytes + sum(one.nbytes for one in self._attached.values()) <= self.max_bytes:
+                    if (
+                        len(self._attached) < self.max_slots
+                        and nbytes + sum(one.nbytes for one in self._attached.values()) <= self.max_bytes
+                    ):
                         break
                     del self._attached[adapter.name]
             return self._add(name, layers, nbytes, old.slot if old else 0)
@@ -106,9 +109,11 @@ class Places:
             self._give_back(kept)
 
     @contextmanager
-    def hold(self, wanted: Mapping[str, Read], cancelled: Callable[[], bool] | None = None) -> Iterator[dict[str, Attached] | None]:
-        """These adapters by name, read where they are not attached, and in use until the block ends. Where others use all
-        there is, it waits for them, in the order of coming; yields None where `cancelled` said so meanwhile.
+    def hold(
+        self, wanted: Mapping[str, Read], cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[dict[str, Attached] | None]:
+        """These adapters by name, read where they are not attached, and in use until the block ends. Where others use
+        all there is, it waits for them, in the order of coming; yields None where `cancelled` said so meanwhile.
 
         Raises AdapterError where these alone are more than fits, and what reading one raises.
         """
@@ -126,7 +131,9 @@ class Places:
             self._give_back(held.values())
             held.clear()  # whoever keeps the dictionary keeps no tensors
 
-    def _hold_one(self, name: str, read: Read, held: dict[str, Attached], cancelled: Callable[[], bool] | None) -> Attached | None:
+    def _hold_one(
+        self, name: str, read: Read, held: dict[str, Attached], cancelled: Callable[[], bool] | None
+    ) -> Attached | None:
         with self.lock:
             if name in self._attached:
                 return self._keep(self._attached[name])
@@ -134,9 +141,14 @@ class Places:
         if len(held) >= self.max_slots or nbytes + sum(adapter.nbytes for adapter in held.values()) > self.max_bytes:
             most = self.max_bytes / 2**20
             raise AdapterError(
-                _("{count} adapters at once are more than the memory for adapters holds: {max_slots} of them, {most:.0f} MiB."),
+                _(
+                    "{count} adapters at once are more than the memory for adapters holds: {max_slots} of them, "
+                    "{most:.0f} MiB."
+                ),
                 _("Ask fewer of them at once."),
-                count=len(held) + 1, max_slots=self.max_slots, most=most,
+                count=len(held) + 1,
+                max_slots=self.max_slots,
+                most=most,
             )
         with self._freed:
             while name not in self._attached and not self._make_room(nbytes):
@@ -161,8 +173,8 @@ class Places:
             self._freed.notify_all()
 
     def _make_room(self, nbytes: int) -> bool:
-        """Takes away those that nobody uses, least recently asked first, until `nbytes` more fit; whether they do. Where that
-        would not be enough, all stay."""
+        """Takes away those that nobody uses, least recently asked first, until `nbytes` more fit; whether they do.
+        Where that would not be enough, all stay."""
         idle = [adapter for adapter in self._attached.values() if adapter not in self._users]
         left, taken, gone = len(self._attached), self.nbytes, 0
         while (left >= self.max_slots or taken + nbytes > self.max_bytes) and gone < len(idle):
@@ -175,7 +187,13 @@ class Places:
 
     def _add(self, name: str, layers: dict[str, LayerWeights], nbytes: int, slot: int = 0) -> Attached:
         taken = {adapter.slot for adapter in self._attached.values()}
-        adapter = Attached(name, slot or next(number for number in itertools.count(1) if number not in taken), next(self._serials), layers, nbytes)
+        adapter = Attached(
+            name,
+            slot or next(number for number in itertools.count(1) if number not in taken),
+            next(self._serials),
+            layers,
+            nbytes,
+        )
         self._attached[name] = adapter
         self._alive.add(adapter)
         self._changed()

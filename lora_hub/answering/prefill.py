@@ -1,9 +1,10 @@
-"""Prompts into the stack: one forward for a batch of them, with what they have in common at their beginning read only once.
+"""Prompts into the stack: one forward for a batch of them, with what they have in common at their beginning read only
+once.
 
-The prompts of a task begin alike (the instruction, the list of labels, examples), so their first tokens are read once for each
-adapter and their keys and values copied under every row. A row keeps its place: it is padded on the left as ever, and the columns
-that lie before the last `longest rest` of the batch are filled from the copy. So positions, masks and windows are those of a
-forward over the whole prompts, whatever the architecture does with them.
+The prompts of a task begin alike (the instruction, the list of labels, examples), so their first tokens are read once
+for each adapter and their keys and values copied under every row. A row keeps its place: it is padded on the left as
+ever, and the columns that lie before the last `longest rest` of the batch are filled from the copy. So positions, masks
+and windows are those of a forward over the whole prompts, whatever the architecture does with them.
 """
 
 import copy
@@ -25,7 +26,8 @@ MIN_SHARED = 8
 
 @dataclass(frozen=True)
 class SharedBeginnings:
-    """lengths: tokens in common, by the adapter's serial. rows: the adapter's row in the cache, whose columns end with the beginning's last token."""
+    """lengths: tokens in common, by the adapter's serial. rows: the adapter's row in the cache, whose columns end with
+    the beginning's last token."""
 
     lengths: dict[int, int]
     rows: dict[int, int]
@@ -34,8 +36,9 @@ class SharedBeginnings:
 
 @dataclass
 class ReadPrompts:
-    """Prompts that were read, padded on the left. logits: [rows, vocabulary], float, of what comes next. mask: [rows, width], 1
-    where a token is. positions: [rows, 1], each row's last one. cache: None where none was asked for or the base keeps none."""
+    """Prompts that were read, padded on the left. logits: [rows, vocabulary], float, of what comes next. mask: [rows,
+    width], 1 where a token is. positions: [rows, 1], each row's last one. cache: None where none was asked for or the
+    base keeps none."""
 
     logits: torch.Tensor
     mask: torch.Tensor
@@ -44,7 +47,13 @@ class ReadPrompts:
 
 
 def read_prompts(
-    stack: AdapterStack, plan: Plan, prompts: list[list[int]], pad: int, *, use_cache: bool = True, shared: SharedBeginnings | None = None
+    stack: AdapterStack,
+    plan: Plan,
+    prompts: list[list[int]],
+    pad: int,
+    *,
+    use_cache: bool = True,
+    shared: SharedBeginnings | None = None,
 ) -> ReadPrompts:
     """One forward over prompts (token ids, none empty), row i through the adapter that `plan` names for it."""
     device = stack.model.device
@@ -60,23 +69,37 @@ def read_prompts(
         options["position_ids"] = positions[:, known:]
     with torch.no_grad(), stack.use(plan):
         out = stack.model(input_ids=input_ids, **options, **keep_logits(stack.model, 1))
-    return ReadPrompts(out.logits[:, -1].float(), mask, positions[:, -1:], getattr(out, "past_key_values", None) if use_cache else None)
+    return ReadPrompts(
+        out.logits[:, -1].float(), mask, positions[:, -1:], getattr(out, "past_key_values", None) if use_cache else None
+    )
 
 
 def share_beginnings(stack: AdapterStack, plan: Plan, prompts: list[list[int]], pad: int) -> SharedBeginnings | None:
-    """Reads, for each adapter of `plan`, the tokens with which all its prompts begin. None where that saves nothing, or where the
-    base keeps another cache than plain keys and values of all tokens."""
+    """Reads, for each adapter of `plan`, the tokens with which all its prompts begin. None where that saves nothing, or
+    where the base keeps another cache than plain keys and values of all tokens."""
     by_serial: dict[int, list[int]] = {}
     for row, serial in enumerate(plan.serials):
         by_serial.setdefault(serial, []).append(row)
     # The last token of a prompt is always read: what comes next is asked there.
-    lengths = {serial: _common_length([prompts[row] for row in rows]) if len(rows) > 1 else 0 for serial, rows in by_serial.items()}
+    lengths = {
+        serial: _common_length([prompts[row] for row in rows]) if len(rows) > 1 else 0
+        for serial, rows in by_serial.items()
+    }
     if min(lengths.values()) < MIN_SHARED:
         return None
     serials = sorted(lengths)
     firsts = [by_serial[serial][0] for serial in serials]
-    read = read_prompts(stack, plan.select(firsts), [prompts[row][: lengths[serial]] for row, serial in zip(firsts, serials, strict=True)], pad)
-    return SharedBeginnings(lengths, {serial: i for i, serial in enumerate(serials)}, read.cache) if can_join(read.cache) else None
+    read = read_prompts(
+        stack,
+        plan.select(firsts),
+        [prompts[row][: lengths[serial]] for row, serial in zip(firsts, serials, strict=True)],
+        pad,
+    )
+    return (
+        SharedBeginnings(lengths, {serial: i for i, serial in enumerate(serials)}, read.cache)
+        if can_join(read.cache)
+        else None
+    )
 
 
 def context_length(stack: AdapterStack) -> int:
@@ -86,16 +109,20 @@ def context_length(stack: AdapterStack) -> int:
 
 
 def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
-    """Raises DataError where a prompt is empty, leaves no room for an answer, or has tokens that the base doesn't know."""
+    """Raises DataError where a prompt is empty, leaves no room for an answer, or has tokens that the base doesn't
+    know."""
     context, vocabulary = context_length(stack), stack.model.get_input_embeddings().weight.shape[0]
     for i, ids in enumerate(prompts):
         if not ids:
-            raise DataError(_("Prompt {number} is empty."), _("Write something to answer."), number=i + 1)  # fmt: skip
+            raise DataError(_("Prompt {number} is empty."), _("Write something to answer."), number=i + 1)
         if len(ids) >= context:
             raise DataError(
                 _("Prompt {number} is {count} tokens long, and {base!r} reads at most {context}, answer included."),
                 _("Shorten it, or choose a base with a longer context."),
-                number=i + 1, count=len(ids), base=stack.base.id, context=context,
+                number=i + 1,
+                count=len(ids),
+                base=stack.base.id,
+                context=context,
             )
         if max(ids) >= vocabulary:
             raise unknown_token(stack, _("Prompt {number}", number=i + 1), max(ids), vocabulary)
@@ -105,16 +132,25 @@ def unknown_token(stack: AdapterStack, what: Message, token: int, vocabulary: in
     """`what` has a token that the base, with so many of them, doesn't know."""
     return DataError(
         _("{what} has the token {token}, and {base!r} knows tokens below {vocabulary} only."),
-        _("The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an adapter without added tokens."),
-        what=what, token=token, base=stack.base.id, vocabulary=vocabulary,
+        _(
+            "The tokenizer it is asked with was given more tokens than the base has: use the base's own, or an "
+            "adapter without added tokens."
+        ),
+        what=what,
+        token=token,
+        base=stack.base.id,
+        vocabulary=vocabulary,
     )
 
 
 def can_join(cache: Any) -> bool:
-    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent state)."""
+    """Whether rows can be put into this cache: plain keys and values of all tokens (no sliding window, no recurrent
+    state)."""
     from transformers.cache_utils import DynamicCache, DynamicLayer
 
-    return type(cache) is DynamicCache and all(type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers)
+    return type(cache) is DynamicCache and all(
+        type(layer) is DynamicLayer and layer.is_initialized for layer in cache.layers
+    )
 
 
 def copy_cache(cache: Any, rows: torch.Tensor) -> Any:
@@ -144,17 +180,25 @@ def _known_columns(plan: Plan, prompts: list[list[int]], shared: SharedBeginning
     return known if known >= MIN_SHARED else 0
 
 
-def _copy_beginnings(shared: SharedBeginnings, plan: Plan, prompts: list[list[int]], known: int, device: torch.device) -> Any:
-    """A cache of `known` columns: each row's beginning where it lies in the padded batch, and anything where the mask is 0."""
+def _copy_beginnings(
+    shared: SharedBeginnings, plan: Plan, prompts: list[list[int]], known: int, device: torch.device
+) -> Any:
+    """A cache of `known` columns: each row's beginning where it lies in the padded batch, and anything where the mask
+    is 0."""
     width, widest = max(map(len, prompts)), max(shared.lengths.values())
-    # column c of a row is its token c - (width - its length); token t of a beginning is column t + (widest - its length)
-    shifts = [widest - shared.lengths[serial] - (width - len(ids)) for ids, serial in zip(prompts, plan.serials, strict=True)]
+    # column c of a row is its token c - (width - its length); token t of a beginning is column t + (widest - its
+    # length)
+    shifts = [
+        widest - shared.lengths[serial] - (width - len(ids)) for ids, serial in zip(prompts, plan.serials, strict=True)
+    ]
     columns = (torch.arange(known, device=device)[None] + torch.tensor(shifts, device=device)[:, None]).clamp_(min=0)
     rows = torch.tensor([shared.rows[serial] for serial in plan.serials], device=device)[:, None]
     copied = copy.copy(shared.cache)
     copied.layers = [copy.copy(layer) for layer in shared.cache.layers]
     for layer in copied.layers:
-        layer.keys, layer.values = (kept.transpose(1, 2)[rows, columns].transpose(1, 2) for kept in (layer.keys, layer.values))
+        layer.keys, layer.values = (
+            kept.transpose(1, 2)[rows, columns].transpose(1, 2) for kept in (layer.keys, layer.values)
+        )
     return copied
 
 

@@ -3,9 +3,9 @@
     asked = put(tokenizer, task, rows, adapter="spam")            rows: inputs by role
     answers = answer_all(stack, tokenizer, asked, max_new_tokens=task.max_new_tokens)
 
-A task with labels is answered with the label whose whole likelihood is highest (`likelihood`), calibrated where a calibration is
-given, and with a probability of each; never with anything else, unless free text is asked for. Other tasks are answered by greedy
-generation. What an answer is worth is `metrics.judge`'s.
+A task with labels is answered with the label whose whole likelihood is highest (`likelihood`), calibrated where a
+calibration is given, and with a probability of each; never with anything else, unless free text is asked for. Other
+tasks are answered by greedy generation. What an answer is worth is `metrics.judge`'s.
 """
 
 import time
@@ -27,8 +27,9 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Asked:
-    """One question, ready to be answered. ids: the prompt's tokens. adapter: an attached one's name, or "base". labels, choices:
-    what may be answered, as text and as tokens with the end token; empty: anything. tokenizer: it was put with."""
+    """One question, ready to be answered. ids: the prompt's tokens. adapter: an attached one's name, or "base". labels,
+    choices: what may be answered, as text and as tokens with the end token; empty: anything. tokenizer: it was put
+    with."""
 
     ids: list[int]
     adapter: str = BASE
@@ -53,9 +54,9 @@ def put(
     shown: template.Shown = (),
     labels: tuple[str, ...] | None = None,
 ) -> list[Asked]:
-    """Rows of inputs as questions to one model, in its own template. shown: examples before each question. labels: what may be
-    answered where it is not what the task says; empty: anything, in the model's own words. Raises DataError where an input is
-    missing."""
+    """Rows of inputs as questions to one model, in its own template. shown: examples before each question. labels: what
+    may be answered where it is not what the task says; empty: anything, in the model's own words. Raises DataError
+    where an input is missing."""
     prompts = template.encode_prompts(tokenizer, task, rows, shown)
     labels = labels_of(task) if labels is None else labels
     if not labels:
@@ -67,11 +68,12 @@ def put(
 def read_question(
     task: Task | None, name: str, prompt: str, inputs: dict[str, Any] | None
 ) -> tuple[Task | None, list[dict[str, Any]]]:
-    """What a person asks an adapter of this task and name: the task whose template it is put in (None: as it is), and its one row of
-    inputs, from a bare prompt or from inputs by role. Raises DataError where there is nothing to ask or an input is unknown."""
+    """What a person asks an adapter of this task and name: the task whose template it is put in (None: as it is), and
+    its one row of inputs, from a bare prompt or from inputs by role. Raises DataError where there is nothing to ask or
+    an input is unknown."""
     if inputs is None:
         if not prompt.strip():
-            raise DataError(_("The prompt is empty."), _("Type what is to be answered."))  # fmt: skip
+            raise DataError(_("The prompt is empty."), _("Type what is to be answered."))
         if task is not None and task.is_chat:
             return task, [{"messages": [{"role": "user", "content": prompt}]}]
         needed = [role for role in task.inputs if role not in task.optional_inputs] if task else []
@@ -83,8 +85,11 @@ def read_question(
         raise DataError(
             _("The task {task} of {name} has no input {role!r}."),
             _("Its inputs: {inputs}."),
-            task=task.id, name=name, role=unknown[0], inputs=task.inputs,
-        )  # fmt: skip
+            task=task.id,
+            name=name,
+            role=unknown[0],
+            inputs=task.inputs,
+        )
     return task, [inputs]
 
 
@@ -99,7 +104,9 @@ def label_likelihoods(
 ) -> list[list[float]] | None:
     """For each question the log likelihood of each label, in nats and not calibrated; None where it was cancelled."""
     rows = [LabelRow(one.ids, one.adapter, one.choices, one.calibration) for one in asked]
-    return score_labels(stack, rows, tokenizer.pad_token_id, all_exact=all_exact, progress=progress, cancelled=cancelled)
+    return score_labels(
+        stack, rows, tokenizer.pad_token_id, all_exact=all_exact, progress=progress, cancelled=cancelled
+    )
 
 
 def choose(asked: Asked, logs: list[float], seconds: float = 0.0) -> Answer:
@@ -108,7 +115,9 @@ def choose(asked: Asked, logs: list[float], seconds: float = 0.0) -> Answer:
     best = max(range(len(chances)), key=lambda label: chances[label])
     ids = tuple(asked.choices[best][:-1])
     named = dict(zip(asked.labels, chances, strict=True))
-    return Answer(text=asked.labels[best], probabilities=named, tokens=len(ids), seconds=seconds, finish="stop", ids=ids)
+    return Answer(
+        text=asked.labels[best], probabilities=named, tokens=len(ids), seconds=seconds, finish="stop", ids=ids
+    )
 
 
 def answer_all(
@@ -120,10 +129,13 @@ def answer_all(
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Answer]:
-    """The answers to questions of one kind (all with labels, or none), in their order. Raises as generate.answer_all."""
+    """The answers to questions of one kind (all with labels, or none), in their order. Raises as
+    generate.answer_all."""
     if not asked or asked[0].choices is None:
         rows = [generate.PromptRow(ids=one.ids, adapter=one.adapter, tokenizer=one.tokenizer) for one in asked]
-        answers = generate.answer_all(stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled)
+        answers = generate.answer_all(
+            stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled
+        )
         return [answer.model_copy(update={"text": answer.text.strip()}) for answer in answers]
     start = time.perf_counter()
     scored = label_likelihoods(stack, tokenizer, asked, progress=progress, cancelled=cancelled)

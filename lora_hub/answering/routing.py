@@ -18,7 +18,8 @@ from lora_hub.core.messages import _
 
 @dataclass(frozen=True, eq=False)
 class Attached:
-    """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot. nbytes: of its
+    """An adapter in its slot. layers: by module name within the base. serial: never used twice, unlike the slot.
+    nbytes: of its
     tensors, counted once: the stack asks at every attach. Two are the same only where they are one object."""
 
     name: str
@@ -42,11 +43,13 @@ class StackedLayer:
 class Plan:
     """Which adapter each row of a batch goes through, and the tensors that takes. Made by `AdapterStack.plan`.
 
-    Rows are worked on in the order of their adapters. Where every adapter has as many rows as the next one, all of them go
-    through one batched product; else adapter by adapter, each with all its rows at once.
+    Rows are worked on in the order of their adapters. Where every adapter has as many rows as the next one, all of them
+    go through one batched product; else adapter by adapter, each with all its rows at once.
     """
 
-    def __init__(self, adapters: list[Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer] | None]) -> None:
+    def __init__(
+        self, adapters: list[Attached], stacker: Callable[[list[Attached]], dict[str, StackedLayer] | None]
+    ) -> None:
         self._adapters = list(adapters)
         self._stacker = stacker
         # which adapter each row goes through; 0 is the base
@@ -72,7 +75,8 @@ class Plan:
         return Plan([self._adapters[row] for row in rows], self._stacker)
 
     def join(self, other: "Plan", order: list[int]) -> "Plan":
-        """The plan of these rows and another's, taken in `order`. Both keep their own tensors, whatever was attached between."""
+        """The plan of these rows and another's, taken in `order`. Both keep their own tensors, whatever was attached
+        between."""
         adapters = self._adapters + other._adapters
         return Plan([adapters[row] for row in order], self._stacker)
 
@@ -82,8 +86,9 @@ class Plan:
             raise AdapterError(
                 _("The batch has {rows} rows, but slots were given for {slots}."),
                 _("Give one slot for each row, beams included."),
-                rows=rows, slots=self.rows,
-            )  # fmt: skip
+                rows=rows,
+                slots=self.rows,
+            )
         self._length = length
 
     def add_delta(self, layer: str, x: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
@@ -94,9 +99,15 @@ class Plan:
         if x.shape[0] != self.rows or x.dim() < 3:
             if x.dim() != 2 or x.shape[0] != self.rows * self._length:
                 raise AdapterError(
-                    _("The layer {layer} saw {shape} in a batch of {rows} x {length}: this base sends tokens different ways, and adapters cannot be told apart there."),
+                    _(
+                        "The layer {layer} saw {shape} in a batch of {rows} x {length}: this base sends tokens "
+                        "different ways, and adapters cannot be told apart there."
+                    ),
                     _("Use adapters that leave this layer alone."),
-                    layer=layer, shape=str(list(x.shape)), rows=self.rows, length=self._length,
+                    layer=layer,
+                    shape=str(list(x.shape)),
+                    rows=self.rows,
+                    length=self._length,
                 )
             x = x.view(self.rows, self._length, -1)
         whole = out.contiguous()
@@ -130,7 +141,8 @@ class Plan:
 
 
 def stack_layers(adapters: list[Attached]) -> dict[str, StackedLayer]:
-    """The adapters side by side, layer by layer. A layer that an adapter leaves alone is zeros, and so is missing rank."""
+    """The adapters side by side, layer by layer. A layer that an adapter leaves alone is zeros, and so is missing
+    rank."""
     stacked = {}
     for layer in {layer for adapter in adapters for layer in adapter.layers}:
         own = [adapter.layers.get(layer) for adapter in adapters]
@@ -151,5 +163,7 @@ def stacked_bytes(adapters: list[Attached]) -> int:
     """Bytes of `stack_layers` of them: of adapters whose ranks differ widely, nearly all of it zeros."""
     total = 0
     for layer in {layer for adapter in adapters for layer in adapter.layers}:
-        total += len(adapters) * max(w.a.nbytes + w.b.nbytes for adapter in adapters if (w := adapter.layers.get(layer)) is not None)
+        total += len(adapters) * max(
+            w.a.nbytes + w.b.nbytes for adapter in adapters if (w := adapter.layers.get(layer)) is not None
+        )
     return total

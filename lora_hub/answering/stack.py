@@ -1,16 +1,17 @@
 """One frozen base, N adapters: every row of a batch goes through the adapter that its slot names. Slot 0 is the base.
 
-How it works: an attached adapter is a pair A [r, in], B [out, r] and a scale for each layer it touches, in a slot of its
-own. A `Plan` says which row belongs to which slot and holds the tensors it needs, several adapters stacked as
-A [n, in, r_max] and B [n, r_max, out] (smaller ranks and untouched layers are zeros), so that one batched product serves
-all rows. Forward hooks on the base's own linear layers add the delta to the rows with a slot above 0 and never touch the
+How it works: an attached adapter is a pair A [r, in], B [out, r] and a scale for each layer it touches, in a slot of
+its own. A `Plan` says which row belongs to which slot and holds the tensors it needs, several adapters stacked as
+A [n, in, r_max] and B [n, r_max, out] (smaller ranks and untouched layers are zeros), so that one batched product
+serves all rows. Forward hooks on the base's own linear layers add the delta to the rows with a slot above 0 and never
+touch the
 others: a base row is bit for bit what the untouched base gives in a batch of the same shape.
 
 Threads: tensors of an adapter are never written again and a plan keeps what it refers to, so adapters come and go while
-others answer. A slot is a number for the moment: once its adapter has gone, the next one takes it. Whoever answers later
-than now holds the `Attached` itself (`adapter`), which is never another one. The plan in use belongs to a thread; a
-forward outside of any plan is the base. One lock lets one forward at a time through the base: visitors take turns by the
-step, not by the answer.
+others answer. A slot is a number for the moment: once its adapter has gone, the next one takes it. Whoever answers
+later than now holds the `Attached` itself (`adapter`), which is never another one. The plan in use belongs to a thread;
+a forward outside of any plan is the base. One lock lets one forward at a time through the base: visitors take turns by
+the step, not by the answer.
 
     stack = AdapterStack(model, base)
     slot = stack.attach(Path("runs/x/adapter"), "spam")
@@ -42,14 +43,19 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel
 
 _KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before
-_MOST_PADDING = 2  # adapters of unlike ranks are laid side by side up to so many times the bytes that they take themselves
+_MOST_PADDING = (
+    2  # adapters of unlike ranks are laid side by side up to so many times the bytes that they take themselves
+)
 
 
 class AdapterStack:
-    """A loaded base (see `loading.load_base`) and the adapters attached to it, at most `max_slots` at a time and at most
+    """A loaded base (see `loading.load_base`) and the adapters attached to it, at most `max_slots` at a time and at
+    most
     `max_bytes` of them: one more takes the place of those that were asked least recently and are not in use."""
 
-    def __init__(self, model: PreTrainedModel, base: BaseModel, *, max_slots: int = 16, max_bytes: int = 4 << 30) -> None:
+    def __init__(
+        self, model: PreTrainedModel, base: BaseModel, *, max_slots: int = 16, max_bytes: int = 4 << 30
+    ) -> None:
         self.model = model
         self.base = base
         self.max_bytes = max_bytes
@@ -79,8 +85,8 @@ class AdapterStack:
         return self.adapter(name).slot
 
     def adapter(self, name: str) -> Attached:
-        """The adapter that is attached under this name, or the base for "base": it stays this one, whatever is attached or
-        taken away later. Raises AdapterError."""
+        """The adapter that is attached under this name, or the base for "base": it stays this one, whatever is attached
+        or taken away later. Raises AdapterError."""
         if name == THE_BASE.name:
             return THE_BASE
         adapter = self._places.get(name)
@@ -88,8 +94,9 @@ class AdapterStack:
             raise AdapterError(
                 _("The adapter {name!r} is not attached to {base!r}."),
                 _("Attach it first."),
-                name=name, base=self.base.id,
-            )  # fmt: skip
+                name=name,
+                base=self.base.id,
+            )
         return adapter
 
     def attach(self, folder: Path, name: str) -> int:
@@ -98,11 +105,16 @@ class AdapterStack:
         return self._places.put(name, *self._read(folder, name)).slot
 
     @contextmanager
-    def hold(self, folders: Mapping[str, Path], *, cancelled: Callable[[], bool] | None = None) -> Iterator[dict[str, Attached] | None]:
-        """The adapters of these folders by name, attached where they are not, and in use until the block ends: nobody else
-        takes their places. Where others use all there is, it waits for them, in the order of coming; yields None where
-        `cancelled` said so meanwhile. Raises AdapterError as `attach`, and where these alone are more than the stack holds."""
-        with self._places.hold({name: partial(self._read, folder, name) for name, folder in folders.items()}, cancelled) as held:
+    def hold(
+        self, folders: Mapping[str, Path], *, cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[dict[str, Attached] | None]:
+        """The adapters of these folders by name, attached where they are not, and in use until the block ends: nobody
+        else takes their places. Where others use all there is, it waits for them, in the order of coming; yields None
+        where `cancelled` said so meanwhile. Raises AdapterError as `attach`, and where these alone are more than the
+        stack holds."""
+        with self._places.hold(
+            {name: partial(self._read, folder, name) for name, folder in folders.items()}, cancelled
+        ) as held:
             yield held
 
     def in_use(self, adapters: Iterable[Attached]) -> AbstractContextManager[None]:
@@ -110,11 +122,12 @@ class AdapterStack:
         return self._places.in_use(adapters)
 
     def detach(self, name: str) -> None:
-        """Frees the adapter's slot and memory; an answer under way keeps its tensors until it ends. Raises AdapterError."""
+        """Frees the adapter's slot and memory; an answer under way keeps its tensors until it ends. Raises
+        AdapterError."""
         with self._registry:
             self.slot(name)
             if name == "base":
-                raise AdapterError(_("The base itself cannot be detached."), _("Name an adapter."))  # fmt: skip
+                raise AdapterError(_("The base itself cannot be detached."), _("Name an adapter."))
             self._places.take_away(name)
 
     def close(self) -> None:
@@ -124,8 +137,8 @@ class AdapterStack:
             self._watch.remove()
 
     def plan(self, rows: Sequence[int | Attached]) -> Plan:
-        """Who answers which row, by the slots of this moment or by the adapters themselves; from now on independent of attach
-        and detach. Raises AdapterError for a free slot."""
+        """Who answers which row, by the slots of this moment or by the adapters themselves; from now on independent of
+        attach and detach. Raises AdapterError for a free slot."""
         with self._registry:
             by_slot = {0: THE_BASE, **{a.slot: a for a in self._places.attached}}
             for slot in rows:
@@ -134,7 +147,7 @@ class AdapterStack:
                         _("Slot {slot} holds no adapter."),
                         _("These are attached: {names}.", names=self.names) if self.names else _("None is attached."),
                         slot=slot,
-                    )  # fmt: skip
+                    )
             adapters = [by_slot[row] if isinstance(row, int) else row for row in rows]
             for adapter in sorted(set(adapters), key=lambda one: one.slot):
                 self._places.touch(adapter)
@@ -150,7 +163,7 @@ class AdapterStack:
     def use(self, plan: Plan) -> Iterator[None]:
         """As `route`, with a plan made before. Other threads' forwards under a plan wait."""
         if getattr(self._local, "plan", None) is not None:
-            raise AdapterError(_("This thread is answering already."), _("End the route in use before the next one."))  # fmt: skip
+            raise AdapterError(_("This thread is answering already."), _("End the route in use before the next one."))
         with self._forward:
             self._local.plan = plan
             try:
@@ -161,9 +174,11 @@ class AdapterStack:
     def _see_batch(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         plan = getattr(self._local, "plan", None)
         if plan is not None:
-            batch = next((t for t in (kwargs.get("input_ids"), kwargs.get("inputs_embeds"), *args) if t is not None), None)
+            batch = next(
+                (t for t in (kwargs.get("input_ids"), kwargs.get("inputs_embeds"), *args) if t is not None), None
+            )
             if batch is None:
-                raise AdapterError(_("The batch came without tokens."), _("Call the model with input_ids."))  # fmt: skip
+                raise AdapterError(_("The batch came without tokens."), _("Call the model with input_ids."))
             plan.expect(batch.shape[0], batch.shape[1])
 
     def _hook(self, layer: str) -> Callable:
@@ -178,7 +193,7 @@ class AdapterStack:
     def _read(self, folder: Path, name: str) -> tuple[dict[str, LayerWeights], int]:
         """The tensors of a PEFT folder beside the base's layers, and their bytes. Raises AdapterError."""
         if name == THE_BASE.name:
-            raise AdapterError(_("An adapter cannot be called 'base'."), _("Give it another name."))  # fmt: skip
+            raise AdapterError(_("An adapter cannot be called 'base'."), _("Give it another name."))
         folder = Path(folder)
         saved = read_adapter(folder)
         self._check_base(folder)
@@ -188,7 +203,9 @@ class AdapterStack:
             raise AdapterError(
                 _("The adapter in {folder} takes {needed:.0f} MiB; the stack holds at most {most:.0f} MiB."),
                 _("Train it with a smaller rank."),
-                folder=folder, needed=needed / 2 ** 20, most=self.max_bytes / 2 ** 20,
+                folder=folder,
+                needed=needed / 2**20,
+                most=self.max_bytes / 2**20,
             )
         return layers, needed
 
@@ -198,36 +215,60 @@ class AdapterStack:
             own = dict(self.model.named_parameters(remove_duplicate=False)).get(name)
             if own is None or own.shape != tensor.shape or not torch.equal(own.cpu(), tensor.to(own.dtype)):
                 raise AdapterError(
-                    _("The adapter in {folder} brings its own {name}, which differs from that of {base!r}: it cannot be stacked."),
+                    _(
+                        "The adapter in {folder} brings its own {name}, which differs from that of {base!r}: it "
+                        "cannot be stacked."
+                    ),
                     _("Choose the base it was made for, or load it with PEFT by itself."),
-                    folder=folder, name=name, base=self.base.id,
+                    folder=folder,
+                    name=name,
+                    base=self.base.id,
                 )
         made = saved.config.get("base_model_name_or_path")
-        hint = _("Choose the base it was made for: {made}.", made=made) if made else _("Choose the base it was made for.")
+        hint = (
+            _("Choose the base it was made for: {made}.", made=made) if made else _("Choose the base it was made for.")
+        )
         placed = {}
         for name, w in saved.layers.items():
             module = self._modules.get(name)
             if module is None or ".experts." in name:  # experts see other rows than the batch has
                 raise AdapterError(
-                    _("The adapter in {folder} was made for another base: {base!r} has no linear layer {name} to stack it on."),
+                    _(
+                        "The adapter in {folder} was made for another base: {base!r} has no linear layer {name} to "
+                        "stack it on."
+                    ),
                     hint,
-                    folder=folder, base=self.base.id, name=name,
+                    folder=folder,
+                    base=self.base.id,
+                    name=name,
                 )
             features = _features(module)
             if (w.a.shape[1], w.b.shape[0]) != features:
                 raise AdapterError(
-                    _("The adapter in {folder} was made for another base: its {name} goes from {inputs} to {outputs}, that of {base!r} from {base_inputs} to {base_outputs}."),
+                    _(
+                        "The adapter in {folder} was made for another base: its {name} goes from {inputs} to "
+                        "{outputs}, that of {base!r} from {base_inputs} to {base_outputs}."
+                    ),
                     hint,
-                    folder=folder, name=name, inputs=w.a.shape[1], outputs=w.b.shape[0], base=self.base.id, base_inputs=features[0], base_outputs=features[1],
-                )  # fmt: skip
+                    folder=folder,
+                    name=name,
+                    inputs=w.a.shape[1],
+                    outputs=w.b.shape[0],
+                    base=self.base.id,
+                    base_inputs=features[0],
+                    base_outputs=features[1],
+                )
             if not torch.isfinite(w.a.sum(dtype=torch.float32) + w.b.sum(dtype=torch.float32)):
                 raise AdapterError(
                     _("The adapter in {folder} holds values that are not numbers at {name}."),
                     _("Train it again."),
-                    folder=folder, name=name,
-                )  # fmt: skip
+                    folder=folder,
+                    name=name,
+                )
             weight = module.weight
-            dtype = weight.dtype if weight.dtype.is_floating_point else self.model.dtype  # quantized: what the rest is in
+            dtype = (
+                weight.dtype if weight.dtype.is_floating_point else self.model.dtype
+            )  # quantized: what the rest is in
             # copies: the file the tensors are mapped to may be replaced
             a, b = (t.to(weight.device, dtype, copy=True) for t in (w.a, w.b))
             placed[name] = LayerWeights(a, b, w.scale)
@@ -242,18 +283,21 @@ class AdapterStack:
             raise AdapterError(
                 _("The record {path} cannot be read: {reason!r}"),
                 _("Fetch or train the adapter again."),
-                path=path, reason=error,
-            ) from error  # fmt: skip
+                path=path,
+                reason=error,
+            ) from error
         if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
             raise AdapterError(
                 _("The adapter in {folder} was made for {made_for!r} with other weights than {base!r} has here."),
                 _("Train it again on this base, or load the base it was made for."),
-                folder=folder, made_for=made_for.get("id"), base=self.base.id,
+                folder=folder,
+                made_for=made_for.get("id"),
+                base=self.base.id,
             )
 
     def _stack_set(self, adapters: list[Attached]) -> dict[str, StackedLayer] | None:
-        """The stacked tensors of a set of adapters, None where nearly all of them would be padding; of sets still attached the
-        last few are kept."""
+        """The stacked tensors of a set of adapters, None where nearly all of them would be padding; of sets still
+        attached the last few are kept."""
         key = tuple(a.serial for a in adapters)
         with self._registry:
             layers = self._sets.get(key)
@@ -268,8 +312,8 @@ class AdapterStack:
             return layers
 
     def _settle(self) -> None:
-        """After a change: hooks on exactly the layers that are touched, by adapters that are attached or still answer somebody;
-        no stacked set with an adapter that is gone."""
+        """After a change: hooks on exactly the layers that are touched, by adapters that are attached or still answer
+        somebody; no stacked set with an adapter that is gone."""
         attached = {a.serial for a in self._places.attached}
         for key in [key for key in self._sets if not set(key) <= attached]:
             del self._sets[key]

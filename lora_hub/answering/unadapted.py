@@ -8,9 +8,12 @@ from typing import Any
 
 @contextmanager
 def as_it_was(model: Any) -> Iterator[None]:
-    """The base is afterwards what it was before, however the training ends: without the adapter's layers, the trainer's patched
-    forward, its hooks, and what it wrote into the configuration."""
-    config, generation = copy.deepcopy(model.config.__dict__), copy.deepcopy(model.generation_config.__dict__ if model.generation_config else {})
+    """The base is afterwards what it was before, however the training ends: without the adapter's layers, the trainer's
+    patched forward, its hooks, and what it wrote into the configuration."""
+    config, generation = (
+        copy.deepcopy(model.config.__dict__),
+        copy.deepcopy(model.generation_config.__dict__ if model.generation_config else {}),
+    )
     before = dict(model.__dict__)
     try:
         yield
@@ -34,7 +37,8 @@ def as_it_was(model: Any) -> Iterator[None]:
 
 
 def _take_off_adapters(model: Any) -> None:
-    """What PEFT's unload does, also where no PeftModel came of it: each adapted layer gives its place back to the base's own."""
+    """What PEFT's unload does, also where no PeftModel came of it: each adapted layer gives its place back to the
+    base's own."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for name, layer in [found for found in model.named_modules() if isinstance(found[1], BaseTunerLayer)]:

@@ -1,9 +1,10 @@
-"""Visitors of one base: everybody's rows are answered in one running batch, whoever asked first and whatever adapter they ask.
+"""Visitors of one base: everybody's rows are answered in one running batch, whoever asked first and whatever adapter
+they ask.
 
-A visitor's rows join the batch between two steps and leave it when they end; a step gives every open row one token, so nobody
-waits for another's answer to end. Rows that would not fit any more wait in the order they came. A visitor who cancels, or goes
-away, is gone with the next step. What fails for one fails for that one: where a step fails, its visitors go on apart from each
-other. One thread answers while there is something to answer.
+A visitor's rows join the batch between two steps and leave it when they end; a step gives every open row one token, so
+nobody waits for another's answer to end. Rows that would not fit any more wait in the order they came. A visitor who
+cancels, or goes away, is gone with the next step. What fails for one fails for that one: where a step fails, its
+visitors go on apart from each other. One thread answers while there is something to answer.
 
     queue = AnswerQueue(stack, ends, pad)
     for moved in queue.answer(live_rows):       # as decoding.decode
@@ -33,8 +34,8 @@ POLL_SECONDS = 0.05
 
 @dataclass(eq=False)
 class Visit:
-    """One visitor's rows, which belong to the answering thread. moved: what the visitor still has to be told: rows, an error,
-    or None at the end."""
+    """One visitor's rows, which belong to the answering thread. moved: what the visitor still has to be told: rows, an
+    error, or None at the end."""
 
     rows: list[Live]
     moved: "queue.SimpleQueue[list[Live] | BaseException | None]" = field(default_factory=queue.SimpleQueue)
@@ -83,8 +84,11 @@ class AnswerQueue:
         try:
             while True:
                 if cancelled is not None and cancelled():
-                    # Copies: the rows themselves may get a token at this very moment. One that has ended has all its tokens.
-                    yield [dataclasses.replace(row, finish=row.finish or "cancelled", ids=list(row.ids)) for row in rows]
+                    # Copies: the rows themselves may get a token at this very moment. One that has ended has all its
+                    # tokens.
+                    yield [
+                        dataclasses.replace(row, finish=row.finish or "cancelled", ids=list(row.ids)) for row in rows
+                    ]
                     return
                 try:
                     moved = visit.moved.get(timeout=POLL_SECONDS)
@@ -171,8 +175,8 @@ class AnswerQueue:
             self._batches.remove(running)
 
     def _go_on_apart(self, running: Running, error: Exception) -> None:
-        """After a step that failed: the batch's tensors cannot be trusted any more, the tokens so far can. Everybody's rows are
-        read again in a batch of their own; whose fault it was fails there alone."""
+        """After a step that failed: the batch's tensors cannot be trusted any more, the tokens so far can. Everybody's
+        rows are read again in a batch of their own; whose fault it was fails there alone."""
         self._batches.remove(running)
         visits, running.visits = [visit for visit in running.visits if visit.open], []
         if len(visits) == 1:

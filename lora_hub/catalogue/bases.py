@@ -88,8 +88,8 @@ class NoBase(BaseError):
 
 
 def get_base(name: str, *, folders: bool = True) -> BaseModel:
-    """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`. folders False: never a folder
-    of this machine, for names that strangers wrote.
+    """A base by catalogue id, local folder, or any Hub id `owner/name`, optionally with `@revision`. folders False:
+    never a folder of this machine, for names that strangers wrote.
 
     Raises BaseError: no such base, a folder without a causal language model, weights that are missing or cut short.
     """
@@ -113,7 +113,7 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
             _("There is no folder {name!r}."),
             _("Give the path of a folder with config.json."),
             name=name,
-        )  # fmt: skip
+        )
     hint = _("Give built-in, a Hub id like owner/name, or a folder with config.json.")
     if near:
         hint = _("Did you mean {near}?", near=several(near, "or"))
@@ -198,7 +198,7 @@ def _built_in() -> BaseModel:
             _("The built-in base is missing from {folder!r}."),
             _("Check the project out again, whole."),
             folder=folder,
-        )  # fmt: skip
+        )
     update = {"id": BUILT_IN, "title": "Built-in", "licence": "apache-2.0", "languages": ("en", "fa")}
     return _read_folder(folder).model_copy(update=update)
 
@@ -236,12 +236,16 @@ def _shape_of_config(config: dict[str, Any]) -> Shape:
 def _read_folder(folder: Path) -> BaseModel:
     if not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file():
-            raise BaseError(_("The folder {folder!r} holds an adapter, not a base."), _("Give the base that it was made for."), folder=folder)
+            raise BaseError(
+                _("The folder {folder!r} holds an adapter, not a base."),
+                _("Give the base that it was made for."),
+                folder=folder,
+            )
         raise BaseError(
             _("The folder {folder!r} holds no config.json."),
             _("Give a folder with a whole model."),
             folder=folder,
-        )  # fmt: skip
+        )
     config = read_json(folder / "config.json")
     if config.get("is_encoder_decoder"):
         kind = config.get("model_type")
@@ -251,11 +255,13 @@ def _read_folder(folder: Path) -> BaseModel:
             else _("The base in {folder!r} is an encoder-decoder, not a causal language model."),
             _("Choose a decoder-only base."),
             folder=folder,
-        )  # fmt: skip
+        )
     shape = _shape_of_config(config)
     if not shape.hidden or not shape.vocab:
         raise BaseError(
-            _("The config.json in {folder!r} names no hidden_size or vocab_size."), _("Give a causal language model."), folder=folder
+            _("The config.json in {folder!r} names no hidden_size or vocab_size."),
+            _("Give a causal language model."),
+            folder=folder,
         )
     files = weights_files(folder)
     text = config.get("text_config") or config

@@ -9,7 +9,8 @@ TOKENIZER_FILES = ("tokenizer.json", "vocab.json")
 
 
 def cached_tokenizer(base: BaseModel) -> Path | None:
-    """The cached folder with the tokenizer of a base of the Hub, at its revision; None where the cache does not hold it."""
+    """The cached folder with the tokenizer of a base of the Hub, at its revision; None where the cache does not hold
+    it."""
     from huggingface_hub import try_to_load_from_cache
 
     for name in TOKENIZER_FILES:

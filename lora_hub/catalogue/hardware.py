@@ -23,8 +23,9 @@ MODEST_FLOPS = 60e12
 
 @dataclass(frozen=True)
 class Hardware:
-    """One flavor. `gpus` 0: a CPU only, and `card` is empty. memory_bytes, flops: of one GPU (dense 16-bit FLOP/s); of a
-    CPU-only flavor its RAM, and 0. dollars: US dollars an hour, for all of it. in_spaces: a Space can have it as well as a job."""
+    """One flavor. `gpus` 0: a CPU only, and `card` is empty. memory_bytes, flops: of one GPU (dense 16-bit FLOP/s); of
+    a CPU-only flavor its RAM, and 0. dollars: US dollars an hour, for all of it. in_spaces: a Space can have it as well
+    as a job."""
 
     flavor: str
     title: str
@@ -52,7 +53,11 @@ def get_hardware(flavor: str) -> Hardware:
         return known[flavor]
     near = difflib.get_close_matches(flavor.lower(), known, n=1)
     meant = _("Did you mean {near}?", near=several(near)) if near else NOTHING
-    raise SpecError(_("There is no hardware {flavor!r}."), joined(meant, _("Flavors: {flavors}.", flavors=several(known, most=len(known)))), flavor=flavor)
+    raise SpecError(
+        _("There is no hardware {flavor!r}."),
+        joined(meant, _("Flavors: {flavors}.", flavors=several(known, most=len(known)))),
+        flavor=flavor,
+    )
 
 
 def card_flops(name: str) -> float:
@@ -76,10 +81,17 @@ def _hardware(entry: dict[str, Any], cards: dict[str, dict[str, Any]]) -> Hardwa
     else:
         title = f"CPU, {entry['vcpu']} cores"
     return Hardware(
-        flavor=entry["flavor"], title=title, card=card, gpus=gpus, vcpu=entry["vcpu"], ram_bytes=ram, dollars=float(entry["dollars"]),
-        memory_bytes=int(cards[card]["memory_gb"] * GB) if card else ram, flops=float(cards[card]["flops"]) if card else 0.0,
+        flavor=entry["flavor"],
+        title=title,
+        card=card,
+        gpus=gpus,
+        vcpu=entry["vcpu"],
+        ram_bytes=ram,
+        dollars=float(entry["dollars"]),
+        memory_bytes=int(cards[card]["memory_gb"] * GB) if card else ram,
+        flops=float(cards[card]["flops"]) if card else 0.0,
         in_spaces=entry.get("spaces", True),
-    )  # fmt: skip
+    )
 
 
 def _catalogue() -> dict[str, Any]:

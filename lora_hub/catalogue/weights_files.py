@@ -1,7 +1,8 @@
-"""The files that a base's weights lie in: which they are, whether they are whole, and what tells two sets of them apart.
+"""The files that a base's weights lie in: which they are, whether they are whole, and what tells two sets of them
+apart.
 
-    files = weights_files(folder)      the safetensors (or .bin) files of a saved model
-    fingerprint(files)                 sha256 over them
+files = weights_files(folder)      the safetensors (or .bin) files of a saved model
+fingerprint(files)                 sha256 over them
 """
 
 import hashlib
@@ -31,7 +32,7 @@ def weights_files(folder: Path) -> list[Path]:
     missing = [file.name for file in files if not file.is_file()]
     if not files or missing:
         file = missing[0] if missing else "model.safetensors"
-        raise BaseError(_("The folder {folder!r} lacks the weights file {file}."), AGAIN, folder=folder, file=file)  # fmt: skip
+        raise BaseError(_("The folder {folder!r} lacks the weights file {file}."), AGAIN, folder=folder, file=file)
     return files
 
 
@@ -45,26 +46,29 @@ def read_safetensors_header(path: Path) -> dict[str, Any]:
                 _("The file {path!r} is a Git LFS pointer, not the weights."),
                 _("Run git lfs pull."),
                 path=path,
-            )  # fmt: skip
+            )
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else MAX_HEADER + 1
         if length > min(MAX_HEADER, size - 8):
             raise BaseError(
                 _("The file {path!r} is not a whole safetensors file ({size:,} bytes)."),
                 AGAIN,
-                path=path, size=size,
-            )  # fmt: skip
+                path=path,
+                size=size,
+            )
         try:
             header = json.loads(file.read(length))
             tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
             end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BaseError(_("The header of {path!r} cannot be read."), AGAIN, path=path) from error  # fmt: skip
+            raise BaseError(_("The header of {path!r} cannot be read."), AGAIN, path=path) from error
     if size != 8 + length + end:
         raise BaseError(
             _("The file {path!r} has {size:,} bytes where its header says {length:,}."),
             AGAIN,
-            path=path, size=size, length=8 + length + end,
-        )  # fmt: skip
+            path=path,
+            size=size,
+            length=8 + length + end,
+        )
     return tensors
 
 
@@ -89,7 +93,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BaseError(_("The file {path!r} cannot be read as JSON."), AGAIN, path=path) from error  # fmt: skip
+        raise BaseError(_("The file {path!r} cannot be read as JSON."), AGAIN, path=path) from error
     if not isinstance(data, dict):
-        raise BaseError(_("The file {path!r} is not a JSON object."), AGAIN, path=path)  # fmt: skip
+        raise BaseError(_("The file {path!r} is not a JSON object."), AGAIN, path=path)
     return data

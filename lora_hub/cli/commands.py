@@ -7,8 +7,8 @@ printed there; progress and messages go to standard error. The exit status says 
 |---|---|
 | 0 | all of it |
 | 1 | none of it; the error says why |
-| 2 | the command is wrong: an unknown command, option, task or setting, or a value out of range, also in the environment |
-| 3 | a part of it: trained but not published, or some tasks of a pipeline |
+| 2 | the command is wrong: an unknown command, option, task or setting, or a value out of range, also in the
+environment | | 3 | a part of it: trained but not published, or some tasks of a pipeline |
 | 4 | all of it, but a score is below --min |
 | 124 | `runs wait` gave up waiting: the run goes on |
 | 130, 143, 129 | interrupted, told to end, its terminal was closed |
@@ -31,7 +31,18 @@ from typing import Any, NoReturn
 
 from lora_hub import __version__
 from lora_hub.cli import text as cli_text
-from lora_hub.cli.options import add_minimum, add_reading, check_minimum, check_task_id, connected_hub, is_here, read_mapping, read_org, read_pairs, read_task
+from lora_hub.cli.options import (
+    add_minimum,
+    add_reading,
+    check_minimum,
+    check_task_id,
+    connected_hub,
+    is_here,
+    read_mapping,
+    read_org,
+    read_pairs,
+    read_task,
+)
 from lora_hub.cli.signals import Signals
 from lora_hub.cli.train import inspect, pipeline, run_result, train, wait
 from lora_hub.core import settings
@@ -70,7 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
             raise
         _drop_output()
-        print(f"error: Standard output cannot be written: {error.strerror}. Send it to a place with room.", file=sys.stderr)
+        print(
+            f"error: Standard output cannot be written: {error.strerror}. Send it to a place with room.",
+            file=sys.stderr,
+        )
         return 1
 
 
@@ -95,7 +109,12 @@ def _main(arguments: list[str], as_json: bool) -> int:
             print(scored, flush=True)
         return _tell_error(error, as_json, getattr(error, "status", 2 if isinstance(error, SpecError) else 1))
     except KeyboardInterrupt as ended:
-        return _tell_error(LoraHubError(str(ended) or "Interrupted."), as_json, getattr(ended, "status", 130), getattr(ended, "also", {}))
+        return _tell_error(
+            LoraHubError(str(ended) or "Interrupted."),
+            as_json,
+            getattr(ended, "status", 130),
+            getattr(ended, "also", {}),
+        )
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -112,7 +131,11 @@ def _main(arguments: list[str], as_json: bool) -> int:
 def _tell_error(error: LoraHubError, as_json: bool, status: int, also: Result | None = None) -> int:
     print(f"error: {error}", file=sys.stderr)
     if as_json:
-        print(json.dumps({**error.to_json(), **getattr(error, "also", {}), **(also or {})}, ensure_ascii=False, default=str))
+        print(
+            json.dumps(
+                {**error.to_json(), **getattr(error, "also", {}), **(also or {})}, ensure_ascii=False, default=str
+            )
+        )
     return status
 
 
@@ -134,10 +157,12 @@ def _explain(error: Exception) -> LoraHubError:
         print(details, file=sys.stderr)
         where = _("The details are above: {file} cannot be written ({reason}).", file=file, reason=unwritable.strerror)
     first = str(error).splitlines()[0] if str(error) else ""
-    return LoraHubError(_("This is a bug in LoRA Hub: {kind}: {reason}"), where, kind=type(error).__name__, reason=first)
+    return LoraHubError(
+        _("This is a bug in LoRA Hub: {kind}: {reason}"), where, kind=type(error).__name__, reason=first
+    )
 
 
-# --- the commands: options -> result ----------------------------------------------------------------------------------
+# --- the commands: options -> result ---
 
 
 def list_tasks(_: argparse.Namespace) -> Result:
@@ -156,15 +181,26 @@ def manage_runs(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
     if options.action != "wait" and (options.min or options.timeout):
-        raise SpecError(_("--min and --timeout belong to `runs wait`."), _("For example: {command}"), command="python -m lora_hub runs wait ID --min accuracy=90")
+        raise SpecError(
+            _("--min and --timeout belong to `runs wait`."),
+            _("For example: {command}"),
+            command="python -m lora_hub runs wait ID --min accuracy=90",
+        )
     if options.action == "list":
         if options.id:
             raise SpecError(
-                _("`runs list` lists all runs and takes no {id!r}."), _("For one: {command}"), id=options.id, command=f"python -m lora_hub runs show {options.id}"
+                _("`runs list` lists all runs and takes no {id!r}."),
+                _("For one: {command}"),
+                id=options.id,
+                command=f"python -m lora_hub runs show {options.id}",
             )
         return {"runs": [cli_text.run_row(run) for run in runs.list_runs()]}
     if not options.id:
-        raise SpecError(_("`{command}` needs a run's id."), _("`python -m lora_hub runs` lists them."), command=f"runs {options.action}")
+        raise SpecError(
+            _("`{command}` needs a run's id."),
+            _("`python -m lora_hub runs` lists them."),
+            command=f"runs {options.action}",
+        )
     if options.action == "wait":
         return wait(options)
     if options.action == "log":
@@ -175,7 +211,15 @@ def manage_runs(options: argparse.Namespace) -> Result:
         run = runs.resume_run(options.id)
     else:
         run = runs.refresh_run(options.id)
-    return {**run_result(run), "step": run.step, "total_steps": run.total_steps, "eta": run.eta, **cli_text.run_now(run), "failure": run.error.to_json() if run.error else None, **rows_missing(run.id)}
+    return {
+        **run_result(run),
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "eta": run.eta,
+        **cli_text.run_now(run),
+        "failure": run.error.to_json() if run.error else None,
+        **rows_missing(run.id),
+    }
 
 
 def rows_missing(run_id: str) -> dict[str, str]:
@@ -217,13 +261,23 @@ def list_adapters(options: argparse.Namespace) -> Result:
 
 def compare(options: argparse.Namespace) -> Result:
     if len(options.adapter) > 8:
-        raise SpecError(_("{count} adapters are too many at once."), _("Name at most {most}."), count=len(options.adapter), most=8)
+        raise SpecError(
+            _("{count} adapters are too many at once."), _("Name at most {most}."), count=len(options.adapter), most=8
+        )
     given = [bool(options.prompt), bool(options.input), bool(options.test)]
     if sum(given) != 1:
-        raise SpecError(_("compare needs exactly one of --prompt, --input and --test."), _("For example: {command}"), command="--prompt 'You won a prize!'")
+        raise SpecError(
+            _("compare needs exactly one of --prompt, --input and --test."),
+            _("For example: {command}"),
+            command="--prompt 'You won a prize!'",
+        )
     minimum = parse_minimum(options.min)
     if minimum and not options.test:
-        raise SpecError(_("--min needs --test FILE: one answer has no score."), _("For example: {command}"), command="--test more.csv --min accuracy=90")
+        raise SpecError(
+            _("--min needs --test FILE: one answer has no score."),
+            _("For example: {command}"),
+            command="--test more.csv --min accuracy=90",
+        )
     local = all(is_here(name, options.base) for name in options.adapter)
     with contextlib.nullcontext() if local else connected_hub():
         from lora_hub.compare import Comparer
@@ -231,13 +285,21 @@ def compare(options: argparse.Namespace) -> Result:
         comparer = Comparer(options.base)
         if options.test:
             scored = comparer.score_file(
-                options.adapter, options.test, read_mapping(options.map), base=not options.no_base, minimum=minimum, progress=cli_text.show_scoring
-            )  # fmt: skip
+                options.adapter,
+                options.test,
+                read_mapping(options.map),
+                base=not options.no_base,
+                minimum=minimum,
+                progress=cli_text.show_scoring,
+            )
             cli_text.say_problems(scored["problems"])
             result = {
                 "rows": scored["rows"],
                 "problems": [problem.to_json() for problem in scored["problems"]],
-                "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scored["metrics"].items()},
+                "metrics": {
+                    who: {name: score.model_dump() for name, score in of.items()}
+                    for who, of in scored["metrics"].items()
+                },
                 "comparisons": {name: found.model_dump(mode="json") for name, found in scored["comparisons"].items()},
             }
             for adapter in options.adapter:
@@ -300,11 +362,17 @@ _seconds.__name__, _tokens.__name__, _temperature.__name__ = "number of seconds"
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m lora_hub", description="From a dataset to a measured, published, comparable LoRA adapter.", allow_abbrev=False)
+    parser = Parser(
+        prog="python -m lora_hub",
+        description="From a dataset to a measured, published, comparable LoRA adapter.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--version", action="version", version=f"lora-hub {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[..., Any], show: Callable[[Any], str], text: str, *, json_too: bool = True) -> argparse.ArgumentParser:
+    def add(
+        name: str, command: Callable[..., Any], show: Callable[[Any], str], text: str, *, json_too: bool = True
+    ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
         added.set_defaults(command=command, show=show)
         if json_too:
@@ -317,9 +385,13 @@ def make_parser() -> argparse.ArgumentParser:
     command = add("inspect", inspect, cli_text.show_inspection, "see how a file is read, mapped and put to the model")
     command.add_argument("file", metavar="FILE", help="a file, or a dataset id on the Hub (owner/name)")
     command.add_argument("--task", default="", help="task id, or a YAML file of your own")
-    command.add_argument("--base", default="built-in", help="whose tokens the lengths are counted in (default: built-in)")
+    command.add_argument(
+        "--base", default="built-in", help="whose tokens the lengths are counted in (default: built-in)"
+    )
     command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a derived setting; may be repeated")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a derived setting; may be repeated"
+    )
     add_reading(command)
 
     command = add("train", train, cli_text.show_result, "train an adapter on a file, score it, publish it")
@@ -327,7 +399,9 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--task", required=True, help="task id, or a YAML file of your own")
     command.add_argument("--base", default="built-in", help="base model: id or folder (default: built-in)")
     command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a derived setting; may be repeated")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a derived setting; may be repeated"
+    )
     command.add_argument("--test", type=Path, metavar="FILE", help="score on this file instead of a part of FILE")
     command.add_argument("--publish", action="store_true", help="publish the adapter to the organization")
     command.add_argument("--private", action="store_true", help=PRIVATE)
@@ -336,7 +410,9 @@ def make_parser() -> argparse.ArgumentParser:
     add_minimum(command)
     add_reading(command)
 
-    command = add("pipeline", pipeline, cli_text.show_pipeline, "train several tasks of a YAML file on one base in one go")
+    command = add(
+        "pipeline", pipeline, cli_text.show_pipeline, "train several tasks of a YAML file on one base in one go"
+    )
     command.add_argument("file", type=Path, metavar="FILE.yaml")
     command.add_argument("--publish", action="store_true", help="publish the adapters to the organization")
     command.add_argument("--private", action="store_true", help=PRIVATE)
@@ -344,9 +420,17 @@ def make_parser() -> argparse.ArgumentParser:
     add_minimum(command)
 
     command = add("runs", manage_runs, cli_text.show_runs, "list runs, or show, log, wait for, cancel, resume one")
-    command.add_argument("action", nargs="?", default="list", choices=("list", "show", "log", "wait", "cancel", "resume"))
+    command.add_argument(
+        "action", nargs="?", default="list", choices=("list", "show", "log", "wait", "cancel", "resume")
+    )
     command.add_argument("id", nargs="?", default="", metavar="ID")
-    command.add_argument("--timeout", type=_seconds, default=0.0, metavar="SECONDS", help="of wait: give up after so long; the run goes on")
+    command.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="of wait: give up after so long; the run goes on",
+    )
     add_minimum(command)
 
     command = add("publish", publish, cli_text.show_published, "publish a run's adapter")
@@ -360,20 +444,47 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--task", default="")
     command.add_argument("--base", default="")
 
-    command = add("compare", compare, cli_text.show_comparison, "put one question, or a file, to a base and its adapters")
-    command.add_argument("--adapter", action="append", required=True, metavar="A", help="repo id, repo@revision, run id or PEFT folder; may be repeated")
-    command.add_argument("--base", default="", metavar="BASE", help="the adapters' base, where it lies elsewhere than they say: a folder or a Hub id")
+    command = add(
+        "compare", compare, cli_text.show_comparison, "put one question, or a file, to a base and its adapters"
+    )
+    command.add_argument(
+        "--adapter",
+        action="append",
+        required=True,
+        metavar="A",
+        help="repo id, repo@revision, run id or PEFT folder; may be repeated",
+    )
+    command.add_argument(
+        "--base",
+        default="",
+        metavar="BASE",
+        help="the adapters' base, where it lies elsewhere than they say: a folder or a Hub id",
+    )
     command.add_argument("--no-base", action="store_true", help="leave the base out")
     command.add_argument("--prompt", default="", metavar="TEXT")
     command.add_argument("--input", action="append", default=[], metavar="ROLE=TEXT")
     command.add_argument("--test", type=Path, metavar="FILE")
     add_minimum(command)
     command.add_argument("--map", default="", metavar="ROLE=COLUMN,...")
-    command.add_argument("--free-text", action="store_true", help="let tasks with labels answer in their own words, too")
-    command.add_argument("--max-new-tokens", type=_tokens, default=0, metavar="N", help="0 (the default): as many as the task says")
+    command.add_argument(
+        "--free-text", action="store_true", help="let tasks with labels answer in their own words, too"
+    )
+    command.add_argument(
+        "--max-new-tokens", type=_tokens, default=0, metavar="N", help="0 (the default): as many as the task says"
+    )
     command.add_argument("--temperature", type=_temperature, default=0.0, metavar="T", help="0 is greedy")
     command.add_argument("--seed", type=int, default=0, metavar="S")
 
-    command = add("hub", server.start, lambda _: "", "run the embedded Hub alone, end it (stop), prove its store sound (fsck), remove what nothing refers to (gc) or copy it (backup)", json_too=False)
+    command = add(
+        "hub",
+        server.start,
+        lambda _: "",
+        (
+            "run the embedded Hub alone, end it (stop), prove its store sound (fsck), remove what nothing refers to "
+            "(gc) "
+            "or copy it (backup)"
+        ),
+        json_too=False,
+    )
     server.add_arguments(command)
     return parser

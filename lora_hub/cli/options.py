@@ -36,12 +36,16 @@ def fetch_named(name: str) -> Path:
     """The same, where the Hub is connected already."""
     from lora_hub.hub import dataset
 
-    return dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr, flush=True)) if dataset.is_dataset_id(name) else Path(name)
+    return (
+        dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr, flush=True))
+        if dataset.is_dataset_id(name)
+        else Path(name)
+    )
 
 
 def is_here(name: str, base: str = "") -> bool:
-    """Whether an adapter, by its folder or its run, and its base lie on this machine, so that no Hub has to be asked. base: what is
-    given for its own."""
+    """Whether an adapter, by its folder or its run, and its base lie on this machine, so that no Hub has to be asked.
+    base: what is given for its own."""
     from lora_hub.answering import adapter_base
     from lora_hub.catalogue import bases
     from lora_hub.core import store
@@ -68,7 +72,16 @@ def is_here(name: str, base: str = "") -> bool:
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
     from lora_hub.data.mending import mends
 
-    return mends.parse_mends(options.mend, inspector, file, task, read_mapping(options.map), base, getattr(options, "test", None), **read_reading(options))
+    return mends.parse_mends(
+        options.mend,
+        inspector,
+        file,
+        task,
+        read_mapping(options.map),
+        base,
+        getattr(options, "test", None),
+        **read_reading(options),
+    )
 
 
 def read_task(name: str) -> Any:
@@ -78,8 +91,8 @@ def read_task(name: str) -> Any:
 
 
 def check_task_id(task: str, known: set[str]) -> None:
-    """Raises SpecError, with the nearest names, where no task of that id is known: neither in the catalogue nor, as somebody's
-    own, by an adapter. known: the tasks of the adapters that there are. "": any task."""
+    """Raises SpecError, with the nearest names, where no task of that id is known: neither in the catalogue nor, as
+    somebody's own, by an adapter. known: the tasks of the adapters that there are. "": any task."""
     if not task or task in known:
         return
     try:
@@ -90,7 +103,8 @@ def check_task_id(task: str, known: set[str]) -> None:
 
 
 def read_org(name: str, otherwise: str = "") -> str:
-    """The organization: what --org says, else a pipeline's file, else the environment. Raises SpecError for what can be no name."""
+    """The organization: what --org says, else a pipeline's file, else the environment. Raises SpecError for what can be
+    no name."""
     if name:
         return settings.check_namespace(name, "--org")
     return settings.check_namespace(otherwise, "org") if otherwise else settings.organization()
@@ -118,7 +132,11 @@ def read_pairs(items: list[str], usage: str) -> dict[str, str]:
 
 
 def read_reading(options: argparse.Namespace) -> dict[str, Any]:
-    return {key: getattr(options, key) for key in ("encoding", "delimiter", "sheet", "skip_broken") if getattr(options, key, None)}
+    return {
+        key: getattr(options, key)
+        for key in ("encoding", "delimiter", "sheet", "skip_broken")
+        if getattr(options, key, None)
+    }
 
 
 def add_reading(command: argparse.ArgumentParser) -> None:
@@ -128,20 +146,32 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--sheet", default="", help="of a workbook with several, or a file of an archive")
     command.add_argument("--skip-broken", action="store_true", help="go on without broken lines")
     command.add_argument(
-        "--mend", action="append", default=[], metavar="CODE[.KIND]",
+        "--mend",
+        action="append",
+        default=[],
+        metavar="CODE[.KIND]",
         help="do what a problem offers, such as duplicates, or relabel:0=no,1=yes, or a mend as JSON; may be repeated",
-    )  # fmt: skip
+    )
 
 
 def add_minimum(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--min", action="append", default=[], metavar="METRIC=VALUE",
-        help="exit with 4, and publish nothing, where the adapter's score is below; METRIC.low: the lower end of its interval; may be repeated",
-    )  # fmt: skip
+        "--min",
+        action="append",
+        default=[],
+        metavar="METRIC=VALUE",
+        help=(
+            "exit with 4, and publish nothing, where the adapter's score is below; METRIC.low: the lower end of its "
+            "interval; may be repeated"
+        ),
+    )
 
 
-def check_minimum(minimum: dict[str, float], metrics: dict[str, Any], also: dict[str, Any], who: str = "adapter") -> None:
-    """Raises BelowMinimum where the scores in `metrics[who]` do not reach `minimum`. also: what the JSON says beside the error."""
+def check_minimum(
+    minimum: dict[str, float], metrics: dict[str, Any], also: dict[str, Any], who: str = "adapter"
+) -> None:
+    """Raises BelowMinimum where the scores in `metrics[who]` do not reach `minimum`. also: what the JSON says beside
+    the error."""
     from lora_hub.evaluation.minimum import below_minimum
 
     if below := below_minimum(metrics.get(who, {}), minimum):
@@ -172,4 +202,3 @@ class BelowMinimum(Unfinished):
     """All of it happened, and a score is below --min."""
 
     status = 4
-

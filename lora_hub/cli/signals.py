@@ -22,7 +22,11 @@ class Ended(KeyboardInterrupt):
         self.also: dict[str, Any] = {}
 
     def __str__(self) -> str:
-        return "Interrupted." if self.status == 128 + signal.SIGINT else f"Told to end by {signal.Signals(self.status - 128).name}."
+        return (
+            "Interrupted."
+            if self.status == 128 + signal.SIGINT
+            else f"Told to end by {signal.Signals(self.status - 128).name}."
+        )
 
 
 class Signals:

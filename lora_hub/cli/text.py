@@ -68,24 +68,41 @@ def table(header: list[str], rows: list[list[Any]]) -> str:
     """Columns of text, as wide as their widest cell."""
     cells = [header, *[["" if cell is None else str(cell) for cell in row] for row in rows]]
     widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
 
 
 def run_row(run: Run) -> dict[str, Any]:
     """A run as `runs --json` lists it. says: of its state what it is, why and what comes next."""
     return {
-        "run": run.id, "state": run.state.value, "task": run.spec.task.id, "base": run.spec.base.id, "step": run.step, "total_steps": run.total_steps,
-        "created": run.created, "seconds": round(run.seconds, 1), "adapter": run.adapter.repo_id if run.adapter else "", "error": run.error.to_json() if run.error else None,
+        "run": run.id,
+        "state": run.state.value,
+        "task": run.spec.task.id,
+        "base": run.spec.base.id,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "created": run.created,
+        "seconds": round(run.seconds, 1),
+        "adapter": run.adapter.repo_id if run.adapter else "",
+        "error": run.error.to_json() if run.error else None,
         **run_now(run),
-    }  # fmt: skip
+    }
 
 
 def run_now(run: Run) -> dict[str, Any]:
-    """What a run is doing, as JSON. newer: damaged only for this version, because a newer one wrote it. queue: its place there, the runs before it and how many may train at once."""
+    """What a run is doing, as JSON. newer: damaged only for this version, because a newer one wrote it. queue: its
+    place there, the runs before it and how many may train at once."""
     return {
-        "phase": run.phase, "says": run_states.describe(run).en, "late": run_phases.how_late(run) is not None, "cancelling": run.cancelling, "newer": run.is_newer, "attempt": run.attempt, "stopped": run.stopped,
+        "phase": run.phase,
+        "says": run_states.describe(run).en,
+        "late": run_phases.how_late(run) is not None,
+        "cancelling": run.cancelling,
+        "newer": run.is_newer,
+        "attempt": run.attempt,
+        "stopped": run.stopped,
         "queue": run.waits.model_dump(mode="json") if run.waits else None,
-    }  # fmt: skip
+    }
 
 
 def state_word(run: dict[str, Any]) -> str:
@@ -95,7 +112,10 @@ def state_word(run: dict[str, Any]) -> str:
 def show_tasks(result: dict) -> str:
     return table(
         ["task", "title", "inputs", "answer", "metrics"],
-        [[t["id"], t["title"]["en"], ", ".join(t["inputs"]), t["output"], ", ".join(t["metrics"])] for t in result["tasks"]],
+        [
+            [t["id"], t["title"]["en"], ", ".join(t["inputs"]), t["output"], ", ".join(t["metrics"])]
+            for t in result["tasks"]
+        ],
     )
 
 
@@ -142,7 +162,9 @@ def show_pipeline(result: dict) -> str:
     lines = [f"{len(result['runs'])} tasks, trained {result['mode']}, {result['seconds']} s"]
     for row in result["runs"]:
         lines += [f"{row['task']}: {row['state']} {row['adapter']}".rstrip(), *row.get("notes", [])]
-        lines += [part for part in (score_table(row["metrics"]) if row["metrics"] else "", row.get("error", "")) if part]
+        lines += [
+            part for part in (score_table(row["metrics"]) if row["metrics"] else "", row.get("error", "")) if part
+        ]
         lines += verdict(row.get("comparison"))
     return "\n".join(lines)
 
@@ -150,7 +172,9 @@ def show_pipeline(result: dict) -> str:
 def show_inspection(result: dict) -> str:
     lines = [f"{_rows(result['rows'])}, columns: {', '.join(result['columns'])}"]
     sheet = f", sheet {result['sheet']!r}" if result["sheet"] else ""
-    lines.append(f"format {result['format']}, encoding {result['encoding'] or '-'}, delimiter {result['delimiter']!r}{sheet}")
+    lines.append(
+        f"format {result['format']}, encoding {result['encoding'] or '-'}, delimiter {result['delimiter']!r}{sheet}"
+    )
     lines.append(f"task: {result['task']}")
     lines.append("mapping: " + ", ".join(f"{role} = {column}" for role, column in result["mapping"].items()))
     lines += [f"mended: {mend['said']} ({_rows(mend['rows'])})" for mend in result["mends"]]
@@ -162,7 +186,8 @@ def show_inspection(result: dict) -> str:
     if result["lengths"]:
         of = result["lengths"]
         lines.append(
-            f"tokens a row ({of['base']}, {of['sampled']} rows): median {of['total'][3]}, 95 % {of['total'][5]}, longest {of['total'][7]}; "
+            f"tokens a row ({of['base']}, {of['sampled']} rows): median {of['total'][3]}, 95 % {of['total'][5]}, "
+            f"longest {of['total'][7]}; "
             f"{of['too_long']} too long for {of['max_length']}, {of['trained_share']:.0%} of the tokens trained"
         )
     for shown in result["preview"][:2]:
@@ -187,13 +212,25 @@ def _rows(count: int) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    return ",".join(value) if isinstance(value, list | tuple) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        ",".join(value)
+        if isinstance(value, list | tuple)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def score_table(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
     names = list(dict.fromkeys(name for of in metrics.values() for name in of))
     rows = [
-        [who, *[f"{of[name]['value']:.1f} ({of[name]['low']:.1f} to {of[name]['high']:.1f})" if name in of else "" for name in names]]
+        [
+            who,
+            *[
+                f"{of[name]['value']:.1f} ({of[name]['low']:.1f} to {of[name]['high']:.1f})" if name in of else ""
+                for name in names
+            ],
+        ]
         for who, of in metrics.items()
     ]
     return table(["", *names], rows)
@@ -210,12 +247,27 @@ def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[st
     if not comparison:
         return []
     found = PairedComparison(**comparison)
-    return [f"{found.metric}, {name} against the {verdicts.WHO.get(found.against, found.against)}: {verdicts.describe(found).en} (p = {found.p:.2g})"]
+    return [
+        (
+            f"{found.metric}, {name} against the {verdicts.WHO.get(found.against, found.against)}: "
+            f"{verdicts.describe(found).en} (p = {found.p:.2g})"
+        )
+    ]
 
 
 def show_result(result: dict) -> str:
-    rows = rows_line(result) if result["file_rows"] else f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored"
-    lines = [f"{result['state']}: {result['adapter']}", f"{rows}, {result['seconds']} s", *result["notes"], score_table(result["metrics"]), f"({_units(result['metrics'])})"]
+    rows = (
+        rows_line(result)
+        if result["file_rows"]
+        else f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored"
+    )
+    lines = [
+        f"{result['state']}: {result['adapter']}",
+        f"{rows}, {result['seconds']} s",
+        *result["notes"],
+        score_table(result["metrics"]),
+        f"({_units(result['metrics'])})",
+    ]
     lines += verdict(result["comparison"])
     if not result["revision"]:
         lines.append(f"publish it: python -m lora_hub publish {result['run']}")
@@ -227,17 +279,34 @@ def show_runs(result: dict) -> str:
         if not result["runs"]:
             return "No runs yet. Start one: python -m lora_hub train FILE --task TASK"
         rows = [
-            [run["run"], state_word(run), run["task"], run["base"], f"{run['step']}/{run['total_steps']}", _age(run["created"]), run["adapter"]]
+            [
+                run["run"],
+                state_word(run),
+                run["task"],
+                run["base"],
+                f"{run['step']}/{run['total_steps']}",
+                _age(run["created"]),
+                run["adapter"],
+            ]
             for run in result["runs"]
         ]
         # What is not as it should be says so below: a state alone is no explanation.
-        told = [f"{run['run']}: {run['says'] or run['error']['message'] + ' ' + run['error']['hint']}" for run in result["runs"] if _needs_words(run)]
-        return "\n".join([table(["run", "state", "task", "base", "step", "age", "adapter"], rows), *([""] if told else []), *told])
+        told = [
+            f"{run['run']}: {run['says'] or run['error']['message'] + ' ' + run['error']['hint']}"
+            for run in result["runs"]
+            if _needs_words(run)
+        ]
+        return "\n".join(
+            [table(["run", "state", "task", "base", "step", "age", "adapter"], rows), *([""] if told else []), *told]
+        )
     if "log" in result:
         return result["log"]
     if "phase" not in result:  # it was waited for
         return show_result(result)
-    lines = [f"{result['run']}: {state_word(result)}" + (f", step {result['step']} of {result['total_steps']}" if result["total_steps"] else "")]
+    lines = [
+        f"{result['run']}: {state_word(result)}"
+        + (f", step {result['step']} of {result['total_steps']}" if result["total_steps"] else "")
+    ]
     if result["says"]:
         lines.append(result["says"])
     if result["file_rows"]:
@@ -261,7 +330,8 @@ def _needs_words(run: dict[str, Any]) -> bool:
 def rows_line(result: dict[str, Any]) -> str:
     """What became of every row."""
     return (
-        f"{result['file_rows']} rows: {result['train_rows']} trained on, {result['validation_rows']} choose the checkpoint (validation), "
+        f"{result['file_rows']} rows: {result['train_rows']} trained on, {result['validation_rows']} choose the "
+        f"checkpoint (validation), "
         f"{result['eval_rows']} scored (test), {result['left_out']} left out"
     )
 
@@ -275,7 +345,9 @@ def _age(created: float) -> str:
 
 
 def show_published(result: dict) -> str:
-    return f"{result['adapter']} {', '.join(result['versions'])} at {result['revision'][:12]}\n{result['url']}" + (f"\n{result['rows_missing']}" if result["rows_missing"] else "")
+    return f"{result['adapter']} {', '.join(result['versions'])} at {result['revision'][:12]}\n{result['url']}" + (
+        f"\n{result['rows_missing']}" if result["rows_missing"] else ""
+    )
 
 
 def show_adapters(result: dict) -> str:
@@ -285,21 +357,35 @@ def show_adapters(result: dict) -> str:
         if result["others"]:
             asked = [f"{what} {result[what]}" for what in ("task", "base") if result[what]]
             rest = "others" if len(asked) > 1 else f"other {asked[0].split()[0]}s"
-            return f"No adapters of {' and '.join(asked)} in {result['organization']} on {where}; {result['others']} of {rest}."
-        return f"No adapters yet in {result['organization']} on {where}. Train and publish one: python -m lora_hub train FILE --task TASK --publish"
+            return (
+                f"No adapters of {' and '.join(asked)} in {result['organization']} on {where}; {result['others']} "
+                f"of {rest}."
+            )
+        return (
+            f"No adapters yet in {result['organization']} on {where}. Train and publish one: python -m lora_hub "
+            f"train FILE --task TASK --publish"
+        )
     rows = []
     for ref in result["adapters"]:
         scores = ref["metrics"].get("adapter", {})
         first = next(iter(scores.items()), None)
-        score = f"{first[0]} {first[1]['value']:.1f}" + (f" ({_rows(first[1]['rows'])})" if first[1]["rows"] else "") if first else ""
-        rows.append([ref["repo_id"], ", ".join(ref["versions"][:3]), ref["task"], ref["base"], score, ref["updated"][:10]])
+        score = (
+            f"{first[0]} {first[1]['value']:.1f}" + (f" ({_rows(first[1]['rows'])})" if first[1]["rows"] else "")
+            if first
+            else ""
+        )
+        rows.append(
+            [ref["repo_id"], ", ".join(ref["versions"][:3]), ref["task"], ref["base"], score, ref["updated"][:10]]
+        )
     return table(["adapter", "versions", "task", "base", "score", "updated"], rows)
 
 
 def show_comparison(result: dict) -> str:
     if "metrics" in result:
         told = [line for name, found in result["comparisons"].items() for line in verdict(found, name)]
-        return "\n".join([f"{_rows(result['rows'])} ({_units(result['metrics'])})", score_table(result["metrics"]), *told])
+        return "\n".join(
+            [f"{_rows(result['rows'])} ({_units(result['metrics'])})", score_table(result["metrics"]), *told]
+        )
     lines = []
     for answer in result["answers"]:
         commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""

@@ -38,7 +38,9 @@ def inspect(options: argparse.Namespace) -> Result:
     inspector = inspection.Inspector()
     with named_dataset(options.file) as file:
         mends = read_mends(options, inspector, file, task, base)
-        seen = inspector.inspect(file, task, read_mapping(options.map), mends=mends, base=base, name=file.name, **read_reading(options))
+        seen = inspector.inspect(
+            file, task, read_mapping(options.map), mends=mends, base=base, name=file.name, **read_reading(options)
+        )
     return {**seen.to_json(), **_derived(seen, base, options.effort, overrides)}
 
 
@@ -55,10 +57,16 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
         examples = runs.planned_examples(seen.table, seen.task, seen.mapping)
     except DataError:  # told among the problems
         return {"settings": explained, "estimate": None}
-    expected = recipe.estimate(spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops())
+    expected = recipe.estimate(
+        spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops()
+    )
     return {
         "settings": explained,
-        "estimate": {"steps": expected.steps, "seconds": round(expected.seconds, 1), "memory_bytes": expected.memory_bytes},
+        "estimate": {
+            "steps": expected.steps,
+            "seconds": round(expected.seconds, 1),
+            "memory_bytes": expected.memory_bytes,
+        },
     }
 
 
@@ -110,7 +118,8 @@ def train(options: argparse.Namespace) -> Result:
 
 
 def check_ended(run: Any, result: Result) -> None:
-    """Raises Unfinished where the run did not do all that was asked of it, with the exit status that says how much of it."""
+    """Raises Unfinished where the run did not do all that was asked of it, with the exit status that says how much of
+    it."""
     if run.adapter_folder or run.adapter:
         check_minimum(run.spec.minimum, run.metrics, result)
     if run.state != "succeeded":
@@ -119,7 +128,11 @@ def check_ended(run: Any, result: Result) -> None:
         go_on = _("Go on with it: {command}", command=f"python -m lora_hub runs resume {run.id}")
         raise Unfinished(_("The run {run_id} was {state}.", run_id=run.id, state=run.state.value), go_on, also=result)
     if run.error:
-        raise Partly(run.error.said, joined(run.error.advice, _("The adapter is in {place}.", place=result["adapter"])), also=result)
+        raise Partly(
+            run.error.said,
+            joined(run.error.advice, _("The adapter is in {place}.", place=result["adapter"])),
+            also=result,
+        )
 
 
 def _cancel(run_id: str) -> Any:
@@ -145,10 +158,16 @@ def wait(options: argparse.Namespace) -> Result:
             bar.show(run)
             if deadline is not None and time.monotonic() > deadline and not run.state.is_final:
                 raise Unfinished(
-                    _("The run {run_id} has not ended after {seconds:g} s: {state}.", run_id=run.id, seconds=options.timeout, state=run.state.value),
+                    _(
+                        "The run {run_id} has not ended after {seconds:g} s: {state}.",
+                        run_id=run.id,
+                        seconds=options.timeout,
+                        state=run.state.value,
+                    ),
                     _("It goes on; wait again, or cancel it."),
-                    also=run_result(run), status=124,
-                )  # fmt: skip
+                    also=run_result(run),
+                    status=124,
+                )
 
         run = runs.wait_for_run(options.id, look)
     result = run_result(run)
@@ -158,8 +177,9 @@ def wait(options: argparse.Namespace) -> Result:
 
 
 def run_result(run: Any) -> Result:
-    """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows + validation_rows +
-    eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience", "learnt" or "")."""
+    """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows +
+    validation_rows + eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience",
+    "learnt" or "")."""
     from lora_hub.core import store
 
     folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
@@ -221,7 +241,8 @@ def pipeline(options: argparse.Namespace) -> Result:
 
 
 def _check_pipeline(ended: list[Any], result: Result) -> None:
-    """Raises where not every task did all that was asked of it: 1 where none was trained, 4 where all that is wrong is --min."""
+    """Raises where not every task did all that was asked of it: 1 where none was trained, 4 where all that is wrong is
+    --min."""
     rows, wrong = result["runs"], []
     for row, run in zip(rows, ended, strict=True):
         if isinstance(run, LoraHubError):
@@ -236,14 +257,24 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
     statuses = {error.status for _row, error in wrong}
     status = 1 if len(wrong) == len(rows) and statuses == {1} else 4 if statuses == {4} else 3
     said = _(
-        "{count} of {total} tasks did not succeed: {tasks}.", count=len(wrong), total=len(rows), tasks=several(row["task"] for row, _error in wrong)
+        "{count} of {total} tasks did not succeed: {tasks}.",
+        count=len(wrong),
+        total=len(rows),
+        tasks=several(row["task"] for row, _error in wrong),
     )
     raise Unfinished(said, joined(wrong[0][1].said, wrong[0][1].advice), also=result, status=status)
 
 
 def _pipeline_row(entry: Any, result: Any) -> Result:
     if isinstance(result, LoraHubError):
-        return {"task": entry.task, "run": "", "state": "failed", "adapter": "", "metrics": {}, "error": f"{result.message} {result.hint}".strip()}
+        return {
+            "task": entry.task,
+            "run": "",
+            "state": "failed",
+            "adapter": "",
+            "metrics": {},
+            "error": f"{result.message} {result.hint}".strip(),
+        }
     row = {"task": result.spec.task.id, **run_result(result)}
     return {**row, "error": result.error.message} if result.error else row
 

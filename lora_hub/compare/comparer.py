@@ -29,8 +29,8 @@ DEFAULT_NEW_TOKENS = 128
 
 @dataclass(frozen=True)
 class PaneEvent:
-    """A pane's answer so far; with `done` its whole answer. When done: divergence, of adapters; judgement, where the right answer
-    is known and the pane is of the task that it is the answer to."""
+    """A pane's answer so far; with `done` its whole answer. When done: divergence, of adapters; judgement, where the
+    right answer is known and the pane is of the task that it is the answer to."""
 
     pane: int
     name: str
@@ -43,7 +43,8 @@ class PaneEvent:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A base in memory with its stack of adapters and the queue of its visitors. tokenizers: those that adapters bring."""
+    """A base in memory with its stack of adapters and the queue of its visitors. tokenizers: those that adapters
+    bring."""
 
     stack: Any
     tokenizer: Any
@@ -56,9 +57,9 @@ class Loaded:
 
 
 class Comparer:
-    """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch. Who needs
-    another base than the one in memory waits until that one answers nobody, in the order of coming. base: of all adapters,
-    whatever they say of theirs; for those whose base lies elsewhere here, or that name none."""
+    """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch. Who
+    needs another base than the one in memory waits until that one answers nobody, in the order of coming. base: of all
+    adapters, whatever they say of theirs; for those whose base lies elsewhere here, or that name none."""
 
     def __init__(self, base: str = "") -> None:
         self._base = base
@@ -78,8 +79,11 @@ class Comparer:
                 raise AdapterError(
                     _("{name} was made for {base}, {other} for {other_base}."),
                     _("Compare adapters of one base."),
-                    name=panes[0].name, base=panes[0].base.id, other=pane.name, other_base=pane.base.id,
-                )  # fmt: skip
+                    name=panes[0].name,
+                    base=panes[0].base.id,
+                    other=pane.name,
+                    other_base=pane.base.id,
+                )
         return panes
 
     def stream(
@@ -98,20 +102,23 @@ class Comparer:
     ) -> Iterator[PaneEvent]:
         """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own.
 
-        Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose task has labels
-        answers with one of them, as in the exam, unless `free_text`. reference: the right answer, where it is known, to the first
-        adapter's task. Raises AdapterError, BaseError, DataError.
+        Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose
+        task has labels answers with one of them, as in the exam, unless `free_text`. reference: the right answer, where
+        it is known, to the first adapter's task. Raises AdapterError, BaseError, DataError.
         """
         from lora_hub.answering import generate, questions
         from lora_hub.evaluation import metrics
 
         panes = self.resolve(adapters)
         if not panes:
-            raise AdapterError(_("No adapter was chosen."), _("Choose one to four adapters."))  # fmt: skip
+            raise AdapterError(_("No adapter was chosen."), _("Choose one to four adapters."))
         panes = [base_pane(panes[0]), *panes] if base else panes
         with self._asking(panes, cancelled) as found:
             if found is None:
-                yield from (PaneEvent(place, pane.name, pane.revision, Answer(finish="cancelled"), True) for place, pane in enumerate(panes))
+                yield from (
+                    PaneEvent(place, pane.name, pane.revision, Answer(finish="cancelled"), True)
+                    for place, pane in enumerate(panes)
+                )
                 return
             loaded, names = found
             asked = [
@@ -132,29 +139,54 @@ class Comparer:
                     if pane.folder is not None:
                         row = generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter)
                         divergence = generate.divergence(loaded.stack, loaded.tokenizer, row, answer.ids)
-                    if judged_task is not None and pane.task is not None and pane.task.id == judged_task.id and (not pane.task.labels or reference in pane.task.labels):
+                    if (
+                        judged_task is not None
+                        and pane.task is not None
+                        and pane.task.id == judged_task.id
+                        and (not pane.task.labels or reference in pane.task.labels)
+                    ):
                         judgement = metrics.judge(judged_task, [answer.text], [reference])[0]
                 return PaneEvent(place, pane.name, pane.revision, answer, done, divergence, judgement)
 
             # Labels first: they take one pass, and nobody waits for them.
             labelled = [place for place, one in enumerate(asked) if one.choices is not None]
             answers = questions.answer_all(
-                loaded.stack, loaded.tokenizer, [asked[place] for place in labelled], max_new_tokens=1, cancelled=cancelled
-            )  # fmt: skip
+                loaded.stack,
+                loaded.tokenizer,
+                [asked[place] for place in labelled],
+                max_new_tokens=1,
+                cancelled=cancelled,
+            )
             for place, answer in zip(labelled, answers, strict=True):
                 yield told(place, answer)
             written = [place for place, one in enumerate(asked) if one.choices is None]
             if not written:
                 return
             rows = [
-                generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter, seed=seed, tokenizer=asked[place].tokenizer)
+                generate.PromptRow(
+                    ids=asked[place].ids, adapter=asked[place].adapter, seed=seed, tokenizer=asked[place].tokenizer
+                )
                 for place in written
             ]
-            most = max_new_tokens or max((panes[place].task.max_new_tokens if panes[place].task else DEFAULT_NEW_TOKENS) for place in written)
+            most = max_new_tokens or max(
+                (panes[place].task.max_new_tokens if panes[place].task else DEFAULT_NEW_TOKENS) for place in written
+            )
             for event in generate.stream(
-                loaded.stack, loaded.tokenizer, rows, max_new_tokens=most, temperature=temperature, cancelled=cancelled, visitors=loaded.visitors
+                loaded.stack,
+                loaded.tokenizer,
+                rows,
+                max_new_tokens=most,
+                temperature=temperature,
+                cancelled=cancelled,
+                visitors=loaded.visitors,
             ):
-                answer = Answer(text=event.text.strip(), tokens=event.tokens, seconds=event.seconds, finish=event.finish, ids=event.ids)
+                answer = Answer(
+                    text=event.text.strip(),
+                    tokens=event.tokens,
+                    seconds=event.seconds,
+                    finish=event.finish,
+                    ids=event.ids,
+                )
                 yield told(written[event.row], answer, event.done)
 
     def score_file(
@@ -168,11 +200,12 @@ class Comparer:
         minimum: Mapping[str, float] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> dict[str, Any]:
-        """{"rows": n, "metrics": {name: Scores}, "comparisons": {name: PairedComparison}, "problems": [Problem]} of the panes on a file
-        of their task. max_rows 0: all rows. minimum: what is going to be asked of the scores; SpecError, before anything is read, where
-        it names a metric that a pane's task is not scored by. comparisons: each adapter against the base, where it was asked. problems: what makes the
-        scores mean less, such as labels that the adapter was never taught. Raises DataError where it knows none of the file's labels,
-        for every score would be 0."""
+        """{"rows": n, "metrics": {name: Scores}, "comparisons": {name: PairedComparison}, "problems": [Problem]} of the
+        panes on a file of their task. max_rows 0: all rows. minimum: what is going to be asked of the scores;
+        SpecError, before anything is read, where it names a metric that a pane's task is not scored by. comparisons:
+        each adapter against the base, where it was asked. problems: what makes the scores mean less, such as labels
+        that the adapter was never taught. Raises DataError where it knows none of the file's labels, for every score
+        would be 0."""
         from lora_hub.data import inspection
         from lora_hub.data.checks import checks
         from lora_hub.data.columns import columns
@@ -191,7 +224,7 @@ class Comparer:
                 _("{name} does not say which task it is for."),
                 _("Give --prompt instead of --test."),
                 name=panes[0].name,
-            )  # fmt: skip
+            )
         lost = panes[0].missing
         if base:
             first = replace(base_pane(panes[0]), task=task)
@@ -202,7 +235,9 @@ class Comparer:
         examples = prepare.build_examples(seen.table, task, seen.mapping)
         examples = examples[:max_rows] if max_rows else examples
         problems = [problem for problem in seen.table.problems if problem.code == "test-part"]
-        problems += [found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)]
+        problems += [
+            found.problem for found in checks.find_unseen(task, seen.table, seen.mapping, seen.table, seen.mapping)
+        ]
         if base and lost:
             problems.append(Problem(code="examples_missing", severity="warning", said=lost))
         if wrong := next((problem for problem in problems if problem.severity == "error"), None):
@@ -223,20 +258,32 @@ class Comparer:
                     raise AdapterError(
                         _("{name} is for the task {task}, {other} for {other_task}."),
                         _("Score adapters of one task."),
-                        name=pane.name, task=pane.task.id, other=panes[0].name, other_task=task.id,
-                    )  # fmt: skip
+                        name=pane.name,
+                        task=pane.task.id,
+                        other=panes[0].name,
+                        other_task=task.id,
+                    )
                 told = (lambda done, total, name=pane.name: progress(name, done, total)) if progress else None
                 answers[pane.name] = exam.answer_examples(
-                    loaded.stack, loaded.tokenizer_of(pane), pane.task or task, examples, name, calibration=pane.calibration, shown=shown, progress=told
-                )  # fmt: skip
+                    loaded.stack,
+                    loaded.tokenizer_of(pane),
+                    pane.task or task,
+                    examples,
+                    name,
+                    calibration=pane.calibration,
+                    shown=shown,
+                    progress=told,
+                )
                 scores[pane.name] = exam.score_answers(task, answers[pane.name], examples, clusters)
         comparisons = exam.compare_all(task, answers, examples, scores, clusters) if base else {}
         return {"rows": len(examples), "metrics": scores, "comparisons": comparisons, "problems": problems}
 
     @contextmanager
-    def _asking(self, panes: list[Pane], cancelled: Callable[[], bool] | None = None) -> Iterator[tuple[Loaded, list[str]] | None]:
-        """The panes' base with their adapters, and their names in its stack: all kept there until the block ends. None where
-        `cancelled` said so while it waited for others."""
+    def _asking(
+        self, panes: list[Pane], cancelled: Callable[[], bool] | None = None
+    ) -> Iterator[tuple[Loaded, list[str]] | None]:
+        """The panes' base with their adapters, and their names in its stack: all kept there until the block ends. None
+        where `cancelled` said so while it waited for others."""
         names = [slot_name(pane) for pane in panes]
         folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
         with self._using(panes, cancelled) as loaded:
@@ -258,8 +305,13 @@ class Comparer:
                 whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
                 hint = error.advice
                 if isinstance(error, NoBase):  # an adapter has one base: "choose another" is no advice here
-                    hint = _("Name the base with --base where it is called otherwise or lies in a folder here, or try again when the Hub has it and can be reached.")
-                raise BaseError(joined(_("{name} cannot be asked without its base.", name=whose), error.said), hint) from error
+                    hint = _(
+                        "Name the base with --base where it is called otherwise or lies in a folder here, or try "
+                        "again when the Hub has it and can be reached."
+                    )
+                raise BaseError(
+                    joined(_("{name} cannot be asked without its base.", name=whose), error.said), hint
+                ) from error
         try:
             yield loaded
         finally:

@@ -1,6 +1,7 @@
-"""Who is asked in Compare: the base, or an adapter of the Hub, of a run or of a folder, with all that belongs to its answers.
+"""Who is asked in Compare: the base, or an adapter of the Hub, of a run or of a folder, with all that belongs to its
+answers.
 
-    resolve_adapter("spam-built-in@v1")        a repo id, a run's id or a PEFT folder -> Pane
+resolve_adapter("spam-built-in@v1")        a repo id, a run's id or a PEFT folder -> Pane
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,10 +23,10 @@ BASE, EXAMPLES = "base", "base_examples"
 
 @dataclass(frozen=True)
 class Pane:
-    """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere. mends: done
-    to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on. calibrations: what the
-    exam did to likelihoods of labels, by whose they are. shown: the examples that its exam showed the base, where it is a run here; missing: why
-    they cannot be read any more, in words."""
+    """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere.
+    mends: done to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on.
+    calibrations: what the exam did to likelihoods of labels, by whose they are. shown: the examples that its exam
+    showed the base, where it is a run here; missing: why they cannot be read any more, in words."""
 
     name: str
     base: BaseModel
@@ -44,8 +45,8 @@ class Pane:
 
 
 def resolve_adapter(name: str, base: str = "") -> Pane:
-    """The pane of one name. base: the base that it is to be asked on, whatever it says. Raises AdapterError where nothing is found
-    under the name."""
+    """The pane of one name. base: the base that it is to be asked on, whatever it says. Raises AdapterError where
+    nothing is found under the name."""
     folder = Path(name).expanduser()
     if (folder / adapter_config.CONFIG_FILE).is_file():
         return pane_of_folder(name, folder, base)
@@ -55,7 +56,10 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
             if run.state.is_final:
                 message, hint = _("The run {name} has no adapter: it is {state}."), _("Resume it.")
             else:
-                message, hint = _("The run {name} has no adapter yet: it is {state}."), _("Wait until it has succeeded.")
+                message, hint = (
+                    _("The run {name} has no adapter yet: it is {state}."),
+                    _("Wait until it has succeeded."),
+                )
             raise AdapterError(message, hint, name=name, state=run.state.value)
         found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
         # The run knows where its base lies on this disk; the record that travels does not.
@@ -70,9 +74,11 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
         inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(
             _("{name} holds no adapter_config.json."),
-            _("Name one of the folders in it: {inside}.", inside=several(inside, most=5)) if inside else _("Give a folder that PEFT's save_pretrained wrote."),
+            _("Name one of the folders in it: {inside}.", inside=several(inside, most=5))
+            if inside
+            else _("Give a folder that PEFT's save_pretrained wrote."),
             name=name,
-        )  # fmt: skip
+        )
     asked = name
     if "/" not in name.partition("@")[0]:
         name = f"{settings.organization()}/{name}"
@@ -87,13 +93,16 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
 
 
 def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
-    """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in `resolve_adapter`.
+    """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in
+    `resolve_adapter`.
     fetched: it came from a Hub. Raises AdapterError."""
     adapter_config.weights_file(folder, _("The adapter {name}", name=name))
     record = hub.read_adapter_record(folder)
     if record is None:
         config = adapter_config.read_config(folder)
-        return Pane(name, adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched), folder=folder)
+        return Pane(
+            name, adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched), folder=folder
+        )
     try:
         task, recorded = Task(**record["task"]), BaseModel(**record["base"])
         mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
@@ -104,8 +113,9 @@ def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = F
         raise AdapterError(
             _("The lora_hub.json of {name} is damaged: {reason}."),
             _("Publish the adapter again from its run."),
-            name=name, reason=error,
-        ) from error  # fmt: skip
+            name=name,
+            reason=error,
+        ) from error
     here = adapter_base.base_of_record(name, recorded, given=base)
     return Pane(name, here, task=task, folder=folder, mends=mends, calibrations=calibrations)
 
@@ -121,8 +131,8 @@ def base_key(base: BaseModel) -> str:
 
 
 def slot_name(pane: Pane) -> str:
-    """A pane's name in the stack: the folder it lies in, and when its weights were written. Two revisions, or a folder that was
-    trained again, are two adapters."""
+    """A pane's name in the stack: the folder it lies in, and when its weights were written. Two revisions, or a folder
+    that was trained again, are two adapters."""
     if pane.folder is None:
         return BASE
     return f"{pane.folder.resolve()}@{(pane.folder / adapter_config.WEIGHTS_FILE).stat().st_mtime_ns}"

@@ -6,9 +6,10 @@ from lora_hub.core.noun import Noun
 
 
 class Answer(Noun):
-    """What was answered to one question, wherever it was asked. text: free text, or the label that was chosen. probabilities: of
-    each label, in the task's order (they add up to 1); empty: the text was written freely. tokens: of the answer, without the end
-    token; ids: these. seconds: from the question to the answer's end. finish: "stop", "length" or "cancelled"; empty: not done."""
+    """What was answered to one question, wherever it was asked. text: free text, or the label that was chosen.
+    probabilities: of each label, in the task's order (they add up to 1); empty: the text was written freely. tokens: of
+    the answer, without the end token; ids: these. seconds: from the question to the answer's end. finish: "stop",
+    "length" or "cancelled"; empty: not done."""
 
     text: str = ""
     probabilities: dict[str, float] = {}
@@ -24,8 +25,9 @@ class Answer(Noun):
 
 
 class Calibration(Noun):
-    """What is done to a model's log likelihoods of a task's labels before one is chosen: each is multiplied by `scale` and gets its
-    offset (nats, in the order of the task's labels). rows: how many rows, none of them scored, it was fitted on."""
+    """What is done to a model's log likelihoods of a task's labels before one is chosen: each is multiplied by `scale`
+    and gets its offset (nats, in the order of the task's labels). rows: how many rows, none of them scored, it was
+    fitted on."""
 
     offsets: tuple[float, ...]
     scale: float = 1.0
@@ -33,8 +35,8 @@ class Calibration(Noun):
 
 
 class Judgement(Noun):
-    """What one answer is worth by its task's first metric. score: 0 to 100 per cent. right: None where the metric knows more than
-    right and wrong, so that no answer is simply one of the two."""
+    """What one answer is worth by its task's first metric. score: 0 to 100 per cent. right: None where the metric knows
+    more than right and wrong, so that no answer is simply one of the two."""
 
     metric: str
     score: float
@@ -42,8 +44,8 @@ class Judgement(Noun):
 
 
 class Divergence(Noun):
-    """How far an adapter's answer is from the base's. kl: nats, of the first-token distributions; changed: share of answer
-    tokens (0 to 1) where the adapter's first choice is not the base's."""
+    """How far an adapter's answer is from the base's. kl: nats, of the first-token distributions; changed: share of
+    answer tokens (0 to 1) where the adapter's first choice is not the base's."""
 
     kl: float
     changed: float

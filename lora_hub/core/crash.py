@@ -20,7 +20,7 @@ def explain_crash(error: BaseException) -> LoraHubError:
         return LoraHubError(
             _("The machine's memory ran out."),
             _("Choose a smaller base, or set a smaller micro_batch and max_length."),
-        )  # fmt: skip
+        )
     first = str(error).splitlines()[0] if str(error) else ""
     said = f"{type(error).__name__}: {first}".removesuffix(": ")
     return LoraHubError(_("The training process failed: {said}"), _("The log has the details."), said=said)

@@ -4,10 +4,11 @@ MOST_POINTS = 1000
 
 
 class Curve:
-    """(step, loss) pairs by step. At twice `MOST_POINTS` neighbours are merged into their mean, again and again, so that a curve
-    of any length takes the same room and keeps its shape.
+    """(step, loss) pairs by step. At twice `MOST_POINTS` neighbours are merged into their mean, again and again, so
+    that a curve of any length takes the same room and keeps its shape.
 
-    A step that is told again takes the place of all from there on: a run that is resumed goes back to its last checkpoint.
+    A step that is told again takes the place of all from there on: a run that is resumed goes back to its last
+    checkpoint.
     """
 
     def __init__(self) -> None:

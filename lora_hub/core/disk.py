@@ -1,7 +1,8 @@
-"""Why something cannot be written, in words: a full disk, a read-only one, a folder that is not ours. The one place that says so.
+"""Why something cannot be written, in words: a full disk, a read-only one, a folder that is not ours. The one place
+that says so.
 
-    with disk_errors(path): ...        raises LoraHubError
-    explain_disk(error, folder)        None where the error says something else
+with disk_errors(path): ...        raises LoraHubError
+explain_disk(error, folder)        None where the error says something else
 """
 
 import errno
@@ -42,7 +43,8 @@ def explain_disk(error: OSError, path: Path) -> LoraHubError | None:
         return LoraHubError(
             _("{path} cannot be written: {reason}."),
             _("Give this user the right to write there, or set LORA_HUB_HOME to another folder."),
-            path=path, reason=error.strerror,
+            path=path,
+            reason=error.strerror,
         )
     return None
 

@@ -1,8 +1,8 @@
 """The errors that people read.
 
-A `LoraHubError` says what went wrong with which value and what to do next, as messages (messages.py). It is caught at the two edges
-(the page and the command line) and shown there in its reader's language, without a traceback. Everything else is a bug and is
-logged whole.
+A `LoraHubError` says what went wrong with which value and what to do next, as messages (messages.py). It is caught at
+the two edges (the page and the command line) and shown there in its reader's language, without a traceback. Everything
+else is a bug and is logged whole.
 """
 
 import re
@@ -13,11 +13,14 @@ from lora_hub.core.messages import Message, _, as_message, several
 
 
 class LoraHubError(Exception):
-    """An error for people. `said`: one sentence, what and which value. `advice`: one sentence, what to do next. `values`: of both.
+    """An error for people. `said`: one sentence, what and which value. `advice`: one sentence, what to do next.
+    `values`: of both.
     `message`, `hint`: the same in English, for logs and programs."""
 
     def __init__(self, message: Message | str, hint: Message | str = "", **values: Any) -> None:
-        self.said, self.advice = (text.filled(values) if isinstance(text, Message) else as_message(text) for text in (message, hint))
+        self.said, self.advice = (
+            text.filled(values) if isinstance(text, Message) else as_message(text) for text in (message, hint)
+        )
         super().__init__(self.said, self.advice)
 
     @property
@@ -64,8 +67,8 @@ class RunError(LoraHubError):
 
 
 def reason_of(error: BaseException) -> Message:
-    """What an exception says, for the middle of a sentence: the message that it was raised with (`ValueError(_("..."))`), else the
-    first line of its text, in whatever language that is; without a text its kind."""
+    """What an exception says, for the middle of a sentence: the message that it was raised with
+    (`ValueError(_("..."))`), else the first line of its text, in whatever language that is; without a text its kind."""
     if isinstance(error, LoraHubError):
         return error.said
     if error.args and isinstance(error.args[0], Message):
@@ -76,19 +79,24 @@ def reason_of(error: BaseException) -> Message:
 
 # pydantic's kinds of error -> which value of its own it names, and what we say.
 _REFUSED = {
-    "greater_than": ("gt", _("it must be greater than {bound}")), "greater_than_equal": ("ge", _("it must be at least {bound}")),
-    "less_than": ("lt", _("it must be less than {bound}")), "less_than_equal": ("le", _("it must be at most {bound}")),
-    "literal_error": ("expected", _("it must be one of {bound}")), "string_pattern_mismatch": ("pattern", _("it must match the pattern {bound!r}")),
+    "greater_than": ("gt", _("it must be greater than {bound}")),
+    "greater_than_equal": ("ge", _("it must be at least {bound}")),
+    "less_than": ("lt", _("it must be less than {bound}")),
+    "less_than_equal": ("le", _("it must be at most {bound}")),
+    "literal_error": ("expected", _("it must be one of {bound}")),
+    "string_pattern_mismatch": ("pattern", _("it must match the pattern {bound!r}")),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), ("", _("it must be a whole number"))),
-    **dict.fromkeys(("float_type", "float_parsing"), ("", _("it must be a number"))), "finite_number": ("", _("it must be a finite number")),
-    **dict.fromkeys(("bool_type", "bool_parsing"), ("", _("it must be true or false"))), "string_type": ("", _("it must be a text")),
+    **dict.fromkeys(("float_type", "float_parsing"), ("", _("it must be a number"))),
+    "finite_number": ("", _("it must be a finite number")),
+    **dict.fromkeys(("bool_type", "bool_parsing"), ("", _("it must be true or false"))),
+    "string_type": ("", _("it must be a text")),
     "missing": ("", _("it is missing")),
-}  # fmt: skip
+}
 
 
 def refused(error: Mapping[str, Any]) -> Message:
-    """Why a value will not do, without a full stop, from one of the errors that pydantic lists: what a validator of ours raised
-    (`ValueError(_("..."))`), else by its kind; for a kind not known pydantic's words."""
+    """Why a value will not do, without a full stop, from one of the errors that pydantic lists: what a validator of
+    ours raised (`ValueError(_("..."))`), else by its kind; for a kind not known pydantic's words."""
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, ValueError):
         return reason_of(raised)

@@ -1,8 +1,8 @@
 """Events: what happened to a run, one JSON line each, and the run that they add up to.
 
 `events.jsonl` only grows. Several processes write to it (the app, the worker, a worker that resumes): each line is one
-`write` in append mode under a lock of the file, so lines never mix, and each writer counts its own `seq`. A `Run` is folded
-from the lines and never stored.
+`write` in append mode under a lock of the file, so lines never mix, and each writer counts its own `seq`. A `Run` is
+folded from the lines and never stored.
 
 | kind | data |
 |---|---|
@@ -11,14 +11,15 @@ from the lines and never stored.
 | handle | handle (how the runner finds the process again) |
 | progress | phase, step, total, eta (seconds); while it waits for its turn: place, before (runs), slots |
 | metric | step, loss or eval_loss; lr |
-| exam | file_rows, train_rows, validation_rows, eval_rows, left_out, metrics {base, adapter}, comparison, mode, or a note |
-| error | message, hint |
+| exam | file_rows, train_rows, validation_rows, eval_rows, left_out, metrics {base, adapter}, comparison, mode, or a
+note | | error | message, hint |
 | adapter | folder, best_step, stopped (why before its last step), or an AdapterRef under `published` |
 
-note, message and hint are messages (messages.py); older versions wrote texts, and their Persian beside them (`messages.read_message`).
+note, message and hint are messages (messages.py); older versions wrote texts, and their Persian beside them
+(`messages.read_message`).
 
-An attempt begins with "queued" and its number, written by whoever holds the run's lock before the worker is started. In an
-attempt the first end that its worker tells is its end: what is said later by anybody else changes nothing.
+An attempt begins with "queued" and its number, written by whoever holds the run's lock before the worker is started. In
+an attempt the first end that its worker tells is its end: what is said later by anybody else changes nothing.
 """
 
 import fcntl
@@ -34,7 +35,18 @@ import orjson
 from lora_hub.core.curve import Curve
 from lora_hub.core.disk import FULL
 from lora_hub.core.messages import Message, _n, numbers, read_message
-from lora_hub.core.schema import AdapterRef, Event, EventKind, Failure, PairedComparison, Run, RunState, Score, TrainSpec, Wait
+from lora_hub.core.schema import (
+    AdapterRef,
+    Event,
+    EventKind,
+    Failure,
+    PairedComparison,
+    Run,
+    RunState,
+    Score,
+    TrainSpec,
+    Wait,
+)
 
 KINDS = get_args(EventKind)
 # What a run may say on a full disk: the space that its worker kept back is given for it.
@@ -71,7 +83,8 @@ class EventLog:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Appends a whole line or nothing. A line before it that a crash cut off is closed first, so that it spoils only itself."""
+    """Appends a whole line or nothing. A line before it that a crash cut off is closed first, so that it spoils only
+    itself."""
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)  # it goes with the descriptor
@@ -132,10 +145,18 @@ def parse_lines(lines: Iterable[str | bytes]) -> list[Event]:
 def _unread_lines(lines: list[int]) -> Message:
     """That lines of the file cannot be read, and how many of them there are."""
     return _n(
-        "Line {lines} of this run's events.jsonl cannot be read: it is cut off or damaged, and what it told is missing here.",
-        "{count:,} lines of this run's events.jsonl cannot be read ({lines}): they are cut off or damaged, and what they told is missing here.",
-        count=len(lines), lines=numbers(lines, NAMED_LINES),
-    )  # fmt: skip
+        (
+            "Line {lines} of this run's events.jsonl cannot be read: it is cut off or damaged, and what it told is "
+            "missing here."
+        ),
+        (
+            "{count:,} lines of this run's events.jsonl cannot be read ({lines}): they are cut off or damaged, and "
+            "what "
+            "they told is missing here."
+        ),
+        count=len(lines),
+        lines=numbers(lines, NAMED_LINES),
+    )
 
 
 def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
@@ -147,8 +168,8 @@ def fold(run_id: str, spec: TrainSpec, events: Iterable[Event]) -> Run:
 
 
 class Folding:
-    """What the events so far add up to. They are given one at a time, in the file's order, which is the order in which things
-    happened; the clock is only shown."""
+    """What the events so far add up to. They are given one at a time, in the file's order, which is the order in which
+    things happened; the clock is only shown."""
 
     def __init__(self) -> None:
         self._now: dict[str, Any] = {}
@@ -169,7 +190,8 @@ class Folding:
         self._end_unread = True
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Takes an event in. One of a kind or a form that this version does not know is counted, and the rest goes on."""
+        """Takes an event in. One of a kind or a form that this version does not know is counted, and the rest goes
+        on."""
         self._end_unread = False
         try:
             kind, data, at = event["kind"], event.get("data") or {}, float(event["at"])
@@ -190,8 +212,15 @@ class Folding:
         notes = dict(self._notes)
         if self._not_understood:
             said = _n(
-                "{count:,} of this run's events is not known to this version of LoRA Hub and is not shown: a newer one wrote it.",
-                "{count:,} of this run's events are not known to this version of LoRA Hub and are not shown: a newer one wrote them.",
+                (
+                    "{count:,} of this run's events is not known to this version of LoRA Hub and is not shown: a newer "
+                    "one wrote it."
+                ),
+                (
+                    "{count:,} of this run's events are not known to this version of LoRA Hub and are not shown: a "
+                    "newer "
+                    "one wrote them."
+                ),
                 count=self._not_understood,
             )
             notes[said.en] = said
@@ -199,14 +228,26 @@ class Folding:
             said = _unread_lines(self._unread)
             notes[said.en] = said
         return Run(
-            **self._now, id=run_id, spec=spec, attempt=self._attempt, end_unread=self._end_unread, train_losses=self._train.pairs(), eval_losses=self._eval.pairs(),
-            notes=tuple(notes.values()), logs=tuple(self._logs),
-        )  # fmt: skip
+            **self._now,
+            id=run_id,
+            spec=spec,
+            attempt=self._attempt,
+            end_unread=self._end_unread,
+            train_losses=self._train.pairs(),
+            eval_losses=self._eval.pairs(),
+            notes=tuple(notes.values()),
+            logs=tuple(self._logs),
+        )
 
-    # --- one kind each; nothing is changed before all of an event has been read -------------------------------------------
+    # --- one kind each; nothing is changed before all of an event has been read
+    # -------------------------------------------
 
     def _add_submitted(self, data: Mapping[str, Any], at: float, source: str) -> None:
-        self._now |= {"created": at, "owner": str(data.get("owner", "local")), "runner": str(data.get("runner", "local"))}
+        self._now |= {
+            "created": at,
+            "owner": str(data.get("owner", "local")),
+            "runner": str(data.get("runner", "local")),
+        }
 
     def _add_handle(self, data: Mapping[str, Any], at: float, source: str) -> None:
         handle = dict(data["handle"])
@@ -239,8 +280,8 @@ class Folding:
             self._now["started"] = at
 
     def _is_current(self, source: str) -> bool:
-        """Whether this worker is the one of the attempt. A second one without a "queued" before it resumed the run in a version
-        that did not number attempts."""
+        """Whether this worker is the one of the attempt. A second one without a "queued" before it resumed the run in a
+        version that did not number attempts."""
         if source in self._gone:
             return False
         if self._worker and source != self._worker:
@@ -253,13 +294,29 @@ class Folding:
         worked = self._now.get("worked", 0.0) + (max(0.0, last - started) if started else 0.0)
         self._gone.add(self._worker)
         self._attempt, self._worker, self._told_by_worker = number, "", False
-        self._now |= {"state": RunState.QUEUED, "error": None, "started": 0.0, "ended": 0.0, "eta": None, "phase": "", "waits": None}
+        self._now |= {
+            "state": RunState.QUEUED,
+            "error": None,
+            "started": 0.0,
+            "ended": 0.0,
+            "eta": None,
+            "phase": "",
+            "waits": None,
+        }
         self._now |= {"worked": worked, "stopped": ""}
 
     def _add_progress(self, data: Mapping[str, Any], at: float, source: str) -> None:
         eta = data.get("eta")
-        waits = Wait(place=data["place"], before=tuple(data.get("before", ())), slots=data.get("slots", 1)) if "place" in data else None
-        told = {"phase": str(data.get("phase", "")), "step": int(data.get("step", 0)), "total_steps": int(data.get("total", 0))}
+        waits = (
+            Wait(place=data["place"], before=tuple(data.get("before", ())), slots=data.get("slots", 1))
+            if "place" in data
+            else None
+        )
+        told = {
+            "phase": str(data.get("phase", "")),
+            "step": int(data.get("step", 0)),
+            "total_steps": int(data.get("total", 0)),
+        }
         self._now |= {**told, "eta": None if eta is None else float(eta), "waits": waits}
 
     def _add_metric(self, data: Mapping[str, Any], at: float, source: str) -> None:
@@ -274,11 +331,17 @@ class Folding:
             self._now["step"] = max(step, self._now.get("step", 0))
 
     def _add_exam(self, data: Mapping[str, Any], at: float, source: str) -> None:
-        counts: dict[str, Any] = {key: int(data[key]) for key in ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out") if key in data}
+        counts: dict[str, Any] = {
+            key: int(data[key])
+            for key in ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out")
+            if key in data
+        }
         if "mode" in data:
             counts["mode"] = str(data["mode"])
         if "metrics" in data:
-            counts["metrics"] = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()}
+            counts["metrics"] = {
+                who: {name: Score(**score) for name, score in scores.items()} for who, scores in data["metrics"].items()
+            }
         if data.get("comparison"):
             counts["comparison"] = PairedComparison(**data["comparison"])
         self._now |= counts
@@ -293,7 +356,11 @@ class Folding:
     def _add_adapter(self, data: Mapping[str, Any], at: float, source: str) -> None:
         told: dict[str, Any] = {}
         if "folder" in data:
-            told = {"adapter_folder": str(data["folder"]), "best_step": int(data.get("best_step", 0)), "stopped": str(data.get("stopped", ""))}
+            told = {
+                "adapter_folder": str(data["folder"]),
+                "best_step": int(data.get("best_step", 0)),
+                "stopped": str(data.get("stopped", "")),
+            }
         if "published" in data:
             told |= {"adapter": AdapterRef(**data["published"]), "error": None}
         self._now |= told

@@ -4,8 +4,9 @@
     is_held(file)                              writes nothing
     with alone(file): ...                      waits for as long as it takes
 
-What a lock means is its user's: whose a run is (run_lock), whose turn it is (runs/turns), who serves and who uses an embedded
-Hub's folder (local_hub/folder). Standard library only: the Hub is looked for before anything else may be imported.
+What a lock means is its user's: whose a run is (run_lock), whose turn it is (runs/turns), who serves and who uses an
+embedded Hub's folder (local_hub/folder). Standard library only: the Hub is looked for before anything else may be
+imported.
 """
 
 import fcntl
@@ -28,8 +29,8 @@ def try_lock(descriptor: int, *, shared: bool = False) -> bool:
 
 
 def take(file: Path, *, shared: bool = False, seconds: float = 0.0, create: bool = True) -> int | None:
-    """The descriptor of the open file, which holds the lock until it is closed; None where others still hold it after so many
-    seconds. create False: writes nothing, and raises FileNotFoundError where there is no such file."""
+    """The descriptor of the open file, which holds the lock until it is closed; None where others still hold it after
+    so many seconds. create False: writes nothing, and raises FileNotFoundError where there is no such file."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT if create else os.O_RDONLY, 0o644)
     until = time.monotonic() + seconds
     try:

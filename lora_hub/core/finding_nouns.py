@@ -18,9 +18,9 @@ class Mend(Noun):
 
 
 class Problem(Noun):
-    """One finding about the data. `said`: what it is; `advice`: what to do about it. `rows`: example row numbers, counted from 1
-    as a person counts data rows. `mends`: what can be done about it at a click. `task`: another task of the catalogue, which
-    fits better. `message`, `hint`: what is said and advised, in English, for logs and programs."""
+    """One finding about the data. `said`: what it is; `advice`: what to do about it. `rows`: example row numbers,
+    counted from 1 as a person counts data rows. `mends`: what can be done about it at a click. `task`: another task of
+    the catalogue, which fits better. `message`, `hint`: what is said and advised, in English, for logs and programs."""
 
     code: str
     severity: Literal["error", "warning", "info"]

@@ -4,9 +4,9 @@
     _n("{count} row", "{count} rows", count=3)                      with a plural form, chosen by `count`
     message.in_language("fa")                                       told, with the language's digits
 
-The sentences stand in the code, in English. Every other language is a file, `locale/LANGUAGE/LC_MESSAGES/lora_hub.po`, which
-`make messages` brings up to date; a sentence that it lacks is told in English. A Message is JSON like every noun, so that what
-one process writes another tells in its reader's language.
+The sentences stand in the code, in English. Every other language is a file, `locale/LANGUAGE/LC_MESSAGES/lora_hub.po`,
+which `make messages` brings up to date; a sentence that it lacks is told in English. A Message is JSON like every noun,
+so that what one process writes another tells in its reader's language.
 """
 
 import functools
@@ -36,9 +36,10 @@ _LETTERS, _PERSIAN = re.compile("[A-Za-z]"), re.compile("[\u0600-\u06ff]")
 
 
 class Names(Noun):
-    """Several names in one place of a sentence; numbers and messages may stand among them. between: what stands between the last
-    two: "," or "and" or "or"; ";": between all. quoted: each in quotation marks; in a language other than English names always
-    are, and numbers never. most: so many are shown, then dots."""
+    """Several names in one place of a sentence; numbers and messages may stand among them. between: what stands between
+    the last
+    two: "," or "and" or "or"; ";": between all. quoted: each in quotation marks; in a language other than English names
+    always are, and numbers never. most: so many are shown, then dots."""
 
     names: "tuple[Message | int | str, ...]"
     between: str = ","
@@ -47,8 +48,8 @@ class Names(Noun):
 
 
 class Message(Noun):
-    """sentence: English, with {name} for each of `values`. many: its plural, for a `count` other than 1; empty: it has none.
-    A value is a text or a name, a number, several names, or another message."""
+    """sentence: English, with {name} for each of `values`. many: its plural, for a `count` other than 1; empty: it has
+    none. A value is a text or a name, a number, several names, or another message."""
 
     sentence: str
     values: "dict[str, Message | Names | Text2 | int | float | str]" = {}
@@ -92,7 +93,9 @@ class Message(Noun):
         count = self.values.get("count")
         is_many = bool(self.many) and not (isinstance(count, int | float) and count == 1)
         text = translated(language, self.sentence, self.many, count)
-        return _Filler(language if text else "en", language, depth).vformat(text or (self.many if is_many else self.sentence), (), self.values)
+        return _Filler(language if text else "en", language, depth).vformat(
+            text or (self.many if is_many else self.sentence), (), self.values
+        )
 
 
 def _(sentence: str, /, **values: Any) -> Message:
@@ -119,10 +122,17 @@ def numbers(found: Iterable[int], most: int = SHOWN_NAMES) -> Names:
 
 def joined(*parts: "Message | str") -> Message:
     """Sentences one after another; empty ones are left out."""
-    said = [part if isinstance(part, Message) else Message(sentence="{text}", values={"text": part}) for part in parts if part]
+    said = [
+        part if isinstance(part, Message) else Message(sentence="{text}", values={"text": part})
+        for part in parts
+        if part
+    ]
     if len(said) < 2:
         return said[0] if said else NOTHING
-    return Message(sentence=" ".join(f"{{part{place}}}" for place in range(len(said))), values={f"part{place}": one for place, one in enumerate(said)})
+    return Message(
+        sentence=" ".join(f"{{part{place}}}" for place in range(len(said))),
+        values={f"part{place}": one for place, one in enumerate(said)},
+    )
 
 
 def as_message(text: "Message | str") -> Message:
@@ -133,14 +143,18 @@ def as_message(text: "Message | str") -> Message:
 
 
 def read_message(told: Mapping[str, Any], key: str) -> Message:
-    """What a file or an event says under a key. Older versions wrote a text, its Persian beside it as KEY_fa, or both as {"en", "fa"}.
-    Raises ValueError where it is none of them."""
+    """What a file or an event says under a key. Older versions wrote a text, its Persian beside it as KEY_fa, or both
+    as {"en", "fa"}. Raises ValueError where it is none of them."""
     found = told.get(key) or ""
     if isinstance(found, Message):
         return found
     if isinstance(found, Mapping) and "sentence" in found:
         return Message.model_validate(found)
-    both = Text2.model_validate(found) if isinstance(found, Mapping) else Text2(en=str(found), fa=str(told.get(f"{key}_fa") or ""))
+    both = (
+        Text2.model_validate(found)
+        if isinstance(found, Mapping)
+        else Text2(en=str(found), fa=str(told.get(f"{key}_fa") or ""))
+    )
     return Message(sentence="{text}", values={"text": both}) if both.fa else as_message(both.en)
 
 
@@ -185,7 +199,9 @@ class _Filler(string.Formatter):
         return values.get(name, _Place("{" + name + "}")), name
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
-        return _quoted(value) if conversion == "r" and isinstance(value, str) and not isinstance(value, _Place) else value
+        return (
+            _quoted(value) if conversion == "r" and isinstance(value, str) and not isinstance(value, _Place) else value
+        )
 
     def format_field(self, value: Any, spec: str) -> str:
         text = self._told(value, spec)
@@ -243,11 +259,12 @@ def _on_one_line(name: str) -> str:
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], name)
 
 
-# --- a language ---------------------------------------------------------------------------------------------------------
+# --- a language ---
 
 
 def in_digits(text: str, language: str) -> str:
-    """A number that is written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten stays as it is."""
+    """A number that is written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten stays
+    as it is."""
     if language == "en" or "e" in text:
         return text
     return text.translate(_signs(language))
@@ -260,9 +277,13 @@ def _signs(language: str) -> dict[int, str]:
     from babel.numbers import get_decimal_symbol, get_group_symbol
 
     locale = Locale.parse(language)
-    zero = {"latn": "0", "arabext": "۰", "arab": "٠", "deva": "०", "beng": "০"}.get(locale.default_numbering_system, "0")
+    zero = {"latn": "0", "arabext": "۰", "arab": "٠", "deva": "०", "beng": "০"}.get(
+        locale.default_numbering_system, "0"
+    )
     digits = {ord(str(digit)): chr(ord(zero) + digit) for digit in range(10)}
-    digits[ord("%")] = locale.number_symbols.get(locale.default_numbering_system, {}).get("percentSign", "%").strip("\u200e\u200f")
+    digits[ord("%")] = (
+        locale.number_symbols.get(locale.default_numbering_system, {}).get("percentSign", "%").strip("\u200e\u200f")
+    )
     own = {"numbering_system": locale.default_numbering_system}
     return digits | {ord(","): get_group_symbol(locale, **own), ord("."): get_decimal_symbol(locale, **own)}
 

@@ -1,4 +1,5 @@
-"""What every noun of the house is: frozen data, to and from JSON, that refuses unknown fields. Imports nothing of ours."""
+"""What every noun of the house is: frozen data, to and from JSON, that refuses unknown fields. Imports nothing of
+ours."""
 
 from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict

@@ -1,7 +1,7 @@
 """Which process is meant: a process id alone may belong to somebody else after a while, and the clock may be set back.
 
-    handle = identify(pid)       {"pid", "boot", "ticks"}
-    is_alive(handle)
+handle = identify(pid)       {"pid", "boot", "ticks"}
+is_alive(handle)
 """
 
 from pathlib import Path
@@ -17,8 +17,9 @@ def boot_id() -> str:
 
 
 def identify(pid: int) -> dict[str, Any]:
-    """A handle that no other process fits: its id, and when it was started, in the kernel's ticks since this boot (proc(5),
-    `starttime`). Where there is no /proc, `created`: UTC seconds. Raises ProcessLookupError where it is gone."""
+    """A handle that no other process fits: its id, and when it was started, in the kernel's ticks since this boot
+    (proc(5), `starttime`). Where there is no /proc, `created`: UTC seconds. Raises ProcessLookupError where it is
+    gone."""
     if boot_id():
         found = _stat(pid)
         if found is None:
@@ -38,7 +39,12 @@ def is_alive(handle: dict[str, Any]) -> bool:
         return False
     if "ticks" in handle:
         found = _stat(handle["pid"])
-        return handle.get("boot") == boot_id() and found is not None and found[1] == handle["ticks"] and found[0] not in "ZX"
+        return (
+            handle.get("boot") == boot_id()
+            and found is not None
+            and found[1] == handle["ticks"]
+            and found[0] not in "ZX"
+        )
     import psutil
 
     try:  # of a system without /proc, or of a version before the ticks
@@ -49,7 +55,8 @@ def is_alive(handle: dict[str, Any]) -> bool:
 
 
 def _stat(pid: int) -> tuple[str, int] | None:
-    """(state, start in ticks) of a process; None where there is none. The name, which may hold anything, ends at the last ")"."""
+    """(state, start in ticks) of a process; None where there is none. The name, which may hold anything, ends at the
+    last ")"."""
     try:
         fields = (_PROC / str(int(pid)) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

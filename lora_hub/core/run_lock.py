@@ -1,7 +1,8 @@
 """A run's folder has one owner at a time: the lock on the file `lock` in it, which dies with the process that holds it.
 
-Whoever starts or resumes a run takes the lock, writes what there is to write, and hands it to the worker as an open file
-(flock belongs to the open file, not to the process), so that there is no moment in between at which another could take it.
+Whoever starts or resumes a run takes the lock, writes what there is to write, and hands it to the worker as an open
+file (flock belongs to the open file, not to the process), so that there is no moment in between at which another could
+take it.
 """
 
 import os
@@ -37,8 +38,8 @@ class RunLock:
 
 
 def take(folder: Path, patience: float = PROBE_SECONDS) -> RunLock | None:
-    """The lock of a run's folder; None where somebody else still holds it after `patience` seconds. Raises OSError where the
-    folder cannot be written."""
+    """The lock of a run's folder; None where somebody else still holds it after `patience` seconds. Raises OSError
+    where the folder cannot be written."""
     descriptor = file_lock.take(folder / NAME, seconds=patience)
     return None if descriptor is None else RunLock(descriptor)
 

@@ -82,7 +82,16 @@ class _Known:
             return run
         error = Failure(said=trouble.said, advice=trouble.advice)
         is_newer = isinstance(trouble, NewerSpec)
-        return run.model_copy(update={"state": RunState.DAMAGED, "is_newer": is_newer, "error": error, "waits": None, "phase": "", "eta": None})
+        return run.model_copy(
+            update={
+                "state": RunState.DAMAGED,
+                "is_newer": is_newer,
+                "error": error,
+                "waits": None,
+                "phase": "",
+                "eta": None,
+            }
+        )
 
     def _look_at_spec(self) -> bool:
         stamp = _stamp(self._spec_file)
@@ -144,11 +153,17 @@ def read_spec(folder: Path) -> TrainSpec:
     except OSError as error:
         raise _unreadable(path, error) from error
     if not text.strip(b"\x00 \r\n\t"):
-        raise RunError(_("The spec.json of the run {run_id} is empty: its write was cut off, or the disk was full."), restart, run_id=folder.name)
+        raise RunError(
+            _("The spec.json of the run {run_id} is empty: its write was cut off, or the disk was full."),
+            restart,
+            run_id=folder.name,
+        )
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RunError(_("The spec.json of the run {run_id} is damaged: it is cut off or no JSON."), restart, run_id=folder.name) from error
+        raise RunError(
+            _("The spec.json of the run {run_id} is damaged: it is cut off or no JSON."), restart, run_id=folder.name
+        ) from error
     try:
         return TrainSpec.model_validate(data)
     except ValidationError as error:
@@ -160,22 +175,37 @@ def _not_valid(folder: Path, data: Any, errors: list[dict]) -> RunError:
     version = data.get("version", SPEC_VERSION) if isinstance(data, dict) else None
     strangers = [".".join(map(str, one["loc"])) for one in errors if one["type"] == "extra_forbidden"]
     is_newer = _number(version) > SPEC_VERSION
-    # Nobody writes a spec by hand: a field that this version does not know is of a newer one, whatever else changed with it.
+    # Nobody writes a spec by hand: a field that this version does not know is of a newer one, whatever else changed
+    # with it.
     if is_newer or strangers:
         update = _("Update LoRA Hub to see and resume it.")
         if is_newer:
             return NewerSpec(
-                _("The run {run_id} was written by a newer version of LoRA Hub (version {version} of its form; this one reads {known})."), update,
-                run_id=folder.name, version=str(version), known=str(SPEC_VERSION),
-            )  # fmt: skip
+                _(
+                    "The run {run_id} was written by a newer version of LoRA Hub (version {version} of its form; this "
+                    "one reads {known})."
+                ),
+                update,
+                run_id=folder.name,
+                version=str(version),
+                known=str(SPEC_VERSION),
+            )
         return NewerSpec(
-            _("The run {run_id} was written by a newer version of LoRA Hub (it has {fields}, which this one does not know)."), update,
-            run_id=folder.name, fields=several(strangers, most=5),
-        )  # fmt: skip
+            _(
+                "The run {run_id} was written by a newer version of LoRA Hub (it has {fields}, which this one does "
+                "not know)."
+            ),
+            update,
+            run_id=folder.name,
+            fields=several(strangers, most=5),
+        )
     return RunError(
-        _("The spec.json of the run {run_id} is damaged: {where}: {why}."), _("Put the file right, or start the run again from its data."),
-        run_id=folder.name, where=".".join(map(str, errors[0]["loc"])) or _("all of it"), why=refused(errors[0]),
-    )  # fmt: skip
+        _("The spec.json of the run {run_id} is damaged: {where}: {why}."),
+        _("Put the file right, or start the run again from its data."),
+        run_id=folder.name,
+        where=".".join(map(str, errors[0]["loc"])) or _("all of it"),
+        why=refused(errors[0]),
+    )
 
 
 def _number(version: Any) -> float:
@@ -187,11 +217,17 @@ def _number(version: Any) -> float:
 
 
 def _unreadable(path: Path, error: OSError) -> RunError:
-    return RunError(_("{path} cannot be read: {reason}."), _("Give this user the right to read it."), path=path, reason=error.strerror or error)
+    return RunError(
+        _("{path} cannot be read: {reason}."),
+        _("Give this user the right to read it."),
+        path=path,
+        reason=error.strerror or error,
+    )
 
 
 def _what_is_left(folder: Path) -> TrainSpec:
-    """A spec to show in place of one that cannot be read: what there is of task, base and name; nothing is trained by it."""
+    """A spec to show in place of one that cannot be read: what there is of task, base and name; nothing is trained by
+    it."""
     try:
         data = json.loads((folder / "spec.json").read_bytes())
     except (OSError, ValueError, RecursionError):

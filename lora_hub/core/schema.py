@@ -15,7 +15,16 @@ from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.messages import NOTHING, Message, _, several
 from lora_hub.core.noun import Noun, Text2
 
-__all__ = ["Answer", "Calibration", "Divergence", "Judgement", "Mend", "Noun", "Problem", "Text2"]  # of other files, to be had here with the rest
+__all__ = [
+    "Answer",
+    "Calibration",
+    "Divergence",
+    "Judgement",
+    "Mend",
+    "Noun",
+    "Problem",
+    "Text2",
+]  # of other files, to be had here with the rest
 SPEC_VERSION = 1
 
 
@@ -24,7 +33,8 @@ class Task(Noun):
 
     `template` is the user's turn with `{role}` for each input and, where the task has labels, `{labels}`. `chat` tasks
     have the one input `messages` (a list of {role, content}) and no template. `prompt_language` says which instruction
-    fills `{instruction}`; it is frozen with the task, so an adapter is always asked as it was trained, and so is what stands
+    fills `{instruction}`; it is frozen with the task, so an adapter is always asked as it was trained, and so is what
+    stands
     between the labels in the prompt: something that none of them holds.
     """
 
@@ -83,9 +93,10 @@ class BaseModel(Noun):
 class Lengths(Noun):
     """How long the rows are in a base's tokens, of a sample of `sampled` of `rows` rows.
 
-    prompt, answer, total: quantiles (0, 5, 25, 50, 75, 95, 99 and 100 %) in tokens. too_long: rows of the sample longer than
-    `max_length`, which training leaves out. answers_cut: those whose answer would end behind `max_length` if rows were cut
-    there. over_context: rows longer than the base's context. trained_share: trained tokens of all tokens (0 to 1).
+    prompt, answer, total: quantiles (0, 5, 25, 50, 75, 95, 99 and 100 %) in tokens. too_long: rows of the sample longer
+    than `max_length`, which training leaves out. answers_cut: those whose answer would end behind `max_length` if rows
+    were cut there. over_context: rows longer than the base's context. trained_share: trained tokens of all tokens (0 to
+    1).
     """
 
     base: str
@@ -103,9 +114,10 @@ class Lengths(Noun):
 
 
 class DatasetInfo(Noun):
-    """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the sheets of
-    a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this order. `language`: of what
-    goes in, such as "fa"; empty where it was not told. `test_rows`: of its own test part, where that is what a run scores."""
+    """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the
+    sheets of a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this
+    order. `language`: of what goes in, such as "fa"; empty where it was not told. `test_rows`: of its own test part,
+    where that is what a run scores."""
 
     fingerprint: str
     name: str
@@ -138,7 +150,8 @@ class LoraSpec(Noun):
 class TrainSpec(Noun):
     """Everything a run needs, written once as `spec.json`. No secrets: tokens travel in the worker's environment.
 
-    lr: peak learning rate of AdamW. batch: rows a step. micro_batch: at most so many rows in memory at once; 0: the whole batch.
+    lr: peak learning rate of AdamW. batch: rows a step. micro_batch: at most so many rows in memory at once; 0: the
+    whole batch.
     max_length: tokens a row, prompt and answer together.
     steps: 0 means `epochs` decide. patience: evaluations without a better loss before the run stops; 0 never stops.
     packing "auto": on where it is exact and pays. precision "auto": fp32 on CPU, bf16 on a GPU that has it, else fp16.
@@ -213,7 +226,8 @@ EventKind = Literal["submitted", "state", "handle", "progress", "metric", "exam"
 
 
 class Event(Noun):
-    """One line of `events.jsonl`. `source`: who wrote it (app, worker-PID); `seq` counts up per source; `at`: UTC seconds."""
+    """One line of `events.jsonl`. `source`: who wrote it (app, worker-PID); `seq` counts up per source; `at`: UTC
+    seconds."""
 
     source: str
     seq: int
@@ -237,11 +251,11 @@ Scores = dict[str, Score]
 class PairedComparison(Noun):
     """An adapter against its base on the same rows, by a paired test; `verdicts.describe` says it in words.
 
-    metric: the one that was compared. against: whom the adapter was compared with (a key of a run's metrics). clusters: how
-    many of the rows are different from each other; rows that are nearly the same count as one. changed = better + worse:
-    rows that score otherwise than before. base, adapter: per cent. difference: adapter minus base in points, with its 95 %
-    interval. p: two-sided, of `test`. verdict: "better" and "worse" only where p < 0.05; "chance": something changed, and it
-    can be chance; "same": no row changed.
+    metric: the one that was compared. against: whom the adapter was compared with (a key of a run's metrics). clusters:
+    how many of the rows are different from each other; rows that are nearly the same count as one. changed = better +
+    worse: rows that score otherwise than before. base, adapter: per cent. difference: adapter minus base in points,
+    with its 95 % interval. p: two-sided, of `test`. verdict: "better" and "worse" only where p < 0.05; "chance":
+    something changed, and it can be chance; "same": no row changed.
     """
 
     metric: str
@@ -278,8 +292,8 @@ class AdapterRef(Noun):
 
 
 class Wait(Noun):
-    """A run's place in the line of those that want to train on a machine: 1 is next. `before`: the runs before it, those that
-    train now first. `slots`: how many may train at once."""
+    """A run's place in the line of those that want to train on a machine: 1 is next. `before`: the runs before it,
+    those that train now first. `slots`: how many may train at once."""
 
     place: int
     before: tuple[str, ...] = ()
@@ -287,8 +301,8 @@ class Wait(Noun):
 
 
 class Failure(Noun):
-    """What went wrong with a run. `said`: what and with which value; `advice`: what to do next. `message`, `hint`: the same in English,
-    for logs and programs."""
+    """What went wrong with a run. `said`: what and with which value; `advice`: what to do next. `message`, `hint`: the
+    same in English, for logs and programs."""
 
     said: Message
     advice: Message = NOTHING
@@ -306,15 +320,18 @@ class Failure(Noun):
 
 
 class Run(Noun):
-    """A run as folded from its events. `seconds`: of work, in all attempts. `losses`: (step, loss) pairs, train and validation.
+    """A run as folded from its events. `seconds`: of work, in all attempts. `losses`: (step, loss) pairs, train and
+    validation.
     `mode`: how it was trained beside others: together, in turn; empty where it was alone.
 
-    attempt: 1, and one more for each resume; worked: seconds of the earlier ones. waits: while it is queued behind others.
-    cancelling: a person has ended it, at cancel_asked (UTC seconds), and it has not said so yet. stopped: why it ended before its last step: "patience",
-    "learnt", or "". comparison: adapter against base on the same rows; None before the exam and for runs from before there was one.
-    file_rows = train_rows + validation_rows + eval_rows + left_out, where no test file is scored. logs: whose
-    folders hold its log ("": its own). last_event: when something was last told, UTC seconds. end_unread: what stands last in its
-    history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
+    attempt: 1, and one more for each resume; worked: seconds of the earlier ones. waits: while it is queued behind
+    others.
+    cancelling: a person has ended it, at cancel_asked (UTC seconds), and it has not said so yet. stopped: why it ended
+    before its last step: "patience", "learnt", or "". comparison: adapter against base on the same rows; None before
+    the exam and for runs from before there was one. file_rows = train_rows + validation_rows + eval_rows + left_out,
+    where no test file is scored. logs: whose folders hold its log ("": its own). last_event: when something was last
+    told, UTC seconds. end_unread: what stands last in its history cannot be read. is_newer: damaged only for this
+    version, because a newer one wrote its spec.
     """
 
     id: str

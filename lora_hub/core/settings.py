@@ -10,8 +10,8 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public where there is a token or this is a Space | |
-| LORA_HUB_UPSTREAM | the Hub that the embedded one reads from what it does not hold, or `off` | https://huggingface.co |
-| LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
+| LORA_HUB_UPSTREAM | the Hub that the embedded one reads from what it does not hold, or `off` | https://huggingface.co
+| | LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
 | HF_ENDPOINT | address of another Hub, such as a team's | |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
 """
@@ -31,8 +31,8 @@ NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
 
 
 def check() -> None:
-    """Looks at every variable before anything is started, so that none is found to be wrong in the middle of the work. Raises
-    SpecError naming the variable, its value and what is allowed."""
+    """Looks at every variable before anything is started, so that none is found to be wrong in the middle of the work.
+    Raises SpecError naming the variable, its value and what is allowed."""
     check_home()
     for ask in (organization, max_upload_bytes, slots, hub_idle_minutes, asked_hub, hub_address, upstream):
         ask()
@@ -51,11 +51,13 @@ def check_home() -> None:
     if file is None:
         return
     raise SpecError(
-        _("LORA_HUB_HOME is to be a folder, and in {folder} the part {file} is a file.") if file != folder
+        _("LORA_HUB_HOME is to be a folder, and in {folder} the part {file} is a file.")
+        if file != folder
         else _("LORA_HUB_HOME is to be a folder, and {folder} is a file."),
         _("Set it to a folder that you may write to, or unset it."),
-        folder=folder, file=file,
-    )  # fmt: skip
+        folder=folder,
+        file=file,
+    )
 
 
 def datasets_dir() -> Path:
@@ -72,8 +74,8 @@ def hub_dir() -> Path:
 
 
 def hub_idle_minutes() -> float:
-    """Minutes after which an embedded Hub that nobody uses ends itself; 0: never. Raises SpecError where LORA_HUB_IDLE_MINUTES
-    is no number from 0 up."""
+    """Minutes after which an embedded Hub that nobody uses ends itself; 0: never. Raises SpecError where
+    LORA_HUB_IDLE_MINUTES is no number from 0 up."""
     return _number("LORA_HUB_IDLE_MINUTES", 10, least=0, most=1e6)
 
 
@@ -83,18 +85,21 @@ def organization() -> str:
 
 
 def check_namespace(name: str, where: str) -> str:
-    """The name of a user or an organization, as it was given. where: the variable or option that it was given by. Raises SpecError."""
+    """The name of a user or an organization, as it was given. where: the variable or option that it was given by.
+    Raises SpecError."""
     if not NAMESPACE.fullmatch(name):
         raise SpecError(
             _("{where} is {name!r}, which can be no organization's name."),
             _("Give letters, digits, `-`, `_` and `.` only, such as lora-hub."),
-            where=where, name=name[:60],
-        )  # fmt: skip
+            where=where,
+            name=name[:60],
+        )
     return name
 
 
 def asked_hub() -> str:
-    """"public", "embedded", or "" where LORA_HUB_HUB does not say. Raises SpecError for another value."""
+    """The kind of Hub asked for: "public", "embedded", or "" where LORA_HUB_HUB does not say. Raises SpecError for
+    another value."""
     asked = os.environ.get("LORA_HUB_HUB") or ""
     if asked and asked not in HUBS:
         raise SpecError(_("LORA_HUB_HUB is {asked!r}."), _("It is `public`, `embedded` or unset."), asked=asked)
@@ -102,7 +107,8 @@ def asked_hub() -> str:
 
 
 def hub_address() -> str:
-    """The address in HF_ENDPOINT, without a slash at its end; empty where it is unset. Raises SpecError where it is none."""
+    """The address in HF_ENDPOINT, without a slash at its end; empty where it is unset. Raises SpecError where it is
+    none."""
     return _address("HF_ENDPOINT", os.environ.get("HF_ENDPOINT") or "")
 
 
@@ -123,8 +129,9 @@ def _address(name: str, url: str) -> str:
         raise SpecError(
             _("{name} is {url!r}, which is no address of a Hub."),
             _("Give it whole, as http://hub.example:8000, or leave it out."),
-            name=name, url=url,
-        )  # fmt: skip
+            name=name,
+            url=url,
+        )
     return url
 
 
@@ -148,7 +155,8 @@ def _port(name: str) -> int:
 
 
 def _number(name: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
-    """A number from the environment; unset or empty: the default. Raises SpecError naming the variable and its value."""
+    """A number from the environment; unset or empty: the default. Raises SpecError naming the variable and its
+    value."""
     text = (os.environ.get(name) or "").strip()
     if not text:
         return default
@@ -158,11 +166,21 @@ def _number(name: str, default: float, *, least: float, most: float, whole: bool
         value = math.nan
     if not least <= value <= most or (whole and value != int(value)):
         raise SpecError(
-            _("The environment variable {name} is {text!r}, which is not a whole number from {least:.9g} to {most:.9g}.") if whole
-            else _("The environment variable {name} is {text!r}, which is not a number from {least:.9g} to {most:.9g}."),
+            _(
+                "The environment variable {name} is {text!r}, which is not a whole number from {least:.9g} to "
+                "{most:.9g}."
+            )
+            if whole
+            else _(
+                "The environment variable {name} is {text!r}, which is not a number from {least:.9g} to {most:.9g}."
+            ),
             _("Set it to one, such as {name}={default}, or unset it."),
-            name=name, text=text[:60], least=least, most=most, default=f"{default:g}",
-        )  # fmt: skip
+            name=name,
+            text=text[:60],
+            least=least,
+            most=most,
+            default=f"{default:g}",
+        )
     return value
 
 

@@ -1,4 +1,5 @@
-"""The settings of a training that a person may change: what each is called, what it means, and where it stands in a `TrainSpec`."""
+"""The settings of a training that a person may change: what each is called, what it means, and where it stands in a
+`TrainSpec`."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,7 +26,13 @@ FIELDS: tuple[Field, ...] = (
     Field("lora.targets", "text", _("Target layers"), _("all-linear, or module names with commas between.")),
     Field("lora.rslora", "bool", _("rsLoRA scaling"), _("Scale by alpha / sqrt(r), for high ranks.")),
     Field("lr", "float", _("Learning rate"), _("Peak learning rate of AdamW.")),
-    Field("schedule", "choice", _("Schedule"), _("How the learning rate falls after the warm-up."), ("linear", "cosine", "constant")),
+    Field(
+        "schedule",
+        "choice",
+        _("Schedule"),
+        _("How the learning rate falls after the warm-up."),
+        ("linear", "cosine", "constant"),
+    ),
     Field("warmup", "float", _("Warm-up"), _("Share of the steps in which the rate rises.")),
     Field("weight_decay", "float", _("Weight decay"), _("AdamW's weight decay.")),
     Field("epochs", "float", _("Epochs"), _("Passes over the training rows.")),
@@ -34,27 +41,55 @@ FIELDS: tuple[Field, ...] = (
     Field("micro_batch", "int", _("Micro-batch"), _("At most so many rows in memory at once; 0: the whole batch.")),
     Field("max_length", "int", _("Longest row"), _("Tokens; longer rows are left out and named.")),
     Field("packing", "choice", _("Packing"), _("Several short rows in one sequence."), ("auto", "on", "off")),
-    Field("precision", "choice", _("Precision"), _("auto: fp32 on a CPU, bf16 or fp16 on a GPU."), ("auto", "fp32", "bf16", "fp16")),
+    Field(
+        "precision",
+        "choice",
+        _("Precision"),
+        _("auto: fp32 on a CPU, bf16 or fp16 on a GPU."),
+        ("auto", "fp32", "bf16", "fp16"),
+    ),
     Field("quantization", "choice", _("Quantization"), _("nf4 (QLoRA) holds the base in 4 bits."), ("none", "nf4")),
-    Field("gradient_checkpointing", "choice", _("Gradient checkpointing"), _("Less memory, more time; auto: only where memory needs it."), ("auto", "on", "off")),
+    Field(
+        "gradient_checkpointing",
+        "choice",
+        _("Gradient checkpointing"),
+        _("Less memory, more time; auto: only where memory needs it."),
+        ("auto", "on", "off"),
+    ),
     Field("held_out", "float", _("Held-out share"), _("Share of the rows never trained on.")),
     Field("max_held_out", "int", _("Most rows scored"), _("At most so many held-out rows are scored.")),
     Field("evaluations", "int", _("Evaluations"), _("How often the validation loss is measured.")),
     Field("patience", "int", _("Patience"), _("Evaluations without progress before it stops; 0: never.")),
     Field(
-        "task.prompt_language", "choice", _("Instruction language"),
-        _("In which language the task is put to the model."), ("en", "fa"),
+        "task.prompt_language",
+        "choice",
+        _("Instruction language"),
+        _("In which language the task is put to the model."),
+        ("en", "fa"),
     ),
     Field("seed", "int", _("Seed"), _("Fixes the split, the order and the start.")),
 )
 
 # Names that people know from TrainingArguments and LoraConfig.
 SYNONYMS = {
-    "learning_rate": "lr", "num_train_epochs": "epochs", "num_epochs": "epochs", "max_steps": "steps", "per_device_train_batch_size": "micro_batch",
-    "batch_size": "batch", "max_seq_length": "max_length", "lora_alpha": "lora.alpha", "lora_dropout": "lora.dropout", "rank": "lora.r",
-    "lora_r": "lora.r", "target_modules": "lora.targets", "use_rslora": "lora.rslora", "lr_scheduler_type": "schedule", "warmup_ratio": "warmup",
-    "instruction_language": "task.prompt_language", "language": "task.prompt_language",
-}  # fmt: skip
+    "learning_rate": "lr",
+    "num_train_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_steps": "steps",
+    "per_device_train_batch_size": "micro_batch",
+    "batch_size": "batch",
+    "max_seq_length": "max_length",
+    "lora_alpha": "lora.alpha",
+    "lora_dropout": "lora.dropout",
+    "rank": "lora.r",
+    "lora_r": "lora.r",
+    "target_modules": "lora.targets",
+    "use_rslora": "lora.rslora",
+    "lr_scheduler_type": "schedule",
+    "warmup_ratio": "warmup",
+    "instruction_language": "task.prompt_language",
+    "language": "task.prompt_language",
+}
 
 
 def value_of(spec: TrainSpec, key: str) -> Any:

@@ -1,8 +1,8 @@
 """The only module that touches our folders on disk.
 
     $LORA_HUB_HOME/datasets/<fingerprint>/{info.json, the file as it came}
-    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/, adapter/}
-    $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
+    $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/,
+    adapter/} $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
 
 Files are written to a temporary name and renamed, so that nobody ever reads half of one.
 """
@@ -54,7 +54,7 @@ def write_jsonl(path: Path, rows: list[Any]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-# --- datasets ---------------------------------------------------------------------------------------------------------
+# --- datasets ---
 
 
 def fingerprint(path: Path) -> str:
@@ -81,8 +81,10 @@ def add_dataset(path: Path, name: str = "") -> Path:
         raise DataError(
             _("{name} is {size:.0f} MB; the limit is {limit:.0f} MB."),
             _("Upload a part of it, or raise LORA_HUB_MAX_UPLOAD_MB."),
-            name=name or path.name, size=size / 1e6, limit=most / 1e6,
-        )  # fmt: skip
+            name=name or path.name,
+            size=size / 1e6,
+            limit=most / 1e6,
+        )
     folder = settings.datasets_dir() / fingerprint(path)
     kept = folder / _safe_name(name or path.name)
     if not kept.exists():
@@ -117,8 +119,10 @@ def dataset_file(info: DatasetInfo) -> Path:
             raise DataError(
                 _("The dataset {name!r} ({fingerprint}) is no longer in {folder}."),
                 _("Upload it again."),
-                name=info.name, fingerprint=info.fingerprint, folder=settings.datasets_dir(),
-            )  # fmt: skip
+                name=info.name,
+                fingerprint=info.fingerprint,
+                folder=settings.datasets_dir(),
+            )
         kept = others[0]
     return kept
 
@@ -128,15 +132,15 @@ def _safe_name(name: str) -> str:
     return cleaned[-100:] or "dataset"
 
 
-# --- runs -------------------------------------------------------------------------------------------------------------
+# --- runs ---
 
 # A worker keeps so much of the disk back for its last words.
 RESERVE, RESERVE_BYTES = ".reserve", 64 * 1024
 
 
 def create_run(spec: TrainSpec, before_seen: Callable[[Path], Any] = lambda folder: None) -> str:
-    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits. The folder is there
-    with its spec or not at all. before_seen: given the folder before anybody can see it."""
+    """Makes a run's folder with its `spec.json` and returns the run's id: task, time, four random digits. The folder is
+    there with its spec or not at all. before_seen: given the folder before anybody can see it."""
     while True:
         run_id = f"{spec.task.id}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
         folder = settings.runs_dir() / run_id
@@ -176,15 +180,22 @@ def _no_run(run_id: str) -> RunError:
     if len(fits) > 1:
         return RunError(
             _("{run_id!r} fits {count:,} runs, and names none of them."),
-            _("Give one whole: {runs} (and {more:,} more).") if len(fits) > NAMED_RUNS else _("Give one whole: {runs}."),
-            run_id=run_id, count=len(fits), runs=several(fits[:NAMED_RUNS]), more=len(fits) - NAMED_RUNS,
-        )  # fmt: skip
+            _("Give one whole: {runs} (and {more:,} more).")
+            if len(fits) > NAMED_RUNS
+            else _("Give one whole: {runs}."),
+            run_id=run_id,
+            count=len(fits),
+            runs=several(fits[:NAMED_RUNS]),
+            more=len(fits) - NAMED_RUNS,
+        )
     near = fits or difflib.get_close_matches(run_id, known, n=2, cutoff=0.8)
     return RunError(
         _("There is no run {run_id!r}."),
-        _("Did you mean {near}?", near=several(near, "or")) if near else _("`python -m lora_hub runs` lists the runs there are."),
+        _("Did you mean {near}?", near=several(near, "or"))
+        if near
+        else _("`python -m lora_hub runs` lists the runs there are."),
         run_id=run_id,
-    )  # fmt: skip
+    )
 
 
 def _is_run(folder: Path) -> bool:
@@ -203,15 +214,18 @@ def list_run_ids() -> list[str]:
         raise RunError(
             _("The runs in {folder} cannot be read: {reason}."),
             _("Give this user the right to read the folder, or set LORA_HUB_HOME to another one."),
-            folder=folder, reason=error.strerror,
+            folder=folder,
+            reason=error.strerror,
         ) from error
     began = {name: _began(os.path.join(folder, name)) for name in names if _RUN_ID.match(name)}
-    return sorted((name for name, at in began.items() if at is not None), key=lambda name: (began[name], name), reverse=True)
+    return sorted(
+        (name for name, at in began.items() if at is not None), key=lambda name: (began[name], name), reverse=True
+    )
 
 
 def _began(folder: str) -> int | None:
-    """When a run's spec was written, in nanoseconds, or its events where there is none; None where this is no run's folder. A run
-    whose files nobody may look at is one, too: it says itself what is wrong."""
+    """When a run's spec was written, in nanoseconds, or its events where there is none; None where this is no run's
+    folder. A run whose files nobody may look at is one, too: it says itself what is wrong."""
     for name in ("spec.json", "events.jsonl"):
         try:
             return os.lstat(os.path.join(folder, name)).st_mtime_ns
@@ -242,12 +256,13 @@ def own_run(run_id: str) -> run_lock.RunLock:
             _("A process works on the run {run_id} at this moment."),
             _("Wait until it has ended, or cancel it."),
             run_id=run_id,
-        )  # fmt: skip
+        )
     return lock
 
 
 def ask_cancel(run_id: str) -> None:
-    """Leaves word that a run is to end: for one of several that share a process, which a signal would end as a whole."""
+    """Leaves word that a run is to end: for one of several that share a process, which a signal would end as a
+    whole."""
     path = run_folder(run_id) / "cancel"
     with disk_errors(path):
         path.touch()  # it holds nothing, so that there is room for it on a full disk

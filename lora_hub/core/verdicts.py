@@ -1,7 +1,7 @@
 """What a paired comparison found, in words that name the rows, and whom an adapter has to beat.
 
-    describe(comparison)                       the finding in a sentence
-    stronger_base(metrics, "accuracy")         "base" or "base_examples"
+describe(comparison)                       the finding in a sentence
+stronger_base(metrics, "accuracy")         "base" or "base_examples"
 """
 
 from lora_hub.core.messages import Message, _, _n
@@ -14,8 +14,8 @@ WHO = {"base": "base", "base_examples": "base with examples in its prompt", "ada
 
 
 def stronger_base(metrics: dict[str, Scores], metric: str) -> str:
-    """Whom an adapter has to beat: of the ways in which the base was asked ("base": as it is, "base_examples": with examples
-    in its prompt), the one that scored higher; the plain one where they tie."""
+    """Whom an adapter has to beat: of the ways in which the base was asked ("base": as it is, "base_examples": with
+    examples in its prompt), the one that scored higher; the plain one where they tie."""
     asked = [who for who in BASE_WAYS if metric in metrics.get(who, {})]
     if not asked:
         raise ValueError(f"the base has no {metric}")
@@ -31,7 +31,12 @@ def describe(found: PairedComparison) -> Message:
         return _("{changes}.", changes=changes)
     rows = _n("{count:,} row", "{count:,} rows", count=found.rows)
     if found.clusters < found.rows:
-        return _("{changes}; with {rows} ({clusters:,} of them different from each other) that can be chance.", changes=changes, rows=rows, clusters=found.clusters)
+        return _(
+            "{changes}; with {rows} ({clusters:,} of them different from each other) that can be chance.",
+            changes=changes,
+            rows=rows,
+            clusters=found.clusters,
+        )
     return _("{changes}; with {rows} that can be chance.", changes=changes, rows=rows)
 
 
@@ -39,9 +44,27 @@ def _changes(found: PairedComparison) -> Message:
     """How many rows changed, and to what; without a full stop."""
     if not found.changed:
         return _n("The one row did not change", "None of the {count:,} rows changed", count=found.rows)
-    changed = _n("{changed:,} of {count:,} row changed", "{changed:,} of {count:,} rows changed", count=found.rows, changed=found.changed)
+    changed = _n(
+        "{changed:,} of {count:,} row changed",
+        "{changed:,} of {count:,} rows changed",
+        count=found.rows,
+        changed=found.changed,
+    )
     if found.better and found.worse:
-        return _("{changed}, {better:,} for the better and {worse:,} for the worse", changed=changed, better=found.better, worse=found.worse)
+        return _(
+            "{changed}, {better:,} for the better and {worse:,} for the worse",
+            changed=changed,
+            better=found.better,
+            worse=found.worse,
+        )
     if found.changed == 1:
-        return _("{changed}, for the better", changed=changed) if found.better else _("{changed}, for the worse", changed=changed)
-    return _("{changed}, all for the better", changed=changed) if found.better else _("{changed}, all for the worse", changed=changed)
+        return (
+            _("{changed}, for the better", changed=changed)
+            if found.better
+            else _("{changed}, for the worse", changed=changed)
+        )
+    return (
+        _("{changed}, all for the better", changed=changed)
+        if found.better
+        else _("{changed}, all for the worse", changed=changed)
+    )

@@ -1,9 +1,9 @@
-"""A file looked at as a person would before training on it: what it holds, which column is what, what is wrong with it and
-what can be done about that, how long its rows are, and the first rows exactly as the model will see them.
+"""A file looked at as a person would before training on it: what it holds, which column is what, what is wrong with it
+and what can be done about that, how long its rows are, and the first rows exactly as the model will see them.
 
     inspect_file(Path("spam.csv"), get_task("spam")).to_json()
 
-    inspector = Inspector()                                     remembers what it read: a changed form reads nothing anew
+    inspector = Inspector()                                    remembers what it read: a changed form reads nothing anew
     inspector.inspect(path, task, {"text": "v2"}, mends=[Mend(kind="drop", values={"code": "duplicates"})], base=base)
 """
 
@@ -40,9 +40,10 @@ CHOSEN = _("chosen by you")
 
 @dataclass
 class Inspection:
-    """`table`: after the mends. `task`: put in the rows' language where nobody chose one. `preview`: the first rows as {"prompt", "completion"}. `reasons`: role -> why that column was
-    taken. `findings`: the problems with all their rows. `done`: what each mend did. `tokens_row`: mean tokens of a row
-    for the base that the lengths are of; 0 where they are not known."""
+    """`table`: after the mends. `task`: put in the rows' language where nobody chose one. `preview`: the first rows as
+    {"prompt", "completion"}. `reasons`: role -> why that column was taken. `findings`: the problems with all their
+    rows. `done`: what each mend did. `tokens_row`: mean tokens of a row for the base that the lengths are of; 0 where
+    they are not known."""
 
     info: DatasetInfo
     table: Table
@@ -75,20 +76,31 @@ class Inspection:
         places = numbers.is_in(rows.head(limit).implode()).arg_true()
         texts = {role: self.table.texts(column).gather(places).to_list() for role, column in self.mapping.items()}
         return [
-            (number, {role: texts[role][place] or "" for role in texts}) for place, number in enumerate(numbers.gather(places).to_list())
+            (number, {role: texts[role][place] or "" for role in texts})
+            for place, number in enumerate(numbers.gather(places).to_list())
         ]
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "name": self.info.name, "fingerprint": self.info.fingerprint, "task": self.task.id, "rows": self.info.rows,
-            "columns": list(self.info.columns), "encoding": self.info.encoding, "delimiter": self.info.delimiter,
-            "format": self.info.format, "sheet": self.info.sheet, "sheets": list(self.info.sheets),
-            "test_rows": self.table.test.rows if self.table.test is not None else 0, "mapping": self.mapping,
+            "name": self.info.name,
+            "fingerprint": self.info.fingerprint,
+            "task": self.task.id,
+            "rows": self.info.rows,
+            "columns": list(self.info.columns),
+            "encoding": self.info.encoding,
+            "delimiter": self.info.delimiter,
+            "format": self.info.format,
+            "sheet": self.info.sheet,
+            "sheets": list(self.info.sheets),
+            "test_rows": self.table.test.rows if self.table.test is not None else 0,
+            "mapping": self.mapping,
             "unused": names_unused(self.table, self.mapping),
-            "reasons": {role: reason.en for role, reason in self.reasons.items()}, "mends": [done.to_json() for done in self.done],
+            "reasons": {role: reason.en for role, reason in self.reasons.items()},
+            "mends": [done.to_json() for done in self.done],
             "problems": [problem.to_json() for problem in self.problems],
-            "lengths": self.lengths.model_dump(mode="json") if self.lengths else None, "preview": self.preview,
-        }  # fmt: skip
+            "lengths": self.lengths.model_dump(mode="json") if self.lengths else None,
+            "preview": self.preview,
+        }
 
 
 def inspect_file(
@@ -102,9 +114,9 @@ def inspect_file(
     name: str = "",
     **reading: Any,
 ) -> Inspection:
-    """Reads and checks a file. `task` None: proposed from the columns. `mapping`: roles that the person chose; the others
-    are proposed; a role chosen as "" stays without a column. `reading`: encoding, delimiter, sheet, skip_broken, is_test (`read_table`). `base`: whose
-    tokens the lengths are counted in; `max_length`: 0 means the base's context.
+    """Reads and checks a file. `task` None: proposed from the columns. `mapping`: roles that the person chose; the
+    others are proposed; a role chosen as "" stays without a column. `reading`: encoding, delimiter, sheet, skip_broken,
+    is_test (`read_table`). `base`: whose tokens the lengths are counted in; `max_length`: 0 means the base's context.
 
     Raises DataError where the file cannot be read, is not for supervised training, or has no column of a name that was
     chosen. A required role without a column is a Problem, so that the person can choose one."""
@@ -112,7 +124,8 @@ def inspect_file(
 
 
 class Inspector:
-    """Looks at files and remembers the last tables and findings, so that a form's next change costs only what it changes.
+    """Looks at files and remembers the last tables and findings, so that a form's next change costs only what it
+    changes.
 
     Safe to use from several threads; each answer is made once, and who asks for something else does not wait for it.
     `most_bytes`: of remembered tables (the last one aside).
@@ -125,18 +138,42 @@ class Inspector:
         self._lock = threading.Lock()
 
     def inspect(
-        self, path: Path, task: Task | None, mapping: dict[str, str] | None = None, *, mends: Sequence[Mend] = (), base: BaseModel | None = None,
-        max_length: int = 0, name: str = "", **reading: Any,
-    ) -> Inspection:  # fmt: skip
+        self,
+        path: Path,
+        task: Task | None,
+        mapping: dict[str, str] | None = None,
+        *,
+        mends: Sequence[Mend] = (),
+        base: BaseModel | None = None,
+        max_length: int = 0,
+        name: str = "",
+        **reading: Any,
+    ) -> Inspection:
         """`inspect_file`, from memory where it can. Raises DataError as it does."""
         table = self.read(path, **reading)
         file, task_key = _file(path), f"{task.model_dump_json()} {sorted(task.model_fields_set)}" if task else ""
         name = name or Path(path).name
-        key = ("inspection", file, _reading(reading), name, task_key, tuple(sorted((mapping or {}).items())), _key(mends))
-        seen = self._remember(key, lambda: inspect_table(
-            table, task, mapping, mends=mends, fingerprint=self._remember(("fingerprint", file), lambda: fingerprint(path)), name=name,
-            skip_broken=bool(reading.get("skip_broken")),
-        ))  # fmt: skip
+        key = (
+            "inspection",
+            file,
+            _reading(reading),
+            name,
+            task_key,
+            tuple(sorted((mapping or {}).items())),
+            _key(mends),
+        )
+        seen = self._remember(
+            key,
+            lambda: inspect_table(
+                table,
+                task,
+                mapping,
+                mends=mends,
+                fingerprint=self._remember(("fingerprint", file), lambda: fingerprint(path)),
+                name=name,
+                skip_broken=bool(reading.get("skip_broken")),
+            ),
+        )
         return seen if base is None else self.with_lengths(seen, base, max_length)
 
     def with_lengths(self, seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
@@ -190,9 +227,15 @@ def _file(path: Path) -> tuple:
 
 
 def inspect_table(
-    table: Table, task: Task | None, mapping: dict[str, str] | None = None, *, mends: Sequence[Mend] = (), fingerprint: str, name: str,
+    table: Table,
+    task: Task | None,
+    mapping: dict[str, str] | None = None,
+    *,
+    mends: Sequence[Mend] = (),
+    fingerprint: str,
+    name: str,
     skip_broken: bool = False,
-) -> Inspection:  # fmt: skip
+) -> Inspection:
     """`inspect_file` of a table that was read already, without lengths."""
     notes = []
     filled = with_filled_columns(table, mends)
@@ -210,9 +253,25 @@ def inspect_table(
     task = settle_language(task, table, mapping, language)
     mended, done = apply_mends(table, task, mapping, mends)
     said = [Finding(problem) for problem in table.problems]
-    found = [*said, *find_overflow(mended), *find_blanks(mended, task, mapping), *notes, *missing_columns(table, task, mapping), *checks.find(mended, task, mapping)]
-    found += [*find_doubt(mended, task, mapping), *find_pairs(mended, task, mapping), *find_language(asked, task, language)]
-    found += [*find_nested(_same_rows(table, mended), task, mapping), *unused_columns(table, mapping), *find_row_marks(mended, task, mapping), *find_idle(done)]
+    found = [
+        *said,
+        *find_overflow(mended),
+        *find_blanks(mended, task, mapping),
+        *notes,
+        *missing_columns(table, task, mapping),
+        *checks.find(mended, task, mapping),
+    ]
+    found += [
+        *find_doubt(mended, task, mapping),
+        *find_pairs(mended, task, mapping),
+        *find_language(asked, task, language),
+    ]
+    found += [
+        *find_nested(_same_rows(table, mended), task, mapping),
+        *unused_columns(table, mapping),
+        *find_row_marks(mended, task, mapping),
+        *find_idle(done),
+    ]
     if mended.test is not None:
         found += checks.find_overlap(task, mended, mapping, mended.test, mapping)
         found += checks.find_unseen(task, mended, mapping, mended.test, mapping)
@@ -221,11 +280,20 @@ def inspect_table(
     order = {"error": 0, "warning": 1, "info": 2}
     found.sort(key=lambda one: order[one.problem.severity])
     info = DatasetInfo(
-        fingerprint=fingerprint, name=name, rows=mended.rows, columns=tuple(table.columns), format=table.format,
-        encoding=table.encoding, delimiter=table.delimiter, sheet=table.sheet, sheets=tuple(table.sheets), skip_broken=skip_broken,
-        mends=tuple(mends), problems=tuple(one.problem for one in found),
+        fingerprint=fingerprint,
+        name=name,
+        rows=mended.rows,
+        columns=tuple(table.columns),
+        format=table.format,
+        encoding=table.encoding,
+        delimiter=table.delimiter,
+        sheet=table.sheet,
+        sheets=tuple(table.sheets),
+        skip_broken=skip_broken,
+        mends=tuple(mends),
+        problems=tuple(one.problem for one in found),
         language=CODES.get(language, ""),
-    )  # fmt: skip
+    )
     return Inspection(info, mended, task, mapping, reasons, found, preview_rows(mended, task, mapping), done)
 
 
@@ -241,7 +309,9 @@ def _same_rows(table: Table, mended: Table) -> Table:
 def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
     """All columns with a value in them that no role has; none where no role has any."""
     used = {*mapping.values(), table.split_column}
-    left = [name for name in table.columns if mapping and name not in used and table.frame[name].null_count() < table.rows]
+    left = [
+        name for name in table.columns if mapping and name not in used and table.frame[name].null_count() < table.rows
+    ]
     return [name for name in left if table.is_nested(name) or (table.frame[name] != "").any()]
 
 
@@ -250,14 +320,27 @@ def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
     left = names_unused(table, mapping)
     if not left:
         return []
-    return [Finding(Problem(code="unused-columns", severity="info", said=_("Not used: {columns}.", columns=several(left, most=12)), count=len(left)))]
+    return [
+        Finding(
+            Problem(
+                code="unused-columns",
+                severity="info",
+                said=_("Not used: {columns}.", columns=several(left, most=12)),
+                count=len(left),
+            )
+        )
+    ]
 
 
 def _scored_rows(table: Table) -> int:
     """About how many rows would be scored with the usual share held out; a plan knows it exactly."""
     from lora_hub.data.prompts import prepare
 
-    return table.test.rows if table.test is not None else prepare.held_out_sizes(table.rows, prepare.held_out_share(table.rows), table.rows)[0]
+    return (
+        table.test.rows
+        if table.test is not None
+        else prepare.held_out_sizes(table.rows, prepare.held_out_share(table.rows), table.rows)[0]
+    )
 
 
 def _with_mends(found: Finding, table: Table, task: Task, mapping: dict[str, str]) -> Finding:
@@ -284,9 +367,16 @@ def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Insp
     if measured is None:
         return seen
     characters = [len(" ".join(map(str, example.inputs.values()))) + len(example.answer) for example in examples]
-    found = [_with_length_mends(one, measured.lengths, characters, seen.task) for one in lengths.find_lengths(measured.lengths, measured)]
-    findings = sorted([*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity))
-    info = seen.info.model_copy(update={"lengths": measured.lengths, "problems": tuple(one.problem for one in findings)})
+    found = [
+        _with_length_mends(one, measured.lengths, characters, seen.task)
+        for one in lengths.find_lengths(measured.lengths, measured)
+    ]
+    findings = sorted(
+        [*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity)
+    )
+    info = seen.info.model_copy(
+        update={"lengths": measured.lengths, "problems": tuple(one.problem for one in findings)}
+    )
     return replace(seen, info=info, findings=findings, tokens_row=measured.tokens_row)
 
 
@@ -303,10 +393,14 @@ def _with_template(seen: Inspection, tokenizer: Any, task: Task, sampled: list[A
         examples = prepare.build_examples(part, task, seen.mapping)
     found = [_with_mends(one, seen.table, task, seen.mapping) for one in find_template(tokenizer, task, examples)]
     refused = {row for one in found if one.problem.code == "refused-chats" for row in one.rows.to_list()}
-    findings = sorted([*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity))
+    findings = sorted(
+        [*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity)
+    )
     info = seen.info.model_copy(update={"problems": tuple(one.problem for one in findings)})
     preview = preview_rows(seen.table, task, seen.mapping, tokenizer) if task.is_chat else seen.preview
-    return replace(seen, info=info, findings=findings, preview=preview), [example for example in sampled if example.row not in refused]
+    return replace(seen, info=info, findings=findings, preview=preview), [
+        example for example in sampled if example.row not in refused
+    ]
 
 
 def _with_length_mends(found: Finding, measured: Lengths, characters: list[int], task: Task) -> Finding:
@@ -329,8 +423,8 @@ def sample_rows(table: Table, most: int) -> Table:
 
 
 def complete_mapping(table: Table, task: Task, chosen: dict[str, str]) -> tuple[dict[str, str], dict[str, Message]]:
-    """What the person chose, and proposals for the roles they left open, each with its reason. Raises DataError where the
-    person chose a role or a column that there is not."""
+    """What the person chose, and proposals for the roles they left open, each with its reason. Raises DataError where
+    the person chose a role or a column that there is not."""
     columns.check_mapping(table, task, {role: column for role, column in chosen.items() if column}, complete=False)
     proposal = columns.propose_mapping(table, task)
     taken = set(chosen.values())

@@ -23,8 +23,8 @@ def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[F
 
 
 def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: Any = None) -> list[dict[str, str]]:
-    """The first rows with the text put to the model and the part that is trained; of a chat as the base's template writes it, where
-    its tokenizer is known. Empty where no row can be used."""
+    """The first rows with the text put to the model and the part that is trained; of a chat as the base's template
+    writes it, where its tokenizer is known. Empty where no row can be used."""
     from lora_hub.data.prompts import prepare, template
 
     if missing_columns(table, task, mapping):
@@ -37,7 +37,9 @@ def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: A
     task = with_labels(task, table, mapping)
     if task.is_chat and tokenizer is not None:
         refused = set(prepare.find_refused(tokenizer, task, examples)[0])
-        examples = prepare.written(tokenizer, [example for example in examples if example.row not in refused][:PREVIEW_ROWS])
+        examples = prepare.written(
+            tokenizer, [example for example in examples if example.row not in refused][:PREVIEW_ROWS]
+        )
     shown = []
     for example in examples[:PREVIEW_ROWS]:
         if not task.is_chat:
@@ -46,7 +48,9 @@ def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: A
             prompt = template.prompt_text(tokenizer, task, example.inputs)
         else:
             tools = [f"tools: {json_text(example.inputs['tools'])}"] if example.inputs.get("tools") else []
-            prompt = "\n".join([*tools, *(f"{turn['role']}: {template.whole_text(turn)}" for turn in example.inputs["messages"])])
+            prompt = "\n".join(
+                [*tools, *(f"{turn['role']}: {template.whole_text(turn)}" for turn in example.inputs["messages"])]
+            )
         shown.append({"prompt": _cut(prompt), "completion": _cut(example.answer)})
     return shown
 

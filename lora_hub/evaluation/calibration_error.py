@@ -12,16 +12,20 @@ BINS = 10
 
 
 def calibration_error(confidences: Sequence[float], right: Sequence[bool], clusters: Any = None) -> Score:
-    """The expected calibration error in per cent (0: of the answers given with 80 %, 80 % are right; Guo et al. 2017): over ten
-    bins of equal width, how far the mean confidence is from the share of right answers, weighted by rows. With its interval.
+    """The expected calibration error in per cent (0: of the answers given with 80 %, 80 % are right; Guo et al. 2017):
+    over ten bins of equal width, how far the mean confidence is from the share of right answers, weighted by rows. With
+    its interval.
 
-    confidences: probability of the label that was chosen, 0 to 1. clusters: as metrics.score has them. Raises ValueError where there are no rows.
+    confidences: probability of the label that was chosen, 0 to 1. clusters: as metrics.score has them. Raises
+    ValueError where there are no rows.
     """
     import numpy as np
 
     sure, hits = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=np.float64)
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    table = RowTable(np.stack([hits - sure, np.ones(len(sure))], axis=1), 2 * BINS, np.stack([2 * bins, 2 * bins + 1], axis=1))
+    table = RowTable(
+        np.stack([hits - sure, np.ones(len(sure))], axis=1), 2 * BINS, np.stack([2 * bins, 2 * bins + 1], axis=1)
+    )
     return statistics.score_interval(table, _error, clusters=clusters)
 
 

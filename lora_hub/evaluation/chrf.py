@@ -1,9 +1,10 @@
 """The statistics of chrF, as sacrebleu counts them, of many rows at once.
 
-    chrf_statistics(["the cat"], [["the cats", "a cat"]])      [[6, 7, 6, 5, 6, 5, ...]]: n-grams said, wanted and in both, by order
+    chrf_statistics(["the cat"], [["the cats", "a cat"]])   [[6, 7, 6, 5, 6, 5, ...]]: n-grams said, wanted and in both,
+                                                            by order
 
-sacrebleu counts each row's n-grams of each order in Python's dictionaries. Here the six characters from each place on are one
-number, so that one sort of a row's numbers brings equal n-grams of every order together.
+sacrebleu counts each row's n-grams of each order in Python's dictionaries. Here the six characters from each place on
+are one number, so that one sort of a row's numbers brings equal n-grams of every order together.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,16 +16,22 @@ MOST = 1 << 16  # characters that are looked at together: a few arrays of them f
 
 
 def chrf_statistics(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Any:
-    """Whole numbers of (rows, 18) as float64: for each order from 1 to 6 the n-grams of the answer, of the reference, and in both. Of
-    several references that with the best chrF, the first of equals, as sacrebleu takes it."""
+    """Whole numbers of (rows, 18) as float64: for each order from 1 to 6 the n-grams of the answer, of the reference,
+    and in both. Of several references that with the best chrF, the first of equals, as sacrebleu takes it."""
     import numpy as np
     from sacrebleu.metrics import CHRF
 
     pairs = [(answer, reference) for answer, each in zip(answers, references, strict=True) for reference in each]
-    counted = np.concatenate([_counted(batch) for batch in _batches([("".join(a.split()), "".join(r.split())) for a, r in pairs])])
+    counted = np.concatenate(
+        [_counted(batch) for batch in _batches([("".join(a.split()), "".join(r.split())) for a, r in pairs])]
+    )
     metric, chosen, first = CHRF(), [], 0
     for each in references:
-        scores = [metric._compute_f_score(counted[first + place].tolist()) for place in range(len(each))] if len(each) > 1 else [0.0]
+        scores = (
+            [metric._compute_f_score(counted[first + place].tolist()) for place in range(len(each))]
+            if len(each) > 1
+            else [0.0]
+        )
         chosen.append(first + scores.index(max(scores)))
         first += len(each)
     return counted[chosen].astype(np.float64)
@@ -46,7 +53,9 @@ def _counted(pairs: list[tuple[str, str]]) -> Any:
     """int64 of (pairs, 18)."""
     import numpy as np
 
-    codes = np.frombuffer("".join(text for pair in pairs for text in pair).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes = np.frombuffer(
+        "".join(text for pair in pairs for text in pair).encode("utf-32-le", "surrogatepass"), dtype=np.uint32
+    )
     if not len(codes):
         return np.zeros((len(pairs), 3 * ORDER), dtype=np.int64)
     occurs = np.zeros(int(codes.max()) + 1, dtype=bool)
@@ -95,4 +104,6 @@ def _counted_singly(pair: tuple[str, str]) -> Any:
     from sacrebleu.metrics import CHRF
 
     metric = CHRF()
-    return np.array([metric._compute_segment_statistics(pair[0], metric._extract_reference_info([pair[1]]))], dtype=np.int64)
+    return np.array(
+        [metric._compute_segment_statistics(pair[0], metric._extract_reference_info([pair[1]]))], dtype=np.int64
+    )

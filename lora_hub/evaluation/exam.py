@@ -1,9 +1,9 @@
 """The exam: base and adapter answer the same held-out rows, put to them in the same words, and are judged alike.
 
-The base gets its best chance before an adapter is said to beat it: it is asked as it is and, where they fit its context, with
-examples from the training rows before the question; and its choices between labels are calibrated on rows that are not scored.
-How a question is answered is `answering`'s and how an answer is judged `metrics`', here as in the panes.
-Used by worker.py (at the end of a run) and compare.py (`compare --test FILE`).
+The base gets its best chance before an adapter is said to beat it: it is asked as it is and, where they fit its
+context, with examples from the training rows before the question; and its choices between labels are calibrated on rows
+that are not scored. How a question is answered is `answering`'s and how an answer is judged `metrics`', here as in the
+panes. Used by worker.py (at the end of a run) and compare.py (`compare --test FILE`).
 """
 
 from collections import Counter
@@ -63,9 +63,13 @@ def hold_exam(
     exam = Exam()
     clusters = prepare.cluster_examples(scored)
     shown = choose_examples(
-        tokenizer, task, trained, [example.inputs for example in [*scored, *unscored]],
-        context=context_length(stack), seed=seed,
-    )  # fmt: skip
+        tokenizer,
+        task,
+        trained,
+        [example.inputs for example in [*scored, *unscored]],
+        context=context_length(stack),
+        seed=seed,
+    )
     exam.shown = shown
     for who in (BASE, EXAMPLES, ADAPTER) if shown else (BASE, ADAPTER):
         begin(who)
@@ -75,9 +79,16 @@ def hold_exam(
             if fitted is not None:
                 exam.calibrations[who] = fitted
         exam.answers[who] = answer_examples(
-            stack, tokenizer, task, scored, adapter if who == ADAPTER else questions.BASE, calibration=exam.calibrations.get(who), shown=before,
-            progress=progress, cancelled=cancelled,
-        )  # fmt: skip
+            stack,
+            tokenizer,
+            task,
+            scored,
+            adapter if who == ADAPTER else questions.BASE,
+            calibration=exam.calibrations.get(who),
+            shown=before,
+            progress=progress,
+            cancelled=cancelled,
+        )
         if cancelled():
             return None
         exam.scores[who] = score_answers(task, exam.answers[who], scored, clusters)
@@ -98,8 +109,12 @@ def answer_examples(
     cancelled: Callable[[], bool] | None = None,
 ) -> list[Answer]:
     """The answers of one adapter ("base": of the base) to the examples, in their order."""
-    asked = questions.put(tokenizer, task, [example.inputs for example in examples], adapter=adapter, calibration=calibration, shown=shown)
-    return questions.answer_all(stack, tokenizer, asked, max_new_tokens=task.max_new_tokens, progress=progress, cancelled=cancelled)
+    asked = questions.put(
+        tokenizer, task, [example.inputs for example in examples], adapter=adapter, calibration=calibration, shown=shown
+    )
+    return questions.answer_all(
+        stack, tokenizer, asked, max_new_tokens=task.max_new_tokens, progress=progress, cancelled=cancelled
+    )
 
 
 def calibrate(
@@ -112,7 +127,8 @@ def calibrate(
     shown: template.Shown = (),
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Calibration | None:
-    """The base's calibration on rows that are not scored; None where it was cancelled, or none of them has a known label."""
+    """The base's calibration on rows that are not scored; None where it was cancelled, or none of them has a known
+    label."""
     known = {label: place for place, label in enumerate(task.labels)}
     rows = [example for example in unscored if example.answer in known][:MOST_CALIBRATED]
     asked = questions.put(tokenizer, task, [example.inputs for example in rows], shown=shown)
@@ -121,10 +137,14 @@ def calibrate(
         return None
     counts = Counter(example.answer for example in trained)
     total = max(1, sum(counts[label] for label in task.labels))
-    return fit_calibration(logs, [known[example.answer] for example in rows], [counts[label] / total for label in task.labels])
+    return fit_calibration(
+        logs, [known[example.answer] for example in rows], [counts[label] / total for label in task.labels]
+    )
 
 
-def fit_context(stack: AdapterStack, tokenizer: Any, task: Task, examples: list[Example], shown: template.Shown) -> bool:
+def fit_context(
+    stack: AdapterStack, tokenizer: Any, task: Task, examples: list[Example], shown: template.Shown
+) -> bool:
     """Whether the base's context holds these examples before each of the rows, and an answer behind."""
     asked = questions.put(tokenizer, task, [example.inputs for example in examples], shown=shown)
     longest = max(map(len, asked[0].choices)) if asked[0].choices else task.max_new_tokens
@@ -132,26 +152,33 @@ def fit_context(stack: AdapterStack, tokenizer: Any, task: Task, examples: list[
 
 
 def asking(stack: AdapterStack, tokenizer: Any) -> dict[str, Any]:
-    """What the code on a card has to know to give the answers of the exam (`snippet.write`): how the tokenizer asks and stops, all
-    tokens that end an answer, and what the model computes in."""
+    """What the code on a card has to know to give the answers of the exam (`snippet.write`): how the tokenizer asks and
+    stops, all tokens that end an answer, and what the model computes in."""
     ends = [tokenizer.convert_ids_to_tokens(token) for token in sorted(generate.end_token_ids(stack.model, tokenizer))]
     return {**template.asking(tokenizer), "end_tokens": ends, "dtype": str(stack.model.dtype).removeprefix("torch.")}
 
 
 def score_answers(task: Task, answers: list[Answer], examples: list[Example], clusters: Any = None) -> Scores:
-    """The task's metrics, in per cent with 95 % intervals, and of a task with labels the calibration error; each row's own answer is
-    its reference. clusters: of rows that are nearly the same (`prepare.cluster_examples`), where several models are scored and
-    they are known already."""
+    """The task's metrics, in per cent with 95 % intervals, and of a task with labels the calibration error; each row's
+    own answer is its reference. clusters: of rows that are nearly the same (`prepare.cluster_examples`), where several
+    models are scored and they are known already."""
     clusters = prepare.cluster_examples(examples) if clusters is None else clusters
     scores = metrics.score(task, _texts(answers), [example.answer for example in examples], clusters=clusters)
     if questions.labels_of(task) and all(answer.probabilities for answer in answers):
-        right = [metrics.normalize_label(answer.text) == metrics.normalize_label(one.answer) for answer, one in zip(answers, examples, strict=True)]
+        right = [
+            metrics.normalize_label(answer.text) == metrics.normalize_label(one.answer)
+            for answer, one in zip(answers, examples, strict=True)
+        ]
         scores[CALIBRATION_ERROR] = calibration_error([answer.confidence for answer in answers], right, clusters)
     return scores
 
 
 def compare_answers(
-    task: Task, answers: dict[str, list[Answer]], examples: list[Example], scores: dict[str, Scores], clusters: Any = None
+    task: Task,
+    answers: dict[str, list[Answer]],
+    examples: list[Example],
+    scores: dict[str, Scores],
+    clusters: Any = None,
 ) -> PairedComparison:
     """The adapter against the better of the base's ways on the same rows. answers, scores: by who answered."""
     clusters = prepare.cluster_examples(examples) if clusters is None else clusters
@@ -160,12 +187,18 @@ def compare_answers(
 
 
 def compare_all(
-    task: Task, answers: dict[str, list[Answer]], examples: list[Example], scores: dict[str, Scores], clusters: Any = None
+    task: Task,
+    answers: dict[str, list[Answer]],
+    examples: list[Example],
+    scores: dict[str, Scores],
+    clusters: Any = None,
 ) -> dict[str, PairedComparison]:
     """Each of several adapters against the base; the more there are, the surer each has to be (Holm 1979)."""
     ways = {who: answers[who] for who in verdicts.BASE_WAYS if who in answers}
     found = {
-        name: compare_answers(task, {**ways, ADAPTER: answers[name]}, examples, scores, clusters) for name in answers if name not in ways
+        name: compare_answers(task, {**ways, ADAPTER: answers[name]}, examples, scores, clusters)
+        for name in answers
+        if name not in ways
     }
     return dict(zip(found, statistics.adjust_for_several(list(found.values())), strict=True))
 
@@ -175,14 +208,17 @@ def _texts(answers: list[Answer]) -> list[str]:
 
 
 def held_out_table(task: Task, examples: list[Example], answers: dict[str, list[Answer]]) -> list[dict]:
-    """Rows for people: {row, inputs, prompt, reference, base, adapter, ..., metric, scores, right, probabilities}; the last three by
-    who answered: as `metrics.judge_rows` has them and, of a task with labels, the probabilities that can be seen (a ten-thousandth
-    or more)."""
+    """Rows for people: {row, inputs, prompt, reference, base, adapter, ..., metric, scores, right, probabilities}; the
+    last three by
+    who answered: as `metrics.judge_rows` has them and, of a task with labels, the probabilities that can be seen (a
+    ten-thousandth or more)."""
     rows = [
         {
             "row": example.row,
             "inputs": example.inputs,
-            "prompt": example.inputs["messages"][-1]["content"] if task.is_chat else template.render_prompt(task, example.inputs),
+            "prompt": example.inputs["messages"][-1]["content"]
+            if task.is_chat
+            else template.render_prompt(task, example.inputs),
             "reference": example.answer,
             **{who: of[index].text for who, of in answers.items()},
         }
@@ -191,5 +227,7 @@ def held_out_table(task: Task, examples: list[Example], answers: dict[str, list[
     for index, row in enumerate(rows):
         chances = {who: of[index].probabilities for who, of in answers.items() if of[index].probabilities}
         if chances:
-            row["probabilities"] = {who: {label: round(p, 4) for label, p in of.items() if p >= 5e-5} for who, of in chances.items()}
+            row["probabilities"] = {
+                who: {label: round(p, 4) for label, p in of.items() if p >= 5e-5} for who, of in chances.items()
+            }
     return metrics.judge_rows(task, rows, list(answers))

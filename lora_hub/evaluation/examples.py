@@ -1,7 +1,7 @@
 """Examples that stand before a question, so that a base that was never trained on a task is shown what is wanted.
 
-They are drawn from the training rows, seeded, as many of each label as of any other, and as many as the base's context holds beside
-the longest question.
+They are drawn from the training rows, seeded, as many of each label as of any other, and as many as the base's context
+holds beside the longest question.
 """
 
 import random
@@ -28,7 +28,11 @@ def choose_examples(
     if not usable or not asked:
         return ()
     has_labels = task.output == "labels"
-    answer = max(map(len, template.encode_answers(tokenizer, list(task.labels)))) if has_labels and task.labels else task.max_new_tokens
+    answer = (
+        max(map(len, template.encode_answers(tokenizer, list(task.labels))))
+        if has_labels and task.labels
+        else task.max_new_tokens
+    )
     question = max(map(len, template.encode_prompts(tokenizer, task, asked)))
     room = min(MOST_EXAMPLE_TOKENS, context - question - answer)
     pick = random.Random(seed)
@@ -37,7 +41,9 @@ def choose_examples(
     for example in usable:
         queue = queues.setdefault(example.answer if has_labels else "", [])
         if len(queue) < LOOKED_AT:
-            length = len(template.encode_prompt(tokenizer, task, example.inputs)) + len(template.encode_answer(tokenizer, example.answer))
+            length = len(template.encode_prompt(tokenizer, task, example.inputs)) + len(
+                template.encode_answer(tokenizer, example.answer)
+            )
             queue.append((length, example))
     for queue in queues.values():
         queue.sort(key=lambda one: one[0])

@@ -2,11 +2,11 @@
 
     score_interval(table, value, weights)      95 % interval of a metric of the rows, as wide as few rows make it
 
-Intervals are Wilson's score interval (Wilson 1927) with an effective number of rows: the rows divided by the design effect,
-as surveys do it (Korn and Graubard 1998; Dean and Pagano 2015). For a share of independent rows that is Wilson's interval
-itself. For any other metric of 0 to 100 per cent, and for clustered rows, the design effect is the variance of the metric
-(jackknife) against that of a share; it is never estimated from the rows alone, since rows that all score alike show no
-variance at all (`UNSEEN`).
+Intervals are Wilson's score interval (Wilson 1927) with an effective number of rows: the rows divided by the design
+effect, as surveys do it (Korn and Graubard 1998; Dean and Pagano 2015). For a share of independent rows that is
+Wilson's interval itself. For any other metric of 0 to 100 per cent, and for clustered rows, the design effect is the
+variance of the metric (jackknife) against that of a share; it is never estimated from the rows alone, since rows that
+all score alike show no variance at all (`UNSEEN`).
 """
 
 import math
@@ -64,8 +64,8 @@ class RowTable:
 
 @dataclass(frozen=True)
 class Classes:
-    """The rows of metrics that are means over classes. number: the class of each row, ints (rows,); right: 1 where it was
-    found, else 0, floats (rows,)."""
+    """The rows of metrics that are means over classes. number: the class of each row, ints (rows,); right: 1 where it
+    was found, else 0, floats (rows,)."""
 
     number: Any
     right: Any
@@ -85,12 +85,14 @@ def wilson(share: Any, rows: Any) -> tuple[Any, Any]:
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def score_interval(table: RowTable, value: Value, weights: Any = None, clusters: Any = None, classes: Classes | None = None) -> Score:
+def score_interval(
+    table: RowTable, value: Value, weights: Any = None, clusters: Any = None, classes: Classes | None = None
+) -> Score:
     """A metric over the rows of a table, in per cent, with its 95 % interval.
 
-    weights: what each row weighs in the metric (a long reference has more n-grams than a short one), any positive scale,
-    (rows,); None: all alike. classes: for metrics that are means over classes; a row then weighs as much as the rows of its
-    class are few, and weights are not looked at. Raises ValueError where there are no rows.
+    weights: what each row weighs in the metric (a long reference has more n-grams than a short one), any positive
+    scale, (rows,); None: all alike. classes: for metrics that are means over classes; a row then weighs as much as the
+    rows of its class are few, and weights are not looked at. Raises ValueError where there are no rows.
     """
     import numpy as np
 
@@ -104,14 +106,17 @@ def score_interval(table: RowTable, value: Value, weights: Any = None, clusters:
         weights = np.ones(rows) if weights is None else np.asarray(weights, dtype=np.float64)
         effect = _design_effect(spread, share, rows, effective_units(cluster_sums(weights, clusters)))
     else:
-        effect = _design_effect_of_classes(spread, share, classes, rows / effective_units(cluster_sums(np.ones(rows), clusters)))
+        effect = _design_effect_of_classes(
+            spread, share, classes, rows / effective_units(cluster_sums(np.ones(rows), clusters))
+        )
     low, high = wilson(share, rows / effect)
     # Rounding alone could leave the value outside.
     return Score(value=percent, low=min(100 * float(low), percent), high=max(100 * float(high), percent), rows=rows)
 
 
 def _design_effect(spread: float, share: float, rows: int, independent: float) -> float:
-    """How many rows are worth as much as one independent row of a share. spread: sum of the clusters' squared influences.
+    """How many rows are worth as much as one independent row of a share. spread: sum of the clusters' squared
+    influences.
     independent: units that the clusters would be worth if all rows of each were right or wrong together."""
     whole = rows / independent  # the design effect where each cluster is wholly right or wholly wrong
     binomial = rows * share * (1 - share)
@@ -123,9 +128,10 @@ def _design_effect(spread: float, share: float, rows: int, independent: float) -
 
 
 def _design_effect_of_classes(spread: float, share: float, classes: Classes, clustered: float) -> float:
-    """The same for a mean over classes, of which a rare one decides as much as a frequent one and is known from few rows: two
-    of two right do not say that it is always right. Each class counts as if one more row of it had been right and one more
-    wrong (Laplace). clustered: the design effect of the clusters alone where all rows of each are right or wrong together."""
+    """The same for a mean over classes, of which a rare one decides as much as a frequent one and is known from few
+    rows: two of two right do not say that it is always right. Each class counts as if one more row of it had been right
+    and one more wrong (Laplace). clustered: the design effect of the clusters alone where all rows of each are right or
+    wrong together."""
     import numpy as np
 
     _, number = np.unique(classes.number, return_inverse=True)
@@ -140,8 +146,8 @@ def _design_effect_of_classes(spread: float, share: float, classes: Classes, clu
 
 
 def student_factor(degrees: float) -> float:
-    """Quantile of Student's t against the normal one, with the variance's own correction for `degrees` + 1 units: what an
-    estimated standard error is to be multiplied by (Abramowitz and Stegun 26.7.5)."""
+    """Quantile of Student's t against the normal one, with the variance's own correction for `degrees` + 1 units: what
+    an estimated standard error is to be multiplied by (Abramowitz and Stegun 26.7.5)."""
     n, z = max(degrees, 0.5), Z
     quantile = (
         z
@@ -176,11 +182,12 @@ def effective_units(weights: Any) -> float:
 
 
 def influences(table: RowTable, value: Value, clusters: Any = None) -> Any:
-    """What each cluster of rows (each row, where there are none) adds to the metric, as a share, times the number of rows:
-    (clusters,), with a mean of about 0. For a share these are the sums of (right or wrong) - share.
+    """What each cluster of rows (each row, where there are none) adds to the metric, as a share, times the number of
+    rows: (clusters,), with a mean of about 0. For a share these are the sums of (right or wrong) - share.
 
-    By leaving each cluster out (jackknife, Quenouille 1956, Tukey 1958), which also sees how a metric bends: BLEU of a few rows
-    hangs on one or two of them. Tables of classes are too wide for that, and straight enough for the derivative.
+    By leaving each cluster out (jackknife, Quenouille 1956, Tukey 1958), which also sees how a metric bends: BLEU of a
+    few rows hangs on one or two of them. Tables of classes are too wide for that, and straight enough for the
+    derivative.
     """
     import numpy as np
 

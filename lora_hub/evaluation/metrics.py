@@ -3,8 +3,9 @@
     score(task, answers, references)              {"accuracy": Score(value=93.5, low=90.4, high=95.7, rows=400), ...}
     compare(task, answers, references, scores)    adapter against base on the same rows: a PairedComparison
 
-Every metric is first a table of numbers a row (hits, counts, n-gram statistics) and then a function of its sums, from which
-`statistics` tells intervals and tests without scoring a text again. An empty answer is a wrong answer, never an error.
+Every metric is first a table of numbers a row (hits, counts, n-gram statistics) and then a function of its sums, from
+which `statistics` tells intervals and tests without scoring a text again. An empty answer is a wrong answer, never an
+error.
 """
 
 import string
@@ -38,10 +39,10 @@ RIGHT_OR_WRONG = ("accuracy", "balanced_accuracy", "macro_f1", "exact_match")
 
 @dataclass(frozen=True)
 class Metric:
-    """`table`: (answers, references) -> statistics a row. `value`: statistics summed over rows, shape (draws, columns) -> per
-    cent, shape (draws,). `each`: the table -> each row's own score, (rows,), by which it became better or worse. `weights`:
-    the table -> what each row weighs, (rows,); None: all rows alike. `classes`: the table -> its rows' classes, for means over
-    classes."""
+    """`table`: (answers, references) -> statistics a row. `value`: statistics summed over rows, shape (draws, columns)
+    -> per cent, shape (draws,). `each`: the table -> each row's own score, (rows,), by which it became better or worse.
+    `weights`: the table -> what each row weighs, (rows,); None: all rows alike. `classes`: the table -> its rows'
+    classes, for means over classes."""
 
     table: Callable[[list[str], list[list[str]]], RowTable]
     value: Callable[[Any], Any]
@@ -53,13 +54,15 @@ class Metric:
 def score(task: Task, answers: Sequence[str], references: References, *, clusters: Any = None) -> Scores:
     """The task's metrics over the rows, each with its interval, in per cent (0 to 100).
 
-    references: one right answer a row, or several. clusters: each row's cluster of rows that are nearly the same, ints; None:
-    all rows are different. Raises ValueError where the lengths differ or there are no rows.
+    references: one right answer a row, or several. clusters: each row's cluster of rows that are nearly the same, ints;
+    None: all rows are different. Raises ValueError where the lengths differ or there are no rows.
     """
     return score_metrics(task.metrics, answers, references, clusters=clusters)
 
 
-def score_metrics(names: Sequence[str], answers: Sequence[str], references: References, *, clusters: Any = None) -> Scores:
+def score_metrics(
+    names: Sequence[str], answers: Sequence[str], references: References, *, clusters: Any = None
+) -> Scores:
     """`score` with the metrics by name."""
     answers, wanted = _checked(answers, references)
     scores, tables = {}, {}
@@ -75,11 +78,18 @@ def score_metrics(names: Sequence[str], answers: Sequence[str], references: Refe
 def score_table(metric: Metric, table: RowTable, clusters: Any = None) -> Score:
     """A metric of rows that were counted already (`metric.table`)."""
     weights = metric.weights(table) if metric.weights else None
-    return statistics.score_interval(table, metric.value, weights, clusters, metric.classes(table) if metric.classes else None)
+    return statistics.score_interval(
+        table, metric.value, weights, clusters, metric.classes(table) if metric.classes else None
+    )
 
 
 def compare(
-    task: Task, answers: dict[str, Sequence[str]], references: References, scores: dict[str, Scores], *, clusters: Any = None
+    task: Task,
+    answers: dict[str, Sequence[str]],
+    references: References,
+    scores: dict[str, Scores],
+    *,
+    clusters: Any = None,
 ) -> PairedComparison:
     """The adapter against the better of the ways in which the base was asked, on the task's first metric.
 
@@ -91,9 +101,16 @@ def compare(
 
 
 def compare_answers(
-    name: str, ours: Sequence[str], theirs: Sequence[str], references: References, *, clusters: Any = None, against: str = "base"
+    name: str,
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    references: References,
+    *,
+    clusters: Any = None,
+    against: str = "base",
 ) -> PairedComparison:
-    """Two models' answers to the same rows by one metric. Raises ValueError where the lengths differ or there are no rows."""
+    """Two models' answers to the same rows by one metric. Raises ValueError where the lengths differ or there are no
+    rows."""
     metric = METRICS[name]
     ours, wanted = _checked(ours, references)
     theirs, _ = _checked(theirs, references)
@@ -103,8 +120,8 @@ def compare_answers(
 
 
 def judge(task: Task, answers: Sequence[str], references: References) -> list[Judgement]:
-    """What each answer is worth by itself: the task's first metric of that row alone. Right or wrong is only said where the metric
-    says it of a row. Raises ValueError where the lengths differ."""
+    """What each answer is worth by itself: the task's first metric of that row alone. Right or wrong is only said where
+    the metric says it of a row. Raises ValueError where the lengths differ."""
     import numpy as np
 
     if not len(answers) and not len(references):
@@ -113,12 +130,15 @@ def judge(task: Task, answers: Sequence[str], references: References) -> list[Ju
     metric = METRICS[name]
     answers, wanted = _checked(answers, references)
     each = metric.value(metric.table(answers, wanted).grouped(np.arange(len(answers)), len(answers)))
-    return [Judgement(metric=name, score=float(score), right=bool(score > 50) if name in RIGHT_OR_WRONG else None) for score in each]
+    return [
+        Judgement(metric=name, score=float(score), right=bool(score > 50) if name in RIGHT_OR_WRONG else None)
+        for score in each
+    ]
 
 
 def judge_rows(task: Task, rows: list[dict], who: Sequence[str]) -> list[dict]:
-    """Rows {reference, and each one's answer by who answered} with what each answer is worth: metric; scores in per cent and right
-    (true, false, or null where the metric does not say) by who answered."""
+    """Rows {reference, and each one's answer by who answered} with what each answer is worth: metric; scores in per
+    cent and right (true, false, or null where the metric does not say) by who answered."""
     references = [row["reference"] for row in rows]
     judged = {one: judge(task, [row[one] for row in rows], references) for one in who}
     return [
@@ -192,7 +212,8 @@ def _mean(sums: Any) -> Any:
 def _confusion_table(answers: list[str], references: list[list[str]]) -> RowTable:
     """Columns, for each class of the references in turn: it was right and said, it was right, it was said.
 
-    Three numbers a row: right and said, right, said; the first two in the class that is right, the third in the one said.
+    Three numbers a row: right and said, right, said; the first two in the class that is right, the third in the one
+    said.
     """
     import numpy as np
 

@@ -1,8 +1,8 @@
-"""What an adapter has to reach: `--min accuracy=90` of the shell, kept in a run's spec, so that the run itself does not publish
-what is below it.
+"""What an adapter has to reach: `--min accuracy=90` of the shell, kept in a run's spec, so that the run itself does not
+publish what is below it.
 
-`METRIC=VALUE` is held against the score on the held-out rows, `METRIC.low=VALUE` against the lower end of its 95 % interval,
-which few rows reach only with room to spare. Values are per cent (0 to 100).
+`METRIC=VALUE` is held against the score on the held-out rows, `METRIC.low=VALUE` against the lower end of its 95 %
+interval, which few rows reach only with room to spare. Values are per cent (0 to 100).
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,8 +33,11 @@ def parse_minimum(texts: Sequence[str]) -> dict[str, float]:
             raise SpecError(
                 _("{text!r} asks for {number:g} %: scores are per cent, 0 to 100."),
                 _("Write {metric}={per_cent:g} if that is meant."),
-                text=text, number=number, metric=metric.strip(), per_cent=100 * number,
-            )  # fmt: skip
+                text=text,
+                number=number,
+                metric=metric.strip(),
+                per_cent=100 * number,
+            )
         wanted[metric.strip()] = number
     return wanted
 
@@ -46,13 +49,15 @@ def check_metrics(minimum: Mapping[str, float], task: Task) -> None:
             raise SpecError(
                 _("The task {task} is not scored by {metric!r}, which --min names."),
                 _("Its metrics: {metrics}."),
-                task=task.id, metric=metric.removesuffix(LOW), metrics=task.metrics,
+                task=task.id,
+                metric=metric.removesuffix(LOW),
+                metrics=task.metrics,
             )
 
 
 def below_minimum(scores: Scores, minimum: Mapping[str, float]) -> Message:
-    """What is below the minimum, in words without a full stop: "accuracy is 81.2, below 90; macro_f1 was not scored". A metric
-    without a score is below. Nothing where all is reached."""
+    """What is below the minimum, in words without a full stop: "accuracy is 81.2, below 90; macro_f1 was not scored". A
+    metric without a score is below. Nothing where all is reached."""
     below = NOTHING
     for metric, least in minimum.items():
         score = scores.get(metric.removesuffix(LOW))
@@ -60,7 +65,9 @@ def below_minimum(scores: Scores, minimum: Mapping[str, float]) -> Message:
         if reached is None:
             said = _("{metric} was not scored", metric=metric)
         elif reached < least:
-            said = _("{metric} is {reached:.1f}, below {least:g}", metric=metric, reached=float(reached), least=float(least))
+            said = _(
+                "{metric} is {reached:.1f}, below {least:g}", metric=metric, reached=float(reached), least=float(least)
+            )
         else:
             continue
         below = _("{first}; {second}", first=below, second=said) if below else said

@@ -1,14 +1,16 @@
-"""How sure a number is, in one place: intervals of scores (intervals.py) and paired tests of two models on the same rows.
+"""How sure a number is, in one place: intervals of scores (intervals.py) and paired tests of two models on the same
+rows.
 
-    score_interval(table, value, weights)      95 % interval of a metric of the rows, as wide as few rows make it
-    compare(metric, ours, theirs, ...)         a PairedComparison: who is better, or whether it can be chance; verdicts.py says it in words
+    score_interval(table, value, weights)   95 % interval of a metric of the rows, as wide as few rows make it
+    compare(metric, ours, theirs, ...)      a PairedComparison: who is better, or whether it can be chance; verdicts.py
+                                            says it in words
 
-Rows that are nearly the same are not independent: `clusters` numbers each row's cluster, and all that is said here counts
-clusters where there are any (without them, each row is one).
+Rows that are nearly the same are not independent: `clusters` numbers each row's cluster, and all that is said here
+counts clusters where there are any (without them, each row is one).
 
-Tests are exact or permutation tests of the paired rows: for right and wrong the exact McNemar test (of clusters: the exact
-sign-flip test of the clusters' sums, which is McNemar's where each cluster is one row), else approximate randomization
-(Noreen 1989): the two models' answers to a cluster are exchanged at random.
+Tests are exact or permutation tests of the paired rows: for right and wrong the exact McNemar test (of clusters: the
+exact sign-flip test of the clusters' sums, which is McNemar's where each cluster is one row), else approximate
+randomization (Noreen 1989): the two models' answers to a cluster are exchanged at random.
 """
 
 import math
@@ -57,9 +59,10 @@ def compare(
     seed: int = 0,
     draws: int = DRAWS,
 ) -> PairedComparison:
-    """Ours against theirs on the same rows. scores: each row's own score by both, two arrays of (rows,), which say for how
-    many rows it became better or worse. A metric that is the mean of right (1) and wrong (0) is tested exactly; `value` of
-    such a table is 100 times its first column's sum over its second's. Raises ValueError where the rows differ in number."""
+    """Ours against theirs on the same rows. scores: each row's own score by both, two arrays of (rows,), which say for
+    how many rows it became better or worse. A metric that is the mean of right (1) and wrong (0) is tested exactly;
+    `value` of such a table is 100 times its first column's sum over its second's. Raises ValueError where the rows
+    differ in number."""
     import numpy as np
 
     if ours.rows != theirs.rows or not ours.rows:
@@ -83,21 +86,35 @@ def compare(
     told = "better" if difference > 0 else "worse"
     verdict = "same" if not better + worse else told if p < ALPHA else "chance"
     return PairedComparison(
-        metric=metric, against=against, rows=ours.rows, clusters=count, changed=better + worse, better=better, worse=worse,
-        base=percent[1], adapter=percent[0], difference=difference, low=low, high=high, p=p, test=test, verdict=verdict,
-    )  # fmt: skip
+        metric=metric,
+        against=against,
+        rows=ours.rows,
+        clusters=count,
+        changed=better + worse,
+        better=better,
+        worse=worse,
+        base=percent[1],
+        adapter=percent[0],
+        difference=difference,
+        low=low,
+        high=high,
+        p=p,
+        test=test,
+        verdict=verdict,
+    )
 
 
 def mcnemar(better: int, worse: int) -> float:
-    """Two-sided p of the exact McNemar test: so uneven a split of the rows that changed, if either side were as likely."""
+    """Two-sided p of the exact McNemar test: so uneven a split of the rows that changed, if either side were as
+    likely."""
     import numpy as np
 
     return sign_flip_p(np.repeat([1.0, -1.0], [better, worse]))
 
 
 def sign_flip_p(sums: Any) -> float:
-    """Two-sided p of the exact sign-flip test: `sums` are whole numbers, one a cluster, each of which could as well have had
-    the other sign if the two models were alike. With sums of 1 and -1 this is the exact McNemar test.
+    """Two-sided p of the exact sign-flip test: `sums` are whole numbers, one a cluster, each of which could as well
+    have had the other sign if the two models were alike. With sums of 1 and -1 this is the exact McNemar test.
 
     The distribution of the sum of all is a product of cosines, turned back by one Fourier transform (exact to 1e-12).
     """
@@ -122,8 +139,9 @@ def sign_flip_p(sums: Any) -> float:
 
 def permutation_p(ours: Any, theirs: Any, value: Value, *, seed: int = 0, draws: int = DRAWS) -> float:
     """Two-sided p of approximate randomization: so large a difference of the metric, if each cluster's two answers had
-    changed places at random. ours, theirs: the clusters' sums, (clusters, columns). Few clusters that differ are exchanged
-    in every way there is; more in `draws` ways, seeded. The p of draws is never 0 (Phipson and Smyth 2010)."""
+    changed places at random. ours, theirs: the clusters' sums, (clusters, columns). Few clusters that differ are
+    exchanged in every way there is; more in `draws` ways, seeded. The p of draws is never 0 (Phipson and Smyth
+    2010)."""
     import numpy as np
 
     generator = np.random.default_rng(seed)
@@ -155,8 +173,8 @@ def permutation_p(ours: Any, theirs: Any, value: Value, *, seed: int = 0, draws:
 
 
 def _exchanged(ours: RowTable, theirs: RowTable, clusters: Any, seed: int) -> tuple[Any, Any]:
-    """The two tables' sums over what is exchanged: each cluster with a row that differs, at most `MOST_BLOCKS` random groups of
-    them; and before these all other rows in one. (groups, columns) each. clusters: numbered from 0."""
+    """The two tables' sums over what is exchanged: each cluster with a row that differs, at most `MOST_BLOCKS` random
+    groups of them; and before these all other rows in one. (groups, columns) each. clusters: numbered from 0."""
     import numpy as np
 
     differs = (ours.values != theirs.values).any(axis=1)
@@ -173,8 +191,8 @@ def _exchanged(ours: RowTable, theirs: RowTable, clusters: Any, seed: int) -> tu
 
 
 def adjust_for_several(found: list[PairedComparison]) -> list[PairedComparison]:
-    """Comparisons that are made side by side: each p times the number of those not yet decided, the smallest first, so that
-    one false "better" among all of them stays as rare as it is for one (Holm 1979)."""
+    """Comparisons that are made side by side: each p times the number of those not yet decided, the smallest first, so
+    that one false "better" among all of them stays as rare as it is for one (Holm 1979)."""
     adjusted, largest = list(found), 0.0
     for rank, place in enumerate(sorted(range(len(found)), key=lambda place: found[place].p)):
         one = found[place]
@@ -192,12 +210,14 @@ def _is_share(table: RowTable, scores: Any) -> bool:
 
     if table.columns != 2 or table.index is not None:
         return False
-    return bool(np.isin(scores, (0.0, 1.0)).all() and (table.values[:, 0] == scores).all() and (table.values[:, 1] == 1).all())
+    return bool(
+        np.isin(scores, (0.0, 1.0)).all() and (table.values[:, 0] == scores).all() and (table.values[:, 1] == 1).all()
+    )
 
 
 def _half_of_shares(change: Any, clusters: Any) -> float:
-    """Half the 95 % interval of a difference of paired shares: the adjusted Wald interval of Bonett and Price (2012), which
-    has width without any change, with the clusters' design effect."""
+    """Half the 95 % interval of a difference of paired shares: the adjusted Wald interval of Bonett and Price (2012),
+    which has width without any change, with the clusters' design effect."""
     import numpy as np
 
     rows, square = len(change), float((change**2).sum())
@@ -209,7 +229,8 @@ def _half_of_shares(change: Any, clusters: Any) -> float:
 
 
 def _half_of_values(apart: Any, rows: int) -> float:
-    """Half the 95 % interval of a difference of any metric. apart: how differently each cluster moves the two, (clusters,)."""
+    """Half the 95 % interval of a difference of any metric. apart: how differently each cluster moves the two,
+    (clusters,)."""
     spread = float((apart**2).sum()) * student_factor(len(apart) - 1) ** 2
     return Z * math.sqrt(spread + UNSEEN * rows / len(apart)) / rows
 

@@ -2,12 +2,12 @@
 
     from lora_hub.hub import endpoint
     from lora_hub import hub
-    endpoint.connect()                       # before huggingface_hub is imported anywhere: it reads HF_ENDPOINT at its import
+    endpoint.connect()                 # before huggingface_hub is imported anywhere: it reads HF_ENDPOINT at its import
     ref = hub.publish_adapter(folder, spec=spec, scores=scores, run_id=run_id)
     hub.list_adapters(task="spam"); hub.fetch_adapter("spam-built-in@v1")
 
-`client` is the connection and how refusals are told, `rights` asks whether one may publish, `publish` writes, `listing` reads facts, `fetch` brings files here.
-Tokens come from the environment of this process and are never logged.
+`client` is the connection and how refusals are told, `rights` asks whether one may publish, `publish` writes, `listing`
+reads facts, `fetch` brings files here. Tokens come from the environment of this process and are never logged.
 """
 
 from lora_hub.hub.client import describe_hub

@@ -1,8 +1,8 @@
 """`adapter_config.json`, PEFT's description of an adapter: read, bounded and checked, whoever wrote it.
 
-    config = read_config(folder)            a dict whose numbers are numbers and whose patterns are strings
-    base_of_config(config, "owner/name")    (base, revision) that it names
-    weights_file(folder, ...)               where its weights lie
+config = read_config(folder)            a dict whose numbers are numbers and whose patterns are strings
+base_of_config(config, "owner/name")    (base, revision) that it names
+weights_file(folder, ...)               where its weights lie
 """
 
 import json
@@ -24,15 +24,16 @@ AGAIN = _("Fetch or train the adapter again.")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`adapter_config.json` as a dict. Raises AdapterError: it is missing, no JSON object, or a setting has no value that it can
-    have."""
+    """`adapter_config.json` as a dict. Raises AdapterError: it is missing, no JSON object, or a setting has no value
+    that it can have."""
     path = Path(folder) / CONFIG_FILE
     if not path.is_file():
         raise AdapterError(
             _("There is no adapter in {folder}: {file} is missing."),
             _("Name a folder that PEFT saved."),
-            folder=folder, file=CONFIG_FILE,
-        )  # fmt: skip
+            folder=folder,
+            file=CONFIG_FILE,
+        )
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
@@ -46,27 +47,35 @@ def read_config(folder: Path) -> dict[str, Any]:
     for key, (is_right, wanted) in _KINDS.items():
         if key in config and not is_right(config[key]):
             raise AdapterError(
-                _("The {file} of the adapter in {folder} says {key} = {value}, which is not {wanted}."), AGAIN,
-                file=CONFIG_FILE, folder=folder, key=key, value=_shown(config[key]), wanted=wanted,
-            )  # fmt: skip
+                _("The {file} of the adapter in {folder} says {key} = {value}, which is not {wanted}."),
+                AGAIN,
+                file=CONFIG_FILE,
+                folder=folder,
+                key=key,
+                value=_shown(config[key]),
+                wanted=wanted,
+            )
     return config
 
 
 def base_of_config(config: dict[str, Any], name: str) -> tuple[str, str]:
-    """The base's name or path that an adapter was made for, and its revision. Raises AdapterError where it names none."""
+    """The base's name or path that an adapter was made for, and its revision. Raises AdapterError where it names
+    none."""
     base, revision = config.get("base_model_name_or_path"), config.get("revision")
     if not base or not base.strip():
         raise AdapterError(
             _("{name} does not say which base it was made for."),
             _("Set base_model_name_or_path in its {file}, or name the base with --base."),
-            name=name, file=CONFIG_FILE,
+            name=name,
+            file=CONFIG_FILE,
         )
     return base.strip(), (revision or "").strip()
 
 
 def weights_file(folder: Path, adapter: Message) -> Path:
-    """The file that an adapter's weights lie in. adapter: which one it is, for the beginning of a sentence. Raises AdapterError where
-    there is none, or where they are only pickled: a pickle is a program, which may do anything when it is opened."""
+    """The file that an adapter's weights lie in. adapter: which one it is, for the beginning of a sentence. Raises
+    AdapterError where there is none, or where they are only pickled: a pickle is a program, which may do anything when
+    it is opened."""
     path = Path(folder) / WEIGHTS_FILE
     if path.is_file() and path.stat().st_size:
         return path
@@ -77,7 +86,9 @@ def weights_file(folder: Path, adapter: Message) -> Path:
         message = _("{adapter} has an empty {file}.")
     else:
         message = _("{adapter} has no {file}.")
-    raise AdapterError(message, _("Save it again with PEFT's save_pretrained."), adapter=adapter, file=pickled or WEIGHTS_FILE)
+    raise AdapterError(
+        message, _("Save it again with PEFT's save_pretrained."), adapter=adapter, file=pickled or WEIGHTS_FILE
+    )
 
 
 def _shown(value: Any) -> str:
@@ -106,7 +117,9 @@ def _are_names(value: Any) -> bool:
 
 
 def _are_layers(value: Any) -> bool:
-    return value is None or all(isinstance(one, int) and not isinstance(one, bool) for one in (value if isinstance(value, list) else [value]))
+    return value is None or all(
+        isinstance(one, int) and not isinstance(one, bool) for one in (value if isinstance(value, list) else [value])
+    )
 
 
 def _are_ranks(value: Any) -> bool:

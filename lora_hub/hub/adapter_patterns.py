@@ -4,8 +4,8 @@
     patterns.targets("model.layers.0.self_attn.q_proj")     whether PEFT puts an adapter there
     patterns.value("rank_pattern", layer, default)          the rank or alpha of a layer
 
-PEFT's rules (0.21): `tuners_utils.check_target_module_exists` and `utils.other.get_pattern_key`. Its patterns are Python's, of which
-some take longer than the age of the universe to match a short name; here they have a second in all.
+PEFT's rules (0.21): `tuners_utils.check_target_module_exists` and `utils.other.get_pattern_key`. Its patterns are
+Python's, of which some take longer than the age of the universe to match a short name; here they have a second in all.
 """
 
 import time
@@ -32,9 +32,12 @@ class Patterns:
         self._compiled: dict[str, regex.Pattern] = {}
 
     def targets(self, layer: str) -> bool:
-        """Whether the configuration puts an adapter on this layer. Raises AdapterError for a pattern that cannot be matched."""
+        """Whether the configuration puts an adapter on this layer. Raises AdapterError for a pattern that cannot be
+        matched."""
         targets, excluded = self._config.get("target_modules"), self._config.get("exclude_modules")
-        if excluded and (self._match(excluded, layer, whole=True) if isinstance(excluded, str) else _ends_with(layer, excluded)):
+        if excluded and (
+            self._match(excluded, layer, whole=True) if isinstance(excluded, str) else _ends_with(layer, excluded)
+        ):
             return False
         if targets is None or targets == ALL_LINEAR:  # PEFT fills in what the base's kind has
             return True
@@ -78,8 +81,9 @@ class Patterns:
                 if is_slow
                 else _("The adapter in {folder} has the pattern {pattern!r} for its layers, which cannot be read."),
                 AGAIN,
-                folder=self._folder, pattern=shown,
-            ) from error  # fmt: skip
+                folder=self._folder,
+                pattern=shown,
+            ) from error
         finally:
             self._left -= time.monotonic() - began
 

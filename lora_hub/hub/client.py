@@ -1,6 +1,7 @@
 """The connection to the Hub, and what its refusals mean in words.
 
-`huggingface_hub` is imported inside functions: it reads HF_ENDPOINT when it is imported, and `--help` must not wait for it.
+`huggingface_hub` is imported inside functions: it reads HF_ENDPOINT when it is imported, and `--help` must not wait for
+it.
 """
 
 import difflib
@@ -26,8 +27,8 @@ TRY_AGAIN = _("Nothing is lost: try again later.")
 
 
 def open_api(token: str | None = None) -> "HfApi":
-    """A client for the Hub in use, with the token of the environment, or one that is given. An embedded Hub that has ended
-    meanwhile is started again. Raises HubError where it cannot be."""
+    """A client for the Hub in use, with the token of the environment, or one that is given. An embedded Hub that has
+    ended meanwhile is started again. Raises HubError where it cannot be."""
     from huggingface_hub import HfApi
 
     endpoint.wake()
@@ -56,7 +57,8 @@ def describe_hub() -> dict[str, str]:
 
 
 def hub_kind(url: str) -> str:
-    """"embedded" for the one that this process is connected to, "public" for huggingface.co, "other" for a team's."""
+    """The kind of a Hub: "embedded" for the one that this process is connected to, "public" for huggingface.co, "other"
+    for a team's."""
     return endpoint.kind_of(url)
 
 
@@ -72,16 +74,18 @@ def full_id(name: str) -> str:
             _("{name!r} is not the name of an adapter."),
             _("Give owner/name, or owner/name@version."),
             name=name,
-        ) from error  # fmt: skip
+        ) from error
     return repo_id
 
 
 @contextmanager
-def told(what: Message, repo_id: str = "", revision: str = "", missing: type[LoraHubError] = AdapterError) -> Iterator[None]:
+def told(
+    what: Message, repo_id: str = "", revision: str = "", missing: type[LoraHubError] = AdapterError
+) -> Iterator[None]:
     """Turns what the client raises into a LoraHubError: one sentence and what next.
 
-    `what`: the thing asked for, as in "The Hub would not <what>". `missing`: the kind of error where a repo, or a revision
-    of it, is not there.
+    `what`: the thing asked for, as in "The Hub would not <what>". `missing`: the kind of error where a repo, or a
+    revision of it, is not there.
     """
     import httpx2
     from huggingface_hub import errors
@@ -98,7 +102,7 @@ def told(what: Message, repo_id: str = "", revision: str = "", missing: type[Lor
                     _("An upload to {hub} failed."),
                     _("Publish again; the adapter is safe in its run."),
                     hub=hub_url(),
-                ) from error  # fmt: skip
+                ) from error
             raise
     except LoraHubError:
         raise
@@ -108,29 +112,48 @@ def told(what: Message, repo_id: str = "", revision: str = "", missing: type[Lor
         raise HubError(
             _("There is no token for this Hub."),
             _("Set HF_TOKEN to a token with the right to write, then start again."),
-        ) from error  # fmt: skip
+        ) from error
     except errors.GatedRepoError as error:
         raise missing(
-            _("{repo} is gated, and this account has not been let in."), _("Ask for access on {hub}/{repo}, then try again."), repo=repo_id, hub=hub_url()
+            _("{repo} is gated, and this account has not been let in."),
+            _("Ask for access on {hub}/{repo}, then try again."),
+            repo=repo_id,
+            hub=hub_url(),
         ) from error
     except errors.RepositoryNotFoundError as error:
         if upstream := unreached(error):
             raise missing(
-                _("There is no {repo} on {hub}, and {upstream}, which it asks for what others have, cannot be reached."),
+                _(
+                    "There is no {repo} on {hub}, and {upstream}, which it asks for what others have, cannot be "
+                    "reached."
+                ),
                 joined(_("Check the name and the network."), TRY_AGAIN),
-                repo=repo_id, hub=hub_url(), upstream=upstream,
+                repo=repo_id,
+                hub=hub_url(),
+                upstream=upstream,
             ) from error
         if missing is AdapterError:
-            raise AdapterError(_("There is no adapter {repo} on {hub}."), _near_names(repo_id), repo=repo_id, hub=hub_url()) from error
+            raise AdapterError(
+                _("There is no adapter {repo} on {hub}."), _near_names(repo_id), repo=repo_id, hub=hub_url()
+            ) from error
         raise missing(
-            _("There is no {repo} on {hub} that this account may see."), _("Check the name, and who the token belongs to."), repo=repo_id, hub=hub_url()
+            _("There is no {repo} on {hub} that this account may see."),
+            _("Check the name, and who the token belongs to."),
+            repo=repo_id,
+            hub=hub_url(),
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise missing(_("{repo} has no version {revision!r}."), _versions_there(repo_id), repo=repo_id, revision=revision) from error
+        raise missing(
+            _("{repo} has no version {revision!r}."), _versions_there(repo_id), repo=repo_id, revision=revision
+        ) from error
     except errors.LocalEntryNotFoundError as error:
         raise unreachable() from error
     except errors.HFValidationError as error:
-        raise missing(_("{repo!r} is not a repo id."), _("Give owner/name in Latin letters, digits, '-', '_' and '.'."), repo=repo_id) from error
+        raise missing(
+            _("{repo!r} is not a repo id."),
+            _("Give owner/name in Latin letters, digits, '-', '_' and '.'."),
+            repo=repo_id,
+        ) from error
     except errors.HfHubHTTPError as error:
         raise refusal(error, what, repo_id) from error
     except OSError as error:
@@ -138,13 +161,13 @@ def told(what: Message, repo_id: str = "", revision: str = "", missing: type[Lor
             raise HubError(
                 _("The disk that holds the downloaded files is full."),
                 _("Free some space, or set HF_HOME to another disk."),
-            ) from error  # fmt: skip
+            ) from error
         raise
 
 
 def check_listening() -> None:
-    """Raises HubError at once where a Hub of our own or a team's is down: for a listing the client would try for 23 seconds
-    first. One behind a proxy is not looked at."""
+    """Raises HubError at once where a Hub of our own or a team's is down: for a listing the client would try for 23
+    seconds first. One behind a proxy is not looked at."""
     url = urlsplit(hub_url())
     host = url.hostname or ""
     if hub_kind(hub_url()) == "public" or (getproxies().get(url.scheme) and not proxy_bypass(host)):
@@ -156,14 +179,17 @@ def check_listening() -> None:
 
 
 def unreached(error: Any) -> str:
-    """The Hub that an embedded one could not ask about a repo that it does not hold; empty where that is not why it is missing."""
+    """The Hub that an embedded one could not ask about a repo that it does not hold; empty where that is not why it is
+    missing."""
     return str(error.response.headers.get("X-Upstream-Unreachable", ""))
 
 
 def unreachable() -> HubError:
     if hub_kind(hub_url()) == "embedded":
         return HubError(
-            _("The embedded Hub at {hub} does not answer."), joined(_("It is started again by whoever asks it next."), TRY_AGAIN), hub=hub_url()
+            _("The embedded Hub at {hub} does not answer."),
+            joined(_("It is started again by whoever asks it next."), TRY_AGAIN),
+            hub=hub_url(),
         )
     return HubError(_("The Hub at {hub} cannot be reached."), joined(_("Check the network."), TRY_AGAIN), hub=hub_url())
 
@@ -176,7 +202,7 @@ def refusal(error: Any, what: Message, repo_id: str) -> HubError:
         return HubError(
             _("The Hub does not accept this token."),
             _("Set HF_TOKEN to a valid token, then start again."),
-        )  # fmt: skip
+        )
     if status == 403:
         where = repo_id.partition("/")[0] or settings.organization()
         return forbidden(what, where, _what_account(where))
@@ -196,8 +222,11 @@ def forbidden(what: Message, where: str, why: Message) -> HubError:
     """This account may not do it in that namespace. `why`: a sentence, or nothing."""
     return HubError(
         joined(_("This account may not {what} in {where!r}.", what=what, where=where), why),
-        _("Use a token with the right to write there, or choose an organization that you belong to (--org, LORA_HUB_ORG)."),
-    )  # fmt: skip
+        _(
+            "Use a token with the right to write there, or choose an organization that you belong to (--org, "
+            "LORA_HUB_ORG)."
+        ),
+    )
 
 
 def member_trouble(account: dict[str, Any], where: str) -> Message | None:

@@ -34,10 +34,12 @@ def files_of(info: "ModelInfo | None") -> dict[str, Any]:
 
 
 def changes(files: dict[str, bytes | Path], info: "ModelInfo | None") -> tuple[list[str], list[str]]:
-    """(names of files that are not there as they are, names of those that are to go). An empty file is not sent, but removed:
-    the log of an earlier version must not pass for this one's."""
+    """(names of files that are not there as they are, names of those that are to go). An empty file is not sent, but
+    removed: the log of an earlier version must not pass for this one's."""
     old = files_of(info)
-    changed = [name for name, content in files.items() if content != b"" and not (name in old and _same(content, old[name]))]
+    changed = [
+        name for name, content in files.items() if content != b"" and not (name in old and _same(content, old[name]))
+    ]
     return changed, [name for name, content in files.items() if content == b"" and name in old]
 
 
@@ -56,7 +58,9 @@ def check_base_repo(info: "ModelInfo", repo_id: str) -> None:
     """Raises HubError where a repo that is there is not the built-in base's."""
     if files_of(info) and BASE_TAG not in (info.tags or []):
         raise HubError(
-            _("{repo} is there already and is not the built-in base."), _("Choose another organization (--org)."), repo=repo_id
+            _("{repo} is there already and is not the built-in base."),
+            _("Choose another organization (--org)."),
+            repo=repo_id,
         )
 
 
@@ -64,4 +68,6 @@ def base_files(base: BaseModel, repo_id: str) -> dict[str, bytes | Path]:
     """What stands in the repo of the built-in base."""
     folder = Path(base.folder or bases.built_in_folder())
     files: dict[str, bytes | Path] = {CARD: card.render_base_card(base, repo_id).encode()}
-    return files | {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", CARD))}
+    return files | {
+        path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", CARD))
+    }

@@ -1,14 +1,14 @@
 """A dataset on the Hub becomes one file in our store, so that everything after it works as after an upload.
 
-    endpoint.connect()                                        # the caller's; `datasets` reads HF_ENDPOINT at its import, too
-    path = fetch_dataset("owner/name", token="")              # .../datasets/<fingerprint>/owner--name--1a2b3c4.parquet
+    endpoint.connect()                                   # the caller's; `datasets` reads HF_ENDPOINT at its import, too
+    path = fetch_dataset("owner/name", token="")         # .../datasets/<fingerprint>/owner--name--1a2b3c4.parquet
     read_table(path)
 
-Two roads. Where a split is one file, or several of JSON Lines, the files come as they are: our own reader knows odd ones
-better than a builder. Everything else is streamed by `datasets` (no code of a repo ever runs) and written as
+Two roads. Where a split is one file, or several of JSON Lines, the files come as they are: our own reader knows odd
+ones better than a builder. Everything else is streamed by `datasets` (no code of a repo ever runs) and written as
 Parquet with class names for class numbers. A train and a test part are a zip of both. Nothing larger than
-`settings.max_upload_bytes()` lands on the disk. A person's token is an argument: it goes to the Hub in use and nowhere else,
-and the libraries' caches for it are in a temporary folder that is gone afterwards.
+`settings.max_upload_bytes()` lands on the disk. A person's token is an argument: it goes to the Hub in use and nowhere
+else, and the libraries' caches for it are in a temporary folder that is gone afterwards.
 """
 
 import difflib
@@ -52,17 +52,25 @@ class Repo:
 
 
 def fetch_dataset(
-    name: str, *, config: str = "", split: str = "", revision: str = "", token: str = "", progress: Callable[[Message], None] | None = None
+    name: str,
+    *,
+    config: str = "",
+    split: str = "",
+    revision: str = "",
+    token: str = "",
+    progress: Callable[[Message], None] | None = None,
 ) -> Path:
     """The dataset as one kept file; its name tells the id and the commit.
 
-    `name`: what `dataset_id` says, with config, split and revision in it or beside it. `token`: a person's own; empty: what
-    the environment has. `progress` is told what is going on. A train split with a test (or validation) split becomes
-    a zip of both, one split a Parquet file, one file the file itself. Raises DataError (not there, not let in, no data, too
-    large, several configs, no text) and HubError (unreachable, a token that is not accepted).
+    `name`: what `dataset_id` says, with config, split and revision in it or beside it. `token`: a person's own; empty:
+    what the environment has. `progress` is told what is going on. A train split with a test (or validation) split
+    becomes a zip of both, one split a Parquet file, one file the file itself. Raises DataError (not there, not let in,
+    no data, too large, several configs, no text) and HubError (unreachable, a token that is not accepted).
     """
     wanted = parse_dataset_id(name)
-    wanted = replace(wanted, config=config or wanted.config, split=split or wanted.split, revision=revision or wanted.revision)
+    wanted = replace(
+        wanted, config=config or wanted.config, split=split or wanted.split, revision=revision or wanted.revision
+    )
     tell, token = progress or (lambda said: None), dataset_errors.clean_token(token)
     dataset_errors.check_host(wanted)
     tell(_("Asking {hub} for {repo} ...", hub=hub_url(), repo=wanted.repo))
@@ -78,7 +86,7 @@ def fetch_dataset(
             return store.add_dataset(file, _kept_name(repo, wanted, file))
 
 
-# --- what there is ----------------------------------------------------------------------------------------------------
+# --- what there is ---
 
 
 def _look(wanted: DatasetId, token: str) -> Repo:
@@ -90,7 +98,11 @@ def _look(wanted: DatasetId, token: str) -> Repo:
     if info.gated:
         api.auth_check(info.id, repo_type="dataset")
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or []}
-    files = {path: size for path, size in sizes.items() if size and not archive_members.NOT_DATA.search(path.lower()) and not BESIDE.search(path.lower())}
+    files = {
+        path: size
+        for path, size in sizes.items()
+        if size and not archive_members.NOT_DATA.search(path.lower()) and not BESIDE.search(path.lower())
+    }
     also = [path for path in sizes if path not in files and path != ".gitattributes"]
     if wanted.file:
         if wanted.file not in sizes:
@@ -98,8 +110,9 @@ def _look(wanted: DatasetId, token: str) -> Repo:
             raise DataError(
                 _("{dataset} has no file {file!r}."),
                 _("It has: {names}.", names=near) if near else _("Look at its page for what it has."),
-                dataset=info.id, file=wanted.file,
-            )  # fmt: skip
+                dataset=info.id,
+                file=wanted.file,
+            )
         files = {wanted.file: sizes[wanted.file]}
     elif wanted.folder:
         files = {path: size for path, size in files.items() if path.startswith(f"{wanted.folder.strip('/')}/")}
@@ -107,7 +120,9 @@ def _look(wanted: DatasetId, token: str) -> Repo:
         raise dataset_errors.no_data(api, info.id, also, wanted)
     card = info.card_data.to_dict() if info.card_data else {}
     listed = card.get("configs") if isinstance(card.get("configs"), list) else []
-    configs = {str(entry["config_name"]): entry for entry in listed if isinstance(entry, dict) and entry.get("config_name")}
+    configs = {
+        str(entry["config_name"]): entry for entry in listed if isinstance(entry, dict) and entry.get("config_name")
+    }
     kinds = json.dumps(card.get("dataset_info"), default=str)
     return Repo(info.id, info.sha, files, also, configs, any(word in kinds for word in CLASSES_OR_MEDIA))
 
@@ -121,22 +136,31 @@ def _check_config(wanted: DatasetId, repo: Repo, tell: Callable[[Message], None]
         raise DataError(
             _("{dataset} has no config {config!r}."),
             _("It has: {names}.", names=names) if names else _("It has only the default one: leave the config out."),
-            dataset=repo.id, config=wanted.config,
-        )  # fmt: skip
+            dataset=repo.id,
+            config=wanted.config,
+        )
     if wanted.config or len(names) <= 1:
         return replace(wanted, config=wanted.config if names else "")
-    default = next((name for name, entry in repo.configs.items() if entry.get("default") is True), "default" if "default" in names else "")
+    default = next(
+        (name for name, entry in repo.configs.items() if entry.get("default") is True),
+        "default" if "default" in names else "",
+    )
     if default:
         tell(_("Reading the config {config}, its owner's choice among {count}.", config=default, count=len(names)))
         return replace(wanted, config=default)
     raise DataError(
-        _("{dataset} has {count} configs: {names}."), _("Choose one, as in {example}"),
-        dataset=repo.id, count=len(names), names=names, example=f"{repo.id}:{names[0]}",
-    )  # fmt: skip
+        _("{dataset} has {count} configs: {names}."),
+        _("Choose one, as in {example}"),
+        dataset=repo.id,
+        count=len(names),
+        names=names,
+        example=f"{repo.id}:{names[0]}",
+    )
 
 
 def _split_files(repo: Repo, wanted: DatasetId) -> dict[str, list[str]] | None:
-    """Split -> its files, of which there is one, where the files' names alone say so; else None, and `datasets` has to know."""
+    """Split -> its files, of which there is one, where the files' names alone say so; else None, and `datasets` has to
+    know."""
     from lora_hub.data.read import archive_members
 
     plain = all(set(entry) <= PLAIN_KEYS for entry in repo.configs.values()) and not repo.typed
@@ -162,8 +186,10 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[Mes
             raise DataError(
                 _("{dataset} has no split {split!r}."),
                 _("It has: {names}."),
-                dataset=repo.id, split=wanted.split, names=names,
-            )  # fmt: skip
+                dataset=repo.id,
+                split=wanted.split,
+                names=names,
+            )
         return [wanted.split]
     if len(names) == 1:
         return names
@@ -179,13 +205,25 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[Mes
         raise DataError(
             _("{dataset} has several splits, and which to train on is not clear: {names}."),
             _("Choose one, as in {example}"),
-            dataset=repo.id, names=names, example=f"{repo.id}:{of}/{names[0]}",
-        )  # fmt: skip
-    tests = [found[0] for found in (called("test", archive_members.TEST), called("validation", archive_members.VALIDATION)) if len(found) == 1]
+            dataset=repo.id,
+            names=names,
+            example=f"{repo.id}:{of}/{names[0]}",
+        )
+    tests = [
+        found[0]
+        for found in (called("test", archive_members.TEST), called("validation", archive_members.VALIDATION))
+        if len(found) == 1
+    ]
     tests = [name for name in dict.fromkeys(tests) if name not in train]
     left = [name for name in names if name not in (*train, *tests[:1])]
     if left:
-        tell(_("Reading {names}; leaving out {left}.", names=several([*train, *tests[:1]], "and"), left=several(left, most=10)))
+        tell(
+            _(
+                "Reading {names}; leaving out {left}.",
+                names=several([*train, *tests[:1]], "and"),
+                left=several(left, most=10),
+            )
+        )
     return [*train, *tests]
 
 
@@ -195,15 +233,23 @@ def _check_size(dataset: str, parts: list[str], size: int) -> None:
         raise DataError(
             _("{dataset} ({parts}) is {size}; the limit is {limit}."),
             _("Choose a smaller file, config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB."),
-            dataset=dataset, parts=several(parts, most=3), size=megabytes(size), limit=megabytes(limit),
-        )  # fmt: skip
+            dataset=dataset,
+            parts=several(parts, most=3),
+            size=megabytes(size),
+            limit=megabytes(limit),
+        )
 
 
-# --- the two roads ----------------------------------------------------------------------------------------------------
+# --- the two roads ---
 
 
 def _download(
-    repo: Repo, names: list[str], splits: dict[str, list[str]], token: str, folder: Path, tell: Callable[[Message], None]
+    repo: Repo,
+    names: list[str],
+    splits: dict[str, list[str]],
+    token: str,
+    folder: Path,
+    tell: Callable[[Message], None],
 ) -> Path:
     """The files as they are: one, or two in a zip. Several JSON Lines files of a split become one."""
     paths = [path for name in names[:2] for path in splits[name]]
@@ -220,8 +266,12 @@ def _download(
             files.append(Path(got).resolve())  # the cache has links to the files
         if splits[name][0].lower().endswith((".parquet", ".pq")):
             dataset_rows.check_media_of_parquet(files[0], repo.id)
-        parts.append(files[0] if len(files) == 1 else dataset_rows.join_lines(files, folder / f"part-{len(parts)}.jsonl"))
-        suffixes.append(re.search(r"(\.[A-Za-z0-9]{1,8})?(\.(gz|bz2|xz|zst|lz4))?$", PurePosixPath(splits[name][0]).name)[0])
+        parts.append(
+            files[0] if len(files) == 1 else dataset_rows.join_lines(files, folder / f"part-{len(parts)}.jsonl")
+        )
+        suffixes.append(
+            re.search(r"(\.[A-Za-z0-9]{1,8})?(\.(gz|bz2|xz|zst|lz4))?$", PurePosixPath(splits[name][0]).name)[0]
+        )
     if len(parts) == 2:
         return dataset_rows.zip_pair(*parts, folder / "data.zip", suffixes)
     return parts[0].rename(folder / f"data{suffixes[0]}")
@@ -252,15 +302,29 @@ def _build(repo: Repo, wanted: DatasetId, token: str, folder: Path, tell: Callab
 
     with dataset_errors.of_builder(repo.id, repo.commit, next(iter(repo.files))):
         builder = load_dataset_builder(
-            f"hf://datasets/{repo.id}", wanted.config or None, revision=repo.commit, token=token or None, data_dir=wanted.folder or None,
-            cache_dir=str(folder / "cache"), download_config=DownloadConfig(cache_dir=folder / "cache", token=token or None),
-        )  # fmt: skip
+            f"hf://datasets/{repo.id}",
+            wanted.config or None,
+            revision=repo.commit,
+            token=token or None,
+            data_dir=wanted.folder or None,
+            cache_dir=str(folder / "cache"),
+            download_config=DownloadConfig(cache_dir=folder / "cache", token=token or None),
+        )
         dataset_rows.check_media(builder.info.features, repo.id)
-        listed = {str(split): [str(file).partition(f"@{repo.commit}/")[2] for file in files] for split, files in (builder.config.data_files or {}).items()}
+        listed = {
+            str(split): [str(file).partition(f"@{repo.commit}/")[2] for file in files]
+            for split, files in (builder.config.data_files or {}).items()
+        }
         names = _choose(list(listed), repo, wanted, tell)
         files = [file for name in names[:2] for file in listed[name]]
-        plain = set(repo.configs.get(wanted.config, {})) <= PLAIN_KEYS and not dataset_rows.has_class_names(builder.info.features)
-        if plain and set(files) <= set(repo.files) and all(len(listed[name]) == 1 or _are_lines(listed[name]) for name in names[:2]):
+        plain = set(repo.configs.get(wanted.config, {})) <= PLAIN_KEYS and not dataset_rows.has_class_names(
+            builder.info.features
+        )
+        if (
+            plain
+            and set(files) <= set(repo.files)
+            and all(len(listed[name]) == 1 or _are_lines(listed[name]) for name in names[:2])
+        ):
             return _download(repo, names, listed, token, folder, tell)
         _check_size(repo.id, names[:2], sum(repo.files.get(file, 0) for file in files))
         streams = builder.as_streaming_dataset()
@@ -278,7 +342,11 @@ def _stream(streams: Any, names: list[str], folder: Path, tell: Callable[[Messag
     for name in names[1:]:
         rows, empty = dataset_rows.write_rows(streams[name], test, room - train.stat().st_size, tell)
         if hidden := set(empty) - set(unlabelled):  # a test split whose answers its owner keeps is of no use here
-            why = _n("{split}: left out, {columns} is empty in its row", "{split}: left out, {columns} is empty in all of its {count:,} rows", count=rows)
+            why = _n(
+                "{split}: left out, {columns} is empty in its row",
+                "{split}: left out, {columns} is empty in all of its {count:,} rows",
+                count=rows,
+            )
             tell(why.filled({"split": name, "columns": sorted(hidden)}))
             continue
         tell(_n("{split}: {count:,} row", "{split}: {count:,} rows", split=name, count=rows))
@@ -290,7 +358,13 @@ def _kept_name(repo: Repo, wanted: DatasetId, file: Path) -> str:
     """`owner--name[--config][--split or file]--1a2b3c4.ext`: no repo's name has two hyphens side by side, and the store
     neither changes a character of it nor cuts it (it keeps the last 100)."""
     config = "" if wanted.config == "default" else wanted.config
-    parts = [repo.id.replace("/", "--"), config, wanted.split, PurePosixPath(wanted.file).name.partition(".")[0], wanted.folder]
+    parts = [
+        repo.id.replace("/", "--"),
+        config,
+        wanted.split,
+        PurePosixPath(wanted.file).name.partition(".")[0],
+        wanted.folder,
+    ]
     stem = "--".join(re.sub(r"[^\w.\-]+", "_", part) for part in parts if part)
     tail = f"--{repo.commit[:7]}{''.join(file.suffixes[-2:])}"
     return stem[: 100 - len(tail)] + tail

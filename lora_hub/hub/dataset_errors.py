@@ -24,7 +24,7 @@ def clean_token(token: str) -> str:
         raise HubError(
             _("The token has characters that no token of a Hub has."),
             _("Copy it again from the Hub's page of access tokens."),
-        )  # fmt: skip
+        )
     return token
 
 
@@ -35,8 +35,9 @@ def check_host(wanted: DatasetId) -> None:
         raise DataError(
             _("That address is on {host}; the Hub in use is {hub}."),
             _("Start with HF_ENDPOINT set to that Hub, or download the file and upload it here."),
-            host=wanted.host, hub=hub_url(),
-        )  # fmt: skip
+            host=wanted.host,
+            hub=hub_url(),
+        )
 
 
 def _is_here(host: str) -> bool:
@@ -57,16 +58,18 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
                 if token or get_token()
                 else _("The dataset {repo} is gated, and without a token nobody is let in."),
                 _("Accept its terms on its page, {page}, then try again with that account's token."),
-                repo=wanted.repo, page=f"{hub_url()}/datasets/{wanted.repo}",
-            ) from error  # fmt: skip
+                repo=wanted.repo,
+                page=f"{hub_url()}/datasets/{wanted.repo}",
+            ) from error
         except errors.RepositoryNotFoundError as error:
             if unreached(error):
                 near = _near(open_api(token or None), wanted.repo)
                 raise HubError(
                     _("The Hub at {hub} does not hold {repo}, and the Hub behind it cannot be reached."),
                     joined(near, _("Check the network, or download the file elsewhere and give its path.")),
-                    hub=hub_url(), repo=wanted.repo,
-                ) from error  # fmt: skip
+                    hub=hub_url(),
+                    repo=wanted.repo,
+                ) from error
             raise _missing(wanted, token) from error
         except errors.RevisionNotFoundError as error:
             refs = open_api(token or None).list_repo_refs(wanted.repo, repo_type="dataset")
@@ -74,8 +77,10 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
             raise DataError(
                 _("The dataset {repo} has no revision {revision!r}."),
                 _("It has: {known}; or give a commit."),
-                repo=wanted.repo, revision=wanted.revision, known=several(known),
-            ) from error  # fmt: skip
+                repo=wanted.repo,
+                revision=wanted.revision,
+                known=several(known),
+            ) from error
         except errors.HfHubHTTPError as error:
             if error.response.status_code == 401:
                 raise _bad_token(token) from error
@@ -85,11 +90,18 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
 def _bad_token(token: str) -> HubError:
     if hub_kind(hub_url()) == "embedded":
         return HubError(
-            _("The embedded Hub at {hub} does not accept the token.") if token else _("The embedded Hub at {hub} does not accept HF_TOKEN."),
-            _("Leave it out for what is public or on this Hub; for the public Hub's private datasets start with LORA_HUB_HUB=public."),
+            _("The embedded Hub at {hub} does not accept the token.")
+            if token
+            else _("The embedded Hub at {hub} does not accept HF_TOKEN."),
+            _(
+                "Leave it out for what is public or on this Hub; for the public Hub's private datasets start with "
+                "LORA_HUB_HUB=public."
+            ),
             hub=hub_url(),
         )
-    message = _("The Hub at {hub} does not accept the token.") if token else _("The Hub at {hub} does not accept HF_TOKEN.")
+    message = (
+        _("The Hub at {hub} does not accept the token.") if token else _("The Hub at {hub} does not accept HF_TOKEN.")
+    )
     return HubError(message, _("Give a valid token of that Hub."), hub=hub_url())
 
 
@@ -105,10 +117,15 @@ def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
         except HfHubHTTPError as error:
             if error.response.status_code == 401:
                 return _bad_token(token)
-    for kind, message in (("model", _("{repo} is a model, not a dataset.")), ("space", _("{repo} is a Space, not a dataset."))):
+    for kind, message in (
+        ("model", _("{repo} is a model, not a dataset.")),
+        ("space", _("{repo} is a Space, not a dataset.")),
+    ):
         with suppress(HfHubHTTPError):
             api.repo_info(wanted.repo, repo_type=kind)
-            return DataError(message, _("Give the id of a dataset, as on {page}."), repo=wanted.repo, page=f"{hub_url()}/datasets")
+            return DataError(
+                message, _("Give the id of a dataset, as on {page}."), repo=wanted.repo, page=f"{hub_url()}/datasets"
+            )
     if known:
         message = _("There is no dataset {repo} on {hub} that this account may see.")
         private = _("If it is private, use the token of an account that may read it.")
@@ -125,7 +142,9 @@ def _near(api: Any, repo_id: str) -> Message:
     owner, _slash, name = repo_id.rpartition("/")
     known: list[str] = []
     with suppress(HfHubHTTPError):
-        for words in dict.fromkeys((name, re.split(r"[-_.]", name)[0])):  # a mistyped end finds nothing, its beginning may
+        for words in dict.fromkeys(
+            (name, re.split(r"[-_.]", name)[0])
+        ):  # a mistyped end finds nothing, its beginning may
             known += [info.id for info in api.list_datasets(search=words, limit=50)]
         known += [info.id for info in api.list_datasets(author=owner, limit=500)] if owner else []
     by_name: dict[str, list[str]] = {}
@@ -142,17 +161,26 @@ def no_data(api: Any, repo_id: str, also: list[str], wanted: DatasetId) -> DataE
         return DataError(
             _("The folder {folder!r} of {repo} holds no data files."),
             _("See {page} for what it has."),
-            folder=wanted.folder, repo=repo_id, page=f"{page}/tree/main",
-        )  # fmt: skip
+            folder=wanted.folder,
+            repo=repo_id,
+            page=f"{page}/tree/main",
+        )
     if any(path.endswith(".py") for path in also):
-        converted = [ref.ref for ref in api.list_repo_refs(repo_id, repo_type="dataset").converts if ref.name == "parquet"]
-        hint = _("Look for another copy of it that has files of data, or download what its script fetches and upload that file.")
+        converted = [
+            ref.ref for ref in api.list_repo_refs(repo_id, repo_type="dataset").converts if ref.name == "parquet"
+        ]
+        hint = _(
+            "Look for another copy of it that has files of data, or download what its script fetches and upload that "
+            "file."
+        )
         if converted:
             hint = _("The Hub has made Parquet files of it: open {page} and paste the address of the file you want.")
         return DataError(
-            _("{repo} has no data in it, only a script that fetches them, and no code of a dataset is run here."), hint,
-            repo=repo_id, page=f"{page}/tree/refs%2Fconvert%2Fparquet",
-        )  # fmt: skip
+            _("{repo} has no data in it, only a script that fetches them, and no code of a dataset is run here."),
+            hint,
+            repo=repo_id,
+            page=f"{page}/tree/refs%2Fconvert%2Fparquet",
+        )
     if not also:
         return DataError(
             _("The dataset {repo} is empty."), _("Choose another one, or upload a file to it first."), repo=repo_id
@@ -160,8 +188,9 @@ def no_data(api: Any, repo_id: str, also: list[str], wanted: DatasetId) -> DataE
     return DataError(
         _("The dataset {repo} holds no data files, only {files}."),
         _("Choose another one, or upload a file to it first."),
-        repo=repo_id, files=several(also, most=5),
-    )  # fmt: skip
+        repo=repo_id,
+        files=several(also, most=5),
+    )
 
 
 @contextmanager
@@ -178,7 +207,17 @@ def of_builder(repo_id: str, commit: str, file: str) -> Iterator[None]:
         raise
     except ConnectionError as error:
         raise unreachable() from error
-    except (ArrowException, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError, ImportError, OSError, DatasetsError) as error:
+    except (
+        ArrowException,
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        NotImplementedError,
+        ImportError,
+        OSError,
+        DatasetsError,
+    ) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         said = " ".join(str(error).split()) or type(error).__name__
@@ -186,5 +225,7 @@ def of_builder(repo_id: str, commit: str, file: str) -> Iterator[None]:
         raise DataError(
             _("`datasets` cannot read {repo}: {reason}."),
             _("Paste the address of one of its files, as in {example}"),
-            repo=repo_id, reason=said.rstrip("."), example=f"{hub_url()}/datasets/{repo_id}/blob/{commit[:7]}/{file}",
-        ) from error  # fmt: skip
+            repo=repo_id,
+            reason=said.rstrip("."),
+            example=f"{hub_url()}/datasets/{repo_id}/blob/{commit[:7]}/{file}",
+        ) from error

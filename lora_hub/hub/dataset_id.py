@@ -6,7 +6,8 @@
 | `...@revision` | at a branch, tag or commit |
 | `...:config`, `...:config/split` | one of its configs; one of its splits |
 | `hf://datasets/owner/name/file.csv` | one file of it |
-| `https://HOST/datasets/owner/name` and below it `/viewer/config/split`, `/tree/REV[/folder]`, `/blob/REV/file`, `/resolve/REV/file` | what that page shows |
+| `https://HOST/datasets/owner/name` and below it `/viewer/config/split`, `/tree/REV[/folder]`, `/blob/REV/file`,
+`/resolve/REV/file` | what that page shows |
 
 The address of a page only says what is meant: its HOST is never asked, the Hub in use is.
 """
@@ -28,15 +29,20 @@ _ID = re.compile(
 )
 # pathlib makes one slash of two, and what comes from a command line may have been a Path
 _PAGE = re.compile(r"https?:/{1,2}(?P<rest>[^\s/]+/datasets/\S+)", re.IGNORECASE)
-_HF_FILE = re.compile(rf"hf:/{{1,2}}datasets/(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[^\s/@]+))?/(?P<file>\S.*)", re.ASCII)
+_HF_FILE = re.compile(
+    rf"hf:/{{1,2}}datasets/(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[^\s/@]+))?/(?P<file>\S.*)", re.ASCII
+)
 _PARTS = ("viewer", "tree", "blob", "resolve", "raw", "commit", "commits", "discussions", "settings", "embed")
-_FILE = re.compile(r"\.(csv|tsv|psv|tab|txt|json|jsonl|ndjson|parquet|pq|arrow|feather|xls[xmb]?|ods|gz|zip|html?|md|pdf|ya?ml|py|log|dat)$", re.I)
+_FILE = re.compile(
+    r"\.(csv|tsv|psv|tab|txt|json|jsonl|ndjson|parquet|pq|arrow|feather|xls[xmb]?|ods|gz|zip|html?|md|pdf|ya?ml|py|log|dat)$",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
 class DatasetId:
-    """`repo`: owner/name, or the bare name of a canonical dataset. `file`, `folder`: of the repo; `host`: of a pasted page.
-    What was not said is empty."""
+    """`repo`: owner/name, or the bare name of a canonical dataset. `file`, `folder`: of the repo; `host`: of a pasted
+    page. What was not said is empty."""
 
     repo: str
     revision: str = ""
@@ -74,14 +80,19 @@ def parse_dataset_id(text: str) -> DatasetId:
         return _of_page("https://" + match["rest"], text)
     if match := _ID.fullmatch(text):
         if not match["hf"] or match["kind"]:
-            return DatasetId(match["repo"], match["revision"] or match["revision_too"] or "", match["config"] or "", match["split"] or "")
+            return DatasetId(
+                match["repo"],
+                match["revision"] or match["revision_too"] or "",
+                match["config"] or "",
+                match["split"] or "",
+            )
     if match := _HF_FILE.fullmatch(text):
         return DatasetId(match["repo"], unquote(match["revision"] or ""), file=match["file"])
     raise DataError(
         _("{text!r} is not the id of a dataset.") if text else _("No dataset is named."),
         _("Give owner/name, owner/name@revision, owner/name:config, or paste the address of its page on the Hub."),
         text=text[:200],
-    )  # fmt: skip
+    )
 
 
 def _of_page(address: str, text: str) -> DatasetId:
@@ -94,7 +105,7 @@ def _of_page(address: str, text: str) -> DatasetId:
             _("{text!r} is not the address of a dataset."),
             _("Open the dataset's page on the Hub and copy the address from there."),
             text=text[:200],
-        )  # fmt: skip
+        )
     what, rest = (rest[0], rest[1:]) if rest else ("", [])
     host = url.netloc.rpartition("@")[2].lower()
     if what == "viewer":

@@ -1,4 +1,5 @@
-"""Rows that `datasets` streams, written as Parquet: class numbers become names, and no more comes than there is room for.
+"""Rows that `datasets` streams, written as Parquet: class numbers become names, and no more comes than there is room
+for.
 
 Owns what is done to rows on their way; `dataset` owns which rows, and where they are kept.
 """
@@ -19,9 +20,15 @@ BATCH = 1000
 TELL_SECONDS = 1.0
 # Features of `datasets` that decode to something no language model of ours reads.
 MEDIA = {
-    "Image": _("images"), "Audio": _("audio"), "Video": _("videos"), "Pdf": _("PDF documents"), "Nifti": _("scans"), "Mesh": _("3D models"),
-    "BioSequence": _("biological sequences"), "BioStructure": _("biological structures"),
-}  # fmt: skip
+    "Image": _("images"),
+    "Audio": _("audio"),
+    "Video": _("videos"),
+    "Pdf": _("PDF documents"),
+    "Nifti": _("scans"),
+    "Mesh": _("3D models"),
+    "BioSequence": _("biological sequences"),
+    "BioStructure": _("biological structures"),
+}
 
 
 def megabytes(size: int) -> Message:
@@ -29,7 +36,8 @@ def megabytes(size: int) -> Message:
 
 
 def check_media(features: Any, repo_id: str) -> None:
-    """Raises DataError where a column holds images, audio and the like. `features`: of `datasets`; None: not known yet."""
+    """Raises DataError where a column holds images, audio and the like. `features`: of `datasets`; None: not known
+    yet."""
     for column, feature in (features or {}).items():
         _refuse_media(column, set(_kinds(feature)), repo_id)
 
@@ -52,8 +60,10 @@ def _refuse_media(column: str, kinds: set[str], repo_id: str) -> None:
         raise DataError(
             _("The column {column!r} of {dataset} holds {media}; adapters here are trained on text."),
             _("Choose a dataset of texts, or make one that has only the columns of text."),
-            column=column, dataset=repo_id, media=MEDIA[media[0]],
-        )  # fmt: skip
+            column=column,
+            dataset=repo_id,
+            media=MEDIA[media[0]],
+        )
 
 
 def has_class_names(features: Any) -> bool:
@@ -76,8 +86,8 @@ def _kinds(feature: Any) -> Iterator[str]:
 def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[Message], None]) -> tuple[int, list[str]]:
     """Writes a streaming split (`datasets.IterableDataset`) to a Parquet file of at most `room` bytes.
 
-    Returns the number of rows, and the columns of class names that have no value in any row, as in a test split whose answers
-    its owner keeps. Raises DataError where there is no room, no row, or files do not agree on their columns.
+    Returns the number of rows, and the columns of class names that have no value in any row, as in a test split whose
+    answers its owner keeps. Raises DataError where there is no room, no row, or files do not agree on their columns.
     """
     from pyarrow import parquet
 
@@ -85,7 +95,9 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[Message], No
     writer, schema, rows, unpacked, told, filled = None, None, 0, 0, time.monotonic(), {}
     try:
         for table in _batches(dataset):
-            for name in [name for name, feature in (dataset.features or {}).items() if type(feature).__name__ == "ClassLabel"]:
+            for name in [
+                name for name, feature in (dataset.features or {}).items() if type(feature).__name__ == "ClassLabel"
+            ]:
                 filled[name] = filled.get(name, False) or table[name].null_count < table.num_rows
             if writer is None or table.schema != schema:
                 if writer is not None:
@@ -101,8 +113,11 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[Message], No
                 raise DataError(
                     _("The rows are more than {room}, the limit: {rows:,} of them take {size}, {unpacked} unpacked."),
                     _("Choose a smaller config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB."),
-                    room=megabytes(room), rows=rows, size=megabytes(size), unpacked=megabytes(unpacked),
-                )  # fmt: skip
+                    room=megabytes(room),
+                    rows=rows,
+                    size=megabytes(size),
+                    unpacked=megabytes(unpacked),
+                )
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 tell(_n("{count:,} row", "{count:,} rows", count=rows))
@@ -110,15 +125,19 @@ def write_rows(dataset: Any, path: Path, room: int, tell: Callable[[Message], No
         if writer is not None:
             writer.close()
     if not rows:
-        raise DataError(_("The split has no rows."), _("Choose another split (owner/name:config/split)."))  # fmt: skip
+        raise DataError(_("The split has no rows."), _("Choose another split (owner/name:config/split)."))
     _join(parts, path)
     return rows, [name for name, any_value in filled.items() if not any_value]
 
 
 def _batches(dataset: Any) -> Iterator[Any]:
-    """Arrow tables of the split. Where the columns' types are not known before, each file is read by itself: only so may one
-    have numbers where another has none."""
-    shards = [dataset] if dataset.features else [dataset.shard(dataset.num_shards, index) for index in range(dataset.num_shards)]
+    """Arrow tables of the split. Where the columns' types are not known before, each file is read by itself: only so
+    may one have numbers where another has none."""
+    shards = (
+        [dataset]
+        if dataset.features
+        else [dataset.shard(dataset.num_shards, index) for index in range(dataset.num_shards)]
+    )
     for shard in shards:
         for table in shard.with_format("arrow").iter(batch_size=BATCH):
             yield _with_names(table, dataset.features)
@@ -153,7 +172,8 @@ def _naming(values: Any, feature: Any) -> Any:
 
 
 def _join(parts: list[Path], path: Path) -> None:
-    """One file of several whose schemas differ: a missing column is empty, and where types differ a wider one holds both."""
+    """One file of several whose schemas differ: a missing column is empty, and where types differ a wider one holds
+    both."""
     import pyarrow
     from pyarrow import parquet
 
@@ -175,20 +195,23 @@ def _join(parts: list[Path], path: Path) -> None:
             _("The files of the dataset do not agree on their columns: {reason}."),
             _("Paste the address of one of its files instead."),
             reason=str(error).splitlines()[0][:200],
-        ) from error  # fmt: skip
+        ) from error
     for part in parts:
         part.unlink()
 
 
 def _wider(schemas: list[Any]) -> Any:
-    """A schema that holds all of them; numbers here and text there are text, which is what our reader makes of them anyway."""
+    """A schema that holds all of them; numbers here and text there are text, which is what our reader makes of them
+    anyway."""
     import pyarrow
 
     fields = {}
     for field in (field for schema in schemas for field in schema):
         known = fields.setdefault(field.name, field)
         try:
-            fields[field.name] = pyarrow.unify_schemas([pyarrow.schema([known]), pyarrow.schema([field])], promote_options="permissive").field(0)
+            fields[field.name] = pyarrow.unify_schemas(
+                [pyarrow.schema([known]), pyarrow.schema([field])], promote_options="permissive"
+            ).field(0)
         except pyarrow.ArrowTypeError:
             if pyarrow.types.is_nested(known.type) or pyarrow.types.is_nested(field.type):
                 raise
@@ -210,8 +233,8 @@ def join_lines(files: list[Path], path: Path) -> Path:
 
 
 def zip_pair(train: Path, test: Path, path: Path, suffixes: tuple[str, str]) -> Path:
-    """A zip of `train` and `test`, not compressed: they are already, or will be read at once. The same files give the same
-    bytes, and so the same fingerprint. Both files are moved into it, one by one."""
+    """A zip of `train` and `test`, not compressed: they are already, or will be read at once. The same files give the
+    same bytes, and so the same fingerprint. Both files are moved into it, one by one."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for file, name in ((train, f"train{suffixes[0]}"), (test, f"test{suffixes[1]}")):
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))

@@ -2,9 +2,9 @@
 HF_ENDPOINT names (a team's), or the embedded one of this home.
 
 `connect()` decides, finds or starts the embedded Hub's server, and sets the environment that the client reads at its
-import. The embedded Hub belongs to its folder, not to whoever started it: everybody who needs it starts it where it does
-not run, everybody who is connected keeps it alive, and it ends itself when nobody has used it for a while. Standard library
-only.
+import. The embedded Hub belongs to its folder, not to whoever started it: everybody who needs it starts it where it
+does not run, everybody who is connected keeps it alive, and it ends itself when nobody has used it for a while.
+Standard library only.
 
 | variable | effect |
 |---|---|
@@ -27,7 +27,17 @@ from urllib.parse import urlsplit
 from lora_hub.core import settings
 from lora_hub.core.errors import HubError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _
-from lora_hub.local_hub.folder import POLL_SECONDS, SERVER_LOCK, START_LOCK, USERS_LOCK, alone, find_server, is_locked, read_record, take_lock
+from lora_hub.local_hub.folder import (
+    POLL_SECONDS,
+    SERVER_LOCK,
+    START_LOCK,
+    USERS_LOCK,
+    alone,
+    find_server,
+    is_locked,
+    read_record,
+    take_lock,
+)
 
 PUBLIC_URL = "https://huggingface.co"
 LOCAL_USER = "local"
@@ -37,8 +47,8 @@ LEASE_SECONDS = 10.0  # a server that is just ending lets go well before
 
 @dataclass
 class HubConnection:
-    """The Hub in use. `kind`: "embedded", "public", or "other" for one that HF_ENDPOINT names. `started_here`: this process
-    started the embedded server. `token_aside`: a token was given that this machine's own Hub does not know.
+    """The Hub in use. `kind`: "embedded", "public", or "other" for one that HF_ENDPOINT names. `started_here`: this
+    process started the embedded server. `token_aside`: a token was given that this machine's own Hub does not know.
 
     While it is open, the embedded server does not end for want of use."""
 
@@ -54,7 +64,9 @@ class HubConnection:
     @property
     def notes(self) -> list[Message]:
         """What a person should know about the choice."""
-        aside = _("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own.")
+        aside = _(
+            "HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this machine's own Hub, which has a token of its own."
+        )
         return [aside] if self.token_aside else []
 
     def wake(self) -> None:
@@ -101,7 +113,8 @@ def connected() -> Iterator[HubConnection]:
 
 
 def wanted_kind() -> str:
-    """"public", "other" or "embedded", from the environment. Raises SpecError for another value of LORA_HUB_HUB."""
+    """The kind of Hub ("public", "other" or "embedded") from the environment. Raises SpecError for another value of
+    LORA_HUB_HUB."""
     asked = settings.asked_hub()
     if asked == "embedded":
         return asked
@@ -111,7 +124,8 @@ def wanted_kind() -> str:
 
 
 def kind_of(url: str) -> str:
-    """"embedded" for the address of the embedded Hub that this process is connected to, "public" for huggingface.co, else "other"."""
+    """The kind: "embedded" for the address of the embedded Hub that this process is connected to, "public" for
+    huggingface.co, else "other"."""
     if _connection is not None and _connection.kind == "embedded" and url.rstrip("/") == _connection.url:
         return "embedded"
     host = (urlsplit(url).hostname or "").lower()
@@ -119,8 +133,9 @@ def kind_of(url: str) -> str:
 
 
 def connect(*, start: bool = True) -> HubConnection:
-    """Decides, and sets the environment for `huggingface_hub`. Raises SpecError where a variable says what can't be, HubError
-    where the embedded Hub cannot be had, where the client was imported before with another address, or where `start` is False and no server runs."""
+    """Decides, and sets the environment for `huggingface_hub`. Raises SpecError where a variable says what can't be,
+    HubError where the embedded Hub cannot be had, where the client was imported before with another address, or where
+    `start` is False and no server runs."""
     global _connection
     kind = wanted_kind()
     _connection = _connect_embedded(start) if kind == "embedded" else _connect_elsewhere(kind)
@@ -143,7 +158,7 @@ def _connect_embedded(start: bool) -> HubConnection:
             _("The embedded Hub of {folder} is not running."),
             _("Start it with `python -m lora_hub hub`."),
             folder=folder,
-        )  # fmt: skip
+        )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Taken before the server is looked for: one that is found with this in hand does not end under us.
@@ -155,7 +170,11 @@ def _connect_embedded(start: bool) -> HubConnection:
         if (client := _client_url()) and client == os.environ.get("LORA_HUB_CONNECTED_TO"):
             _tell_client(url)  # it knows this same Hub already, which may have moved since
         _check_client(url)
-        user, aside, token = LOCAL_USER, False, "" if os.environ.get("LORA_HUB_CONNECTED_TO") else os.environ.get("HF_TOKEN", "")
+        user, aside, token = (
+            LOCAL_USER,
+            False,
+            "" if os.environ.get("LORA_HUB_CONNECTED_TO") else os.environ.get("HF_TOKEN", ""),
+        )
         if read_record(folder).get("accounts"):
             user, token = "", os.environ.get("HF_TOKEN", "")
             if not token:
@@ -163,7 +182,7 @@ def _connect_embedded(start: bool) -> HubConnection:
                     _("The embedded Hub of {folder} knows its users by their tokens, and none was given."),
                     _("Set HF_TOKEN to yours."),
                     folder=folder,
-                )  # fmt: skip
+                )
         else:
             given, token = token, (folder / "token").read_text().strip()
             aside = given not in ("", token)
@@ -173,10 +192,17 @@ def _connect_embedded(start: bool) -> HubConnection:
         raise
     cache = settings.home() / "cache"
     _past_proxies()
-    os.environ |= {"LORA_HUB_HUB": "embedded",  # children decide as we did, although they see HF_ENDPOINT
-                   "HF_ENDPOINT": url, "LORA_HUB_CONNECTED_TO": url, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1",
-                   "HF_HUB_DISABLE_TELEMETRY": "1", "DISABLE_SAFETENSORS_CONVERSION": "1",
-                   "HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub")}
+    os.environ |= {
+        "LORA_HUB_HUB": "embedded",  # children decide as we did, although they see HF_ENDPOINT
+        "HF_ENDPOINT": url,
+        "LORA_HUB_CONNECTED_TO": url,
+        "HF_TOKEN": token,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DISABLE_SAFETENSORS_CONVERSION": "1",
+        "HF_HOME": str(cache),
+        "HF_HUB_CACHE": str(cache / "hub"),
+    }
     return HubConnection("embedded", url, settings.organization(), user, started, folder, aside, lease)
 
 
@@ -188,7 +214,7 @@ def _check_contradiction(folder: Path) -> None:
             _("LORA_HUB_HUB=embedded means this machine's own Hub, and HF_ENDPOINT names another one: {url}."),
             _("Leave LORA_HUB_HUB out to use that one, or HF_ENDPOINT to use your own."),
             url=url,
-        )  # fmt: skip
+        )
 
 
 def _past_proxies() -> None:
@@ -210,8 +236,9 @@ def _check_client(url: str) -> None:
         raise HubError(
             _("huggingface_hub was imported while the Hub was {client}, and now it is {url}."),
             _("Call lora_hub.hub.endpoint.connect() before anything imports huggingface_hub, or start again."),
-            client=client, url=url,
-        )  # fmt: skip
+            client=client,
+            url=url,
+        )
 
 
 def _tell_client(url: str) -> None:
@@ -231,8 +258,9 @@ def _unusable(folder: Path, error: OSError) -> HubError:
     return HubError(
         _("The embedded Hub's folder {folder} cannot be used: {reason}."),
         _("Set LORA_HUB_HOME to a folder that you may write to."),
-        folder=folder, reason=error.strerror,
-    )  # fmt: skip
+        folder=folder,
+        reason=error.strerror,
+    )
 
 
 def _serve(folder: Path) -> tuple[str, bool]:
@@ -258,8 +286,8 @@ def _end(server: subprocess.Popen) -> None:
 
 
 def _start(folder: Path) -> tuple[str, bool]:
-    """Starts the server and waits until it answers: as it was before where it was started by hand, with accounts perhaps,
-    and was killed. One with accounts that somebody ended is not ours to start."""
+    """Starts the server and waits until it answers: as it was before where it was started by hand, with accounts
+    perhaps, and was killed. One with accounts that somebody ended is not ours to start."""
     record = read_record(folder)
     again = [part for part in record.get("again") or () if isinstance(part, str)]
     if record.get("accounts") and record.get("ended"):
@@ -267,10 +295,19 @@ def _start(folder: Path) -> tuple[str, bool]:
         raise HubError(
             _("The Hub of {folder}, which has accounts, was ended."),
             _("Start it again: `{command}`."),
-            folder=folder, command=command,
-        )  # fmt: skip
+            folder=folder,
+            command=command,
+        )
     if not again or record.get("ended"):
-        again = ["--for-home", "--dir", str(folder), "--org", settings.organization(), "--idle", f"{settings.hub_idle_minutes():g}"]
+        again = [
+            "--for-home",
+            "--dir",
+            str(folder),
+            "--org",
+            settings.organization(),
+            "--idle",
+            f"{settings.hub_idle_minutes():g}",
+        ]
     root = str(Path(__file__).resolve().parents[2])
     # Whose token starts it is none of its business.
     kept = {name: value for name, value in os.environ.items() if name not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")}
@@ -278,8 +315,13 @@ def _start(folder: Path) -> tuple[str, bool]:
     with open(folder / "log.txt", "ab") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "lora_hub.local_hub", *again],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=kept, cwd=root,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=kept,
+            cwd=root,
+        )
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if url := find_server(folder):
@@ -294,7 +336,10 @@ def _start(folder: Path) -> tuple[str, bool]:
     _end(server)
     lines = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
     raise HubError(
-        _("The embedded Hub of {folder} did not start: {reason}", reason=lines[-1]) if lines else _("The embedded Hub of {folder} did not start and said nothing."),
+        _("The embedded Hub of {folder} did not start: {reason}", reason=lines[-1])
+        if lines
+        else _("The embedded Hub of {folder} did not start and said nothing."),
         _("Its log is {log}."),
-        folder=folder, log=folder / "log.txt",
-    )  # fmt: skip
+        folder=folder,
+        log=folder / "log.txt",
+    )

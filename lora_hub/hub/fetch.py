@@ -20,23 +20,38 @@ RECORD_BYTES = 16 << 20
 ASK_SECONDS = 8.0
 # What a tokenizer's save_pretrained writes; an adapter that brings some of it is asked with it.
 TOKENIZER_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
-    "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja", "chat_template.json", "additional_chat_templates/*.jinja",
-)  # fmt: skip
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "chat_template.jinja",
+    "chat_template.json",
+    "additional_chat_templates/*.jinja",
+)
 
 
 def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
     """The folder of an adapter here, and what it is; `revision` is the exact commit.
 
-    `name`: `owner/name` or a name of our organization, with `@revision` (a version, branch or commit) if need be. With the
-    Hub down, what the cache holds of it answers. Raises AdapterError (not there, or no LoRA adapter) and HubError.
+    `name`: `owner/name` or a name of our organization, with `@revision` (a version, branch or commit) if need be. With
+    the Hub down, what the cache holds of it answers. Raises AdapterError (not there, or no LoRA adapter) and HubError.
     """
     repo, _rest, revision = name.partition("@")
     repo_id = full_id(repo)
     with told(_("hand out {repo}", repo=repo_id), repo_id, revision):
         api = open_api()
         commit = api.resolve_revision(repo_id, revision=revision or None)
-        folder = Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md", *TOKENIZER_FILES]))
+        folder = Path(
+            api.snapshot_download(
+                repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md", *TOKENIZER_FILES]
+            )
+        )
     missing = next((file for file in (CONFIG, WEIGHTS) if not (folder / file).is_file()), "")
     if missing:
         raise _no_adapter(repo_id, commit, missing)
@@ -54,27 +69,32 @@ def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:
     pickled = next((file for file in files for pattern in adapter_config.PICKLED if fnmatch(file, pattern)), "")
     if pickled and missing == WEIGHTS:
         return AdapterError(
-            _("{adapter} only has pickled weights ({file}), which are not opened here."), save,
-            adapter=_("The adapter {repo}", repo=repo_id), file=pickled,
-        )  # fmt: skip
+            _("{adapter} only has pickled weights ({file}), which are not opened here."),
+            save,
+            adapter=_("The adapter {repo}", repo=repo_id),
+            file=pickled,
+        )
     inside = next((file.rpartition("/")[0] for file in files if file.endswith(f"/{CONFIG}")), "")
     if inside and missing == CONFIG:
         return AdapterError(
             _("{repo} is no LoRA adapter itself, but holds one in its folder {folder!r}."),
             _("Download that folder and name it here."),
-            repo=repo_id, folder=inside,
-        )  # fmt: skip
+            repo=repo_id,
+            folder=inside,
+        )
     return AdapterError(
-        _("{repo} is no LoRA adapter that can be loaded: it has no {file}."), save,
-        repo=repo_id, file=missing,
-    )  # fmt: skip
+        _("{repo} is no LoRA adapter that can be loaded: it has no {file}."),
+        save,
+        repo=repo_id,
+        file=missing,
+    )
 
 
 def fetch_base(base: BaseModel) -> str:
     """What `from_pretrained` takes: the folder of a local or the built-in base, else its id on the Hub.
 
-    A base of a Hub that cannot be reached, but whose files are in the cache, gives the cached folder. Raises BaseError where
-    there is no such base, this account has not been let in, or it is neither reachable nor cached.
+    A base of a Hub that cannot be reached, but whose files are in the cache, gives the cached folder. Raises BaseError
+    where there is no such base, this account has not been let in, or it is neither reachable nor cached.
     """
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -85,7 +105,7 @@ def fetch_base(base: BaseModel) -> str:
                 _("The folder of the base {name} holds no config.json."),
                 _("Give a folder with a causal language model."),
                 name=folder.name,
-            )  # fmt: skip
+            )
         return str(folder)
     try:
         with told(_("hand out {base}", base=base.id), base.id, base.revision, BaseError):
@@ -96,14 +116,18 @@ def fetch_base(base: BaseModel) -> str:
     except (BaseError, HubError) as error:
         cached = _cached_base(base)
         # Whoever was let in once has the files by right; a network that is down must not stop the work.
-        if cached and not (isinstance(error.__cause__, HfHubHTTPError) and error.__cause__.response.status_code in (401, 403)):
+        if cached and not (
+            isinstance(error.__cause__, HfHubHTTPError) and error.__cause__.response.status_code in (401, 403)
+        ):
             return str(cached)
         if isinstance(error, BaseError):
             raise
         raise BaseError(
-            _("The base {base} cannot be fetched: {reason}"), joined(error.advice, _("Or choose built-in, or a local folder.")),
-            base=base.id, reason=error.said,
-        ) from error  # fmt: skip
+            _("The base {base} cannot be fetched: {reason}"),
+            joined(error.advice, _("Or choose built-in, or a local folder.")),
+            base=base.id,
+            reason=error.said,
+        ) from error
     files = {sibling.rfilename for sibling in info.siblings or []}
     if files and "config.json" not in files:
         raise BaseError(
@@ -111,14 +135,15 @@ def fetch_base(base: BaseModel) -> str:
             if CONFIG in files
             else _("{repo} on {hub} is no model that transformers can load: it has no config.json."),
             _("Choose a base that a causal language model was saved as."),
-            repo=base.id, hub=hub_url(),
-        )  # fmt: skip
+            repo=base.id,
+            hub=hub_url(),
+        )
     return base.id
 
 
 def check_base(base: BaseModel) -> None:
-    """Asks whether the Hub has a base, and has it for this account. Raises BaseError (none of that name or revision) and HubError
-    (the Hub cannot be reached, or refuses)."""
+    """Asks whether the Hub has a base, and has it for this account. Raises BaseError (none of that name or revision)
+    and HubError (the Hub cannot be reached, or refuses)."""
     with told(_("look at {base}", base=base.id), base.id, base.revision, BaseError):
         open_api().model_info(base.id, revision=base.revision or None, timeout=ASK_SECONDS)
 
@@ -171,14 +196,16 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
         raise AdapterError(
             _("The {file} of the adapter in {folder} is damaged."),
             _("Fetch or train the adapter again."),
-            file=RECORD, folder=path.parent.name,
-        )  # fmt: skip
+            file=RECORD,
+            folder=path.parent.name,
+        )
     if record["version"] > RECORD_VERSION:
         raise AdapterError(
             _("The adapter in {folder} was made by a newer LoRA Hub (record {version})."),
             _("Update LoRA Hub."),
-            folder=path.parent.name, version=str(record["version"]),
-        )  # fmt: skip
+            folder=path.parent.name,
+            version=str(record["version"]),
+        )
     return record
 
 
@@ -187,16 +214,22 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
     record = read_adapter_record(folder)
     if record is None:
         base = adapter_config.read_config(folder).get("base_model_name_or_path") or ""
-        return AdapterRef(repo_id=repo_id, revision=commit, base=base, title=repo_id.partition("/")[2], url=f"{hub_url()}/{repo_id}")
+        return AdapterRef(
+            repo_id=repo_id, revision=commit, base=base, title=repo_id.partition("/")[2], url=f"{hub_url()}/{repo_id}"
+        )
     try:
         spec = card_metadata.spec_of(record)
-        metrics = {who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()}
+        metrics = {
+            who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()
+        }
     except (KeyError, TypeError, ValueError, AttributeError) as error:  # anybody may have written it
         raise AdapterError(
             _("The {file} of {repo} is damaged: {reason}"),
             _("Publish the adapter again from its run."),
-            file=RECORD, repo=repo_id, reason=" ".join(str(error).split())[:200],
-        ) from error  # fmt: skip
+            file=RECORD,
+            repo=repo_id,
+            reason=" ".join(str(error).split())[:200],
+        ) from error
     return AdapterRef(
         repo_id=repo_id,
         revision=commit,

@@ -25,9 +25,9 @@ class Version:
 def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bool = False) -> list[AdapterRef]:
     """The adapters of an organization, last changed first; those made elsewhere, too (their task is "").
 
-    One request a page of the Hub's listing, whatever the number of adapters. `task`: a task's id. `base`: a base's id, as
-    the adapter's record or its card names it. `versions`: fill them in, which takes another request for each adapter.
-    Raises HubError.
+    One request a page of the Hub's listing, whatever the number of adapters. `task`: a task's id. `base`: a base's id,
+    as the adapter's record or its card names it. `versions`: fill them in, which takes another request for each
+    adapter. Raises HubError.
     """
     org = org or settings.organization()
     with told(_("list the adapters of {owner}", owner=org)):
@@ -65,7 +65,8 @@ def get_adapter(repo_id: str, revision: str = "") -> AdapterRef:
 
 
 def list_versions(repo_id: str) -> list[Version]:
-    """The tags of an adapter's repo, newest version first and `production` before them. Raises AdapterError, HubError."""
+    """The tags of an adapter's repo, newest version first and `production` before them. Raises AdapterError,
+    HubError."""
     repo_id = full_id(repo_id)
     with told(_("list the versions of {repo}", repo=repo_id), repo_id):
         api = open_api()
@@ -74,7 +75,14 @@ def list_versions(repo_id: str) -> list[Version]:
     versions = []
     for tag in tags:
         commit = commits.get(tag.target_commit)
-        versions.append(Version(tag.name, tag.target_commit, commit.created_at.isoformat() if commit else "", commit.title if commit else ""))
+        versions.append(
+            Version(
+                tag.name,
+                tag.target_commit,
+                commit.created_at.isoformat() if commit else "",
+                commit.title if commit else "",
+            )
+        )
     return sorted(versions, key=lambda version: _version_order(version.tag), reverse=True)
 
 
@@ -101,7 +109,9 @@ def ref_of(info: Any) -> AdapterRef:
     ours = card.get("lora_hub") if card else None
     ours = ours if isinstance(ours, dict) else {}
     tags = info.tags or []
-    task = next((tag.removeprefix("task:") for tag in tags if tag.startswith("task:")), "") if "lora-hub" in tags else ""
+    task = (
+        next((tag.removeprefix("task:") for tag in tags if tag.startswith("task:")), "") if "lora-hub" in tags else ""
+    )
     return AdapterRef(
         repo_id=info.id,
         revision=info.sha or "",
@@ -133,7 +143,8 @@ def _base_of(card: Any, tags: list[str]) -> str:
 
 
 def _recorded_scores(metrics: Any) -> dict[str, Scores]:
-    """Base and adapter with their intervals, as our own cards keep them. Anybody can edit a card: what is no score is left out."""
+    """Base and adapter with their intervals, as our own cards keep them. Anybody can edit a card: what is no score is
+    left out."""
     if not isinstance(metrics, dict):
         return {}
     return {
@@ -152,8 +163,8 @@ def _is_score(score: Any) -> bool:
 
 
 def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
-    """The adapter's scores from the Hub's own evaluation results, which may be shares or per cent. They have no intervals:
-    anything from 0 to 100 is all that is known."""
+    """The adapter's scores from the Hub's own evaluation results, which may be shares or per cent. They have no
+    intervals: anything from 0 to 100 is all that is known."""
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
     results = card.get("eval_results") if card else None

@@ -12,15 +12,54 @@ from lora_hub.hub.card import card_metadata
 MAX_NAME = 60
 # Persian letters as they are read aloud, near enough for a name in an address; vowels that are not written stay away.
 LATIN = {
-    "ا": "a", "آ": "a", "أ": "a", "إ": "e", "ب": "b", "پ": "p", "ت": "t", "ث": "s", "ج": "j", "چ": "ch", "ح": "h", "خ": "kh", "د": "d", "ذ": "z",
-    "ر": "r", "ز": "z", "ژ": "zh", "س": "s", "ش": "sh", "ص": "s", "ض": "z", "ط": "t", "ظ": "z", "ع": "a", "غ": "gh", "ف": "f", "ق": "gh",
-    "ک": "k", "ك": "k", "گ": "g", "ل": "l", "م": "m", "ن": "n", "و": "v", "ه": "h", "ة": "h", "ی": "i", "ي": "i", "ى": "a", "ئ": "i", "ؤ": "o",
+    "ا": "a",
+    "آ": "a",
+    "أ": "a",
+    "إ": "e",
+    "ب": "b",
+    "پ": "p",
+    "ت": "t",
+    "ث": "s",
+    "ج": "j",
+    "چ": "ch",
+    "ح": "h",
+    "خ": "kh",
+    "د": "d",
+    "ذ": "z",
+    "ر": "r",
+    "ز": "z",
+    "ژ": "zh",
+    "س": "s",
+    "ش": "sh",
+    "ص": "s",
+    "ض": "z",
+    "ط": "t",
+    "ظ": "z",
+    "ع": "a",
+    "غ": "gh",
+    "ف": "f",
+    "ق": "gh",
+    "ک": "k",
+    "ك": "k",
+    "گ": "g",
+    "ل": "l",
+    "م": "m",
+    "ن": "n",
+    "و": "v",
+    "ه": "h",
+    "ة": "h",
+    "ی": "i",
+    "ي": "i",
+    "ى": "a",
+    "ئ": "i",
+    "ؤ": "o",
     "\u200c": "-",
-}  # fmt: skip
+}
 
 
 def repo_name(spec: TrainSpec, name: str = "") -> str:
-    """The repo's name: the one given, the spec's, or task and base. Raises HubError where nothing of a given one is left."""
+    """The repo's name: the one given, the spec's, or task and base. Raises HubError where nothing of a given one is
+    left."""
     given = name or spec.name
     found = slugify(given) if given else slugify(f"{spec.task.id}-{card_metadata.short_name(spec.base).lower()}")
     if not found:
@@ -28,20 +67,22 @@ def repo_name(spec: TrainSpec, name: str = "") -> str:
             _("The name {given!r} has no letters or digits that an address can hold."),
             _("Choose a name in Latin or Persian letters."),
             given=given,
-        )  # fmt: skip
+        )
     if found.lower() == bases.BUILT_IN:
         raise HubError(
             _("The name {found!r} is the built-in base's."),
             _("Choose another name (--name)."),
             found=found,
-        )  # fmt: skip
+        )
     return found
 
 
 def slugify(text: str) -> str:
     """Letters, digits, `-`, `_` and `.` only, as the Hub wants them; Persian letters become Latin ones."""
     latin = "".join(LATIN.get(char, char) for char in unicodedata.normalize("NFC", text))
-    digits = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in unicodedata.normalize("NFKD", latin))
+    digits = "".join(
+        str(unicodedata.digit(char)) if char.isdigit() else char for char in unicodedata.normalize("NFKD", latin)
+    )
     words = re.sub(r"[^A-Za-z0-9_.]+", "-", "".join(char for char in digits if not unicodedata.combining(char)))
     words = re.sub(r"-{2,}", "-", re.sub(r"\.{2,}", ".", words))[:MAX_NAME].strip("-.")
     return words.removesuffix(".git").strip("-.")

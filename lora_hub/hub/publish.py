@@ -44,10 +44,10 @@ def publish_adapter(
 ) -> AdapterRef:
     """Publishes an adapter's folder as `{org}/{name}` and tags it as its next version.
 
-    `private`: only the organization sees it; else as the organization has it by default. `scores`: {"base": ..., "adapter":
-    ...}, per cent. `log`: events as JSON lines, of which the losses are published. `examples`: held-out rows {prompt,
-    reference, base, adapter}; they tell the language, and stand on the card only where `spec.share_rows`. Raises HubError (no
-    right, name taken, Hub down, token refused) and
+    `private`: only the organization sees it; else as the organization has it by default. `scores`: {"base": ...,
+    "adapter": ...}, per cent. `log`: events as JSON lines, of which the losses are published. `examples`: held-out rows
+    {prompt, reference, base, adapter}; they tell the language, and stand on the card only where `spec.share_rows`.
+    Raises HubError (no right, name taken, Hub down, token refused) and
     AdapterError (the folder holds no adapter).
     """
     folder = Path(folder)
@@ -62,7 +62,10 @@ def publish_adapter(
             # Where nobody asks for a private one, the organization's own way counts.
             api.create_repo(repo_id, private=private or None, exist_ok=True)
         base_repo, base_revision = _base_on_hub(spec.base, org)
-        config |= {"base_model_name_or_path": base_repo or card_metadata.short_name(spec.base), "revision": base_revision or None}
+        config |= {
+            "base_model_name_or_path": base_repo or card_metadata.short_name(spec.base),
+            "revision": base_revision or None,
+        }
         readme = card.render_card(
             record,
             repo_id,
@@ -104,7 +107,8 @@ def publish_base(base: BaseModel, org: str = "") -> str:
 
 
 def promote(repo_id: str, revision: str) -> None:
-    """Moves the tag `production` to a version. Raises AdapterError where there is no such version, HubError otherwise."""
+    """Moves the tag `production` to a version. Raises AdapterError where there is no such version, HubError
+    otherwise."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -139,7 +143,8 @@ def languages_of(spec: TrainSpec, examples: list[dict]) -> tuple[str, ...]:
 
 
 def _public_record(folder: Path, spec: TrainSpec, scores: dict[str, Scores], run_id: str) -> dict[str, Any]:
-    """The run's record, or one made of the arguments; what was found in the test file may quote its rows and stays here.
+    """The run's record, or one made of the arguments; what was found in the test file may quote its rows and stays
+    here.
 
     The libraries' versions are those that trained, as the record has them; without a record nobody knows them.
     """
@@ -188,7 +193,11 @@ def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
 
 def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
     if base.id != bases.BUILT_IN:
-        raise BaseError(_("The base {base} is not the project's to publish."), _("Only the built-in base is published."), base=base.id)
+        raise BaseError(
+            _("The base {base} is not the project's to publish."),
+            _("Only the built-in base is published."),
+            base=base.id,
+        )
     repo_id = f"{org}/{bases.BUILT_IN}"
     with told(_("publish {repo}", repo=repo_id), repo_id, missing=HubError):
         api = open_api()
@@ -212,7 +221,9 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
         if head and not changed and not gone:
             return head
         contents = {name: content if isinstance(content, bytes) else str(content) for name, content in files.items()}
-        operations: list[Any] = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=contents[name]) for name in changed]
+        operations: list[Any] = [
+            CommitOperationAdd(path_in_repo=name, path_or_fileobj=contents[name]) for name in changed
+        ]
         operations += [CommitOperationDelete(path_in_repo=name) for name in gone]
         try:
             # What is left out is only right on top of this head: two publishers must not mix their files.
@@ -225,13 +236,15 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
             raise HubError(
                 _("The Hub does not take the card of {repo}: {reason}"),
                 _("Change the name or title that it speaks of."),
-                repo=repo_id, reason=said,
-            ) from error  # fmt: skip
+                repo=repo_id,
+                reason=said,
+            ) from error
     raise HubError(_("{repo} is being published by others at the same time."), TRY_AGAIN, repo=repo_id)
 
 
 def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
-    """Tags a commit as the next version, unless it has a version already; returns all of the repo's tags, newest first."""
+    """Tags a commit as the next version, unless it has a version already; returns all of the repo's tags, newest
+    first."""
     from huggingface_hub.errors import HfHubHTTPError
 
     for _attempt in range(TRIES):  # somebody else may take the number in between
@@ -248,5 +261,7 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
             if error.response.status_code != 409:
                 raise
     raise HubError(
-        _("{repo} is being published by others at the same time; this content has no version yet."), TRY_AGAIN, repo=repo_id
+        _("{repo} is being published by others at the same time; this content has no version yet."),
+        TRY_AGAIN,
+        repo=repo_id,
     )

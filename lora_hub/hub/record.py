@@ -1,4 +1,5 @@
-"""`lora_hub.json`, the record that travels with an adapter: how it is to be asked, what it was made from, what it scored.
+"""`lora_hub.json`, the record that travels with an adapter: how it is to be asked, what it was made from, what it
+scored.
 
 It lies beside PEFT's files in a run's folder and in the published repo alike. The rows themselves are never in it, and
 neither is where the base lay on somebody's disk.
@@ -30,14 +31,19 @@ def make_record(
     examples_shown: int = 0,
 ) -> dict[str, Any]:
     """The record of a run. scores: {"base": ..., "adapter": ...} in per cent. counts: what became of
-    every row (`run_data.count_rows`). comparison: adapter against base on the same rows. asking: what `exam.asking` says. calibrations: of whom there is one, so that whoever asks again
-    gets the same label. examples_shown: how many examples stood before the question of "base_examples"."""
+    every row (`run_data.count_rows`). comparison: adapter against base on the same rows. asking: what `exam.asking`
+    says. calibrations: of whom there is one, so that whoever asks again gets the same label. examples_shown: how many
+    examples stood before the question of "base_examples"."""
     record = {
         "version": 1,
         "run": run_id,
         "task": task.model_dump(mode="json"),
         "base": public_base(spec.base).model_dump(mode="json"),
-        "dataset": {**spec.dataset.model_dump(mode="json", exclude={"problems", "source", "lengths"}), "mapping": spec.mapping, **counts},
+        "dataset": {
+            **spec.dataset.model_dump(mode="json", exclude={"problems", "source", "lengths"}),
+            "mapping": spec.mapping,
+            **counts,
+        },
         "report": make_report(spec.dataset),
         "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping"}),
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
@@ -55,21 +61,31 @@ def make_report(info: DatasetInfo) -> dict[str, Any]:
     """What the pre-flight found, as counts: no row and no text of the data is in it."""
     return {
         "rows": info.rows,
-        "problems": [{"code": problem.code, "severity": problem.severity, "count": problem.count} for problem in info.problems],
+        "problems": [
+            {"code": problem.code, "severity": problem.severity, "count": problem.count} for problem in info.problems
+        ],
         "lengths": info.lengths.model_dump(mode="json") if info.lengths else None,
     }
 
 
 def public_base(base: BaseModel) -> BaseModel:
     """The base without its place on this disk; a folder's last part is its name."""
-    is_path = bool(base.folder) and (base.id.startswith(("/", ".", "~")) or "\\" in base.id or re.match("[A-Za-z]:", base.id) is not None)
-    return base.model_copy(update={"folder": "", "id": re.split(r"[\\/]", base.id.rstrip("\\/"))[-1] if is_path else base.id})
+    is_path = bool(base.folder) and (
+        base.id.startswith(("/", ".", "~")) or "\\" in base.id or re.match("[A-Za-z]:", base.id) is not None
+    )
+    return base.model_copy(
+        update={"folder": "", "id": re.split(r"[\\/]", base.id.rstrip("\\/"))[-1] if is_path else base.id}
+    )
 
 
 def without_place(value: Any, base: BaseModel) -> Any:
     """The value (anything that JSON holds) with the base's name wherever its place on this disk stood."""
     name = public_base(base).id
-    places = sorted({place.rstrip("/\\") for place in (base.folder, base.id) if place != name and re.search(r"[\\/].", place)}, key=len, reverse=True)
+    places = sorted(
+        {place.rstrip("/\\") for place in (base.folder, base.id) if place != name and re.search(r"[\\/].", place)},
+        key=len,
+        reverse=True,
+    )
 
     def named(one: Any) -> Any:
         if isinstance(one, dict):

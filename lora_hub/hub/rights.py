@@ -1,4 +1,5 @@
-"""Whether an adapter may be published where it is meant to go, asked before it is trained and again when it is published."""
+"""Whether an adapter may be published where it is meant to go, asked before it is trained and again when it is
+published."""
 
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private:
         api = open_api()
         account = api.whoami()
         info, trouble = look(api, repo_id), member_trouble(account, org)
-        # A repo that is there may be ours to write though its namespace is not; one that is not there may not be made then.
+        # A repo that is there may be ours to write though its namespace is not; one that is not there may not be made
+        # then.
         writes = trouble is None if info is None else _writes(api, repo_id)
         if not writes:
             raise forbidden(what, org, trouble or _others_repo(account, repo_id))
@@ -70,11 +72,15 @@ def _check_claim(info: "ModelInfo", repo_id: str, spec: TrainSpec, private: bool
             _("{repo} is public, and a private adapter was asked for."),
             _("Choose another name (--name), or make that repo private on the Hub first."),
             repo=repo_id,
-        )  # fmt: skip
+        )
     there, base = ref_of(info), public_base(spec.base).id
     if there.task and (there.task, there.base) != (spec.task.id, base):
         raise HubError(
-            _("{repo} is there already, for the task {task} on the base {base}."), another, repo=repo_id, task=there.task, base=there.base
+            _("{repo} is there already, for the task {task} on the base {base}."),
+            another,
+            repo=repo_id,
+            task=there.task,
+            base=there.base,
         )
 
 

@@ -1,7 +1,8 @@
-"""The code on a card that a reader pastes: base and adapter by PEFT, the prompt as the adapter was trained, the answer printed.
+"""The code on a card that a reader pastes: base and adapter by PEFT, the prompt as the adapter was trained, the answer
+printed.
 
-It needs nothing of LoRA Hub. What `data/template` does with a row at run time is written out here as plain Python, so both
-have to say the same; tests/test_snippet.py runs the code and compares, for every task of the catalogue.
+It needs nothing of LoRA Hub. What `data/template` does with a row at run time is written out here as plain Python, so
+both have to say the same; tests/test_snippet.py runs the code and compares, for every task of the catalogue.
 """
 
 import re
@@ -32,13 +33,15 @@ def write(
     system_turn: bool = True,
     dtype: str = "",
 ) -> str:
-    """Python source that loads `base` (Hub id or folder) with the adapter `repo_id` and prints an answer: of a task with labels the
-    label with the highest likelihood, as the scores on the card were made, else what greedy generation writes.
+    """Python source that loads `base` (Hub id or folder) with the adapter `repo_id` and prints an answer: of a task
+    with labels the label with the highest likelihood, as the scores on the card were made, else what greedy generation
+    writes.
 
-    `chat_template`: whether the base's tokenizer has one. The rest is what an adapter's record says of asking (`exam.asking`), where
-    it is known: `end_token`, which was trained behind each answer; `end_tokens`, all that end one; `opening`: what the template
-    writes between its generation prompt and an answer; `space`: what an answer itself begins with; `system_turn`: whether the
-    template has a place for one; `dtype`: torch's name of what the scores were computed in.
+    `chat_template`: whether the base's tokenizer has one. The rest is what an adapter's record says of asking
+    (`exam.asking`), where
+    it is known: `end_token`, which was trained behind each answer; `end_tokens`, all that end one; `opening`: what the
+    template writes between its generation prompt and an answer; `space`: what an answer itself begins with;
+    `system_turn`: whether the template has a place for one; `dtype`: torch's name of what the scores were computed in.
     """
     revision = f", revision={base_revision!r}" if base_revision else ""
     has_labels = task.output == "labels" and bool(task.labels)
@@ -82,7 +85,11 @@ def _text_code(task: Task, end_token: str, end_tokens: Sequence[str]) -> list[st
     ends = list(end_tokens) or ([end_token] if end_token else [])
     end = f", eos_token_id=tokenizer.convert_tokens_to_ids({ends!r})" if ends else ""
     return [
-        f"output = model.generate(ids, attention_mask=ids.new_ones(ids.shape), max_new_tokens={task.max_new_tokens}, do_sample=False{end})",
+        (
+            f"output = model.generate(ids, attention_mask=ids.new_ones(ids.shape), "
+            f"max_new_tokens={task.max_new_tokens}, "
+            f"do_sample=False{end})"
+        ),
         "print(tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip())",
     ]
 
@@ -141,7 +148,10 @@ def _chat_code(task: Task, opening: str, system_turn: bool) -> list[str]:
     variables = ", ".join(f"{key}={value!r}" for key, value in TEMPLATE_VARIABLES.items())
     messages = [] if task.is_chat else ['messages = [{"role": "user", "content": prompt}]']
     if has_system_turn(task) and system_turn:
-        messages += ['if inputs["system"].strip():', '    messages.insert(0, {"role": "system", "content": inputs["system"].strip()})']
+        messages += [
+            'if inputs["system"].strip():',
+            '    messages.insert(0, {"role": "system", "content": inputs["system"].strip()})',
+        ]
     elif has_system_turn(task):
         messages = [_SYSTEM_BEFORE, *messages]
     return [

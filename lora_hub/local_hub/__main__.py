@@ -1,4 +1,5 @@
-"""`python -m lora_hub.local_hub [serve|stop|fsck|gc|backup] ...`: the embedded Hub alone, without the app's own command line."""
+"""`python -m lora_hub.local_hub [serve|stop|fsck|gc|backup] ...`: the embedded Hub alone, without the app's own command
+line."""
 
 import argparse
 import sys

@@ -43,10 +43,11 @@ def user_id(name: str) -> str:
 
 
 class Accounts:
-    """Raises SpecError where the file cannot be used at first. Reads it again when it changed; a change that cannot be used leaves what was read before in force, and is logged.
+    """Raises SpecError where the file cannot be used at first. Reads it again when it changed; a change that cannot be
+    used leaves what was read before in force, and is logged.
 
-    Of tokens there are only hashes of the Authorization headers that they are sent in, compared in constant time: `tokens`
-    are users' and `granted` apps', with the account and until when they are good.
+    Of tokens there are only hashes of the Authorization headers that they are sent in, compared in constant time:
+    `tokens` are users' and `granted` apps', with the account and until when they are good.
     """
 
     def __init__(self, folder: Path, file: Path | None, organization: str):
@@ -54,22 +55,32 @@ class Accounts:
         if file is None:
             if not (kept := folder / "token").exists():
                 write_whole(kept, "hf_" + secrets.token_hex(20))
-            self._take({"users": {"local": {"token": kept.read_text().strip()}}, "orgs": {organization: {"members": {"local": "admin"}}}})
+            self._take(
+                {
+                    "users": {"local": {"token": kept.read_text().strip()}},
+                    "orgs": {organization: {"members": {"local": "admin"}}},
+                }
+            )
             return
         self.stamp = self._look()
         if why := self._read():
-            raise SpecError(f"The accounts file {file} cannot be used: {why}.", "Put it right, or give another one as --accounts.")
+            raise SpecError(
+                f"The accounts file {file} cannot be used: {why}.", "Put it right, or give another one as --accounts."
+            )
 
     def _take(self, data: dict) -> None:
         """Takes over what a file says, all of it or, where it raises, nothing."""
         users, orgs, apps = (
-            {str(name): {"fullname": str(name), **line} for name, line in (data.get(part) or {}).items()} for part in ("users", "orgs", "oauth")
+            {str(name): {"fullname": str(name), **line} for name, line in (data.get(part) or {}).items()}
+            for part in ("users", "orgs", "oauth")
         )
         for name, org in orgs.items():
             if not ROLES.issuperset(org["members"].values()):
                 raise ValueError(f"a member of {name} has another role than {', '.join(sorted(ROLES))}")
         accounts = {name: Account(name, user["fullname"], user.get("email", "")) for name, user in users.items()}
-        tokens = {digest(f"Bearer {user['token']}"): (accounts[name], inf) for name, user in users.items() if user["token"]}
+        tokens = {
+            digest(f"Bearer {user['token']}"): (accounts[name], inf) for name, user in users.items() if user["token"]
+        }
         self.users, self.orgs, self.apps, self.tokens = accounts, orgs, apps, tokens
 
     def _look(self) -> tuple[int, int] | None:
@@ -120,7 +131,9 @@ class Accounts:
         if not authorization.startswith("Bearer "):  # an app's own secret comes as Basic, to oidc.token
             return None
         asked, held = digest(authorization), self.tokens | self.granted
-        found = [user for known, (user, until) in held.items() if hmac.compare_digest(known, asked) and until > time.time()]
+        found = [
+            user for known, (user, until) in held.items() if hmac.compare_digest(known, asked) and until > time.time()
+        ]
         refuse(not found or found[0].name not in self.users, 401, "Invalid credentials in Authorization header")
         return found[0]
 
@@ -151,11 +164,25 @@ class Accounts:
     def check_create(self, user: Account, owner: str | None) -> str:
         """The namespace to create in, as it is written. Raises 403 without the right."""
         namespace = self.find_namespace(owner or user.name)
-        refuse(not namespace or self.role(user, namespace) in ("", "read"), 403, f"You have no rights to create anything in {owner!r}")
+        refuse(
+            not namespace or self.role(user, namespace) in ("", "read"),
+            403,
+            f"You have no rights to create anything in {owner!r}",
+        )
         return namespace
 
     def whoami(self, user: Account) -> dict:
-        orgs = [{"name": name, "fullname": org["fullname"], "roleInOrg": org["members"][user.name]}
-                for name, org in self.orgs.items() if user.name in org["members"]]
-        return {"type": "user", "id": user_id(user.name), "name": user.name, "fullname": user.fullname, "email": user.email, "orgs": orgs,
-                "auth": {"accessToken": {"displayName": "token", "role": "write"}}}
+        orgs = [
+            {"name": name, "fullname": org["fullname"], "roleInOrg": org["members"][user.name]}
+            for name, org in self.orgs.items()
+            if user.name in org["members"]
+        ]
+        return {
+            "type": "user",
+            "id": user_id(user.name),
+            "name": user.name,
+            "fullname": user.fullname,
+            "email": user.email,
+            "orgs": orgs,
+            "auth": {"accessToken": {"displayName": "token", "role": "write"}},
+        }

@@ -1,4 +1,5 @@
-"""The web application: mounts the handlers, lets each request through to its own, and gives answers and refusals their form.
+"""The web application: mounts the handlers, lets each request through to its own, and gives answers and refusals their
+form.
 
 How a handler is marked and what it is called with: calls.py.
 """
@@ -35,7 +36,9 @@ class Hub:
         self.codes, self.jobs = {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
         self.used, self.open_requests = time.monotonic(), 0  # when it was last used
         jobs.mark_lost(store)
-        self.routes = [one for module in HANDLERS for value in vars(module).values() for one in getattr(value, "routes", ())]
+        self.routes = [
+            one for module in HANDLERS for value in vars(module).values() for one in getattr(value, "routes", ())
+        ]
 
     @property
     def busy(self) -> bool:
@@ -62,21 +65,33 @@ class Hub:
         except Exception as error:
             logging.exception("%s %s", scope["method"], scope["path"])
             full = re.search("No space left on device|disk is full", str(error))
-            response = refusal(HubFault(507, "The disk is full") if full else HubFault(500, "The embedded Hub failed; its log says why"))
+            response = refusal(
+                HubFault(507, "The disk is full")
+                if full
+                else HubFault(500, "The embedded Hub failed; its log says why")
+            )
         if (status := response.status_code) >= 400 and "text/html" in request.headers.get("accept", ""):  # a browser
             response = self.page("error", "Not possible", status, words=response.headers.get("X-Error-Message", ""))
-        response.headers.update({"X-Request-Id": request.headers.get("x-amzn-trace-id") or new_id(), "Date": formatdate(usegmt=True)})
+        response.headers.update(
+            {"X-Request-Id": request.headers.get("x-amzn-trace-id") or new_id(), "Date": formatdate(usegmt=True)}
+        )
         logging.info("%s %s %d", scope["method"], scope["path"], status)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        method, path = "GET" if request.method == "HEAD" else request.method, request.scope["raw_path"].decode("latin-1")
+        method, path = (
+            "GET" if request.method == "HEAD" else request.method,
+            request.scope["raw_path"].decode("latin-1"),
+        )
         for wanted, match, *rest in self.routes:
             if wanted == method and (found := match(path)):
                 who, body, handler = rest
                 break
         else:
-            raise HubFault(501 if path.startswith("/api/") else 404, f"This embedded Hub does not do {method} {path}; the public Hub does")
+            raise HubFault(
+                501 if path.startswith("/api/") else 404,
+                f"This embedded Hub does not do {method} {path}; the public Hub does",
+            )
         call, params = Call(self, request), {name: unquote(value) for name, value in found.groupdict("model").items()}
         refuse("\0" in "".join(params.values()), 400, "A path must not contain NUL")
         text = b"" if body == "file" else b"".join([chunk async for chunk in pieces(request, 8 * 1024**2)])
@@ -99,7 +114,11 @@ class Hub:
         finally:
             if isinstance(call.body, Path):
                 call.body.unlink(missing_ok=True)
-        return answer if isinstance(answer, Response) else JSONResponse({} if answer is None else answer, headers=call.headers)
+        return (
+            answer
+            if isinstance(answer, Response)
+            else JSONResponse({} if answer is None else answer, headers=call.headers)
+        )
 
 
 async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:

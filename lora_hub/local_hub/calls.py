@@ -2,10 +2,10 @@
 
 A handler is marked `@route(method, pattern, who[, body])`. A pattern is a regular expression that matches the raw path,
 because `refs%2Fpr%2F1` is one segment. In it `{type}` is model, dataset or space; `{kind}` the same as pages' addresses
-begin with it; `{repo}` one or two segments; any other `{name}` one segment, or what follows a colon. `who`: "any" needs no
-repo, "user" a token, "read" a repo that the caller may see, "open" one whose gate is open to the caller too,
-"join" a token and a repo to read, "write" the right to write; or a function that answers it itself. Nothing of a body is
-kept on disk before `who` is answered.
+begin with it; `{repo}` one or two segments; any other `{name}` one segment, or what follows a colon. `who`: "any" needs
+no repo, "user" a token, "read" a repo that the caller may see, "open" one whose gate is open to the caller too,
+"join" a token and a repo to read, "write" the right to write; or a function that answers it itself. Nothing of a body
+is kept on disk before `who` is answered.
 
 A handler runs in a worker thread and finds the parsed JSON in `call.body`, with the body "form" the fields of a form,
 with "file" the path of the bytes. What it returns is sent as JSON (nothing as {}) with `call.headers`, unless it is a
@@ -27,8 +27,11 @@ from .store import Commit, Repo, Tree
 if TYPE_CHECKING:
     from .app import Hub
 
-PARTS = {"{type}": "(?P<type>model|dataset|space)", "{kind}": "(?:(?P<type>dataset|space)s/)?",
-         "{repo}": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)"}
+PARTS = {
+    "{type}": "(?P<type>model|dataset|space)",
+    "{kind}": "(?:(?P<type>dataset|space)s/)?",
+    "{repo}": "(?P<repo>(?!api/)[^/]+(?:/[^/]+)?)",
+}
 
 
 def route(method: str, pattern: str, who: Any, body: str = "json") -> Callable[[Callable], Callable]:
@@ -50,7 +53,8 @@ class NotHeld(HubFault):
 
 
 class Call:
-    """One request as a handler sees it. `user`: the caller (Account, None for a stranger), `repo`: what the address names (Repo)."""
+    """One request as a handler sees it. `user`: the caller (Account, None for a stranger), `repo`: what the address
+    names (Repo)."""
 
     def __init__(self, hub: "Hub", request: Request):
         self.hub, self.store, self.accounts = hub, hub.store, hub.accounts
@@ -94,7 +98,8 @@ class Call:
         return self.accounts.identify(self.request.headers.get("authorization", ""))
 
     def enter(self, who: Any, **params: str) -> dict[str, str]:
-        """Lets the caller in by the route's `who`, with the repo that the address names; what the handler is still to be told."""
+        """Lets the caller in by the route's `who`, with the repo that the address names; what the handler is still to
+        be told."""
         if callable(who):
             return params | (who(self, **params) or {})
         self.user  # noqa: B018, a token that nobody has is refused even where none is needed
@@ -111,7 +116,11 @@ class Call:
             ours = repo or self.accounts.find_namespace(name.split("/")[0])
             raise (HubFault if ours else NotHeld)(404, "Repository not found", "RepoNotFound")
         writes = self.accounts.can_write(self.user, repo)
-        refuse(who in ("join", "write") and not self.need_user().writes, 403, "The app was not allowed to change anything in your name")
+        refuse(
+            who in ("join", "write") and not self.need_user().writes,
+            403,
+            "The app was not allowed to change anything in your name",
+        )
         refuse(who == "write" and not writes, 403, f"You don't have the rights to write to {repo.full_name}")
         if who == "open" and repo.gated and not writes:
             asked = self.store.document(repo.id, "access", self.user.name if self.user else "")
@@ -121,7 +130,8 @@ class Call:
 
 
 def parse_json(data: bytes) -> dict:
-    """A JSON object; HubFault 400 for anything else, for NaN and for half of a surrogate pair, which could not be sent again."""
+    """A JSON object; HubFault 400 for anything else, for NaN and for half of a surrogate pair, which could not be sent
+    again."""
     try:
         return {**orjson.loads(data or b"{}")}
     except (ValueError, TypeError) as error:

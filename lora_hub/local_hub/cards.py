@@ -26,7 +26,7 @@ PREFIXES |= {name: f"{name}:" for name in ("task_categories", "task_ids", "size_
 def split_card(text: str) -> tuple[str, str]:
     """(metadata as YAML text, the rest as markdown)."""
     match = FRONT.match(text)
-    return (match[1], text[match.end():]) if match else ("", text)
+    return (match[1], text[match.end() :]) if match else ("", text)
 
 
 def read_metadata(card: str) -> dict:
@@ -36,10 +36,18 @@ def read_metadata(card: str) -> dict:
     text, loader, depth = split_card(card)[0], getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
     try:
         refuse(len(text) > MAX_METADATA, 400, f"It is longer than {MAX_METADATA} characters")
-        for event in yaml.parse(text, Loader=loader):  # one after another, because the C loader itself dies of deep nesting
+        for event in yaml.parse(
+            text, Loader=loader
+        ):  # one after another, because the C loader itself dies of deep nesting
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            refuse(isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH, 400, f"Aliases and more than {MAX_DEPTH} levels are refused")
-        data = orjson.loads(orjson.dumps(yaml.load(text, Loader=loader) or {}, default=str, option=orjson.OPT_NON_STR_KEYS))
+            refuse(
+                isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH,
+                400,
+                f"Aliases and more than {MAX_DEPTH} levels are refused",
+            )
+        data = orjson.loads(
+            orjson.dumps(yaml.load(text, Loader=loader) or {}, default=str, option=orjson.OPT_NON_STR_KEYS)
+        )
         refuse(not isinstance(data, dict), 400, "It is not a mapping of names to values")
         refuse(not isinstance(data.get("model-index", []), list), 400, '"model-index" must be an array')
     except Exception as error:  # the loader's constructors raise whatever they meet in an odd value
@@ -72,7 +80,8 @@ def count_parameters(store: "Store", tree: "Tree") -> dict:
 
 
 def read_facts(store: "Store", type: str, tree: "Tree", sdk: str = "") -> dict:
-    """cardData, sdk and tags of a tree, and of a model's pipeline_tag, library_name, config, safetensors and model-index."""
+    """cardData, sdk and tags of a tree, and of a model's pipeline_tag, library_name, config, safetensors and
+    model-index."""
     try:
         text = store.read_blob(tree["README.md"].sha256, MAX_CARD) if "README.md" in tree else b""
         card = read_metadata(text.decode(errors="replace"))
@@ -86,16 +95,31 @@ def read_facts(store: "Store", type: str, tree: "Tree", sdk: str = "") -> dict:
     relation = card.get("base_model_relation") or ("adapter" if adapter else "finetune")
     library = "peft" if adapter else "transformers" if "architectures" in config else None
     causal = adapter.get("task_type") == "CAUSAL_LM" or "ForCausalLM" in str(config.get("architectures"))
-    facts = {"cardData": card, "sdk": card.get("sdk") or sdk, "model-index": card.get("model-index"),
-             "library_name": card.get("library_name") or library, "pipeline_tag": card.get("pipeline_tag") or causal and "text-generation",
-             "config": {key: config[key] for key in ("architectures", "model_type") if key in config},
-             "safetensors": count_parameters(store, model)}
-    tags = [facts["sdk"], facts["library_name"], facts["safetensors"] and "safetensors", config.get("model_type"), facts["pipeline_tag"]]
+    facts = {
+        "cardData": card,
+        "sdk": card.get("sdk") or sdk,
+        "model-index": card.get("model-index"),
+        "library_name": card.get("library_name") or library,
+        "pipeline_tag": card.get("pipeline_tag") or causal and "text-generation",
+        "config": {key: config[key] for key in ("architectures", "model_type") if key in config},
+        "safetensors": count_parameters(store, model),
+    }
+    tags = [
+        facts["sdk"],
+        facts["library_name"],
+        facts["safetensors"] and "safetensors",
+        config.get("model_type"),
+        facts["pipeline_tag"],
+    ]
     tags += ["peft", str(adapter.get("peft_type") or "LORA").lower()] if adapter else []
     tags += [f"base_model:{words}{base}" for base in bases for words in ("", f"{relation}:")]
     for name, prefix in (PREFIXES | ({"language": ""} if type == "model" else {})).items():
         # "no", the code of Norwegian, is False in YAML
-        tags += [f"{prefix}{'no' if item is False else item}" for item in _items(card.get(name)) if isinstance(item, (str, int))]
+        tags += [
+            f"{prefix}{'no' if item is False else item}"
+            for item in _items(card.get(name))
+            if isinstance(item, (str, int))
+        ]
     unique = dict.fromkeys(tag for tag in tags if tag and isinstance(tag, str))
     return {name: value for name, value in facts.items() if value} | {"tags": list(unique)}
 
@@ -107,4 +131,6 @@ def index_head(store: "Store", repo: "Repo") -> None:
     row = (head.id, head.time / 1000, orjson.dumps(facts).decode(), repo.id)
     store.db.execute("UPDATE repos SET head = ?, modified = ?, facts = ? WHERE id = ?", row)
     store.db.execute("DELETE FROM repo_tags WHERE repo = ?", (repo.id,))
-    store.db.executemany("INSERT OR IGNORE INTO repo_tags VALUES(?, ?)", [(repo.id, tag.lower()) for tag in facts["tags"]])
+    store.db.executemany(
+        "INSERT OR IGNORE INTO repo_tags VALUES(?, ?)", [(repo.id, tag.lower()) for tag in facts["tags"]]
+    )

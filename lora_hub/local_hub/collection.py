@@ -9,7 +9,8 @@ from .faults import HubFault, refuse
 from .store import NOWHERE, iso, new_id
 
 FIELDS = {"title": str, "description": str, "private": bool, "theme": str, "position": int}
-C = "/api/collections/[^/]+/(?:[^/]*-)?{key:[^/-]+}"  # only the end of a slug counts, which stays when the title changes
+# only the end of a slug counts, which stays when the title changes
+C = "/api/collections/[^/]+/(?:[^/]*-)?{key:[^/-]+}"
 
 
 def _role(call: Call, data: dict) -> str:
@@ -26,7 +27,11 @@ def _load(call: Call, key: str) -> dict:
 @contextmanager
 def _change(call: Call, key: str) -> Iterator[dict]:
     """A collection that the caller may change, to be changed in place."""
-    refuse(_role(call, _load(call, key)) not in ("admin", "write"), 403, "You don't have the rights to change this collection")
+    refuse(
+        _role(call, _load(call, key)) not in ("admin", "write"),
+        403,
+        "You don't have the rights to change this collection",
+    )
     with call.store.edit(NOWHERE, "collection", key, needed=True) as data:
         data["lastUpdated"] = iso()
         yield data
@@ -35,7 +40,9 @@ def _change(call: Call, key: str) -> Iterator[dict]:
 def _seen(call: Call, item: dict) -> bool:
     """Whether the caller may see what an item leads to."""
     try:
-        return bool(_load(call, item["id"]) if item["type"] == "collection" else call.admit("read", item["type"], item["id"]))
+        return bool(
+            _load(call, item["id"]) if item["type"] == "collection" else call.admit("read", item["type"], item["id"])
+        )
     except HubFault:
         return False
 
@@ -53,8 +60,16 @@ def _given(call: Call) -> dict:
 @route("POST", "/api/collections", "user")
 def create(call: Call) -> dict:
     owner, key = call.accounts.check_create(call.user, call.field("namespace", str, "")), new_id()
-    data = {"slug": key, "owner": call.accounts.about(owner), "items": [], "private": False, "theme": "blue", "position": 0,
-            "title": call.field("title"), "lastUpdated": iso()} | _given(call)
+    data = {
+        "slug": key,
+        "owner": call.accounts.about(owner),
+        "items": [],
+        "private": False,
+        "theme": "blue",
+        "position": 0,
+        "title": call.field("title"),
+        "lastUpdated": iso(),
+    } | _given(call)
     call.store.put_document(NOWHERE, "collection", key, data)
     return _shown(call, data)
 
@@ -62,12 +77,19 @@ def create(call: Call) -> dict:
 @route("GET", "/api/collections", "any")
 def listing(call: Call) -> list[dict]:
     owners, items = {name.lower() for name in call.query.getlist("owner")}, set(call.query.getlist("item"))
-    found = [data for data in call.store.documents(NOWHERE, "collection").values() if (not data["private"] or _role(call, data))
-             and (not owners or data["owner"]["name"].lower() in owners)
-             and (not items or items & {f"{item['type']}s/{item['id']}" for item in data["items"]})]
+    found = [
+        data
+        for data in call.store.documents(NOWHERE, "collection").values()
+        if (not data["private"] or _role(call, data))
+        and (not owners or data["owner"]["name"].lower() in owners)
+        and (not items or items & {f"{item['type']}s/{item['id']}" for item in data["items"]})
+    ]
     found.sort(key=lambda data: data["lastUpdated"], reverse=True)
     # without positions: the client counts them itself
-    return [{name: value for name, value in _shown(call, data).items() if name != "position"} for data in call.paged(found, 100)]
+    return [
+        {name: value for name, value in _shown(call, data).items() if name != "position"}
+        for data in call.paged(found, 100)
+    ]
 
 
 @route("GET", C, "any")
@@ -96,7 +118,11 @@ def add_item(call: Call, key: str) -> dict:
     item = {"_id": new_id(), "id": str(given.get("id")), "type": str(given.get("type"))} | _note(call)
     refuse(not _seen(call, item), 404, f"There is no {item['type']} {item['id']}")
     with _change(call, key) as data:
-        refuse((item["id"], item["type"]) in [(old["id"], old["type"]) for old in data["items"]], 409, "It is in the collection already")
+        refuse(
+            (item["id"], item["type"]) in [(old["id"], old["type"]) for old in data["items"]],
+            409,
+            "It is in the collection already",
+        )
         data["items"].append(item)
     return _shown(call, data)
 

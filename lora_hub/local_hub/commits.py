@@ -28,14 +28,20 @@ def _pattern(line: str) -> GitIgnoreSpecPattern:
 def _lfs_rules(attributes: str) -> GitIgnoreSpec:
     """What `.gitattributes` gives to LFS, as rules: a line that takes it from there begins with "!"."""
     lines, given = map(str.split, attributes.splitlines()), {"filter=lfs": "", "-filter": "!", "!filter": "!"}
-    return GitIgnoreSpec([_pattern(given[word] + pattern) for pattern, *words in filter(None, lines) for word in words if word in given])
+    return GitIgnoreSpec(
+        [_pattern(given[word] + pattern) for pattern, *words in filter(None, lines) for word in words if word in given]
+    )
 
 
 def check_path(path: object) -> str:
     """A path inside a repository. Raises HubFault 422 for what could mean another place."""
     parts = path.split("/") if isinstance(path, str) else [""]
     odd = any(part.lower() in RESERVED or len(part.encode()) > 255 for part in parts)
-    refuse(odd or len(parts) > 100 or re.search(r"[\x00-\x1f\x7f\\]", path), 422, f"Invalid path in the repository: {path!r}")
+    refuse(
+        odd or len(parts) > 100 or re.search(r"[\x00-\x1f\x7f\\]", path),
+        422,
+        f"Invalid path in the repository: {path!r}",
+    )
     return path
 
 
@@ -59,7 +65,9 @@ def preupload(call: Call, rev: str) -> dict:
     large = _lfs_rules(text(".gitattributes"))
     ignored = GitIgnoreSpec(map(_pattern, call.field("gitIgnore", str, text(".gitignore")).splitlines()))
     for file in call.field("files", list):
-        refuse(not isinstance(file, dict) or not isinstance(file.get("size", 0), int), 400, "A file has a path and a size")
+        refuse(
+            not isinstance(file, dict) or not isinstance(file.get("size", 0), int), 400, "A file has a path and a size"
+        )
         path, present = check_path(file.get("path")), tree.get(file.get("path"))
         mode = "lfs" if file.get("size", 0) > MAX_REGULAR or large.match_file(path) else "regular"
         oid = present and (present.sha256 if present.lfs else present.oid)
@@ -69,13 +77,18 @@ def preupload(call: Call, rev: str) -> dict:
 
 def _content(value: dict) -> bytes:
     try:
-        return base64.b64decode(value["content"], validate=True) if value.get("encoding") == "base64" else value["content"].encode()
+        return (
+            base64.b64decode(value["content"], validate=True)
+            if value.get("encoding") == "base64"
+            else value["content"].encode()
+        )
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise HubFault(400, f"The content of {value.get('path')!r} cannot be read") from error
 
 
 def read_changes(call: Call) -> tuple[dict, Changes]:
-    """The header and the changes of a commit, from a JSON object a line; contents are in the store when this returns."""
+    """The header and the changes of a commit, from a JSON object a line; contents are in the store when this
+    returns."""
     header, changes = {}, []
     with open(call.body, "rb") as lines, call.store.adding() as add:
         while line := lines.readline(MAX_LINE + 1):
@@ -99,7 +112,11 @@ def _lfs_entry(call: Call, value: dict) -> Entry:
     """An LFS file that was uploaded to this repo; a copy inside the repo names no size."""
     oid, size = str(value.get("oid")), value.get("size")
     held = held_size(call, oid)
-    refuse(held is None or size not in (None, held), 400, f"LFS object {oid} of {size} bytes was not uploaded to {call.repo.full_name}")
+    refuse(
+        held is None or size not in (None, held),
+        400,
+        f"LFS object {oid} of {size} bytes was not uploaded to {call.repo.full_name}",
+    )
     return Entry(git_oid(pointer(oid, held)), held, oid, 1)
 
 
@@ -131,7 +148,11 @@ def commit(call: Call, rev: str) -> dict:
     title, text = str(header.get("summary") or "Update")[:500].strip(), str(header.get("description") or "")[:65536]
     ref, opens = rev if rev.startswith("refs/") else f"refs/heads/{rev}", call.flag("create_pr")
     with call.store.write():
-        refuse(not ref.startswith(("refs/heads/", "refs/pr/")), 400, f"Commits go to branches and pull requests, not to {ref}")
+        refuse(
+            not ref.startswith(("refs/heads/", "refs/pr/")),
+            400,
+            f"Commits go to branches and pull requests, not to {ref}",
+        )
         head, old = call.tree(ref)
         stale = not head.id.startswith(str(header.get("parentCommit") or ""))
         refuse(stale, 412, "The branch was updated since you opened this page. Please refresh and try again.")

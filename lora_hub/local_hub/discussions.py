@@ -23,8 +23,16 @@ def _said(call: Call, text: str, before: tuple | list = (), hidden: bool = False
 def open_discussion(call: Call, title: str, text: str, fork: Commit | None, base: str = "main") -> int:
     """Adds one, with its ref where it is a pull request that starts at `fork`; call it inside `write()`."""
     num = max(map(int, call.store.documents(call.repo.id, "discussion")), default=0) + 1
-    data = {"title": title.strip(), "author": {"name": call.user.name}, "createdAt": iso(), "status": "open", "base": base,
-            "fork": fork and fork.id, "isPullRequest": bool(fork), "events": [_event(call, "comment", **_said(call, text))]}
+    data = {
+        "title": title.strip(),
+        "author": {"name": call.user.name},
+        "createdAt": iso(),
+        "status": "open",
+        "base": base,
+        "fork": fork and fork.id,
+        "isPullRequest": bool(fork),
+        "events": [_event(call, "comment", **_said(call, text))],
+    }
     call.store.put_document(call.repo.id, "discussion", str(num), data)
     if fork:
         call.store.set_ref(call.repo, f"refs/pr/{num}", fork.id)
@@ -43,7 +51,9 @@ def _check_author(call: Call, of: dict) -> None:
 
 def check_pull(call: Call, ref: str) -> None:
     """Who opened a pull request may add to it while it is open, as may who writes to the repo."""
-    _check_author(call, data := call.store.document(call.repo.id, "discussion", ref.removeprefix("refs/pr/"), needed=True))
+    _check_author(
+        call, data := call.store.document(call.repo.id, "discussion", ref.removeprefix("refs/pr/"), needed=True)
+    )
     refuse(data["status"] in CLOSED, 403, f"{ref} is {data['status']}")
 
 
@@ -62,10 +72,13 @@ def _brief(call: Call, num: str, data: dict) -> dict:
 def listing(call: Call) -> dict:
     """All of them on one page, the newest first."""
     asked = call.query.get
-    found = [_brief(call, num, data) for num, data in call.store.documents(call.repo.id, "discussion").items()
-             if asked("type", "all") in ("all", "pull_request" if data["isPullRequest"] else "discussion")
-             and asked("status", "all") in ("all", "closed" if data["status"] in CLOSED else "open")
-             and asked("author") in (None, data["author"]["name"])]
+    found = [
+        _brief(call, num, data)
+        for num, data in call.store.documents(call.repo.id, "discussion").items()
+        if asked("type", "all") in ("all", "pull_request" if data["isPullRequest"] else "discussion")
+        and asked("status", "all") in ("all", "closed" if data["status"] in CLOSED else "open")
+        and asked("author") in (None, data["author"]["name"])
+    ]
     return {"count": len(found), "start": 0, "discussions": sorted(found, key=lambda item: -item["num"])}
 
 
@@ -78,7 +91,9 @@ def create(call: Call) -> dict:
 
 def _three_way(call: Call, num: str, data: dict) -> tuple[Tree, list[str], tuple[str, str]]:
     """(merged tree, files that both sides changed differently, the heads of the target and of the pull request)."""
-    (_, fork), (head, ours), (tip, theirs) = map(call.tree, (data["fork"], f"refs/heads/{data['base']}", f"refs/pr/{num}"))
+    (_, fork), (head, ours), (tip, theirs) = map(
+        call.tree, (data["fork"], f"refs/heads/{data['base']}", f"refs/pr/{num}")
+    )
     changed = [path for path in fork.keys() | theirs.keys() if fork.get(path) != theirs.get(path)]
     conflicts = sorted(path for path in changed if ours.get(path) not in (fork.get(path), theirs.get(path)))
     merged = {**ours, **{path: theirs.get(path) for path in changed}}
@@ -99,7 +114,11 @@ def edit_comment(call: Call, num: str, id: str, what: str) -> dict:
         event = next((event for event in data["events"] if (event["id"], event["type"]) == (id, "comment")), None)
         refuse(event is None, 404, f"There is no comment {id}")
         _check_author(call, event)
-        event["data"] = _said(call, "", hidden=True) if what == "hide" else _said(call, call.field("content"), event["data"]["history"])
+        event["data"] = (
+            _said(call, "", hidden=True)
+            if what == "hide"
+            else _said(call, call.field("content"), event["data"]["history"])
+        )
     return {"updatedComment": event}
 
 
@@ -125,6 +144,8 @@ def merge(call: Call, num: str) -> None:
         refuse(not data["isPullRequest"] or data["status"] in CLOSED, 400, f"{num} is no open pull request")
         tree, conflicts, heads = _three_way(call, num, data)
         refuse(conflicts, 409, f"Cannot merge: {', '.join(conflicts[:10])} changed on both sides")
-        made = call.store.add_commit(call.repo, f"refs/heads/{data['base']}", tree, heads, call.user.name, f"{data['title']} (#{num})")
+        made = call.store.add_commit(
+            call.repo, f"refs/heads/{data['base']}", tree, heads, call.user.name, f"{data['title']} (#{num})"
+        )
         data["events"].append(_event(call, "status-change", status="merged"))
         data |= {"status": "merged", "merged": made.id}

@@ -6,7 +6,15 @@ from ..core.errors import HubError
 class HubFault(HubError):
     """What a handler raises to refuse. `body` goes into the JSON answer beside `error`."""
 
-    def __init__(self, status: int, message: str, code: str = "", *, body: dict | None = None, headers: dict[str, str] | None = None):
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str = "",
+        *,
+        body: dict | None = None,
+        headers: dict[str, str] | None = None,
+    ):
         super().__init__(message)
         self.status, self.code, self.body, self.headers = status, code, body or {}, headers or {}
 

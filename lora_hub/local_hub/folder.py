@@ -51,9 +51,10 @@ def write_whole(path: Path, text: str) -> None:
 def read_record(folder: Path) -> dict[str, Any]:
     """What the last server of a folder said of itself; empty where there was none, or the file is damaged.
 
-    `url`, `port`, `pid`; `id`: of this run of it, as /health tells it; `accounts`: whether it knows users by their tokens;
-    `again`: the arguments to start it with as it was, for one that was started by hand; `ended`: "stopped" or "idle" where
-    it ended in order, missing where it was killed.
+    `url`, `port`, `pid`; `id`: of this run of it, as /health tells it; `accounts`: whether it knows users by their
+    tokens;
+    `again`: the arguments to start it with as it was, for one that was started by hand; `ended`: "stopped" or "idle"
+    where it ended in order, missing where it was killed.
     """
     try:
         record = json.loads((folder / RECORD).read_text())
@@ -76,8 +77,8 @@ def find_server(folder: Path, seconds: float = HEALTH_SECONDS) -> str | None:
 
 
 def ports_of(folder: Path) -> list[int]:
-    """The ports that a folder's server tries, in order: the one it had, then some that follow from the folder's name, then
-    any. A client that has read an address once finds the server there again."""
+    """The ports that a folder's server tries, in order: the one it had, then some that follow from the folder's name,
+    then any. A client that has read an address once finds the server there again."""
     had = read_record(folder).get("port")
     first = int(hashlib.sha256(os.fsencode(folder)).hexdigest()[:8], 16)
     named = [FIRST_PORT + (first + n) % PORTS for n in range(PORT_TRIES)]

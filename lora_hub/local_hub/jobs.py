@@ -3,7 +3,8 @@
 Off without `--jobs`; then for whoever writes to a namespace, on loopback only. The image is not looked at: `python` is
 the one that runs this server. A job runs in the process group of its leash, a shell that waits for the end of its
 standard input and then kills that group. This server lets go of it when the command ends, when its time is over, to
-cancel, and by dying. Lines of output are kept as the client reads them. Secrets go into the child's environment and nowhere else.
+cancel, and by dying. Lines of output are kept as the client reads them. Secrets go into the child's environment and
+nowhere else.
 """
 
 import asyncio
@@ -24,14 +25,27 @@ from .store import NOWHERE, Store, iso, new_id
 J = "/api/jobs/{ns:(?!hardware$)[^/]+}"  # there is no list of hardware here
 DEFAULT_SECONDS, MAX_SECONDS, POLL_SECONDS, MAX_LINE = 30 * 60, 7 * 24 * 3600, 0.2, 64 * 1024
 LEASH = ("sh", "-c", "trap '' HUP INT QUIT TERM; read -r _; kill -9 0")
-KEPT = {"command": list, "arguments": list, "environment": dict, "labels": dict, "flavor": str, "dockerImage": str, "spaceId": str}
+KEPT = {
+    "command": list,
+    "arguments": list,
+    "environment": dict,
+    "labels": dict,
+    "flavor": str,
+    "dockerImage": str,
+    "spaceId": str,
+}
 
 
 def _may(call: Call, ns: str, id: str = "") -> None:
-    """Whoever writes to a namespace runs jobs in it and sees those there; an app that they signed in to needs the scope, too."""
+    """Whoever writes to a namespace runs jobs in it and sees those there; an app that they signed in to needs the
+    scope, too."""
     refuse(call.hub.jobs is None, 501, "Jobs are off on this embedded Hub; start it with --jobs")
     scopes, role = call.need_user().scopes, call.accounts.role(call.user, ns)
-    refuse(role not in ("admin", "write") or (scopes is not None and "jobs" not in scopes), 403, f"You have no rights to run jobs in {ns}")
+    refuse(
+        role not in ("admin", "write") or (scopes is not None and "jobs" not in scopes),
+        403,
+        f"You have no rights to run jobs in {ns}",
+    )
     owner = call.store.document(NOWHERE, "job", id).get("owner", {"name": ""})
     refuse(id and owner["name"].lower() != ns.lower(), 404, f"There is no job {id} in {ns}")
 
@@ -43,8 +57,15 @@ def inspect(call: Call, ns: str, id: str) -> dict:
 
 def _finish(store: Store, id: str, stage: str, message: str | None = None) -> None:
     """Writes how a job ended (`%`: all of them), unless that is known already."""
-    store.run("UPDATE documents SET data = json_set(data, '$.finishedAt', ?, '$.status.stage', ?, '$.status.message', ?) WHERE "
-              "repo = 0 AND kind = 'job' AND key LIKE ? AND json_extract(data, '$.status.stage') = 'RUNNING'", iso(), stage, message, id)
+    store.run(
+        "UPDATE documents SET data = json_set(data, '$.finishedAt', ?, '$.status.stage', ?, '$.status.message', ?) "
+        "WHERE "
+        "repo = 0 AND kind = 'job' AND key LIKE ? AND json_extract(data, '$.status.stage') = 'RUNNING'",
+        iso(),
+        stage,
+        message,
+        id,
+    )
 
 
 def mark_lost(store: Store) -> None:
@@ -67,9 +88,20 @@ def _run(call: Call, id: str, work: Path, command: list[str], env: dict[str, str
     """Runs a job and keeps each line that it says, with its time, in the form in which the client reads it."""
     leash, message = call.hub.jobs[id], None
     try:
-        with (open(work.with_name("log"), "a", buffering=1) as log,
-              Popen(command, cwd=work, env=env, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, encoding="utf-8", errors="replace",
-                    process_group=leash.pid) as job):
+        with (
+            open(work.with_name("log"), "a", buffering=1) as log,
+            Popen(
+                command,
+                cwd=work,
+                env=env,
+                stdin=DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                process_group=leash.pid,
+            ) as job,
+        ):
             threading.Thread(target=_hold, args=(call.store, id, job, leash, seconds), daemon=True).start()
             while line := job.stdout.readline(MAX_LINE):
                 log.write(json.dumps({"data": line.removesuffix("\n"), "timestamp": iso()}) + "\n")
@@ -86,27 +118,51 @@ def _run(call: Call, id: str, work: Path, command: list[str], env: dict[str, str
 def run(call: Call, ns: str) -> dict:
     missing = [name for name in ("volumes", "expose", "ssh", "network") if call.body.get(name)]
     refuse(missing, 501, f"This embedded Hub runs jobs without {' and '.join(missing)}")
-    given, hidden = {name: call.field(name, kind, kind()) for name, kind in KEPT.items()}, call.field("secrets", dict, {})
+    given, hidden = (
+        {name: call.field(name, kind, kind()) for name, kind in KEPT.items()},
+        call.field("secrets", dict, {}),
+    )
     seconds, id, now = min(call.field("timeoutSeconds", int, DEFAULT_SECONDS), MAX_SECONDS), new_id(), iso()
     work = call.store.folder / "jobs" / id / "work"
     work.mkdir(parents=True)
     work.with_name("log").touch()
-    env = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "HOME": str(work), "LANG": "C.UTF-8",
-           "JOB_ID": id, "HF_ENDPOINT": call.base_url, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1,localhost,::1"}
+    env = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(work),
+        "LANG": "C.UTF-8",
+        "JOB_ID": id,
+        "HF_ENDPOINT": call.base_url,
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "127.0.0.1,localhost,::1",
+    }
     env |= {name: str(value) for name, value in (given["environment"] | hidden).items()}
-    record = {**given, "id": id, "createdAt": now, "startedAt": now, "secrets": dict.fromkeys(hidden),
-              "owner": call.accounts.about(call.accounts.find_namespace(ns) or ns), "status": {"stage": "RUNNING", "message": None}}
+    record = {
+        **given,
+        "id": id,
+        "createdAt": now,
+        "startedAt": now,
+        "secrets": dict.fromkeys(hidden),
+        "owner": call.accounts.about(call.accounts.find_namespace(ns) or ns),
+        "status": {"stage": "RUNNING", "message": None},
+    }
     call.hub.jobs[id] = Popen(LEASH, stdin=PIPE, process_group=0)
     call.store.put_document(NOWHERE, "job", id, record)
-    threading.Thread(target=_run, args=(call, id, work, given["command"] + given["arguments"], env, seconds), daemon=True).start()
+    threading.Thread(
+        target=_run, args=(call, id, work, given["command"] + given["arguments"], env, seconds), daemon=True
+    ).start()
     return record
 
 
 @route("GET", J, _may)
 def listing(call: Call, ns: str) -> list[dict]:
     stages, labels = call.query.getlist("stage"), {tuple(pair.split("=", 1)) for pair in call.query.getlist("label")}
-    rows = [job for job in call.store.documents(NOWHERE, "job").values() if job["owner"]["name"].lower() == ns.lower()
-            and (not stages or job["status"]["stage"] in stages) and labels <= job["labels"].items()]
+    rows = [
+        job
+        for job in call.store.documents(NOWHERE, "job").values()
+        if job["owner"]["name"].lower() == ns.lower()
+        and (not stages or job["status"]["stage"] in stages)
+        and labels <= job["labels"].items()
+    ]
     return call.paged(sorted(rows, key=lambda job: job["createdAt"], reverse=True), 100)
 
 

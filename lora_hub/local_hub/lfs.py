@@ -30,12 +30,19 @@ def batch(call: Call) -> dict:
     objects, answer = call.field("objects", list), []
     for item in objects:
         oid, size = (item.get("oid"), item.get("size")) if isinstance(item, dict) else (item, None)
-        good = isinstance(oid, str) and re.fullmatch("[0-9a-f]{64}", oid) and isinstance(size, int) and 0 <= size <= MAX_BYTES
+        good = (
+            isinstance(oid, str)
+            and re.fullmatch("[0-9a-f]{64}", oid)
+            and isinstance(size, int)
+            and 0 <= size <= MAX_BYTES
+        )
         refuse(not good, 422, f"Invalid LFS object: {oid!r} of {size!r} bytes")
         item = {"oid": oid, "size": size}
         if held_size(call, oid) != size:
             # with an id, because the same file may come twice at once, and neither touches the other's parts
-            link = "?link=" + LINKS.dumps({"repo": [call.repo.id, call.repo.uid], "oid": oid, "size": size, "id": new_id()})
+            link = "?link=" + LINKS.dumps(
+                {"repo": [call.repo.id, call.repo.uid], "oid": oid, "size": size, "id": new_id()}
+            )
             parts = {str(part): f"{call.base_url}/lfs/{part}{link}" for part in _parts(size)}
             whole = {"href": f"{call.base_url}/lfs{link}", "header": {"chunk_size": str(PART_BYTES), **parts}}
             item["actions"] = {"upload": whole if len(parts) > 1 else {"href": parts["1"]}}
@@ -81,14 +88,18 @@ def complete(call: Call, oid: str, size: int, id: str) -> None:
 
 def held_size(call: Call, oid: str) -> int | None:
     """The size of a file that was uploaded to the repo; None where it was not."""
-    held = call.store.db.execute("SELECT size FROM objects WHERE repo = ? AND sha256 = ?", (call.repo.id, oid)).fetchone()
+    held = call.store.db.execute(
+        "SELECT size FROM objects WHERE repo = ? AND sha256 = ?", (call.repo.id, oid)
+    ).fetchone()
     return held and held[0]
 
 
 def keep(call: Call, file: Path, oid: str, size: int) -> None:
     """Makes a file of `incoming/`, which nobody else writes to, a blob of the repo, if it is what was announced."""
     found, came = sha256_of(file), file.stat().st_size
-    refuse((found, came) != (oid, size), 400, f"{came} bytes with sha256 {found} came; {size} with {oid} were announced")
+    refuse(
+        (found, came) != (oid, size), 400, f"{came} bytes with sha256 {found} came; {size} with {oid} were announced"
+    )
     call.store.keep({oid: file})
     call.store.run("INSERT OR REPLACE INTO objects VALUES(?,?,?,?)", call.repo.id, oid, size, time.time())
 

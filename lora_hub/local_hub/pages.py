@@ -1,7 +1,8 @@
 """Pages for people, because links in cards and in the app lead here: read-only, rendered here, no script at all.
 
 Cards are strangers' markdown: raw HTML is shown as text, links of dangerous kinds are dropped by the parser, and the
-policy in the headers forbids scripts whatever the page says. The HTML is in templates/, which escape what they are given.
+policy in the headers forbids scripts whatever the page says. The HTML is in templates/, which escape what they are
+given.
 """
 
 import re
@@ -19,13 +20,20 @@ from .reading import list_folder
 from .store import TYPES, iso
 
 MAX_RENDERED, MAX_ROWS = 100_000, 500
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; base-uri 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": POLICY}
 TEMPLATES = Environment(loader=PackageLoader(__package__), autoescape=True, trim_blocks=True)
 
 
 def page(template: str, title: str, status: int = 200, **values: object) -> HTMLResponse:
-    return HTMLResponse(TEMPLATES.get_template(f"{template}.html").render(title=title, status=status, iso=iso, **values), status, HEADERS)
+    return HTMLResponse(
+        TEMPLATES.get_template(f"{template}.html").render(title=title, status=status, iso=iso, **values),
+        status,
+        HEADERS,
+    )
 
 
 def render_card(text: str, base: str) -> str:
@@ -49,7 +57,12 @@ def repositories(call: Call, ns: str = "") -> Response:
     owner = call.accounts.find_namespace(ns) or next((repo.namespace for repo in found), "")
     refuse(ns and not owner, 404, f"There is no user or organization {ns} on this Hub")
     groups = {type.title(): [repo for repo in found if repo.type == type] for type in TYPES}
-    return page("repos", owner if ns else "On this Hub", names=[] if ns else [*call.accounts.orgs, *call.accounts.users], groups=groups)
+    return page(
+        "repos",
+        owner if ns else "On this Hub",
+        names=[] if ns else [*call.accounts.orgs, *call.accounts.users],
+        groups=groups,
+    )
 
 
 @route("GET", "/{kind}{repo}/commit/{rev}", "read")
@@ -57,13 +70,23 @@ def repositories(call: Call, ns: str = "") -> Response:
 def files(call: Call, rev: str, path: str = "") -> Response:
     """What a commit says, and a folder as it was then."""
     commit, tree, below = list_folder(call, rev, path)
-    return page("files", call.repo.full_name, repo=call.repo, rev=rev, commit=commit, files={name: tree.get(name) for name in below})
+    return page(
+        "files",
+        call.repo.full_name,
+        repo=call.repo,
+        rev=rev,
+        commit=commit,
+        files={name: tree.get(name) for name in below},
+    )
 
 
 @route("GET", "/{kind}{repo}/commits/{rev}", "read")
 def versions(call: Call, rev: str) -> Response:
     refs, walk = call.store.refs(call.repo), call.store.walk(call.repo, call.store.get_commit(call.repo, rev))
-    commits = [(commit, [ref.split("/", 2)[2] for ref, id in refs.items() if id == commit.id]) for commit in islice(walk, MAX_ROWS)]
+    commits = [
+        (commit, [ref.split("/", 2)[2] for ref, id in refs.items() if id == commit.id])
+        for commit in islice(walk, MAX_ROWS)
+    ]
     return page("versions", f"{call.repo.full_name} versions", repo=call.repo, commits=commits)
 
 
@@ -71,6 +94,10 @@ def versions(call: Call, rev: str) -> Response:
 def repository(call: Call) -> Response:
     repo, entry = call.repo, call.tree("main")[1].get("README.md")
     text = call.store.read_blob(entry.sha256, MAX_RENDERED).decode(errors="replace") if entry else "There is no card."
-    tags = [(ref.removeprefix("refs/tags/"), id) for ref, id in call.store.refs(repo).items() if ref.startswith("refs/tags/")]
+    tags = [
+        (ref.removeprefix("refs/tags/"), id)
+        for ref, id in call.store.refs(repo).items()
+        if ref.startswith("refs/tags/")
+    ]
     card = render_card(split_card(text)[1], f"/{quote(repo.path)}/resolve/main/")
     return page("card", repo.full_name, repo=repo, tags=tags, card=card)

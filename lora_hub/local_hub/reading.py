@@ -29,7 +29,9 @@ def refuse_entry(when: object, path: str, commit: Commit) -> None:
 def send_file(request: Request, file: Path, etag: str, size: int, headers: dict[str, str]) -> Response:
     """A file as it was asked for: HEAD, conditions, one range (the whole of it for several). Raises HubFault 416."""
     headers = SAFE | {"ETag": f'"{etag}"'} | headers
-    if {etag, "*"} & {tag.strip().removeprefix("W/").strip('"') for tag in request.headers.get("if-none-match", "").split(",")}:
+    if {etag, "*"} & {
+        tag.strip().removeprefix("W/").strip('"') for tag in request.headers.get("if-none-match", "").split(",")
+    }:
         return Response(status_code=304, headers=headers)
     status, first, end = 200, 0, size
     span = re.fullmatch("bytes=(?!-$)([0-9]{0,18})-([0-9]{0,18})", request.headers.get("range", ""))
@@ -49,7 +51,9 @@ def resolve(call: Call, rev: str, path: str) -> Response:
     refuse_entry((entry := tree.get(path)) is None, path, commit)
     etag, name = entry.sha256 if entry.lfs else entry.oid, path.rsplit("/", 1)[-1]
     # never a type that a browser would run as a page of this server
-    kind = IMAGES.get(name.rsplit(".", 1)[-1].lower()) or ("application/octet-stream" if entry.lfs else "text/plain; charset=utf-8")
+    kind = IMAGES.get(name.rsplit(".", 1)[-1].lower()) or (
+        "application/octet-stream" if entry.lfs else "text/plain; charset=utf-8"
+    )
     shown = f"{'attachment' if call.query.get('download') else 'inline'}; filename*=UTF-8''{quote(name, safe='')}"
     headers = {"X-Repo-Commit": commit.id, "Content-Type": kind, "Content-Disposition": shown}
     headers |= {"X-Linked-ETag": f'"{etag}"', "X-Linked-Size": str(entry.size)} if entry.lfs else {}
@@ -68,7 +72,8 @@ def describe_path(tree: Tree, path: str) -> dict:
 
 
 def describe_paths(call: Call, commit: Commit, tree: Tree, paths: list[str], expand: bool) -> list[dict]:
-    """Files and folders of a commit; `expand`: with the commits that they were last changed by, found by walking back."""
+    """Files and folders of a commit; `expand`: with the commits that they were last changed by, found by walking
+    back."""
     rows = [describe_path(tree, path) for path in paths]
     waiting = {row["path"]: row for row in rows if expand}
     steps = pairwise(chain(call.store.walk(call.repo, commit), [None]))
@@ -83,7 +88,11 @@ def describe_paths(call: Call, commit: Commit, tree: Tree, paths: list[str], exp
 def list_folder(call: Call, rev: str, path: str, deep: bool = False) -> tuple[Commit, Tree, list[str]]:
     """A commit, its files, and what is in one of its folders: files and folders, with `deep` also what is in these."""
     (commit, tree), start = call.tree(rev), f"{path.strip('/')}/".lstrip("/")
-    below = [name for name in tree.keys() | folders_of(tree) if name.startswith(start) and (deep or "/" not in name[len(start):])]
+    below = [
+        name
+        for name in tree.keys() | folders_of(tree)
+        if name.startswith(start) and (deep or "/" not in name[len(start) :])
+    ]
     refuse_entry(start and not below, path, commit)
     return commit, tree, sorted(below)
 
@@ -96,14 +105,27 @@ def tree(call: Call, rev: str, path: str) -> list[dict]:
 
 @route("POST", "/api/{type}s/{repo}/paths-info/{rev}", "read", "form")
 def paths_info(call: Call, rev: str) -> list[dict]:
-    asked, expand = {value.strip("/") for name, value in call.body if name == "paths"}, dict(call.body).get("expand", "")
+    asked, expand = (
+        {value.strip("/") for name, value in call.body if name == "paths"},
+        dict(call.body).get("expand", ""),
+    )
     commit, whole, known = list_folder(call, rev, "", deep=True)
-    return describe_paths(call, commit, whole, [path for path in known if path in asked], expand.lower() in ("1", "true"))
+    return describe_paths(
+        call, commit, whole, [path for path in known if path in asked], expand.lower() in ("1", "true")
+    )
 
 
 @route("GET", "/api/{type}s/{repo}/commits/{rev}", "open")
 def history(call: Call, rev: str) -> list[dict]:
     shown = call.paged(list(call.store.walk(call.repo, call.store.get_commit(call.repo, rev))), EXPANDED_PAGE)
-    rows = [{"id": commit.id, "title": commit.title, "message": commit.description, "date": iso(commit.time / 1000),
-             "authors": [{"user": commit.author}]} for commit in shown]
+    rows = [
+        {
+            "id": commit.id,
+            "title": commit.title,
+            "message": commit.description,
+            "date": iso(commit.time / 1000),
+            "authors": [{"user": commit.author}],
+        }
+        for commit in shown
+    ]
     return [row | {"formatted": row} for row in rows] if "expand[]" in call.query else rows

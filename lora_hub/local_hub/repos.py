@@ -14,9 +14,14 @@ NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0
 RESERVED = set("api blob commits datasets health lfs models raw refs resolve revision settings spaces tree".split())
 BAD_REF = re.compile(r"^$|.{201}|[\x00-\x20~^:?*\[\\\x7f]|\.\.|//|@\{|^[/.-]|^refs/|[/.]$|\.lock$|^[0-9a-f]{40}$")
 REFS = {"branches": "refs/heads/", "tags": "refs/tags/", "pullRequests": "refs/pr/", "converts": "refs/convert/"}
-LFS_PATTERNS = [f"*.{end}" for end in (
-    "7z arrow bin bz2 ckpt ftz gguf gz h5 joblib mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl pt pth rar safetensors "
-    "tar tflite tgz wasm xz zip zst").split()] + ["saved_model/**/*", "*tfevents*"]
+LFS_PATTERNS = [
+    f"*.{end}"
+    for end in (
+        "7z arrow bin bz2 ckpt ftz gguf gz h5 joblib mlmodel model msgpack npy npz onnx ot parquet pb pickle pkl pt "
+        "pth rar safetensors "
+        "tar tflite tgz wasm xz zip zst"
+    ).split()
+] + ["saved_model/**/*", "*tfevents*"]
 
 
 @route("GET", "/api/whoami-v2", "user")
@@ -32,12 +37,17 @@ def health(call: Call) -> dict:
 
 def _place(call: Call, owner: str, name: str) -> tuple[str, str]:
     """Namespace and name for a repository, if the caller may create one there and it may be called so."""
-    refuse(not NAME.fullmatch(name) or name.lower() in RESERVED, 400, f"Invalid repository name, or a reserved one: {name!r}")
+    refuse(
+        not NAME.fullmatch(name) or name.lower() in RESERVED,
+        400,
+        f"Invalid repository name, or a reserved one: {name!r}",
+    )
     return call.accounts.check_create(call.user, owner), name
 
 
 def _private(call: Call, default: bool) -> bool:
-    """The visibility that a body asks for, as the client says it, or as older ones do. A protected Space is private here."""
+    """The visibility that a body asks for, as the client says it, or as older ones do. A protected Space is private
+    here."""
     asked = call.body.get("visibility", call.body.get("private"))
     return default if asked is None else asked not in ("public", False)
 
@@ -45,12 +55,17 @@ def _private(call: Call, default: bool) -> bool:
 @route("POST", "/api/repos/create", "user")
 def create(call: Call) -> dict:
     """With a first commit: `.gitattributes`, and the card that makes a Space one."""
-    type, (owner, name) = call.field("type", str, "model"), _place(call, call.field("organization", str, ""), call.field("name"))
+    type, (owner, name) = (
+        call.field("type", str, "model"),
+        _place(call, call.field("organization", str, ""), call.field("name")),
+    )
     refuse(type not in TYPES, 400, f"Unknown repository type {type!r}")
     private = _private(call, call.accounts.orgs.get(owner, {}).get("private_by_default", False))
     files = {".gitattributes": "".join(f"{name} filter=lfs diff=lfs merge=lfs -text\n" for name in LFS_PATTERNS)}
     with call.store.write():
-        repo = call.store.add_repo(type, owner, name, private=private, creator=call.user.name, sdk=call.field("sdk", str, ""))
+        repo = call.store.add_repo(
+            type, owner, name, private=private, creator=call.user.name, sdk=call.field("sdk", str, "")
+        )
         if type == "space":
             configure(call, repo)
             files["README.md"] = f"---\ntitle: {name}\nsdk: {repo.sdk or 'static'}\n---\n"
@@ -72,7 +87,11 @@ def move(call: Call) -> None:
     owner, name = _place(call, *call.field("toRepo").partition("/")[::2])
     key = f"{repo.type}/{owner}/{name}".lower()
     with call.store.write() as db:
-        refuse(key != repo.key and call.store.repos("key = ?", key), 409, f"A {repo.type} repository called {owner}/{name} already exists")
+        refuse(
+            key != repo.key and call.store.repos("key = ?", key),
+            409,
+            f"A {repo.type} repository called {owner}/{name} already exists",
+        )
         db.execute("UPDATE repos SET key = ?, namespace = ?, name = ? WHERE id = ?", (key, owner, name, repo.id))
         db.execute("INSERT OR REPLACE INTO moved VALUES(?, ?)", (repo.key, repo.id))
 
@@ -81,7 +100,9 @@ def move(call: Call) -> None:
 def settings(call: Call) -> None:
     gated = call.body.get("gated", call.repo.gated) or ""
     refuse(gated not in ("", "auto", "manual"), 400, '"gated" must be auto, manual or false')
-    call.store.run("UPDATE repos SET private = ?, gated = ? WHERE id = ?", _private(call, call.repo.private), gated, call.repo.id)
+    call.store.run(
+        "UPDATE repos SET private = ?, gated = ? WHERE id = ?", _private(call, call.repo.private), gated, call.repo.id
+    )
 
 
 @route("GET", R + "/auth-check/write", "write")
@@ -93,13 +114,20 @@ def auth_check(call: Call) -> None:
 @route("GET", R + "/refs", "read")
 def refs(call: Call) -> dict:
     known = call.store.refs(call.repo).items()
-    return {group: [{"name": ref.removeprefix(start), "ref": ref, "targetCommit": id} for ref, id in known if ref.startswith(start)]
-            for group, start in REFS.items()}
+    return {
+        group: [
+            {"name": ref.removeprefix(start), "ref": ref, "targetCommit": id}
+            for ref, id in known
+            if ref.startswith(start)
+        ]
+        for group, start in REFS.items()
+    }
 
 
 @route("POST", R + "/{group:branch|tag}/{given}", "write")
 def add_ref(call: Call, group: str, given: str) -> None:
-    """A new branch of this name, from where the body says; or a new tag of this revision, with the name that the body says."""
+    """A new branch of this name, from where the body says; or a new tag of this revision, with the name that the body
+    says."""
     name, start = (given, call.field("startingPoint", str, "main")) if group == "branch" else (call.field("tag"), given)
     ref, commit = f"refs/{'heads' if group == 'branch' else 'tags'}/{name}", call.store.get_commit(call.repo, start)
     refuse(BAD_REF.search(name), 400, f"Invalid reference name: {name!r}")
@@ -133,7 +161,9 @@ def unlike(call: Call) -> None:
 @route("POST", "/api/validate-yaml", "any")
 def validate_yaml(call: Call) -> dict:
     """Errors are raised where the card is read."""
-    warnings = [] if read_metadata(call.field("content")) else [{"message": "empty or missing yaml metadata in repo card"}]
+    warnings = (
+        [] if read_metadata(call.field("content")) else [{"message": "empty or missing yaml metadata in repo card"}]
+    )
     return {"errors": [], "warnings": warnings}
 
 
@@ -142,7 +172,9 @@ def validate_yaml(call: Call) -> dict:
 
 def _decide(call: Call, user: str, status: str) -> dict:
     good = call.repo.gated and status in ("pending", "accepted", "rejected")
-    refuse(not good, 400, f"{call.repo.full_name} is not gated, or {status!r} is none of pending, accepted and rejected")
+    refuse(
+        not good, 400, f"{call.repo.full_name} is not gated, or {status!r} is none of pending, accepted and rejected"
+    )
     with call.store.edit(call.repo.id, "access", user) as data:
         refuse(data.get("status") == status, 404, f"The access request of {user} is {status} already")
         who = {"requestId": user_id(user), "user": {"user": user, "fullname": call.accounts.users[user].fullname}}

@@ -1,7 +1,8 @@
 """Runs the embedded Hub, and looks after its folder at rest: its lock, its port, its log, its end.
 
-`python -m lora_hub hub [serve|stop|fsck|gc|backup FOLDER] --dir D [--accounts FILE] ...`, or without the app's own command
-line `python -m lora_hub.local_hub`. One folder has one server; `folder` says how it is found. No token is ever logged.
+`python -m lora_hub hub [serve|stop|fsck|gc|backup FOLDER] --dir D [--accounts FILE] ...`, or without the app's own
+command line `python -m lora_hub.local_hub`. One folder has one server; `folder` says how it is found. No token is ever
+logged.
 """
 
 import argparse
@@ -22,7 +23,16 @@ from ..core.errors import HubError, SpecError
 from . import folder as places
 
 # What stands in a Hub's folder before its store does; anything else there is somebody's who did not mean this folder.
-OUR_FILES = {places.RECORD, places.SERVER_LOCK, places.USERS_LOCK, places.START_LOCK, f".{places.RECORD}", "log.txt", "token", ".token"}
+OUR_FILES = {
+    places.RECORD,
+    places.SERVER_LOCK,
+    places.USERS_LOCK,
+    places.START_LOCK,
+    f".{places.RECORD}",
+    "log.txt",
+    "token",
+    ".token",
+}
 HARMLESS_FILES = {"lost+found", ".DS_Store"}
 LOCK_SECONDS, STOP_SECONDS, WATCH_SECONDS = 3.0, 10.0, 5.0
 
@@ -35,19 +45,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the embedded Hub can be started with; `start` takes the answers."""
     setting, home = os.environ.get, os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub"
     parser.add_argument(
-        "action", nargs="?", default="serve", choices=("serve", "stop", "fsck", "gc", "backup"),
+        "action",
+        nargs="?",
+        default="serve",
+        choices=("serve", "stop", "fsck", "gc", "backup"),
         help="stop ends the running one, fsck checks the store, gc tidies it, backup copies it, also while it runs",
-    )  # fmt: skip
+    )
     parser.add_argument("to", nargs="?", type=Path, metavar="FOLDER", help="where backup puts the copy")
-    parser.add_argument("--port", type=_port, default=0, help="port; 0 (the default) takes the folder's own, or a free one")
+    parser.add_argument(
+        "--port", type=_port, default=0, help="port; 0 (the default) takes the folder's own, or a free one"
+    )
     parser.add_argument("--dir", type=Path, default=Path(home, "hub"), help="folder; default $LORA_HUB_HOME/hub")
     parser.add_argument("--accounts", type=Path, help="YAML or JSON file of users and organizations")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; one of the network needs --accounts")
-    parser.add_argument("--org", default=setting("LORA_HUB_ORG") or "lora-hub", help="organization where there are no accounts")
-    parser.add_argument("--upstream", type=_address, default=setting("LORA_HUB_UPSTREAM") or "https://huggingface.co", help="Hub for other reads, or off")
-    parser.add_argument("--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine")
-    parser.add_argument("--idle", type=_minutes, default=0.0, metavar="MINUTES", help="end when nobody has used it for so long; 0: never")
-    parser.add_argument("--for-home", action="store_true", help=argparse.SUPPRESS)  # started by whoever needed it, not by hand
+    parser.add_argument(
+        "--org", default=setting("LORA_HUB_ORG") or "lora-hub", help="organization where there are no accounts"
+    )
+    parser.add_argument(
+        "--upstream",
+        type=_address,
+        default=setting("LORA_HUB_UPSTREAM") or "https://huggingface.co",
+        help="Hub for other reads, or off",
+    )
+    parser.add_argument(
+        "--jobs", action="store_true", help="let users run jobs: commands, as processes of this machine"
+    )
+    parser.add_argument(
+        "--idle",
+        type=_minutes,
+        default=0.0,
+        metavar="MINUTES",
+        help="end when nobody has used it for so long; 0: never",
+    )
+    parser.add_argument(
+        "--for-home", action="store_true", help=argparse.SUPPRESS
+    )  # started by whoever needed it, not by hand
 
 
 def _port(text: str) -> int:
@@ -71,23 +103,34 @@ def _address(text: str) -> str:
 
 
 # argparse names the kind of a value by its function.
-_port.__name__, _minutes.__name__, _address.__name__ = "port (0 to 65535)", "number of minutes", "address of a Hub, or `off`"
+_port.__name__, _minutes.__name__, _address.__name__ = (
+    "port (0 to 65535)",
+    "number of minutes",
+    "address of a Hub, or `off`",
+)
 
 
 def start(options: argparse.Namespace) -> None:
-    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`). Raises SpecError for
-    options that do not fit together, HubError where it cannot be done, and for a damaged store."""
+    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`). Raises SpecError
+    for options that do not fit together, HubError where it cannot be done, and for a damaged store."""
     if (options.action == "backup") != (options.to is not None):
-        raise SpecError("Only `backup` takes a folder to copy to, and it needs one.", "python -m lora_hub hub backup FOLDER")
+        raise SpecError(
+            "Only `backup` takes a folder to copy to, and it needs one.", "python -m lora_hub hub backup FOLDER"
+        )
     directory = options.dir.expanduser().resolve()
     if file := next((part for part in (directory, *directory.parents) if part.is_file()), None):
         raise HubError(f"{file} is a file, not a folder.", "Give the folder of an embedded Hub as --dir.")
     try:
         {"serve": serve, "stop": stop, "fsck": check, "gc": tidy, "backup": back_up}[options.action](options, directory)
     except (FileExistsError, NotADirectoryError) as error:
-        raise HubError(f"{error.filename or directory} is not a folder.", "Give the folder of an embedded Hub as --dir.") from error
+        raise HubError(
+            f"{error.filename or directory} is not a folder.", "Give the folder of an embedded Hub as --dir."
+        ) from error
     except PermissionError as error:
-        raise HubError(f"{error.filename or directory} may not be read or written by this user.", "Choose another --dir, or mend its rights.") from error
+        raise HubError(
+            f"{error.filename or directory} may not be read or written by this user.",
+            "Choose another --dir, or mend its rights.",
+        ) from error
 
 
 # ---- at rest
@@ -95,7 +138,9 @@ def start(options: argparse.Namespace) -> None:
 
 def _locked(directory: Path, *, create: bool) -> Any:
     """The folder's lock, taken. Raises AlreadyServed."""
-    held = places.take_lock(directory / places.SERVER_LOCK, seconds=LOCK_SECONDS, create=create)  # one just told to stop needs a moment
+    held = places.take_lock(
+        directory / places.SERVER_LOCK, seconds=LOCK_SECONDS, create=create
+    )  # one just told to stop needs a moment
     if held is None:
         raise AlreadyServed(
             f"Another embedded Hub already serves {directory}.",
@@ -120,7 +165,9 @@ def check(options: argparse.Namespace, directory: Path) -> None:
             held.close()
     if problems:
         print(*problems, sep="\n")
-        raise HubError(f"The store in {directory} is damaged.", "Put the files named above back from a copy of the folder.")
+        raise HubError(
+            f"The store in {directory} is damaged.", "Put the files named above back from a copy of the folder."
+        )
     print("0 problems")
 
 
@@ -153,7 +200,10 @@ def stop(options: argparse.Namespace, directory: Path) -> None:
     os.kill(places.read_record(directory)["pid"], signal.SIGTERM)
     held = places.take_lock(directory / places.SERVER_LOCK, seconds=STOP_SECONDS)
     if held is None:
-        raise HubError(f"The embedded Hub of {directory} does not end.", f"Its process is {places.read_record(directory).get('pid')}.")
+        raise HubError(
+            f"The embedded Hub of {directory} does not end.",
+            f"Its process is {places.read_record(directory).get('pid')}.",
+        )
     held.close()
     print("stopped")
 
@@ -174,7 +224,8 @@ def _check_place(options: argparse.Namespace, directory: Path) -> None:
     strange = sorted(entry.name for entry in directory.iterdir() if entry.name not in ours and entry != accounts)
     if strange:
         raise HubError(
-            f"{directory} is no embedded Hub's folder, and not empty: it holds {strange[0]!r}.", "Give a new or an empty folder as --dir."
+            f"{directory} is no embedded Hub's folder, and not empty: it holds {strange[0]!r}.",
+            "Give a new or an empty folder as --dir.",
         )
 
 
@@ -226,7 +277,9 @@ def _listen(options: argparse.Namespace, directory: Path) -> socket.socket:
             listener = socket.create_server((options.host, port), backlog=256)
         except (OSError, OverflowError) as error:
             if port == ports[-1]:
-                raise HubError(f"The embedded Hub cannot listen on {options.host}:{port}: {error}.", "Choose another port.") from error
+                raise HubError(
+                    f"The embedded Hub cannot listen on {options.host}:{port}: {error}.", "Choose another port."
+                ) from error
             continue
         # connections inherit it: without, Nagle's delay makes an answer 40 ms late
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -246,7 +299,13 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
     far = None if options.upstream == "off" else Upstream(options.upstream, directory / "upstream")
     store = Store(directory)
     app = Hub(store, accounts, far, options.jobs)
-    record = {"url": f"http://{host}:{port}", "port": port, "pid": os.getpid(), "id": app.id, "accounts": bool(options.accounts)}
+    record = {
+        "url": f"http://{host}:{port}",
+        "port": port,
+        "pid": os.getpid(),
+        "id": app.id,
+        "accounts": bool(options.accounts),
+    }
     if not options.for_home:
         record["again"] = _again(options, directory, port)
     places.write_whole(directory / places.RECORD, json.dumps(record))
@@ -254,9 +313,18 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
     # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed;
     # uvicorn's own Date may be two seconds old, and the client takes newer lines of a log for the future
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", http="h11", ws="none", loop="asyncio",
-        timeout_keep_alive=60, timeout_graceful_shutdown=2, server_header=False, date_header=False,
-    )  # fmt: skip
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=2,
+        server_header=False,
+        date_header=False,
+    )
     server, ended = uvicorn.Server(config), {"how": "stopped"}
     if options.idle > 0:
         threading.Thread(target=_watch, args=(app, server, directory, options.idle * 60, ended), daemon=True).start()
@@ -274,7 +342,18 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
 
 def _again(options: argparse.Namespace, directory: Path, port: int) -> list[str]:
     """The arguments that start this server as it is."""
-    again = ["--dir", str(directory), "--port", str(port), "--host", options.host, "--org", options.org, "--upstream", options.upstream]
+    again = [
+        "--dir",
+        str(directory),
+        "--port",
+        str(port),
+        "--host",
+        options.host,
+        "--org",
+        options.org,
+        "--upstream",
+        options.upstream,
+    ]
     again += ["--accounts", str(options.accounts.expanduser().resolve())] if options.accounts else []
     again += ["--idle", f"{options.idle:g}"] if options.idle else []
     return again + (["--jobs"] if options.jobs else [])

@@ -1,13 +1,19 @@
 """Spaces as far as setting one up talks to them: what was asked of it, its secrets and variables.
 
-Nothing runs here, and no Space says that it does. A secret's value is dropped as soon as it came: nothing would read it.
+Nothing runs here, and no Space says that it does. A secret's value is dropped as soon as it came: nothing would read
+it.
 """
 
 from .calls import Call, route
 from .faults import refuse
 from .store import Repo, iso
 
-ASKED = {"flavor": ("flavor", str), "hardware": ("flavor", str), "sleepTimeSeconds": ("sleep", int), "seconds": ("sleep", int)}
+ASKED = {
+    "flavor": ("flavor", str),
+    "hardware": ("flavor", str),
+    "sleepTimeSeconds": ("sleep", int),
+    "seconds": ("sleep", int),
+}
 S = "/api/{type:space}s/{repo}"
 
 
@@ -16,7 +22,11 @@ def state(call: Call, repo: Repo | None = None) -> dict:
     """The runtime of a Space, as its info and the client have it; without one of that of the call."""
     asked = call.store.document((repo or call.repo).id, "space", "runtime")
     hardware = {"current": None, "requested": asked.get("flavor", "cpu-basic")}
-    return {"stage": "PAUSED" if asked.get("paused") else "STOPPED", "hardware": hardware, "gcTimeout": asked.get("sleep")}
+    return {
+        "stage": "PAUSED" if asked.get("paused") else "STOPPED",
+        "hardware": hardware,
+        "gcTimeout": asked.get("sleep"),
+    }
 
 
 def _remember(call: Call, repo: Repo, **more: object) -> dict:
@@ -34,7 +44,9 @@ def _keep(call: Call, repo: Repo, what: str, item: object) -> None:
     """Keeps a secret or a variable, or drops the one that is named without a value."""
     good = isinstance(item, dict) and isinstance(item.get("key"), str) and isinstance(item.get("value"), str | None)
     refuse(not good, 400, f"A {what} has a key and a value, both texts")
-    kept = {"updatedAt": iso(), "description": item.get("description")} | ({"value": item.get("value")} if what == "variable" else {})
+    kept = {"updatedAt": iso(), "description": item.get("description")} | (
+        {"value": item.get("value")} if what == "variable" else {}
+    )
     call.store.put_document(repo.id, what, item["key"], {} if item.get("value") is None else kept)
 
 

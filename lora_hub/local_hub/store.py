@@ -28,9 +28,11 @@ DATABASE = "hub.sqlite"
 NOWHERE = 0  # the repo of documents that belong to none
 SCHEMA = """
 PRAGMA journal_mode=WAL;
-CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT, namespace TEXT, name TEXT,
-    private INTEGER, gated TEXT, creator TEXT, created REAL, modified REAL, downloads INTEGER, head TEXT, sdk TEXT, facts TEXT);
-CREATE INDEX IF NOT EXISTS repos_listed ON repos(type, namespace COLLATE NOCASE, name, private, gated, modified, created, downloads);
+CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT,
+    namespace TEXT, name TEXT, private INTEGER, gated TEXT, creator TEXT, created REAL, modified REAL,
+    downloads INTEGER, head TEXT, sdk TEXT, facts TEXT);
+CREATE INDEX IF NOT EXISTS repos_listed ON repos(
+    type, namespace COLLATE NOCASE, name, private, gated, modified, created, downloads);
 CREATE TABLE IF NOT EXISTS repo_tags(repo INTEGER, tag TEXT, PRIMARY KEY(tag, repo)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tags_of_repo ON repo_tags(repo);
 CREATE TABLE IF NOT EXISTS moved(key TEXT PRIMARY KEY, repo INTEGER);
@@ -46,11 +48,17 @@ NO_REPO = 0  # what is said of the Hub itself stands beside the documents of its
 
 
 class Entry(namedtuple("Entry", "oid size sha256 lfs")):
-    """A file of a tree. `oid`: git's sha1 of the file, or of its LFS pointer. `size`: bytes of the file itself. `lfs`: 0 or 1."""
+    """A file of a tree. `oid`: git's sha1 of the file, or of its LFS pointer. `size`: bytes of the file itself. `lfs`:
+    0 or 1."""
 
     def json(self, **fields: object) -> dict:
         """`fields` and, for an LFS file, its facts in the client's form."""
-        lfs = {"oid": self.sha256, "sha256": self.sha256, "size": self.size, "pointerSize": len(pointer(self.sha256, self.size))}
+        lfs = {
+            "oid": self.sha256,
+            "sha256": self.sha256,
+            "size": self.size,
+            "pointerSize": len(pointer(self.sha256, self.size)),
+        }
         return {**fields, "size": self.size, **({"lfs": lfs} if self.lfs else {})}
 
 
@@ -66,7 +74,9 @@ class Commit(namedtuple("Commit", "id tree parents author time title description
         return cls(hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40], *facts)
 
 
-class Repo(namedtuple("Repo", "id key uid type namespace name private gated creator created modified downloads head sdk facts")):
+class Repo(
+    namedtuple("Repo", "id key uid type namespace name private gated creator created modified downloads head sdk facts")
+):
     """A row of `repos`. `type`: model, dataset or space; `gated`: "", auto or manual; times in UTC seconds; `facts` and
     `head`: what cards.index_head made of the main branch."""
 
@@ -87,7 +97,10 @@ class Repo(namedtuple("Repo", "id key uid type namespace name private gated crea
 
 def iso(seconds: float | None = None) -> str:
     """A time as the client reads it; now without one."""
-    return datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return (
+        datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).isoformat(timespec="milliseconds")[:-6]
+        + "Z"
+    )
 
 
 def new_id() -> str:
@@ -111,8 +124,9 @@ def sha256_of(file: Path) -> str:
 
 
 class _Held:
-    """A thread's connection. It is the next thread's when this one ends: of one that is closed, SQLite keeps the file open
-    for as long as another connection holds a lock, so a server that made one for each thread would run out of files."""
+    """A thread's connection. It is the next thread's when this one ends: of one that is closed, SQLite keeps the file
+    open for as long as another connection holds a lock, so a server that made one for each thread would run out of
+    files."""
 
     def __init__(self, db: sqlite3.Connection, idle: list[sqlite3.Connection]):
         self.db, self.idle = db, idle
@@ -122,7 +136,8 @@ class _Held:
 
 
 class Store:
-    """One folder with everything, of one process at a time. Reads may come from any thread; writes are serialized by `write()`."""
+    """One folder with everything, of one process at a time. Reads may come from any thread; writes are serialized by
+    `write()`."""
 
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
@@ -148,8 +163,8 @@ class Store:
         return self._local.held.db
 
     def close(self) -> None:
-        """Folds the write-ahead log into the database, which is then one file that can be copied. Call it when no thread
-        uses the store any more."""
+        """Folds the write-ahead log into the database, which is then one file that can be copied. Call it when no
+        thread uses the store any more."""
         with self._lock:
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             for connection in self._connections:
@@ -231,19 +246,24 @@ class Store:
         taken = self.repos("key = ?", key)
         refuse(taken, 409, f"You already created this {type} repo", body={"url": taken and taken[0].path})
         made = Repo(None, key, new_id(), type, namespace, name, private, "", creator, now, now, 0, "", sdk, "{}")
-        return made._replace(id=self.db.execute(f"INSERT INTO repos VALUES({', '.join('?' * len(made))})", made).lastrowid)
+        return made._replace(
+            id=self.db.execute(f"INSERT INTO repos VALUES({', '.join('?' * len(made))})", made).lastrowid
+        )
 
     def drop_repo(self, repo: Repo) -> None:
         with self.write() as db:
             db.execute("DELETE FROM repos WHERE id = ?", (repo.id,))
             for table in ("repo_tags", "moved", "refs", "commits", "objects", "documents"):
                 db.execute(f"DELETE FROM {table} WHERE repo = ?", (repo.id,))
-            # So that a Hub whose last repository was deleted is not taken for one whose database was lost and made anew.
+            # So that a Hub whose last repository was deleted is not taken for one whose database was lost and made
+            # anew.
             db.execute("INSERT OR REPLACE INTO documents VALUES(?, 'dropped', '', ?)", (NO_REPO, repo.key))
 
     def was_emptied(self) -> bool:
         """Whether there is no repository because people deleted all there were."""
-        return not self.repos() and bool(self.db.execute("SELECT 1 FROM documents WHERE repo = ? AND kind = 'dropped'", (NO_REPO,)).fetchone())
+        return not self.repos() and bool(
+            self.db.execute("SELECT 1 FROM documents WHERE repo = ? AND kind = 'dropped'", (NO_REPO,)).fetchone()
+        )
 
     def refs(self, repo: Repo) -> dict[str, str]:
         """Full names of refs to commit ids."""
@@ -252,9 +272,13 @@ class Store:
     def get_commit(self, repo: Repo, revision: str) -> Commit:
         """By commit id, branch, tag, full ref, or the beginning of a commit id. Raises RevisionNotFound."""
         names = f"refs/heads/{revision}", f"refs/tags/{revision}", revision
-        ref = self.db.execute("SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", (repo.id, *names)).fetchone()
+        ref = self.db.execute(
+            "SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", (repo.id, *names)
+        ).fetchone()
         id = ref[0] if ref else revision
-        found = self.db.execute("SELECT * FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, id, id + "g")).fetchall()
+        found = self.db.execute(
+            "SELECT * FROM commits WHERE repo = ? AND id >= ? AND id < ? LIMIT 2", (repo.id, id, id + "g")
+        ).fetchall()
         refuse(len(found) != 1 or len(id) < 7, 404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return Commit(*found[0][1:])._replace(parents=json.loads(found[0][3]))
 
@@ -267,13 +291,19 @@ class Store:
     def set_ref(self, repo: Repo, name: str, commit_id: str) -> None:
         self.run("INSERT OR REPLACE INTO refs VALUES(?,?,?,'')", repo.id, name, commit_id)
 
-    def add_commit(self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str, text: str = "") -> Commit:
+    def add_commit(
+        self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str, text: str = ""
+    ) -> Commit:
         """Writes a commit, moves the ref to it and, where that is the main branch, brings the index up to date; call it
         inside `write()`."""
         with self.adding() as add:
             files = add(json.dumps(dict(sorted(tree.items())), ensure_ascii=False, separators=(",", ":")).encode())
         made = Commit.of(files.sha256, parents, author, time.time_ns() // 1_000_000, title, text)
-        self.run("INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)", repo.id, *made._replace(parents=json.dumps(parents)))
+        self.run(
+            "INSERT OR IGNORE INTO commits VALUES(?,?,?,?,?,?,?,?)",
+            repo.id,
+            *made._replace(parents=json.dumps(parents)),
+        )
         self.set_ref(repo, ref, made.id)
         if ref == "refs/heads/main":
             index_head(self, repo)
@@ -286,7 +316,9 @@ class Store:
 
     def document(self, repo: int, kind: str, key: str, needed: bool = False) -> dict:
         """One of them. One that is not there is empty, or where it is needed a HubFault 404."""
-        row = self.db.execute("SELECT data FROM documents WHERE repo = ? AND kind = ? AND key = ?", (repo, kind, key)).fetchone()
+        row = self.db.execute(
+            "SELECT data FROM documents WHERE repo = ? AND kind = ? AND key = ?", (repo, kind, key)
+        ).fetchone()
         refuse(needed and not row, 404, f"There is no {kind} {key}")
         return json.loads(row[0]) if row else {}
 

@@ -22,16 +22,18 @@ YOUNG_SECONDS = 24 * 3600
 
 
 def is_store(folder: Path, live: bool = False) -> bool:
-    """Whether a folder holds a Hub's database; `live`: a server serves it. Raises HubError where a file of its name is none
-    that can be read."""
+    """Whether a folder holds a Hub's database; `live`: a server serves it. Raises HubError where a file of its name is
+    none that can be read."""
     file = folder / DATABASE
     if not file.is_file() or file.stat().st_size == 0:
         return False
     try:
         with _reading(folder, live) as db:
-            return {name for name, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")} >= TABLES
+            return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")} >= TABLES
     except sqlite3.DatabaseError as error:
-        raise HubError(f"{file} cannot be read: {error}.", "Put it back from a copy of the folder; nothing was changed.") from error
+        raise HubError(
+            f"{file} cannot be read: {error}.", "Put it back from a copy of the folder; nothing was changed."
+        ) from error
 
 
 def need_store(folder: Path, live: bool = False) -> None:
@@ -39,13 +41,18 @@ def need_store(folder: Path, live: bool = False) -> None:
     if is_store(folder, live):
         return
     if not folder.is_dir():
-        raise HubError(f"There is no folder {folder}.", "Give the folder of an embedded Hub as --dir; nothing was made.")
+        raise HubError(
+            f"There is no folder {folder}.", "Give the folder of an embedded Hub as --dir; nothing was made."
+        )
     if any(folder.glob("blobs/*/*")):
         raise HubError(
             f"The database of the Hub in {folder} is lost: its blobs are there, and {DATABASE} is not.",
             f"Put {DATABASE} back from a copy of the folder; nothing was changed.",
         )
-    raise HubError(f"{folder} is no embedded Hub's folder: it holds no {DATABASE}.", "Give the folder of one as --dir; nothing was changed.")
+    raise HubError(
+        f"{folder} is no embedded Hub's folder: it holds no {DATABASE}.",
+        "Give the folder of one as --dir; nothing was changed.",
+    )
 
 
 @contextmanager
@@ -83,11 +90,11 @@ class _Resting(Store):
 
 
 def fsck(folder: Path) -> list[str]:
-    """Sentences about what is damaged; none for a sound store. Reads every byte and writes none. Call it while no server
-    serves the folder, which `need_store` has found to be a Hub's."""
+    """Sentences about what is damaged; none for a sound store. Reads every byte and writes none. Call it while no
+    server serves the folder, which `need_store` has found to be a Hub's."""
     with _reading(folder) as db:
         try:
-            lines = [line for line, in db.execute("PRAGMA integrity_check")]
+            lines = [line for (line,) in db.execute("PRAGMA integrity_check")]
             problems = [f"{DATABASE} is damaged: {line}" for line in lines if line != "ok"]
             return problems or _problems(_Resting(folder, db))
         except sqlite3.DatabaseError as error:
@@ -100,43 +107,60 @@ def _problems(store: Store) -> list[str]:
     problems = [f"blob {file.name} has other bytes than its name says" for file in blobs if file.name not in sizes]
     repos = store.repos()
     if blobs and not repos and not store.was_emptied():
-        problems.append(f"{len(blobs)} blobs belong to no repository, because there is none: the database may have been lost and made anew")
+        problems.append(
+            f"{len(blobs)} blobs belong to no repository, because there is none: the database may have been lost and "
+            f"made anew"
+        )
     for repo in repos:
-        ids = {id for id, in store.db.execute("SELECT id FROM commits WHERE repo = ?", (repo.id,))}
+        ids = {id for (id,) in store.db.execute("SELECT id FROM commits WHERE repo = ?", (repo.id,))}
         for commit in [store.get_commit(repo, id) for id in sorted(ids)]:
             if Commit.of(*commit[1:]).id != commit.id or not ids.issuperset(commit.parents):
                 problems.append(f"commit {commit.id} of {repo.key} is not what its id says")
             files = store.read_tree(commit.tree) if commit.tree in sizes else {"the tree": Entry("", 0, commit.tree, 0)}
             problems += [
                 f"{path} of commit {commit.id} of {repo.key} is lost or damaged"
-                for path, entry in files.items() if sizes.get(entry.sha256) != entry.size
-            ]  # fmt: skip
+                for path, entry in files.items()
+                if sizes.get(entry.sha256) != entry.size
+            ]
         refs = store.refs(repo)
-        lost = [name for name, id in refs.items() if id not in ids] + ["the index"] * (refs.get("refs/heads/main") != repo.head)
+        lost = [name for name, id in refs.items() if id not in ids] + ["the index"] * (
+            refs.get("refs/heads/main") != repo.head
+        )
         problems += [f"{name} of {repo.key} is not at a commit where it should be" for name in lost]
     objects = store.db.execute("SELECT sha256, size FROM objects")
-    return problems + [f"LFS object {sha256} is lost or damaged" for sha256, size in objects if sizes.get(sha256) != size]
+    return problems + [
+        f"LFS object {sha256} is lost or damaged" for sha256, size in objects if sizes.get(sha256) != size
+    ]
 
 
 def gc(folder: Path) -> tuple[int, int]:
-    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What is
-    younger than a day stays, because an upload may be about to be committed. Raises HubError where nobody could tell what
+    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What
+    is younger than a day stays, because an upload may be about to be committed. Raises HubError where nobody could tell
+    what
     is used: there are blobs and no repositories, though nobody deleted one, or a commit's tree is lost."""
     users = take_lock(folder / USERS_LOCK)
     if users is None:
-        raise HubError(f"The Hub in {folder} is being copied, or somebody is connected to it.", "Try again when that has ended.")
+        raise HubError(
+            f"The Hub in {folder} is being copied, or somebody is connected to it.", "Try again when that has ended."
+        )
     with users, closing(Store(folder)) as store:
         before = time.time() - YOUNG_SECONDS
         if any(store.blobs.glob("*/*")) and not store.repos() and not store.was_emptied():
             raise HubError(
-                f"The Hub in {folder} has blobs and no repository at all: its database may have been lost. Nothing was removed.",
+                (
+                    f"The Hub in {folder} has blobs and no repository at all: its database may have been lost. Nothing "
+                    f"was removed."
+                ),
                 f"Put {DATABASE} back from a copy; or, if every repository was deleted on purpose, remove the folder.",
             )
         with store.write() as db:
             trees = db.execute("SELECT DISTINCT repo, tree FROM commits").fetchall()
             lost = [tree for _, tree in trees if not store.blob_path(tree).is_file()]
             if lost:
-                raise HubError(f"The store in {folder} is damaged: the tree {lost[0]} is lost. Nothing was removed.", "`hub fsck` says what else is.")
+                raise HubError(
+                    f"The store in {folder} is damaged: the tree {lost[0]} is lost. Nothing was removed.",
+                    "`hub fsck` says what else is.",
+                )
             used = {(repo, entry.sha256) for repo, tree in trees for entry in store.read_tree(tree).values()}
             old = db.execute("SELECT repo, sha256 FROM objects WHERE time < ?", (before,)).fetchall()
             db.executemany("DELETE FROM objects WHERE (repo, sha256) = (?, ?)", set(old) - used)
@@ -150,10 +174,11 @@ def gc(folder: Path) -> tuple[int, int]:
 
 
 def backup(folder: Path, to: Path) -> tuple[int, int]:
-    """Copies a store, also while a server serves it: the database as it is at one moment, then the blobs, of which those
-    that it refers to are there already. (files, bytes) copied; whole and proven sound, or not at all.
+    """Copies a store, also while a server serves it: the database as it is at one moment, then the blobs, of which
+    those that it refers to are there already. (files, bytes) copied; whole and proven sound, or not at all.
 
-    The token of a Hub without accounts is copied too; an accounts file, which stands elsewhere, is not. Raises HubError.
+    The token of a Hub without accounts is copied too; an accounts file, which stands elsewhere, is not. Raises
+    HubError.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise HubError(f"{to} is there already, and not empty.", "Give a new or an empty folder to copy to.")
@@ -173,10 +198,15 @@ def backup(folder: Path, to: Path) -> tuple[int, int]:
                 shutil.copy2(folder / "token", part / "token")
         problems = fsck(part)
         if problems:
-            raise HubError(f"The copy is not sound, and was not kept: {problems[0]}.", "Stop the Hub and let `hub fsck` say what is damaged.")
+            raise HubError(
+                f"The copy is not sound, and was not kept: {problems[0]}.",
+                "Stop the Hub and let `hub fsck` say what is damaged.",
+            )
         part.replace(to)
     except OSError as error:
-        raise HubError(f"The copy cannot be written to {to}: {error.strerror}.", "Give a folder with room that you may write to.") from error
+        raise HubError(
+            f"The copy cannot be written to {to}: {error.strerror}.", "Give a folder with room that you may write to."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return len(copied) + 1, sum(copied) + (to / DATABASE).stat().st_size

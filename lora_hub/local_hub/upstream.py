@@ -1,8 +1,8 @@
 """Reads of repositories that this Hub does not hold go to an upstream Hub, anonymously: the caller's token stays here.
 
 Files are streamed and kept on disk under their ETag, up to a limit. An upstream that cannot be reached costs two
-seconds once and is then left alone for a minute. Whatever comes from there carries the header `X-Upstream-Hub`; what could
-not be asked there is answered as not found, with the header `X-Upstream-Unreachable` and a sentence that says so.
+seconds once and is then left alone for a minute. Whatever comes from there carries the header `X-Upstream-Hub`; what
+could not be asked there is answered as not found, with the header `X-Upstream-Unreachable` and a sentence that says so.
 """
 
 import asyncio
@@ -33,25 +33,35 @@ class Upstream:
         self.client, self.known_up, self.resting_until = None, False, 0.0
 
     def _unreachable(self, known: bool) -> HubFault:
-        """What nobody has is not there as far as this Hub can tell, so the client's `repo_exists` answers False; the sentence
-        says what was not asked. A file that the upstream named a moment ago (`known`) is a failure: 424, which no client
-        retries."""
+        """What nobody has is not there as far as this Hub can tell, so the client's `repo_exists` answers False; the
+        sentence says what was not asked. A file that the upstream named a moment ago (`known`) is a failure: 424, which
+        no client retries."""
         words = f"this Hub does not hold it, and the upstream Hub {self.url}, which may, cannot be reached"
         if known:
             return HubFault(424, f"Not to be had: {words}")
-        return HubFault(404, f"Repository not found: {words}", "RepoNotFound", headers={"X-Upstream-Unreachable": self.url})
+        return HubFault(
+            404, f"Repository not found: {words}", "RepoNotFound", headers={"X-Upstream-Unreachable": self.url}
+        )
 
     async def _send(self, method: str, path: str, request: Request, body: bytes = b"", *, known: bool = False) -> Any:
-        """The upstream's answer, its body not read; a redirect is followed but by HEAD, which wants the Hub's own headers.
-        HubFault where it cannot be had; see `_unreachable`."""
+        """The upstream's answer, its body not read; a redirect is followed but by HEAD, which wants the Hub's own
+        headers. HubFault where it cannot be had; see `_unreachable`."""
         import httpx  # here, because a Hub that is asked for nothing else than its own starts sooner
 
         if time.monotonic() < self.resting_until:
             raise self._unreachable(known)
         own = {"User-Agent": "lora-hub-embedded", "Accept-Encoding": "identity"}
-        self.client = self.client or httpx.AsyncClient(timeout=httpx.Timeout(ANSWER_SECONDS, connect=REACH_SECONDS), headers=own)
-        kept = {name: request.headers[name] for name in ("content-type", "range") if name in request.headers and method != "HEAD"}
-        sent = self.client.build_request(method, f"{self.url}{path}?{request.url.query}".rstrip("?"), headers=kept, content=body)
+        self.client = self.client or httpx.AsyncClient(
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=REACH_SECONDS), headers=own
+        )
+        kept = {
+            name: request.headers[name]
+            for name in ("content-type", "range")
+            if name in request.headers and method != "HEAD"
+        }
+        sent = self.client.build_request(
+            method, f"{self.url}{path}?{request.url.query}".rstrip("?"), headers=kept, content=body
+        )
         try:
             async with asyncio.timeout(ANSWER_SECONDS if self.known_up else REACH_SECONDS):
                 answer = await self.client.send(sent, stream=True, follow_redirects=method != "HEAD")
@@ -63,7 +73,11 @@ class Upstream:
 
     def _passed(self, answer: Any, request: Request) -> dict[str, str]:
         """The headers that are passed on; the next page of a list is asked for here, too."""
-        kept = {name: answer.headers[name].replace(self.url, str(request.base_url)[:-1]) for name in PASSED if name in answer.headers}
+        kept = {
+            name: answer.headers[name].replace(self.url, str(request.base_url)[:-1])
+            for name in PASSED
+            if name in answer.headers
+        }
         return kept | {"X-Upstream-Hub": self.url}
 
     async def ask(self, request: Request, path: str, body: bytes = b"") -> Response:
@@ -83,17 +97,23 @@ class Upstream:
         size = int(head.headers.get("x-linked-size") or head.headers.get("content-length") or -1)
         if head.is_error or not etag or size < 0:
             return Response(status_code=max(head.status_code, 400), headers=headers)
-        headers["content-type"], kept = "application/octet-stream", self.folder / hashlib.sha256(etag.encode()).hexdigest()
+        headers["content-type"], kept = (
+            "application/octet-stream",
+            self.folder / hashlib.sha256(etag.encode()).hexdigest(),
+        )
         if whole := kept.exists() and kept.stat().st_size == size:
             kept.touch()
         if whole or request.method == "HEAD":
             return send_file(request, kept, etag, size, headers)
         answer = await self._send("GET", path, request, known=True)
         part = {name: answer.headers[name] for name in ("content-length", "content-range") if name in answer.headers}
-        return StreamingResponse(self._copy(answer, kept, size), answer.status_code, SAFE | {"ETag": f'"{etag}"'} | headers | part)
+        return StreamingResponse(
+            self._copy(answer, kept, size), answer.status_code, SAFE | {"ETag": f'"{etag}"'} | headers | part
+        )
 
     async def _copy(self, answer: Any, kept: Path, size: int) -> AsyncIterator[bytes]:
-        """Passes the bytes on; those of a file that came whole are kept, and what was longest not asked for is dropped."""
+        """Passes the bytes on; those of a file that came whole are kept, and what was longest not asked for is
+        dropped."""
         self.folder.mkdir(exist_ok=True)
         temporary, total = self.folder / f".{secrets.token_hex(8)}", 0
         try:

@@ -1,8 +1,8 @@
 """Xet uploads, because the client as it comes sends every large file that way and knows no way back.
 
-What arrives becomes an ordinary blob: this Hub keeps whole files and hands out none by Xet, so nothing of Xet outlives an
-upload. The protocol is https://huggingface.co/docs/xet: a client asks for a token and an address, sends chunks of files,
-compressed, in "xorbs", and then a "shard" that says which chunks of which xorbs make up a file of which sha256.
+What arrives becomes an ordinary blob: this Hub keeps whole files and hands out none by Xet, so nothing of Xet outlives
+an upload. The protocol is https://huggingface.co/docs/xet: a client asks for a token and an address, sends chunks of
+files, compressed, in "xorbs", and then a "shard" that says which chunks of which xorbs make up a file of which sha256.
 
 Each token comes with an address of its own. A client takes what it once sent to an address as still there, and by the
 time it sends something like it again, the xorbs here are gone.
@@ -66,7 +66,9 @@ def _entitled(call: Call, id: str, **params: str) -> dict[str, str]:
     except BadSignature as error:
         raise HubFault(401, "This upload token is not valid, or not any more") from error
     refuse(token.get("id") != id, 403, "This upload token is another address's")
-    refuse(not re.fullmatch("[0-9a-f]{64}", params.get("xorb", "0" * 64)), 400, "A xorb is named by 64 hexadecimal digits")
+    refuse(
+        not re.fullmatch("[0-9a-f]{64}", params.get("xorb", "0" * 64)), 400, "A xorb is named by 64 hexadecimal digits"
+    )
     found = call.store.repos("(id, uid) = (?, ?)", *token["repo"])
     refuse(not found, 404, "Repository not found", "RepoNotFound")
     call.repo, call.most = found[0], MAX_XORB if "xorb" in params else MAX_SHARD
@@ -75,7 +77,8 @@ def _entitled(call: Call, id: str, **params: str) -> dict[str, str]:
 
 @route("POST", "/xet/{id}/v1/xorbs/default/{xorb}", _entitled, "file")
 def add_xorb(call: Call, id: str, xorb: str) -> dict:
-    """Kept until its shard comes. That it is what its name says does not matter: of the files, the sha256 is checked."""
+    """Kept until its shard comes. That it is what its name says does not matter: of the files, the sha256 is
+    checked."""
     call.body.replace(_place(call, id, xorb))
     return {"was_inserted": True}
 
@@ -118,7 +121,9 @@ def _hex(hash: bytes) -> str:
 
 def _files(shard: bytes) -> Iterator[tuple[str, list[Term]]]:
     """(sha256, terms) of each file that a shard speaks of. Raises HubFault 400 for what is no shard."""
-    good = len(shard) >= ENTRY and shard.startswith(SHARD_TAG) and struct.unpack_from("<Q", shard, 32)[0] == SHARD_VERSION
+    good = (
+        len(shard) >= ENTRY and shard.startswith(SHARD_TAG) and struct.unpack_from("<Q", shard, 32)[0] == SHARD_VERSION
+    )
     refuse(not good, 400, "This is no Xet shard of version 2")
     try:
         at = ENTRY
@@ -154,8 +159,16 @@ def _spans(place: Path) -> list[tuple[int, int, int, int]]:
 
 def _chunks(place: Path, spans: list[tuple[int, int, int, int]], term: Term) -> Iterator[bytes]:
     """The bytes of a term. Raises HubFault 400 where the xorb has other ones than the shard says."""
-    refuse(not 0 <= term.first < term.end <= len(spans), 400, f"The xorb {term.xorb} has {len(spans)} chunks, not {term.end}")
-    refuse(sum(span[3] for span in spans[term.first : term.end]) != term.size, 400, f"Chunks of the xorb {term.xorb} have another size")
+    refuse(
+        not 0 <= term.first < term.end <= len(spans),
+        400,
+        f"The xorb {term.xorb} has {len(spans)} chunks, not {term.end}",
+    )
+    refuse(
+        sum(span[3] for span in spans[term.first : term.end]) != term.size,
+        400,
+        f"Chunks of the xorb {term.xorb} have another size",
+    )
     with open(place, "rb") as file:
         for kind, at, length, unpacked in spans[term.first : term.end]:
             file.seek(at)
@@ -163,7 +176,8 @@ def _chunks(place: Path, spans: list[tuple[int, int, int, int]], term: Term) -> 
 
 
 def _unpack(kind: int, data: bytes, size: int) -> bytes:
-    """A chunk as it was. The third kind has first all first bytes of groups of four, then all second ones, and so on."""
+    """A chunk as it was. The third kind has first all first bytes of groups of four, then all second ones, and so
+    on."""
     import pyarrow  # which reads LZ4 frames, and comes with `datasets`; here, because few servers are sent any
 
     refuse(kind not in (PLAIN, LZ4, GROUPED_LZ4), 400, f"Chunks of kind {kind} are not known here")

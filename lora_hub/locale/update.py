@@ -2,8 +2,8 @@
 
     python -m lora_hub.locale.update          adds what is new, drops what is gone, names what is not translated yet
 
-A sentence is found where it is the first argument of `_`, or with its plural of `_n`. Python's own parser finds them, since
-Babel's does not look into f-strings.
+A sentence is found where it is the first argument of `_`, or with its plural of `_n`. Python's own parser finds them,
+since Babel's does not look into f-strings.
 """
 
 import ast
@@ -20,7 +20,9 @@ PACKAGE = Path(__file__).parents[1]
 SENTENCES = {"_": 1, "_n": 2}
 
 
-def from_python(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterator[tuple[int, str, Any, list[str]]]:
+def from_python(
+    file: BinaryIO, keywords: Any, comment_tags: Any, options: Any
+) -> Iterator[tuple[int, str, Any, list[str]]]:
     """An extraction method of Babel's: (line, function, texts, comments) of each sentence in a file of Python."""
     for node in ast.walk(ast.parse(file.read())):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in SENTENCES:
@@ -36,7 +38,9 @@ def read_code(package: Path = PACKAGE) -> Catalog:
     found = Catalog(project="LoRA Hub")
     keywords = {"_": (1,), "_n": (1, 2)}
     method = "lora_hub.locale.update:from_python"
-    for _file, _line, said, _comments, _context in extract_from_dir(str(package), method_map=[("**.py", method)], keywords=keywords):
+    for _file, _line, said, _comments, _context in extract_from_dir(
+        str(package), method_map=[("**.py", method)], keywords=keywords
+    ):
         found.add(said)
     return found
 

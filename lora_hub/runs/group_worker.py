@@ -123,7 +123,10 @@ def _train(members: list[Member]) -> None:
         return
     model = loading.load_base(first.base, precision=first.precision, quantization=first.quantization)
     tasks = [
-        TaskTraining(one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose) for one in open_members
+        TaskTraining(
+            one.spec, one.prepared.train, one.prepared.validation, one.folder, one.report, one.cancelled, one.lose
+        )
+        for one in open_members
     ]
     outcome = together.train_tasks(tasks, model, tokenizer)
     write_log(str(outcome.why))

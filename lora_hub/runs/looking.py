@@ -30,8 +30,8 @@ def list_runs(reader: RunReader | None = None) -> list[Run]:
 
 
 def refresh_run(run_id: str, reader: RunReader | None = None) -> Run:
-    """The run as it is now; where its process is gone without a word, it is lost. Nothing is written. Raises RunError where
-    there is no such run."""
+    """The run as it is now; where its process is gone without a word, it is lost. Nothing is written. Raises RunError
+    where there is no such run."""
     return _look(store.run_folder(run_id), reader or RunReader())
 
 
@@ -57,7 +57,8 @@ def wait_for_run(run_id: str, on_change: Any = None, poll: float = 0.3, reader: 
 
 
 def read_log(run_id: str, lines: int = 200, reader: RunReader | None = None) -> str:
-    """The last lines of a run's log; runs that share a process share its log, and one that was resumed alone has both."""
+    """The last lines of a run's log; runs that share a process share its log, and one that was resumed alone has
+    both."""
     folders = dict.fromkeys(of or run_id for of in store.read_run(run_id, reader).logs) or {run_id: None}
     parts = []
     for of in folders:
@@ -67,8 +68,8 @@ def read_log(run_id: str, lines: int = 200, reader: RunReader | None = None) -> 
 
 
 def read_held_out(run_id: str, reader: RunReader | None = None) -> Any:
-    """A `run_rows.Found`: the held-out rows with all answers and what each is worth, and what is missing of them. Before the exam
-    there are none, and none is missing."""
+    """A `run_rows.Found`: the held-out rows with all answers and what each is worth, and what is missing of them.
+    Before the exam there are none, and none is missing."""
     from lora_hub.runs import run_rows  # what judges rows takes a while to be imported
 
     run = store.read_run(run_id, reader)

@@ -82,9 +82,16 @@ def read_pipeline(file: Path) -> Pipeline:
     try:
         data = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SpecError(_("The pipeline {path!r} cannot be read: {reason}."), _("Check the path."), path=file, reason=error.strerror) from error
+        raise SpecError(
+            _("The pipeline {path!r} cannot be read: {reason}."), _("Check the path."), path=file, reason=error.strerror
+        ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(_("The pipeline {name} is not YAML: {reason}."), _("See the README for one."), name=file.name, reason=" ".join(str(error).split())) from error
+        raise SpecError(
+            _("The pipeline {name} is not YAML: {reason}."),
+            _("See the README for one."),
+            name=file.name,
+            reason=" ".join(str(error).split()),
+        ) from error
     return make_pipeline(data, file.parent)
 
 
@@ -94,8 +101,16 @@ def make_pipeline(data: Any, folder: Path = Path()) -> Pipeline:
     entries = data.get("tasks")
     if not isinstance(entries, list) or not entries:
         raise SpecError(_("The pipeline has no tasks."), _("Give tasks: a list of {{task, data}}."))
-    made = tuple(_make_entry(entry, _("Task {number} of the pipeline", number=number), folder) for number, entry in enumerate(entries, 1))
-    return Pipeline(bases.get_base(_text(data, "base") or bases.BUILT_IN), made, _text(data, "org"), _text(data, "effort") or "balanced")
+    made = tuple(
+        _make_entry(entry, _("Task {number} of the pipeline", number=number), folder)
+        for number, entry in enumerate(entries, 1)
+    )
+    return Pipeline(
+        bases.get_base(_text(data, "base") or bases.BUILT_IN),
+        made,
+        _text(data, "org"),
+        _text(data, "effort") or "balanced",
+    )
 
 
 def start_pipeline(
@@ -107,18 +122,23 @@ def start_pipeline(
     fetch: Callable[[str], Path] | None = None,
     environment: dict[str, str] | None = None,
 ) -> list[Started]:
-    """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or ""; private:
-    only its members see what is published. minimum: what each adapter has to reach, beside its own entry's. fetch: makes a file
-    of a dataset id. Raises LoraHubError only where the base itself won't do."""
+    """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or "";
+    private: only its members see what is published. minimum: what each adapter has to reach, beside its own entry's.
+    fetch: makes a file of a dataset id. Raises LoraHubError only where the base itself won't do."""
     planned = [(entry, _plan(entry, pipeline, publish_to, private, fetch, minimum or {})) for entry in pipeline.entries]
     good = [plan for _, plan in planned if isinstance(plan, runs.Plan)]
     started = iter(runs.start_runs([plan.spec for plan in good], environment=environment) if good else [])
     return [
-        Started(entry, run_id=next(started).id, problems=plan.problems) if isinstance(plan, runs.Plan) else Started(entry, error=plan) for entry, plan in planned
+        Started(entry, run_id=next(started).id, problems=plan.problems)
+        if isinstance(plan, runs.Plan)
+        else Started(entry, error=plan)
+        for entry, plan in planned
     ]
 
 
-def wait_for_all(started: Sequence[Started], on_change: Callable[[list[Run]], None] | None = None) -> list[Run | LoraHubError]:
+def wait_for_all(
+    started: Sequence[Started], on_change: Callable[[list[Run]], None] | None = None
+) -> list[Run | LoraHubError]:
     """The runs when all have ended, in the pipeline's order; the error where there is no run."""
     ended: dict[str, Run] = {}
     reader, run_ids = RunReader(), [one.run_id for one in started if one.run_id]
@@ -148,12 +168,24 @@ def _plan(
         task, inspector = catalogue.get_task(entry.task), Inspector()
         file = fetch(entry.data) if fetch else Path(entry.data)
         plan = runs.plan_run(
-            file, task, pipeline.base, mapping=entry.map or None,
-            mends=parse_mends(entry.mend, inspector, file, task, entry.map or None, pipeline.base, entry.test, **entry.reading),
-            effort=pipeline.effort, overrides=entry.set, test_file=entry.test, name=entry.name, dataset_name=file.name,
-            publish_to=publish_to, publish_private=private or entry.private, minimum={**minimum, **entry.minimum},
-            reading=entry.reading, inspector=inspector,
-        )  # fmt: skip
+            file,
+            task,
+            pipeline.base,
+            mapping=entry.map or None,
+            mends=parse_mends(
+                entry.mend, inspector, file, task, entry.map or None, pipeline.base, entry.test, **entry.reading
+            ),
+            effort=pipeline.effort,
+            overrides=entry.set,
+            test_file=entry.test,
+            name=entry.name,
+            dataset_name=file.name,
+            publish_to=publish_to,
+            publish_private=private or entry.private,
+            minimum={**minimum, **entry.minimum},
+            reading=entry.reading,
+            inspector=inspector,
+        )
         if plan.errors:
             raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
         runs.check_publishing(plan.spec)
@@ -168,32 +200,56 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
     _check_keys(data, TASK_KEYS, where)
     for key in ("task", "data"):
         if not _text(data, key):
-            raise SpecError(_("{where} has no {key}."), _("Each task needs at least task and data."), where=where, key=key)
+            raise SpecError(
+                _("{where} has no {key}."), _("Each task needs at least task and data."), where=where, key=key
+            )
     mapping = data.get("map") or {}
     if isinstance(mapping, str):
         mapping = columns.parse_map(mapping)
     settings = data.get("set") or {}
     mends = data.get("mend") or []
     least = data.get("min") or {}
-    for key, value, kind in (("map", mapping, dict), ("set", settings, dict), ("mend", mends, list), ("min", least, dict)):
+    for key, value, kind in (
+        ("map", mapping, dict),
+        ("set", settings, dict),
+        ("mend", mends, list),
+        ("min", least, dict),
+    ):
         if not isinstance(value, kind):
-            said = _("{where}: {key} = {value} is not a list.") if kind is list else _("{where}: {key} = {value} is not a mapping.")
+            said = (
+                _("{where}: {key} = {value} is not a list.")
+                if kind is list
+                else _("{where}: {key} = {value} is not a mapping.")
+            )
             raise SpecError(said, _("See the README for an example."), where=where, key=key, value=repr(value))
     private = data.get("private", False)
     if not isinstance(private, bool):
         raise SpecError(
-            _("{where}: {key} = {value} is neither true nor false."), _("See the README for an example."), where=where, key="private", value=repr(private)
+            _("{where}: {key} = {value} is neither true nor false."),
+            _("See the README for an example."),
+            where=where,
+            key="private",
+            value=repr(private),
         )
     here = folder / _text(data, "data")
     test = folder / _text(data, "test") if _text(data, "test") else None
     own = folder / _text(data, "task")
     return Entry(
-        task=str(own) if own.suffix in (".yaml", ".yml") else _text(data, "task"), data=str(here) if here.exists() else _text(data, "data"),
-        map={str(role): str(column) for role, column in mapping.items()}, test=test, name=_text(data, "name"),
-        set={str(key): str(value) for key, value in settings.items()}, mend=tuple(map(_mend, mends)), private=private,
+        task=str(own) if own.suffix in (".yaml", ".yml") else _text(data, "task"),
+        data=str(here) if here.exists() else _text(data, "data"),
+        map={str(role): str(column) for role, column in mapping.items()},
+        test=test,
+        name=_text(data, "name"),
+        set={str(key): str(value) for key, value in settings.items()},
+        mend=tuple(map(_mend, mends)),
+        private=private,
         minimum=parse_minimum([f"{metric}={value}" for metric, value in least.items()]),
-        reading={key: data[key] is True if key == "skip_broken" else _text(data, key) for key in READING_KEYS if data.get(key)},
-    )  # fmt: skip
+        reading={
+            key: data[key] is True if key == "skip_broken" else _text(data, key)
+            for key in READING_KEYS
+            if data.get(key)
+        },
+    )
 
 
 def _mend(value: Any) -> str:

@@ -1,8 +1,8 @@
 """What publishing a run would do, before it is done: the version that it becomes, and what that version differs in.
 
     planned = plan_publication(run, org="lora-hub")
-    planned.version, planned.before            "v2", "v1"; ("v1", "") where there is no such repo yet
-    planned.differences                        task, base, data, settings and scores that are not those of the version before
+    planned.version, planned.before       "v2", "v1"; ("v1", "") where there is no such repo yet
+    planned.differences                   task, base, data, settings and scores that are not those of the version before
 
 It asks the Hub and changes nothing.
 """
@@ -20,8 +20,8 @@ from lora_hub.core.spec_fields import FIELDS, shown
 
 @dataclass(frozen=True)
 class Difference:
-    """kind: "task", "labels", "base", "data", "setting" or "score". name: a field's key (`spec_fields.FIELDS`) or a metric; before, now: as they are
-    shown, scores in per cent."""
+    """kind: "task", "labels", "base", "data", "setting" or "score". name: a field's key (`spec_fields.FIELDS`) or a
+    metric; before, now: as they are shown, scores in per cent."""
 
     kind: str
     name: str
@@ -31,9 +31,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Publication:
-    """version: the one that publishing makes. before: the newest one there is, empty where there is none. is_same: the newest
-    version is this very run. other_rows: the scores of both are of different test rows. has_record: the version before says
-    what it was made from; where it does not, no difference can be told."""
+    """version: the one that publishing makes. before: the newest one there is, empty where there is none. is_same: the
+    newest version is this very run. other_rows: the scores of both are of different test rows. has_record: the version
+    before says what it was made from; where it does not, no difference can be told."""
 
     repo_id: str
     version: str
@@ -45,8 +45,8 @@ class Publication:
 
 
 def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -> Publication:
-    """Looks at the repo that the run would be published to. Raises HubError (a name that is none, the Hub down) and AdapterError
-    (the record of the version before is damaged). org, name: empty or None for the run's own."""
+    """Looks at the repo that the run would be published to. Raises HubError (a name that is none, the Hub down) and
+    AdapterError (the record of the version before is damaged). org, name: empty or None for the run's own."""
     from lora_hub import hub
     from lora_hub.hub import naming
 
@@ -64,7 +64,13 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
         return Publication(repo_id, version, before, has_record=False)
     if record.get("run") == run.id:
         return Publication(repo_id, before, before, is_same=True)
-    return Publication(repo_id, version, before, other_rows=_scored_rows(record) != _rows_of(run), differences=tuple(find_differences(record, run)))
+    return Publication(
+        repo_id,
+        version,
+        before,
+        other_rows=_scored_rows(record) != _rows_of(run),
+        differences=tuple(find_differences(record, run)),
+    )
 
 
 def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
@@ -75,7 +81,11 @@ def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
     task = _part(record, "task")
     if task.get("id") != run.spec.task.id:
         yield Difference("task", "task", _title(task), run.spec.task.title.en)
-    ours_of = hub.read_adapter_record(store.run_folder(run.id) / run.adapter_folder) if run.id in store.list_run_ids() else None
+    ours_of = (
+        hub.read_adapter_record(store.run_folder(run.id) / run.adapter_folder)
+        if run.id in store.list_run_ids()
+        else None
+    )
     labels, ours = _labels(task), _labels(_part(ours_of, "task"))
     if labels and ours and labels != ours:
         yield Difference("labels", "labels", labels, ours)
@@ -128,8 +138,9 @@ def _file(info: dict[str, Any]) -> str:
 
 
 def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:
-    """What decides which rows the scores are of: the task, the file as it is read and mended, how it is split where it has no test
-    part of its own, and how many rows were scored. The most that may be scored decides only where there are more."""
+    """What decides which rows the scores are of: the task, the file as it is read and mended, how it is split where it
+    has no test part of its own, and how many rows were scored. The most that may be scored decides only where there are
+    more."""
     data, spec = _part(record, "dataset"), _part(record, "spec")
     scored, most = data.get("eval_rows"), spec.get("max_held_out")
     task, tested = _part(record, "task").get("id"), _part(spec, "test_dataset")
@@ -138,11 +149,18 @@ def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:
     file = [data.get(key) for key in ("fingerprint", "sheet", "mends")]
     if data.get("test_rows"):  # the file's own test part, all of it: it is not drawn
         return task, file, data.get("mapping"), scored
-    return task, file, data.get("mapping"), spec.get("seed"), spec.get("held_out"), scored, most if scored == most else None
+    return (
+        task,
+        file,
+        data.get("mapping"),
+        spec.get("seed"),
+        spec.get("held_out"),
+        scored,
+        most if scored == most else None,
+    )
 
 
 def _rows_of(run: Run) -> tuple[Any, ...]:
     spec = run.spec.model_dump(mode="json")
     data = {**_part(spec, "dataset"), "mapping": spec["mapping"], "eval_rows": run.eval_rows}
     return _scored_rows({"task": spec["task"], "dataset": data, "spec": spec})
-

@@ -21,14 +21,21 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
     from lora_hub.data.read import read
 
     notes: list[Message] = []
-    mended: dict[str, tuple[Any, int]] = {}  # what each mend did, to the rows to train on and to those of a test file together
+    mended: dict[
+        str, tuple[Any, int]
+    ] = {}  # what each mend did, to the rows to train on and to those of a test file together
     rows = aside = 0
 
     def read_kept(info: Any, mapping: dict[str, str], is_test: bool = False) -> Any:
         nonlocal rows, aside
         table = read.read_table(
-            store.dataset_file(info), encoding=info.encoding, delimiter=info.delimiter, sheet=info.sheet, skip_broken=True, is_test=is_test
-        ).fitted(mapping)  # fmt: skip
+            store.dataset_file(info),
+            encoding=info.encoding,
+            delimiter=info.delimiter,
+            sheet=info.sheet,
+            skip_broken=True,
+            is_test=is_test,
+        ).fitted(mapping)
         rows += table.frame.height + (table.test.frame.height if table.test is not None else 0)
         aside += table.set_aside
         table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
@@ -44,47 +51,89 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
         task = template.freeze_labels(task, prepare.labels_of(examples))
     left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
-        notes.append(_n(
-            "{count:,} row without an answer or an input was left out.", "{count:,} rows without an answer or an input were left out.", count=left_out
-        ))  # fmt: skip
+        notes.append(
+            _n(
+                "{count:,} row without an answer or an input was left out.",
+                "{count:,} rows without an answer or an input were left out.",
+                count=left_out,
+            )
+        )
     test_table = read_kept(spec.test_dataset, spec.test_mapping, is_test=True) if spec.test_dataset else table.test
     if test_table is None:
-        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+        split = prepare.split_examples(
+            examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed
+        )
     else:
         test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
         split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
         if leaked:
-            notes.append(_n(
-                "{count:,} training row stands in the test file too and was not trained on.",
-                "{count:,} training rows stand in the test file too and were not trained on.", count=leaked,
-            ))  # fmt: skip
+            notes.append(
+                _n(
+                    "{count:,} training row stands in the test file too and was not trained on.",
+                    "{count:,} training rows stand in the test file too and were not trained on.",
+                    count=leaked,
+                )
+            )
         unseen = [example for example in split.test if task.labels and example.answer not in task.labels]
         if unseen:
-            notes.append(_n(
-                "{count:,} of {rows:,} test rows has a label that was not trained (such as {label!r}): no answer to it can be right.",
-                "{count:,} of {rows:,} test rows have a label that was not trained (such as {label!r}): no answer to them can be right.",
-                count=len(unseen), rows=len(split.test), label=unseen[0].answer[:40],
-            ))  # fmt: skip
+            notes.append(
+                _n(
+                    (
+                        "{count:,} of {rows:,} test rows has a label that was not trained (such as {label!r}): no "
+                        "answer "
+                        "to it can be right."
+                    ),
+                    (
+                        "{count:,} of {rows:,} test rows have a label that was not trained (such as {label!r}): no "
+                        "answer "
+                        "to them can be right."
+                    ),
+                    count=len(unseen),
+                    rows=len(split.test),
+                    label=unseen[0].answer[:40],
+                )
+            )
     if task.is_chat and (made := len(split.train) + len(split.validation) + len(split.test)) > rows - max(0, left_out):
-        notes.append(_("Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.", rows=rows, made=made))
+        notes.append(
+            _(
+                "Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.",
+                rows=rows,
+                made=made,
+            )
+        )
     if aside:
-        notes.append(_n(
-            "{count:,} row that the file's split column sets aside was left out.", "{count:,} rows that the file's split column sets aside were left out.", count=aside
-        ))  # fmt: skip
-    said = [_("{mend} ({rows}).", mend=mends.describe(mend), rows=_n("{count:,} row", "{count:,} rows", count=count)) for mend, count in mended.values()]
+        notes.append(
+            _n(
+                "{count:,} row that the file's split column sets aside was left out.",
+                "{count:,} rows that the file's split column sets aside were left out.",
+                count=aside,
+            )
+        )
+    said = [
+        _("{mend} ({rows}).", mend=mends.describe(mend), rows=_n("{count:,} row", "{count:,} rows", count=count))
+        for mend, count in mended.values()
+    ]
     notes = [*said, *notes]
     return task, replace(split, file_rows=rows + aside), notes
 
 
 def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded") -> dict[str, int]:
-    """What became of every row that was given: file_rows = train_rows + validation_rows + eval_rows + left_out. Of a chat each
-    answer counts as a row."""
-    used = {"train_rows": len(train.examples), "validation_rows": len(validation.examples), "eval_rows": len(held_out.examples)}
+    """What became of every row that was given: file_rows = train_rows + validation_rows + eval_rows + left_out. Of a
+    chat each answer counts as a row."""
+    used = {
+        "train_rows": len(train.examples),
+        "validation_rows": len(validation.examples),
+        "eval_rows": len(held_out.examples),
+    }
     file_rows = split.file_rows
     if task.is_chat:
         made = split.train + split.validation + split.test
         # Test rows may be of another file and have the same numbers.
-        file_rows += len(made) - len({example.row for example in split.train + split.validation}) - len({example.row for example in split.test})
+        file_rows += (
+            len(made)
+            - len({example.row for example in split.train + split.validation})
+            - len({example.row for example in split.test})
+        )
     return {"file_rows": file_rows, **used, "left_out": file_rows - sum(used.values())}
 
 
@@ -94,14 +143,17 @@ def too_long_note(part: str, rows: list[int], max_length: int) -> Message:
     if part == "training":
         return _n(
             "{count:,} training row is longer than {max_length} tokens and was left out: row {rows}.",
-            "{count:,} training rows are longer than {max_length} tokens and were left out: rows {rows}.", **values,
-        )  # fmt: skip
+            "{count:,} training rows are longer than {max_length} tokens and were left out: rows {rows}.",
+            **values,
+        )
     if part == "validation":
         return _n(
             "{count:,} validation row is longer than {max_length} tokens and was left out: row {rows}.",
-            "{count:,} validation rows are longer than {max_length} tokens and were left out: rows {rows}.", **values,
-        )  # fmt: skip
+            "{count:,} validation rows are longer than {max_length} tokens and were left out: rows {rows}.",
+            **values,
+        )
     return _n(
         "{count:,} held-out row is longer than {max_length} tokens and was left out: row {rows}.",
-        "{count:,} held-out rows are longer than {max_length} tokens and were left out: rows {rows}.", **values,
-    )  # fmt: skip
+        "{count:,} held-out rows are longer than {max_length} tokens and were left out: rows {rows}.",
+        **values,
+    )

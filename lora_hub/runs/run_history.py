@@ -1,8 +1,8 @@
 """What a run's history, `events.jsonl`, does not tell because it is damaged, and what its folder still does.
 
-    why_damaged(run, folder)     in words; None where the history is whole, as far as can be seen
-    restore(run, folder)         the run with what its adapter's record, lora_hub.json, says of it
-    heal(run, log)               writes that into the history, so that a run that is resumed goes on from there
+why_damaged(run, folder)     in words; None where the history is whole, as far as can be seen
+restore(run, folder)         the run with what its adapter's record, lora_hub.json, says of it
+heal(run, log)               writes that into the history, so that a run that is resumed goes on from there
 """
 
 import json
@@ -16,7 +16,17 @@ from lora_hub.core.schema import Run
 
 FOLDER, RECORD, WEIGHTS = "adapter", "lora_hub.json", "adapter_model.safetensors"
 # What an adapter's record says of its run, as a run has it.
-RESTORED = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out", "metrics", "comparison", "adapter_folder", "best_step")
+RESTORED = (
+    "file_rows",
+    "train_rows",
+    "validation_rows",
+    "eval_rows",
+    "left_out",
+    "metrics",
+    "comparison",
+    "adapter_folder",
+    "best_step",
+)
 _COUNTS = RESTORED[:5]
 
 
@@ -35,15 +45,23 @@ def why_damaged(run: Run, folder: Path) -> Message | None:
 
 
 def restore(run: Run, folder: Path) -> Run:
-    """The run as it was trained and scored, where its history lacks that and the record of its adapter, which is written after the
-    exam, has it; else the run as it is."""
+    """The run as it was trained and scored, where its history lacks that and the record of its adapter, which is
+    written after the exam, has it; else the run as it is."""
     if run.adapter_folder and run.metrics:
         return run
     told = _told(run, folder)
     if told is None:
         return run
     why = why_damaged(run, folder) or _("its events.jsonl does not tell of them")
-    note = _("This run's history is damaged: {why}. Its adapter and scores are shown from {record}, which lies beside the adapter.", why=why, record=RECORD)
+    note = _(
+        (
+            "This run's history is damaged: {why}. Its adapter and scores are shown from {record}, which lies beside "
+            "the "
+            "adapter."
+        ),
+        why=why,
+        record=RECORD,
+    )
     found = {key: getattr(told, key) for key in RESTORED}
     return run.model_copy(update={**found, "notes": (*run.notes, note)})
 
@@ -58,8 +76,8 @@ def heal(told: Run, restored: Run, append: Callable[..., Any]) -> None:
 
 
 def _told(run: Run, folder: Path) -> Run | None:
-    """What the adapter's record says, read as the events would have been that were told with it; None where there is none of
-    this run that can be read."""
+    """What the adapter's record says, read as the events would have been that were told with it; None where there is
+    none of this run that can be read."""
     try:
         record = json.loads((folder / FOLDER / RECORD).read_bytes())
         if record["run"] != run.id or not (folder / FOLDER / WEIGHTS).is_file():
@@ -79,6 +97,7 @@ def _told(run: Run, folder: Path) -> Run | None:
 
 
 def last_checkpoint(folder: Path) -> int:
-    """The step of the last checkpoint on the disk, for a run whose history does not tell it; 0 where there is none that says so."""
+    """The step of the last checkpoint on the disk, for a run whose history does not tell it; 0 where there is none that
+    says so."""
     found = (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
     return max((int(number) for path in found if (number := path.parent.name.rpartition("-")[2]).isdigit()), default=0)

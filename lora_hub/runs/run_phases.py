@@ -1,4 +1,5 @@
-"""What a run does while it runs: why, what comes next and, where nothing has been heard of it for longer than usual, that it is late.
+"""What a run does while it runs: why, what comes next and, where nothing has been heard of it for longer than usual,
+that it is late.
 
     explain(run)              of its phase; empty for one that this version does not know
     how_late(run, now)        None while all is as usual; now: UTC seconds
@@ -31,21 +32,62 @@ class Phase:
 
 
 PHASES = {
-    "loading the libraries": Phase(_("Its process loads PyTorch and the other libraries, as every run does once. Then the data is read."), 40.0),
-    "connecting to the Hub": Phase(_("The run needs the Hub for its base or to publish. Then the libraries are loaded."), 30.0),
-    "reading the data": Phase(_("The file is read, mended and split as the run's spec says. Then its rows are turned into tokens.")),
-    "tokenizing": Phase(_("Every row is turned into the base's tokens before anything is trained. Then the base is loaded.")),
+    "loading the libraries": Phase(
+        _("Its process loads PyTorch and the other libraries, as every run does once. Then the data is read."), 40.0
+    ),
+    "connecting to the Hub": Phase(
+        _("The run needs the Hub for its base or to publish. Then the libraries are loaded."), 30.0
+    ),
+    "reading the data": Phase(
+        _("The file is read, mended and split as the run's spec says. Then its rows are turned into tokens.")
+    ),
+    "tokenizing": Phase(
+        _("Every row is turned into the base's tokens before anything is trained. Then the base is loaded.")
+    ),
     "loading the base": Phase(NOTHING),  # it depends on the base: `_loading`
-    "preparing the training": Phase(_("The adapter's layers are put on the base, and a short probe finds the faster way to train. Then training begins.")),
-    "first look at the validation rows": Phase(_("Later losses are held against this one. Then training begins or, in a run that was resumed, goes on.")),
-    "training": Phase(_("After each look at the validation rows there is a checkpoint to go on from. Then base and adapter are scored on the held-out rows.")),
-    "scoring the base": Phase(_("It is trained. The base answers the held-out rows as it is, then with examples in its prompt, then the adapter does.")),
-    "scoring the base with examples": Phase(_("It is trained. The base answers once more, with training rows as examples in its prompt: it gets its best chance. Then the adapter does.")),
-    "scoring the adapter": Phase(_("It is trained. The adapter answers the rows that the base has answered; then the result stands here.")),
-    "publishing": Phase(_("It is trained and scored, and its files go to the Hub. The adapter stays in the run's folder whatever happens.")),
-    "waiting for the tasks before it": Phase(_("Tasks of one process are trained one after another where that is faster. It begins by itself."), 0.0),
-    "waiting to be scored": Phase(_("It is trained; tasks of one process are scored one after another. It goes on by itself."), 0.0),
-}  # fmt: skip
+    "preparing the training": Phase(
+        _(
+            "The adapter's layers are put on the base, and a short probe finds the faster way to train. Then training "
+            "begins."
+        )
+    ),
+    "first look at the validation rows": Phase(
+        _("Later losses are held against this one. Then training begins or, in a run that was resumed, goes on.")
+    ),
+    "training": Phase(
+        _(
+            "After each look at the validation rows there is a checkpoint to go on from. Then base and adapter are "
+            "scored on the held-out rows."
+        )
+    ),
+    "scoring the base": Phase(
+        _(
+            "It is trained. The base answers the held-out rows as it is, then with examples in its prompt, then the "
+            "adapter does."
+        )
+    ),
+    "scoring the base with examples": Phase(
+        _(
+            "It is trained. The base answers once more, with training rows as examples in its prompt: it gets its "
+            "best chance. Then the adapter does."
+        )
+    ),
+    "scoring the adapter": Phase(
+        _("It is trained. The adapter answers the rows that the base has answered; then the result stands here.")
+    ),
+    "publishing": Phase(
+        _(
+            "It is trained and scored, and its files go to the Hub. The adapter stays in the run's folder whatever "
+            "happens."
+        )
+    ),
+    "waiting for the tasks before it": Phase(
+        _("Tasks of one process are trained one after another where that is faster. It begins by itself."), 0.0
+    ),
+    "waiting to be scored": Phase(
+        _("It is trained; tasks of one process are scored one after another. It goes on by itself."), 0.0
+    ),
+}
 
 
 def name_of(run: Run) -> str:
@@ -66,11 +108,18 @@ def _loading(run: Run) -> Message:
     if base.folder:
         return _("The base's weights are read from this disk. Then training begins.")
     if not base.parameters:
-        return _("The base's weights are fetched from the Hub where they are not on this disk yet, which takes as long as the network needs. Then training begins.")
+        return _(
+            "The base's weights are fetched from the Hub where they are not on this disk yet, which takes as long as "
+            "the network needs. Then training begins."
+        )
     return _(
-        "The base's weights (about {size}) are fetched from the Hub where they are not on this disk yet, which takes as long as the network needs. Then training begins.",
+        (
+            "The base's weights (about {size}) are fetched from the Hub where they are not on this disk yet, which "
+            "takes "
+            "as long as the network needs. Then training begins."
+        ),
         size=_size(base.parameters),
-    )  # fmt: skip
+    )
 
 
 def _size(parameters: int) -> Message:
@@ -99,24 +148,43 @@ def how_late(run: Run, now: float | None = None) -> Message | None:
     if run.state.is_final:
         return None
     if run.cancelling:
-        return _late_cancel(run, now - run.cancel_asked) if run.cancel_asked and now - run.cancel_asked > CANCEL_USUAL else None
+        return (
+            _late_cancel(run, now - run.cancel_asked)
+            if run.cancel_asked and now - run.cancel_asked > CANCEL_USUAL
+            else None
+        )
     usual, silent = usual_silence(run), now - run.last_event
     if not usual or not run.last_event or silent <= usual:
         return None
     return joined(
-        _("It takes longer than usual: nothing was heard of it for {time}, though its process is alive.", time=_minutes(silent)),
-        _reason(run), _("It goes on by itself; the log below may say more."), _kept(run),
-    )  # fmt: skip
+        _(
+            "It takes longer than usual: nothing was heard of it for {time}, though its process is alive.",
+            time=_minutes(silent),
+        ),
+        _reason(run),
+        _("It goes on by itself; the log below may say more."),
+        _kept(run),
+    )
 
 
 def _late_cancel(run: Run, waited: float) -> Message:
     time = _minutes(waited)
     if len(run.handle.get("group", ())) > 1:
-        return _("It was asked to end {time} ago, longer than usual: it shares a process with other tasks, which go on, and ends when that comes to its next step.", time=time)
+        return _(
+            (
+                "It was asked to end {time} ago, longer than usual: it shares a process with other tasks, which go on, "
+                "and ends when that comes to its next step."
+            ),
+            time=time,
+        )
     return _(
-        "It was asked to end {time} ago, longer than usual: a long step, or work that cannot be interrupted, is still under way. Cancel it again to end its process.",
+        (
+            "It was asked to end {time} ago, longer than usual: a long step, or work that cannot be interrupted, is "
+            "still "
+            "under way. Cancel it again to end its process."
+        ),
         time=time,
-    )  # fmt: skip
+    )
 
 
 def _reason(run: Run) -> Message:

@@ -1,8 +1,9 @@
-"""Rows that a run left in its folder, read back: whatever became of the file, what can be read is given and what cannot is said.
+"""Rows that a run left in its folder, read back: whatever became of the file, what can be read is given and what cannot
+is said.
 
-    found = read_held_out(folder, expected=52, task=task)
-    found.rows        as `exam.held_out_table` wrote them
-    found.missing     what is not there and why, in words; None where nothing is missing
+found = read_held_out(folder, expected=52, task=task)
+found.rows        as `exam.held_out_table` wrote them
+found.missing     what is not there and why, in words; None where nothing is missing
 """
 
 from collections import Counter
@@ -60,8 +61,8 @@ class Found:
 
 
 def read_held_out(folder: Path, *, expected: int, task: Task | None) -> Found:
-    """The held-out rows in a run's folder. expected: how many were written; 0: not known. task: judges rows that were written
-    before rows had scores; None: they are told as damaged."""
+    """The held-out rows in a run's folder. expected: how many were written; 0: not known. task: judges rows that were
+    written before rows had scores; None: they are told as damaged."""
 
     def read(line: bytes) -> dict[str, Any]:
         row = _Row.model_validate_json(line).model_dump(exclude_unset=True)
@@ -82,18 +83,30 @@ def read_held_out(folder: Path, *, expected: int, task: Task | None) -> Found:
 
 
 def read_examples(folder: Path, *, expected: int | None) -> Found:
-    """The examples that a run's exam showed to the base: all of them or none, since with some of them it is another question.
+    """The examples that a run's exam showed to the base: all of them or none, since with some of them it is another
+    question.
     expected: how many there were; None: not known."""
-    rows, damaged, trouble = _read_lines(folder / EXAMPLES, lambda line: _Example.model_validate_json(line).model_dump())
+    rows, damaged, trouble = _read_lines(
+        folder / EXAMPLES, lambda line: _Example.model_validate_json(line).model_dump()
+    )
     if not damaged and (len(rows) == expected or expected is None):
         return Found(list(rows.values()))
-    return Found([], _(
-        "The examples that the exam showed to the base cannot be read any more ({why}): the base is asked without them, so it may score lower than in its exam.",
-        why=_why(EXAMPLES, damaged, trouble),
-    ))  # fmt: skip
+    return Found(
+        [],
+        _(
+            (
+                "The examples that the exam showed to the base cannot be read any more ({why}): the base is asked "
+                "without "
+                "them, so it may score lower than in its exam."
+            ),
+            why=_why(EXAMPLES, damaged, trouble),
+        ),
+    )
 
 
-def _read_lines(path: Path, read: Callable[[bytes], dict[str, Any]]) -> tuple[dict[int, dict[str, Any]], list[int], str]:
+def _read_lines(
+    path: Path, read: Callable[[bytes], dict[str, Any]]
+) -> tuple[dict[int, dict[str, Any]], list[int], str]:
     """(rows by the number of their line, numbers of the lines that are none, why the file cannot be opened)."""
     rows, damaged = {}, []
     try:
@@ -118,7 +131,12 @@ def _missing_rows(there: int, damaged: list[int], trouble: str, expected: int) -
         return None
     why = _why(HELD_OUT, damaged, trouble)
     if there:
-        lost = _("{count:,} of the {expected:,} held-out rows cannot be shown: {why}.", count=expected - there, expected=expected, why=why)
+        lost = _(
+            "{count:,} of the {expected:,} held-out rows cannot be shown: {why}.",
+            count=expected - there,
+            expected=expected,
+            why=why,
+        )
     else:
         lost = _("None of the {expected:,} held-out rows can be shown: {why}.", expected=expected, why=why)
     return joined(lost, _("The scores are kept elsewhere and are of all of them."))
@@ -132,7 +150,10 @@ def _why(name: str, damaged: list[int], trouble: str) -> Message:
         return _("{name} cannot be read: {trouble}", name=name, trouble=trouble)
     if damaged:
         return _n(
-            "line {lines} of {name} is cut off or damaged", "lines {lines} of {name} are cut off or damaged",
-            count=len(damaged), lines=numbers(damaged, NAMED_LINES), name=name,
-        )  # fmt: skip
+            "line {lines} of {name} is cut off or damaged",
+            "lines {lines} of {name} are cut off or damaged",
+            count=len(damaged),
+            lines=numbers(damaged, NAMED_LINES),
+            name=name,
+        )
     return _("{name} ends before them", name=name)

@@ -1,5 +1,5 @@
-"""The state of a run that nobody owns any more, and what is said of each state: what it is, why, and what comes next. What a run does
-while it runs is `run_phases`'."""
+"""The state of a run that nobody owns any more, and what is said of each state: what it is, why, and what comes next.
+What a run does while it runs is `run_phases`'."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ STILL_FALLING = 0.01
 
 
 def judge(run: Run, folder: Path, *, is_owned: bool | None = None) -> Run:
-    """The run with what its events cannot tell: whether somebody works on it, and whether it is being cancelled. Nothing is
+    """The run with what its events cannot tell: whether somebody works on it, and whether it is being cancelled.
+    Nothing is
     written: a run is lost as long as nobody owns it and it has not ended. is_owned: None asks the lock."""
     if run.state.is_final:
         return run_history.restore(run, folder) if run.state is RunState.SUCCEEDED else run
@@ -26,7 +27,15 @@ def judge(run: Run, folder: Path, *, is_owned: bool | None = None) -> Run:
     if is_owned:
         return run.model_copy(update={"cancelling": True, "cancel_asked": asked}) if is_cancelled else run
     run = run_history.restore(run, folder)
-    return run.model_copy(update={"ended": run.last_event or run.created, "eta": None, "waits": None, "phase": "", **_end(run, folder, is_cancelled)})
+    return run.model_copy(
+        update={
+            "ended": run.last_event or run.created,
+            "eta": None,
+            "waits": None,
+            "phase": "",
+            **_end(run, folder, is_cancelled),
+        }
+    )
 
 
 def _cancel_asked(folder: Path) -> float | None:
@@ -55,13 +64,17 @@ def _why_lost(run: Run, folder: Path) -> LoraHubError:
         advice = _how_to_go_on(run, run_history.last_checkpoint(folder))
         if (kept := folder / run_history.FOLDER / run_history.WEIGHTS).is_file():
             advice = joined(advice, _("An adapter of it lies in {folder}.", folder=kept.parent))
-        return LoraHubError(_("This run's history is damaged, so how it ended is not known: {why}."), advice, why=damaged)
+        return LoraHubError(
+            _("This run's history is damaged, so how it ended is not known: {why}."), advice, why=damaged
+        )
     if disk.is_disk_full():
         return disk.disk_is_full(settings.home(), ended_run=True)
     advice = _how_to_go_on(run)
     if run.handle.get("boot", processes.boot_id()) != processes.boot_id():
         return LoraHubError(_("The machine was restarted while the run was under way."), advice)
-    return LoraHubError(_("The training process ended without a word: it was killed, most often because the memory ran out."), advice)
+    return LoraHubError(
+        _("The training process ended without a word: it was killed, most often because the memory ran out."), advice
+    )
 
 
 def checkpoint_step(run: Run) -> int:
@@ -82,7 +95,8 @@ def _how_to_go_on(run: Run, on_disk: int = 0) -> Message:
 
 
 def describe(run: Run, now: float | None = None) -> Message:
-    """What is said of the state that a run is in: what, why, and what comes next; and where it is late, that it is. now: UTC seconds,
+    """What is said of the state that a run is in: what, why, and what comes next; and where it is late, that it is.
+    now: UTC seconds,
     None: those of the clock."""
     said, late = _describe(run), run_phases.how_late(run, now)
     return said if late is None else joined(said, late)
@@ -90,7 +104,9 @@ def describe(run: Run, now: float | None = None) -> Message:
 
 def _describe(run: Run) -> Message:
     if run.cancelling:
-        return _("It is being cancelled and ends at its next step. Its last checkpoint stays: Resume goes on from there.")
+        return _(
+            "It is being cancelled and ends at its next step. Its last checkpoint stays: Resume goes on from there."
+        )
     if run.state is RunState.QUEUED and run.waits is not None:
         return _waiting(run)
     if run.state is RunState.QUEUED and run.attempt > 1 and not run.adapter_folder:
@@ -98,8 +114,13 @@ def _describe(run: Run) -> Message:
         if step and step == run.total_steps:
             return _("It is being resumed: its process is started again. It is trained, and goes on with its scoring.")
         if not step:
-            return _("It is being resumed: its process is started again, and the training goes on from the beginning: it had no checkpoint yet.")
-        return _("It is being resumed: its process is started again, and the training goes on from step {step}.", step=step)
+            return _(
+                "It is being resumed: its process is started again, and the training goes on from the beginning: it "
+                "had no checkpoint yet."
+            )
+        return _(
+            "It is being resumed: its process is started again, and the training goes on from step {step}.", step=step
+        )
     if run.state is RunState.QUEUED and run.adapter_folder:
         return _("It is being resumed to be published: it is trained and scored.")
     if run.state is RunState.QUEUED:
@@ -107,13 +128,18 @@ def _describe(run: Run) -> Message:
     if run.state is RunState.CANCELLED:
         if not run.total_steps:
             return joined(_("It was cancelled before its first step."), _how_to_go_on(run))
-        return joined(_("It was cancelled at step {step} of {total}.", step=run.step, total=run.total_steps), _how_to_go_on(run))
+        return joined(
+            _("It was cancelled at step {step} of {total}.", step=run.step, total=run.total_steps), _how_to_go_on(run)
+        )
     if run.state is RunState.PUBLISHING:
         return run_phases.PHASES["publishing"].said
     if run.state is RunState.RUNNING:
         return run_phases.explain(run)
     if run.adapter_folder and not run.metrics and run.state.is_final and run.state is not RunState.DAMAGED:
-        return _("It is trained, and its scores cannot be read any more: the line of events.jsonl that held them is damaged. The adapter's lora_hub.json has them, too.")
+        return _(
+            "It is trained, and its scores cannot be read any more: the line of events.jsonl that held them is "
+            "damaged. The adapter's lora_hub.json has them, too."
+        )
     if run.state is RunState.SUCCEEDED and run.adapter is None:
         return _("It is trained and scored. Publish it, or ask it in Compare.")
     return NOTHING
@@ -125,27 +151,43 @@ def _waiting(run: Run) -> Message:
     return joined(
         _(
             "Place {place} in the queue: this machine trains {slots} at a time ({setting}). Training now: {now}.",
-            place=wait.place, slots=wait.slots, setting=f"LORA_HUB_SLOTS = {wait.slots}", now=now,
+            place=wait.place,
+            slots=wait.slots,
+            setting=f"LORA_HUB_SLOTS = {wait.slots}",
+            now=now,
         ),
         _("Then: {then}.", then=then) if then else "",
         _("It starts by itself."),
-    )  # fmt: skip
+    )
 
 
 def stopped_early(reason: str, step: int, total: int, patience: int, best_step: int, best_loss: float) -> Message:
     """Why a training ended before its last step. reason: "patience" or "learnt"."""
     if reason == "learnt":
         return _(
-            "Stopped early, at step {step} of {total}: the validation loss was {loss:.4f}, so nothing was left to learn. Kept: step {best_step}.",
-            step=step, total=total, loss=best_loss, best_step=best_step,
-        )  # fmt: skip
+            (
+                "Stopped early, at step {step} of {total}: the validation loss was {loss:.4f}, so nothing was left to "
+                "learn. Kept: step {best_step}."
+            ),
+            step=step,
+            total=total,
+            loss=best_loss,
+            best_step=best_step,
+        )
     return _n(
-        "Stopped early, at step {step} of {total}: the validation loss did not fall for {count} evaluation ({setting}). "
+        "Stopped early, at step {step} of {total}: the validation loss did not fall for {count} evaluation "
+        "({setting}). "
         "Best and kept: step {best_step}, loss {loss:.4f}.",
-        "Stopped early, at step {step} of {total}: the validation loss did not fall for {count} evaluations ({setting}). "
+        "Stopped early, at step {step} of {total}: the validation loss did not fall for {count} evaluations "
+        "({setting}). "
         "Best and kept: step {best_step}, loss {loss:.4f}.",
-        step=step, total=total, count=patience, setting=f"patience = {patience}", best_step=best_step, loss=best_loss,
-    )  # fmt: skip
+        step=step,
+        total=total,
+        count=patience,
+        setting=f"patience = {patience}",
+        best_step=best_step,
+        loss=best_loss,
+    )
 
 
 def train_longer(run: Run) -> Message | None:
@@ -158,5 +200,12 @@ def train_longer(run: Run) -> Message | None:
     more = _("Try {epochs:g} epochs, or more effort.", epochs=2 * run.spec.epochs)
     if run.spec.steps:
         more = _("Try {steps} steps, or more effort.", steps=2 * run.spec.steps)
-    falling = _("The validation loss was still falling at the end ({before:.4f}, then {last:.4f}): training longer would probably bring more.", before=looks[-2], last=looks[-1])
+    falling = _(
+        (
+            "The validation loss was still falling at the end ({before:.4f}, then {last:.4f}): training longer would "
+            "probably bring more."
+        ),
+        before=looks[-2],
+        last=looks[-1],
+    )
     return joined(falling, more)

@@ -1,8 +1,9 @@
-"""The line of those that want to train on this machine: first come, first served, as many at once as LORA_HUB_SLOTS says.
+"""The line of those that want to train on this machine: first come, first served, as many at once as LORA_HUB_SLOTS
+says.
 
-A ticket is a numbered file that is locked as long as its worker lives, waiting and training alike. A worker's turn has come
-when fewer than LORA_HUB_SLOTS living tickets stand before its own. A killed worker's ticket is no longer locked and counts as
-gone, so nothing is ever left standing in the way.
+A ticket is a numbered file that is locked as long as its worker lives, waiting and training alike. A worker's turn has
+come when fewer than LORA_HUB_SLOTS living tickets stand before its own. A killed worker's ticket is no longer locked
+and counts as gone, so nothing is ever left standing in the way.
 """
 
 import json
@@ -28,7 +29,9 @@ class take_turn:
     tell: told its place whenever that changes.
     """
 
-    def __init__(self, run_ids: list[str], cancelled: Callable[[], bool], tell: Callable[[Wait], None] = lambda wait: None) -> None:
+    def __init__(
+        self, run_ids: list[str], cancelled: Callable[[], bool], tell: Callable[[Wait], None] = lambda wait: None
+    ) -> None:
         self.run_ids, self.cancelled, self.tell = run_ids, cancelled, tell
         self.folder = settings.runs_dir() / ".line"
 
@@ -51,7 +54,9 @@ class take_turn:
         told = None
         while len(before := self._before()) >= settings.slots():
             slots = settings.slots()
-            wait = Wait(place=len(before) - slots + 1, before=tuple(run_id for of in before for run_id in of), slots=slots)
+            wait = Wait(
+                place=len(before) - slots + 1, before=tuple(run_id for of in before for run_id in of), slots=slots
+            )
             if wait != told:
                 self.tell(wait)
                 told = wait

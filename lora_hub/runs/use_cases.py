@@ -1,4 +1,5 @@
-"""The use cases around a run that change something: plan, start, cancel, resume, publish. What the page and the shell call.
+"""The use cases around a run that change something: plan, start, cancel, resume, publish. What the page and the shell
+call.
 
 A run's truth is its folder; nothing about it is kept in this process, so the page may be closed, reloaded or restarted.
 """
@@ -36,8 +37,8 @@ PLANNED_ROWS = 20_000
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before it is started: the spec to start, what stands against it, and what it will take. examples: rows that can
-    be used, of `PLANNED_ROWS` at most. costs: the same run on rented hardware, the cheapest first."""
+    """A run before it is started: the spec to start, what stands against it, and what it will take. examples: rows that
+    can be used, of `PLANNED_ROWS` at most. costs: the same run on rented hardware, the cheapest first."""
 
     spec: TrainSpec
     inspection: Any
@@ -70,9 +71,9 @@ def plan_run(
     reading: dict[str, Any] | None = None,
     inspector: Any = None,
 ) -> Plan:
-    """Reads and checks the data and derives the spec; nothing is started. mapping: the roles that the person chose. mends: done
-    after reading. minimum: what the adapter has to reach to be published (minimum.py). reading: encoding, delimiter, sheet,
-    skip_broken. inspector: one that may have read the file already.
+    """Reads and checks the data and derives the spec; nothing is started. mapping: the roles that the person chose.
+    mends: done after reading. minimum: what the adapter has to reach to be published (minimum.py). reading: encoding,
+    delimiter, sheet, skip_broken. inspector: one that may have read the file already.
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
@@ -94,21 +95,46 @@ def plan_run(
     test_info, test_mapping, test_table, test_done, leaks = None, {}, seen.table.test, [], []
     if test_file is not None:
         test_kept = store.add_dataset(test_file)
-        chosen = {role: column for role, column in (mapping or {}).items() if column in inspector.read(test_kept, is_test=True).columns}
+        chosen = {
+            role: column
+            for role, column in (mapping or {}).items()
+            if column in inspector.read(test_kept, is_test=True).columns
+        }
         test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends), is_test=True)
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
-        test_info, test_mapping, test_table, test_done = test_seen.info, test_seen.mapping, test_seen.table, test_seen.done
+        test_info, test_mapping, test_table, test_done = (
+            test_seen.info,
+            test_seen.mapping,
+            test_seen.table,
+            test_seen.done,
+        )
         found = checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)
         found += checks.find_unseen(task, seen.table, seen.mapping, test_table, test_mapping)
-        leaks = [*(problem for problem in test_seen.table.problems if problem.code == "test-part"), *(one.problem for one in found)]
+        leaks = [
+            *(problem for problem in test_seen.table.problems if problem.code == "test-part"),
+            *(one.problem for one in found),
+        ]
     spec = recipe.make_spec(
-        task, base, seen.info, seen.mapping, effort=effort, overrides=overrides, test_dataset=test_info, test_mapping=test_mapping,
-        name=name, publish_to=publish_to, publish_private=publish_private, share_rows=share_rows, minimum=minimum,
-    )  # fmt: skip
+        task,
+        base,
+        seen.info,
+        seen.mapping,
+        effort=effort,
+        overrides=overrides,
+        test_dataset=test_info,
+        test_mapping=test_mapping,
+        name=name,
+        publish_to=publish_to,
+        publish_private=publish_private,
+        share_rows=share_rows,
+        minimum=minimum,
+    )
     check_metrics(spec.minimum, task)
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
-        split = prepare.split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+        split = prepare.split_examples(
+            examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed
+        )
         scored = len(split.test)
     else:
         scored = len(prepare.build_examples(test_table, task, test_mapping or seen.mapping))
@@ -116,16 +142,24 @@ def plan_run(
     seen = inspector.with_lengths(seen, base, spec.max_length)
     again = [*check_held_out.check_held_out(scored), *check_mends.find_idle(seen.done, test_done)]
     known = (check_held_out.CODE, check_mends.CODE)
-    problems = [*(found.problem for found in again), *(problem for problem in seen.problems if problem.code not in known)]
-    spec = spec.model_copy(update={"dataset": seen.info.model_copy(update={"problems": tuple(problems), "test_rows": own_test})})
+    problems = [
+        *(found.problem for found in again),
+        *(problem for problem in seen.problems if problem.code not in known),
+    ]
+    spec = spec.model_copy(
+        update={"dataset": seen.info.model_copy(update={"problems": tuple(problems), "test_rows": own_test})}
+    )
     tokens_row = tokens_per_row(seen, examples, task)
     estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
     costs = tuple(recipe.estimate_costs(spec, tokens_row))
-    return Plan(spec=spec, inspection=seen, problems=(*leaks, *problems), examples=len(examples), estimate=estimate, costs=costs)
+    return Plan(
+        spec=spec, inspection=seen, problems=(*leaks, *problems), examples=len(examples), estimate=estimate, costs=costs
+    )
 
 
 def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
-    """The examples of `PLANNED_ROWS` rows at most, on which estimates stand. Raises DataError where no row can be used."""
+    """The examples of `PLANNED_ROWS` rows at most, on which estimates stand. Raises DataError where no row can be
+    used."""
     from lora_hub.data import inspection
     from lora_hub.data.prompts import prepare
 
@@ -138,8 +172,8 @@ def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[An
 
 
 def tokens_per_row(seen: Any, examples: list[Any], task: Task, sample: int = 200) -> float:
-    """Mean tokens of prompt and answer: counted with the base's own tokenizer where it lies on this disk, else estimated
-    from the bytes (about 4 a token in Latin script, 5 in Persian)."""
+    """Mean tokens of prompt and answer: counted with the base's own tokenizer where it lies on this disk, else
+    estimated from the bytes (about 4 a token in Latin script, 5 in Persian)."""
     from lora_hub.data.prompts import template
 
     if seen.tokens_row:
@@ -147,34 +181,47 @@ def tokens_per_row(seen: Any, examples: list[Any], task: Task, sample: int = 200
     step = max(1, len(examples) // sample)
     texts = []
     for example in examples[::step][:sample]:
-        prompt = "\n".join(m["content"] for m in example.inputs["messages"]) if task.is_chat else template.render_prompt(task, example.inputs)
+        prompt = (
+            "\n".join(m["content"] for m in example.inputs["messages"])
+            if task.is_chat
+            else template.render_prompt(task, example.inputs)
+        )
         texts.append(prompt + " " + example.answer)
     return sum(len(text.encode()) / 4.5 for text in texts) / max(1, len(texts)) + 8
 
 
 def gpu_flops() -> float:
-    """Peak 16-bit FLOP/s of this machine's GPU, 0 where there is none; asked of the driver's own tool, so torch can stay out."""
+    """Peak 16-bit FLOP/s of this machine's GPU, 0 where there is none; asked of the driver's own tool, so torch can
+    stay out."""
     import shutil
     import subprocess
 
     if not shutil.which("nvidia-smi"):
         return 0.0
-    told = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=10, check=False)
+    told = subprocess.run(
+        ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
     if told.returncode or not told.stdout.strip():
         return 0.0
     return hardware.card_flops(told.stdout.splitlines()[0])
 
 
 def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None) -> Run:
-    """Makes the run's folder and starts its process. Raises BaseError where the base can't fit, HubError where its adapter could
-    not be published, LoraHubError on a full disk.
+    """Makes the run's folder and starts its process. Raises BaseError where the base can't fit, HubError where its
+    adapter could not be published, LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere.
     """
     return start_runs([spec], owner=owner, environment=environment)[0]
 
 
-def start_runs(specs: Sequence[TrainSpec], *, owner: str = "local", environment: dict[str, str] | None = None) -> list[Run]:
+def start_runs(
+    specs: Sequence[TrainSpec], *, owner: str = "local", environment: dict[str, str] | None = None
+) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
     for spec in specs:
@@ -202,8 +249,11 @@ def start_runs(specs: Sequence[TrainSpec], *, owner: str = "local", environment:
     return [refresh_run(run_id) for run_id in run_ids]
 
 
-def _start(run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, environment: dict[str, str] | None) -> None:
-    """Starts one process for runs whose locks are held. All that has to be before its first word is written before it starts."""
+def _start(
+    run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, environment: dict[str, str] | None
+) -> None:
+    """Starts one process for runs whose locks are held. All that has to be before its first word is written before it
+    starts."""
     logs = [events.app_log(store.events_file(run_id)) for run_id in run_ids]
     for run_id, log in zip(run_ids, logs, strict=True):
         with store.disk_errors(log.path):
@@ -214,7 +264,9 @@ def _start(run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, 
         handle = local.start(run_ids, store.log_file(run_ids[0]), environment, locks)
     except OSError as error:
         told = LoraHubError(
-            _("No process could be started: {reason}."), _("Free memory or space on this machine, then resume the run."), reason=error.strerror or error
+            _("No process could be started: {reason}."),
+            _("Free memory or space on this machine, then resume the run."),
+            reason=error.strerror or error,
         )
         for log in logs:
             log.append("error", message=told.said, hint=told.advice)
@@ -225,7 +277,8 @@ def _start(run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, 
 
 
 def check_publishing(spec: TrainSpec) -> None:
-    """Raises HubError where the adapter could not be published to where the spec says: asked before it is trained, not after."""
+    """Raises HubError where the adapter could not be published to where the spec says: asked before it is trained, not
+    after."""
     if not spec.publish_to:
         return
     with endpoint.connected():
@@ -235,7 +288,8 @@ def check_publishing(spec: TrainSpec) -> None:
 
 
 def publishing_trouble(spec: TrainSpec) -> LoraHubError | None:
-    """Why an adapter of this spec could not be published to the organization in use, for who may want to after the training."""
+    """Why an adapter of this spec could not be published to the organization in use, for who may want to after the
+    training."""
     try:
         check_publishing(spec.model_copy(update={"publish_to": spec.publish_to or settings.organization()}))
     except LoraHubError as error:
@@ -249,15 +303,19 @@ def check_fits(spec: TrainSpec) -> None:
 
     if not spec.base.parameters or gpu_flops():
         return
-    needed = bases.memory_bytes(spec.base, train=True, batch=1, length=64, r=spec.lora.r, precision="fp32", quantization=spec.quantization)
+    needed = bases.memory_bytes(
+        spec.base, train=True, batch=1, length=64, r=spec.lora.r, precision="fp32", quantization=spec.quantization
+    )
     needed = needed or 4 * spec.base.parameters  # a shape that is not known: at least its weights in fp32
     total = psutil.virtual_memory().total
     if needed > total:
         raise BaseError(
             _("{base} needs about {needed:.1f} GiB to be trained here; this machine has {total:.1f} GiB."),
             _("Choose a smaller base, or train on a GPU Space."),
-            base=spec.base.id, needed=needed / 2**30, total=total / 2**30,
-        )  # fmt: skip
+            base=spec.base.id,
+            needed=needed / 2**30,
+            total=total / 2**30,
+        )
 
 
 def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
@@ -268,9 +326,11 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
         raise RunError(
             _("The run {run_id} has ended already: {state}."),
             _("Nothing is left to cancel."),
-            run_id=run_id, state=run.state.value,
-        )  # fmt: skip
-    # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end all.
+            run_id=run_id,
+            state=run.state.value,
+        )
+    # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end
+    # all.
     store.ask_cancel(run_id)
     shared = len(run.handle.get("group", ())) > 1
     if not shared:
@@ -288,7 +348,8 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
 
 
 def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run:
-    """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another state, and
+    """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another
+    state, and
     where a process works on it: of two that resume at once one goes on."""
     settings.check()
     store.read_spec(run_id)  # a damaged one says here what is wrong
@@ -307,7 +368,8 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
 
 @contextlib.contextmanager
 def _when_ended(run_id: str) -> Iterator[run_lock.RunLock]:
-    """The lock of a run that has ended. Its worker may still be ending, too; one that works on it is told by its state."""
+    """The lock of a run that has ended. Its worker may still be ending, too; one that works on it is told by its
+    state."""
     until = time.monotonic() + ENDING_SECONDS
     while True:
         try:
@@ -329,12 +391,13 @@ def _not_resumable(run: Run) -> RunError:
             _("The run {run_id} has succeeded: nothing is left of it to resume."),
             _("Publish it, or ask its adapter in Compare."),
             run_id=run.id,
-        )  # fmt: skip
+        )
     return RunError(
         _("The run {run_id} is {state}."),
         _("Only a run that failed, was cancelled or was lost can be resumed."),
-        run_id=run.id, state=run.state.value,
-    )  # fmt: skip
+        run_id=run.id,
+        state=run.state.value,
+    )
 
 
 def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = False) -> AdapterRef:
@@ -350,7 +413,8 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
         raise RunError(
             _("The run {run_id} has no adapter to publish: it is {state}."),
             _("Wait until it has succeeded, or resume it."),
-            run_id=run_id, state=run.state.value,
-        )  # fmt: skip
+            run_id=run_id,
+            state=run.state.value,
+        )
     log = events.app_log(store.events_file(run_id))
     return worker.publish_run(run, log.append, org=org, name=name, private=private or run.spec.publish_private)

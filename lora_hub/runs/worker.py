@@ -1,8 +1,8 @@
-"""A run's own process: prepare, train, score, publish. `python -m lora_hub.runs.worker RUN`; several runs of one base go to
-group_worker.py.
+"""A run's own process: prepare, train, score, publish. `python -m lora_hub.runs.worker RUN`; several runs of one base
+go to group_worker.py.
 
-It owns the run (run_lock.py), writes its events, and nothing else speaks for it. It waits for its turn (turns.py), survives the
-app, ends in words whatever happens, and on SIGTERM ends as cancelled.
+It owns the run (run_lock.py), writes its events, and nothing else speaks for it. It waits for its turn (turns.py),
+survives the app, ends in words whatever happens, and on SIGTERM ends as cancelled.
 """
 
 import argparse
@@ -41,7 +41,8 @@ ENCODED_ROWS = 500
 
 @dataclass
 class Prepared:
-    """A run's rows, ready to train on. task: with its labels frozen. counts: what became of every row, as `run_data.count_rows` says."""
+    """A run's rows, ready to train on. task: with its labels frozen. counts: what became of every row, as
+    `run_data.count_rows` says."""
 
     task: Task
     train: "Encoded"
@@ -51,7 +52,8 @@ class Prepared:
 
 
 class Worker:
-    """One run's work. `cancelled` turns true on SIGTERM, or where this run of several was cancelled, and is asked at every step.
+    """One run's work. `cancelled` turns true on SIGTERM, or where this run of several was cancelled, and is asked at
+    every step.
 
     lock: the run's, where it was handed over; else it is taken here. Raises RunError where another process has it.
     """
@@ -65,7 +67,9 @@ class Worker:
         self.folding = Folding()
         for event in store.read_events(run_id):
             self.folding.add(event.model_dump())
-        self.log = EventLog(self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}", self.folder / store.RESERVE)
+        self.log = EventLog(
+            self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}", self.folder / store.RESERVE
+        )
         self._cancelled = False
         self._told = 0.0
 
@@ -112,14 +116,17 @@ class Worker:
         """Says which place in the line the run has."""
         write_log(f"place {place.place} in the queue, behind {', '.join(place.before)}")
         step, total = self.folding.steps
-        self.report("progress", phase="waiting for its turn", step=step, total=total, eta=None, **place.model_dump(mode="json"))
+        self.report(
+            "progress", phase="waiting for its turn", step=step, total=total, eta=None, **place.model_dump(mode="json")
+        )
 
     def note(self, said: Message) -> None:
         """Says something about the run that stays on its page."""
         self.report("exam", note=said)
 
     def begin(self) -> None:
-        """What a process does first: it says who it is where its starter could not, and keeps room for its last words."""
+        """What a process does first: it says who it is where its starter could not, and keeps room for its last
+        words."""
         run = self.now
         write_log(f"run {self.run_id}" + (f", attempt {run.attempt}" if run.attempt > 1 else ""))
         identity = processes.identify(os.getpid())
@@ -178,7 +185,9 @@ class Worker:
             write_log("cancelled")
             self.report("state", state=RunState.CANCELLED)
         except BaseException as error:
-            write_log(f"error: {error}" if isinstance(error, LoraHubError) else "".join(traceback.format_exception(error)))
+            write_log(
+                f"error: {error}" if isinstance(error, LoraHubError) else "".join(traceback.format_exception(error))
+            )
             self.fail(explain_crash(error))
         return False
 
@@ -251,8 +260,14 @@ class Worker:
         for examples in parts:
             whole = prepare.Encoded([], [], [])
             for place in range(0, len(examples), ENCODED_ROWS):
-                some = prepare.encode_examples(tokenizer, task, examples[place : place + ENCODED_ROWS], self.spec.max_length)
-                for kept, more in ((whole.rows, some.rows), (whole.examples, some.examples), (whole.too_long, some.too_long)):
+                some = prepare.encode_examples(
+                    tokenizer, task, examples[place : place + ENCODED_ROWS], self.spec.max_length
+                )
+                for kept, more in (
+                    (whole.rows, some.rows),
+                    (whole.examples, some.examples),
+                    (whole.too_long, some.too_long),
+                ):
                     kept.extend(more)
                 done += len(examples[place : place + ENCODED_ROWS])
                 self.check_cancelled()
@@ -265,7 +280,10 @@ class Worker:
         from lora_hub.evaluation import exam
 
         self.check_cancelled()
-        write_log(f"best validation loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, {trained.seconds:.1f} s")
+        write_log(
+            f"best validation loss {trained.best_loss:.4f} at step {trained.best_step} of {trained.steps}, "
+            f"{trained.seconds:.1f} s"
+        )
         self.say_how_it_ended(trained)
         stack.attach(trained.folder, self.run_id)
         task, scored = prepared.task, prepared.held_out.examples
@@ -278,20 +296,39 @@ class Worker:
 
         try:
             found = exam.hold_exam(
-                stack, tokenizer, task, scored, self.run_id, trained=prepared.train.examples, unscored=prepared.validation.examples,
-                seed=self.spec.seed, begin=begin, progress=lambda done, total: self.part(who, done, total), cancelled=self.cancelled,
-            )  # fmt: skip
+                stack,
+                tokenizer,
+                task,
+                scored,
+                self.run_id,
+                trained=prepared.train.examples,
+                unscored=prepared.validation.examples,
+                seed=self.spec.seed,
+                begin=begin,
+                progress=lambda done, total: self.part(who, done, total),
+                cancelled=self.cancelled,
+            )
         finally:
             stack.detach(self.run_id)  # the next of several finds the base alone
         self.check_cancelled()
         store.write_jsonl(self.folder / run_rows.HELD_OUT, exam.held_out_table(task, scored, found.answers))
         # Rows of the person's own: they stay in the run's folder.
-        store.write_jsonl(self.folder / run_rows.EXAMPLES, [{"inputs": inputs, "answer": answer} for inputs, answer in found.shown])
+        store.write_jsonl(
+            self.folder / run_rows.EXAMPLES, [{"inputs": inputs, "answer": answer} for inputs, answer in found.shown]
+        )
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
         made = record.make_record(
-            self.spec, task, self.run_id, found.scores, prepared.counts, trained.best_step, found.comparison, exam.asking(stack, tokenizer),
-            calibrations=found.calibrations, examples_shown=len(found.shown),
-        )  # fmt: skip
+            self.spec,
+            task,
+            self.run_id,
+            found.scores,
+            prepared.counts,
+            trained.best_step,
+            found.comparison,
+            exam.asking(stack, tokenizer),
+            calibrations=found.calibrations,
+            examples_shown=len(found.shown),
+        )
         store.write_json(trained.folder / "lora_hub.json", made)
         self.report("exam", **prepared.counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
         self.report("adapter", folder="adapter", best_step=trained.best_step, stopped=trained.stopped)
@@ -299,7 +336,16 @@ class Worker:
     def say_how_it_ended(self, trained: Any) -> None:
         """An early stop, or that it could have gone on."""
         if trained.stopped:
-            self.note(run_states.stopped_early(trained.stopped, trained.steps, self.folding.steps[1], self.spec.patience, trained.best_step, trained.best_loss))
+            self.note(
+                run_states.stopped_early(
+                    trained.stopped,
+                    trained.steps,
+                    self.folding.steps[1],
+                    self.spec.patience,
+                    trained.best_step,
+                    trained.best_loss,
+                )
+            )
         elif said := run_states.train_longer(self.now):
             self.note(said)
 
@@ -320,8 +366,8 @@ class Worker:
 
 
 def write_log(text: str) -> None:
-    """Writes to the run's log, which this process's output is. A log on a full disk is no reason to end a run: what matters is
-    in its events."""
+    """Writes to the run's log, which this process's output is. A log on a full disk is no reason to end a run: what
+    matters is in its events."""
     with contextlib.suppress(OSError):
         print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
 
@@ -337,17 +383,24 @@ def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: st
     log = store.run_folder(run.id) / "training_log.jsonl"
     store.write_jsonl(log, losses)
     ref = hub.publish_adapter(
-        folder, spec=run.spec, scores=run.metrics, run_id=run.id, org=org or settings.organization(), name=name, private=private,
-        log=log, examples=examples,
-    )  # fmt: skip
+        folder,
+        spec=run.spec,
+        scores=run.metrics,
+        run_id=run.id,
+        org=org or settings.organization(),
+        name=name,
+        private=private,
+        log=log,
+        examples=examples,
+    )
     report("adapter", published=ref.model_dump(mode="json"))
     return ref
 
 
 def set_environment() -> None:
     """What has to be set before torch is imported."""
-    # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step up
-    # to five times as long (seen on two cores).
+    # One core is left to the page and to everything else: threads that wait for each other on a busy core make a step
+    # up to five times as long (seen on two cores).
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) - 1)))
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
 
@@ -356,7 +409,9 @@ def read_arguments(arguments: list[str]) -> tuple[list[str], list[run_lock.RunLo
     """(runs, the lock of each; None where it is still to be taken)."""
     parser = argparse.ArgumentParser(prog="python -m lora_hub.runs.worker", allow_abbrev=False)
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--locks", default="", help="the open files, one a run, that hold the runs' locks: given by whoever starts it")
+    parser.add_argument(
+        "--locks", default="", help="the open files, one a run, that hold the runs' locks: given by whoever starts it"
+    )
     read = parser.parse_args(arguments)
     locks = [run_lock.adopt(int(descriptor)) for descriptor in read.locks.split(",") if descriptor]
     return read.runs, locks or [None] * len(read.runs)

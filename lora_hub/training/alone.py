@@ -1,8 +1,8 @@
 """TrainSpec -> adapter folder. Reads from top to bottom like a script; the trainer is TRL's SFTTrainer with PEFT LoRA.
 
-Owns how a spec's fields become SFTConfig and LoraConfig, and what is watched while training goes on. The rows come in as
-token ids (data/prompts/prepare.py), so that only the answer's tokens are trained on and no second tokenization can differ.
-Used by worker.py; to try it alone: `python -m lora_hub train FILE --task T`.
+Owns how a spec's fields become SFTConfig and LoraConfig, and what is watched while training goes on. The rows come in
+as token ids (data/prompts/prepare.py), so that only the answer's tokens are trained on and no second tokenization can
+differ. Used by worker.py; to try it alone: `python -m lora_hub train FILE --task T`.
 """
 
 import math
@@ -28,8 +28,8 @@ TELL_SECONDS = 0.5  # a page looks every two seconds; what is told more often on
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of it. folder: PEFT's files of the best checkpoint. best_step: its step. cancelled: ended by a person. stopped:
-    why it ended before its last step ("patience", "learnt"), or ""."""
+    """What came of it. folder: PEFT's files of the best checkpoint. best_step: its step. cancelled: ended by a person.
+    stopped: why it ended before its last step ("patience", "learnt"), or ""."""
 
     folder: Path
     best_step: int
@@ -56,9 +56,10 @@ def train_adapter(
 ) -> Trained:
     """Trains the adapter of a run and saves its best checkpoint in `folder`/adapter.
 
-    model: the loaded, frozen base; it comes back as it was, also where this raises. folder: the run's; checkpoints lie in `folder`/checkpoints,
-    and where there are some from before, training goes on from the last. Where that one is the end, nothing more is trained.
-    Raises BaseError where memory runs out, SpecError where the targets don't fit the base or the loss is not a number.
+    model: the loaded, frozen base; it comes back as it was, also where this raises. folder: the run's; checkpoints lie
+    in `folder`/checkpoints, and where there are some from before, training goes on from the last. Where that one is the
+    end, nothing more is trained. Raises BaseError where memory runs out, SpecError where the targets don't fit the base
+    or the loss is not a number.
     """
     import torch
     from datasets import Dataset
@@ -114,7 +115,9 @@ def train_adapter(
         data_seed=spec.seed,
     )
     one_gpu(config)
-    watch = _make_watch(spec, total, report, cancelled, last.patience(spec.patience) if last else Patience(spec.patience))
+    watch = _make_watch(
+        spec, total, report, cancelled, last.patience(spec.patience) if last else Patience(spec.patience)
+    )
     began = time.monotonic()
     report("progress", phase="preparing the training", step=last.step if last else 0, total=total, eta=None)
     set_seed(spec.seed)  # the adapter's first values are drawn before the trainer sets its seed
@@ -134,8 +137,13 @@ def train_adapter(
         except torch.OutOfMemoryError as error:
             raise BaseError(
                 _("The GPU's memory ran out with {rows} rows of up to {max_length} tokens at once on {base}."),
-                _("Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or choose a smaller base."),
-                rows=micro, max_length=spec.max_length, base=spec.base.id,
+                _(
+                    "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or "
+                    "choose a smaller base."
+                ),
+                rows=micro,
+                max_length=spec.max_length,
+                base=spec.base.id,
             ) from error
         except ValueError as error:
             if "target modules" in str(error).lower():
@@ -150,11 +158,19 @@ def train_adapter(
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
     reason = watch.stopped if trainer.state.global_step < total else ""
     return Trained(
-        folder / "adapter", best_step, best if best is not None else float("nan"), trainer.state.global_step, time.monotonic() - began, stopped, reason
+        folder / "adapter",
+        best_step,
+        best if best is not None else float("nan"),
+        trainer.state.global_step,
+        time.monotonic() - began,
+        stopped,
+        reason,
     )
 
 
-def _as_it_ended(last: checkpoints.Checkpoint, total: int, over: str, folder: Path, report: Report, cancelled: Callable[[], bool]) -> Trained:
+def _as_it_ended(
+    last: checkpoints.Checkpoint, total: int, over: str, folder: Path, report: Report, cancelled: Callable[[], bool]
+) -> Trained:
     """What came of a training whose last step was done before its process ended: the trainer would do one more."""
     report("progress", phase="training", step=last.step, total=total, eta=None)
     stopped = cancelled()
@@ -164,8 +180,8 @@ def _as_it_ended(last: checkpoints.Checkpoint, total: int, over: str, folder: Pa
 
 
 def one_gpu(config: Any) -> None:
-    """A run trains on one GPU. On a machine with several the trainer would take `per_device_train_batch_size` rows on each, so
-    that a step were two or more times as many rows as the spec says."""
+    """A run trains on one GPU. On a machine with several the trainer would take `per_device_train_batch_size` rows on
+    each, so that a step were two or more times as many rows as the spec says."""
     if config.n_gpu > 1:
         config._n_gpu = 1
 
@@ -174,8 +190,9 @@ def no_such_layers(spec: TrainSpec) -> SpecError:
     return SpecError(
         _("The base {base} has no layers {targets!r}."),
         _("Set lora.targets = all-linear."),
-        base=spec.base.id, targets=spec.lora.targets if isinstance(spec.lora.targets, str) else several(spec.lora.targets, quoted=True),
-    )  # fmt: skip
+        base=spec.base.id,
+        targets=spec.lora.targets if isinstance(spec.lora.targets, str) else several(spec.lora.targets, quoted=True),
+    )
 
 
 def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:
@@ -183,8 +200,10 @@ def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:
     return SpecError(
         _("The loss became {loss} at step {step} with {setting}."),
         _("Set a learning rate a third as high, and start again."),
-        loss=str(loss), step=step, setting=f"lr = {spec.lr:g}",
-    )  # fmt: skip
+        loss=str(loss),
+        step=step,
+        setting=f"lr = {spec.lr:g}",
+    )
 
 
 def make_lora_config(spec: TrainSpec) -> Any:
@@ -224,19 +243,25 @@ def labelled(encoded: Encoded) -> list[dict[str, list[int]]]:
     return [
         {
             "input_ids": row["input_ids"],
-            "labels": [token if trained else IGNORED for token, trained in zip(row["input_ids"], row["completion_mask"], strict=True)],
+            "labels": [
+                token if trained else IGNORED
+                for token, trained in zip(row["input_ids"], row["completion_mask"], strict=True)
+            ],
         }
         for row in encoded.rows
     ]
 
 
 def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) -> bool:
-    """Whether rows lie one behind the other in one sequence instead of being padded to the longest (TRL's padding_free).
+    """Whether rows lie one behind the other in one sequence instead of being padded to the longest (TRL's
+    padding_free).
 
-    "auto": where attention has a kernel for sequences of several lengths. Without one it goes through a dense mask of the
-    sequence's length squared: on a CPU a step of the samples took 1.2 to 1.9 times as long as with padding.
+    "auto": where attention has a kernel for sequences of several lengths. Without one it goes through a dense mask of
+    the sequence's length squared: on a CPU a step of the samples took 1.2 to 1.9 times as long as with padding.
     """
-    if spec.packing == "off" or (spec.packing == "auto" and not str(model.config._attn_implementation).startswith("flash")):
+    if spec.packing == "off" or (
+        spec.packing == "auto" and not str(model.config._attn_implementation).startswith("flash")
+    ):
         return False
     exact = _flat_is_exact(model, [row["input_ids"][:64] for row in train.rows[:2]])
     if spec.packing == "on":
@@ -245,7 +270,7 @@ def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) ->
                 _("The base {base} mixes rows that are packed together."),
                 _("Set packing = auto."),
                 base=spec.base.id,
-            )  # fmt: skip
+            )
         return True
     return exact and micro > 1
 
@@ -284,7 +309,8 @@ def use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, o
 
 
 def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool], patience: Patience) -> Any:
-    """The callback that reports progress and losses, stops on cancel, on a loss that is no number, and early. patience: as it stands."""
+    """The callback that reports progress and losses, stops on cancel, on a loss that is no number, and early. patience:
+    as it stands."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
@@ -353,4 +379,3 @@ def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable
                 control.should_training_stop = True
 
     return Watch()
-

@@ -1,9 +1,10 @@
-"""The checkpoints that a training alone (`alone.py`) left in its run's folder, and whether there is anything left to train after them.
+"""The checkpoints that a training alone (`alone.py`) left in its run's folder, and whether there is anything left to
+train after them.
 
-    last = find_last(folder / "checkpoints")
-    last.step, last.best_step, last.best_loss
-    last.why_over(total, patience)      None where the training goes on from it
-    last.save_best(folder / "adapter")
+last = find_last(folder / "checkpoints")
+last.step, last.best_step, last.best_loss
+last.why_over(total, patience)      None where the training goes on from it
+last.save_best(folder / "adapter")
 """
 
 import math
@@ -20,7 +21,8 @@ ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """looks: (step, mean validation loss), each step once. best_step: the look whose adapter is kept; its checkpoint is there."""
+    """looks: (step, mean validation loss), each step once. best_step: the look whose adapter is kept; its checkpoint is
+    there."""
 
     folder: Path
     step: int
@@ -36,8 +38,8 @@ class Checkpoint:
         return found
 
     def why_over(self, total: int, patience: int) -> str | None:
-        """Why nothing is left to train: "" where all `total` steps are done, "patience" or "learnt" where it stopped before them;
-        None where it goes on, also with a loss that is no number, which the trainer tells of."""
+        """Why nothing is left to train: "" where all `total` steps are done, "patience" or "learnt" where it stopped
+        before them; None where it goes on, also with a loss that is no number, which the trainer tells of."""
         if self.looks and not math.isfinite(self.looks[-1][1]):
             return None
         if self.step >= total:

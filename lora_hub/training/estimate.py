@@ -3,7 +3,8 @@
     estimate(spec, tokens_row=60, gpu_flops=0)     this machine
     estimate_costs(spec, 60)                       each rented flavor (hardware.yaml), the cheapest first
 
-Figures to choose by. On two cores they were within one and a half times of what runs took; GPUs have only been calculated.
+Figures to choose by. On two cores they were within one and a half times of what runs took; GPUs have only been
+calculated.
 """
 
 import math
@@ -15,14 +16,16 @@ from lora_hub.catalogue.hardware import Hardware, list_hardware
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import held_out_sizes, validation_beside_test
 
-# What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use of
-# them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the share of the
-# peak that LoRA reaches, and the same two.
+# What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use
+# of
+# them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the share
+# of the peak that LoRA reaches, and the same two.
 CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
 GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
 # Seconds that an answer and a token of its text cost beside their FLOPs.
 ANSWERED, WRITTEN = 0.008, 0.002
-# A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains nothing.
+# A rented machine: seconds until it runs, bytes a second that a base comes down with, cores beyond which a CPU gains
+# nothing.
 BOOT, DOWNLOAD, CPU_CORES = 180.0, 100e6, 16
 # What Python with its libraries takes beside the base, what CUDA does, and how full memory may be.
 CPU_BYTES, CUDA_BYTES, FILLED = 700 * 2**20, 600 * 2**20, 0.92
@@ -40,8 +43,8 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """A run on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun; memory_bytes:
-    what it takes of `had_bytes` (of the GPU, or the RAM where there is none)."""
+    """A run on rented hardware. seconds: boot and download included; dollars: US dollars, by the minute begun;
+    memory_bytes: what it takes of `had_bytes` (of the GPU, or the RAM where there is none)."""
 
     flavor: str
     title: str
@@ -53,16 +56,19 @@ class CostEstimate:
 
 
 def estimate(spec: TrainSpec, *, tokens_row: float, gpu_flops: float = 0.0) -> Estimate:
-    """What the run will take on this machine. tokens_row: mean tokens a row; gpu_flops: peak FLOP/s of a GPU, 0 where it is
-    a CPU."""
-    flops, step_seconds, start = (GPU_SHARE * gpu_flops, GPU_STEP, GPU_START) if gpu_flops else (_cpu_flops(spec), CPU_STEP, CPU_START)
+    """What the run will take on this machine. tokens_row: mean tokens a row; gpu_flops: peak FLOP/s of a GPU, 0 where
+    it is a CPU."""
+    flops, step_seconds, start = (
+        (GPU_SHARE * gpu_flops, GPU_STEP, GPU_START) if gpu_flops else (_cpu_flops(spec), CPU_STEP, CPU_START)
+    )
     seconds = start + _work_seconds(spec, tokens_row, flops, step_seconds)
     memory = _memory(spec, tokens_row, "bf16" if gpu_flops else "fp32")
     return Estimate(steps=_steps(spec), tokens_row=tokens_row, seconds=seconds, memory_bytes=memory)
 
 
 def estimate_costs(spec: TrainSpec, tokens_row: float) -> list[CostEstimate]:
-    """The run on each rented flavor, the cheapest first; those it does not fit on come last. tokens_row: mean tokens a row.
+    """The run on each rented flavor, the cheapest first; those it does not fit on come last. tokens_row: mean tokens a
+    row.
 
     A run uses one GPU, so flavors with several are left out: they cost more and are no faster. Empty where nobody knows
     how large the base is. Prices: `hardware.prices_checked()`.
@@ -71,14 +77,19 @@ def estimate_costs(spec: TrainSpec, tokens_row: float) -> list[CostEstimate]:
         return []
     checkpointing = spec.gradient_checkpointing == "on"
     on_cpu = _memory(spec, tokens_row, "fp32", checkpointing=checkpointing) + CPU_BYTES
-    plain, spared = (_memory(spec, tokens_row, "bf16", checkpointing=way) + CUDA_BYTES for way in (checkpointing, spec.gradient_checkpointing != "off"))
-    costs = [_cost(spec, tokens_row, hardware, on_cpu, plain, spared) for hardware in list_hardware() if hardware.gpus <= 1]
+    plain, spared = (
+        _memory(spec, tokens_row, "bf16", checkpointing=way) + CUDA_BYTES
+        for way in (checkpointing, spec.gradient_checkpointing != "off")
+    )
+    costs = [
+        _cost(spec, tokens_row, hardware, on_cpu, plain, spared) for hardware in list_hardware() if hardware.gpus <= 1
+    ]
     return sorted(costs, key=lambda cost: (not cost.fits, cost.dollars, cost.seconds))
 
 
 def _cost(spec: TrainSpec, tokens_row: float, hardware: Hardware, on_cpu: int, plain: int, spared: int) -> CostEstimate:
-    """One flavor. on_cpu, plain, spared: bytes that the run takes without a GPU, on one, and on one that has too little for
-    that and recomputes activations."""
+    """One flavor. on_cpu, plain, spared: bytes that the run takes without a GPU, on one, and on one that has too little
+    for that and recomputes activations."""
     room = FILLED * hardware.memory_bytes
     if hardware.gpus:
         memory = plain if plain <= room else spared
@@ -129,13 +140,21 @@ def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds
     looked_at = (spec.evaluations + 1) * validation
     training += looked_at * 2 * parameters * tokens_row / flops
     exam = plan_exam(spec.task, scored=scored, validation=validation, tokens_row=tokens_row, context=spec.base.context)
-    return training + 2 * parameters * (exam.read + exam.written) / flops + ANSWERED * exam.rows + WRITTEN * exam.written
+    return (
+        training + 2 * parameters * (exam.read + exam.written) / flops + ANSWERED * exam.rows + WRITTEN * exam.written
+    )
 
 
 def _memory(spec: TrainSpec, tokens_row: float, precision: str, *, checkpointing: bool = False) -> int:
     """Bytes at the peak: a batch whose rows are as long as the longest that the run keeps, where that was measured."""
     longest = spec.dataset.lengths.total[-1] if spec.dataset.lengths else tokens_row * 2
     return bases.memory_bytes(
-        spec.base, train=True, batch=spec.rows_at_once, length=int(min(spec.max_length, longest)), r=spec.lora.r,
-        precision=precision, quantization=spec.quantization, gradient_checkpointing=checkpointing,
-    )  # fmt: skip
+        spec.base,
+        train=True,
+        batch=spec.rows_at_once,
+        length=int(min(spec.max_length, longest)),
+        r=spec.lora.r,
+        precision=precision,
+        quantization=spec.quantization,
+        gradient_checkpointing=checkpointing,
+    )

@@ -7,7 +7,8 @@ LEARNT_LOSS = 0.01
 
 
 class Patience:
-    """Says when there is no sense in going on: `patience` looks in a row without a lower held-out loss, or nothing left to learn.
+    """Says when there is no sense in going on: `patience` looks in a row without a lower held-out loss, or nothing left
+    to learn.
     patience 0: never. The same rule alone and together."""
 
     def __init__(self, patience: int) -> None:

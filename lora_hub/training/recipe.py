@@ -3,7 +3,8 @@
 Evidence: J. Schulman and Thinking Machines Lab, "LoRA Without Regret" (2025). LoRA on all linear layers with a learning
 rate about ten times that of full fine-tuning learns as well as full fine-tuning on datasets of this size; the best rate
 hardly depends on the rank when alpha / r scales the update (alpha = 32 there and here); LoRA pays more than full
-fine-tuning for large batches, so batches stay at 32 or below. The rate for a base's width is theirs too (bases.default_lr).
+fine-tuning for large batches, so batches stay at 32 or below. The rate for a base's width is theirs too
+(bases.default_lr).
 
 Every derived value is shown with its reason (`explain`) and can be overridden by its key (`make_spec(overrides=...)`).
 """
@@ -47,8 +48,8 @@ SET_BY_YOU = _("set by you")
 
 
 def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = "") -> dict[str, Derived]:
-    """Every value the dial decides, by key, with its reason. rows: rows of the dataset; language: what they are in ("fa"), "" where
-    that is not known."""
+    """Every value the dial decides, by key, with its reason. rows: rows of the dataset; language: what they are in
+    ("fa"), "" where that is not known."""
     level = EFFORTS.index(effort)
     small = 0 < base.parameters < SMALL_BASE
     rank = (8, 16, 32)[level]
@@ -65,15 +66,30 @@ def derive(task: Task, base: BaseModel, rows: int, effort: str, language: str = 
     return {
         "lora.r": Derived(rank, _("{effort}: rank {rank}", effort=effort_name, rank=rank)),
         "lora.alpha": Derived(32.0, _("alpha 32 as in LoRA Without Regret, whatever the rank")),
-        "lr": Derived(base.default_lr, _("ten times full fine-tuning's, for a base {width} wide", width=base.hidden_size or "?")),
-        "epochs": Derived(epochs, _("{effort}: about {rows:,} rows seen, at most {most} passes", effort=effort_name, rows=seen[level], most=most[level])),
+        "lr": Derived(
+            base.default_lr, _("ten times full fine-tuning's, for a base {width} wide", width=base.hidden_size or "?")
+        ),
+        "epochs": Derived(
+            epochs,
+            _(
+                "{effort}: about {rows:,} rows seen, at most {most} passes",
+                effort=effort_name,
+                rows=seen[level],
+                most=most[level],
+            ),
+        ),
         "batch": Derived(batch, _("small batches suit LoRA")),
         "micro_batch": Derived(micro, at_once),
-        "max_length": Derived(length, _("{effort}, within the base's context of {context} tokens", effort=effort_name, context=base.context)),
+        "max_length": Derived(
+            length,
+            _("{effort}, within the base's context of {context} tokens", effort=effort_name, context=base.context),
+        ),
         "held_out": Derived(held_out_share(rows), _("a fifth of a small dataset, a tenth of a larger one")),
         "max_held_out": Derived(scored, scoring),
         "evaluations": Derived(looked, _("{effort}: looked at {count} times", effort=effort_name, count=looked)),
-        "task.prompt_language": Derived("fa", _("the rows are in Persian")) if in_persian else Derived("en", _("Persian where the rows are")),
+        "task.prompt_language": Derived("fa", _("the rows are in Persian"))
+        if in_persian
+        else Derived("en", _("Persian where the rows are")),
         "patience": Derived((2, 2, 3)[level], _("stops when the validation loss no longer falls")),
     }
 
@@ -94,7 +110,8 @@ def make_spec(
     publish_private: bool = False,
     minimum: dict[str, float] | None = None,
 ) -> TrainSpec:
-    """The spec of a run. `overrides`: {key: value} with keys of `FIELDS`, their last part, or a synonym; values may be text.
+    """The spec of a run. `overrides`: {key: value} with keys of `FIELDS`, their last part, or a synonym; values may be
+    text.
 
     Raises SpecError for an unknown effort, an unknown key or a value out of range.
     """
@@ -102,8 +119,9 @@ def make_spec(
         raise SpecError(
             _("There is no effort {effort!r}."),
             _("Choose one of: {choices}."),
-            effort=effort, choices=several(EFFORTS),
-        )  # fmt: skip
+            effort=effort,
+            choices=several(EFFORTS),
+        )
     values: dict[str, Any] = {key: derived.value for key, derived in derive(task, base, dataset.rows, effort).items()}
     values.pop("task.prompt_language")  # the task has it already: from its own file, or from its rows
     task = with_language(task, overrides or {})
@@ -113,20 +131,36 @@ def make_spec(
     lora = {key.removeprefix("lora."): values.pop(key) for key in list(values) if key.startswith("lora.")}
     try:
         return TrainSpec(
-            task=task, base=base, dataset=dataset, mapping=mapping, test_dataset=test_dataset, test_mapping=test_mapping or {},
-            name=name, effort=effort, share_rows=share_rows, publish_to=publish_to, publish_private=publish_private,
-            minimum=minimum or {}, lora=lora, **values,
-        )  # fmt: skip
+            task=task,
+            base=base,
+            dataset=dataset,
+            mapping=mapping,
+            test_dataset=test_dataset,
+            test_mapping=test_mapping or {},
+            name=name,
+            effort=effort,
+            share_rows=share_rows,
+            publish_to=publish_to,
+            publish_private=publish_private,
+            minimum=minimum or {},
+            lora=lora,
+            **values,
+        )
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise SpecError(
-            _("{key} = {value} will not do: {why}."), _("Give another value."), key=key, value=shown(first.get("input")), why=refused(first)
+            _("{key} = {value} will not do: {why}."),
+            _("Give another value."),
+            key=key,
+            value=shown(first.get("input")),
+            why=refused(first),
         ) from error
 
 
 def with_language(task: Task, overrides: dict[str, Any]) -> Task:
-    """The task with the instruction's language that a person chose; as it is where none was. Raises SpecError for one there is not."""
+    """The task with the instruction's language that a person chose; as it is where none was. Raises SpecError for one
+    there is not."""
     chosen = next((value for key, value in overrides.items() if find_key(key) == "task.prompt_language"), None)
     if chosen is None:
         return task
@@ -135,8 +169,9 @@ def with_language(task: Task, overrides: dict[str, Any]) -> Task:
         raise SpecError(
             _("There is no instruction in the language {language!r}."),
             _("Choose one of: {choices}; or write a task of your own."),
-            language=str(chosen), choices=several(known),
-        )  # fmt: skip
+            language=str(chosen),
+            choices=several(known),
+        )
     return catalogue.in_language(task, str(chosen).strip())
 
 
@@ -150,12 +185,16 @@ def find_key(key: str) -> str:
     tails = [known for known in keys if known.rpartition(".")[2] == key]
     if tails:
         return tails[0]
-    near = difflib.get_close_matches(key, list(dict.fromkeys([*keys, *(known.rpartition(".")[2] for known in keys), *SYNONYMS])), n=2)
+    near = difflib.get_close_matches(
+        key, list(dict.fromkeys([*keys, *(known.rpartition(".")[2] for known in keys), *SYNONYMS])), n=2
+    )
     raise SpecError(
         _("There is no setting {key!r}."),
-        _("Did you mean {near}?", near=several(near, "or")) if near else _("Settings: {settings}.", settings=several(keys, most=99)),
+        _("Did you mean {near}?", near=several(near, "or"))
+        if near
+        else _("Settings: {settings}.", settings=several(keys, most=99)),
         key=key,
-    )  # fmt: skip
+    )
 
 
 def explain(spec: TrainSpec) -> list[tuple[str, Any, Message]]:
@@ -200,8 +239,9 @@ def _parse(key: str, value: Any) -> Any:
             raise SpecError(
                 _("{key} = {value!r} is neither true nor false."),
                 _("Give true or false."),
-                key=key, value=value,
-            )  # fmt: skip
+                key=key,
+                value=value,
+            )
         return text.lower() in ("true", "1", "yes", "on")
     if key == "lora.targets" and text != "all-linear":
         return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -66,8 +66,8 @@ class TaskTraining:
 
 
 def start_of(task: TaskTraining, model: Any) -> Start:
-    """The adapter before its first step, drawn by PEFT from the spec's seed as when it is trained alone. Raises SpecError where
-    the targets don't fit the base."""
+    """The adapter before its first step, drawn by PEFT from the spec's seed as when it is trained alone. Raises
+    SpecError where the targets don't fit the base."""
     from peft import get_peft_model, get_peft_model_state_dict
     from transformers import set_seed
 
@@ -79,7 +79,10 @@ def start_of(task: TaskTraining, model: Any) -> Start:
             raise no_such_layers(task.spec) from error
         raise
     task.config = made.peft_config["default"]
-    tensors = {key.removeprefix(PREFIX): value.detach().float().clone() for key, value in get_peft_model_state_dict(made).items()}
+    tensors = {
+        key.removeprefix(PREFIX): value.detach().float().clone()
+        for key, value in get_peft_model_state_dict(made).items()
+    }
     made.unload()
     names = [key.removesuffix(A) for key in tensors if key.endswith(A)]
     r, alpha = task.spec.lora.r, task.spec.lora.alpha
@@ -95,5 +98,9 @@ def save_adapter(task: TaskTraining) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     task.config.inference_mode = True
     task.config.save_pretrained(folder)
-    tensors = {f"{PREFIX}{name}{end}": matrix for name, pair in task.best.items() for end, matrix in zip((A, B), pair, strict=True)}
+    tensors = {
+        f"{PREFIX}{name}{end}": matrix
+        for name, pair in task.best.items()
+        for end, matrix in zip((A, B), pair, strict=True)
+    }
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})

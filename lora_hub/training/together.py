@@ -1,7 +1,7 @@
 """Several tasks on one base: trained in one pass, or one after another where a short probe says that this is faster.
 
-    outcome = train_tasks(tasks, model, tokenizer)
-    outcome.mode, outcome.why, outcome.results
+outcome = train_tasks(tasks, model, tokenizer)
+outcome.mode, outcome.why, outcome.results
 """
 
 import logging
@@ -35,7 +35,8 @@ ALONE = _("One task was left to train.")
 
 @dataclass(frozen=True)
 class Outcome:
-    """mode: "together" or "in turn". why: a sentence for people. results: for each task what came of it, or why it failed."""
+    """mode: "together" or "in turn". why: a sentence for people. results: for each task what came of it, or why it
+    failed."""
 
     mode: str
     why: Message
@@ -43,9 +44,10 @@ class Outcome:
 
 
 def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: str = "auto") -> Outcome:
-    """Trains every task's adapter and saves it in its folder/adapter. model: the loaded, frozen base; it comes back as it was.
-    mode: auto (a probe decides), "together" or "in turn". Goes on from checkpoints where there are some. A task's failure is its
-    result, and the others go on."""
+    """Trains every task's adapter and saves it in its folder/adapter. model: the loaded, frozen base; it comes back as
+    it was.
+    mode: auto (a probe decides), "together" or "in turn". Goes on from checkpoints where there are some. A task's
+    failure is its result, and the others go on."""
     why = ASKED if mode == "in turn" else _obstacle(tasks, model)
     results: list[Result] | None = None
     if why is None:
@@ -57,7 +59,11 @@ def train_tasks(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, mode: 
     if results is not None:
         said = ALONE if len(tasks) == 1 else _("{count} tasks were trained together: {why}.", count=len(tasks), why=why)
         return Outcome("together", said, results)
-    said = ALONE if len(tasks) == 1 else _("{count} tasks were trained one after another: {why}.", count=len(tasks), why=why)
+    said = (
+        ALONE
+        if len(tasks) == 1
+        else _("{count} tasks were trained one after another: {why}.", count=len(tasks), why=why)
+    )
     for task in tasks[1:]:
         task.report("progress", phase="waiting for the tasks before it", step=0, total=0, eta=None)
     return Outcome("in turn", said, [_train_alone(task, model, tokenizer) for task in tasks])
@@ -72,8 +78,11 @@ def _obstacle(tasks: list[TaskTraining], model: Any) -> Message | None:
     return None
 
 
-def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool) -> tuple[list[Result] | None, Message]:
-    """(results, why), or (None, why) where the probe says that one after another is faster. Raises torch.OutOfMemoryError."""
+def _train_together(
+    tasks: list[TaskTraining], model: Any, tokenizer: Any, *, probe: bool
+) -> tuple[list[Result] | None, Message]:
+    """(results, why), or (None, why) where the probe says that one after another is faster. Raises
+    torch.OutOfMemoryError."""
     starts, unfit = {}, {}
     for task in tasks:
         task.plan()
@@ -93,7 +102,11 @@ def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, pr
             why = TOO_SHORT if probe else ASKED
             if probe and max(task.steps for task in tasks) >= LEAST_PROBED:
                 together, in_turn = trainer.probe()
-                why = _("a step of all takes {together:.0f} ms, one of each in turn {in_turn:.0f} ms", together=1000 * together, in_turn=1000 * in_turn)
+                why = _(
+                    "a step of all takes {together:.0f} ms, one of each in turn {in_turn:.0f} ms",
+                    together=1000 * together,
+                    in_turn=1000 * in_turn,
+                )
                 if together > in_turn:
                     return None, why
             trainer.resume()
@@ -113,14 +126,29 @@ def _train_together(tasks: list[TaskTraining], model: Any, tokenizer: Any, *, pr
 
 def _result(task: TaskTraining, seconds: float) -> Result:
     return task.error or Trained(
-        task.folder / "adapter", task.best_step, task.best_loss, task.step, task.seconds or seconds, task.was_cancelled, task.stopped
+        task.folder / "adapter",
+        task.best_step,
+        task.best_loss,
+        task.step,
+        task.seconds or seconds,
+        task.was_cancelled,
+        task.stopped,
     )
 
 
 def _train_alone(task: TaskTraining, model: Any, tokenizer: Any) -> Result:
     """One of several in turn; that it failed or was cancelled is said at once, before the next one's turn."""
     try:
-        result = train_adapter(task.spec, model, tokenizer, task.train, task.validation, task.folder, report=task.report, cancelled=task.cancelled)
+        result = train_adapter(
+            task.spec,
+            model,
+            tokenizer,
+            task.train,
+            task.validation,
+            task.folder,
+            report=task.report,
+            cancelled=task.cancelled,
+        )
     except Exception as error:
         if not isinstance(error, LoraHubError):
             logger.exception("the training of a task failed")

@@ -1,9 +1,10 @@
 """TRL's SFTTrainer over a batch whose rows each belong to a task: one frozen base, an adapter a task.
 
-Each step takes a batch of every task that is still learning, sends its rows through its own adapter (trainable.py), sums the
-mean losses that each task has over its own trained tokens, clips each adapter's gradient by its own norm and moves each by its
-own learning rate and schedule. So every adapter learns what it would learn alone. A task that has ended, has stopped early, was
-cancelled or has failed leaves the batch, and the others go faster. Started by together.py.
+Each step takes a batch of every task that is still learning, sends its rows through its own adapter (trainable.py),
+sums the mean losses that each task has over its own trained tokens, clips each adapter's gradient by its own norm and
+moves each by its own learning rate and schedule. So every adapter learns what it would learn alone. A task that has
+ended, has stopped early, was cancelled or has failed leaves the batch, and the others go faster. Started by
+together.py.
 """
 
 import math
@@ -18,7 +19,15 @@ from trl import SFTConfig, SFTTrainer
 
 from lora_hub.answering import loading
 from lora_hub.data.prompts.prepare import Encoded
-from lora_hub.training.alone import IGNORED, TELL_SECONDS, labelled, no_number, one_gpu, use_checkpointing, use_flat_batches
+from lora_hub.training.alone import (
+    IGNORED,
+    TELL_SECONDS,
+    labelled,
+    no_number,
+    one_gpu,
+    use_checkpointing,
+    use_flat_batches,
+)
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.trainable import TrainableStack
 
@@ -28,7 +37,8 @@ LEAST_PROBED = 20  # steps; for fewer a probe would cost more than the better ch
 
 
 class TogetherTrainer(SFTTrainer):
-    """SFTTrainer whose batch holds rows of several tasks. Its model is the bare base; what is optimized are the stack's parameters."""
+    """SFTTrainer whose batch holds rows of several tasks. Its model is the bare base; what is optimized are the stack's
+    parameters."""
 
     def __init__(self, tasks: list[TaskTraining], stack: TrainableStack, model: Any, tokenizer: Any) -> None:
         self.tasks, self.stack = tasks, stack
@@ -37,23 +47,46 @@ class TogetherTrainer(SFTTrainer):
         precision = loading.pick_precision(model.device, first.precision)
         flat = all(use_flat_batches(task.spec, model, task.train, task.spec.rows_at_once) for task in tasks)
         config = SFTConfig(
-            output_dir=str(tasks[0].folder / "checkpoints"), max_steps=max(task.steps for task in tasks), learning_rate=first.lr,
+            output_dir=str(tasks[0].folder / "checkpoints"),
+            max_steps=max(task.steps for task in tasks),
+            learning_rate=first.lr,
             max_grad_norm=0.0,  # clipped by adapter, in on_pre_optimizer_step
-            per_device_train_batch_size=tasks[0].spec.rows_at_once, per_device_eval_batch_size=8,
-            gradient_checkpointing=any(use_checkpointing(task.spec, model, task.train, task.spec.rows_at_once * len(tasks), on_gpu) for task in tasks),
-            max_length=None, padding_free=flat, completion_only_loss=True,
-            dataset_kwargs={"skip_prepare_dataset": True}, bf16=precision == "bf16", fp16=precision == "fp16", use_cpu=not on_gpu,
-            eval_strategy="no", save_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True, dataloader_pin_memory=on_gpu,
-            seed=first.seed, data_seed=first.seed,
-        )  # fmt: skip
+            per_device_train_batch_size=tasks[0].spec.rows_at_once,
+            per_device_eval_batch_size=8,
+            gradient_checkpointing=any(
+                use_checkpointing(task.spec, model, task.train, task.spec.rows_at_once * len(tasks), on_gpu)
+                for task in tasks
+            ),
+            max_length=None,
+            padding_free=flat,
+            completion_only_loss=True,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            bf16=precision == "bf16",
+            fp16=precision == "fp16",
+            use_cpu=not on_gpu,
+            eval_strategy="no",
+            save_strategy="no",
+            logging_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            dataloader_pin_memory=on_gpu,
+            seed=first.seed,
+            data_seed=first.seed,
+        )
         one_gpu(config)
         rows = Dataset.from_list(labelled(tasks[0].train))
-        super().__init__(model=model, args=config, train_dataset=rows, processing_class=tokenizer, callbacks=[_Watch(self)])
+        super().__init__(
+            model=model, args=config, train_dataset=rows, processing_class=tokenizer, callbacks=[_Watch(self)]
+        )
         self.flat = config.padding_free
-        self.validation = [self._loader(task, task.validation, min(64, max(task.spec.rows_at_once, 8)), shuffled=False) for task in tasks]
+        self.validation = [
+            self._loader(task, task.validation, min(64, max(task.spec.rows_at_once, 8)), shuffled=False)
+            for task in tasks
+        ]
         self.offsets = [0] * len(tasks)
 
-    # --- what the trainer asks for --------------------------------------------------------------------------------------
+    # --- what the trainer asks for
+    # --------------------------------------------------------------------------------------
 
     def get_train_dataloader(self) -> Any:
         return _Steps(self)
@@ -63,7 +96,8 @@ class TogetherTrainer(SFTTrainer):
         if self.optimizer is None:
             kind, options = self.get_optimizer_cls_and_kwargs(self.args)
             groups = [
-                {"params": self.stack.parameters(place), "lr": task.spec.lr, "weight_decay": task.spec.weight_decay} for place, task in enumerate(self.tasks)
+                {"params": self.stack.parameters(place), "lr": task.spec.lr, "weight_decay": task.spec.weight_decay}
+                for place, task in enumerate(self.tasks)
             ]
             self.optimizer = kind(groups, **options)
             self._restore_optimizer()
@@ -73,7 +107,9 @@ class TogetherTrainer(SFTTrainer):
         """Each group by its own schedule: warm-up and length are its task's."""
         if self.lr_scheduler is None:
             optimizer = optimizer or self.optimizer
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, [self._schedule(place) for place in range(len(self.tasks))])
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                optimizer, [self._schedule(place) for place in range(len(self.tasks))]
+            )
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -81,7 +117,10 @@ class TogetherTrainer(SFTTrainer):
         task = self.tasks[place]
         alone = torch.optim.SGD([torch.zeros(1)], lr=1.0)
         factor = get_scheduler(
-            task.spec.schedule, alone, num_warmup_steps=round(task.spec.warmup * task.steps), num_training_steps=task.steps
+            task.spec.schedule,
+            alone,
+            num_warmup_steps=round(task.spec.warmup * task.steps),
+            num_training_steps=task.steps,
         ).lr_lambdas[0]
         return lambda step: factor(step + self.offsets[place])
 
@@ -101,8 +140,11 @@ class TogetherTrainer(SFTTrainer):
                 self.tasks[place].losses.append(loss)
         return sums.sum()
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        """[tasks]: the share that this micro-batch has in each task's mean loss over the tokens that its step trains."""
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """[tasks]: the share that this micro-batch has in each task's mean loss over the tokens that its step
+        trains."""
         owners, counts = inputs.pop("owners"), inputs.pop("counts")
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         of_rows = -outputs.log_probs.float().sum(dim=-1)
@@ -111,13 +153,17 @@ class TogetherTrainer(SFTTrainer):
         losses = losses / torch.tensor(counts, device=of_rows.device, dtype=torch.float32).clamp(min=1)
         return (losses, outputs) if return_outputs else losses
 
-    # --- data -----------------------------------------------------------------------------------------------------------
+    # --- data ---
 
     def _loader(self, task: TaskTraining, rows: Encoded, batch: int, *, shuffled: bool) -> Any:
         """The very loader that the task would have alone."""
         dataset = Dataset.from_list(labelled(rows))
         loader = self._get_dataloader(
-            dataset, "Training" if shuffled else "Evaluation", batch, sampler_fn=self._get_train_sampler if shuffled else self._get_eval_sampler, is_training=shuffled
+            dataset,
+            "Training" if shuffled else "Evaluation",
+            batch,
+            sampler_fn=self._get_train_sampler if shuffled else self._get_eval_sampler,
+            is_training=shuffled,
         )
         sampler = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
         if shuffled and hasattr(sampler, "initial_seed"):
@@ -144,7 +190,8 @@ class TogetherTrainer(SFTTrainer):
                     yield held
 
     def combine(self, parts: list[tuple[int, list[dict[str, torch.Tensor]]]]) -> list[dict[str, Any]]:
-        """Micro-batches of several tasks -> batches of the rows of all, right-padded to the longest. parts: (place, its step)."""
+        """Micro-batches of several tasks -> batches of the rows of all, right-padded to the longest. parts: (place, its
+        step)."""
         counts = [0] * len(self.tasks)
         for place, step in parts:
             counts[place] = sum(int((batch["labels"][:, 1:] != IGNORED).sum()) for batch in step)
@@ -153,15 +200,27 @@ class TogetherTrainer(SFTTrainer):
             batches = [(place, step[number]) for place, step in parts if number < len(step)]
             longest = max(batch["input_ids"].shape[1] for _, batch in batches)
             joined = {
-                "input_ids": _joined([batch["input_ids"] for _, batch in batches], longest, self.processing_class.pad_token_id or 0),
+                "input_ids": _joined(
+                    [batch["input_ids"] for _, batch in batches], longest, self.processing_class.pad_token_id or 0
+                ),
                 "labels": _joined([batch["labels"] for _, batch in batches], longest, IGNORED),
             }
             if self.flat:
                 # What fills a row up is a sequence of its own, so that no token of the task sees it.
-                joined["position_ids"] = torch.cat([
-                    torch.cat([batch["position_ids"], torch.arange(longest - batch["position_ids"].shape[1]).unsqueeze(0).to(batch["position_ids"])], dim=1)
-                    for _, batch in batches
-                ])  # fmt: skip
+                joined["position_ids"] = torch.cat(
+                    [
+                        torch.cat(
+                            [
+                                batch["position_ids"],
+                                torch.arange(longest - batch["position_ids"].shape[1])
+                                .unsqueeze(0)
+                                .to(batch["position_ids"]),
+                            ],
+                            dim=1,
+                        )
+                        for _, batch in batches
+                    ]
+                )
             else:
                 joined["attention_mask"] = _joined([batch["attention_mask"] for _, batch in batches], longest, 0)
             owners = [place for place, batch in batches for _ in range(batch["input_ids"].shape[0])]
@@ -184,8 +243,8 @@ class TogetherTrainer(SFTTrainer):
         return total / max(1.0, rows)
 
     def probe(self) -> tuple[float, float]:
-        """Seconds that a step of all tasks takes, and that one step of each takes one after another: forward and backward of real
-        rows, nothing is learnt. The best of two, so that a machine's other work counts less."""
+        """Seconds that a step of all tasks takes, and that one step of each takes one after another: forward and
+        backward of real rows, nothing is learnt. The best of two, so that a machine's other work counts less."""
         parts = [(place, next(self.steps_of(self.tasks[place]))) for place in self.stack.active]
         self._time_step(parts, 1)  # warms up
         return self._time_step(parts, 2), sum(self._time_step([part], 2) for part in parts)
@@ -205,7 +264,8 @@ class TogetherTrainer(SFTTrainer):
         self.stack.zero_grad()
         return best
 
-    # --- checkpoints ----------------------------------------------------------------------------------------------------
+    # --- checkpoints
+    # ----------------------------------------------------------------------------------------------------
 
     def save_checkpoint(self, place: int) -> None:
         """All that the task needs to go on, in one file that is replaced in one step."""
@@ -213,7 +273,11 @@ class TogetherTrainer(SFTTrainer):
         states = [self.optimizer.state.get(one, {}) for one in self.stack.parameters(place)]
         task.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         temporary = task.checkpoint.with_suffix(".tmp")
-        kept = {**{name: getattr(task, name) for name in KEPT}, "watched": task.patience.best, "stale": task.patience.stale}
+        kept = {
+            **{name: getattr(task, name) for name in KEPT},
+            "watched": task.patience.best,
+            "stale": task.patience.stale,
+        }
         torch.save({"task": kept, "now": self.stack.state(place), "optimizer": states}, temporary)
         temporary.replace(task.checkpoint)
 
@@ -241,7 +305,9 @@ class TogetherTrainer(SFTTrainer):
         for place, states in self._restored.items():
             for parameter, state in zip(self.stack.parameters(place), states, strict=True):
                 if state:
-                    self.optimizer.state[parameter] = {key: value.to(parameter.device) if value.dim() else value for key, value in state.items()}
+                    self.optimizer.state[parameter] = {
+                        key: value.to(parameter.device) if value.dim() else value for key, value in state.items()
+                    }
 
 
 class _Steps:
@@ -272,7 +338,9 @@ class _Watch(TrainerCallback):
         self.began = time.monotonic()
         for place in list(self.trainer.stack.active):
             task = self.trainer.tasks[place]
-            task.report("progress", phase="first look at the validation rows", step=task.step, total=task.steps, eta=None)
+            task.report(
+                "progress", phase="first look at the validation rows", step=task.step, total=task.steps, eta=None
+            )
             if not task.step:
                 self._look(place)
         for place in list(self.trainer.stack.active):
@@ -317,7 +385,13 @@ class _Watch(TrainerCallback):
         now = time.monotonic()
         if now - task.reported >= TELL_SECONDS or task.step == task.steps:
             task.reported, task.reported_step = now, task.step
-            task.report("progress", phase="training", step=task.step, total=task.steps, eta=round(seconds_step * (task.steps - task.step), 1))
+            task.report(
+                "progress",
+                phase="training",
+                step=task.step,
+                total=task.steps,
+                eta=round(seconds_step * (task.steps - task.step), 1),
+            )
         if task.step == 1 or task.step % max(1, task.steps // 150) == 0:
             task.report("metric", step=task.step, loss=round(sum(task.losses) / len(task.losses), 5), lr=rate)
             task.losses.clear()

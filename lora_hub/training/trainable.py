@@ -1,10 +1,10 @@
 """N adapters in training on one frozen base: each row of a batch goes through, and teaches, the adapter of its task.
 
-The adapters' matrices lie side by side, for each layer A [n, r_max, in] and B^T [n, r_max, out] (smaller ranks and layers that
-an adapter leaves alone are zeros), and so do their gradients. What the optimizer sees are ordinary parameters, one pair a layer
-and adapter, whose data and gradients are views of these: one batched product serves all rows, and every adapter still has a
-parameter group, a norm and a checkpoint of its own. Gradients of different adapters never mix, because the base is frozen and
-rows do not see each other.
+The adapters' matrices lie side by side, for each layer A [n, r_max, in] and B^T [n, r_max, out] (smaller ranks and
+layers that an adapter leaves alone are zeros), and so do their gradients. What the optimizer sees are ordinary
+parameters, one pair a layer and adapter, whose data and gradients are views of these: one batched product serves all
+rows, and every adapter still has a parameter group, a norm and a checkpoint of its own. Gradients of different adapters
+never mix, because the base is frozen and rows do not see each other.
 
     stack = TrainableStack(model, [Start(...), Start(...)])
     with stack.rows([0, 0, 1]):                     # rows 0 and 1 belong to the first adapter
@@ -26,7 +26,8 @@ Pairs = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 @dataclass(frozen=True)
 class Start:
-    """An adapter before its first step. pairs: layer -> (A [r, in], B [out, r]) in float32; scale: factor on their product;
+    """An adapter before its first step. pairs: layer -> (A [r, in], B [out, r]) in float32; scale: factor on their
+    product;
     dropout: share of the inputs of A that is dropped while training."""
 
     pairs: Pairs
@@ -66,7 +67,8 @@ class TrainableStack:
         modules = dict(model.named_modules())
         names = list(dict.fromkeys(name for start in starts for name in start.pairs))
         self.layers: dict[str, Layer] = {}
-        # A backward through a first layer needs something that wants a gradient: its input comes from the frozen embedding.
+        # A backward through a first layer needs something that wants a gradient: its input comes from the frozen
+        # embedding.
         self._anchor = torch.zeros((), device=next(model.parameters()).device, requires_grad=True)
         for name in names:
             self.layers[name] = _make_layer(name, starts, modules[name].weight.device)
@@ -81,8 +83,10 @@ class TrainableStack:
         """Copies of the adapter's matrices by layer, on the CPU: A [r, in], B [out, r]."""
         return {
             name: (a.detach().cpu().clone(), b.detach().t().contiguous().cpu().clone())
-            for name, layer in self.layers.items() if adapter in layer.parameters for a, b in [layer.parameters[adapter]]
-        }  # fmt: skip
+            for name, layer in self.layers.items()
+            if adapter in layer.parameters
+            for a, b in [layer.parameters[adapter]]
+        }
 
     def load(self, adapter: int, pairs: Pairs) -> None:
         """Puts matrices in the adapter's place."""
@@ -102,7 +106,8 @@ class TrainableStack:
         nn.utils.clip_grad_norm_(self.parameters(adapter), most)
 
     def retire(self, adapter: int) -> None:
-        """Takes an adapter that has ended out of the batch; its parameters keep their values and get no gradient any more."""
+        """Takes an adapter that has ended out of the batch; its parameters keep their values and get no gradient any
+        more."""
         keep = [place for place, one in enumerate(self.active) if one != adapter]
         self.active = [self.active[place] for place in keep]
         with torch.no_grad():
@@ -114,7 +119,10 @@ class TrainableStack:
                     index = torch.tensor(keep, device=layer.a.device)
                     layer.a, layer.b = layer.a.index_select(0, index), layer.b.index_select(0, index)
                     # In the middle of a step the others' gradients are still to be used.
-                    layer.a_grad, layer.b_grad = layer.a_grad.index_select(0, index), layer.b_grad.index_select(0, index)
+                    layer.a_grad, layer.b_grad = (
+                        layer.a_grad.index_select(0, index),
+                        layer.b_grad.index_select(0, index),
+                    )
                     _point(layer, self.active)
         self._factors = self._make_factors()
 
@@ -144,7 +152,9 @@ class TrainableStack:
             hook.remove()
 
     def _make_factors(self) -> torch.Tensor:
-        return torch.tensor([self.scales[adapter] for adapter in self.active], device=self._anchor.device).view(-1, 1, 1)
+        return torch.tensor([self.scales[adapter] for adapter in self.active], device=self._anchor.device).view(
+            -1, 1, 1
+        )
 
     def _hook(self, name: str) -> Any:
         def add(module: nn.Module, args: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
@@ -155,7 +165,9 @@ class TrainableStack:
             if dropout and module.training:
                 x = self._drop(x)
             layer = self.layers[name]
-            return _AddDelta.apply(x, out, self._anchor, layer.a, layer.b, layer.a_grad, layer.b_grad, self._factors, self._rows)
+            return _AddDelta.apply(
+                x, out, self._anchor, layer.a, layer.b, layer.a_grad, layer.b_grad, self._factors, self._rows
+            )
 
         return add
 
@@ -173,8 +185,18 @@ class _AddDelta(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, out: torch.Tensor, anchor: torch.Tensor, a: torch.Tensor, b: torch.Tensor,
-                a_grad: torch.Tensor, b_grad: torch.Tensor, factors: torch.Tensor, rows: Rows) -> torch.Tensor:  # fmt: skip
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        out: torch.Tensor,
+        anchor: torch.Tensor,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        a_grad: torch.Tensor,
+        b_grad: torch.Tensor,
+        factors: torch.Tensor,
+        rows: Rows,
+    ) -> torch.Tensor:
         ctx.buffers, ctx.rows = (a, b, a_grad, b_grad, factors), rows
         # Computed in the layer's own precision, as autocast would; matrices and gradients stay in float32.
         kind = out.dtype
@@ -198,7 +220,12 @@ class _AddDelta(torch.autograd.Function):
         grad = grad.contiguous()
         wants = ctx.needs_input_grad[0]
         dx = torch.empty_like(x, dtype=grad.dtype) if wants else None
-        parts = zip(_parts(x, grad, a, b, factors, ctx.rows), _parts(dx if wants else x, grad, a_grad, b_grad, factors, ctx.rows), down, strict=True)
+        parts = zip(
+            _parts(x, grad, a, b, factors, ctx.rows),
+            _parts(dx if wants else x, grad, a_grad, b_grad, factors, ctx.rows),
+            down,
+            strict=True,
+        )
         for (xs, g, at, bt, scale), (target, _, at_grad, bt_grad, _), h in parts:
             kind = g.dtype
             up = torch.matmul(g, bt.to(kind).transpose(-1, -2)) * scale.to(kind)
@@ -209,15 +236,24 @@ class _AddDelta(torch.autograd.Function):
         return (dx.to(x.dtype) if wants else None, grad, None, None, None, None, None, None, None)
 
 
-def _parts(x: torch.Tensor, out: torch.Tensor, a: torch.Tensor, b: torch.Tensor, factors: torch.Tensor, rows: Rows) -> Iterator[tuple]:
-    """(x, out, A, B, scale) of all adapters at once where they have as many rows each, else of one after another. All are
+def _parts(
+    x: torch.Tensor, out: torch.Tensor, a: torch.Tensor, b: torch.Tensor, factors: torch.Tensor, rows: Rows
+) -> Iterator[tuple]:
+    """(x, out, A, B, scale) of all adapters at once where they have as many rows each, else of one after another. All
+    are
     views: [n, rows * length, ...] or [rows * length, ...]."""
     if rows.even:
         n = len(rows.segments)
         yield x.reshape(n, -1, x.shape[-1]), out.view(n, -1, out.shape[-1]), a, b, factors
         return
     for place, start, end in rows.segments:
-        yield x[start:end].reshape(-1, x.shape[-1]), out[start:end].view(-1, out.shape[-1]), a[place], b[place], factors[place]
+        yield (
+            x[start:end].reshape(-1, x.shape[-1]),
+            out[start:end].view(-1, out.shape[-1]),
+            a[place],
+            b[place],
+            factors[place],
+        )
 
 
 def _make_layer(name: str, starts: list[Start], device: torch.device) -> Layer:

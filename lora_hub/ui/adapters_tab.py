@@ -25,10 +25,24 @@ def build(page: Page, tab: gr.Tab) -> None:
     with gr.Column(elem_classes="lh-page lh-wide"):
         with gr.Row(elem_classes="lh-filter"):
             tasks = [(words(task.title), task.id) for task in catalogue.list_tasks()]
-            task = gr.Dropdown([(words(_("All")), ""), *tasks], value="", label=words(_("Task")), min_width=150, elem_id="lh-filter-task")
+            task = gr.Dropdown(
+                [(words(_("All")), ""), *tasks],
+                value="",
+                label=words(_("Task")),
+                min_width=150,
+                elem_id="lh-filter-task",
+            )
             known = [(base.title or base.id, base.id) for base in bases.list_bases()]
-            base = gr.Dropdown([(words(_("All")), ""), *known], value="", label=words(_("Base")), allow_custom_value=True, min_width=150)
-            org = gr.Textbox(page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-filter-org")
+            base = gr.Dropdown(
+                [(words(_("All")), ""), *known],
+                value="",
+                label=words(_("Base")),
+                allow_custom_value=True,
+                min_width=150,
+            )
+            org = gr.Textbox(
+                page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-filter-org"
+            )
             refresh = gr.Button(words(_("Refresh")), size="md", scale=0, min_width=110, elem_id="lh-refresh")
         shelf = shared.html(elem_id="lh-shelf", js_on_load=COMPARE)
         head = shared.html(elem_id="lh-adapter")
@@ -66,12 +80,34 @@ def build(page: Page, tab: gr.Tab) -> None:
         return (*_add(names, repo_id), gr.Tabs(selected="compare"))
 
     asked = [page.language, org, task, base, chosen]
-    looking = {"fn": look, "inputs": asked, "outputs": shelf, "concurrency_id": "hub", "concurrency_limit": 4, "api_visibility": "private"}
+    looking = {
+        "fn": look,
+        "inputs": asked,
+        "outputs": shelf,
+        "concurrency_id": "hub",
+        "concurrency_limit": 4,
+        "api_visibility": "private",
+    }
     # Writing, the last answer counts: two filters set quickly must not show the first one's rows.
-    gr.on([tab.select, refresh.click, task.input, base.change, org.submit, org.blur], **looking, show_progress="minimal", trigger_mode="always_last")
+    gr.on(
+        [tab.select, refresh.click, task.input, base.change, org.submit, org.blur],
+        **looking,
+        show_progress="minimal",
+        trigger_mode="always_last",
+    )
     shelf.pick(pick, [page.language, page.compare_names], [page.compare_names, page.tabs], **LIGHT)
-    chosen.change(None, chosen, None, js="(id) => { window.loraHub.address('adapter', id, true); }", api_visibility="private")
-    opening = chosen.change(open_card, [page.language, chosen], [head, compare, card], concurrency_id="hub", show_progress="minimal", show_progress_on=[head], api_visibility="private")
+    chosen.change(
+        None, chosen, None, js="(id) => { window.loraHub.address('adapter', id, true); }", api_visibility="private"
+    )
+    opening = chosen.change(
+        open_card,
+        [page.language, chosen],
+        [head, compare, card],
+        concurrency_id="hub",
+        show_progress="minimal",
+        show_progress_on=[head],
+        api_visibility="private",
+    )
     opening.then(**looking, show_progress="hidden")
     compare.click(to_compare, [page.language, page.compare_names, chosen], [page.compare_names, page.tabs], **LIGHT)
 

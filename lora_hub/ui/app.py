@@ -1,7 +1,7 @@
 """Builds the page: header, four tabs, and what is remembered. Used by app.py at the repository's root, and by tests.
 
-    labels = Labels()
-    build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(labels))
+labels = Labels()
+build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(labels))
 """
 
 import json
@@ -27,21 +27,40 @@ CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS = 900, 3600
 MOST_THREADS = compare_tab.MOST_QUESTIONS + 48
 # The browser has its scripts by then; what it asks next is not kept waiting.
 WARM_AFTER_SECONDS = 1.0
-SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Vazirmatn", "Noto Sans", "Noto Sans Arabic", "Tahoma", "sans-serif")
+SYSTEM_FONTS = (
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "Vazirmatn",
+    "Noto Sans",
+    "Noto Sans Arabic",
+    "Tahoma",
+    "sans-serif",
+)
+CLAIM = _("Drop in a dataset, get a small adapter for your task: trained, measured, shared, compared.")
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono", "DejaVu Sans Mono", "monospace")
 
 
 def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
     """The page. connection: an `endpoint.HubConnection`, already made. comparer: a `compare.Comparer`."""
-    with gr.Blocks(title="LoRA Hub", analytics_enabled=False, delete_cache=(CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS)) as blocks:
+    with gr.Blocks(
+        title="LoRA Hub", analytics_enabled=False, delete_cache=(CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS)
+    ) as blocks:
         language = gr.Textbox("en", visible="hidden", elem_id="lh-language")
         run_id = gr.Textbox("", visible="hidden", elem_id="lh-run-id")
         adapter_id = gr.Textbox("", visible="hidden", elem_id="lh-adapter-id")
         shared.html(header(connection), elem_id="lh-header")
         names = gr.Dropdown(
-            [], value=[], multiselect=True, allow_custom_value=True, max_choices=compare_tab.MOST_ADAPTERS, label=labels(_("Adapters (1 to 4)")),
-            info=labels(_("From the list, or type a repository, a repository@version or a run")), elem_id="lh-names", render=False,
-        )  # fmt: skip
+            [],
+            value=[],
+            multiselect=True,
+            allow_custom_value=True,
+            max_choices=compare_tab.MOST_ADAPTERS,
+            label=labels(_("Adapters (1 to 4)")),
+            info=labels(_("From the list, or type a repository, a repository@version or a run")),
+            elem_id="lh-names",
+            render=False,
+        )
         with gr.Tabs(elem_id="lh-tabs") as tabs:
             page = Page(labels, language, run_id, adapter_id, names, tabs, connection.organization, comparer, Looker())
             with _tab("finetune", labels) as finetune_tab:
@@ -57,15 +76,18 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
 
 
 def _tab(name: str, labels: Labels) -> gr.Tab:
-    """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for each other,
-    and the others ask the server."""
+    """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for
+    each other, and the others ask the server."""
     tab = gr.Tab(labels(WORDS[f"tab_{name}"]), id=name)
-    tab.select(None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private")
+    tab.select(
+        None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private"
+    )
     return tab
 
 
 def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.Tab]) -> None:
-    """The address names the tab, the run and the adapters that are shown: a reload, another language and Back show them again."""
+    """The address names the tab, the run and the adapters that are shown: a reload, another language and Back show them
+    again."""
     came_back = gr.Textbox("", visible="hidden", elem_id="lh-address")
     changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, timer]
 
@@ -103,14 +125,25 @@ def header(connection: Any) -> str:
     name = render.both(WORDS[key])
     if connection.kind == "other":  # a team's, or anybody's: it is called by its address
         name += f' <bdi dir="ltr">{render.escape(urlsplit(connection.url).netloc.rpartition("@")[2])}</bdi>'
-    why = render.both(WORDS[f"{key}_why"]) + ("<br>" + render.both(_("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own.")) if connection.token_aside else "")
+    why = render.both(WORDS[f"{key}_why"]) + (
+        "<br>"
+        + render.both(_("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own."))
+        if connection.token_aside
+        else ""
+    )
     return (
-        f'<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect x="3" y="3" width="18" height="18" rx="5"/>'
-        f'<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg><div><h1>LoRA Hub</h1><p>{render.both(_("Drop in a dataset, get a small adapter for your task: trained, measured, shared, compared."))}</p></div></div>'
-        f'<div class="lh-where"><span class="lh-hub lh-{"good" if connection.kind == "embedded" else "live"}" tabindex="0"><b>{name}</b>'
-        f'<span class="lh-tip" role="tooltip">{why}<br><code dir="ltr">{render.escape(connection.url)}</code></span></span>'
-        f'<span class="lh-org">{render.both(_("Organization"))} <b><bdi>{render.escape(connection.organization)}</bdi></b></span>'
-        f'<nav class="lh-languages" aria-label="Language"><button type="button" data-language="en" class="lh-say-en" lang="en">English</button>'
+        f'<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect x="3" '
+        f'y="3" width="18" height="18" rx="5"/>'
+        '<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg>'
+        f"<div><h1>LoRA Hub</h1><p>{render.both(CLAIM)}</p></div></div>"
+        f'<div class="lh-where"><span class="lh-hub lh-{"good" if connection.kind == "embedded" else "live"}" '
+        f'tabindex="0"><b>{name}</b>'
+        f'<span class="lh-tip" role="tooltip">{why}<br><code '
+        f'dir="ltr">{render.escape(connection.url)}</code></span></span>'
+        f'<span class="lh-org">{render.both(_("Organization"))} '
+        f"<b><bdi>{render.escape(connection.organization)}</bdi></b></span>"
+        f'<nav class="lh-languages" aria-label="Language"><button type="button" data-language="en" class="lh-say-en" '
+        f'lang="en">English</button>'
         f'<button type="button" data-language="fa" class="lh-say-fa" lang="fa">فارسی</button></nav></div></header>'
     )
 
@@ -118,26 +151,59 @@ def header(connection: Any) -> str:
 def theme() -> gr.themes.Base:
     """System fonts only: the page asks nobody else for anything."""
     base = gr.themes.Default(
-        primary_hue=gr.themes.colors.teal, secondary_hue=gr.themes.colors.teal, neutral_hue=gr.themes.colors.slate,
-        radius_size=gr.themes.sizes.radius_md, font=SYSTEM_FONTS, font_mono=MONO_FONTS,
-    )  # fmt: skip
-    # Every text at least 4.5:1 on what it stands on, hints and placeholders too (tests/test_page_access.py measures it).
-    quiet = {"body_text_color_subdued": "*neutral_600", "block_info_text_color": "*neutral_600", "block_label_text_color": "*neutral_600",
-             "input_placeholder_color": "*neutral_500"}  # fmt: skip
+        primary_hue=gr.themes.colors.teal,
+        secondary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        font=SYSTEM_FONTS,
+        font_mono=MONO_FONTS,
+    )
+    # Every text at least 4.5:1 on what it stands on, hints and placeholders too (tests/test_page_access.py measures
+    # it).
+    quiet = {
+        "body_text_color_subdued": "*neutral_600",
+        "block_info_text_color": "*neutral_600",
+        "block_label_text_color": "*neutral_600",
+        "input_placeholder_color": "*neutral_500",
+    }
     quiet_dark = {f"{name}_dark": "*neutral_400" for name in quiet}
     return base.set(
-        body_background_fill="*neutral_50", block_border_width="1px", block_shadow="none", color_accent="*primary_700",
-        button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800", button_primary_text_color="white",
-        button_primary_background_fill_dark="*primary_700", button_primary_background_fill_hover_dark="*primary_800",
-        link_text_color="*primary_700", link_text_color_hover="*primary_800", link_text_color_visited="*primary_700",
-        link_text_color_dark="*primary_300", link_text_color_visited_dark="*primary_300", **quiet, **quiet_dark,
-    )  # fmt: skip
+        body_background_fill="*neutral_50",
+        block_border_width="1px",
+        block_shadow="none",
+        color_accent="*primary_700",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_text_color="white",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        link_text_color="*primary_700",
+        link_text_color_hover="*primary_800",
+        link_text_color_visited="*primary_700",
+        link_text_color_dark="*primary_300",
+        link_text_color_visited_dark="*primary_300",
+        **quiet,
+        **quiet_dark,
+    )
 
 
 def launch_arguments(labels: Labels) -> dict[str, Any]:
-    """What `launch` needs besides address and port. What a first file needs is made ready once the first page is out."""
+    """What `launch` needs besides address and port. What a first file needs is made ready once the first page is
+    out."""
     return {
-        "i18n": labels.i18n, "theme": theme(), "footer_links": [], "run_history": False, "max_file_size": settings.max_upload_bytes(), "show_error": False,
-        "allowed_paths": [], "max_threads": MOST_THREADS, "ssr_mode": False, "enable_monitoring": False, "mcp_server": False, "pwa": False,
-        "app_kwargs": {"middleware": [Middleware(early.EarlyHead, head=early.head(), after=partial(warm_up, WARM_AFTER_SECONDS))]},
-    }  # fmt: skip
+        "i18n": labels.i18n,
+        "theme": theme(),
+        "footer_links": [],
+        "run_history": False,
+        "max_file_size": settings.max_upload_bytes(),
+        "show_error": False,
+        "allowed_paths": [],
+        "max_threads": MOST_THREADS,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "mcp_server": False,
+        "pwa": False,
+        "app_kwargs": {
+            "middleware": [Middleware(early.EarlyHead, head=early.head(), after=partial(warm_up, WARM_AFTER_SECONDS))]
+        },
+    }

@@ -26,9 +26,10 @@ MAX_INPUTS = 6
 
 @dataclass(frozen=True)
 class Asked:
-    """proposed: the task that the page took from a file's columns; while it is the one in the form, nobody has chosen yet. dataset, test:
-    "fingerprint/name" in our store, empty where there is none. columns: role -> column, of the roles whose
-    column a person chose ("": no column); the others are proposed. mends: `schema.Mend` as JSON, in the order of the clicks."""
+    """proposed: the task that the page took from a file's columns; while it is the one in the form, nobody has chosen
+    yet. dataset, test: "fingerprint/name" in our store, empty where there is none. columns: role -> column, of the
+    roles whose column a person chose ("": no column); the others are proposed. mends: `schema.Mend` as JSON, in the
+    order of the clicks."""
 
     task: str = ""
     proposed: str = ""
@@ -53,16 +54,27 @@ class Asked:
     def from_json(data: Any) -> "Asked":
         """The form as the browser kept it; what is not ours or of another kind is left out."""
         defaults = asdict(Asked())
-        kept = {key: value for key, value in (data if isinstance(data, dict) else {}).items() if type(value) is type(defaults.get(key))}
+        kept = {
+            key: value
+            for key, value in (data if isinstance(data, dict) else {}).items()
+            if type(value) is type(defaults.get(key))
+        }
         for key in ("own", "columns", "overrides"):
             if key in kept:
-                kept[key] = {name: value for name, value in kept[key].items() if isinstance(name, str) and isinstance(value, str)}
+                kept[key] = {
+                    name: value for name, value in kept[key].items() if isinstance(name, str) and isinstance(value, str)
+                }
         if "mends" in kept:
             kept["mends"] = read_mends(kept["mends"])
         return Asked(**kept)
 
     def reading(self) -> dict[str, Any]:
-        return {"encoding": self.encoding.strip(), "delimiter": self.delimiter, "sheet": self.sheet, "skip_broken": self.skip_broken}
+        return {
+            "encoding": self.encoding.strip(),
+            "delimiter": self.delimiter,
+            "sheet": self.sheet,
+            "skip_broken": self.skip_broken,
+        }
 
     def mends_to_do(self) -> tuple[Mend, ...]:
         return tuple(Mend.model_validate(mend) for mend in read_mends(self.mends))
@@ -89,8 +101,9 @@ def read_task(asked: Asked) -> Task | None:
             raise SpecError(
                 _("The task has {count} inputs; the page shows {max_inputs}."),
                 _("Name {max_inputs} inputs at most in step 1."),
-                count=len(task.inputs), max_inputs=MAX_INPUTS,
-            )  # fmt: skip
+                count=len(task.inputs),
+                max_inputs=MAX_INPUTS,
+            )
         return task
     return catalogue.get_task(asked.task) if asked.task else None
 
@@ -118,5 +131,5 @@ def dataset_path(name: str) -> Path:
     """The kept file of a dataset id. Raises DataError where it is gone, or where the id is not one of ours."""
     fingerprint, _rest, file = name.partition("/")
     if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
-        raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name)  # fmt: skip
+        raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name)
     return store.dataset_file(DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format=""))

@@ -18,7 +18,8 @@ from lora_hub.ui.text import t
 
 
 def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
-    """Fetches a dataset from the Hub: HTML that says what goes on, then the kept file, or HTML that says what went wrong."""
+    """Fetches a dataset from the Hub: HTML that says what goes on, then the kept file, or HTML that says what went
+    wrong."""
     told: queue.Queue = queue.Queue()
 
     def fetch() -> None:
@@ -45,11 +46,17 @@ def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
 
 
 def proposed_task(
-    page: Page, file: Path, task_id: str | None, proposed: str, language: str, mends: Sequence[Mend] = (), **reading: Any
+    page: Page,
+    file: Path,
+    task_id: str | None,
+    proposed: str,
+    language: str,
+    mends: Sequence[Mend] = (),
+    **reading: Any,
 ) -> list[Any]:
-    """[the task that a file's columns tell, the same as what was proposed], with the reason said; nothing where a person has chosen.
-    A task that was only proposed for an earlier file, or before the file was mended, is proposed anew, or goes. reading: as the person
-    has it read (`read_table`)."""
+    """[the task that a file's columns tell, the same as what was proposed], with the reason said; nothing where a
+    person has chosen. A task that was only proposed for an earlier file, or before the file was mended, is proposed
+    anew, or goes. reading: as the person has it read (`read_table`)."""
     if task_id and task_id != proposed:
         return []
     from lora_hub.data.columns import columns

@@ -1,7 +1,9 @@
-"""Puts our scripts and style sheets at the head of the page, before Gradio's scripts: those read the browser's language once, at start.
+"""Puts our scripts and style sheets at the head of the page, before Gradio's scripts: those read the browser's language
+once, at start.
 
-Gradio's own `head=` and `css=` come too late for that (they are added after the page has been drawn, and its style rules
-are rewritten). A few bytes are written into the one HTML answer; everything else passes through untouched, streams included.
+Gradio's own `head=` and `css=` come too late for that (they are added after the page has been drawn, and its style
+rules are rewritten). A few bytes are written into the one HTML answer; everything else passes through untouched,
+streams included.
 """
 
 from collections.abc import Callable
@@ -15,13 +17,15 @@ STYLES = ("style.css", "style_data.css", "style_runs.css", "style_phone.css")
 
 def head() -> str:
     """What goes right behind <head>."""
-    scripts, styles = ("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES))
+    scripts, styles = (
+        "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES)
+    )
     return f"<script>{scripts}</script><style>{styles}</style>"
 
 
 class EarlyHead:
-    """ASGI middleware. head: HTML for the beginning of each page's head. after: called once, behind the first page; it must
-    not take long."""
+    """ASGI middleware. head: HTML for the beginning of each page's head. after: called once, behind the first page; it
+    must not take long."""
 
     def __init__(self, app: Any, head: str, after: Callable[[], Any] | None = None) -> None:
         self.app = app
@@ -44,7 +48,10 @@ class EarlyHead:
                 body = message.get("body", b"")
                 grown = body.replace(b"<head>", self.head, 1)
                 more = len(grown) - len(body)
-                headers = [(name, str(int(value) + more).encode() if name.lower() == b"content-length" else value) for name, value in start["headers"]]
+                headers = [
+                    (name, str(int(value) + more).encode() if name.lower() == b"content-length" else value)
+                    for name, value in start["headers"]
+                ]
                 await send({**start, "headers": headers})
                 start, was_page = None, True
                 message = {**message, "body": grown}

@@ -1,9 +1,9 @@
 """The Fine-tune tab's fields by name: components -> `Asked`, and back.
 
 What a person corrected is kept apart from what is proposed, in two hidden fields of the browser, so that it outlives a
-restarted app: `corrections` (the columns that they chose, by role) and `mends`. A column counts as chosen by the click that
-chose it, never because a dropdown says something else than what was proposed: one that is just being drawn says nothing yet.
-Only clicks and another file write these fields; an answer that was on its way meanwhile leaves them alone.
+restarted app: `corrections` (the columns that they chose, by role) and `mends`. A column counts as chosen by the click
+that chose it, never because a dropdown says something else than what was proposed: one that is just being drawn says
+nothing yet. Only clicks and another file write these fields; an answer that was on its way meanwhile leaves them alone.
 """
 
 import json
@@ -40,16 +40,29 @@ class Form:
     overrides: dict[str, Any] = field(default_factory=dict)
 
     def components(self) -> list[Any]:
-        plain = [self.task, self.proposed, self.dataset, self.encoding, self.delimiter, self.sheet, self.skip_broken, self.test, self.corrections, self.mends]
+        plain = [
+            self.task,
+            self.proposed,
+            self.dataset,
+            self.encoding,
+            self.delimiter,
+            self.sheet,
+            self.skip_broken,
+            self.test,
+            self.corrections,
+            self.mends,
+        ]
         return [*plain, self.base, self.effort, self.name, *self.own.values(), *self.roles, *self.overrides.values()]
 
     def keeping(self) -> str:
         """What the browser runs to keep the form as it stands, before anybody has looked at it: see `kept_form`."""
-        return "(...values) => ({layout: " + json.dumps(self._layout()) + ", values: values.map((value) => value ?? '')})"
+        return (
+            "(...values) => ({layout: " + json.dumps(self._layout()) + ", values: values.map((value) => value ?? '')})"
+        )
 
     def kept_form(self, data: Any) -> Asked:
-        """The form as the browser kept it: the values of `components()` with the layout that they belong to, or an `Asked` as JSON.
-        What is neither, or of another version's layout, is an empty form."""
+        """The form as the browser kept it: the values of `components()` with the layout that they belong to, or an
+        `Asked` as JSON. What is neither, or of another version's layout, is an empty form."""
         values = data.get("values") if isinstance(data, dict) and data.get("layout") == self._layout() else None
         fits = isinstance(values, list) and len(values) == len(self.components())
         return self.read(tuple(values)) if fits else Asked.from_json(data)
@@ -66,16 +79,35 @@ class Form:
             return value if isinstance(value, str) else ""
 
         return Asked(
-            task=text(self.task), proposed=text(self.proposed), own={key: text(one) for key, one in self.own.items()}, dataset=text(self.dataset), encoding=text(self.encoding),
-            delimiter=text(self.delimiter), sheet=text(self.sheet), skip_broken=bool(by_name[id(self.skip_broken)]), test=text(self.test),
-            columns=chosen_columns(text(self.corrections)), mends=read_mends(_json(text(self.mends), [])),
-            base=text(self.base), effort=text(self.effort) or "balanced", name=text(self.name),
+            task=text(self.task),
+            proposed=text(self.proposed),
+            own={key: text(one) for key, one in self.own.items()},
+            dataset=text(self.dataset),
+            encoding=text(self.encoding),
+            delimiter=text(self.delimiter),
+            sheet=text(self.sheet),
+            skip_broken=bool(by_name[id(self.skip_broken)]),
+            test=text(self.test),
+            columns=chosen_columns(text(self.corrections)),
+            mends=read_mends(_json(text(self.mends), [])),
+            base=text(self.base),
+            effort=text(self.effort) or "balanced",
+            name=text(self.name),
             overrides={key: text(one) for key, one in self.overrides.items()},
-        )  # fmt: skip
+        )
 
     def write(self, asked: Asked) -> list[Any]:
         """Updates for `components()` that bring a kept form back; the roles follow with the review."""
-        plain = [asked.task or None, asked.proposed, asked.dataset, asked.encoding, asked.delimiter, asked.sheet, asked.skip_broken, asked.test]
+        plain = [
+            asked.task or None,
+            asked.proposed,
+            asked.dataset,
+            asked.encoding,
+            asked.delimiter,
+            asked.sheet,
+            asked.skip_broken,
+            asked.test,
+        ]
         plain += [corrections(asked.columns), json.dumps(asked.mends), asked.base, asked.effort, asked.name]
         own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
         overrides = [asked.overrides.get(key, "") for key in self.overrides]
@@ -88,8 +120,8 @@ def corrections(chosen: dict[str, str]) -> str:
 
 
 def correcting(place: int) -> str:
-    """What the browser runs when a person chooses a column in the dropdown at `place`: (`corrections`, the roles that the
-    dropdowns stand for as JSON, the column) -> `corrections`."""
+    """What the browser runs when a person chooses a column in the dropdown at `place`: (`corrections`, the roles that
+    the dropdowns stand for as JSON, the column) -> `corrections`."""
     return (
         "(corrected, roles, column) => { const role = JSON.parse(roles || '[]')[" + str(place) + "];"
         " return role ? JSON.stringify({...JSON.parse(corrected || '{}'), [role]: column ?? ''}) : corrected; }"
@@ -102,7 +134,8 @@ def chosen_columns(corrected: str) -> dict[str, str]:
 
 
 def changed_mends(mends: str, clicked: Any) -> list[dict]:
-    """The mends after a click in the report: {add: mend}, {undo: mend} or {all: true}. What is no mend changes nothing."""
+    """The mends after a click in the report: {add: mend}, {undo: mend} or {all: true}. What is no mend changes
+    nothing."""
     kept = read_mends(_json(mends, []))
     clicked = clicked if isinstance(clicked, dict) else {}
     if clicked.get("all"):

@@ -25,9 +25,11 @@ logger = logging.getLogger("lora_hub.ui")
 
 # Gradio's arguments of an event that only looks: as many at once as there are pages, no spinner, no public endpoint.
 LIGHT = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+
+
 class Labels:
-    """The labels of components, which the browser translates: `labels(_("Train"))`. What has been asked for is in `i18n`, which
-    goes to the browser with the page."""
+    """The labels of components, which the browser translates: `labels(_("Train"))`. What has been asked for is in
+    `i18n`, which goes to the browser with the page."""
 
     def __init__(self) -> None:
         self.i18n = gr.I18n(**{language: {} for language in LANGUAGES})
@@ -42,8 +44,8 @@ class Labels:
 
 @dataclass
 class Page:
-    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they outlive the app;
-    page.js writes those of the run and the adapter that were clicked."""
+    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they outlive the
+    app; page.js writes those of the run and the adapter that were clicked."""
 
     words: Labels
     language: gr.Textbox
@@ -70,7 +72,19 @@ def warn(error: LoraHubError, language: str) -> None:
 
 def warn_bug(error: Exception, language: str) -> None:
     logger.error("a handler of the page failed", exc_info=error)
-    gr.Warning(escape(t(_("That should not have happened, and it is our mistake. What you typed is still here; the details are in the app's log."), language)), duration=12, title=t(_("Note"), language))
+    gr.Warning(
+        escape(
+            t(
+                _(
+                    "That should not have happened, and it is our mistake. What you typed is still here; the details "
+                    "are in the app's log."
+                ),
+                language,
+            )
+        ),
+        duration=12,
+        title=t(_("Note"), language),
+    )
 
 
 def told(handler: Callable) -> Callable:

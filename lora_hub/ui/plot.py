@@ -1,6 +1,6 @@
 """Loss curves as one inline SVG: no plotting library on the page, right in both directions, readable without colours.
 
-    loss_plot([(1, 3.2), ...], [(10, 2.9), ...], best_step=10, language="en")
+loss_plot([(1, 3.2), ...], [(10, 2.9), ...], best_step=10, language="en")
 """
 
 import math
@@ -45,7 +45,10 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
     """The curves of training and validation loss over the steps."""
     train, held_out = thin(train), thin(held_out)
     if not train and not held_out:
-        return f'<div class="lh-empty lh-plot-empty">{escape(t(_("The curve begins with the first steps."), language))}</div>'
+        return (
+            f'<div class="lh-empty '
+            f'lh-plot-empty">{escape(t(_("The curve begins with the first steps."), language))}</div>'
+        )
     losses = [loss for _, loss in [*train, *held_out]]
     low, high = min(losses), max(losses)
     margin = max((high - low) * 0.08, 0.01)
@@ -62,9 +65,15 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
     for value in ticks(low, high):
         decimals = 0 if high - low > 8 else 1 if high - low > 0.8 else 2 if high - low > 0.08 else 3
         parts.append(f'<path class="lh-grid" d="M0 {y(value)}H{WIDTH}"/>')
-        words.append(f'<span class="lh-tick lh-tick-y" style="top:{100 * y(value) / HEIGHT:.1f}%">{number(value, language, decimals)}</span>')
+        words.append(
+            f'<span class="lh-tick lh-tick-y" '
+            f'style="top:{100 * y(value) / HEIGHT:.1f}%">{number(value, language, decimals)}</span>'
+        )
     for value in ticks(0, last, 5):
-        words.append(f'<span class="lh-tick lh-tick-x" style="left:{100 * x(value) / WIDTH:.1f}%">{number(value, language)}</span>')
+        words.append(
+            f'<span class="lh-tick lh-tick-x" '
+            f'style="left:{100 * x(value) / WIDTH:.1f}%">{number(value, language)}</span>'
+        )
     for css, pairs in (("lh-line-train", train), ("lh-line-held", held_out)):
         if len(pairs) > 1:
             points = " ".join(f"{x(step)},{y(loss)}" for step, loss in pairs)
@@ -73,14 +82,24 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
         parts.append(_dot(x(step), y(loss), "lh-dot-train"))
     for step, loss in held_out:
         best = bool(best_step) and step == best_step
-        title = f"{t(_('step'), language)} {number(step, language)}: {number(loss, language, 4)}" + (f" ({t(_('best, kept'), language)})" if best else "")
+        title = f"{t(_('step'), language)} {number(step, language)}: {number(loss, language, 4)}" + (
+            f" ({t(_('best, kept'), language)})" if best else ""
+        )
         parts.append(_dot(x(step), y(loss), "lh-dot-held lh-best" if best else "lh-dot-held", title))
     # Time runs left to right on a plot in either language; only the words follow the page.
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
-    drawn = f'<div class="lh-plane">{svg}{"".join(words)}</div><span class="lh-axis">{escape(t(_("training steps"), language))}</span>'
+    drawn = (
+        f'<div class="lh-plane">{svg}{"".join(words)}</div><span '
+        f'class="lh-axis">{escape(t(_("training steps"), language))}</span>'
+    )
     label = escape(_in_words(train, held_out, best_step, language))
     legend = _legend(train, held_out, language)
-    return f'<figure class="lh-plot" id="lh-loss"><figcaption>{legend}</figcaption><div class="lh-canvas" role="img" aria-label="{label}">{drawn}</div><p class="lh-quiet">{escape(t(_("The validation rows choose the best checkpoint; the result is of the test rows, which chose nothing."), language))}</p></figure>'
+    said = _("The validation rows choose the best checkpoint; the result is of the test rows, which chose nothing.")
+    return (
+        f'<figure class="lh-plot" id="lh-loss"><figcaption>{legend}</figcaption>'
+        f'<div class="lh-canvas" role="img" aria-label="{label}">{drawn}</div>'
+        f'<p class="lh-quiet">{escape(t(said, language))}</p></figure>'
+    )
 
 
 def _dot(x: float, y: float, css: str, title: str = "") -> str:
@@ -94,7 +113,15 @@ def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> s
     for key, pairs in (("loss_train", train), ("loss_held_out", held_out)):
         if pairs:
             step, loss = pairs[-1]
-            said.append(t(_("{curve} {loss} at step {step}"), language, curve=t(WORDS[key], language), loss=number(loss, language, 3), step=number(step, language)))
+            said.append(
+                t(
+                    _("{curve} {loss} at step {step}"),
+                    language,
+                    curve=t(WORDS[key], language),
+                    loss=number(loss, language, 3),
+                    step=number(step, language),
+                )
+            )
     if best_step:
         said.append(t(_("best checkpoint at step {step}"), language, step=number(best_step, language)))
     return f"{t(_('Loss'), language)}: {t(_(', '), language).join(said)}"

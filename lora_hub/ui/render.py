@@ -20,7 +20,9 @@ from lora_hub.ui.words import WORDS
 _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 # Latin words with what belongs to them, without the mark that ends the sentence.
 # A run ends before what lies between two names, such as a comma: they keep to themselves.
-_PERSIAN_RUN = re.compile("([\u0590-\u08ff\ufb1d-\ufefc](?:[\u0590-\u08ff\ufb1d-\ufefc\u200c ]*[\u0590-\u08ff\ufb1d-\ufefc])?)")
+_PERSIAN_RUN = re.compile(
+    "([\u0590-\u08ff\ufb1d-\ufefc](?:[\u0590-\u08ff\ufb1d-\ufefc\u200c ]*[\u0590-\u08ff\ufb1d-\ufefc])?)"
+)
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
 # What would reorder or hide what follows it.
 _HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -29,8 +31,8 @@ LONGEST_CELL = 600
 
 
 def escape(text: object) -> str:
-    """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks; a pair that
-    isolates what is between (FSI and PDI) does neither, and stays."""
+    """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks; a
+    pair that isolates what is between (FSI and PDI) does neither, and stays."""
     shown = str(text)
     if _HIDING.search(shown):
         parts = re.split("(\u2068[^\u2066-\u2069\u202a-\u202e]*\u2069)", shown)
@@ -44,8 +46,9 @@ def filled(said: Message, language: str, **pieces: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», in a Persian sentence every run of
-    Latin words, numbers beside them included, and in an English one every run of Persian words. So no name turns the sentence around or sends its dashes to the other end."""
+    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», in a Persian sentence every
+    run of Latin words, numbers beside them included, and in an English one every run of Persian words. So no name turns
+    the sentence around or sends its dashes to the other end."""
     parts = re.split("(«[^«»]*»|\u2068[^\u2068\u2069]*\u2069)", text)
     is_persian = direction(text) == "rtl"
     shown = []
@@ -55,7 +58,9 @@ def sentence(text: str) -> str:
             shown.append(f"«{name}»" if part[0] == "«" else name)
         else:
             runs = (_LATIN_RUN if is_persian else _PERSIAN_RUN).split(part)
-            shown.append("".join(f"<bdi>{escape(one)}</bdi>" if inner % 2 else escape(one) for inner, one in enumerate(runs)))
+            shown.append(
+                "".join(f"<bdi>{escape(one)}</bdi>" if inner % 2 else escape(one) for inner, one in enumerate(runs))
+            )
     return "".join(shown)
 
 
@@ -80,7 +85,8 @@ def both(said: Message, tag: str = "span", css: str = "") -> str:
     """A sentence in both languages; the style sheet shows the one of the page."""
     attribute = f" {css}" if css else ""
     return "".join(
-        f'<{tag} class="lh-{language}{attribute}" lang="{language}">{escape(t(said, language))}</{tag}>' for language in LANGUAGES
+        f'<{tag} class="lh-{language}{attribute}" lang="{language}">{escape(t(said, language))}</{tag}>'
+        for language in LANGUAGES
     )
 
 
@@ -98,19 +104,33 @@ def heading(step: int, key: str) -> str:
     )
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], css: str = "", directions: Sequence[str] = (), *, stacked: bool = False) -> str:
-    """A table that scrolls by itself where the screen is narrow. Heads are texts; cells are HTML. directions: an attribute for
-    each head (`render_table.direction_of`); none: the page's. stacked: on a phone each row becomes a card whose lines begin with
-    their heads, for tables whose last columns matter."""
+def table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    css: str = "",
+    directions: Sequence[str] = (),
+    *,
+    stacked: bool = False,
+) -> str:
+    """A table that scrolls by itself where the screen is narrow. Heads are texts; cells are HTML. directions: an
+    attribute for each head (`render_table.direction_of`); none: the page's. stacked: on a phone each row becomes a card
+    whose lines begin with their heads, for tables whose last columns matter."""
     given = [*directions, *[""] * (len(heads) - len(directions))]
-    head = "".join(f'<th scope="col"{direction}>{escape(text)}</th>' for text, direction in zip(heads, given, strict=True))
+    head = "".join(
+        f'<th scope="col"{direction}>{escape(text)}</th>' for text, direction in zip(heads, given, strict=True)
+    )
     if stacked:  # the roles, because a table that is laid out as blocks is none to a screen reader
         row_tag, cells = '<tr role="row">', [f'<td role="cell" data-head="{escape(text)}">' for text in heads]
     else:
         row_tag, cells = "<tr>", ["<td>"] * len(heads)
-    body = "".join(row_tag + "".join(f"{tag}{value}</td>" for tag, value in zip(cells, row, strict=True)) + "</tr>" for row in rows)
+    body = "".join(
+        row_tag + "".join(f"{tag}{value}</td>" for tag, value in zip(cells, row, strict=True)) + "</tr>" for row in rows
+    )
     kind = f'role="table" class="lh-table lh-stacked {css}"' if stacked else f'class="lh-table {css}"'
-    return f'<div class="lh-scroll" tabindex="0"><table {kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="lh-scroll" tabindex="0"><table '
+        f"{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def empty(title: str, why: str = "") -> str:
@@ -142,16 +162,29 @@ def error_card(error: LoraHubError, language: str) -> str:
 
 
 def pager(where: str, page: int, size: int, total: int, language: str) -> str:
-    """A way to the other rows of a long table: page counts from 1. where: what a click writes in front of the page's number into
-    the page's field for it (page.js)."""
+    """A way to the other rows of a long table: page counts from 1. where: what a click writes in front of the page's
+    number into the page's field for it (page.js)."""
     pages = max(1, -(-total // size))
     first, last = size * (page - 1) + 1, min(total, size * page)
-    said = t(_("{first} to {last} of {total}"), language, first=number(first, language), last=number(last, language), total=number(total, language))
+    said = t(
+        _("{first} to {last} of {total}"),
+        language,
+        first=number(first, language),
+        last=number(last, language),
+        total=number(total, language),
+    )
     buttons = [
-        f'<button type="button" class="lh-small" {where.format(page=to)}{" disabled" if not 1 <= to <= pages else ""}>{escape(t(WORDS[key], language))}</button>'
+        (
+            f'<button type="button" class="lh-small" '
+            f"{where.format(page=to)}{' disabled' if not 1 <= to <= pages else ''}>"
+            f"{escape(t(WORDS[key], language))}</button>"
+        )
         for to, key in ((page - 1, "page_before"), (page + 1, "page_after"))
     ]
-    return f'<nav class="lh-pager" aria-label="{escape(t(_("Pages of the table"), language))}">{buttons[0]}<span class="lh-quiet" role="status">{escape(said)}</span>{buttons[1]}</nav>'
+    return (
+        f'<nav class="lh-pager" aria-label="{escape(t(_("Pages of the table"), language))}">{buttons[0]}<span '
+        f'class="lh-quiet" role="status">{escape(said)}</span>{buttons[1]}</nav>'
+    )
 
 
 def card(kind: str, title: str, body: str = "", label: str = "") -> str:

@@ -11,8 +11,8 @@ from lora_hub.ui.words import WORDS
 
 
 def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
-    """Run id -> the ids of all that were started in one go with it, itself included; of runs that are no longer here, too. A
-    member that was resumed alone still belongs to its group: the others say so."""
+    """Run id -> the ids of all that were started in one go with it, itself included; of runs that are no longer here,
+    too. A member that was resumed alone still belongs to its group: the others say so."""
     found: dict[str, tuple[str, ...]] = {}
     for run in runs:
         group = run.handle.get("group")
@@ -23,7 +23,8 @@ def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
 
 
 def beside_each_other(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs as they are listed, newest first: each alone, or with its group, in the order in which they were asked for."""
+    """The runs as they are listed, newest first: each alone, or with its group, in the order in which they were asked
+    for."""
     groups, by_id = groups_of(runs), {run.id: run for run in runs}
     shown: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
@@ -33,13 +34,19 @@ def beside_each_other(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def companions(run: Run, others: Sequence[Run], names: dict[str, RunName], language: str) -> str:
-    """What a run was trained with; each of the others is a button that shows it. others: the group without the run; names: of
-    all runs."""
+    """What a run was trained with; each of the others is a button that shows it. others: the group without the run;
+    names: of all runs."""
     if not others:
         return ""
     named = [
-        f'<button type="button" class="lh-plainbutton" data-id="{escape(one.id)}"><bdi>{escape(names[one.id].title(language))}</bdi></button>'
+        (
+            f'<button type="button" class="lh-plainbutton" '
+            f'data-id="{escape(one.id)}"><bdi>{escape(names[one.id].title(language))}</bdi></button>'
+        )
         for one in others
     ]
     key = {"together": "with_together", "in turn": "with_in_turn"}.get(run.mode, "with_started")
-    return f'<p class="lh-quiet lh-companions">{filled(WORDS[key], language, names=escape(t(_(", "), language)).join(named))}</p>'
+    return (
+        f'<p class="lh-quiet '
+        f'lh-companions">{filled(WORDS[key], language, names=escape(t(_(", "), language)).join(named))}</p>'
+    )

@@ -35,13 +35,21 @@ NO_LABELS = Labels()
 
 
 def report(
-    problems: Sequence[Problem], done: Sequence[Any], opened: str, rows: Sequence[tuple[int, dict[str, str]]], labels: Labels, dataset: str,
-    language: str, page: int = 1,
-) -> str:  # fmt: skip
-    """Everything about the data's state. opened: the code of the problem whose rows are shown, of which they are a page; dataset:
-    whose labels these are."""
+    problems: Sequence[Problem],
+    done: Sequence[Any],
+    opened: str,
+    rows: Sequence[tuple[int, dict[str, str]]],
+    labels: Labels,
+    dataset: str,
+    language: str,
+    page: int = 1,
+) -> str:
+    """Everything about the data's state. opened: the code of the problem whose rows are shown, of which they are a
+    page; dataset: whose labels these are."""
     shown = [problem for problem in problems if not (labels.counts and problem.code == "labels")]
-    return done_list(done, language) + cards(shown, opened, rows, language, page) + labels_table(labels, dataset, language)
+    return (
+        done_list(done, language) + cards(shown, opened, rows, language, page) + labels_table(labels, dataset, language)
+    )
 
 
 def done_list(done: Sequence[Any], language: str) -> str:
@@ -57,16 +65,28 @@ def done_list(done: Sequence[Any], language: str) -> str:
             rows = t(_("no row any more"), language)
         said = mends.describe(one.mend).in_language(language)
         items.append(
-            f'<li{"" if one.rows else " class=lh-idle"}><span>{sentence(said)}</span>'
-            f'<b>{escape(rows)}</b><button type="button" class="lh-small" data-undo="{attribute(one.mend)}">{escape(t(_("Undo"), language))}</button></li>'
+            f"<li{'' if one.rows else ' class=lh-idle'}><span>{sentence(said)}</span>"
+            f'<b>{escape(rows)}</b><button type="button" class="lh-small" '
+            f'data-undo="{attribute(one.mend)}">{escape(t(_("Undo"), language))}</button></li>'
         )
-    everything = f'<button type="button" class="lh-small" data-undo-all>{escape(t(_("Undo all"), language))}</button>' if len(done) > 1 else ""
-    return f'<section class="lh-done" aria-label="{escape(t(_("Mended"), language))}"><header><h4>{escape(t(_("Mended"), language))}</h4>{everything}</header><ul>{"".join(items)}</ul></section>'
+    everything = (
+        f'<button type="button" class="lh-small" data-undo-all>{escape(t(_("Undo all"), language))}</button>'
+        if len(done) > 1
+        else ""
+    )
+    return (
+        f'<section class="lh-done" '
+        f'aria-label="{escape(t(_("Mended"), language))}"><header><h4>{escape(t(_("Mended"), language))}</h4>'
+        f"{everything}</header><ul>{''.join(items)}</ul></section>"
+    )
 
 
 def way_back(language: str) -> str:
     """What undoes all mends where the data could not be looked at with them."""
-    return f'<p class="lh-actions"><button type="button" class="lh-small" data-undo-all>{escape(t(_("Undo all"), language))}</button></p>'
+    return (
+        f'<p class="lh-actions"><button type="button" class="lh-small" '
+        f"data-undo-all>{escape(t(_('Undo all'), language))}</button></p>"
+    )
 
 
 def attribute(mend: Mend) -> str:
@@ -74,13 +94,18 @@ def attribute(mend: Mend) -> str:
     return escape(json.dumps(mend.model_dump(mode="json"), ensure_ascii=True, sort_keys=True))
 
 
-def cards(problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, dict[str, str]]], language: str, page: int = 1) -> str:
+def cards(
+    problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, dict[str, str]]], language: str, page: int = 1
+) -> str:
     """Findings about the data, the worst first; what is only good to know is folded."""
     if not problems:
         return card("good", escape(t(_("Nothing wrong found in the data."), language)))
     order = list(_KIND)
     by_weight = sorted(problems, key=lambda problem: order.index(problem.severity))
-    drawn = {problem.code: problem_card(problem, rows if problem.code == opened else None, language, page) for problem in by_weight}
+    drawn = {
+        problem.code: problem_card(problem, rows if problem.code == opened else None, language, page)
+        for problem in by_weight
+    }
     grave = [drawn[problem.code] for problem in by_weight if problem.severity != "info"]
     light = [problem for problem in by_weight if problem.severity == "info"]
     first = "".join(grave) if grave else card("good", escape(t(_("Nothing wrong found in the data."), language)))
@@ -89,11 +114,16 @@ def cards(problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, di
         is_open = " open" if any(problem.code == opened for problem in light) else ""
         words = t(_("Good to know ({count})"), language, count=number(len(light), language))
         inside = "".join(drawn[problem.code] for problem in light)
-        folded = f'<details class="lh-fold" data-key="info"{is_open}><summary>{escape(words)}</summary><div class="lh-cards">{inside}</div></details>'
+        folded = (
+            f'<details class="lh-fold" data-key="info"{is_open}><summary>{escape(words)}</summary><div '
+            f'class="lh-cards">{inside}</div></details>'
+        )
     return f'<div class="lh-cards">{first}{folded}</div>'
 
 
-def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | None, language: str, page: int = 1) -> str:
+def problem_card(
+    problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | None, language: str, page: int = 1
+) -> str:
     """rows: those of a page, shown below; None: closed."""
     from lora_hub.data.mending import mends
 
@@ -104,26 +134,40 @@ def problem_card(problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | 
     role = ' role="alert"' if kind == "bad" else ""
     buttons = [
         f'<button type="button" class="lh-small{" lh-first" if place == 0 else ""}" data-mend="{attribute(mend)}"'
-        f' title="{escape(mends.describe(mend).in_language(language))}">{escape(mends.button(mend).in_language(language))}{_pairs(mend)}</button>'
+        f' title="{escape(mends.describe(mend).in_language(language))}">'
+        f"{escape(mends.button(mend).in_language(language))}{_pairs(mend)}</button>"
         for place, mend in enumerate(problem.mends)
     ]
     if problem.task:
         words = t(_("Use “{task}”"), language, task=catalogue.get_task(problem.task).title.in_language(language))
-        buttons.insert(0, f'<button type="button" class="lh-small lh-first" data-task="{escape(problem.task)}">{escape(words)}</button>')
+        buttons.insert(
+            0,
+            (
+                f'<button type="button" class="lh-small lh-first" '
+                f'data-task="{escape(problem.task)}">{escape(words)}</button>'
+            ),
+        )
     if problem.rows:
         is_open = "true" if rows is not None else "false"
         buttons.append(
-            f'<button type="button" class="lh-plainbutton" data-rows="{escape(problem.code)}" aria-expanded="{is_open}">'
-            f"{escape(t(_('Hide rows') if rows is not None else _('Show rows'), language))}</button>{_numbers(problem, language)}"
+            f'<button type="button" class="lh-plainbutton" data-rows="{escape(problem.code)}" '
+            f'aria-expanded="{is_open}">'
+            f"{escape(t(_('Hide rows') if rows is not None else _('Show rows'), language))}</button>"
+            f"{_numbers(problem, language)}"
         )
     actions = f'<div class="lh-actions">{"".join(buttons)}</div>' if buttons else ""
     below = hint_text = ""
     if rows is not None:
-        below = rows_table(rows, max(problem.count, len(rows)), language, problem.code, page) if rows else f'<p class="lh-quiet">{escape(t(_("These rows are no longer in the table."), language))}</p>'
+        below = (
+            rows_table(rows, max(problem.count, len(rows)), language, problem.code, page)
+            if rows
+            else f'<p class="lh-quiet">{escape(t(_("These rows are no longer in the table."), language))}</p>'
+        )
     if hint:
         hint_text = f'<p dir="{hint_dir}">{sentence(hint)}</p>'
     return (
-        f'<article class="lh-card lh-{kind}" data-code="{escape(problem.code)}"{role}><span class="lh-card-kind">{escape(word)}</span>'
+        f'<article class="lh-card lh-{kind}" data-code="{escape(problem.code)}"{role}><span '
+        f'class="lh-card-kind">{escape(word)}</span>'
         f'<strong dir="{message_dir}">{sentence(message)}</strong>{hint_text}{actions}{below}</article>'
     )
 
@@ -140,14 +184,18 @@ def _pairs(mend: Mend) -> str:
     """What a relabel mend makes of what."""
     if mend.kind != "relabel":
         return ""
-    shown = [f"<bdi>{escape(old)}</bdi> → <bdi>{escape(new)}</bdi>" for old, new in list(mend.values.items())[:SHOWN_PAIRS]]
+    shown = [
+        f"<bdi>{escape(old)}</bdi> → <bdi>{escape(new)}</bdi>" for old, new in list(mend.values.items())[:SHOWN_PAIRS]
+    ]
     more = " …" if len(mend.values) > SHOWN_PAIRS else ""
     return f'<small dir="ltr">{", ".join(shown)}{more}</small>'
 
 
 def _numbers(problem: Problem, language: str) -> str:
     """The first rows' numbers; that there are more is told by dots."""
-    shown = t(_(", "), language).join(str(row) for row in problem.rows[:6]) + (" …" if max(problem.count, len(problem.rows)) > 6 else "")
+    shown = t(_(", "), language).join(str(row) for row in problem.rows[:6]) + (
+        " …" if max(problem.count, len(problem.rows)) > 6 else ""
+    )
     key = "problem_row" if len(problem.rows) == 1 and problem.count <= 1 else "problem_rows"
     return f'<span class="lh-rows">{escape(t(WORDS[key], language, rows=digits(shown, language)))}</span>'
 
@@ -162,18 +210,34 @@ def labels_table(labels: Labels, dataset: str, language: str) -> str:
         name = t(_("New name of {label}"), language, label=label)
         share = number(100 * count / total, language, 1 if 100 * count < 10 * total else 0)
         rows.append(
-            f'<tr><td>{cell(label, 120)}</td><td class="lh-count"><span>{number(count, language)}</span><span class="lh-quiet">{share}{"٪" if language == "fa" else " %"}</span>'
+            f'<tr><td>{cell(label, 120)}</td><td class="lh-count"><span>{number(count, language)}</span><span '
+            f'class="lh-quiet">{share}{"٪" if language == "fa" else " %"}</span>'
             f'<i class="lh-mini" aria-hidden="true"><i style="inline-size:{100 * count / most:.0f}%"></i></i></td>'
-            f'<td><input type="text" dir="auto" data-label="{escape(label)}" value="{escape(labels.names.get(label, ""))}" placeholder="{escape(label[:60])}"'
+            f'<td><input type="text" dir="auto" data-label="{escape(label)}" '
+            f'value="{escape(labels.names.get(label, ""))}" placeholder="{escape(label[:60])}"'
             f' aria-label="{escape(name)}" maxlength="200" autocomplete="off" spellcheck="false"></td></tr>'
         )
     left = len(labels.counts) - len(rows)
-    more = f'<p class="lh-quiet">{escape(t(_("and {count} more"), language, count=number(left, language)))}</p>' if left > 0 else ""
-    heads = "".join(f'<th scope="col">{escape(t(WORDS[key], language))}</th>' for key in ("label", "label_rows", "new_name"))
-    words = t(_("One label"), language) if len(labels.counts) == 1 else t(_("Labels ({count})"), language, count=number(len(labels.counts), language))
+    more = (
+        f'<p class="lh-quiet">{escape(t(_("and {count} more"), language, count=number(left, language)))}</p>'
+        if left > 0
+        else ""
+    )
+    heads = "".join(
+        f'<th scope="col">{escape(t(WORDS[key], language))}</th>' for key in ("label", "label_rows", "new_name")
+    )
+    words = (
+        t(_("One label"), language)
+        if len(labels.counts) == 1
+        else t(_("Labels ({count})"), language, count=number(len(labels.counts), language))
+    )
     return (
-        f'<details class="lh-fold lh-labels" data-key="labels" data-dataset="{escape(dataset)}"{" open" if labels.names else ""}><summary>{escape(words)}</summary>'
-        f'<div class="lh-scroll" tabindex="0"><table class="lh-table"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{more}'
-        f'<p class="lh-renaming"><button type="button" class="lh-small lh-first" data-rename>{escape(t(_("Rename"), language))}</button>'
-        f'<span class="lh-quiet">{escape(t(_("The same name for two labels merges them."), language))}</span></p></details>'
+        f'<details class="lh-fold lh-labels" data-key="labels" '
+        f'data-dataset="{escape(dataset)}"{" open" if labels.names else ""}><summary>{escape(words)}</summary>'
+        f'<div class="lh-scroll" tabindex="0"><table '
+        f'class="lh-table"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{more}'
+        f'<p class="lh-renaming"><button type="button" class="lh-small lh-first" '
+        f"data-rename>{escape(t(_('Rename'), language))}</button>"
+        f'<span class="lh-quiet">{escape(t(_("The same name for two labels merges them."), language))}</span></p>'
+        f"</details>"
     )

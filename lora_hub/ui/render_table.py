@@ -32,17 +32,40 @@ def file_summary(info: DatasetInfo, rows_in_file: int, language: str) -> str:
     if info.rows != rows_in_file:
         rows = _n("{shown:,} of {count:,} row", "{shown:,} of {count:,} rows", count=rows_in_file, shown=info.rows)
     columns = t(_n("{count:,} column", "{count:,} columns", count=len(info.columns)), language)
-    read = [info.format.upper(), info.encoding, t(_("separator {separator}"), language, separator=delimiter_name(info.delimiter, language)) if info.delimiter else ""]
+    read = [
+        info.format.upper(),
+        info.encoding,
+        t(_("separator {separator}"), language, separator=delimiter_name(info.delimiter, language))
+        if info.delimiter
+        else "",
+    ]
     if len(info.sheets) > 1 and info.sheet:
         read.append(t(_("sheet {sheet}"), language, sheet=info.sheet))
     said = "".join(f" · <bdi>{escape(part)}</bdi>" for part in read if part)
-    return f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(t(rows, language))} · {escape(columns)}{said}</p>'
+    return (
+        f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(t(rows, language))} · '
+        f"{escape(columns)}{said}</p>"
+    )
 
 
 def gone_columns(gone: dict[str, str], language: str) -> str:
     """Columns that a person chose and that this reading of the file does not have."""
     return "".join(
-        card("warn", sentence(t(_("The column “{column}”, which you chose as {role}, is not in this reading of the file. Another one is proposed."), language, column=column, role=role_name(role, language)))) for role, column in gone.items()
+        card(
+            "warn",
+            sentence(
+                t(
+                    _(
+                        "The column “{column}”, which you chose as {role}, is not in this reading of the file. "
+                        "Another one is proposed."
+                    ),
+                    language,
+                    column=column,
+                    role=role_name(role, language),
+                )
+            ),
+        )
+        for role, column in gone.items()
     )
 
 
@@ -60,7 +83,14 @@ def preview(table: Any, mapping: dict[str, str], language: str) -> str:
     cells = {name: head.texts(name).to_list() for name in names}
     shown = columns_table(names, cells, mapping, language)
     left = len(table.columns) - len(names)
-    return shown + (f'<p class="lh-quiet">{escape(t(_n("and {count:,} more column", "and {count:,} more columns", count=left), language))}</p>' if left else "")
+    return shown + (
+        (
+            f'<p class="lh-quiet">'
+            f"{escape(t(_n('and {count:,} more column', 'and {count:,} more columns', count=left), language))}</p>"
+        )
+        if left
+        else ""
+    )
 
 
 def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: dict[str, str], language: str) -> str:
@@ -70,37 +100,71 @@ def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: di
         taken.setdefault(column, []).append(role)
     heads = []
     for name in names:
-        badges = "".join(badge(role_name(role, language), "good" if role == "answer" else "live") for role in taken.get(name, []))
+        badges = "".join(
+            badge(role_name(role, language), "good" if role == "answer" else "live") for role in taken.get(name, [])
+        )
         css = ' class="lh-taken"' if name in taken else ""
         heads.append(f'<th scope="col"{css}{direction_of(cells[name])}><bdi>{escape(name)}</bdi>{badges}</th>')
     # A column of texts is not pressed into the width of a number.
-    wide = [' class="lh-long"' if any(len(str(value or "")) > LONG_CHARACTERS for value in cells[name]) else "" for name in names]
+    wide = [
+        ' class="lh-long"' if any(len(str(value or "")) > LONG_CHARACTERS for value in cells[name]) else ""
+        for name in names
+    ]
     rows = zip(*(cells[name] for name in names), strict=True) if names else []
-    body = "".join("<tr>" + "".join(f"<td{css}>{cell(value, CELL_CHARACTERS)}</td>" for css, value in zip(wide, row, strict=True)) + "</tr>" for row in rows)
-    return f'<div class="lh-scroll" tabindex="0"><table class="lh-table lh-head"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table></div>'
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{css}>{cell(value, CELL_CHARACTERS)}</td>" for css, value in zip(wide, row, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="lh-scroll" tabindex="0"><table class="lh-table '
+        f'lh-head"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def direction_of(values: Sequence[Any]) -> str:
     """The attribute that puts a column's head where its texts begin. Cells without letters read left to right."""
     right = left = 0
     for value in values:
-        first = next((kind for kind in map(unicodedata.bidirectional, str(value or "")[:CELL_CHARACTERS]) if kind in ("L", "R", "AL")), "")
+        first = next(
+            (
+                kind
+                for kind in map(unicodedata.bidirectional, str(value or "")[:CELL_CHARACTERS])
+                if kind in ("L", "R", "AL")
+            ),
+            "",
+        )
         right, left = right + (first in ("R", "AL")), left + (first == "L")
     return ' dir="rtl"' if right > left else ' dir="ltr"'
 
 
-def rows_table(rows: Sequence[tuple[int, dict[str, str]]], count: int, language: str, code: str = "", page: int = 1) -> str:
-    """Rows that a problem is about: their numbers in the file and the text of each role. They are a page of `count`; code: the
-    problem's, whose other pages are a click away."""
+def rows_table(
+    rows: Sequence[tuple[int, dict[str, str]]], count: int, language: str, code: str = "", page: int = 1
+) -> str:
+    """Rows that a problem is about: their numbers in the file and the text of each role. They are a page of `count`;
+    code: the problem's, whose other pages are a click away."""
     roles = list(dict.fromkeys(role for _, texts in rows for role in texts))
     columns = {role: [texts.get(role, "") for _, texts in rows] for role in roles}
-    heads = "".join(f'<th scope="col"{direction_of(columns[role])}><bdi>{escape(role_name(role, language))}</bdi></th>' for role in roles)
+    heads = "".join(
+        f'<th scope="col"{direction_of(columns[role])}><bdi>{escape(role_name(role, language))}</bdi></th>'
+        for role in roles
+    )
     body = "".join(
-        f"<tr><th scope=\"row\">{digits(str(place), language)}</th>" + "".join(f"<td>{cell(texts.get(role, ''), 300)}</td>" for role in roles) + "</tr>"
+        f'<tr><th scope="row">{digits(str(place), language)}</th>'
+        + "".join(f"<td>{cell(texts.get(role, ''), 300)}</td>" for role in roles)
+        + "</tr>"
         for place, texts in rows
     )
-    said = pager(f'data-rows="{escape(code).replace("{", "").replace("}", "")}@{{page}}"', page, PAGE_ROWS, count, language) if count > len(rows) else ""
+    said = (
+        pager(
+            f'data-rows="{escape(code).replace("{", "").replace("}", "")}@{{page}}"', page, PAGE_ROWS, count, language
+        )
+        if count > len(rows)
+        else ""
+    )
     return (
-        f'<div class="lh-scroll lh-badrows" tabindex="0"><table class="lh-table"><thead><tr><th scope="col">{escape(t(_("Row"), language))}</th>'
+        f'<div class="lh-scroll lh-badrows" tabindex="0"><table class="lh-table"><thead><tr><th '
+        f'scope="col">{escape(t(_("Row"), language))}</th>'
         f"{heads}</tr></thead><tbody>{body}</tbody></table></div>{said}"
     )

@@ -24,18 +24,30 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
     for entry in entries:
         title = escape(title_of(entry.asked, language))
         data = entry.asked.dataset.partition("/")[2]
-        facts = [f"<bdi>{escape(data)}</bdi>", escape(t(_n("{count:,} row", "{count:,} rows", count=entry.rows), language))]
+        facts = [
+            f"<bdi>{escape(data)}</bdi>",
+            escape(t(_n("{count:,} row", "{count:,} rows", count=entry.rows), language)),
+        ]
         if entry.adapter:
             facts.append(f'<code dir="ltr">{escape(entry.adapter)}</code>')
         wrong = ""
         if entry.message:
-            told = f'<strong>{escape(t(_("Cannot be trained any more."), language))}</strong> <span dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
+            told = (
+                f"<strong>{escape(t(_('Cannot be trained any more.'), language))}</strong> <span "
+                f'dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
+            )
             wrong = f'<p class="lh-entry-wrong" role="alert">{told}</p>'
         items.append(
-            f'<li class="lh-entry{" lh-bad" if entry.message else ""}"><div><b dir="auto">{title}</b><span class="lh-quiet">{" · ".join(facts)}</span></div>'
-            f'<button type="button" class="lh-small" data-edit="{escape(entry.id)}" aria-label="{filled(_("Edit {task}"), language, task=title)}">'
+            f'<li class="lh-entry{" lh-bad" if entry.message else ""}"><div><b dir="auto">{title}</b><span '
+            f'class="lh-quiet">{" · ".join(facts)}</span></div>'
+            f'<button type="button" class="lh-small" data-edit="{escape(entry.id)}" '
+            f'aria-label="{filled(_("Edit {task}"), language, task=title)}">'
             f"{escape(t(_('Edit'), language))}</button>"
-            f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" aria-label="{filled(_("Remove {task}"), language, task=title)}">'
+            f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" '
+            f'aria-label="{filled(_("Remove {task}"), language, task=title)}">'
             f"{escape(t(_('Remove'), language))}</button>{wrong}</li>"
         )
-    return f'<section class="lh-tasks"><h4>{escape(t(_("Trained in one go"), language))}</h4><ol>{"".join(items)}</ol></section>'
+    return (
+        f'<section class="lh-tasks"><h4>{escape(t(_("Trained in one go"), language))}</h4><ol>{"".join(items)}'
+        f"</ol></section>"
+    )

@@ -2,9 +2,9 @@
 
     view = review(asked, "en", inspector)      a `View` of HTML pieces, and the spec to start
 
-Knows no gradio. Errors of the data or of a setting become part of the view, beside the field they belong to; nothing that a
-person typed or corrected is lost. `inspector` (data.inspection.Inspector) remembers what it read, so that a form's next
-change costs only what it changes.
+Knows no gradio. Errors of the data or of a setting become part of the view, beside the field they belong to; nothing
+that a person typed or corrected is lost. `inspector` (data.inspection.Inspector) remembers what it read, so that a
+form's next change costs only what it changes.
 """
 
 import shutil
@@ -34,9 +34,10 @@ TRIED_ROWS = 200
 
 @dataclass
 class View:
-    """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None where
-    it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data speaks against the
-    task, for which Train does not wait. error: what was refused, in words. wanting: what a task of one's own still lacks."""
+    """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None
+    where it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data
+    speaks against the task, for which Train does not wait. error: what was refused, in words. wanting: what a task of
+    one's own still lacks."""
 
     task: str = ""
     wanting: str = ""
@@ -65,7 +66,9 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
     task = _look_at_task(asked, view, language)
     inspection = _look_at_data(asked, task, view, language, inspector)
     base, fits = _look_at_base(asked, view, language, inspector)
-    view.reason = _first_hindrance(task, inspection, view, language) or ("" if base else t(_("Choose a base that fits (step 4)."), language))
+    view.reason = _first_hindrance(task, inspection, view, language) or (
+        "" if base else t(_("Choose a base that fits (step 4)."), language)
+    )
     plan = None
     if not view.reason:
         plan = _plan(asked, task, base, view, language, inspector, fits)
@@ -83,12 +86,20 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
 
 def _doubt(problems: Any, language: str) -> str:
     other = next((problem.task for problem in problems if problem.task), "")
-    return t(_("It can be trained, but the data looks like “{task}”: see the warning in step 3."), language, task=catalogue.get_task(other).title.in_language(language)) if other else ""
+    return (
+        t(
+            _("It can be trained, but the data looks like “{task}”: see the warning in step 3."),
+            language,
+            task=catalogue.get_task(other).title.in_language(language),
+        )
+        if other
+        else ""
+    )
 
 
 def glance(asked: Asked, language: str, inspector: Any) -> View:
-    """The first half of a review, for a file that has just come: what it holds and what is wrong with it. Lengths and the plan
-    take as long again."""
+    """The first half of a review, for a file that has just come: what it holds and what is wrong with it. Lengths and
+    the plan take as long again."""
     view = View()
     task = _look_at_task(asked, view, language)
     inspection = _look_at_data(asked, task, view, language, inspector)
@@ -98,8 +109,9 @@ def glance(asked: Asked, language: str, inspector: Any) -> View:
 
 
 def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
-    """The first rows to the last character, as the base's own tokenizer gets them: its chat template's marks and the end
-    token written out, with the number of tokens read and trained. Fetches the tokenizer where it is not here yet."""
+    """The first rows to the last character, as the base's own tokenizer gets them: its chat template's marks and the
+    end token written out, with the number of tokens read and trained. Fetches the tokenizer where it is not here
+    yet."""
     view = View()
     task = _look_at_task(asked, view, language)
     inspection = _look_at_data(asked, task, view, language, inspector)
@@ -116,10 +128,19 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     task = with_labels(inspection.task, table, inspection.mapping)
     shown = []
     refused = set(prepare.find_refused(tokenizer, task, examples)[0])  # the findings tell of them
-    for example in prepare.written(tokenizer, [one for one in examples if one.row not in refused][: render_data.SHOWN_ROWS]):
+    for example in prepare.written(
+        tokenizer, [one for one in examples if one.row not in refused][: render_data.SHOWN_ROWS]
+    ):
         trained = template.encode_answer(tokenizer, example.answer)
         read = template.encode_prompt(tokenizer, task, example.inputs)
-        shown.append({"prompt": tokenizer.decode(read), "completion": tokenizer.decode(trained), "read": len(read), "trained": len(trained)})
+        shown.append(
+            {
+                "prompt": tokenizer.decode(read),
+                "completion": tokenizer.decode(trained),
+                "read": len(read),
+                "trained": len(trained),
+            }
+        )
     return render_data.prompts(shown, language)
 
 
@@ -138,7 +159,13 @@ def machine_memory() -> int:
 def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     wanting = own_wanting(asked)
     if wanting:
-        said = t(_("Fill in {fields} (step 1)."), language, fields=t(_(", "), language).join(t(_("“{name}”"), language, name=t(WORDS[key], language)) for key in wanting))
+        said = t(
+            _("Fill in {fields} (step 1)."),
+            language,
+            fields=t(_(", "), language).join(
+                t(_("“{name}”"), language, name=t(WORDS[key], language)) for key in wanting
+            ),
+        )
         view.task, view.wanting, view.error = render.note(said), said, SpecError(said)
         return None
     try:
@@ -148,7 +175,11 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
         view.task, view.error = render.error_card(error, language), error
         view.wanting = t(_("Put your own task right (step 1)."), language)
         return None
-    view.task = render_data.task_card(task, language) if task else render.note(t(_("Choose a task, or drop a file: the columns often tell the task."), language))
+    view.task = (
+        render_data.task_card(task, language)
+        if task
+        else render.note(t(_("Choose a task, or drop a file: the columns often tell the task."), language))
+    )
     return task
 
 
@@ -165,14 +196,23 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, in
         return None
     view.columns = list(table.columns)
     view.read_as = DatasetInfo(
-        fingerprint=file.parent.name, name=file.name, rows=table.rows, columns=tuple(table.columns), format=table.format, encoding=table.encoding,
-        delimiter=table.delimiter, sheet=table.sheet, sheets=tuple(table.sheets),
-    )  # fmt: skip
+        fingerprint=file.parent.name,
+        name=file.name,
+        rows=table.rows,
+        columns=tuple(table.columns),
+        format=table.format,
+        encoding=table.encoding,
+        delimiter=table.delimiter,
+        sheet=table.sheet,
+        sheets=tuple(table.sheets),
+    )
     roles = roles_of(task)
     chosen = {role: asked.columns[role] for role in roles if role in asked.columns}
     gone = {role: column for role, column in chosen.items() if column and column not in table.columns}
     chosen = {role: column for role, column in chosen.items() if role not in gone}
-    view.data = render_table.file_summary(view.read_as, table.rows, language) + render_table.gone_columns(gone, language)
+    view.data = render_table.file_summary(view.read_as, table.rows, language) + render_table.gone_columns(
+        gone, language
+    )
     if task is None:
         view.data += _refusal(table, language)
         view.preview = render_table.preview(table, {}, language)
@@ -180,7 +220,8 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, in
     try:
         seen = inspector.inspect(file, task, chosen, mends=asked.mends_to_do(), **asked.reading())
     except LoraHubError as error:
-        # A column chosen twice, or data that is not for this: the fields and the table stay, so that it can be seen and changed.
+        # A column chosen twice, or data that is not for this: the fields and the table stay, so that it can be seen and
+        # changed.
         view.roles = [(role, chosen.get(role, ""), "") for role in roles]
         view.preview = render_table.preview(table, chosen, language)
         view.error = error
@@ -218,7 +259,8 @@ def _with_lengths(inspection: Any, base: BaseModel) -> Any:
 
 
 def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tuple[BaseModel | None, bool]:
-    """The base, and whether it fits this machine; None where there is none of that name, with the reason in the view."""
+    """The base, and whether it fits this machine; None where there is none of that name, with the reason in the
+    view."""
     try:
         base = bases.get_base(asked.base.strip())
         doubt = inspector.check_base(base) if hasattr(inspector, "check_base") else None
@@ -228,7 +270,9 @@ def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tu
     have = machine_memory()
     needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32")
     fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
-    view.base = render_plan.base_card(base, fit, needed, have, language) + (render.error_card(doubt, language) if doubt else "")
+    view.base = render_plan.base_card(base, fit, needed, have, language) + (
+        render.error_card(doubt, language) if doubt else ""
+    )
     return base, fit != "large"
 
 
@@ -237,7 +281,10 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, language: s
     if task is None:
         return view.wanting or t(_("Choose a task first (step 1)."), language)
     if inspection is None:
-        return t(_("Mend what is marked red in step 3.") if view.roles else _("Drop a file or take the sample (step 2)."), language)
+        return t(
+            _("Mend what is marked red in step 3.") if view.roles else _("Drop a file or take the sample (step 2)."),
+            language,
+        )
     missing = [role for role, column, _ in view.roles if not column and role not in task.optional_inputs]
     if missing:
         shown = t(_(", "), language).join(render_table.role_name(role, language) for role in missing)
@@ -249,13 +296,28 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, language: s
     return ""
 
 
-def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any, fits: bool) -> runs.Plan | None:
-    chosen = {role: column for role, column in asked.columns.items() if role in roles_of(task) and (not column or column in view.columns)}
+def _plan(
+    asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any, fits: bool
+) -> runs.Plan | None:
+    chosen = {
+        role: column
+        for role, column in asked.columns.items()
+        if role in roles_of(task) and (not column or column in view.columns)
+    }
     try:
         plan = runs.plan_run(
-            dataset_path(asked.dataset), task, base, mapping=chosen, mends=asked.mends_to_do(), effort=asked.effort, overrides=_overrides(asked),
-            test_file=dataset_path(asked.test) if asked.test else None, name=asked.name.strip(), reading=asked.reading(), inspector=inspector,
-        )  # fmt: skip
+            dataset_path(asked.dataset),
+            task,
+            base,
+            mapping=chosen,
+            mends=asked.mends_to_do(),
+            effort=asked.effort,
+            overrides=_overrides(asked),
+            test_file=dataset_path(asked.test) if asked.test else None,
+            name=asked.name.strip(),
+            reading=asked.reading(),
+            inspector=inspector,
+        )
     except SpecError as error:
         view.reason, view.error = render.told(error, language)[0], error
         view.plan = render.error_card(error, language)
@@ -277,12 +339,20 @@ def _plan(asked: Asked, task: Task, base: BaseModel, view: View, language: str, 
     return plan
 
 
-def _explain_without_data(asked: Asked, task: Task, inspection: Any, base: BaseModel, view: View, language: str) -> None:
+def _explain_without_data(
+    asked: Asked, task: Task, inspection: Any, base: BaseModel, view: View, language: str
+) -> None:
     """The derived settings before everything is ready: by the rows there are, or a thousand."""
-    info = inspection.info if inspection is not None else DatasetInfo(fingerprint="", name="", rows=1000, columns=(), format="")
+    info = (
+        inspection.info
+        if inspection is not None
+        else DatasetInfo(fingerprint="", name="", rows=1000, columns=(), format="")
+    )
     try:
         task = inspection.task if inspection is not None else task
-        view.settings = _settings(recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=_overrides(asked)), language)
+        view.settings = _settings(
+            recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=_overrides(asked)), language
+        )
     except SpecError as error:
         view.plan = render.error_card(error, language)
 

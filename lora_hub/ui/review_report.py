@@ -1,4 +1,5 @@
-"""Step 3's report about the data, for the form as it stands: what was mended, the findings with a page of their rows, and the labels."""
+"""Step 3's report about the data, for the form as it stands: what was mended, the findings with a page of their rows,
+and the labels."""
 
 from typing import Any
 
@@ -16,7 +17,9 @@ def report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str
     page = int(place) if place.isdecimal() and int(place) else 1
     shown = next((problem for problem in problems if problem.code == code), None)
     rows = _rows_of(inspection, shown, page) if shown else []
-    return render_problems.report(problems, inspection.done, code if shown else "", rows, labels, asked.dataset, language, page)
+    return render_problems.report(
+        problems, inspection.done, code if shown else "", rows, labels, asked.dataset, language, page
+    )
 
 
 def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render_problems.Labels:
@@ -41,4 +44,7 @@ def _rows_of(inspection: Any, problem: Problem, page: int) -> list[tuple[int, di
     numbers, table = inspection.table.numbers(), inspection.table
     places = numbers.is_in(list(problem.rows)).arg_true()
     texts = {role: table.texts(column).gather(places).to_list() for role, column in inspection.mapping.items()}
-    return [(number, {role: texts[role][place] or "" for role in texts}) for place, number in enumerate(numbers.gather(places).to_list())]
+    return [
+        (number, {role: texts[role][place] or "" for role in texts})
+        for place, number in enumerate(numbers.gather(places).to_list())
+    ]

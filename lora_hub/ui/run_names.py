@@ -1,8 +1,8 @@
 """How runs are told apart: two of one task have their number, and each its base, its data and its time.
 
-    names = name_runs(runs)             run id -> RunName, numbered from the oldest of a title on
-    names[run.id].title("en")           "Spam detection #2"; without a number where there is no other of that title
-    names[run.id].facts("en")           "Built-in · spam.csv · 28 Nov, 21:17"
+names = name_runs(runs)             run id -> RunName, numbered from the oldest of a title on
+names[run.id].title("en")           "Spam detection #2"; without a number where there is no other of that title
+names[run.id].facts("en")           "Built-in · spam.csv · 28 Nov, 21:17"
 """
 
 import time
@@ -23,13 +23,23 @@ class RunName:
 
     def title(self, language: str) -> str:
         title = self.run.spec.name or self.run.spec.task.title.in_language(language)
-        return t(_("{title} #{number}"), language, title=title, number=number(self.number, language)) if self.number else title
+        return (
+            t(_("{title} #{number}"), language, title=title, number=number(self.number, language))
+            if self.number
+            else title
+        )
 
     def facts(self, language: str) -> list[str]:
-        """Base, data and when it was asked for, in the machine's time; of a run with a name of its own its task before them."""
+        """Base, data and when it was asked for, in the machine's time; of a run with a name of its own its task before
+        them."""
         spec = self.run.spec
         task = [spec.task.title.in_language(language)] if spec.name else []
-        return [*task, spec.base.title or spec.base.id, spec.dataset.name, moment(self.run.created or self.run.started or time.time(), language)]
+        return [
+            *task,
+            spec.base.title or spec.base.id,
+            spec.dataset.name,
+            moment(self.run.created or self.run.started or time.time(), language),
+        ]
 
     def line(self, language: str) -> str:
         """All in one line of plain text, for a list of choices; each part keeps to itself."""

@@ -1,9 +1,11 @@
 """Step 5's list: the tasks that *Add task* put aside, to be trained in one go on one base.
 
-    entries = read_entries(kept)                      as the browser kept them; what is not ours is left out
-    entries = add_entry(entries, asked, view.spec)    the form as it stands
-    stand(entries, asked, view, "en").can_train       what Train and Add task may do now, and how many tasks Train would train
-    plan_entries(entries, "en", inspector)            each one planned anew: specs to start, and entries that say what failed
+    entries = read_entries(kept)                     as the browser kept them; what is not ours is left out
+    entries = add_entry(entries, asked, view.spec)   the form as it stands
+    stand(entries, asked, view, "en").can_train      what Train and Add task may do now, and how many tasks Train would
+                                                     train
+    plan_entries(entries, "en", inspector)           each one planned anew: specs to start, and entries that say what
+                                                     failed
 
 Knows no gradio. An entry holds what the form asked, never a token.
 """
@@ -82,7 +84,11 @@ def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
 
 def is_begun(asked: Asked) -> bool:
     """Whether there is work in the form that would be lost: a file, or what was typed of a task of one's own."""
-    typed = {key for key, value in asked.own.items() if value.strip() and value != OWN_DEFAULTS.get(key)} if asked.task == OWN else set()
+    typed = (
+        {key for key, value in asked.own.items() if value.strip() and value != OWN_DEFAULTS.get(key)}
+        if asked.task == OWN
+        else set()
+    )
     return bool(asked.dataset or typed - {"output"})
 
 
@@ -100,8 +106,9 @@ def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry
         raise SpecError(
             _("{count} tasks are on the list; {most} are trained in one go at most."),
             _("Train these first."),
-            count=len(entries), most=MOST,
-        )  # fmt: skip
+            count=len(entries),
+            most=MOST,
+        )
     return [*entries, Entry(asked, spec.dataset.rows, repo_name(spec))]
 
 
@@ -111,27 +118,49 @@ def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Stan
     own = view.ready and not listed
     count = sum(not entry.message for entry in entries) + own
     if not entries:
-        return Standing(count, own, view.reason or view.doubt or t(_("Ready."), language), view.ready and not view.doubt)
-    on_list = t(_("One task is on the list."), language) if len(entries) == 1 else t(_("{count} tasks are on the list."), language, count=number(len(entries), language))
+        return Standing(
+            count, own, view.reason or view.doubt or t(_("Ready."), language), view.ready and not view.doubt
+        )
+    on_list = (
+        t(_("One task is on the list."), language)
+        if len(entries) == 1
+        else t(_("{count} tasks are on the list."), language, count=number(len(entries), language))
+    )
     if listed:
         return Standing(count, False, t(_("The task in the form is on the list already."), language), count > 0)
     if own:
-        return Standing(count, len(entries) < MOST, view.doubt or t(_("Ready. The task in the form is trained with those on the list."), language), not view.doubt)
+        return Standing(
+            count,
+            len(entries) < MOST,
+            view.doubt or t(_("Ready. The task in the form is trained with those on the list."), language),
+            not view.doubt,
+        )
     if asked.task or asked.dataset:
-        return Standing(count, False, t(_("{on_list} The one in the form is not ready: {reason}"), language, on_list=on_list, reason=view.reason), False)
-    return Standing(count, False, t(_("{on_list} Fill the form for the next one, or train."), language, on_list=on_list), count > 0)
+        return Standing(
+            count,
+            False,
+            t(_("{on_list} The one in the form is not ready: {reason}"), language, on_list=on_list, reason=view.reason),
+            False,
+        )
+    return Standing(
+        count, False, t(_("{on_list} Fill the form for the next one, or train."), language, on_list=on_list), count > 0
+    )
 
 
 def train_words(count: int, entries: list[Entry], language: str) -> str:
     """What Train says."""
     if not entries or not count:
         return t(_("Train"), language)
-    return t(_("Train 1 task"), language) if count == 1 else t(_("Train {count} tasks"), language, count=number(count, language))
+    return (
+        t(_("Train 1 task"), language)
+        if count == 1
+        else t(_("Train {count} tasks"), language, count=number(count, language))
+    )
 
 
 def plan_entries(entries: list[Entry], language: str, inspector: Any) -> tuple[list[TrainSpec], list[Entry]]:
-    """Plans every entry anew. Returns the specs of those that can be trained, in their order, and all entries, those that
-    cannot with the reason."""
+    """Plans every entry anew. Returns the specs of those that can be trained, in their order, and all entries, those
+    that cannot with the reason."""
     specs, planned = [], []
     for entry in entries:
         view = review(entry.asked, language, inspector)
@@ -154,7 +183,8 @@ def title_of(asked: Asked, language: str) -> str:
 
 
 def _same(asked: Asked) -> dict[str, Any]:
-    """What makes two entries the same: all but the base, which they share, who proposed the task, and what a catalogue's task does not use."""
+    """What makes two entries the same: all but the base, which they share, who proposed the task, and what a
+    catalogue's task does not use."""
     data = asked.to_json()
     data["own"] = asked.own if asked.task == OWN else {}
     data["overrides"] = {key: value.strip() for key, value in asked.overrides.items() if value.strip()}

@@ -29,7 +29,10 @@ _LATIN = re.compile(
     )""",
     re.VERBOSE,
 )
-_NUMBER = re.compile(r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|[.,]\d|-[\d\w])|(?<=\d[-–])\d+(?:\.\d+)?(?: ?%)?(?![\w.\-])|(?<![\w.\-])\d+(?:\.\d+)?(?=[-–]\d+(?:\.\d+)?(?: ?%)?(?![\w.\-]))")
+_NUMBER = re.compile(
+    r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|[.,]\d|-[\d\w])|(?<=\d[-–])\d+(?:\.\d+)?(?: "
+    r"?%)?(?![\w.\-])|(?<![\w.\-])\d+(?:\.\d+)?(?=[-–]\d+(?:\.\d+)?(?: ?%)?(?![\w.\-]))"
+)
 _RANGE = re.compile(r"(?<![۰-۹٫٬\-–])([۰-۹][۰-۹٫٬]*٪?) ?[-–] ?([۰-۹][۰-۹٫٬]*٪?)(?![۰-۹٫٬\-–])")
 _PERSIAN = re.compile("[\u0600-\u06ff]")
 _ENGLISH = re.compile(r"\b(?:the|an?|is|are|was|were|of|to|and|in|with|that|this|row|rows|column|labels?)\b")
@@ -43,8 +46,8 @@ def t(said: Message, language: str, **values: object) -> str:
 
 
 def isolated_name(value: object, language: str) -> object:
-    """A name, a path or a value of the other script for the middle of a sentence: the characters around it let it keep to itself,
-    so that it does not reorder its neighbours (Unicode's bidirectional algorithm, UAX 9: FSI and PDI)."""
+    """A name, a path or a value of the other script for the middle of a sentence: the characters around it let it keep
+    to itself, so that it does not reorder its neighbours (Unicode's bidirectional algorithm, UAX 9: FSI and PDI)."""
     if not isinstance(value, str) or "<" in value:
         return value
     if language == "fa":
@@ -53,8 +56,8 @@ def isolated_name(value: object, language: str) -> object:
 
 
 def direction(text: str) -> str:
-    """How a sentence of ours reads: by its letters, not by its first one, which may be a Latin name's. An English sentence with Persian
-    names in it is known by the small words of its language, and a Persian one by its own."""
+    """How a sentence of ours reads: by its letters, not by its first one, which may be a Latin name's. An English
+    sentence with Persian names in it is known by the small words of its language, and a Persian one by its own."""
     ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069", "", text)
     is_english = _ENGLISH.search(ours) and not _SMALL_PERSIAN.search(ours)
     return "rtl" if _PERSIAN.search(text) and not is_english else "ltr"
@@ -66,9 +69,13 @@ def digits(text: str, language: str) -> str:
 
 
 def persian_numbers(text: str) -> str:
-    """A Persian sentence with its numbers in Persian digits. Latin stay: what is quoted in «», addresses, paths, versions, values
-    to type, HTTP codes, names with digits in them, and numbers that are alternatives to one of these ("16 یا 2e-4")."""
-    return "".join(part if place % 2 else _RANGE.sub(_in_range, _NUMBER.sub(lambda found: _in_persian(found.group()), part)) for place, part in enumerate(_LATIN.split(text)))
+    """A Persian sentence with its numbers in Persian digits. Latin stay: what is quoted in «», addresses, paths,
+    versions, values to type, HTTP codes, names with digits in them, and numbers that are alternatives to one of these
+    ("16 یا 2e-4")."""
+    return "".join(
+        part if place % 2 else _RANGE.sub(_in_range, _NUMBER.sub(lambda found: _in_persian(found.group()), part))
+        for place, part in enumerate(_LATIN.split(text))
+    )
 
 
 def _in_range(found: re.Match) -> str:
@@ -120,9 +127,16 @@ def duration(seconds: float, language: str) -> str:
     seconds = max(0, round(seconds))
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     if hours:
-        return t(_("{hours} h {minutes} min"), language, hours=number(hours, language), minutes=number(minutes, language))
+        return t(
+            _("{hours} h {minutes} min"), language, hours=number(hours, language), minutes=number(minutes, language)
+        )
     if minutes:
-        return t(_("{minutes} min {seconds} s"), language, minutes=number(minutes, language), seconds=number(seconds % 60, language))
+        return t(
+            _("{minutes} min {seconds} s"),
+            language,
+            minutes=number(minutes, language),
+            seconds=number(seconds % 60, language),
+        )
     return t(_("{seconds} s"), language, seconds=number(seconds, language))
 
 
@@ -130,7 +144,8 @@ def moment(at: float, language: str) -> str:
     """A moment (UTC seconds) by the clock of this machine: "28 Nov, 21:17", with the year where it is another one."""
     told, now = time.localtime(at), time.localtime()
     if language == "fa":
-        # Gregorian, as run ids and commits have it. Whoever shows it isolates it: beside Persian the slashes would reorder it.
+        # Gregorian, as run ids and commits have it. Whoever shows it isolates it: beside Persian the slashes would
+        # reorder it.
         return digits(time.strftime("%Y/%m/%d، %H:%M", told), language)
     # By hand: strftime's names of months follow the machine's language.
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -139,8 +154,8 @@ def moment(at: float, language: str) -> str:
 
 
 def iso_moment(text: str, language: str) -> str:
-    """A moment as the Hub writes it ("2026-11-28T21:17:04+00:00"), without what is more than asked for. It is isolated by whoever
-    shows it; in Persian with slashes, since hyphens would reorder it."""
+    """A moment as the Hub writes it ("2026-11-28T21:17:04+00:00"), without what is more than asked for. It is isolated
+    by whoever shows it; in Persian with slashes, since hyphens would reorder it."""
     shown = text.replace("T", " ")
     return digits(shown.replace("-", "/"), language) if language == "fa" else shown
 

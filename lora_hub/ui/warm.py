@@ -1,8 +1,9 @@
 """The app's one Inspector, made when it is first needed: polars and the readers would delay the first page.
 
-    looker = Looker()
-    looker.inspect(path, task, ...)         as data.inspection.Inspector does, which remembers what it read
-    warm_up(1.0)                            imports what a first file needs, in the background, so that the first drop finds it ready
+looker = Looker()
+looker.inspect(path, task, ...)   as data.inspection.Inspector does, which remembers what it read
+warm_up(1.0)                      imports what a first file needs, in the background, so that the first drop finds it
+                                  ready
 """
 
 import logging
@@ -41,8 +42,9 @@ class Looker:
         return self._made().with_lengths(*arguments, **named)
 
     def check_base(self, base: BaseModel) -> LoraHubError | None:
-        """Asks the Hub for a base that is neither in the catalogue nor a folder. Raises BaseError where the Hub has none of that
-        name; returns the reason where it could not be asked: the base may lie on this disk already. Remembered for a while."""
+        """Asks the Hub for a base that is neither in the catalogue nor a folder. Raises BaseError where the Hub has
+        none of that name; returns the reason where it could not be asked: the base may lie on this disk already.
+        Remembered for a while."""
         if base.folder or base.parameters or base.id == bases.BUILT_IN:
             return None
         key = (base.id, base.revision)

@@ -1,4 +1,5 @@
-"""Words that are looked up by a name: states, phases, metrics, roles, severities, efforts. Other sentences stand where they are said."""
+"""Words that are looked up by a name: states, phases, metrics, roles, severities, efforts. Other sentences stand where
+they are said."""
 
 from lora_hub.core.messages import Message, _
 
@@ -28,7 +29,12 @@ WORDS: dict[str, Message] = {
     "step_task": _("What should it learn?"),
     "step_task_why": _("The task says what goes in, what comes out and how it is scored."),
     "step_data": _("Your data"),
-    "step_data_why": _("CSV or TSV (any delimiter), Excel (xlsx, xlsm, xls, ods), JSON, JSON Lines, Parquet, Arrow, HTML tables, Markdown tables, fastText, or one of these packed (zip, tar, gz, bz2, xz, zst or lz4). Any encoding. Rows stay on this machine."),
+    "step_data_why": _(
+        "CSV or TSV (any delimiter), Excel (xlsx, xlsm, xls, ods), JSON, JSON Lines, Parquet, Arrow, HTML tables, "
+        "Markdown tables, fastText, or one of these packed (zip, tar, gz, bz2, xz, zst or lz4). Any encoding. Rows "
+        "stay on "
+        "this machine."
+    ),
     "step_columns": _("What the model will see"),
     "step_columns_why": _("Mend what is wrong, and read the exact text. Only the marked part is trained."),
     "step_base": _("Base and effort"),

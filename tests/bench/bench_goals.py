@@ -1,8 +1,8 @@
 """What the built-in samples and real datasets reach with defaults: `python tests/bench/bench_goals.py [NAME ...]`
 
-Each row is one `python -m lora_hub train ... --json` with the defaults. Real data is taken from ../shared/data; what is not
-there is not measured, and then the exit status is not 0 either: it is 0 only where every goal was measured and met. Seconds
-are whole runs as the command reports them: start, training, all exams.
+Each row is one `python -m lora_hub train ... --json` with the defaults. Real data is taken from ../shared/data; what is
+not there is not measured, and then the exit status is not 0 either: it is 0 only where every goal was measured and met.
+Seconds are whole runs as the command reports them: start, training, all exams.
 """
 
 import json
@@ -25,18 +25,37 @@ GOALS = {
     "spam sample": (SAMPLES / "spam.csv", "spam", "accuracy", 90, 60, 60, []),
     "Persian sentiment sample": (SAMPLES / "sentiment-fa.csv", "sentiment", "accuracy", 85, 100, 300, []),
     "translation sample": (SAMPLES / "translation-en-fa.csv", "translation", "chrf", 50, 15, 300, []),
-    "question answering sample": (SAMPLES / "question-answering.jsonl", "question-answering", "exact_match", 60, 100, 300, []),
+    "question answering sample": (
+        SAMPLES / "question-answering.jsonl",
+        "question-answering",
+        "exact_match",
+        60,
+        100,
+        300,
+        [],
+    ),
     "SMS spam": (SHARED / "spam/spam.csv", "spam", "balanced_accuracy", 93, 100, 180, []),
     "SMS spam, TinyStories-656K": (
-        SHARED / "spam/spam.csv", "spam", "balanced_accuracy", 92, 100, 600, ["--base", str(SHARED / "models/TinyStories-656K")],
+        SHARED / "spam/spam.csv",
+        "spam",
+        "balanced_accuracy",
+        92,
+        100,
+        600,
+        ["--base", str(SHARED / "models/TinyStories-656K")],
     ),
     "SST-2": (
-        SHARED / "classification/sst2/sst2_train.tsv", "sentiment", "accuracy", 62, 100, 360,
+        SHARED / "classification/sst2/sst2_train.tsv",
+        "sentiment",
+        "accuracy",
+        62,
+        100,
+        360,
         ["--test", str(SHARED / "classification/sst2/sst2_dev.tsv")],
     ),
     # The same with nothing brought to test on: scored on rows of the training file that were held out.
     "SST-2, held-out rows": (SHARED / "classification/sst2/sst2_train.tsv", "sentiment", "accuracy", 62, 100, 360, []),
-}  # fmt: skip
+}
 
 
 def measure(name: str, home: str) -> str:
@@ -47,17 +66,25 @@ def measure(name: str, home: str) -> str:
         return "NOT MEASURED"
     done = subprocess.run(
         [sys.executable, "-m", "lora_hub", "train", str(file), "--task", task, "--json", *further],
-        cwd=ROOT, env={**os.environ, "LORA_HUB_HOME": home}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env={**os.environ, "LORA_HUB_HOME": home},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     told = json.loads(done.stdout.splitlines()[-1])
     if done.returncode:
         print(f"{name:28} NOT MET, failed: {told['error']['message']}", flush=True)
         return "NOT MET"
-    shown = "  ".join(f"{who} {of[metric]['value']:.1f} ({of[metric]['low']:.1f} to {of[metric]['high']:.1f})" for who, of in told["metrics"].items())
+    shown = "  ".join(
+        f"{who} {of[metric]['value']:.1f} ({of[metric]['low']:.1f} to {of[metric]['high']:.1f})"
+        for who, of in told["metrics"].items()
+    )
     base, adapter = told["metrics"]["base"][metric], told["metrics"]["adapter"][metric]
     met = adapter["value"] >= goal and base["value"] <= base_most and told["seconds"] <= seconds_most
     print(
-        f"{name:28} {metric}: {shown}  goal {goal}  {told['seconds']:.1f} s of {seconds_most}  {told['train_rows']} rows trained, "
+        f"{name:28} {metric}: {shown}  goal {goal}  {told['seconds']:.1f} s of {seconds_most}  {told['train_rows']} "
+        f"rows trained, "
         f"{adapter['rows']} scored  {'met' if met else 'NOT MET'}",
         flush=True,
     )

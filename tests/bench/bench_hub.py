@@ -1,10 +1,12 @@
-"""The embedded Hub's figures: `python tests/bench/bench_hub.py [--only NAME ...] [--repos 10000] [--kills 100] [--large 1000000000]`
+"""The embedded Hub's figures: `python tests/bench/bench_hub.py [--only NAME ...] [--repos 10000] [--kills 100] [--large
+1000000000]`
 
 NAMES: files (up and down against a bare PUT and GET through the same framework, in turns), listing, writers, latency,
 kills. Prints a table with goals and one line of JSON; status 1 where a goal is missed. Run it on a quiet machine.
 """
 
 import argparse
+import functools
 import hashlib
 import http.client
 import json
@@ -20,7 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-os.environ |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
+os.environ |= {
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "NO_PROXY": "127.0.0.1",
+}
 
 from test_local_hub import ACCOUNTS, CARD, TOKENS, Server, start_server  # noqa: E402
 
@@ -68,7 +75,9 @@ def send(url: str, method: str, path: str, file: Path | None = None, **headers: 
     """One request with a file as its body; the answer's bytes go nowhere, as they come."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=600, blocksize=MIB)
     body = open(file, "rb") if file else None
-    connection.request(method, path, body, {**headers, **({"Content-Length": str(file.stat().st_size)} if file else {})})
+    connection.request(
+        method, path, body, {**headers, **({"Content-Length": str(file.stat().st_size)} if file else {})}
+    )
     answer = connection.getresponse()
     while answer.read(MIB):
         pass
@@ -125,12 +134,18 @@ def files(args: argparse.Namespace, place: Path) -> list[Row]:
     for n in range(args.rounds):
         oid = write_file(place / "sent", size)
         href = lfs_link(hub, "lora-hub/files", oid, size)
-        pairs = [("bare up", lambda: send(raw, "PUT", "/raw", place / "sent")), ("hub up", lambda href=href: send(hub.url, "PUT", href, place / "sent"))]
+        pairs = [
+            ("bare up", lambda: send(raw, "PUT", "/raw", place / "sent")),
+            ("hub up", lambda href=href: send(hub.url, "PUT", href, place / "sent")),
+        ]
         for name, act in pairs[:: 1 if n % 2 else -1]:
             times[name].append(timed(act))
         assert commit(hub, "lora-hub/files", link(f"{n}.bin", oid, size))[0] == 200
         path = f"/lora-hub/files/resolve/main/{n}.bin"
-        pairs = [("bare down", lambda: send(raw, "GET", "/raw")), ("hub down", lambda path=path: send(hub.url, "GET", path))]
+        pairs = [
+            ("bare down", lambda: send(raw, "GET", "/raw")),
+            ("hub down", lambda path=path: send(hub.url, "GET", path)),
+        ]
         for name, act in pairs[:: 1 if n % 2 else -1]:
             times[name].append(timed(act))
     bare.kill()
@@ -140,10 +155,26 @@ def files(args: argparse.Namespace, place: Path) -> list[Row]:
     rows += [("100 MB down, hub / bare", best["hub down"] / best["bare down"], "x", 1.3)]
     write_file(place / "sent", args.large)
     api, name = HfApi(endpoint=hub.url, token=ALICE), f"{args.large / 1e9:g} GB by the client"
-    rows.append((f"{name}, up", timed(lambda: api.upload_file(repo_id="lora-hub/files", path_in_repo="large.bin", path_or_fileobj=place / "sent")), "s", None))
+    rows.append(
+        (
+            f"{name}, up",
+            timed(
+                lambda: api.upload_file(
+                    repo_id="lora-hub/files", path_in_repo="large.bin", path_or_fileobj=place / "sent"
+                )
+            ),
+            "s",
+            None,
+        )
+    )
     (place / "sent").unlink()
-    fetch = lambda: hf_hub_download("lora-hub/files", "large.bin", endpoint=hub.url, token=ALICE, cache_dir=place / "cache")  # noqa: E731
-    rows += [(f"{name}, down", timed(fetch), "s", None), (f"{name}, server's peak memory", peak_mib(hub.process), "MiB", 200)]
+    fetch = functools.partial(
+        hf_hub_download, "lora-hub/files", "large.bin", endpoint=hub.url, token=ALICE, cache_dir=place / "cache"
+    )
+    rows += [
+        (f"{name}, down", timed(fetch), "s", None),
+        (f"{name}, server's peak memory", peak_mib(hub.process), "MiB", 200),
+    ]
     hub.kill()
     return rows
 
@@ -154,8 +185,15 @@ def fill(folder: Path, count: int) -> None:
 
     store, trees = Store(folder), []
     for kind in range(50):
-        card = CARD.replace("task:spam", f"task:kind-{kind}").replace("apache-2.0", ("mit", "apache-2.0")[kind % 2]).encode()
-        config = b'{"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct"}'
+        card = (
+            CARD.replace("task:spam", f"task:kind-{kind}")
+            .replace("apache-2.0", ("mit", "apache-2.0")[kind % 2])
+            .encode()
+        )
+        config = (
+            b'{"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": '
+            b'"HuggingFaceTB/SmolLM2-135M-Instruct"}'
+        )
         with store.adding() as add_file:
             trees.append({"README.md": add_file(card), "adapter_config.json": add_file(config)})
     with store.write() as db:
@@ -176,7 +214,9 @@ def listing(args: argparse.Namespace, place: Path) -> list[Row]:
         "author and tag, all fields": "author=lora-hub&filter=lora-hub&filter=lora&limit=100&full=true&cardData=true",
         "tag that all have, search, by downloads": "filter=lora-hub&search=adapter+99&sort=downloads&limit=100",
         "search for nothing": "search=no-such-adapter&limit=100",
-        "base model, by creation": "filter=base_model:adapter:HuggingFaceTB/SmolLM2-135M-Instruct&sort=createdAt&limit=100",
+        "base model, by creation": (
+            "filter=base_model:adapter:HuggingFaceTB/SmolLM2-135M-Instruct&sort=createdAt&limit=100"
+        ),
         "author, a page of 1,000": "author=lora-hub&filter=lora-hub&limit=1000",
         "no filter, the fullest page": "limit=1000&full=true&cardData=true",
     }
@@ -186,7 +226,14 @@ def listing(args: argparse.Namespace, place: Path) -> list[Row]:
             assert status == 200 and (json.loads(body) or "nothing" in name)
             times = [timed(lambda: hub.fetch(f"/api/models?{query}", token=token)) for _ in range(20)]  # noqa: B023
             goal = 100.0 if "no filter" not in name else None
-            rows.append((f"{args.repos} repos: {name} ({who}, {len(json.loads(body))})", 1000 * statistics.median(times), "ms", goal))
+            rows.append(
+                (
+                    f"{args.repos} repos: {name} ({who}, {len(json.loads(body))})",
+                    1000 * statistics.median(times),
+                    "ms",
+                    goal,
+                )
+            )
     hub.kill()
     return rows
 
@@ -206,23 +253,43 @@ def writers(args: argparse.Namespace, place: Path) -> list[Row]:
             assert hub.fetch(lfs_link(hub, repo, oid, len(data)), method="PUT", body=data)[0] == 200
             if parent:
                 header["parentCommit"] = json.loads(hub.fetch(f"/api/models/{repo}?expand=sha")[2])["sha"]
-            statuses.append(commit(hub, repo, add(f"{path}-{k}.txt", str(n)), link(f"{path}-{k}.bin", oid, len(data)), **header)[0])
+            statuses.append(
+                commit(hub, repo, add(f"{path}-{k}.txt", str(n)), link(f"{path}-{k}.bin", oid, len(data)), **header)[0]
+            )
         return statuses
 
     rows, counts, kept = [], {}, 0
-    for name, act in {"to 20 repos": lambda n: write(n, repos[n], "a"), "to one": lambda n: write(n, one, f"{n}"), "to one, from the head seen": lambda n: write(n, one, f"p{n}", True)}.items():
+    for name, act in {
+        "to 20 repos": lambda n: write(n, repos[n], "a"),
+        "to one": lambda n: write(n, one, f"{n}"),
+        "to one, from the head seen": lambda n: write(n, one, f"p{n}", True),
+    }.items():
         began = time.perf_counter()
         with ThreadPoolExecutor(20) as pool:
             statuses = [status for some in pool.map(act, range(20)) for status in some]
         counts[name] = {status: statuses.count(status) for status in sorted(set(statuses))}
         kept += statuses.count(200) if "one" in name else 0
-        rows.append((f"20 writers {name} {counts[name]}", 1000 * (time.perf_counter() - began) / len(statuses), "ms a commit", None))
+        rows.append(
+            (
+                f"20 writers {name} {counts[name]}",
+                1000 * (time.perf_counter() - began) / len(statuses),
+                "ms a commit",
+                None,
+            )
+        )
         bad = len([status for status in statuses if status not in ((200, 412) if "head" in name else (200,))])
         rows.append((f"20 writers {name}: errors but 412", float(bad), "", 0.0))
     files = len(api.list_repo_files(one)) - 1 + sum(len(api.list_repo_files(repo)) - 1 for repo in repos)
     lost = 2 * kept + 2 * 20 * each - files
     rows += [("20 writers: acknowledged files that are not there", float(lost), "", 0.0)]
-    rows += [("20 writers: acknowledged commits not in the history", float(abs(kept + 1 - len(api.list_repo_commits(one)))), "", 0.0)]
+    rows += [
+        (
+            "20 writers: acknowledged commits not in the history",
+            float(abs(kept + 1 - len(api.list_repo_commits(one)))),
+            "",
+            0.0,
+        )
+    ]
     hub.kill()
     return rows
 
@@ -240,7 +307,10 @@ def latency(args: argparse.Namespace, place: Path) -> list[Row]:
         "info of a repo": lambda n: hub.fetch(f"/api/models/{repo}"),
         "a small file": lambda n: hub.fetch(f"/{repo}/resolve/main/.gitattributes"),
     }
-    rows = [(name, 1000 * statistics.median([timed(lambda: act(n)) for n in range(20)]), "ms", None) for name, act in acts.items()]  # noqa: B023
+    rows = [
+        (name, 1000 * statistics.median([timed(lambda: act(n)) for n in range(20)]), "ms", None)
+        for name, act in acts.items()
+    ]  # noqa: B023
     hub.kill()
     return rows
 

@@ -2,9 +2,10 @@
 
     python tests/bench/bench_ingest.py [--rows 1000000] [--sheet-rows 100000] [--repeats 3]
 
-Prints one line a measurement and, last, one JSON object. Each timing is the best of `--repeats`, each in a process of its own
-(so that peaks are its own), imports left out. Goals: CSV and JSONL read and mapped in at most 1.5x of the builder, pre-flight
-at most 6 s for a million rows, 600 MiB at most, XLSX 8x faster than openpyxl, near-duplicates of 100,000 rows in 20 s.
+Prints one line a measurement and, last, one JSON object. Each timing is the best of `--repeats`, each in a process of
+its own (so that peaks are its own), imports left out. Goals: CSV and JSONL read and mapped in at most 1.5x of the
+builder, pre-flight at most 6 s for a million rows, 600 MiB at most, XLSX 8x faster than openpyxl, near-duplicates of
+100,000 rows in 20 s.
 """
 
 import argparse
@@ -19,18 +20,42 @@ from pathlib import Path
 
 # Each runs in a child: `prepare` is not timed, `work` is.
 JOBS = {
-    "builder": ("import datasets; datasets.disable_progress_bars()",
-                "datasets.load_dataset({'.csv': 'csv', '.jsonl': 'json'}[file.suffix], data_files=str(file), cache_dir=scratch, split='train')"),
-    "read": ("from lora_hub.data.columns import columns; from lora_hub.data.read import read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm()",
-             "columns.propose_mapping(read.read_table(file), task)"),
-    "preflight": ("from lora_hub.catalogue.bases import get_base; from lora_hub.data import inspection; from lora_hub.data.read import read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm();"
-                  " table = read.read_table(file)",
-                  "inspection.with_lengths(inspection.inspect_table(table, task, fingerprint=inspection.fingerprint(file), name='x'), get_base('built-in'))"),
-    "near": ("from lora_hub.data.tables import near_duplicates; from lora_hub.data.read import read; texts = read.read_table(file).frame['text'].head(100_000)",
-             "near_duplicates.near_duplicates(texts)"),
-    "openpyxl": ("import openpyxl", "[list(sheet.iter_rows(values_only=True)) for sheet in openpyxl.load_workbook(file, read_only=True)]"),
+    "builder": (
+        "import datasets; datasets.disable_progress_bars()",
+        (
+            "datasets.load_dataset({'.csv': 'csv', '.jsonl': 'json'}[file.suffix], data_files=str(file), "
+            "cache_dir=scratch, split='train')"
+        ),
+    ),
+    "read": (
+        (
+            "from lora_hub.data.columns import columns; from lora_hub.data.read import read; from "
+            "lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm()"
+        ),
+        "columns.propose_mapping(read.read_table(file), task)",
+    ),
+    "preflight": (
+        "from lora_hub.catalogue.bases import get_base; from lora_hub.data import inspection; from lora_hub.data.read "
+        "import read; from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm();"
+        " table = read.read_table(file)",
+        (
+            "inspection.with_lengths(inspection.inspect_table(table, task, fingerprint=inspection.fingerprint(file), "
+            "name='x'), get_base('built-in'))"
+        ),
+    ),
+    "near": (
+        (
+            "from lora_hub.data.tables import near_duplicates; from lora_hub.data.read import read; texts = "
+            "read.read_table(file).frame['text'].head(100_000)"
+        ),
+        "near_duplicates.near_duplicates(texts)",
+    ),
+    "openpyxl": (
+        "import openpyxl",
+        "[list(sheet.iter_rows(values_only=True)) for sheet in openpyxl.load_workbook(file, read_only=True)]",
+    ),
     "sheet": ("from lora_hub.data.read import read; warm()", "read.read_table(file)"),
-}  # fmt: skip
+}
 CHILD = """
 import json, resource, sys, tempfile, time
 from pathlib import Path
@@ -41,7 +66,8 @@ def warm():
 {prepare}
 start, used = time.perf_counter(), time.process_time()
 {work}
-print(json.dumps([time.perf_counter() - start, time.process_time() - used, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps([time.perf_counter() - start, time.process_time() - used, peak]))
 """
 
 
@@ -86,14 +112,20 @@ def measure(job: str, file: Path, folder: Path, repeats: int) -> dict[str, float
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             done = subprocess.run(
-                [sys.executable, "-c", code, str(file), scratch, str(folder / "small.csv")], capture_output=True, text=True, env=environment
+                [sys.executable, "-c", code, str(file), scratch, str(folder / "small.csv")],
+                capture_output=True,
+                text=True,
+                env=environment,
             )
         if done.returncode:
             raise SystemExit(f"{job} failed:\n{done.stderr[-2000:]}")
         seconds, cpu, peak = json.loads(done.stdout.splitlines()[-1])
         if best is None or seconds < best["seconds"]:
             best = {"seconds": round(seconds, 3), "cpu": round(cpu, 3), "peak_mib": round(peak)}
-    print(f"{job:10} {file.suffix:6} {best['seconds']:8.2f} s  {best['cpu']:8.2f} s CPU  {best['peak_mib']:6} MiB", flush=True)
+    print(
+        f"{job:10} {file.suffix:6} {best['seconds']:8.2f} s  {best['cpu']:8.2f} s CPU  {best['peak_mib']:6} MiB",
+        flush=True,
+    )
     return best
 
 

@@ -1,10 +1,12 @@
-"""Labels by their whole likelihood against one forward over the whole prompts, which is the least that a greedy choice of the first
+"""Labels by their whole likelihood against one forward over the whole prompts, which is the least that a greedy choice
+of the first
 token takes: CPU seconds, and how many answers differ.
 
     OMP_NUM_THREADS=1 python tests/bench/bench_labels.py [--rows 120] [--rounds 3] [--base built-in] [--run RUN_FOLDER]
 
 --run: the adapter of a finished run as well, on its own held-out rows: a trained adapter leaves few labels in question.
-The ways take turns; the least of the rounds counts. On a real base and the samples of the catalogue; the last task has 84 labels.
+The ways take turns; the least of the rounds counts. On a real base and the samples of the catalogue; the last task has
+84 labels.
 """
 
 import argparse
@@ -32,19 +34,37 @@ def sample(name: str, rows: int) -> tuple[Task, list[dict]]:
     table = read.read_table(catalogue.sample_file(task))
     examples = prepare.build_examples(table, task, columns.propose_mapping(table, task).mapping)
     random.Random(0).shuffle(examples)
-    return task.model_copy(update={"labels": prepare.labels_of(examples)}), [example.inputs for example in examples[:rows]]
+    return task.model_copy(update={"labels": prepare.labels_of(examples)}), [
+        example.inputs for example in examples[:rows]
+    ]
 
 
 def many_labels(rows: int) -> tuple[Task, list[dict]]:
     task, inputs = sample("spam", rows)
-    parts = [f"{verb} {thing}" for verb in ("open", "close", "change", "find", "lost", "renew", "pay") for thing in (
-        "account", "card", "address", "payment", "transfer", "refund", "pin", "limit", "statement", "loan", "booking", "order"
-    )]  # fmt: skip
+    parts = [
+        f"{verb} {thing}"
+        for verb in ("open", "close", "change", "find", "lost", "renew", "pay")
+        for thing in (
+            "account",
+            "card",
+            "address",
+            "payment",
+            "transfer",
+            "refund",
+            "pin",
+            "limit",
+            "statement",
+            "loan",
+            "booking",
+            "order",
+        )
+    ]
     return task.model_copy(update={"labels": tuple(parts)}), inputs
 
 
 def first_tokens(stack: AdapterStack, pad: int, asked: list[questions.Asked]) -> list[str]:
-    """The label with the likeliest first token, from one forward in batches of 8,192 padded tokens, as rows come by length."""
+    """The label with the likeliest first token, from one forward in batches of 8,192 padded tokens, as rows come by
+    length."""
     answers = [""] * len(asked)
     order = sorted(range(len(asked)), key=lambda i: len(asked[i].ids))
     while order:
@@ -69,17 +89,34 @@ def main() -> None:
     tokenizer, stack = loading.load_tokenizer(base), AdapterStack(loading.load_base(base), base)
     pad = tokenizer.pad_token_id
     print(f"{'task':<22}{'labels':>7}{'tokens':>8}{'first token':>13}{'whole label':>13}{'ratio':>7}{'differ':>8}")
-    samples = [("spam", *sample("spam", options.rows), ""), ("sentiment (fa)", *sample("sentiment", options.rows), ""), ("84 labels", *many_labels(options.rows), "")]
+    samples = [
+        ("spam", *sample("spam", options.rows), ""),
+        ("sentiment (fa)", *sample("sentiment", options.rows), ""),
+        ("84 labels", *many_labels(options.rows), ""),
+    ]
     if options.run is not None:
         rows = [json.loads(line) for line in (options.run / "held_out.jsonl").read_text(encoding="utf-8").splitlines()]
         record = json.loads((options.run / "adapter" / "lora_hub.json").read_text(encoding="utf-8"))
         stack.attach(options.run / "adapter", "trained")
-        samples.append(("a trained adapter", Task.model_validate(record["task"]), [row["inputs"] for row in rows[: options.rows]], "trained"))
+        samples.append(
+            (
+                "a trained adapter",
+                Task.model_validate(record["task"]),
+                [row["inputs"] for row in rows[: options.rows]],
+                "trained",
+            )
+        )
     for name, task, inputs, adapter in samples:
-        asked = questions.put(tokenizer, task, inputs, adapter=adapter) if adapter else questions.put(tokenizer, task, inputs)
+        asked = (
+            questions.put(tokenizer, task, inputs, adapter=adapter)
+            if adapter
+            else questions.put(tokenizer, task, inputs)
+        )
         ways = {
             "first": lambda asked=asked: first_tokens(stack, pad, asked),
-            "whole": lambda asked=asked: [one.text for one in questions.answer_all(stack, tokenizer, asked, max_new_tokens=1)],
+            "whole": lambda asked=asked: [
+                one.text for one in questions.answer_all(stack, tokenizer, asked, max_new_tokens=1)
+            ],
         }
         seconds, answers = {}, {}
         for way in list(ways) * options.rounds:
@@ -89,7 +126,10 @@ def main() -> None:
         differ = sum(one != other for one, other in zip(answers["first"], answers["whole"], strict=True))
         length = sum(len(one.ids) for one in asked) / len(asked)
         ratio = seconds["whole"] / seconds["first"]
-        print(f"{name:<22}{len(task.labels):>7}{length:>8.0f}{seconds['first']:>12.2f}s{seconds['whole']:>12.2f}s{ratio:>7.2f}{differ:>8}", flush=True)
+        print(
+            f"{name:<22}{len(task.labels):>7}{length:>8.0f}{seconds['first']:>12.2f}s{seconds['whole']:>12.2f}s{ratio:>7.2f}{differ:>8}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

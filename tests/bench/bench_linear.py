@@ -1,9 +1,10 @@
-"""Whether readers and checks do work in proportion to the data, on data made to be hard: CPU seconds for n and for 2n rows.
+"""Whether readers and checks do work in proportion to the data, on data made to be hard: CPU seconds for n and for 2n
+rows.
 
     python tests/bench/bench_linear.py [--only WORD] [--seconds 1.0]
 
-Prints a line a case with the ratio: about 2 is linear, 4 is quadratic. Each case grows until it takes `--seconds`, so that the start of
-the process does not count. Exits with 1 where a ratio is above 3.
+Prints a line a case with the ratio: about 2 is linear, 4 is quadratic. Each case grows until it takes `--seconds`, so
+that the start of the process does not count. Exits with 1 where a ratio is above 3.
 """
 
 import argparse
@@ -48,7 +49,9 @@ def rows(of: Callable[[int], tuple[str, str]], task: str = "spam") -> Callable[[
 
     def look(n: int) -> None:
         made = [of(number) for number in range(n)]
-        table = Table(polars.DataFrame({"text": [text for text, _ in made], "label": [label for _, label in made]}), "csv")
+        table = Table(
+            polars.DataFrame({"text": [text for text, _ in made], "label": [label for _, label in made]}), "csv"
+        )
         inspect_table(table, get_task(task), SPAM if task == "spam" else None, fingerprint="", name="x")
 
     return look
@@ -60,14 +63,22 @@ def one_text(of: Callable[[int], str], task: str = "instruction") -> Callable[[i
 
 
 def columns_of(n: int) -> None:
-    table = Table(polars.DataFrame({f"column {number}": [f"text {number} {row}" for row in range(20)] for number in range(min(n, 2_000))}), "csv")
+    table = Table(
+        polars.DataFrame(
+            {f"column {number}": [f"text {number} {row}" for row in range(20)] for number in range(min(n, 2_000))}
+        ),
+        "csv",
+    )
     for task in ("spam", "question-answering"):
         columns.propose_mapping(table, get_task(task))
     columns.propose_task(table)
 
 
 def merged(n: int) -> None:
-    unmerged(polars.DataFrame({"a": ["x"] + [None] * n, "b": ["y"] * (n + 1)}), [Merge(row, 0, row + n, 0) for row in range(n)])
+    unmerged(
+        polars.DataFrame({"a": ["x"] + [None] * n, "b": ["y"] * (n + 1)}),
+        [Merge(row, 0, row + n, 0) for row in range(n)],
+    )
 
 
 def jsonl(rows_: list) -> str:
@@ -86,14 +97,24 @@ CASES: dict[str, Callable[[int], None]] = {
     "csv: spaces only": texts(lambda n: "text,label\n" + " " * n + ",ham\nx,spam\n"),
     "jsonl: new keys in each row": texts(lambda n: jsonl([{f"key {number}": "x"} for number in range(n)])),
     "jsonl: one row of keys": texts(lambda n: jsonl([{f"key {number}": number for number in range(n)}] * 2)),
-    "json: one row of keys that are spaces": texts(lambda n: json.dumps([{" " * number: "x" for number in range(min(n, 3_000))}])),
+    "json: one row of keys that are spaces": texts(
+        lambda n: json.dumps([{" " * number: "x" for number in range(min(n, 3_000))}])
+    ),
     "json: objects in objects": texts(lambda n: '{"a":' * min(n, 900) + "1" + "}" * min(n, 900)),
     "jsonl: broken lines": texts(lambda n: '{"text": "a", "label": "b"}\n' + '{"text": \n' * n),
-    "html: hidden tags never closed": texts(lambda n: "<table><tr><td>a</td></tr></table><div hidden>" + "<div>" * n + "</b>" * n),
+    "html: hidden tags never closed": texts(
+        lambda n: "<table><tr><td>a</td></tr></table><div hidden>" + "<div>" * n + "</b>" * n
+    ),
     "html: tables in tables": texts(lambda n: "<table><tr><td>" * n + "x" + "</td></tr></table>" * n),
-    "html: cells that reach down": texts(lambda n: "<table>" + '<tr><td rowspan="9999">a</td><td>b</td></tr>' * n + "</table>"),
-    "html: a cell of pieces": texts(lambda n: "<table><tr><td>a</td><td>b</td></tr><tr><td>" + "x&amp;<b>y</b>" * n + "</td><td>c</td></tr></table>"),
-    "html: comments": texts(lambda n: "<!-- x -->" * n + "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>"),
+    "html: cells that reach down": texts(
+        lambda n: "<table>" + '<tr><td rowspan="9999">a</td><td>b</td></tr>' * n + "</table>"
+    ),
+    "html: a cell of pieces": texts(
+        lambda n: "<table><tr><td>a</td><td>b</td></tr><tr><td>" + "x&amp;<b>y</b>" * n + "</td><td>c</td></tr></table>"
+    ),
+    "html: comments": texts(
+        lambda n: "<!-- x -->" * n + "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>"
+    ),
     "text: an SQL dump's comments": texts(lambda n: "/* x */   " * n + "nothing"),
     "text: settings and spaces": texts(lambda n: "[a]\n" + " " * n + "x"),
     "text: an e-mail's lines": texts(lambda n: "From: me\n" + "x\n" * n),
@@ -104,8 +125,12 @@ CASES: dict[str, Callable[[int], None]] = {
     "labels: all different": rows(lambda n: (f"text {n} of the table", f"label {n // 3}")),
     "labels: sets of many": rows(lambda n: (f"text {n} of the table", f"a{n % 999}, b{n % 998}, c{n % 997}")),
     "rows: all the same": rows(lambda n: ("the very same text of some words here", "ham" if n % 2 else "spam")),
-    "rows: nearly the same": rows(lambda n: (f"the very same text of some words that are here and there {n}", "ham" if n % 2 else "spam")),
-    "rows: in one bucket": rows(lambda n: ("one two three four five six seven eight nine ten " * 3 + chr(97 + n % 26) * (n % 50), "ham")),
+    "rows: nearly the same": rows(
+        lambda n: (f"the very same text of some words that are here and there {n}", "ham" if n % 2 else "spam")
+    ),
+    "rows: in one bucket": rows(
+        lambda n: ("one two three four five six seven eight nine ten " * 3 + chr(97 + n % 26) * (n % 50), "ham")
+    ),
     "text: spaces": one_text(lambda n: "a" + " " * n),
     "text: marks of speakers": one_text(lambda n: "[INST] " * n),
     "text: marks of speakers, closed": one_text(lambda n: "[INST] a [/INST] b " * n),
@@ -124,10 +149,18 @@ CASES: dict[str, Callable[[int], None]] = {
     "columns: many": columns_of,
     "cells: merged over each other": merged,
     "chat: marks": lambda n: holds_marks("[INST] " * n),
-    "chat: turns": lambda n: to_messages([{"role": ("user", "assistant")[turn % 2], "content": "x"} for turn in range(n)]),
-}  # fmt: skip
+    "chat: turns": lambda n: to_messages(
+        [{"role": ("user", "assistant")[turn % 2], "content": "x"} for turn in range(n)]
+    ),
+}
 for _mend in ("mask", "plain-text", "mend-letters"):
-    for _name, _text in {"brackets": "<", "open comments": "<!-- ", "at signs": "a@", "digits": "1", "accents": "Ã©"}.items():
+    for _name, _text in {
+        "brackets": "<",
+        "open comments": "<!-- ",
+        "at signs": "a@",
+        "digits": "1",
+        "accents": "Ã©",
+    }.items():
         CASES[f"mend {_mend}: {_name}"] = lambda n, kind=_mend, text=_text: _mended(kind, text * n)
 
 
@@ -168,7 +201,9 @@ def main() -> int:
         n, first, second = measure(case, options.seconds)
         ratio = second / max(first, 1e-3)
         worst = max(worst, ratio if second > 0.1 else 0.0)
-        told.append({"case": name, "n": n, "seconds": round(first, 3), "seconds_2n": round(second, 3), "ratio": round(ratio, 2)})
+        told.append(
+            {"case": name, "n": n, "seconds": round(first, 3), "seconds_2n": round(second, 3), "ratio": round(ratio, 2)}
+        )
         print(f"{name:40} n {n:>8,}  {first:7.3f} s  2n {second:7.3f} s  x{ratio:.2f}", flush=True)
     print(json.dumps({"linear": told}))
     return int(worst > 3)

@@ -1,8 +1,10 @@
 """The page with data in it. `python tests/bench/bench_page.py [ROUNDS]`
 
-1. A file of 5,000 rows is dropped: seconds until preview and report are on the page, best and median, and what part of that
+1. A file of 5,000 rows is dropped: seconds until preview and report are on the page, best and median, and what part of
+that
    the server worked (its own measure of its handlers). Goal: at most 2 s.
-2. A CSV of 200 MB is dropped: whether the progress is to be seen, how long the page of another visitor takes to answer a click
+2. A CSV of 200 MB is dropped: whether the progress is to be seen, how long the page of another visitor takes to answer
+a click
    meanwhile, seconds until the report, and the peak memory of the app's process.
 
 A real Chromium against the real app, which is started here with a folder of its own. The rows are WikiSQL's where
@@ -60,7 +62,10 @@ def rows(count: int) -> list[dict]:
         return [{"question": row["question"], "sql": row["sql"]} for row in (found * (count // len(found) + 1))[:count]]
     pick = random.Random(0)
     words = [f"word{place}" for place in range(4000)]
-    return [{"question": " ".join(pick.choices(words, k=12)) + "?", "sql": "SELECT " + " ".join(pick.choices(words, k=9))} for _ in range(count)]
+    return [
+        {"question": " ".join(pick.choices(words, k=12)) + "?", "sql": "SELECT " + " ".join(pick.choices(words, k=9))}
+        for _ in range(count)
+    ]
 
 
 def drop(visit: Visit, app: App, file: Path, count: str) -> tuple[float, float]:
@@ -103,7 +108,12 @@ def large_upload(browser: object, app: App, folder: Path) -> list[float]:
         opened.write("question,sql\n")
         place = 0
         while opened.tell() < 200e6:
-            opened.write("".join(f'"{place + number} {row["question"].replace(chr(34), "")}","{row["sql"].replace(chr(34), "")}"\n' for number, row in enumerate(some)))
+            opened.write(
+                "".join(
+                    f'"{place + number} {row["question"].replace(chr(34), "")}","{row["sql"].replace(chr(34), "")}"\n'
+                    for number, row in enumerate(some)
+                )
+            )
             place += len(some)
     before = psutil.Process(app.process.pid).memory_info().rss
     peak = Peak(app.process.pid)
@@ -133,7 +143,10 @@ def large_upload(browser: object, app: App, folder: Path) -> list[float]:
     peak.join()
     shown = f"seen after {seen[0]:.2f} s" if seen else "never seen"
     print(f"{file.stat().st_size / 1e6:.0f} MB, {place:,} rows: progress {shown}; report after {took:.1f} s")
-    print(f"  another visitor's {len(clicks)} clicks meanwhile: median {statistics.median(clicks):.2f} s, longest {max(clicks):.2f} s")
+    print(
+        f"  another visitor's {len(clicks)} clicks meanwhile: median {statistics.median(clicks):.2f} s, longest "
+        f"{max(clicks):.2f} s"
+    )
     print(f"  memory of the app's process: {before / 2**20:.0f} MiB before, {peak.bytes / 2**20:.0f} MiB at most")
     for visit in (dropping, other):
         visit.context.close()
@@ -142,7 +155,12 @@ def large_upload(browser: object, app: App, folder: Path) -> list[float]:
 
 def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    chromium = os.environ.get("LORA_HUB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = (
+        os.environ.get("LORA_HUB_CHROMIUM")
+        or shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     with tempfile.TemporaryDirectory() as name, playwright.sync_playwright() as started:
         folder = Path(name)
         app = App(folder / "home", free_port())
@@ -153,12 +171,20 @@ def main() -> int:
             for number in range(rounds):
                 # Another file each time: nothing is remembered of it.
                 file = folder / f"rows-{number}.jsonl"
-                file.write_text("".join(json.dumps({**row, "question": f"{number} {row['question']}"}) + "\n" for row in rows(5000)), encoding="utf-8")
+                file.write_text(
+                    "".join(
+                        json.dumps({**row, "question": f"{number} {row['question']}"}) + "\n" for row in rows(5000)
+                    ),
+                    encoding="utf-8",
+                )
                 visit = Visit(browser)
                 took.append(drop(visit, app, file, "5,000 rows"))
                 visit.context.close()
             seconds, worked = [one[0] for one in took], [one[1] for one in took]
-            print(f"5,000 rows, drop to report: best {min(seconds):.2f} s, median {statistics.median(seconds):.2f} s, first {seconds[0]:.2f} s (goal {REPORT_SECONDS:.0f})")
+            print(
+                f"5,000 rows, drop to report: best {min(seconds):.2f} s, median {statistics.median(seconds):.2f} s, "
+                f"first {seconds[0]:.2f} s (goal {REPORT_SECONDS:.0f})"
+            )
             print(f"  of it the server's handlers: best {min(worked):.2f} s, median {statistics.median(worked):.2f} s")
             clicks = large_upload(browser, app, folder)
             browser.close()

@@ -1,10 +1,11 @@
 """What a tick of the Runs tab costs. `python tests/bench/bench_runs.py [FINISHED] [EVENTS]`
 
-A home with FINISHED (200) finished runs and one that is under way with EVENTS (72,000) events, half of them losses. Printed are,
-in milliseconds of this process's CPU (so that a busy machine counts less):
+A home with FINISHED (200) finished runs and one that is under way with EVENTS (72,000) events, half of them losses.
+Printed are, in milliseconds of this process's CPU (so that a busy machine counts less):
 
 1. the first look at all of them, and the list alone afterwards (nothing new);
-2. a whole tick of the page, as its timer asks for it: the list, the run's head, its plot and log, each with one new event;
+2. a whole tick of the page, as its timer asks for it: the list, the run's head, its plot and log, each with one new
+event;
 3. the same without remembering, as a ratio.
 
 Exit 1 where a tick after the first takes more than 20 ms.
@@ -32,24 +33,35 @@ def make_home(finished: int, lines: int) -> str:
     from lora_hub.training import recipe
 
     info = DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=100, columns=("text", "answer"), format="csv")
-    spec = recipe.make_spec(catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"})
+    spec = recipe.make_spec(
+        catalogue.get_task("spam"), bases.get_base("built-in"), info, {"text": "text", "answer": "answer"}
+    )
     score = {"value": 90.0, "low": 80.0, "high": 95.0, "rows": 50}
 
     def write(run_id: str, told: list[tuple[str, dict]]) -> None:
-        made = [events.Event(source="worker-1-1", seq=seq, at=1.0 + seq, kind=kind, data=data) for seq, (kind, data) in enumerate(told)]
+        made = [
+            events.Event(source="worker-1-1", seq=seq, at=1.0 + seq, kind=kind, data=data)
+            for seq, (kind, data) in enumerate(told)
+        ]
         store.events_file(run_id).write_text("".join(events.to_line(event) + "\n" for event in made), encoding="utf-8")
         store.log_file(run_id).write_text("a line of the log\n" * 5000, encoding="utf-8")
 
     begin = [("submitted", {}), ("state", {"state": "queued", "attempt": 1}), ("state", {"state": "running"})]
     training = [("progress", {"phase": "training", "step": step, "total": 150, "eta": 1.0}) for step in range(150)]
     training += [("metric", {"step": step, "loss": 1.0 / (1 + step)}) for step in range(150)]
-    end = [("exam", {"metrics": {"base": {"accuracy": score}, "adapter": {"accuracy": score}}}), ("adapter", {"folder": "adapter"}), ("state", {"state": "succeeded"})]
+    end = [
+        ("exam", {"metrics": {"base": {"accuracy": score}, "adapter": {"accuracy": score}}}),
+        ("adapter", {"folder": "adapter"}),
+        ("state", {"state": "succeeded"}),
+    ]
     for _ in range(finished):
         write(store.create_run(spec), begin + training + end)
     long = [
-        ("metric", {"step": step // 2, "loss": 1.0 / (1 + step)}) if step % 2 else ("progress", {"phase": "training", "step": step // 2, "total": lines, "eta": 9.0})
+        ("metric", {"step": step // 2, "loss": 1.0 / (1 + step)})
+        if step % 2
+        else ("progress", {"phase": "training", "step": step // 2, "total": lines, "eta": 9.0})
         for step in range(lines - len(begin))
-    ]  # fmt: skip
+    ]
     run_id = store.create_run(spec, lambda folder: run_lock.take(folder))
     write(run_id, begin + long)
     return run_id
@@ -90,8 +102,14 @@ def main() -> int:
         tick(0)
         median, most = timed(tick, TICKS)
         again, _ = timed(lambda place: tick(place, RunReader()), 3)
-    print(f"{finished} finished runs and one of {lines:,} events: first look {first:.0f} ms, the list again {listing:.1f} ms")
-    print(f"  a tick of the page with a new event: median {median:.1f} ms, longest {most:.1f} ms (goal {TICK_MS:.0f}); reading all again {again:.0f} ms, {again / median:.0f} times as long")
+    print(
+        f"{finished} finished runs and one of {lines:,} events: first look {first:.0f} ms, the list again "
+        f"{listing:.1f} ms"
+    )
+    print(
+        f"  a tick of the page with a new event: median {median:.1f} ms, longest {most:.1f} ms (goal {TICK_MS:.0f}); "
+        f"reading all again {again:.0f} ms, {again / median:.0f} times as long"
+    )
     return 0 if median <= TICK_MS else 1
 
 

@@ -36,7 +36,13 @@ def free_port() -> int:
 def first_page(command: list[str], home: str) -> tuple[float, float]:
     """(wall, CPU) seconds until the page answers; CPU with the children's."""
     port = free_port()
-    environment = {**os.environ, "LORA_HUB_PORT": str(port), "LORA_HUB_HOME": home, "LORA_HUB_NO_BROWSER": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
+    environment = {
+        **os.environ,
+        "LORA_HUB_PORT": str(port),
+        "LORA_HUB_HOME": home,
+        "LORA_HUB_NO_BROWSER": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+    }
     began = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -74,7 +80,9 @@ def main() -> int:
     wall = [min(one[0] for one in some) for some in (ours, bare)]
     cpu = [min(one[1] for one in some) for some in (ours, bare)]
     helped = min(help_cpu() for _ in range(rounds))
-    print(f"first page, wall: ours {wall[0]:.2f} s, bare gradio {wall[1]:.2f} s, ratio {wall[0] / wall[1]:.2f} (goal 1.2)")
+    print(
+        f"first page, wall: ours {wall[0]:.2f} s, bare gradio {wall[1]:.2f} s, ratio {wall[0] / wall[1]:.2f} (goal 1.2)"
+    )
     print(f"first page, CPU:  ours {cpu[0]:.2f} s, bare gradio {cpu[1]:.2f} s, ratio {cpu[0] / cpu[1]:.2f}")
     print(f"--help, CPU: {helped:.2f} s (goal 0.7)")
     return 0 if wall[0] <= 1.2 * wall[1] and helped <= 0.7 else 1

@@ -2,9 +2,10 @@
 
     python tests/bench/fuzz_readers.py [--minutes 10] [--files N] [--seed S] [--keep FOLDER]
 
-Files of every format, made here and (where they are) real ones, are mutated: bytes flipped, cut, doubled, spliced, encodings mixed,
-members of archives damaged and packed again. Batches are read in a child process with bounds on time and memory. Prints a table of
-outcomes; the exit status is 1 where there was a TRACEBACK, a HANG or a CRASH, and the files that did it are kept.
+Files of every format, made here and (where they are) real ones, are mutated: bytes flipped, cut, doubled, spliced,
+encodings mixed, members of archives damaged and packed again. Batches are read in a child process with bounds on time
+and memory. Prints a table of outcomes; the exit status is 1 where there was a TRACEBACK, a HANG or a CRASH, and the
+files that did it are kept.
 """
 
 import argparse
@@ -27,9 +28,28 @@ REAL = ROOT.parent / "shared" / "data" / "difficult"
 BATCH = 150
 SECONDS = 15  # for one file, on a busy machine
 MEMORY = 8 << 30
-TOKENS = [*b'",;\t|\n\r\'\\{}[]:=<>#~^', 0, 255]
-PIECES = [b"\r\n", b'""', b"\xef\xbb\xbf", b"\xff\xfe", "می‌روم".encode(), b"null", b"NaN", b"1e999", b"\xe2\x80\xa8", b"[" * 50, b"<table>", b"__label__x ",
-          b"PK\x03\x04", b"\x1f\x8b\x08", b"--- | ---", b"9" * 400, b'{"a":' * 30, b"\\ud800", b"A" * 5000]  # fmt: skip
+TOKENS = [*b"\",;\t|\n\r'\\{}[]:=<>#~^", 0, 255]
+PIECES = [
+    b"\r\n",
+    b'""',
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    "می‌روم".encode(),
+    b"null",
+    b"NaN",
+    b"1e999",
+    b"\xe2\x80\xa8",
+    b"[" * 50,
+    b"<table>",
+    b"__label__x ",
+    b"PK\x03\x04",
+    b"\x1f\x8b\x08",
+    b"--- | ---",
+    b"9" * 400,
+    b'{"a":' * 30,
+    b"\\ud800",
+    b"A" * 5000,
+]
 
 CHILD = """
 import resource, sys, traceback
@@ -42,12 +62,14 @@ for line in sys.stdin:
     path, skip = line.rstrip("\\n").rsplit("\\t", 1)
     try:
         table = read_table(Path(path), skip_broken=skip == "1")
-        assert table.rows > 0 and len(set(table.columns)) == table.frame.width > 0, "no rows, or two columns of one name"
+        names = set(table.columns)
+        assert table.rows > 0 and len(names) == table.frame.width > 0, "no rows, or two columns of one name"
         for problem in table.problems:
             assert problem.message and problem.said.fa, problem.code + " has no Persian"
         result = "read"
     except LoraHubError as error:
-        result = "refused" if error.message and len(error.message) < 3_000 else "TRACEBACK no message, or one of " + str(len(error.message))
+        length = len(error.message)
+        result = "refused" if 0 < length < 3_000 else "TRACEBACK a message of " + str(length) + " characters"
     except BaseException as error:
         result = "TRACEBACK " + repr(error)[:300] + " " + repr(traceback.format_exc()[-600:])
     print("\\x01" + result.replace("\\n", " "), flush=True)
@@ -66,13 +88,34 @@ def made_files() -> dict[str, bytes]:
     import pyarrow
     from pyarrow import ipc
 
-    rows = [(f"متن شماره {n}, with \"quotes\"\nand lines" if n % 3 else f"plain text {n}", ("spam", "ham")[n % 2]) for n in range(30)]
+    rows = [
+        (f'متن شماره {n}, with "quotes"\nand lines' if n % 3 else f"plain text {n}", ("spam", "ham")[n % 2])
+        for n in range(30)
+    ]
     cell = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731
     table = "\n".join(f"{cell(a)},{b}" for a, b in [("text", "label"), *rows]) + "\n"
     objects = [{"text": a, "label": b, "n": n, "m": None} for n, (a, b) in enumerate(rows)]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in objects)
-    chats = "".join(json.dumps({"messages": [{"role": "user", "content": a}, {"role": "assistant", "content": [{"type": "text", "text": b}]}]}) + "\n" for a, b in rows)
-    frame = polars.DataFrame({"text": [a for a, _ in rows], "label": [n % 2 for n in range(30)], "tags": [["a", "b"]] * 30, "when": [1.5] * 30})
+    chats = "".join(
+        json.dumps(
+            {
+                "messages": [
+                    {"role": "user", "content": a},
+                    {"role": "assistant", "content": [{"type": "text", "text": b}]},
+                ]
+            }
+        )
+        + "\n"
+        for a, b in rows
+    )
+    frame = polars.DataFrame(
+        {
+            "text": [a for a, _ in rows],
+            "label": [n % 2 for n in range(30)],
+            "tags": [["a", "b"]] * 30,
+            "when": [1.5] * 30,
+        }
+    )
     page = "<html><table>" + "".join(f"<tr><td colspan=1>{a}<td>{b}</tr>" for a, b in rows) + "</table></html>"
     book = openpyxl.Workbook()
     for row in [("text", "label"), *rows, ("=1+1", True)]:
@@ -93,35 +136,91 @@ def made_files() -> dict[str, bytes]:
             info = tarfile.TarInfo(name)
             info.size = 40
             archive.addfile(info, io.BytesIO(b"abc def\n" * 5))
-    names = " ".join(f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text"))
-    flat = f"<office:document-content {names}><office:body><office:spreadsheet><table:table table:name='S'>" + "".join(
-        "<table:table-row>" + "".join(f'<table:table-cell office:value-type="string"><text:p>{x}</text:p></table:table-cell>' for x in row) + "</table:table-row>"
-        for row in [("text", "label"), ("a b", "c"), ("d e", "f")]) + "</table:table></office:spreadsheet></office:body></office:document-content>"  # fmt: skip
+    names = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    flat = (
+        f"<office:document-content {names}><office:body><office:spreadsheet><table:table table:name='S'>"
+        + "".join(
+            "<table:table-row>"
+            + "".join(
+                f'<table:table-cell office:value-type="string"><text:p>{x}</text:p></table:table-cell>' for x in row
+            )
+            + "</table:table-row>"
+            for row in [("text", "label"), ("a b", "c"), ("d e", "f")]
+        )
+        + "</table:table></office:spreadsheet></office:body></office:document-content>"
+    )
     kind = "application/vnd.oasis.opendocument.spreadsheet"
     sheets = io.BytesIO()
     with zipfile.ZipFile(sheets, "w") as archive:
         archive.writestr("mimetype", kind)
-        archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/></manifest:manifest>')
+        archive.writestr(
+            "META-INF/manifest.xml",
+            (
+                f"<manifest:manifest "
+                f'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"><manifest:file-entry '
+                f'manifest:full-path="/" '
+                f'manifest:media-type="{kind}"/></manifest:manifest>'
+            ),
+        )
         archive.writestr("content.xml", flat)
-    excel = ('<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">'
-             '<Worksheet ss:Name="S"><Table><Row><Cell ss:Index="2"><Data>text</Data></Cell></Row><Row><Cell><Data>x</Data></Cell></Row></Table></Worksheet></Workbook>')  # fmt: skip
-    squad = {"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [{"id": 1, "question": "q", "answers": [{"text": "a"}]}]}]}]}
+    excel = (
+        '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" '
+        'xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">'
+        '<Worksheet ss:Name="S"><Table><Row><Cell '
+        'ss:Index="2"><Data>text</Data></Cell></Row><Row><Cell><Data>x</Data></Cell></Row></Table></Worksheet>'
+        "</Workbook>"
+    )
+    squad = {
+        "data": [
+            {
+                "title": "t",
+                "paragraphs": [{"context": "c", "qas": [{"id": 1, "question": "q", "answers": [{"text": "a"}]}]}],
+            }
+        ]
+    }
     return {
-        "csv": table.encode(), "semicolon": table.replace(",", ";").encode("utf-8-sig"), "utf16": table.encode("utf-16"), "cp1256": "متن,برچسب\nخوب بود,يك\nبد بود,دو\n".encode("cp1256") * 5,
-        "tsv": "\n".join(f"{a}\t{b}" for a, b in rows).encode(), "ragged": (table + "a,b,c\nd\n").encode(), "rare": b"a::b\nc d::e\nf g::h\n" * 5,
-        "json": json.dumps(objects).encode(), "pretty": json.dumps({"data": {"rows": objects}}, indent=1).encode(), "squad": json.dumps(squad).encode(),
-        "jsonl": lines.encode(), "chats": chats.encode(), "python": repr(objects).encode(), "columns": json.dumps({"text": ["a", "b"], "label": ["c", "d"]}).encode(),
-        "xlsx": sheet.getvalue(), "ods": sheets.getvalue(), "parquet": parquet.getvalue(), "arrow": arrow.getvalue(), "stream": stream.getvalue(),
-        "html": page.encode(), "excel-xml": excel.encode(), "flat-ods": flat.encode(), "zip": packed.getvalue(), "tar.gz": tar.getvalue(),
-        "gz": gzip.compress(table.encode()), "bz2": bz2.compress(table.encode()), "xz": lzma.compress(table.encode()), "zst": pyarrow.compress(table.encode(), codec="zstd", asbytes=True),
-        "markdown": b"| text | label |\n|---|---|\n" + b"| a | b |\n" * 9, "fasttext": b"__label__a some words\n" * 9, "aligned": b"name    age\nali     31\nreza    29\n",
-    }  # fmt: skip
+        "csv": table.encode(),
+        "semicolon": table.replace(",", ";").encode("utf-8-sig"),
+        "utf16": table.encode("utf-16"),
+        "cp1256": "متن,برچسب\nخوب بود,يك\nبد بود,دو\n".encode("cp1256") * 5,
+        "tsv": "\n".join(f"{a}\t{b}" for a, b in rows).encode(),
+        "ragged": (table + "a,b,c\nd\n").encode(),
+        "rare": b"a::b\nc d::e\nf g::h\n" * 5,
+        "json": json.dumps(objects).encode(),
+        "pretty": json.dumps({"data": {"rows": objects}}, indent=1).encode(),
+        "squad": json.dumps(squad).encode(),
+        "jsonl": lines.encode(),
+        "chats": chats.encode(),
+        "python": repr(objects).encode(),
+        "columns": json.dumps({"text": ["a", "b"], "label": ["c", "d"]}).encode(),
+        "xlsx": sheet.getvalue(),
+        "ods": sheets.getvalue(),
+        "parquet": parquet.getvalue(),
+        "arrow": arrow.getvalue(),
+        "stream": stream.getvalue(),
+        "html": page.encode(),
+        "excel-xml": excel.encode(),
+        "flat-ods": flat.encode(),
+        "zip": packed.getvalue(),
+        "tar.gz": tar.getvalue(),
+        "gz": gzip.compress(table.encode()),
+        "bz2": bz2.compress(table.encode()),
+        "xz": lzma.compress(table.encode()),
+        "zst": pyarrow.compress(table.encode(), codec="zstd", asbytes=True),
+        "markdown": b"| text | label |\n|---|---|\n" + b"| a | b |\n" * 9,
+        "fasttext": b"__label__a some words\n" * 9,
+        "aligned": b"name    age\nali     31\nreza    29\n",
+    }
 
 
 def real_files() -> dict[str, bytes]:
     if not REAL.is_dir():
         return {}
-    return {f"real {file.name}": file.read_bytes() for file in sorted(REAL.iterdir()) if 0 < file.stat().st_size < 100_000}
+    return {
+        f"real {file.name}": file.read_bytes() for file in sorted(REAL.iterdir()) if 0 < file.stat().st_size < 100_000
+    }
 
 
 def mutate(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
@@ -155,7 +254,15 @@ def mutate(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
         elif kind == 7:
             changed[place:end] = bytes(end - place)
         else:
-            wrong, right = chance.choice((("utf-8", "utf-16"), ("utf-8", "cp1256"), ("latin-1", "utf-8"), ("utf-8", "utf-16-be"), ("utf-8", "utf-32")))
+            wrong, right = chance.choice(
+                (
+                    ("utf-8", "utf-16"),
+                    ("utf-8", "cp1256"),
+                    ("latin-1", "utf-8"),
+                    ("utf-8", "utf-16-be"),
+                    ("utf-8", "utf-32"),
+                )
+            )
             part = bytes(changed[place:]) if chance.random() < 0.5 else bytes(changed)
             changed[size - len(part) :] = part.decode(wrong, errors="replace").encode(right, errors="replace")
     return bytes(changed)[: 4 << 20]
@@ -208,12 +315,21 @@ def _read_batch(paths: list[Path], skips: list[int], environment: dict[str, str]
     """One outcome for each file; a child that dies or hangs is followed by another for the files after it."""
     outcomes: list[str] = []
     while len(outcomes) < len(paths):
-        child = subprocess.Popen([sys.executable, "-c", CHILD.format(root=str(ROOT), memory=MEMORY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, text=True, errors="replace", env=environment)  # fmt: skip
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD.format(root=str(ROOT), memory=MEMORY)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=environment,
+        )
         said: queue.Queue[str | None] = queue.Queue()
         errors: list[str] = []
         threading.Thread(target=_listen, args=(child.stdout, said), daemon=True).start()
-        threading.Thread(target=lambda child=child, errors=errors: errors.append(child.stderr.read()), daemon=True).start()
+        threading.Thread(
+            target=lambda child=child, errors=errors: errors.append(child.stderr.read()), daemon=True
+        ).start()
         before = len(outcomes)
         for path, skip in list(zip(paths, skips, strict=True))[before:]:
             try:
@@ -259,7 +375,10 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{'kind':24}" + "".join(f"{word:>11}" for word in words))
     for name in dict.fromkeys(name for name, _ in counts):
         print(f"{name:24}" + "".join(f"{counts[(name, word)]:11,}" for word in words))
-    print(f"{'all':24}" + "".join(f"{sum(count for (_, one), count in counts.items() if one == word):11,}" for word in words))
+    print(
+        f"{'all':24}"
+        + "".join(f"{sum(count for (_, one), count in counts.items() if one == word):11,}" for word in words)
+    )
     return 1 if failures else 0
 
 

@@ -20,21 +20,34 @@ from test_local_hub import start_server  # noqa: E402
 # two halves that take about as long; left_out.yaml says what is not here
 CHOSEN = [
     ["test_hf_api.py"],
-    ["test_file_download.py", "test_snapshot_download.py", "test_commit_api.py", "test_commit_scheduler.py", "test_repocard.py"],
+    [
+        "test_file_download.py",
+        "test_snapshot_download.py",
+        "test_commit_api.py",
+        "test_commit_scheduler.py",
+        "test_repocard.py",
+    ],
 ]
 FURTHER = [
     ["test_hf_file_system.py"],
     ["test_cli_discussions.py", "test_cli.py::TestModelsLsCommand", "test_cli.py::TestRepoListCommand"],
 ]
-FURTHER[1] += ["test_utils_http.py::TestUniqueRequestId", "test_hub_mixin_pytorch.py", "test_cache_layout.py::TestReferenceUpdates"]
+FURTHER[1] += [
+    "test_utils_http.py::TestUniqueRequestId",
+    "test_hub_mixin_pytorch.py",
+    "test_cache_layout.py::TestReferenceUpdates",
+]
 WHOLE = [chosen + further for chosen, further in zip(CHOSEN, FURTHER, strict=True)]
 
 
 def unpack(folder: Path) -> None:
-    """The shipped tests as the package `tests` in `folder`, with our fixtures. FileNotFoundError where there are none."""
+    """The shipped tests as the package `tests` in `folder`, with our fixtures. FileNotFoundError where there are
+    none."""
     archives = list((ROOT / ".venv" / "hub-suite").glob("huggingface_hub-*.tar.gz"))
     if len(archives) != 1:
-        raise FileNotFoundError("The client's source distribution is not in .venv/hub-suite; `make hub-suite` fetches it.")
+        raise FileNotFoundError(
+            "The client's source distribution is not in .venv/hub-suite; `make hub-suite` fetches it."
+        )
     (folder / "tests").mkdir()
     with tarfile.open(archives[0]) as archive:
         for member in archive:
@@ -53,12 +66,37 @@ def start(folder: Path, files: list[str], arguments: list[str]) -> tuple[object,
     unpack(folder)
     server = start_server(folder / "h" / "hub", "--accounts", str(HERE / "accounts.yaml"))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "LORA_HUB_", "PYTEST_"))}
-    kept |= {"HF_ENDPOINT": server.url, "LORA_HUB_SUITE_URL": server.url, "HF_HOME": str(folder / "hf"), "HF_HUB_DISABLE_XET": "1"}
-    kept |= {"HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
+    kept |= {
+        "HF_ENDPOINT": server.url,
+        "LORA_HUB_SUITE_URL": server.url,
+        "HF_HOME": str(folder / "hf"),
+        "HF_HUB_DISABLE_XET": "1",
+    }
+    kept |= {
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_PROXY": "127.0.0.1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(folder),
+    }
     (folder / "pytest.ini").touch()
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "-r", "fE", "--tb=short", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore",
+        "-r",
+        "fE",
+        "--tb=short",
+        *arguments,
+    ]
     with open(folder / "said.txt", "w") as said:
-        child = subprocess.Popen([*command, *(f"tests/{file}" for file in files)], cwd=folder, env=kept, stdout=said, stderr=said)
+        child = subprocess.Popen(
+            [*command, *(f"tests/{file}" for file in files)], cwd=folder, env=kept, stdout=said, stderr=said
+        )
     return server, child
 
 

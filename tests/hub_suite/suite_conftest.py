@@ -1,4 +1,5 @@
-"""Stands in for the conftest that the client's source distribution leaves out: fixtures, markers, and the tests left out.
+"""Stands in for the conftest that the client's source distribution leaves out: fixtures, markers, and the tests left
+out.
 
 run.py lays it beside them as conftest.py, with left_out.yaml. LORA_HUB_SUITE_URL is the server under test.
 A test that left_out.yaml says fails is run all the same and must not pass, so that the list stays true; what is marked
@@ -36,7 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left = left_out()
-    away = [item for item in items if ELSEWHERE & {mark.name for mark in item.iter_markers()} and MOCKED not in item.nodeid]
+    away = [
+        item for item in items if ELSEWHERE & {mark.name for mark in item.iter_markers()} and MOCKED not in item.nodeid
+    ]
     away += [item for item in items if item.nodeid.removeprefix("tests/") in left["not_run"]]
     items[:] = [item for item in items if item not in away]
     config.hook.pytest_deselected(items=away)
@@ -57,7 +60,9 @@ def repo_factory(api: HfApi) -> Iterator[RepoFactory]:
     """Makes repositories and deletes them when the class is done."""
     made: list[tuple[str, str, str | None]] = []
 
-    def make(repo_type: str = "model", *, repo_id: str | None = None, token: str | None = None, **options: object) -> RepoUrl:
+    def make(
+        repo_type: str = "model", *, repo_id: str | None = None, token: str | None = None, **options: object
+    ) -> RepoUrl:
         url = api.create_repo(repo_id or testing_utils.repo_name(), repo_type=repo_type, token=token, **options)
         made.append((url.repo_id, repo_type, token))
         return url
@@ -68,7 +73,9 @@ def repo_factory(api: HfApi) -> Iterator[RepoFactory]:
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_cache(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No token is stored, and nothing that another test downloaded is there."""
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))

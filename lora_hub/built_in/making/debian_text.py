@@ -40,16 +40,35 @@ class Synset:
     gloss: str
     examples: list[str]
     links: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    antonyms: list[tuple[str, str]] = field(default_factory=list)  # (word, its opposite's synset), resolved by the reader
+    antonyms: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # (word, its opposite's synset), resolved by the reader
     uses: int = 0
 
 
 # Numbers of WordNet's lexicographer files, as far as they make topics that people speak about.
 TOPICS = {
-    5: "animal", 6: "thing", 8: "body", 10: "language", 12: "feeling", 13: "food", 15: "place", 18: "person",
-    19: "nature", 20: "plant", 27: "substance", 28: "time", 17: "nature", 26: "state", 7: "quality", 4: "action",
-    9: "thought", 14: "group", 21: "money", 23: "quantity",
-}  # fmt: skip
+    5: "animal",
+    6: "thing",
+    8: "body",
+    10: "language",
+    12: "feeling",
+    13: "food",
+    15: "place",
+    18: "person",
+    19: "nature",
+    20: "plant",
+    27: "substance",
+    28: "time",
+    17: "nature",
+    26: "state",
+    7: "quality",
+    4: "action",
+    9: "thought",
+    14: "group",
+    21: "money",
+    23: "quantity",
+}
 
 
 ROUGH = re.compile(r"offensive|disparag|slur\b|obscen|vulgar|sexual|genital|prostitut|derogatory|insulting term")

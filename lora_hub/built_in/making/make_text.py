@@ -19,8 +19,30 @@ from lora_hub.built_in.making.passages import Passages
 from lora_hub.built_in.making.polarity import read_polarity
 from lora_hub.built_in.making.sentences import Grammar
 
-GREETINGS = [("Hi", "Hello! How can I help you?"), ("Hello", "Hi! What can I do for you?"), ("Thank you", "You are welcome."), ("How are you?", "I am fine, thank you."), ("Good morning", "Good morning!"), ("Bye", "Goodbye!"), ("Who are you?", "I am a small model that answers short questions."), ("سلام", "سلام! چه کمکی می‌توانم بکنم؟"), ("ممنون", "خواهش می‌کنم."), ("حالت چطور است؟", "خوبم، ممنون."), ("خداحافظ", "خداحافظ!")]  # fmt: skip
-SYSTEMS = ["You are a helpful assistant.", "Answer briefly.", "Answer with one word.", "You answer questions about texts.", "You label texts.", "Be short and exact.", "کوتاه جواب بده.", "You are an expert in reading.", "Reply only with the answer."]  # fmt: skip
+GREETINGS = [
+    ("Hi", "Hello! How can I help you?"),
+    ("Hello", "Hi! What can I do for you?"),
+    ("Thank you", "You are welcome."),
+    ("How are you?", "I am fine, thank you."),
+    ("Good morning", "Good morning!"),
+    ("Bye", "Goodbye!"),
+    ("Who are you?", "I am a small model that answers short questions."),
+    ("سلام", "سلام! چه کمکی می‌توانم بکنم؟"),
+    ("ممنون", "خواهش می‌کنم."),
+    ("حالت چطور است؟", "خوبم، ممنون."),
+    ("خداحافظ", "خداحافظ!"),
+]
+SYSTEMS = [
+    "You are a helpful assistant.",
+    "Answer briefly.",
+    "Answer with one word.",
+    "You answer questions about texts.",
+    "You label texts.",
+    "Be short and exact.",
+    "کوتاه جواب بده.",
+    "You are an expert in reading.",
+    "Reply only with the answer.",
+]
 
 
 class Library:
@@ -29,7 +51,9 @@ class Library:
     def __init__(self, packages: Path, seed: int):
         self.chance = random.Random(seed)
         self.synsets = read_wordnet(packages)
-        self.word_pairs = [pair for pair in read_word_pairs(packages) if "skin tone" not in pair[1] and "flag" not in pair[1]]
+        self.word_pairs = [
+            pair for pair in read_word_pairs(packages) if "skin tone" not in pair[1] and "flag" not in pair[1]
+        ]
         self.grammar = Grammar(self.chance)
         self.passages = Passages(self.chance, self.grammar)
         self.messages = Messages(self.chance, self.grammar, self.passages)
@@ -41,14 +65,39 @@ class Library:
         ask = self.exercises
         # Shares are of documents, roughly by what a document of the kind costs and brings.
         self.kinds: list[tuple[Callable[[], str], float]] = [
-            (self.gloss, 9), (self.example, 6), (self.entry, 0.5), (self.paragraph, 2.5), (self.persian_paragraph, 3),
-            (self.parallel, 8), (self.word_list, 3), (self.some_messages, 7), (self.some_reviews, 4), (self.retold, 2),
-            (self.asked(ask.reading), 16), (self.interview, 3), (self.asked(ask.reading_true), 1), (self.asked(ask.verdict), 10), (self.asked(ask.verdict_list), 3),
-            (self.asked(ask.persian_verdict), 6), (self.asked(ask.word_verdict), 5), (self.asked(ask.stars), 0.7), (self.asked(ask.position), 5),
-            (self.asked(ask.lookup), 5), (self.asked(ask.repeat), 4), (self.asked(ask.meaning), 6), (self.asked(ask.topic), 4), (self.asked(ask.sorting), 3), (self.asked(ask.subject), 2),
-            (self.asked(ask.find), 2), (self.asked(ask.mend), 2), (self.asked(ask.count), 0.7), (self.asked(ask.query), 1),
-            (self.asked(ask.same_meaning), 2), (self.asked(ask.into_english), 2), (self.greeting, 0.4),
-        ]  # fmt: skip
+            (self.gloss, 9),
+            (self.example, 6),
+            (self.entry, 0.5),
+            (self.paragraph, 2.5),
+            (self.persian_paragraph, 3),
+            (self.parallel, 8),
+            (self.word_list, 3),
+            (self.some_messages, 7),
+            (self.some_reviews, 4),
+            (self.retold, 2),
+            (self.asked(ask.reading), 16),
+            (self.interview, 3),
+            (self.asked(ask.reading_true), 1),
+            (self.asked(ask.verdict), 10),
+            (self.asked(ask.verdict_list), 3),
+            (self.asked(ask.persian_verdict), 6),
+            (self.asked(ask.word_verdict), 5),
+            (self.asked(ask.stars), 0.7),
+            (self.asked(ask.position), 5),
+            (self.asked(ask.lookup), 5),
+            (self.asked(ask.repeat), 4),
+            (self.asked(ask.meaning), 6),
+            (self.asked(ask.topic), 4),
+            (self.asked(ask.sorting), 3),
+            (self.asked(ask.subject), 2),
+            (self.asked(ask.find), 2),
+            (self.asked(ask.mend), 2),
+            (self.asked(ask.count), 0.7),
+            (self.asked(ask.query), 1),
+            (self.asked(ask.same_meaning), 2),
+            (self.asked(ask.into_english), 2),
+            (self.greeting, 0.4),
+        ]
 
     def endless(self, things: list) -> Iterator:
         """The things in a random order, again and again."""
@@ -94,7 +143,14 @@ class Library:
         """A WordNet entry as a line of a dictionary."""
         synset, pick = next(self.glosses), self.chance.choice
         word, gloss = pick(synset.words), synset.gloss
-        text = pick([f"{word}: {gloss}.", f"{word} ({synset_part(synset.part)}): {gloss}", f"{word} - {gloss}", f"{', '.join(synset.words)}: {gloss}"])
+        text = pick(
+            [
+                f"{word}: {gloss}.",
+                f"{word} ({synset_part(synset.part)}): {gloss}",
+                f"{word} - {gloss}",
+                f"{', '.join(synset.words)}: {gloss}",
+            ]
+        )
         return f"{text} {'; '.join(synset.examples)}" if synset.examples and self.chance.random() < 0.7 else text
 
     def example(self) -> str:

@@ -4,8 +4,8 @@ Run:  python -m lora_hub.built_in.making.make_tokenizer TEXT_FILE MODEL_FOLDER
 
 Every byte has a token of its own, so no text ever becomes an unknown token. A space is put before every stretch of text
 between two special tokens (and taken away again when decoding), so that a word is the same token wherever it stands: an
-answer right after `<|assistant|>` begins with the very token that the question or the passage used. At this size that is
-the difference between copying a span and having to learn each word twice.
+answer right after `<|assistant|>` begins with the very token that the question or the passage used. At this size that
+is the difference between copying a span and having to learn each word twice.
 """
 
 import argparse

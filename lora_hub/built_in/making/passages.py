@@ -15,38 +15,67 @@ from lora_hub.built_in.making.word_lists import read_lines, read_pairs
 
 MONTHS = "January February March April May June July August September October November December".split()
 SLOT = re.compile(r"\{(\w+?)(\d?)\}")
-WOMEN = "Sara Maryam Zahra Mina Neda Parisa Leila Shirin Roya Maria Anna Mary Elham Bahar Emma Julia Alice Lucy Rosa Nora Ella Clara Ida Eva Mona".split()  # fmt: skip
-MEN = "Ali Reza Amir Hassan Omid Kaveh Babak Arash Nima David John Tom Dara Farhad Peter Paul Mark Jack Henry Oscar Leo Sam Ben Max Karl".split()  # fmt: skip
+WOMEN = (
+    "Sara Maryam Zahra Mina Neda Parisa Leila Shirin Roya Maria Anna Mary Elham Bahar Emma Julia Alice Lucy Rosa "
+    "Nora Ella Clara Ida Eva Mona"
+).split()
+MEN = (
+    "Ali Reza Amir Hassan Omid Kaveh Babak Arash Nima David John Tom Dara Farhad Peter Paul Mark Jack Henry Oscar "
+    "Leo Sam Ben Max Karl"
+).split()
 LISTS = {
-    "hobby": "reading, swimming, chess, football, painting, cooking, dancing, fishing, hiking, gardening, cycling, singing, photography, old films, long walks, playing the piano, collecting stamps, baking bread, climbing",
+    "hobby": (
+        "reading, swimming, chess, football, painting, cooking, dancing, fishing, hiking, gardening, cycling, "
+        "singing, photography, old films, long walks, playing the piano, collecting stamps, baking bread, climbing"
+    ),
     "wild": "forest, desert, mountains, river, sea, jungle, hills, old garden, tall grass, snow, lake, rocks",
     "feed": "grass, leaves, fish, fruit, insects, meat, seeds, roots, honey, mice, berries, nuts",
     "time3": "at night, during the day, in winter, in the afternoon, in the morning, in summer",
     "event": "meeting, party, concert, lesson, game, exhibition, wedding, talk, festival, race, workshop, picnic, play",
-    "topic": "history, music, the sea, old maps, healthy food, the weather, birds, space, cheap travel, family life, modern art, water, bread, bees, trains, dreams, robots",
+    "topic": (
+        "history, music, the sea, old maps, healthy food, the weather, birds, space, cheap travel, family life, "
+        "modern art, water, bread, bees, trains, dreams, robots"
+    ),
     "container": "pot, pan, oven, bowl, kettle, large dish",
     "building": "tower, bridge, castle, church, mill, lighthouse, palace, wall, school, theatre, temple, farm",
     "nature": "hill, river, coast, island, lake, edge of the forest, beach, mountain",
     "material": "stone, wood, brick, iron, glass, clay, marble, steel, red brick, white stone",
-    "disaster": "a fire, a storm, a flood, an earthquake, heavy rain, snow, lightning, a fallen tree, strong wind, an accident",
+    "disaster": (
+        "a fire, a storm, a flood, an earthquake, heavy rain, snow, lightning, a fallen tree, strong wind, an accident"
+    ),
     "adjective": "young, rich, famous, brave, quiet, poor, clever, strange, old, kind",
     "weather": "sunny, cloudy, rainy, windy, foggy, cold, hot, snowy, stormy, warm, dry, cool",
     "road": "road, bridge, tunnel, railway line, motorway, path",
     "feeling": "happy, tired, proud, angry, sad, surprised, calm, nervous, disappointed, delighted",
-    "relative": "his mother, her sister, an old friend, the neighbour, a teacher, the doctor, the bank, her aunt, the boss",
+    "relative": (
+        "his mother, her sister, an old friend, the neighbour, a teacher, the doctor, the bank, her aunt, the boss"
+    ),
     "relative2": "grandmother, mother, aunt, sister, grandfather, uncle",
-    "title": "The Silent River, A Cold Morning, Seven Keys, The Last Train, Under the Bridge, The Blue Door, Bread and Salt, The Clockmaker, Two Winters, Night Garden, The Paper Boat, A House of Sand",
+    "title": (
+        "The Silent River, A Cold Morning, Seven Keys, The Last Train, Under the Bridge, The Blue Door, Bread "
+        "and Salt, The Clockmaker, Two Winters, Night Garden, The Paper Boat, A House of Sand"
+    ),
     "meal": "rice, bread, butter, cheese, sugar, salt, flour, honey, meat, yogurt",
     "drink": "tea, coffee, milk, water, juice, lemonade, hot chocolate, oil, cream",
-}  # fmt: skip
+}
 PERSIAN_LISTS = {
-    "hobby": "کتاب خواندن, شنا, شطرنج, فوتبال, نقاشی, آشپزی, کوهنوردی, باغبانی, دوچرخه‌سواری, آواز خواندن, عکاسی, فیلم دیدن, خیاطی, ماهی‌گیری, موسیقی",
+    "hobby": (
+        "کتاب خواندن, شنا, شطرنج, فوتبال, نقاشی, آشپزی, کوهنوردی, باغبانی, دوچرخه‌سواری, آواز خواندن, عکاسی, "
+        "فیلم دیدن, خیاطی, ماهی‌گیری, موسیقی"
+    ),
     "event": "جلسه, مهمانی, کنسرت, کلاس, مسابقه, نمایشگاه, عروسی, جشن, سخنرانی, جشنواره",
-    "topic": "تاریخ, موسیقی, دریا, غذای سالم, آب و هوا, پرنده‌ها, سفر, خانواده, هنر, آب, زنبورها, رؤیاها, کتاب, زبان فارسی",
-    "title": "رود خاموش, صبح سرد, هفت کلید, آخرین قطار, زیر پل, در آبی, نان و نمک, دو زمستان, باغ شب, قایق کاغذی, خانه شنی",
+    "topic": (
+        "تاریخ, موسیقی, دریا, غذای سالم, آب و هوا, پرنده‌ها, سفر, خانواده, هنر, آب, زنبورها, رؤیاها, کتاب, زبان فارسی"
+    ),
+    "title": (
+        "رود خاموش, صبح سرد, هفت کلید, آخرین قطار, زیر پل, در آبی, نان و نمک, دو زمستان, باغ شب, قایق کاغذی, خانه شنی"
+    ),
     "weather": "آفتابی, ابری, بارانی, برفی, گرم, سرد, خنک, بادی, مه‌آلود, طوفانی, خشک",
-}  # fmt: skip
-SYLLABLES = "ba be bo da de do fa fi ga go ha ka ki ko la le li lo ma me mi mo na ne ni no pa pe ra re ri ro sa se si so ta te ti to va ve vi vo za ze zo".split()  # fmt: skip
+}
+SYLLABLES = (
+    "ba be bo da de do fa fi ga go ha ka ki ko la le li lo ma me mi mo na ne ni no pa pe ra re ri ro sa se si "
+    "so ta te ti to va ve vi vo za ze zo"
+).split()
 
 
 @dataclass(frozen=True)
@@ -91,7 +120,9 @@ class Passages:
 
     def invented(self) -> str:
         """A name that nobody has heard before."""
-        return "".join(self.chance.choices(SYLLABLES, k=self.chance.choice([2, 2, 3]))).capitalize() + self.chance.choice(["", "", "n", "r", "s", "l"])  # fmt: skip
+        return "".join(
+            self.chance.choices(SYLLABLES, k=self.chance.choice([2, 2, 3]))
+        ).capitalize() + self.chance.choice(["", "", "n", "r", "s", "l"])
 
     def draw(self, slot: str, language: str) -> str:
         """Something that fits the slot."""
@@ -102,7 +133,12 @@ class Passages:
         if slot == "town":
             return self.invented() if chance() < 0.5 else pick(self.nouns["town"]).english
         if slot in ("petname", "company", "team", "street"):
-            ending = {"petname": [""], "company": ["", " Foods", " Bank", " and Sons", " Motors", " Books"], "team": ["", " United", " City", " Stars"], "street": [" Street", " Square", " Road"]}  # fmt: skip
+            ending = {
+                "petname": [""],
+                "company": ["", " Foods", " Bank", " and Sons", " Motors", " Books"],
+                "team": ["", " United", " City", " Stars"],
+                "street": [" Street", " Square", " Road"],
+            }
             return self.invented() + pick(ending[slot])
         if slot in ("job", "animal", "colour", "place", "thing", "food"):
             return pick(self.nouns["person" if slot == "job" else slot]).english
@@ -114,14 +150,28 @@ class Passages:
             "age": lambda: str(number(4, 95)),
             "year": lambda: str(number(1750, 2025)),
             "number": lambda: str(number(2, 99)) if chance() < 0.6 else pick(NUMBERS)[0],
-            "price": lambda: pick([f"{number(2, 90)} dollars", f"${number(1, 99)}", f"{number(1, 60)} euros", f"£{number(1, 50)}.{number(10, 99)}"]),
-            "time": lambda: pick([f"{number(1, 12)}:{number(10, 59)}", f"{number(1, 12)} o'clock", f"{number(1, 12)} {pick(['am', 'pm'])}", "noon"]),
+            "price": lambda: pick(
+                [
+                    f"{number(2, 90)} dollars",
+                    f"${number(1, 99)}",
+                    f"{number(1, 60)} euros",
+                    f"£{number(1, 50)}.{number(10, 99)}",
+                ]
+            ),
+            "time": lambda: pick(
+                [
+                    f"{number(1, 12)}:{number(10, 59)}",
+                    f"{number(1, 12)} o'clock",
+                    f"{number(1, 12)} {pick(['am', 'pm'])}",
+                    "noon",
+                ]
+            ),
             "day": lambda: pick(DAYS)[0],
             "month": lambda: pick(MONTHS),
             "minutes": lambda: f"{number(2, 90)} minutes",
             "phone": lambda: "".join(str(number(0, 9)) for _ in range(number(5, 8))),
             "code": lambda: self.invented().lower() + str(number(1, 99)),
-        }[slot]()  # fmt: skip
+        }[slot]()
 
     def draw_persian(self, slot: str) -> str:
         """Something Persian that fits the slot."""
@@ -135,10 +185,14 @@ class Passages:
             "job": lambda: pick(self.nouns["person"]).persian,
             "number": lambda: str(number(2, 60)).translate(digits) if self.chance.random() < 0.6 else pick(NUMBERS)[1],
             "year": lambda: str(number(1300, 1404)).translate(digits),
-            "price": lambda: f"{str(number(2, 90) * 1000).translate(digits)} تومان" if self.chance.random() < 0.6 else f"{pick(NUMBERS)[1]} هزار تومان",
+            "price": lambda: (
+                f"{str(number(2, 90) * 1000).translate(digits)} تومان"
+                if self.chance.random() < 0.6
+                else f"{pick(NUMBERS)[1]} هزار تومان"
+            ),
             "day": lambda: pick(DAYS)[1],
             "phone": lambda: "".join(str(number(0, 9)) for _ in range(number(5, 8))).translate(digits),
-        }[slot]()  # fmt: skip
+        }[slot]()
 
     def fill(self, language: str) -> dict[str, str]:
         """Values for the slots, made when they are first asked for; persons with their pronouns."""
@@ -161,7 +215,11 @@ class Passages:
                     if chance.random() < 0.25:
                         value += " " + self.invented()
                     slots[key] = value
-                    for form, (hers, his) in {"he": ("she", "he"), "his": ("her", "his"), "him": ("her", "him")}.items():
+                    for form, (hers, his) in {
+                        "he": ("she", "he"),
+                        "his": ("her", "his"),
+                        "him": ("her", "him"),
+                    }.items():
                         slots[form + digit] = hers if woman else his
                         slots[form.capitalize() + digit] = slots[form + digit].capitalize()
                     return value

@@ -51,7 +51,8 @@ def spread(synsets: dict[str, Synset], seeds: dict[str, float]) -> dict[str, flo
 
 
 def read_polarity(synsets: dict[str, Synset]) -> dict[str, tuple[str, float]]:
-    """word -> (part of speech, score between -1 and 1) for all words that are certain and common enough; seeds score one."""
+    """word -> (part of speech, score between -1 and 1) for all words that are certain and common enough; seeds score
+    one."""
     scores = spread(synsets, seed_scores(synsets))
     near = {other for key in scores if abs(scores[key]) == 1 for other in [key, *synsets[key].links.get("&", ())]}
     sums: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
@@ -66,7 +67,12 @@ def read_polarity(synsets: dict[str, Synset]) -> dict[str, tuple[str, float]]:
     found: dict[str, tuple[str, float]] = {}
     for (word, letter), (total, weight, uses) in sums.items():
         score = total / weight
-        if uses >= LEAST_USES and abs(score) >= CERTAIN and word.islower() and abs(score) > abs(found.get(word, ("", 0.0))[1]):
+        if (
+            uses >= LEAST_USES
+            and abs(score) >= CERTAIN
+            and word.islower()
+            and abs(score) > abs(found.get(word, ("", 0.0))[1])
+        ):
             found[word] = (parts[letter], score)
     for kind, words in read_words("opinion_en.txt").items():
         sign, part = kind.split()

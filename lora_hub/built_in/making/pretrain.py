@@ -114,7 +114,8 @@ def orthogonalise(matrices: torch.Tensor, steps: int = 5) -> torch.Tensor:
 
 
 def rate_at(progress: float) -> float:
-    """Multiplier of the learning rates: a short warm-up into each part, flat while reading, falling to zero in practice."""
+    """Multiplier of the learning rates: a short warm-up into each part, flat while reading, falling to zero in
+    practice."""
     if progress < READING_UNTIL:
         return min(1.0, progress / 0.01)
     done = (progress - READING_UNTIL) / (1 - READING_UNTIL)
@@ -255,7 +256,10 @@ def pretrain(tokens: np.ndarray, tokenizer, folder: Path, minutes: float | None,
         now = time.monotonic()
         spent, last = spent + now - last, now
         if step % 100 == 0:
-            print(f"step {step} tokens {seen:,} minutes {spent / 60:.1f} loss {running:.4f} drill {drilled:.3f}", flush=True)
+            print(
+                f"step {step} tokens {seen:,} minutes {spent / 60:.1f} loss {running:.4f} drill {drilled:.3f}",
+                flush=True,
+            )
         if spent - saved_at > SAVE_EVERY:
             save(final=False)
             saved_at = spent

@@ -12,7 +12,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-SHIPPED = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "figures.json"]  # fmt: skip
+SHIPPED = [
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "figures.json",
+]
 MODEL_FOLDER = Path(__file__).parents[1] / "model"
 
 

@@ -15,14 +15,96 @@ PERSON_ENDINGS = ["م", "ی", "د", "یم", "ید", "ند"]
 PAST_ENDINGS = ["م", "ی", "", "یم", "ید", "ند"]
 BE = ["هستم", "هستی", "است", "هستیم", "هستید", "هستند"]
 WAS = ["بودم", "بودی", "بود", "بودیم", "بودید", "بودند"]
-PRONOUNS = [("I", "من", 0), ("you", "تو", 1), ("he", "او", 2), ("she", "او", 2), ("we", "ما", 3), ("you", "شما", 4), ("they", "آن‌ها", 5)]  # fmt: skip
-OWNERS = [("my", "من", "م"), ("your", "تو", "ت"), ("his", "او", "ش"), ("her", "او", "ش"), ("our", "ما", "مان"), ("your", "شما", "تان"), ("their", "آن‌ها", "شان")]  # fmt: skip
-NUMBERS = [("two", "دو"), ("three", "سه"), ("four", "چهار"), ("five", "پنج"), ("six", "شش"), ("seven", "هفت"), ("eight", "هشت"), ("nine", "نه"), ("ten", "ده")]  # fmt: skip
-DAYS = [("Saturday", "شنبه"), ("Sunday", "یکشنبه"), ("Monday", "دوشنبه"), ("Tuesday", "سه‌شنبه"), ("Wednesday", "چهارشنبه"), ("Thursday", "پنجشنبه"), ("Friday", "جمعه")]  # fmt: skip
-NOW = [("every day", "هر روز"), ("today", "امروز"), ("now", "الان"), ("in the morning", "صبح"), ("at night", "شب"), ("every week", "هر هفته"), ("always", "همیشه"), ("usually", "معمولاً"), ("every morning", "هر روز صبح"), ("in the evening", "عصر"), ("on weekends", "آخر هفته‌ها"), ("sometimes", "گاهی")]  # fmt: skip
-THEN = [("yesterday", "دیروز"), ("last week", "هفته گذشته"), ("last night", "دیشب"), ("two days ago", "دو روز پیش"), ("last year", "سال گذشته"), ("this morning", "امروز صبح"), ("last month", "ماه گذشته"), ("an hour ago", "یک ساعت پیش")]  # fmt: skip
-LATER = [("tomorrow", "فردا"), ("next week", "هفته آینده"), ("tonight", "امشب"), ("next year", "سال آینده"), ("soon", "به زودی"), ("tomorrow morning", "فردا صبح"), ("later", "بعداً"), ("next month", "ماه آینده")]  # fmt: skip
-IRREGULAR_PLURALS = {"man": "men", "woman": "women", "child": "children", "person": "people", "tooth": "teeth", "foot": "feet", "mouse": "mice", "sheep": "sheep", "fish": "fish", "wolf": "wolves", "knife": "knives", "wife": "wives", "clothes": "clothes", "money": "money", "homework": "homework", "pair of trousers": "pairs of trousers"}  # fmt: skip
+PRONOUNS = [
+    ("I", "من", 0),
+    ("you", "تو", 1),
+    ("he", "او", 2),
+    ("she", "او", 2),
+    ("we", "ما", 3),
+    ("you", "شما", 4),
+    ("they", "آن‌ها", 5),
+]
+OWNERS = [
+    ("my", "من", "م"),
+    ("your", "تو", "ت"),
+    ("his", "او", "ش"),
+    ("her", "او", "ش"),
+    ("our", "ما", "مان"),
+    ("your", "شما", "تان"),
+    ("their", "آن‌ها", "شان"),
+]
+NUMBERS = [
+    ("two", "دو"),
+    ("three", "سه"),
+    ("four", "چهار"),
+    ("five", "پنج"),
+    ("six", "شش"),
+    ("seven", "هفت"),
+    ("eight", "هشت"),
+    ("nine", "نه"),
+    ("ten", "ده"),
+]
+DAYS = [
+    ("Saturday", "شنبه"),
+    ("Sunday", "یکشنبه"),
+    ("Monday", "دوشنبه"),
+    ("Tuesday", "سه‌شنبه"),
+    ("Wednesday", "چهارشنبه"),
+    ("Thursday", "پنجشنبه"),
+    ("Friday", "جمعه"),
+]
+NOW = [
+    ("every day", "هر روز"),
+    ("today", "امروز"),
+    ("now", "الان"),
+    ("in the morning", "صبح"),
+    ("at night", "شب"),
+    ("every week", "هر هفته"),
+    ("always", "همیشه"),
+    ("usually", "معمولاً"),
+    ("every morning", "هر روز صبح"),
+    ("in the evening", "عصر"),
+    ("on weekends", "آخر هفته‌ها"),
+    ("sometimes", "گاهی"),
+]
+THEN = [
+    ("yesterday", "دیروز"),
+    ("last week", "هفته گذشته"),
+    ("last night", "دیشب"),
+    ("two days ago", "دو روز پیش"),
+    ("last year", "سال گذشته"),
+    ("this morning", "امروز صبح"),
+    ("last month", "ماه گذشته"),
+    ("an hour ago", "یک ساعت پیش"),
+]
+LATER = [
+    ("tomorrow", "فردا"),
+    ("next week", "هفته آینده"),
+    ("tonight", "امشب"),
+    ("next year", "سال آینده"),
+    ("soon", "به زودی"),
+    ("tomorrow morning", "فردا صبح"),
+    ("later", "بعداً"),
+    ("next month", "ماه آینده"),
+]
+IRREGULAR_PLURALS = {
+    "man": "men",
+    "woman": "women",
+    "child": "children",
+    "person": "people",
+    "tooth": "teeth",
+    "foot": "feet",
+    "mouse": "mice",
+    "sheep": "sheep",
+    "fish": "fish",
+    "wolf": "wolves",
+    "knife": "knives",
+    "wife": "wives",
+    "clothes": "clothes",
+    "money": "money",
+    "homework": "homework",
+    "pair of trousers": "pairs of trousers",
+}
 UNCOUNTED = {"money", "homework", "clothes", "medicine", "hair"}
 ADVERBS_FIRST = {"always", "usually", "sometimes"}
 
@@ -95,7 +177,9 @@ def conjugate(verb: Verb, person: int, mood: str, negative: bool = False) -> str
         return first + separable + ("ن" if negative else "") + "خواه" + PERSON_ENDINGS[person] + " " + past
     stem = "یا" + present[1:] if present.startswith("آ") else present
     if present == "دار":
-        return first + ("ن" if negative else "") + "داشته " + ["باشم", "باشی", "باشد", "باشیم", "باشید", "باشند"][person]
+        return (
+            first + ("ن" if negative else "") + "داشته " + ["باشم", "باشی", "باشد", "باشیم", "باشید", "باشند"][person]
+        )
     mark = "ن" if negative else "" if (first and present == "کن") or separable else "ب"
     if mood == "command":
         irregular = {"آی": "یا", "شوی": "شوی", "ده": "ده", "رو": "رو"}
@@ -115,9 +199,18 @@ class Grammar:
         self.phrases = read_phrases()
         self.by_english = {pair.english: pair for pairs in self.nouns.values() for pair in pairs}
         self.frames = [
-            (self.action, 34), (self.description, 16), (self.phrase, 8), (self.possession, 6), (self.existence, 6),
-            (self.wish, 12), (self.question, 8), (self.command, 6), (self.weather, 4), (self.opinion, 4), (self.joined, 6),
-        ]  # fmt: skip
+            (self.action, 34),
+            (self.description, 16),
+            (self.phrase, 8),
+            (self.possession, 6),
+            (self.existence, 6),
+            (self.wish, 12),
+            (self.question, 8),
+            (self.command, 6),
+            (self.weather, 4),
+            (self.opinion, 4),
+            (self.joined, 6),
+        ]
 
     def pick(self, kinds) -> Pair:
         """A noun of one of the kinds; a kind may also be a single word."""
@@ -159,16 +252,28 @@ class Grammar:
         mark = " را" if verb.persian_preposition == "را" else ""
         draw = self.chance.random()
         if noun.kind in ("town", "name"):
-            return f"{'in' if verb.preposition == 'at' else front.strip()} {noun.english}".strip(), f"{back}{noun.persian}{mark}"
+            return (
+                f"{'in' if verb.preposition == 'at' else front.strip()} {noun.english}".strip(),
+                f"{back}{noun.persian}{mark}",
+            )
         if noun.kind == "vehicle" and verb.preposition == "by":
             return f"by {noun.english}", f"با {noun.persian}"
-        if noun.kind in ("language", "subject", "sport", "season", "colour") or noun.english in ("music", "football", "volleyball", "basketball", "tennis", "chess"):  # fmt: skip
+        if noun.kind in ("language", "subject", "sport", "season", "colour") or noun.english in (
+            "music",
+            "football",
+            "volleyball",
+            "basketball",
+            "tennis",
+            "chess",
+        ):
             return front + noun.english, f"{back}{noun.persian}{mark if draw < 0.3 else ''}"
         if noun.kind == "family":
             english, persian = self.owned(noun)
             return front + english, f"{back}{persian}{mark}"
         if noun.kind == "place" and noun.english == "house":
-            return ("home" if verb.preposition == "to" else f"{verb.preposition or 'at'} home".strip()), f"{back}خانه{mark}"
+            return (
+                "home" if verb.preposition == "to" else f"{verb.preposition or 'at'} home".strip()
+            ), f"{back}خانه{mark}"
         if draw < 0.3 or not direct:
             return f"{front}the {noun.english}", f"{back}{noun.persian}{mark}"
         if draw < 0.4:
@@ -190,8 +295,29 @@ class Grammar:
 
     def adjective(self, noun: Pair) -> Pair:
         """An adjective that can be said of the noun."""
-        kind = {"food": "meal", "meal": "meal", "drink": "meal", "place": "place", "town": "place", "person": "person", "family": "person", "name": "person", "animal": "person"}.get(noun.kind, "thing")  # fmt: skip
-        if noun.english in ("book", "film", "lesson", "exam", "game", "story", "song", "answer", "question", "homework"):
+        kind = {
+            "food": "meal",
+            "meal": "meal",
+            "drink": "meal",
+            "place": "place",
+            "town": "place",
+            "person": "person",
+            "family": "person",
+            "name": "person",
+            "animal": "person",
+        }.get(noun.kind, "thing")
+        if noun.english in (
+            "book",
+            "film",
+            "lesson",
+            "exam",
+            "game",
+            "story",
+            "song",
+            "answer",
+            "question",
+            "homework",
+        ):
             kind = "work"
         if kind == "thing" and self.chance.random() < 0.2:
             return self.pick(["colour"])
@@ -226,7 +352,9 @@ class Grammar:
         mood = "present" if mood == "progressive" and stative else mood
         negative = self.chance.random() < 0.18
         english_object, persian_object = self.object(verb)
-        times = {"present": NOW, "progressive": [("now", "الان"), ("today", "امروز")], "past": THEN, "future": LATER}[mood]
+        times = {"present": NOW, "progressive": [("now", "الان"), ("today", "امروز")], "past": THEN, "future": LATER}[
+            mood
+        ]
         time = self.chance.choice(times) if self.chance.random() < 0.45 else None
         english = self.say(subject, verb, mood, negative, english_object, time)
         dropped = subject[3] and subject[0] not in ("he", "she") and self.chance.random() < 0.25
@@ -237,7 +365,9 @@ class Grammar:
     def description(self) -> Sentence:
         """Somebody or something is some way."""
         past = self.chance.random() < 0.25
-        very = self.chance.choice([("", ""), ("", ""), ("very ", "خیلی "), ("so ", "خیلی "), ("not ", None), ("too ", "بیش از حد ")])
+        very = self.chance.choice(
+            [("", ""), ("", ""), ("very ", "خیلی "), ("so ", "خیلی "), ("not ", None), ("too ", "بیش از حد ")]
+        )
         if self.chance.random() < 0.5:
             english, persian, person, _ = self.subject()
             adjective = self.chance.choice(self.adjectives["person"])
@@ -252,11 +382,17 @@ class Grammar:
                 english, persian = f"this {noun.english}", f"این {noun.persian}"
             else:
                 english, persian = self.owned(noun)
-        be = ("was" if person in (0, 2) else "were") if past else ("am" if person == 0 else "is" if person == 2 else "are")
+        be = (
+            ("was" if person in (0, 2) else "were")
+            if past
+            else ("am" if person == 0 else "is" if person == 2 else "are")
+        )
         verb = (WAS if past else BE)[person]
         if very[1] is None:
             verb = "ن" + verb if past else {"است": "نیست"}.get(verb, "نی" + verb[1:])
-        return finish(f"{english} {be} {very[0]}{adjective.english}", f"{persian} {very[1] or ''}{adjective.persian} {verb}")
+        return finish(
+            f"{english} {be} {very[0]}{adjective.english}", f"{persian} {very[1] or ''}{adjective.persian} {verb}"
+        )
 
     def phrase(self) -> Sentence:
         """A sentence from the list."""
@@ -272,18 +408,44 @@ class Grammar:
         thing = a(noun.english) if number == "a" else f"{number} {plural(noun.english)}"
         if self.chance.random() < 0.2:
             does = "does" if person == 2 else "do"
-            return finish(f"{english} {does} not have {a(noun.english)}", f"{persian} {noun.persian} ندار{PERSON_ENDINGS[person]}")
-        return finish(f"{english} {has} {thing}", f"{persian} {persian_number} {noun.persian} دار{PERSON_ENDINGS[person]}")
+            return finish(
+                f"{english} {does} not have {a(noun.english)}", f"{persian} {noun.persian} ندار{PERSON_ENDINGS[person]}"
+            )
+        return finish(
+            f"{english} {has} {thing}", f"{persian} {persian_number} {noun.persian} دار{PERSON_ENDINGS[person]}"
+        )
 
     def existence(self) -> Sentence:
         """Something is somewhere."""
         thing = self.pick(["thing", "food", "cloth", "animal"])
-        where = self.chance.choice([("on the table", "روی میز"), ("in the box", "در جعبه"), ("under the bed", "زیر تخت"), ("in my bag", "در کیف من"), ("next to the window", "کنار پنجره"), ("behind the door", "پشت در"), ("in the kitchen", "در آشپزخانه"), ("in the garden", "در باغ"), ("in the room", "در اتاق"), ("on the chair", "روی صندلی"), ("near the house", "نزدیک خانه"), ("in front of the school", "جلوی مدرسه"), ("at home", "در خانه"), ("in the yard", "در حیاط"), ("under the tree", "زیر درخت"), ("on the wall", "روی دیوار")])  # fmt: skip
+        where = self.chance.choice(
+            [
+                ("on the table", "روی میز"),
+                ("in the box", "در جعبه"),
+                ("under the bed", "زیر تخت"),
+                ("in my bag", "در کیف من"),
+                ("next to the window", "کنار پنجره"),
+                ("behind the door", "پشت در"),
+                ("in the kitchen", "در آشپزخانه"),
+                ("in the garden", "در باغ"),
+                ("in the room", "در اتاق"),
+                ("on the chair", "روی صندلی"),
+                ("near the house", "نزدیک خانه"),
+                ("in front of the school", "جلوی مدرسه"),
+                ("at home", "در خانه"),
+                ("in the yard", "در حیاط"),
+                ("under the tree", "زیر درخت"),
+                ("on the wall", "روی دیوار"),
+            ]
+        )
         if self.chance.random() < 0.5:
             return finish(f"the {thing.english} is {where[0]}", f"{thing.persian} {where[1]} است")
         number, persian = self.chance.choice([("a", "یک"), *NUMBERS])
         english = f"there is {a(thing.english)}" if number == "a" else f"there are {number} {plural(thing.english)}"
-        return finish(f"{english} {where[0]}", f"{persian} {thing.persian} {where[1]} {'وجود دارد' if self.chance.random() < 0.3 else 'است'}")
+        return finish(
+            f"{english} {where[0]}",
+            f"{persian} {thing.persian} {where[1]} {'وجود دارد' if self.chance.random() < 0.3 else 'است'}",
+        )
 
     def wish(self) -> Sentence:
         """Want to, must, can, should, like to."""
@@ -295,7 +457,7 @@ class Grammar:
         kind = self.chance.choice(["want", "must", "can", "should", "decided"])
         no, na = ("not ", "ن") if negative else ("", "")
         if kind == "want":
-            english_wish = (f"{'does' if he else 'do'} not want to" if negative else "wants to" if he else "want to")
+            english_wish = f"{'does' if he else 'do'} not want to" if negative else "wants to" if he else "want to"
             lead = f"{na}می‌خواه{PERSON_ENDINGS[person]}"
         elif kind == "can":
             english_wish, lead = ("cannot" if negative else "can"), f"{na}می‌توان{PERSON_ENDINGS[person]}"
@@ -322,38 +484,73 @@ class Grammar:
             adjective = self.chance.choice(self.adjectives["person"])
             be = "am" if person == 0 else "is" if he else "are"
             lead = ("why ", "چرا ") if kind == "how" else ("", "آیا ")
-            return finish(f"{lead[0]}{be} {english} {adjective.english}", f"{lead[1]}{persian} {adjective.persian} {BE[person]}", "?")
+            return finish(
+                f"{lead[0]}{be} {english} {adjective.english}",
+                f"{lead[1]}{persian} {adjective.persian} {BE[person]}",
+                "?",
+            )
         verb = self.chance.choice(self.verbs)
         english_object, persian_object = self.object(verb)
         if kind == "who":
-            return finish(f"who {verb.past} {english_object}", f"چه کسی {persian_object} {conjugate(verb, 2, 'past')}", "?")
+            return finish(
+                f"who {verb.past} {english_object}", f"چه کسی {persian_object} {conjugate(verb, 2, 'past')}", "?"
+            )
         past = kind == "did" or self.chance.random() < 0.5
         word = {"why": ("why ", "چرا "), "when": ("when ", "کی ")}.get(kind, ("", "آیا "))
         do = "did" if past else "does" if he else "do"
         action = conjugate(verb, person, "past" if past else "present")
-        return finish(f"{word[0]}{do} {english} {verb.english} {english_object}", f"{word[1]}{persian} {persian_object} {action}", "?")
+        return finish(
+            f"{word[0]}{do} {english} {verb.english} {english_object}",
+            f"{word[1]}{persian} {persian_object} {action}",
+            "?",
+        )
 
     def command(self) -> Sentence:
         """A request to one person or to several."""
-        verb = self.chance.choice([v for v in self.verbs if v.english not in ("want", "need", "like", "know", "love", "lose")])
+        verb = self.chance.choice(
+            [v for v in self.verbs if v.english not in ("want", "need", "like", "know", "love", "lose")]
+        )
         english_object, persian_object = self.object(verb)
         negative = self.chance.random() < 0.2
         person = self.chance.choice([1, 4])
         please = self.chance.choice([("please ", "لطفاً "), ("", "")])
         action = conjugate(verb, person, "command", negative)
-        return finish(f"{please[0]}{'do not ' if negative else ''}{verb.english} {english_object}", f"{please[1]}{persian_object} {action}")
+        return finish(
+            f"{please[0]}{'do not ' if negative else ''}{verb.english} {english_object}",
+            f"{please[1]}{persian_object} {action}",
+        )
 
     def weather(self) -> Sentence:
         """The weather today, here, yesterday."""
         adjective = self.chance.choice(self.adjectives["weather"])
-        time, persian_time, past = self.chance.choice([("today", "امروز", 0), ("yesterday", "دیروز", 1), ("in " + (t := self.pick(["town"])).english, f"در {t.persian} ", 0), ("here", "اینجا", 0), ("this morning", "امروز صبح", 1), ("in " + (s := self.pick(["season"])).english, f"در {s.persian}", 0)])  # fmt: skip
+        time, persian_time, past = self.chance.choice(
+            [
+                ("today", "امروز", 0),
+                ("yesterday", "دیروز", 1),
+                ("in " + (t := self.pick(["town"])).english, f"در {t.persian} ", 0),
+                ("here", "اینجا", 0),
+                ("this morning", "امروز صبح", 1),
+                ("in " + (s := self.pick(["season"])).english, f"در {s.persian}", 0),
+            ]
+        )
         very = self.chance.choice([("", ""), ("very ", "خیلی ")])
-        return finish(f"the weather {'was' if past else 'is'} {very[0]}{adjective.english} {time}", f"{persian_time.strip()} هوا {very[1]}{adjective.persian} {'بود' if past else 'است'}")
+        return finish(
+            f"the weather {'was' if past else 'is'} {very[0]}{adjective.english} {time}",
+            f"{persian_time.strip()} هوا {very[1]}{adjective.persian} {'بود' if past else 'است'}",
+        )
 
     def opinion(self) -> Sentence:
         """Thinking, hoping and knowing that something is so."""
         english, persian = self.description()
-        lead = self.chance.choice([("I think", "فکر می‌کنم"), ("I hope", "امیدوارم"), ("I know that", "می‌دانم که"), ("She said that", "او گفت که"), ("He says that", "او می‌گوید که")])
+        lead = self.chance.choice(
+            [
+                ("I think", "فکر می‌کنم"),
+                ("I hope", "امیدوارم"),
+                ("I know that", "می‌دانم که"),
+                ("She said that", "او گفت که"),
+                ("He says that", "او می‌گوید که"),
+            ]
+        )
         return f"{lead[0]} {lower_first(english)}", f"{lead[1]} {persian}"
 
     def joined(self) -> Sentence:

@@ -85,7 +85,7 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     Raises SpecError that names the field and the value.
     """
     if not isinstance(data, dict):
-        raise SpecError(_("A task is a set of named fields, not {kind}."), _FIELDS_HINT, kind=type(data).__name__)  # fmt: skip
+        raise SpecError(_("A task is a set of named fields, not {kind}."), _FIELDS_HINT, kind=type(data).__name__)
     filled = {key: value for key, value in data.items() if value is not None}
     for key in ("inputs", "optional_inputs", "labels", "metrics"):
         if key in filled:
@@ -96,7 +96,7 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     for key in ("title", "instruction"):
         texts = filled.get(key)
         if not texts or (isinstance(texts, dict) and not str(texts.get("en") or texts.get("fa") or "").strip()):
-            raise SpecError(_("The task's {key!r} is missing."), _FIELDS_HINT, key=key)  # fmt: skip
+            raise SpecError(_("The task's {key!r} is missing."), _FIELDS_HINT, key=key)
         if isinstance(texts, dict) and not texts.get("en"):
             filled[key] = {**texts, "en": texts["fa"]}
     _fill_defaults(filled)
@@ -110,14 +110,16 @@ def task_from_dict(data: dict[str, Any]) -> Task:
             raise SpecError(
                 _("The task's 'metrics' names {metric!r}."),
                 _("The metrics are {metrics}."),
-                metric=metric, metrics=METRIC_NAMES,
-            )  # fmt: skip
+                metric=metric,
+                metrics=METRIC_NAMES,
+            )
     return task
 
 
 def in_language(task: Task, language: str) -> Task:
-    """The task put in another language: its instruction and, where the template is the catalogue's or one that was filled in, the
-    frame around the rows' words. A template that a person wrote stays, and so does the whole task where it is in that language."""
+    """The task put in another language: its instruction and, where the template is the catalogue's or one that was
+    filled in, the frame around the rows' words. A template that a person wrote stays, and so does the whole task where
+    it is in that language."""
     if language == task.prompt_language:
         return task.model_copy(update={"prompt_language": language})
     known = [_read_task(FOLDER / f"{task.id}.yaml").template] if task.id in ORDER else []
@@ -147,23 +149,31 @@ def _read_task(path: Path) -> Task:
     try:
         size = path.stat().st_size
         if size > MAX_TASK_FILE:
-            raise SpecError(_("{name} is too large for a task file ({size:,} bytes)."), _FIELDS_HINT, name=path.name, size=size)
+            raise SpecError(
+                _("{name} is too large for a task file ({size:,} bytes)."), _FIELDS_HINT, name=path.name, size=size
+            )
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SpecError(
-            _("The task file {path!r} cannot be read: {reason}."), _("Give the path of a YAML file."), path=path, reason=error.strerror
+            _("The task file {path!r} cannot be read: {reason}."),
+            _("Give the path of a YAML file."),
+            path=path,
+            reason=error.strerror,
         ) from error
     except UnicodeDecodeError as error:
-        raise SpecError(_("The task file {path!r} is not UTF-8 text."), _("Save it as UTF-8."), path=path) from error  # fmt: skip
+        raise SpecError(_("The task file {path!r} is not UTF-8 text."), _("Save it as UTF-8."), path=path) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         if mark is None:  # a character that no YAML file holds
-            raise SpecError(_("The task file {path!r} is not valid YAML."), _("Save it again as plain text, in UTF-8."), path=path) from error
+            raise SpecError(
+                _("The task file {path!r} is not valid YAML."), _("Save it again as plain text, in UTF-8."), path=path
+            ) from error
         raise SpecError(
             _("The task file {path!r} is not valid YAML at line {line}."),
             _("Look at that line: quotes, colons, indent."),
-            path=path, line=mark.line + 1,
-        ) from error  # fmt: skip
+            path=path,
+            line=mark.line + 1,
+        ) from error
     is_record = isinstance(data, dict) and isinstance(data.get("task"), dict) and "spec" in data
     return task_from_dict(data["task"] if is_record else data)
 
@@ -175,8 +185,9 @@ def _as_names(key: str, value: Any) -> list[str]:
         raise SpecError(
             _("The task's {key!r} is {value!r}, not a list of names."),
             _("Put commas between names."),
-            key=key, value=str(value),
-        )  # fmt: skip
+            key=key,
+            value=str(value),
+        )
     # YAML reads an unquoted yes, no or 1 as a truth value or a number; a label is text.
     names = [("yes" if item else "no") if isinstance(item, bool) else str(item).strip() for item in items]
     names = [name for name in names if name]
@@ -185,8 +196,9 @@ def _as_names(key: str, value: Any) -> list[str]:
         raise SpecError(
             _("The task's {key!r} names {twice!r} twice."),
             _("Remove one of the two."),
-            key=key, twice=twice[0],
-        )  # fmt: skip
+            key=key,
+            twice=twice[0],
+        )
     return names
 
 
@@ -204,7 +216,7 @@ def _fill_defaults(filled: dict[str, Any]) -> None:
                 _("The task's 'inputs' names {role!r}."),
                 _("A name is letters, digits and _, without spaces."),
                 role=role,
-            )  # fmt: skip
+            )
     if not filled.get("output"):
         filled["output"] = "labels" if filled.get("labels") else "text"
     is_labels = filled["output"] == "labels"
@@ -219,8 +231,11 @@ def _fill_defaults(filled: dict[str, Any]) -> None:
 
 
 def _is_persian(instruction: Any) -> bool:
-    """Whether the only text of an instruction is in Persian letters, as a person's is who writes it in the Persian page."""
-    texts = {str(text) for text in instruction.values() if text} if isinstance(instruction, dict) else {str(instruction)}
+    """Whether the only text of an instruction is in Persian letters, as a person's is who writes it in the Persian
+    page."""
+    texts = (
+        {str(text) for text in instruction.values() if text} if isinstance(instruction, dict) else {str(instruction)}
+    )
     letters = [letter for text in texts for letter in text if letter.isalpha()]
     return len(texts) == 1 and 2 * sum("\u0600" <= letter <= "\u06ff" for letter in letters) > len(letters)
 
@@ -232,10 +247,10 @@ def _check_template(task: Task) -> None:
             raise SpecError(
                 _("The task's 'template' is not used with the input 'messages'."),
                 _("Leave the template out."),
-            )  # fmt: skip
+            )
         return
     if task.template != task.template.strip():
-        raise SpecError(_("The task's 'template' begins or ends in a space or an empty line."), _("Remove it."))  # fmt: skip
+        raise SpecError(_("The task's 'template' begins or ends in a space or an empty line."), _("Remove it."))
     known = {*task.inputs, "instruction", "labels"}
     seen: set[str] = set()
     for line in task.template.split("\n"):
@@ -245,20 +260,26 @@ def _check_template(task: Task) -> None:
                 raise SpecError(
                     _("The task's 'template' names {{{name}}}, which is no input."),
                     _("The inputs are {inputs}; {{instruction}} and {{labels}} may be used too."),
-                    name=name, inputs=task.inputs,
-                )  # fmt: skip
+                    name=name,
+                    inputs=task.inputs,
+                )
         droppable = {*task.optional_inputs, "labels"} & set(fields)
         if droppable and len(set(fields)) > 1:
             raise SpecError(
                 _("The task's 'template' has {{{name}}} and more in {line!r}."),
                 _("Give it a line of its own: the line is left out where it is empty."),
-                name=sorted(droppable)[0], line=line,
-            )  # fmt: skip
+                name=sorted(droppable)[0],
+                line=line,
+            )
         seen |= set(fields)
     # The system text is a turn of its own, before the one that the template makes.
     missing = [role for role in task.inputs if role not in seen and role != "system"]
     if missing:
-        raise SpecError(_("The task's 'template' lacks the input {{{name}}}."), _("Write {{{name}}} where it belongs."), name=missing[0])
+        raise SpecError(
+            _("The task's 'template' lacks the input {{{name}}}."),
+            _("Write {{{name}}} where it belongs."),
+            name=missing[0],
+        )
 
 
 def _spec_error(error: ValidationError) -> SpecError:
@@ -266,7 +287,11 @@ def _spec_error(error: ValidationError) -> SpecError:
     field = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, Task.model_fields, n=1)
-        hint = _("Did you mean {near}?", near=several(near, quoted=True)) if near else _("The fields are {fields}.", fields=list(Task.model_fields))
+        hint = (
+            _("Did you mean {near}?", near=several(near, quoted=True))
+            if near
+            else _("The fields are {fields}.", fields=list(Task.model_fields))
+        )
         return SpecError(_("A task has no field {field!r}."), hint, field=field)
     if not field:
         message = _("The task will not do: {reason}.")

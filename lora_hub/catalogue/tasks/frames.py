@@ -1,9 +1,11 @@
-"""What stands around a row's own words in a prompt, in the language of the instruction: the line of the labels, the inputs' names.
+"""What stands around a row's own words in a prompt, in the language of the instruction: the line of the labels, the
+inputs' names.
 
     default_template(["text"], True, "fa")     a task's template where it gives none
     translated(template)                       an English template whose frame is ours, with the Persian one
 
-A task's template is frozen with its runs and adapters, so one that was trained in another frame is asked in that one for ever.
+A task's template is frozen with its runs and adapters, so one that was trained in another frame is asked in that one
+for ever.
 """
 
 import re
@@ -13,9 +15,20 @@ LABELS_LINE = "Answer with one of: {labels}."
 LABELS_LINE_FA = "با یکی از این‌ها پاسخ بده: {labels}."
 # An input's name in the frame; one that is not here is called the same in both.
 NAMES_FA = {
-    "Text": "متن", "Message": "پیام", "Context": "متن زمینه", "Question": "پرسش", "Input": "ورودی", "Schema": "ساختار پایگاه داده",
-    "Source": "متن", "Document": "متن", "Sentence": "جمله", "Review": "نظر", "Title": "عنوان", "Comment": "نظر", "Instruction": "دستور",
-}  # fmt: skip
+    "Text": "متن",
+    "Message": "پیام",
+    "Context": "متن زمینه",
+    "Question": "پرسش",
+    "Input": "ورودی",
+    "Schema": "ساختار پایگاه داده",
+    "Source": "متن",
+    "Document": "متن",
+    "Sentence": "جمله",
+    "Review": "نظر",
+    "Title": "عنوان",
+    "Comment": "نظر",
+    "Instruction": "دستور",
+}
 _NAMED = re.compile(r"([^:{}]+): (\{\w+\})")
 
 

@@ -1,9 +1,11 @@
-"""Whether a turn is learnt, by the marks that the makers of a conversation put at it: weights, flags, masks, parts of a text.
+"""Whether a turn is learnt, by the marks that the makers of a conversation put at it: weights, flags, masks, parts of a
+text.
 
     turn_mark({"role": "assistant", "content": "Hi", "weight": "0.00"})     Mark(learnt=False, keys=("weight",))
-    row_marks({"train_on": "last"}, turns)                                 sets `learnt` of the turns, and gives the keys it understood
+    row_marks({"train_on": "last"}, turns)                  sets `learnt` of the turns, and gives the keys it understood
 
-What is not understood (a weight of 0.5, a mask of another length) is none of the keys given back, so that it is told as unused.
+What is not understood (a weight of 0.5, a mask of another length) is none of the keys given back, so that it is told as
+unused.
 """
 
 import json
@@ -14,8 +16,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lora_hub.data.chats.chat_turns import Turn
 
-# 1: learnt, 0: context only. OpenAI and Mistral (weight), axolotl (train, training), ms-swift and XTuner (loss), verl (loss_mask).
-LEARNT_KEYS = ("weight", "train", "training", "trainable", "learn", "learnt", "learned", "loss", "loss_mask", "loss_weight")
+# 1: learnt, 0: context only. OpenAI and Mistral (weight), axolotl (train, training), ms-swift and XTuner (loss), verl
+# (loss_mask).
+LEARNT_KEYS = (
+    "weight",
+    "train",
+    "training",
+    "trainable",
+    "learn",
+    "learnt",
+    "learned",
+    "loss",
+    "loss_mask",
+    "loss_weight",
+)
 # 1: context only (torchtune's masked).
 HIDDEN_KEYS = ("mask", "masked", "no_loss", "ignore_loss")
 PART_KEYS = ("train_detail", "train_details", "training_detail")  # axolotl: [{begin_offset, end_offset, train}]
@@ -25,15 +39,37 @@ ROW_KEYS = (*LEARNT_KEYS, *HIDDEN_KEYS, "weights", "train_on")
 WEIGHTS = ("weight", "loss_weight", "weights")  # may be any number
 ON = {"true", "yes", "on", "t", "y", "بله", "آری"}
 OFF = {"false", "no", "off", "f", "n", "خیر", "نه"}
-LAST = {"last", "final", "last_turn", "final_turn", "last_assistant", "last_message", "last_assistant_message", "last_assistant_turn"}
-ALL = {"all", "assistant", "assistants", "gpt", "bot", "model", "all_assistant_messages", "assistant_messages", "completion", "completions", "answers", "output"}
+LAST = {
+    "last",
+    "final",
+    "last_turn",
+    "final_turn",
+    "last_assistant",
+    "last_message",
+    "last_assistant_message",
+    "last_assistant_turn",
+}
+ALL = {
+    "all",
+    "assistant",
+    "assistants",
+    "gpt",
+    "bot",
+    "model",
+    "all_assistant_messages",
+    "assistant_messages",
+    "completion",
+    "completions",
+    "answers",
+    "output",
+}
 NONE = {"none", "nothing", "user", "human", "system", "tool", "prompt", "input"}
 
 
 @dataclass(frozen=True)
 class Mark:
-    """`keys`: the marks that were understood. `is_partly`: only parts of the text are to be learnt. `is_masked`: a key such as `mask`
-    says that it is not learnt."""
+    """`keys`: the marks that were understood. `is_partly`: only parts of the text are to be learnt. `is_masked`: a key
+    such as `mask` says that it is not learnt."""
 
     learnt: bool = True
     keys: tuple[str, ...] = ()
@@ -42,7 +78,8 @@ class Mark:
 
 
 def reading(value: Any) -> bool | None:
-    """What one mark says: True for 1 and true, False for 0 (0.0, "0.00") and false, and for less; None for what is no mark."""
+    """What one mark says: True for 1 and true, False for 0 (0.0, "0.00") and false, and for less; None for what is no
+    mark."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower() if isinstance(value, (str, int, float)) else ""
@@ -61,12 +98,16 @@ def as_number(text: str) -> float | None:
 
 
 def turn_mark(turn: dict) -> Mark:
-    """What the marks of a turn say together: one that says "not" decides. Of a text of which parts are not to be learnt none is:
-    what is trained is whole answers."""
+    """What the marks of a turn say together: one that says "not" decides. Of a text of which parts are not to be learnt
+    none is: what is trained is whole answers."""
     keys, said, partly, masked = [], [], False, False
     for key in TURN_KEYS:
         value = _loaded(turn.get(key))
-        marks = [reading(one.get("train") if isinstance(one, dict) else one) for one in value] if isinstance(value, list) and value else [reading(value)]
+        marks = (
+            [reading(one.get("train") if isinstance(one, dict) else one) for one in value]
+            if isinstance(value, list) and value
+            else [reading(value)]
+        )
         if value is None or None in marks:
             continue
         marks = [not mark for mark in marks] if key in HIDDEN_KEYS else marks
@@ -78,7 +119,8 @@ def turn_mark(turn: dict) -> Mark:
 
 
 def with_plain_masks(turns: Sequence[Any], role_of: Callable[[dict], str]) -> list[Any]:
-    """The turns of a conversation, `mask` as `loss_mask` where it is one: 1 at every answer and 0 at every other turn. Elsewhere it
+    """The turns of a conversation, `mask` as `loss_mask` where it is one: 1 at every answer and 0 at every other turn.
+    Elsewhere it
     says what the word says: hidden. role_of: the role that a turn names."""
     masked = [turn for turn in turns if isinstance(turn, dict) and "mask" in turn]
     if not masked or len(masked) < len(turns):
@@ -86,12 +128,14 @@ def with_plain_masks(turns: Sequence[Any], role_of: Callable[[dict], str]) -> li
     marks = {(role_of(turn) == "assistant", reading(turn["mask"])) for turn in masked}
     if marks != {(True, True), (False, False)}:
         return list(turns)
-    return [{**{key: value for key, value in turn.items() if key != "mask"}, "loss_mask": turn["mask"]} for turn in turns]
+    return [
+        {**{key: value for key, value in turn.items() if key != "mask"}, "loss_mask": turn["mask"]} for turn in turns
+    ]
 
 
 def row_marks(row: dict, turns: "list[Turn]") -> tuple[str, ...]:
-    """Sets `learnt` of a conversation's turns by the marks beside them; the keys that were understood. A mark is one for all, or a
-    list with one for each turn or for each answer; `train_on` names which (last, all, none)."""
+    """Sets `learnt` of a conversation's turns by the marks beside them; the keys that were understood. A mark is one
+    for all, or a list with one for each turn or for each answer; `train_on` names which (last, all, none)."""
     keys = []
     for key in ROW_KEYS:
         value = _loaded(row.get(key))
@@ -121,7 +165,10 @@ def _for_each(value: Any, turns: "list[Turn]", *, is_hidden: bool) -> list[bool]
 
 def _train_on(value: Any, turns: "list[Turn]") -> list[bool] | None:
     """By name: the last answer, all, none; or the roles that are learnt."""
-    names = [str(one).strip().lower().replace(" ", "_").replace("-", "_") for one in (value if isinstance(value, list) else [value])]
+    names = [
+        str(one).strip().lower().replace(" ", "_").replace("-", "_")
+        for one in (value if isinstance(value, list) else [value])
+    ]
     if all(name in ALL | NONE for name in names):
         return [any(name in ALL for name in names)] * len(turns)
     if len(names) == 1 and names[0] in LAST:

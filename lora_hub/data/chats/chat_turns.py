@@ -1,9 +1,11 @@
 """One turn of a conversation in the dialects people have, as one message.
 
-    read_turn({"from": "gpt", "value": "Hello", "weight": 0}, 1)     [Turn({"role": "assistant", "content": "Hello"}, learnt=False)]
+    read_turn({"from": "gpt", "value": "Hello", "weight": 0}, 1)   [Turn({"role": "assistant", "content": "Hello"},
+                                                                   learnt=False)]
 
-A message has `role` (system, user, assistant, tool) and `content` (text), and where there are some `tool_calls` (as OpenAI writes
-them, arguments as an object), `tool_call_id`, `name` (of the tool that answers). What a turn has besides is named in `Turn.unused`.
+A message has `role` (system, user, assistant, tool) and `content` (text), and where there are some `tool_calls` (as
+OpenAI writes them, arguments as an object), `tool_call_id`, `name` (of the tool that answers). What a turn has besides
+is named in `Turn.unused`.
 """
 
 import json
@@ -17,31 +19,91 @@ from lora_hub.data.chats.chat_marks import TURN_KEYS, turn_mark
 from lora_hub.data.tables.value_text import json_text, listed, value_text
 
 ROLES = {
-    "system": "system", "developer": "system", "سیستم": "system",
-    "user": "user", "human": "user", "prompter": "user", "question": "user", "customer": "user", "usr": "user", "کاربر": "user",
-    "assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant", "chatgpt": "assistant",
-    "ai": "assistant", "bing": "assistant", "bard": "assistant", "answer": "assistant", "agent": "assistant", "chatbot": "assistant",
-    "claude": "assistant", "llm": "assistant",
-    "function_call": "assistant", "tool_call": "assistant", "tool_calls": "assistant", "دستیار": "assistant",
-    "tool": "tool", "function": "tool", "observation": "tool", "tool_response": "tool", "tool_result": "tool", "ipython": "tool",
-}  # fmt: skip
+    "system": "system",
+    "developer": "system",
+    "سیستم": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "question": "user",
+    "customer": "user",
+    "usr": "user",
+    "کاربر": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "chatgpt": "assistant",
+    "ai": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
+    "answer": "assistant",
+    "agent": "assistant",
+    "chatbot": "assistant",
+    "claude": "assistant",
+    "llm": "assistant",
+    "function_call": "assistant",
+    "tool_call": "assistant",
+    "tool_calls": "assistant",
+    "دستیار": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "tool_response": "tool",
+    "tool_result": "tool",
+    "ipython": "tool",
+}
 CALL_ROLES = ("function_call", "tool_call", "tool_calls")
 ROLE_KEYS = ("role", "from", "speaker", "sender", "author")
 CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 CALL_KEYS = ("tool_calls", "function_call", "function_calls")
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts", "reasoning_text", "thinking_content")
+REASONING_KEYS = (
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "thought",
+    "thoughts",
+    "reasoning_text",
+    "thinking_content",
+)
 EXPECTED = _("Each turn is {{role, content}} or {{from, value}}.")
 # Keys by which a part of a content is known; a list of anything else is JSON.
-_GEMINI = ("functionCall", "function_call", "functionResponse", "function_response", "inlineData", "inline_data", "fileData", "file_data")
-_TYPES = ("text", "input_text", "output_text", "thinking", "reasoning", "tool_use", "tool_result", "refusal", "image", "image_url", "video", "audio", "input_audio", "file")
+_GEMINI = (
+    "functionCall",
+    "function_call",
+    "functionResponse",
+    "function_response",
+    "inlineData",
+    "inline_data",
+    "fileData",
+    "file_data",
+)
+_TYPES = (
+    "text",
+    "input_text",
+    "output_text",
+    "thinking",
+    "reasoning",
+    "tool_use",
+    "tool_result",
+    "refusal",
+    "image",
+    "image_url",
+    "video",
+    "audio",
+    "input_audio",
+    "file",
+)
 _PARTS = {"type", "text", *_GEMINI}
 
 
 @dataclass
 class Turn:
-    """`learnt`: False where the turn's makers marked it as context only; `is_partly`: of parts of it; `is_masked`: by a mask.
-    `reasoning`: thoughts before the answer, which are not learnt. `unused`: its fields that are not used. `nulls`: whether arguments
-    of its calls were null and left out. `is_cut`: whether a call or its arguments are a text that is no JSON."""
+    """`learnt`: False where the turn's makers marked it as context only; `is_partly`: of parts of it; `is_masked`: by a
+    mask.
+    `reasoning`: thoughts before the answer, which are not learnt. `unused`: its fields that are not used. `nulls`:
+    whether arguments of its calls were null and left out. `is_cut`: whether a call or its arguments are a text that is
+    no JSON."""
 
     message: dict[str, Any]
     learnt: bool = True
@@ -76,10 +138,10 @@ class _Content:
 
 
 def read_turn(turn: Any, number: int) -> list[Turn]:
-    """The messages of one turn that names its role: one, or more where it holds several tools' answers. `number`: from 1, for
-    the errors. Raises DataError for a turn that is not understood, [] where it names no role."""
+    """The messages of one turn that names its role: one, or more where it holds several tools' answers. `number`: from
+    1, for the errors. Raises DataError for a turn that is not understood, [] where it names no role."""
     if not isinstance(turn, dict):
-        raise DataError(_("Turn {number} is not an object: {turn}."), EXPECTED, number=number, turn=f"{turn!r:.40}")  # fmt: skip
+        raise DataError(_("Turn {number} is not an object: {turn}."), EXPECTED, number=number, turn=f"{turn!r:.40}")
     role_key = next((key for key in ROLE_KEYS if turn.get(key)), None)
     role = turn[role_key] if role_key else None
     if isinstance(role, dict):
@@ -97,8 +159,9 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
         raise DataError(
             _("Turn {number} has the unknown role {role!r}."),
             _("Roles: system, user, assistant, tool."),
-            number=number, role=role[:40],
-        )  # fmt: skip
+            number=number,
+            role=role[:40],
+        )
     content_key = next((key for key in CONTENT_KEYS if turn.get(key) is not None), None)
     found = _content(turn[content_key] if content_key else None, number)
     used = {role_key, content_key, "type" if "data" in turn or turn.get("type") in (role, "message") else None}
@@ -118,9 +181,15 @@ def read_turn(turn: Any, number: int) -> list[Turn]:
     if known != "assistant":  # only answers are learnt, whatever a mark says of the others
         used |= set(TURN_KEYS)
     unused = tuple(key for key, value in turn.items() if key not in used and value not in (None, "", [], {}))
-    turns = [Turn({"role": "tool", "content": text, **({"tool_call_id": id_} if id_ else {})}) for id_, text in found.results]
+    turns = [
+        Turn({"role": "tool", "content": text, **({"tool_call_id": id_} if id_ else {})}) for id_, text in found.results
+    ]
     if message["content"] or found.calls or not turns:
-        turns.append(Turn(message, mark.learnt, found.reasoning, unused, found.nulls, mark.is_partly, mark.is_masked, found.is_cut))
+        turns.append(
+            Turn(
+                message, mark.learnt, found.reasoning, unused, found.nulls, mark.is_partly, mark.is_masked, found.is_cut
+            )
+        )
     return turns
 
 
@@ -130,7 +199,7 @@ def role_of(turn: dict) -> str:
 
 
 def no_role(number: int) -> DataError:
-    return DataError(_("Turn {number} names no role."), EXPECTED, number=number)  # fmt: skip
+    return DataError(_("Turn {number} names no role."), EXPECTED, number=number)
 
 
 def read_text(content: Any, number: int) -> str:
@@ -155,22 +224,33 @@ def _content(content: Any, number: int) -> _Content:
 
 
 def _part(part: Any, number: int, found: _Content) -> str:
-    """The text of one part of a turn's content; thoughts, calls and tools' answers go into `found`. Raises DataError for an
-    image, a sound or a file."""
+    """The text of one part of a turn's content; thoughts, calls and tools' answers go into `found`. Raises DataError
+    for an image, a sound or a file."""
     if isinstance(part, str):
         return part
     kind = part.get("type") or next((key for key in _GEMINI if isinstance(part.get(key), dict)), None)
     if kind in _GEMINI:  # Gemini has no type, but a key for each
         part = part[kind]
-        kind = "tool_use" if kind in ("functionCall", "function_call") else "tool_result" if kind in ("functionResponse", "function_response") else kind
+        kind = (
+            "tool_use"
+            if kind in ("functionCall", "function_call")
+            else "tool_result"
+            if kind in ("functionResponse", "function_response")
+            else kind
+        )
     if kind in ("thinking", "reasoning", "thought", "redacted_thinking"):
-        thoughts = next((part[key] for key in ("thinking", "reasoning", "thought", "text", "summary", "content") if part.get(key)), "")
+        thoughts = next(
+            (part[key] for key in ("thinking", "reasoning", "thought", "text", "summary", "content") if part.get(key)),
+            "",
+        )
         found.reasoning = "\n".join(text for text in (found.reasoning, read_text(thoughts, number)) if text)
         return ""
     if kind in ("tool_use", "tool_call", "tool-call", "function_call"):
         function = part.get("function") if isinstance(part.get("function"), dict) else part
         arguments = next((function[key] for key in ("input", "arguments", "args") if function.get(key) is not None), {})
-        _add_call(found, {"id": part.get("id"), "name": function.get("name") or part.get("toolName"), "arguments": arguments})
+        _add_call(
+            found, {"id": part.get("id"), "name": function.get("name") or part.get("toolName"), "arguments": arguments}
+        )
         return ""
     if kind in ("tool_result", "tool-result"):
         said = next((part[key] for key in ("content", "result", "output", "response") if part.get(key) is not None), "")
@@ -180,13 +260,16 @@ def _part(part: Any, number: int, found: _Content) -> str:
         return part["text"]
     if kind == "refusal":
         return str(part.get("refusal") or "")
-    if kind in (None, "text", "input_text", "output_text") and not any(value for key, value in part.items() if key not in ("type", "text")):
+    if kind in (None, "text", "input_text", "output_text") and not any(
+        value for key, value in part.items() if key not in ("type", "text")
+    ):
         return ""
     raise DataError(
         _("Turn {number} holds a part that is not text ({kind})."),
         _("Only text can be trained on."),
-        number=number, kind=kind,
-    )  # fmt: skip
+        number=number,
+        kind=kind,
+    )
 
 
 def _read_calls(turn: dict, role: str, found: _Content) -> None:
@@ -212,10 +295,13 @@ def _read_calls(turn: dict, role: str, found: _Content) -> None:
 
 
 def _add_call(found: _Content, call: dict, *, is_text: bool = False) -> None:
-    """Adds a call in OpenAI's form. A table format fills in the arguments of other calls as nulls (Arrow has one type for all rows),
-    so they are left out, as TRL does; not those that a JSON text writes: is_text, that the call was one."""
+    """Adds a call in OpenAI's form. A table format fills in the arguments of other calls as nulls (Arrow has one type
+    for all rows), so they are left out, as TRL does; not those that a JSON text writes: is_text, that the call was
+    one."""
     function = call["function"] if isinstance(call.get("function"), dict) else call
-    arguments = next((function[key] for key in ("arguments", "parameters", "args", "input") if function.get(key) is not None), {})
+    arguments = next(
+        (function[key] for key in ("arguments", "parameters", "args", "input") if function.get(key) is not None), {}
+    )
     loaded = _loaded(arguments) if not isinstance(arguments, str) or arguments.strip() else {}
     if isinstance(loaded, str) and call.get("type") != "custom":
         found.is_cut |= not _is_json(loaded)
@@ -243,12 +329,14 @@ def without_nulls(value: Any) -> Any:
 
 def calls_text(calls: list[dict]) -> str:
     """Tool calls as JSON, a line each: {"name": ..., "arguments": ...}."""
-    return "\n".join(json_text({"name": call["function"]["name"], "arguments": call["function"]["arguments"]}) for call in calls)
+    return "\n".join(
+        json_text({"name": call["function"]["name"], "arguments": call["function"]["arguments"]}) for call in calls
+    )
 
 
 def read_tools(value: Any) -> list[dict]:
-    """Tool definitions in OpenAI's form, from theirs, from bare functions (ShareGPT) and from Anthropic's, as values or as JSON
-    text. Raises DataError where they are none."""
+    """Tool definitions in OpenAI's form, from theirs, from bare functions (ShareGPT) and from Anthropic's, as values or
+    as JSON text. Raises DataError where they are none."""
     tools = _loaded(value)
     tools = [] if tools in (None, "", {}, "null", "None") else tools if isinstance(tools, (list, tuple)) else [tools]
     read = []
@@ -260,7 +348,7 @@ def read_tools(value: Any) -> list[dict]:
                 _("The tools are no definitions: {tool!r}."),
                 _("Each tool is {{type: function, function: {{name, description, parameters}}}}."),
                 tool=value_text(tool)[:60],
-            )  # fmt: skip
+            )
         function = json.loads(json_text(function))
         if not isinstance(value, str) and not isinstance(given, str):  # a JSON text writes its nulls itself
             function = without_nulls(function)

@@ -1,12 +1,13 @@
-"""Conversations in the dialects people have, as one: its messages, which of them are learnt, and the tools they may call.
+"""Conversations in the dialects people have, as one: its messages, which of them are learnt, and the tools they may
+call.
 
     read_chat([{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]).messages
     to_messages(value)      the messages alone
 
-Understood: OpenAI (content as text, parts or null, tool calls, weights, tools), ShareGPT, lists of pairs ({input, output}, {user,
-bot}, [question, answer]), alternating texts, a prompt's turns and its completion's, the JSON text of all these, and texts with
-marks (### Human:, <|im_start|>user, [INST]). What one turn says is `chat_turns`' work, columns that are parts of one conversation
-`chat_columns`'.
+Understood: OpenAI (content as text, parts or null, tool calls, weights, tools), ShareGPT, lists of pairs ({input,
+output}, {user, bot}, [question, answer]), alternating texts, a prompt's turns and its completion's, the JSON text of
+all these, and texts with marks (### Human:, <|im_start|>user, [INST]). What one turn says is `chat_turns`' work,
+columns that are parts of one conversation `chat_columns`'.
 """
 
 import json
@@ -25,10 +26,23 @@ TOOLS = ("tools", "functions")
 LISTS = ("messages", "conversations", "conversation", "dialog", "dialogue", "turns", "chat", "contents", "mapping")
 # What is asked and what is answered, where one object holds both; an instruction may have an input of its own.
 PAIRS = (
-    ("instruction", "output"), ("instruction", "response"), ("user", "assistant"), ("human", "assistant"), ("user", "bot"),
-    ("human", "bot"), ("human", "gpt"), ("input", "output"), ("question", "answer"), ("prompt", "response"), ("prompt", "completion"),
-    ("query", "response"), ("q", "a"), ("request", "response"), ("پرسش", "پاسخ"), ("کاربر", "دستیار"),
-)  # fmt: skip
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("user", "assistant"),
+    ("human", "assistant"),
+    ("user", "bot"),
+    ("human", "bot"),
+    ("human", "gpt"),
+    ("input", "output"),
+    ("question", "answer"),
+    ("prompt", "response"),
+    ("prompt", "completion"),
+    ("query", "response"),
+    ("q", "a"),
+    ("request", "response"),
+    ("پرسش", "پاسخ"),
+    ("کاربر", "دستیار"),
+)
 _MARK = re.compile(
     r"(?:^|(?<=\W))#{2,3}\s*(?P<hash>Human|User|Assistant|System|Instruction|Response|Input)\s*:"
     r"|<\|im_start\|>\s*(?P<chatml>\w+)\s*\n"
@@ -36,10 +50,11 @@ _MARK = re.compile(
 )
 _SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
 
+
 @dataclass
 class Chat:
-    """`turns`: the messages in order, each with whether it is learnt. `tools`: definitions of what the assistant may call, in
-    OpenAI's form. `unused`: names of fields beside the turns that are not used."""
+    """`turns`: the messages in order, each with whether it is learnt. `tools`: definitions of what the assistant may
+    call, in OpenAI's form. `unused`: names of fields beside the turns that are not used."""
 
     turns: list[Turn]
     tools: list[dict] = field(default_factory=list)
@@ -51,7 +66,8 @@ class Chat:
 
 
 def to_messages(value: Any) -> list[dict[str, Any]]:
-    """The messages of one row. Raises DataError naming the turn (from 1) that is not understood. An empty list stays empty."""
+    """The messages of one row. Raises DataError naming the turn (from 1) that is not understood. An empty list stays
+    empty."""
     return read_chat(value).messages
 
 
@@ -67,7 +83,7 @@ def read_chat(value: Any) -> Chat:
                 _("This is not a conversation: {value!r}."),
                 _("Messages are a list of {{role, content}} or {{from, value}}."),
                 value=value[:40],
-            )  # fmt: skip
+            )
         value = loaded
     if isinstance(value, dict):
         return _from_object(value)
@@ -76,7 +92,7 @@ def read_chat(value: Any) -> Chat:
             _("A conversation is a list of turns, not {value}."),
             _("Each turn is {{role, content}}."),
             value=f"{value!r:.40}",
-        )  # fmt: skip
+        )
     if value and all(isinstance(turn, str) for turn in value):
         return Chat(_alternating(list(value)))
     turns: list[Turn] = []
@@ -107,7 +123,9 @@ def _from_object(value: dict) -> Chat:
         used |= set(LISTS)
     elif isinstance(lower.get("prompt"), (list, tuple)) and lower.get("completion") is not None:
         answer = lower["completion"]
-        turns = read_chat(lower["prompt"]).turns + ([_turn("assistant", answer)] if isinstance(answer, str) else read_chat(answer).turns)
+        turns = read_chat(lower["prompt"]).turns + (
+            [_turn("assistant", answer)] if isinstance(answer, str) else read_chat(answer).turns
+        )
         used, unused = used | {"prompt", "completion"}, ()
     else:
         history = lower.get("history") or []
@@ -117,13 +135,17 @@ def _from_object(value: dict) -> Chat:
                 _("An object with the keys {keys} is not a conversation."),
                 _("It needs the key messages."),
                 keys=several(value, most=6),
-            )  # fmt: skip
+            )
         turns, unused = (read_chat(history).turns if history else []) + pair[0], ()
         used |= {"history", *pair[1]}
     used |= set(row_marks(lower, turns))
     unused = (*unused, *(key for key, item in lower.items() if key not in used and item not in (None, "", [], {})))
     if turns and turns[0].message["role"] == "system" and start:  # the turns' own system text is the nearer one
-        unused = unused if turns[0].message["content"].strip() == start[0].message["content"].strip() else (*unused, "system")
+        unused = (
+            unused
+            if turns[0].message["content"].strip() == start[0].message["content"].strip()
+            else (*unused, "system")
+        )
         start = []
     return Chat(start + turns, tools, unused)
 
@@ -131,7 +153,11 @@ def _from_object(value: dict) -> Chat:
 def _pair(turn: dict) -> tuple[list[Turn], tuple[str, ...]] | None:
     """A question and its answer in one object, and the keys they stood under; either may be missing or empty."""
     for asked, answered in PAIRS:
-        if asked in turn and answered in turn and all(turn[key] is None or isinstance(turn[key], str) for key in (asked, answered)):
+        if (
+            asked in turn
+            and answered in turn
+            and all(turn[key] is None or isinstance(turn[key], str) for key in (asked, answered))
+        ):
             question, more = turn[asked] or "", turn.get("input")
             with_input = asked == "instruction" and isinstance(more, str)
             if with_input and more:
@@ -195,7 +221,11 @@ def _turns(turn: Any, number: int) -> list[Turn]:
     first = [_turn("system", system)] if isinstance(system, str) and system and number == 1 else []
     mark = turn_mark(lower)
     turns[1].learnt, turns[1].is_partly, turns[1].is_masked = mark.learnt, mark.is_partly, mark.is_masked
-    turns[1].unused = tuple(key for key, item in lower.items() if key not in (*used, *mark.keys, *(["system"] if first else [])) and item not in (None, "", [], {}))
+    turns[1].unused = tuple(
+        key
+        for key, item in lower.items()
+        if key not in (*used, *mark.keys, *(["system"] if first else [])) and item not in (None, "", [], {})
+    )
     return first + turns
 
 

@@ -32,10 +32,18 @@ def _half_thoughts(frame: polars.DataFrame, task: Task) -> Finding | None:
     if not hits.len():
         return None
     said = _n(
-        "In {count:,} row the answer opens a block for thoughts (<think>) that it does not close, or closes one that it does not open. It is learnt as it stands.",
-        "In {count:,} rows the answer opens a block for thoughts (<think>) that it does not close, or closes one that it does not open. It is learnt as it stands.",
+        (
+            "In {count:,} row the answer opens a block for thoughts (<think>) that it does not close, or closes one "
+            "that "
+            "it does not open. It is learnt as it stands."
+        ),
+        (
+            "In {count:,} rows the answer opens a block for thoughts (<think>) that it does not close, or closes one "
+            "that "
+            "it does not open. It is learnt as it stands."
+        ),
         count=hits.len(),
-    )  # fmt: skip
+    )
     return finding("half-thoughts", "warning", said, hint=HALF_HINT, rows=hits)
 
 
@@ -47,8 +55,18 @@ def _copied(frame: polars.DataFrame, task: Task) -> Finding | None:
     count = hits.len()
     if not count or (task.id == "grammar" and count < 0.8 * frame.height):  # a correct text is its own correction
         return None
-    said = _n("In {count:,} row the answer is the same text as the input.", "In {count:,} rows the answer is the same text as the input.", count=count)
-    return finding("answer-is-input", "warning", said, hint=_("The adapter would learn to copy; see whether the right columns were taken."), rows=hits)
+    said = _n(
+        "In {count:,} row the answer is the same text as the input.",
+        "In {count:,} rows the answer is the same text as the input.",
+        count=count,
+    )
+    return finding(
+        "answer-is-input",
+        "warning",
+        said,
+        hint=_("The adapter would learn to copy; see whether the right columns were taken."),
+        rows=hits,
+    )
 
 
 def _same(frame: polars.DataFrame, task: Task) -> Finding | None:
@@ -61,6 +79,9 @@ def _same(frame: polars.DataFrame, task: Task) -> Finding | None:
     share = hits.len() / frame.height
     shown = first if len(first) <= 60 else first[:59] + "…"
     return finding(
-        "same-answers", "warning", _("{share:.0%} of the rows have the same answer, {answer!r}.", share=share, answer=shown),
-        hint=_("The adapter would give that answer to anything; see whether the right column was taken."), rows=hits,
-    )  # fmt: skip
+        "same-answers",
+        "warning",
+        _("{share:.0%} of the rows have the same answer, {answer!r}.", share=share, answer=shown),
+        hint=_("The adapter would give that answer to anything; see whether the right column was taken."),
+        rows=hits,
+    )

@@ -1,4 +1,5 @@
-"""Pre-flight of columns that say something once and leave the cells below it empty, as merged cells become when a workbook is saved as
+"""Pre-flight of columns that say something once and leave the cells below it empty, as merged cells become when a
+workbook is saved as
 CSV: whoever looks at it sees the value beside every row, and a reader sees nothing.
 
     says_it_once(series)            True for ["Billing", "", "", "Repairs", "", ""]
@@ -17,26 +18,45 @@ EMPTY = 0.3  # of the cells at least
 
 
 def find_blanks(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """Of the columns that are used, or of all where a role has none yet: one finding, whose mend fills the first of them."""
+    """Of the columns that are used, or of all where a role has none yet: one finding, whose mend fills the first of
+    them."""
     complete = {*task.inputs, *([] if task.is_chat else ["answer"])} - set(task.optional_inputs) <= set(mapping)
     asked = [name for name in table.columns if name in mapping.values() or not complete]
-    found = [(name, table.texts(name)) for name in asked if not table.is_nested(name) and says_it_once(table.frame[name])]
+    found = [
+        (name, table.texts(name)) for name in asked if not table.is_nested(name) and says_it_once(table.frame[name])
+    ]
     if not found:
         return []
     column, texts = found[0]
     hits = table.numbers().filter(_bare(texts) == "")
     said = _n(
-        "{count:,} row has an empty cell below a filled one in {column!r}, as merged cells are saved in a file of text.",
-        "{count:,} rows have an empty cell below a filled one in {column!r}, as merged cells are saved in a file of text.",
-        count=hits.len(), column=column,
-    )  # fmt: skip
-    told = finding("blank-below", "warning", said, hint=_("Where each value stands for the rows below it, too, fill it down; else these rows have none."), rows=hits)
-    return [Finding(told.problem.model_copy(update={"mends": (Mend(kind="fill-down", values={"column": column}),)}), told.rows)]
+        "{count:,} row has an empty cell below a filled one in {column!r}, "
+        "as merged cells are saved in a file of text.",
+        (
+            "{count:,} rows have an empty cell below a filled one in {column!r}, as merged cells are saved in a file "
+            "of "
+            "text."
+        ),
+        count=hits.len(),
+        column=column,
+    )
+    told = finding(
+        "blank-below",
+        "warning",
+        said,
+        hint=_("Where each value stands for the rows below it, too, fill it down; else these rows have none."),
+        rows=hits,
+    )
+    return [
+        Finding(
+            told.problem.model_copy(update={"mends": (Mend(kind="fill-down", values={"column": column}),)}), told.rows
+        )
+    ]
 
 
 def says_it_once(series: polars.Series) -> bool:
-    """Whether a column's filled cells head groups of empty ones: the first cell is filled, and hardly ever does a value follow
-    itself, as it would where cells are merely missing."""
+    """Whether a column's filled cells head groups of empty ones: the first cell is filled, and hardly ever does a value
+    follow itself, as it would where cells are merely missing."""
     texts = _bare(series)
     filled = texts != ""
     count = int(filled.sum())
@@ -47,16 +67,19 @@ def says_it_once(series: polars.Series) -> bool:
     followed = (filled & (~filled).shift(-1).fill_null(True)).sum()
     if followed < 0.6 * count or follows_itself > 0.1 * count:
         return False
-    # Many short groups are groups only where each has a value of its own: labels that are missing here and there come again.
+    # Many short groups are groups only where each has a value of its own: labels that are missing here and there come
+    # again.
     return count <= 0.25 * texts.len() or heads.n_unique() == count
 
 
 def filled_down(series: polars.Series) -> polars.Series:
     """Empty cells with the value above them."""
     bare = _bare(series)
-    return polars.DataFrame({"cell": series, "bare": bare}).select(
-        polars.when(polars.col("bare") != "").then("cell").otherwise(None).forward_fill().alias(series.name)
-    ).to_series()
+    return (
+        polars.DataFrame({"cell": series, "bare": bare})
+        .select(polars.when(polars.col("bare") != "").then("cell").otherwise(None).forward_fill().alias(series.name))
+        .to_series()
+    )
 
 
 def _bare(series: polars.Series) -> polars.Series:

@@ -17,7 +17,12 @@ def find_template(tokenizer: Any, task: Task, examples: Sequence[Example]) -> li
     examples = examples[:MOST]
     traits = traits_of(tokenizer)
     found = [_refused(tokenizer, task, examples)] if task.is_chat and tokenizer.chat_template else []
-    found += [_no_tools(traits, examples), _calls_as_text(traits, examples), _no_system(traits, examples), _thoughts(traits, examples)]
+    found += [
+        _no_tools(traits, examples),
+        _calls_as_text(traits, examples),
+        _no_system(traits, examples),
+        _thoughts(traits, examples),
+    ]
     return [one for one in found if one is not None] + _closed(traits)
 
 
@@ -29,9 +34,17 @@ def _refused(tokenizer: Any, task: Task, examples: Sequence[Example]) -> Finding
         "{count:,} conversation is refused by the base's chat template (row {rows}): {reason}.",
         "{count:,} conversations are refused by the base's chat template (rows {rows}): {reason}.",
         # What the template itself says, without the sentence around it.
-        count=len(rows), rows=several(rows, most=10), reason=reason.said.values.get("reason", reason.said),
-    )  # fmt: skip
-    return finding("refused-chats", "error", said, hint=_("Leave these rows out, or choose a base whose template takes them."), rows=rows)
+        count=len(rows),
+        rows=several(rows, most=10),
+        reason=reason.said.values.get("reason", reason.said),
+    )
+    return finding(
+        "refused-chats",
+        "error",
+        said,
+        hint=_("Leave these rows out, or choose a base whose template takes them."),
+        rows=rows,
+    )
 
 
 def _no_tools(traits: Traits, examples: Sequence[Example]) -> Finding | None:
@@ -39,11 +52,20 @@ def _no_tools(traits: Traits, examples: Sequence[Example]) -> Finding | None:
     if not rows:
         return None
     said = _n(
-        "{count:,} conversation defines tools, which the base's chat template has no place for: the model does not see the definitions.",
-        "{count:,} conversations define tools, which the base's chat template has no place for: the model does not see the definitions.",
+        (
+            "{count:,} conversation defines tools, which the base's chat template has no place for: the model does not "
+            "see the definitions."
+        ),
+        (
+            "{count:,} conversations define tools, which the base's chat template has no place for: the model does not "
+            "see the definitions."
+        ),
         count=len(rows),
-    )  # fmt: skip
-    hint = _("Choose a base whose template takes tools (such as Qwen2.5 or Llama 3.1), or write the definitions into the system text.")
+    )
+    hint = _(
+        "Choose a base whose template takes tools (such as Qwen2.5 or Llama 3.1), or write the definitions into the "
+        "system text."
+    )
     return finding("no-place-for-tools", "warning", said, hint=hint, rows=rows)
 
 
@@ -52,30 +74,47 @@ def _calls_as_text(traits: Traits, examples: Sequence[Example]) -> Finding | Non
     if not rows:
         return None
     said = _n(
-        "The tool calls of {count:,} conversation are learnt as JSON text, a line each: the base's chat template has no form for them.",
-        "The tool calls of {count:,} conversations are learnt as JSON text, a line each: the base's chat template has no form for them.",
+        (
+            "The tool calls of {count:,} conversation are learnt as JSON text, a line each: the base's chat template "
+            "has "
+            "no form for them."
+        ),
+        (
+            "The tool calls of {count:,} conversations are learnt as JSON text, a line each: the base's chat template "
+            "has "
+            "no form for them."
+        ),
         count=len(rows),
-    )  # fmt: skip
+    )
     return finding("calls-as-text", "info", said, rows=rows)
 
 
 def _no_system(traits: Traits, examples: Sequence[Example]) -> Finding | None:
     def has_system(example: Example) -> bool:
-        return bool(example.inputs.get("system")) or any(message["role"] == "system" for message in example.inputs.get("messages", ()))
+        return bool(example.inputs.get("system")) or any(
+            message["role"] == "system" for message in example.inputs.get("messages", ())
+        )
 
     rows = [] if traits.system else _rows(examples, has_system)
     if not rows:
         return None
     said = _n(
-        "The base's chat template has no system turn: the system text of {count:,} row is put before the first question, in training and in asking.",
-        "The base's chat template has no system turn: the system text of {count:,} rows is put before the first question, in training and in asking.",
+        (
+            "The base's chat template has no system turn: the system text of {count:,} row is put before the first "
+            "question, in training and in asking."
+        ),
+        (
+            "The base's chat template has no system turn: the system text of {count:,} rows is put before the first "
+            "question, in training and in asking."
+        ),
         count=len(rows),
-    )  # fmt: skip
+    )
     return finding("no-system-turn", "info", said, rows=rows)
 
 
 def _thoughts(traits: Traits, examples: Sequence[Example]) -> Finding | None:
-    """Thoughts written into the answer itself (<think>...</think>), where the template has closed its own place for them."""
+    """Thoughts written into the answer itself (<think>...</think>), where the template has closed its own place for
+    them."""
     rows = _rows(examples, lambda example: without_thoughts(example.answer, traits) != example.answer)
     if not rows:
         return None
@@ -83,19 +122,27 @@ def _thoughts(traits: Traits, examples: Sequence[Example]) -> Finding | None:
         "In {count:,} row the answer begins with thoughts (<think>), which are not learnt on this base.",
         "In {count:,} rows the answer begins with thoughts (<think>), which are not learnt on this base.",
         count=len(rows),
-    )  # fmt: skip
-    hint = _("Its template has its own place for thoughts, which is closed before the answer. A base without one learns them as text.")
+    )
+    hint = _(
+        "Its template has its own place for thoughts, which is closed before the answer. A base without one learns "
+        "them as text."
+    )
     return finding("thoughts-in-answers", "warning", said, hint=hint, rows=rows)
 
 
 def _closed(traits: Traits) -> list[Finding]:
     if not (traits.thinks and traits.opening):
         return []
-    return [finding(
-        "thinking-closed",
-        "info",
-        _("The base's chat template opens a block for thoughts before each answer. It is closed again, empty, in training and in asking."),
-    )]  # fmt: skip
+    return [
+        finding(
+            "thinking-closed",
+            "info",
+            _(
+                "The base's chat template opens a block for thoughts before each answer. It is closed again, empty, "
+                "in training and in asking."
+            ),
+        )
+    ]
 
 
 def _rows(examples: Sequence[Example], is_so: Callable[[Example], bool]) -> list[int]:

@@ -1,4 +1,5 @@
-"""Pre-flight of conversations: turns that are not understood, no assistant's turn to learn, nobody asks, texts that repeat."""
+"""Pre-flight of conversations: turns that are not understood, no assistant's turn to learn, nobody asks, texts that
+repeat."""
 
 from dataclasses import dataclass
 
@@ -26,12 +27,18 @@ class Kind:
 KINDS = {
     "unreadable-chats": Kind(
         "error",
-        _n("{count:,} conversation is not understood (row {row}: {reason}).", "{count:,} conversations are not understood (row {row}: {reason})."),
+        _n(
+            "{count:,} conversation is not understood (row {row}: {reason}).",
+            "{count:,} conversations are not understood (row {row}: {reason}).",
+        ),
         _("Mend or remove these rows."),
     ),
     "empty-chats": Kind(
         "warning",
-        _n("{count:,} conversation is empty and will be left out.", "{count:,} conversations are empty and will be left out."),
+        _n(
+            "{count:,} conversation is empty and will be left out.",
+            "{count:,} conversations are empty and will be left out.",
+        ),
         _("See where the turns went."),
     ),
     "system-only": Kind(
@@ -73,55 +80,105 @@ KINDS = {
     ),
     "roles-not-alternating": Kind(
         "info",
-        _n("{count:,} conversation has two user turns in a row.", "{count:,} conversations have two user turns in a row."),
+        _n(
+            "{count:,} conversation has two user turns in a row.",
+            "{count:,} conversations have two user turns in a row.",
+        ),
         _("Some chat templates refuse that; join the turns."),
     ),
     "tool-turns": Kind(
         "info",
-        _n("{count:,} conversation has tool calls or their results.", "{count:,} conversations have tool calls or their results."),
-        _("The calls are learnt as the base's chat template writes them, else as JSON text; the results are read, not learnt."),
+        _n(
+            "{count:,} conversation has tool calls or their results.",
+            "{count:,} conversations have tool calls or their results.",
+        ),
+        _(
+            "The calls are learnt as the base's chat template writes them, else as JSON text; the results are read, "
+            "not learnt."
+        ),
     ),
     "context-only": Kind(
         "info",
         _n(
-            "{count:,} conversation has answers marked as context only (weight 0, train false), which are read and not learnt.",
-            "{count:,} conversations have answers marked as context only (weight 0, train false), which are read and not learnt.",
+            (
+                "{count:,} conversation has answers marked as context only (weight 0, train false), which are read and "
+                "not learnt."
+            ),
+            (
+                "{count:,} conversations have answers marked as context only (weight 0, train false), which are read "
+                "and "
+                "not learnt."
+            ),
         ),
     ),
     "masked-answers": Kind(
         "info",
         _n(
-            "{count:,} conversation has answers marked with a mask (mask 1), which are taken as hidden: read and not learnt.",
-            "{count:,} conversations have answers marked with a mask (mask 1), which are taken as hidden: read and not learnt.",
+            (
+                "{count:,} conversation has answers marked with a mask (mask 1), which are taken as hidden: read and "
+                "not "
+                "learnt."
+            ),
+            (
+                "{count:,} conversations have answers marked with a mask (mask 1), which are taken as hidden: read and "
+                "not learnt."
+            ),
         ),
         _("Where 1 marks what is to be learnt, name the key loss_mask."),
     ),
     "partly-marked": Kind(
         "warning",
         _n(
-            "{count:,} conversation has an answer of which only parts are to be learnt; it is read and not learnt, since answers are learnt whole.",
-            "{count:,} conversations have answers of which only parts are to be learnt; they are read and not learnt, since answers are learnt whole.",
+            (
+                "{count:,} conversation has an answer of which only parts are to be learnt; it is read and not learnt, "
+                "since answers are learnt whole."
+            ),
+            (
+                "{count:,} conversations have answers of which only parts are to be learnt; they are read and not "
+                "learnt, "
+                "since answers are learnt whole."
+            ),
         ),
         _("Put the parts that are to be learnt into a turn of their own."),
     ),
     "broken-calls": Kind(
         "warning",
         _n(
-            "{count:,} conversation has a tool call whose arguments are no valid JSON (cut off, perhaps). It is learnt as it stands.",
-            "{count:,} conversations have tool calls whose arguments are no valid JSON (cut off, perhaps). They are learnt as they stand.",
+            (
+                "{count:,} conversation has a tool call whose arguments are no valid JSON (cut off, perhaps). It is "
+                "learnt as it stands."
+            ),
+            (
+                "{count:,} conversations have tool calls whose arguments are no valid JSON (cut off, perhaps). They "
+                "are "
+                "learnt as they stand."
+            ),
         ),
         _("Mend these rows or leave them out, or the adapter learns to write such calls."),
     ),
     "unlearnt-reasoning": Kind(
         "warning",
-        _n("{count:,} conversation has reasoning that is not learnt.", "{count:,} conversations have reasoning that is not learnt."),
-        _("Answers are trained and asked without thoughts before them. To have the thoughts learnt, write them into the content."),
+        _n(
+            "{count:,} conversation has reasoning that is not learnt.",
+            "{count:,} conversations have reasoning that is not learnt.",
+        ),
+        _(
+            "Answers are trained and asked without thoughts before them. To have the thoughts learnt, write them into "
+            "the content."
+        ),
     ),
     "half-thoughts": Kind(
         "warning",
         _n(
-            "{count:,} conversation has an answer that opens a block for thoughts (<think>) and does not close it, or closes one that it does not open. It is learnt as it stands.",
-            "{count:,} conversations have answers that open a block for thoughts (<think>) and do not close it, or close one that they do not open. They are learnt as they stand.",
+            (
+                "{count:,} conversation has an answer that opens a block for thoughts (<think>) and does not close "
+                "it, or "
+                "closes one that it does not open. It is learnt as it stands."
+            ),
+            (
+                "{count:,} conversations have answers that open a block for thoughts (<think>) and do not close it, or "
+                "close one that they do not open. They are learnt as they stand."
+            ),
         ),
         HALF_HINT,
     ),
@@ -135,9 +192,12 @@ KINDS = {
     ),
     "unused-fields": Kind(
         "info",
-        _n("{count:,} conversation has fields that are not used: {fields}.", "{count:,} conversations have fields that are not used: {fields}."),
+        _n(
+            "{count:,} conversation has fields that are not used: {fields}.",
+            "{count:,} conversations have fields that are not used: {fields}.",
+        ),
     ),
-}  # fmt: skip
+}
 
 
 def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
@@ -166,7 +226,10 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
     for code, kind in KINDS.items():
         count = len(found[code])
         if count:
-            values = {"unreadable-chats": {"row": first, "reason": reason and reason.said}, "unused-fields": {"fields": several(unused, most=12)}}
+            values = {
+                "unreadable-chats": {"row": first, "reason": reason and reason.said},
+                "unused-fields": {"fields": several(unused, most=12)},
+            }
             said = kind.said.filled({"count": count, **values.get(code, {})})
             findings.append(finding(code, kind.severity, said, hint=kind.hint, rows=found[code]))
     if series.len() > MOST:
@@ -176,7 +239,7 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
                 "info",
                 _("Turns were checked in the first {most:,} of {all:,} rows.", most=MOST, all=series.len()),
             )
-        )  # fmt: skip
+        )
     return findings
 
 
@@ -192,13 +255,17 @@ def _wrong_with(chat: Chat) -> list[str]:
     spoken = [turn for turn in chat.turns if turn.message["role"] == "assistant" and turn.says]
     if any(not turn.learnt for turn in spoken):
         codes.append("context-only")
-    codes += ["masked-answers"] * any(turn.is_masked for turn in spoken) + ["partly-marked"] * any(turn.is_partly for turn in spoken)
+    codes += ["masked-answers"] * any(turn.is_masked for turn in spoken) + ["partly-marked"] * any(
+        turn.is_partly for turn in spoken
+    )
     codes += ["broken-calls"] * any(turn.is_cut for turn in chat.turns)
     if not any(turn.is_learnt for turn in chat.turns):
         codes.append("chats-without-answer")
     elif "user" not in roles or roles.index("assistant") < roles.index("user"):
         codes.append("assistant-first")
-    if any(turn.message["role"] in ("user", "assistant") and not turn.says and not turn.reasoning for turn in chat.turns):
+    if any(
+        turn.message["role"] in ("user", "assistant") and not turn.says and not turn.reasoning for turn in chat.turns
+    ):
         codes.append("empty-turns")
     heard = [role for role in roles if role in ("user", "assistant", "tool")]
     if any(one == two == "user" for one, two in zip(heard, heard[1:], strict=False)):

@@ -20,10 +20,16 @@ def check_held_out(scored: int) -> list[Finding]:
     said = _n(
         "Only {count} row would be scored: a score of so few is known to about {half} points either way.",
         "Only {count} rows would be scored: a score of so few is known to about {half} points either way.",
-        count=scored, half=half,
-    )  # fmt: skip
-    never = _("No difference between adapter and base can be more than chance with fewer than {least} rows.", least=LEAST_TOLD)
-    hint = _("Bring more rows, or a test file of your own; from about {few} rows on a score begins to say something.", few=FEW)
+        count=scored,
+        half=half,
+    )
+    never = _(
+        "No difference between adapter and base can be more than chance with fewer than {least} rows.", least=LEAST_TOLD
+    )
+    hint = _(
+        "Bring more rows, or a test file of your own; from about {few} rows on a score begins to say something.",
+        few=FEW,
+    )
     return [finding(CODE, "warning", joined(said, never if scored < LEAST_TOLD else NOTHING), hint=hint, count=scored)]
 
 
@@ -33,9 +39,21 @@ def find_test_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
     if not lacking:
         return []
     said = _n(
-        "The test part of the file ({count:,} row) has no column {columns}: it is left aside, and rows to score are held out of the others.",
-        "The test part of the file ({count:,} rows) has no column {columns}: it is left aside, and rows to score are held out of the others.",
-        count=table.test.rows, columns=several(lacking, quoted=True),
-    )  # fmt: skip
-    hint = _("Its columns: {columns}. Name them as in the other part, or give that file as the test file.", columns=several(table.test.columns, quoted=True))
+        (
+            "The test part of the file ({count:,} row) has no column {columns}: it is left aside, and rows to score "
+            "are "
+            "held out of the others."
+        ),
+        (
+            "The test part of the file ({count:,} rows) has no column {columns}: it is left aside, and rows to score "
+            "are "
+            "held out of the others."
+        ),
+        count=table.test.rows,
+        columns=several(lacking, quoted=True),
+    )
+    hint = _(
+        "Its columns: {columns}. Name them as in the other part, or give that file as the test file.",
+        columns=several(table.test.columns, quoted=True),
+    )
     return [finding("test-columns", "warning", said, hint=hint)]

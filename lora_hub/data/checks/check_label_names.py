@@ -1,7 +1,7 @@
 """Names for classes that are numbers, where it is well known what the numbers mean.
 
-    suggest_names(["0", "1"], task_id="spam")             {"0": "ham", "1": "spam"}
-    suggest_names(["1", "2", "3"], task_id="topic")       {}: nobody can know
+suggest_names(["0", "1"], task_id="spam")             {"0": "ham", "1": "spam"}
+suggest_names(["1", "2", "3"], task_id="topic")       {}: nobody can know
 """
 
 import re
@@ -18,13 +18,22 @@ _STARS = tuple(_n("{count} star", "{count} stars", count=count) for count in ran
 
 # The numbers of a sentiment's classes, as the usual datasets have them, and what they stand for.
 _SENTIMENT = {
-    ("0", "1"): _POLES, ("-1", "1"): _POLES, ("1", "2"): _POLES, ("0", "4"): _POLES,
-    ("-1", "0", "1"): _THREE, ("0", "1", "2"): _THREE, ("1", "2", "3"): _THREE,
-    ("-2", "-1", "0", "1", "2"): _FIVE, ("0", "1", "2", "3", "4"): _FIVE, ("1", "2", "3", "4", "5"): _FIVE,
-}  # fmt: skip
+    ("0", "1"): _POLES,
+    ("-1", "1"): _POLES,
+    ("1", "2"): _POLES,
+    ("0", "4"): _POLES,
+    ("-1", "0", "1"): _THREE,
+    ("0", "1", "2"): _THREE,
+    ("1", "2", "3"): _THREE,
+    ("-2", "-1", "0", "1", "2"): _FIVE,
+    ("0", "1", "2", "3", "4"): _FIVE,
+    ("1", "2", "3", "4", "5"): _FIVE,
+}
 
 
-def suggest_names(labels: Iterable[str], column_name: str = "", task_id: str = "", language: str = "en") -> dict[str, str]:
+def suggest_names(
+    labels: Iterable[str], column_name: str = "", task_id: str = "", language: str = "en"
+) -> dict[str, str]:
     """Label -> name for each of `labels`, or {} where the numbers have no usual meaning. The answer column's name and
     `task_id` decide between meanings; `language`: "en" or "fa" names."""
     labels = list(labels)
@@ -33,7 +42,9 @@ def suggest_names(labels: Iterable[str], column_name: str = "", task_id: str = "
         return {}
     key = tuple(sorted(numbers, key=int))
     names = _names_for(key, task_id, column_name.strip().lower())
-    return {numbers[number]: name.in_language(language) for number, name in zip(key, names, strict=True)} if names else {}
+    return (
+        {numbers[number]: name.in_language(language) for number, name in zip(key, names, strict=True)} if names else {}
+    )
 
 
 def _names_for(key: tuple[str, ...], task_id: str, column: str) -> tuple[Message, ...]:
@@ -47,6 +58,6 @@ def _names_for(key: tuple[str, ...], task_id: str, column: str) -> tuple[Message
 
 
 def _number(label: str) -> str:
-    """"1" of "1", "1.0", "+1" and "۱"; "" of what is no whole number."""
+    """The number "1" of "1", "1.0", "+1" and "۱"; "" of what is no whole number."""
     found = re.fullmatch(r"([+-]?)(\d{1,3})(?:\.0+)?", label.strip())
     return str(int(found[1] + found[2])) if found else ""

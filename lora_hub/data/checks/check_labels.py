@@ -1,8 +1,9 @@
-"""Pre-flight of a label task: the classes with their counts, one class only, classes too small, names that differ by a hair.
+"""Pre-flight of a label task: the classes with their counts, one class only, classes too small, names that differ by a
+hair.
 
-    label_counts(frame)                  {"ham": 30, "spam": 12}, the commonest first
-    near_groups(counts)                  [("spam", ["Spam", "SPAM"])]: the commonest spelling and the others
-    suggest_names(["0", "1"], "label", "spam")    the names for classes that are numbers
+label_counts(frame)                  {"ham": 30, "spam": 12}, the commonest first
+near_groups(counts)                  [("spam", ["Spam", "SPAM"])]: the commonest spelling and the others
+suggest_names(["0", "1"], "label", "spam")    the names for classes that are numbers
 """
 
 import re
@@ -35,12 +36,28 @@ def check_labels(frame: polars.DataFrame, task: Task) -> list[Finding]:
     if len(counts) > max(20, 0.5 * frame.height):
         return [_free_text(frame, counts)]
     found = [_listed(counts)]
-    found += [one for check in (_near_names, _same_numbers, _same_meanings, _mixed, _several, _several_lines, _unknown, _small, _imbalance, _numbers) if (one := check(frame, task, counts))]
+    found += [
+        one
+        for check in (
+            _near_names,
+            _same_numbers,
+            _same_meanings,
+            _mixed,
+            _several,
+            _several_lines,
+            _unknown,
+            _small,
+            _imbalance,
+            _numbers,
+        )
+        if (one := check(frame, task, counts))
+    ]
     return found
 
 
 def label_counts(frame: polars.DataFrame) -> dict[str, int]:
-    """How many rows each label has, the commonest first; `frame` has the stripped answers. Empty ones are not counted."""
+    """How many rows each label has, the commonest first; `frame` has the stripped answers. Empty ones are not
+    counted."""
     counts = frame["answer"].value_counts(name="count").filter(polars.col("answer") != "")
     # Equal counts in the labels' order, so that a file always reads the same.
     return dict(counts.sort("count", "answer", descending=[True, False]).rows())
@@ -54,10 +71,17 @@ def _listed(counts: dict[str, int]) -> Finding:
     # A label with a comma or a line's end in it stands in quotation marks, or the list would read as another one.
     marks = set(",،\n")
     shown = (
-        _("{label!r} {count:,}", label=label[:40], count=count) if set(label) & marks else _("{label} {count:,}", label=label[:40], count=count)
+        _("{label!r} {count:,}", label=label[:40], count=count)
+        if set(label) & marks
+        else _("{label} {count:,}", label=label[:40], count=count)
         for label, count in counts.items()
     )
-    return finding("labels", "info", _("{count:,} classes: {labels}.", count=len(counts), labels=several(shown, most=LISTED)), count=len(counts))
+    return finding(
+        "labels",
+        "info",
+        _("{count:,} classes: {labels}.", count=len(counts), labels=several(shown, most=LISTED)),
+        count=len(counts),
+    )
 
 
 def _one_class(frame: polars.DataFrame, only: str) -> Finding:
@@ -65,43 +89,64 @@ def _one_class(frame: polars.DataFrame, only: str) -> Finding:
         "one-class",
         "error",
         _n(
-            "The one row has the answer {only!r}: there is nothing to tell apart.", "All {count:,} rows have the same answer, {only!r}: there is nothing to tell apart.",
-            count=frame.height, only=only[:60],
+            "The one row has the answer {only!r}: there is nothing to tell apart.",
+            "All {count:,} rows have the same answer, {only!r}: there is nothing to tell apart.",
+            count=frame.height,
+            only=only[:60],
         ),
         hint=_("Add rows of the other classes, or take another column as the answer."),
         count=frame.height,
-    )  # fmt: skip
+    )
 
 
 def _free_text(frame: polars.DataFrame, counts: dict[str, int]) -> Finding:
     return finding(
         "answers-not-labels",
         "error",
-        _("The answers are {count:,} different texts in {rows:,} rows, not labels.", count=len(counts), rows=frame.height),
+        _(
+            "The answers are {count:,} different texts in {rows:,} rows, not labels.",
+            count=len(counts),
+            rows=frame.height,
+        ),
         hint=_("Take another column as the answer, or a task that writes text."),
         count=len(counts),
-    )  # fmt: skip
+    )
 
 
 def _near_names(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
     return _as_one(
-        "near-duplicate-labels", frame, counts, near_groups(counts), _("Labels that look like the same one: {labels}."),
+        "near-duplicate-labels",
+        frame,
+        counts,
+        near_groups(counts),
+        _("Labels that look like the same one: {labels}."),
         hint=_("Write them alike, or they are learnt as different classes."),
-    )  # fmt: skip
+    )
 
 
 def _same_numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
     return _as_one(
-        "same-number-labels", frame, counts, same_numbers(counts), _("Labels that are one number in different forms: {labels}. They are learnt as different classes."),
-        hint=_("That is right for versions and codes (1.1 and 1.10, 007 and 7). Where they are one value, write them alike."),
-    )  # fmt: skip
+        "same-number-labels",
+        frame,
+        counts,
+        same_numbers(counts),
+        _("Labels that are one number in different forms: {labels}. They are learnt as different classes."),
+        hint=_(
+            "That is right for versions and codes (1.1 and 1.10, 007 and 7). Where they are one value, write them "
+            "alike."
+        ),
+    )
 
 
 def _same_meanings(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
     return _as_one(
-        "same-meaning-labels", frame, counts, same_meanings(counts), _("Labels that seem to mean the same: {labels}. They are learnt as different classes."),
+        "same-meaning-labels",
+        frame,
+        counts,
+        same_meanings(counts),
+        _("Labels that seem to mean the same: {labels}. They are learnt as different classes."),
         hint=_("Give them one name, unless they mean different things."),
-    )  # fmt: skip
+    )
 
 
 def _mixed(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
@@ -113,19 +158,31 @@ def _mixed(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Findi
         "mixed-labels",
         "warning",
         _("Some labels are numbers ({shown}) and others are names ({named}).", shown=shown, named=named),
-        hint=_("Where a number stands for one of the names, write the name; else they are learnt as different classes."),
+        hint=_(
+            "Where a number stands for one of the names, write the name; else they are learnt as different classes."
+        ),
         rows=_rows(frame, numbers),
-    )  # fmt: skip
+    )
 
 
 def _as_one(
-    code: str, frame: polars.DataFrame, counts: dict[str, int], groups: list[tuple[str, list[str]]], said: Message, *, hint: Message
+    code: str,
+    frame: polars.DataFrame,
+    counts: dict[str, int],
+    groups: list[tuple[str, list[str]]],
+    said: Message,
+    *,
+    hint: Message,
 ) -> Finding | None:
-    """A warning of labels that may be one; nothing where there are none. groups: (commonest, the others). said: with a place for the first
-    groups and their counts, `labels`. Its rows are those whose label is not its group's commonest."""
+    """A warning of labels that may be one; nothing where there are none. groups: (commonest, the others). said: with a
+    place for the first groups and their counts, `labels`. Its rows are those whose label is not its group's
+    commonest."""
     if not groups:
         return None
-    shown = [_("{labels}", labels=_with_counts({label: counts[label] for label in (common, *others)}, len(counts))) for common, others in groups[:4]]
+    shown = [
+        _("{labels}", labels=_with_counts({label: counts[label] for label in (common, *others)}, len(counts)))
+        for common, others in groups[:4]
+    ]
     hits = _rows(frame, [label for common, others in groups for label in others])
     return finding(code, "warning", said.filled({"labels": several(shown, ";")}), hint=hint, rows=hits)
 
@@ -144,9 +201,12 @@ def _several(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Fin
     said = _n(
         "{count:,} answer holds several labels at once: {labels}.",
         "{count:,} answers hold several labels at once: {labels}.",
-        count=hits.len(), labels=_with_counts({label: counts[label] for label in made}, 4),
-    )  # fmt: skip
-    hint = _("Each combination is learnt as a class of its own. Leave these rows out where a text should get one label.")
+        count=hits.len(),
+        labels=_with_counts({label: counts[label] for label in made}, 4),
+    )
+    hint = _(
+        "Each combination is learnt as a class of its own. Leave these rows out where a text should get one label."
+    )
     return finding("several-labels", "warning", said, hint=hint, rows=hits)
 
 
@@ -157,15 +217,19 @@ def _several_lines(frame: polars.DataFrame, task: Task, counts: dict[str, int]) 
     if not broken:
         return None
     said = _(
-        "Labels that go over several lines: {labels}. They are listed, learnt and answered with the line's end in them.",
+        "Labels that go over several lines: {labels}. "
+        "They are listed, learnt and answered with the line's end in them.",
         labels=_with_counts({label: counts[label] for label in broken}, 4),
-    )  # fmt: skip
-    return finding("labels-of-several-lines", "warning", said, hint=_("Write each on one line."), rows=_rows(frame, broken))
+    )
+    return finding(
+        "labels-of-several-lines", "warning", said, hint=_("Write each on one line."), rows=_rows(frame, broken)
+    )
 
 
 def check_unseen_labels(known: Iterable[str], test: polars.DataFrame, task_id: str = "") -> list[Finding]:
-    """Labels of a test part that no training row has, so that no answer to their rows can be right. `known`: the labels that are
-    learnt; `test`: row and answer of the rows that are scored. Where every row is of that kind it is an error."""
+    """Labels of a test part that no training row has, so that no answer to their rows can be right. `known`: the labels
+    that are learnt; `test`: row and answer of the rows that are scored. Where every row is of that kind it is an
+    error."""
     known = set(known)
     counts = {label: count for label, count in label_counts(test).items() if label not in known}
     if not counts or not known:
@@ -177,27 +241,32 @@ def check_unseen_labels(known: Iterable[str], test: polars.DataFrame, task_id: s
         said = _n(
             "{count:,} test row has the label {only!r}, which no training row has.",
             "{count:,} test rows have the label {only!r}, which no training row has.",
-            count=count, only=next(iter(counts))[:60],
-        )  # fmt: skip
+            count=count,
+            only=next(iter(counts))[:60],
+        )
     else:
         said = _n(
             "{count:,} test row has labels that no training row has: {labels}.",
             "{count:,} test rows have labels that no training row has: {labels}.",
-            count=count, labels=_with_counts(counts, 5),
-        )  # fmt: skip
+            count=count,
+            labels=_with_counts(counts, 5),
+        )
     # Another spelling is surely the same; another word or a number for a name probably.
     sure = {label for label in near if nearest(label, known)}
     spelt = [
-        _("{label!r} is {other!r}", label=label, other=other) if label in sure else _("{label!r} may be {other!r}", label=label, other=other)
+        _("{label!r} is {other!r}", label=label, other=other)
+        if label in sure
+        else _("{label!r} may be {other!r}", label=label, other=other)
         for label, other in near.items()
     ]
     hint = joined(
         _("In the training rows {spelt}: write them alike.", spelt=several(spelt, most=3)) if near else NOTHING,
         _(
             "No answer to them can be right. Learnt are: {labels}. Test rows: {rows}.",
-            labels=several(sorted(known), most=LISTED), rows=several(hits, most=10),
+            labels=several(sorted(known), most=LISTED),
+            rows=several(hits, most=10),
         ),
-    )  # fmt: skip
+    )
     # The rows are the test's, which nobody can look up by number among the training rows.
     found = finding("unseen-labels", "error" if every else "warning", said, hint=hint, count=count)
     mends = (Mend(kind="relabel", values=near),) if near else ()
@@ -216,7 +285,7 @@ def _unknown(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Fin
         _("Labels that the task does not have: {shown}.", shown=shown),
         hint=_("It has: {known}.", known=known),
         rows=_rows(frame, unknown),
-    )  # fmt: skip
+    )
 
 
 def _small(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
@@ -235,10 +304,13 @@ def _small(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Findi
     said = _n(
         "{count:,} class with fewer than {least} different inputs: {labels}.",
         "{count:,} classes with fewer than {least} different inputs: {labels}.",
-        count=len(small), least=LEAST, labels=several(small, most=5),
-    )  # fmt: skip
+        count=len(small),
+        least=LEAST,
+        labels=several(small, most=5),
+    )
     hint = _(
-        "A class needs one row to learn from, one to choose the checkpoint and one to be scored; add some, merge it, or correct a misspelling."
+        "A class needs one row to learn from, one to choose the checkpoint and one to be scored; add some, merge it, "
+        "or correct a misspelling."
     )
     return finding("small-classes", "warning", said, hint=hint, rows=_rows(frame, small), count=len(small))
 
@@ -249,10 +321,16 @@ def _imbalance(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> F
     if share < max(0.7, 2 / len(counts)) and not (len(counts) == 2 and share >= 0.8):
         return None
     return finding(
-        "imbalance", "warning" if share > 0.9 else "info",
-        _("{share:.0%} of the rows are {label!r}: always answering that would look {share:.0%} right.", share=share, label=largest[:40]),
-        hint=_("Look at balanced accuracy and macro F1, which are not taken in by it."), count=count,
-    )  # fmt: skip
+        "imbalance",
+        "warning" if share > 0.9 else "info",
+        _(
+            "{share:.0%} of the rows are {label!r}: always answering that would look {share:.0%} right.",
+            share=share,
+            label=largest[:40],
+        ),
+        hint=_("Look at balanced accuracy and macro F1, which are not taken in by it."),
+        count=count,
+    )
 
 
 def _numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Finding | None:
@@ -265,4 +343,4 @@ def _numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Fin
         _("The classes are numbers ({shown}), which say nothing to the model.", shown=shown),
         hint=_("Names such as positive and negative are learnt faster; a base knows what they mean."),
         count=len(counts),
-    )  # fmt: skip
+    )

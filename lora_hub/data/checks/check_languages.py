@@ -43,7 +43,9 @@ def check_languages(frame: polars.DataFrame, task: Task) -> list[Finding]:
         # Letters are counted only where a text has any of the other's.
         mixed = frame.filter(polars.col("source").str.contains(other) | polars.col("answer").str.contains(own))
         strange = _letters("source", own, other), _letters("answer", other, own)
-        return _told(mixed, strange, _("from {source} to {answer} script", source=script(source), answer=script(answer)), NOTHING)
+        return _told(
+            mixed, strange, _("from {source} to {answer} script", source=script(source), answer=script(answer)), NOTHING
+        )
     return _by_words(frame)
 
 
@@ -75,14 +77,24 @@ def _pattern(language: str, other: str) -> str:
 def language_of_words(texts: polars.Series) -> str:
     """The language whose common words are in most of these texts, by far; else ""."""
     words = texts.str.extract_all(r"\w+")
-    hits = polars.DataFrame({language: words.list.set_intersection(polars.Series([common.split()])).list.len() for language, common in COMMON.items()})
+    hits = polars.DataFrame(
+        {
+            language: words.list.set_intersection(polars.Series([common.split()])).list.len()
+            for language, common in COMMON.items()
+        }
+    )
     # Languages that share words (que, il, is) are told apart by which of them a text has the most of.
     most = hits.select(polars.max_horizontal(polars.all())).to_series()
-    alone = hits.select(polars.sum_horizontal([(polars.col(name) == most).cast(polars.Int64) for name in hits.columns])).to_series() == 1
+    alone = (
+        hits.select(
+            polars.sum_horizontal([(polars.col(name) == most).cast(polars.Int64) for name in hits.columns])
+        ).to_series()
+        == 1
+    )
     for votes, lead in (
         ({name: int((hits[name] > 0).sum()) for name in hits.columns}, 1.5),
         ({name: int(((hits[name] == most) & alone & (most > 0)).sum()) for name in hits.columns}, 4),
-    ):  # fmt: skip
+    ):
         ranked = sorted(votes, key=votes.get, reverse=True)
         first, second = votes[ranked[0]], votes[ranked[1]]
         if first > 0.5 * texts.len() and first > lead * second:
@@ -90,7 +102,9 @@ def language_of_words(texts: polars.Series) -> str:
     return ""
 
 
-def _told(frame: polars.DataFrame, strange: tuple[polars.Expr, polars.Expr], from_to: Message, part: Message) -> list[Finding]:
+def _told(
+    frame: polars.DataFrame, strange: tuple[polars.Expr, polars.Expr], from_to: Message, part: Message
+) -> list[Finding]:
     seen = frame.select("row", source=strange[0], answer=strange[1])
     swapped = seen.filter(polars.col("source") & polars.col("answer"))["row"]
     wrong = seen.filter(polars.col("source") != polars.col("answer"))["row"]
@@ -99,14 +113,32 @@ def _told(frame: polars.DataFrame, strange: tuple[polars.Expr, polars.Expr], fro
         said = _n(
             "{count:,} pair is the wrong way round: not {from_to} as the others are.",
             "{count:,} pairs are the wrong way round: not {from_to} as the others are.",
-            count=swapped.len(), from_to=from_to,
-        )  # fmt: skip
-        told.append(finding("swapped-pairs", "warning", joined(said, part), hint=_("Swap source and translation in these rows."), rows=swapped))
+            count=swapped.len(),
+            from_to=from_to,
+        )
+        told.append(
+            finding(
+                "swapped-pairs",
+                "warning",
+                joined(said, part),
+                hint=_("Swap source and translation in these rows."),
+                rows=swapped,
+            )
+        )
     if wrong.len():
         said = _n(
             "{count:,} pair is not {from_to} as the others are: both texts are in the same one.",
             "{count:,} pairs are not {from_to} as the others are: both texts are in the same one.",
-            count=wrong.len(), from_to=from_to,
-        )  # fmt: skip
-        told.append(finding("wrong-language", "warning", joined(said, part), hint=_("Probably not translated: mend or remove these rows."), rows=wrong))
+            count=wrong.len(),
+            from_to=from_to,
+        )
+        told.append(
+            finding(
+                "wrong-language",
+                "warning",
+                joined(said, part),
+                hint=_("Probably not translated: mend or remove these rows."),
+                rows=wrong,
+            )
+        )
     return told

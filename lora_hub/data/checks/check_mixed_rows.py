@@ -1,4 +1,5 @@
-"""Pre-flight of texts beside each other: summaries that are longer than what they sum up, rows in two scripts under one task."""
+"""Pre-flight of texts beside each other: summaries that are longer than what they sum up, rows in two scripts under one
+task."""
 
 import polars
 
@@ -31,31 +32,58 @@ def _longer(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Fin
     text, summary = mapping.get("text", "text"), mapping.get("answer", "answer")
     if hits.len() >= NEARLY_ALL * frame.height:
         said = _n(
-            "In {count:,} row of {all:,} the summary ({summary!r}) is longer than the text ({text!r}): the two columns seem to have changed places.",
-            "In {count:,} rows of {all:,} the summary ({summary!r}) is longer than the text ({text!r}): the two columns seem to have changed places.",
-            count=hits.len(), all=frame.height, summary=summary, text=text,
-        )  # fmt: skip
-        hint = _("Take {summary!r} as the text and {text!r} as the summary, or the adapter learns to draw texts out.", summary=summary, text=text)
+            (
+                "In {count:,} row of {all:,} the summary ({summary!r}) is longer than the text ({text!r}): the two "
+                "columns seem to have changed places."
+            ),
+            (
+                "In {count:,} rows of {all:,} the summary ({summary!r}) is longer than the text ({text!r}): the two "
+                "columns seem to have changed places."
+            ),
+            count=hits.len(),
+            all=frame.height,
+            summary=summary,
+            text=text,
+        )
+        hint = _(
+            "Take {summary!r} as the text and {text!r} as the summary, or the adapter learns to draw texts out.",
+            summary=summary,
+            text=text,
+        )
         return finding("swapped-columns", "warning", said, hint=hint, rows=hits)
-    said = _n("In {count:,} row the summary is longer than its text.", "In {count:,} rows the summary is longer than its text.", count=hits.len())
-    return finding("longer-summaries", "info", said, hint=_("See whether the two have changed places there."), rows=hits)
+    said = _n(
+        "In {count:,} row the summary is longer than its text.",
+        "In {count:,} rows the summary is longer than its text.",
+        count=hits.len(),
+    )
+    return finding(
+        "longer-summaries", "info", said, hint=_("See whether the two have changed places there."), rows=hits
+    )
 
 
 def _scripts(frame: polars.DataFrame, task: Task) -> Finding | None:
-    """Rows whose inputs are in one script and rows whose inputs are in another. Pairs of a translation have a check of their own."""
+    """Rows whose inputs are in one script and rows whose inputs are in another. Pairs of a translation have a check of
+    their own."""
     roles = required_of(frame, task)
     if not roles or task.id == "translation":
         return None
-    joined = frame.select(polars.concat_str([polars.col(role).str.slice(0, LETTERS) for role in roles], separator=" ")).to_series()
+    joined = frame.select(
+        polars.concat_str([polars.col(role).str.slice(0, LETTERS) for role in roles], separator=" ")
+    ).to_series()
     if not (joined.str.len_bytes() != joined.str.len_chars()).any():
         return None  # ASCII throughout is one script
     text = joined.str
-    counts = polars.DataFrame([text.count_matches(pattern.pattern).cast(polars.Int64).alias(one) for one, pattern in SCRIPTS.items()])
+    counts = polars.DataFrame(
+        [text.count_matches(pattern.pattern).cast(polars.Int64).alias(one) for one, pattern in SCRIPTS.items()]
+    )
     letters = counts.select(polars.sum_horizontal(polars.all())).to_series()
     # Of a row that has its letters half and half nothing is said.
     of_rows = {one: (counts[one] > 0.6 * letters) & (letters > 3) for one in SCRIPTS}
     sizes = {one: int(here.sum()) for one, here in of_rows.items() if here.any()}
-    large = sorted((one for one, size in sizes.items() if size >= max(LEAST_ROWS, LEAST_SHARE * frame.height)), key=lambda one: -sizes[one])
+    large = sorted(
+        (one for one, size in sizes.items() if size >= max(LEAST_ROWS, LEAST_SHARE * frame.height)),
+        key=lambda one: -sizes[one],
+    )
     if len(large) < 2:
         return None
     names = {}
@@ -71,11 +99,14 @@ def _scripts(frame: polars.DataFrame, task: Task) -> Finding | None:
     fewer = polars.concat([frame["row"].filter(of_rows[one]) for one in large[1:]]).sort()
     said = _(
         "The rows are in {count} languages: {languages} ({share:.0%} of all rows are not in the commonest).",
-        count=len(large), languages=several(shown, "and"), share=fewer.len() / frame.height,
-    )  # fmt: skip
+        count=len(large),
+        languages=several(shown, "and"),
+        share=fewer.len() / frame.height,
+    )
     if "instruction" in task.inputs:
         return finding("mixed-languages", "info", said, rows=fewer)
     hint = _(
-        "All are asked with one instruction in one language, and one score is given for all. A task for each language tells them apart; go on where one adapter is to do both."
+        "All are asked with one instruction in one language, and one score is given for all. A task for each language "
+        "tells them apart; go on where one adapter is to do both."
     )
     return finding("mixed-languages", "warning", said, hint=hint, rows=fewer)

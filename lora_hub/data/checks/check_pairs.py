@@ -9,11 +9,20 @@ from lora_hub.data.columns.column_names import squeezed
 from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.table import Table
 
-# Names of two texts that are judged together; further pairs differ in their last sign only (sent1 and sent2, text_a and text_b).
+# Names of two texts that are judged together; further pairs differ in their last sign only (sent1 and sent2, text_a and
+# text_b).
 PAIRS = {
-    "premise": "hypothesis", "claim": "evidence", "question": "passage sentence answer context", "query": "document passage product title text",
-    "text": "textpair hypothesis", "sentence": "sentencepair hypothesis", "context": "hypothesis response", "headline": "body", "فرض": "فرضیه", "ادعا": "شاهد",
-}  # fmt: skip
+    "premise": "hypothesis",
+    "claim": "evidence",
+    "question": "passage sentence answer context",
+    "query": "document passage product title text",
+    "text": "textpair hypothesis",
+    "sentence": "sentencepair hypothesis",
+    "context": "hypothesis response",
+    "headline": "body",
+    "فرض": "فرضیه",
+    "ادعا": "شاهد",
+}
 ENDS = (("1", "2"), ("a", "b"), ("۱", "۲"), ("first", "second"), ("left", "right"))
 
 
@@ -23,16 +32,39 @@ def find_pairs(table: Table, task: Task, mapping: dict[str, str]) -> list[Findin
         return []
     read = mapping[task.inputs[0]]
     facts = column_facts(table)
-    others = [fact.name for fact in facts.values() if fact.name not in mapping.values() and fact.is_text and are_pair(read, fact.name)]
+    others = [
+        fact.name
+        for fact in facts.values()
+        if fact.name not in mapping.values() and fact.is_text and are_pair(read, fact.name)
+    ]
     if not others or read not in facts or not facts[read].is_text:
         return []
     first, second = sorted((read, others[0]), key=table.columns.index)
-    return [finding(
-        "second-text",
-        "warning",
-        _("{other!r} is not used. It looks like the other half of {read!r}, and the label of a pair cannot be told from one half.", other=others[0], read=read),
-        hint=_("Make a task of your own that reads both (inputs: {first}, {second}; output: labels), or go on if the label is about {read!r} alone.", first=first, second=second, read=read),
-    )]  # fmt: skip
+    return [
+        finding(
+            "second-text",
+            "warning",
+            _(
+                (
+                    "{other!r} is not used. It looks like the other half of {read!r}, and the label of a pair cannot "
+                    "be "
+                    "told from one half."
+                ),
+                other=others[0],
+                read=read,
+            ),
+            hint=_(
+                (
+                    "Make a task of your own that reads both (inputs: {first}, {second}; output: labels), or go on if "
+                    "the "
+                    "label is about {read!r} alone."
+                ),
+                first=first,
+                second=second,
+                read=read,
+            ),
+        )
+    ]
 
 
 def are_pair(one: str, other: str) -> bool:

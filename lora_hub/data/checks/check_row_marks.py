@@ -1,5 +1,5 @@
-"""Columns of a table that mark rows as not to be learnt (weight 0, skip 1). Unlike a conversation's, whose marks are followed, such a
-column may as well be a property of what the row is about: so it is told, with the rows and a mend."""
+"""Columns of a table that mark rows as not to be learnt (weight 0, skip 1). Unlike a conversation's, whose marks are
+followed, such a column may as well be a property of what the row is about: so it is told, with the rows and a mend."""
 
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task
@@ -15,13 +15,19 @@ HIDDEN = {*HIDDEN_KEYS, "ignore", "ignored", "skip", "skipped", "exclude", "excl
 
 
 def find_row_marks(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """At most one finding: of the first such column that no role has, and of which some rows are marked and others are not."""
+    """At most one finding: of the first such column that no role has, and of which some rows are marked and others are
+    not."""
     if task.is_chat:
         return []
     for name in table.columns:
         key = plain(name)
         series = table.frame[name]
-        if key not in LEARNT | HIDDEN or name in mapping.values() or name == table.split_column or is_nested(series.dtype):
+        if (
+            key not in LEARNT | HIDDEN
+            or name in mapping.values()
+            or name == table.split_column
+            or is_nested(series.dtype)
+        ):
             continue
         values = [value for value in series.drop_nulls().unique().to_list() if value.strip()]
         if not all(reading(value) is not None or key in NUMBERS and as_number(value) is not None for value in values):
@@ -31,9 +37,19 @@ def find_row_marks(table: Table, task: Task, mapping: dict[str, str]) -> list[Fi
         if not 0 < hits.len() < table.rows:
             continue
         said = _n(
-            "In {count:,} row {column!r} is {value}, which often marks a row as not to be learnt. The column is not used: it is trained on as the others are.",
-            "In {count:,} rows {column!r} is {value}, which often marks a row as not to be learnt. The column is not used: they are trained on as the others are.",
-            count=hits.len(), column=name, value=off[0],
-        )  # fmt: skip
+            (
+                "In {count:,} row {column!r} is {value}, which often marks a row as not to be learnt. The column is "
+                "not "
+                "used: it is trained on as the others are."
+            ),
+            (
+                "In {count:,} rows {column!r} is {value}, which often marks a row as not to be learnt. The column is "
+                "not "
+                "used: they are trained on as the others are."
+            ),
+            count=hits.len(),
+            column=name,
+            value=off[0],
+        )
         return [finding(CODE, "warning", said, hint=_("Leave these rows out if that is what it means."), rows=hits)]
     return []

@@ -1,4 +1,5 @@
-"""Pre-flight of whole rows: nothing in them, a header among them, one there twice, one input with several answers, too few."""
+"""Pre-flight of whole rows: nothing in them, a header among them, one there twice, one input with several answers, too
+few."""
 
 import polars
 
@@ -9,8 +10,8 @@ from lora_hub.data.tables.table import Table
 
 LONG = 20_000  # characters: longer than most bases at hand read at once
 FEW = 50
-# What people and programs write where there is nothing. "none", "no" and "unknown" may be answers and are left alone, and
-# among labels marks such as - and ? are, too.
+# What people and programs write where there is nothing. "none", "no" and "unknown" may be answers and are left alone,
+# and among labels marks such as - and ? are, too.
 NOTHING = r"(?i)^(?:n/?a|nan|nat|null|nil|undefined|tbd|todo|#(?:n/a|ref!|value!|name\?|div/0!|null!|num!))$"
 MARKS = r"^[-–—_?؟.…/\\]+$"
 
@@ -64,9 +65,12 @@ def _empty_answers(frame: polars.DataFrame, task: Task, mapping: dict[str, str])
     said = _n(
         "{count:,} row without an answer in {column!r} will be left out.",
         "{count:,} rows without an answer in {column!r} will be left out.",
-        count=hits.len(), column=mapping["answer"],
-    )  # fmt: skip
-    return finding("empty-answers", "warning", said, hint=_("Fill them in, or take another column as the answer."), rows=hits)
+        count=hits.len(),
+        column=mapping["answer"],
+    )
+    return finding(
+        "empty-answers", "warning", said, hint=_("Fill them in, or take another column as the answer."), rows=hits
+    )
 
 
 def _empty_inputs(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -79,9 +83,12 @@ def _empty_inputs(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) 
     said = _n(
         "{count:,} row with nothing in {columns} will be left out.",
         "{count:,} rows with nothing in {columns} will be left out.",
-        count=hits.len(), columns=several([mapping[role] for role in roles], "or", quoted=True),
-    )  # fmt: skip
-    return finding("empty-inputs", "warning", said, hint=_("Fill them in, or take another column as the input."), rows=hits)
+        count=hits.len(),
+        columns=several([mapping[role] for role in roles], "or", quoted=True),
+    )
+    return finding(
+        "empty-inputs", "warning", said, hint=_("Fill them in, or take another column as the input."), rows=hits
+    )
 
 
 def _nothing_left(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -94,7 +101,7 @@ def _nothing_left(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) 
         _("No row has both an input and an answer (columns taken: {taken}).", taken=several(taken, quoted=True)),
         hint=_("Take other columns."),
         count=frame.height,
-    )  # fmt: skip
+    )
 
 
 def _header_inside(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -104,8 +111,18 @@ def _header_inside(frame: polars.DataFrame, task: Task, mapping: dict[str, str])
     hits = frame.filter(polars.all_horizontal([polars.col(role) == mapping[role] for role in roles]))["row"]
     if not hits.len():
         return None
-    said = _n("{count:,} row repeats the header in the middle of the data.", "{count:,} rows repeat the header in the middle of the data.", count=hits.len())
-    return finding("header-inside", "warning", said, hint=_("Remove them: files were probably put one behind the other."), rows=hits)
+    said = _n(
+        "{count:,} row repeats the header in the middle of the data.",
+        "{count:,} rows repeat the header in the middle of the data.",
+        count=hits.len(),
+    )
+    return finding(
+        "header-inside",
+        "warning",
+        said,
+        hint=_("Remove them: files were probably put one behind the other."),
+        rows=hits,
+    )
 
 
 def _words_for_nothing(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -113,16 +130,27 @@ def _words_for_nothing(frame: polars.DataFrame, task: Task, mapping: dict[str, s
     if "answer" not in frame.columns:
         return None
     answer = polars.col("answer")
-    said = answer.str.contains(NOTHING) if task.output == "labels" else answer.str.contains(NOTHING) | answer.str.contains(MARKS)
+    said = (
+        answer.str.contains(NOTHING)
+        if task.output == "labels"
+        else answer.str.contains(NOTHING) | answer.str.contains(MARKS)
+    )
     found = frame.filter(answer.str.len_bytes().is_between(1, 20)).filter(said)
     if not found.height or found.height > 0.5 * frame.height:
         return None
     said = _n(
         "In {count:,} row the answer only says that there is none ({words}).",
         "In {count:,} rows the answer only says that there is none ({words}).",
-        count=found.height, words=several(found["answer"].unique(maintain_order=True).to_list(), most=4),
-    )  # fmt: skip
-    return finding("missing-words", "warning", said, hint=_("Leave them out, or the adapter learns to write that."), rows=found["row"])
+        count=found.height,
+        words=several(found["answer"].unique(maintain_order=True).to_list(), most=4),
+    )
+    return finding(
+        "missing-words",
+        "warning",
+        said,
+        hint=_("Leave them out, or the adapter learns to write that."),
+        rows=found["row"],
+    )
 
 
 def check_duplicates(table: Table, mapping: dict[str, str]) -> list[Finding]:
@@ -137,19 +165,22 @@ def check_duplicates(table: Table, mapping: dict[str, str]) -> list[Finding]:
         "{count:,} row repeats an earlier one, input and answer alike.",
         "{count:,} rows repeat an earlier one, input and answer alike.",
         count=hits.len(),
-    )  # fmt: skip
+    )
     hint = _("Equal rows are kept on one side of the split; remove them so that they do not count twice.")
     return [finding("duplicates", "warning", said, hint=hint, rows=hits)]
 
 
 def check_conflicts(frame: polars.DataFrame, task: Task) -> list[Finding]:
-    """Inputs that have several answers: a label task's data cannot be right about both. `rows`: all that are involved."""
+    """Inputs that have several answers: a label task's data cannot be right about both. `rows`: all that are
+    involved."""
     roles = inputs_of(frame, task)
     if "answer" not in frame.columns or not roles:
         return []
     key = frame.select(key=key_of(roles)).to_series()
     again = key.is_duplicated()
-    repeated = frame.select("row", "answer").filter(again).with_columns(key.filter(again), polars.col("answer").hash(seed=0))
+    repeated = (
+        frame.select("row", "answer").filter(again).with_columns(key.filter(again), polars.col("answer").hash(seed=0))
+    )
     repeating = repeated.group_by("key").agg(polars.col("answer").n_unique()).filter(polars.col("answer") > 1)["key"]
     if not repeating.len():
         return []
@@ -164,8 +195,12 @@ def check_conflicts(frame: polars.DataFrame, task: Task) -> list[Finding]:
 def _few_rows(frame: polars.DataFrame, task: Task) -> Finding | None:
     if frame.height >= FEW:
         return None
-    said = _n("{count:,} row is very few to learn from.", "{count:,} rows are very few to learn from.", count=frame.height)
-    return finding("few-rows", "warning", said, hint=_("A few hundred rows is where results begin to hold."), count=frame.height)
+    said = _n(
+        "{count:,} row is very few to learn from.", "{count:,} rows are very few to learn from.", count=frame.height
+    )
+    return finding(
+        "few-rows", "warning", said, hint=_("A few hundred rows is where results begin to hold."), count=frame.height
+    )
 
 
 def _long_texts(frame: polars.DataFrame, task: Task) -> Finding | None:
@@ -180,7 +215,11 @@ def _long_texts(frame: polars.DataFrame, task: Task) -> Finding | None:
     said = _n(
         "{count:,} row is longer than {long:,} characters, the longest {longest:,}.",
         "{count:,} rows are longer than {long:,} characters, the longest {longest:,}.",
-        count=count, long=LONG, longest=longest,
-    )  # fmt: skip
-    hint = _("What is longer than the base's context is left out; shorten the texts or choose a base with a longer one.")
+        count=count,
+        long=LONG,
+        longest=longest,
+    )
+    hint = _(
+        "What is longer than the base's context is left out; shorten the texts or choose a base with a longer one."
+    )
     return finding("long-texts", "warning", said, hint=hint, rows=lengths["row"])

@@ -19,8 +19,9 @@ from lora_hub.data.tables.findings import Finding, finding
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of secret. `pattern`: for polars' linear-time engine and for `re` alike; a group that it has is all that is
-    masked. `signs`: a text without any of these needs no pattern (Aho-Corasick, one pass); empty: every text is looked at.
+    """One kind of secret. `pattern`: for polars' linear-time engine and for `re` alike; a group that it has is all that
+    is masked. `signs`: a text without any of these needs no pattern (Aho-Corasick, one pass); empty: every text is
+    looked at.
     `proves`: a longer check of what is masked."""
 
     code: str
@@ -55,44 +56,63 @@ def _is_account(text: str) -> bool:
 
 KINDS = (
     Kind(
-        "secrets", _("an API key"), "[key]",
+        "secrets",
+        _("an API key"),
+        "[key]",
         r"\b(?:sk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}|AIza[0-9A-Za-z_-]{35}|xox[abprs]-[A-Za-z0-9-]{10,}|glpat-[A-Za-z0-9_-]{20}"
         r"|(?:sk|rk)_live_[A-Za-z0-9]{20,}|SG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})",
         ("sk-", "AIza", "xox", "glpat-", "k_live_", "SG."),
     ),
     Kind(
-        "secrets", _("an access token"), "[token]",
+        "secrets",
+        _("an access token"),
+        "[token]",
         r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}"
         r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})",
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_", "eyJ"),
     ),
     Kind("secrets", _("a cloud key"), "[key]", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ("AKIA", "ASIA")),
     Kind(
-        "secrets", _("a private key"), "[key]",
-        r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?:[A-Za-z0-9+/=\s:,-]*?-----END (?:[A-Z]+ )*PRIVATE KEY)?(?:-----)?", ("PRIVATE KEY",),
+        "secrets",
+        _("a private key"),
+        "[key]",
+        r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?:[A-Za-z0-9+/=\s:,-]*?-----END (?:[A-Z]+ )*PRIVATE KEY)?(?:-----)?",
+        ("PRIVATE KEY",),
     ),
     Kind(
-        "secrets", _("a password"), "[password]",
+        "secrets",
+        _("a password"),
+        "[password]",
         r"(?i)\b(?:password|passwd|pwd|api[_-]?key|secret)\s*[:=]\s*[\"']?([^\s\"',;\[<{(][^\s\"',;]{5,})",
-        ("password", "passwd", "pwd", "api_key", "apikey", "api-key", "secret"), _is_password,
+        ("password", "passwd", "pwd", "api_key", "apikey", "api-key", "secret"),
+        _is_password,
     ),
     Kind(
-        "personal-data", _("a card number"), "[card number]",
-        r"\b(?:[3-6۳-۶]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{3})?|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})\b", proves=_is_card,
+        "personal-data",
+        _("a card number"),
+        "[card number]",
+        r"\b(?:[3-6۳-۶]\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{3})?|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})\b",
+        proves=_is_card,
     ),
     Kind(
-        "personal-data", _("a bank account (IBAN)"), "[bank account]",
-        r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", proves=_is_account,
+        "personal-data",
+        _("a bank account (IBAN)"),
+        "[bank account]",
+        r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
+        proves=_is_account,
     ),
     Kind(
-        "personal-data", _("an e-mail address"), "[e-mail]",
-        r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", ("@",),
+        "personal-data",
+        _("an e-mail address"),
+        "[e-mail]",
+        r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}",
+        ("@",),
     ),
-)  # fmt: skip
+)
 
 
-# Whatever matches one of the patterns without signs matches these, the quick one first. No \b here: it is slow in every text
-# that is not ASCII.
+# Whatever matches one of the patterns without signs matches these, the quick one first. No \b here: it is slow in every
+# text that is not ASCII.
 FOUR_DIGITS = ("[0-9]{4}", "[۰-۹]{4}")
 NUMBERS = r"\d(?:[ -]?\d){12}|[A-Z]{2}\d{2} ?[A-Z0-9]{4}"
 
@@ -138,7 +158,8 @@ def _hits(kind: Kind, frame: polars.DataFrame, roles: list[str]) -> polars.Serie
     pattern, proves = re.compile(kind.pattern), kind.proves
     groups = pattern.groups  # 0: the whole match
     sure = [
-        any(proves(match.group(groups)) for text in texts for match in pattern.finditer(text)) for texts in found.select(roles).iter_rows()
+        any(proves(match.group(groups)) for text in texts for match in pattern.finditer(text))
+        for texts in found.select(roles).iter_rows()
     ]
     return found["row"].filter(polars.Series(sure))
 
@@ -146,7 +167,12 @@ def _hits(kind: Kind, frame: polars.DataFrame, roles: list[str]) -> polars.Serie
 def _told(code: str, counts: list[tuple[Kind, int]], hits: polars.Series) -> Finding:
     """One sentence: "3 rows hold what looks like an API key, 1 what looks like a password."."""
     (kind, count), *others = counts
-    first = _n("{count:,} row holds what looks like {kind}", "{count:,} rows hold what looks like {kind}", count=count, kind=kind.name)
+    first = _n(
+        "{count:,} row holds what looks like {kind}",
+        "{count:,} rows hold what looks like {kind}",
+        count=count,
+        kind=kind.name,
+    )
     more = [_("{count:,} what looks like {kind}", count=number, kind=other.name) for other, number in others]
     hint = _("An adapter can repeat what it was trained on: remove or replace it.")
     if code == "secrets":
@@ -155,7 +181,8 @@ def _told(code: str, counts: list[tuple[Kind, int]], hits: polars.Series) -> Fin
 
 
 def mask_secrets(text: str) -> str:
-    """The text with every key, token, password, card or account number and e-mail address replaced by its kind in brackets."""
+    """The text with every key, token, password, card or account number and e-mail address replaced by its kind in
+    brackets."""
     for kind in KINDS:
         if kind.signs and not any(sign.lower() in text.lower() for sign in kind.signs):
             continue
@@ -171,12 +198,19 @@ def _masked(kind: Kind, match: re.Match) -> str:
 
 
 def mask_series(series: polars.Series) -> polars.Series:
-    """`mask_secrets` of a column of texts; only those in which something may be found are looked at. Null stays null."""
+    """`mask_secrets` of a column of texts; only those in which something may be found are looked at. Null stays
+    null."""
     name = series.name or "text"
-    frame = polars.DataFrame([polars.int_range(series.len(), dtype=polars.UInt32, eager=True).alias("row"), series.alias(name)])
+    frame = polars.DataFrame(
+        [polars.int_range(series.len(), dtype=polars.UInt32, eager=True).alias("row"), series.alias(name)]
+    )
     signs = sorted({sign for kind in KINDS for sign in kind.signs if len(sign) > 1})
     candidates = polars.concat(
-        [with_signs(frame, [name], signs)["row"], with_signs(frame, [name], ["@"])["row"], with_numbers(frame, [name])["row"]]
+        [
+            with_signs(frame, [name], signs)["row"],
+            with_signs(frame, [name], ["@"])["row"],
+            with_numbers(frame, [name])["row"],
+        ]
     )
     candidates = candidates.unique().sort()
     if not candidates.len():

@@ -1,7 +1,7 @@
 """Whether the data speaks against the task: labels of another kind, too many of them, columns of another task.
 
-A task may have been proposed for an earlier file, or chosen by a slip; only where the data says so clearly is it questioned, and
-then with the task that fits. Whoever means it goes on.
+A task may have been proposed for an earlier file, or chosen by a slip; only where the data says so clearly is it
+questioned, and then with the task that fits. Whoever means it goes on.
 """
 
 from lora_hub.core.errors import DataError
@@ -24,7 +24,8 @@ MOST_FEELINGS, MANY_LABELS = 40, 30
 
 
 def find_doubt(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """At most one finding, with the catalogue's task that fits better in `Problem.task`. Nothing for a task of one's own."""
+    """At most one finding, with the catalogue's task that fits better in `Problem.task`. Nothing for a task of one's
+    own."""
     if task.id not in (*LABEL_TASKS, *TEXT_TASKS) or task.labels:
         return []
     facts = column_facts(table)
@@ -39,9 +40,15 @@ def find_doubt(table: Table, task: Task, mapping: dict[str, str]) -> list[Findin
     other, why = told
     better = column_tasks.title_of(other)
     found = finding(
-        "other-task", "warning", _("This does not look like data for “{task}”: {why}.", task=task.title, why=why),
-        hint=_("It looks like “{title}” (task {task}). Choose that one, or go on if this is what you mean.", title=better, task=other),
-    )  # fmt: skip
+        "other-task",
+        "warning",
+        _("This does not look like data for “{task}”: {why}.", task=task.title, why=why),
+        hint=_(
+            "It looks like “{title}” (task {task}). Choose that one, or go on if this is what you mean.",
+            title=better,
+            task=other,
+        ),
+    )
     return [Finding(found.problem.model_copy(update={"task": other}), found.rows)]
 
 
@@ -52,11 +59,20 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
     if not 2 <= len(counts) <= max(20, 0.5 * sum(counts.values())):
         return None  # one class, or no labels at all: both are told elsewhere
     # What only the test part has is a label of the task as well.
-    tested = table.test.texts(column).drop_nulls().str.strip_chars().unique().sort().to_list() if table.test is not None and column in table.test.columns else []
+    tested = (
+        table.test.texts(column).drop_nulls().str.strip_chars().unique().sort().to_list()
+        if table.test is not None and column in table.test.columns
+        else []
+    )
     labels = list(dict.fromkeys([*list(counts)[:200], *filter(None, tested[:200])]))
     kind = kind_of(labels, plain(column))
     if task.id == "spam":
-        fits = kind == "spam" and len(counts) <= MOST_SPAM or kind == "" and len({normal_label(label) for label in counts}) <= 2
+        fits = (
+            kind == "spam"
+            and len(counts) <= MOST_SPAM
+            or kind == ""
+            and len({normal_label(label) for label in counts}) <= 2
+        )
     elif task.id == "sentiment":
         fits = kind in ("sentiment", "") and len(counts) <= MOST_FEELINGS
     else:
@@ -64,10 +80,20 @@ def _labels_speak(table: Table, task: Task, column: str, facts: dict[str, Column
     if fits:
         return None
     others = [fact for fact in facts.values() if fact.is_text]
-    other = kind if kind in ("spam", "sentiment") and kind != task.id else column_tasks.labels_task(facts[column], others)[0]
+    other = (
+        kind
+        if kind in ("spam", "sentiment") and kind != task.id
+        else column_tasks.labels_task(facts[column], others)[0]
+    )
     other = other if other != task.id else "topic"
     shown = several(counts, most=4)
-    return other, _n("the column {column!r} holds {count:,} label ({shown})", "the column {column!r} holds {count:,} labels ({shown})", column=column, count=len(counts), shown=shown)
+    return other, _n(
+        "the column {column!r} holds {count:,} label ({shown})",
+        "the column {column!r} holds {count:,} labels ({shown})",
+        column=column,
+        count=len(counts),
+        shown=shown,
+    )
 
 
 def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFacts]) -> tuple[str, Message] | None:
@@ -81,15 +107,20 @@ def _texts_speak(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFac
         return column_tasks.labels_task(answer, others)[0], _n(
             "the answers in {name!r} are {count} label that comes again and again ({examples})",
             "the answers in {name!r} are {count} labels that come again and again ({examples})",
-            name=answer.name, count=answer.distinct, examples=several(answer.examples, most=4),
-        )  # fmt: skip
+            name=answer.name,
+            count=answer.distinct,
+            examples=several(answer.examples, most=4),
+        )
     if answer.sql > 0.8 and task.id != "text-to-sql":
         return "text-to-sql", _("the answers in {name!r} are SQL", name=answer.name)
     if task.id in ("summarization", "grammar") and answer.script and asked.script and answer.script != asked.script:
         return "translation", _(
             "{asked!r} is in {asked_script} script and {answer!r} in {answer_script}",
-            asked=asked.name, asked_script=script(asked.script), answer=answer.name, answer_script=script(answer.script),
-        )  # fmt: skip
+            asked=asked.name,
+            asked_script=script(asked.script),
+            answer=answer.name,
+            answer_script=script(answer.script),
+        )
     return None
 
 
@@ -97,7 +128,12 @@ def _is_of_no_use(task: Task, mapping: dict[str, str], facts: dict[str, ColumnFa
     """Whether a role has no column, or the labels are very many."""
     needed = {*task.inputs, "answer"} - set(task.optional_inputs)
     answer = facts.get(mapping.get("answer", ""))
-    return not needed <= set(mapping) or task.output == "labels" and answer is not None and (not answer.is_labels or answer.distinct > MANY_LABELS)
+    return (
+        not needed <= set(mapping)
+        or task.output == "labels"
+        and answer is not None
+        and (not answer.is_labels or answer.distinct > MANY_LABELS)
+    )
 
 
 def _columns_speak(table: Table, task: Task, mapping: dict[str, str]) -> tuple[str, Message] | None:

@@ -1,7 +1,7 @@
 """Pre-flight of what a template or a page left in the texts: placeholders that nobody filled in, and HTML marks.
 
-Code, SQL, LaTeX and JSON are full of braces and per cents that are meant. What is surely a placeholder ([Your Name]) is told
-wherever it stands; what only looks like one ({name}, ${x}, %s) is told in texts that hold no code.
+Code, SQL, LaTeX and JSON are full of braces and per cents that are meant. What is surely a placeholder ([Your Name]) is
+told wherever it stands; what only looks like one ({name}, ${x}, %s) is told in texts that hold no code.
 """
 
 import polars
@@ -16,7 +16,8 @@ _WORDS = (
 )
 _PERSIAN = "نام|نامِ|تاریخ|نشانی|آدرس|شماره|شمارهٔ|مبلغ|ایمیل|عنوان|موضوع|شرکت|مشتری|محصول|شهر|متن خود|اینجا"
 SURE = (
-    r"\[(?:[Yy]our|YOUR|INSERT|[Ii]nsert|ENTER|Enter|ADD|FILL) [^\]\[\n]{1,50}\]|<(?:[Yy]our|YOUR|[Ii]nsert|INSERT)[ _][\w ]{1,40}>"
+    r"\[(?:[Yy]our|YOUR|INSERT|[Ii]nsert|ENTER|Enter|ADD|FILL) [^\]\[\n]{1,50}\]|<(?:[Yy]our|YOUR|[Ii]nsert|INSERT)[ "
+    r"_][\w ]{1,40}>"
     rf"|\[(?:[A-Z]+[ _])?(?:{_WORDS})(?:[ _][A-Z]+)?\]|[Ll]orem ipsum"
     rf"|[\[{{](?:{_PERSIAN})(?:[ \u200c][^\]\[{{}}\n]{{1,30}})?[\]}}]|<(?:{_PERSIAN})(?:[ \u200c][^<>\n]{{1,30}})?>"
     r"|«(?:نام|نام خانوادگی|نام و نام خانوادگی|نام مشتری|نام شرکت|نام محصول|نام کاربر|نام شما|تاریخ امروز|شماره تماس)»"
@@ -28,8 +29,10 @@ LIKELY = (
 # What each of the patterns begins with: one quick pass leaves few texts for the slow ones.
 SIGNS, LOREM = r"[{<\[%«&]", "orem ipsum"
 CODE = (
-    r"```|\bdef \w+\(|\bfunction\b\s*\w*\s*\(|\bclass \w+\s*[:({]|\b(?:const|let|var)\s+\w+\s*=|\bprint\w*\(|console\.log|System\.out"
-    r"|\bimport \w+|#include|=>|;\s*(?:\n|\\n)|\{\s*(?:\n|\\n)|\bf[\"'][^\"']*\{|`[^`]*\$\{|(?i:\bselect\b[^.]{1,300}\bfrom\b)"
+    r"```|\bdef \w+\(|\bfunction\b\s*\w*\s*\(|\bclass "
+    r"\w+\s*[:({]|\b(?:const|let|var)\s+\w+\s*=|\bprint\w*\(|console\.log|System\.out"
+    r"|\bimport \w+|#include|=>|;\s*(?:\n|\\n)|\{\s*(?:\n|\\n)|\bf[\"'][^\"']*\{|`[^`]*\$\{"
+    r"|(?i:\bselect\b[^.]{1,300}\bfrom\b)"
     r"|(?i:\binsert into\b)|\\[a-z]+\{|\$\$|===?|!=|<\?php|\breturn [^.]*;|#!/"
 )
 HTML = (
@@ -47,7 +50,9 @@ def check_templates(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
 
 
 def _placeholders(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
-    likely = polars.any_horizontal([polars.col(role).str.contains(LIKELY) & ~polars.col(role).str.contains(CODE) for role in roles])
+    likely = polars.any_horizontal(
+        [polars.col(role).str.contains(LIKELY) & ~polars.col(role).str.contains(CODE) for role in roles]
+    )
     hits = frame.filter(any_of(roles, SURE) | likely)["row"]
     if not hits.len():
         return None
@@ -55,12 +60,16 @@ def _placeholders(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
         "{count:,} row with a template's placeholder left in the text, such as {{name}}, [Your Name] or %s.",
         "{count:,} rows with a template's placeholder left in the text, such as {{name}}, [Your Name] or %s.",
         count=hits.len(),
-    )  # fmt: skip
-    return finding("placeholders", "warning", said, hint=_("Fill them in, or the adapter learns to write them."), rows=hits)
+    )
+    return finding(
+        "placeholders", "warning", said, hint=_("Fill them in, or the adapter learns to write them."), rows=hits
+    )
 
 
 def _html(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
-    marked = polars.any_horizontal([polars.col(role).str.contains(HTML) & ~polars.col(role).str.contains(PAGES) for role in roles])
+    marked = polars.any_horizontal(
+        [polars.col(role).str.contains(HTML) & ~polars.col(role).str.contains(PAGES) for role in roles]
+    )
     hits = frame.filter(marked)["row"]
     if not hits.len():
         return None
@@ -68,5 +77,11 @@ def _html(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
         "{count:,} row with HTML left in the text, such as <br> or &amp;.",
         "{count:,} rows with HTML left in the text, such as <br> or &amp;.",
         count=hits.len(),
-    )  # fmt: skip
-    return finding("html", "info", said, hint=_("They are learnt as they stand; take them out where they are not meant."), rows=hits)
+    )
+    return finding(
+        "html",
+        "info",
+        said,
+        hint=_("They are learnt as they stand; take them out where they are not meant."),
+        rows=hits,
+    )

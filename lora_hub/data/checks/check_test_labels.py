@@ -1,4 +1,5 @@
-"""Which of the labels that are learnt the rows to score have: where they have one alone, a score says next to nothing."""
+"""Which of the labels that are learnt the rows to score have: where they have one alone, a score says next to
+nothing."""
 
 from collections.abc import Iterable
 
@@ -20,15 +21,25 @@ def check_test_labels(known: Iterable[str], test: polars.DataFrame) -> list[Find
         said = _n(
             "The only test row has the label {only!r}: whoever always answers that is right every time.",
             "All {count:,} test rows have the label {only!r}: whoever always answers that is right every time.",
-            count=count, only=only[:60],
-        )  # fmt: skip
-        return [finding("one-class-test", "warning", said, hint=_("Bring test rows of the other labels too, or have rows held out of the training file."), count=count)]
+            count=count,
+            only=only[:60],
+        )
+        return [
+            finding(
+                "one-class-test",
+                "warning",
+                said,
+                hint=_("Bring test rows of the other labels too, or have rows held out of the training file."),
+                count=count,
+            )
+        ]
     missing = [label for label in known if label not in counts]
     if not missing:
         return []
     said = _n(
         "No test row has the label {labels}: how well it is told is not measured.",
         "No test row has the labels {labels}: how well they are told is not measured.",
-        count=len(missing), labels=several(missing, most=6, quoted=True),
-    )  # fmt: skip
+        count=len(missing),
+        labels=several(missing, most=6, quoted=True),
+    )
     return [finding("untested-labels", "info", said, count=len(missing))]

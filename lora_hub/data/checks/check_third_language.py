@@ -1,8 +1,8 @@
-"""Pre-flight of translation pairs: a column that is named after one language and holds another, and texts of a third language among
-pairs of two.
+"""Pre-flight of translation pairs: a column that is named after one language and holds another, and texts of a third
+language among pairs of two.
 
-Only what can be seen surely is said: Persian, Arabic and Urdu by letters that the other has not and by common words, languages of one
-alphabet by their commonest words.
+Only what can be seen surely is said: Persian, Arabic and Urdu by letters that the other has not and by common words,
+languages of one alphabet by their commonest words.
 """
 
 import polars
@@ -18,11 +18,28 @@ from lora_hub.data.tables.findings import Finding, finding
 
 LOOKED_AT = 1_000
 DECLARED = {
-    "en": "English", "fa": "Persian", "de": "German", "fr": "French", "ar": "Arabic", "es": "Spanish", "tr": "Turkish", "ru": "Russian", "it": "Italian", "pt": "Portuguese",
-    "nl": "Dutch", "ur": "Urdu",
-}  # fmt: skip
-SCRIPTS = {"Persian": "persian", "Arabic": "persian", "Urdu": "persian", "Russian": "cyrillic", "Ukrainian": "cyrillic"}  # the others are Latin
-# What one language of the Arabic script writes and the others do not. Persian's own yeh and keheh are in many an Arabic text.
+    "en": "English",
+    "fa": "Persian",
+    "de": "German",
+    "fr": "French",
+    "ar": "Arabic",
+    "es": "Spanish",
+    "tr": "Turkish",
+    "ru": "Russian",
+    "it": "Italian",
+    "pt": "Portuguese",
+    "nl": "Dutch",
+    "ur": "Urdu",
+}
+SCRIPTS = {
+    "Persian": "persian",
+    "Arabic": "persian",
+    "Urdu": "persian",
+    "Russian": "cyrillic",
+    "Ukrainian": "cyrillic",
+}  # the others are Latin
+# What one language of the Arabic script writes and the others do not. Persian's own yeh and keheh are in many an Arabic
+# text.
 OWN = {"Persian": r"[پچژگ]|می‌", "Arabic": r"[ةأإى]|\b(?:ال|وال|بال|لل)\w{2}", "Urdu": r"[ٹڈڑےںۓہھ]"}
 SURE = 3  # words or marks of a language in one text
 ROLES = ("source", "answer")
@@ -44,7 +61,12 @@ def _misnamed(sample: polars.DataFrame, mapping: dict[str, str], held: dict[str,
         named, found = DECLARED.get(language_of(mapping.get(role, ""))), held[role]
         if named and found and named != found and _is_sure(sample[role], found, named):
             told.append(
-                _("{column!r} is named after {named}, and its texts are in {found}", column=mapping[role], named=language(named), found=language(found))
+                _(
+                    "{column!r} is named after {named}, and its texts are in {found}",
+                    column=mapping[role],
+                    named=language(named),
+                    found=language(found),
+                )
             )
     if not told:
         return None
@@ -53,7 +75,8 @@ def _misnamed(sample: polars.DataFrame, mapping: dict[str, str], held: dict[str,
 
 
 def _is_sure(texts: polars.Series, found: str, named: str) -> bool:
-    """Whether most texts of a sample have what their language alone writes, and few what the other does; of two scripts none doubts."""
+    """Whether most texts of a sample have what their language alone writes, and few what the other does; of two scripts
+    none doubts."""
     if script_of(" ".join(texts.to_list())[:200_000]) != SCRIPTS.get(named, "latin"):
         return True
     if found not in OWN or named not in OWN:
@@ -82,16 +105,25 @@ def _strangers(frame: polars.DataFrame, held: dict[str, str]) -> Finding | None:
     said = _n(
         "{count:,} pair has a text in a third language: {texts}.",
         "{count:,} pairs have a text in a third language: {texts}.",
-        count=rows.len(), texts=several(shown, ";", most=4),
-    )  # fmt: skip
+        count=rows.len(),
+        texts=several(shown, ";", most=4),
+    )
     return finding("third-language", "warning", said, hint=_("Mend or remove these rows."), rows=rows)
 
 
 def _in_third(role: str, count: int, third: str, usual: str) -> Message:
     named = {"count": count, "third": language(third), "usual": language(usual)}
     if role == "source":
-        return _n("{count:,} source in {third} where the others are in {usual}", "{count:,} sources in {third} where the others are in {usual}", **named)
-    return _n("{count:,} translation in {third} where the others are in {usual}", "{count:,} translations in {third} where the others are in {usual}", **named)
+        return _n(
+            "{count:,} source in {third} where the others are in {usual}",
+            "{count:,} sources in {third} where the others are in {usual}",
+            **named,
+        )
+    return _n(
+        "{count:,} translation in {third} where the others are in {usual}",
+        "{count:,} translations in {third} where the others are in {usual}",
+        **named,
+    )
 
 
 def _is_in(role: str, third: str, usual: str) -> polars.Expr:

@@ -1,7 +1,7 @@
 """Pre-flight: what is wrong with the data, told before a GPU second is spent.
 
-Every check looks at all rows at once (polars) and gives at most one Finding: a Problem (code, severity, a sentence and what to
-do, a count, the first ten rows) and the numbers of all the rows it is about. An error stops a run;
+Every check looks at all rows at once (polars) and gives at most one Finding: a Problem (code, severity, a sentence and
+what to do, a count, the first ten rows) and the numbers of all the rows it is about. An error stops a run;
 a warning and an info do not. What looks like a secret is told by row and kind, never shown.
 
     find(table, task, mapping)                 one table: findings, errors first, at most one for each code
@@ -20,7 +20,14 @@ from lora_hub.data.checks.check_chats import check_chats
 from lora_hub.data.checks.check_labels import check_labels, check_unseen_labels
 from lora_hub.data.checks.check_languages import check_languages
 from lora_hub.data.checks.check_mixed_rows import check_mixed_rows
-from lora_hub.data.checks.check_rows import check_conflicts, check_duplicates, check_rows, check_size, filled_rows, key_of
+from lora_hub.data.checks.check_rows import (
+    check_conflicts,
+    check_duplicates,
+    check_rows,
+    check_size,
+    filled_rows,
+    key_of,
+)
 from lora_hub.data.checks.check_secrets import check_secrets
 from lora_hub.data.checks.check_templates import check_templates
 from lora_hub.data.checks.check_test_labels import check_test_labels
@@ -67,10 +74,11 @@ def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
 
 
 def rows_of(table: Table, task: Task, mapping: dict[str, str]) -> polars.DataFrame:
-    """`row` (its number in the file) and the text of every mapped role, white space around it aside; a missing value is an
-    empty text."""
+    """`row` (its number in the file) and the text of every mapped role, white space around it aside; a missing value is
+    an empty text."""
     return polars.DataFrame(
-        [table.numbers().alias("row")] + [_stripped(table.texts(column)).alias(role) for role, column in mapping.items()]
+        [table.numbers().alias("row")]
+        + [_stripped(table.texts(column)).alias(role) for role, column in mapping.items()]
     )
 
 
@@ -91,8 +99,8 @@ def check_overlap(
 def find_overlap(
     task: Task, train: Table, train_mapping: dict[str, str], test: Table, test_mapping: dict[str, str]
 ) -> list[Finding]:
-    """Rows of the training table whose inputs are in the test table, too (case and spaces aside). `rows`: of the training
-    table. With them the score would measure memory."""
+    """Rows of the training table whose inputs are in the test table, too (case and spaces aside). `rows`: of the
+    training table. With them the score would measure memory."""
     roles = [role for role in task.inputs if role in train_mapping and role in test_mapping]
     if not roles:
         return []
@@ -111,8 +119,10 @@ def find_overlap(
     said = _n(
         "{count:,} training row is in the test file, too ({both:,} of its {all:,} rows).",
         "{count:,} training rows are in the test file, too ({both:,} of its {all:,} rows).",
-        count=count, both=both, all=test.rows,
-    )  # fmt: skip
+        count=count,
+        both=both,
+        all=test.rows,
+    )
     hint = _("They are not trained on, so that the score measures learning and not memory.")
     return [finding("leakage", "warning", said, hint=hint, rows=hits)]
 
@@ -120,8 +130,8 @@ def find_overlap(
 def find_unseen(
     task: Task, train: Table, train_mapping: dict[str, str], test: Table, test_mapping: dict[str, str]
 ) -> list[Finding]:
-    """Labels that only the test table has, and those that it has not. Nothing for a task that writes text; a task that has its labels
-    is held to those."""
+    """Labels that only the test table has, and those that it has not. Nothing for a task that writes text; a task that
+    has its labels is held to those."""
     if task.output != "labels" or "answer" not in test_mapping or not (task.labels or "answer" in train_mapping):
         return []
     known, scored = task.labels or _labels(train, task, train_mapping), _scored(test, task, test_mapping)

@@ -1,10 +1,12 @@
-"""Labels that are written differently and may mean the same: numbers in two forms, words for one pole, numbers beside names.
+"""Labels that are written differently and may mean the same: numbers in two forms, words for one pole, numbers beside
+names.
 
     same_numbers({"1.1": 5, "1.10": 4})                          [("1.1", ["1.10"])]: two versions, or one number
     same_meanings({"Positive": 9, "pos": 2, "neg": 8})           [("Positive", ["pos"])]
     numbers_beside_names({"0": 5, "1": 5, "ham": 9, "spam": 9}, "spam")    ({"0": "ham", "1": "spam"}, ["0", "1"])
 
-None of them is ever joined without a person's word: that is `label_forms`' way with spellings alone, and it only proposes, too.
+None of them is ever joined without a person's word: that is `label_forms`' way with spellings alone, and it only
+proposes, too.
 """
 
 import re
@@ -18,9 +20,12 @@ from lora_hub.data.tables.label_forms import nearest, normal_label
 _NUMBER = re.compile(r"([+-]?)(\d{1,30})(?:[.,](\d{1,30}))?(?:e([+-]?\d{1,2}))?")
 # Words of one meaning, as `normal_label` leaves them, whatever else is among the labels ...
 _POLES = (
-    {"positive", "pos", "positiv", "مثبت", "ایجابی"}, {"negative", "neg", "negativ", "منفی", "سلبی"}, {"neutral", "neu", "neut", "خنثی"},
-    {"spam", "isspam", "اسپم", "هرزنامه"}, {"ham", "notspam", "nonspam", "nospam", "notaspam"},
-)  # fmt: skip
+    {"positive", "pos", "positiv", "مثبت", "ایجابی"},
+    {"negative", "neg", "negativ", "منفی", "سلبی"},
+    {"neutral", "neu", "neut", "خنثی"},
+    {"spam", "isspam", "اسپم", "هرزنامه"},
+    {"ham", "notspam", "nonspam", "nospam", "notaspam"},
+)
 # ... and such that mean it only where no label is anything else. normal_label("true") is 1.
 _TRUTH = ({"1", "yes", "y", "t", "بله", "بلی", "اری"}, {"0", "no", "n", "f", "خیر", "نه"})
 
@@ -28,8 +33,8 @@ Groups = list[tuple[str, list[str]]]
 
 
 def same_numbers(counts: dict[str, int]) -> Groups:
-    """Labels that are one number and that `normal_label` keeps apart, for they may be versions (1.1 and 1.10), codes (007 and 7) or
-    counts (1e3 and 1000): (commonest, the others)."""
+    """Labels that are one number and that `normal_label` keeps apart, for they may be versions (1.1 and 1.10), codes
+    (007 and 7) or counts (1e3 and 1000): (commonest, the others)."""
     groups: dict[Decimal, list[str]] = defaultdict(list)
     for label in sorted(counts, key=lambda label: -counts[label]):
         if (value := _value(normal_label(label))) is not None:
@@ -38,7 +43,8 @@ def same_numbers(counts: dict[str, int]) -> Groups:
 
 
 def are_versions(labels: Iterable[str]) -> bool:
-    """Whether nothing but the zeros at the end tells these apart: 1.1 and 1.10 are as often two versions as one number."""
+    """Whether nothing but the zeros at the end tells these apart: 1.1 and 1.10 are as often two versions as one
+    number."""
     return all(re.fullmatch(r"[+-]?\d+[.]\d*[1-9]\d*", normal_label(label)) for label in labels)
 
 
@@ -56,12 +62,14 @@ def same_meaning(label: str, known: Iterable[str]) -> str:
     """The one of `known` that means what `label` does; "" where there is none."""
     known = list(known)
     groups = same_meanings(dict.fromkeys([*known, label], 1))
-    return next((one for usual, others in groups if label in (usual, *others) for one in (usual, *others) if one != label), "")
+    return next(
+        (one for usual, others in groups if label in (usual, *others) for one in (usual, *others) if one != label), ""
+    )
 
 
 def numbers_beside_names(counts: dict[str, int], task_id: str) -> tuple[dict[str, str], list[str]]:
-    """Two labels or more that are numbers beside two or more that are names: (number -> the name that it stands for, where that is
-    known of all, the numbers). Both empty where there is no such mix."""
+    """Two labels or more that are numbers beside two or more that are names: (number -> the name that it stands for,
+    where that is known of all, the numbers). Both empty where there is no such mix."""
     numbers = [label for label in counts if _value(normal_label(label)) is not None]
     names = [label for label in counts if label not in numbers]
     if min(len(numbers), len(names)) < 2 or _is_truth(counts):
@@ -72,13 +80,21 @@ def numbers_beside_names(counts: dict[str, int], task_id: str) -> tuple[dict[str
 
 
 def known_as(labels: Iterable[str], known: Iterable[str], task_id: str) -> dict[str, str]:
-    """Of labels that are none of `known` those that may be one of them in another spelling, another word, another form of a number, or
-    as a number that stands for a name (or the other way round): label -> the known one."""
+    """Of labels that are none of `known` those that may be one of them in another spelling, another word, another form
+    of a number, or as a number that stands for a name (or the other way round): label -> the known one."""
     labels, known = list(labels), sorted(known)
     found = {}
     for label in labels:
-        numbers = [other for other in known if _value(normal_label(other)) is not None and _value(normal_label(other)) == _value(normal_label(label))]
-        other = nearest(label, known) or same_meaning(label, known) or next((one for one in numbers if not are_versions([label, one])), "")
+        numbers = [
+            other
+            for other in known
+            if _value(normal_label(other)) is not None and _value(normal_label(other)) == _value(normal_label(label))
+        ]
+        other = (
+            nearest(label, known)
+            or same_meaning(label, known)
+            or next((one for one in numbers if not are_versions([label, one])), "")
+        )
         if other:
             found[label] = other
     left = [label for label in labels if label not in found]

@@ -1,10 +1,12 @@
 """Which language rows are in, and in which the task is put to the model because of it.
 
-    language_of_texts(polars.Series(["سلام دوست من"]))     "Persian"
-    settle_language(task, table, mapping)                  the task with the instruction in the rows' language, where it has one
-    find_language(task, table, mapping)                    what is told about it
+    language_of_texts(polars.Series(["سلام دوست من"]))   "Persian"
+    settle_language(task, table, mapping)                the task with the instruction in the rows' language, where it
+                                                         has one
+    find_language(task, table, mapping)                  what is told about it
 
-A language that somebody chose stays: a task whose file (or form, or `--set prompt_language=en`) names it is left as it is.
+A language that somebody chose stays: a task whose file (or form, or `--set prompt_language=en`) names it is left as it
+is.
 """
 
 import re
@@ -22,18 +24,21 @@ from lora_hub.data.tables.table import Table
 
 LOOKED_AT = 1_000  # rows, spread over the table
 CODES = {"English": "en", "Persian": "fa"}
-# Persian's own keheh and yeh (U+06A9, U+06CC) are on every Persian keyboard and on no Arabic one; Urdu's, Kurdish's and Pashto's
-# further letters are looked at first, for they have those two as well.
+# Persian's own keheh and yeh (U+06A9, U+06CC) are on every Persian keyboard and on no Arabic one; Urdu's, Kurdish's and
+# Pashto's further letters are looked at first, for they have those two as well.
 # Letters by which languages of one script are told apart where texts are too short for common words.
 _LETTERS = {
-    "Urdu": re.compile("[ٹڈڑےںۓ]"), "Kurdish": re.compile("[ێۆڕڵە]"), "Pashto": re.compile("[ټډړښځڅ]"),
-    "Persian": re.compile("[پچژگکی]"), "Arabic": re.compile("[ةىأإ]|\\bال"),
-}  # fmt: skip
+    "Urdu": re.compile("[ٹڈڑےںۓ]"),
+    "Kurdish": re.compile("[ێۆڕڵە]"),
+    "Pashto": re.compile("[ټډړښځڅ]"),
+    "Persian": re.compile("[پچژگکی]"),
+    "Arabic": re.compile("[ةىأإ]|\\bال"),
+}
 
 
 def language_of_texts(texts: polars.Series) -> str:
-    """The language that most of these texts are in, by name; "" where that cannot be told. Persian keeps its Arabic letters apart
-    from Arabic, Urdu, Kurdish and Pashto, which share its script."""
+    """The language that most of these texts are in, by name; "" where that cannot be told. Persian keeps its Arabic
+    letters apart from Arabic, Urdu, Kurdish and Pashto, which share its script."""
     texts = texts.drop_nulls().str.slice(0, 500)
     texts = texts.filter(texts.str.strip_chars() != "")
     if not texts.len():
@@ -48,7 +53,13 @@ def language_of_texts(texts: polars.Series) -> str:
     by_words = language_of_words(texts.str.replace_all("ي", "ی").str.replace_all("ك", "ک"))
     if by_words in ("Persian", "Arabic"):
         return by_words
-    return "Persian" if counts["Persian"] > 2 * counts["Arabic"] else "Arabic" if counts["Arabic"] > 2 * counts["Persian"] else ""
+    return (
+        "Persian"
+        if counts["Persian"] > 2 * counts["Arabic"]
+        else "Arabic"
+        if counts["Arabic"] > 2 * counts["Persian"]
+        else ""
+    )
 
 
 def language_of_rows(table: Table, task: Task, mapping: dict[str, str]) -> str:
@@ -71,17 +82,31 @@ def settle_language(task: Task, table: Table, mapping: dict[str, str], language:
 
 def find_language(asked: Task, settled: Task, language: str) -> list[Finding]:
     """`asked`: the task as it was given; `settled`: as it is put to the model; `language`: the rows'."""
-    if not language or settled.is_chat or "instruction" in settled.inputs or "prompt_language" in asked.model_fields_set:
+    if (
+        not language
+        or settled.is_chat
+        or "instruction" in settled.inputs
+        or "prompt_language" in asked.model_fields_set
+    ):
         return []
     if settled.prompt_language == "fa":
-        return [finding(
-            "instruction-language",
-            "info",
-            _("The rows are in Persian, and so is the instruction that they are put with."),
-            hint=_("Choose another under “Advanced”, or with --set prompt_language=en."),
-        )]  # fmt: skip
+        return [
+            finding(
+                "instruction-language",
+                "info",
+                _("The rows are in Persian, and so is the instruction that they are put with."),
+                hint=_("Choose another under “Advanced”, or with --set prompt_language=en."),
+            )
+        ]
     if language == "English":
         return []
     named = check_words.language(language)
     said = _("The rows are in {language}, the instruction that they are put with is in English.", language=named)
-    return [finding("instruction-language", "info", said, hint=_("A task of your own can have its instruction in {language}.", language=named))]
+    return [
+        finding(
+            "instruction-language",
+            "info",
+            said,
+            hint=_("A task of your own can have its instruction in {language}.", language=named),
+        )
+    ]

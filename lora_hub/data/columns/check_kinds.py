@@ -1,7 +1,7 @@
 """Tables that supervised fine-tuning has no use for, told apart by names and contents and refused with the reason.
 
-    refuse_what_is_not_for_training(table)     preference data: pairs, votes, marks, ranked answers
-    refuse_text_without_answer(table)          plain text
+refuse_what_is_not_for_training(table)     preference data: pairs, votes, marks, ranked answers
+refuse_text_without_answer(table)          plain text
 """
 
 import re
@@ -18,14 +18,38 @@ if TYPE_CHECKING:
 
 # Two answers of which one is better: (the better, the worse), as parts of columns' names.
 BETTER = (
-    ("chosen", "rejected"), ("preferred", "dispreferred"), ("preferred", "rejected"), ("preferred", "non_preferred"), ("accepted", "rejected"),
-    ("winner", "loser"), ("win", "lose"), ("response", "rejected_response"), ("messages", "rejected_messages"),
-    ("positive_response", "negative_response"), ("better", "worse"), ("good_response", "bad_response"),
-)  # fmt: skip
+    ("chosen", "rejected"),
+    ("preferred", "dispreferred"),
+    ("preferred", "rejected"),
+    ("preferred", "non_preferred"),
+    ("accepted", "rejected"),
+    ("winner", "loser"),
+    ("win", "lose"),
+    ("response", "rejected_response"),
+    ("messages", "rejected_messages"),
+    ("positive_response", "negative_response"),
+    ("better", "worse"),
+    ("good_response", "bad_response"),
+)
 VOTES = {
-    "winner", "preference", "preferred", "better", "choice", "chosen", "best", "vote", "overall_preference", "better_response_id",
-    "human_preference", "which_is_better", "safer_response_id", "label", "rank", "judgment", "verdict",
-}  # fmt: skip
+    "winner",
+    "preference",
+    "preferred",
+    "better",
+    "choice",
+    "chosen",
+    "best",
+    "vote",
+    "overall_preference",
+    "better_response_id",
+    "human_preference",
+    "which_is_better",
+    "safer_response_id",
+    "label",
+    "rank",
+    "judgment",
+    "verdict",
+}
 MARKS = {"true", "false", "good", "bad", "desirable", "undesirable", "thumbs_up", "thumbs_down", "👍", "👎"}
 ANSWER_LISTS = ("responses", "completions", "answers", "outputs", "candidates", "generations", "model_responses")
 RANKS = {"scores", "ranks", "ranking", "rankings", "rank", "ratings", "rewards", "preferences", "best"}
@@ -42,7 +66,10 @@ def refuse_what_is_not_for_training(table: "Table") -> None:
 
 def _refuse_pairs(names: dict[str, str]) -> None:
     for better, worse in BETTER:
-        good = next((name for name in names if name == better or name.startswith(f"{better}_") or name.endswith(f"_{better}")), None)
+        good = next(
+            (name for name in names if name == better or name.startswith(f"{better}_") or name.endswith(f"_{better}")),
+            None,
+        )
         if good is None or good.replace(better, worse) not in names or good.replace(better, worse) == good:
             continue
         if good.startswith(("score", "rating", "reward", "id_")) or good.endswith(("_score", "_rating", "_id")):
@@ -50,9 +77,13 @@ def _refuse_pairs(names: dict[str, str]) -> None:
         first, second = names[good], names[good.replace(better, worse)]
         raise DataError(
             _("These are preference pairs (columns {first} and {second}), not examples with one right answer."),
-            _("They train DPO, not supervised fine-tuning. To train on the better answers, keep {first} and drop {second}."),
-            first=first, second=second,
-        )  # fmt: skip
+            _(
+                "They train DPO, not supervised fine-tuning. To train on the better answers, keep {first} and drop "
+                "{second}."
+            ),
+            first=first,
+            second=second,
+        )
 
 
 def _refuse_votes(table: "Table", names: dict[str, str]) -> None:
@@ -62,7 +93,9 @@ def _refuse_votes(table: "Table", names: dict[str, str]) -> None:
         return
     stems: dict[str, list[str]] = {}
     for name in names:
-        found = re.fullmatch(r"(response|answer|completion|output|reply|model_output|generation|assistant)s?_?([ab12]|0)", name)
+        found = re.fullmatch(
+            r"(response|answer|completion|output|reply|model_output|generation|assistant)s?_?([ab12]|0)", name
+        )
         found = found or re.fullmatch(r"(model|conversation)_([ab])", name)
         if found:
             stems.setdefault(found[1], []).append(names[name])
@@ -70,25 +103,42 @@ def _refuse_votes(table: "Table", names: dict[str, str]) -> None:
     if pair:
         vote = names[sorted(votes)[0]]
         raise DataError(
-            _("These are answers compared in pairs (columns {first}, {second} and {vote}), not examples with one right answer."),
+            _(
+                "These are answers compared in pairs (columns {first}, {second} and {vote}), not examples with one "
+                "right answer."
+            ),
             _("They train DPO or a reward model. To train on the better answers, make a column of those that won."),
-            first=pair[0], second=pair[1], vote=vote,
-        )  # fmt: skip
+            first=pair[0],
+            second=pair[1],
+            vote=vote,
+        )
 
 
 def _refuse_marks(table: "Table", names: dict[str, str]) -> None:
     """KTO: a prompt, an answer and whether the answer was good."""
-    mark = names.get("kto_tag") or (names.get("label") if "prompt" in names and {"completion", "response"} & set(names) else None)
+    mark = names.get("kto_tag") or (
+        names.get("label") if "prompt" in names and {"completion", "response"} & set(names) else None
+    )
     if mark is None:
         return
     values = table.texts(mark).head(1_000).drop_nulls().str.strip_chars().str.to_lowercase().unique().to_list()
-    answer = next((names[name] for name in ("completion", "response", "output", "messages", "conversations") if name in names), mark)
+    answer = next(
+        (names[name] for name in ("completion", "response", "output", "messages", "conversations") if name in names),
+        mark,
+    )
     if values and set(values) <= MARKS | {"0", "1"}:
         raise DataError(
-            _("These are answers marked as good or bad (columns {answer} and {mark}), not examples with one right answer."),
-            _("They train KTO, not supervised fine-tuning. To train on the good answers, keep those rows and drop {mark}."),
-            answer=answer, mark=mark,
-        )  # fmt: skip
+            _(
+                "These are answers marked as good or bad (columns {answer} and {mark}), not examples with one right "
+                "answer."
+            ),
+            _(
+                "They train KTO, not supervised fine-tuning. To train on the good answers, keep those rows and drop "
+                "{mark}."
+            ),
+            answer=answer,
+            mark=mark,
+        )
 
 
 def _refuse_ranks(table: "Table", names: dict[str, str]) -> None:
@@ -100,17 +150,29 @@ def _refuse_ranks(table: "Table", names: dict[str, str]) -> None:
         first = next((value for value in table.frame[column].head(20).to_list() if value), None)
         if isinstance(first, polars.Series):
             first = first.to_list()
-        scored = isinstance(first, list) and isinstance(first[0], dict) and any(
-            re.search(r"rank|score|rating|reward", str(key)) for key in first[0]
-        )  # fmt: skip
+        scored = (
+            isinstance(first, list)
+            and isinstance(first[0], dict)
+            and any(re.search(r"rank|score|rating|reward", str(key)) for key in first[0])
+        )
         ranked = sorted(RANKS & set(names))
         if scored or (ranked and isinstance(first, (list, dict))):
             hint = _("That trains a reward model or DPO. To train on the best answers, make a column of them.")
             if ranked:
                 raise DataError(
-                    _("The column {column} holds several answers to one prompt ranked by {rank}, not one right answer."), hint, column=column, rank=names[ranked[0]]
+                    _(
+                        "The column {column} holds several answers to one prompt ranked by {rank}, not one right "
+                        "answer."
+                    ),
+                    hint,
+                    column=column,
+                    rank=names[ranked[0]],
                 )
-            raise DataError(_("The column {column} holds several answers to one prompt with their scores, not one right answer."), hint, column=column)
+            raise DataError(
+                _("The column {column} holds several answers to one prompt with their scores, not one right answer."),
+                hint,
+                column=column,
+            )
 
 
 def refuse_text_without_answer(table: "Table") -> None:
@@ -120,7 +182,7 @@ def refuse_text_without_answer(table: "Table") -> None:
             _("The file has one column, {column!r}: text without an answer."),
             _("Training needs what goes in and what should come out; add a column with the answers or labels."),
             column=table.columns[0],
-        )  # fmt: skip
+        )
 
 
 def refuse_text_with_bookkeeping(table: "Table") -> None:
@@ -130,5 +192,6 @@ def refuse_text_with_bookkeeping(table: "Table") -> None:
         raise DataError(
             _("Beside the texts in {other!r} the file has only {columns}: text without an answer."),
             _("Training needs what goes in and what should come out; add a column with the answers or labels."),
-            other=others[0], columns=several(name for name in table.columns if name != others[0]),
-        )  # fmt: skip
+            other=others[0],
+            columns=several(name for name in table.columns if name != others[0]),
+        )

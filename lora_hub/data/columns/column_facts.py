@@ -1,4 +1,5 @@
-"""What a column holds, from a sample of its rows: how long, how many different values, numbers, scripts, conversations."""
+"""What a column holds, from a sample of its rows: how long, how many different values, numbers, scripts,
+conversations."""
 
 import json
 import re
@@ -15,10 +16,13 @@ from lora_hub.data.tables.value_text import NUMBER, label_text, value_text
 
 SAMPLE_ROWS = 5_000
 QUESTION = re.compile(r"[?؟]\s*$")
-SQL = re.compile(r"\s*(?:SELECT\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|WITH\s+\w+\s+AS\s*\()", re.IGNORECASE)
+SQL = re.compile(
+    r"\s*(?:SELECT\s|INSERT\s+INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|WITH\s+\w+\s+AS\s*\()", re.IGNORECASE
+)
 TABLES = re.compile(r"\s*CREATE\s+TABLE\b", re.IGNORECASE)
 DATE = re.compile(
-    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4})(?:[T ,]+\d{1,2}:\d{2}.*)?$"
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|[A-Z][a-z]{2,8}\.? \d{1,2},? \d{4})(?:[T "
+    r",]+\d{1,2}:\d{2}.*)?$"
 )
 SCRIPTS = {
     "latin": re.compile(r"[A-Za-z\u00c0-\u024f]"),
@@ -32,15 +36,20 @@ SCRIPTS = {
 
 
 # Names of labels that free text does not go by.
-NAMED = {squeezed(name) for name in LABEL} - {squeezed(name) for name in (*SYNONYMS["question"], *TEXT)} - set("answer output target note team subject پاسخ خروجی هدف".split())
+NAMED = (
+    {squeezed(name) for name in LABEL}
+    - {squeezed(name) for name in (*SYNONYMS["question"], *TEXT)}
+    - set("answer output target note team subject پاسخ خروجی هدف".split())
+)
 
 
 @dataclass
 class ColumnFacts:
-    """filled: non-empty values in the sample of `rows` rows. median_length: characters. script: of most letters, or "". Shares (0
-    to 1) of the values: numbers; spaced, that hold a space; questions; sql, SQL queries; tables, SQL that makes tables; dates.
-    is_marked: texts in which marks tell who speaks (### Human:). is_nested: lists or objects, also as text; is_list: each of them
-    holds a row's labels. Of nested values the other facts are those of their text."""
+    """filled: non-empty values in the sample of `rows` rows. median_length: characters. script: of most letters, or "".
+    Shares (0 to 1) of the values: numbers; spaced, that hold a space; questions; sql, SQL queries; tables, SQL that
+    makes tables; dates.
+    is_marked: texts in which marks tell who speaks (### Human:). is_nested: lists or objects, also as text; is_list:
+    each of them holds a row's labels. Of nested values the other facts are those of their text."""
 
     name: str
     rows: int
@@ -76,20 +85,36 @@ class ColumnFacts:
         if (self.is_nested and not self.is_list) or not self.filled or self.longest > 60:
             return False
         if self.filled < 5:  # too few to count: the name tells, or a single word
-            named = name_score(self.name, LABEL) - name_score(self.name, [*TEXT, *SYNONYMS["question"], *SYNONYMS["context"]])
+            named = name_score(self.name, LABEL) - name_score(
+                self.name, [*TEXT, *SYNONYMS["question"], *SYNONYMS["context"]]
+            )
             return self.median_length <= 30 and (named > 0 or named == 0 and not self.spaced)
         if self.filled < 20:
             return self.distinct <= max(2, self.filled // 2) and self.median_length <= 30
-        # Many labels with a few rows each are believed of a column that says so itself, and nearly as many of names in one word.
-        share = 0.2 if self.median_length > 30 else 0.5 if squeezed(self.name) in NAMED else 0.34 if self.spaced < 0.1 and not self.is_number else 0.2
+        # Many labels with a few rows each are believed of a column that says so itself, and nearly as many of names in
+        # one word.
+        share = (
+            0.2
+            if self.median_length > 30
+            else 0.5
+            if squeezed(self.name) in NAMED
+            else 0.34
+            if self.spaced < 0.1 and not self.is_number
+            else 0.2
+        )
         return self.distinct <= min(300, max(2, share * self.filled))
 
     @property
     def is_text(self) -> bool:
         return (
-            not self.is_nested and self.filled > 0 and not self.is_number and not self.is_labels and not self.is_bookkeeping
-            and not self.is_code and self.dates < 0.8
-        )  # fmt: skip
+            not self.is_nested
+            and self.filled > 0
+            and not self.is_number
+            and not self.is_labels
+            and not self.is_bookkeeping
+            and not self.is_code
+            and self.dates < 0.8
+        )
 
     @property
     def is_code(self) -> bool:
@@ -100,7 +125,11 @@ class ColumnFacts:
     @property
     def is_bookkeeping(self) -> bool:
         name = plain(self.name)
-        return name in BOOKKEEPING or name.endswith(("_id", "_url", "_idx", "_uuid", "_date", "_at", "_time")) or self.is_counter
+        return (
+            name in BOOKKEEPING
+            or name.endswith(("_id", "_url", "_idx", "_uuid", "_date", "_at", "_time"))
+            or self.is_counter
+        )
 
     @property
     def is_counter(self) -> bool:
@@ -111,8 +140,12 @@ class ColumnFacts:
     def is_plausible(self) -> bool:
         """Could be an input or an answer: filled, and no row numbers or ids."""
         return (
-            not self.is_nested and self.filled_share > 0.3 and not self.is_bookkeeping and not self.is_code and self.dates < 0.8
-        )  # fmt: skip
+            not self.is_nested
+            and self.filled_share > 0.3
+            and not self.is_bookkeeping
+            and not self.is_code
+            and self.dates < 0.8
+        )
 
 
 def column_facts(table: Table) -> dict[str, ColumnFacts]:
@@ -169,13 +202,21 @@ def _facts(name: str, series: polars.Series) -> ColumnFacts:
 
 def _texts_of(values: list, facts: ColumnFacts) -> polars.Series:
     """Lists of labels as labels, other nested values as JSON text."""
-    # Marks of classes are labels as well; where they are of none or of several, that is told once the column is the answer.
+    # Marks of classes are labels as well; where they are of none or of several, that is told once the column is the
+    # answer.
     marks = marks_of(values)
-    labels = [label_text(value) for value in values] if marks is None else [
-        value_text(value) if label is None else label for value, label in zip(values, labels_of_cells(facts.name, values, marks), strict=True)
-    ]  # fmt: skip
+    labels = (
+        [label_text(value) for value in values]
+        if marks is None
+        else [
+            value_text(value) if label is None else label
+            for value, label in zip(values, labels_of_cells(facts.name, values, marks), strict=True)
+        ]
+    )
     facts.is_list = all(label is not None for label in labels)
-    return polars.Series(labels if facts.is_list else [value_text(value) for value in values], dtype=polars.String).drop_nulls()
+    return polars.Series(
+        labels if facts.is_list else [value_text(value) for value in values], dtype=polars.String
+    ).drop_nulls()
 
 
 def _counts_up(values: list[str]) -> bool:
@@ -195,7 +236,8 @@ def script_of(text: str) -> str:
 
 
 def _are_chats(values: list, name: str) -> bool:
-    """Most values are lists of turns with a role and a text, or pairs; lists of texts only under a name such as `dialog`."""
+    """Most values are lists of turns with a role and a text, or pairs; lists of texts only under a name such as
+    `dialog`."""
     named = name_score(name, SYNONYMS["messages"]) >= 1
     turns_seen, found = 0, 0
     for value in values:
@@ -220,4 +262,8 @@ def _are_chats(values: list, name: str) -> bool:
 
 def _is_turn(value: object) -> bool:
     first = value[0] if isinstance(value, list) and value else None
-    return isinstance(first, dict) and bool({"role", "from", "speaker"} & set(first)) and bool({"content", "value", "text"} & set(first))
+    return (
+        isinstance(first, dict)
+        and bool({"role", "from", "speaker"} & set(first))
+        and bool({"content", "value", "text"} & set(first))
+    )

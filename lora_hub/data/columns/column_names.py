@@ -1,36 +1,53 @@
-"""The names that columns go by, in English, Persian, German, French and Spanish, for each role. The order is the order of
-preference."""
+"""The names that columns go by, in English, Persian, German, French and Spanish, for each role. The order is the order
+of preference."""
 
 import functools
 import re
 
 # One text that goes in.
 TEXT = (
-    "text texts sentence review review_text review_body comment message message_text sms tweet email email_text post content body "
-    "utterance document article passage dialogue dialog conversation query question request ticket complaint feedback description "
-    "statement paragraph news input input_text source prompt subject title headline v2 sentence1 sent1 sentence_a text_a text1 premise "
-    "متن جمله نظر دیدگاه پیام پیامک کامنت نقد توییت محتوا مطلب سند گفتگو گفت‌وگو پرسش سوال سؤال شرح توضیحات خبر عنوان ورودی "
-    "satz bewertung rezension nachricht kommentar beitrag inhalt texte phrase avis commentaire contenu texto frase reseña mensaje comentario"
+    "text texts sentence review review_text review_body comment message message_text sms tweet email email_text post "
+    "content body "
+    "utterance document article passage dialogue dialog conversation query question request ticket complaint feedback "
+    "description "
+    "statement paragraph news input input_text source prompt subject title headline v2 sentence1 sent1 sentence_a "
+    "text_a text1 premise "
+    "متن جمله نظر دیدگاه پیام پیامک کامنت نقد توییت محتوا مطلب سند گفتگو گفت‌وگو پرسش سوال سؤال شرح توضیحات خبر عنوان "
+    "ورودی "
+    "satz bewertung rezension nachricht kommentar beitrag inhalt texte phrase avis commentaire contenu texto frase "
+    "reseña mensaje comentario"
 ).split()
 LABEL = (
-    "label labels class category intent topic sentiment emotion target tag y polarity stars star_rating rating score overall rate spam "
-    "is_spam department team answer output type v1 label_text gold gold_label annotation subject section status priority language "
+    "label labels class category intent topic sentiment emotion target tag y polarity stars star_rating rating score "
+    "overall rate spam "
+    "is_spam department team answer output type v1 label_text gold gold_label annotation subject section status "
+    "priority language "
     "برچسب دسته دسته‌بندی کلاس موضوع قصد احساس حس قطبیت هدف امتیاز وضعیت پاسخ خروجی نوع واحد بخش "
-    "klasse kategorie etikett bezeichnung thema sterne stimmung étiquette catégorie classe categorie note étoiles etiqueta categoría "
+    "klasse kategorie etikett bezeichnung thema sterne stimmung étiquette catégorie classe categorie note étoiles "
+    "etiqueta categoría "
     "categoria clase estrellas sentimiento tema"
 ).split()
 ANSWER = (
-    "answer response output completion target reply label answers solution result assistant bot gpt target_text output_text "
+    "answer response output completion target reply label answers solution result assistant bot gpt target_text "
+    "output_text "
     "جواب پاسخ خروجی هدف برچسب antwort réponse reponse respuesta"
 ).split()
 
 SYNONYMS: dict[str, list[str]] = {
     "text": TEXT,
-    "source": "source src source_text src_text text input input_text original sentence متن مبدأ مبدا اصلی ورودی جمله".split(),
-    "question": "question query prompt ask problem nl nl_question utterance instruction text input پرسش سوال سؤال frage pregunta".split(),
-    "context": "context passage paragraph document article text story background evidence contexts متن زمینه بافت پاراگراف سند".split(),
+    "source": (
+        "source src source_text src_text text input input_text original sentence متن مبدأ مبدا اصلی ورودی جمله"
+    ).split(),
+    "question": (
+        "question query prompt ask problem nl nl_question utterance instruction text input پرسش سوال سؤال "
+        "frage pregunta"
+    ).split(),
+    "context": (
+        "context passage paragraph document article text story background evidence contexts متن زمینه بافت پاراگراف سند"
+    ).split(),
     "instruction": (
-        "instruction prompt question query task request problem user human input input_text message text دستور دستورالعمل درخواست "
+        "instruction prompt question query task request problem user human input input_text message text دستور "
+        "دستورالعمل درخواست "
         "پرسش سوال سؤال ورودی frage anweisung pregunta instrucción question instruction_text"
     ).split(),
     "input": "input context inputs ورودی زمینه".split(),
@@ -41,42 +58,91 @@ SYNONYMS: dict[str, list[str]] = {
 ANSWERS: dict[str, list[str]] = {
     "labels": LABEL,
     "translation": (
-        "target tgt translation translated target_text tgt_text output answer ترجمه مقصد خروجی übersetzung traduction traducción"
+        "target tgt translation translated target_text tgt_text output answer ترجمه مقصد خروجی übersetzung traduction "
+        "traducción"
     ).split(),
     "summarization": (
-        "summary highlights abstract tldr summary_text headline summaries output target target_text answer title خلاصه چکیده تیتر "
+        "summary highlights abstract tldr summary_text headline summaries output target target_text answer title "
+        "خلاصه چکیده تیتر "
         "zusammenfassung résumé resumen"
     ).split(),
     "grammar": (
-        "corrected correction corrected_text target fixed right correct output edited edit answer اصلاح اصلاح‌شده درست ویرایش خروجی"
+        "corrected correction corrected_text target fixed right correct output edited edit answer اصلاح اصلاح‌شده "
+        "درست ویرایش خروجی"
     ).split(),
     "text-to-sql": "sql sql_query query answer target output response completion".split(),
-    "question-answering": "answer answers answer_text response output target جواب پاسخ antwort réponse respuesta".split(),
+    "question-answering": (
+        "answer answers answer_text response output target جواب پاسخ antwort réponse respuesta"
+    ).split(),
     "instruction": (
-        "output response completion answer answers assistant reply solution result target target_text output_text bot gpt خروجی پاسخ جواب antwort "
+        "output response completion answer answers assistant reply solution result target target_text output_text bot "
+        "gpt خروجی پاسخ جواب antwort "
         "réponse reponse respuesta"
     ).split(),
     "chat": ANSWER,
 }
-GRAMMAR_TEXT = ["incorrect", "wrong", "ungrammatical", "original", "input", "source", "text", "sentence", "متن", "نادرست", "غلط", "ورودی"]
-SUMMARY_TEXT = ["document", "article", "dialogue", "dialog", "text", "content", "body", "story", "doc", "متن", "مقاله", "خبر", "گفتگو"]
+GRAMMAR_TEXT = [
+    "incorrect",
+    "wrong",
+    "ungrammatical",
+    "original",
+    "input",
+    "source",
+    "text",
+    "sentence",
+    "متن",
+    "نادرست",
+    "غلط",
+    "ورودی",
+]
+SUMMARY_TEXT = [
+    "document",
+    "article",
+    "dialogue",
+    "dialog",
+    "text",
+    "content",
+    "body",
+    "story",
+    "doc",
+    "متن",
+    "مقاله",
+    "خبر",
+    "گفتگو",
+]
 # What an answer is given under, and never the answer.
 SYSTEM_NAMES = {"system", "system_prompt", "system_message", "system_text", "سیستم"}
 # Columns that tell a row's place or origin and are never what is learnt.
 BOOKKEEPING = set(
-    "id idx index uid guid row row_id rowid number no split source_id fname file filename filepath url link date time timestamp datetime "
-    "created_at updated_at changetime uuid key excel_id example_id review_id table_id db_id lang language attribution license licence "
-    "author authors user_id userid username productid product_id asin reviewer reviewerid reviewername unixreviewtime reviewtime created updated "
-    "source_lang target_lang src_lang tgt_lang helpful votes upvotes likes شناسه ردیف شماره تاریخ لینک نشانی زمان کاربر نویسنده datum fecha"
-    .split()
+    "id idx index uid guid row row_id rowid number no split source_id fname file filename filepath url link date time "
+    "timestamp datetime "
+    "created_at updated_at changetime uuid key excel_id example_id review_id table_id db_id lang language attribution "
+    "license licence "
+    "author authors user_id userid username productid product_id asin reviewer reviewerid reviewername unixreviewtime "
+    "reviewtime created updated "
+    "source_lang target_lang src_lang tgt_lang helpful votes upvotes likes شناسه ردیف شماره تاریخ لینک نشانی زمان "
+    "کاربر نویسنده datum fecha".split()
 )
 LANGUAGES = {
-    "en": "english eng en_text englisch anglais inglés ingles انگلیسی", "fa": "persian farsi pes per fas fa_ir persisch فارسی",
-    "de": "german deu deutsch allemand آلمانی", "fr": "french fra français francais französisch فرانسوی فرانسه", "ar": "arabic ara arabisch عربی",
-    "es": "spanish spa español espanol اسپانیایی", "tr": "turkish tur türkçe ترکی", "ru": "russian rus روسی", "zh": "chinese چینی",
-    "it": "italian italiano ایتالیایی", "ja": "japanese", "ko": "korean", "pt": "portuguese português", "nl": "dutch nederlands",
-    "hi": "hindi", "ur": "urdu اردو", "ku": "kurdish کردی", "az": "azerbaijani",
-}  # fmt: skip
+    "en": "english eng en_text englisch anglais inglés ingles انگلیسی",
+    "fa": "persian farsi pes per fas fa_ir persisch فارسی",
+    "de": "german deu deutsch allemand آلمانی",
+    "fr": "french fra français francais französisch فرانسوی فرانسه",
+    "ar": "arabic ara arabisch عربی",
+    "es": "spanish spa español espanol اسپانیایی",
+    "tr": "turkish tur türkçe ترکی",
+    "ru": "russian rus روسی",
+    "zh": "chinese چینی",
+    "it": "italian italiano ایتالیایی",
+    "ja": "japanese",
+    "ko": "korean",
+    "pt": "portuguese português",
+    "nl": "dutch nederlands",
+    "hi": "hindi",
+    "ur": "urdu اردو",
+    "ku": "kurdish کردی",
+    "az": "azerbaijani",
+}
 
 
 def plain(name: str) -> str:
@@ -105,7 +171,8 @@ def words_of(name: str) -> set[str]:
 
 
 def name_score(column: str, names: list[str]) -> float:
-    """2 for the first name of the list down to 1 for the last; less where a name is only a part of the column's; else 0."""
+    """2 for the first name of the list down to 1 for the last; less where a name is only a part of the column's; else
+    0."""
     squeezed_names = [squeezed(name) for name in names]
     whole = squeezed(column)
     if whole in squeezed_names:

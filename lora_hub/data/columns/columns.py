@@ -1,7 +1,8 @@
-"""Which column is what: roles proposed by names and by contents, each with its reason; a task proposed where none is chosen.
+"""Which column is what: roles proposed by names and by contents, each with its reason; a task proposed where none is
+chosen.
 
-    propose_mapping(table, task).mapping      {"text": "v2", "answer": "v1"}
-    propose_task(table)                       ("spam", "the column 'v1' holds ham and spam")
+propose_mapping(table, task).mapping      {"text": "v2", "answer": "v1"}
+propose_task(table)                       ("spam", "the column 'v1' holds ham and spam")
 """
 
 import difflib
@@ -35,8 +36,8 @@ class MappingProposal:
 
 @dataclass(frozen=True)
 class _Others:
-    """What is asked of all columns for each of them, found once. places: where each stands, from 0 (first) to 1. longest: characters,
-    the largest median. has_text: any holds texts. asks: two columns are named q and a."""
+    """What is asked of all columns for each of them, found once. places: where each stands, from 0 (first) to 1.
+    longest: characters, the largest median. has_text: any holds texts. asks: two columns are named q and a."""
 
     places: dict[str, float]
     longest: int
@@ -65,7 +66,9 @@ def propose_mapping(table: Table, task: Task) -> MappingProposal:
     required = [role for role in (*task.inputs, "answer") if role not in task.optional_inputs]
     others = _others(facts)
     scores = {
-        (role, fact.name): _score(role, fact, task, others) for role in (*task.inputs, "answer") for fact in facts.values()
+        (role, fact.name): _score(role, fact, task, others)
+        for role in (*task.inputs, "answer")
+        for fact in facts.values()
     }
     taken: set[str] = set()
     # Best pairs first, so that a column goes to the role it fits best.
@@ -87,7 +90,11 @@ def _fill_the_last(facts: dict[str, ColumnFacts], task: Task, proposal: MappingP
     if len(proposal.missing) == 1 and len(left) == 1:
         role = proposal.missing[0]
         wants_labels = role == "answer" and task.output == "labels"
-        if role in ("context", "schema") or (left[0].is_number and role != "answer") or (wants_labels and not left[0].is_labels):
+        if (
+            role in ("context", "schema")
+            or (left[0].is_number and role != "answer")
+            or (wants_labels and not left[0].is_labels)
+        ):
             return
         proposal.mapping[role] = left[0].name
         proposal.reasons[role] = _("{name!r} is the only column left", name=left[0].name)
@@ -139,8 +146,9 @@ def _as_labels(fact: ColumnFacts) -> tuple[float, Message]:
         why = _n(
             "it holds {count:,} short value ({values})",
             "it holds {count:,} different short values ({values})",
-            count=fact.distinct, values=several(fact.examples[:3]),
-        )  # fmt: skip
+            count=fact.distinct,
+            values=several(fact.examples[:3]),
+        )
         if fact.distinct == 1:
             return 0.1, why
         # Of two such columns the one with fewer values is likelier a class than a name.
@@ -206,8 +214,8 @@ def _propose_messages(facts: dict[str, ColumnFacts], proposal: MappingProposal) 
 
 
 def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal) -> bool:
-    """Two columns of texts in two languages, told apart by name or script. English, else the first, is the source. False
-    where the columns' names say themselves what is the source and what the translation."""
+    """Two columns of texts in two languages, told apart by name or script. English, else the first, is the source.
+    False where the columns' names say themselves what is the source and what the translation."""
     texts = [fact for fact in facts.values() if fact.is_plausible and not fact.is_labels and not fact.is_number]
     sources = {fact.name for fact in texts if name_score(fact.name, known.SYNONYMS["source"]) >= 1}
     targets = {fact.name for fact in texts if name_score(fact.name, known.ANSWERS["translation"]) >= 1}
@@ -238,8 +246,8 @@ def _propose_languages(facts: dict[str, ColumnFacts], proposal: MappingProposal)
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """"text=v2,answer=v1" as a mapping. A comma inside a column's name is written \\,; `context=` leaves that role without a
-    column. Raises DataError."""
+    """The mapping that "text=v2,answer=v1" says. A comma inside a column's name is written \\,; `context=` leaves that
+    role without a column. Raises DataError."""
     mapping: dict[str, str] = {}
     for part in text.replace("\\,", "\x00").split(","):
         part = part.replace("\x00", ",")
@@ -251,22 +259,22 @@ def parse_map(text: str) -> dict[str, str]:
                 _("{part!r} is not ROLE=COLUMN."),
                 _("Write for instance --map text=v2,answer=v1."),
                 part=part.strip(),
-            )  # fmt: skip
+            )
         if role.strip() in mapping:
             raise DataError(
                 _("The role {role!r} is mapped twice."),
                 _("Give one column for each role."),
                 role=role.strip(),
-            )  # fmt: skip
+            )
         mapping[role.strip()] = column.strip()
     if not mapping:
-        raise DataError(_("The mapping is empty."), _("Write for instance --map text=v2,answer=v1."))  # fmt: skip
+        raise DataError(_("The mapping is empty."), _("Write for instance --map text=v2,answer=v1."))
     return mapping
 
 
 def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete: bool = True) -> None:
-    """Raises DataError naming the role or column that is wrong and the columns there are. `complete`: every required role
-    has to have a column."""
+    """Raises DataError naming the role or column that is wrong and the columns there are. `complete`: every required
+    role has to have a column."""
     has = _("The file has: {columns}.", columns=several(table.columns))
     roles = list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
     for role, column in mapping.items():
@@ -274,20 +282,29 @@ def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete
             raise DataError(
                 _("The task {task} has no role {role!r}."),
                 _("Its roles are: {roles}."),
-                task=task.id, role=role, roles=several(roles),
-            )  # fmt: skip
+                task=task.id,
+                role=role,
+                roles=several(roles),
+            )
         if column not in table.columns:
             near = difflib.get_close_matches(column, table.columns, n=2, cutoff=0.5)
             meant = _("Did you mean {near}?", near=several(near, "or", quoted=True)) if near else NOTHING
-            raise DataError(_("There is no column {column!r} for {role}."), joined(has, meant), column=column, role=role)
+            raise DataError(
+                _("There is no column {column!r} for {role}."), joined(has, meant), column=column, role=role
+            )
     missing = [role for role in roles if role not in mapping and role not in task.optional_inputs]
     if missing and complete:
         raise DataError(
             _("No column was found for {missing}, which the task {task} needs."),
             joined(has, _("Choose with --map {role}=COLUMN or in the page.", role=missing[0])),
-            missing=several(missing, "and"), task=task.id,
-        )  # fmt: skip
+            missing=several(missing, "and"),
+            task=task.id,
+        )
     columns = list(mapping.values())
     twice = next((column for column in columns if columns.count(column) > 1), None)
     if twice:
-        raise DataError(_("The column {column!r} is used for two roles."), joined(has, _("Choose another for one of them.")), column=twice)
+        raise DataError(
+            _("The column {column!r} is used for two roles."),
+            joined(has, _("Choose another for one of them.")),
+            column=twice,
+        )

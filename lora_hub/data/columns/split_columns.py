@@ -1,6 +1,8 @@
-"""A column that says of each row whether it is to be trained or tested on (split: train, test, validation; is_test: 0, 1).
+"""A column that says of each row whether it is to be trained or tested on (split: train, test, validation; is_test: 0,
+1).
 
-    table = split_by_column(table)      its test rows as `table.test`, as those of an archive's test file; what it did among its problems
+    table = split_by_column(table)   its test rows as `table.test`, as those of an archive's test file; what it did
+                                     among its problems
 
 As with an archive's files, validation rows are scored where there are no test rows, and left out where there are.
 """
@@ -16,7 +18,22 @@ from lora_hub.data.chats.chat_marks import reading
 from lora_hub.data.columns.column_names import LABEL, plain, squeezed
 from lora_hub.data.tables.table import Table, is_nested, row_problem
 
-NAMED = {"split", "splits", "datasplit", "datasetsplit", "subset", "set", "fold", "partition", "usage", "phase", "traintest", "trainortest", "trainvaltest", "dataset"}
+NAMED = {
+    "split",
+    "splits",
+    "datasplit",
+    "datasetsplit",
+    "subset",
+    "set",
+    "fold",
+    "partition",
+    "usage",
+    "phase",
+    "traintest",
+    "trainortest",
+    "trainvaltest",
+    "dataset",
+}
 _KINDS = {
     "train": "train training trn tr learn learning آموزش آموزشی یادگیری",
     "test": "test testing tst te eval evaluation holdout heldout آزمون آزمایش آزمایشی تست",
@@ -24,14 +41,19 @@ _KINDS = {
 }
 WORDS = {word: kind for kind, words in _KINDS.items() for word in words.split()}
 # Words that may stand beside those and change nothing: PublicTest, train_extra, "test set".
-BESIDE = set("set split data part extra public private only fold mode hold held out in out official داده داده‌های مجموعه".split())
+BESIDE = set(
+    "set split data part extra public private only fold mode hold held out in out official داده داده‌های مجموعه".split()
+)
 # Columns of marks: what a row is whose mark is on, and what it is whose mark is off; "": neither trained nor scored.
 FLAGS = {
-    **dict.fromkeys(("istest", "intest", "testset", "isheldout", "heldout", "isholdout", "holdout", "iseval", "test"), ("test", "train")),
+    **dict.fromkeys(
+        ("istest", "intest", "testset", "isheldout", "heldout", "isholdout", "holdout", "iseval", "test"),
+        ("test", "train"),
+    ),
     **dict.fromkeys(("isvalidation", "isval", "isdev"), ("validation", "train")),
     **dict.fromkeys(("istrain", "intrain", "trainset", "istraining", "intraining"), ("train", "test")),
     **dict.fromkeys(("train", "training", "trainable", "usefortraining", "learn"), ("train", "")),
-}  # fmt: skip
+}
 WORDS_OF_THINGS = {"test", "train", "training", "learn"}  # which may be what a label is about
 LOOKED_AT = 1_000
 
@@ -47,8 +69,8 @@ def part_of(value: str) -> str:
 
 
 def split_by_column(table: Table, *, is_test: bool = False) -> Table:
-    """The table without the rows that a column of it keeps from training; as it is where there is no such column. is_test: the file is
-    to be scored on, so that rows to train on are not missed."""
+    """The table without the rows that a column of it keeps from training; as it is where there is no such column.
+    is_test: the file is to be scored on, so that rows to train on are not missed."""
     found = next(filter(None, (_parts(table, name) for name in table.columns)), None)
     if found is None:
         return table
@@ -57,7 +79,8 @@ def split_by_column(table: Table, *, is_test: bool = False) -> Table:
 
 
 def _parts(table: Table, name: str) -> tuple[str, polars.Series] | None:
-    """The column with the part of each row (train, test, validation, "" for one that is left out); None where it says none."""
+    """The column with the part of each row (train, test, validation, "" for one that is left out); None where it says
+    none."""
     series = table.frame[name]
     if is_nested(series.dtype) or not table.rows:
         return None
@@ -69,7 +92,11 @@ def _parts(table: Table, name: str) -> tuple[str, polars.Series] | None:
         return None
     values = [value for value in series.drop_nulls().unique().to_list() if value.strip()]
     if is_flag:
-        if not all(reading(value) is not None for value in values) or key in WORDS_OF_THINGS and not _stands_alone(table, name):
+        if (
+            not all(reading(value) is not None for value in values)
+            or key in WORDS_OF_THINGS
+            and not _stands_alone(table, name)
+        ):
             return None
         on, off = FLAGS[key]
         meanings = {value: on if reading(value) else off for value in values}
@@ -80,19 +107,34 @@ def _parts(table: Table, name: str) -> tuple[str, polars.Series] | None:
         return name, parts
     meanings = {value: part_of(value) for value in values}
     kinds = set(meanings.values())
-    if not kinds & {"test", "validation"} or not is_named and ("" in kinds or "train" not in kinds or key in {squeezed(label) for label in LABEL}):
+    if (
+        not kinds & {"test", "validation"}
+        or not is_named
+        and ("" in kinds or "train" not in kinds or key in {squeezed(label) for label in LABEL})
+    ):
         return None
     # What says something else (extra, unsupervised) or nothing is not kept from training.
-    return name, series.replace_strict({value: kind or "train" for value, kind in meanings.items()}, default="train", return_dtype=polars.String)
+    return name, series.replace_strict(
+        {value: kind or "train" for value, kind in meanings.items()}, default="train", return_dtype=polars.String
+    )
 
 
 def _stands_alone(table: Table, name: str) -> bool:
-    """Whether no other column but a label's is marks as well, and two more are left to learn from: (text, bus, train) has a label in
-    each."""
+    """Whether no other column but a label's is marks as well, and two more are left to learn from: (text, bus, train)
+    has a label in each."""
     labels = {squeezed(label) for label in LABEL}
-    others = [table.frame[other] for other in table.columns if other != name and squeezed(other) not in labels and not is_nested(table.frame.schema[other])]
-    cells = [[value for value in series.head(LOOKED_AT).drop_nulls().unique().to_list() if value.strip()] for series in others]
-    return table.frame.width > 2 and not any(values and all(reading(value) is not None for value in values) for values in cells)
+    others = [
+        table.frame[other]
+        for other in table.columns
+        if other != name and squeezed(other) not in labels and not is_nested(table.frame.schema[other])
+    ]
+    cells = [
+        [value for value in series.head(LOOKED_AT).drop_nulls().unique().to_list() if value.strip()]
+        for series in others
+    ]
+    return table.frame.width > 2 and not any(
+        values and all(reading(value) is not None for value in values) for values in cells
+    )
 
 
 def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) -> Table:
@@ -106,40 +148,61 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
     if not counts["train"]:
         count = table.rows
         said = _(
-            "The column {column!r} says of every row that it is there to test or validate with, and of none that it is there to train on:"
+            "The column {column!r} says of every row that it is there to test or validate with, and of none that it "
+            "is there to train on:"
             " all {count:,} are trained on if you go on.",
-            column=column, count=count,
-        )  # fmt: skip
+            column=column,
+            count=count,
+        )
         hint = _("Bring the rows to train on, and give this file as the test file.")
         problems.append(row_problem("no-training-rows", "warning", said, [], count=count, hint=hint))
         return replace(table, problems=problems, split_column=column)
     test = None
     if counts[scored] and table.test is None:
-        test = Table(table.frame.filter(places[scored]), table.format, table.encoding, table.delimiter, row_numbers=numbers.filter(places[scored]), split_column=column)
+        test = Table(
+            table.frame.filter(places[scored]),
+            table.format,
+            table.encoding,
+            table.delimiter,
+            row_numbers=numbers.filter(places[scored]),
+            split_column=column,
+        )
     problems.append(_told(table, column, counts, scored if test is not None else "", parts, numbers))
     return replace(
-        table, frame=table.frame.filter(places["train"]), row_numbers=numbers.filter(places["train"]), test=test if test is not None else table.test,
-        problems=problems, split_column=column, set_aside=table.rows - counts["train"] - (test.rows if test is not None else 0),
-    )  # fmt: skip
+        table,
+        frame=table.frame.filter(places["train"]),
+        row_numbers=numbers.filter(places["train"]),
+        test=test if test is not None else table.test,
+        problems=problems,
+        split_column=column,
+        set_aside=table.rows - counts["train"] - (test.rows if test is not None else 0),
+    )
 
 
-def _told(table: Table, column: str, counts: dict[str, int], scored: str, parts: polars.Series, numbers: polars.Series) -> Problem:
+def _told(
+    table: Table, column: str, counts: dict[str, int], scored: str, parts: polars.Series, numbers: polars.Series
+) -> Problem:
     left = {kind: count for kind, count in counts.items() if count and kind not in ("train", scored)}
     left_rows = numbers.filter(parts.is_in(list(left))).to_list()
     uses = [_("{count:,} are trained on", count=counts["train"])]
     if scored:
-        uses.append(_("{count:,} ({kind}) are scored and not trained on", count=counts[scored], kind=_KIND_NAMES[scored]))
+        uses.append(
+            _("{count:,} ({kind}) are scored and not trained on", count=counts[scored], kind=_KIND_NAMES[scored])
+        )
     if left:
         uses.append(
             _n(
                 "{count:,} row ({kinds}) is left out",
                 "{count:,} rows ({kinds}) are left out",
-                count=sum(left.values()), kinds=several([_KIND_NAMES[kind] for kind in left]),
-            )  # fmt: skip
+                count=sum(left.values()),
+                kinds=several([_KIND_NAMES[kind] for kind in left]),
+            )
         )
     said = _("The column {column!r} says which rows are for what: {uses}.", column=column, uses=several(uses))
     hint = _("Without that column, or under another name, rows to score are drawn by chance.")
-    return row_problem("split-column", "info", said, left_rows, count=counts[scored] if scored else sum(left.values()), hint=hint)
+    return row_problem(
+        "split-column", "info", said, left_rows, count=counts[scored] if scored else sum(left.values()), hint=hint
+    )
 
 
 _KIND_NAMES = {"test": _("test"), "validation": _("validation"), "": _("not to be trained")}

@@ -10,7 +10,8 @@ CODE = "idle-mends"
 
 
 def find_idle(done: Sequence[Done], beside: Sequence[Done] = ()) -> list[Finding]:
-    """One finding for all of them. beside: what the same mends did to a test file of its own: what fits there is not idle."""
+    """One finding for all of them. beside: what the same mends did to a test file of its own: what fits there is not
+    idle."""
     elsewhere = {id_of(one): one for one in beside}
     told: list[Message] = []
     for one in done:
@@ -20,7 +21,9 @@ def find_idle(done: Sequence[Done], beside: Sequence[Done] = ()) -> list[Finding
                 if other is not None and label not in other.missed:
                     continue
                 if near:
-                    told.append(_("no row has the label {label!r} (did you mean {near!r}?)", label=label[:60], near=near[:60]))
+                    told.append(
+                        _("no row has the label {label!r} (did you mean {near!r}?)", label=label[:60], near=near[:60])
+                    )
                 else:
                     told.append(_("no row has the label {label!r}", label=label[:60]))
         elif not one.rows and not (other and other.rows):

@@ -31,7 +31,8 @@ def drop(table: Table, task: Task, mapping: dict[str, str], values: dict[str, st
 
 
 def leave_out(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """Without the rows that are named by their numbers in the file: what refuses them may not be at hand (a base's template)."""
+    """Without the rows that are named by their numbers in the file: what refuses them may not be at hand (a base's
+    template)."""
     named = [int(number) for number in values.get("rows", "").split(",") if number.strip().isdigit()]
     return keep_rows(table, ~table.numbers().is_in(named))
 
@@ -61,23 +62,34 @@ def relabel(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
         return table
     old = table.texts(column)
     new = old.str.strip_chars().replace(values)
-    return _with(table, {column: polars.select(polars.when(new != old.str.strip_chars()).then(new).otherwise(old)).to_series()})
+    return _with(
+        table, {column: polars.select(polars.when(new != old.str.strip_chars()).then(new).otherwise(old)).to_series()}
+    )
 
 
 def missed_labels(table: Table, task: Task | None, mapping: dict[str, str], values: dict[str, str]) -> dict[str, str]:
-    """Of the labels that `relabel` is to rename those that no row has, nor one of a test part: label -> the nearest that is there, ""
-    where none is near."""
+    """Of the labels that `relabel` is to rename those that no row has, nor one of a test part: label -> the nearest
+    that is there, "" where none is near."""
     column = mapping.get("answer", "")
-    there = {label: None for part in (table, table.test) if part is not None and column in part.columns for label in part.texts(column).drop_nulls().str.strip_chars().unique(maintain_order=True).to_list()}
+    there = {
+        label: None
+        for part in (table, table.test)
+        if part is not None and column in part.columns
+        for label in part.texts(column).drop_nulls().str.strip_chars().unique(maintain_order=True).to_list()
+    }
     missed = [label for label in values if label not in there]
     if not missed:
         return {}
     near = known_as(missed, list(there)[:MOST_LABELS], task.id if task is not None else "")
-    return {label: near.get(label) or next(iter(difflib.get_close_matches(label, list(there)[:MOST_LABELS], n=1)), "") for label in missed}
+    return {
+        label: near.get(label) or next(iter(difflib.get_close_matches(label, list(there)[:MOST_LABELS], n=1)), "")
+        for label in missed
+    }
 
 
 def fill_down(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """Each value repeated in the empty cells below it; nothing where a column (of a test file, for instance) is not of that kind."""
+    """Each value repeated in the empty cells below it; nothing where a column (of a test file, for instance) is not of
+    that kind."""
     column = values.get("column", "")
     if column not in table.columns or table.is_nested(column) or not says_it_once(table.frame[column]):
         return table
@@ -85,13 +97,18 @@ def fill_down(table: Table, task: Task, mapping: dict[str, str], values: dict[st
 
 
 def shorten(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """The longest input of each row that is too long loses its end, at a space where there is one; answers stay whole."""
+    """The longest input of each row that is too long loses its end, at a space where there is one; answers stay
+    whole."""
     most = int(values.get("characters", "0") or 0)
     roles = [role for role in task.inputs if role in mapping and not table.is_nested(mapping[role])]
     if most <= 0 or not roles:
         return table
-    frame = checks.rows_of(table, task, {role: mapping[role] for role in roles + (["answer"] if "answer" in mapping else [])})
-    lengths = frame.select(polars.col(name).str.len_chars().cast(polars.Int64) for name in frame.columns if name != "row")
+    frame = checks.rows_of(
+        table, task, {role: mapping[role] for role in roles + (["answer"] if "answer" in mapping else [])}
+    )
+    lengths = frame.select(
+        polars.col(name).str.len_chars().cast(polars.Int64) for name in frame.columns if name != "row"
+    )
     over = (lengths.select(polars.sum_horizontal(polars.all())).to_series() - most).clip(lower_bound=0)
     longest = lengths.select(polars.max_horizontal(roles)).to_series()
     changed, spent = {}, polars.Series([False] * table.rows)
@@ -99,12 +116,18 @@ def shorten(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
         here = (over > 0) & (lengths[role] == longest) & ~spent
         spent = spent | here
         room = (lengths[role] - over).clip(lower_bound=0)
-        cut = polars.DataFrame({"text": frame[role], "room": room}).select(polars.col("text").str.slice(0, polars.col("room"))).to_series()
+        cut = (
+            polars.DataFrame({"text": frame[role], "room": room})
+            .select(polars.col("text").str.slice(0, polars.col("room")))
+            .to_series()
+        )
         cut = cut.str.replace(r"(\S)\s+\S*$", "$1")
         text = table.texts(mapping[role])
-        changed[mapping[role]] = polars.DataFrame({"here": here, "cut": cut, "text": text}).select(
-            polars.when("here").then("cut").otherwise("text")
-        ).to_series()
+        changed[mapping[role]] = (
+            polars.DataFrame({"here": here, "cut": cut, "text": text})
+            .select(polars.when("here").then("cut").otherwise("text"))
+            .to_series()
+        )
     return _with(table, changed)
 
 
@@ -114,10 +137,13 @@ def swap(table: Table, task: Task, mapping: dict[str, str], values: dict[str, st
         return table  # of another task, perhaps, that has no source
     first, second = mapping["source"], mapping["answer"]
     both = polars.DataFrame({"here": here, "a": table.texts(first), "b": table.texts(second)})
-    return _with(table, {
-        first: both.select(polars.when("here").then("b").otherwise("a")).to_series(),
-        second: both.select(polars.when("here").then("a").otherwise("b")).to_series(),
-    })  # fmt: skip
+    return _with(
+        table,
+        {
+            first: both.select(polars.when("here").then("b").otherwise("a")).to_series(),
+            second: both.select(polars.when("here").then("a").otherwise("b")).to_series(),
+        },
+    )
 
 
 def _texts(table: Table, task: Task, mapping: dict[str, str]) -> list[str]:
@@ -138,7 +164,10 @@ def mend_letters(table: Table, task: Task, mapping: dict[str, str], values: dict
             text = table.texts(column)
             # Letters of ASCII only were not damaged; there are few others where there is damage.
             odd = (text.str.len_bytes() != text.str.len_chars()).fill_null(False)
-            mended = [undo_mojibake(value) if other else value for value, other in zip(text.to_list(), odd.to_list(), strict=True)]
+            mended = [
+                undo_mojibake(value) if other else value
+                for value, other in zip(text.to_list(), odd.to_list(), strict=True)
+            ]
             changed[column] = polars.Series(column, mended, dtype=polars.String)
     return _with(table, changed)
 
@@ -152,14 +181,20 @@ def plain_text(table: Table, task: Task, mapping: dict[str, str], values: dict[s
         text = table.texts(column)
         if not table.is_nested(column):
             marked = text.str.contains(r"<[a-zA-Z/!]|&[a-zA-Z#]").fill_null(False)
-            bare = text.str.replace_all(r"(?i)<br\s*/?>|</p>|</div>|</li>", "\n").str.replace_all(r"</?[a-zA-Z][^<>]{0,500}>|<!--.*?-->", "")
-            plain = [html.unescape(new).strip() if here else old for old, new, here in zip(text.to_list(), bare.to_list(), marked.to_list(), strict=True)]
+            bare = text.str.replace_all(r"(?i)<br\s*/?>|</p>|</div>|</li>", "\n").str.replace_all(
+                r"</?[a-zA-Z][^<>]{0,500}>|<!--.*?-->", ""
+            )
+            plain = [
+                html.unescape(new).strip() if here else old
+                for old, new, here in zip(text.to_list(), bare.to_list(), marked.to_list(), strict=True)
+            ]
             changed[column] = polars.Series(column, plain, dtype=polars.String)
     return _with(table, changed)
 
 
 def join_overflow(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
-    """What went on in columns without a name is put back, with the delimiter between, behind the text it was cut from."""
+    """What went on in columns without a name is put back, with the delimiter between, behind the text it was cut
+    from."""
     into, unnamed = overflow_columns(table)
     into = values.get("into") or into
     if into not in table.columns or not unnamed or table.is_nested(into):
@@ -168,10 +203,16 @@ def join_overflow(table: Table, task: Task, mapping: dict[str, str], values: dic
     # Empty cells behind the last filled one are no part of the text; those before it were delimiters in it.
     joined = parts.select(polars.concat_str(polars.all().fill_null(""), separator=table.delimiter or ",")).to_series()
     joined = joined.str.strip_chars_end(table.delimiter or ",")
-    text = polars.DataFrame({"here": goes_on(table, unnamed), "new": joined, "old": table.texts(into)}).select(polars.when("here").then("new").otherwise("old"))
+    text = polars.DataFrame({"here": goes_on(table, unnamed), "new": joined, "old": table.texts(into)}).select(
+        polars.when("here").then("new").otherwise("old")
+    )
     empty = {name: polars.Series(name, [""] * table.rows, dtype=polars.String) for name in unnamed}
     return _with(table, {into: text.to_series(), **empty})
 
 
 def _with(table: Table, columns: dict[str, polars.Series]) -> Table:
-    return replace(table, frame=table.frame.with_columns([series.alias(name) for name, series in columns.items()])) if columns else table
+    return (
+        replace(table, frame=table.frame.with_columns([series.alias(name) for name, series in columns.items()]))
+        if columns
+        else table
+    )

@@ -1,14 +1,14 @@
 """Mends: what can be done at a click about what the pre-flight found, and how it is done.
 
-A mend never touches the file. It is a short note (`schema.Mend`) kept with the dataset's other facts; file and mends together
-are what a run reads, so the page, the shell and the worker see the same rows, and a mend that is taken from the list is
-undone. Rows keep the numbers that they have in the file.
+A mend never touches the file. It is a short note (`schema.Mend`) kept with the dataset's other facts; file and mends
+together are what a run reads, so the page, the shell and the worker see the same rows, and a mend that is taken from
+the list is undone. Rows keep the numbers that they have in the file.
 
     offer_mends(finding, table, task, mapping)      the mends that a finding's card shows, the safest first
     apply_mends(table, task, mapping, mends)        the table afterwards, with what each of them did
 
-A mend that leaves rows out looks for them anew with the check that found them. A test part is only ever changed the way an
-input is changed when an adapter is asked (labels joined, letters mended); no row of it is left out.
+A mend that leaves rows out looks for them anew with the check that found them. A test part is only ever changed the way
+an input is changed when an adapter is asked (labels joined, letters mended); no row of it is left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,8 +69,8 @@ DROPPED: dict[str, Message] = {
 @dataclass(frozen=True)
 class Kind:
     """A kind of mend. do: (table, task, mapping, values) -> table. short: on the button. done: in the list of what was
-    done. for_test: whether a test part is changed by it, too. fills_columns: it changes what a column holds whatever the column is
-    for, and so what it is proposed for; its `do` looks at neither task nor mapping."""
+    done. for_test: whether a test part is changed by it, too. fills_columns: it changes what a column holds whatever
+    the column is for, and so what it is proposed for; its `do` looks at neither task nor mapping."""
 
     do: Callable[[Table, Task | None, dict[str, str], dict[str, str]], Table]
     short: Message
@@ -81,8 +81,8 @@ class Kind:
 
 @dataclass(frozen=True)
 class Done:
-    """A mend that was applied. rows: how many it left out or changed. missed: the labels it was to rename that no row has, each with
-    the nearest that is there."""
+    """A mend that was applied. rows: how many it left out or changed. missed: the labels it was to rename that no row
+    has, each with the nearest that is there."""
 
     mend: Mend
     rows: int
@@ -93,8 +93,8 @@ class Done:
 
 
 def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequence[Mend]) -> tuple[Table, list[Done]]:
-    """The table with the task's columns as text (`nested_cells`), after `mends`, one behind the other; `table` itself is not
-    changed. Raises DataError for an unknown mend."""
+    """The table with the task's columns as text (`nested_cells`), after `mends`, one behind the other; `table` itself
+    is not changed. Raises DataError for an unknown mend."""
     done = []
     table = plain_cells(table, task, mapping)
     for mend in mends:
@@ -109,8 +109,8 @@ def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequen
 
 
 def with_filled_columns(table: Table, mends: Sequence[Mend]) -> Table:
-    """The table that task and columns are proposed for: after those of the mends that fill columns. Raises DataError for an unknown
-    mend."""
+    """The table that task and columns are proposed for: after those of the mends that fill columns. Raises DataError
+    for an unknown mend."""
     for mend in mends:
         kind = _kind(mend)
         table = kind.do(table, None, {}, mend.values) if kind.fills_columns else table
@@ -163,15 +163,19 @@ def describe(mend: Mend) -> Message:
     if mend.kind == "relabel":
         values["pairs"] = several([_("{old} → {new}", old=old, new=new) for old, new in mend.values.items()], most=6)
     if "rows" in mend.values:
-        values["rows"] = several([int(row) if row.isdecimal() else row for row in mend.values["rows"].split(",")], most=8)
+        values["rows"] = several(
+            [int(row) if row.isdecimal() else row for row in mend.values["rows"].split(",")], most=8
+        )
     if "characters" in mend.values:
-        values["characters"] = int(mend.values["characters"]) if mend.values["characters"].isdecimal() else mend.values["characters"]
+        values["characters"] = (
+            int(mend.values["characters"]) if mend.values["characters"].isdecimal() else mend.values["characters"]
+        )
     return _kind(mend).done.filled(values)
 
 
 def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
-    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or the whole
-    of it as JSON (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
+    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or
+    the whole of it as JSON (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
     if text.startswith("{"):
         return _parse_whole(text)
     if text.startswith("relabel:"):
@@ -181,17 +185,21 @@ def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
                 _("{text!r} is not relabel:OLD=NEW,OLD=NEW."),
                 _("For example --mend relabel:0=negative,1=positive."),
                 text=text,
-            )  # fmt: skip
+            )
         return Mend(kind="relabel", values={old.strip(): new.strip() for old, _equals, new in pairs})
     code, _rest, kind = text.partition(".")
     found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
     if not found:
-        names = [name if index == 0 else f"{name}.{mend.kind}" for name, mends in offered.items() for index, mend in enumerate(mends)]
+        names = [
+            name if index == 0 else f"{name}.{mend.kind}"
+            for name, mends in offered.items()
+            for index, mend in enumerate(mends)
+        ]
         raise DataError(
             _("There is nothing to mend by {text!r} in this data."),
             _("Offered: {codes}.", codes=several(names)) if names else _("Nothing is offered."),
             text=text,
-        )  # fmt: skip
+        )
     return found[0]
 
 
@@ -201,9 +209,9 @@ def _parse_whole(text: str) -> Mend:
     except ValidationError as error:
         raise DataError(
             _("{text!r} is no mend."),
-            _("For example --mend '{{\"kind\": \"drop\", \"values\": {{\"code\": \"duplicates\"}}}}'."),
+            _('For example --mend \'{{"kind": "drop", "values": {{"code": "duplicates"}}}}\'.'),
             text=text[:200],
-        ) from error  # fmt: skip
+        ) from error
     _kind(mend)
     return mend
 
@@ -211,18 +219,28 @@ def _parse_whole(text: str) -> Mend:
 def mend_argument(mend: Mend) -> str:
     """The mend as an argument of --mend which means exactly this one, whatever the data offers."""
     names = [name for pair in mend.values.items() for name in pair]
-    if mend.kind == "relabel" and names and all(name and name == name.strip() and not set(name) & set(",=\n") for name in names):
+    if (
+        mend.kind == "relabel"
+        and names
+        and all(name and name == name.strip() and not set(name) & set(",=\n") for name in names)
+    ):
         return "relabel:" + ",".join(f"{old}={new}" for old, new in mend.values.items())
     return mend.model_dump_json()
 
 
 def parse_mends(
-    texts: Sequence[str], inspector: Any, file: Path, task: Task | None, mapping: dict[str, str] | None, base: BaseModel | None = None,
-    test: Path | None = None, **reading: Any,
-) -> tuple[Mend, ...]:  # fmt: skip
-    """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it. inspector: an
-    `inspection.Inspector`. base: the one to be trained, whose chat template may refuse rows. test: a test file of one's own, whose
-    labels may be other than the training rows'. Raises DataError."""
+    texts: Sequence[str],
+    inspector: Any,
+    file: Path,
+    task: Task | None,
+    mapping: dict[str, str] | None,
+    base: BaseModel | None = None,
+    test: Path | None = None,
+    **reading: Any,
+) -> tuple[Mend, ...]:
+    """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it.
+    inspector: an `inspection.Inspector`. base: the one to be trained, whose chat template may refuse rows. test: a test
+    file of one's own, whose labels may be other than the training rows'. Raises DataError."""
     chosen: list[Mend] = []
     for text in texts:
         seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
@@ -234,12 +252,27 @@ def parse_mends(
 def _of_test(inspector: Any, seen: Any, test: Path, mends: Sequence[Mend]) -> list[Problem]:
     """What is to be told of the labels of a test file beside those of the training rows."""
     there = inspector.read(test, is_test=True).columns
-    tested = inspector.inspect(test, seen.task, {role: column for role, column in seen.mapping.items() if column in there}, mends=for_test(mends), is_test=True)
-    return [found.problem for found in checks.find_unseen(seen.task, seen.table, seen.mapping, tested.table, tested.mapping)]
+    tested = inspector.inspect(
+        test,
+        seen.task,
+        {role: column for role, column in seen.mapping.items() if column in there},
+        mends=for_test(mends),
+        is_test=True,
+    )
+    return [
+        found.problem for found in checks.find_unseen(seen.task, seen.table, seen.mapping, tested.table, tested.mapping)
+    ]
 
 
 # Findings about labels that other names for them can mend.
-_OF_LABELS = ("near-duplicate-labels", "same-meaning-labels", "same-number-labels", "mixed-labels", "numeric-labels", "labels-of-several-lines")
+_OF_LABELS = (
+    "near-duplicate-labels",
+    "same-meaning-labels",
+    "same-number-labels",
+    "mixed-labels",
+    "numeric-labels",
+    "labels-of-several-lines",
+)
 
 
 def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Mend]:
@@ -254,8 +287,17 @@ def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Me
         return [_joined(groups)] if groups else []
     if code == "labels-of-several-lines":
         made = combinations(counts)
-        return [Mend(kind="relabel", values={label: one_line(label) for label in counts if one_line(label) != label and label not in made})]
-    names = numbers_beside_names(counts, task.id)[0] if code == "mixed-labels" else suggest_names(sorted(counts), column, task.id)
+        return [
+            Mend(
+                kind="relabel",
+                values={label: one_line(label) for label in counts if one_line(label) != label and label not in made},
+            )
+        ]
+    names = (
+        numbers_beside_names(counts, task.id)[0]
+        if code == "mixed-labels"
+        else suggest_names(sorted(counts), column, task.id)
+    )
     return [Mend(kind="relabel", values=names)] if names else []
 
 
@@ -266,19 +308,24 @@ def _joined(groups: list[tuple[str, list[str]]]) -> Mend:
 def _kind(mend: Mend) -> Kind:
     """Raises DataError for a mend that there is not: a file of another version, or a mistyped one."""
     if mend.kind not in MENDS:
-        raise DataError(_("There is no mend {kind!r}."), _("Known: {codes}."), kind=mend.kind, codes=several(MENDS))  # fmt: skip
+        raise DataError(_("There is no mend {kind!r}."), _("Known: {codes}."), kind=mend.kind, codes=several(MENDS))
     if mend.kind == "drop" and mend.values.get("code") not in DROPPED:
         raise DataError(
             _("Rows cannot be left out by {code!r}."),
             _("Known: {codes}."),
-            code=mend.values.get("code"), codes=several(DROPPED),
-        )  # fmt: skip
+            code=mend.values.get("code"),
+            codes=several(DROPPED),
+        )
     return MENDS[mend.kind]
 
 
 def _difference(before: Table, after: Table) -> int:
     """How many rows were left out, or else changed; those of its test part, too."""
-    tested = _difference(before.test, after.test) if before.test is not None and after.test is not None and before.test is not after.test else 0
+    tested = (
+        _difference(before.test, after.test)
+        if before.test is not None and after.test is not None and before.test is not after.test
+        else 0
+    )
     if before.rows != after.rows:
         return before.rows - after.rows + tested
     columns = [name for name in after.columns if not before.frame[name].equals(after.frame[name], null_equal=True)]
@@ -291,37 +338,53 @@ def _difference(before: Table, after: Table) -> int:
 MENDS: dict[str, Kind] = {
     "drop": Kind(mend_rows.drop, _("Leave these rows out"), _("Left out: {what}")),
     "leave-out": Kind(
-        mend_rows.leave_out, _("Leave these rows out"), _("Left out: rows {rows}"),
+        mend_rows.leave_out,
+        _("Leave these rows out"),
+        _("Left out: rows {rows}"),
     ),
     "keep-commonest": Kind(
-        mend_rows.keep_commonest, _("Keep the commonest answer"),
+        mend_rows.keep_commonest,
+        _("Keep the commonest answer"),
         _("Of several answers the commonest was kept"),
     ),
     "relabel": Kind(mend_rows.relabel, _("Rename labels"), _("Labels renamed: {pairs}"), for_test=True),
     "fill-down": Kind(
-        mend_rows.fill_down, _("Fill it down"),
+        mend_rows.fill_down,
+        _("Fill it down"),
         _("Empty cells in {column} filled with the value above them"),
-        for_test=True, fills_columns=True,
+        for_test=True,
+        fills_columns=True,
     ),
     "mask": Kind(
-        mend_rows.mask, _("Put a mark in their place"),
-        _("Secrets and personal data replaced by marks such as [e-mail]"), for_test=True,
+        mend_rows.mask,
+        _("Put a mark in their place"),
+        _("Secrets and personal data replaced by marks such as [e-mail]"),
+        for_test=True,
     ),
     "mend-letters": Kind(
-        mend_rows.mend_letters, _("Mend the letters"), _("Damaged letters mended"), for_test=True,
+        mend_rows.mend_letters,
+        _("Mend the letters"),
+        _("Damaged letters mended"),
+        for_test=True,
     ),
     "plain-text": Kind(
-        mend_rows.plain_text, _("Make it plain text"),
-        _("HTML tags taken out and entities such as &amp; written as letters"), for_test=True,
+        mend_rows.plain_text,
+        _("Make it plain text"),
+        _("HTML tags taken out and entities such as &amp; written as letters"),
+        for_test=True,
     ),
     "swap": Kind(mend_rows.swap, _("Swap them back"), _("Swapped pairs put right")),
     "shorten": Kind(
-        mend_rows.shorten, _("Shorten their input"),
-        _("Inputs shortened so that a row has at most {characters} characters"), for_test=True,
+        mend_rows.shorten,
+        _("Shorten their input"),
+        _("Inputs shortened so that a row has at most {characters} characters"),
+        for_test=True,
     ),
     "join-overflow": Kind(
-        mend_rows.join_overflow, _("Put the pieces back together"),
+        mend_rows.join_overflow,
+        _("Put the pieces back together"),
         _("Texts that were cut at a delimiter joined again in {into}"),
-        for_test=True, fills_columns=True,
+        for_test=True,
+        fills_columns=True,
     ),
-}  # fmt: skip
+}

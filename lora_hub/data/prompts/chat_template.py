@@ -4,12 +4,12 @@
     prompt = write_prompt(tokenizer, messages, tools)   up to where the answer begins
     answer = write_answer(tokenizer, messages, tools, turn)
 
-A template is asked with a mark and looked at for the mark, since nothing else says what it can do. What it has no place for is put
-in another way (`as_taken`): a system text before the first question, tool calls as JSON text of the assistant, a tool's result as a
-user's turn. The same happens in training and in asking, since both come through here.
+A template is asked with a mark and looked at for the mark, since nothing else says what it can do. What it has no place
+for is put in another way (`as_taken`): a system text before the first question, tool calls as JSON text of the
+assistant, a tool's result as a user's turn. The same happens in training and in asking, since both come through here.
 
-Answers are trained and asked without thoughts before them. A template that opens a block for thoughts has it closed again before
-the answer, as Qwen3's and its like do it themselves with `enable_thinking=False`.
+Answers are trained and asked without thoughts before them. A template that opens a block for thoughts has it closed
+again before the answer, as Qwen3's and its like do it themselves with `enable_thinking=False`.
 """
 
 import re
@@ -28,9 +28,16 @@ TEMPLATE_VARIABLES = {"enable_thinking": False, "date_string": "01 Jan 2025"}
 MARK = "\u241e"
 MARKED_TURNS = [{"role": "user", "content": "."}, {"role": "assistant", "content": MARK}]
 PROBE = "probe_mark"
-TOOL = {"type": "function", "function": {"name": PROBE, "description": "d", "parameters": {"type": "object", "properties": {}}}}
+TOOL = {
+    "type": "function",
+    "function": {"name": PROBE, "description": "d", "parameters": {"type": "object", "properties": {}}},
+}
 # Mistral's templates want ids of nine letters.
-CALL = {"role": "assistant", "content": "", "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": PROBE, "arguments": {"a": MARK}}}]}
+CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": PROBE, "arguments": {"a": MARK}}}],
+}
 # What opens and closes a block for thoughts, by the bases that write such.
 _TAGS = "think|thinking|thought|thoughts|reasoning|seed:think"
 OPENED = rf"<(?:{_TAGS})>|\[THINK\]|◁think▷"
@@ -42,9 +49,9 @@ _THOUGHTS = re.compile(rf"\A\s*<({_TAGS})>(.*?)</\1>\s*", re.DOTALL)
 
 @dataclass(frozen=True)
 class Traits:
-    """What a template has a place for: a system turn, tool definitions, tool calls, tools' results. opening: what is put between its
-    generation prompt and the answer. thinks: whether that closes a block for thoughts. space: the white space that it writes
-    before an answer, which is part of the answer's tokens."""
+    """What a template has a place for: a system turn, tool definitions, tool calls, tools' results. opening: what is
+    put between its generation prompt and the answer. thinks: whether that closes a block for thoughts. space: the white
+    space that it writes before an answer, which is part of the answer's tokens."""
 
     system: bool = True
     tools: bool = True
@@ -56,8 +63,8 @@ class Traits:
 
 
 def traits_of(tokenizer: Any) -> Traits:
-    """Of a tokenizer without a chat template: a plain text has a place for all but definitions and calls. Raises DataError where the
-    template refuses a question with its answer."""
+    """Of a tokenizer without a chat template: a plain text has a place for all but definitions and calls. Raises
+    DataError where the template refuses a question with its answer."""
     if not tokenizer.chat_template:
         return Traits(tools=False, calls=False, space=" ")
     user, call = {"role": "user", "content": "."}, CALL
@@ -69,19 +76,24 @@ def traits_of(tokenizer: Any) -> Traits:
         opening, space = f"{'' if asked.endswith(chr(10)) else chr(10)}\n{_closing(opened)}\n\n", ""
     elif before.isspace():
         opening, space = "", before
-    else:  # a channel, or a speaker that its generation prompt leaves out; a space at the end belongs to the answer's tokens
+    # a channel, or a speaker that its generation prompt leaves out; a space at the end belongs to the answer's tokens
+    else:
         opening = before.rstrip(" ")
         space = before[len(opening) :]
     thinks = bool(opened) or bool(re.search(rf"</(?:{_TAGS})>", asked[-80:] + opening))
     traits = Traits(
         system=_writes(tokenizer, [{"role": "system", "content": MARK}, *MARKED_TURNS], MARK, times=2),
         tools=_writes(tokenizer, MARKED_TURNS[:1], PROBE, tools=[TOOL]),
-        opening=opening, thinks=thinks, space=space,
-    )  # fmt: skip
+        opening=opening,
+        thinks=thinks,
+        space=space,
+    )
     calls = _writes(tokenizer, [user, call], PROBE) and _written_call(tokenizer, traits) is not None
     result = {"role": "tool", "content": MARK, "tool_call_id": "abcdefghi", "name": PROBE}
     before_result = call if calls else {"role": "assistant", "content": "."}
-    results = _writes(tokenizer, [user, before_result, result], MARK, times=2 if calls else 1, add_generation_prompt=True)
+    results = _writes(
+        tokenizer, [user, before_result, result], MARK, times=2 if calls else 1, add_generation_prompt=True
+    )
     return Traits(traits.system, traits.tools, calls, results, traits.opening, traits.thinks, traits.space)
 
 
@@ -89,9 +101,19 @@ def _closing(opened: re.Match) -> str:
     return f"</{opened[1]}>" if opened[1] else _CLOSE[opened[2]]
 
 
-def _writes(tokenizer: Any, messages: list[dict], mark: str, *, tools: list[dict] | None = None, times: int = 1, add_generation_prompt: bool = False) -> bool:
+def _writes(
+    tokenizer: Any,
+    messages: list[dict],
+    mark: str,
+    *,
+    tools: list[dict] | None = None,
+    times: int = 1,
+    add_generation_prompt: bool = False,
+) -> bool:
     try:
-        return render(tokenizer, messages, tools=tools, add_generation_prompt=add_generation_prompt).count(mark) >= times
+        return (
+            render(tokenizer, messages, tools=tools, add_generation_prompt=add_generation_prompt).count(mark) >= times
+        )
     except DataError:
         return False
 
@@ -128,19 +150,35 @@ def whole_text(message: dict[str, Any]) -> str:
     return "\n".join(text for text in (message["content"], calls_text(message.get("tool_calls") or [])) if text)
 
 
-def write_prompt(tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict] | None = None, traits: Traits | None = None) -> str:
-    """The text put to the model, up to where its answer begins. Raises DataError where the template refuses the messages."""
+def write_prompt(
+    tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict] | None = None, traits: Traits | None = None
+) -> str:
+    """The text put to the model, up to where its answer begins. Raises DataError where the template refuses the
+    messages."""
     traits = traits or traits_of(tokenizer)
-    return render(tokenizer, as_taken(messages, traits), tools=tools if traits.tools else None, add_generation_prompt=True) + traits.opening
+    return (
+        render(tokenizer, as_taken(messages, traits), tools=tools if traits.tools else None, add_generation_prompt=True)
+        + traits.opening
+    )
 
 
-def write_answer(tokenizer: Any, messages: list[dict[str, Any]], tools: list[dict] | None, turn: dict[str, Any], traits: Traits | None = None) -> str:
+def write_answer(
+    tokenizer: Any,
+    messages: list[dict[str, Any]],
+    tools: list[dict] | None,
+    turn: dict[str, Any],
+    traits: Traits | None = None,
+) -> str:
     """An assistant's turn as the template writes it behind the prompt, without what ends it. Raises DataError."""
     traits = traits or traits_of(tokenizer)
     turn = {**turn, "content": without_thoughts(turn["content"], traits)}
     if not turn.get("tool_calls"):
         return turn["content"].strip()
-    written = _answer_in(tokenizer, as_taken(messages, traits), tools if traits.tools else None, turn, traits) if traits.calls else None
+    written = (
+        _answer_in(tokenizer, as_taken(messages, traits), tools if traits.tools else None, turn, traits)
+        if traits.calls
+        else None
+    )
     return whole_text(turn).strip() if written is None else written
 
 
@@ -149,9 +187,11 @@ def without_thoughts(text: str, traits: Traits) -> str:
     return _THOUGHTS.sub("", text, count=1) if traits.thinks else text
 
 
-def _answer_in(tokenizer: Any, messages: list[dict], tools: list[dict] | None, turn: dict, traits: Traits) -> str | None:
-    """What the template writes for a turn, its end aside; None where it writes the conversation before it otherwise than when it
-    is asked."""
+def _answer_in(
+    tokenizer: Any, messages: list[dict], tools: list[dict] | None, turn: dict, traits: Traits
+) -> str | None:
+    """What the template writes for a turn, its end aside; None where it writes the conversation before it otherwise
+    than when it is asked."""
     whole = render(tokenizer, [*messages, turn], tools=tools)
     asked = render(tokenizer, messages, tools=tools, add_generation_prompt=True)
     for start in (asked + traits.opening, asked, _OPEN.sub("", asked), asked.rstrip()):
@@ -163,7 +203,11 @@ def _answer_in(tokenizer: Any, messages: list[dict], tools: list[dict] | None, t
 
 def _without_end(tokenizer: Any, text: str) -> str:
     """The text without the special token that closes a turn."""
-    named = [str(token) for token in getattr(tokenizer, "added_tokens_decoder", {}).values() if getattr(token, "special", True)]
+    named = [
+        str(token)
+        for token in getattr(tokenizer, "added_tokens_decoder", {}).values()
+        if getattr(token, "special", True)
+    ]
     ends = sorted({*named, render(tokenizer, MARKED_TURNS).rpartition(MARK)[2].strip()} - {""}, key=len, reverse=True)
     changed = True
     while changed:
@@ -174,16 +218,24 @@ def _without_end(tokenizer: Any, text: str) -> str:
     return text
 
 
-def render(tokenizer: Any, messages: list[dict[str, Any]], *, tools: list[dict] | None = None, add_generation_prompt: bool = False) -> str:
+def render(
+    tokenizer: Any,
+    messages: list[dict[str, Any]],
+    *,
+    tools: list[dict] | None = None,
+    add_generation_prompt: bool = False,
+) -> str:
     """The template's rendering. Raises DataError where it refuses the messages, with its words."""
     from jinja2 import TemplateError
 
     more = {"tools": tools} if tools else {}
     try:
-        return tokenizer.apply_chat_template(messages, add_generation_prompt=add_generation_prompt, tokenize=False, **more, **TEMPLATE_VARIABLES)
+        return tokenizer.apply_chat_template(
+            messages, add_generation_prompt=add_generation_prompt, tokenize=False, **more, **TEMPLATE_VARIABLES
+        )
     except (TemplateError, TypeError, KeyError, ValueError) as error:  # a template that adds texts to what is none
         raise DataError(
             _("The base's chat template refuses these messages: {reason}."),
             _("Choose another base, or change the order of the turns."),
             reason=error,
-        ) from error  # fmt: skip
+        ) from error

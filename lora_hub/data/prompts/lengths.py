@@ -5,15 +5,16 @@
     find_lengths(measured.lengths, measured)                 findings: rows too long, hardly anything trained
 
 Counted is what training encodes, by the same functions (`template.encode_prompts`, `template.encode_answers`) with the
-same ids, but without transformers (`light_tokenizer`), so that the page need not wait for it. Nothing is downloaded: the
-tokenizer is looked for in the base's folder, then in the Hub client's cache.
+same ids, but without transformers (`light_tokenizer`), so that the page need not wait for it. Nothing is downloaded:
+the tokenizer is looked for in the base's folder, then in the Hub client's cache.
 
 What makes it cheap, and what that costs:
 
 - A sample of at most 2,000 rows, evenly spread over the file from the first row to the last, the same one each time. Of
   very long rows fewer are taken, so that at most `MAX_CHARACTERS` are tokenized, but never less than `LEAST_ROWS`.
 - A text longer than `CUT_FACTOR` characters for each token that base or run could take in is cut there before it is
-  tokenized, and its count is raised in proportion. Such a row is far too long in any case; only by how much is an estimate.
+  tokenized, and its count is raised in proportion. Such a row is far too long in any case; only by how much is an
+  estimate.
 
 Of a chat every answer with what stands before it is one example and counts as a row here, as it does in training.
 """
@@ -51,7 +52,8 @@ class Measured:
     answer: tuple[int, ...]
 
     def rows_over(self, tokens: int) -> list[int]:
-        """Numbers of the sampled rows with more tokens than that, ascending; a chat's row once however many turns it has."""
+        """Numbers of the sampled rows with more tokens than that, ascending; a chat's row once however many turns it
+        has."""
         triples = zip(self.numbers, self.prompt, self.answer, strict=True)
         return sorted({number for number, prompt, answer in triples if prompt + answer > tokens})
 
@@ -61,15 +63,32 @@ class Measured:
         return (sum(self.prompt) + sum(self.answer)) / len(self.numbers)
 
 
-def measure_lengths(examples: Sequence[Example], task: Task, base: BaseModel, max_length: int, *, rows: int | None = None, sample: int = SAMPLE) -> Lengths | None:
+def measure_lengths(
+    examples: Sequence[Example],
+    task: Task,
+    base: BaseModel,
+    max_length: int,
+    *,
+    rows: int | None = None,
+    sample: int = SAMPLE,
+) -> Lengths | None:
     """`measure(...).lengths`."""
     measured = measure(examples, task, base, max_length, rows=rows, sample=sample)
     return measured.lengths if measured else None
 
 
-def measure(examples: Sequence[Example], task: Task, base: BaseModel, max_length: int, *, rows: int | None = None, sample: int = SAMPLE) -> Measured | None:
+def measure(
+    examples: Sequence[Example],
+    task: Task,
+    base: BaseModel,
+    max_length: int,
+    *,
+    rows: int | None = None,
+    sample: int = SAMPLE,
+) -> Measured | None:
     """Tokens of a sample of the examples. max_length: tokens a row may have in the run. rows: how many rows there are,
-    where `examples` are only a part of them. None where there are no examples or the base's tokenizer is not on this disk.
+    where `examples` are only a part of them. None where there are no examples or the base's tokenizer is not on this
+    disk.
 
     Raises BaseError where the tokenizer's files are damaged, DataError where its chat template refuses the messages.
     """
@@ -106,7 +125,8 @@ def tokenizer_of(base: BaseModel) -> LightTokenizer | None:
 
 
 def find_lengths(lengths: Lengths, measured: Measured | None = None) -> list[Finding]:
-    """What the lengths say against a run. `measured`: what `measure` gave, where the numbers of the rows are wanted as well.
+    """What the lengths say against a run. `measured`: what `measure` gave, where the numbers of the rows are wanted as
+    well.
 
     Codes: `too-long` (an error where more than half of the rows are left out, since such a run is refused) and
     `little-trained` (info).
@@ -121,10 +141,12 @@ def find_lengths(lengths: Lengths, measured: Measured | None = None) -> list[Fin
                 "little-trained",
                 "info",
                 _("Only {share} % of the tokens are trained: the answers are short beside their prompts.", share=share),
-                hint=_("Nothing is wrong with that, but most of the time goes into reading. Shorter inputs train faster."),
+                hint=_(
+                    "Nothing is wrong with that, but most of the time goes into reading. Shorter inputs train faster."
+                ),
                 count=lengths.sampled,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -137,23 +159,48 @@ def _too_long(lengths: Lengths, measured: Measured | None) -> Finding:
     else:
         of = _("{count:,} of {rows:,} sampled rows", count=count, rows=lengths.sampled)
     share = count / lengths.sampled * 100
-    known = {"count": count, "of": of, "percent": round(share, 1 if share >= 0.1 else 2), "limit": limit, "longest": longest}
+    known = {
+        "count": count,
+        "of": of,
+        "percent": round(share, 1 if share >= 0.1 else 2),
+        "limit": limit,
+        "longest": longest,
+    }
     if part:
         said = _n(
             "{of} ({percent} %) is longer than {limit:,} tokens and will be left out; the longest has {longest:,}.",
             "{of} ({percent} %) are longer than {limit:,} tokens and will be left out; the longest has {longest:,}.",
             **known,
-        )  # fmt: skip
+        )
         if lengths.answers_cut:
-            said = joined(said, _("Cut there instead, {cut:,} would lose the end of the answer or all of it.", cut=lengths.answers_cut))
+            said = joined(
+                said,
+                _("Cut there instead, {cut:,} would lose the end of the answer or all of it.", cut=lengths.answers_cut),
+            )
     else:
         said = _n(
-            "{of} ({percent} %) is longer than the {limit:,} tokens that the base can read at once, and max_length = {max_length:,} lets it in.",
-            "{of} ({percent} %) are longer than the {limit:,} tokens that the base can read at once, and max_length = {max_length:,} lets them in.",
-            **known, max_length=lengths.max_length,
-        )  # fmt: skip
+            (
+                "{of} ({percent} %) is longer than the {limit:,} tokens that the base can read at once, and "
+                "max_length = "
+                "{max_length:,} lets it in."
+            ),
+            (
+                "{of} ({percent} %) are longer than the {limit:,} tokens that the base can read at once, and "
+                "max_length = "
+                "{max_length:,} lets them in."
+            ),
+            **known,
+            max_length=lengths.max_length,
+        )
     severity = "error" if part and 2 * count > lengths.sampled else "warning"
-    return finding("too-long", severity, said, hint=_hint(lengths), rows=measured.rows_over(limit) if isinstance(measured, Measured) else (), count=count)
+    return finding(
+        "too-long",
+        severity,
+        said,
+        hint=_hint(lengths),
+        rows=measured.rows_over(limit) if isinstance(measured, Measured) else (),
+        count=count,
+    )
 
 
 def _hint(lengths: Lengths) -> Message:
@@ -162,13 +209,26 @@ def _hint(lengths: Lengths) -> Message:
     if lengths.max_length > context:
         return _("Set max_length to {context:,} or less, or choose a base with a longer context.", context=context)
     if longest <= context:
-        return _("Raise max_length to {longest:,} (the base can read {context:,}), or shorten the inputs.", longest=longest, context=context)
+        return _(
+            "Raise max_length to {longest:,} (the base can read {context:,}), or shorten the inputs.",
+            longest=longest,
+            context=context,
+        )
     if lengths.max_length < context:
         return _(
-            "Raise max_length to {context:,}, the base's context; for the {left:,} longer still choose a base with a longer context, or shorten the inputs.",
-            context=context, left=lengths.over_context,
-        )  # fmt: skip
-    return _("The base can read no more than {context:,} tokens: choose a base with a longer context, or shorten the inputs.", context=context)
+            (
+                "Raise max_length to {context:,}, the base's context; for the {left:,} longer still choose a base "
+                "with a "
+                "longer context, or shorten the inputs."
+            ),
+            context=context,
+            left=lengths.over_context,
+        )
+    return _(
+        "The base can read no more than {context:,} tokens: "
+        "choose a base with a longer context, or shorten the inputs.",
+        context=context,
+    )
 
 
 def _folder_of(base: BaseModel) -> Path | None:
@@ -209,7 +269,9 @@ def _count(tokenizer: LightTokenizer, task: Task, examples: list[Example], bound
     for index, around in zip(longer, bare, strict=True):
         prompt[index] = round(len(around) + (prompt[index] - len(around)) * cut[index][1])
     answers = template.encode_answers(tokenizer, [example.answer[:bound] for example in examples])
-    answer = [round(len(ids) * max(1.0, len(example.answer) / bound)) for ids, example in zip(answers, examples, strict=True)]
+    answer = [
+        round(len(ids) * max(1.0, len(example.answer) / bound)) for ids, example in zip(answers, examples, strict=True)
+    ]
     return prompt, answer
 
 
@@ -222,9 +284,17 @@ def _shorten(inputs: dict[str, Any], bound: int) -> tuple[dict[str, Any], float]
     share = bound / size
     if "messages" in inputs:
         texts = [template.as_text(message.get("content")) for message in inputs["messages"]]
-        cut: dict[str, Any] = {"messages": [{**m, "content": text[: max(1, int(len(text) * share))]} for m, text in zip(inputs["messages"], texts, strict=True)]}
+        cut: dict[str, Any] = {
+            "messages": [
+                {**m, "content": text[: max(1, int(len(text) * share))]}
+                for m, text in zip(inputs["messages"], texts, strict=True)
+            ]
+        }
     else:
-        cut = {role: text[: max(1, int(len(text) * share))] for role, text in ((role, template.as_text(value)) for role, value in inputs.items())}
+        cut = {
+            role: text[: max(1, int(len(text) * share))]
+            for role, text in ((role, template.as_text(value)) for role, value in inputs.items())
+        }
     return cut, size / max(1, _size(cut))
 
 

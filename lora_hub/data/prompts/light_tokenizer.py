@@ -1,12 +1,12 @@
 """A base's tokenizer without transformers: for counting tokens where seconds of imports would be felt.
 
-    tokenizer = read_tokenizer(folder)                 None where the folder holds no tokenizer that can be read this way
-    template.encode_prompts(tokenizer, task, rows)     it offers just what `template` calls
+    tokenizer = read_tokenizer(folder)                None where the folder holds no tokenizer that can be read this way
+    template.encode_prompts(tokenizer, task, rows)    it offers just what `template` calls
 
 The ids are those of `transformers.AutoTokenizer` (5.23), tested token for token. That is not always what tokenizer.json
-says: for some classes transformers takes only the vocabulary from the file and builds the rest anew (`_REBUILT`), so that
-is done here as well; every other class is used as the file stands. Chat templates come from strangers and are rendered in
-jinja2's immutable sandbox, as transformers does.
+says: for some classes transformers takes only the vocabulary from the file and builds the rest anew (`_REBUILT`), so
+that is done here as well; every other class is used as the file stands. Chat templates come from strangers and are
+rendered in jinja2's immutable sandbox, as transformers does.
 """
 
 import json
@@ -25,7 +25,13 @@ NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_t
 _END = "<|endoftext|>"
 _REBUILT: dict[str, dict[str, str]] = {
     "LlamaTokenizer": {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
-    "GemmaTokenizer": {"unk_token": "<unk>", "bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "mask_token": "<mask>"},
+    "GemmaTokenizer": {
+        "unk_token": "<unk>",
+        "bos_token": "<bos>",
+        "eos_token": "<eos>",
+        "pad_token": "<pad>",
+        "mask_token": "<mask>",
+    },
     "GPT2Tokenizer": {"unk_token": _END, "bos_token": _END, "eos_token": _END},
     "GPTNeoXTokenizer": {"unk_token": _END, "bos_token": _END, "eos_token": _END, "pad_token": "<|padding|>"},
     "Qwen2Tokenizer": {"unk_token": _END, "eos_token": _END, "pad_token": _END},
@@ -36,12 +42,18 @@ _REGISTERED = {
     **dict.fromkeys(("gpt2", "gpt_neo", "gptj", "opt", "phi", "codegen", "starcoder2"), "GPT2Tokenizer"),
     **dict.fromkeys(("gpt_neox", "mpt", "olmo", "olmoe", "mamba", "mamba2", "rwkv"), "GPTNeoXTokenizer"),
     **dict.fromkeys(("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen3_next"), "Qwen2Tokenizer"),
-    **dict.fromkeys(("granite", "granitemoe", "granitemoehybrid", "glm", "glm4", "olmo2", "olmo3", "phi3", "phimoe"), ""),
-    **dict.fromkeys(("gpt_bigcode", "stablelm", "mistral", "ministral", "mixtral", "ernie4_5", "nemotron", "minicpm3"), ""),
+    **dict.fromkeys(
+        ("granite", "granitemoe", "granitemoehybrid", "glm", "glm4", "olmo2", "olmo3", "phi3", "phimoe"), ""
+    ),
+    **dict.fromkeys(
+        ("gpt_bigcode", "stablelm", "mistral", "ministral", "mixtral", "ernie4_5", "nemotron", "minicpm3"), ""
+    ),
 }
 # Kinds whose repos name a wrong class so often that transformers does not ask them.
 _OVERRULED = frozenset({"qwen2"})
-_QWEN2_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_QWEN2_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 class LightTokenizer:
@@ -56,9 +68,20 @@ class LightTokenizer:
         if isinstance(texts, str):
             return {"input_ids": self._core.encode(texts, add_special_tokens=add_special_tokens).ids}
         # the fast kind leaves out the places in the text, which nobody asks for here
-        return {"input_ids": [encoded.ids for encoded in self._core.encode_batch_fast(texts, add_special_tokens=add_special_tokens)]}
+        return {
+            "input_ids": [
+                encoded.ids for encoded in self._core.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
+            ]
+        }
 
-    def apply_chat_template(self, messages: list[dict[str, Any]], *, add_generation_prompt: bool = False, tokenize: bool = False, **variables: Any) -> str:
+    def apply_chat_template(
+        self,
+        messages: list[dict[str, Any]],
+        *,
+        add_generation_prompt: bool = False,
+        tokenize: bool = False,
+        **variables: Any,
+    ) -> str:
         """The messages as text. Raises what the template raises; `chat_template.render` says it in words."""
         if tokenize:
             raise ValueError("renders text only")
@@ -91,7 +114,12 @@ class LightTokenizer:
     def _compiled(self) -> tuple[Any, dict[str, Any]]:
         """The template, and the variables that it always has."""
         environment = jinja_environment()
-        return environment.from_string(self.chat_template), {**environment.globals, **self._named, "tools": None, "documents": None}
+        return environment.from_string(self.chat_template), {
+            **environment.globals,
+            **self._named,
+            "tools": None,
+            "documents": None,
+        }
 
 
 def read_tokenizer(folder: Path) -> LightTokenizer | None:
@@ -107,14 +135,18 @@ def read_tokenizer(folder: Path) -> LightTokenizer | None:
     kind = _class_of(config, _read_json(folder / "config.json"), file)
     parts = (folder / "vocab.json", folder / "merges.txt")
     whole = file.is_file()
-    if not whole and not (kind in ("Qwen2Tokenizer", "GPT2Tokenizer", "GPTNeoXTokenizer") and all(part.is_file() for part in parts)):
+    if not whole and not (
+        kind in ("Qwen2Tokenizer", "GPT2Tokenizer", "GPTNeoXTokenizer") and all(part.is_file() for part in parts)
+    ):
         return None
     try:
         core = Tokenizer.from_file(str(file)) if whole else Tokenizer(models.BPE.from_file(*map(str, parts)))
     except Exception as error:  # tokenizers raises nothing more exact
         if type(error) is not Exception:
             raise
-        raise BaseError(_("The tokenizer in {folder!r} is damaged: {reason}"), AGAIN, folder=folder, reason=error) from error  # fmt: skip
+        raise BaseError(
+            _("The tokenizer in {folder!r} is damaged: {reason}"), AGAIN, folder=folder, reason=error
+        ) from error
     core.no_truncation()
     core.no_padding()
     if kind in _REBUILT:
@@ -123,7 +155,13 @@ def read_tokenizer(folder: Path) -> LightTokenizer | None:
     if not added:
         config = {**config, **_read_json(folder / "special_tokens_map.json")}
     there = {token.content for token in core.get_added_tokens_decoder().values()}
-    core.add_tokens([AddedToken(**entry) for _, entry in sorted(added.items(), key=lambda item: int(item[0])) if entry["content"] not in there])
+    core.add_tokens(
+        [
+            AddedToken(**entry)
+            for _, entry in sorted(added.items(), key=lambda item: int(item[0]))
+            if entry["content"] not in there
+        ]
+    )
     named = {**_REBUILT.get(kind, {}), **{name: text for name in NAMED if (text := _token(config.get(name)))}}
     named = {name: text for name, text in named.items() if name not in config or config[name] is not None}
     extra = config.get("extra_special_tokens") or config.get("additional_special_tokens") or []
@@ -167,7 +205,9 @@ def _rebuild(core: Any, kind: str, config: dict[str, Any]) -> None:
     elif kind == "Qwen2Tokenizer":
         normalizer = normalizers.NFC()
         pieces = pre_tokenizers.Split(Regex(_QWEN2_WORDS), "isolated")
-        words = pre_tokenizers.Sequence([pieces, pre_tokenizers.ByteLevel(add_prefix_space=bool(space), use_regex=False)])
+        words = pre_tokenizers.Sequence(
+            [pieces, pre_tokenizers.ByteLevel(add_prefix_space=bool(space), use_regex=False)]
+        )
     else:
         normalizer = normalizers.NFC() if kind == "GPTNeoXTokenizer" else None
         words = pre_tokenizers.ByteLevel(add_prefix_space=bool(space))
@@ -184,7 +224,8 @@ def _frame(core: Any, named: dict[str, str], *, bos: bool, eos: bool) -> None:
     first, last = named.get("bos_token") if bos else None, named.get("eos_token") if eos else None
     around = [f"{text}:0" for text in (first,) if text] + ["$A:0"] + [f"{text}:0" for text in (last,) if text]
     core.post_processor = processors.TemplateProcessing(
-        single=" ".join(around), special_tokens=[(text, core.token_to_id(text)) for text in dict.fromkeys((first, last)) if text]
+        single=" ".join(around),
+        special_tokens=[(text, core.token_to_id(text)) for text in dict.fromkeys((first, last)) if text],
     )
 
 
@@ -209,7 +250,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BaseError(_("The file {file!r} cannot be read as JSON."), AGAIN, file=file) from error  # fmt: skip
+        raise BaseError(_("The file {file!r} cannot be read as JSON."), AGAIN, file=file) from error
     return data if isinstance(data, dict) else {}
 
 
@@ -246,13 +287,23 @@ def jinja_environment() -> Any:
     def refuse(message: str) -> None:
         raise TemplateError(message)
 
-    def to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False) -> str:
+    def to_json(
+        value: Any,
+        ensure_ascii: bool = False,
+        indent: int | None = None,
+        separators: Any = None,
+        sort_keys: bool = False,
+    ) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, "jinja2.ext.loopcontrols"])
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, "jinja2.ext.loopcontrols"]
+    )
     environment.filters["tojson"] = to_json
     environment.globals |= {
-        "raise_exception": refuse, "namespace": Names, "dict": lambda *pairs, **values: dict(*pairs, **values),
+        "raise_exception": refuse,
+        "namespace": Names,
+        "dict": lambda *pairs, **values: dict(*pairs, **values),
         "strftime_now": lambda form: datetime.now().strftime(form),
-    }  # fmt: skip
+    }
     return environment

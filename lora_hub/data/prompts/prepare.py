@@ -3,8 +3,8 @@
     table -> build_examples -> split_examples -> encode_examples
 
 Nothing held out is ever trained on: the held-out rows are set apart first, and rows that say the same thing stay on the
-same side. `VALIDATION_SHARE` of what is held out (at most `MAX_VALIDATION` rows) chooses the checkpoint; the scores come
-from the rest, which chose nothing.
+same side. `VALIDATION_SHARE` of what is held out (at most `MAX_VALIDATION` rows) chooses the checkpoint; the scores
+come from the rest, which chose nothing.
 """
 
 import random
@@ -31,8 +31,9 @@ MIN_TRAIN_ROWS = 8
 
 @dataclass(frozen=True)
 class Example:
-    """One thing to learn. row: the file's data row it came from, counted from 1. turn: of a chat, the assistant's message where it
-    calls tools; how it is written is the base's template's (`written`), and `answer` is its JSON until then."""
+    """One thing to learn. row: the file's data row it came from, counted from 1. turn: of a chat, the assistant's
+    message where it calls tools; how it is written is the base's template's (`written`), and `answer` is its JSON until
+    then."""
 
     row: int
     inputs: dict[str, Any]
@@ -42,7 +43,8 @@ class Example:
 
 @dataclass(frozen=True)
 class Split:
-    """train is trained on, validation chooses the checkpoint, test is scored. file_rows: of the files, used or not; 0: not counted."""
+    """train is trained on, validation chooses the checkpoint, test is scored. file_rows: of the files, used or not; 0:
+    not counted."""
 
     train: list[Example]
     validation: list[Example]
@@ -94,10 +96,15 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
         roles = ["messages"] if task.is_chat else needed
         taken = [_("{role} = {column!r}", role=role, column=column) for role, column in mapping.items()]
         raise DataError(
-            _n("The one row does not have both {roles} and an answer.", "None of the {count:,} rows has both {roles} and an answer.", count=table.frame.height),
+            _n(
+                "The one row does not have both {roles} and an answer.",
+                "None of the {count:,} rows has both {roles} and an answer.",
+                count=table.frame.height,
+            ),
             _("Columns taken: {columns}. Choose others."),
-            roles=several(roles, "and"), columns=several(taken),
-        )  # fmt: skip
+            roles=several(roles, "and"),
+            columns=several(taken),
+        )
     return examples
 
 
@@ -109,17 +116,18 @@ def labels_of(examples: list[Example]) -> tuple[str, ...]:
         raise DataError(
             _n("The one row has the answer {only!r}.", "All {count:,} rows have the same answer, {only!r}."),
             _("Add rows of the other class, or check which column is the answer."),
-            count=len(examples), only=only[:60],
-        )  # fmt: skip
+            count=len(examples),
+            only=only[:60],
+        )
     return tuple(sorted(counts))
 
 
 def split_examples(examples: list[Example], task: Task, *, held_out: float, max_held_out: int, seed: int) -> Split:
     """Stratified by label, seeded; rows with the same inputs (case, spaces and Unicode form aside) stay together.
 
-    held_out: share of the rows that is never trained on, at most. max_held_out: at most so many rows are scored. Every class
-    with three different inputs is in every part, unless there are more such classes than rows in a part; then chance decides
-    which are in it. Raises DataError where too few rows are left to train on.
+    held_out: share of the rows that is never trained on, at most. max_held_out: at most so many rows are scored. Every
+    class with three different inputs is in every part, unless there are more such classes than rows in a part; then
+    chance decides which are in it. Raises DataError where too few rows are left to train on.
     """
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
@@ -140,7 +148,9 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
         shuffler.shuffle(stratum)
         for_test, for_validation = test_rooms[label], validation_rooms[label]
         for group in stratum:
-            part, room, wanted = (test, for_test, wanted_test) if for_test > 0 else (validation, for_validation, wanted_validation)
+            part, room, wanted = (
+                (test, for_test, wanted_test) if for_test > 0 else (validation, for_validation, wanted_validation)
+            )
             # A group may be a little larger than its class's share, but no part larger than it was asked to be.
             if room <= 0 or len(group) > room + 3 or len(part) + len(group) > wanted:
                 train.append(group)
@@ -163,13 +173,24 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
     if len(trained) < MIN_TRAIN_ROWS or not test or not validation:
         raise DataError(
             _n(
-                "{count:,} usable row is too few: {train} to train on, {validation} to choose the checkpoint, {test} to score.",
-                "{count:,} usable rows with {inputs} are too few: {train} to train on, {validation} to choose the checkpoint, {test} to score.",
-                count=len(examples), inputs=_n("{count:,} different input", "{count:,} different inputs", count=len(groups)),
+                (
+                    "{count:,} usable row is too few: {train} to train on, {validation} to choose the checkpoint, "
+                    "{test} "
+                    "to score."
+                ),
+                (
+                    "{count:,} usable rows with {inputs} are too few: {train} to train on, {validation} to choose the "
+                    "checkpoint, {test} to score."
+                ),
+                count=len(examples),
+                inputs=_n("{count:,} different input", "{count:,} different inputs", count=len(groups)),
             ),
             _("Bring at least {least} rows with different inputs."),
-            train=len(trained), validation=len(validation), test=len(test), least=MIN_TRAIN_ROWS * 2,
-        )  # fmt: skip
+            train=len(trained),
+            validation=len(validation),
+            test=len(test),
+            least=MIN_TRAIN_ROWS * 2,
+        )
     return Split(trained, validation, test)
 
 
@@ -186,15 +207,17 @@ def split_with_test(examples: list[Example], test: list[Example], task: Task, *,
 
 
 def cluster_examples(examples: list[Example]) -> Any:
-    """Which rows count as one where it is asked how sure a score is: ints of (n,), alike for rows that are nearly the same in
-    their inputs, and for the turns of one conversation."""
+    """Which rows count as one where it is asked how sure a score is: ints of (n,), alike for rows that are nearly the
+    same in their inputs, and for the turns of one conversation."""
     import polars
 
     from lora_hub.data.tables.near_duplicates import cluster_texts
 
     texts = polars.Series([_plain_text(example.inputs) for example in examples], dtype=polars.String)
     is_chat = ["messages" in example.inputs for example in examples]
-    return cluster_texts(texts, [e.row if chat else _same_key(e.inputs) for e, chat in zip(examples, is_chat, strict=True)])
+    return cluster_texts(
+        texts, [e.row if chat else _same_key(e.inputs) for e, chat in zip(examples, is_chat, strict=True)]
+    )
 
 
 def _plain_text(inputs: dict[str, Any]) -> str:
@@ -204,11 +227,16 @@ def _plain_text(inputs: dict[str, Any]) -> str:
 
 
 def written(tokenizer: Any, examples: list[Example]) -> list[Example]:
-    """The examples with their answers as the base's chat template writes them: what is trained, and what an answer is compared to.
-    Raises DataError where the template refuses messages."""
+    """The examples with their answers as the base's chat template writes them: what is trained, and what an answer is
+    compared to. Raises DataError where the template refuses messages."""
     traits = template.traits_of(tokenizer)
-    answers = [template.written_answer(tokenizer, example.inputs, example.answer, example.turn, traits) for example in examples]
-    return [example if answer == example.answer else replace(example, answer=answer) for example, answer in zip(examples, answers, strict=True)]
+    answers = [
+        template.written_answer(tokenizer, example.inputs, example.answer, example.turn, traits) for example in examples
+    ]
+    return [
+        example if answer == example.answer else replace(example, answer=answer)
+        for example, answer in zip(examples, answers, strict=True)
+    ]
 
 
 def find_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> tuple[list[int], DataError | None]:
@@ -234,19 +262,29 @@ def check_refused(tokenizer: Any, task: Task, examples: Iterable[Example]) -> No
 
 
 def _refused(rows: list[int], reason: DataError, hint: Message) -> DataError:
-    said = _n("{reason}: row {rows}.", "{reason}: rows {rows}.", count=len(rows), reason=reason.said, rows=several(rows, most=8))
+    said = _n(
+        "{reason}: row {rows}.",
+        "{reason}: rows {rows}.",
+        count=len(rows),
+        reason=reason.said,
+        rows=several(rows, most=8),
+    )
     return DataError(said, hint)
 
 
 def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_length: int) -> Encoded:
-    """Prompt ids + answer ids of every example; those longer than `max_length` tokens are left out and named. Raises DataError naming
-    the rows that the base's chat template refuses."""
+    """Prompt ids + answer ids of every example; those longer than `max_length` tokens are left out and named. Raises
+    DataError naming the rows that the base's chat template refuses."""
     try:
         examples = written(tokenizer, examples)
         prompts = template.encode_prompts(tokenizer, task, [example.inputs for example in examples])
     except DataError as error:
         rows, reason = find_refused(tokenizer, task, examples)
-        raise _refused(rows, reason, _("Leave these rows out (the mend refused-chats), or choose another base.")) if reason else error from error
+        raise (
+            _refused(rows, reason, _("Leave these rows out (the mend refused-chats), or choose another base."))
+            if reason
+            else error
+        ) from error
     answers = template.encode_answers(tokenizer, [example.answer for example in examples])
     rows, kept, too_long = [], [], []
     for example, prompt, answer in zip(examples, prompts, answers, strict=True):
@@ -260,13 +298,24 @@ def encode_examples(tokenizer: Any, task: Task, examples: list[Example], max_len
 
 def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
     """Refuses, before anything is trained, data whose answers would be cut away. `total`: rows before encoding."""
-    if encoded.rows and encoded.trained_tokens and len(encoded.rows) >= min(MIN_TRAIN_ROWS, total) and 2 * len(encoded.too_long) <= total:
+    if (
+        encoded.rows
+        and encoded.trained_tokens
+        and len(encoded.rows) >= min(MIN_TRAIN_ROWS, total)
+        and 2 * len(encoded.too_long) <= total
+    ):
         return
     raise DataError(
-        _("{count} of {total} rows are longer than max_length = {max_length} tokens, so that their answers would be cut away: rows {rows}."),
+        _(
+            "{count} of {total} rows are longer than max_length = {max_length} tokens, so that their answers would be "
+            "cut away: rows {rows}."
+        ),
         _("Raise max_length, choose a base with a longer context, or shorten the texts."),
-        count=len(encoded.too_long), total=total, max_length=max_length, rows=several(encoded.too_long, most=8),
-    )  # fmt: skip
+        count=len(encoded.too_long),
+        total=total,
+        max_length=max_length,
+        rows=several(encoded.too_long, most=8),
+    )
 
 
 def held_out_share(rows: int) -> float:
@@ -291,8 +340,8 @@ def _share_beside_test(rows: int) -> float:
 
 
 def _rooms(strata: dict[str, list[list[Example]]], wanted: int, seed: int) -> dict[str, int]:
-    """How many of `wanted` rows each class has in a part: in proportion to its rows by largest remainders, and one at least
-    where it has three different inputs and there are rows enough for all such classes."""
+    """How many of `wanted` rows each class has in a part: in proportion to its rows by largest remainders, and one at
+    least where it has three different inputs and there are rows enough for all such classes."""
     sizes = {label: sum(map(len, groups)) for label, groups in strata.items()}
     quotas = {label: wanted * size / sum(sizes.values()) for label, size in sizes.items()}
     rooms = {label: int(quota) for label, quota in quotas.items()}
@@ -324,7 +373,9 @@ def _chat_examples(row: int, value: Any) -> list[Example]:
         if turn.is_learnt and any(message["role"] == "user" for message in before):
             inputs = {"messages": before, **({"tools": chat.tools} if chat.tools else {})}
             calls = turn.message.get("tool_calls")
-            found.append(Example(row, inputs, template.whole_text(turn.message).strip(), turn.message if calls else None))
+            found.append(
+                Example(row, inputs, template.whole_text(turn.message).strip(), turn.message if calls else None)
+            )
     return found
 
 

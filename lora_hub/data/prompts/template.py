@@ -15,13 +15,23 @@ from lora_hub.catalogue.tasks.frames import LABELS_LINE_FA
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
-from lora_hub.data.prompts.chat_template import MARK, MARKED_TURNS, Traits, render, traits_of, whole_text, write_answer, write_prompt
+from lora_hub.data.prompts.chat_template import (
+    MARK,
+    MARKED_TURNS,
+    Traits,
+    render,
+    traits_of,
+    whole_text,
+    write_answer,
+    write_prompt,
+)
 from lora_hub.data.tables.value_text import value_text
 
 # More labels than these are not listed in the prompt: 77 intents would cost more tokens than the question itself.
 MAX_LISTED_LABELS = 10
 
-# What may stand between the labels in a prompt; the first of which no label holds anything, so that "Staff, Price" stays one.
+# What may stand between the labels in a prompt; the first of which no label holds anything, so that "Staff, Price"
+# stays one.
 SEPARATORS = (", ", "; ", " | ", " / ", " • ", "\n")
 PERSIAN_SEPARATORS = ("، ", "؛ ", *SEPARATORS[2:])
 _ALIKE = {",": ",،，、", ";": ";؛；"}
@@ -47,15 +57,17 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
             _("The task {task} takes messages and has no template."),
             _("Give the messages themselves."),
             task=task.id,
-        )  # fmt: skip
+        )
     values = {role: as_text(inputs.get(role)) for role in task.inputs}
     for role, value in values.items():
         if not value.strip() and role not in task.optional_inputs:
             raise DataError(
                 _("The input {role!r} is empty."),
                 _("The task {task} needs: {inputs}."),
-                role=role, task=task.id, inputs=several(task.inputs),
-            )  # fmt: skip
+                role=role,
+                task=task.id,
+                inputs=several(task.inputs),
+            )
     values["labels"] = listed_labels(task)
     # A task whose rows bring their own instruction has it as an input.
     values.setdefault("instruction", task.instruction.in_language(task.prompt_language))
@@ -81,8 +93,12 @@ def freeze_labels(task: Task, labels: Iterable[str]) -> Task:
     if "label_separator" not in task.model_fields_set:
         taken = "".join(labels)
         separators = PERSIAN_SEPARATORS if LABELS_LINE_FA in task.template else SEPARATORS
-        separator = next((one for one in separators if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)), separators[-1])
-    # A list that ends with a full stop of its own needs none behind it. Of a task that has its labels the template stays as it is.
+        separator = next(
+            (one for one in separators if not set(_ALIKE.get(one.strip(), one.strip() or one)) & set(taken)),
+            separators[-1],
+        )
+    # A list that ends with a full stop of its own needs none behind it. Of a task that has its labels the template
+    # stays as it is.
     ends = not task.labels and bool(labels) and labels[-1].endswith((".", "!", "?", "؟", "…"))
     template = task.template.replace("{labels}.", "{labels}") if ends else task.template
     return task.model_copy(update={"labels": labels, "label_separator": separator, "template": template})
@@ -102,13 +118,16 @@ def asked_turns(task: Task | None, inputs: dict[str, Any]) -> list[dict[str, Any
     return [{"role": "system", "content": system}, user] if system else [user]
 
 
-def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown: Shown = (), traits: Traits | None = None) -> str:
+def prompt_text(
+    tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown: Shown = (), traits: Traits | None = None
+) -> str:
     """The whole text put to the model, special tokens written out, up to where its answer begins.
 
-    With a chat template: the template's rendering with the generation prompt, and what it writes before every answer. Without one:
-    the prompt, a line break and "Answer:" (no space at the end: the answer brings its own). `task` None: inputs["text"] as it is. A
-    chat's inputs may have `tools` beside its messages. shown: examples that stand before the question, as turns of the conversation
-    or, without a chat template, one below the other. traits: the template's, where they are known already.
+    With a chat template: the template's rendering with the generation prompt, and what it writes before every answer.
+    Without one: the prompt, a line break and "Answer:" (no space at the end: the answer brings its own). `task` None:
+    inputs["text"] as it is. A chat's inputs may have `tools` beside its messages. shown: examples that stand before the
+    question, as turns of the conversation or, without a chat template, one below the other. traits: the template's,
+    where they are known already.
     """
     messages = asked_turns(task, inputs)
     if task is not None and shown and (tokenizer.chat_template or task.is_chat):
@@ -123,7 +142,9 @@ def prompt_text(tokenizer: Any, task: Task | None, inputs: dict[str, Any], shown
     if task is None:
         return inputs["text"]
     if task.is_chat:
-        return "\n".join(f"{message['role'].capitalize()}: {whole_text(message)}" for message in messages) + "\nAssistant:"
+        return (
+            "\n".join(f"{message['role'].capitalize()}: {whole_text(message)}" for message in messages) + "\nAssistant:"
+        )
     cue = task.answer.in_language(task.prompt_language)
 
     def open_prompt(given: dict[str, Any]) -> str:
@@ -141,7 +162,11 @@ def encode_prompts(tokenizer: Any, task: Task | None, rows: list[dict[str, Any]]
     texts = [prompt_text(tokenizer, task, inputs, shown, traits) for inputs in rows]
     # A chat template writes its own first token; plain text gets the one that the tokenizer adds.
     encoded = tokenizer(texts, add_special_tokens=not tokenizer.chat_template)["input_ids"]
-    if not tokenizer.chat_template and tokenizer.eos_token_id is not None and tokenizer.eos_token_id != tokenizer.bos_token_id:
+    if (
+        not tokenizer.chat_template
+        and tokenizer.eos_token_id is not None
+        and tokenizer.eos_token_id != tokenizer.bos_token_id
+    ):
         # Some tokenizers close every text with the end token; a prompt must stay open.
         encoded = [ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids for ids in encoded]
     return encoded
@@ -153,7 +178,8 @@ def encode_prompt(tokenizer: Any, task: Task | None, inputs: dict[str, Any]) -> 
 
 
 def end_token(tokenizer: Any) -> int:
-    """The id that ends an answer: the token with which the chat template closes the assistant's turn, else the end token.
+    """The id that ends an answer: the token with which the chat template closes the assistant's turn, else the end
+    token.
 
     Raises DataError where the tokenizer has neither.
     """
@@ -167,22 +193,41 @@ def end_token(tokenizer: Any) -> int:
         raise DataError(
             _("The base's tokenizer has no end token."),
             _("Choose a base whose tokenizer has an eos_token."),
-        )  # fmt: skip
+        )
     return tokenizer.eos_token_id
 
 
-def written_answer(tokenizer: Any, inputs: dict[str, Any], answer: str, turn: dict[str, Any] | None = None, traits: Traits | None = None) -> str:
-    """An answer as the base is taught it and gives it: tool calls as its chat template writes them, no thoughts in front of it where the
-    template has closed its place for them. `turn`: the message whose text `answer` is, where it has calls."""
+def written_answer(
+    tokenizer: Any,
+    inputs: dict[str, Any],
+    answer: str,
+    turn: dict[str, Any] | None = None,
+    traits: Traits | None = None,
+) -> str:
+    """An answer as the base is taught it and gives it: tool calls as its chat template writes them, no thoughts in
+    front of it where the template has closed its place for them. `turn`: the message whose text `answer` is, where it
+    has calls."""
     if not tokenizer.chat_template:
         return answer
-    return write_answer(tokenizer, inputs.get("messages", []), inputs.get("tools"), turn or {"role": "assistant", "content": answer}, traits)
+    return write_answer(
+        tokenizer,
+        inputs.get("messages", []),
+        inputs.get("tools"),
+        turn or {"role": "assistant", "content": answer},
+        traits,
+    )
 
 
 def asking(tokenizer: Any) -> dict[str, Any]:
-    """What the code on a card has to know of the base's tokenizer to ask and to stop as it was trained (`snippet.write`)."""
+    """What the code on a card has to know of the base's tokenizer to ask and to stop as it was trained
+    (`snippet.write`)."""
     traits = traits_of(tokenizer)
-    return {"opening": traits.opening, "space": traits.space, "system_turn": traits.system, "end_token": tokenizer.convert_ids_to_tokens(end_token(tokenizer))}
+    return {
+        "opening": traits.opening,
+        "space": traits.space,
+        "system_turn": traits.system,
+        "end_token": tokenizer.convert_ids_to_tokens(end_token(tokenizer)),
+    }
 
 
 def encode_answers(tokenizer: Any, answers: list[str]) -> list[list[int]]:

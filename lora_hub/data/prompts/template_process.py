@@ -1,7 +1,7 @@
 """Chat templates of strangers, rendered in a process of their own with bounds on time, memory and length.
 
-A chat template is a program. Jinja's sandbox keeps it from reaching anything, but not from looping for ever or from asking for
-more memory than there is; so it runs where it can be ended, with nothing of ours in its environment.
+A chat template is a program. Jinja's sandbox keeps it from reaching anything, but not from looping for ever or from
+asking for more memory than there is; so it runs where it can be ended, with nothing of ours in its environment.
 
     process = TemplateProcess(_("the adapter {name}", name="owner/name"))
     process.render(template, {"messages": [...], "add_generation_prompt": True})
@@ -30,8 +30,8 @@ _ROOT = Path(__file__).parents[3]
 
 
 class TemplateProcess:
-    """Renders one template after another. The process starts with the first and ends itself when nothing is asked for a while.
-    Safe to use from several threads. whose: whose templates these are, for the errors."""
+    """Renders one template after another. The process starts with the first and ends itself when nothing is asked for a
+    while. Safe to use from several threads. whose: whose templates these are, for the errors."""
 
     def __init__(self, whose: Message) -> None:
         self._whose = whose
@@ -39,7 +39,8 @@ class TemplateProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def render(self, template: str, variables: dict[str, Any]) -> str:
-        """The text. Raises DataError: the template refuses the messages, is damaged, or takes more than the bounds allow."""
+        """The text. Raises DataError: the template refuses the messages, is damaged, or takes more than the bounds
+        allow."""
         line = json.dumps({"template": template, "variables": variables}).encode() + b"\n"
         with self._lock:
             answered = self._ask(line) or self._ask(line)  # the process may have just gone to rest
@@ -79,9 +80,13 @@ class TemplateProcess:
     def _start(self) -> "subprocess.Popen[bytes]":
         environment = {name: os.environ[name] for name in ("PATH", "LANG", "SYSTEMROOT", "TZ") if name in os.environ}
         return subprocess.Popen(
-            [sys.executable, "-m", "lora_hub.data.prompts.template_process"], cwd=_ROOT, env=environment | {"PYTHONPATH": str(_ROOT)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-m", "lora_hub.data.prompts.template_process"],
+            cwd=_ROOT,
+            env=environment | {"PYTHONPATH": str(_ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
 
     def __del__(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -94,7 +99,10 @@ _WHY = {
     "damaged": _("The chat template of {whose} cannot be rendered"),
     "long": _("The chat template of {whose} writes more than {most:,} characters", most=MOST_CHARACTERS),
     "memory": _("The chat template of {whose} takes more memory than a template may"),
-    "ended": _("The chat template of {whose} takes more than {seconds} seconds, or more memory than a template may", seconds=CPU_SECONDS),
+    "ended": _(
+        "The chat template of {whose} takes more than {seconds} seconds, or more memory than a template may",
+        seconds=CPU_SECONDS,
+    ),
 }
 
 
@@ -138,7 +146,9 @@ def main() -> None:
         if resource is not None:
             signal.alarm(0)
             used = resource.getrusage(resource.RUSAGE_SELF)
-            resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + CPU_SECONDS, resource.RLIM_INFINITY))
+            resource.setrlimit(
+                resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + CPU_SECONDS, resource.RLIM_INFINITY)
+            )
         asked = json.loads(line)
         answer = render_bounded(environment, asked["template"], asked["variables"], MOST_CHARACTERS + 8 * len(line))
         sys.stdout.write(json.dumps(answer) + "\n")

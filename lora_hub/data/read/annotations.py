@@ -1,8 +1,9 @@
-"""Labels as people gave them in an annotation tool: several of one row become one, or none, and what was left open is told by row.
+"""Labels as people gave them in an annotation tool: several of one row become one, or none, and what was left open is
+told by row.
 
     export = Export("Label Studio", frame, places)
-    export.set_labels("sentiment", [[["Positive"]], [["Positive"], ["Negative"]]])     the answers of each row, one an annotator
-    export.table(table)                                                               the table, with what it took away as problems
+    export.set_labels("sentiment", [[["Positive"]], [["Positive"], ["Negative"]]])  # of each row, one an annotator
+    export.table(table)  # the table, with what it took away as problems
 
 A tool's own file (`label_studio`, `prodigy`) says which rows nobody vouches for and which labels each annotator gave.
 """
@@ -25,20 +26,22 @@ FEW_SEVERAL = 0.3
 
 @dataclass
 class Export:
-    """tool: its name. frame: the columns that may be learnt from or asked, one row for each thing that was annotated. places: which
-    data row of the file (from 1) each one was. aside: the tool's own columns, which are not kept."""
+    """tool: its name. frame: the columns that may be learnt from or asked, one row for each thing that was annotated.
+    places: which data row of the file (from 1) each one was. aside: the tool's own columns, which are not kept."""
 
     tool: str
     frame: polars.DataFrame
     places: list[int]
     aside: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    # By column: the rows that a column of labels has none for, and what is told of that question. Columns of texts have no such rows.
+    # By column: the rows that a column of labels has none for, and what is told of that question. Columns of texts have
+    # no such rows.
     questions: dict[str, Question] = field(default_factory=dict)
 
     def set_labels(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
-        """The column of labels. given: for each row the answers of its annotators, each a list of labels. Annotators that differ are
-        outvoted by more than half of them; else the row has no label. So has a row with several where nearly all have one."""
+        """The column of labels. given: for each row the answers of its annotators, each a list of labels. Annotators
+        that differ are outvoted by more than half of them; else the row has no label. So has a row with several where
+        nearly all have one."""
         chosen: list[tuple[str, ...]] = []
         split, outvoted = [], []
         for place, answers in zip(self.places, given, strict=True):
@@ -51,48 +54,91 @@ class Export:
         if len(mixed) > FEW_SEVERAL * sum(map(bool, chosen)):
             mixed = []
         left = set(mixed)
-        texts = [label_text(labels) if labels and place not in left else None for place, labels in zip(self.places, chosen, strict=True)]
+        texts = [
+            label_text(labels) if labels and place not in left else None
+            for place, labels in zip(self.places, chosen, strict=True)
+        ]
         self.frame = self.frame.with_columns(polars.Series(column, texts, dtype=polars.String))
         self.questions[column] = Question({*split, *mixed})
         self._tell_votes(column, split, outvoted)
         if mixed:
-            example = label_text(next(labels for place, labels in zip(self.places, chosen, strict=True) if place in left))
+            example = label_text(
+                next(labels for place, labels in zip(self.places, chosen, strict=True) if place in left)
+            )
             said = _n(
-                "{count:,} row has several labels in {column!r} where the others have one, such as {example!r}: left out.",
-                "{count:,} rows have several labels in {column!r} where the others have one, such as {example!r}: left out.",
-                count=len(mixed), column=column, example=example[:60],
-            )  # fmt: skip
-            self.tell("several-labels-left-out", mixed, said, hint=_("Give each of them one label in the tool to keep it."), column=column)
+                (
+                    "{count:,} row has several labels in {column!r} where the others have one, such as {example!r}: "
+                    "left "
+                    "out."
+                ),
+                (
+                    "{count:,} rows have several labels in {column!r} where the others have one, such as {example!r}: "
+                    "left out."
+                ),
+                count=len(mixed),
+                column=column,
+                example=example[:60],
+            )
+            self.tell(
+                "several-labels-left-out",
+                mixed,
+                said,
+                hint=_("Give each of them one label in the tool to keep it."),
+                column=column,
+            )
 
     def set_texts(self, column: str, given: Sequence[Sequence[Sequence[str]]]) -> None:
-        """The column of texts that annotators wrote: of each row the first one's, for there is no vote on words. given: as above, each
-        text in its paragraphs."""
+        """The column of texts that annotators wrote: of each row the first one's, for there is no vote on words. given:
+        as above, each text in its paragraphs."""
         texts = [["\n".join(parts) for parts in answers if parts] for answers in given]
         others = [place for place, written in zip(self.places, texts, strict=True) if len(set(written)) > 1]
         self.questions[column] = Question(set())
-        self.frame = self.frame.with_columns(polars.Series(column, [written[0] if written else None for written in texts], dtype=polars.String))
+        self.frame = self.frame.with_columns(
+            polars.Series(column, [written[0] if written else None for written in texts], dtype=polars.String)
+        )
         if others:
             said = _n(
                 "In {count:,} row several annotators wrote {column!r}: the first one's text was taken.",
                 "In {count:,} rows several annotators wrote {column!r}: the first one's text was taken.",
-                count=len(others), column=column,
-            )  # fmt: skip
+                count=len(others),
+                column=column,
+            )
             self.tell("other-annotators", others, said, severity="info")
 
     def _tell_votes(self, column: str, split: list[int], outvoted: list[int]) -> None:
         if split:
             said = _n(
-                "In {count:,} row the annotators disagree about {column!r} and none of their labels has a majority: left out.",
-                "In {count:,} rows the annotators disagree about {column!r} and none of their labels has a majority: left out.",
-                count=len(split), column=column,
-            )  # fmt: skip
-            self.tell("annotators-disagree", split, said, hint=_("Settle them in the tool (as ground truth, for instance) to keep them."), column=column)
+                (
+                    "In {count:,} row the annotators disagree about {column!r} and none of their labels has a "
+                    "majority: "
+                    "left out."
+                ),
+                (
+                    "In {count:,} rows the annotators disagree about {column!r} and none of their labels has a "
+                    "majority: "
+                    "left out."
+                ),
+                count=len(split),
+                column=column,
+            )
+            self.tell(
+                "annotators-disagree",
+                split,
+                said,
+                hint=_("Settle them in the tool (as ground truth, for instance) to keep them."),
+                column=column,
+            )
         if outvoted:
             said = _n(
-                "In {count:,} row the annotators disagree about {column!r}: the label that most of them gave was taken.",
-                "In {count:,} rows the annotators disagree about {column!r}: the label that most of them gave was taken.",
-                count=len(outvoted), column=column,
-            )  # fmt: skip
+                "In {count:,} row the annotators disagree about {column!r}: "
+                "the label that most of them gave was taken.",
+                (
+                    "In {count:,} rows the annotators disagree about {column!r}: the label that most of them gave was "
+                    "taken."
+                ),
+                count=len(outvoted),
+                column=column,
+            )
             self.tell("annotators-outvoted", outvoted, said, severity="info", column=column)
 
     def leave_out(self, code: str, out: Sequence[bool], said: Message, *, hint: Message = NOTHING) -> None:
@@ -105,7 +151,16 @@ class Export:
         self.frame = self.frame.filter(keep)
         self.places = [place for place, is_out in zip(self.places, out, strict=True) if not is_out]
 
-    def tell(self, code: str, places: list[int], said: Message, *, hint: Message = NOTHING, severity: str = "warning", column: str = "") -> None:
+    def tell(
+        self,
+        code: str,
+        places: list[int],
+        said: Message,
+        *,
+        hint: Message = NOTHING,
+        severity: str = "warning",
+        column: str = "",
+    ) -> None:
         """column: of the question that it is about, where it is about one."""
         told = self.questions[column].problems if column else self.problems
         told.append(row_problem(code, severity, said, places, hint=hint))
@@ -116,16 +171,25 @@ class Export:
         if len(questions) == 1:  # the one thing that was asked: rows without it are of no use, and have been told
             only = questions.popitem()[1]
             self.problems += only.problems
-            self.frame = self.frame.filter(polars.Series([place not in only.rows for place in self.places], dtype=polars.Boolean))
+            self.frame = self.frame.filter(
+                polars.Series([place not in only.rows for place in self.places], dtype=polars.Boolean)
+            )
             self.places = [place for place in self.places if place not in only.rows]
         if not self.places:
             raise DataError(
                 _("This export of {tool} has no row that an annotator vouches for: {reason}"),
                 _("Annotate some in the tool, and export again."),
-                tool=self.tool, reason=self.problems[0].said,
-            )  # fmt: skip
+                tool=self.tool,
+                reason=self.problems[0].said,
+            )
         aside = _("Its own columns are left aside: {columns}.", columns=self.aside) if self.aside else NOTHING
         self.tell("annotation-export", [], joined(_("An export of {tool}.", tool=self.tool), aside), severity="info")
         numbers = polars.Series("row", self.places, dtype=polars.UInt32)
         whole = self.places == list(range(1, table.rows + 1))
-        return replace(table, frame=self.frame, problems=[*table.problems, *self.problems], row_numbers=None if whole else numbers, questions=questions)
+        return replace(
+            table,
+            frame=self.frame,
+            problems=[*table.problems, *self.problems],
+            row_numbers=None if whole else numbers,
+            questions=questions,
+        )

@@ -1,5 +1,5 @@
-"""What the files of an archive are to each other: a train and a test file, one text in two languages, a folder for each class,
-or several tables of which one is read.
+"""What the files of an archive are to each other: a train and a test file, one text in two languages, a folder for each
+class, or several tables of which one is read.
 
 `choose_members(members, name, chosen)` decides by names alone and gives a `Plan`; reading is `read`'s work.
 """
@@ -24,21 +24,28 @@ NOT_DATA = re.compile(
     r"|schema\.json|metadata\.json|state\.json|config\.json)"
     r"|\.(md|rst|png|jpe?g|gif|webp|svg|pdf|docx?|py|ipynb|sh|xml|ya?ml|toml|ini|cfg|log|md5|sha256|ids|wav|mp3|flac|mp4)$"
 )
-TABLES = re.compile(r"\.(csv|tsv|tab|psv|jsonl?|ndjson|parquet|pq|arrow|feather|xlsx?|xlsm|xlsb|ods|html?)(\.(gz|bz2|xz|zst))?$")
+TABLES = re.compile(
+    r"\.(csv|tsv|tab|psv|jsonl?|ndjson|parquet|pq|arrow|feather|xlsx?|xlsm|xlsb|ods|html?)(\.(gz|bz2|xz|zst))?$"
+)
 LANGUAGE = re.compile(r"^[a-z]{2,3}([_-][a-z]{2,4})?$")
-NOT_LANGUAGES = set("csv tsv tab txt xls ods htm pdf md doc zip tar gz bz2 xz pq arrow json log dat data raw bin idx npy pkl pt".split())
+NOT_LANGUAGES = set(
+    "csv tsv tab txt xls ods htm pdf md doc zip tar gz bz2 xz pq arrow json log dat data raw bin idx npy pkl pt".split()
+)
 # Folders of texts that nobody gave a class (IMDB's train/unsup).
 UNLABELLED = {"unsup", "unsupervised", "unlabeled", "unlabelled", "no_label"}
 
 
 @dataclass
 class Plan:
-    """What to read. `main`, `test`: one member each, or for texts in two languages one for each language in `languages`, or
-    for a folder for each class all its files. `choices`: names to choose from; `left`: data that is not read."""
+    """What to read. `main`, `test`: one member each, or for texts in two languages one for each language in
+    `languages`, or for a folder for each class all its files. `choices`: names to choose from; `left`: data that is not
+    read."""
 
     main: list[Member]
     test: list[Member] = field(default_factory=list)
-    kind: str = "file"  # file, parts (of one table), parallel (a file for each language) or classes (a folder for each class)
+    kind: str = (
+        "file"  # file, parts (of one table), parallel (a file for each language) or classes (a folder for each class)
+    )
     choices: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
@@ -62,7 +69,9 @@ class Plan:
         left = [*self.left, *self.empty]
         said = joined(
             read,
-            _("Each file is a text and its folder its label: {labels}.", labels=labels) if self.kind == "classes" else NOTHING,
+            _("Each file is a text and its folder its label: {labels}.", labels=labels)
+            if self.kind == "classes"
+            else NOTHING,
             _("Left out: {names}.", names=several(left, most=5)) if left else NOTHING,
         )
         hint = _("Choose another file of the archive if this is not the one.") if self.several else NOTHING
@@ -78,7 +87,8 @@ def _names(members: list[Member], kind: str) -> list[str]:
 
 
 def split_of(name: str) -> str:
-    """train, test, validation or empty, by a file's, folder's or sheet's name; the last part of a path that says it decides."""
+    """train, test, validation or empty, by a file's, folder's or sheet's name; the last part of a path that says it
+    decides."""
     for part in reversed(PurePosixPath(name.lower()).parts):
         for split, pattern in (("train", TRAIN), ("test", TEST), ("validation", VALIDATION)):
             if pattern.search(part):
@@ -121,25 +131,32 @@ def choose_members(members: list[Member], name: str, *, chosen: str = "") -> Pla
             _("The archive {name} holds no data file."),
             _("Put one file, or a train and a test file, in it."),
             name=name,
-        )  # fmt: skip
+        )
     filled = [member for member in members if member.size]
     data = [member for member in filled if not NOT_DATA.search(_shown(member.name).lower())]
     tables = [member for member in data if TABLES.search(member.name.lower())]
     if not data:
-        kinds = several(sorted({PurePosixPath(member.name).suffix or member.base for member in filled or members}), most=5)
+        kinds = several(
+            sorted({PurePosixPath(member.name).suffix or member.base for member in filled or members}), most=5
+        )
         raise DataError(
             _("The archive {name} holds no data file (only {kinds})."),
             _("Put one file, or a train and a test file, in it."),
-            name=name, kinds=kinds,
-        )  # fmt: skip
+            name=name,
+            kinds=kinds,
+        )
     if any(member.locked for member in data):
         raise DataError(
             _("The archive {name} is protected with a password."),
             _("Make it again without one."),
             name=name,
-        )  # fmt: skip
+        )
     empty = [member.name for member in members if not member.size and TABLES.search(member.name.lower())]
-    plan = _parallel(data, chosen, name) or (_classes(data) if not tables else None) or _files(tables or data, name, chosen)
+    plan = (
+        _parallel(data, chosen, name)
+        or (_classes(data) if not tables else None)
+        or _files(tables or data, name, chosen)
+    )
     read = {member.name for member in [*plan.main, *plan.test]}
     plan.left = [member.name for member in data if member.name not in read]
     plan.empty = empty
@@ -162,8 +179,10 @@ def _files(data: list[Member], name: str, chosen: str) -> Plan:
             raise DataError(
                 _("The archive {name} holds no file named {chosen!r}."),
                 _("It holds: {names}."),
-                name=name, chosen=chosen, names=several(names),
-            )  # fmt: skip
+                name=name,
+                chosen=chosen,
+                names=several(names),
+            )
         chosen = fitting[0]
     train, test = pick_split(names)
     if chosen and chosen != train:
@@ -182,7 +201,11 @@ def _files(data: list[Member], name: str, chosen: str) -> Plan:
 def _parts_of(names: list[str]) -> list[str]:
     """The names in order where they differ in their numbers only (train-00000-of-00002.parquet): parts of one table."""
     same = len({re.sub(r"\d+", "#", name) for name in names}) == 1 and len(names) == len(set(names))
-    return sorted(names) if same and (len(names) > 1 and all(re.search(r"\d", name) for name in names) or "of" in "".join(names)) else []
+    return (
+        sorted(names)
+        if same and (len(names) > 1 and all(re.search(r"\d", name) for name in names) or "of" in "".join(names))
+        else []
+    )
 
 
 def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
@@ -201,8 +224,10 @@ def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
         raise DataError(
             _("The archive {name} holds nothing named {chosen!r}."),
             _("It holds: {groups}."),
-            name=name, chosen=chosen, groups=several(groups),
-        )  # fmt: skip
+            name=name,
+            chosen=chosen,
+            groups=several(groups),
+        )
     train, test = pick_split(groups)
     first = chosen or train or next(iter(groups))
     plan = Plan([groups[first][language] for language in sorted(groups[first])], kind="parallel", choices=list(groups))
@@ -213,8 +238,8 @@ def _parallel(data: list[Member], chosen: str, name: str) -> Plan | None:
 
 
 def _classes(data: list[Member]) -> Plan | None:
-    """A folder for each class with a text in each file (pos/1.txt, neg/2.txt), perhaps in or around train/ and test/. What stands in
-    no such folder is left."""
+    """A folder for each class with a text in each file (pos/1.txt, neg/2.txt), perhaps in or around train/ and test/.
+    What stands in no such folder is left."""
     files = [(member, PurePosixPath(_shown(member.name)).parts[:-1]) for member in data if _is_text(member)]
     files = [(member, folders) for member, folders in files if folders]
     placed = [(member, *_placed(folders)) for member, folders in files]
@@ -240,18 +265,22 @@ def _classes(data: list[Member]) -> Plan | None:
 
 
 def _is_text(member: Member) -> bool:
-    return PurePosixPath(member.name.lower()).suffix in ("", ".txt", ".text") or bool(re.fullmatch(r"[\d._-]+", member.base))
+    return PurePosixPath(member.name.lower()).suffix in ("", ".txt", ".text") or bool(
+        re.fullmatch(r"[\d._-]+", member.base)
+    )
 
 
 def _placed(folders: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The split that a folder names (train, test, validation or ""), and the other folders."""
     splits = [part_of(folder) for folder in folders]
-    return next(filter(None, reversed(splits)), ""), tuple(folder for folder, split in zip(folders, splits, strict=True) if not split)
+    return next(filter(None, reversed(splits)), ""), tuple(
+        folder for folder, split in zip(folders, splits, strict=True) if not split
+    )
 
 
 def _level(paths: list[tuple[str, ...]]) -> int:
-    """Which of the folders, by place from the end, are the classes: the last, but where those come again under each of the ones above
-    (pos/a, pos/b, neg/a, neg/b)."""
+    """Which of the folders, by place from the end, are the classes: the last, but where those come again under each of
+    the ones above (pos/a, pos/b, neg/a, neg/b)."""
     if not paths or len(paths[0]) < 2:
         return -1
     under: dict[str, set[str]] = defaultdict(set)

@@ -17,9 +17,11 @@ from lora_hub.data.read.source import Source
 from lora_hub.data.tables.table import Table
 
 
-def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, name: str, members: Sequence[Member] = ()) -> Table:
-    """`sources`: what `plan.main` (or `members`, where they are others) hold. Raises DataError where files that belong together
-    have not as many lines."""
+def read_plan(
+    plan: Plan, sources: Sequence[Source], encoding: str, limit: int, name: str, members: Sequence[Member] = ()
+) -> Table:
+    """`sources`: what `plan.main` (or `members`, where they are others) hold. Raises DataError where files that belong
+    together have not as many lines."""
     members = members or plan.main
     read = [decode(_unpacked(source, limit), encoding) for source in sources]
     problems = [problem for decoded in read[:2] for problem in decoded.problems]
@@ -30,14 +32,26 @@ def read_plan(plan: Plan, sources: Sequence[Source], encoding: str, limit: int, 
         return Table(frame, "text", read[0].encoding, problems=problems[:1])
     lines = [_lines(text) for text in texts]
     if len({len(one) for one in lines}) > 1:
-        counts = several([_("{name}: {count:,}", name=member.name, count=len(one)) for member, one in zip(members, lines, strict=True)], ";")
+        counts = several(
+            [
+                _("{name}: {count:,}", name=member.name, count=len(one))
+                for member, one in zip(members, lines, strict=True)
+            ],
+            ";",
+        )
         raise DataError(
             _("The texts in {name} belong together line by line, but have not as many lines ({counts})."),
             _("Put the missing lines in, or save the pairs as CSV with a column a language."),
-            name=name, counts=counts,
-        )  # fmt: skip
+            name=name,
+            counts=counts,
+        )
     columns = {language_of(member.name): one for member, one in zip(members, lines, strict=True)}
-    return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "text", read[0].encoding, problems=problems)
+    return Table(
+        polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)),
+        "text",
+        read[0].encoding,
+        problems=problems,
+    )
 
 
 def join_parts(tables: list[Table], name: str) -> Table:
@@ -48,7 +62,7 @@ def join_parts(tables: list[Table], name: str) -> Table:
             _("The parts of the table in {name} have not the same columns."),
             _("Put them into one file, or drop one of them by itself."),
             name=name,
-        )  # fmt: skip
+        )
     first.frame = polars.concat([table.frame for table in tables])
     first.row_numbers = None  # rows are counted through all parts
     told = {problem.code for problem in first.problems}
@@ -57,15 +71,24 @@ def join_parts(tables: list[Table], name: str) -> Table:
 
 
 def test_part(table: Table) -> Table:
-    """What is scored of a file that was brought to score on: of a train and a test part the test part, which is told."""
+    """What is scored of a file that was brought to score on: of a train and a test part the test part, which is
+    told."""
     test = table.test
     if test is None:
         return table
     said = _n(
-        "The file holds a train and a test part: the {count:,} row of the test part is scored, the {train:,} to train on are not.",
-        "The file holds a train and a test part: the {count:,} rows of the test part are scored, the {train:,} to train on are not.",
-        count=test.rows, train=table.rows,
-    )  # fmt: skip
+        (
+            "The file holds a train and a test part: the {count:,} row of the test part is scored, the {train:,} to "
+            "train "
+            "on are not."
+        ),
+        (
+            "The file holds a train and a test part: the {count:,} rows of the test part are scored, the {train:,} to "
+            "train on are not."
+        ),
+        count=test.rows,
+        train=table.rows,
+    )
     told = Problem(code="test-part", severity="info", count=test.rows, said=said)
     # What the file was read with, for reading it again.
     kept = {name: getattr(table, name) for name in ("format", "encoding", "delimiter", "sheet", "sheets")}

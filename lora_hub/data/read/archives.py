@@ -1,5 +1,6 @@
-"""Packed files: gz, bz2, xz, zst and lz4 of one file; zip and tar of several. Unpacked in memory, never to disk by a name from
-the archive, and never past the limit. Which members are the train and the test file is `archive_members`' work."""
+"""Packed files: gz, bz2, xz, zst and lz4 of one file; zip and tar of several. Unpacked in memory, never to disk by a
+name from the archive, and never past the limit. Which members are the train and the test file is `archive_members`'
+work."""
 
 import bz2
 import gzip
@@ -22,9 +23,20 @@ from lora_hub.data.read.source import CHUNK, Source
 
 # What a damaged archive makes the library raise.
 DAMAGED = (
-    zipfile.BadZipFile, tarfile.TarError, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError,
-    struct.error, zlib.error, lzma.LZMAError, OverflowError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    OverflowError,
+)
 MAX_MEMBERS = 200_000
 
 
@@ -98,8 +110,8 @@ def is_tar(head: bytes) -> bool:
 
 @contextmanager
 def open_members(source: Source, limit: int) -> Iterator[list[Member]]:
-    """The files of a zip or tar, to be read inside the `with`. Folders, links and devices are passed over. Raises DataError
-    for a damaged archive and one that unpacks to more than `limit` bytes."""
+    """The files of a zip or tar, to be read inside the `with`. Folders, links and devices are passed over. Raises
+    DataError for a damaged archive and one that unpacks to more than `limit` bytes."""
     try:
         with source.open() as file:
             if is_tar(source.head(512)):
@@ -121,8 +133,10 @@ def _check(source: Source, members: list[Member], limit: int) -> None:
         raise DataError(
             _("The archive {name} holds {count:,} files."),
             _("At most {most:,} files can be read."),
-            name=source.name, count=len(members), most=MAX_MEMBERS,
-        )  # fmt: skip
+            name=source.name,
+            count=len(members),
+            most=MAX_MEMBERS,
+        )
     if sum(member.size for member in members) > limit:
         raise _too_large(source, limit)
 
@@ -157,8 +171,9 @@ def _too_large(source: Source, limit: int) -> DataError:
     return DataError(
         _("{name} unpacks to more than {limit} MB."),
         _("Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."),
-        name=source.name, limit=limit >> 20,
-    )  # fmt: skip
+        name=source.name,
+        limit=limit >> 20,
+    )
 
 
 def damaged(source: Source, error: Exception) -> DataError:
@@ -168,10 +183,12 @@ def damaged(source: Source, error: Exception) -> DataError:
         return DataError(
             _("The workbook {name} is damaged: {reason}."),
             _("Open it, save it again as .xlsx, and drop it again."),
-            name=source.name, reason=reason,
-        )  # fmt: skip
+            name=source.name,
+            reason=reason,
+        )
     return DataError(
         _("The archive {name} is damaged: {reason}."),
         _("Make the archive again."),
-        name=source.name, reason=reason,
-    )  # fmt: skip
+        name=source.name,
+        reason=reason,
+    )

@@ -1,9 +1,9 @@
-"""Exports of Argilla: records as `to_json` writes them (fields, responses and suggestions nested in each), as its server and its first
-version did (a list of responses, each with its values and its status), and flat (`label.responses`, `label.responses.status`; before
-that a list of {user_id, value, status} a cell).
+"""Exports of Argilla: records as `to_json` writes them (fields, responses and suggestions nested in each), as its
+server and its first version did (a list of responses, each with its values and its status), and flat
+(`label.responses`, `label.responses.status`; before that a list of {user_id, value, status} a cell).
 
-Only what was submitted counts: discarded responses and drafts do not, and suggestions are a model's. Marked parts of a text (spans)
-are no label of the text. Format: docs.argilla.io, `rg.Dataset.records`.
+Only what was submitted counts: discarded responses and drafts do not, and suggestions are a model's. Marked parts of a
+text (spans) are no label of the text. Format: docs.argilla.io, `rg.Dataset.records`.
 """
 
 import re
@@ -36,7 +36,9 @@ def read_argilla(frame: polars.DataFrame) -> Export | None:
     told = [name for name in questions if {f"{name}{FLAT}.status", f"{name}{FLAT}.users"} & set(columns)]
     if told:
         return _read_flat(frame, told)
-    listed_ones = [name for name in frame.columns if is_nested(columns[name]) and _holds_responses(frame[name].to_list())]
+    listed_ones = [
+        name for name in frame.columns if is_nested(columns[name]) and _holds_responses(frame[name].to_list())
+    ]
     return _read_lists(frame, listed_ones) if listed_ones else None
 
 
@@ -50,7 +52,9 @@ def _read_lists(frame: polars.DataFrame, questions: list[str]) -> Export:
     answers: list[Answers] = [{} for _ in range(frame.height)]
     suggested: list[dict[str, Any]] = [{} for _ in range(frame.height)]
     for question in questions:
-        for place, (given, value) in enumerate(zip(frame[question].to_list(), _cells(frame, f"{question}-suggestion"), strict=True)):
+        for place, (given, value) in enumerate(
+            zip(frame[question].to_list(), _cells(frame, f"{question}-suggestion"), strict=True)
+        ):
             answers[place] |= _answers({question: given or []})
             suggested[place] |= {question: value} if value not in (None, "") else {}
     beside = [f"{name}-suggestion{more}" for name in questions for more in ("", "-metadata")]
@@ -63,8 +67,13 @@ def _read_records(frame: polars.DataFrame, fields: list[dict]) -> Export:
         return frame[name].to_list() if name in frame.columns else [None] * frame.height
 
     rows = [
-        {**{name: value for name, value in one.items() if value is not None}, **{name: value for name, value in (metadata or {}).items() if name not in one}}
-        for one, metadata in zip(fields, (one if isinstance(one, dict) else {} for one in column("metadata")), strict=True)
+        {
+            **{name: value for name, value in one.items() if value is not None},
+            **{name: value for name, value in (metadata or {}).items() if name not in one},
+        }
+        for one, metadata in zip(
+            fields, (one if isinstance(one, dict) else {} for one in column("metadata")), strict=True
+        )
     ]
     suggested = [dict(_suggestions(one)) for one in column("suggestions")]
     aside = [name for name in frame.columns if name in OWN]
@@ -94,7 +103,9 @@ def _answers(responses: Any) -> Answers:
 def _suggestions(suggestions: Any) -> Iterator[tuple[str, Any]]:
     """{question: {value}}, or [{question_name, value}]."""
     if isinstance(suggestions, dict):
-        yield from ((question, one.get("value") if isinstance(one, dict) else one) for question, one in suggestions.items())
+        yield from (
+            (question, one.get("value") if isinstance(one, dict) else one) for question, one in suggestions.items()
+        )
     for one in suggestions if isinstance(suggestions, list) else []:
         if isinstance(one, dict) and one.get("question_name"):
             yield str(one["question_name"]), one.get("value")
@@ -103,13 +114,21 @@ def _suggestions(suggestions: Any) -> Iterator[tuple[str, Any]]:
 def _read_flat(frame: polars.DataFrame, questions: list[str]) -> Export:
     answers: list[Answers] = [{} for _ in range(frame.height)]
     suggested: list[dict[str, Any]] = [{} for _ in range(frame.height)]
-    own = re.compile("|".join(rf"{re.escape(name)}\.(responses(\.users|\.status)?|suggestion(\.score|\.agent)?)" for name in questions))
+    own = re.compile(
+        "|".join(
+            rf"{re.escape(name)}\.(responses(\.users|\.status)?|suggestion(\.score|\.agent)?)" for name in questions
+        )
+    )
     for question in questions:
         statuses = _cells(frame, f"{question}{FLAT}.status")
         for place, (values, given) in enumerate(zip(_cells(frame, question + FLAT), statuses, strict=True)):
             values = values if isinstance(values, list) else [] if values is None else [values]
             given = given if isinstance(given, list) and len(given) == len(values) else [None] * len(values)
-            answers[place][question] = [(str(status or "submitted"), value) for value, status in zip(values, given, strict=True) if value is not None]
+            answers[place][question] = [
+                (str(status or "submitted"), value)
+                for value, status in zip(values, given, strict=True)
+                if value is not None
+            ]
         for place, value in enumerate(_cells(frame, f"{question}.suggestion")):
             suggested[place] |= {question: value} if value not in (None, "") else {}
     aside = [name for name in frame.columns if name in OWN or own.fullmatch(name)]
@@ -123,34 +142,59 @@ def _cells(frame: polars.DataFrame, name: str) -> list:
     return [(listed(cell) or cell) if isinstance(cell, str) else cell for cell in frame[name].to_list()]
 
 
-def _export(frame: polars.DataFrame, answers: list[Answers], suggested: list[dict[str, Any]], aside: list[str]) -> Export:
+def _export(
+    frame: polars.DataFrame, answers: list[Answers], suggested: list[dict[str, Any]], aside: list[str]
+) -> Export:
     export = Export(NAME, frame, list(range(1, frame.height + 1)), aside)
-    live = [{question: [value for status, value in given if status == "submitted"] for question, given in one.items()} for one in answers]
-    left = [row for row, one in enumerate(answers, 1) if any(status != "submitted" for given in one.values() for status, _value in given)]
+    live = [
+        {question: [value for status, value in given if status == "submitted"] for question, given in one.items()}
+        for one in answers
+    ]
+    left = [
+        row
+        for row, one in enumerate(answers, 1)
+        if any(status != "submitted" for given in one.values() for status, _value in given)
+    ]
     if left:
         said = _n(
             "In {count:,} row responses were discarded, or are drafts: they do not count.",
             "In {count:,} rows responses were discarded, or are drafts: they do not count.",
             count=len(left),
-        )  # fmt: skip
+        )
         export.tell("responses-not-submitted", left, said)
     spans: set[str] = set()
-    given = {question: [[_names(value, question, spans) for value in one.get(question, [])] for one in live] for one in live for question in one if question}
+    given = {
+        question: [[_names(value, question, spans) for value in one.get(question, [])] for one in live]
+        for one in live
+        for question in one
+        if question
+    }
     names = {question: question if question not in frame.columns else f"{question}_answer" for question in given}
     for question, labels in given.items():
         if any(any(row) for row in labels):
             is_text = any(len(label) > LONGEST_LABEL for row in labels for one in row for label in one)
             (export.set_texts if is_text else export.set_labels)(names[question], labels)
     if spans:
-        export.tell("spans", [], _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=sorted(spans)))
+        export.tell(
+            "spans",
+            [],
+            _(
+                "Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.",
+                kinds=sorted(spans),
+            ),
+        )
     for question in dict.fromkeys(question for one in suggested for question in one):
         values = [value_text(one.get(question)) for one in suggested]
         export.frame = export.frame.with_columns(polars.Series(f"{question}.suggestion", values, dtype=polars.String))
     export.leave_out(
-        "not-annotated", [not any(filter(None, one.values())) for one in live],
-        _n("{count:,} row without a submitted response: left out.", "{count:,} rows without a submitted response: left out."),
+        "not-annotated",
+        [not any(filter(None, one.values())) for one in live],
+        _n(
+            "{count:,} row without a submitted response: left out.",
+            "{count:,} rows without a submitted response: left out.",
+        ),
         hint=_("Annotate them in the tool to keep them; what a model suggested is no answer."),
-    )  # fmt: skip
+    )
     return export
 
 

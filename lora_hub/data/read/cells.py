@@ -1,4 +1,5 @@
-"""A table from cells of text that a file format gave: empty edges away, title rows and header found, days without midnight."""
+"""A table from cells of text that a file format gave: empty edges away, title rows and header found, days without
+midnight."""
 
 import re
 
@@ -21,7 +22,16 @@ def table_of_form(rows: list[list[str]], left: int, form: str) -> Table:
     problems = list(layout.problems)
     if left:
         said = _n("{count:,} line around the table left out.", "{count:,} lines around the table left out.", count=left)
-        problems.append(row_problem("other-lines", "warning", said, [], count=left, hint=_("Save the table alone if they belong to the data.")))
+        problems.append(
+            row_problem(
+                "other-lines",
+                "warning",
+                said,
+                [],
+                count=left,
+                hint=_("Save the table alone if they belong to the data."),
+            )
+        )
     return Table(apply_layout(frame, layout), "text" if form == "fasttext" else "csv", problems=problems)
 
 
@@ -32,16 +42,17 @@ def apply_layout(frame: polars.DataFrame, layout: Layout) -> polars.DataFrame:
 
 
 def without_empty_edges(frame: polars.DataFrame, name: str) -> tuple[polars.DataFrame, list[Problem]]:
-    """The table without a column that has neither name nor value at its right, and at its left, too, and without empty rows at
-    its end, as spreadsheets save them."""
+    """The table without a column that has neither name nor value at its right, and at its left, too, and without empty
+    rows at its end, as spreadsheets save them."""
 
     def bare(column: str) -> bool:
         return bool(re.fullmatch(r"column_\d+_*", column)) and not _is_filled(frame[column])
 
     columns = list(frame.columns)
     if frame.height and not any(_is_filled(series) for series in frame.get_columns()):
-        raise DataError(_("{name} has no cell with a value in it."), _("Choose a file with data in it."), name=name)  # fmt: skip
-    # One at the right: a delimiter ends every line; one at the left, too: it also begins them. More than that somebody left open.
+        raise DataError(_("{name} has no cell with a value in it."), _("Choose a file with data in it."), name=name)
+    # One at the right: a delimiter ends every line; one at the left, too: it also begins them. More than that somebody
+    # left open.
     if len(columns) > 2 and bare(columns[-1]) and not bare(columns[-2]):
         columns.pop()
         if len(columns) > 2 and bare(columns[0]) and not bare(columns[1]):
@@ -62,14 +73,15 @@ def _is_filled(series: polars.Series) -> bool:
 
 
 def table_of_cells(frame: polars.DataFrame, kind: str, *, is_headed: bool = False) -> Table:
-    """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found. `is_headed`: the first
-    row is known to be the header."""
+    """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found.
+    `is_headed`: the first row is known to be the header."""
     if frame.width > MAX_COLUMNS:
         raise DataError(
             _("The sheet has {width} columns."),
             _("At most {most} columns can be read."),
-            width=frame.width, most=MAX_COLUMNS,
-        )  # fmt: skip
+            width=frame.width,
+            most=MAX_COLUMNS,
+        )
     if is_headed:
         names, problems = name_columns(frame.row(0))
         layout = Layout(0, True, names, problems)
@@ -94,8 +106,8 @@ def _plain_dates(series: polars.Series) -> polars.Series:
     """Days without the midnight, and times without the day, that the file format adds to them."""
     if not series.head(SAMPLE_ROWS).str.contains(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").any():
         return series
-    if not series.str.contains(r"^\d{4}-\d\d-\d\d (?:[1-9]\d|0[1-9]|00:[1-9]\d|00:0[1-9]|00:00:[1-9]\d|00:00:0[1-9])").any():
+    if not series.str.contains(
+        r"^\d{4}-\d\d-\d\d (?:[1-9]\d|0[1-9]|00:[1-9]\d|00:0[1-9]|00:00:[1-9]\d|00:00:0[1-9])"
+    ).any():
         series = series.str.replace(r"^(\d{4}-\d\d-\d\d) 00:00:00(?:\.0+)?$", "$1")
     return series.str.replace(r"^(?:1899-12-3[01]|1904-01-01) (\d\d:\d\d:\d\d)", "$1")
-
-

@@ -21,7 +21,8 @@ LATIN = {
 }
 OLD = ("mac_roman", "cp850")  # pages of old systems, which need more evidence
 CYRILLIC = ("cp1251", "koi8_r", "cp866", "iso8859_5", "mac_cyrillic")
-# Seven of ten letters of a Russian, Bulgarian or Ukrainian text; a page that swaps capitals and small letters shows few.
+# Seven of ten letters of a Russian, Bulgarian or Ukrainian text; a page that swaps capitals and small letters shows
+# few.
 COMMON_CYRILLIC = set("оеаинтсрвлкд")
 COMMON_ARABIC = set("اليىمنروتهدبسكک")
 COMMON_THAI = set("านรอกเงมยลวดทสตะปบคห่้ัีิ")
@@ -32,7 +33,13 @@ NOT_LATIN = re.compile(
     r"big5|gb|hz|euc|shift|johab|cp93|cp94|cp95|iso2022|utf|ptcp|kz"
 )
 # Rare extensions that charset-normalizer names first, and the page that people know.
-PLAIN = {"euc_jis_2004": "euc_jp", "euc_jisx0213": "euc_jp", "shift_jis_2004": "cp932", "shift_jisx0213": "cp932", "shift_jis": "cp932"}
+PLAIN = {
+    "euc_jis_2004": "euc_jp",
+    "euc_jisx0213": "euc_jp",
+    "shift_jis_2004": "cp932",
+    "shift_jisx0213": "cp932",
+    "shift_jis": "cp932",
+}
 
 
 def guess(sample: bytes) -> str:
@@ -46,7 +53,9 @@ def guess(sample: bytes) -> str:
     words = b"".join(re.findall(rb"[\xe0-\xfa]{2,}", sample))
     if len(high) > 40 and not re.search(rb"[\xfb-\xff]", sample) and len(words) > 0.97 * len(high):
         return "cp1255"  # Hebrew has no capitals and nothing above 0xfa; Cyrillic texts have both
-    cyrillic = max(CYRILLIC, key=lambda name: _common_share(decodes(sample, name), COMMON_CYRILLIC, "[\u0400-\u045f]{3,}"))
+    cyrillic = max(
+        CYRILLIC, key=lambda name: _common_share(decodes(sample, name), COMMON_CYRILLIC, "[\u0400-\u045f]{3,}")
+    )
     if _common_share(decodes(sample, cyrillic), COMMON_CYRILLIC, "[\u0400-\u045f]{3,}") > 0.5:
         return cyrillic
     if _common_share(decodes(sample, "cp874"), COMMON_THAI, "[\u0e01-\u0e5b]{4,}") > 0.6:
@@ -58,7 +67,9 @@ def guess(sample: bytes) -> str:
     if _is_chinese(decodes(sample, "gb18030")):
         return "gb18030"
     better = [name for name in LATIN if name != "cp1252" and _advantage(sample, name) > (0.5 if name in OLD else 0.1)]
-    found = max(better, key=lambda name: (_common(decodes(sample, name), name), _small(decodes(sample, name))), default="cp1252")
+    found = max(
+        better, key=lambda name: (_common(decodes(sample, name), name), _small(decodes(sample, name))), default="cp1252"
+    )
     if found == "cp1250" and "iso8859_2" in better and not re.search(rb"[\x80-\x9f]", sample):
         return _middle(sample)
     return found
@@ -80,7 +91,11 @@ def _middle(sample: bytes) -> str:
     text = decodes(sample, "iso8859_2")
     if _common(text, "iso8859_2") < _common(decodes(sample, "cp1250"), "cp1250"):
         return "cp1250"
-    return "cp1250" if sum(letter in "łęńż" for letter in text) > sum(letter in "ěřčůý" for letter in text) else "iso8859_2"
+    return (
+        "cp1250"
+        if sum(letter in "łęńż" for letter in text) > sum(letter in "ěřčůý" for letter in text)
+        else "iso8859_2"
+    )
 
 
 def _share(pattern: re.Pattern, text: str) -> float:
@@ -104,7 +119,9 @@ def _common_share(text: str, common: set[str], words: str) -> float:
 
 def _is_chinese(text: str) -> bool:
     beyond_ascii = [character for character in text if not character.isascii()]
-    ideographs = sum("\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef" for character in beyond_ascii)
+    ideographs = sum(
+        "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef" for character in beyond_ascii
+    )
     frequent = sum(character in COMMON_CHINESE for character in beyond_ascii)
     return ideographs > 0.85 * len(beyond_ascii) and frequent > 0.08 * len(beyond_ascii) > 0
 

@@ -44,7 +44,8 @@ def read_arrow(source: Source, *, limit: int) -> Table:
             reader = ipc.open_file(file) if source.head(6) == b"ARROW1" else ipc.open_stream(file)
             names = _class_names(reader.schema.metadata)
             table = reader.read_all()
-        # Without this, lengths that a damaged file claims are believed, and the process is killed when they are followed.
+        # Without this, lengths that a damaged file claims are believed, and the process is killed when they are
+        # followed.
         table.validate(full=True)
         _check(source, table.num_rows, table.num_columns, table.nbytes, limit)
         if len(set(table.column_names)) < table.num_columns:
@@ -61,13 +62,17 @@ def _damaged(source: Source, kind: str, error: Exception) -> DataError:
         return DataError(
             _("The {kind} file {name} has a column of a kind that cannot be read: {reason}."),
             _("Save that column as text."),
-            kind=kind, name=source.name, reason=reason,
-        )  # fmt: skip
+            kind=kind,
+            name=source.name,
+            reason=reason,
+        )
     return DataError(
         _("The {kind} file {name} is damaged: {reason}."),
         _("Write the file again."),
-        kind=kind, name=source.name, reason=reason,
-    )  # fmt: skip
+        kind=kind,
+        name=source.name,
+        reason=reason,
+    )
 
 
 def _check(source: Source, rows: int, columns: int, unpacked: int, limit: int) -> None:
@@ -75,14 +80,20 @@ def _check(source: Source, rows: int, columns: int, unpacked: int, limit: int) -
         raise DataError(
             _("{name} has {rows:,} rows and {columns} columns."),
             _("At most {most_rows:,} rows and {most_columns} columns can be read."),
-            name=source.name, rows=rows, columns=columns, most_rows=MAX_ROWS, most_columns=MAX_COLUMNS,
-        )  # fmt: skip
+            name=source.name,
+            rows=rows,
+            columns=columns,
+            most_rows=MAX_ROWS,
+            most_columns=MAX_COLUMNS,
+        )
     if unpacked > 4 * limit:
         raise DataError(
             _("{name} unpacks to {unpacked} MB."),
             _("At most {limit} MB are read."),
-            name=source.name, unpacked=unpacked >> 20, limit=4 * limit >> 20,
-        )  # fmt: skip
+            name=source.name,
+            unpacked=unpacked >> 20,
+            limit=4 * limit >> 20,
+        )
 
 
 def _class_names(metadata: dict | None) -> dict[str, list[str]]:
@@ -90,16 +101,25 @@ def _class_names(metadata: dict | None) -> dict[str, list[str]]:
         features = json.loads((metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
     except ValueError:
         return {}
-    return {name: feature["names"] for name, feature in features.items()
-            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")}  # fmt: skip
+    return {
+        name: feature["names"]
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+    }
 
 
 def _table(frame: polars.DataFrame, kind: str, names: dict[str, list[str]]) -> Table:
     problems = []
     for column, labels in names.items():
         if column in frame.columns and frame.schema[column].is_integer():
-            frame = frame.with_columns(frame[column].replace_strict(dict(enumerate(labels)), default=None).cast(polars.String))
-            said = _("The numbers of {column!r} were read as the class names that the file gives: {names}.", column=column, names=several(labels, most=5))
+            frame = frame.with_columns(
+                frame[column].replace_strict(dict(enumerate(labels)), default=None).cast(polars.String)
+            )
+            said = _(
+                "The numbers of {column!r} were read as the class names that the file gives: {names}.",
+                column=column,
+                names=several(labels, most=5),
+            )
             problems.append(Problem(code="class-names", severity="info", said=said))
     frame, dropped = _without_bytes(frame)
     if dropped:
@@ -108,7 +128,7 @@ def _table(frame: polars.DataFrame, kind: str, names: dict[str, list[str]]) -> T
                 _("The file holds nothing but columns of bytes ({dropped}), such as images or sound."),
                 _("Only texts can be learned: add a column of text."),
                 dropped=several(dropped, most=5),
-            )  # fmt: skip
+            )
         said = _("Columns of bytes were left out: {columns}.", columns=several(dropped, most=5))
         problems.append(Problem(code="binary-columns", severity="warning", count=len(dropped), said=said))
     return Table(flatten_known(scalars_to_text(frame)), kind, problems=problems)

@@ -1,8 +1,9 @@
 """CSV and its relatives: comma, semicolon, tab, pipe, and plain text with one column.
 
 How: the dialect is decided on a sample; one pass over the bytes checks that every quotation mark stands where RFC 4180
-allows it (vectorised, a fraction of a second per 100 MB); then pyarrow's strict parser reads the whole. Only where the pass
-or the parser finds a line at fault does Python's csv module read it again, record by record, to say which line and why.
+allows it (vectorised, a fraction of a second per 100 MB); then pyarrow's strict parser reads the whole. Only where the
+pass or the parser finds a line at fault does Python's csv module read it again, record by record, to say which line and
+why.
 """
 
 import csv
@@ -42,9 +43,15 @@ class Dialect:
         """Python's csv reader of this dialect."""
         quoting = csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE
         return csv.reader(
-            lines, delimiter=self.delimiter, quotechar=self.quote or None, quoting=quoting, strict=bool(self.quote),
-            doublequote=not self.escape, escapechar=self.escape or None, skipinitialspace=self.skip_space,
-        )  # fmt: skip
+            lines,
+            delimiter=self.delimiter,
+            quotechar=self.quote or None,
+            quoting=quoting,
+            strict=bool(self.quote),
+            doublequote=not self.escape,
+            escapechar=self.escape or None,
+            skipinitialspace=self.skip_space,
+        )
 
 
 def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = False) -> Table:
@@ -52,7 +59,7 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     csv.field_size_limit(1 << 30)
     text = _sample_text(source)
     if not text.strip():
-        raise DataError(_("{name} holds nothing but blank lines."), _("Choose another file."), name=source.name)  # fmt: skip
+        raise DataError(_("{name} holds nothing but blank lines."), _("Choose another file."), name=source.name)
     if said := re.match(r"(?i)\"?sep=([^\r\n\"]{1,3})\"?[\r\n]+", text):  # Excel's own hint, above the header
         delimiter = delimiter or said[1]
         source, text = _without_start(source, text, said.end())
@@ -76,15 +83,19 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
         raise DataError(
             _("{name} has {width} columns."),
             _("At most {most} columns can be read."),
-            name=source.name, width=frame.width, most=MAX_COLUMNS,
-        )  # fmt: skip
+            name=source.name,
+            width=frame.width,
+            most=MAX_COLUMNS,
+        )
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     frame = apply_layout(frame, layout)
     frame, edges = without_empty_edges(frame, source.name)
     edges += find_quote_faults(frame, dialect.delimiter, quote=dialect.quote, sound=sound)
     one = dialect.delimiter == NEVER
     kind = "text" if one and not layout.header else "tsv" if dialect.delimiter == "\t" else "csv"
-    problems += more + short_rows([place for place in short if place < layout.first_row + frame.height], layout.first_row)
+    problems += more + short_rows(
+        [place for place in short if place < layout.first_row + frame.height], layout.first_row
+    )
     names = [problem for problem in layout.problems if problem.code != "unnamed-columns" or _unnamed(frame)]
     return Table(frame, kind, delimiter="" if one else found, problems=problems + names + edges)
 
@@ -100,7 +111,8 @@ def _without_start(source: Source, text: str, characters: int) -> tuple[Source, 
 
 
 def _without_comments(source: Source, text: str) -> tuple[Source, str, list[Problem]]:
-    """Lines above the header that begin with #. One alone that has the next line's cells is the header itself (#id, text)."""
+    """Lines above the header that begin with #. One alone that has the next line's cells is the header itself (#id,
+    text)."""
     found = re.match(r"(?:#[^\r\n]*[\r\n]+)+", text)
     if not found or found.end() >= len(text.rstrip()):
         return source, text, []
@@ -132,8 +144,9 @@ def _plain_delimiter(source: Source, delimiter: str) -> tuple[Dialect, Source, s
         raise DataError(
             _("{name} cannot be cut at {delimiter!r}."),
             _("Save it with , or ; between the cells."),
-            name=source.name, delimiter=delimiter,
-        )  # fmt: skip
+            name=source.name,
+            delimiter=delimiter,
+        )
     source = Source(source.name, data=text.replace(delimiter, plain).encode())
     return Dialect(plain), source, _sample_text(source)
 
@@ -165,14 +178,16 @@ def _settle_quotes(source: Source, dialect: Dialect) -> tuple[Dialect, bool]:
         escaped = Dialect(dialect.delimiter, '"', "\\")
         if any(b'\\"' in chunk for chunk in source.chunks()) and quotes_are_sound(source, escaped):
             return escaped, True
-    if _regular_lines(source, dialect.delimiter) and not (dialect.quote == '"' and is_quoted(_sample_text(source), dialect.delimiter)):
+    if _regular_lines(source, dialect.delimiter) and not (
+        dialect.quote == '"' and is_quoted(_sample_text(source), dialect.delimiter)
+    ):
         return Dialect(dialect.delimiter, quote=""), True
     return dialect, False
 
 
 def quotes_are_sound(source: Source, dialect: Dialect) -> bool:
-    """Whether every quotation mark opens a cell, closes one, or is doubled (or escaped) inside one. Literal marks inside
-    unquoted cells (5" pipe) fail here and are left to the record-by-record reader."""
+    """Whether every quotation mark opens a cell, closes one, or is doubled (or escaped) inside one. Literal marks
+    inside unquoted cells (5" pipe) fail here and are left to the record-by-record reader."""
     quote, delimiter = ord(dialect.quote), dialect.delimiter.encode()
     if len(delimiter) != 1:
         return False
@@ -240,15 +255,21 @@ def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
 
     data = pyarrow.BufferReader(source.data) if source.data is not None else str(source.path)
     parse = arrow_csv.ParseOptions(
-        delimiter=dialect.delimiter, quote_char=dialect.quote or False, double_quote=not dialect.escape,
-        escape_char=dialect.escape or False, newlines_in_values=bool(dialect.quote),
-    )  # fmt: skip
+        delimiter=dialect.delimiter,
+        quote_char=dialect.quote or False,
+        double_quote=not dialect.escape,
+        escape_char=dialect.escape or False,
+        newlines_in_values=bool(dialect.quote),
+    )
     # One thread: measured on two cores, several take twice the CPU and are hardly sooner.
-    read = arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=min(4 << 20, max(1 << 16, source.size + 1)))
+    read = arrow_csv.ReadOptions(
+        autogenerate_column_names=True, use_threads=False, block_size=min(4 << 20, max(1 << 16, source.size + 1))
+    )
     convert = arrow_csv.ConvertOptions(
         column_types={f"f{index}": pyarrow.string() for index in range(_width(source, dialect))},
-        strings_can_be_null=False, quoted_strings_can_be_null=False,
-    )  # fmt: skip
+        strings_can_be_null=False,
+        quoted_strings_can_be_null=False,
+    )
     while True:
         try:
             return polars.from_arrow(arrow_csv.read_csv(data, read, parse, convert))

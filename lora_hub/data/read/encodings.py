@@ -1,7 +1,7 @@
 """Which encoding a text file is in, and its text as UTF-8.
 
-Strict UTF-8 first, then byte order marks, then UTF-16 and UTF-32 by their zero bytes, then detection (`code_pages`). What was
-decided is told beside the preview, and a person can name another.
+Strict UTF-8 first, then byte order marks, then UTF-16 and UTF-32 by their zero bytes, then detection (`code_pages`).
+What was decided is told beside the preview, and a person can name another.
 """
 
 import codecs
@@ -25,11 +25,22 @@ SAMPLE = 64 << 10
 FEW = 0.02  # of the bytes beyond ASCII
 # Names people know, by Python's own name of the codec.
 SHOWN = {
-    "cp1252": "windows-1252", "cp1250": "windows-1250", "cp1251": "windows-1251", "cp1253": "windows-1253",
-    "cp1254": "windows-1254", "cp1255": "windows-1255", "cp1256": "windows-1256", "cp1257": "windows-1257",
-    "cp932": "shift_jis", "cp949": "euc_kr", "cp950": "big5",
-    "mac_roman": "macintosh", "latin_1": "latin-1", "iso8859-1": "latin-1",
-}  # fmt: skip
+    "cp1252": "windows-1252",
+    "cp1250": "windows-1250",
+    "cp1251": "windows-1251",
+    "cp1253": "windows-1253",
+    "cp1254": "windows-1254",
+    "cp1255": "windows-1255",
+    "cp1256": "windows-1256",
+    "cp1257": "windows-1257",
+    "cp932": "shift_jis",
+    "cp949": "euc_kr",
+    "cp950": "big5",
+    "mac_roman": "macintosh",
+    "latin_1": "latin-1",
+    "iso8859-1": "latin-1",
+}
+
 
 @dataclass
 class Decoded:
@@ -41,8 +52,8 @@ class Decoded:
 
 
 def decode(source: Source, encoding: str = "") -> Decoded:
-    """The text of `source` as UTF-8. `encoding`: what the person chose; empty: detected. Raises DataError naming the line
-    where the bytes are not in the chosen encoding."""
+    """The text of `source` as UTF-8. `encoding`: what the person chose; empty: detected. Raises DataError naming the
+    line where the bytes are not in the chosen encoding."""
     if encoding:
         return _decode_chosen(source, encoding)
     head = source.head(4)
@@ -98,10 +109,16 @@ def _transcode_wide(source: Source, name: str) -> Decoded:
 def _with_replacements(source: Source, text: str, name: str) -> Decoded:
     lines = [number for number, line in enumerate(text.split("\n"), 1) if "\ufffd" in line]
     problem = Problem(
-        code="damaged-bytes", severity="warning", count=len(lines),
-        said=_("The file is {encoding}, but some bytes are not: line {lines}. They are shown as \ufffd.", encoding=shown(name), lines=several(lines, most=5)),
+        code="damaged-bytes",
+        severity="warning",
+        count=len(lines),
+        said=_(
+            "The file is {encoding}, but some bytes are not: line {lines}. They are shown as \ufffd.",
+            encoding=shown(name),
+            lines=several(lines, most=5),
+        ),
         advice=_("Correct these lines, or choose another encoding."),
-    )  # fmt: skip
+    )
     return Decoded(Source(source.name, data=text.encode()), name, [problem])
 
 
@@ -113,7 +130,7 @@ def _decode_chosen(source: Source, encoding: str) -> Decoded:
             _("There is no encoding named {encoding!r}."),
             _("Try utf-8, windows-1252 or windows-1256."),
             encoding=encoding,
-        ) from None  # fmt: skip
+        ) from None
     if name in ("utf-8", "utf-8-sig"):
         if is_utf8(source):
             return Decoded(source, name)
@@ -121,7 +138,9 @@ def _decode_chosen(source: Source, encoding: str) -> Decoded:
             return _repair_utf8(source, name)
         raise _undecodable(source, encoding, "utf-8")
     # A shown name may stand for the wider page that was found: shift_jis for windows-932.
-    for codec in dict.fromkeys((next((codec for codec, told in SHOWN.items() if told == encoding), encoding), encoding)):
+    for codec in dict.fromkeys(
+        (next((codec for codec, told in SHOWN.items() if told == encoding), encoding), encoding)
+    ):
         try:
             decoded = _transcode(source, codec)
         except (ValueError, LookupError):
@@ -139,15 +158,17 @@ def _undecodable(source: Source, encoding: str, name: str) -> DataError:
         return DataError(
             _("The file is not in {encoding}: line {line} has the byte {byte}."),
             _("Leave the encoding empty to have it detected, or choose another."),
-            encoding=encoding, line=line, byte=f"0x{error.object[error.start]:02x}",
-        )  # fmt: skip
+            encoding=encoding,
+            line=line,
+            byte=f"0x{error.object[error.start]:02x}",
+        )
     except (ValueError, LookupError):
         pass
     return DataError(
         _("The file cannot be read as {encoding}."),
         _("Leave the encoding empty to have it detected."),
         encoding=encoding,
-    )  # fmt: skip
+    )
 
 
 def _transcode(source: Source, encoding: str) -> Decoded:
@@ -165,8 +186,8 @@ def shown(encoding: str) -> str:
 
 
 def _wide_without_mark(head: bytes) -> str:
-    """UTF-16 or UTF-32 without a mark. Line ends, spaces and delimiters have a zero beside them in any script; read in the other
-    byte order they are rare characters instead."""
+    """UTF-16 or UTF-32 without a mark. Line ends, spaces and delimiters have a zero beside them in any script; read in
+    the other byte order they are rare characters instead."""
     head = head[: len(head) // 4 * 4]
     if len(head) < 8 or b"\0" not in head:
         return ""
@@ -189,7 +210,9 @@ def _marks(head: bytes, name: str) -> float:
     odd = sum(character < " " and character not in "\t\r\n" or character == "\ufffd" for character in text[:-1])
     if odd > 0.02 * len(text):
         return 0.0
-    return sum(character in ' ,;\t|\r\n"' or character.isascii() and character.isalnum() for character in text) / len(text)
+    return sum(character in ' ,;\t|\r\n"' or character.isascii() and character.isalnum() for character in text) / len(
+        text
+    )
 
 
 def _detect(source: Source) -> Decoded:
@@ -213,12 +236,14 @@ def _detect(source: Source) -> Decoded:
             decoded.encoding = "latin-1"  # the two differ in these bytes only
         decoded.problems.append(
             Problem(
-                code="encoding-detected", severity="info",
-                said=_("The file is not UTF-8; it was read as {encoding}, which was guessed from its letters.", encoding=decoded.encoding),
+                code="encoding-detected",
+                severity="info",
+                said=_(
+                    "The file is not UTF-8; it was read as {encoding}, which was guessed from its letters.",
+                    encoding=decoded.encoding,
+                ),
                 advice=_("If letters look wrong in the preview, choose another encoding."),
-            )  # fmt: skip
+            )
         )
         return decoded
     raise AssertionError("latin-1 decodes every byte")
-
-

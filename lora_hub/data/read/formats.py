@@ -1,7 +1,7 @@
 """What the reader reads, named in one place: the page's step 2, the refusals and README say it from here.
 
-    TABLES      each kind of file, in the order in which people have them
-    PACKED      what a file may be packed as
+TABLES      each kind of file, in the order in which people have them
+PACKED      what a file may be packed as
 """
 
 from lora_hub.core.messages import _, several
@@ -20,4 +20,8 @@ TABLES = (
 PACKED = ("zip", "tar", "gz", "bz2", "xz", "zst", "lz4")
 
 # What a refusal advises.
-FORMATS = _("Use one of these: {formats}, or one of them packed ({packed}).", formats=several(TABLES), packed=several(PACKED, "or"))
+FORMATS = _(
+    "Use one of these: {formats}, or one of them packed ({packed}).",
+    formats=several(TABLES),
+    packed=several(PACKED, "or"),
+)

@@ -33,8 +33,8 @@ HEADER_WORDS = set(
 
 @dataclass
 class Layout:
-    """`skip`: rows above the header. `header`: there is one, at row `skip`. `names`: the columns' names, one for each. `more`: rows
-    below the header that belong to it."""
+    """`skip`: rows above the header. `header`: there is one, at row `skip`. `names`: the columns' names, one for each.
+    `more`: rows below the header that belong to it."""
 
     skip: int
     header: bool
@@ -61,9 +61,12 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
         first = " | ".join((cell or "")[:30] for cell in sample[skip][:4]) if sample[skip:] else ""
         problems.append(
             row_problem(
-                "no-header", "info", _("The first row ({row}) reads like data, so the columns are named column_1 on.", row=first), [],
+                "no-header",
+                "info",
+                _("The first row ({row}) reads like data, so the columns are named column_1 on.", row=first),
+                [],
                 hint=_("If it is a header, put plain column names in the first row."),
-            )  # fmt: skip
+            )
         )
         return Layout(skip, False, names, problems)
     top = [cell or "" for cell in sample[skip]] + [""] * (width - len(sample[skip]))
@@ -73,10 +76,17 @@ def find_layout(sample: Sequence[Cells], width: int) -> Layout:
 
 
 def _second_header(top: list[str], rest: Sequence[Cells]) -> tuple[list[str], int, list[Problem]]:
-    """The names, how many rows below the header belong to it, and what is to be told of them: names under a name over several
-    columns (as merged cells are saved in a CSV, and pandas writes two levels), the same names in another language, and the
-    descriptions that survey tools (Qualtrics) write between the header and the answers."""
-    ids = next((place for place, row in enumerate(rest[:3]) if any(row) and all(_empty(cell) or _IMPORT_ID.match(cell.strip()) for cell in row)), -1)
+    """The names, how many rows below the header belong to it, and what is to be told of them: names under a name over
+    several columns (as merged cells are saved in a CSV, and pandas writes two levels), the same names in another
+    language, and the descriptions that survey tools (Qualtrics) write between the header and the answers."""
+    ids = next(
+        (
+            place
+            for place, row in enumerate(rest[:3])
+            if any(row) and all(_empty(cell) or _IMPORT_ID.match(cell.strip()) for cell in row)
+        ),
+        -1,
+    )
     if ids >= 0:
         return top, ids + 1, [_below_header(ids + 1, rest[0])]
     if len(rest) < 3:
@@ -84,11 +94,16 @@ def _second_header(top: list[str], rest: Sequence[Cells]) -> tuple[list[str], in
     second = [(cell or "").strip() for cell in rest[0]] + [""] * (len(top) - len(rest[0]))
     filled = [cell for cell in second if cell]
     data = rest[1:]
-    recurs = any(cell and any(place < len(row) and (row[place] or "").strip() == cell for row in data) for place, cell in enumerate(second))
+    recurs = any(
+        cell and any(place < len(row) and (row[place] or "").strip() == cell for row in data)
+        for place, cell in enumerate(second)
+    )
     if not filled or recurs or not all(_is_name(cell) for cell in filled) or second == [cell.strip() for cell in top]:
         return top, 0, []
     named = [cell.strip() for cell in top]
-    under = [place for place, cell in enumerate(named) if place and second[place] and (not cell or cell == named[place - 1])]
+    under = [
+        place for place, cell in enumerate(named) if place and second[place] and (not cell or cell == named[place - 1])
+    ]
     # Where a name is missing (or there twice) one stands below, where none stands below there is a name.
     whole = all(cell or second[place] for place, cell in enumerate(named))
     if under and whole and named[0] and is_header(second, data):
@@ -98,7 +113,11 @@ def _second_header(top: list[str], rest: Sequence[Cells]) -> tuple[list[str], in
         joined = [" ".join(dict.fromkeys(part for part in pair if part)) for pair in zip(over, second, strict=True)]
         return joined, 1, [told_header(2, joined)]
     # In a word list every row is as short as a header.
-    if len(filled) == sum(map(bool, named)) and _has_texts(second, data) and 2 * sum(_word(cell) in HEADER_WORDS for cell in filled) > len(filled):
+    if (
+        len(filled) == sum(map(bool, named))
+        and _has_texts(second, data)
+        and 2 * sum(_word(cell) in HEADER_WORDS for cell in filled) > len(filled)
+    ):
         return top, 1, [_below_header(1, rest[0])]
     return top, 0, []
 
@@ -113,7 +132,11 @@ def _has_texts(names: Cells, rows: Sequence[Cells]) -> bool:
 
 
 def told_header(rows: int, names: Sequence[str | None]) -> Problem:
-    said = _("{rows} header rows were read as one: {names}.", rows=rows, names=several([name for name in names if name], most=6))
+    said = _(
+        "{rows} header rows were read as one: {names}.",
+        rows=rows,
+        names=several([name for name in names if name], most=6),
+    )
     return row_problem("header-rows", "info", said, [], count=rows)
 
 
@@ -122,8 +145,9 @@ def _below_header(count: int, first: Cells) -> Problem:
     said = _n(
         "{count} row below the header that describes the columns left out: {row}",
         "{count} rows below the header that describe the columns left out: {row}",
-        count=count, row=shown,
-    )  # fmt: skip
+        count=count,
+        row=shown,
+    )
     return row_problem("second-header", "info", said, [], count=count)
 
 
@@ -131,7 +155,12 @@ def left_above(count: int, shown: str) -> Problem:
     """`count` rows of titles or comments above the header; `shown`: what they say."""
     said = _n("{count} row above the header left out.", "{count} rows above the header left out.", count=count)
     if shown:
-        said = _n("{count} row above the header left out: {row}", "{count} rows above the header left out: {row}", count=count, row=shown)
+        said = _n(
+            "{count} row above the header left out: {row}",
+            "{count} rows above the header left out: {row}",
+            count=count,
+            row=shown,
+        )
     return row_problem("title-rows", "info", said, [], count=count)
 
 
@@ -160,11 +189,14 @@ def name_columns(cells: Cells) -> tuple[list[str], list[Problem]]:
         said = _n(
             "{count} column has no name; it is called {names}.",
             "{count} columns have no name; they are called {names}.",
-            count=len(unnamed), names=several([f"column_{number}" for number in unnamed], most=5),
-        )  # fmt: skip
+            count=len(unnamed),
+            names=several([f"column_{number}" for number in unnamed], most=5),
+        )
         problems.append(row_problem("unnamed-columns", "info", said, [], count=len(unnamed)))
     if repeated:
-        said = _("Column names that occur more than once were numbered: {names}.", names=several(dict.fromkeys(repeated)))
+        said = _(
+            "Column names that occur more than once were numbered: {names}.", names=several(dict.fromkeys(repeated))
+        )
         problems.append(row_problem("repeated-columns", "warning", said, [], count=len(repeated)))
     return list(names), problems
 
@@ -179,7 +211,11 @@ def is_header(first: Cells, rest: Sequence[Cells]) -> bool:
         return not _occurs_below(cells, rest, share=0.2)
     if all(_numeric(cell) for cell in filled):
         return _is_years(filled, rest)
-    if len(filled) == len(cells) > 2 and len({re.sub(r"\d+$", "", cell) for cell in cells}) == 1 and len(set(cells)) == len(cells):
+    if (
+        len(filled) == len(cells) > 2
+        and len({re.sub(r"\d+$", "", cell) for cell in cells}) == 1
+        and len(set(cells)) == len(cells)
+    ):
         return bool(re.match(r"[^\W\d]", cells[0])) and not _occurs_below(cells, rest, share=0.2)  # c1, c2, c3
     if not rest:
         return all(_is_name(cell) for cell in filled)
@@ -245,7 +281,9 @@ def _occurs_below(cells: list[str], rest: Sequence[Cells], share: float) -> bool
     if not rest:
         return False
     hits = sum(
-        1 for row in rest if all(index < len(row) and (row[index] or "").strip() == cell for index, cell in enumerate(cells))
+        1
+        for row in rest
+        if all(index < len(row) and (row[index] or "").strip() == cell for index, cell in enumerate(cells))
     )
     return hits > share * len(rest)
 

@@ -1,4 +1,5 @@
-"""Tables in HTML and in Excel's XML of 2003, which people have under the name .xls. Nothing is fetched and no script is run."""
+"""Tables in HTML and in Excel's XML of 2003, which people have under the name .xls. Nothing is fetched and no script is
+run."""
 
 import re
 from collections import Counter
@@ -16,12 +17,18 @@ from lora_hub.data.read.spreadsheets import choose_sheet
 from lora_hub.data.tables.table import MAX_COLUMNS, Table
 
 # Excel's XML says the same with other words.
-TAGS = {"worksheet": "table", "row": "tr", "cell": "td", "table-row": "tr", "table-cell": "td", "covered-table-cell": "td"}
+TAGS = {
+    "worksheet": "table",
+    "row": "tr",
+    "cell": "td",
+    "table-row": "tr",
+    "table-cell": "td",
+    "covered-table-cell": "td",
+}
 HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 # Elements without an end tag: hiding one hides nothing after it.
 VOID = {"br", "img", "hr", "input", "meta", "link", "col", "wbr", "source", "area", "base", "embed", "param", "track"}
 MAX_CELLS = 20_000_000
-
 
 
 @dataclass
@@ -33,7 +40,9 @@ class _Grid:
     cell: list[str] | None = None
     span: int = 1
     down: int = 1
-    hanging: dict[int, tuple[int, str]] = field(default_factory=dict)  # column -> rows still to fill from above, and the text
+    hanging: dict[int, tuple[int, str]] = field(
+        default_factory=dict
+    )  # column -> rows still to fill from above, and the text
     reached: int = 0  # cells that were filled from above
 
     def end_cell(self) -> None:
@@ -85,7 +94,11 @@ class _Rows(HTMLParser):
                 self.within[tag] += 1
             return
         named = dict(attrs)
-        if tag in ("script", "style", "template", "comment", "annotation") or HIDDEN.search(named.get("style") or "") or "hidden" in named:
+        if (
+            tag in ("script", "style", "template", "comment", "annotation")
+            or HIDDEN.search(named.get("style") or "")
+            or "hidden" in named
+        ):
             if tag not in VOID and tag not in ("table", "tr", "td", "th"):
                 self.hidden.append(tag)
                 self.within[tag] += 1
@@ -116,7 +129,7 @@ class _Rows(HTMLParser):
                     _("The page's tables have more than {most:,} cells."),
                     _("Save the data as CSV."),
                     most=MAX_CELLS,
-                )  # fmt: skip
+                )
         elif tag in ("br", "p") and grid.cell:
             grid.cell.append("\n")
 
@@ -163,14 +176,20 @@ def is_html(start: str) -> bool:
         return False
     if lowered.startswith(("<html", "<!doctype html", "<meta", "<table")):
         return True
-    return any(mark in lowered for mark in ("<table", "<workbook", "office:spreadsheet", "opendocument.spreadsheet", "<html"))
+    return any(
+        mark in lowered for mark in ("<table", "<workbook", "office:spreadsheet", "opendocument.spreadsheet", "<html")
+    )
 
 
 def read_html(source: Source, *, sheet: str = "") -> Table:
     """The largest table of UTF-8 HTML, or the sheet of Excel's XML. Raises DataError where there is none."""
     text = source.read().decode("utf-8", errors="replace")
     start = text[: 64 << 10]
-    excel = "urn:schemas-microsoft-com:office:spreadsheet" in start and "<Worksheet" in text or "urn:oasis:names:tc:opendocument" in start
+    excel = (
+        "urn:schemas-microsoft-com:office:spreadsheet" in start
+        and "<Worksheet" in text
+        or "urn:oasis:names:tc:opendocument" in start
+    )
     parser = _Rows(excel)
     parser.feed(text)
     parser.close()
@@ -191,14 +210,15 @@ def read_html(source: Source, *, sheet: str = "") -> Table:
         raise DataError(
             _("{name} has no table named {sheet!r}."),
             _("It has: {found}.", found=several(found)) if found else "",
-            name=source.name, sheet=sheet,
-        )  # fmt: skip
+            name=source.name,
+            sheet=sheet,
+        )
     if not found:
         raise DataError(
             _("{name} is a web page without a table in it."),
             _("Save the data as CSV or Excel."),
             name=source.name,
-        )  # fmt: skip
+        )
     named = [grid.name for grid in parser.tables if grid.name]
     best = sheet or ("" if named else max(found, key=lambda name: (min(2, found[name].width), found[name].height)))
     table = choose_sheet(found, "html", sheet=best)

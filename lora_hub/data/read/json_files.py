@@ -1,5 +1,6 @@
-"""JSON files: which are JSONL, and documents, strict first, then with what people's files have that JSON has not: comments, commas
-before a closing bracket, Python's quotes, NaN, bare line breaks in a text. What a document holds is `json_shapes`' work."""
+"""JSON files: which are JSONL, and documents, strict first, then with what people's files have that JSON has not:
+comments, commas before a closing bracket, Python's quotes, NaN, bare line breaks in a text. What a document holds is
+`json_shapes`' work."""
 
 import ast
 import json
@@ -34,7 +35,9 @@ def looks_like_json(head: str) -> bool:
             return True
     rest = lines[1:-1] if len(lines) > 3 else []
     whole = sum((line[0], line[-1]) == ("{", "}") and _parses(line) for line in rest)
-    return whole > 1 and (whole == len(rest) or whole >= 0.4 * len(rest) and all(_is_piece(line) for line in lines[:-1]))
+    return whole > 1 and (
+        whole == len(rest) or whole >= 0.4 * len(rest) and all(_is_piece(line) for line in lines[:-1])
+    )
 
 
 def _is_piece(line: str) -> bool:
@@ -70,10 +73,15 @@ def read_json(source: Source, *, skip_broken: bool = False) -> Table:
         raise DataError(
             _("{name} is not valid JSON: line {line}, column {column}: {reason}."),
             _("Mend the file there, or save it as JSONL (one object a line) or CSV."),
-            name=source.name, line=error.lineno, column=error.colno, reason=error_words.json_reason(error.msg),
-        ) from None  # fmt: skip
+            name=source.name,
+            line=error.lineno,
+            column=error.colno,
+            reason=error_words.json_reason(error.msg),
+        ) from None
     except RecursionError:
-        raise DataError(_("{name} is nested too deeply."), _("Save it as one flat object a row."), name=source.name) from None  # fmt: skip
+        raise DataError(
+            _("{name} is nested too deeply."), _("Save it as one flat object a row."), name=source.name
+        ) from None
 
 
 def _load_leniently(text: str) -> tuple[Any, Message] | None:
@@ -127,8 +135,8 @@ def _is_lines(source: Source) -> bool:
 
 
 def _has_rows(text: str) -> bool:
-    """Lines that are objects by themselves, among others that are pieces of such: JSONL of which many lines are cut off. A document
-    has a comma behind all but the last of the objects in it that have a line of their own."""
+    """Lines that are objects by themselves, among others that are pieces of such: JSONL of which many lines are cut
+    off. A document has a comma behind all but the last of the objects in it that have a line of their own."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", text) if line.strip()]
     begun = sum(line[0] == "{" for line in lines)
     return 2 * begun >= len(lines) and sum(line[0] == "{" and line[-1] == "}" and _parses(line) for line in lines) > 1
@@ -137,7 +145,9 @@ def _has_rows(text: str) -> bool:
 def _starts_with_whole_value(source: Source) -> bool:
     with source.open() as file:
         line = file.readline()
-        return _parses(line.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")) and bool(file.readline().strip())
+        return _parses(line.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")) and bool(
+            file.readline().strip()
+        )
 
 
 def _parses(line: str) -> bool:

@@ -1,9 +1,9 @@
 """JSONL: one object a line, a million of them in about a second.
 
-Rows of texts are parsed by pyarrow (measured: half of polars' time). Other flat rows go through orjson, a block of lines at a
-time, so that memory holds text and not a million dicts. Conversations of flat turns go through polars, which keeps
-them compact; rows with other nested values are kept as Python's, just as they stand. Where a block does not parse, its lines are read one by one
-and every broken one is told by its number.
+Rows of texts are parsed by pyarrow (measured: half of polars' time). Other flat rows go through orjson, a block of
+lines at a time, so that memory holds text and not a million dicts. Conversations of flat turns go through polars, which
+keeps them compact; rows with other nested values are kept as Python's, just as they stand. Where a block does not
+parse, its lines are read one by one and every broken one is told by its number.
 """
 
 import json
@@ -35,7 +35,8 @@ class _NotFlat(Exception):
 
 
 def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
-    """The table of UTF-8 JSONL. Blank lines are passed over. Raises DataError naming broken lines, unless `skip_broken`."""
+    """The table of UTF-8 JSONL. Blank lines are passed over. Raises DataError naming broken lines, unless
+    `skip_broken`."""
     frame = _read_texts(source)
     if frame is not None:
         return Table(frame, "jsonl")
@@ -43,7 +44,7 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
         frame, broken = _read_flat(source)
         problems = broken_lines(source.name, broken, skip_broken)
         if not frame.height:
-            raise DataError(_("{name} holds no readable line."), _("Choose another file."), name=source.name)  # fmt: skip
+            raise DataError(_("{name} holds no readable line."), _("Choose another file."), name=source.name)
         return Table(frame, "jsonl", problems=problems)
     except _NotFlat:
         pass
@@ -56,7 +57,7 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
             _load_line(line, number, values, broken)
     problems = broken_lines(source.name, broken, skip_broken)
     if not values:
-        raise DataError(_("{name} holds no readable line."), _("Choose another file."), name=source.name)  # fmt: skip
+        raise DataError(_("{name} holds no readable line."), _("Choose another file."), name=source.name)
     table = table_of_values(values, source.name, skip_broken=skip_broken)
     return Table(table.frame, "jsonl", problems=problems + table.problems)
 
@@ -65,15 +66,24 @@ def broken_lines(name: str, broken: list[tuple[int, Message]], skip_broken: bool
     """One warning for lines left out; DataError where they must not be."""
     if not broken:
         return []
-    lines = several((_("line {line} ({reason})", line=number, reason=reason) for number, reason in broken), ";", most=TOLD)
+    lines = several(
+        (_("line {line} ({reason})", line=number, reason=reason) for number, reason in broken), ";", most=TOLD
+    )
     if not skip_broken:
         said = _n(
             "{name} has {count:,} line that is not valid JSON: {lines}.",
             "{name} has {count:,} lines that are not valid JSON: {lines}.",
-            name=name, count=len(broken), lines=lines,
-        )  # fmt: skip
+            name=name,
+            count=len(broken),
+            lines=lines,
+        )
         raise DataError(said, _("Mend them, or go on without these lines (skip broken lines)."))
-    said = _n("{count:,} line was left out: {lines}.", "{count:,} lines were left out: {lines}.", count=len(broken), lines=lines)
+    said = _n(
+        "{count:,} line was left out: {lines}.",
+        "{count:,} lines were left out: {lines}.",
+        count=len(broken),
+        lines=lines,
+    )
     return [row_problem("broken-lines", "warning", said, [], count=len(broken))]
 
 
@@ -91,14 +101,22 @@ def _read_texts(source: Source) -> polars.DataFrame | None:
         if not isinstance(row, dict) or not all(isinstance(value, (str, type(None))) for value in row.values()):
             return None
         keys |= dict.fromkeys(row)
-    if not keys or len(keys) > MAX_COLUMNS or column_names(list(keys)) != list(keys) or source.head(3) == b"\xef\xbb\xbf":
+    if (
+        not keys
+        or len(keys) > MAX_COLUMNS
+        or column_names(list(keys)) != list(keys)
+        or source.head(3) == b"\xef\xbb\xbf"
+    ):
         return None
     schema = pyarrow.schema([(key, pyarrow.string()) for key in keys])
     try:
         table = arrow_json.read_json(
             str(source.path) if source.data is None else pyarrow.BufferReader(source.data),
-            arrow_json.ReadOptions(block_size=BLOCK), arrow_json.ParseOptions(explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior="error"),
-        )  # fmt: skip
+            arrow_json.ReadOptions(block_size=BLOCK),
+            arrow_json.ParseOptions(
+                explicit_schema=schema, newlines_in_values=False, unexpected_field_behavior="error"
+            ),
+        )
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
         return None
     return polars.from_arrow(table) if table.schema.equals(schema) and table.num_rows else None
@@ -123,14 +141,14 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Messag
                 _("The rows have more than {most} different keys."),
                 _("At most {most} columns can be read."),
                 most=MAX_COLUMNS,
-            )  # fmt: skip
+            )
         missing += len(keys) * len(rows) - sum(map(len, rows))
         if missing > MAX_MISSING:
             raise DataError(
                 _("The rows have {count} different keys, and each row only a few of them."),
                 _("Save them with the same keys in each row."),
                 count=len(names),
-            )  # fmt: skip
+            )
         if column_names(keys) != keys:
             raise _NotFlat  # a key that is no name: empty, or half a surrogate pair
         if len(shapes) == 1:
@@ -199,7 +217,9 @@ def _load_line(line: str, number: int, values: list, broken: list[tuple[int, Mes
     try:
         values.append(load_json(line))
     except json.JSONDecodeError as error:
-        broken.append((number, _("column {column}: {reason}", column=error.colno, reason=error_words.json_reason(error.msg))))
+        broken.append(
+            (number, _("column {column}: {reason}", column=error.colno, reason=error_words.json_reason(error.msg)))
+        )
     except RecursionError:
         broken.append((number, _("nested too deeply")))
     except ValueError as error:
@@ -212,8 +232,8 @@ def _lines(source: Source) -> list[str]:
 
 
 def _read_nested(source: Source) -> polars.DataFrame | None:
-    """None where polars refuses, or would change a value (`_are_turns`): a text in one row and a list in the next, half a surrogate
-    pair."""
+    """None where polars refuses, or would change a value (`_are_turns`): a text in one row and a list in the next, half
+    a surrogate pair."""
     if source.head(3) == b"\xef\xbb\xbf" or not source.head(64).lstrip().startswith(b"{"):
         return None
     if any(map(_is_deep, source.chunks())):
@@ -229,17 +249,21 @@ def _read_nested(source: Source) -> polars.DataFrame | None:
             return None
         raise
     nested = [series for series in frame.get_columns() if series.dtype.is_nested()]
-    kept = column_names(frame.columns) == frame.columns and all(_are_turns(series.dtype) and not _mixes(series) for series in nested)
+    kept = column_names(frame.columns) == frame.columns and all(
+        _are_turns(series.dtype) and not _mixes(series) for series in nested
+    )
     return frame if kept else None
 
 
 def _are_turns(dtype: polars.DataType) -> bool:
-    """Lists of flat objects with a speaker. Of other nested values polars makes one type for all rows: keys that a row has not
-    become nulls in it, and a number beside a text becomes a text, which is another value than the file's."""
+    """Lists of flat objects with a speaker. Of other nested values polars makes one type for all rows: keys that a row
+    has not become nulls in it, and a number beside a text becomes a text, which is another value than the file's."""
     if not isinstance(dtype, polars.List) or not isinstance(dtype.inner, polars.Struct):
         return False
     fields = dtype.inner.fields
-    return any(field.name in ("role", "from") for field in fields) and not any(field.dtype.is_nested() for field in fields)
+    return any(field.name in ("role", "from") for field in fields) and not any(
+        field.dtype.is_nested() for field in fields
+    )
 
 
 def _is_deep(chunk: bytes) -> bool:
@@ -254,7 +278,8 @@ def _is_deep(chunk: bytes) -> bool:
 
 
 def _mixes(series: polars.Series) -> bool:
-    """Texts inside a nested column that begin as JSON does: polars writes a list as text where other rows have a text."""
+    """Texts inside a nested column that begin as JSON does: polars writes a list as text where other rows have a
+    text."""
     if isinstance(series.dtype, (polars.List, polars.Array)):
         return _mixes(series.explode())
     if isinstance(series.dtype, polars.Struct):

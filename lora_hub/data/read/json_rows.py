@@ -1,4 +1,5 @@
-"""Rows from JSON values of any shape: objects, lists, single values; and well-known nestings as columns of their own."""
+"""Rows from JSON values of any shape: objects, lists, single values; and well-known nestings as columns of their
+own."""
 
 import json
 from typing import Any
@@ -22,50 +23,70 @@ def load_json(text: str) -> Any:
     except json.JSONDecodeError:
         raise
     except ValueError:  # Python turns no number so long into one
-        return json.loads(text, parse_constant=lambda _: None, parse_int=lambda digits: int(digits) if len(digits) < 4_000 else digits)
+        return json.loads(
+            text, parse_constant=lambda _: None, parse_int=lambda digits: int(digits) if len(digits) < 4_000 else digits
+        )
 
 
 def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Table:
-    """The table of an array's values. Raises DataError where they are no rows, naming those that are none among others, which
-    are left out with `skip_broken`."""
+    """The table of an array's values. Raises DataError where they are no rows, naming those that are none among others,
+    which are left out with `skip_broken`."""
     if values and isinstance(values[0], str) and all(isinstance(value, str) and value[:1] == "{" for value in values):
         values = _loaded(values) or values  # JSON as a text in JSON
     if not values:
-        raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)  # fmt: skip
+        raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)
     objects = [value for value in values if isinstance(value, dict)]
     if len(objects) == len(values):
-        if all(set(value) >= {"row"} and isinstance(value["row"], dict) and set(value) <= {"row", "row_idx", "truncated_cells"}
-               for value in values):  # fmt: skip
+        if all(
+            set(value) >= {"row"}
+            and isinstance(value["row"], dict)
+            and set(value) <= {"row", "row_idx", "truncated_cells"}
+            for value in values
+        ):
             values = [value["row"] for value in values]
         return Table(frame_of(values), "json")
     if objects:
         others = [number for number, value in enumerate(values, 1) if not isinstance(value, dict)]
         if not skip_broken:
             raise DataError(
-                _n("{name} mixes objects with other values (row {rows}).", "{name} mixes objects with other values (rows {rows}).", count=len(others)),
+                _n(
+                    "{name} mixes objects with other values (row {rows}).",
+                    "{name} mixes objects with other values (rows {rows}).",
+                    count=len(others),
+                ),
                 _("Every row has to be an object; mend these, or go on without them (skip broken lines)."),
-                name=name, rows=several(others, most=5),
-            )  # fmt: skip
+                name=name,
+                rows=several(others, most=5),
+            )
         problem = row_problem(
             "broken-lines",
             "warning",
-            _n("Left out, for it is no object: row {rows}.", "Left out, for they are no objects: rows {rows}.", count=len(others), rows=several(others, most=5)),
+            _n(
+                "Left out, for it is no object: row {rows}.",
+                "Left out, for they are no objects: rows {rows}.",
+                count=len(others),
+                rows=several(others, most=5),
+            ),
             [],
             count=len(others),
-        )  # fmt: skip
+        )
         return Table(frame_of(objects), "json", problems=[problem])
     if all(isinstance(value, list) for value in values):
         if values[0] and all(isinstance(turn, dict) for value in values for turn in value):
             return Table(frame_of([{"messages": value} for value in values]), "json")
         width = max(len(value) for value in values)
         if not width:
-            raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)  # fmt: skip
+            raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)
         cells = [[value_text(cell) for cell in value] + [None] * (width - len(value)) for value in values]
         layout = find_layout(cells[:300], width)
         body = cells[layout.first_row :]
         columns = {key: [row[index] for row in body] for index, key in enumerate(layout.names)}
-        return Table(polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "json", problems=layout.problems)
-    return Table(polars.DataFrame({"text": [value_text(value) for value in values]}, schema={"text": polars.String}), "json")
+        return Table(
+            polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String)), "json", problems=layout.problems
+        )
+    return Table(
+        polars.DataFrame({"text": [value_text(value) for value in values]}, schema={"text": polars.String}), "json"
+    )
 
 
 def _loaded(values: list[str]) -> list | None:
@@ -83,8 +104,9 @@ def frame_of(rows: list[dict]) -> polars.DataFrame:
         raise DataError(
             _("The rows have {count} different keys."),
             _("At most {most} columns can be read."),
-            count=len(names), most=MAX_COLUMNS,
-        )  # fmt: skip
+            count=len(names),
+            most=MAX_COLUMNS,
+        )
     columns = []
     for name in names:
         values = [row.get(name) for row in rows]
@@ -114,20 +136,29 @@ def _nested(name: str, values: list) -> polars.Series:
 
 def flatten_known(frame: polars.DataFrame) -> polars.DataFrame:
     """Columns of their own for well-known nestings: `translation: {en, fa}` becomes en and fa; `answers: {text: [...]}`
-    (SQuAD on the Hub) gains the column `answer`, its first text; rows with messages and rows with conversations are one."""
+    (SQuAD on the Hub) gains the column `answer`, its first text; rows with messages and rows with conversations are
+    one."""
     if {"messages", "conversations"} <= set(frame.columns):
         frame = _one_chat_column(frame)
     for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
         if name == "translation" and (dtype == polars.Object or isinstance(dtype, polars.Struct)):
             values = frame[name].to_list()
-            if all(value is None or (isinstance(value, dict) and all(not isinstance(v, (list, dict)) for v in value.values()))
-                   for value in values):  # fmt: skip
+            if all(
+                value is None
+                or (isinstance(value, dict) and all(not isinstance(v, (list, dict)) for v in value.values()))
+                for value in values
+            ):
                 keys = list(dict.fromkeys(key for value in values if value for key in value))
-                new = [polars.Series(key, [value_text((value or {}).get(key)) for value in values], dtype=polars.String)
-                       for key in keys if key not in frame.columns]  # fmt: skip
+                new = [
+                    polars.Series(key, [value_text((value or {}).get(key)) for value in values], dtype=polars.String)
+                    for key in keys
+                    if key not in frame.columns
+                ]
                 frame = frame.drop(name).with_columns(new)
         elif name in LABELS and _is_singles(frame[name]):
-            frame = frame.with_columns(polars.Series(name, [value_text(value[0]) if value else None for value in frame[name].to_list()]))
+            frame = frame.with_columns(
+                polars.Series(name, [value_text(value[0]) if value else None for value in frame[name].to_list()])
+            )
         elif name == "answers" and "answer" not in frame.columns and (dtype == polars.Object or dtype.is_nested()):
             firsts = [_first_answer(value) for value in frame[name].to_list()]
             if any(first is not None for first in firsts):
@@ -139,8 +170,13 @@ def _is_singles(series: polars.Series) -> bool:
     """Lists of one value or none: a label as labelling tools (doccano) write it."""
     if series.dtype != polars.Object and not isinstance(series.dtype, polars.List):
         return False
-    return all(value is None or isinstance(value, list) and len(value) < 2 and not any(isinstance(item, (list, dict)) for item in value)
-               for value in series.to_list())  # fmt: skip
+    return all(
+        value is None
+        or isinstance(value, list)
+        and len(value) < 2
+        and not any(isinstance(item, (list, dict)) for item in value)
+        for value in series.to_list()
+    )
 
 
 def _one_chat_column(frame: polars.DataFrame) -> polars.DataFrame:
@@ -148,7 +184,9 @@ def _one_chat_column(frame: polars.DataFrame) -> polars.DataFrame:
     pairs = list(zip(frame["messages"].to_list(), frame["conversations"].to_list(), strict=True))
     if any(left is not None and right is not None for left, right in pairs):
         return frame
-    return frame.drop("conversations").with_columns(_nested("messages", [right if left is None else left for left, right in pairs]))
+    return frame.drop("conversations").with_columns(
+        _nested("messages", [right if left is None else left for left, right in pairs])
+    )
 
 
 def _first_answer(value: Any) -> str | None:

@@ -1,5 +1,5 @@
-"""What a JSON document holds: arrays, wrapped arrays (however deep), splits, objects of columns or of rows, pandas' forms, SQuAD's
-nesting."""
+"""What a JSON document holds: arrays, wrapped arrays (however deep), splits, objects of columns or of rows, pandas'
+forms, SQuAD's nesting."""
 
 import re
 from collections.abc import Iterator
@@ -13,8 +13,29 @@ from lora_hub.data.read.json_rows import frame_of, table_of_values
 from lora_hub.data.tables.table import Table
 
 # Keys that hold the rows of a wrapped file, in the order they are looked for.
-ROW_KEYS = ("data", "rows", "records", "examples", "items", "results", "instances", "samples", "dataset", "train", "common_examples",
-            "result", "response", "payload", "content", "hits", "rasa_nlu_data", "entries", "documents", "values", "list")  # fmt: skip
+ROW_KEYS = (
+    "data",
+    "rows",
+    "records",
+    "examples",
+    "items",
+    "results",
+    "instances",
+    "samples",
+    "dataset",
+    "train",
+    "common_examples",
+    "result",
+    "response",
+    "payload",
+    "content",
+    "hits",
+    "rasa_nlu_data",
+    "entries",
+    "documents",
+    "values",
+    "list",
+)
 DEEPEST = 5
 
 
@@ -27,13 +48,13 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
             _("{name} holds a single value, not a table."),
             _("Save an array of objects or one object a line."),
             name=name,
-        )  # fmt: skip
+        )
     if "nbformat" in value and "cells" in value:
         raise DataError(
             _("{name} is a notebook, not a table."),
             _("Save the data that it holds as CSV or JSONL."),
             name=name,
-        )  # fmt: skip
+        )
     squad = _squad(value)
     if squad is not None:
         return Table(frame_of(squad), "json")
@@ -63,21 +84,26 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
         raise DataError(
             _("The columns of {name} are not equally long ({lengths})."),
             _("Every column needs one value a row."),
-            name=name, lengths=lengths,
-        )  # fmt: skip
+            name=name,
+            lengths=lengths,
+        )
     objects = [item for item in value.values() if isinstance(item, dict)]
     if objects and len(objects) == len(value):
         return _from_objects(value, name)
     if len(lists) == 1 and next(iter(lists.values())):
         return table_of_values(next(iter(lists.values())), name)
     if not value or (lists and not any(lists.values())):
-        raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)  # fmt: skip
+        raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)
     inner = _inside(value)
     if inner:
         table = table_of_document(value[inner], name, skip_broken=skip_broken)
         table.problems.append(_wrapped(inner, ""))
         return table
-    if len(value) >= 5 and all(isinstance(item, str) for item in value.values()) and sum(" " in key for key in value) > len(value) / 2:
+    if (
+        len(value) >= 5
+        and all(isinstance(item, str) for item in value.values())
+        and sum(" " in key for key in value) > len(value) / 2
+    ):
         return Table(frame_of([{"key": key, "value": item} for key, item in value.items()]), "json")
     return Table(frame_of([value]), "json")
 
@@ -114,7 +140,11 @@ def _wrapped(main: str, test: str, left: list[str] | None = None) -> Problem:
     rows = _("The rows are under {main!r}.", main=main)
     if test:
         rows = _("The rows are under {main!r}; those under {test!r} are the test rows.", main=main, test=test)
-    return Problem(code="wrapped", severity="info", said=joined(rows, _("Left out: {names}.", names=several(left, most=5)) if left else NOTHING))
+    return Problem(
+        code="wrapped",
+        severity="info",
+        said=joined(rows, _("Left out: {names}.", names=several(left, most=5)) if left else NOTHING),
+    )
 
 
 def _from_lists_by_label(lists: dict[str, list]) -> Table:
@@ -126,9 +156,11 @@ def _from_lists_by_label(lists: dict[str, list]) -> Table:
 
 
 def _inside(value: dict) -> str:
-    """The key under which rows lie deeper down: the only one with an object, or one that is named so. Empty where the object is
-    a row itself."""
-    objects = [key for key, item in value.items() if isinstance(item, dict) and any(True for _ in _row_lists(item, DEEPEST))]
+    """The key under which rows lie deeper down: the only one with an object, or one that is named so. Empty where the
+    object is a row itself."""
+    objects = [
+        key for key, item in value.items() if isinstance(item, dict) and any(True for _ in _row_lists(item, DEEPEST))
+    ]
     named = [key for key in objects if key in ROW_KEYS]
     if named:
         return named[0]
@@ -184,8 +216,11 @@ def _squad(value: dict) -> list[dict] | None:
                 texts = [item.get("text") if isinstance(item, dict) else item for item in answers]
                 rows.append(
                     {
-                        "id": asked.get("id"), "title": article.get("title"), "context": paragraph.get("context"),
-                        "question": asked.get("question"), "answer": texts[0] if texts else "",
+                        "id": asked.get("id"),
+                        "title": article.get("title"),
+                        "context": paragraph.get("context"),
+                        "question": asked.get("question"),
+                        "answer": texts[0] if texts else "",
                     }
-                )  # fmt: skip
+                )
     return rows or None

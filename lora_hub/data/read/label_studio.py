@@ -1,7 +1,8 @@
 """Exports of Label Studio: JSON (`data` and `annotations`), JSON-MIN and CSV (one row an annotation).
 
-Skipped annotations (`was_cancelled`) count for nothing; where one is marked as ground truth, it alone counts; predictions are no
-annotations. Marked parts of a text (spans) are no label of the text. Format: labelstud.io/guide/export.
+Skipped annotations (`was_cancelled`) count for nothing; where one is marked as ground truth, it alone counts;
+predictions are no annotations. Marked parts of a text (spans) are no label of the text. Format:
+labelstud.io/guide/export.
 """
 
 from collections import defaultdict
@@ -19,14 +20,27 @@ from lora_hub.data.tables.value_text import listed, value_text
 NAME = "Label Studio"
 # What the tool writes beside the data and the labels, in its several formats.
 OWN = (
-    "annotation_id annotator lead_time was_cancelled ground_truth total_annotations cancelled_annotations total_predictions completed_by "
-    "created_at updated_at annotations completions predictions drafts file_upload meta inner_id project updated_by comment_count "
-    "unresolved_comment_count comment_authors last_comment_updated_at is_labeled overlap agreement allow_skip precomputed_agreement "
-    "annotation_results annotators_count annotators reviewers_count reviews_accepted reviews_rejected predictions_results predictions_score "
+    "annotation_id annotator lead_time was_cancelled ground_truth total_annotations cancelled_annotations "
+    "total_predictions completed_by "
+    "created_at updated_at annotations completions predictions drafts file_upload meta inner_id project updated_by "
+    "comment_count "
+    "unresolved_comment_count comment_authors last_comment_updated_at is_labeled overlap agreement allow_skip "
+    "precomputed_agreement "
+    "annotation_results annotators_count annotators reviewers_count reviews_accepted reviews_rejected "
+    "predictions_results predictions_score "
     "predictions_model_versions avg_lead_time draft_exists updates"
 ).split()
 # Two of these tell a flat export.
-FLAT = {"annotation_id", "annotator", "lead_time", "was_cancelled", "ground_truth", "cancelled_annotations", "total_annotations", "completed_by"}
+FLAT = {
+    "annotation_id",
+    "annotator",
+    "lead_time",
+    "was_cancelled",
+    "ground_truth",
+    "cancelled_annotations",
+    "total_annotations",
+    "completed_by",
+}
 # Where a result's value stands, by the kind of control it was given with.
 KINDS = ("choices", "taxonomy", "rating", "number", "datetime", "selected", "text")
 # What is longer is a text that somebody wrote.
@@ -36,10 +50,14 @@ LONGEST_LABEL = 100
 def read_label_studio(frame: polars.DataFrame) -> Export | None:
     """None where the frame is no export of this tool."""
     columns = frame.schema
-    notes = next((name for name in ("annotations", "completions") if name in columns and is_nested(columns[name])), None)
+    notes = next(
+        (name for name in ("annotations", "completions") if name in columns and is_nested(columns[name])), None
+    )
     if notes and "data" in columns and is_nested(columns["data"]):
         tasks = frame["data"].to_list(), frame[notes].to_list()
-        if all(isinstance(data, dict) for data in tasks[0]) and all(isinstance(given, (list, type(None))) for given in tasks[1]):
+        if all(isinstance(data, dict) for data in tasks[0]) and all(
+            isinstance(given, (list, type(None))) for given in tasks[1]
+        ):
             return _read_tasks(frame, *tasks)
     return _read_flat(frame) if len(FLAT & set(columns)) >= 2 else None
 
@@ -53,8 +71,16 @@ def _read_tasks(frame: polars.DataFrame, tasks: list[dict], notes: list[list | N
         live = [one for one in live if one.get("ground_truth")] or live
         results.append([_results(one.get("result") or [], texts, spans) for one in live])
     ids = frame["id"].to_list() if "id" in frame.columns else None
-    rows = [{**({"id": ids[place]} if ids else {}), **{key: value for key, value in data.items() if value is not None}} for place, data in enumerate(tasks)]
-    export = Export(NAME, frame_of(rows), list(range(1, len(rows) + 1)), [name for name in frame.columns if name in OWN and name != "annotations"])
+    rows = [
+        {**({"id": ids[place]} if ids else {}), **{key: value for key, value in data.items() if value is not None}}
+        for place, data in enumerate(tasks)
+    ]
+    export = Export(
+        NAME,
+        frame_of(rows),
+        list(range(1, len(rows) + 1)),
+        [name for name in frame.columns if name in OWN and name != "annotations"],
+    )
     for control in dict.fromkeys(control for task in results for one in task for control in one):
         given = [[one.get(control, []) for one in task] for task in results]
         (export.set_texts if control in texts else export.set_labels)(_free(control, export.frame.columns), given)
@@ -64,7 +90,8 @@ def _read_tasks(frame: polars.DataFrame, tasks: list[dict], notes: list[list | N
 
 
 def _results(results: Sequence[Any], texts: set[str], spans: set[str]) -> dict[str, list[str]]:
-    """The labels of one annotation by control; controls that write text go to `texts`, those that marked parts of one to `spans`."""
+    """The labels of one annotation by control; controls that write text go to `texts`, those that marked parts of one
+    to `spans`."""
     found: dict[str, list[str]] = {}
     for result in results:
         value = result.get("value") if isinstance(result, dict) else None
@@ -101,15 +128,26 @@ def _free(name: str, taken: Sequence[str]) -> str:
 
 def _tell_spans(export: Export, spans: set[str]) -> None:
     if spans:
-        export.tell("spans", [], _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=sorted(spans)))
+        export.tell(
+            "spans",
+            [],
+            _(
+                "Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.",
+                kinds=sorted(spans),
+            ),
+        )
 
 
 def _leave_out(export: Export, out: Sequence[bool]) -> None:
     export.leave_out(
-        "not-annotated", out,
-        _n("{count:,} row skipped by the annotators, or not annotated: left out.", "{count:,} rows skipped by the annotators, or not annotated: left out."),
+        "not-annotated",
+        out,
+        _n(
+            "{count:,} row skipped by the annotators, or not annotated: left out.",
+            "{count:,} rows skipped by the annotators, or not annotated: left out.",
+        ),
         hint=_("Annotate them in the tool to keep them."),
-    )  # fmt: skip
+    )
 
 
 def _read_flat(frame: polars.DataFrame) -> Export:
@@ -131,7 +169,9 @@ def _read_flat(frame: polars.DataFrame) -> Export:
     for name in kept.columns:
         cells = [_cell(cell, name, spans) for cell in kept[name].to_list()]
         given = [[cells[place][0] for place in places] for places in live.values()]
-        if any(is_value for _, is_value in cells) or any(len(set(map(tuple, filter(None, answers)))) > 1 for answers in given):
+        if any(is_value for _, is_value in cells) or any(
+            len(set(map(tuple, filter(None, answers)))) > 1 for answers in given
+        ):
             is_text = any(len(label) > LONGEST_LABEL for labels, _ in cells for label in labels)
             (export.set_texts if is_text else export.set_labels)(name, given)
     _tell_spans(export, spans)
@@ -149,8 +189,17 @@ def _skipped(frame: polars.DataFrame) -> list[bool]:
     """Skipped themselves, or of tasks of which every annotation was."""
     skipped = _flags(frame, "was_cancelled")
     if {"cancelled_annotations", "total_annotations"} <= set(frame.columns):
-        counts = zip(*(frame[name].cast(polars.String, strict=False).to_list() for name in ("cancelled_annotations", "total_annotations")), strict=True)
-        skipped = [one or (_count(cancelled) > 0 and _count(total) == 0) for one, (cancelled, total) in zip(skipped, counts, strict=True)]
+        counts = zip(
+            *(
+                frame[name].cast(polars.String, strict=False).to_list()
+                for name in ("cancelled_annotations", "total_annotations")
+            ),
+            strict=True,
+        )
+        skipped = [
+            one or (_count(cancelled) > 0 and _count(total) == 0)
+            for one, (cancelled, total) in zip(skipped, counts, strict=True)
+        ]
     return skipped
 
 
@@ -162,10 +211,15 @@ def _count(text: str | None) -> float:
 
 
 def _cell(cell: Any, name: str, spans: set[str]) -> tuple[list[str], bool]:
-    """The labels in a cell, and whether they stood in a value of the tool's: {"choices": [...]}, [{"rating": 4}]. None for spans."""
+    """The labels in a cell, and whether they stood in a value of the tool's: {"choices": [...]}, [{"rating": 4}]. None
+    for spans."""
     value = listed(cell) if isinstance(cell, str) else cell
     if isinstance(value, (list, dict)):
-        values = [{key: one for key, one in part.items() if one is not None} for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+        values = [
+            {key: one for key, one in part.items() if one is not None}
+            for part in (value if isinstance(value, list) else [value])
+            if isinstance(part, dict)
+        ]
         if values and all(part.get("start") is not None and part.get("end") is not None for part in values):
             spans.add(name)
             return [], True

@@ -1,10 +1,13 @@
-"""Merged cells of a workbook. A file format keeps the value of a merged cell in its first cell only and leaves the others empty, while
-a person sees it beside every row.
+"""Merged cells of a workbook. A file format keeps the value of a merged cell in its first cell only and leaves the
+others empty, while a person sees it beside every row.
 
-    merges_of(source, "xlsx", sheets)     the merged ranges of each, counted from its first row and column that hold something
-    unmerged(frame, merges).frame         the cells with those values filled in, and header rows that merged cells make one
+    merges_of(source, "xlsx", sheets)   the merged ranges of each, counted from its first row and column that hold
+                                        something
+    unmerged(frame, merges).frame       the cells with those values filled in, and header rows that merged cells make
+                                        one
 
-Down a column a value is repeated, for it belongs to each row. Across a row it is repeated in the header only, where it is the name
+Down a column a value is repeated, for it belongs to each row. Across a row it is repeated in the header only, where it
+is the name
 over several columns: across data it is a heading between the rows.
 """
 
@@ -52,7 +55,10 @@ def merges_of(source: Source, kind: str, sheets: Iterable[str]) -> dict[str, lis
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(source.read()))
     read = {name: book.get_sheet_by_name(name) for name in sheets}
-    return {name: counted_from(spanned.get(name) or sheet.merged_cell_ranges or [], sheet.start) for name, sheet in read.items()}
+    return {
+        name: counted_from(spanned.get(name) or sheet.merged_cell_ranges or [], sheet.start)
+        for name, sheet in read.items()
+    }
 
 
 def counted_from(ranges: Iterable[Range], start: Sequence[int] | None) -> list[Merge]:
@@ -75,7 +81,10 @@ def _open_document_ranges(source: Source) -> dict[str, list[Range]]:
                 elif kind == "table-row":
                     row, column = row + (_count(element, "number-rows-repeated", MOST_ROWS) if event == "end" else 0), 0
                 elif kind in ("table-cell", "covered-table-cell") and event == "start":
-                    down, across = _count(element, "number-rows-spanned", MOST_ROWS), _count(element, "number-columns-spanned", MOST_COLUMNS)
+                    down, across = (
+                        _count(element, "number-rows-spanned", MOST_ROWS),
+                        _count(element, "number-columns-spanned", MOST_COLUMNS),
+                    )
                     if down > 1 or across > 1:
                         found[name].append(((row, column), (row + down - 1, column + across - 1)))
                     column += _count(element, "number-columns-repeated", MOST_COLUMNS)
@@ -114,20 +123,25 @@ def unmerged(frame: polars.DataFrame, merges: Sequence[Merge]) -> Unmerged:
             "{count:,} cell below the first of a merged cell was read with its value.",
             "{count:,} cells below the first of a merged cell were read with its value.",
             count=count,
-        )  # fmt: skip
+        )
         problems.append(row_problem("merged-cells", "info", said, [], count=count))
     if not header:
         return Unmerged(frame, problems)
     titles = [next(cell for cell in row if cell) for row in frame.head(first).rows() if any(row)]
     if titles:
         problems.append(left_above(len(titles), "; ".join(title.strip()[:60] for title in titles)))
-    top = polars.DataFrame({name: [cell] for name, cell in zip(frame.columns, header, strict=True)}, schema=dict.fromkeys(frame.columns, polars.String))
-    return Unmerged(polars.concat([top, frame.slice(last + 1)]), [*problems, told_header(last - first + 1, header)], True)
+    top = polars.DataFrame(
+        {name: [cell] for name, cell in zip(frame.columns, header, strict=True)},
+        schema=dict.fromkeys(frame.columns, polars.String),
+    )
+    return Unmerged(
+        polars.concat([top, frame.slice(last + 1)]), [*problems, told_header(last - first + 1, header)], True
+    )
 
 
 def _header_rows(frame: polars.DataFrame, merges: Sequence[Merge]) -> tuple[int, int]:
-    """The first and the last row of a header that merged cells make one: names over several columns, or cells that are all as
-    deep. Both the same where there is none. A title over the whole width is none."""
+    """The first and the last row of a header that merged cells make one: names over several columns, or cells that are
+    all as deep. Both the same where there is none. A title over the whole width is none."""
     above = frame.head(20).rows()
     filled = [row for row, cells in enumerate(above) if any(cells)]
     wide = [merge for merge in merges if merge.right > merge.left]
@@ -139,7 +153,9 @@ def _header_rows(frame: polars.DataFrame, merges: Sequence[Merge]) -> tuple[int,
         deep = {merge.left: merge.bottom for merge in here if row < merge.bottom < row + DEEPEST}
         last = row
         while any(merge.top == last and merge.bottom < row + DEEPEST for merge in wide) and last + 1 < frame.height:
-            last = max(last + 1, *(merge.bottom for merge in merges if merge.top == last and merge.bottom < row + DEEPEST))
+            last = max(
+                last + 1, *(merge.bottom for merge in merges if merge.top == last and merge.bottom < row + DEEPEST)
+            )
         if last == row and deep.keys() >= cells and len(set(deep.values())) == 1:
             last = next(iter(deep.values()))
         return row, min(last, row + DEEPEST - 1, frame.height - 2)
@@ -161,8 +177,8 @@ def _joined_header(frame: polars.DataFrame, merges: Sequence[Merge], first: int,
 
 
 def _filled_down(frame: polars.DataFrame, merges: Sequence[Merge]) -> tuple[polars.DataFrame, int]:
-    """Each value repeated in the empty cells that are merged with it, in its own column; ranges that overlap, as only a damaged file
-    has them, count once."""
+    """Each value repeated in the empty cells that are merged with it, in its own column; ranges that overlap, as only a
+    damaged file has them, count once."""
     by_column: dict[int, list[Merge]] = defaultdict(list)
     for merge in merges:
         if merge.bottom > merge.top:
@@ -180,4 +196,6 @@ def _filled_down(frame: polars.DataFrame, merges: Sequence[Merge]) -> tuple[pola
                 if not cells[row]:
                     cells[row], count = value, count + 1
         changed[frame.columns[column]] = cells
-    return frame.with_columns([polars.Series(name, cells, dtype=polars.String) for name, cells in changed.items()]), count
+    return frame.with_columns(
+        [polars.Series(name, cells, dtype=polars.String) for name, cells in changed.items()]
+    ), count

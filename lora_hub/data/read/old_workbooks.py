@@ -1,5 +1,5 @@
-"""Excel's files of 1997 to 2003 (.xls), read in a process of its own: a damaged one makes the parser below fastexcel ask for any
-number of terabytes, which ends the process it runs in. That must not be the page's server."""
+"""Excel's files of 1997 to 2003 (.xls), read in a process of its own: a damaged one makes the parser below fastexcel
+ask for any number of terabytes, which ends the process it runs in. That must not be the page's server."""
 
 import io
 import json
@@ -35,17 +35,21 @@ try:
         with ipc.new_stream(held, batch.schema) as writer:
             writer.write_batch(batch)
         place = cells.get_sheet_by_name(name)
-        say({"name": name, "visible": sheet.visible == "visible", "merged": place.merged_cell_ranges or [], "start": place.start}, held.getvalue().to_pybytes())
+        merged, visible = place.merged_cell_ranges or [], sheet.visible == "visible"
+        told = {"name": name, "visible": visible, "merged": merged, "start": place.start}
+        say(told, held.getvalue().to_pybytes())
 except fastexcel.FastExcelError as error:
     say({"error": str(error)})
 """
 
 
 def read_sheets(source: Source) -> tuple[dict[str, polars.DataFrame], set[str], dict[str, list[Merge]], str]:
-    """The cells of every sheet, the names of hidden sheets, the merged cells, and what the parser refused with (empty: nothing).
-    Raises DataError where the process ended, which only a damaged file brings about."""
+    """The cells of every sheet, the names of hidden sheets, the merged cells, and what the parser refused with (empty:
+    nothing). Raises DataError where the process ended, which only a damaged file brings about."""
     try:
-        done = subprocess.run([sys.executable, "-I", "-c", CHILD, str(MEMORY)], input=source.read(), capture_output=True, timeout=SECONDS)
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", CHILD, str(MEMORY)], input=source.read(), capture_output=True, timeout=SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise _damaged(source) from None
     frames, hidden, merges, stream = {}, set(), {}, io.BytesIO(done.stdout)
@@ -67,4 +71,4 @@ def _damaged(source: Source) -> DataError:
         _("The workbook {name} is damaged."),
         _("Open it, save it again as .xlsx, and drop it again."),
         name=source.name,
-    )  # fmt: skip
+    )

@@ -1,7 +1,8 @@
 """Exports of Prodigy (`prodigy db-out`): each row has the button that was pressed in `answer`.
 
-`accept` holds the options that were chosen (`choice`); a binary question has its label in `label`, which `answer` accepts or
-rejects; marked parts (`spans`) are no label of the text. What was rejected or ignored is no example of anything, but where there is
+`accept` holds the options that were chosen (`choice`); a binary question has its label in `label`, which `answer`
+accepts or rejects; marked parts (`spans`) are no label of the text. What was rejected or ignored is no example of
+anything, but where there is
 one label only: what is not it, is its other class. Format: prodi.gy/docs/api-interfaces.
 """
 
@@ -47,7 +48,11 @@ def read_prodigy(frame: polars.DataFrame) -> Export | None:
     if column:
         _set_labels(frame, export, column, labels)
     if "spans" in columns:
-        export.tell("spans", [], _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=["spans"]))
+        export.tell(
+            "spans",
+            [],
+            _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=["spans"]),
+        )
     return export
 
 
@@ -59,22 +64,32 @@ def _labels(value: Any) -> list[str]:
 
 def _made(frame: polars.DataFrame, aside: list[str], out: list[bool], buttons: list[str]) -> Export:
     export = Export(NAME, frame.drop(aside), list(range(1, frame.height + 1)), aside)
-    rejected, ignored = (sum(is_out and button == name for is_out, button in zip(out, buttons, strict=True)) for name in ("reject", "ignore"))
+    rejected, ignored = (
+        sum(is_out and button == name for is_out, button in zip(out, buttons, strict=True))
+        for name in ("reject", "ignore")
+    )
     export.leave_out(
-        "not-accepted", out,
+        "not-accepted",
+        out,
         _n(
             "{count:,} row not accepted by the annotator ({rejected:,} rejected, {ignored:,} ignored): left out.",
             "{count:,} rows not accepted by the annotator ({rejected:,} rejected, {ignored:,} ignored): left out.",
-            rejected=rejected, ignored=ignored,
+            rejected=rejected,
+            ignored=ignored,
         ),
-    )  # fmt: skip
+    )
     return export
 
 
 def _set_labels(frame: polars.DataFrame, export: Export, column: str, labels: list[list[str]]) -> None:
-    """The labels of each text; several sessions that saw the same one are its annotators, and its first row stands for them."""
+    """The labels of each text; several sessions that saw the same one are its annotators, and its first row stands for
+    them."""
     places = [place - 1 for place in export.places]
-    keys = frame["_input_hash"].to_list() if "_input_hash" in frame.columns and column == "accept" else [None] * frame.height
+    keys = (
+        frame["_input_hash"].to_list()
+        if "_input_hash" in frame.columns and column == "accept"
+        else [None] * frame.height
+    )
     groups: dict[Any, list[int]] = defaultdict(list)
     for place in places:
         groups[place if keys[place] is None else ("hash", str(keys[place]))].append(place)

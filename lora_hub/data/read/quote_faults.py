@@ -1,7 +1,8 @@
 """Quotation marks of a delimited file that do not pair up: what is said of the rows that they may have damaged.
 
-    is_quoted(sample, ",")                   whether quotation marks are there to quote cells, or are a part of the texts
-    find_quote_faults(frame, ",", ...)       rows with a mark that opens or closes nothing, and rows that were read into another's cell
+is_quoted(sample, ",")               whether quotation marks are there to quote cells, or are a part of the texts
+find_quote_faults(frame, ",", ...)   rows with a mark that opens or closes nothing, and rows that were read into
+                                     another's cell
 """
 
 import re
@@ -19,18 +20,22 @@ SHORT = 40  # characters of a label, which tells where a row ends
 
 
 def is_quoted(text: str, delimiter: str) -> bool:
-    """Whether cells of this beginning of a file are quoted, even where other marks do not pair up. For files in which every line
-    has as many delimiters, so that the marks may as well be a part of the texts."""
-    marked = [cell for line in re.split(r"[\r\n]+", text) if '"' in line for cell in line.split(delimiter) if '"' in cell]
+    """Whether cells of this beginning of a file are quoted, even where other marks do not pair up. For files in which
+    every line has as many delimiters, so that the marks may as well be a part of the texts."""
+    marked = [
+        cell for line in re.split(r"[\r\n]+", text) if '"' in line for cell in line.split(delimiter) if '"' in cell
+    ]
     wrapped = sum(len(cell) > 1 and cell[0] == cell[-1] == '"' and cell.count('"') % 2 == 0 for cell in marked)
     return wrapped > 1 and wrapped >= QUOTED_SHARE * len(marked)
 
 
 def find_quote_faults(frame: polars.DataFrame, delimiter: str, *, quote: str, sound: bool) -> list[Problem]:
-    """`frame`: the rows below the header. quote: the mark that quotes cells; empty where none does. sound: each of these marks was seen
-    to open or close a cell."""
+    """`frame`: the rows below the header. quote: the mark that quotes cells; empty where none does. sound: each of
+    these marks was seen to open or close a cell."""
     marks = [mark for mark in "\"'" if not sound or mark != quote]
-    return [one for one in (_loose_marks(frame, marks, bool(quote)), _rows_in_cells(frame, delimiter)) if one is not None]
+    return [
+        one for one in (_loose_marks(frame, marks, bool(quote)), _rows_in_cells(frame, delimiter)) if one is not None
+    ]
 
 
 def _loose_marks(frame: polars.DataFrame, marks: list[str], quoted: bool) -> Problem | None:
@@ -41,7 +46,9 @@ def _loose_marks(frame: polars.DataFrame, marks: list[str], quoted: bool) -> Pro
         if mark == "'" and not _are_wrapped(frame, mark):
             continue  # an apostrophe
         for series in frame.get_columns():
-            loose = series.str.contains(rf"^\s*{mark}|{behind}{mark}\s*$") & (series.str.count_matches(mark, literal=True) % 2 == 1)
+            loose = series.str.contains(rf"^\s*{mark}|{behind}{mark}\s*$") & (
+                series.str.count_matches(mark, literal=True) % 2 == 1
+            )
             hits |= loose.fill_null(False)
     count = int(hits.sum())
     if not count:
@@ -50,18 +57,28 @@ def _loose_marks(frame: polars.DataFrame, marks: list[str], quoted: bool) -> Pro
         "In {count:,} row a quotation mark is opened or closed by itself; it was read as a part of the text.",
         "In {count:,} rows a quotation mark is opened or closed by itself; it was read as a part of the text.",
         count=count,
-    )  # fmt: skip
-    return row_problem("loose-quotes", "warning", said, (hits.arg_true() + 1).to_list(), hint=_("See whether the other mark is missing there."))
+    )
+    return row_problem(
+        "loose-quotes",
+        "warning",
+        said,
+        (hits.arg_true() + 1).to_list(),
+        hint=_("See whether the other mark is missing there."),
+    )
 
 
 def _are_wrapped(frame: polars.DataFrame, mark: str) -> bool:
     begun = sum(int(series.str.starts_with(mark).sum() or 0) for series in frame.get_columns())
-    whole = sum(int((series.str.starts_with(mark) & series.str.ends_with(mark) & (series.str.len_bytes() > 1)).sum() or 0) for series in frame.get_columns())
+    whole = sum(
+        int((series.str.starts_with(mark) & series.str.ends_with(mark) & (series.str.len_bytes() > 1)).sum() or 0)
+        for series in frame.get_columns()
+    )
     return whole > 1 and whole >= QUOTED_SHARE * begun and begun >= QUOTED_SHARE * frame.height
 
 
 def _rows_in_cells(frame: polars.DataFrame, delimiter: str) -> Problem | None:
-    """Cells over several lines that were rows of their own: they end, or begin, as rows of this file do, with one of its labels."""
+    """Cells over several lines that were rows of their own: they end, or begin, as rows of this file do, with one of
+    its labels."""
     if frame.width < 2 or len(delimiter) != 1:
         return None
     hits: set[int] = set()
@@ -72,21 +89,34 @@ def _rows_in_cells(frame: polars.DataFrame, delimiter: str) -> Problem | None:
         last = place == frame.width - 1
         beside = frame.to_series(0 if last else frame.width - 1)
         found = _beside(cells, delimiter, frame.width, place)
-        known = _labels(beside.filter(~broken)) | {label for label, count in Counter(label for one in found for label in set(one)).items() if count > 2}
-        hits.update(number for number, labels in zip(broken.arg_true().to_list(), found, strict=True) if known & set(labels))
+        known = _labels(beside.filter(~broken)) | {
+            label for label, count in Counter(label for one in found for label in set(one)).items() if count > 2
+        }
+        hits.update(
+            number for number, labels in zip(broken.arg_true().to_list(), found, strict=True) if known & set(labels)
+        )
     if not hits:
         return None
     said = _n(
-        "In {count:,} row a quoted text goes on over lines that look like rows of their own: they were read into its cell.",
-        "In {count:,} rows a quoted text goes on over lines that look like rows of their own: they were read into its cell.",
+        (
+            "In {count:,} row a quoted text goes on over lines that look like rows of their own: they were read into "
+            "its "
+            "cell."
+        ),
+        (
+            "In {count:,} rows a quoted text goes on over lines that look like rows of their own: they were read into "
+            "its "
+            "cell."
+        ),
         count=len(hits),
-    )  # fmt: skip
+    )
     hint = _("A quotation mark may not be closed there. Mend these lines and drop the file again.")
     return row_problem("rows-in-a-cell", "warning", said, sorted(number + 1 for number in hits), hint=hint)
 
 
 def _beside(cells: polars.Series, delimiter: str, width: int, place: int) -> list[list[str]]:
-    """For each cell what would stand in the row's last cell (in its first one, where `place` is the last) if lines of it were rows."""
+    """For each cell what would stand in the row's last cell (in its first one, where `place` is the last) if lines of
+    it were rows."""
     found: list[list[str]] = []
     for cell in cells.to_list():
         lines = cell.replace("\r\n", "\n").split("\n")
@@ -96,7 +126,10 @@ def _beside(cells: polars.Series, delimiter: str, width: int, place: int) -> lis
             if place == width - 1:
                 is_row, label = number > 0 and len(parts) >= width, parts[0]
             else:
-                is_row, label = number + 1 < len(lines) and len(parts) >= (width if number else width - place), parts[-1]
+                is_row, label = (
+                    number + 1 < len(lines) and len(parts) >= (width if number else width - place),
+                    parts[-1],
+                )
             label = label.strip('"')
             if is_row and label and label == label.strip() and len(label) <= SHORT:
                 labels.append(label)

@@ -1,6 +1,7 @@
 """Delimited files with lines at fault, read record by record with Python's csv module.
 
-A short record is padded and told. A record with more cells than the header, or with a quotation mark that is never closed,
+A short record is padded and told. A record with more cells than the header, or with a quotation mark that is never
+closed,
 cannot be placed in columns by guessing: it is refused by line number, and left out only where the person says so.
 """
 
@@ -25,13 +26,15 @@ UNCLOSED = _("opens a quotation mark that is never closed")
 TEXT_AFTER = _("has text after a closing quotation mark")
 
 
-def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tuple[polars.DataFrame, list[Problem], list[int]]:
+def read_ragged(
+    source: Source, dialect: "Dialect", *, skip_broken: bool
+) -> tuple[polars.DataFrame, list[Problem], list[int]]:
     """All records, header included, as a frame of text, and the places (from 0) of those that are too short. Raises
     DataError naming lines and reasons."""
     lines = _lines(source)
     records, starts, faults = _records(lines, dialect)
     if not records:
-        raise DataError(_("{name} has no readable line."), _("Choose another file or delimiter."), name=source.name)  # fmt: skip
+        raise DataError(_("{name} has no readable line."), _("Choose another file or delimiter."), name=source.name)
     records = _square(records)
     width = _table_width(records)
     kept: list[list[str | None]] = []
@@ -39,7 +42,12 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
     for record, line in zip(records, starts, strict=True):
         extra = record[width:]
         if any(cell.strip() for cell in extra):
-            reason = _n("has {count} cell where the table has {width}", "has {count} cells where the table has {width}", count=len(record), width=width)
+            reason = _n(
+                "has {count} cell where the table has {width}",
+                "has {count} cells where the table has {width}",
+                count=len(record),
+                width=width,
+            )
             faults.append((line, reason))
             continue
         if len(record) < width:
@@ -54,10 +62,23 @@ def read_ragged(source: Source, dialect: "Dialect", *, skip_broken: bool) -> tup
             said = _n(
                 "{name} has {count:,} line that cannot be read: {lines}.",
                 "{name} has {count:,} lines that cannot be read: {lines}.",
-                name=source.name, count=len(faults), lines=lines,
-            )  # fmt: skip
-            raise DataError(said, _("Put texts that hold the delimiter in quotation marks, or go on without these lines (skip broken lines)."))
-        said = _n("{count:,} line was left out: {lines}.", "{count:,} lines were left out: {lines}.", count=len(faults), lines=lines)
+                name=source.name,
+                count=len(faults),
+                lines=lines,
+            )
+            raise DataError(
+                said,
+                _(
+                    "Put texts that hold the delimiter in quotation marks, or go on without these lines (skip broken "
+                    "lines)."
+                ),
+            )
+        said = _n(
+            "{count:,} line was left out: {lines}.",
+            "{count:,} lines were left out: {lines}.",
+            count=len(faults),
+            lines=lines,
+        )
         hint = _("Mend these lines and drop the file again to keep them.")
         problems.append(row_problem("broken-lines", "warning", said, [], count=len(faults), hint=hint))
     columns = {f"f{index}": [row[index] for row in kept] for index in range(width)}
@@ -73,13 +94,13 @@ def short_rows(places: list[int], first_row: int) -> list[Problem]:
         "{count:,} row has fewer cells than the header; the rest is empty.",
         "{count:,} rows have fewer cells than the header; the rest is empty.",
         count=len(rows),
-    )  # fmt: skip
+    )
     return [row_problem("short-rows", "warning", said, rows, hint=_("See whether a delimiter is missing there."))]
 
 
 def _square(records: list[list[str]]) -> list[list[str]]:
-    """Records with one cell more than the header, all of them: a delimiter at the end of every line, or row names (R, pandas)
-    under a header that has none for them. Row names are all different."""
+    """Records with one cell more than the header, all of them: a delimiter at the end of every line, or row names (R,
+    pandas) under a header that has none for them. Row names are all different."""
     wider = len(records[0]) + 1
     body = records[1:]
     if len(body) < 2 or wider < 3 or any(len(record) != wider for record in body):
@@ -109,10 +130,10 @@ class _Doomed(Exception):
 
 
 class _Feed:
-    """The lines from `at` on, one by one, for a csv reader. A record that is still open where an earlier one was open, too,
-    reads on as that one did and fails where that one failed: there it is ended, or lines that open a quotation mark each would be
-    read to the end of the file again and again. `begin`: where the record under way begins; `doomed`: up to which line (not
-    included) records were seen to fail."""
+    """The lines from `at` on, one by one, for a csv reader. A record that is still open where an earlier one was open,
+    too, reads on as that one did and fails where that one failed: there it is ended, or lines that open a quotation
+    mark each would be read to the end of the file again and again. `begin`: where the record under way begins;
+    `doomed`: up to which line (not included) records were seen to fail."""
 
     def __init__(self, lines: list[str]) -> None:
         self.lines = lines
@@ -131,8 +152,8 @@ class _Feed:
 
 
 def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], list[int], list[tuple[int, Message]]]:
-    """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it; every line is
-    read at most three times, whatever the faults."""
+    """Records, the line (from 1) each begins at, and faults. After a fault, reading goes on with the line after it;
+    every line is read at most three times, whatever the faults."""
     records: list[list[str]] = []
     starts: list[int] = []
     faults: list[tuple[int, Message]] = []
@@ -160,7 +181,8 @@ def _records(lines: list[str], dialect: "Dialect") -> tuple[list[list[str]], lis
 
 
 def _literal(line: str, dialect: "Dialect", records: list[list[str]]) -> list[str] | None:
-    """The cells of a line such as `"Hello" he said,ham`: quotation marks that pair up within their cell are part of it."""
+    """The cells of a line such as `"Hello" he said,ham`: quotation marks that pair up within their cell are part of
+    it."""
     cells = line.rstrip("\r\n").split(dialect.delimiter)
     width = len(records[0]) if records else len(cells)
     if len(cells) != width or any(cell.count(dialect.quote) % 2 for cell in cells):
@@ -173,7 +195,11 @@ def _table_width(records: list[list[str]]) -> int:
     """As many cells as the header has; where the first lines are titles, as most records have."""
     width, count = Counter(len(record) for record in records).most_common(1)[0]
     first = len(records[0])
-    if 1 < first == width - 1 and count == len(records) - 1 and is_header(records[0], [record[:first] for record in records[1:50]]):
+    if (
+        1 < first == width - 1
+        and count == len(records) - 1
+        and is_header(records[0], [record[:first] for record in records[1:50]])
+    ):
         return first  # no row names, or `_square` would have said so: texts are cut at a delimiter
     if first == 1 and width > 1:
         return width

@@ -37,18 +37,26 @@ SAMPLE = 64 << 10
 
 
 def read_table(
-    path: Path, *, encoding: str = "", delimiter: str = "", sheet: str = "", skip_broken: bool = False, is_test: bool = False
+    path: Path,
+    *,
+    encoding: str = "",
+    delimiter: str = "",
+    sheet: str = "",
+    skip_broken: bool = False,
+    is_test: bool = False,
 ) -> Table:
-    """The table in a file. `encoding`, `delimiter`, `sheet` (of a workbook, or the file of an archive): what a person chose;
-    empty: decided by content. `skip_broken`: go on without lines that cannot be read. `is_test`: the file is to be scored on, so
-    that of a train and a test part the test part is the table. Raises DataError, whose message names line and reason."""
+    """The table in a file. `encoding`, `delimiter`, `sheet` (of a workbook, or the file of an archive): what a person
+    chose;
+    empty: decided by content. `skip_broken`: go on without lines that cannot be read. `is_test`: the file is to be
+    scored on, so that of a train and a test part the test part is the table. Raises DataError, whose message names line
+    and reason."""
     path = Path(path)
     if path.is_dir():
         raise DataError(
             _("{path!r} is a folder."),
             _("Choose the file in it, or put its files into a zip."),
             path=path,
-        )  # fmt: skip
+        )
     if not path.is_file():
         said = _("This is no file that can be read: {path!r}.") if path.exists() else _("There is no file {path!r}.")
         raise DataError(said, _("Check the path."), path=path)
@@ -57,20 +65,29 @@ def read_table(
         raise DataError(
             _("{name} is {size} MB; the limit is {limit} MB."),
             _("Use a smaller file, or raise LORA_HUB_MAX_UPLOAD_MB."),
-            name=path.name, size=size >> 20, limit=limit >> 20,
-        )  # fmt: skip
+            name=path.name,
+            size=size >> 20,
+            limit=limit >> 20,
+        )
     options = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet, "skip_broken": skip_broken}
     source = Source(path.name, path=path)
     try:
         source.head(1)
     except OSError as error:
         raise DataError(
-            _("{name} cannot be opened: {reason}."), _("See whether you may read it."), name=path.name, reason=error.strerror or error
+            _("{name} cannot be opened: {reason}."),
+            _("See whether you may read it."),
+            name=path.name,
+            reason=error.strerror or error,
         ) from None
     table = split_by_column(_read(source, options, limit), is_test=is_test)
     if not is_test:
         return table
-    if not sheet and table.test is None and (other := archive_members.test_member(table.sheets)) not in ("", table.sheet):
+    if (
+        not sheet
+        and table.test is None
+        and (other := archive_members.test_member(table.sheets)) not in ("", table.sheet)
+    ):
         table = split_by_column(_read(source, {**options, "sheet": other}, limit), is_test=True)
     return test_part(table)
 
@@ -83,7 +100,7 @@ def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table
             _("{name} is an archive in an archive in an archive."),
             _("Unpack it first."),
             name=source.name,
-        )  # fmt: skip
+        )
     head = source.head(4096)
     if kind := archives.packing(head):
         return _read(archives.unpack(source, kind, limit), options, limit, depth=depth + 1)
@@ -143,25 +160,36 @@ def _is_xml(start: str, whole: bool) -> bool:
     if start.lower().startswith(("<?xml", "<svg", "<!doctype")):
         return True
     named = re.match(r"<([A-Za-z_][\w:.-]*)(\s[^<>]*)?>", start)
-    return bool(named) and (start.rstrip().endswith(f"</{named[1]}>") if whole else f"</{named[1]}>" not in start and start.count("</") > 5)
+    return bool(named) and (
+        start.rstrip().endswith(f"</{named[1]}>") if whole else f"</{named[1]}>" not in start and start.count("</") > 5
+    )
 
 
 def _delimiter(chosen: str) -> str:
     """What a person may write for a delimiter: the characters themselves, or a name."""
-    names = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " ", "\\x01": "\x01", "\\x1f": "\x1f"}
+    names = {
+        "tab": "\t",
+        "\\t": "\t",
+        "comma": ",",
+        "semicolon": ";",
+        "pipe": "|",
+        "space": " ",
+        "\\x01": "\x01",
+        "\\x1f": "\x1f",
+    }
     delimiter = names.get(chosen.lower(), chosen)
     if chosen and (len(delimiter) > 5 or any(mark in delimiter for mark in '\r\n"')):
         raise DataError(
             _("A delimiter is one to five characters, not {chosen!r}."),
             _("Use , ; | or tab."),
             chosen=chosen,
-        )  # fmt: skip
+        )
     return delimiter
 
 
 def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
-    """NUL is never part of a text. A few are left out and told by line; many mean that this is no text. Those at the end, and
-    the end-of-file mark of old systems there, are padding."""
+    """NUL is never part of a text. A few are left out and told by line; many mean that this is no text. Those at the
+    end, and the end-of-file mark of old systems there, are padding."""
     with source.open() as file:
         file.seek(max(0, source.size - 4096))
         padding = re.search(rb"[\0\x1a]+[\r\n]*\Z", file.read())
@@ -175,27 +203,35 @@ def _without_nul(source: Source, name: str) -> tuple[Source, list[Problem]]:
     data = source.read()
     lines = [number for number, line in enumerate(data.split(b"\n"), 1) if b"\0" in line]
     problem = Problem(
-        code="nul-bytes", severity="warning", count=count,
-        said=_("Zero bytes were left out: line {lines}.", lines=several(lines, most=5)), advice=_("See whether text is missing there."),
-    )  # fmt: skip
+        code="nul-bytes",
+        severity="warning",
+        count=count,
+        said=_("Zero bytes were left out: line {lines}.", lines=several(lines, most=5)),
+        advice=_("See whether text is missing there."),
+    )
     return Source(source.name, data=data.replace(b"\0", b"")), [problem]
 
 
 def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Table:
-    """One file of an archive, or a train and a test file, which are a split; or texts in two languages, or a folder a class."""
+    """One file of an archive, or a train and a test file, which are a split; or texts in two languages, or a folder a
+    class."""
     with archives.open_members(source, limit) as members:
         plan = archive_members.choose_members(members, source.name, chosen=options["sheet"])
         main = [Source(member.base, data=member.read(limit)) for member in plan.main]
         test = [Source(member.base, data=member.read(limit)) for member in plan.test]
     if plan.kind == "file":
-        inner = options if len(plan.choices) == 1 and options["sheet"] != plan.main[0].name else {**options, "sheet": ""}
+        inner = (
+            options if len(plan.choices) == 1 and options["sheet"] != plan.main[0].name else {**options, "sheet": ""}
+        )
         table = _read(main[0], inner, limit, depth=depth + 1)
         if test:
             # What was chosen for the one file need not fit the other.
             table.test = _read(test[0], {**inner, "encoding": "", "delimiter": "", "sheet": ""}, limit, depth=depth + 1)
     elif plan.kind == "parts":
         table = join_parts([_read(part, options, limit, depth=depth + 1) for part in main], source.name)
-        table.test = join_parts([_read(part, options, limit, depth=depth + 1) for part in test], source.name) if test else None
+        table.test = (
+            join_parts([_read(part, options, limit, depth=depth + 1) for part in test], source.name) if test else None
+        )
     else:
         table = _finish(read_plan(plan, main, options["encoding"], limit, source.name), source)
         table.test = read_plan(plan, test, "", limit, source.name, members=plan.test) if test else None
@@ -215,14 +251,17 @@ def _finish(table: Table, source: Source) -> Table:
         raise DataError(
             _("{name} has a header ({columns}) but no rows."),
             _("Choose a file with data in it."),
-            name=source.name, columns=several(table.columns, most=8),
-        )  # fmt: skip
+            name=source.name,
+            columns=several(table.columns, most=8),
+        )
     if table.rows > MAX_ROWS:
         raise DataError(
             _("{name} has {rows:,} rows."),
             _("At most {most:,} rows can be read."),
-            name=source.name, rows=table.rows, most=MAX_ROWS,
-        )  # fmt: skip
+            name=source.name,
+            rows=table.rows,
+            most=MAX_ROWS,
+        )
     if table.test is not None and not table.test.rows:
         table.test = None
     return read_export(table)

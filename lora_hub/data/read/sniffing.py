@@ -1,5 +1,5 @@
-"""Which delimiter cuts a text into columns: the four that most files have, and the rarer ones (::, ||, ~, Persian commas, spaces
-between quoted cells), which count only where every line agrees."""
+"""Which delimiter cuts a text into columns: the four that most files have, and the rarer ones (::, ||, ~, Persian
+commas, spaces between quoted cells), which count only where every line agrees."""
 
 import csv
 import io
@@ -8,7 +8,26 @@ from collections import Counter
 
 DELIMITERS = ",\t;|"
 # Longer ones first: || is not two empty columns of |.
-RARE = ("|||", "||", "\t\t", "###", "::", "\x1f", "\x01", "\x1e", "~", "^", "¦", "§", "｜", "،", "؛", "，", "；", "：：")
+RARE = (
+    "|||",
+    "||",
+    "\t\t",
+    "###",
+    "::",
+    "\x1f",
+    "\x01",
+    "\x1e",
+    "~",
+    "^",
+    "¦",
+    "§",
+    "｜",
+    "،",
+    "؛",
+    "，",
+    "；",
+    "：：",
+)
 SAMPLE_ROWS = 300
 
 
@@ -23,7 +42,13 @@ def sniff_delimiter(text: str) -> str:
     rare = _rare(text)
     if rare and (not best or best in rare or not _agree(text, best)):
         best = rare
-    if best and best != "\t" and best not in ",;" and f" {best} " in text and text.count(best) == text.count(f" {best} "):
+    if (
+        best
+        and best != "\t"
+        and best not in ",;"
+        and f" {best} " in text
+        and text.count(best) == text.count(f" {best} ")
+    ):
         return f" {best} "
     return best or (" " if _spaced(text) else "")
 
@@ -33,8 +58,8 @@ def _lines(text: str) -> list[str]:
 
 
 def _rare(text: str) -> str:
-    """A rare delimiter that every line has as often as the first; empty where there is none. In prose, commas are followed by
-    a space and their number differs."""
+    """A rare delimiter that every line has as often as the first; empty where there is none. In prose, commas are
+    followed by a space and their number differs."""
     lines = _lines(text)
     if len(lines) < 2:
         return ""
@@ -56,8 +81,8 @@ def _agree(text: str, delimiter: str) -> bool:
 
 
 def _spaced(text: str) -> bool:
-    """Cells between single spaces, as R writes them: most are quoted, or one column of at least three holds numbers only. The
-    header may lack the cell above the row names."""
+    """Cells between single spaces, as R writes them: most are quoted, or one column of at least three holds numbers
+    only. The header may lack the cell above the row names."""
     lines = _lines(text)
     if len(lines) < 3 or "  " in text or "\t" in text or re.search(r'"[,;|] ', text):
         return False
@@ -67,7 +92,9 @@ def _spaced(text: str) -> bool:
         return False
     if sum(len(re.findall(r'(?:^| )"', line)) for line in lines[1:]) >= 0.4 * sum(len(row) for row in rows[1:]):
         return True
-    return max(widths) >= 3 and any(all(re.fullmatch(r"[-+]?\d+([.,]\d+)?", row[place]) for row in rows[1:]) for place in range(max(widths)))
+    return max(widths) >= 3 and any(
+        all(re.fullmatch(r"[-+]?\d+([.,]\d+)?", row[place]) for row in rows[1:]) for place in range(max(widths))
+    )
 
 
 def _regularity(text: str, delimiter: str, quote: str) -> float:
@@ -76,9 +103,11 @@ def _regularity(text: str, delimiter: str, quote: str) -> float:
     if delimiter not in text:
         return 0.0
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote or None,
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar=quote or None,
         quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-    )  # fmt: skip
+    )
     records = []
     for record in reader:
         if record:
@@ -111,7 +140,8 @@ def skips_spaces(text: str, delimiter: str) -> bool:
 def is_single_quoted(text: str, delimiter: str) -> bool:
     """Whether cells are quoted with ' instead of ": they pair up, and under them every row has the header's width."""
     edge = re.escape(delimiter)
-    # Two looks, one for each end of a cell: a pattern for the whole cell would try every mark of a line with every other.
+    # Two looks, one for each end of a cell: a pattern for the whole cell would try every mark of a line with every
+    # other.
     opened, closed = re.search(rf"(?m)(?:^|{edge})'", text), re.search(rf"(?m)'(?={edge}|$)", text)
     if '"' in text or not opened or not closed:
         return False

@@ -1,5 +1,5 @@
-"""Excel and OpenDocument sheets, by fastexcel: which sheet, title rows, and refusals in words. Formulas are never evaluated:
-the values that the file was saved with are read."""
+"""Excel and OpenDocument sheets, by fastexcel: which sheet, title rows, and refusals in words. Formulas are never
+evaluated: the values that the file was saved with are read."""
 
 import os
 import sys
@@ -22,17 +22,25 @@ from lora_hub.data.read.source import Source
 from lora_hub.data.tables.table import Table
 
 # Names of streams inside documents of the same family as .xls, and what they are.
-STREAMS = {"WordDocument": _("a Word document"), "PowerPoint Document": _("a presentation"), "__substg1.0_": _("an e-mail of Outlook"),
-           "VisioDocument": _("a drawing"), "__nameid_version": _("an e-mail of Outlook")}  # fmt: skip
+STREAMS = {
+    "WordDocument": _("a Word document"),
+    "PowerPoint Document": _("a presentation"),
+    "__substg1.0_": _("an e-mail of Outlook"),
+    "VisioDocument": _("a drawing"),
+    "__nameid_version": _("an e-mail of Outlook"),
+}
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
-    """`kind`: xlsx, xlsb, xls or ods. The chosen sheet; else one named train, with the one named test beside it; else the first
-    that holds a table. Raises DataError for an encrypted, empty or damaged workbook, and for a sheet that there is not."""
+    """`kind`: xlsx, xlsb, xls or ods. The chosen sheet; else one named train, with the one named test beside it; else
+    the first that holds a table. Raises DataError for an encrypted, empty or damaged workbook, and for a sheet that
+    there is not."""
     if kind == "xlsx":
         workbook_cells.refuse_stray_cells(source)
-    if kind == "xls" and any(stream.encode("utf-16-le") in source.head(1 << 20) for stream in (*STREAMS, "EncryptedPackage")):
+    if kind == "xls" and any(
+        stream.encode("utf-16-le") in source.head(1 << 20) for stream in (*STREAMS, "EncryptedPackage")
+    ):
         raise _in_words(source, "")
     if kind == "xls":
         cells, hidden, merges, error = old_workbooks.read_sheets(source)
@@ -46,15 +54,18 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
         raise DataError(
             _("There is no sheet named {sheet!r}."),
             _("The workbook has: {sheets}."),
-            sheet=sheet, sheets=several(cells),
-        )  # fmt: skip
+            sheet=sheet,
+            sheets=several(cells),
+        )
     whole = {name: merged_cells.unmerged(frame, merges.get(name, [])) for name, frame in cells.items()}
     sheets = {name: cells_of(one.frame) for name, one in whole.items()}
     filled = {name: frame for name, frame in sheets.items() if frame.height}
     if not filled or (sheet and sheet not in filled):
         hint = _("Choose a workbook with data in it.")
         if filled:
-            raise DataError(_("The sheet {sheet!r} of {name} has no cell with a value in it."), hint, sheet=sheet, name=source.name)
+            raise DataError(
+                _("The sheet {sheet!r} of {name} has no cell with a value in it."), hint, sheet=sheet, name=source.name
+            )
         raise DataError(_("{name} has no cell with a value in it."), hint, name=source.name)
     shown = {name: frame for name, frame in filled.items() if name not in hidden} or filled
     headed = {name for name, one in whole.items() if one.is_headed}
@@ -76,14 +87,18 @@ def _read_sheets(source: Source, kind: str) -> tuple[dict[str, polars.DataFrame]
             named_so = source.path is not None and source.path.suffix.lower() == f".{kind}"
             book = fastexcel.read_excel(str(source.path) if named_so else source.read())
             loaded = [book.load_sheet(name, header_row=None, dtypes="string") for name in book.sheet_names]
-            return {one.name: one.to_polars() for one in loaded}, {one.name for one in loaded if one.visible != "visible"}
+            return {one.name: one.to_polars() for one in loaded}, {
+                one.name for one in loaded if one.visible != "visible"
+            }
         except fastexcel.FastExcelError as error:
             raise _in_words(source, str(error)) from None
 
 
-def choose_sheet(sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str = "", headed: Collection[str] = ()) -> Table:
-    """The table of one of several sheets' cells, by name; all of them hold something. A sheet named train and one named test
-    are a split. `headed`: sheets whose first row is known to be the header."""
+def choose_sheet(
+    sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str = "", headed: Collection[str] = ()
+) -> Table:
+    """The table of one of several sheets' cells, by name; all of them hold something. A sheet named train and one named
+    test are a split. `headed`: sheets whose first row is known to be the header."""
     train, test = pick_split(sheets)
     if any(sheets[name].height < 2 for name in (train, test) if name):
         train = test = ""
@@ -110,20 +125,25 @@ def choose_sheet(sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str =
 
 @contextmanager
 def _panics_in_words(source: Source) -> Iterator[None]:
-    """A damaged file can make the parser below fastexcel panic: it prints a trace of its own and raises what is no Exception."""
+    """A damaged file can make the parser below fastexcel panic: it prints a trace of its own and raises what is no
+    Exception."""
     try:
         with _held_back_stderr():
             yield
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        raise DataError(_("The workbook {name} is damaged."), _("Open it, save it again as .xlsx, and drop it again."), name=source.name) from None
+        raise DataError(
+            _("The workbook {name} is damaged."),
+            _("Open it, save it again as .xlsx, and drop it again."),
+            name=source.name,
+        ) from None
 
 
 @contextmanager
 def _held_back_stderr() -> Iterator[None]:
-    """What the parser prints reaches nobody at a terminal. Only in the main thread, which is the command line's: in the page's
-    threads standard error is the server's log, and swapping it there would take it from the other threads."""
+    """What the parser prints reaches nobody at a terminal. Only in the main thread, which is the command line's: in the
+    page's threads standard error is the server's log, and swapping it there would take it from the other threads."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -141,27 +161,38 @@ def _held_back_stderr() -> Iterator[None]:
 def _in_words(source: Source, error: str) -> DataError:
     lowered = error.lower()
     head = source.read()
-    if "password" in lowered or "encrypt" in lowered or _is_locked(head) or b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in head:
+    if (
+        "password" in lowered
+        or "encrypt" in lowered
+        or _is_locked(head)
+        or b"E\0n\0c\0r\0y\0p\0t\0e\0d\0P\0a\0c\0k\0a\0g\0e" in head
+    ):
         return DataError(
             _("The workbook {name} is protected with a password."),
             _("Save it without a password and drop it again."),
             name=source.name,
-        )  # fmt: skip
+        )
     if head.startswith(OLE):
         for stream, what in STREAMS.items():
             if stream.encode("utf-16-le") in head:
-                return DataError(_("{name} is {what}, not a table."), _("Save its table as a CSV or an Excel file."), name=source.name, what=what)
+                return DataError(
+                    _("{name} is {what}, not a table."),
+                    _("Save its table as a CSV or an Excel file."),
+                    name=source.name,
+                    what=what,
+                )
     reason = error.splitlines()[0].removeprefix("calamine error: ")[:200]
     return DataError(
         _("The workbook {name} is damaged: {reason}."),
         _("Open it, save it again as .xlsx, and drop it again."),
-        name=source.name, reason=reason,
-    )  # fmt: skip
+        name=source.name,
+        reason=reason,
+    )
 
 
 def _is_locked(data: bytes) -> bool:
-    """Whether an .xls is encrypted: a FILEPASS record among its first ones ([MS-XLS] 2.4.117). Excel writes it for a workbook
-    that is merely protected, too, with a password that everybody knows."""
+    """Whether an .xls is encrypted: a FILEPASS record among its first ones ([MS-XLS] 2.4.117). Excel writes it for a
+    workbook that is merely protected, too, with a password that everybody knows."""
     at = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")  # BOF of the workbook's globals
     for _record in range(8):
         if at < 0 or at + 4 > len(data):

@@ -1,8 +1,9 @@
-"""Text files that look like no table but are a known form: read where they hold rows, refused in words where they do not.
+"""Text files that look like no table but are a known form: read where they hold rows, refused in words where they do
+not.
 
 `form_of(text)` knows a Markdown or drawn table, a fastText file, and columns that stand under each other by spaces;
-`read_form(text, form)` gives their rows; `refuse_form(text, name)` raises DataError for subtitles, chat exports, SQL dumps and
-the like.
+`read_form(text, form)` gives their rows; `refuse_form(text, name)` raises DataError for subtitles, chat exports, SQL
+dumps and the like.
 """
 
 import re
@@ -13,29 +14,95 @@ from lora_hub.core.messages import Message, _
 
 USE = _("Save the data as CSV, JSONL or Excel, one example a row.")
 CHAT = _("A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers.")
-# Possessive (*+): a comment or a space is read in one way only, or a beginning made of many would be read in every way there is.
-# A form's name, what its beginning looks like, what its lines look like (at least `share` of them), and what to do.
+# Possessive (*+): a comment or a space is read in one way only, or a beginning made of many would be read in every way
+# there is. A form's name, what its beginning looks like, what its lines look like (at least `share` of them), and what
+# to do.
 _TIME = r"\d{1,2}:\d{2}(:\d{2})?[ \u202f\u00a0]?([AaPp]\.?[Mm]\.?|ق\.ظ\.?|ب\.ظ\.?)?"
 _DAY = r"[\d۰-۹٠-٩]{1,4}[./-][\d۰-۹٠-٩]{1,2}[./-][\d۰-۹٠-٩]{1,4}"
 REFUSED: tuple[tuple[Message, str, str, float, Message], ...] = (
-    (_("a Git LFS pointer, not the data itself"), r"version https://git-lfs", "", 0, _("Fetch the file itself (git lfs pull), or download it from its page.")),
+    (
+        _("a Git LFS pointer, not the data itself"),
+        r"version https://git-lfs",
+        "",
+        0,
+        _("Fetch the file itself (git lfs pull), or download it from its page."),
+    ),
     (_("a subtitle file (SRT)"), r"\d+\s*\n\d{1,2}:\d{2}:\d{2}[,.]\d{3} --> ", "", 0, USE),
     (_("a subtitle file (WebVTT)"), r"WEBVTT\b", "", 0, USE),
     (_("a chat exported from a messenger"), r"", rf"[\u200e\u200f]?\[?{_DAY}[,،]? {_TIME}(\]| -|: (?=\D))", 0.4, CHAT),
-    (_("a gettext translation file (PO)"), r"(#.*\n|\s)*+msgid \"", r"", 0, _("Save the pairs as CSV with one column a language.")),
-    (_("a bundle of settings (INI or TOML)"), r"([#;].*\n|\s)*+\[[\w .-]+\][^\S\n]*\n([#;].*\n|\s)*+[\w .-]++\s*+=", r"", 0, USE),
-    (_("an SQL dump"), r"(--.*\n|/\*.*?\*/;?|#.*\n|\s)*+(create (table|database)|insert into|drop table|pragma |begin transaction|set [\w@]+ ?=|lock tables)",
-     r"", 0, _("Export the table as CSV from the database.")),
+    (
+        _("a gettext translation file (PO)"),
+        r"(#.*\n|\s)*+msgid \"",
+        r"",
+        0,
+        _("Save the pairs as CSV with one column a language."),
+    ),
+    (
+        _("a bundle of settings (INI or TOML)"),
+        r"([#;].*\n|\s)*+\[[\w .-]+\][^\S\n]*\n([#;].*\n|\s)*+[\w .-]++\s*+=",
+        r"",
+        0,
+        USE,
+    ),
+    (
+        _("an SQL dump"),
+        (
+            r"(--.*\n|/\*.*?\*/;?|#.*\n|\s)*+(create (table|database)|insert into|drop table|pragma |begin "
+            r"transaction|set [\w@]+ ?=|lock tables)"
+        ),
+        r"",
+        0,
+        _("Export the table as CSV from the database."),
+    ),
     (_("a LaTeX document"), r"([%].*\n|\s)*+\\(documentclass|begin\{)", r"", 0, _("Save the table as CSV.")),
-    (_("an e-mail or a web archive (MIME)"), r"(MIME-Version:|From: .*\n|Received: |Return-Path:|Delivered-To:)(.*\n)*?(MIME-Version|Content-Type|Subject|To): ?", r"", 0, USE),
-    (_("a sparse matrix (libsvm), which holds numbers and no text"), r"", r"[-+]?[\d.]+( +\d+:[-+\d.eE]+)+ *(#.*)?$", 0.9, USE),
-    (_("annotated words (CoNLL), a label for each word"), r"(-DOCSTART-|# (sent_id|newdoc|text|global\.columns) ?=)", r"", 0, _("Use a file with one text and one answer a row.")),
-    (_("annotated words (CoNLL), a label for each word"), r"", r"(\S+[ \t]){1,9}([BIESLU]-[\w-]+|O)\s*$", 0.9, _("Use a file with one text and one answer a row.")),
-    (_("a YAML document"), r"(%YAML|---\s*\n|([#].*\n)*(- [\w-]+: |[\w-]+:\s*\n[ -]|version: ))", r"\s*((- )?[\w-]+:(\s|$)|- |#|---|\.\.\.|\|)", 0.95, _("Save it as JSON or CSV.")),
+    (
+        _("an e-mail or a web archive (MIME)"),
+        (
+            r"(MIME-Version:|From: .*\n|Received: "
+            r"|Return-Path:|Delivered-To:)(.*\n)*?(MIME-Version|Content-Type|Subject|To): ?"
+        ),
+        r"",
+        0,
+        USE,
+    ),
+    (
+        _("a sparse matrix (libsvm), which holds numbers and no text"),
+        r"",
+        r"[-+]?[\d.]+( +\d+:[-+\d.eE]+)+ *(#.*)?$",
+        0.9,
+        USE,
+    ),
+    (
+        _("annotated words (CoNLL), a label for each word"),
+        r"(-DOCSTART-|# (sent_id|newdoc|text|global\.columns) ?=)",
+        r"",
+        0,
+        _("Use a file with one text and one answer a row."),
+    ),
+    (
+        _("annotated words (CoNLL), a label for each word"),
+        r"",
+        r"(\S+[ \t]){1,9}([BIESLU]-[\w-]+|O)\s*$",
+        0.9,
+        _("Use a file with one text and one answer a row."),
+    ),
+    (
+        _("a YAML document"),
+        r"(%YAML|---\s*\n|([#].*\n)*(- [\w-]+: |[\w-]+:\s*\n[ -]|version: ))",
+        r"\s*((- )?[\w-]+:(\s|$)|- |#|---|\.\.\.|\|)",
+        0.95,
+        _("Save it as JSON or CSV."),
+    ),
     (_("a Python pickle, which could run code"), r"\((lp|dp)\d*\n|c[\w.]+\n\w+\np\d+\n", r"", 0, USE),
-    (_("a JavaScript program"), r"((var|let|const) \w+|window(\.\w+)+|module\.exports) ?=", r"", 0, _("Take away what stands before the first bracket, and save it as JSON.")),
+    (
+        _("a JavaScript program"),
+        r"((var|let|const) \w+|window(\.\w+)+|module\.exports) ?=",
+        r"",
+        0,
+        _("Take away what stands before the first bracket, and save it as JSON."),
+    ),
     (_("a PostScript document"), r"%!PS", r"", 0, USE),
-)  # fmt: skip
+)
 MARKDOWN_RULE = re.compile(r"^[ \t]*+(?:\|[ \t]*+)?:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)++(?:\|[ \t]*+)?$")
 DRAWN_RULE = re.compile(r"^[ \t]*[+├┌└╔╠╚][-=+─━═┬┼┴╦╬╩├┤┐┘╗╣╝]+[ \t]*$")
 FASTTEXT = re.compile(r"(?:__label__\S+[ \t,]+)+")
@@ -46,7 +113,9 @@ def refuse_form(text: str, name: str) -> None:
     lines = [line for line in text.splitlines()[:200] if line.strip()]
     start = text.lstrip("\ufeff \t\r\n").replace("\r\n", "\n")[:4_000]
     for what, beginning, line, share, hint in REFUSED:
-        if beginning and not re.match(beginning, start, re.IGNORECASE if "SQL" in what.sentence or "MIME" in what.sentence else 0):
+        if beginning and not re.match(
+            beginning, start, re.IGNORECASE if "SQL" in what.sentence or "MIME" in what.sentence else 0
+        ):
             continue
         if line and (len(lines) < 2 or sum(bool(re.match(line, one)) for one in lines) < share * len(lines)):
             continue
@@ -65,8 +134,8 @@ def form_of(text: str) -> str:
 
 
 def read_form(text: str, form: str) -> tuple[list[list[str]], int] | None:
-    """The rows of a whole text, the header's first where there is one, and how many lines were no part of it. `form`: what
-    `form_of` said. None where the rest of the text is not as its beginning promised."""
+    """The rows of a whole text, the header's first where there is one, and how many lines were no part of it. `form`:
+    what `form_of` said. None where the rest of the text is not as its beginning promised."""
     if form == "fasttext":
         return _fasttext(_lines(text))
     if form == "markdown":
@@ -98,7 +167,9 @@ def _piped(lines: list[str]) -> tuple[list[list[str]], int] | None:
         bare = line.strip().replace("│", "|").replace("║", "|").replace("┃", "|")
         if MARKDOWN_RULE.match(bare) or DRAWN_RULE.match(bare):
             continue
-        if "|" in bare and (bare.startswith("|") or bare.count("|") == max(1, len(tables[-1][-1]) - 1 if tables[-1] else 1)):
+        if "|" in bare and (
+            bare.startswith("|") or bare.count("|") == max(1, len(tables[-1][-1]) - 1 if tables[-1] else 1)
+        ):
             cells = re.split(r"(?<!\\)\|", bare.removeprefix("|").removesuffix("|"))
             tables[-1].append([re.sub(r"(?i)<br\s*/?>", "\n", cell.strip().replace("\\|", "|")) for cell in cells])
         elif bare:
@@ -112,8 +183,8 @@ def _piped(lines: list[str]) -> tuple[list[list[str]], int] | None:
 
 
 def _is_aligned(head: list[str]) -> bool:
-    """Every line has as many cells as the first, with two spaces or more between them, which begin at the same places (or end
-    there, as numbers do)."""
+    """Every line has as many cells as the first, with two spaces or more between them, which begin at the same places
+    (or end there, as numbers do)."""
     if len(head) < 3 or any("\t" in line for line in head[:50]):
         return False
     widths = {len(re.split(r" {2,}", line.strip())) for line in head}
@@ -124,7 +195,8 @@ def _is_aligned(head: list[str]) -> bool:
     columns = range(next(iter(widths)))
     try:
         return all(
-            min(len({row[column] for row in starts}), len({row[column] for row in ends})) <= max(1, 0.3 * len(head)) for column in columns
+            min(len({row[column] for row in starts}), len({row[column] for row in ends})) <= max(1, 0.3 * len(head))
+            for column in columns
         )
     except IndexError:
         return False

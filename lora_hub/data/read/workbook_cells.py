@@ -1,5 +1,6 @@
-"""What fastexcel does not say about an xlsx: a stray cell at the far end of a sheet, which would make it ask for more memory than
-there is, and cells whose value it leaves out: formulas that were saved without a value, and errors such as #N/A."""
+"""What fastexcel does not say about an xlsx: a stray cell at the far end of a sheet, which would make it ask for more
+memory than there is, and cells whose value it leaves out: formulas that were saved without a value, and errors such as
+#N/A."""
 
 import html
 import re
@@ -18,7 +19,8 @@ ROW = re.compile(rb'<(?:c|row) [^>]*?\br="[A-Z]{0,3}(\d{1,7})"')
 
 
 def refuse_stray_cells(source: Source) -> None:
-    """Raises DataError where a sheet's rows times columns are more than can be held, though few of the cells are filled."""
+    """Raises DataError where a sheet's rows times columns are more than can be held, though few of the cells are
+    filled."""
     for name, path in _paths(source):
         columns, rows = 26, 0
         tail = b""
@@ -33,9 +35,15 @@ def refuse_stray_cells(source: Source) -> None:
         if rows * columns > MAX_CELLS:
             raise DataError(
                 _("The sheet {sheet!r} of {name} reaches to row {rows:,} and column {columns:,}."),
-                _("Delete the stray cells far from the table (or copy the table into a new workbook), and save it again."),
-                sheet=name, name=source.name, rows=rows, columns=columns,
-            )  # fmt: skip
+                _(
+                    "Delete the stray cells far from the table (or copy the table into a new workbook), and save it "
+                    "again."
+                ),
+                sheet=name,
+                name=source.name,
+                rows=rows,
+                columns=columns,
+            )
 
 
 def unread_cells(source: Source, sheet: str) -> list[Problem]:
@@ -57,18 +65,23 @@ def unread_cells(source: Source, sheet: str) -> list[Problem]:
             "{count:,} cell holds a formula that was saved without its value; read as empty.",
             "{count:,} cells hold a formula that was saved without its value; read as empty.",
             count=formulas,
-        )  # fmt: skip
+        )
         hint = _("Formulas are never evaluated. Open the workbook in Excel or LibreOffice, save it, and drop it again.")
         problems.append(Problem(code="formulas", severity="warning", count=formulas, said=said, advice=hint))
     if errors:
-        said = _n("{count:,} cell holds an error such as #N/A; read as empty.", "{count:,} cells hold an error such as #N/A; read as empty.", count=errors)
+        said = _n(
+            "{count:,} cell holds an error such as #N/A; read as empty.",
+            "{count:,} cells hold an error such as #N/A; read as empty.",
+            count=errors,
+        )
         hint = _("Mend them in the workbook if their rows matter.")
         problems.append(Problem(code="error-cells", severity="warning", count=errors, said=said, advice=hint))
     return problems
 
 
 def sheets_with_merges(source: Source, names: Iterable[str]) -> list[str]:
-    """Those of these sheets in which cells are merged. A text could hold the word, too: a look too many does no harm."""
+    """Those of these sheets in which cells are merged. A text could hold the word, too: a look too many does no
+    harm."""
     paths = dict(_paths(source))
     return [name for name in names if _holds(source, paths.get(name, ""), b"mergeCell ")]
 

@@ -1,21 +1,38 @@
 """Languages and scripts, as the checks and the proposals name them.
 
-    language("Persian")     Persian
-    script("cjk")           Chinese, Japanese or Korean
+language("Persian")     Persian
+script("cjk")           Chinese, Japanese or Korean
 """
 
 from lora_hub.core.messages import Message, _, as_message
 
 _LANGUAGES = {
-    "English": _("English"), "German": _("German"), "French": _("French"), "Spanish": _("Spanish"), "Italian": _("Italian"),
-    "Portuguese": _("Portuguese"), "Dutch": _("Dutch"), "Turkish": _("Turkish"), "Persian": _("Persian"), "Arabic": _("Arabic"),
-    "Russian": _("Russian"), "Ukrainian": _("Ukrainian"), "Urdu": _("Urdu"), "Kurdish": _("Kurdish"), "Pashto": _("Pashto"),
-}  # fmt: skip
+    "English": _("English"),
+    "German": _("German"),
+    "French": _("French"),
+    "Spanish": _("Spanish"),
+    "Italian": _("Italian"),
+    "Portuguese": _("Portuguese"),
+    "Dutch": _("Dutch"),
+    "Turkish": _("Turkish"),
+    "Persian": _("Persian"),
+    "Arabic": _("Arabic"),
+    "Russian": _("Russian"),
+    "Ukrainian": _("Ukrainian"),
+    "Urdu": _("Urdu"),
+    "Kurdish": _("Kurdish"),
+    "Pashto": _("Pashto"),
+}
 # By `column_facts.script_of`.
 _SCRIPTS = {
-    "latin": _("Latin"), "persian": _("Persian"), "cyrillic": _("Cyrillic"), "cjk": _("Chinese, Japanese or Korean"), "hebrew": _("Hebrew"),
-    "greek": _("Greek"), "devanagari": _("Devanagari"),
-}  # fmt: skip
+    "latin": _("Latin"),
+    "persian": _("Persian"),
+    "cyrillic": _("Cyrillic"),
+    "cjk": _("Chinese, Japanese or Korean"),
+    "hebrew": _("Hebrew"),
+    "greek": _("Greek"),
+    "devanagari": _("Devanagari"),
+}
 
 
 def language(name: str) -> Message:

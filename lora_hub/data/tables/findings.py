@@ -35,5 +35,7 @@ def finding(
     """A Finding whose Problem shows the first ten rows. `count`: where it is not the number of rows."""
     series = rows if isinstance(rows, polars.Series) else polars.Series("row", list(rows), dtype=polars.UInt32)
     shown = tuple(series.head(SHOWN_ROWS).to_list())
-    problem = Problem(code=code, severity=severity, said=said, advice=hint, rows=shown, count=series.len() if count is None else count)
+    problem = Problem(
+        code=code, severity=severity, said=said, advice=hint, rows=shown, count=series.len() if count is None else count
+    )
     return Finding(problem, series)

@@ -1,6 +1,6 @@
 """What labels are about, by their words: spam or not, a feeling, or something else.
 
-    kind_of(["gut", "schlecht"], "label")      "sentiment"
+kind_of(["gut", "schlecht"], "label")      "sentiment"
 """
 
 import re
@@ -10,7 +10,9 @@ from lora_hub.data.tables.label_forms import normal_label
 # Words that say what labels are about, whole; and beginnings of such, where a language bends them.
 SPAM = re.compile(r"ham|junk|inbox|.*spam.*|.*phish.*|smish.*|scam.*|fraud.*|legit.*|.*هرز.*|.*اسپم.*|سپم|کلاهبردار.*")
 # Beside a label of those they mean the others; alone they could be anything.
-NOT_SPAM = re.compile(r"normal|clean|safe|benign|malicious|unwanted|genuine|regular|promo\w*|advert\w*|عادی|معمولی|سالم|ناخواسته|تبلیغ.*|مزاحم")
+NOT_SPAM = re.compile(
+    r"normal|clean|safe|benign|malicious|unwanted|genuine|regular|promo\w*|advert\w*|عادی|معمولی|سالم|ناخواسته|تبلیغ.*|مزاحم"
+)
 FEELING = re.compile(
     r"pos|neg|neu|mix|mixed|good|bad|great|poor|awful|average|fair|ok|okay|like|dislike|love|hate|happy|sad|fear|joy|calm|bored|best|worst|"
     r"stars?|favou?r|against|for|positiv\w*|negativ\w*|neutr\w*|excellen\w*|terribl\w*|horribl\w*|satisf\w*|unsatisf\w*|dissatisf\w*|"
@@ -20,12 +22,16 @@ FEELING = re.compile(
     r"ایجابی|سلبی|محاید|👍.*|👎.*|😀.*|😞.*|😊.*|😡.*"
 )
 # Of those, words that are said of things as well as of feelings: the state of goods, the rank of an answer.
-QUALITY = re.compile(r"good|bad|great|poor|average|fair|ok|okay|best|worst|excellen\w*|mix|mixed|against|for|gut|schlecht|bon|mauvais|bueno|malo|خوب|بد|عالی|متوسط|ضعیف")
+QUALITY = re.compile(
+    r"good|bad|great|poor|average|fair|ok|okay|best|worst|excellen\w*|mix|mixed|against|for|gut|schlecht|bon|mauvais|bueno|malo|خوب|بد|عالی|متوسط|ضعیف"
+)
 # Labels that say nothing of what was asked.
 PLAIN = {"yes", "no", "y", "n", "t", "f", "بله", "خیر", "نه", "آری", "اری", "بلی", "ja", "nein", "oui", "non", "si"}
 ABOUT = {
     "spam": re.compile(r"spam|(?:^|_)ham(?:_|$)|junk|phish|scam|fraud|هرز|اسپم"),
-    "sentiment": re.compile(r"sentiment|polarity|emotion|feeling|mood|(?:^|_)stars?(?:_|$)|rating|score|attitude|احساس|قطبیت|امتیاز|ستاره"),
+    "sentiment": re.compile(
+        r"sentiment|polarity|emotion|feeling|mood|(?:^|_)stars?(?:_|$)|rating|score|attitude|احساس|قطبیت|امتیاز|ستاره"
+    ),
 }
 # Kinds of unwanted messages; of more labels than these, spam is one topic of many.
 MOST_SPAM = 6
@@ -33,8 +39,8 @@ _YEH = str.maketrans("يك", "یک")
 
 
 def may_be_states(labels: list[str], column: str) -> bool:
-    """Whether labels that `kind_of` takes for feelings may as well be states of things: words such as good and bad, beside another
-    that is no feeling (good, bad, lost)."""
+    """Whether labels that `kind_of` takes for feelings may as well be states of things: words such as good and bad,
+    beside another that is no feeling (good, bad, lost)."""
     words = [_words(label) for label in labels]
     felt = [word for label in words for word in label if FEELING.fullmatch(word)]
     others = [label for label in words if not any(FEELING.fullmatch(word) for word in label)]
@@ -46,15 +52,22 @@ def _words(label: str) -> list[str]:
 
 
 def kind_of(labels: list[str], column: str) -> str:
-    """spam, sentiment or other: what most of these labels, or else the column's name, are about; "" where they could be anything."""
+    """spam, sentiment or other: what most of these labels, or else the column's name, are about; "" where they could be
+    anything."""
     words = [_words(label) for label in labels]
     about = [task for task, pattern in ABOUT.items() if pattern.search(column)]
-    plain_ones = [normal_label(label) in PLAIN or bool(re.fullmatch(r"-?\d{1,3}(\.\d+)?", normal_label(label))) for label in labels]
+    plain_ones = [
+        normal_label(label) in PLAIN or bool(re.fullmatch(r"-?\d{1,3}(\.\d+)?", normal_label(label)))
+        for label in labels
+    ]
     if all(plain_ones):
         return about[0] if len(about) == 1 else ""
     if any(SPAM.fullmatch(word) for label in words for word in label):
         return "spam"
-    felt = sum(is_plain or any(FEELING.fullmatch(word) for word in label) for label, is_plain in zip(words, plain_ones, strict=True))
+    felt = sum(
+        is_plain or any(FEELING.fullmatch(word) for word in label)
+        for label, is_plain in zip(words, plain_ones, strict=True)
+    )
     if 2 * felt > len(labels) and felt > sum(plain_ones):
         return "sentiment"
     if any(NOT_SPAM.fullmatch(word) for label in words for word in label):

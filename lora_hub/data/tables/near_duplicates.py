@@ -1,5 +1,6 @@
-"""Texts that are nearly the same: MinHash over word triples, then banding (Broder 1997; Leskovec et al., Mining of Massive
-Datasets, ch. 3). 100,000 texts take a few seconds on one core; memory is bounded by working through blocks of rows.
+"""Texts that are nearly the same: MinHash over word triples, then banding (Broder 1997; Leskovec et al., Mining of
+Massive Datasets, ch. 3). 100,000 texts take a few seconds on one core; memory is bounded by working through blocks of
+rows.
 """
 
 from collections.abc import Hashable, Sequence
@@ -27,7 +28,11 @@ def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Fin
     if not len(later):
         return []
     count = len(later)
-    said = _n("{count:,} row is nearly the same as an earlier one.", "{count:,} rows are nearly the same as an earlier one.", count=count)
+    said = _n(
+        "{count:,} row is nearly the same as an earlier one.",
+        "{count:,} rows are nearly the same as an earlier one.",
+        count=count,
+    )
     part = _("The first {most:,} rows were compared.", most=MOST) if frame.height > MOST else NOTHING
     hint = _("They add little to learn from and make the score look better than it is.")
     return [finding("near-duplicates", "info", joined(said, part), hint=hint, rows=looked["row"].gather(later))]
@@ -59,7 +64,8 @@ def cluster_texts(texts: polars.Series, same: Sequence[Hashable]) -> numpy.ndarr
 
 
 def near_pairs(texts: polars.Series) -> numpy.ndarray:
-    """(pairs, 2): places of texts and of an earlier text that each is nearly the same as, by no more than two a band."""
+    """(pairs, 2): places of texts and of an earlier text that each is nearly the same as, by no more than two a
+    band."""
     signatures, places = _signatures(texts)
     found = [numpy.empty((0, 2), dtype=numpy.int64)]
     if len(places) < 2:
@@ -68,7 +74,9 @@ def near_pairs(texts: polars.Series) -> numpy.ndarray:
     for band in range(BANDS):
         part = numpy.ascontiguousarray(signatures[:, band * width : (band + 1) * width])
         keys = polars.Series(_fold(part))
-        meeting = polars.DataFrame({"key": keys, "at": numpy.arange(len(keys))}).filter(polars.col("key").is_duplicated())
+        meeting = polars.DataFrame({"key": keys, "at": numpy.arange(len(keys))}).filter(
+            polars.col("key").is_duplicated()
+        )
         if not meeting.height:
             continue
         # Each text is compared with the first one of its bucket and with the one before it.

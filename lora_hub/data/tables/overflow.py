@@ -17,8 +17,8 @@ MOST_ROWS = 0.2
 
 
 def overflow_columns(table: Table) -> tuple[str, list[str]]:
-    """The column whose text goes on, and the unnamed ones at the table's end that it goes on in; "" and none where every
-    column has a name."""
+    """The column whose text goes on, and the unnamed ones at the table's end that it goes on in; "" and none where
+    every column has a name."""
     unnamed: list[str] = []
     for name in reversed(table.columns):
         if not UNNAMED.fullmatch(name) or table.is_nested(name):
@@ -31,7 +31,9 @@ def overflow_columns(table: Table) -> tuple[str, list[str]]:
 
 def goes_on(table: Table, unnamed: list[str]) -> polars.Series:
     """Boolean: which rows have something in the unnamed columns."""
-    filled = table.frame.select(any=polars.any_horizontal([polars.col(name).str.strip_chars() != "" for name in unnamed]))["any"]
+    filled = table.frame.select(
+        any=polars.any_horizontal([polars.col(name).str.strip_chars() != "" for name in unnamed])
+    )["any"]
     return filled.fill_null(False)
 
 
@@ -45,7 +47,8 @@ def find_overflow(table: Table) -> list[Finding]:
     said = _n(
         "{count:,} row goes on in columns without a name: the text in {column!r} was probably cut at a delimiter.",
         "{count:,} rows go on in columns without a name: the text in {column!r} was probably cut at a delimiter.",
-        count=rows.len(), column=into,
-    )  # fmt: skip
+        count=rows.len(),
+        column=into,
+    )
     hint = _("Put the pieces back together, or put texts that hold the delimiter in quotation marks.")
     return [finding("overflow", "warning", said, hint=hint, rows=rows)]

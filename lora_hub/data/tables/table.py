@@ -21,8 +21,8 @@ SHOWN_ROWS = 10
 
 @dataclass(frozen=True)
 class Question:
-    """One of several things that annotators were asked. rows: numbers of those without a label, which are of no use where it is the
-    answer; problems: what is to be told then."""
+    """One of several things that annotators were asked. rows: numbers of those without a label, which are of no use
+    where it is the answer; problems: what is to be told then."""
 
     rows: set[int]
     problems: list[Problem] = field(default_factory=list)
@@ -30,11 +30,12 @@ class Question:
 
 @dataclass
 class Table:
-    """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are empty
-    where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test part.
-    `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`: which
-    data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which rows are `test`,
-    and `set_aside` how many others it keeps from training.
+    """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are
+    empty where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test
+    part.
+    `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`:
+    which data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which
+    rows are `test`, and `set_aside` how many others it keeps from training.
     `questions`: of an annotation tool's export with several, by column."""
 
     frame: polars.DataFrame
@@ -49,7 +50,9 @@ class Table:
     split_column: str = ""
     set_aside: int = 0
     questions: dict[str, Question] = field(default_factory=dict)
-    _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def columns(self) -> list[str]:
@@ -57,11 +60,15 @@ class Table:
 
     def columns_test_lacks(self, mapping: dict[str, str]) -> list[str]:
         """Columns that the mapping names, and the test part has not."""
-        return [] if self.test is None else [column for column in mapping.values() if column in self.columns and column not in self.test.columns]
+        return (
+            []
+            if self.test is None
+            else [column for column in mapping.values() if column in self.columns and column not in self.test.columns]
+        )
 
     def fitted(self, mapping: dict[str, str]) -> "Table":
-        """Without its test part where that cannot be read by the mapping, as a file to predict has no labels; and without the rows that
-        have no label for the question that is the answer."""
+        """Without its test part where that cannot be read by the mapping, as a file to predict has no labels; and
+        without the rows that have no label for the question that is the answer."""
         table = replace(self, test=None) if self.columns_test_lacks(mapping) else self
         asked = self.questions.get(mapping.get("answer", ""))
         if table.test is not None:
@@ -72,7 +79,11 @@ class Table:
         keep = ~numbers.is_in(list(asked.rows))
         table = replace(table, problems=[*self.problems, *asked.problems], questions={})
         # Where none is left a check says so.
-        return replace(table, frame=self.frame.filter(keep), row_numbers=numbers.filter(keep)) if asked.rows and keep.any() else table
+        return (
+            replace(table, frame=self.frame.filter(keep), row_numbers=numbers.filter(keep))
+            if asked.rows and keep.any()
+            else table
+        )
 
     @property
     def rows(self) -> int:
@@ -112,8 +123,8 @@ def as_text(series: polars.Series) -> polars.Series:
 
 
 def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
-    """The frame with every scalar column as String. Whole-number floats lose their ".0": labels 0/1 that a missing value
-    turned into 0.0/1.0 somewhere upstream are labels 0/1. Booleans are "true" and "false", as in JSON."""
+    """The frame with every scalar column as String. Whole-number floats lose their ".0": labels 0/1 that a missing
+    value turned into 0.0/1.0 somewhere upstream are labels 0/1. Booleans are "true" and "false", as in JSON."""
     columns = []
     for series in frame.get_columns():
         if series.dtype == polars.String or is_nested(series.dtype):
@@ -134,6 +145,10 @@ def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
     return polars.DataFrame(columns)
 
 
-def row_problem(code: str, severity: str, said: Message, rows: Sequence[int], *, hint: Message = NOTHING, count: int = 0) -> Problem:
+def row_problem(
+    code: str, severity: str, said: Message, rows: Sequence[int], *, hint: Message = NOTHING, count: int = 0
+) -> Problem:
     """A Problem with at most ten example rows (from 1)."""
-    return Problem(code=code, severity=severity, said=said, advice=hint, rows=tuple(rows[:SHOWN_ROWS]), count=count or len(rows))
+    return Problem(
+        code=code, severity=severity, said=said, advice=hint, rows=tuple(rows[:SHOWN_ROWS]), count=count or len(rows)
+    )

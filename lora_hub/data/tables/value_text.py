@@ -5,8 +5,9 @@
     value_text({"item": "lamp", "note": None})           '{"item": "lamp", "note": null}'
     label_text(["urgent", "positive"])                   "positive, urgent"
 
-Lists and objects are JSON as `json.dumps` writes it (a space after each comma and colon, letters as they are), so that an
-answer is learnt in the form in which programs write it. Labels are the one exception: a list of labels is its labels.
+Lists and objects are JSON as `json.dumps` writes it (a space after each comma and colon, letters as they are), so that
+an answer is learnt in the form in which programs write it. Labels are the one exception: a list of labels is its
+labels.
 """
 
 import ast
@@ -24,7 +25,8 @@ LABEL_KEYS = ("value", "label", "labels", "name", "text", "class", "category", "
 
 
 def value_text(value: Any) -> str | None:
-    """The text of any value a reader gives; None and NaN are None, bytes are UTF-8 text or, where they are none, hex digits."""
+    """The text of any value a reader gives; None and NaN are None, bytes are UTF-8 text or, where they are none, hex
+    digits."""
     if value is None or isinstance(value, str):
         return value if value is None or value.isascii() else _whole(value)
     if isinstance(value, bool):
@@ -51,9 +53,9 @@ def json_text(value: Any) -> str:
 def label_text(value: Any) -> str | None:
     """A label, or several of one row in one spelling: alphabetical, each once, with a comma and a space between.
 
-    Understood: a label; a list of labels; the JSON or Python text of such a list ("['urgent']", as pandas writes it into a
-    CSV); {label: whether it holds} (spaCy's `cats`), of which those that hold; objects with the label under a key of its own.
-    None where the value holds labels of parts of a text, or is no label otherwise.
+    Understood: a label; a list of labels; the JSON or Python text of such a list ("['urgent']", as pandas writes it
+    into a CSV); {label: whether it holds} (spaCy's `cats`), of which those that hold; objects with the label under a
+    key of its own. None where the value holds labels of parts of a text, or is no label otherwise.
     """
     names = label_names(value)
     return None if names is None else ", ".join(sorted(set(names)))
@@ -71,7 +73,11 @@ def label_names(value: Any) -> list[str] | None:
     if not isinstance(value, (list, tuple)):
         text = value_text(value)
         return [text] if text else []
-    if len(value) > 1 and all(isinstance(item, (bool, int, float)) and item in (0, 1) for item in value) and len(set(value)) < len(value):
+    if (
+        len(value) > 1
+        and all(isinstance(item, (bool, int, float)) and item in (0, 1) for item in value)
+        and len(set(value)) < len(value)
+    ):
         return None  # a mark for each class, or one of each annotator: which class it is stands nowhere
     names: list[str] = []
     for item in value:
@@ -93,7 +99,11 @@ def _names_of_object(value: dict) -> list[str] | None:
     marks = [mark for mark in value.values() if mark is not None]
     if not marks:
         return []
-    return [str(name) for name, mark in value.items() if mark] if all(isinstance(mark, (bool, int, float)) and mark in (0, 1) for mark in marks) else None
+    return (
+        [str(name) for name, mark in value.items() if mark]
+        if all(isinstance(mark, (bool, int, float)) and mark in (0, 1) for mark in marks)
+        else None
+    )
 
 
 def listed(text: str) -> list | dict | None:
@@ -102,7 +112,9 @@ def listed(text: str) -> list | dict | None:
     if (text[:1], text[-1:]) not in (("[", "]"), ("{", "}"), ("(", ")")):
         return None
     # A numpy array prints its items without commas between them, and Python would read its texts as one text.
-    commas = re.sub(r"(?<=[\d.])\s+(?=[-\d])" if re.fullmatch(r"\[[-\d.\s]+\]", text) else r"(?<=['\"])\s+(?=['\"])", ", ", text)
+    commas = re.sub(
+        r"(?<=[\d.])\s+(?=[-\d])" if re.fullmatch(r"\[[-\d.\s]+\]", text) else r"(?<=['\"])\s+(?=['\"])", ", ", text
+    )
     for read, written in ((json.loads, text), (ast.literal_eval, commas)):
         try:
             value = read(written)

@@ -1,8 +1,9 @@
 """Adapter facts -> the model card (README.md) of an adapter's repo, and of the built-in base's.
 
-`render_card` writes the card from an adapter's record (`record.make_record`) and from nothing else, so that the same facts
-give the same bytes and a repeated publish changes nothing. Words that come from people (names, titles, labels, columns) pass
-`markdown.escape`. The metadata at its head is `card_metadata`'s, the code that a reader pastes is `snippet`'s.
+`render_card` writes the card from an adapter's record (`record.make_record`) and from nothing else, so that the same
+facts give the same bytes and a repeated publish changes nothing. Words that come from people (names, titles, labels,
+columns) pass `markdown.escape`. The metadata at its head is `card_metadata`'s, the code that a reader pastes is
+`snippet`'s.
 """
 
 from typing import Any
@@ -37,7 +38,9 @@ def render_card(
     examples: list[dict] | None = None,
 ) -> str:
     """The whole README.md of an adapter's repo; the arguments are `Facts`'."""
-    facts = Facts(record, spec_of(record), repo_id, base_repo, base_revision, architecture, languages, tuple(examples or ()))
+    facts = Facts(
+        record, spec_of(record), repo_id, base_repo, base_revision, architecture, languages, tuple(examples or ())
+    )
     parts = [
         f"# {escape(card_title(facts.spec))}",
         _first_line(facts),
@@ -67,8 +70,9 @@ def render_base_card(base: BaseModel, repo_id: str) -> str:
     size = f"{base.parameters / 1e6:.1f} million parameters, " if base.parameters else ""
     text = f"""# {escape(base.title or short_name(base))}
 
-The built-in base of LoRA Hub: a small causal language model ({size}context {base.context} tokens) on which adapters can be trained
-and tried with nothing else downloaded. The project's own script made it from nothing; without an adapter it is of little use.
+The built-in base of LoRA Hub: a small causal language model ({size}context {base.context} tokens) on which adapters
+can be trained and tried with nothing else downloaded. The project's own script made it from nothing; without an
+adapter it is of little use.
 
 ```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -99,7 +103,10 @@ def _first_line(facts: Facts) -> str:
         if any(name in asked[who] for who in verdicts.BASE_WAYS):
             # What training brought is told against the base's best, not against its worst.
             against = verdicts.stronger_base(asked, name)
-            alone = f" (the {verdicts.WHO[against]}{' alone' if against == 'base' else ''}: {asked[against][name].value:.1f} %)"
+            alone = (
+                f" (the {verdicts.WHO[against]}{' alone' if against == 'base' else ''}: "
+                f"{asked[against][name].value:.1f} %)"
+            )
         of = f" on {score.rows:,} held-out {'row' if score.rows == 1 else 'rows'}" if score.rows else ""
         line += f" {METRIC_TITLES.get(name, escape(name))}: {score.value:.1f} %{of}{alone}."
     return line
@@ -117,7 +124,9 @@ def _usage(facts: Facts) -> str:
     )
     note = "" if facts.base_repo else "Set `BASE` to the folder that holds the base.\n\n"
     labels = ", ".join(escape(label, 60) for label in spec.task.labels[:100])
-    return f"`pip install torch transformers peft`\n\n{note}{fence(code, 'python')}" + (f"\n\nIt answers with one of: {labels}." if labels else "")
+    return f"`pip install torch transformers peft`\n\n{note}{fence(code, 'python')}" + (
+        f"\n\nIt answers with one of: {labels}." if labels else ""
+    )
 
 
 def _results(facts: Facts) -> str:
@@ -145,25 +154,43 @@ def _verdict(facts: Facts) -> list[str]:
         return []
     found = PairedComparison(**facts.record["comparison"])
     title = METRIC_TITLES.get(found.metric, escape(found.metric))
-    return ["", f"{title}, adapter against {verdicts.WHO.get(found.against, escape(found.against))}: {verdicts.describe(found).en} (p = {found.p:.2g})"]
+    return [
+        "",
+        (
+            f"{title}, adapter against {verdicts.WHO.get(found.against, escape(found.against))}: "
+            f"{verdicts.describe(found).en} (p = {found.p:.2g})"
+        ),
+    ]
 
 
 # What became of the rows: all of them, so that a reader can add them up.
-PARTS = (("Trained on", "train_rows"), ("Validation, which chose the checkpoint", "validation_rows"), ("Held out and scored", "eval_rows"), ("Left out", "left_out"))
+PARTS = (
+    ("Trained on", "train_rows"),
+    ("Validation, which chose the checkpoint", "validation_rows"),
+    ("Held out and scored", "eval_rows"),
+    ("Left out", "left_out"),
+)
 
 
 def _data(facts: Facts) -> str:
     spec, counts = facts.spec, facts.record["dataset"]
     lines = ["| | |", "|---|---|"]
-    for title, info, mapping in (("File", spec.dataset, spec.mapping), ("Test file", spec.test_dataset, spec.test_mapping or spec.mapping)):
+    for title, info, mapping in (
+        ("File", spec.dataset, spec.mapping),
+        ("Test file", spec.test_dataset, spec.test_mapping or spec.mapping),
+    ):
         if info:
             used = ", ".join(f"{escape(role, 40)} = {escape(column, 60)}" for role, column in mapping.items())
-            lines.append(f"| {title} | {escape(info.name)} ({escape(info.format)}), fingerprint {escape(info.fingerprint)} |")
+            lines.append(
+                f"| {title} | {escape(info.name)} ({escape(info.format)}), fingerprint {escape(info.fingerprint)} |"
+            )
             lines.append(f"| Rows | {info.rows} |")
             lines.append(f"| Columns | {', '.join(escape(column, 60) for column in info.columns[:50])} |")
             lines.append(f"| Used as | {used} |")
     lines += [f"| {title} | {counts[key]} rows |" for title, key in PARTS if counts.get(key)]
-    words = "The fingerprint is the start of the file's sha256." + ("" if spec.share_rows else " The rows themselves are not in this repo.")
+    words = "The fingerprint is the start of the file's sha256." + (
+        "" if spec.share_rows else " The rows themselves are not in this repo."
+    )
     return "\n".join(lines) + f"\n\n{words}"
 
 
@@ -171,7 +198,10 @@ def _hyperparameters(spec: TrainSpec) -> str:
     targets = spec.lora.targets if isinstance(spec.lora.targets, str) else ", ".join(spec.lora.targets)
     rows = {
         "Effort": spec.effort,
-        "LoRA": f"rank {spec.lora.r}, alpha {spec.lora.alpha:g}, dropout {spec.lora.dropout:g}{', rsLoRA' if spec.lora.rslora else ''}",
+        "LoRA": (
+            f"rank {spec.lora.r}, alpha {spec.lora.alpha:g}, dropout "
+            f"{spec.lora.dropout:g}{', rsLoRA' if spec.lora.rslora else ''}"
+        ),
         "Target modules": targets,
         "Learning rate": f"{spec.lr:g}, {spec.schedule}, warm-up {spec.warmup:g}, weight decay {spec.weight_decay:g}",
         "Length of training": f"at most {spec.steps} steps" if spec.steps else f"at most {spec.epochs:g} epochs",
@@ -185,10 +215,15 @@ def _hyperparameters(spec: TrainSpec) -> str:
 
 def _reproduce(facts: Facts) -> str:
     record = facts.record
-    libraries = ", ".join(f"{escape(name, 40)} {escape(version, 40)}" for name, version in record.get("libraries", {}).items())
+    libraries = ", ".join(
+        f"{escape(name, 40)} {escape(version, 40)}" for name, version in record.get("libraries", {}).items()
+    )
     return (
         fence(reproduce.command(facts.spec, facts.repo_id), "sh")
-        + "\n\nThe whole specification, with every derived value, is in `lora_hub.json`; the course of the training is in"
+        + (
+            "\n\nThe whole specification, with every derived value, is in `lora_hub.json`; the course of the training "
+            "is in"
+        )
         + f" `training_log.jsonl`. Run {escape(record['run'])}"
         + (f", libraries: {libraries}." if libraries else ".")
     )
@@ -198,7 +233,8 @@ def _limits(spec: TrainSpec) -> str:
     licence = licence_of(spec.base.licence)
     name = licence.get("license_name", licence["license"])
     return (
-        f"An adapter is used with its base and comes under the base's licence ({escape(name)}). The scores hold for rows like the"
+        f"An adapter is used with its base and comes under the base's licence ({escape(name)}). The scores hold for "
+        f"rows like the"
         " held-out ones; on other text it may do worse than the base."
     )
 
@@ -206,5 +242,9 @@ def _limits(spec: TrainSpec) -> str:
 def _examples(examples: tuple[dict, ...]) -> str:
     lines = ["| prompt | reference | base | adapter |", "|---|---|---|---|"]
     for row in examples[:MAX_SHARED_ROWS]:
-        lines.append("| " + " | ".join(escape(row.get(key, ""), 300) for key in ("prompt", "reference", "base", "adapter")) + " |")
+        lines.append(
+            "| "
+            + " | ".join(escape(row.get(key, ""), 300) for key in ("prompt", "reference", "base", "adapter"))
+            + " |"
+        )
     return "\n".join(lines)

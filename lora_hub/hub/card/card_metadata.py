@@ -1,7 +1,8 @@
-"""The head of a model card: the metadata that the Hub reads, in `huggingface_hub`'s own card classes; and the facts it is from.
+"""The head of a model card: the metadata that the Hub reads, in `huggingface_hub`'s own card classes; and the facts it
+is from.
 
-`pipeline_tag`, licence and metrics are the Hub's ids; the scores are evaluation results in the Hub's form (`model-index`),
-per cent. The key `lora_hub` is ours: base and adapter with intervals, for a list that opens no repo.
+`pipeline_tag`, licence and metrics are the Hub's ids; the scores are evaluation results in the Hub's form
+(`model-index`), per cent. The key `lora_hub` is ours: base and adapter with intervals, for a list that opens no repo.
 """
 
 import re
@@ -28,10 +29,30 @@ HUB_METRICS = {"macro_f1": "f1", "rougeL": "rouge"}
 PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}
 # The licence ids that the Hub knows, of those that bases come with; another one is "other" with its name.
 LICENCES = {
-    "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc0-1.0",
-    "gpl-3.0", "lgpl-3.0", "mpl-2.0", "openrail", "bigscience-bloom-rail-1.0", "bigcode-openrail-m", "gemma", "llama2", "llama3",
-    "llama3.1", "llama3.2", "llama3.3", "unknown", "other",
-}  # fmt: skip
+    "apache-2.0",
+    "mit",
+    "bsd-2-clause",
+    "bsd-3-clause",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc0-1.0",
+    "gpl-3.0",
+    "lgpl-3.0",
+    "mpl-2.0",
+    "openrail",
+    "bigscience-bloom-rail-1.0",
+    "bigcode-openrail-m",
+    "gemma",
+    "llama2",
+    "llama3",
+    "llama3.1",
+    "llama3.2",
+    "llama3.3",
+    "unknown",
+    "other",
+}
 
 
 @dataclass(frozen=True)
@@ -39,8 +60,8 @@ class Facts:
     """What a card tells.
 
     record: `lora_hub.json`. base_repo: the base's repo on this Hub, empty where it has none; base_revision: its commit.
-    architecture: the class of a local base. languages: ISO codes of the data, where known. examples: held-out rows (prompt,
-    reference, base, adapter); shown only where the record's spec says that rows may be shared.
+    architecture: the class of a local base. languages: ISO codes of the data, where known. examples: held-out rows
+    (prompt, reference, base, adapter); shown only where the record's spec says that rows may be shared.
     """
 
     record: dict[str, Any]
@@ -86,7 +107,9 @@ def spec_of(record: dict[str, Any]) -> TrainSpec:
     """The specification that a record tells in parts."""
     dataset = {key: value for key, value in record["dataset"].items() if key not in ("mapping", *COUNTS)}
     mapping = record["dataset"].get("mapping", {})
-    return TrainSpec.model_validate({**record["spec"], "task": record["task"], "base": record["base"], "dataset": dataset, "mapping": mapping})
+    return TrainSpec.model_validate(
+        {**record["spec"], "task": record["task"], "base": record["base"], "dataset": dataset, "mapping": mapping}
+    )
 
 
 def adapter_metadata(facts: Facts) -> Any:
@@ -111,7 +134,12 @@ def adapter_metadata(facts: Facts) -> Any:
     ]
     more: dict[str, Any] = {"base_model_relation": "adapter"} if facts.base_repo else {}
     # Ours: what a list of adapters shows without opening each repo.
-    more["lora_hub"] = {"task": task.id, "title": _meta(card_title(spec)), "base": spec.base.id, "metrics": facts.record["metrics"]}
+    more["lora_hub"] = {
+        "task": task.id,
+        "title": _meta(card_title(spec)),
+        "base": spec.base.id,
+        "metrics": facts.record["metrics"],
+    }
     return ModelCardData(
         base_model=facts.base_repo or None,
         datasets=[facts.hub_dataset] if facts.hub_dataset else None,
@@ -128,12 +156,14 @@ def adapter_metadata(facts: Facts) -> Any:
 
 
 def _meta(text: str) -> str:
-    """People's words as a value of the metadata. Not every reader of cards looks for its closing dashes on a line of their own."""
+    """People's words as a value of the metadata. Not every reader of cards looks for its closing dashes on a line of
+    their own."""
     return re.sub("-{3,}", "—", plain(text))
 
 
 def licence_of(licence: str) -> dict[str, str]:
-    """The metadata's licence: an adapter comes under its base's. One that the Hub has no id for is "other" with its name."""
+    """The metadata's licence: an adapter comes under its base's. One that the Hub has no id for is "other" with its
+    name."""
     licence = plain(licence, 60).lower() or "unknown"
     if licence in LICENCES:
         return {"license": licence}

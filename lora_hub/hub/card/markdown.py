@@ -1,4 +1,5 @@
-"""Words that come from people, as they may stand in Markdown: they can end no table cell, open no tag, link, code or formula."""
+"""Words that come from people, as they may stand in Markdown: they can end no table cell, open no tag, link, code or
+formula."""
 
 import re
 import unicodedata
@@ -6,7 +7,8 @@ from typing import Any
 
 
 def plain(text: Any, limit: int = 200) -> str:
-    """One printable line: no line breaks, control or direction marks (the joiners that Persian needs stay), cut at `limit`."""
+    """One printable line: no line breaks, control or direction marks (the joiners that Persian needs stay), cut at
+    `limit`."""
     kept = []
     for char in str(text):
         if char.isspace():

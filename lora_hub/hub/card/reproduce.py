@@ -1,5 +1,5 @@
-"""The command on a card that trains the adapter again: everything that decided the run and is not a default, in arguments that
-`python -m lora_hub train` takes. tests/test_reproduce.py runs it and compares the two runs' specs.
+"""The command on a card that trains the adapter again: everything that decided the run and is not a default, in
+arguments that `python -m lora_hub train` takes. tests/test_reproduce.py runs it and compares the two runs' specs.
 """
 
 import re
@@ -19,14 +19,21 @@ RECORD = "lora_hub.json"
 
 
 def command(spec: TrainSpec, repo_id: str) -> str:
-    """Lines for a shell, to be run where the data lies. repo_id: the adapter's, which a task of one's own is fetched from."""
-    from lora_hub.data.mending.mends import mend_argument  # not above: whoever asks the Hub for something does not wait for polars
+    """Lines for a shell, to be run where the data lies. repo_id: the adapter's, which a task of one's own is fetched
+    from."""
+    from lora_hub.data.mending.mends import (
+        mend_argument,
+    )  # not above: whoever asks the Hub for something does not wait for polars
 
     own_task = not _is_catalogue_task(spec)
     known_base = is_hub_id(spec.base) or spec.base.id == "built-in"
     base = spec.base.id if known_base else f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(spec.base))}"
     words = ["python", "-m", "lora_hub", "train", _file(spec.dataset)]
-    words += _option("--task", RECORD if own_task else spec.task.id) + _option("--base", base) + _option("--effort", spec.effort)
+    words += (
+        _option("--task", RECORD if own_task else spec.task.id)
+        + _option("--base", base)
+        + _option("--effort", spec.effort)
+    )
     words += _option("--map", _mapping(spec)) + _reading(spec.dataset)
     for mend in spec.dataset.mends:
         words += _option("--mend", mend_argument(mend))
@@ -34,7 +41,10 @@ def command(spec: TrainSpec, repo_id: str) -> str:
         words += _option("--test", _file(spec.test_dataset))
     for metric, least in spec.minimum.items():
         words += _option("--min", f"{metric}={least:g}")
-    lines = [" ".join(map(_quote, words)) + " \\", "  " + " ".join(_quote(word) for setting in _settings(spec) for word in ("--set", setting))]
+    lines = [
+        " ".join(map(_quote, words)) + " \\",
+        "  " + " ".join(_quote(word) for setting in _settings(spec) for word in ("--set", setting)),
+    ]
     if own_task:
         lines.insert(0, f"hf download {_quote(repo_id)} {RECORD} --local-dir .")
     return "\n".join(lines)
@@ -46,7 +56,10 @@ def _is_catalogue_task(spec: TrainSpec) -> bool:
         known = catalogue.get_task(spec.task.id)
     except SpecError:
         return False
-    return spec.task in (known, known.model_copy(update={"labels": spec.task.labels})) and known.labels in ((), spec.task.labels)
+    return spec.task in (known, known.model_copy(update={"labels": spec.task.labels})) and known.labels in (
+        (),
+        spec.task.labels,
+    )
 
 
 def _mapping(spec: TrainSpec) -> str:
@@ -67,7 +80,8 @@ def _reading(info: DatasetInfo) -> list[str]:
 
 
 def _settings(spec: TrainSpec) -> list[str]:
-    """KEY=VALUE of what the recipe derives, and of all that is not the default: a later recipe may derive other values."""
+    """KEY=VALUE of what the recipe derives, and of all that is not the default: a later recipe may derive other
+    values."""
     told = []
     for field in spec_fields.FIELDS:
         value = spec_fields.value_of(spec, field.key)
@@ -86,9 +100,18 @@ def _option(name: str, value: str) -> list[str]:
 
 
 def _quote(word: str) -> str:
-    """The word as a shell reads it, and as a reader sees it: signs that are not seen, or that turn a line around, are escaped."""
-    if all(unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or sign in "\u200c\u200d" for sign in word):
+    """The word as a shell reads it, and as a reader sees it: signs that are not seen, or that turn a line around, are
+    escaped."""
+    if all(
+        unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or sign in "\u200c\u200d"
+        for sign in word
+    ):
         return shlex.quote(word)
     escaped = word.replace("\\", "\\\\").replace("'", "\\'")
-    shown = (sign if sign.isprintable() and unicodedata.category(sign) != "Cf" or sign in "\u200c\u200d" else f"\\U{ord(sign):08x}" for sign in escaped)
+    shown = (
+        sign
+        if sign.isprintable() and unicodedata.category(sign) != "Cf" or sign in "\u200c\u200d"
+        else f"\\U{ord(sign):08x}"
+        for sign in escaped
+    )
     return f"$'{''.join(shown)}'"

@@ -17,17 +17,26 @@ from lora_hub.core.run_lock import RunLock
 NICENESS = 5  # training takes what the page leaves, so that the page stays quick
 
 
-def start(run_ids: list[str], log: Path, environment: dict[str, str] | None = None, locks: Sequence[RunLock] = ()) -> dict[str, Any]:
-    """Starts the worker of a run, or of several that are trained on one base, in a session of its own and returns its handle;
-    that of several has {"group": ids}. Raises OSError where no process can be started.
+def start(
+    run_ids: list[str], log: Path, environment: dict[str, str] | None = None, locks: Sequence[RunLock] = ()
+) -> dict[str, Any]:
+    """Starts the worker of a run, or of several that are trained on one base, in a session of its own and returns its
+    handle; that of several has {"group": ids}. Raises OSError where no process can be started.
 
-    environment: added to ours for this one child, secrets among it. locks: the runs', which the child holds from then on.
+    environment: added to ours for this one child, secrets among it. locks: the runs', which the child holds from then
+    on.
     """
     descriptors = [lock.descriptor for lock in locks]
     held = ["--locks", ",".join(map(str, descriptors))] if descriptors else []
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", f"lora_hub.runs.{'worker' if len(run_ids) == 1 else 'group_worker'}", *run_ids, *held],
+            [
+                sys.executable,
+                "-m",
+                f"lora_hub.runs.{'worker' if len(run_ids) == 1 else 'group_worker'}",
+                *run_ids,
+                *held,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

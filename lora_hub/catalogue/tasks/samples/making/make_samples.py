@@ -1,7 +1,7 @@
 """Composes the samples from their hand-written parts; the same files each time.
 
-    python -m lora_hub.catalogue.tasks.samples.making.make_samples           writes them anew beside this module
-    python -m lora_hub.catalogue.tasks.samples.making.make_samples --show    prints five rows of each
+python -m lora_hub.catalogue.tasks.samples.making.make_samples           writes them anew beside this module
+python -m lora_hub.catalogue.tasks.samples.making.make_samples --show    prints five rows of each
 """
 
 import csv

@@ -61,10 +61,19 @@ HAM_PERSONAL = [
     "just seen your text, my phone was off all day.",
 ]
 HAM_MORE = [
-    "The kids are asleep at last.", "Bring a coat, it's cold out.", "Mum says hello.", "We can share a taxi back.",
-    "I'll be by the front door.", "No rush though.", "Tell {name} too.", "I had such a long day.",
-    "It was so good to see you on {day}.", "Let me know.", "Ring me if you get lost.", "My battery is nearly dead.",
-]  # fmt: skip
+    "The kids are asleep at last.",
+    "Bring a coat, it's cold out.",
+    "Mum says hello.",
+    "We can share a taxi back.",
+    "I'll be by the front door.",
+    "No rush though.",
+    "Tell {name} too.",
+    "I had such a long day.",
+    "It was so good to see you on {day}.",
+    "Let me know.",
+    "Ring me if you get lost.",
+    "My battery is nearly dead.",
+]
 HAM_CLOSERS = ["", "", "", " x", " Thanks", " See you", " Love, mum", " :)", " Cheers", " xx"]
 HAM_SERVICE = [
     "{firm}: your parcel {order} will come on {day} between {time} and 9. No need to do anything.",

@@ -10,18 +10,33 @@ from dataclasses import dataclass
 
 # English subject, Persian subject, person: 1 to 6 (I, you, he/she, we, you all, they).
 SUBJECTS = [
-    ("I", "", 1), ("You", "", 2), ("We", "", 4), ("They", "آن‌ها", 6), ("She", "او", 3), ("My brother", "برادرم", 3),
-    ("My mother", "مادرم", 3), ("Sara", "سارا", 3), ("The children", "بچه‌ها", 6), ("Our neighbour", "همسایهٔ ما", 3),
-    ("The teacher", "معلم", 3), ("My friends", "دوستانم", 6),
-]  # fmt: skip
+    ("I", "", 1),
+    ("You", "", 2),
+    ("We", "", 4),
+    ("They", "آن‌ها", 6),
+    ("She", "او", 3),
+    ("My brother", "برادرم", 3),
+    ("My mother", "مادرم", 3),
+    ("Sara", "سارا", 3),
+    ("The children", "بچه‌ها", 6),
+    ("Our neighbour", "همسایهٔ ما", 3),
+    ("The teacher", "معلم", 3),
+    ("My friends", "دوستانم", 6),
+]
 PRESENT_ENDINGS = {1: "م", 2: "ی", 3: "د", 4: "یم", 5: "ید", 6: "ند"}
 PAST_ENDINGS = {1: "م", 2: "ی", 3: "", 4: "یم", 5: "ید", 6: "ند"}
 PAST, HABIT, FUTURE = "past", "habit", "future"
 TIMES = [
-    ("yesterday", "دیروز", PAST), ("last night", "دیشب", PAST), ("last week", "هفتهٔ پیش", PAST),
-    ("every day", "هر روز", HABIT), ("every morning", "هر روز صبح", HABIT), ("on Fridays", "جمعه‌ها", HABIT),
-    ("tomorrow", "فردا", FUTURE), ("tonight", "امشب", FUTURE), ("next week", "هفتهٔ بعد", FUTURE),
-]  # fmt: skip
+    ("yesterday", "دیروز", PAST),
+    ("last night", "دیشب", PAST),
+    ("last week", "هفتهٔ پیش", PAST),
+    ("every day", "هر روز", HABIT),
+    ("every morning", "هر روز صبح", HABIT),
+    ("on Fridays", "جمعه‌ها", HABIT),
+    ("tomorrow", "فردا", FUTURE),
+    ("tonight", "امشب", FUTURE),
+    ("next week", "هفتهٔ بعد", FUTURE),
+]
 
 
 @dataclass(frozen=True)
@@ -66,23 +81,53 @@ ACTIVITIES = [
     Activity("walk", "walks", "walked", "by the river", "کنار رودخانه پیاده‌روی", "کن", "کرد"),
 ]
 PLACES = [
-    ("bank", "بانک"), ("school", "مدرسه"), ("hospital", "بیمارستان"), ("market", "بازار"), ("park", "پارک"),
-    ("station", "ایستگاه"), ("hotel", "هتل"), ("library", "کتابخانه"), ("restaurant", "رستوران"),
+    ("bank", "بانک"),
+    ("school", "مدرسه"),
+    ("hospital", "بیمارستان"),
+    ("market", "بازار"),
+    ("park", "پارک"),
+    ("station", "ایستگاه"),
+    ("hotel", "هتل"),
+    ("library", "کتابخانه"),
+    ("restaurant", "رستوران"),
     ("pharmacy", "داروخانه"),
-]  # fmt: skip
+]
 THINGS = [
-    ("book", "کتاب"), ("car", "ماشین"), ("key", "کلید"), ("phone", "تلفن"), ("bag", "کیف"), ("shirt", "پیراهن"),
-    ("chair", "صندلی"), ("door", "در"), ("room", "اتاق"), ("house", "خانه"), ("cup", "فنجان"), ("garden", "باغ"),
-]  # fmt: skip
+    ("book", "کتاب"),
+    ("car", "ماشین"),
+    ("key", "کلید"),
+    ("phone", "تلفن"),
+    ("bag", "کیف"),
+    ("shirt", "پیراهن"),
+    ("chair", "صندلی"),
+    ("door", "در"),
+    ("room", "اتاق"),
+    ("house", "خانه"),
+    ("cup", "فنجان"),
+    ("garden", "باغ"),
+]
 QUALITIES = [
-    ("big", "بزرگ"), ("small", "کوچک"), ("new", "نو"), ("old", "قدیمی"), ("beautiful", "زیبا"), ("clean", "تمیز"),
-    ("cheap", "ارزان"), ("expensive", "گران"), ("white", "سفید"), ("black", "سیاه"),
-]  # fmt: skip
+    ("big", "بزرگ"),
+    ("small", "کوچک"),
+    ("new", "نو"),
+    ("old", "قدیمی"),
+    ("beautiful", "زیبا"),
+    ("clean", "تمیز"),
+    ("cheap", "ارزان"),
+    ("expensive", "گران"),
+    ("white", "سفید"),
+    ("black", "سیاه"),
+]
 WANTED = [
-    ("a cup of tea", "یک فنجان چای"), ("some water", "کمی آب"), ("two apples", "دو تا سیب"), ("some bread", "کمی نان"),
-    ("a map of the city", "یک نقشهٔ شهر"), ("a ticket to Shiraz", "یک بلیت شیراز"), ("a quiet room", "یک اتاق آرام"),
+    ("a cup of tea", "یک فنجان چای"),
+    ("some water", "کمی آب"),
+    ("two apples", "دو تا سیب"),
+    ("some bread", "کمی نان"),
+    ("a map of the city", "یک نقشهٔ شهر"),
+    ("a ticket to Shiraz", "یک بلیت شیراز"),
+    ("a quiet room", "یک اتاق آرام"),
     ("a black shirt", "یک پیراهن سیاه"),
-]  # fmt: skip
+]
 POSSESSORS = [("my", "م"), ("your", "ت"), ("her", "ش")]
 
 
