@@ -132,19 +132,17 @@ def header(connection: Any) -> str:
         else ""
     )
     return (
-        f'<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true"><rect x="3" '
-        f'y="3" width="18" height="18" rx="5"/>'
-        '<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg>'
-        f"<div><h1>LoRA Hub</h1><p>{render.both(CLAIM)}</p></div></div>"
-        f'<div class="lh-where"><span class="lh-hub lh-{"good" if connection.kind == "embedded" else "live"}" '
-        f'tabindex="0"><b>{name}</b>'
-        f'<span class="lh-tip" role="tooltip">{why}<br><code '
-        f'dir="ltr">{render.escape(connection.url)}</code></span></span>'
-        f'<span class="lh-org">{render.both(_("Organization"))} '
+        '<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true">'
+        '<rect x="3" y="3" width="18" height="18" rx="5"/>'
+        '<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg><div><h1>LoRA Hub</h1>'
+        f'<p>{render.both(CLAIM)}</p></div></div><div class="lh-where">'
+        f'<span class="lh-hub lh-{"good" if connection.kind == "embedded" else "live"}" tabindex="0"><b>{name}</b>'
+        f'<span class="lh-tip" role="tooltip">{why}<br><code dir="ltr">{render.escape(connection.url)}</code></span>'
+        f'</span><span class="lh-org">{render.both(_("Organization"))} '
         f"<b><bdi>{render.escape(connection.organization)}</bdi></b></span>"
-        f'<nav class="lh-languages" aria-label="Language"><button type="button" data-language="en" class="lh-say-en" '
-        f'lang="en">English</button>'
-        f'<button type="button" data-language="fa" class="lh-say-fa" lang="fa">فارسی</button></nav></div></header>'
+        '<nav class="lh-languages" aria-label="Language">'
+        '<button type="button" data-language="en" class="lh-say-en" lang="en">English</button>'
+        '<button type="button" data-language="fa" class="lh-say-fa" lang="fa">فارسی</button></nav></div></header>'
     )
 
 

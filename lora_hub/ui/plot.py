@@ -46,8 +46,8 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
     train, held_out = thin(train), thin(held_out)
     if not train and not held_out:
         return (
-            f'<div class="lh-empty '
-            f'lh-plot-empty">{escape(t(_("The curve begins with the first steps."), language))}</div>'
+            '<div class="lh-empty lh-plot-empty">'
+            f"{escape(t(_('The curve begins with the first steps.'), language))}</div>"
         )
     losses = [loss for _, loss in [*train, *held_out]]
     low, high = min(losses), max(losses)
@@ -66,13 +66,13 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
         decimals = 0 if high - low > 8 else 1 if high - low > 0.8 else 2 if high - low > 0.08 else 3
         parts.append(f'<path class="lh-grid" d="M0 {y(value)}H{WIDTH}"/>')
         words.append(
-            f'<span class="lh-tick lh-tick-y" '
-            f'style="top:{100 * y(value) / HEIGHT:.1f}%">{number(value, language, decimals)}</span>'
+            f'<span class="lh-tick lh-tick-y" style="top:{100 * y(value) / HEIGHT:.1f}%">'
+            f"{number(value, language, decimals)}</span>"
         )
     for value in ticks(0, last, 5):
         words.append(
-            f'<span class="lh-tick lh-tick-x" '
-            f'style="left:{100 * x(value) / WIDTH:.1f}%">{number(value, language)}</span>'
+            f'<span class="lh-tick lh-tick-x" style="left:{100 * x(value) / WIDTH:.1f}%">'
+            f"{number(value, language)}</span>"
         )
     for css, pairs in (("lh-line-train", train), ("lh-line-held", held_out)):
         if len(pairs) > 1:
@@ -89,8 +89,8 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
     # Time runs left to right on a plot in either language; only the words follow the page.
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
     drawn = (
-        f'<div class="lh-plane">{svg}{"".join(words)}</div><span '
-        f'class="lh-axis">{escape(t(_("training steps"), language))}</span>'
+        f'<div class="lh-plane">{svg}{"".join(words)}</div>'
+        f'<span class="lh-axis">{escape(t(_("training steps"), language))}</span>'
     )
     label = escape(_in_words(train, held_out, best_step, language))
     legend = _legend(train, held_out, language)

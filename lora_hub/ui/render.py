@@ -128,8 +128,8 @@ def table(
     )
     kind = f'role="table" class="lh-table lh-stacked {css}"' if stacked else f'class="lh-table {css}"'
     return (
-        f'<div class="lh-scroll" tabindex="0"><table '
-        f"{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="lh-scroll" tabindex="0"><table {kind}><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -182,8 +182,8 @@ def pager(where: str, page: int, size: int, total: int, language: str) -> str:
         for to, key in ((page - 1, "page_before"), (page + 1, "page_after"))
     ]
     return (
-        f'<nav class="lh-pager" aria-label="{escape(t(_("Pages of the table"), language))}">{buttons[0]}<span '
-        f'class="lh-quiet" role="status">{escape(said)}</span>{buttons[1]}</nav>'
+        f'<nav class="lh-pager" aria-label="{escape(t(_("Pages of the table"), language))}">{buttons[0]}'
+        f'<span class="lh-quiet" role="status">{escape(said)}</span>{buttons[1]}</nav>'
     )
 
 

@@ -39,9 +39,8 @@ def shelf(
         key = escape(ref.repo_id)
         current = ' aria-current="true"' if ref.repo_id == chosen else ""
         opener = (
-            f'<button type="button" class="lh-open" '
-            f'data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b><span '
-            f'class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
+            f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b>'
+            f'<span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
         )
         rows.append(
             [
@@ -51,8 +50,8 @@ def shelf(
                 _headline(ref, language),
                 f'<span class="lh-quiet"><bdi>{escape(iso_moment(ref.updated[:10], language))}</bdi></span>',
                 (
-                    f'<button type="button" class="lh-small" '
-                    f'data-compare="{key}">{escape(t(_("Compare"), language))}</button>'
+                    f'<button type="button" class="lh-small" data-compare="{key}">'
+                    f"{escape(t(_('Compare'), language))}</button>"
                 ),
             ]
         )
@@ -168,17 +167,17 @@ def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
     if question:
         # the style sheet shows the note once something that was asked has changed
         note = (
-            f'<p class="lh-stale-note" '
-            f'role="status">'
-            f"{escape(t(_('The question has changed: these are answers to the one before. Ask again.'), language))}</p>"
+            '<p class="lh-stale-note" role="status">'
+            f"{escape(t(_('The question has changed: these are answers to the one before. Ask again.'), language))}"
+            "</p>"
         )
         asked = (
             f'{note}<p class="lh-asked"><span class="lh-quiet">{escape(t(_("Asked:"), language))}</span> '
             f"{cell(question, 300)}</p>"
         )
     return (
-        f'{asked}<div class="lh-panes" '
-        f'aria-live="polite">{"".join(_pane(view, language, base) for view in views)}</div>'
+        f'{asked}<div class="lh-panes" aria-live="polite">'
+        f"{''.join(_pane(view, language, base) for view in views)}</div>"
     )
 
 
@@ -209,11 +208,9 @@ def _pane(view: PaneView, language: str, base: Answer | None) -> str:
     alarm = "" if is_base or not view.done else _beside_base(view, base, language)
     css = "lh-pane lh-pane-base" if is_base else "lh-pane"
     return (
-        f'<article class="{css}" '
-        f'data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}><header><h4>{name}</h4>{commit}'
-        f"{verdict}</header>"
-        f"{body}{chances(answer.probabilities, language)}<footer "
-        f'class="lh-quiet">{escape(" · ".join(facts))}</footer>{alarm}</article>'
+        f'<article class="{css}" data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}>'
+        f"<header><h4>{name}</h4>{commit}{verdict}</header>{body}{chances(answer.probabilities, language)}"
+        f'<footer class="lh-quiet">{escape(" · ".join(facts))}</footer>{alarm}</article>'
     )
 
 

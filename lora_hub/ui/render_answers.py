@@ -19,9 +19,8 @@ def chances(probabilities: Mapping[str, float], language: str) -> str:
         return ""
     likely = sorted(probabilities.items(), key=lambda one: -one[1])
     bars = "".join(
-        f'<li><bdi>{escape(label)}</bdi><span class="lh-chance" aria-hidden="true"><i '
-        f'style="inline-size:{100 * share:.1f}%"></i></span>'
-        f"<b>{escape(percent(100 * share, language))}</b></li>"
+        f'<li><bdi>{escape(label)}</bdi><span class="lh-chance" aria-hidden="true">'
+        f'<i style="inline-size:{100 * share:.1f}%"></i></span><b>{escape(percent(100 * share, language))}</b></li>'
         for label, share in likely[:SHOWN_LABELS]
     )
     more = len(likely) - SHOWN_LABELS

@@ -34,8 +34,8 @@ def task_card(task: Task, language: str) -> str:
     listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
     words = task.instruction.in_language(language)
     return (
-        f'<div class="lh-taskcard"><blockquote dir="auto">{escape(words)}</blockquote><dl '
-        f'class="lh-facts">{listed}</dl></div>'
+        f'<div class="lh-taskcard"><blockquote dir="auto">{escape(words)}</blockquote>'
+        f'<dl class="lh-facts">{listed}</dl></div>'
     )
 
 
@@ -60,8 +60,8 @@ def prompts(preview: Sequence[dict[str, Any]], language: str) -> str:
                 trained=number(row["trained"], language),
             )
         text = (
-            f'<pre dir="auto">{escape(prompt)}</pre><pre dir="auto" '
-            f'class="lh-trained"><mark>{escape(completion)}</mark></pre>'
+            f'<pre dir="auto">{escape(prompt)}</pre><pre dir="auto" class="lh-trained">'
+            f"<mark>{escape(completion)}</mark></pre>"
         )
         blocks.append(
             f'<details class="lh-prompt"{" open" if place <= 2 else ""}><summary>{escape(title)}</summary>{text}'

@@ -40,13 +40,13 @@ def companions(run: Run, others: Sequence[Run], names: dict[str, RunName], langu
         return ""
     named = [
         (
-            f'<button type="button" class="lh-plainbutton" '
-            f'data-id="{escape(one.id)}"><bdi>{escape(names[one.id].title(language))}</bdi></button>'
+            f'<button type="button" class="lh-plainbutton" data-id="{escape(one.id)}">'
+            f"<bdi>{escape(names[one.id].title(language))}</bdi></button>"
         )
         for one in others
     ]
     key = {"together": "with_together", "in turn": "with_in_turn"}.get(run.mode, "with_started")
     return (
-        f'<p class="lh-quiet '
-        f'lh-companions">{filled(WORDS[key], language, names=escape(t(_(", "), language)).join(named))}</p>'
+        '<p class="lh-quiet lh-companions">'
+        f"{filled(WORDS[key], language, names=escape(t(_(', '), language)).join(named))}</p>"
     )

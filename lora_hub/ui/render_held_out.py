@@ -90,8 +90,8 @@ def held_out_rows(
         shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
         change = _difference(row, against)
         gain = (
-            f'<span class="lh-gain lh-{"good" if change > 0 else "bad" if change < 0 else "plain"}" '
-            f'dir="ltr">{"+" if change >= 0 else "−"}{escape(number(abs(change), language, 1))}</span>'
+            f'<span class="lh-gain lh-{"good" if change > 0 else "bad" if change < 0 else "plain"}" dir="ltr">'
+            f"{'+' if change >= 0 else '−'}{escape(number(abs(change), language, 1))}</span>"
         )
         cells.append(
             [
@@ -131,8 +131,8 @@ def _answer(row: dict, who: str, language: str) -> str:
     if likely:
         sure = escape(percent(100 * likely.get(row[who], 0.0), language))
         others = (
-            f'<details class="lh-others"><summary '
-            f'class="lh-quiet">{sure}</summary>{chances(likely, language)}</details>'
+            f'<details class="lh-others"><summary class="lh-quiet">{sure}</summary>'
+            f"{chances(likely, language)}</details>"
         )
     return f'<span class="{kind}">{cell(row[who], 300)}</span>{score}{others}'
 

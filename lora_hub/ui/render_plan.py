@@ -159,12 +159,11 @@ def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, langua
                 )
             ),
         )
-        + f'<details class="lh-fold lh-costs" data-key="costs" '
-        f"open><summary>{escape(t(_('Elsewhere: time and cost on rented hardware'), language))}</summary>"
-        f"{table(heads, rows)}<p "
-        f'class="lh-quiet">'
+        + '<details class="lh-fold lh-costs" data-key="costs" open>'
+        f"<summary>{escape(t(_('Elsewhere: time and cost on rented hardware'), language))}</summary>"
+        f'{table(heads, rows)}<p class="lh-quiet">'
         f"{filled(_('Estimates; prices as of {checked}.'), language, checked=f'<bdi>{escape(checked)}</bdi>')}</p>"
-        f"</details>"
+        "</details>"
     )
 
 

@@ -65,9 +65,9 @@ def done_list(done: Sequence[Any], language: str) -> str:
             rows = t(_("no row any more"), language)
         said = mends.describe(one.mend).in_language(language)
         items.append(
-            f"<li{'' if one.rows else ' class=lh-idle'}><span>{sentence(said)}</span>"
-            f'<b>{escape(rows)}</b><button type="button" class="lh-small" '
-            f'data-undo="{attribute(one.mend)}">{escape(t(_("Undo"), language))}</button></li>'
+            f"<li{'' if one.rows else ' class=lh-idle'}><span>{sentence(said)}</span><b>{escape(rows)}</b>"
+            f'<button type="button" class="lh-small" data-undo="{attribute(one.mend)}">'
+            f"{escape(t(_('Undo'), language))}</button></li>"
         )
     everything = (
         f'<button type="button" class="lh-small" data-undo-all>{escape(t(_("Undo all"), language))}</button>'
@@ -75,17 +75,16 @@ def done_list(done: Sequence[Any], language: str) -> str:
         else ""
     )
     return (
-        f'<section class="lh-done" '
-        f'aria-label="{escape(t(_("Mended"), language))}"><header><h4>{escape(t(_("Mended"), language))}</h4>'
-        f"{everything}</header><ul>{''.join(items)}</ul></section>"
+        f'<section class="lh-done" aria-label="{escape(t(_("Mended"), language))}">'
+        f"<header><h4>{escape(t(_('Mended'), language))}</h4>{everything}</header><ul>{''.join(items)}</ul></section>"
     )
 
 
 def way_back(language: str) -> str:
     """What undoes all mends where the data could not be looked at with them."""
     return (
-        f'<p class="lh-actions"><button type="button" class="lh-small" '
-        f"data-undo-all>{escape(t(_('Undo all'), language))}</button></p>"
+        '<p class="lh-actions"><button type="button" class="lh-small" data-undo-all>'
+        f"{escape(t(_('Undo all'), language))}</button></p>"
     )
 
 
@@ -115,8 +114,8 @@ def cards(
         words = t(_("Good to know ({count})"), language, count=number(len(light), language))
         inside = "".join(drawn[problem.code] for problem in light)
         folded = (
-            f'<details class="lh-fold" data-key="info"{is_open}><summary>{escape(words)}</summary><div '
-            f'class="lh-cards">{inside}</div></details>'
+            f'<details class="lh-fold" data-key="info"{is_open}><summary>{escape(words)}</summary>'
+            f'<div class="lh-cards">{inside}</div></details>'
         )
     return f'<div class="lh-cards">{first}{folded}</div>'
 
@@ -143,8 +142,8 @@ def problem_card(
         buttons.insert(
             0,
             (
-                f'<button type="button" class="lh-small lh-first" '
-                f'data-task="{escape(problem.task)}">{escape(words)}</button>'
+                f'<button type="button" class="lh-small lh-first" data-task="{escape(problem.task)}">'
+                f"{escape(words)}</button>"
             ),
         )
     if problem.rows:
@@ -166,9 +165,9 @@ def problem_card(
     if hint:
         hint_text = f'<p dir="{hint_dir}">{sentence(hint)}</p>'
     return (
-        f'<article class="lh-card lh-{kind}" data-code="{escape(problem.code)}"{role}><span '
-        f'class="lh-card-kind">{escape(word)}</span>'
-        f'<strong dir="{message_dir}">{sentence(message)}</strong>{hint_text}{actions}{below}</article>'
+        f'<article class="lh-card lh-{kind}" data-code="{escape(problem.code)}"{role}>'
+        f'<span class="lh-card-kind">{escape(word)}</span><strong dir="{message_dir}">{sentence(message)}</strong>'
+        f"{hint_text}{actions}{below}</article>"
     )
 
 

@@ -49,8 +49,8 @@ def under_way(spec: TrainSpec | None, found: Sequence[Run], language: str) -> st
     return card(
         "warn",
         (
-            f"{escape(t(_('A run of exactly this is under way.'), language))} <a "
-            f'href="?tab=runs&amp;run={escape(same.id)}">{escape(t(_("Show it"), language))}</a>'
+            f"{escape(t(_('A run of exactly this is under way.'), language))} "
+            f'<a href="?tab=runs&amp;run={escape(same.id)}">{escape(t(_("Show it"), language))}</a>'
         ),
     )
 
@@ -135,9 +135,8 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
     parts = [
         f'<div class="lh-runhead"><h3 dir="auto">{title} {state_badge(run, language)}</h3>',
         (
-            f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p '
-            f'class="lh-quiet"><code>{escape(run.id)}</code> · '
-            f"<bdi>{escape(names[run.id].facts(language)[-1])}</bdi></p>"
+            f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p class="lh-quiet"><code>{escape(run.id)}</code>'
+            f" · <bdi>{escape(names[run.id].facts(language)[-1])}</bdi></p>"
         ),
         companions(run, others, names, language),
     ]
@@ -323,7 +322,7 @@ def _score(score: Score, language: str) -> str:
     return (
         f'<span class="lh-score"><b>{escape(percent(score.value, language))}</b>'
         f'<span class="lh-quiet" title="{escape(t(_("95 % interval"), language))}">{escape(interval)}</span>'
-        f'<span class="lh-whisker" aria-hidden="true"><i '
-        f'style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
+        '<span class="lh-whisker" aria-hidden="true">'
+        f'<i style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
         f'<em style="inset-inline-start:{min(max(score.value, 0.0), 98.5):.1f}%"></em></span></span>'
     )

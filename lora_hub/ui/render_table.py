@@ -118,8 +118,8 @@ def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: di
         for row in rows
     )
     return (
-        f'<div class="lh-scroll" tabindex="0"><table class="lh-table '
-        f'lh-head"><thead><tr>{"".join(heads)}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="lh-scroll" tabindex="0"><table class="lh-table lh-head"><thead><tr>{"".join(heads)}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -164,7 +164,7 @@ def rows_table(
         else ""
     )
     return (
-        f'<div class="lh-scroll lh-badrows" tabindex="0"><table class="lh-table"><thead><tr><th '
-        f'scope="col">{escape(t(_("Row"), language))}</th>'
-        f"{heads}</tr></thead><tbody>{body}</tbody></table></div>{said}"
+        '<div class="lh-scroll lh-badrows" tabindex="0"><table class="lh-table"><thead><tr>'
+        f'<th scope="col">{escape(t(_("Row"), language))}</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+        f"{said}"
     )

@@ -33,8 +33,8 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
         wrong = ""
         if entry.message:
             told = (
-                f"<strong>{escape(t(_('Cannot be trained any more.'), language))}</strong> <span "
-                f'dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
+                f"<strong>{escape(t(_('Cannot be trained any more.'), language))}</strong> "
+                f'<span dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
             )
             wrong = f'<p class="lh-entry-wrong" role="alert">{told}</p>'
         items.append(
