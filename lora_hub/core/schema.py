@@ -202,6 +202,12 @@ class TrainSpec(Noun):
         """Passes whose gradients add up to one step."""
         return self.batch // self.rows_at_once
 
+    @property
+    def test_rows(self) -> int:
+        """Rows that came to be scored and are never trained on: a test file's, or those of the data's own test part.
+        0 where a part of the rows is held out instead."""
+        return self.test_dataset.rows if self.test_dataset else self.dataset.test_rows
+
     def count_steps(self, rows: int) -> int:
         """Steps of a training on so many rows; the last step of an epoch takes what is left."""
         return self.steps or max(1, round(self.epochs * math.ceil(rows / self.batch)))

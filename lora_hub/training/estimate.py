@@ -118,13 +118,13 @@ def _parameters(spec: TrainSpec) -> int:
 
 def _steps(spec: TrainSpec) -> int:
     scored, validation = _held_out(spec)
-    return spec.count_steps(max(1, spec.dataset.rows - validation - (0 if spec.test_dataset else scored)))
+    return spec.count_steps(max(1, spec.dataset.rows - validation - (0 if spec.test_rows else scored)))
 
 
 def _held_out(spec: TrainSpec) -> tuple[int, int]:
     """Rows that are scored and rows that choose the checkpoint, as `data.prepare` sets them apart."""
-    if spec.test_dataset:
-        return spec.test_dataset.rows, validation_beside_test(spec.dataset.rows)
+    if spec.test_rows:
+        return spec.test_rows, validation_beside_test(spec.dataset.rows)
     return held_out_sizes(spec.dataset.rows, spec.held_out, spec.max_held_out)
 
 

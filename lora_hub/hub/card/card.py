@@ -184,7 +184,8 @@ def _data(facts: Facts) -> str:
             lines.append(
                 f"| {title} | {escape(info.name)} ({escape(info.format)}), fingerprint {escape(info.fingerprint)} |"
             )
-            lines.append(f"| Rows | {info.rows} |")
+            own = f", and {info.test_rows} in a test part of its own" if info.test_rows else ""
+            lines.append(f"| Rows | {info.rows}{own} |")
             lines.append(f"| Columns | {', '.join(escape(column, 60) for column in info.columns[:50])} |")
             lines.append(f"| Used as | {used} |")
     lines += [f"| {title} | {counts[key]} rows |" for title, key in PARTS if counts.get(key)]

@@ -124,7 +124,7 @@ def adapter_metadata(facts: Facts) -> Any:
             task_name=_meta(task.title.en),
             dataset_type=facts.hub_dataset or "uploaded-file",
             dataset_name=_meta(tested_on.name) or "uploaded file",
-            dataset_split="test" if spec.test_dataset else "held-out",
+            dataset_split="test" if spec.test_rows else "held-out",
             metric_type=HUB_METRICS.get(name, name),
             metric_name=METRIC_TITLES.get(name, name),
             metric_value=round(score.value, 2),
