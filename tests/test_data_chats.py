@@ -15,7 +15,8 @@ from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.errors import DataError
 from lora_hub.data.chats.convert import read_chat, to_messages
 from lora_hub.data.checks.check_chat_template import find_template
-from lora_hub.data.inspection import Inspection, inspect_file
+from lora_hub.data.inspection import Inspection
+from lora_hub.data.inspector import inspect_file
 from lora_hub.data.mending.mends import apply_mends
 from lora_hub.data.prompts import prepare, template
 from lora_hub.data.prompts.chat_template import traits_of

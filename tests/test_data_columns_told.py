@@ -9,7 +9,7 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import ORDER, get_task
 from lora_hub.core.errors import DataError
-from lora_hub.data.inspection import inspect_file
+from lora_hub.data.inspector import inspect_file
 
 COUNT = 40
 LABELS = ("good", "bad")

@@ -10,7 +10,8 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.errors import DataError
-from lora_hub.data.inspection import Inspection, inspect_file
+from lora_hub.data.inspection import Inspection
+from lora_hub.data.inspector import inspect_file
 from lora_hub.data.read.read import read_table
 
 REPORTED = Path(__file__).parents[2] / "shared" / "data" / "reported"

@@ -11,7 +11,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task, list_tasks, sample_file
 from lora_hub.core.errors import DataError
 from lora_hub.data.checks.check_held_out import check_held_out
-from lora_hub.data.inspection import inspect_file
+from lora_hub.data.inspector import inspect_file
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 KEYS = {

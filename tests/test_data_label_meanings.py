@@ -8,7 +8,8 @@ import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Problem
-from lora_hub.data.inspection import Inspection, inspect_file
+from lora_hub.data.inspection import Inspection
+from lora_hub.data.inspector import inspect_file
 from lora_hub.data.tables.label_forms import nearest
 
 

@@ -12,7 +12,8 @@ from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Mend
 from lora_hub.data.chats.chat_marks import reading
 from lora_hub.data.chats.convert import read_chat
-from lora_hub.data.inspection import Inspection, inspect_file
+from lora_hub.data.inspection import Inspection
+from lora_hub.data.inspector import inspect_file
 from lora_hub.data.prompts import prepare
 
 CHAT = get_task("chat")

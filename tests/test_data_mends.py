@@ -12,8 +12,10 @@ from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core import store
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Mend
-from lora_hub.data.inspection import Inspection, Inspector, inspect_file
-from lora_hub.data.mending.mends import button, describe, for_test, parse_mend
+from lora_hub.data.inspection import Inspection
+from lora_hub.data.inspector import Inspector, inspect_file
+from lora_hub.data.mending.mend_arguments import parse_mend
+from lora_hub.data.mending.mends import button, describe, for_test
 from lora_hub.runs import worker
 
 SPAM = get_task("spam")

@@ -10,8 +10,8 @@ import xlwt
 
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.data.checks.check_blanks import says_it_once
-from lora_hub.data.inspection import Inspector, inspect_file
-from lora_hub.data.mending.mends import parse_mends
+from lora_hub.data.inspector import Inspector, inspect_file
+from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.data.read.merged_cells import Merge, unmerged
 from lora_hub.data.read.read import Table, read_table
 

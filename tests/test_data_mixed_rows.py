@@ -6,7 +6,7 @@ import polars
 import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.data.inspection import inspect_file
+from lora_hub.data.inspector import inspect_file
 
 LONG = (
     "The man came to the town of number {} and they had no lamps there, so that all of them went to sleep early "

@@ -11,7 +11,8 @@ import pytest
 
 from lora_hub import cli
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.data.inspection import Inspection, inspect_file
+from lora_hub.data.inspection import Inspection
+from lora_hub.data.inspector import inspect_file
 from lora_hub.data.mending.mends import apply_mends
 from lora_hub.data.prompts import prepare
 from lora_hub.data.read.read import read_table

@@ -9,6 +9,7 @@ from tiny_bases import byte_tokenizer
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import DataError
 from lora_hub.data.prompts import prepare
+from lora_hub.data.prompts import split as splitting
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.data.tables.table import Table
 
@@ -47,8 +48,8 @@ def test_one_class_is_refused() -> None:
 @pytest.mark.parametrize("seed", [0, 1, 42])
 def test_split_is_a_partition_stratified_and_seeded(seed: int) -> None:
     rows = examples(300, ("ham", "ham", "ham", "spam"))
-    split = prepare.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=seed)
-    again = prepare.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=seed)
+    split = splitting.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=seed)
+    again = splitting.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=seed)
     assert split == again
     numbers = [e.row for part in (split.train, split.validation, split.test) for e in part]
     assert sorted(numbers) == list(range(1, 301))
@@ -63,7 +64,7 @@ def test_equal_inputs_never_stand_on_both_sides() -> None:
         Example(i + 1, {"text": f"Message  {i // 3}" if i % 2 else f"message {i // 3} "}, "ham" if i % 7 else "spam")
         for i in range(300)
     ]
-    split = prepare.split_examples(rows, SPAM, held_out=0.3, max_held_out=500, seed=3)
+    split = splitting.split_examples(rows, SPAM, held_out=0.3, max_held_out=500, seed=3)
 
     def texts(part: list[Example]) -> set[str]:
         return {" ".join(e.inputs["text"].casefold().split()) for e in part}
@@ -75,20 +76,20 @@ def test_equal_inputs_never_stand_on_both_sides() -> None:
 
 def test_every_class_with_rows_enough_is_in_every_part() -> None:
     rows = examples(200, ("ham",)) + [Example(1000 + i, {"text": f"rare {i}"}, "spam") for i in range(5)]
-    split = prepare.split_examples(rows, SPAM, held_out=0.1, max_held_out=500, seed=0)
+    split = splitting.split_examples(rows, SPAM, held_out=0.1, max_held_out=500, seed=0)
     for part in (split.train, split.validation, split.test):
         assert {e.answer for e in part} == {"ham", "spam"}
 
 
 def test_too_few_rows_are_refused_with_the_numbers() -> None:
     with pytest.raises(DataError, match="6 usable rows with 6 different inputs are too few"):
-        prepare.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=500, seed=0)
+        splitting.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=500, seed=0)
 
 
 def test_own_test_file_is_what_is_scored_and_leaking_rows_are_not_trained_on() -> None:
     rows = examples(100)
     test = [Example(i + 1, {"text": f"message {i}"}, "ham") for i in range(95, 105)]
-    split, leaked = prepare.split_with_test(rows, test, SPAM, seed=0)
+    split, leaked = splitting.split_with_test(rows, test, SPAM, seed=0)
     assert leaked == 5
     assert {e.inputs["text"] for e in split.test} == {e.inputs["text"] for e in test}
     trained = {e.inputs["text"] for e in split.train + split.validation}
@@ -108,7 +109,7 @@ def test_rows_that_are_nearly_the_same_are_one_cluster() -> None:
         long.format(2),
         "another thing altogether, with words enough to be looked at closely",
     ]
-    found = prepare.cluster_examples([Example(i + 1, {"text": text}, "ham") for i, text in enumerate(texts)]).tolist()
+    found = splitting.cluster_examples([Example(i + 1, {"text": text}, "ham") for i, text in enumerate(texts)]).tolist()
     assert found == [0, 1, 1, 0, 4]
     turns = [{"role": "user", "content": "hi"}]
     chats = [
@@ -116,7 +117,7 @@ def test_rows_that_are_nearly_the_same_are_one_cluster() -> None:
         Example(1, {"messages": [*turns, *turns]}, "b"),
         Example(2, {"messages": turns}, "c"),
     ]
-    assert prepare.cluster_examples(chats).tolist() == [0, 0, 2]
+    assert splitting.cluster_examples(chats).tolist() == [0, 0, 2]
 
 
 def test_rows_too_long_are_named_and_too_many_are_refused() -> None:
@@ -142,7 +143,7 @@ def test_a_chat_becomes_a_row_for_each_turn_of_the_assistant_and_stays_on_one_si
     rows = prepare.build_examples(table(m=[turns] * 30), chat, {"messages": "m"})
     assert len(rows) == 60
     assert [len(e.inputs["messages"]) for e in rows[:2]] == [1, 3] and [e.answer for e in rows[:2]] == ["b", "d"]
-    split = prepare.split_examples(rows, chat, held_out=0.2, max_held_out=500, seed=0)
+    split = splitting.split_examples(rows, chat, held_out=0.2, max_held_out=500, seed=0)
     sides = [{e.row for e in part} for part in (split.train, split.validation, split.test)]
     assert not sides[0] & sides[2] and not sides[0] & sides[1]
 
@@ -155,14 +156,14 @@ def test_inputs_with_many_rows_each_still_leave_something_to_measure_with() -> N
         for review in range(60)
         for place in range(8)
     ]
-    split = prepare.split_examples(found, SPAM, held_out=0.2, max_held_out=500, seed=1)
+    split = splitting.split_examples(found, SPAM, held_out=0.2, max_held_out=500, seed=1)
     parts = [{example.inputs["text"] for example in part} for part in (split.train, split.validation, split.test)]
     assert all(parts) and not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2]
     assert len(split.validation) >= 8 and len(split.test) >= 24 and len(split.train) > 300
 
 
 def split_sizes(rows: list[Example], **settings) -> tuple[int, int, int]:
-    split = prepare.split_examples(rows, SPAM, **{"held_out": 0.2, "max_held_out": 500, "seed": 1, **settings})
+    split = splitting.split_examples(rows, SPAM, **{"held_out": 0.2, "max_held_out": 500, "seed": 1, **settings})
     return len(split.train), len(split.validation), len(split.test)
 
 
@@ -181,7 +182,7 @@ def split_sizes(rows: list[Example], **settings) -> tuple[int, int, int]:
 def test_no_more_rows_are_held_out_or_scored_than_asked(classes, each, settings, sizes) -> None:
     rows = [Example(i + 1, {"text": f"message {i}"}, f"class {i % classes}") for i in range(classes * each)]
     assert split_sizes(rows, **settings) == sizes
-    split = prepare.split_examples(rows, SPAM, **{"held_out": 0.2, "max_held_out": 500, "seed": 1, **settings})
+    split = splitting.split_examples(rows, SPAM, **{"held_out": 0.2, "max_held_out": 500, "seed": 1, **settings})
     most = Counter(example.answer for example in split.test)
     # As many different classes as there is room for, none of them favoured.
     assert len(most) == min(classes, len(split.test)) and max(most.values()) - min(most.values()) <= 1
@@ -198,7 +199,7 @@ def test_rare_classes_share_what_room_there_is() -> None:
     """One large class and forty of three rows: each is in the test part once, and the part is as large as asked."""
     rows = [Example(i + 1, {"text": f"m {i}"}, "large") for i in range(480)]
     rows += [Example(500 + i, {"text": f"r {i}"}, f"rare {i % 40}") for i in range(120)]
-    split = prepare.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=1)
+    split = splitting.split_examples(rows, SPAM, held_out=0.2, max_held_out=500, seed=1)
     assert (len(split.train), len(split.validation), len(split.test)) == (480, 42, 78)
     assert (
         len({example.answer for example in split.test}) == len({example.answer for example in split.validation}) == 41
@@ -212,13 +213,13 @@ def test_one_constant_says_how_the_held_out_rows_are_parted() -> None:
     from lora_hub.training import estimate
 
     assert (
-        prepare.held_out_sizes(1000, 0.2, 500)
+        splitting.held_out_sizes(1000, 0.2, 500)
         == (130, 70)
-        == (200 - round(200 * prepare.VALIDATION_SHARE), round(200 * prepare.VALIDATION_SHARE))
+        == (200 - round(200 * splitting.VALIDATION_SHARE), round(200 * splitting.VALIDATION_SHARE))
     )
-    assert estimate.held_out_sizes is prepare.held_out_sizes
+    assert estimate.held_out_sizes is splitting.held_out_sizes
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     assert (
-        f"Of them {prepare.VALIDATION_SHARE:.0%}".replace("%", " %") in readme
-        and f"at most {prepare.MAX_VALIDATION}" in readme
+        f"Of them {splitting.VALIDATION_SHARE:.0%}".replace("%", " %") in readme
+        and f"at most {splitting.MAX_VALIDATION}" in readme
     )

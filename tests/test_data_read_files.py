@@ -200,7 +200,7 @@ def test_the_test_part_of_a_json_document_is_read(tmp_path: Path) -> None:
 def test_a_test_part_with_other_columns_is_left_aside_and_told(tmp_path, head):
     """As in a competition: the rows to predict have no label, or their file names its columns otherwise."""
     from lora_hub.catalogue.tasks.catalogue import get_task
-    from lora_hub.data.inspection import inspect_file
+    from lora_hub.data.inspector import inspect_file
 
     train = "text,label\n" + "".join(
         f"the film number {n} was {word},{label}\n"

@@ -10,8 +10,10 @@ import pytest
 from lora_hub.catalogue.bases import get_base
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.data.columns.split_columns import part_of
-from lora_hub.data.inspection import Inspection, inspect_file
+from lora_hub.data.inspection import Inspection
+from lora_hub.data.inspector import inspect_file
 from lora_hub.data.prompts import prepare
+from lora_hub.data.prompts import split as splitting
 from lora_hub.data.read.read import read_table
 from lora_hub.runs import plan_run
 from lora_hub.runs.run_data import read_split
@@ -176,7 +178,7 @@ def test_conversations_and_the_split_of_a_run(tmp_path: Path) -> None:
     assert table.test.numbers().to_list() == every(2)
     chat = get_task("chat")
     examples, test = (prepare.build_examples(one, chat, {"messages": "messages"}) for one in (table, table.test))
-    split, _ = prepare.split_with_test(examples, test, chat, seed=1)
+    split, _ = splitting.split_with_test(examples, test, chat, seed=1)
     assert {example.answer for example in split.test} == {f"a {n - 1}" for n in every(2)}
     assert not {example.row for example in split.train + split.validation} & set(every(2))
 

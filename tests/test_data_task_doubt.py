@@ -12,7 +12,8 @@ from lora_hub.catalogue.bases import get_base
 from lora_hub.catalogue.tasks.catalogue import get_task, sample_file, task_from_dict
 from lora_hub.core.errors import SpecError
 from lora_hub.data.checks.row_language import language_of_texts
-from lora_hub.data.inspection import Inspection, Inspector, inspect_file, inspect_table
+from lora_hub.data.inspection import Inspection, inspect_table
+from lora_hub.data.inspector import Inspector, inspect_file
 from lora_hub.data.read.read import Table
 from lora_hub.runs import pipeline
 from lora_hub.training import recipe

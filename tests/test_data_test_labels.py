@@ -9,8 +9,9 @@ import pytest
 from lora_hub.catalogue.bases import get_base
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Mend
-from lora_hub.data.inspection import Inspection, Inspector, inspect_file, inspect_table
-from lora_hub.data.mending.mends import parse_mends
+from lora_hub.data.inspection import Inspection, inspect_table
+from lora_hub.data.inspector import Inspector, inspect_file
+from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.data.tables.table import Table
 from lora_hub.runs import plan_run
 from lora_hub.runs.run_data import read_split

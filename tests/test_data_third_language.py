@@ -9,7 +9,7 @@ import pytest
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.schema import Mend
 from lora_hub.data.checks.row_language import language_of_texts
-from lora_hub.data.inspection import inspect_file
+from lora_hub.data.inspector import inspect_file
 
 TRANSLATION = get_task("translation")
 ENGLISH = [

@@ -20,10 +20,11 @@ from lora_hub.core import spec_fields, store
 from lora_hub.core.errors import DataError, LoraHubError, SpecError, reason_of
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
-from lora_hub.data import inspection
+from lora_hub.data import preview
 from lora_hub.data.chats import convert
 from lora_hub.data.columns import columns
 from lora_hub.data.prompts import prepare
+from lora_hub.data.prompts import split as splitting
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.data.read import spreadsheets
 from lora_hub.data.read.read import read_table
@@ -151,7 +152,7 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
         lambda: columns.propose_mapping(table(prompt=["p"] * 9, chosen=["c"] * 9, rejected=["r"] * 9), SPAM),
         ["chosen"],
     ),
-    "too few rows": (lambda: prepare.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=100, seed=1), []),
+    "too few rows": (lambda: splitting.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=100, seed=1), []),
     "one class": (lambda: prepare.labels_of(examples(6)[::2]), ["ham"]),
     "no usable row": (
         lambda: prepare.build_examples(table(t=["a"], l=[""]), SPAM, {"text": "t", "answer": "l"}),
@@ -253,7 +254,7 @@ def test_values_that_a_form_can_send(key: str, value: object, said: str) -> None
 
 
 def test_the_missing_column_of_an_inspection_is_told_as_the_error_is() -> None:
-    (found,) = inspection.missing_columns(table(a=["x"], b=["y"]), SPAM, {"text": "a"})
+    (found,) = preview.missing_columns(table(a=["x"], b=["y"]), SPAM, {"text": "a"})
     assert "«answer»" in found.problem.said.fa and "«a»، «b»" in found.problem.advice.fa
 
 

@@ -61,7 +61,7 @@ def test_it_grows_with_the_work() -> None:
 def test_rows_brought_to_test_on_are_all_scored_and_the_others_trained_on() -> None:
     spec = make(rows=6920)
     other = spec.model_copy(update={"test_dataset": spec.dataset.model_copy(update={"rows": 872})})
-    # As `prepare.split_with_test` parts them: of 400 rows 35 % choose the checkpoint, the others go back to training.
+    # As `split.split_with_test` parts them: of 400 rows 35 % choose the checkpoint, the others go back to training.
     assert recipe.estimate(other, tokens_row=60).steps == pytest.approx(spec.epochs * (6920 - 140) / 16, abs=1)
     own = spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"test_rows": 872})})
     assert recipe.estimate(own, tokens_row=60).steps == recipe.estimate(other, tokens_row=60).steps

@@ -15,8 +15,8 @@ from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.cli import commands
 from lora_hub.cli.signals import Signals
 from lora_hub.core.schema import Mend, TrainSpec
-from lora_hub.data.inspection import Inspector
-from lora_hub.data.mending.mends import parse_mends
+from lora_hub.data.inspector import Inspector
+from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.hub.card import reproduce
 
 ROOT = Path(__file__).parents[1]
@@ -171,7 +171,7 @@ def test_a_published_cards_command_trains_again(home: Path, tmp_path: Path) -> N
 
 def test_a_mend_as_json_is_checked() -> None:
     from lora_hub.core.errors import DataError
-    from lora_hub.data.mending.mends import mend_argument, parse_mend
+    from lora_hub.data.mending.mend_arguments import mend_argument, parse_mend
 
     for mend in (
         Mend(kind="drop", values={"code": "duplicates"}),

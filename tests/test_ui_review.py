@@ -13,7 +13,7 @@ from lora_hub.core import store
 from lora_hub.core.errors import DataError, HubError
 from lora_hub.core.schema import Mend
 from lora_hub.core.spec_fields import FIELDS
-from lora_hub.data.inspection import Inspector
+from lora_hub.data.inspector import Inspector
 from lora_hub.ui import asked as asked_module
 from lora_hub.ui import form
 from lora_hub.ui.asked import Asked

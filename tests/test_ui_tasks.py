@@ -14,7 +14,7 @@ from lora_hub.core import settings
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import as_message, read_message
 from lora_hub.core.schema import Failure, Run, RunState
-from lora_hub.data.inspection import Inspector
+from lora_hub.data.inspector import Inspector
 from lora_hub.runs import worker
 from lora_hub.ui import render_groups, render_runs, render_tasks, task_list
 from lora_hub.ui.asked import Asked

@@ -70,9 +70,9 @@ def is_here(name: str, base: str = "") -> bool:
 
 
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
-    from lora_hub.data.mending import mends
+    from lora_hub.data.mending.mend_arguments import parse_mends
 
-    return mends.parse_mends(
+    return parse_mends(
         options.mend,
         inspector,
         file,

@@ -30,12 +30,12 @@ Result = dict[str, Any]
 
 def inspect(options: argparse.Namespace) -> Result:
     from lora_hub.catalogue import bases
-    from lora_hub.data import inspection
+    from lora_hub.data.inspector import Inspector
 
     base = bases.get_base(options.base)
     overrides = read_pairs(options.set, "--set KEY=VALUE")
     task = read_task(options.task) if options.task else None
-    inspector = inspection.Inspector()
+    inspector = Inspector()
     with named_dataset(options.file) as file:
         mends = read_mends(options, inspector, file, task, base)
         seen = inspector.inspect(
@@ -73,10 +73,10 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
 def train(options: argparse.Namespace) -> Result:
     from lora_hub import runs
     from lora_hub.catalogue import bases
-    from lora_hub.data import inspection
+    from lora_hub.data.inspector import Inspector
 
     base, task, minimum = bases.get_base(options.base), read_task(options.task), parse_minimum(options.min)
-    inspector = inspection.Inspector()
+    inspector = Inspector()
     with named_dataset(options.file) as file:
         plan = runs.plan_run(
             file,

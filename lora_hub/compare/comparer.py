@@ -206,11 +206,12 @@ class Comparer:
         each adapter against the base, where it was asked. problems: what makes the scores mean less, such as labels
         that the adapter was never taught. Raises DataError where it knows none of the file's labels, for every score
         would be 0."""
-        from lora_hub.data import inspection
         from lora_hub.data.checks import checks
         from lora_hub.data.columns import columns
+        from lora_hub.data.inspector import inspect_file
         from lora_hub.data.mending.mends import for_test
         from lora_hub.data.prompts import prepare
+        from lora_hub.data.prompts.split import cluster_examples
         from lora_hub.evaluation import exam
 
         panes = self.resolve(adapters)
@@ -230,7 +231,7 @@ class Comparer:
             first = replace(base_pane(panes[0]), task=task)
             panes = [first, *([replace(first, name=EXAMPLES, shown=panes[0].shown)] if panes[0].shown else []), *panes]
         kept = store.add_dataset(file)
-        seen = inspection.inspect_file(kept, task, mapping, mends=for_test(asked.mends), is_test=True)
+        seen = inspect_file(kept, task, mapping, mends=for_test(asked.mends), is_test=True)
         columns.check_mapping(seen.table, task, seen.mapping)
         examples = prepare.build_examples(seen.table, task, seen.mapping)
         examples = examples[:max_rows] if max_rows else examples
@@ -244,7 +245,7 @@ class Comparer:
             raise DataError(wrong.said, wrong.advice)
         scores: dict[str, Scores] = {}
         answers: dict[str, list[Answer]] = {}
-        clusters = prepare.cluster_examples(examples)
+        clusters = cluster_examples(examples)
         with self._asking(panes) as (loaded, names):
             if task.is_chat:  # before anything is answered: with all rows that are refused, by whichever tokenizer asks
                 for tokenizer in {id(one): one for one in map(loaded.tokenizer_of, panes)}.values():

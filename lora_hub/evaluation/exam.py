@@ -18,8 +18,9 @@ from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core import verdicts
 from lora_hub.core.schema import Answer, Calibration, PairedComparison, Scores, Task
-from lora_hub.data.prompts import prepare, template
+from lora_hub.data.prompts import template
 from lora_hub.data.prompts.prepare import Example
+from lora_hub.data.prompts.split import cluster_examples
 from lora_hub.evaluation import metrics, statistics
 from lora_hub.evaluation.calibration_error import calibration_error
 from lora_hub.evaluation.examples import choose_examples
@@ -61,7 +62,7 @@ def hold_exam(
     calibrated. begin: told who answers next. progress: rows done, rows in all, of who answers.
     """
     exam = Exam()
-    clusters = prepare.cluster_examples(scored)
+    clusters = cluster_examples(scored)
     shown = choose_examples(
         tokenizer,
         task,
@@ -160,9 +161,9 @@ def asking(stack: AdapterStack, tokenizer: Any) -> dict[str, Any]:
 
 def score_answers(task: Task, answers: list[Answer], examples: list[Example], clusters: Any = None) -> Scores:
     """The task's metrics, in per cent with 95 % intervals, and of a task with labels the calibration error; each row's
-    own answer is its reference. clusters: of rows that are nearly the same (`prepare.cluster_examples`), where several
+    own answer is its reference. clusters: of rows that are nearly the same (`split.cluster_examples`), where several
     models are scored and they are known already."""
-    clusters = prepare.cluster_examples(examples) if clusters is None else clusters
+    clusters = cluster_examples(examples) if clusters is None else clusters
     scores = metrics.score(task, _texts(answers), [example.answer for example in examples], clusters=clusters)
     if questions.labels_of(task) and all(answer.probabilities for answer in answers):
         right = [
@@ -181,7 +182,7 @@ def compare_answers(
     clusters: Any = None,
 ) -> PairedComparison:
     """The adapter against the better of the base's ways on the same rows. answers, scores: by who answered."""
-    clusters = prepare.cluster_examples(examples) if clusters is None else clusters
+    clusters = cluster_examples(examples) if clusters is None else clusters
     texts = {who: _texts(of) for who, of in answers.items()}
     return metrics.compare(task, texts, [example.answer for example in examples], scores, clusters=clusters)
 

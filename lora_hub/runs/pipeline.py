@@ -161,8 +161,8 @@ def _plan(
     minimum: dict[str, float],
 ) -> runs.Plan | LoraHubError:
     from lora_hub.catalogue.tasks import catalogue
-    from lora_hub.data.inspection import Inspector
-    from lora_hub.data.mending.mends import parse_mends
+    from lora_hub.data.inspector import Inspector
+    from lora_hub.data.mending.mend_arguments import parse_mends
 
     try:
         task, inspector = catalogue.get_task(entry.task), Inspector()

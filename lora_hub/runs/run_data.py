@@ -18,6 +18,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
     """
     from lora_hub.data.mending import mends
     from lora_hub.data.prompts import prepare, template
+    from lora_hub.data.prompts.split import split_examples, split_with_test
     from lora_hub.data.read import read
 
     notes: list[Message] = []
@@ -60,12 +61,10 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
         )
     test_table = read_kept(spec.test_dataset, spec.test_mapping, is_test=True) if spec.test_dataset else table.test
     if test_table is None:
-        split = prepare.split_examples(
-            examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed
-        )
+        split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
     else:
         test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
-        split, leaked = prepare.split_with_test(examples, test, task, seed=spec.seed)
+        split, leaked = split_with_test(examples, test, task, seed=spec.seed)
         if leaked:
             notes.append(
                 _n(

@@ -77,21 +77,23 @@ def plan_run(
 
     Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
     """
-    from lora_hub.data import inspection
     from lora_hub.data.checks import check_held_out, checks
     from lora_hub.data.columns import columns
+    from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending import check_mends
     from lora_hub.data.mending.mends import for_test
+    from lora_hub.data.preview import with_labels
     from lora_hub.data.prompts import prepare
+    from lora_hub.data.prompts.split import split_examples
 
-    inspector = inspector or inspection.Inspector()
+    inspector = inspector or Inspector()
     task = recipe.with_language(task, overrides or {})
     kept = store.add_dataset(file, dataset_name)
     seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
     columns.check_mapping(seen.table, task, seen.mapping)
     task = seen.task
     examples = planned_examples(seen.table, task, seen.mapping)
-    task = inspection.with_labels(task, seen.table, seen.mapping)
+    task = with_labels(task, seen.table, seen.mapping)
     test_info, test_mapping, test_table, test_done, leaks = None, {}, seen.table.test, [], []
     if test_file is not None:
         test_kept = store.add_dataset(test_file)
@@ -132,9 +134,7 @@ def plan_run(
     check_metrics(spec.minimum, task)
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
-        split = prepare.split_examples(
-            examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed
-        )
+        split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
         scored = len(split.test)
     else:
         scored = len(prepare.build_examples(test_table, task, test_mapping or seen.mapping))
@@ -160,11 +160,11 @@ def plan_run(
 def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
     """The examples of `PLANNED_ROWS` rows at most, on which estimates stand. Raises DataError where no row can be
     used."""
-    from lora_hub.data import inspection
+    from lora_hub.data.base_fit import sample_rows
     from lora_hub.data.prompts import prepare
 
     try:
-        return prepare.build_examples(inspection.sample_rows(table, PLANNED_ROWS), task, mapping)
+        return prepare.build_examples(sample_rows(table, PLANNED_ROWS), task, mapping)
     except DataError:
         if table.rows <= PLANNED_ROWS:
             raise

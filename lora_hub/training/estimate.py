@@ -14,7 +14,7 @@ from lora_hub.answering.exam_work import plan_exam
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.hardware import Hardware, list_hardware
 from lora_hub.core.schema import TrainSpec
-from lora_hub.data.prompts.prepare import held_out_sizes, validation_beside_test
+from lora_hub.data.prompts.split import held_out_sizes, validation_beside_test
 
 # What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use
 # of

@@ -20,7 +20,7 @@ from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.core.spec_fields import FIELDS, SYNONYMS, shown, value_of, value_of_default
-from lora_hub.data.prompts.prepare import held_out_share
+from lora_hub.data.prompts.split import held_out_share
 
 # estimates are asked for where specs are made
 from lora_hub.training.estimate import CostEstimate as CostEstimate

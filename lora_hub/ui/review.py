@@ -3,7 +3,7 @@
     view = review(asked, "en", inspector)      a `View` of HTML pieces, and the spec to start
 
 Knows no gradio. Errors of the data or of a setting become part of the view, beside the field they belong to; nothing
-that a person typed or corrected is lost. `inspector` (data.inspection.Inspector) remembers what it read, so that a
+that a person typed or corrected is lost. `inspector` (data.inspector.Inspector) remembers what it read, so that a
 form's next change costs only what it changes.
 """
 
@@ -118,7 +118,7 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     if task is None or inspection is None:
         return view.prompts
     from lora_hub.answering import loading
-    from lora_hub.data.inspection import with_labels
+    from lora_hub.data.preview import with_labels
     from lora_hub.data.prompts import prepare, template
 
     tokenizer = loading.load_tokenizer(bases.get_base(asked.base.strip()))
@@ -253,7 +253,7 @@ def _refusal(table: Any, language: str) -> str:
 
 
 def _with_lengths(inspection: Any, base: BaseModel) -> Any:
-    from lora_hub.data.inspection import with_lengths
+    from lora_hub.data.base_fit import with_lengths
 
     return with_lengths(inspection, base)
 

@@ -1,7 +1,7 @@
 """The app's one Inspector, made when it is first needed: polars and the readers would delay the first page.
 
 looker = Looker()
-looker.inspect(path, task, ...)   as data.inspection.Inspector does, which remembers what it read
+looker.inspect(path, task, ...)   as data.inspector.Inspector does, which remembers what it read
 warm_up(1.0)                      imports what a first file needs, in the background, so that the first drop finds it
                                   ready
 """
@@ -67,9 +67,9 @@ class Looker:
     def _made(self) -> Any:
         with self._lock:
             if self._inspector is None:
-                from lora_hub.data import inspection
+                from lora_hub.data.inspector import Inspector
 
-                self._inspector = inspection.Inspector()
+                self._inspector = Inspector()
             return self._inspector
 
 
@@ -84,12 +84,12 @@ def warm_up(wait: float = 0.0) -> threading.Thread:
 def _try_a_sample() -> None:
     import lora_hub.runs  # noqa: F401  what a plan needs, by the way
     from lora_hub.catalogue.tasks import catalogue
-    from lora_hub.data import inspection
+    from lora_hub.data.inspector import Inspector
 
     task = catalogue.get_task("spam")
     sample, base = catalogue.sample_file(task), bases.get_base(bases.BUILT_IN)
     try:
         # By an inspector of its own: nothing of a person's is pushed out of the page's.
-        inspection.Inspector().inspect(sample, task, base=base)
+        Inspector().inspect(sample, task, base=base)
     except LoraHubError as error:
         logger.warning("warming up: %s", error)  # a person's first file tells the same, to whom it concerns

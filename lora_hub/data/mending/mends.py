@@ -4,8 +4,9 @@ A mend never touches the file. It is a short note (`schema.Mend`) kept with the 
 together are what a run reads, so the page, the shell and the worker see the same rows, and a mend that is taken from
 the list is undone. Rows keep the numbers that they have in the file.
 
-    offer_mends(finding, table, task, mapping)      the mends that a finding's card shows, the safest first
     apply_mends(table, task, mapping, mends)        the table afterwards, with what each of them did
+
+Which of them a finding's card shows is in `offers`, how a shell writes them in `mend_arguments`.
 
 A mend that leaves rows out looks for them anew with the check that found them. A test part is only ever changed the way
 an input is changed when an adapter is asked (labels joined, letters mended); no row of it is left out.
@@ -13,25 +14,14 @@ an input is changed when an adapter is asked (labels joined, letters mended); no
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
 
 import polars
-from pydantic import ValidationError
 
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _, as_message, several
-from lora_hub.core.schema import BaseModel, Mend, Problem, Task
-from lora_hub.data.checks import checks
-from lora_hub.data.checks.check_label_names import suggest_names
-from lora_hub.data.checks.check_labels import label_counts
-from lora_hub.data.checks.check_rows import LONG
-from lora_hub.data.checks.label_meanings import are_versions, numbers_beside_names, same_meanings, same_numbers
+from lora_hub.core.schema import Mend, Task
 from lora_hub.data.mending import mend_rows
-from lora_hub.data.tables.findings import Finding
-from lora_hub.data.tables.label_forms import combinations, near_groups, one_line
 from lora_hub.data.tables.nested_cells import plain_cells
-from lora_hub.data.tables.overflow import overflow_columns
 from lora_hub.data.tables.table import Table
 
 # What rows that can be left out are called, by the code of the finding that names them.
@@ -98,7 +88,7 @@ def apply_mends(table: Table, task: Task, mapping: dict[str, str], mends: Sequen
     done = []
     table = plain_cells(table, task, mapping)
     for mend in mends:
-        kind = _kind(mend)
+        kind = kind_of(mend)
         mended = kind.do(table, task, mapping, mend.values)
         if kind.for_test and table.test is not None:
             mended = replace(mended, test=kind.do(table.test, task, mapping, mend.values))
@@ -112,47 +102,19 @@ def with_filled_columns(table: Table, mends: Sequence[Mend]) -> Table:
     """The table that task and columns are proposed for: after those of the mends that fill columns. Raises DataError
     for an unknown mend."""
     for mend in mends:
-        kind = _kind(mend)
+        kind = kind_of(mend)
         table = kind.do(table, None, {}, mend.values) if kind.fills_columns else table
     return table
 
 
 def for_test(mends: Sequence[Mend]) -> tuple[Mend, ...]:
     """The mends that a test file of one's own gets, too. Raises DataError for an unknown mend."""
-    return tuple(mend for mend in mends if _kind(mend).for_test)
-
-
-def offer_mends(finding: Finding, table: Table, task: Task, mapping: dict[str, str]) -> tuple[Mend, ...]:
-    """What can be done about a finding, the one that keeps most first; empty where a person has to decide elsewhere."""
-    code, offered = finding.problem.code, []
-    if code in _OF_LABELS:
-        if mapping.get("answer") in table.columns:
-            offered += _offer_renaming(code, table, task, mapping["answer"])
-    elif code == "conflicting-answers" and task.output == "labels":
-        offered.append(Mend(kind="keep-commonest"))
-    elif code in ("secrets", "personal-data"):
-        offered.append(Mend(kind="mask"))
-    elif code == "html" and not task.is_chat:
-        offered.append(Mend(kind="plain-text"))
-    elif code == "damaged-letters" and not task.is_chat:
-        offered.append(Mend(kind="mend-letters"))
-    elif code == "swapped-pairs":
-        offered.append(Mend(kind="swap"))
-    elif code == "long-texts" and not task.is_chat:
-        offered.append(Mend(kind="shorten", values={"characters": str(LONG)}))
-    elif code in ("refused-chats", "unlearnt-rows"):
-        offered.append(Mend(kind="leave-out", values={"rows": ",".join(map(str, finding.rows.to_list()))}))
-    elif code == "overflow":
-        named, _pieces = overflow_columns(table)
-        offered.append(Mend(kind="join-overflow", values={"into": named}))
-    if code in DROPPED and (code != "conflicting-answers" or task.output == "labels"):
-        offered.append(Mend(kind="drop", values={"code": code}))
-    return tuple(offered)
+    return tuple(mend for mend in mends if kind_of(mend).for_test)
 
 
 def button(mend: Mend) -> Message:
     """What the button of a mend says."""
-    return _kind(mend).short
+    return kind_of(mend).short
 
 
 def describe(mend: Mend) -> Message:
@@ -170,142 +132,10 @@ def describe(mend: Mend) -> Message:
         values["characters"] = (
             int(mend.values["characters"]) if mend.values["characters"].isdecimal() else mend.values["characters"]
         )
-    return _kind(mend).done.filled(values)
+    return kind_of(mend).done.filled(values)
 
 
-def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
-    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or
-    the whole of it as JSON (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
-    if text.startswith("{"):
-        return _parse_whole(text)
-    if text.startswith("relabel:"):
-        pairs = [part.partition("=") for part in text.removeprefix("relabel:").split(",") if part.strip()]
-        if not pairs or any(not equals or not old.strip() or not new.strip() for old, equals, new in pairs):
-            raise DataError(
-                _("{text!r} is not relabel:OLD=NEW,OLD=NEW."),
-                _("For example --mend relabel:0=negative,1=positive."),
-                text=text,
-            )
-        return Mend(kind="relabel", values={old.strip(): new.strip() for old, _equals, new in pairs})
-    code, _rest, kind = text.partition(".")
-    found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
-    if not found:
-        names = [
-            name if index == 0 else f"{name}.{mend.kind}"
-            for name, mends in offered.items()
-            for index, mend in enumerate(mends)
-        ]
-        raise DataError(
-            _("There is nothing to mend by {text!r} in this data."),
-            _("Offered: {codes}.", codes=several(names)) if names else _("Nothing is offered."),
-            text=text,
-        )
-    return found[0]
-
-
-def _parse_whole(text: str) -> Mend:
-    try:
-        mend = Mend.model_validate_json(text)
-    except ValidationError as error:
-        raise DataError(
-            _("{text!r} is no mend."),
-            _('For example --mend \'{{"kind": "drop", "values": {{"code": "duplicates"}}}}\'.'),
-            text=text[:200],
-        ) from error
-    _kind(mend)
-    return mend
-
-
-def mend_argument(mend: Mend) -> str:
-    """The mend as an argument of --mend which means exactly this one, whatever the data offers."""
-    names = [name for pair in mend.values.items() for name in pair]
-    if (
-        mend.kind == "relabel"
-        and names
-        and all(name and name == name.strip() and not set(name) & set(",=\n") for name in names)
-    ):
-        return "relabel:" + ",".join(f"{old}={new}" for old, new in mend.values.items())
-    return mend.model_dump_json()
-
-
-def parse_mends(
-    texts: Sequence[str],
-    inspector: Any,
-    file: Path,
-    task: Task | None,
-    mapping: dict[str, str] | None,
-    base: BaseModel | None = None,
-    test: Path | None = None,
-    **reading: Any,
-) -> tuple[Mend, ...]:
-    """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it.
-    inspector: an `inspection.Inspector`. base: the one to be trained, whose chat template may refuse rows. test: a test
-    file of one's own, whose labels may be other than the training rows'. Raises DataError."""
-    chosen: list[Mend] = []
-    for text in texts:
-        seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
-        problems = [*seen.problems, *(_of_test(inspector, seen, Path(test), chosen) if test else [])]
-        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in problems if problem.mends}))
-    return tuple(chosen)
-
-
-def _of_test(inspector: Any, seen: Any, test: Path, mends: Sequence[Mend]) -> list[Problem]:
-    """What is to be told of the labels of a test file beside those of the training rows."""
-    there = inspector.read(test, is_test=True).columns
-    tested = inspector.inspect(
-        test,
-        seen.task,
-        {role: column for role, column in seen.mapping.items() if column in there},
-        mends=for_test(mends),
-        is_test=True,
-    )
-    return [
-        found.problem for found in checks.find_unseen(seen.task, seen.table, seen.mapping, tested.table, tested.mapping)
-    ]
-
-
-# Findings about labels that other names for them can mend.
-_OF_LABELS = (
-    "near-duplicate-labels",
-    "same-meaning-labels",
-    "same-number-labels",
-    "mixed-labels",
-    "numeric-labels",
-    "labels-of-several-lines",
-)
-
-
-def _offer_renaming(code: str, table: Table, task: Task, column: str) -> list[Mend]:
-    counts = label_counts(table.texts(column).fill_null("").str.strip_chars().alias("answer").to_frame())
-    if code == "near-duplicate-labels":
-        return [_joined(near_groups(counts))]
-    if code == "same-meaning-labels":
-        return [_joined(same_meanings(counts))]
-    if code == "same-number-labels":
-        # Of versions nobody can say that they are one.
-        groups = [(usual, others) for usual, others in same_numbers(counts) if not are_versions([usual, *others])]
-        return [_joined(groups)] if groups else []
-    if code == "labels-of-several-lines":
-        made = combinations(counts)
-        return [
-            Mend(
-                kind="relabel",
-                values={label: one_line(label) for label in counts if one_line(label) != label and label not in made},
-            )
-        ]
-    names = (
-        numbers_beside_names(counts, task.id)[0]
-        if code == "mixed-labels"
-        else suggest_names(sorted(counts), column, task.id)
-    )
-    return [Mend(kind="relabel", values=names)] if names else []
-
-
-def _joined(groups: list[tuple[str, list[str]]]) -> Mend:
-    return Mend(kind="relabel", values={other: usual for usual, others in groups for other in others})
-
-
-def _kind(mend: Mend) -> Kind:
+def kind_of(mend: Mend) -> Kind:
     """Raises DataError for a mend that there is not: a file of another version, or a mistyped one."""
     if mend.kind not in MENDS:
         raise DataError(_("There is no mend {kind!r}."), _("Known: {codes}."), kind=mend.kind, codes=several(MENDS))

@@ -1,16 +1,9 @@
-"""From a table to rows that can be trained on: examples, the split, the tokens.
+"""From a table to rows that can be trained on: examples and their tokens.
 
-    table -> build_examples -> split_examples -> encode_examples
-
-Nothing held out is ever trained on: the held-out rows are set apart first, and rows that say the same thing stay on the
-same side. `VALIDATION_SHARE` of what is held out (at most `MAX_VALIDATION` rows) chooses the checkpoint; the scores
-come from the rest, which chose nothing.
+table -> build_examples -> split.split_examples -> encode_examples
 """
 
-import random
-import re
-import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -23,9 +16,6 @@ from lora_hub.data.prompts import template
 if TYPE_CHECKING:
     from lora_hub.data.read.read import Table
 
-# Of the rows held out, the share that chooses the checkpoint, and the most rows that do.
-VALIDATION_SHARE = 0.35
-MAX_VALIDATION = 200
 MIN_TRAIN_ROWS = 8
 
 
@@ -39,17 +29,6 @@ class Example:
     inputs: dict[str, Any]
     answer: str
     turn: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Split:
-    """train is trained on, validation chooses the checkpoint, test is scored. file_rows: of the files, used or not; 0:
-    not counted."""
-
-    train: list[Example]
-    validation: list[Example]
-    test: list[Example]
-    file_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,110 +99,6 @@ def labels_of(examples: list[Example]) -> tuple[str, ...]:
             only=only[:60],
         )
     return tuple(sorted(counts))
-
-
-def split_examples(examples: list[Example], task: Task, *, held_out: float, max_held_out: int, seed: int) -> Split:
-    """Stratified by label, seeded; rows with the same inputs (case, spaces and Unicode form aside) stay together.
-
-    held_out: share of the rows that is never trained on, at most. max_held_out: at most so many rows are scored. Every
-    class with three different inputs is in every part, unless there are more such classes than rows in a part; then
-    chance decides which are in it. Raises DataError where too few rows are left to train on.
-    """
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        # Turns of one conversation overlap, so they belong together as equal inputs do.
-        key = f"row {example.row}" if task.is_chat else _same_key(example.inputs)
-        groups[key].append(example)
-    strata: dict[str, list[list[Example]]] = defaultdict(list)
-    for group in groups.values():
-        strata[group[0].answer if task.output == "labels" else ""].append(group)
-    shuffler = random.Random(seed)
-    train: list[list[Example]] = []
-    validation: list[Example] = []
-    test: list[Example] = []
-    wanted_test, wanted_validation = held_out_sizes(len(examples), held_out, max_held_out)
-    test_rooms, validation_rooms = (_rooms(strata, wanted, seed) for wanted in (wanted_test, wanted_validation))
-    for label in sorted(strata):
-        stratum = strata[label]
-        shuffler.shuffle(stratum)
-        for_test, for_validation = test_rooms[label], validation_rooms[label]
-        for group in stratum:
-            part, room, wanted = (
-                (test, for_test, wanted_test) if for_test > 0 else (validation, for_validation, wanted_validation)
-            )
-            # A group may be a little larger than its class's share, but no part larger than it was asked to be.
-            if room <= 0 or len(group) > room + 3 or len(part) + len(group) > wanted:
-                train.append(group)
-            elif part is test:
-                test.extend(group)
-                for_test -= len(group)
-            else:
-                validation.extend(group)
-                for_validation -= len(group)
-    # Where every input has many rows (the aspects of a review), no group may have fitted a class's small share.
-    for part, wanted in ((test, wanted_test), (validation, wanted_validation)):
-        if len(part) < max(1, wanted // 2):
-            train.sort(key=len, reverse=True)
-            while len(part) < max(1, wanted // 2) and sum(map(len, train[:-1])) >= MIN_TRAIN_ROWS:
-                # What is over the number asked for is left out altogether: it may not be trained on.
-                part.extend(train.pop()[: wanted - len(part)])
-    trained = [example for group in train for example in group]
-    for part in (trained, validation, test):
-        shuffler.shuffle(part)
-    if len(trained) < MIN_TRAIN_ROWS or not test or not validation:
-        raise DataError(
-            _n(
-                (
-                    "{count:,} usable row is too few: {train} to train on, {validation} to choose the checkpoint, "
-                    "{test} "
-                    "to score."
-                ),
-                (
-                    "{count:,} usable rows with {inputs} are too few: {train} to train on, {validation} to choose the "
-                    "checkpoint, {test} to score."
-                ),
-                count=len(examples),
-                inputs=_n("{count:,} different input", "{count:,} different inputs", count=len(groups)),
-            ),
-            _("Bring at least {least} rows with different inputs."),
-            train=len(trained),
-            validation=len(validation),
-            test=len(test),
-            least=MIN_TRAIN_ROWS * 2,
-        )
-    return Split(trained, validation, test)
-
-
-def split_with_test(examples: list[Example], test: list[Example], task: Task, *, seed: int) -> tuple[Split, int]:
-    """The person's own test rows are what is scored, all of them; validation comes from the training rows.
-
-    Training rows that stand in the test file too are left out of training; returns (split, how many were left out).
-    """
-    tested = {_same_key(example.inputs) for example in test}
-    kept = [example for example in examples if _same_key(example.inputs) not in tested]
-    inner = split_examples(kept, task, held_out=_share_beside_test(len(kept)), max_held_out=MAX_VALIDATION, seed=seed)
-    # No row is to be scored in the split's own test part: it goes back to training.
-    return Split(inner.train + inner.test, inner.validation, list(test)), len(examples) - len(kept)
-
-
-def cluster_examples(examples: list[Example]) -> Any:
-    """Which rows count as one where it is asked how sure a score is: ints of (n,), alike for rows that are nearly the
-    same in their inputs, and for the turns of one conversation."""
-    import polars
-
-    from lora_hub.data.tables.near_duplicates import cluster_texts
-
-    texts = polars.Series([_plain_text(example.inputs) for example in examples], dtype=polars.String)
-    is_chat = ["messages" in example.inputs for example in examples]
-    return cluster_texts(
-        texts, [e.row if chat else _same_key(e.inputs) for e, chat in zip(examples, is_chat, strict=True)]
-    )
-
-
-def _plain_text(inputs: dict[str, Any]) -> str:
-    if isinstance(inputs.get("messages"), list):
-        return " ".join(str(message.get("content", "")) for message in inputs["messages"])
-    return " ".join(template.as_text(inputs[role]) for role in sorted(inputs))
 
 
 def written(tokenizer: Any, examples: list[Example]) -> list[Example]:
@@ -318,46 +193,6 @@ def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
     )
 
 
-def held_out_share(rows: int) -> float:
-    """The share of a dataset of so many rows that is held out where nobody says otherwise."""
-    return 0.2 if rows < 2000 else 0.1
-
-
-def held_out_sizes(rows: int, held_out: float, max_held_out: int) -> tuple[int, int]:
-    """How many rows to score and how many choose the checkpoint."""
-    wanted = max(2, round(rows * held_out))
-    validation = min(MAX_VALIDATION, max(1, round(wanted * VALIDATION_SHARE)))
-    return min(max_held_out, max(1, wanted - validation)), validation
-
-
-def validation_beside_test(rows: int) -> int:
-    """How many of so many rows choose the checkpoint where the person brought rows to score."""
-    return held_out_sizes(rows, _share_beside_test(rows), MAX_VALIDATION)[1]
-
-
-def _share_beside_test(rows: int) -> float:
-    return min(0.2, 2 * MAX_VALIDATION / max(1, rows))
-
-
-def _rooms(strata: dict[str, list[list[Example]]], wanted: int, seed: int) -> dict[str, int]:
-    """How many of `wanted` rows each class has in a part: in proportion to its rows by largest remainders, and one at
-    least where it has three different inputs and there are rows enough for all such classes."""
-    sizes = {label: sum(map(len, groups)) for label, groups in strata.items()}
-    quotas = {label: wanted * size / sum(sizes.values()) for label, size in sizes.items()}
-    rooms = {label: int(quota) for label, quota in quotas.items()}
-    rare = [label for label, groups in strata.items() if len(groups) >= 3]
-    if len(rare) <= wanted:
-        rooms |= {label: max(1, rooms[label]) for label in rare}
-    order = sorted(strata)
-    random.Random(seed).shuffle(order)  # which of equal classes comes first
-    for label in sorted(order, key=lambda label: rooms[label] - quotas[label]):
-        if sum(rooms.values()) < wanted:
-            rooms[label] += 1
-    while sum(rooms.values()) > wanted:
-        rooms[max(order, key=rooms.__getitem__)] -= 1
-    return rooms
-
-
 def _chat_examples(row: int, value: Any) -> list[Example]:
     if value is None or value == "":
         return []
@@ -377,11 +212,3 @@ def _chat_examples(row: int, value: Any) -> list[Example]:
                 Example(row, inputs, template.whole_text(turn.message).strip(), turn.message if calls else None)
             )
     return found
-
-
-_SPACES = re.compile(r"\s+")
-
-
-def _same_key(inputs: dict[str, Any]) -> str:
-    text = "\x1f".join(f"{role}={template.as_text(inputs[role])}" for role in sorted(inputs))
-    return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).casefold().strip()

@@ -21,9 +21,8 @@ RECORD = "lora_hub.json"
 def command(spec: TrainSpec, repo_id: str) -> str:
     """Lines for a shell, to be run where the data lies. repo_id: the adapter's, which a task of one's own is fetched
     from."""
-    from lora_hub.data.mending.mends import (
-        mend_argument,
-    )  # not above: whoever asks the Hub for something does not wait for polars
+    # not above: whoever asks the Hub for something does not wait for polars
+    from lora_hub.data.mending.mend_arguments import mend_argument
 
     own_task = not _is_catalogue_task(spec)
     known_base = is_hub_id(spec.base) or spec.base.id == "built-in"

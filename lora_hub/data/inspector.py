@@ -1,0 +1,156 @@
+"""Files looked at, and what was found of them remembered, so that a form's next change costs only what it changes.
+
+inspect_file(Path("spam.csv"), get_task("spam")).to_json()
+
+inspector = Inspector()
+inspector.inspect(path, task, {"text": "v2"}, mends=[Mend(kind="drop", values={"code": "duplicates"})], base=base)
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.schema import BaseModel, Mend, Task
+from lora_hub.data.base_fit import with_lengths
+from lora_hub.data.inspection import Inspection, inspect_table
+from lora_hub.data.read.read import Table, read_table
+
+
+def inspect_file(
+    path: Path,
+    task: Task | None,
+    mapping: dict[str, str] | None = None,
+    *,
+    mends: Sequence[Mend] = (),
+    base: BaseModel | None = None,
+    max_length: int = 0,
+    name: str = "",
+    **reading: Any,
+) -> Inspection:
+    """Reads and checks a file. `task` None: proposed from the columns. `mapping`: roles that the person chose; the
+    others are proposed; a role chosen as "" stays without a column. `reading`: encoding, delimiter, sheet, skip_broken,
+    is_test (`read_table`). `base`: whose tokens the lengths are counted in; `max_length`: 0 means the base's context.
+
+    Raises DataError where the file cannot be read, is not for supervised training, or has no column of a name that was
+    chosen. A required role without a column is a Problem, so that the person can choose one."""
+    return Inspector().inspect(path, task, mapping, mends=mends, base=base, max_length=max_length, name=name, **reading)
+
+
+class Inspector:
+    """Looks at files and remembers the last tables and findings, so that a form's next change costs only what it
+    changes.
+
+    Safe to use from several threads; each answer is made once, and who asks for something else does not wait for it.
+    `most_bytes`: of remembered tables (the last one aside).
+    """
+
+    def __init__(self, most_bytes: int = 512 << 20, most: int = 24) -> None:
+        self._most_bytes, self._most = most_bytes, most
+        self._answers: OrderedDict[tuple, Any] = OrderedDict()  # key -> Table, Inspection or fingerprint
+        self._making: dict[tuple, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def inspect(
+        self,
+        path: Path,
+        task: Task | None,
+        mapping: dict[str, str] | None = None,
+        *,
+        mends: Sequence[Mend] = (),
+        base: BaseModel | None = None,
+        max_length: int = 0,
+        name: str = "",
+        **reading: Any,
+    ) -> Inspection:
+        """`inspect_file`, from memory where it can. Raises DataError as it does."""
+        table = self.read(path, **reading)
+        file, task_key = _file(path), f"{task.model_dump_json()} {sorted(task.model_fields_set)}" if task else ""
+        name = name or Path(path).name
+        key = (
+            "inspection",
+            file,
+            _reading(reading),
+            name,
+            task_key,
+            tuple(sorted((mapping or {}).items())),
+            _key(mends),
+        )
+        seen = self._remember(
+            key,
+            lambda: inspect_table(
+                table,
+                task,
+                mapping,
+                mends=mends,
+                fingerprint=self._remember(("fingerprint", file), lambda: fingerprint(path)),
+                name=name,
+                skip_broken=bool(reading.get("skip_broken")),
+            ),
+        )
+        return seen if base is None else self.with_lengths(seen, base, max_length)
+
+    def with_lengths(self, seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
+        """`with_lengths`, from memory where it can: of an inspection that this inspector gave."""
+        key = ("lengths", id(seen), base.model_dump_json(), max_length)
+        # The inspection is kept beside the answer, so that its id means nothing else meanwhile.
+        return self._remember(key, lambda: (with_lengths(seen, base, max_length), seen))[0]
+
+    def read(self, path: Path, **reading: Any) -> Table:
+        """The table of a file, from memory where it is unchanged. Raises DataError."""
+        if not Path(path).is_file():
+            return read_table(path, **reading)  # which tells it in words
+        return self._remember(("table", _file(path), _reading(reading)), lambda: read_table(path, **reading))
+
+    def _remember(self, key: tuple, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._answers:  # made while we waited
+                    return self._answers[key]
+            try:
+                answer = make()
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+            with self._lock:
+                self._answers[key] = answer
+                while len(self._answers) > 1 and (len(self._answers) > self._most or self._held() > self._most_bytes):
+                    self._answers.popitem(last=False)
+            return answer
+
+    def _held(self) -> int:
+        """Bytes of the tables that are remembered; one that several answers share counts once."""
+        frames = {}
+        for answer in self._answers.values():
+            one = answer[0] if isinstance(answer, tuple) else answer
+            table = one.table if isinstance(one, Inspection) else one
+            if isinstance(table, Table):
+                frames[id(table.frame)] = table.frame
+        return sum(frame.estimated_size() for frame in frames.values())
+
+
+def _file(path: Path) -> tuple:
+    """What tells one state of a file from another."""
+    status = Path(path).stat()
+    return (str(Path(path).resolve()), status.st_size, status.st_mtime_ns)
+
+
+def fingerprint(path: Path) -> str:
+    """First 16 hex digits of the sha256 of the file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _reading(reading: dict[str, Any]) -> tuple:
+    return tuple(sorted((key, value) for key, value in reading.items() if value))
+
+
+def _key(mends: Sequence[Mend]) -> str:
+    return "\n".join(mend.model_dump_json() for mend in mends)

@@ -1,0 +1,104 @@
+"""Mends as the shell, a pipeline's file and a card's command write them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
+from lora_hub.core.schema import BaseModel, Mend, Problem, Task
+from lora_hub.data.checks import checks
+from lora_hub.data.mending.mends import for_test, kind_of
+
+
+def parse_mend(text: str, offered: dict[str, tuple[Mend, ...]]) -> Mend:
+    """A mend as the shell writes it: CODE (the first that is offered for it), CODE.KIND, relabel:OLD=NEW,OLD=NEW, or
+    the whole of it as JSON (`mend_argument`). offered: code -> mends. Raises DataError naming what is offered."""
+    if text.startswith("{"):
+        return _parse_whole(text)
+    if text.startswith("relabel:"):
+        pairs = [part.partition("=") for part in text.removeprefix("relabel:").split(",") if part.strip()]
+        if not pairs or any(not equals or not old.strip() or not new.strip() for old, equals, new in pairs):
+            raise DataError(
+                _("{text!r} is not relabel:OLD=NEW,OLD=NEW."),
+                _("For example --mend relabel:0=negative,1=positive."),
+                text=text,
+            )
+        return Mend(kind="relabel", values={old.strip(): new.strip() for old, _equals, new in pairs})
+    code, _rest, kind = text.partition(".")
+    found = [mend for mend in offered.get(code, ()) if not kind or mend.kind == kind]
+    if not found:
+        names = [
+            name if index == 0 else f"{name}.{mend.kind}"
+            for name, mends in offered.items()
+            for index, mend in enumerate(mends)
+        ]
+        raise DataError(
+            _("There is nothing to mend by {text!r} in this data."),
+            _("Offered: {codes}.", codes=several(names)) if names else _("Nothing is offered."),
+            text=text,
+        )
+    return found[0]
+
+
+def _parse_whole(text: str) -> Mend:
+    try:
+        mend = Mend.model_validate_json(text)
+    except ValidationError as error:
+        raise DataError(
+            _("{text!r} is no mend."),
+            _('For example --mend \'{{"kind": "drop", "values": {{"code": "duplicates"}}}}\'.'),
+            text=text[:200],
+        ) from error
+    kind_of(mend)
+    return mend
+
+
+def mend_argument(mend: Mend) -> str:
+    """The mend as an argument of --mend which means exactly this one, whatever the data offers."""
+    names = [name for pair in mend.values.items() for name in pair]
+    if (
+        mend.kind == "relabel"
+        and names
+        and all(name and name == name.strip() and not set(name) & set(",=\n") for name in names)
+    ):
+        return "relabel:" + ",".join(f"{old}={new}" for old, new in mend.values.items())
+    return mend.model_dump_json()
+
+
+def parse_mends(
+    texts: Sequence[str],
+    inspector: Any,
+    file: Path,
+    task: Task | None,
+    mapping: dict[str, str] | None,
+    base: BaseModel | None = None,
+    test: Path | None = None,
+    **reading: Any,
+) -> tuple[Mend, ...]:
+    """Mends as the shell and a pipeline write them, each looked up among what is offered after those before it.
+    inspector: a `data.inspector.Inspector`. base: the one to be trained, whose chat template may refuse rows. test: a
+    test file of one's own, whose labels may be other than the training rows'. Raises DataError."""
+    chosen: list[Mend] = []
+    for text in texts:
+        seen = inspector.inspect(file, task, mapping, mends=chosen, base=base, **reading)
+        problems = [*seen.problems, *(_of_test(inspector, seen, Path(test), chosen) if test else [])]
+        chosen.append(parse_mend(text, {problem.code: problem.mends for problem in problems if problem.mends}))
+    return tuple(chosen)
+
+
+def _of_test(inspector: Any, seen: Any, test: Path, mends: Sequence[Mend]) -> list[Problem]:
+    """What is to be told of the labels of a test file beside those of the training rows."""
+    there = inspector.read(test, is_test=True).columns
+    tested = inspector.inspect(
+        test,
+        seen.task,
+        {role: column for role, column in seen.mapping.items() if column in there},
+        mends=for_test(mends),
+        is_test=True,
+    )
+    return [
+        found.problem for found in checks.find_unseen(seen.task, seen.table, seen.mapping, tested.table, tested.mapping)
+    ]
