@@ -167,12 +167,12 @@ def _number(name: str, default: float, *, least: float, most: float, whole: bool
     if not least <= value <= most or (whole and value != int(value)):
         raise SpecError(
             _(
-                "The environment variable {name} is {text!r}, which is not a whole number from {least:.9g} to "
-                "{most:.9g}."
+                "The environment variable {name} is {text!r}, which is not a whole number from {least:.12g} to "
+                "{most:.12g}."
             )
             if whole
             else _(
-                "The environment variable {name} is {text!r}, which is not a number from {least:.9g} to {most:.9g}."
+                "The environment variable {name} is {text!r}, which is not a number from {least:.12g} to {most:.12g}."
             ),
             _("Set it to one, such as {name}={default}, or unset it."),
             name=name,
