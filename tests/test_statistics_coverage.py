@@ -3,8 +3,7 @@ Seeded.
 
 A 95 % interval is to hold the truth in 93 to 97 of 100 cases. That is asked of the mean over a spread of truths, since
 no interval of few right or wrong rows has it at every one: with ten rows there are eleven possible scores, and Wilson's
-coverage goes up and down between 83 and 99 % as the true share moves (Brown, Cai and DasGupta 2001). Where a mean over
-classes meets classes of one or two rows (the unbalanced cases at 10 rows) the least that is asked is 90. What cannot be
+coverage goes up and down between 83 and 99 % as the true share moves (Brown, Cai and DasGupta 2001). What cannot be
 asked: BLEU of a few rows where it is below about 10, for it then hangs on one or two matches of four words.
 """
 
@@ -77,25 +76,28 @@ def test_text_metrics_are_covered(name):
 
 
 @pytest.mark.parametrize("name", ["balanced_accuracy", "macro_f1"])
-@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.8, 0.2), (0.5, 0.3, 0.2)])
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.8, 0.2), (0.9, 0.1), (0.5, 0.3, 0.2)])
 def test_means_over_classes_are_covered(name, shares):
-    """Rows are set apart class by class, so each draw has the classes' shares."""
+    """Rows are set apart class by class, so each draw has the classes' shares. The mean is over recalls of 50 to 98 %,
+    each class its own."""
     rng = np.random.default_rng(7)
+    truth = np.repeat(np.arange(len(shares)), (np.array(shares) * 2000).astype(int))
+    places = [np.flatnonzero(truth == one) for one in range(len(shares))]
     for rows in SIZES:
         found = []
-        for recalls in ((0.9, 0.6, 0.7), (0.8, 0.8, 0.8), (0.6, 0.7, 0.5)):
-            truth = np.repeat(np.arange(len(shares)), (np.array(shares) * 2000).astype(int))
+        for _ in range(30):
+            recalls = rng.uniform(0.5, 0.98, len(shares))
             other = (truth + rng.integers(1, len(shares), len(truth))) % len(shares)
-            said = np.where(rng.random(len(truth)) < np.array(recalls)[truth], truth, other)
+            said = np.where(rng.random(len(truth)) < recalls[truth], truth, other)
             table = metrics.METRICS[name].table([str(one) for one in said], [[str(one)] for one in truth])
-            places = [np.flatnonzero(truth == one) for one in range(len(shares))]
             draws = [
                 np.concatenate([rng.choice(at, round(share * rows)) for at, share in zip(places, shares, strict=True)])
-                for _ in range(250)
+                for _ in range(30)
             ]
             found.append(covered(name, table, draws))
-        least = 0.93 if rows >= 100 else 0.92 if rows == 30 else 0.90
-        assert least <= np.mean(found) <= 0.975, (rows, found)
+        # A class of one to three rows says little of its F1: the interval is wider than it had to be, never narrower.
+        most = 1 if rows * min(shares) < 4 else 0.975
+        assert 0.93 <= np.mean(found) <= most, (rows, np.mean(found))
 
 
 @pytest.mark.parametrize("together", [0.3, 0.57, 1.0])
