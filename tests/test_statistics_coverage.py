@@ -95,8 +95,9 @@ def test_means_over_classes_are_covered(name, shares):
                 for _ in range(30)
             ]
             found.append(covered(name, table, draws))
-        # A class of one to three rows says little of its F1: the interval is wider than it had to be, never narrower.
-        most = 1 if rows * min(shares) < 4 else 0.98
+        # The interval allows for classes that come by chance, which these draws do not have: of a rare class's F1 it is
+        # wider than it had to be. A class of one to three rows says next to nothing of it.
+        most = 1 if rows * min(shares) < 4 else 0.985
         assert 0.93 <= np.mean(found) <= most, (rows, np.mean(found))
 
 
