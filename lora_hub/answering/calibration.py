@@ -2,10 +2,9 @@
 
 A base's choice between labels is mostly a shifted boundary: some labels are likely as words, whatever stands before
 them. Batch calibration (Zhou et al. 2024, arXiv 2309.17249) measures that on rows which are not scored and takes it
-out. Here, in the domain of
-log likelihoods: a label's mean over those rows is subtracted, what is left is multiplied by one temperature (Guo et al.
-2017), and the label's share of the training rows is its prior. So a base whose likelihoods tell nothing gives the
-commonest label, and one whose likelihoods tell something is judged by that.
+out. Here, in the domain of log likelihoods: a label's mean over those rows is subtracted, what is left is multiplied by
+one temperature (Guo et al. 2017), and the label's share of the training rows is its prior. So a base whose likelihoods
+tell nothing gives the commonest label, and one whose likelihoods tell something is judged by that.
 """
 
 import math

@@ -4,8 +4,7 @@ How it works: an attached adapter is a pair A [r, in], B [out, r] and a scale fo
 its own. A `Plan` says which row belongs to which slot and holds the tensors it needs, several adapters stacked as
 A [n, in, r_max] and B [n, r_max, out] (smaller ranks and untouched layers are zeros), so that one batched product
 serves all rows. Forward hooks on the base's own linear layers add the delta to the rows with a slot above 0 and never
-touch the
-others: a base row is bit for bit what the untouched base gives in a batch of the same shape.
+touch the others: a base row is bit for bit what the untouched base gives in a batch of the same shape.
 
 Threads: tensors of an adapter are never written again and a plan keeps what it refers to, so adapters come and go while
 others answer. A slot is a number for the moment: once its adapter has gone, the next one takes it. Whoever answers

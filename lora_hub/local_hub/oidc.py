@@ -1,11 +1,10 @@
 """Sign in with this Hub: OpenID Connect by authorization codes, as Gradio's LoginButton (authlib) speaks it.
 
 An app is a line of the accounts file: `oauth: {ID: {secret, redirect: [URL, ..], fullname?}}`, with the whole address
-that
-its codes are sent to, but for a query: of a Gradio app `http://HOST:PORT/login/callback`. Who approves types a token
-in,
-each time: there is no cookie, so no other page can approve in anyone's name. Codes, granted tokens and the signing key
-live in memory only. `joserfc`, which signs, comes with `gradio[oauth]`; it is imported by who signs in first.
+that its codes are sent to, but for a query: of a Gradio app `http://HOST:PORT/login/callback`. Who approves types a
+token in, each time: there is no cookie, so no other page can approve in anyone's name. Codes, granted tokens and the
+signing key live in memory only. `joserfc`, which signs, comes with `gradio[oauth]`; it is imported by who signs in
+first.
 """
 
 import base64

@@ -17,9 +17,8 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.split import held_out_sizes, validation_beside_test
 
 # What estimates rest on. CPU: FLOP/s that two cores reach on a base of `SMALL` parameters (wider ones make better use
-# of
-# them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the share
-# of the peak that LoRA reaches, and the same two.
+# of them: 6e10 seen at 135 million), seconds a step costs beside its FLOPs, seconds until the first step. GPU: the
+# share of the peak that LoRA reaches, and the same two.
 CPU_FLOPS, SMALL, CPU_STEP, CPU_START = 2.5e10, 1.26e6, 0.03, 14.0
 GPU_SHARE, GPU_STEP, GPU_START = 0.3, 0.02, 25.0
 # Seconds that an answer and a token of its text cost beside their FLOPs.

@@ -1,6 +1,5 @@
 """Labels by their whole likelihood against one forward over the whole prompts, which is the least that a greedy choice
-of the first
-token takes: CPU seconds, and how many answers differ.
+of the first token takes: CPU seconds, and how many answers differ.
 
     OMP_NUM_THREADS=1 python tests/bench/bench_labels.py [--rows 120] [--rounds 3] [--base built-in] [--run RUN_FOLDER]
 

@@ -1,6 +1,5 @@
 """Pre-flight of columns that say something once and leave the cells below it empty, as merged cells become when a
-workbook is saved as
-CSV: whoever looks at it sees the value beside every row, and a reader sees nothing.
+workbook is saved as CSV: whoever looks at it sees the value beside every row, and a reader sees nothing.
 
     says_it_once(series)            True for ["Billing", "", "", "Repairs", "", ""]
     filled_down(series)             ["Billing", "Billing", "Billing", "Repairs", "Repairs", "Repairs"]

@@ -7,8 +7,7 @@ others empty, while a person sees it beside every row.
                                         one
 
 Down a column a value is repeated, for it belongs to each row. Across a row it is repeated in the header only, where it
-is the name
-over several columns: across data it is a heading between the rows.
+is the name over several columns: across data it is a heading between the rows.
 """
 
 import io

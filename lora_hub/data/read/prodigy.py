@@ -2,8 +2,7 @@
 
 `accept` holds the options that were chosen (`choice`); a binary question has its label in `label`, which `answer`
 accepts or rejects; marked parts (`spans`) are no label of the text. What was rejected or ignored is no example of
-anything, but where there is
-one label only: what is not it, is its other class. Format: prodi.gy/docs/api-interfaces.
+anything, but where there is one label only: what is not it, is its other class. Format: prodi.gy/docs/api-interfaces.
 """
 
 from collections import defaultdict

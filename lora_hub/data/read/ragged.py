@@ -1,8 +1,8 @@
 """Delimited files with lines at fault, read record by record with Python's csv module.
 
 A short record is padded and told. A record with more cells than the header, or with a quotation mark that is never
-closed,
-cannot be placed in columns by guessing: it is refused by line number, and left out only where the person says so.
+closed, cannot be placed in columns by guessing: it is refused by line number, and left out only where the person says
+so.
 """
 
 import csv
