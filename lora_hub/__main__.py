@@ -1,4 +1,4 @@
-"""`python -m lora_hub ...`: see cli/commands.py."""
+"""`python -m lora_hub ...`: see cli/shell.py."""
 
 import sys
 

@@ -289,8 +289,8 @@ def test_a_home_that_cannot_be_written_is_told(
 
 def test_an_error_that_cannot_be_logged_is_still_told() -> None:
     code = (
-        "import sys; from lora_hub.cli import commands as cli, text as cli_text; cli_text.show_tasks = lambda _: 1 "
-        "/ 0\ncli.list_tasks = lambda _: 1 / 0\nsys.exit(cli.main(['tasks']))"
+        "import sys; from lora_hub.cli import parser, shell; parser.list_tasks = lambda _: 1 / 0\n"
+        "sys.exit(shell.main(['tasks']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -311,7 +311,7 @@ def test_a_minimum_that_cannot_be_meant_is_refused(asked: str) -> None:
 
 
 def test_scores_below_a_minimum_are_shown_whoever_was_scored() -> None:
-    from lora_hub.cli import text
+    from lora_hub.cli import show_runs
 
     scored = {
         "rows": 30,
@@ -319,7 +319,7 @@ def test_scores_below_a_minimum_are_shown_whoever_was_scored() -> None:
         "metrics": {"base": {}, "a": {"accuracy": {"value": 56.7, "low": 39.2, "high": 72.6, "rows": 30}}},
         "comparisons": {},
     }
-    assert "56.7" in text.show_scored(scored)
+    assert "56.7" in show_runs.show_scored(scored)
 
 
 def test_what_a_minimum_says() -> None:

@@ -16,7 +16,7 @@ from lora_hub.data.inspection import Inspection
 from lora_hub.data.inspector import Inspector, inspect_file
 from lora_hub.data.mending.mend_arguments import parse_mend
 from lora_hub.data.mending.mends import button, describe, for_test
-from lora_hub.runs import worker
+from lora_hub.runs import run_data
 
 SPAM = get_task("spam")
 GOOD = [
@@ -113,7 +113,7 @@ def test_numbers_get_names_and_the_names_go_with_the_run(tmp_path: Path) -> None
     plan = runs.plan_run(file, SPAM, bases.get_base("built-in"), mends=[mend], test_file=test)
     assert plan.spec.task.labels == ("ham", "spam")
     assert plan.spec.dataset.mends == (mend,) and plan.spec.test_dataset.mends == (mend,)
-    task, split, notes = worker.read_split(plan.spec)
+    task, split, notes = run_data.read_split(plan.spec)
     assert {example.answer for example in split.train} == {"ham", "spam"} == {example.answer for example in split.test}
     assert any("0 → ham" in note.en and "\u20680\u2069 ← \u2068ham\u2069" in note.fa for note in notes)
 
@@ -123,7 +123,7 @@ def test_what_was_left_out_is_not_trained_on(tmp_path: Path) -> None:
     mend = Mend(kind="drop", values={"code": "duplicates"})
     plan = runs.plan_run(file, SPAM, bases.get_base("built-in"), mends=[mend])
     assert plan.spec.dataset.rows == len(GOOD) + len(BAD)
-    _, split, _ = worker.read_split(plan.spec)
+    _, split, _ = run_data.read_split(plan.spec)
     used = [example.row for part in (split.train, split.validation, split.test) for example in part]
     assert sorted(used) == list(range(1, len(GOOD) + len(BAD) + 1))
 

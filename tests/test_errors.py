@@ -16,7 +16,7 @@ from sample_adapters import make_spec
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import panes
-from lora_hub.core import spec_fields, store
+from lora_hub.core import crash, spec_fields, store
 from lora_hub.core.errors import DataError, LoraHubError, SpecError, reason_of
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, DatasetInfo, TrainSpec
@@ -32,7 +32,7 @@ from lora_hub.data.tables import error_words
 from lora_hub.data.tables.table import Table
 from lora_hub.hub import client, endpoint, naming
 from lora_hub.hub.dataset import fetch_dataset
-from lora_hub.runs import use_cases, worker
+from lora_hub.runs import machine
 from lora_hub.training import recipe
 from lora_hub.ui import asked, task_list
 
@@ -185,7 +185,7 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
     ),
     "no such base": (lambda: bases.get_base("built-inn"), ["built-inn", "built-in"]),
     "base too large": (
-        lambda: use_cases.check_fits(spec_of().model_copy(update={"base": BaseModel(id="x/y", parameters=10**15)})),
+        lambda: machine.check_fits(spec_of().model_copy(update={"base": BaseModel(id="x/y", parameters=10**15)})),
         ["x/y"],
     ),
     "no such run": (lambda: store.read_run("no-such-run"), ["no-such-run"]),
@@ -208,9 +208,9 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
         [],
     ),
     "a Hub of no kind": (lambda: _with_variable("LORA_HUB_HUB", "klingon", endpoint.wanted_kind), ["klingon"]),
-    "disk full": (lambda: _raise(worker.explain_crash(OSError(errno.ENOSPC, "no space"))), []),
-    "memory full": (lambda: _raise(worker.explain_crash(MemoryError())), []),
-    "crash": (lambda: _raise(worker.explain_crash(RuntimeError("odd"))), []),
+    "disk full": (lambda: _raise(crash.explain_crash(OSError(errno.ENOSPC, "no space"))), []),
+    "memory full": (lambda: _raise(crash.explain_crash(MemoryError())), []),
+    "crash": (lambda: _raise(crash.explain_crash(RuntimeError("odd"))), []),
     "token of no Hub": (lambda: fetch_dataset("nobody/nothing-at-all", token="توکن"), []),
 }
 
@@ -218,7 +218,7 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
 @pytest.mark.parametrize("name", RAISED)
 def test_errors_of_the_page(name: str, hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
-    monkeypatch.setattr(use_cases, "gpu_flops", lambda: 0)
+    monkeypatch.setattr(machine, "gpu_flops", lambda: 0)
     call, named = RAISED[name]
     with pytest.raises(LoraHubError) as caught:
         call()

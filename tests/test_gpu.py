@@ -30,9 +30,9 @@ def spec(tmp_path: Path) -> TrainSpec:
 
 
 def learn(spec: TrainSpec, tmp_path: Path) -> train.Trained:
-    from lora_hub.runs import worker
+    from lora_hub.runs import run_data
 
-    task, split, _ = worker.read_split(spec)
+    task, split, _ = run_data.read_split(spec)
     tokenizer = loading.load_tokenizer(spec.base)
     model = loading.load_base(spec.base, precision=spec.precision, quantization=spec.quantization)
     rows = [prepare.encode_examples(tokenizer, task, part, spec.max_length) for part in (split.train, split.validation)]

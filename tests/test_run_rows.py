@@ -11,13 +11,13 @@ from test_run_folders import WORKER, make_run, started
 
 from lora_hub import runs
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.cli import text as cli_text
-from lora_hub.cli.commands import rows_missing
+from lora_hub.cli.run_json import rows_missing
+from lora_hub.cli.show_runs import show_published
 from lora_hub.core import store
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import RunState
 from lora_hub.evaluation import metrics
-from lora_hub.runs import run_rows, run_states, worker
+from lora_hub.runs import publishing, run_rows, run_states
 from lora_hub.ui import render_held_out, render_runs, runs_tab
 
 TASK = catalogue.get_task("spam").model_copy(update={"labels": ("ham", "spam")})
@@ -143,7 +143,7 @@ def test_what_is_readable_of_damaged_rows_is_shown_and_the_rest_is_said(name: st
         or "سطر از ۶ سطر آزمون" in runs_tab.draw(RunReader(), "fa", run_id)[9]
     )
     assert said in rows_missing(run_id)["rows_missing"]
-    assert said in cli_text.show_published(
+    assert said in show_published(
         {"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(run_id)}
     )
 
@@ -162,7 +162,7 @@ def test_publishing_takes_the_rows_that_can_be_read(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("lora_hub.hub.publish_adapter", publish_adapter)
     with pytest.raises(Stop):
-        worker.publish_run(runs.refresh_run(run_id), lambda *_, **__: None)
+        publishing.publish_adapter(runs.refresh_run(run_id), lambda *_, **__: None)
     assert [row["row"] for row in given["examples"]] == [1, 2, 3, 4, 5] and given["examples"][0][
         "prompt"
     ] == "Text: message 1"

@@ -15,11 +15,12 @@ from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import DatasetInfo, LoraSpec, Task, Text2, TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import alone as train
-from lora_hub.training import checkpoints, together, together_trainer
-from lora_hub.training.alone import Trained, make_lora_config
+from lora_hub.training import checkpoints, together, together_watch, trainer_settings
+from lora_hub.training.alone import Trained
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_trainer import TogetherTrainer
 from lora_hub.training.trainable import Start, TrainableStack
+from lora_hub.training.trainer_settings import make_lora_config
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 TASK = Task(id="t", title=Text2(en="T"), instruction=Text2(en="."))
@@ -381,7 +382,7 @@ def test_a_run_trains_on_one_gpu() -> None:
 
     for there in (0, 1, 4):
         config = SimpleNamespace(n_gpu=there, _n_gpu=there)
-        train.one_gpu(config)
+        trainer_settings.one_gpu(config)
         assert config._n_gpu == min(there, 1)
 
 
@@ -498,7 +499,7 @@ def test_a_training_whose_last_checkpoint_is_its_end_trains_no_more(mode: str, s
 def test_the_step_at_which_a_training_ends_is_told(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled, stopped early or failed between two words: the last word tells the last step."""
     monkeypatch.setattr(train, "TELL_SECONDS", 1000.0)
-    monkeypatch.setattr(together_trainer, "TELL_SECONDS", 1000.0)
+    monkeypatch.setattr(together_watch, "TELL_SECONDS", 1000.0)
 
     def last_told(task: TaskTraining, told: list[tuple[str, dict]]) -> tuple[int, Trained]:
         result = learn([task], mode=mode).results[0]

@@ -15,7 +15,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import BaseError, SpecError
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts import prepare
-from lora_hub.runs import worker
+from lora_hub.runs import run_data
 from lora_hub.training import alone as train
 
 
@@ -37,7 +37,7 @@ class Prepared:
         self.spec: TrainSpec = runs.plan_run(
             data, catalogue.get_task("sentiment"), bases.get_base("built-in"), overrides=overrides
         ).spec
-        task, split, _ = worker.read_split(self.spec)
+        task, split, _ = run_data.read_split(self.spec)
         self.tokenizer = loading.load_tokenizer(self.spec.base)
         self.model = loading.load_base(self.spec.base)
         self.train, self.validation = (

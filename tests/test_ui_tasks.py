@@ -213,11 +213,13 @@ def test_every_phase_of_the_worker_has_its_words():
     files = [
         Path(worker.__file__).parents[1] / f"{name}.py"
         for name in (
+            "runs/owner",
             "runs/worker",
             "runs/group_worker",
             "training/alone",
             "training/together",
             "training/together_trainer",
+            "training/together_watch",
         )
     ]
     sources = [file.read_text(encoding="utf-8") for file in files]

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from lora_hub.cli import text as cli_text
+from lora_hub.cli import progress
 from lora_hub.cli.options import (
     Partly,
     Unfinished,
@@ -21,6 +21,8 @@ from lora_hub.cli.options import (
     read_reading,
     read_task,
 )
+from lora_hub.cli.run_json import run_result
+from lora_hub.cli.text import estimated
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.messages import _, joined, several
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
@@ -95,17 +97,17 @@ def train(options: argparse.Namespace) -> Result:
             reading=read_reading(options),
             inspector=inspector,
         )
-    cli_text.say_problems(plan.problems)
+    progress.say_problems(plan.problems)
     if plan.errors:
         raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
     estimate = plan.estimate
-    print(cli_text.estimated(estimate.steps, estimate.seconds, estimate.memory_bytes), file=sys.stderr)
+    print(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes), file=sys.stderr)
     started = None
     try:
         with options.signals.held():  # so that a run is never started and then not known
             started = runs.start_run(plan.spec)
             print(f"run {started.id}", file=sys.stderr)
-        with cli_text.ProgressBar() as bar:
+        with progress.ProgressBar() as bar:
             run = runs.wait_for_run(started.id, bar.show)
     except KeyboardInterrupt as ended:
         if started is not None:
@@ -152,7 +154,7 @@ def wait(options: argparse.Namespace) -> Result:
     if minimum:
         check_metrics(minimum, runs.refresh_run(options.id).spec.task)
     deadline = time.monotonic() + options.timeout if options.timeout else None
-    with cli_text.ProgressBar() as bar:
+    with progress.ProgressBar() as bar:
 
         def look(run: Any) -> None:
             bar.show(run)
@@ -176,32 +178,6 @@ def wait(options: argparse.Namespace) -> Result:
     return result
 
 
-def run_result(run: Any) -> Result:
-    """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows +
-    validation_rows + eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience",
-    "learnt" or "")."""
-    from lora_hub.core import store
-
-    folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
-    return {
-        "run": run.id,
-        "state": run.state.value,
-        "adapter": run.adapter.repo_id if run.adapter else folder,
-        "revision": run.adapter.revision if run.adapter else "",
-        "base": run.spec.base.id,
-        "seconds": round(run.seconds, 1),
-        "file_rows": run.file_rows,
-        "train_rows": run.train_rows,
-        "validation_rows": run.validation_rows,
-        "eval_rows": run.eval_rows,
-        "left_out": run.left_out,
-        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
-        "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
-        "notes": list(map(str, run.notes)),
-        "stopped": run.stopped,
-    }
-
-
 def pipeline(options: argparse.Namespace) -> Result:
     """runs: [{task, run, state, adapter, metrics, ...}], mode (together or in turn), seconds."""
     from lora_hub import runs
@@ -221,8 +197,8 @@ def pipeline(options: argparse.Namespace) -> Result:
             )
             for one in started:
                 _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
-                cli_text.say_problems(one.problems, f"{one.entry.task}: ")
-        with cli_text.GroupProgress() as shown:
+                progress.say_problems(one.problems, f"{one.entry.task}: ")
+        with progress.GroupProgress() as shown:
             ended = pipelines.wait_for_all(started, shown.show)
     except KeyboardInterrupt as stop:
         ids = [one.run_id for one in started if one.run_id]

@@ -1,20 +1,10 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
+from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs
 from lora_hub.runs.looking import list_runs, read_held_out, read_log, refresh_run, wait_for_run
-from lora_hub.runs.use_cases import (
-    RESUMABLE,
-    Plan,
-    cancel_run,
-    gpu_flops,
-    plan_run,
-    planned_examples,
-    publish_run,
-    publishing_trouble,
-    resume_run,
-    start_run,
-    start_runs,
-    tokens_per_row,
-)
+from lora_hub.runs.machine import gpu_flops
+from lora_hub.runs.planning import Plan, plan_run, planned_examples, tokens_per_row
+from lora_hub.runs.publishing import publish_run, publishing_trouble
 
 __all__ = [
     "Plan",

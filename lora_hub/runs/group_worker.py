@@ -12,8 +12,9 @@ from lora_hub.core import run_lock
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import RunState, Wait
+from lora_hub.runs.owner import write_log
 from lora_hub.runs.turns import Cancelled, take_turn
-from lora_hub.runs.worker import Prepared, Worker, read_arguments, set_environment, write_log
+from lora_hub.runs.worker import Prepared, Worker, read_arguments, set_environment
 
 
 def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None]) -> int:

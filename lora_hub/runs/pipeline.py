@@ -34,8 +34,10 @@ from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import BaseModel, Problem, Run
 from lora_hub.evaluation.minimum import parse_minimum
-from lora_hub.runs import use_cases as runs
+from lora_hub.runs.control import start_runs
 from lora_hub.runs.looking import refresh_run, wait_for_run
+from lora_hub.runs.planning import Plan, plan_run
+from lora_hub.runs.publishing import check_publishing
 
 KEYS = {"base", "org", "effort", "tasks"}
 READING_KEYS = ("encoding", "delimiter", "sheet", "skip_broken")
@@ -126,11 +128,11 @@ def start_pipeline(
     private: only its members see what is published. minimum: what each adapter has to reach, beside its own entry's.
     fetch: makes a file of a dataset id. Raises LoraHubError only where the base itself won't do."""
     planned = [(entry, _plan(entry, pipeline, publish_to, private, fetch, minimum or {})) for entry in pipeline.entries]
-    good = [plan for _, plan in planned if isinstance(plan, runs.Plan)]
-    started = iter(runs.start_runs([plan.spec for plan in good], environment=environment) if good else [])
+    good = [plan for _, plan in planned if isinstance(plan, Plan)]
+    started = iter(start_runs([plan.spec for plan in good], environment=environment) if good else [])
     return [
         Started(entry, run_id=next(started).id, problems=plan.problems)
-        if isinstance(plan, runs.Plan)
+        if isinstance(plan, Plan)
         else Started(entry, error=plan)
         for entry, plan in planned
     ]
@@ -159,7 +161,7 @@ def _plan(
     private: bool,
     fetch: Callable[[str], Path] | None,
     minimum: dict[str, float],
-) -> runs.Plan | LoraHubError:
+) -> Plan | LoraHubError:
     from lora_hub.catalogue.tasks import catalogue
     from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending.mend_arguments import parse_mends
@@ -167,7 +169,7 @@ def _plan(
     try:
         task, inspector = catalogue.get_task(entry.task), Inspector()
         file = fetch(entry.data) if fetch else Path(entry.data)
-        plan = runs.plan_run(
+        plan = plan_run(
             file,
             task,
             pipeline.base,
@@ -188,7 +190,7 @@ def _plan(
         )
         if plan.errors:
             raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
-        runs.check_publishing(plan.spec)
+        check_publishing(plan.spec)
         return plan
     except LoraHubError as error:
         return error

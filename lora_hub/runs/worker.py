@@ -1,8 +1,8 @@
 """A run's own process: prepare, train, score, publish. `python -m lora_hub.runs.worker RUN`; several runs of one base
 go to group_worker.py.
 
-It owns the run (run_lock.py), writes its events, and nothing else speaks for it. It waits for its turn (turns.py),
-survives the app, ends in words whatever happens, and on SIGTERM ends as cancelled.
+It owns the run (owner.py), waits for its turn (turns.py), survives the app, ends in words whatever happens, and on
+SIGTERM ends as cancelled.
 """
 
 import argparse
@@ -10,31 +10,27 @@ import contextlib
 import os
 import signal
 import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lora_hub.core import processes, run_lock, settings, store
-from lora_hub.core.crash import explain_crash
+from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.events import EventLog, Folding
-from lora_hub.core.messages import Message, _
-from lora_hub.core.schema import Event, EventKind, Run, RunState, Task, TrainSpec, Wait
+from lora_hub.core.messages import _
+from lora_hub.core.schema import RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import endpoint, record
 from lora_hub.runs import run_rows, run_states
+from lora_hub.runs.owner import Owner, write_log
+from lora_hub.runs.publishing import publish_adapter
 from lora_hub.runs.run_data import count_rows, read_split, too_long_note
-from lora_hub.runs.turns import Cancelled, take_turn
+from lora_hub.runs.turns import take_turn
 
 if TYPE_CHECKING:
     from lora_hub.data.prompts.prepare import Encoded
 
 # What the phase says of who is scored.
 SCORED = {"base": "base", "base_examples": "base with examples", "adapter": "adapter"}
-# A page looks every two seconds; what is told more often only makes the run's file longer.
-TELL_SECONDS = 0.5
 # So many rows become tokens between two words about it.
 ENCODED_ROWS = 500
 
@@ -51,95 +47,8 @@ class Prepared:
     counts: dict[str, int]
 
 
-class Worker:
-    """One run's work. `cancelled` turns true on SIGTERM, or where this run of several was cancelled, and is asked at
-    every step.
-
-    lock: the run's, where it was handed over; else it is taken here. Raises RunError where another process has it.
-    """
-
-    def __init__(self, run_id: str, lock: run_lock.RunLock | None = None) -> None:
-        self.run_id = run_id
-        self.folder = store.run_folder(run_id)
-        self.lock = lock or store.own_run(run_id)
-        self.spec: TrainSpec = store.read_spec(run_id)
-        # Nobody but the owner tells what becomes of the run, so its file is read once.
-        self.folding = Folding()
-        for event in store.read_events(run_id):
-            self.folding.add(event.model_dump())
-        self.log = EventLog(
-            self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}", self.folder / store.RESERVE
-        )
-        self._cancelled = False
-        self._told = 0.0
-
-    @property
-    def now(self) -> Run:
-        """The run as it stands."""
-        return self.folding.run(self.run_id, self.spec)
-
-    def report(self, kind: EventKind, **data: Any) -> Event:
-        """Tells an event."""
-        event = self.log.append(kind, **data)
-        self.folding.add(event.model_dump())
-        return event
-
-    def cancel(self, *_: Any) -> None:
-        """Ends the run at its next step. Also the handler of a signal."""
-        self._cancelled = True
-
-    def cancelled(self) -> bool:
-        return self._cancelled or store.is_cancel_asked(self.run_id)
-
-    def check_cancelled(self) -> None:
-        if self.cancelled():
-            raise Cancelled
-
-    def phase(self, name: str) -> None:
-        """Says what is being done now, in events and in the log."""
-        self.check_cancelled()
-        self.say(name)
-
-    def say(self, name: str) -> None:
-        write_log(name)
-        step, total = self.folding.steps
-        self.report("progress", phase=name, step=step, total=total, eta=None)
-
-    def part(self, name: str, done: int, total: int) -> None:
-        """Says how far the phase is, not more often than somebody looks."""
-        if time.monotonic() - self._told >= TELL_SECONDS:
-            self._told = time.monotonic()
-            step, steps = self.folding.steps
-            self.report("progress", phase=f"{name} ({done} of {total})", step=step, total=steps, eta=None)
-
-    def wait(self, place: Wait) -> None:
-        """Says which place in the line the run has."""
-        write_log(f"place {place.place} in the queue, behind {', '.join(place.before)}")
-        step, total = self.folding.steps
-        self.report(
-            "progress", phase="waiting for its turn", step=step, total=total, eta=None, **place.model_dump(mode="json")
-        )
-
-    def note(self, said: Message) -> None:
-        """Says something about the run that stays on its page."""
-        self.report("exam", note=said)
-
-    def begin(self) -> None:
-        """What a process does first: it says who it is where its starter could not, and keeps room for its last
-        words."""
-        run = self.now
-        write_log(f"run {self.run_id}" + (f", attempt {run.attempt}" if run.attempt > 1 else ""))
-        identity = processes.identify(os.getpid())
-        if {**run.handle, **identity} != run.handle:
-            self.report("handle", handle=identity)
-        store.keep_reserve(self.run_id)
-
-    def end(self) -> None:
-        """What a process does last with a run: from here on it may be resumed, and belongs to whoever does."""
-        if not self.lock.is_open:
-            return
-        (self.folder / store.RESERVE).unlink(missing_ok=True)
-        self.lock.close()
+class Worker(Owner):
+    """One run's work, from its rows to its published adapter."""
 
     def run(self) -> int:
         """Does the work; the exit status is 0 only where the run succeeded."""
@@ -175,31 +84,6 @@ class Worker:
             yield
         finally:
             connection.close()
-
-    def told(self, work: Callable[[], Any]) -> bool:
-        """Does a part of the work; whether it went well. How it ended otherwise is said in the events."""
-        try:
-            work()
-            return True
-        except Cancelled:
-            write_log("cancelled")
-            self.report("state", state=RunState.CANCELLED)
-        except BaseException as error:
-            write_log(
-                f"error: {error}" if isinstance(error, LoraHubError) else "".join(traceback.format_exception(error))
-            )
-            self.fail(explain_crash(error))
-        return False
-
-    def fail(self, error: LoraHubError) -> None:
-        # What was published or trained before the failure stays in the events: publishing can be tried again.
-        self.report("error", message=error.said, hint=error.advice)
-        self.report("state", state=RunState.SUCCEEDED if self.is_trained else RunState.FAILED)
-
-    @property
-    def is_trained(self) -> bool:
-        """Trained and scored already; only the publishing is left to do."""
-        return bool(self.now.adapter_folder)
 
     def _work(self) -> None:
         if self.is_trained:
@@ -360,41 +244,9 @@ class Worker:
                 )
             self.report("state", state=RunState.PUBLISHING)
             self.phase("publishing")
-            publish_run(self.now, self.report, org=self.spec.publish_to, private=self.spec.publish_private)
+            publish_adapter(self.now, self.report, org=self.spec.publish_to, private=self.spec.publish_private)
         self.report("state", state=RunState.SUCCEEDED)
         write_log("done")
-
-
-def write_log(text: str) -> None:
-    """Writes to the run's log, which this process's output is. A log on a full disk is no reason to end a run: what
-    matters is in its events."""
-    with contextlib.suppress(OSError):
-        print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
-
-
-def publish_run(run: Run, report: Callable[..., Any], *, org: str = "", name: str = "", private: bool = False) -> Any:
-    """Publishes a run's adapter and reports it. Raises HubError; the adapter stays in the run's folder either way."""
-    from lora_hub import hub
-
-    folder = store.run_folder(run.id) / "adapter"
-    # They tell the card which language the data is in; they are printed on it only where the person shares rows.
-    examples = run_rows.read_held_out(store.run_folder(run.id), expected=run.eval_rows, task=run.spec.task).rows
-    losses = [event.model_dump(mode="json") for event in store.read_events(run.id) if event.kind == "metric"]
-    log = store.run_folder(run.id) / "training_log.jsonl"
-    store.write_jsonl(log, losses)
-    ref = hub.publish_adapter(
-        folder,
-        spec=run.spec,
-        scores=run.metrics,
-        run_id=run.id,
-        org=org or settings.organization(),
-        name=name,
-        private=private,
-        log=log,
-        examples=examples,
-    )
-    report("adapter", published=ref.model_dump(mode="json"))
-    return ref
 
 
 def set_environment() -> None:

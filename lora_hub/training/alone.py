@@ -7,22 +7,30 @@ differ. Used by worker.py; to try it alone: `python -m lora_hub train FILE --tas
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lora_hub.answering import loading
 from lora_hub.answering.unadapted import as_it_was
-from lora_hub.core.errors import BaseError, SpecError
-from lora_hub.core.messages import _, several
+from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
 from lora_hub.training.patience import Patience
+from lora_hub.training.trainer_settings import (
+    head_on_trained_tokens,
+    labelled,
+    make_lora_config,
+    no_number,
+    no_such_layers,
+    one_gpu,
+    use_checkpointing,
+    use_flat_batches,
+)
 
-IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
 TELL_SECONDS = 0.5  # a page looks every two seconds; what is told more often only makes the run's file longer
 
 
@@ -177,135 +185,6 @@ def _as_it_ended(
     if not stopped:
         last.save_best(folder / "adapter")
     return Trained(folder / "adapter", last.best_step, last.best_loss, last.step, 0.0, stopped, over)
-
-
-def one_gpu(config: Any) -> None:
-    """A run trains on one GPU. On a machine with several the trainer would take `per_device_train_batch_size` rows on
-    each, so that a step were two or more times as many rows as the spec says."""
-    if config.n_gpu > 1:
-        config._n_gpu = 1
-
-
-def no_such_layers(spec: TrainSpec) -> SpecError:
-    return SpecError(
-        _("The base {base} has no layers {targets!r}."),
-        _("Set lora.targets = all-linear."),
-        base=spec.base.id,
-        targets=spec.lora.targets if isinstance(spec.lora.targets, str) else several(spec.lora.targets, quoted=True),
-    )
-
-
-def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:
-    """For a training whose loss is infinite or no number."""
-    return SpecError(
-        _("The loss became {loss} at step {step} with {setting}."),
-        _("Set a learning rate a third as high, and start again."),
-        loss=str(loss),
-        step=step,
-        setting=f"lr = {spec.lr:g}",
-    )
-
-
-def make_lora_config(spec: TrainSpec) -> Any:
-    """PEFT's configuration of the spec's adapter."""
-    from peft import LoraConfig
-
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=spec.lora.r,
-        lora_alpha=spec.lora.alpha,
-        lora_dropout=spec.lora.dropout,
-        target_modules=spec.lora.targets if isinstance(spec.lora.targets, str) else list(spec.lora.targets),
-        use_rslora=spec.lora.rslora,
-    )
-
-
-@contextmanager
-def head_on_trained_tokens() -> Iterator[None]:
-    """Puts only the tokens that are trained on through the base's output head.
-
-    TRL 1.16 does so where its Triton kernel runs; elsewhere it sends every position through and masks the losses after,
-    to spare compilers that want fixed shapes. A CPU has none, and with short answers behind long prompts that head is
-    half of a small base's step. The losses are the same: the other positions count as zero either way.
-    """
-    from trl.trainer import utils
-
-    ask_triton = utils._use_triton
-    utils._use_triton = lambda device: device.type == "cpu" or ask_triton(device)
-    try:
-        yield
-    finally:
-        utils._use_triton = ask_triton
-
-
-def labelled(encoded: Encoded) -> list[dict[str, list[int]]]:
-    """Rows as SFTTrainer takes them: input_ids, and labels that are IGNORED where nothing is trained."""
-    return [
-        {
-            "input_ids": row["input_ids"],
-            "labels": [
-                token if trained else IGNORED
-                for token, trained in zip(row["input_ids"], row["completion_mask"], strict=True)
-            ],
-        }
-        for row in encoded.rows
-    ]
-
-
-def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) -> bool:
-    """Whether rows lie one behind the other in one sequence instead of being padded to the longest (TRL's
-    padding_free).
-
-    "auto": where attention has a kernel for sequences of several lengths. Without one it goes through a dense mask of
-    the sequence's length squared: on a CPU a step of the samples took 1.2 to 1.9 times as long as with padding.
-    """
-    if spec.packing == "off" or (
-        spec.packing == "auto" and not str(model.config._attn_implementation).startswith("flash")
-    ):
-        return False
-    exact = _flat_is_exact(model, [row["input_ids"][:64] for row in train.rows[:2]])
-    if spec.packing == "on":
-        if not exact:
-            raise SpecError(
-                _("The base {base} mixes rows that are packed together."),
-                _("Set packing = auto."),
-                base=spec.base.id,
-            )
-        return True
-    return exact and micro > 1
-
-
-def _flat_is_exact(model: Any, rows: list[list[int]]) -> bool:
-    """Whether two rows in one sequence, told apart by their position ids, give the logits that they give alone."""
-    import torch
-
-    with torch.inference_mode():
-        alone = [model(input_ids=torch.tensor([row], device=model.device), use_cache=False).logits[0] for row in rows]
-        positions = [position for row in rows for position in range(len(row))]
-        together = model(
-            input_ids=torch.tensor([[token for row in rows for token in row]], device=model.device),
-            position_ids=torch.tensor([positions], device=model.device),
-            use_cache=False,
-        ).logits[0]
-    tolerance = 1e-3 if together.dtype == torch.float32 else 0.25
-    return bool((torch.cat(alone) - together).abs().max() < tolerance)
-
-
-def use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, on_gpu: bool) -> bool:
-    """Recomputing activations costs about a third more time: only where they would not fit."""
-    if spec.gradient_checkpointing != "auto":
-        return spec.gradient_checkpointing == "on"
-    if not on_gpu:
-        return False
-    import torch
-
-    config = model.config.get_text_config()
-    longest = max(len(row["input_ids"]) for row in train.rows)
-    # About 34 bytes a token and hidden unit in each layer at 16 bits (Korthikanti et al. 2022, "Reducing Activation
-    # Recomputation in Large Transformer Models", without the attention matrix, which SDPA does not keep).
-    needed = 34 * micro * longest * config.hidden_size * config.num_hidden_layers
-    free, _ = torch.cuda.mem_get_info()
-    return needed > 0.7 * free
 
 
 def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool], patience: Patience) -> Any:

@@ -12,9 +12,9 @@ from typing import Any
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
-from lora_hub.training.alone import make_lora_config, no_such_layers
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainable import Pairs, Start
+from lora_hub.training.trainer_settings import make_lora_config, no_such_layers
 
 Report = Callable[..., Any]
 PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"  # PEFT's keys

@@ -15,10 +15,11 @@ import torch
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
-from lora_hub.training.alone import Trained, head_on_trained_tokens, train_adapter
+from lora_hub.training.alone import Trained, train_adapter
 from lora_hub.training.task_training import TaskTraining, save_adapter, start_of
 from lora_hub.training.together_trainer import LEAST_PROBED, TogetherTrainer
 from lora_hub.training.trainable import TrainableStack
+from lora_hub.training.trainer_settings import head_on_trained_tokens
 
 Result = Trained | LoraHubError
 logger = logging.getLogger("lora_hub.training.together")

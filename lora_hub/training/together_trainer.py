@@ -14,22 +14,15 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback, get_scheduler
+from transformers import get_scheduler
 from trl import SFTConfig, SFTTrainer
 
 from lora_hub.answering import loading
 from lora_hub.data.prompts.prepare import Encoded
-from lora_hub.training.alone import (
-    IGNORED,
-    TELL_SECONDS,
-    labelled,
-    no_number,
-    one_gpu,
-    use_checkpointing,
-    use_flat_batches,
-)
 from lora_hub.training.task_training import TaskTraining
+from lora_hub.training.together_watch import Watch
 from lora_hub.training.trainable import TrainableStack
+from lora_hub.training.trainer_settings import IGNORED, labelled, one_gpu, use_checkpointing, use_flat_batches
 
 # What a checkpoint keeps of a task's state.
 KEPT = ("step", "steps", "best", "best_loss", "best_step", "losses")
@@ -76,7 +69,7 @@ class TogetherTrainer(SFTTrainer):
         one_gpu(config)
         rows = Dataset.from_list(labelled(tasks[0].train))
         super().__init__(
-            model=model, args=config, train_dataset=rows, processing_class=tokenizer, callbacks=[_Watch(self)]
+            model=model, args=config, train_dataset=rows, processing_class=tokenizer, callbacks=[Watch(self)]
         )
         self.flat = config.padding_free
         self.validation = [
@@ -85,8 +78,7 @@ class TogetherTrainer(SFTTrainer):
         ]
         self.offsets = [0] * len(tasks)
 
-    # --- what the trainer asks for
-    # --------------------------------------------------------------------------------------
+    # --- what the trainer asks for ---
 
     def get_train_dataloader(self) -> Any:
         return _Steps(self)
@@ -264,8 +256,7 @@ class TogetherTrainer(SFTTrainer):
         self.stack.zero_grad()
         return best
 
-    # --- checkpoints
-    # ----------------------------------------------------------------------------------------------------
+    # --- checkpoints ---
 
     def save_checkpoint(self, place: int) -> None:
         """All that the task needs to go on, in one file that is replaced in one step."""
@@ -324,106 +315,6 @@ class _Steps:
         steps = {place: self.trainer.steps_of(self.trainer.tasks[place]) for place in self.trainer.stack.active}
         while self.trainer.stack.active:
             yield {"micros": self.trainer.combine([(place, next(steps[place])) for place in self.trainer.stack.active])}
-
-
-class _Watch(TrainerCallback):
-    """Clips by adapter, and after each step reports, looks at validation rows, and lets go of tasks that have ended."""
-
-    def __init__(self, trainer: TogetherTrainer) -> None:
-        self.trainer = trainer
-        self.began = time.monotonic()
-        self.done = 0
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.began = time.monotonic()
-        for place in list(self.trainer.stack.active):
-            task = self.trainer.tasks[place]
-            task.report(
-                "progress", phase="first look at the validation rows", step=task.step, total=task.steps, eta=None
-            )
-            if not task.step:
-                self._look(place)
-        for place in list(self.trainer.stack.active):
-            task = self.trainer.tasks[place]
-            task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if args.fp16:
-            self.trainer.accelerator.unscale_gradients()
-        for place in list(self.trainer.stack.active):
-            task = self.trainer.tasks[place]
-            if not math.isfinite(task.losses[-1]):
-                self._fail(place, task.losses[-1], task.step + 1)
-            else:
-                self.trainer.stack.clip(place, 1.0)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        stack = self.trainer.stack
-        stack.zero_grad()
-        self.done += 1
-        seconds_step = (time.monotonic() - self.began) / self.done
-        rates = self.trainer.lr_scheduler.get_last_lr()
-        for place in list(stack.active):
-            task = self.trainer.tasks[place]
-            task.step += 1
-            self._report(task, seconds_step, rates[place])
-            # The last step is looked at, too, as the trainer does alone: it may be the best.
-            if task.step % task.every == 0 or task.step >= task.steps:
-                self._look(place)
-                if task.error:
-                    continue
-            if task.cancelled():
-                task.was_cancelled = True
-            if task.was_cancelled or task.step >= task.steps or task.stopped:
-                self._retire(place)
-                if task.was_cancelled:
-                    task.on_loss(task)
-        if not stack.active:
-            control.should_training_stop = True
-
-    def _report(self, task: TaskTraining, seconds_step: float, rate: float) -> None:
-        now = time.monotonic()
-        if now - task.reported >= TELL_SECONDS or task.step == task.steps:
-            task.reported, task.reported_step = now, task.step
-            task.report(
-                "progress",
-                phase="training",
-                step=task.step,
-                total=task.steps,
-                eta=round(seconds_step * (task.steps - task.step), 1),
-            )
-        if task.step == 1 or task.step % max(1, task.steps // 150) == 0:
-            task.report("metric", step=task.step, loss=round(sum(task.losses) / len(task.losses), 5), lr=rate)
-            task.losses.clear()
-
-    def _look(self, place: int) -> None:
-        """The held-out loss of a task, what it means for its best matrices, and a checkpoint."""
-        task = self.trainer.tasks[place]
-        loss = self.trainer.validation_loss(place)
-        if not math.isfinite(loss):
-            self._fail(place, loss, task.step)
-            return
-        task.report("metric", step=task.step, eval_loss=round(loss, 5))
-        if task.step and loss < task.best_loss:
-            task.best_loss, task.best_step, task.best = loss, task.step, self.trainer.stack.state(place)
-        task.stopped = task.patience.look(task.step, loss) if task.step < task.steps else ""
-        if task.step:
-            self.trainer.save_checkpoint(place)
-
-    def _fail(self, place: int, loss: float, step: int) -> None:
-        task = self.trainer.tasks[place]
-        task.error = no_number(task.spec, loss, step)
-        self._retire(place)
-        task.on_loss(task)
-
-    def _retire(self, place: int) -> None:
-        """The task leaves the batch; where it ended between two words, its last step is told."""
-        task = self.trainer.tasks[place]
-        task.seconds = time.monotonic() - self.began
-        self.trainer.stack.retire(place)
-        if task.step != task.reported_step:
-            task.reported_step = task.step
-            task.report("progress", phase="training", step=task.step, total=task.steps, eta=None)
 
 
 def _joined(tensors: list[torch.Tensor], length: int, filler: int) -> torch.Tensor:

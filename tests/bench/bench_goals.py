@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from lora_hub.cli import text as cli_text  # noqa: E402
+from lora_hub.cli.text import verdict  # noqa: E402
 
 SAMPLES = ROOT / "lora_hub" / "catalogue" / "tasks" / "samples"
 SHARED = ROOT.parent / "shared" / "data"
@@ -88,7 +88,7 @@ def measure(name: str, home: str) -> str:
         f"{adapter['rows']} scored  {'met' if met else 'NOT MET'}",
         flush=True,
     )
-    print(" " * 29 + cli_text.verdict(told["comparison"])[0], flush=True)
+    print(" " * 29 + verdict(told["comparison"])[0], flush=True)
     return "met" if met else "NOT MET"
 
 

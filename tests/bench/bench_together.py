@@ -325,7 +325,7 @@ def bench_dropout(options: argparse.Namespace) -> dict:
     from lora_hub.catalogue import bases
     from lora_hub.catalogue.tasks.catalogue import get_task, sample_file
     from lora_hub.data.prompts import prepare
-    from lora_hub.runs import worker
+    from lora_hub.runs import run_data
 
     base = bases.get_base("built-in")
     tokenizer, model = loading.load_tokenizer(base), loading.load_base(base)
@@ -337,7 +337,7 @@ def bench_dropout(options: argparse.Namespace) -> dict:
             spec = runs.plan_run(
                 sample_file(task), task, base, overrides={"seed": seed, "steps": 80, "patience": 0, "lora.dropout": 0.1}
             ).spec
-            frozen, split, _ = worker.read_split(spec)
+            frozen, split, _ = run_data.read_split(spec)
             made.append(
                 (
                     spec,

@@ -72,12 +72,12 @@ def prepare(home: str) -> tuple[object, dict]:
     from lora_hub.catalogue import bases
     from lora_hub.catalogue.tasks import catalogue
     from lora_hub.data.prompts import template
-    from lora_hub.runs import worker
+    from lora_hub.runs import run_data
 
     os.environ["LORA_HUB_HOME"] = home
     overrides = {"steps": STEPS, "evaluations": EVALUATIONS, "patience": 0}
     spec = runs.plan_run(SAMPLE, catalogue.get_task("spam"), bases.get_base("built-in"), overrides=overrides).spec
-    task, split, _ = worker.read_split(spec)
+    task, split, _ = run_data.read_split(spec)
 
     def rows(part: list) -> list[dict]:
         return [

@@ -1,0 +1,72 @@
+"""A run as --json tells it. The texts are made of the same."""
+
+from typing import Any
+
+from lora_hub.core.schema import Run
+from lora_hub.runs import run_phases, run_states
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    """A run as `runs --json` lists it. says: of its state what it is, why and what comes next."""
+    return {
+        "run": run.id,
+        "state": run.state.value,
+        "task": run.spec.task.id,
+        "base": run.spec.base.id,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "created": run.created,
+        "seconds": round(run.seconds, 1),
+        "adapter": run.adapter.repo_id if run.adapter else "",
+        "error": run.error.to_json() if run.error else None,
+        **run_now(run),
+    }
+
+
+def run_now(run: Run) -> dict[str, Any]:
+    """What a run is doing, as JSON. newer: damaged only for this version, because a newer one wrote it. queue: its
+    place there, the runs before it and how many may train at once."""
+    return {
+        "phase": run.phase,
+        "says": run_states.describe(run).en,
+        "late": run_phases.how_late(run) is not None,
+        "cancelling": run.cancelling,
+        "newer": run.is_newer,
+        "attempt": run.attempt,
+        "stopped": run.stopped,
+        "queue": run.waits.model_dump(mode="json") if run.waits else None,
+    }
+
+
+def run_result(run: Run) -> dict[str, Any]:
+    """The keys of `train`: run, state, adapter, revision, base, seconds, the rows (file_rows = train_rows +
+    validation_rows + eval_rows + left_out), metrics, comparison, notes, stopped (why before the last step: "patience",
+    "learnt" or "")."""
+    from lora_hub.core import store
+
+    folder = str(store.run_folder(run.id) / run.adapter_folder) if run.adapter_folder else ""
+    return {
+        "run": run.id,
+        "state": run.state.value,
+        "adapter": run.adapter.repo_id if run.adapter else folder,
+        "revision": run.adapter.revision if run.adapter else "",
+        "base": run.spec.base.id,
+        "seconds": round(run.seconds, 1),
+        "file_rows": run.file_rows,
+        "train_rows": run.train_rows,
+        "validation_rows": run.validation_rows,
+        "eval_rows": run.eval_rows,
+        "left_out": run.left_out,
+        "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
+        "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
+        "notes": list(map(str, run.notes)),
+        "stopped": run.stopped,
+    }
+
+
+def rows_missing(run_id: str) -> dict[str, str]:
+    """What cannot be read of a run's held-out rows, in words; empty where nothing is missing."""
+    from lora_hub import runs
+
+    missing = runs.read_held_out(run_id).missing
+    return {"rows_missing": missing.en if missing else ""}

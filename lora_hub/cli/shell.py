@@ -1,0 +1,133 @@
+"""The shell's side of everything the page does: `python -m lora_hub --help`.
+
+With --json the last line of standard output is one JSON object, for a refused command line, too, and nothing else is
+printed there; progress and messages go to standard error. The exit status says how much of what was asked for happened:
+
+| status | meaning |
+|---|---|
+| 0 | all of it |
+| 1 | none of it; the error says why |
+| 2 | the command is wrong: an unknown command, option, task or setting, or a value out of range, also in the
+environment | | 3 | a part of it: trained but not published, or some tasks of a pipeline |
+| 4 | all of it, but a score is below --min |
+| 124 | `runs wait` gave up waiting: the run goes on |
+| 130, 143, 129 | interrupted, told to end, its terminal was closed |
+| 141 | nobody reads the output any more |
+
+Nothing heavy is imported before a command needs it.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any
+
+from lora_hub.cli.parser import make_parser
+from lora_hub.cli.show_runs import show_scored
+from lora_hub.cli.signals import Signals
+from lora_hub.core import settings
+from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.messages import _
+from lora_hub.local_hub import server
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parses the arguments, runs the command and returns the exit status (see above)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
+    if sys.stdout is None:  # closed by whoever started this
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    try:
+        status = _main(arguments, as_json)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        _drop_output()
+        return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            raise
+        _drop_output()
+        print(
+            f"error: Standard output cannot be written: {error.strerror}. Send it to a place with room.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _drop_output() -> None:
+    """What is still to be written would raise again when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main(arguments: list[str], as_json: bool) -> int:
+    try:
+        options = make_parser().parse_args(arguments)
+        settings.check()
+        # Libraries that print to standard output would spoil the JSON.
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            # The embedded Hub listens to signals itself.
+            with contextlib.nullcontext() if options.command is server.start else Signals() as options.signals:
+                result = options.command(options)
+    except LoraHubError as error:
+        # What was trained and scored before something went wrong is told all the same.
+        scored = "" if as_json else show_scored(getattr(error, "also", {}))
+        if scored:
+            print(scored, flush=True)
+        return _tell_error(error, as_json, getattr(error, "status", 2 if isinstance(error, SpecError) else 1))
+    except KeyboardInterrupt as ended:
+        return _tell_error(
+            LoraHubError(str(ended) or "Interrupted."),
+            as_json,
+            getattr(ended, "status", 130),
+            getattr(ended, "also", {}),
+        )
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _tell_error(_explain(error), as_json, 1)
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+    elif result is not None:
+        text = options.show(result)
+        if text:
+            print(text)
+    return 0
+
+
+def _tell_error(error: LoraHubError, as_json: bool, status: int, also: dict[str, Any] | None = None) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    if as_json:
+        print(
+            json.dumps(
+                {**error.to_json(), **getattr(error, "also", {}), **(also or {})}, ensure_ascii=False, default=str
+            )
+        )
+    return status
+
+
+def _explain(error: Exception) -> LoraHubError:
+    """A folder of ours that cannot be used, in words; anything else is a bug, logged whole where it can be found."""
+    from lora_hub.core import disk
+
+    told = disk.explain_home(error) if isinstance(error, OSError) else None
+    if told is not None:
+        return told
+    details = "".join(traceback.format_exception(error))
+    file = settings.home() / "errors.log"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as log:
+            log.write(time.strftime("%Y-%m-%d %H:%M:%S\n") + details + "\n")
+        where = _("The details are in {file}.", file=file)
+    except OSError as unwritable:
+        print(details, file=sys.stderr)
+        where = _("The details are above: {file} cannot be written ({reason}).", file=file, reason=unwritable.strerror)
+    first = str(error).splitlines()[0] if str(error) else ""
+    return LoraHubError(
+        _("This is a bug in LoRA Hub: {kind}: {reason}"), where, kind=type(error).__name__, reason=first
+    )

@@ -1,0 +1,174 @@
+"""What moves a run: start, cancel, resume.
+
+A run's truth is its folder; nothing about it is kept in this process, so the page may be closed, reloaded or restarted.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lora_hub.core import events, run_lock, settings, store
+from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.messages import _
+from lora_hub.core.run_reader import RunReader
+from lora_hub.core.schema import Run, RunState, TrainSpec
+from lora_hub.runs import run_history, run_states
+from lora_hub.runs.looking import refresh_run
+from lora_hub.runs.machine import check_fits
+from lora_hub.runs.publishing import check_publishing
+from lora_hub.runs.runners import local
+
+# A worker that was asked to end and has not within these seconds is ended.
+CANCEL_GRACE_SECONDS = 20
+# A worker that has said its last word ends within these seconds.
+ENDING_SECONDS = 10
+RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
+
+
+def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None) -> Run:
+    """Makes the run's folder and starts its process. Raises BaseError where the base can't fit, HubError where its
+    adapter could not be published, LoraHubError on a full disk.
+
+    environment: for the child alone (tokens); it is written nowhere.
+    """
+    return start_runs([spec], owner=owner, environment=environment)[0]
+
+
+def start_runs(
+    specs: Sequence[TrainSpec], *, owner: str = "local", environment: dict[str, str] | None = None
+) -> list[Run]:
+    """The same for several specs of one base, which share a process and are trained together where that is faster."""
+    settings.check()  # the process that is started reads them, too
+    for spec in specs:
+        check_fits(spec)
+        check_publishing(spec)
+    run_ids: list[str] = []
+    held: dict[int, run_lock.RunLock] = {}
+    with contextlib.ExitStack() as locks:
+
+        def hold(folder: Path) -> None:
+            held[len(run_ids)] = locks.enter_context(run_lock.take(folder))  # of the run that is being made
+
+        try:
+            for spec in specs:
+                run_ids.append(store.create_run(spec, hold))
+            for run_id in run_ids:
+                with store.disk_errors(store.run_folder(run_id)):
+                    events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner="local")
+        except LoraHubError:
+            # Nothing has been started: what is left of them would only stand in the list as lost.
+            for run_id in run_ids:
+                store.remove_run(run_id)
+            raise
+        _start(run_ids, list(held.values()), 1, environment)
+    return [refresh_run(run_id) for run_id in run_ids]
+
+
+def _start(
+    run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, environment: dict[str, str] | None
+) -> None:
+    """Starts one process for runs whose locks are held. All that has to be before its first word is written before it
+    starts."""
+    logs = [events.app_log(store.events_file(run_id)) for run_id in run_ids]
+    for run_id, log in zip(run_ids, logs, strict=True):
+        with store.disk_errors(log.path):
+            store.clear_cancel(run_id)
+            log.append("state", state=RunState.QUEUED, attempt=attempt)
+    try:
+        # Members of a group write to the first one's log; the others' say where to look.
+        handle = local.start(run_ids, store.log_file(run_ids[0]), environment, locks)
+    except OSError as error:
+        told = LoraHubError(
+            _("No process could be started: {reason}."),
+            _("Free memory or space on this machine, then resume the run."),
+            reason=error.strerror or error,
+        )
+        for log in logs:
+            log.append("error", message=told.said, hint=told.advice)
+            log.append("state", state=RunState.FAILED)
+        raise told from error
+    for log in logs:
+        log.append("handle", handle=handle)
+
+
+def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
+    """Ends a run at its next step; its checkpoints stay. Raises RunError where it has ended already."""
+    reader = RunReader()
+    run = refresh_run(run_id, reader)
+    if run.state.is_final:
+        raise RunError(
+            _("The run {run_id} has ended already: {state}."),
+            _("Nothing is left to cancel."),
+            run_id=run_id,
+            state=run.state.value,
+        )
+    # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end
+    # all.
+    store.ask_cancel(run_id)
+    shared = len(run.handle.get("group", ())) > 1
+    if not shared:
+        local.cancel(run.handle)
+    deadline = time.monotonic() + wait
+    while not run.state.is_final and time.monotonic() < deadline:
+        time.sleep(0.1)
+        run = refresh_run(run_id, reader)
+    if not run.state.is_final and not shared:
+        local.kill(run.handle)
+        while not run.state.is_final and local.is_alive(run.handle):
+            time.sleep(0.1)
+        run = refresh_run(run_id, reader)
+    return run
+
+
+def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run:
+    """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another
+    state, and
+    where a process works on it: of two that resume at once one goes on."""
+    settings.check()
+    store.read_spec(run_id)  # a damaged one says here what is wrong
+    with _when_ended(run_id) as lock:
+        # Nobody else can change it now. Our own lock is no sign of work on it.
+        told = store.read_run(run_id)
+        run = run_states.judge(told, store.run_folder(run_id), is_owned=False)
+        if run.state not in RESUMABLE:
+            raise _not_resumable(run)
+        check_publishing(run.spec)
+        with store.disk_errors(store.run_folder(run_id)):
+            run_history.heal(told, run, events.app_log(store.events_file(run_id)).append)
+        _start([run_id], [lock], run.attempt + 1, environment)
+    return refresh_run(run_id)
+
+
+@contextlib.contextmanager
+def _when_ended(run_id: str) -> Iterator[run_lock.RunLock]:
+    """The lock of a run that has ended. Its worker may still be ending, too; one that works on it is told by its
+    state."""
+    until = time.monotonic() + ENDING_SECONDS
+    while True:
+        try:
+            lock = store.own_run(run_id)
+            break
+        except RunError:
+            run = refresh_run(run_id)
+            if not run.state.is_final:
+                raise _not_resumable(run) from None
+            if time.monotonic() >= until:
+                raise
+    with lock:
+        yield lock
+
+
+def _not_resumable(run: Run) -> RunError:
+    if run.state is RunState.SUCCEEDED:
+        return RunError(
+            _("The run {run_id} has succeeded: nothing is left of it to resume."),
+            _("Publish it, or ask its adapter in Compare."),
+            run_id=run.id,
+        )
+    return RunError(
+        _("The run {run_id} is {state}."),
+        _("Only a run that failed, was cancelled or was lost can be resumed."),
+        run_id=run.id,
+        state=run.state.value,
+    )

@@ -1,0 +1,47 @@
+"""What this machine can take: its GPU's speed, its memory."""
+
+from lora_hub.catalogue import bases, hardware
+from lora_hub.core.errors import BaseError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import TrainSpec
+
+
+def gpu_flops() -> float:
+    """Peak 16-bit FLOP/s of this machine's GPU, 0 where there is none; asked of the driver's own tool, so torch can
+    stay out."""
+    import shutil
+    import subprocess
+
+    if not shutil.which("nvidia-smi"):
+        return 0.0
+    told = subprocess.run(
+        ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    if told.returncode or not told.stdout.strip():
+        return 0.0
+    return hardware.card_flops(told.stdout.splitlines()[0])
+
+
+def check_fits(spec: TrainSpec) -> None:
+    """Raises BaseError where the base alone is larger than this machine's memory."""
+    import psutil
+
+    if not spec.base.parameters or gpu_flops():
+        return
+    needed = bases.memory_bytes(
+        spec.base, train=True, batch=1, length=64, r=spec.lora.r, precision="fp32", quantization=spec.quantization
+    )
+    needed = needed or 4 * spec.base.parameters  # a shape that is not known: at least its weights in fp32
+    total = psutil.virtual_memory().total
+    if needed > total:
+        raise BaseError(
+            _("{base} needs about {needed:.1f} GiB to be trained here; this machine has {total:.1f} GiB."),
+            _("Choose a smaller base, or train on a GPU Space."),
+            base=spec.base.id,
+            needed=needed / 2**30,
+            total=total / 2**30,
+        )

@@ -1,0 +1,145 @@
+"""The one process that a run belongs to: it holds the run's lock, and nothing else speaks for the run.
+
+What it says are the run's events and its log; what it hears is that a person cancels.
+"""
+
+import contextlib
+import os
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from lora_hub.core import processes, run_lock, store
+from lora_hub.core.crash import explain_crash
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.events import EventLog, Folding
+from lora_hub.core.messages import Message
+from lora_hub.core.schema import Event, EventKind, Run, RunState, TrainSpec, Wait
+from lora_hub.runs.turns import Cancelled
+
+# A page looks every two seconds; what is told more often only makes the run's file longer.
+TELL_SECONDS = 0.5
+
+
+class Owner:
+    """A run's owner. `cancelled` turns true on SIGTERM, or where this run of several was cancelled, and is asked at
+    every step.
+
+    lock: the run's, where it was handed over; else it is taken here. Raises RunError where another process has it.
+    """
+
+    def __init__(self, run_id: str, lock: run_lock.RunLock | None = None) -> None:
+        self.run_id = run_id
+        self.folder = store.run_folder(run_id)
+        self.lock = lock or store.own_run(run_id)
+        self.spec: TrainSpec = store.read_spec(run_id)
+        # Nobody but the owner tells what becomes of the run, so its file is read once.
+        self.folding = Folding()
+        for event in store.read_events(run_id):
+            self.folding.add(event.model_dump())
+        self.log = EventLog(
+            self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}", self.folder / store.RESERVE
+        )
+        self._cancelled = False
+        self._told = 0.0
+
+    @property
+    def now(self) -> Run:
+        """The run as it stands."""
+        return self.folding.run(self.run_id, self.spec)
+
+    def report(self, kind: EventKind, **data: Any) -> Event:
+        """Tells an event."""
+        event = self.log.append(kind, **data)
+        self.folding.add(event.model_dump())
+        return event
+
+    def cancel(self, *_: Any) -> None:
+        """Ends the run at its next step. Also the handler of a signal."""
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        return self._cancelled or store.is_cancel_asked(self.run_id)
+
+    def check_cancelled(self) -> None:
+        if self.cancelled():
+            raise Cancelled
+
+    def phase(self, name: str) -> None:
+        """Says what is being done now, in events and in the log."""
+        self.check_cancelled()
+        self.say(name)
+
+    def say(self, name: str) -> None:
+        write_log(name)
+        step, total = self.folding.steps
+        self.report("progress", phase=name, step=step, total=total, eta=None)
+
+    def part(self, name: str, done: int, total: int) -> None:
+        """Says how far the phase is, not more often than somebody looks."""
+        if time.monotonic() - self._told >= TELL_SECONDS:
+            self._told = time.monotonic()
+            step, steps = self.folding.steps
+            self.report("progress", phase=f"{name} ({done} of {total})", step=step, total=steps, eta=None)
+
+    def wait(self, place: Wait) -> None:
+        """Says which place in the line the run has."""
+        write_log(f"place {place.place} in the queue, behind {', '.join(place.before)}")
+        step, total = self.folding.steps
+        self.report(
+            "progress", phase="waiting for its turn", step=step, total=total, eta=None, **place.model_dump(mode="json")
+        )
+
+    def note(self, said: Message) -> None:
+        """Says something about the run that stays on its page."""
+        self.report("exam", note=said)
+
+    def begin(self) -> None:
+        """What a process does first: it says who it is where its starter could not, and keeps room for its last
+        words."""
+        run = self.now
+        write_log(f"run {self.run_id}" + (f", attempt {run.attempt}" if run.attempt > 1 else ""))
+        identity = processes.identify(os.getpid())
+        if {**run.handle, **identity} != run.handle:
+            self.report("handle", handle=identity)
+        store.keep_reserve(self.run_id)
+
+    def end(self) -> None:
+        """What a process does last with a run: from here on it may be resumed, and belongs to whoever does."""
+        if not self.lock.is_open:
+            return
+        (self.folder / store.RESERVE).unlink(missing_ok=True)
+        self.lock.close()
+
+    def told(self, work: Callable[[], Any]) -> bool:
+        """Does a part of the work; whether it went well. How it ended otherwise is said in the events."""
+        try:
+            work()
+            return True
+        except Cancelled:
+            write_log("cancelled")
+            self.report("state", state=RunState.CANCELLED)
+        except BaseException as error:
+            write_log(
+                f"error: {error}" if isinstance(error, LoraHubError) else "".join(traceback.format_exception(error))
+            )
+            self.fail(explain_crash(error))
+        return False
+
+    def fail(self, error: LoraHubError) -> None:
+        # What was published or trained before the failure stays in the events: publishing can be tried again.
+        self.report("error", message=error.said, hint=error.advice)
+        self.report("state", state=RunState.SUCCEEDED if self.is_trained else RunState.FAILED)
+
+    @property
+    def is_trained(self) -> bool:
+        """Trained and scored already; only the publishing is left to do."""
+        return bool(self.now.adapter_folder)
+
+
+def write_log(text: str) -> None:
+    """Writes to the run's log, which this process's output is. A log on a full disk is no reason to end a run: what
+    matters is in its events."""
+    with contextlib.suppress(OSError):
+        print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)

@@ -1,0 +1,171 @@
+"""What a run would be, before it is started: its spec, what stands against it, and what it will take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core import store
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import BaseModel, Mend, Problem, Task, TrainSpec
+from lora_hub.evaluation.minimum import check_metrics
+from lora_hub.runs.machine import gpu_flops
+from lora_hub.training import recipe
+
+# A plan looks at so many rows one by one; the run itself takes them all.
+PLANNED_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run before it is started: the spec to start, what stands against it, and what it will take. examples: rows that
+    can be used, of `PLANNED_ROWS` at most. costs: the same run on rented hardware, the cheapest first."""
+
+    spec: TrainSpec
+    inspection: Any
+    problems: tuple[Problem, ...]
+    examples: int
+    estimate: recipe.Estimate
+    costs: tuple[Any, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+def plan_run(
+    file: Path,
+    task: Task,
+    base: BaseModel,
+    *,
+    mapping: dict[str, str] | None = None,
+    mends: Sequence[Mend] = (),
+    effort: str = "balanced",
+    overrides: dict[str, Any] | None = None,
+    test_file: Path | None = None,
+    name: str = "",
+    dataset_name: str = "",
+    publish_to: str = "",
+    publish_private: bool = False,
+    share_rows: bool = False,
+    minimum: dict[str, float] | None = None,
+    reading: dict[str, Any] | None = None,
+    inspector: Any = None,
+) -> Plan:
+    """Reads and checks the data and derives the spec; nothing is started. mapping: the roles that the person chose.
+    mends: done after reading. minimum: what the adapter has to reach to be published (minimum.py). reading: encoding,
+    delimiter, sheet, skip_broken. inspector: one that may have read the file already.
+
+    Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
+    """
+    from lora_hub.data.checks import check_held_out, checks
+    from lora_hub.data.columns import columns
+    from lora_hub.data.inspector import Inspector
+    from lora_hub.data.mending import check_mends
+    from lora_hub.data.mending.mends import for_test
+    from lora_hub.data.preview import with_labels
+    from lora_hub.data.prompts import prepare
+    from lora_hub.data.prompts.split import split_examples
+
+    inspector = inspector or Inspector()
+    task = recipe.with_language(task, overrides or {})
+    kept = store.add_dataset(file, dataset_name)
+    seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
+    columns.check_mapping(seen.table, task, seen.mapping)
+    task = seen.task
+    examples = planned_examples(seen.table, task, seen.mapping)
+    task = with_labels(task, seen.table, seen.mapping)
+    test_info, test_mapping, test_table, test_done, leaks = None, {}, seen.table.test, [], []
+    if test_file is not None:
+        test_kept = store.add_dataset(test_file)
+        chosen = {
+            role: column
+            for role, column in (mapping or {}).items()
+            if column in inspector.read(test_kept, is_test=True).columns
+        }
+        test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends), is_test=True)
+        columns.check_mapping(test_seen.table, task, test_seen.mapping)
+        test_info, test_mapping, test_table, test_done = (
+            test_seen.info,
+            test_seen.mapping,
+            test_seen.table,
+            test_seen.done,
+        )
+        found = checks.find_overlap(task, seen.table, seen.mapping, test_table, test_mapping)
+        found += checks.find_unseen(task, seen.table, seen.mapping, test_table, test_mapping)
+        leaks = [
+            *(problem for problem in test_seen.table.problems if problem.code == "test-part"),
+            *(one.problem for one in found),
+        ]
+    spec = recipe.make_spec(
+        task,
+        base,
+        seen.info,
+        seen.mapping,
+        effort=effort,
+        overrides=overrides,
+        test_dataset=test_info,
+        test_mapping=test_mapping,
+        name=name,
+        publish_to=publish_to,
+        publish_private=publish_private,
+        share_rows=share_rows,
+        minimum=minimum,
+    )
+    check_metrics(spec.minimum, task)
+    # The split is tried here, so that too few rows are told before anything is started.
+    if test_table is None:
+        split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
+        scored = len(split.test)
+    else:
+        scored = len(prepare.build_examples(test_table, task, test_mapping or seen.mapping))
+    own_test = test_table.rows if test_table is not None and test_file is None else 0
+    seen = inspector.with_lengths(seen, base, spec.max_length)
+    again = [*check_held_out.check_held_out(scored), *check_mends.find_idle(seen.done, test_done)]
+    known = (check_held_out.CODE, check_mends.CODE)
+    problems = [
+        *(found.problem for found in again),
+        *(problem for problem in seen.problems if problem.code not in known),
+    ]
+    spec = spec.model_copy(
+        update={"dataset": seen.info.model_copy(update={"problems": tuple(problems), "test_rows": own_test})}
+    )
+    tokens_row = tokens_per_row(seen, examples, task)
+    estimate = recipe.estimate(spec, tokens_row=tokens_row, gpu_flops=gpu_flops())
+    costs = tuple(recipe.estimate_costs(spec, tokens_row))
+    return Plan(
+        spec=spec, inspection=seen, problems=(*leaks, *problems), examples=len(examples), estimate=estimate, costs=costs
+    )
+
+
+def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
+    """The examples of `PLANNED_ROWS` rows at most, on which estimates stand. Raises DataError where no row can be
+    used."""
+    from lora_hub.data.base_fit import sample_rows
+    from lora_hub.data.prompts import prepare
+
+    try:
+        return prepare.build_examples(sample_rows(table, PLANNED_ROWS), task, mapping)
+    except DataError:
+        if table.rows <= PLANNED_ROWS:
+            raise
+        return prepare.build_examples(table, task, mapping)  # few rows can be used, and the sample met none of them
+
+
+def tokens_per_row(seen: Any, examples: list[Any], task: Task, sample: int = 200) -> float:
+    """Mean tokens of prompt and answer: counted with the base's own tokenizer where it lies on this disk, else
+    estimated from the bytes (about 4 a token in Latin script, 5 in Persian)."""
+    from lora_hub.data.prompts import template
+
+    if seen.tokens_row:
+        return seen.tokens_row
+    step = max(1, len(examples) // sample)
+    texts = []
+    for example in examples[::step][:sample]:
+        prompt = (
+            "\n".join(m["content"] for m in example.inputs["messages"])
+            if task.is_chat
+            else template.render_prompt(task, example.inputs)
+        )
+        texts.append(prompt + " " + example.answer)
+    return sum(len(text.encode()) / 4.5 for text in texts) / max(1, len(texts)) + 8

@@ -1,0 +1,78 @@
+"""A run's adapter goes to the Hub: asked whether it may before the training, done at its end or later by hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lora_hub.core import events, settings, store
+from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import AdapterRef, Run, TrainSpec
+from lora_hub.hub import endpoint
+from lora_hub.runs import run_rows
+from lora_hub.runs.looking import refresh_run
+
+
+def check_publishing(spec: TrainSpec) -> None:
+    """Raises HubError where the adapter could not be published to where the spec says: asked before it is trained, not
+    after."""
+    if not spec.publish_to:
+        return
+    with endpoint.connected():
+        from lora_hub import hub
+
+        hub.check_publishing(spec, org=spec.publish_to, private=spec.publish_private)
+
+
+def publishing_trouble(spec: TrainSpec) -> LoraHubError | None:
+    """Why an adapter of this spec could not be published to the organization in use, for who may want to after the
+    training."""
+    try:
+        check_publishing(spec.model_copy(update={"publish_to": spec.publish_to or settings.organization()}))
+    except LoraHubError as error:
+        return error
+    return None
+
+
+def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = False) -> AdapterRef:
+    """Publishes a run's adapter to the organization. Can be tried again after a failure.
+
+    Raises RunError where there is no adapter yet, HubError where the Hub refuses.
+    """
+    store.read_spec(run_id)  # a damaged one says here what is wrong
+    run = refresh_run(run_id)
+    if not run.adapter_folder:
+        raise RunError(
+            _("The run {run_id} has no adapter to publish: it is {state}."),
+            _("Wait until it has succeeded, or resume it."),
+            run_id=run_id,
+            state=run.state.value,
+        )
+    log = events.app_log(store.events_file(run_id))
+    return publish_adapter(run, log.append, org=org, name=name, private=private or run.spec.publish_private)
+
+
+def publish_adapter(
+    run: Run, report: Callable[..., Any], *, org: str = "", name: str = "", private: bool = False
+) -> AdapterRef:
+    """Publishes a run's adapter and reports it. Raises HubError; the adapter stays in the run's folder either way."""
+    from lora_hub import hub
+
+    folder = store.run_folder(run.id) / "adapter"
+    # They tell the card which language the data is in; they are printed on it only where the person shares rows.
+    examples = run_rows.read_held_out(store.run_folder(run.id), expected=run.eval_rows, task=run.spec.task).rows
+    losses = [event.model_dump(mode="json") for event in store.read_events(run.id) if event.kind == "metric"]
+    log = store.run_folder(run.id) / "training_log.jsonl"
+    store.write_jsonl(log, losses)
+    ref = hub.publish_adapter(
+        folder,
+        spec=run.spec,
+        scores=run.metrics,
+        run_id=run.id,
+        org=org or settings.organization(),
+        name=name,
+        private=private,
+        log=log,
+        examples=examples,
+    )
+    report("adapter", published=ref.model_dump(mode="json"))
+    return ref
