@@ -18,7 +18,7 @@ from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import RunState
 from lora_hub.evaluation import metrics
 from lora_hub.runs import publishing, run_rows, run_states
-from lora_hub.ui import render_held_out, render_runs, runs_tab
+from lora_hub.ui import render_held_out, render_runs, runs_watch
 
 TASK = catalogue.get_task("spam").model_copy(update={"labels": ("ham", "spam")})
 SCORE = {"value": 50.0, "low": 40.0, "high": 60.0, "rows": 6}
@@ -136,11 +136,11 @@ def test_what_is_readable_of_damaged_rows_is_shown_and_the_rest_is_said(name: st
     # the tab, with every filter, and the shell
     for show in render_held_out.FILTERS:
         for order in render_held_out.ORDERS:
-            drawn = runs_tab.draw(RunReader(), "en", run_id, show, order)
+            drawn = runs_watch.draw(RunReader(), "en", run_id, show, order)
             assert any(isinstance(part, str) and said.split(":")[0] in part for part in drawn), (show, order)
     assert (
-        "هیچ‌یک از ۶" in runs_tab.draw(RunReader(), "fa", run_id)[9]
-        or "سطر از ۶ سطر آزمون" in runs_tab.draw(RunReader(), "fa", run_id)[9]
+        "هیچ‌یک از ۶" in runs_watch.draw(RunReader(), "fa", run_id)[9]
+        or "سطر از ۶ سطر آزمون" in runs_watch.draw(RunReader(), "fa", run_id)[9]
     )
     assert said in rows_missing(run_id)["rows_missing"]
     assert said in show_published(

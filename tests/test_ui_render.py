@@ -45,7 +45,7 @@ from lora_hub.ui import (
     text,
     words,
 )
-from lora_hub.ui.compare_tab import keep_right, right_answer
+from lora_hub.ui.compare_question import keep_right, right_answer
 from lora_hub.ui.render_adapters import PaneView
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"

@@ -16,6 +16,7 @@ from lora_hub.core import settings
 from lora_hub.core.messages import _
 from lora_hub.ui import adapters_tab, compare_tab, early, finetune, render, runs_tab
 from lora_hub.ui import page as shared
+from lora_hub.ui.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.page import LIGHT, Labels, Page
 from lora_hub.ui.warm import Looker, warm_up
 from lora_hub.ui.words import WORDS
@@ -55,7 +56,7 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
             value=[],
             multiselect=True,
             allow_custom_value=True,
-            max_choices=compare_tab.MOST_ADAPTERS,
+            max_choices=MOST_ADAPTERS,
             label=labels(_("Adapters (1 to 4)")),
             info=labels(_("From the list, or type a repository, a repository@version or a run")),
             elem_id="lh-names",
@@ -94,7 +95,7 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
     def show_address(where: str, is_opening: bool) -> list[Any]:
         """where: JSON of tab, run, adapters to compare (commas between them) and adapter (page.js writes it)."""
         tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
-        chosen = [name for name in names.split(",") if name][: compare_tab.MOST_ADAPTERS]
+        chosen = [name for name in names.split(",") if name][:MOST_ADAPTERS]
         compared = gr.Dropdown(choices=chosen, value=chosen) if chosen or not is_opening else gr.skip()
         wanted = tab if tab in TABS else TABS[0]
         shown = gr.skip() if is_opening and wanted == TABS[0] else gr.Tabs(selected=wanted)

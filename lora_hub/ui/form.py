@@ -7,52 +7,52 @@ nothing yet. Only clicks and another file write these fields; an answer that was
 """
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from lora_hub.ui.asked import Asked, read_mends
 
+# The fields of `Asked` that have one component each, and the two hidden ones, in the order in which the browser keeps
+# them.
+PLAIN = (
+    "task",
+    "proposed",
+    "dataset",
+    "encoding",
+    "delimiter",
+    "sheet",
+    "skip_broken",
+    "test",
+    "corrections",
+    "mends",
+    "base",
+    "effort",
+    "name",
+)
 OWN_DEFAULTS = {"inputs": "text", "output": "labels"}
 NOTHING_CORRECTED, NO_MENDS = "{}", "[]"
 
 
-@dataclass
 class Form:
-    """The fields that a person fills, by name, and the two that remember what they corrected."""
+    """The fields that a person fills, and the two that remember what they corrected."""
 
-    task: gr.Radio
-    proposed: gr.Textbox
-    own: dict[str, Any]
-    dataset: gr.Textbox
-    encoding: gr.Dropdown
-    delimiter: gr.Dropdown
-    sheet: gr.Dropdown
-    skip_broken: gr.Checkbox
-    test: gr.Textbox
-    corrections: gr.Textbox
-    mends: gr.Textbox
-    roles: list[gr.Dropdown]
-    base: gr.Dropdown
-    effort: gr.Radio
-    name: gr.Textbox
-    overrides: dict[str, Any] = field(default_factory=dict)
+    def __init__(
+        self,
+        plain: dict[str, Any],
+        *,
+        own: dict[str, Any],
+        roles: list[gr.Dropdown],
+        overrides: dict[str, Any],
+    ) -> None:
+        """plain: `PLAIN` -> component; own: of a task of one's own; roles: the dropdowns of the columns; overrides:
+        setting -> field."""
+        self.plain = {name: plain[name] for name in PLAIN}
+        self.own, self.roles, self.overrides = own, roles, overrides
 
     def components(self) -> list[Any]:
-        plain = [
-            self.task,
-            self.proposed,
-            self.dataset,
-            self.encoding,
-            self.delimiter,
-            self.sheet,
-            self.skip_broken,
-            self.test,
-            self.corrections,
-            self.mends,
-        ]
-        return [*plain, self.base, self.effort, self.name, *self.own.values(), *self.roles, *self.overrides.values()]
+        return [*self.plain.values(), *self.own.values(), *self.roles, *self.overrides.values()]
 
     def keeping(self) -> str:
         """What the browser runs to keep the form as it stands, before anybody has looked at it: see `kept_form`."""
@@ -70,45 +70,36 @@ class Form:
     def _layout(self) -> str:
         return " ".join([*self.own, f"{len(self.roles)} roles", *self.overrides])
 
-    def read(self, values: tuple) -> Asked:
+    def read(self, values: Sequence[Any]) -> Asked:
         """The form from the values of `components()`, in their order."""
         by_name = dict(zip([id(component) for component in self.components()], values, strict=True))
 
-        def text(component: Any) -> str:
-            value = by_name[id(component)]
-            return value if isinstance(value, str) else ""
+        def texts(components: dict[str, Any]) -> dict[str, str]:
+            found = {name: by_name[id(component)] for name, component in components.items()}
+            return {name: value if isinstance(value, str) else "" for name, value in found.items()}
 
+        plain = texts(self.plain)
+        columns, mends = chosen_columns(plain.pop("corrections")), read_mends(_json(plain.pop("mends"), []))
         return Asked(
-            task=text(self.task),
-            proposed=text(self.proposed),
-            own={key: text(one) for key, one in self.own.items()},
-            dataset=text(self.dataset),
-            encoding=text(self.encoding),
-            delimiter=text(self.delimiter),
-            sheet=text(self.sheet),
-            skip_broken=bool(by_name[id(self.skip_broken)]),
-            test=text(self.test),
-            columns=chosen_columns(text(self.corrections)),
-            mends=read_mends(_json(text(self.mends), [])),
-            base=text(self.base),
-            effort=text(self.effort) or "balanced",
-            name=text(self.name),
-            overrides={key: text(one) for key, one in self.overrides.items()},
+            **{
+                **plain,
+                "skip_broken": bool(by_name[id(self.plain["skip_broken"])]),
+                "effort": plain["effort"] or "balanced",
+            },
+            columns=columns,
+            mends=mends,
+            own=texts(self.own),
+            overrides=texts(self.overrides),
         )
 
     def write(self, asked: Asked) -> list[Any]:
         """Updates for `components()` that bring a kept form back; the roles follow with the review."""
-        plain = [
-            asked.task or None,
-            asked.proposed,
-            asked.dataset,
-            asked.encoding,
-            asked.delimiter,
-            asked.sheet,
-            asked.skip_broken,
-            asked.test,
-        ]
-        plain += [corrections(asked.columns), json.dumps(asked.mends), asked.base, asked.effort, asked.name]
+        special = {
+            "task": asked.task or None,
+            "corrections": corrections(asked.columns),
+            "mends": json.dumps(asked.mends),
+        }
+        plain = [special[name] if name in special else getattr(asked, name) for name in self.plain]
         own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
         overrides = [asked.overrides.get(key, "") for key in self.overrides]
         return [*plain, *own, *[gr.skip() for _ in self.roles], *overrides]
