@@ -337,6 +337,32 @@ def test_damaged_letters_are_mended_and_sound_ones_left(text: str) -> None:
     assert mend_letters(f"{damage('cp1252')} and سلام é") == f"{text} and سلام é"
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("привет, как дела?", "cp1251"),
+        ("“quoted” and it’s so", "cp1251"),
+        ("zażółć gęślą jaźń", "cp1250"),
+        ("El niño está aquí", "cp1250"),
+        ("naïve café", "mac_roman"),
+        ("Ελληνικό κείμενο", "cp1252"),
+    ],
+)
+def test_letters_that_other_code_pages_damaged_are_mended_too(text: str, encoding: str) -> None:
+    damaged = "".join(bytes([byte]).decode(encoding, "ignore") or chr(byte) for byte in text.encode())
+    assert check(labelled([(damaged, "ham")]))["damaged-letters"].rows == (61,)
+    assert mend_letters(damaged) == text == mend_letters(text)
+    assert "damaged-letters" not in check(labelled([(text, "ham")]))
+
+
+def test_letters_of_a_large_cell_are_looked_at_in_bounded_time() -> None:
+    """No more than one pass over each: a library's pattern meets what strangers wrote."""
+    for piece in ("Ã\x82Â", "Ø³Ù\x84 ", "é ", "«»", "طھ"):
+        cell = piece * (200_000 // len(piece))
+        check(labelled([(cell, "ham")]))
+        mend_letters(cell)
+
+
 def test_damaged_letters_and_persian_characters() -> None:
     found = check(
         labelled(

@@ -13,18 +13,18 @@ from lora_hub.core.messages import _, _n, several
 from lora_hub.data.checks.check_secrets import any_of, mask_secrets, mask_series
 from lora_hub.data.tables.findings import Finding, finding
 
-__all__ = ["MOJIBAKE", "check_characters", "mask_secrets", "mask_series", "mend_letters"]
+__all__ = ["check_characters", "mask_secrets", "mask_series", "mend_letters"]
 
-# The second bytes of UTF-8 as windows-1252 and windows-1256 show them: marks that never follow those letters in real
-# text.
-_TAIL = "\u0080-\u009f\u00a0-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ€"
-_MARKS = "\u00a0-\u00bf‚ƒ„…†‡ˆ‰‹Œ‘’“”•–—™›œ€"  # those of them that windows-1256 has and that are no letters
-_AS_1252 = (
-    rf"Ã[{_TAIL}]|â[€\u0080][{_TAIL}]|Â[\u0080-\u009f\u00a0-\u00bf]|(?:[ØÙÚÛ][{_TAIL}]){{2}}|(?:[ÐÑ][{_TAIL}]){{2}}"
-    rf"|[ãäåæç][{_TAIL}]{{2}}|ï¿½"
-)
+# UTF-8 of Arabic script as windows-1256 shows it, which ftfy does not know: marks of that code page that never follow
+# those letters in real text.
+_MARKS = "\u00a0-\u00bf‚ƒ„…†‡ˆ‰‹Œ‘’“”•–—™›œ€"
 _AS_1256 = rf"(?:[طظعغ][{_MARKS}]){{2}}"
-MOJIBAKE = rf"{_AS_1252}|{_AS_1256}|\x{{fffd}}"
+# A text without any of these is sound; the others are looked at one by one.
+SUSPECT = (
+    rf"{_AS_1256}|"
+    r"[\x{fffd}\x{80}-\x{9f}ÃÂŒœ]|[^\x00-\x7f\x{600}-\x{6ff}]"
+    r"[\x{a0}-\x{2ff}\x{2010}-\x{25ff}\x{384}\x{385}\x{402}-\x{40f}\x{452}-\x{45f}\x{490}\x{491}]"
+)
 KINDS = {
     "arabic-letters": (_("Arabic yeh or kaf"), "[\u064a\u0643\u0649]"),
     "zwnj": (_("zero-width non-joiner"), "\u200c"),
@@ -48,7 +48,9 @@ def check_characters(frame: polars.DataFrame, roles: list[str]) -> list[Finding]
 
 
 def _damaged(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
-    hits = frame.filter(any_of(roles, MOJIBAKE))["row"]
+    suspected = frame.filter(any_of(roles, SUSPECT))
+    damaged = [any(map(_is_damaged, texts)) for texts in suspected.select(roles).iter_rows()]
+    hits = suspected["row"].filter(polars.Series(damaged, dtype=polars.Boolean))
     if not hits.len():
         return None
     said = _n(
@@ -79,44 +81,38 @@ def _persian(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
     return finding("persian-characters", "info", _("Left as they are: {kinds}.", kinds=several(shown)), rows=rows)
 
 
-_BYTES_1252 = {bytes([byte]).decode("cp1252", "ignore") or chr(byte): byte for byte in range(128, 256)}
-_BYTES_1252 |= {chr(byte): byte for byte in range(128, 160)}
+def _is_damaged(text: str) -> bool:
+    from ftfy.badness import is_bad
+
+    return "\ufffd" in text or bool(re.search(_AS_1256, text)) or is_bad(text)
+
+
 _BYTES_1256 = {bytes([byte]).decode("cp1256"): byte for byte in range(128, 256)}
+_RUN_1256 = re.compile(f"[{re.escape(''.join(_BYTES_1256))}]+")
 
 
 def mend_letters(text: str) -> str:
-    """UTF-8 that was read as windows-1252, latin-1 or windows-1256, as it was meant: runs of letters whose bytes are
-    valid UTF-8. Everything else stays as it is, so a text that is not damaged does."""
+    """UTF-8 that was read in another encoding, as it was meant. Everything else stays as it is, so a text that is not
+    damaged does."""
+    from ftfy import fix_encoding
+
     for _round in range(3):  # texts go through the wrong door more than once
         mended = _RUN_1256.sub(_from_1256, text) if re.search(_AS_1256, text) else text
-        if mended == text and re.search(_AS_1252, text):
-            mended = _RUN_1252.sub(_from_1252, text)
+        if mended == text:
+            mended = fix_encoding(text)
         if mended == text:
             break
         text = mended
     return text
 
 
-_RUN_1252 = re.compile(f"[{re.escape(''.join(_BYTES_1252))}]+")
-_RUN_1256 = re.compile(f"[{re.escape(''.join(_BYTES_1256))}]+")
-
-
-def _from_1252(run: re.Match) -> str:
-    return _decoded(bytes(_BYTES_1252[letter] for letter in run.group())) or run.group()
-
-
 def _from_1256(run: re.Match) -> str:
     """Only what are letters of Arabic script afterwards: real Persian words can be valid UTF-8 by chance, too."""
-    decoded = _decoded(bytes(_BYTES_1256[letter] for letter in run.group()))
+    try:
+        decoded = bytes(_BYTES_1256[letter] for letter in run.group()).decode("utf-8")
+    except UnicodeDecodeError:
+        return run.group()  # these letters are meant
     sure = re.search(f"[طظعغâ][{_MARKS}]", run.group()) and re.fullmatch(
         "[\u0600-\u06ff\u2000-\u206f\u00a0-\u00bb]+", decoded
     )
     return decoded if sure else run.group()
-
-
-def _decoded(raw: bytes) -> str:
-    """What was meant; "" for bytes that are no UTF-8: those letters are meant."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return ""

@@ -12,6 +12,7 @@ from lora_hub.core.schema import Task
 from lora_hub.data.checks import checks
 from lora_hub.data.checks.check_blanks import filled_down, says_it_once
 from lora_hub.data.checks.check_secrets import mask_series
+from lora_hub.data.checks.check_texts import SUSPECT
 from lora_hub.data.checks.check_texts import mend_letters as undo_mojibake
 from lora_hub.data.checks.label_meanings import known_as
 from lora_hub.data.tables.findings import NO_ROWS
@@ -162,8 +163,7 @@ def mend_letters(table: Table, task: Task, mapping: dict[str, str], values: dict
     for column in _texts(table, task, mapping):
         if not table.is_nested(column):
             text = table.texts(column)
-            # Letters of ASCII only were not damaged; there are few others where there is damage.
-            odd = (text.str.len_bytes() != text.str.len_chars()).fill_null(False)
+            odd = text.str.contains(SUSPECT).fill_null(False)
             mended = [
                 undo_mojibake(value) if other else value
                 for value, other in zip(text.to_list(), odd.to_list(), strict=True)
