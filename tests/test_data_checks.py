@@ -245,6 +245,11 @@ SECRETS = {
     "token": "hf_" + "x" * 34,
     "pem": "-----BEGIN RSA PRIVATE KEY-----",
     "password": "password: hunter2hunter2",
+    "cloud account": "AccountKey=" + "a1B2" * 21 + "ab==",
+    "bot": "110201543:AA" + "a1B" * 11,
+    "index": "pypi-AgE" + "a1B2" * 20,
+    "letters": "0a1b" * 8 + "-us12",
+    "payments": "sq0csp-" + "a1B2" * 10,
     "mail": "write to someone.else@example.org please",
     "card": "pay with 4111 1111 1111 1111 now",
     "iban": "to DE89 3704 0044 0532 0130 00 please",
@@ -262,6 +267,7 @@ NO_SECRETS = [
     "isbn 978-3-16-148410-0",
     "secret = get_secret(1)",
     "password: [password]",
+    "trust-us 2 and call:aardvark, sq01",
 ]
 
 
@@ -270,14 +276,10 @@ def test_secrets_are_told_by_row_and_kind_and_never_shown() -> None:
         labelled([(text, "ham") for text in SECRETS.values()]), get_task("spam"), {"text": "text", "answer": "label"}
     )
     told = {found.problem.code: found for found in findings if found.problem.code in ("secrets", "personal-data")}
-    assert told["secrets"].rows.to_list() == [61, 62, 63, 64, 65] and told["personal-data"].rows.to_list() == [
-        66,
-        67,
-        68,
-        69,
-    ]
+    assert told["secrets"].rows.to_list() == list(range(61, 71))
+    assert told["personal-data"].rows.to_list() == [71, 72, 73, 74]
     assert told["secrets"].problem.message.startswith(
-        "1 row holds what looks like an API key, 1 what looks like an access token, 1 "
+        "3 rows hold what looks like an API key, 3 what looks like an access token, 2 what looks like a cloud key"
     )
     assert told["personal-data"].problem.said.fa.startswith(
         "۲ سطر چیزی مانند شمارهٔ کارت دارد، ۱ سطر چیزی مانند شمارهٔ حساب"
@@ -298,6 +300,11 @@ def test_secrets_are_masked() -> None:
         "token": "[token]",
         "pem": "[key]",
         "password": "password: [password]",
+        "cloud account": "[key]",
+        "bot": "[token]",
+        "index": "[token]",
+        "letters": "[key]",
+        "payments": "[key]",
         "mail": "write to [e-mail] please",
         "card": "pay with [card number] now",
         "iban": "to [bank account] please",

@@ -5,6 +5,9 @@
     mask_series(series)                         the same for a column
 
 Telephone numbers are not looked for: in messages most runs of digits that look like one are not a person's.
+
+Why not detect-secrets: it is made for program code, takes 5,567 of 5,572 messages for secrets by their entropy and
+needs 13 seconds for them (this: 0.05). Why not python-stdnum: it knows no Iranian accounts, and is slower.
 """
 
 import re
@@ -60,18 +63,26 @@ KINDS = (
         _("an API key"),
         "[key]",
         r"\b(?:sk-(?:ant-|proj-)?[A-Za-z0-9_-]{20,}|AIza[0-9A-Za-z_-]{35}|xox[abprs]-[A-Za-z0-9-]{10,}|glpat-[A-Za-z0-9_-]{20}"
-        r"|(?:sk|rk)_live_[A-Za-z0-9]{20,}|SG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,})",
-        ("sk-", "AIza", "xox", "glpat-", "k_live_", "SG."),
+        r"|(?:sk|rk)_live_[A-Za-z0-9]{20,}|SG\.[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]{20,}|sq0(?:csp|atp)-[A-Za-z0-9_-]{22,}"
+        r"|[0-9a-f]{32}-us[0-9]{1,2}\b)",
+        ("sk-", "AIza", "xox", "glpat-", "k_live_", "SG.", "sq0", "-us"),
     ),
     Kind(
         "secrets",
         _("an access token"),
         "[token]",
         r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,}|hf_[A-Za-z0-9]{30,}|npm_[A-Za-z0-9]{30,}"
-        r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,})",
-        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_", "eyJ"),
+        r"|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}|pypi-AgE[A-Za-z0-9_-]{50,}"
+        r"|[0-9]{8,10}:AA[A-Za-z0-9_-]{33}\b)",
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "npm_", "eyJ", "pypi-AgE", ":AA"),
     ),
-    Kind("secrets", _("a cloud key"), "[key]", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ("AKIA", "ASIA")),
+    Kind(
+        "secrets",
+        _("a cloud key"),
+        "[key]",
+        r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}\b|AccountKey=[A-Za-z0-9+/]{86}==)",
+        ("AKIA", "ASIA", "AccountKey="),
+    ),
     Kind(
         "secrets",
         _("a private key"),

@@ -7,6 +7,10 @@
 
 A language that somebody chose stays: a task whose file (or form, or `--set prompt_language=en`) names it is left as it
 is.
+
+Why not py3langid: it needs more than a second before its first text and 0.2 ms for each, which is longer than all that
+is done with a small file; it has an answer for "1 2" and "good bad", too; and it takes Persian that was typed on an
+Arabic keyboard for Arabic.
 """
 
 import re
