@@ -100,6 +100,17 @@ def test_a_base_that_says_one_label_whatever_it_reads_is_judged_by_what_it_knows
     assert accuracy[0] == 50 and accuracy[1] > 60
 
 
+def test_few_validation_rows_are_joined_by_training_rows(small, tokenizer):
+    """One temperature of a few rows falls anywhere. Rows that stand before the question as examples do not join."""
+    scored, trained = tone_rows(20, 7), tone_rows(120, 8)
+    found = exam.hold_exam(small, tokenizer, TONE, scored, "a", trained=trained, unscored=tone_rows(10, 9))
+    assert found.shown and {one.rows for one in found.calibrations.values()} == {64}
+    found = exam.hold_exam(small, tokenizer, TONE, scored, "a", trained=trained, unscored=tone_rows(80, 9))
+    assert {one.rows for one in found.calibrations.values()} == {80}
+    few = exam.hold_exam(small, tokenizer, TONE, scored, "a", trained=trained[:20], unscored=tone_rows(10, 9))
+    assert {one.rows for one in few.calibrations.values()} == {10 + 20 - len(few.shown)}
+
+
 def test_a_cancelled_exam_ends(small, tokenizer):
     rows = tone_rows(10, 1)
     assert (

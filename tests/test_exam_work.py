@@ -66,7 +66,7 @@ def test_the_exam_that_is_counted_on_is_the_one_that_is_held(
     asked, held, trained = (list(itertools.islice(parts, count)) for count in (scored, validation, 200))
     tokens_row = measure(asked, task, BUILT_IN, 512).tokens_row
     planned = exam_work.plan_exam(
-        task, scored=scored, validation=validation, tokens_row=tokens_row, context=BUILT_IN.context
+        task, scored=scored, validation=validation, trained=200, tokens_row=tokens_row, context=BUILT_IN.context
     )
     rows: list[int] = []
     put = questions.put

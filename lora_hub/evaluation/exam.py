@@ -6,6 +6,7 @@ that are not scored. How a question is answered is `answering`'s and how an answ
 panes. Used by worker.py (at the end of a run) and compare.py (`compare --test FILE`).
 """
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 from lora_hub.answering import generate, questions
 from lora_hub.answering.calibration import fit_calibration
-from lora_hub.answering.exam_work import MOST_CALIBRATED
+from lora_hub.answering.exam_work import MOST_CALIBRATED, MOST_EXAMPLES, calibration_rows
 from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core import verdicts
@@ -59,24 +60,31 @@ def hold_exam(
     """Base and adapter (an attached one's name) on the rows of `scored`; None where it was cancelled.
 
     trained: where the base's examples and the labels' shares come from. unscored: validation rows, on which the base is
-    calibrated. begin: told who answers next. progress: rows done, rows in all, of who answers.
+    calibrated, with some of the training rows where they are few. begin: told who answers next. progress: rows done,
+    rows in all, of who answers.
     """
     exam = Exam()
     clusters = cluster_examples(scored)
+    wanted = calibration_rows(len(unscored), len(trained))[1] if questions.labels_of(task) else 0
+    joining = random.Random(seed).sample(trained, min(len(trained), wanted + MOST_EXAMPLES if wanted else 0))
     shown = choose_examples(
         tokenizer,
         task,
         trained,
-        [example.inputs for example in [*scored, *unscored]],
+        [example.inputs for example in [*scored, *unscored, *joining]],
         context=context_length(stack),
         seed=seed,
     )
     exam.shown = shown
+    # An example that stands before the question is no question itself.
+    joining = [example for example in joining if (example.inputs, example.answer) not in shown][:wanted]
     for who in (BASE, EXAMPLES, ADAPTER) if shown else (BASE, ADAPTER):
         begin(who)
         before = shown if who == EXAMPLES else ()
         if who != ADAPTER and questions.labels_of(task):
-            fitted = calibrate(stack, tokenizer, task, unscored, trained, shown=before, cancelled=cancelled)
+            fitted = calibrate(
+                stack, tokenizer, task, [*unscored, *joining], trained, shown=before, cancelled=cancelled
+            )
             if fitted is not None:
                 exam.calibrations[who] = fitted
         exam.answers[who] = answer_examples(

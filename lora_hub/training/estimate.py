@@ -116,8 +116,12 @@ def _parameters(spec: TrainSpec) -> int:
 
 
 def _steps(spec: TrainSpec) -> int:
+    return spec.count_steps(_trained(spec))
+
+
+def _trained(spec: TrainSpec) -> int:
     scored, validation = _held_out(spec)
-    return spec.count_steps(max(1, spec.dataset.rows - validation - (0 if spec.test_rows else scored)))
+    return max(1, spec.dataset.rows - validation - (0 if spec.test_rows else scored))
 
 
 def _held_out(spec: TrainSpec) -> tuple[int, int]:
@@ -138,7 +142,14 @@ def _work_seconds(spec: TrainSpec, tokens_row: float, flops: float, step_seconds
     scored, validation = _held_out(spec)
     looked_at = (spec.evaluations + 1) * validation
     training += looked_at * 2 * parameters * tokens_row / flops
-    exam = plan_exam(spec.task, scored=scored, validation=validation, tokens_row=tokens_row, context=spec.base.context)
+    exam = plan_exam(
+        spec.task,
+        scored=scored,
+        validation=validation,
+        trained=_trained(spec),
+        tokens_row=tokens_row,
+        context=spec.base.context,
+    )
     return (
         training + 2 * parameters * (exam.read + exam.written) / flops + ANSWERED * exam.rows + WRITTEN * exam.written
     )
