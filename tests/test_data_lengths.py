@@ -319,6 +319,8 @@ def test_messages_say_how_many_how_long_and_what_next() -> None:
         "sampled" in lengths.find_lengths(some(rows=90_000))[0].problem.message
         and "نمونه" in lengths.find_lengths(some(rows=90_000))[0].problem.said.fa
     )
+    one = lengths.find_lengths(some(rows=1, sampled=1, too_long=1))[0].problem
+    assert one.message.startswith("1 of 1 row (100 %) is longer") and one.said.fa.startswith("۱ سطر از ۱ سطر")
     assert lengths.find_lengths(some(too_long=1))[0].problem.message.startswith("1 of 2,000 rows (0.05 %) is longer")
 
 

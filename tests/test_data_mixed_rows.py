@@ -1,5 +1,6 @@
 """Summaries that are longer than their texts, and rows of two languages under one task."""
 
+import json
 from pathlib import Path
 
 import polars
@@ -78,3 +79,28 @@ def test_instructions_may_be_in_two_languages_and_pairs_are(tmp_path: Path) -> N
         told(tmp_path, "instruction", {"instruction": texts, "output": answers})["mixed-languages"].severity == "info"
     )
     assert "mixed-languages" not in told(tmp_path, "translation", {"source": texts, "target": answers})
+
+
+@pytest.mark.parametrize("half", [2, 1])
+def test_conversations_in_two_languages_are_told_and_in_one_are_not(tmp_path: Path, half: int) -> None:
+    questions = ["What is the weather like today?", "هوای امروز چطور است و چه باید بپوشم؟"][:half]
+    chats = [
+        {
+            "messages": [
+                {"role": "user", "content": f"{questions[n % half]} {n}"},
+                {"role": "assistant", "content": f"The answer of row {n}"},
+            ]
+        }
+        for n in range(60)
+    ]
+    file = tmp_path / "chats.jsonl"
+    file.write_text("".join(json.dumps(chat) + "\n" for chat in chats), encoding="utf-8")
+    seen = inspect_file(file, get_task("chat"))
+    found = {problem.code: problem for problem in seen.problems}
+    if half == 1:
+        assert "mixed-languages" not in found
+        return
+    problem = found["mixed-languages"]
+    assert problem.severity == "info" and problem.count == 30
+    assert "30 in English and 30 in Persian" in problem.message and problem.rows == tuple(range(2, 21, 2))
+    assert [number for number, _ in seen.rows_of("mixed-languages", 3)] == [2, 4, 6]

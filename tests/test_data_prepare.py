@@ -89,7 +89,7 @@ def test_too_few_rows_are_refused_with_the_numbers() -> None:
 def test_own_test_file_is_what_is_scored_and_leaking_rows_are_not_trained_on() -> None:
     rows = examples(100)
     test = [Example(i + 1, {"text": f"message {i}"}, "ham") for i in range(95, 105)]
-    split, leaked = splitting.split_with_test(rows, test, SPAM, seed=0)
+    split, leaked = splitting.split_with_test(rows, test, SPAM, seed=0, test_name="more.csv")
     assert leaked == 5
     assert {e.inputs["text"] for e in split.test} == {e.inputs["text"] for e in test}
     trained = {e.inputs["text"] for e in split.train + split.validation}
@@ -129,6 +129,8 @@ def test_rows_too_long_are_named_and_too_many_are_refused() -> None:
     encoded = prepare.encode_examples(tokenizer, SPAM, rows, 16)
     with pytest.raises(DataError, match="20 of 20 rows are longer than max_length = 16 tokens") as caught:
         prepare.check_trainable(encoded, 20, 16)
+    with pytest.raises(DataError, match="^The one row is longer than max_length = 16 tokens"):
+        prepare.check_trainable(prepare.encode_examples(tokenizer, SPAM, rows[:1], 16), 1, 16)
     assert "rows 1, 2, 3" in caught.value.message and "max_length" in caught.value.hint
 
 

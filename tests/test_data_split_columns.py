@@ -9,7 +9,9 @@ import pytest
 
 from lora_hub.catalogue.bases import get_base
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.data.columns.split_columns import part_of
+from lora_hub.core.errors import DataError
+from lora_hub.core.schema import Mend
+from lora_hub.data.columns.split_columns import find_split, part_of
 from lora_hub.data.inspection import Inspection
 from lora_hub.data.inspector import inspect_file
 from lora_hub.data.prompts import prepare
@@ -60,7 +62,7 @@ def every(rest: int, of: int = 4) -> list[int]:
 def test_rows_marked_as_test_are_scored_and_not_trained_on(tmp_path: Path, kind: str, column: str) -> None:
     seen = inspect_file(write(tmp_path, column, ["train", "train", "test", "train"], kind), TOPIC)
     assert places(seen) == ([n for n in range(1, 61) if n % 4 != 3], every(2))
-    assert "45 are trained on, 15 (test) are scored" in told(seen)[
+    assert "45 rows are trained on, 15 (test) are scored" in told(seen)[
         "split-column"
     ].message and "unused-columns" not in told(seen)
     assert seen.to_json()["test_rows"] == 15 and seen.to_json()["unused"] == []
@@ -160,9 +162,8 @@ def test_beside_a_test_file_of_an_archive_rows_marked_as_test_are_left_out(tmp_p
         archive.write(file, "test.csv")
     table = read_table(tmp_path / "both.zip")
     assert table.rows == 45 and table.test.rows == 60
-    assert "15 rows (test) are left out" in next(
-        problem.message for problem in table.problems if problem.code == "split-column"
-    )
+    (found,) = find_split(table)
+    assert "15 rows (test) are left out" in found.problem.message
 
 
 def test_conversations_and_the_split_of_a_run(tmp_path: Path) -> None:
@@ -178,9 +179,57 @@ def test_conversations_and_the_split_of_a_run(tmp_path: Path) -> None:
     assert table.test.numbers().to_list() == every(2)
     chat = get_task("chat")
     examples, test = (prepare.build_examples(one, chat, {"messages": "messages"}) for one in (table, table.test))
-    split, _ = splitting.split_with_test(examples, test, chat, seed=1)
+    split, _ = splitting.split_with_test(examples, test, chat, seed=1, test_name="chats.jsonl")
     assert {example.answer for example in split.test} == {f"a {n - 1}" for n in every(2)}
     assert not {example.row for example in split.train + split.validation} & set(every(2))
+
+
+def test_the_split_is_told_after_the_mends(tmp_path: Path) -> None:
+    rows = [f"the text of row {n}" for n in range(58)] + ["the text of row 0", "another text"]
+    file = tmp_path / "rows.csv"
+    split = ["train", "train", "test", "train"] * 14 + ["validation", "test", "train", "train"]
+    polars.DataFrame({"text": rows, "label": ["a", "b"] * 30, "split": split}).write_csv(file)
+    said = told(inspect_file(file, TOPIC))["split-column"].message
+    assert "44 rows are trained on, 15 (test) are scored and not trained on, 1 row (validation) is left out" in said
+    assert "The rows that choose the checkpoint are drawn from those to train on" in said
+    after = told(inspect_file(file, TOPIC, mends=[Mend(kind="drop", values={"code": "duplicates"})]))
+    assert "43 rows are trained on, 15 (test)" in after["split-column"].message
+
+
+def test_one_row_of_each_is_told_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    polars.DataFrame({"text": ["a b", "c d"], "label": ["x", "y"], "split": ["train", "test"]}).write_csv(file)
+    said = told(inspect_file(file, TOPIC))["split-column"].message
+    assert "1 row is trained on, 1 (test) is scored" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "parts"),
+    [("fold", [0, 1, 2, 3], "0, 1, 2, 3"), ("kfold", [1, 2], "1, 2"), ("Split", ["0", "1", "10"], "0, 1, 10")],
+)
+def test_a_column_of_numbered_folds_is_told_with_what_to_do(
+    tmp_path: Path, column: str, values: list, parts: str
+) -> None:
+    seen = inspect_file(write(tmp_path, column, values), TOPIC)
+    problem = told(seen)["folds"]
+    assert f"numbers {len(values)} parts of the rows ({parts})" in problem.message and "“test”" in problem.hint
+    assert "folds" not in told(inspect_file(write(tmp_path, column, ["train", "test"]), TOPIC))
+    assert "folds" not in told(inspect_file(write(tmp_path, column, list(range(60))), TOPIC))
+
+
+@pytest.mark.parametrize("same", ["bytes", "rows"])
+def test_a_test_file_that_is_the_training_file_is_refused_when_it_is_planned(tmp_path: Path, same: str) -> None:
+    rows = {"text": [f"the text of row {n}" for n in range(60)], "label": ["a", "b"] * 30}
+    polars.DataFrame(rows).write_csv(tmp_path / "train.csv")
+    polars.DataFrame({name: cells if same == "bytes" else cells[::-1] for name, cells in rows.items()}).write_csv(
+        tmp_path / "scored.csv"
+    )
+    with pytest.raises(DataError) as refused:
+        plan_run(tmp_path / "train.csv", TOPIC, get_base("built-in"), test_file=tmp_path / "scored.csv")
+    assert str(refused.value).startswith(
+        "Of 60 rows to train on 0 are left: the others stand among the rows to score, in scored.csv, too."
+    )
+    assert "leave the test file out" in str(refused.value.hint)
 
 
 def test_a_run_counts_every_row_of_the_file(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from lora_hub.data.checks.check_held_out import check_held_out, find_test_column
 from lora_hub.data.checks.check_pairs import find_pairs
 from lora_hub.data.checks.check_row_marks import find_row_marks
 from lora_hub.data.checks.check_task import find_doubt
-from lora_hub.data.checks.check_unused import names_unused, unused_columns
+from lora_hub.data.checks.check_unused import find_folds, names_unused, unused_columns
 from lora_hub.data.checks.row_language import CODES, find_language, language_of_rows, settle_language
 from lora_hub.data.columns import columns
+from lora_hub.data.columns.split_columns import find_split
 from lora_hub.data.mending.check_mends import find_idle
 from lora_hub.data.mending.mends import Done, apply_mends, with_filled_columns
 from lora_hub.data.mending.offers import offer_mends
@@ -127,6 +128,7 @@ def inspect_table(
     said = [Finding(problem) for problem in table.problems]
     found = [
         *said,
+        *find_split(mended),
         *find_overflow(mended),
         *find_blanks(mended, task, mapping),
         *notes,
@@ -140,6 +142,7 @@ def inspect_table(
     ]
     found += [
         *find_nested(_same_rows(table, mended), task, mapping),
+        *find_folds(table, mapping),
         *unused_columns(table, mapping),
         *find_row_marks(mended, task, mapping),
         *find_idle(done),

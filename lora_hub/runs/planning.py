@@ -65,7 +65,7 @@ def plan_run(
     from lora_hub.data.mending.mends import for_test
     from lora_hub.data.preview import with_labels
     from lora_hub.data.prompts import prepare
-    from lora_hub.data.prompts.split import split_examples
+    from lora_hub.data.prompts.split import split_examples, split_with_test
 
     inspector = inspector or Inspector()
     task = recipe.with_language(task, overrides or {})
@@ -116,9 +116,11 @@ def plan_run(
     # The split is tried here, so that too few rows are told before anything is started.
     if test_table is None:
         split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
-        scored = len(split.test)
     else:
-        scored = len(prepare.build_examples(test_table, task, test_mapping or seen.mapping))
+        tested = prepare.build_examples(test_table, task, test_mapping or seen.mapping)
+        named = (test_info or seen.info).name
+        split, _leaked = split_with_test(examples, tested, task, seed=spec.seed, test_name=named)
+    scored = len(split.test)
     own_test = test_table.rows if test_table is not None and test_file is None else 0
     seen = inspector.with_lengths(seen, base, spec.max_length)
     again = [*check_held_out.check_held_out(scored), *check_mends.find_idle(seen.done, test_done)]

@@ -38,7 +38,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
             is_test=is_test,
         ).fitted(mapping)
         rows += table.frame.height + (table.test.frame.height if table.test is not None else 0)
-        aside += table.set_aside
+        aside += table.split.rows_aside
         table, done = mends.apply_mends(table, spec.task, mapping, info.mends)
         for one in done:
             key = one.mend.model_dump_json()
@@ -64,7 +64,9 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
         split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
     else:
         test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
-        split, leaked = split_with_test(examples, test, task, seed=spec.seed)
+        split, leaked = split_with_test(
+            examples, test, task, seed=spec.seed, test_name=(spec.test_dataset or spec.dataset).name
+        )
         if leaked:
             notes.append(
                 _n(
@@ -94,9 +96,10 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
             )
     if task.is_chat and (made := len(split.train) + len(split.validation) + len(split.test)) > rows - max(0, left_out):
         notes.append(
-            _(
-                "Each answer in a conversation is a row of its own: {rows:,} conversations make {made:,} rows.",
-                rows=rows,
+            _n(
+                "Each answer in a conversation is a row of its own: {count:,} conversation makes {made:,} rows.",
+                "Each answer in a conversation is a row of its own: {count:,} conversations make {made:,} rows.",
+                count=rows,
                 made=made,
             )
         )

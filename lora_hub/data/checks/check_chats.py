@@ -9,6 +9,7 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import NOTHING, Message, _, _n, several
 from lora_hub.data.chats.convert import Chat, read_chat
 from lora_hub.data.checks.check_answers import HALF_HINT, has_half_thoughts
+from lora_hub.data.checks.check_mixed_rows import LETTERS, find_languages
 from lora_hub.data.tables.findings import Finding, finding
 
 MOST = 100_000  # conversations looked at turn by turn
@@ -206,6 +207,7 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
     reason: DataError | None = None
     first = 0
     unused: dict[str, None] = {}
+    asked: dict[int, str] = {}
     for at in range(0, min(MOST, series.len()), 5_000):  # Python objects of a part at a time
         part = series.slice(at, min(5_000, MOST - at))
         for row, value in zip(numbers.slice(at, part.len()).to_list(), part.to_list(), strict=True):
@@ -216,6 +218,7 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
                 if reason is None:
                     reason, first = error, row
                 continue
+            asked[row] = " ".join(m["content"][:LETTERS] for m in chat.messages if m["role"] == "user")[:LETTERS]
             for code in _wrong_with(chat):
                 found[code].append(row)
             names = _unused(chat)
@@ -232,6 +235,12 @@ def check_chats(series: polars.Series, numbers: polars.Series) -> list[Finding]:
             }
             said = kind.said.filled({"count": count, **values.get(code, {})})
             findings.append(finding(code, kind.severity, said, hint=kind.hint, rows=found[code]))
+    rows, texts = (
+        polars.Series(list(asked), dtype=polars.Int64),
+        polars.Series(list(asked.values()), dtype=polars.String),
+    )
+    if mixed := find_languages(rows, texts, is_free=True):
+        findings.append(mixed)
     if series.len() > MOST:
         findings.append(
             finding(

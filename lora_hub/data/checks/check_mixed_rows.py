@@ -62,14 +62,19 @@ def _longer(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Fin
 
 
 def _scripts(frame: polars.DataFrame, task: Task) -> Finding | None:
-    """Rows whose inputs are in one script and rows whose inputs are in another. Pairs of a translation have a check of
-    their own."""
+    """Pairs of a translation have a check of their own."""
     roles = required_of(frame, task)
     if not roles or task.id == "translation":
         return None
     joined = frame.select(
         polars.concat_str([polars.col(role).str.slice(0, LETTERS) for role in roles], separator=" ")
     ).to_series()
+    return find_languages(frame["row"], joined, is_free="instruction" in task.inputs)
+
+
+def find_languages(rows: polars.Series, joined: polars.Series, *, is_free: bool) -> Finding | None:
+    """Rows that are in one script and rows that are in another. `joined`: what is asked in each. `is_free`: each row
+    says in its own words what is to be done, so that several languages are no fault."""
     if not (joined.str.len_bytes() != joined.str.len_chars()).any():
         return None  # ASCII throughout is one script
     text = joined.str
@@ -81,14 +86,14 @@ def _scripts(frame: polars.DataFrame, task: Task) -> Finding | None:
     of_rows = {one: (counts[one] > 0.6 * letters) & (letters > 3) for one in SCRIPTS}
     sizes = {one: int(here.sum()) for one, here in of_rows.items() if here.any()}
     large = sorted(
-        (one for one, size in sizes.items() if size >= max(LEAST_ROWS, LEAST_SHARE * frame.height)),
+        (one for one, size in sizes.items() if size >= max(LEAST_ROWS, LEAST_SHARE * rows.len())),
         key=lambda one: -sizes[one],
     )
     if len(large) < 2:
         return None
     names = {}
     for one in large:
-        texts = frame.filter(of_rows[one])[roles[0]]
+        texts = joined.filter(of_rows[one])
         names[one] = language_of_texts(texts.gather_every(max(1, texts.len() // LOOKED_AT)).head(LOOKED_AT))
     shown = [
         _("{count:,} in {language}", count=sizes[one], language=language(names[one]))
@@ -96,14 +101,14 @@ def _scripts(frame: polars.DataFrame, task: Task) -> Finding | None:
         else _("{count:,} in {script} script", count=sizes[one], script=script(one))
         for one in large
     ]
-    fewer = polars.concat([frame["row"].filter(of_rows[one]) for one in large[1:]]).sort()
+    fewer = polars.concat([rows.filter(of_rows[one]) for one in large[1:]]).sort()
     said = _(
         "The rows are in {count} languages: {languages} ({share:.0%} of all rows are not in the commonest).",
         count=len(large),
         languages=several(shown, "and"),
-        share=fewer.len() / frame.height,
+        share=fewer.len() / rows.len(),
     )
-    if "instruction" in task.inputs:
+    if is_free:
         return finding("mixed-languages", "info", said, rows=fewer)
     hint = _(
         "All are asked with one instruction in one language, and one score is given for all. A task for each language "

@@ -25,7 +25,7 @@ def find_row_marks(table: Table, task: Task, mapping: dict[str, str]) -> list[Fi
         if (
             key not in LEARNT | HIDDEN
             or name in mapping.values()
-            or name == table.split_column
+            or name == table.split.name
             or is_nested(series.dtype)
         ):
             continue

@@ -2,17 +2,41 @@
 
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
+from lora_hub.data.columns.column_names import squeezed
 from lora_hub.data.tables.findings import Finding
 from lora_hub.data.tables.table import Table
+
+FOLDS = {"fold", "folds", "kfold", "cvfold", "foldid", "foldnumber", "split", "splitid", "partition"}
+MOST_FOLDS = 20
 
 
 def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
     """All columns with a value in them that no role has; none where no role has any."""
-    used = {*mapping.values(), table.split_column}
+    used = {*mapping.values(), table.split.name}
     left = [
         name for name in table.columns if mapping and name not in used and table.frame[name].null_count() < table.rows
     ]
     return [name for name in left if table.is_nested(name) or (table.frame[name] != "").any()]
+
+
+def find_folds(table: Table, mapping: dict[str, str]) -> list[Finding]:
+    """A column that numbers the parts of a cross-validation, which no part is scored of unless someone says which."""
+    for name in names_unused(table, mapping):
+        if table.is_nested(name) or squeezed(name) not in FOLDS:
+            continue
+        values = table.frame[name].drop_nulls().unique().to_list()
+        if not 2 <= len(values) <= MOST_FOLDS or not all(value.strip().isdecimal() for value in values):
+            continue
+        said = _(
+            "The column {column!r} numbers {count} parts of the rows ({parts}). It does not say which is to be scored, "
+            "so rows to score are drawn by chance from all of them.",
+            column=name,
+            count=len(values),
+            parts=several(sorted(int(value) for value in values)),
+        )
+        hint = _("To score on one part, write “test” in that column in its rows and “train” in the others.")
+        return [Finding(Problem(code="folds", severity="info", said=said, advice=hint, count=table.rows))]
+    return []
 
 
 def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:

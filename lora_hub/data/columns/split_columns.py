@@ -1,8 +1,8 @@
 """A column that says of each row whether it is to be trained or tested on (split: train, test, validation; is_test: 0,
 1).
 
-    table = split_by_column(table)   its test rows as `table.test`, as those of an archive's test file; what it did
-                                     among its problems
+    table = split_by_column(table)   its test rows as `table.test`, as those of an archive's test file
+    find_split(table)                what it did
 
 As with an archive's files, validation rows are scored where there are no test rows, and left out where there are.
 """
@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import polars
 
-from lora_hub.core.messages import _, _n, several
-from lora_hub.core.schema import Problem
+from lora_hub.core.messages import _, _n, joined, several
 from lora_hub.data.chats.chat_marks import reading
 from lora_hub.data.columns.column_names import LABEL, plain, squeezed
-from lora_hub.data.tables.table import Table, is_nested, row_problem
+from lora_hub.data.tables.findings import Finding, finding
+from lora_hub.data.tables.table import SplitColumn, Table, is_nested, row_problem
 
 NAMED = {
     "split",
@@ -144,7 +144,7 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
     scored = "test" if counts["test"] else "validation"
     problems = list(table.problems)
     if not counts["train"] and is_test:
-        return replace(table, split_column=column)
+        return replace(table, split=SplitColumn(column))
     if not counts["train"]:
         count = table.rows
         said = _(
@@ -156,7 +156,7 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
         )
         hint = _("Bring the rows to train on, and give this file as the test file.")
         problems.append(row_problem("no-training-rows", "warning", said, [], count=count, hint=hint))
-        return replace(table, problems=problems, split_column=column)
+        return replace(table, problems=problems, split=SplitColumn(column))
     test = None
     if counts[scored] and table.test is None:
         test = Table(
@@ -165,44 +165,53 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
             table.encoding,
             table.delimiter,
             row_numbers=numbers.filter(places[scored]),
-            split_column=column,
+            split=SplitColumn(column),
         )
-    problems.append(_told(table, column, counts, scored if test is not None else "", parts, numbers))
+    aside = [kind for kind in ("test", "validation", "") if counts[kind] and (kind != scored or test is None)]
     return replace(
         table,
         frame=table.frame.filter(places["train"]),
         row_numbers=numbers.filter(places["train"]),
         test=test if test is not None else table.test,
-        problems=problems,
-        split_column=column,
-        set_aside=table.rows - counts["train"] - (test.rows if test is not None else 0),
+        split=SplitColumn(
+            column,
+            scored if test is not None else "",
+            {kind: numbers.filter(places[kind]).to_list() for kind in aside},
+        ),
     )
 
 
-def _told(
-    table: Table, column: str, counts: dict[str, int], scored: str, parts: polars.Series, numbers: polars.Series
-) -> Problem:
-    left = {kind: count for kind, count in counts.items() if count and kind not in ("train", scored)}
-    left_rows = numbers.filter(parts.is_in(list(left))).to_list()
-    uses = [_("{count:,} are trained on", count=counts["train"])]
-    if scored:
+def find_split(table: Table) -> list[Finding]:
+    """What the split column made of the rows, counted as they are now: after the mends."""
+    split = table.split
+    if not split.scored and not split.aside:
+        return []
+    uses = [_n("{count:,} row is trained on", "{count:,} rows are trained on", count=table.rows)]
+    if split.scored:
         uses.append(
-            _("{count:,} ({kind}) are scored and not trained on", count=counts[scored], kind=_KIND_NAMES[scored])
+            _n(
+                "{count:,} ({kind}) is scored and not trained on",
+                "{count:,} ({kind}) are scored and not trained on",
+                count=table.test.rows if table.test is not None else 0,
+                kind=_KIND_NAMES[split.scored],
+            )
         )
-    if left:
+    if split.aside:
         uses.append(
             _n(
                 "{count:,} row ({kinds}) is left out",
                 "{count:,} rows ({kinds}) are left out",
-                count=sum(left.values()),
-                kinds=several([_KIND_NAMES[kind] for kind in left]),
+                count=split.rows_aside,
+                kinds=several([_KIND_NAMES[kind] for kind in split.aside]),
             )
         )
-    said = _("The column {column!r} says which rows are for what: {uses}.", column=column, uses=several(uses))
+    said = _("The column {column!r} says which rows are for what: {uses}.", column=split.name, uses=several(uses))
+    if "validation" in split.aside:
+        said = joined(said, _("The rows that choose the checkpoint are drawn from those to train on, not from these."))
     hint = _("Without that column, or under another name, rows to score are drawn by chance.")
-    return row_problem(
-        "split-column", "info", said, left_rows, count=counts[scored] if scored else sum(left.values()), hint=hint
-    )
+    count = table.test.rows if split.scored and table.test is not None else split.rows_aside
+    rows = sorted(row for rows in split.aside.values() for row in rows)
+    return [finding("split-column", "info", said, hint=hint, rows=rows, count=count)]
 
 
 _KIND_NAMES = {"test": _("test"), "validation": _("validation"), "": _("not to be trained")}

@@ -155,9 +155,11 @@ def _too_long(lengths: Lengths, measured: Measured | None) -> Finding:
     count = lengths.too_long if part else lengths.over_context
     limit = lengths.max_length if part else context
     if lengths.sampled >= lengths.rows:
-        of = _("{count:,} of {rows:,} rows", count=count, rows=lengths.sampled)
+        of = _n("{part:,} of {count:,} row", "{part:,} of {count:,} rows", part=count, count=lengths.sampled)
     else:
-        of = _("{count:,} of {rows:,} sampled rows", count=count, rows=lengths.sampled)
+        of = _n(
+            "{part:,} of {count:,} sampled row", "{part:,} of {count:,} sampled rows", part=count, count=lengths.sampled
+        )
     share = count / lengths.sampled * 100
     known = {
         "count": count,

@@ -181,13 +181,14 @@ def check_trainable(encoded: Encoded, total: int, max_length: int) -> None:
     ):
         return
     raise DataError(
-        _(
-            "{count} of {total} rows are longer than max_length = {max_length} tokens, so that their answers would be "
-            "cut away: rows {rows}."
+        _n(
+            "The one row is longer than max_length = {max_length} tokens, so that its answer would be cut away.",
+            "{cut} of {count} rows are longer than max_length = {max_length} tokens, so that their answers would be "
+            "cut away: rows {rows}.",
         ),
         _("Raise max_length, choose a base with a longer context, or shorten the texts."),
-        count=len(encoded.too_long),
-        total=total,
+        cut=len(encoded.too_long),
+        count=total,
         max_length=max_length,
         rows=several(encoded.too_long, most=8),
     )

@@ -108,13 +108,29 @@ def split_examples(examples: list[Example], task: Task, *, held_out: float, max_
     return Split(trained, validation, test)
 
 
-def split_with_test(examples: list[Example], test: list[Example], task: Task, *, seed: int) -> tuple[Split, int]:
+def split_with_test(
+    examples: list[Example], test: list[Example], task: Task, *, seed: int, test_name: str
+) -> tuple[Split, int]:
     """The person's own test rows are what is scored, all of them; validation comes from the training rows.
 
     Training rows that stand in the test file too are left out of training; returns (split, how many were left out).
+    test_name: what the file with the test rows is called. Raises DataError where too few rows are left to train on.
     """
     tested = {_same_key(example.inputs) for example in test}
     kept = [example for example in examples if _same_key(example.inputs) not in tested]
+    if len(kept) < MIN_TRAIN_ROWS <= len(examples):
+        raise DataError(
+            _n(
+                "Of {all:,} rows to train on {count:,} is left: the others stand among the rows to score, in {name}, "
+                "too.",
+                "Of {all:,} rows to train on {count:,} are left: the others stand among the rows to score, in {name}, "
+                "too.",
+                count=len(kept),
+                all=len(examples),
+            ),
+            _("Score on other rows than those to train on, or leave the test file out: then some are held out."),
+            name=test_name,
+        )
     inner = split_examples(kept, task, held_out=_share_beside_test(len(kept)), max_held_out=MAX_VALIDATION, seed=seed)
     # No row is to be scored in the split's own test part: it goes back to training.
     return Split(inner.train + inner.test, inner.validation, list(test)), len(examples) - len(kept)

@@ -28,14 +28,28 @@ class Question:
     problems: list[Problem] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class SplitColumn:
+    """A column that says which rows are for what. `scored`: what the rows of the test part are called in it ("test",
+    "validation"; "": it parts none). `aside`: numbers of the rows that it keeps from both, by what they are called."""
+
+    name: str = ""
+    scored: str = ""
+    aside: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def rows_aside(self) -> int:
+        return sum(map(len, self.aside.values()))
+
+
 @dataclass
 class Table:
     """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are
     empty where the format has none. `test`: the second half of an archive or a workbook that holds a train and a test
     part.
     `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`:
-    which data row of the file (from 1) each row is, where some are left out. `split_column`: the one that said which
-    rows are `test`, and `set_aside` how many others it keeps from training.
+    which data row of the file (from 1) each row is, where some are left out. `split`: the column that said which
+    rows are `test`.
     `questions`: of an annotation tool's export with several, by column."""
 
     frame: polars.DataFrame
@@ -47,8 +61,7 @@ class Table:
     sheet: str = ""
     sheets: list[str] = field(default_factory=list)
     row_numbers: polars.Series | None = None
-    split_column: str = ""
-    set_aside: int = 0
+    split: SplitColumn = SplitColumn()
     questions: dict[str, Question] = field(default_factory=dict)
     _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(
         default_factory=dict, init=False, repr=False, compare=False
