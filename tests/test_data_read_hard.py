@@ -467,3 +467,48 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     put(tmp_path, TEXT, "a")
     (tmp_path / "link").symlink_to("a")
     assert read_table(tmp_path / "link").frame.rows() == ROWS
+
+
+# --- bounded before it is read ---
+
+
+def test_too_many_columns_are_refused_by_the_first_record(tmp_path):
+    """300,000 columns took 3 GB to be refused; their names may be quoted, and be more than the sample holds."""
+    for name in ("c{}", '"c{}"'):
+        header = ",".join(name.format(n) for n in range(60_000))
+        with pytest.raises(DataError, match="more than 2,000 columns"):
+            read_table(put(tmp_path, header + "\n" + ",".join(["1"] * 60_000) + "\n", "wide.csv"))
+
+
+@pytest.mark.parametrize("word", ["long text, with commas ", "long text\nof lines, with commas "])
+def test_a_first_record_that_is_longer_than_the_sample(tmp_path, word):
+    first = word * (400_000 // len(word))
+    table = read_table(put(tmp_path, f'"{first}","spam"\n' + '"short","ham"\n' * 40, "long.csv"))
+    assert (table.rows, table.columns) == (41, ["column_1", "column_2"])
+    assert table.frame.row(0)[:2] == (first, "spam") and table.frame.row(40)[:2] == ("short", "ham")
+
+
+def test_an_archive_of_thousands_of_tables_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for n in range(1_001):
+            archive.writestr(f"parts/{n}.csv", "text,label\na,b\n")
+    with pytest.raises(DataError, match=r"1,001 tables; at most 1,000"):
+        read_table(tmp_path / "many.zip")
+
+
+def test_a_sheet_of_more_rows_than_a_workbook_may_have_is_refused(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(HEADER)
+    book.save(tmp_path / "book.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "book.xlsx") as made,
+        zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in made.namelist():
+            data = made.read(name)
+            if name.startswith("xl/worksheets/"):
+                row = b'<row><c t="inlineStr"><is><t>a</t></is></c></row>'
+                data = data.replace(b"</sheetData>", row * ((1 << 20) + 1) + b"</sheetData>")
+            bomb.writestr(name, data)
+    with pytest.raises(DataError, match="more than 1,048,576 rows"):
+        read_table(tmp_path / "bomb.xlsx")

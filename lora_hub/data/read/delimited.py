@@ -25,7 +25,7 @@ from lora_hub.data.read.sniffing import SAMPLE_ROWS, is_single_quoted, skips_spa
 from lora_hub.data.read.source import Source
 from lora_hub.data.tables.table import MAX_COLUMNS, Table
 
-SAMPLE = 256 << 10
+SAMPLE, LONGEST_SAMPLE = 256 << 10, 16 << 20  # bytes
 NEVER = "\x02"  # the delimiter of a file with one column
 
 
@@ -79,14 +79,7 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     more, short = [], []
     if frame is None:
         frame, more, short = read_ragged(source, dialect, skip_broken=skip_broken)
-    if frame.width > MAX_COLUMNS:
-        raise DataError(
-            _("{name} has {width} columns."),
-            _("At most {most} columns can be read."),
-            name=source.name,
-            width=frame.width,
-            most=MAX_COLUMNS,
-        )
+    _check_width(source, frame.width)
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     frame = apply_layout(frame, layout)
     frame, edges = without_empty_edges(frame, source.name)
@@ -98,6 +91,16 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     )
     names = [problem for problem in layout.problems if problem.code != "unnamed-columns" or _unnamed(frame)]
     return Table(frame, kind, delimiter="" if one else found, problems=problems + names + edges)
+
+
+def _check_width(source: Source, width: int) -> None:
+    if width > MAX_COLUMNS:
+        raise DataError(
+            _("{name} has more than {most:,} columns, which is the most that can be read."),
+            _("Keep the columns that are needed, and upload it again."),
+            name=source.name,
+            most=MAX_COLUMNS,
+        )
 
 
 def _unnamed(frame: polars.DataFrame) -> bool:
@@ -153,10 +156,19 @@ def _plain_delimiter(source: Source, delimiter: str) -> tuple[Dialect, Source, s
 
 def _sample_text(source: Source) -> str:
     text = source.head(SAMPLE).decode("utf-8", errors="ignore").removeprefix("\ufeff")
-    if source.size > SAMPLE:
-        cut = max(text.rfind("\n"), text.rfind("\r"))
-        text = text[: cut + 1] if cut > 0 else text
-    return text
+    if source.size <= SAMPLE:
+        return text
+    if text.lstrip().startswith('"') and not _ends_a_record(text):
+        # One long text is all that the sample holds of the first record.
+        text = source.head(LONGEST_SAMPLE).decode("utf-8", errors="ignore").removeprefix("\ufeff")
+    cut = max(text.rfind("\n"), text.rfind("\r"))
+    return text[: cut + 1] if cut > 0 else text
+
+
+def _ends_a_record(text: str) -> bool:
+    """Whether a line ends outside of quotation marks."""
+    parts = text.split('"')
+    return any("\n" in part or "\r" in part for part in parts[::2])
 
 
 def _one_quoted_column(text: str) -> bool:
@@ -253,6 +265,9 @@ def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
+    width = _width(source, dialect)
+    # Before anything is made of them: 300,000 columns of one row took 3 GB to be refused.
+    _check_width(source, width)
     data = pyarrow.BufferReader(source.data) if source.data is not None else str(source.path)
     parse = arrow_csv.ParseOptions(
         delimiter=dialect.delimiter,
@@ -266,7 +281,7 @@ def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
         autogenerate_column_names=True, use_threads=False, block_size=min(4 << 20, max(1 << 16, source.size + 1))
     )
     convert = arrow_csv.ConvertOptions(
-        column_types={f"f{index}": pyarrow.string() for index in range(_width(source, dialect))},
+        column_types={f"f{index}": pyarrow.string() for index in range(width)},
         strings_can_be_null=False,
         quoted_strings_can_be_null=False,
     )
@@ -282,7 +297,11 @@ def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
 
 
 def _width(source: Source, dialect: Dialect) -> int:
-    for record in dialect.reader(io.StringIO(_sample_text(source), newline="")):
-        if record:
-            return len(record)
+    """How many cells the first record has; the most there may be where it does not end in the sample."""
+    try:
+        for record in dialect.reader(io.StringIO(_sample_text(source), newline="")):
+            if record:
+                return len(record)
+    except csv.Error:  # it goes on behind the sample
+        return MAX_COLUMNS
     return 1

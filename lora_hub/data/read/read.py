@@ -34,6 +34,7 @@ from lora_hub.data.tables.table import MAX_ROWS, Table
 __all__ = ["Table", "read_table"]
 
 SAMPLE = 64 << 10
+MAX_PARTS = 1_000  # tables of an archive: each is looked at by itself, 6 ms at least
 
 
 def read_table(
@@ -217,6 +218,15 @@ def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Tabl
     class."""
     with archives.open_members(source, limit) as members:
         plan = archive_members.choose_members(members, source.name, chosen=options["sheet"])
+        parts = len(plan.main) + len(plan.test)
+        if plan.kind == "parts" and parts > MAX_PARTS:
+            raise DataError(
+                _("{name} holds {parts:,} tables; at most {most:,} are read as one."),
+                _("Join them into fewer files, such as one CSV, and upload that."),
+                name=source.name,
+                parts=parts,
+                most=MAX_PARTS,
+            )
         main = [Source(member.base, data=member.read(limit)) for member in plan.main]
         test = [Source(member.base, data=member.read(limit)) for member in plan.test]
     if plan.kind == "file":

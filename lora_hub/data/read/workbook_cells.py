@@ -14,7 +14,9 @@ from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem
 from lora_hub.data.read import archives
 from lora_hub.data.read.source import CHUNK, Source
+from lora_hub.data.tables.table import MAX_ROWS
 
+SHEET_ROWS = 1 << 20  # as many as a sheet may have (ECMA-376, 18.3.1.73)
 MAX_CELLS = 40_000_000  # about 1 GB in the reader below fastexcel, which keeps a sheet as a full rectangle
 PLACE = re.compile(rb'<c r="([A-Z]{2,3})\d')
 ROW = re.compile(rb'<(?:c|row) [^>]*?\br="[A-Z]{0,3}(\d{1,7})"')
@@ -24,9 +26,19 @@ def refuse_stray_cells(source: Source) -> None:
     """Raises DataError where a sheet's rows times columns are more than can be held, though few of the cells are
     filled."""
     for name, path in _paths(source):
-        columns, rows = 26, 0
+        columns, rows, begun = 26, 0, 0
         tail = b""
         for chunk in _parts(source, path):
+            begun += (tail[-3:] + chunk).count(b"<row")
+            if begun > SHEET_ROWS:
+                raise DataError(
+                    _("The sheet {sheet!r} of {name} has more than {most:,} rows, which no workbook may have."),
+                    _("Save it as CSV, which may have as many as {rows:,}, and upload that."),
+                    sheet=name,
+                    name=source.name,
+                    most=SHEET_ROWS,
+                    rows=MAX_ROWS,
+                )
             data = tail + chunk
             for letters in set(PLACE.findall(data)):
                 columns = max(columns, _number(letters))
