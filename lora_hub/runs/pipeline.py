@@ -29,6 +29,7 @@ from typing import Any
 import yaml
 
 from lora_hub.catalogue import bases
+from lora_hub.core import bounded_yaml
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
@@ -82,7 +83,7 @@ def read_pipeline(file: Path) -> Pipeline:
     """Reads a pipeline's file. Raises SpecError naming the entry and the key that is wrong."""
     file = Path(file)
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = bounded_yaml.load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(
             _("The pipeline {path!r} cannot be read: {reason}."), _("Check the path."), path=file, reason=error.strerror

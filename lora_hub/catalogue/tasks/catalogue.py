@@ -146,13 +146,15 @@ _FIELDS_HINT = _("A task has: title, instruction, inputs, answer, and labels whe
 def _read_task(path: Path) -> Task:
     import yaml
 
+    from lora_hub.core import bounded_yaml
+
     try:
         size = path.stat().st_size
         if size > MAX_TASK_FILE:
             raise SpecError(
                 _("{name} is too large for a task file ({size:,} bytes)."), _FIELDS_HINT, name=path.name, size=size
             )
-        data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        data = bounded_yaml.load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SpecError(
             _("The task file {path!r} cannot be read: {reason}."),
@@ -162,6 +164,13 @@ def _read_task(path: Path) -> Task:
         ) from error
     except UnicodeDecodeError as error:
         raise SpecError(_("The task file {path!r} is not UTF-8 text."), _("Save it as UTF-8."), path=path) from error
+    except bounded_yaml.Unbounded as error:
+        raise SpecError(
+            _("The task file {path!r} is nested too deeply or grows too large by its aliases, at line {line}."),
+            _("Write the task without nested lists and aliases (*name)."),
+            path=path,
+            line=error.problem_mark.line + 1,
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         if mark is None:  # a character that no YAML file holds
