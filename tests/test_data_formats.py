@@ -13,8 +13,8 @@ import pytest
 
 from lora_hub.core.errors import DataError
 from lora_hub.data.read import formats, read
+from lora_hub.ui.data_room import WHAT_IS_READ
 from lora_hub.ui.text import t
-from lora_hub.ui.words import WORDS
 
 ROWS = [{"text": f"the message number {place} is here", "label": ("ham", "spam")[place % 2]} for place in range(8)]
 FRAME = polars.DataFrame(ROWS)
@@ -76,12 +76,12 @@ def test_the_page_the_refusals_and_readme_name_the_same(tmp_path: Path) -> None:
     for kind in formats.TABLES:
         english, persian = str(kind), plain(kind if isinstance(kind, str) else kind.fa)
         assert (
-            english in t(WORDS["step_data_why"], "en")
+            english in t(WHAT_IS_READ, "en")
             and english in refused.value.hint
-            and persian in plain(t(WORDS["step_data_why"], "fa"))
+            and persian in plain(t(WHAT_IS_READ, "fa"))
             and persian in plain(refused.value.advice.fa)
         )
         for word in re.findall(r"[A-Za-z]{3,}", english.replace("any delimiter", "")):
             assert word.lower().rstrip("s") in data.lower(), word
     for packed in formats.PACKED:
-        assert packed in t(WORDS["step_data_why"], "en") and packed in refused.value.hint
+        assert packed in t(WHAT_IS_READ, "en") and packed in refused.value.hint

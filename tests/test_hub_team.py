@@ -16,6 +16,7 @@ from test_local_hub import ROOT, Server, start_server
 
 from lora_hub.hub.endpoint import HubConnection
 from lora_hub.ui import app
+from lora_hub.ui.page import Labels
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ACCOUNTS = next(text for text in re.findall(r"^```yaml\n(.*?)^```$", README, re.M | re.S) if "users:" in text)
@@ -122,10 +123,10 @@ def test_the_tools_of_others_need_nothing_else(team: Server, tmp_path: Path) -> 
     ],
 )
 def test_the_header_names_the_hub_that_is_meant(kind: str, url: str, said: str) -> None:
-    shown = app.header(HubConnection(kind, url, "lora-hub"))
+    shown = app.header(HubConnection(kind, url, "lora-hub"), Labels())
     others = {"Embedded Hub", "Public Hub", "hub.team.example:8000"} - {said}
     named = re.search(r'<span class="lh-hub.*?</b>', shown)[0]
     assert said in named and not any(other in named for other in others) and url in shown
     assert (
-        "HF_TOKEN is left aside" in app.header(HubConnection(kind, url, "lora-hub", token_aside=True))
+        "HF_TOKEN is left aside" in app.header(HubConnection(kind, url, "lora-hub", token_aside=True), Labels())
     ) and "left aside" not in shown

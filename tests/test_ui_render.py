@@ -10,7 +10,7 @@ import pytest
 from test_ui_review import spec_for
 
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core import spec_fields
+from lora_hub.core import languages, spec_fields
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, as_message
 from lora_hub.core.schema import (
@@ -43,7 +43,6 @@ from lora_hub.ui import (
     render_runs,
     render_table,
     text,
-    words,
 )
 from lora_hub.ui.compare_question import keep_right, right_answer
 from lora_hub.ui.render_adapters import PaneView
@@ -52,30 +51,6 @@ EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
 
 
 # --- words ---
-
-
-def test_words_that_are_looked_up_by_a_name_are_all_used():
-    folder = Path(text.__file__).parent
-    source = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py") if file.name != "words.py")
-    composed = (
-        "state_",
-        "effort_",
-        "phase ",
-        "show_",
-        "severity_",
-        "finish_",
-        "step_",
-        "hub_",
-        "role_",
-        "metric_",
-        "tab_",
-        "own_",
-    )
-    assert [
-        key
-        for key in words.WORDS
-        if f'"{key}"' not in source and f"'{key}'" not in source and not key.startswith(composed)
-    ] == []
 
 
 @pytest.mark.parametrize(
@@ -593,7 +568,7 @@ def test_lengths_and_costs_are_told():
 
 def test_each_catalogue_task_has_a_card_in_both_languages():
     for task in catalogue.list_tasks():
-        for language in text.LANGUAGES:
+        for language in languages.languages():
             assert task.instruction.in_language(language) in render_data.task_card(task, language).replace(
                 "&#x27;", "'"
             )

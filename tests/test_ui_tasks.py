@@ -20,7 +20,6 @@ from lora_hub.ui import render_groups, render_runs, render_tasks, task_list
 from lora_hub.ui.asked import Asked
 from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.task_list import Entry, read_entries
-from lora_hub.ui.text import LANGUAGES
 
 EVIL = "<img src=x onerror=alert(1)>\"'&"
 
@@ -116,7 +115,7 @@ def test_a_task_that_cannot_be_trained_any_more_is_told_and_the_others_are_plann
     assert [spec.dataset.name for spec in specs] == ["messages.csv", "messy.csv"] and planned == entries
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["en", "fa"])
 def test_the_list_shows_title_data_rows_adapter_and_a_way_out(tmp_path, language):
     _, entries = entry_for(tmp_path)
     shown = render_tasks.task_list(entries, language)

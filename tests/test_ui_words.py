@@ -1,15 +1,16 @@
 """How the page says things: Persian digits by one rule, names that keep to themselves, no option of the shell, no field
 of a file."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from lora_hub.core.errors import DataError, SpecError
-from lora_hub.core.messages import NOTHING, _, read_message, translated
-from lora_hub.ui import render, render_plan, text
+from lora_hub.core.languages import languages
+from lora_hub.core.messages import NOTHING, Message, _, joined, read_message
+from lora_hub.locale import update
+from lora_hub.ui import page_words, render, render_plan, text
 from lora_hub.ui.page_words import in_page_words
 
 PACKAGE = Path(text.__file__).parents[1]
@@ -50,8 +51,8 @@ FSI, PDI = "\u2068", "\u2069"
     ],
 )
 def test_persian_digits_by_one_rule(written, shown):
-    assert text.persian_numbers(written) == shown
-    assert text.persian_numbers(shown) == shown, "said twice it is the same"
+    assert text.own_digits(written, "fa") == shown
+    assert text.own_digits(shown, "fa") == shown, "said twice it is the same"
 
 
 def test_errors_settings_and_notes_have_persian_digits():
@@ -111,90 +112,86 @@ def test_isolating_characters_stay_in_pairs_and_no_others():
 # --- page words ---
 
 
-def sentences_of_errors() -> list[tuple[str, str, str]]:
-    """(file, language, text) of what the package's errors and findings say; what is filled in is X."""
+def sentences_of_errors() -> list[tuple[str, Message]]:
+    """(file, message) of what the package's errors and findings say; its places are empty."""
     found = []
     for file in sorted(PACKAGE.rglob("*.py")):
         inside = file.relative_to(PACKAGE).as_posix()
         # The shell and the Hub's own server say what they say to others.
-        if inside.startswith(
-            ("cli/", "local_hub/", "built_in/", "evaluation/minimum", "runs/pipeline", "__main__", "core/settings")
+        if inside.startswith(("cli/", "local_hub/", "built_in/", "__main__")) or inside in (
+            "evaluation/minimum.py",
+            "runs/pipeline.py",
+            "core/settings.py",
+            "ui/page_words.py",
         ):
             continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in tree.body:
-            if (
-                isinstance(node, ast.Assign)
-                and isinstance(node.value, ast.Constant)
-                and isinstance(node.value.value, str)
-            ):
-                found.append(
-                    (inside, "fa" if "FA" in ast.unparse(node.targets[0]) else "en", node.value.value)
-                )  # a hint with a name
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_", "_n"):
-                english = next(one.value for one in node.args if isinstance(one, ast.Constant))
-                found += [(inside, "en", english), (inside, "fa", translated("fa", english, "", 2))]
-                continue
-            if not isinstance(node, ast.Call) or not re.search(
-                r"(Error|Problem|Text2|Found|refuse\w*)$", ast.unparse(node.func)
-            ):
-                continue
-            parts = [("en", one) for one in node.args] + [
-                ("fa" if (one.arg or "").endswith("fa") else "en", one.value) for one in node.keywords
-            ]
-            for language, part in parts:
-                pieces = {
-                    id(one) for inner in ast.walk(part) if isinstance(inner, ast.JoinedStr) for one in inner.values
-                }
-                for inner in ast.walk(part):
-                    if id(inner) in pieces:
-                        continue
-                    if isinstance(inner, ast.JoinedStr):
-                        found.append(
-                            (
-                                inside,
-                                language,
-                                "".join(one.value if isinstance(one, ast.Constant) else "X" for one in inner.values),
-                            )
-                        )
-                    elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-                        found.append((inside, language, inner.value))
+        with file.open("rb") as opened:
+            for _line, _name, said, _comments in update.from_python(opened, (), (), {}):
+                one, many = (said, "") if isinstance(said, str) else said
+                found.append((inside, Message(sentence=one, many=many)))
     return found
 
 
-def test_no_error_of_the_page_names_a_command_an_option_or_a_yaml_file():
+@pytest.mark.parametrize("language", languages())
+def test_no_error_of_the_page_names_a_command_an_option_or_a_yaml_file(language):
     sentences = sentences_of_errors()
-    assert len(sentences) > 500 and any("--" in said for _, _, said in sentences)
+    assert len(sentences) > 500 and any("--" in said.sentence for _, said in sentences)
     left = [
         (file, shown)
-        for file, language, said in sentences
+        for file, said in sentences
         if re.search(
-            r"(?<![\w-])--[a-z]|python -m lora_hub|YAML file|پروندهٔ YAML|فایل YAML",
-            shown := in_page_words(said, language),
+            r"(?<![\w-])--[a-z]|python -m lora_hub|YAML file|فایل YAML",
+            shown := in_page_words(said).in_language(language),
         )
-        and not re.search("cannot be read|not valid YAML|درستی نیست", said)
+        and not re.search("cannot be read|not valid YAML|درستی نیست", shown)
     ]
     assert left == [], "give it page words in ui/page_words.py"
 
 
+def test_page_words_stand_beside_sentences_that_the_code_says():
+    said = {message.sentence for _, message in sentences_of_errors()}
+    assert page_words.SHELL_SENTENCES - said == set(), "nobody says this any more"
+
+
 @pytest.mark.parametrize(
-    ("said", "english", "shown"),
+    ("said", "english", "persian"),
     [
         (
-            "'answer' has no column. Choose with --map answer=COLUMN or in the page.",
-            "en",
+            joined(_("'answer' has no column."), _("Choose with --map {role}=COLUMN or in the page.", role="answer")),
             "'answer' has no column. Choose the column in step 2.",
+            "ستون را در مرحلهٔ ۲ انتخاب کنید.",
         ),
-        ("Choose another name (--name).", "en", "Choose another name."),
-        ("The task's 'instruction' is missing.", "en", "The task's “Instruction” is missing."),
-        ("برای نمونه بنویسید: --map text=v2,answer=v1", "fa", "ستون‌ها را در مرحلهٔ ۲ انتخاب کنید."),
+        (_("Choose another name (--name)."), "Choose another name.", "نام دیگری انتخاب کنید."),
+        (
+            _("The task's {key!r} is missing.", key="instruction"),
+            "The task's “Instruction” is missing.",
+            "«دستور» در این وظیفه نیست.",
+        ),
+        (_("The task's {key!r} is missing.", key="x"), "The task's 'x' is missing.", "«x» در این وظیفه نیست."),
+        (
+            _("Write for instance --map text=v2,answer=v1."),
+            "Choose the columns in step 2.",
+            "ستون‌ها را در مرحلهٔ ۲ انتخاب کنید.",
+        ),
     ],
 )
-def test_page_words_for_what_the_shell_says(said, english, shown):
-    assert in_page_words(said, english) == shown
+def test_page_words_for_what_the_shell_says(said, english, persian):
+    shown = in_page_words(said)
+    assert shown.en == english and shown.fa.endswith(persian)
 
 
 def test_an_error_card_speaks_page_words():
-    shown = render.error_card(SpecError("There is no task 'x'.", "The tasks are spam; or give a YAML file."), "en")
+    error = SpecError("There is no task 'x'.", _("The tasks are {tasks}; or give a YAML file."), tasks=["spam"])
+    shown = render.error_card(error, "en")
     assert "YAML" not in shown and "The tasks are spam." in shown
+
+
+# --- names that read the other way ---
+
+
+def test_each_persian_name_in_an_english_list_keeps_to_itself():
+    said = text.t(_("Say which column is {roles} (step 2).", roles=["متن", "label", "برچسب"]), "en")
+    assert said == f"Say which column is {FSI}متن{PDI}, label, {FSI}برچسب{PDI} (step 2)."
+    assert text.t(_("{name} is here."), "en", name="متن.csv") == f"{FSI}متن.csv{PDI} is here."
+    # What programs and logs read has none of these characters.
+    assert FSI not in _("{name} is here.", name="متن.csv").en

@@ -10,8 +10,9 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public where there is a token or this is a Space | |
-| LORA_HUB_UPSTREAM | the Hub that the embedded one reads from what it does not hold, or `off` | https://huggingface.co
-| | LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
+| LORA_HUB_UPSTREAM | Hub that the embedded one reads from what it does not hold, or `off` | https://huggingface.co |
+| LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
+| LORA_HUB_LOCALE | folder of the languages besides English (languages.py reads it) | the package's own |
 | HF_ENDPOINT | address of another Hub, such as a team's | |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
 """

@@ -3,7 +3,8 @@
     python -m lora_hub.locale.update          adds what is new, drops what is gone, names what is not translated yet
 
 A sentence is found where it is the first argument of `_`, or with its plural of `_n`. Python's own parser finds them,
-since Babel's does not look into f-strings.
+since Babel's does not look into f-strings. The titles of the catalogue's tasks are sentences, too, in each language
+that their files do not have them in.
 """
 
 import ast
@@ -12,9 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import yaml
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
+
+from lora_hub.core.languages import folder
 
 PACKAGE = Path(__file__).parents[1]
 SENTENCES = {"_": 1, "_n": 2}
@@ -45,11 +49,25 @@ def read_code(package: Path = PACKAGE) -> Catalog:
     return found
 
 
-def update(file: Path, code: Catalog) -> list[str]:
+def read_titles(language: str, package: Path = PACKAGE) -> list[str]:
+    """The English titles of the tasks whose files have none in this language."""
+    found = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in package.glob("catalogue/tasks/*.yaml")]
+    return sorted(task["title"]["en"] for task in found if language not in task["title"])
+
+
+def read_all(language: str, package: Path = PACKAGE) -> Catalog:
+    """Every sentence that a catalogue of this language has to have."""
+    found = read_code(package)
+    for title in read_titles(language, package):
+        found.add(title)
+    return found
+
+
+def update(file: Path, package: Path = PACKAGE) -> list[str]:
     """Writes one catalogue anew. Returns the sentences that it does not translate."""
     with file.open("rb") as opened:
         catalogue = read_po(opened, locale=file.parts[-3])
-    catalogue.update(code, no_fuzzy_matching=True, update_creation_date=False)
+    catalogue.update(read_all(file.parts[-3], package), no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
     with file.open("wb") as opened:
         write_po(opened, catalogue, width=0, no_location=True, sort_output=True)
@@ -62,9 +80,9 @@ def update(file: Path, code: Catalog) -> list[str]:
 
 
 def main() -> int:
-    code, status = read_code(), 0
-    for file in sorted(PACKAGE.glob("locale/*/LC_MESSAGES/*.po")):
-        missing = update(file, code)
+    status = 0
+    for file in sorted(folder().glob("*/LC_MESSAGES/*.po")):
+        missing = update(file)
         status |= bool(missing)
         for sentence in missing:
             print(f"{file.parts[-3]}: not translated: {sentence}")

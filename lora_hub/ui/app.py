@@ -13,15 +13,16 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from lora_hub.core import settings
+from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import _
 from lora_hub.ui import adapters_tab, compare_tab, early, finetune, render, runs_tab
 from lora_hub.ui import page as shared
 from lora_hub.ui.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.page import LIGHT, Labels, Page
 from lora_hub.ui.warm import Looker, warm_up
-from lora_hub.ui.words import WORDS
 
-TABS = ("finetune", "runs", "adapters", "compare")
+TABS = {"finetune": _("Fine-tune"), "runs": _("Runs"), "adapters": _("Adapters"), "compare": _("Compare")}
+FIRST_TAB = "finetune"
 # Uploads are copied to our own store at once; Gradio's copies go after an hour.
 CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS = 900, 3600
 # Of the server, for handlers: those that answer questions keep one each, and everything else still goes on beside them.
@@ -50,7 +51,7 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
         language = gr.Textbox("en", visible="hidden", elem_id="lh-language")
         run_id = gr.Textbox("", visible="hidden", elem_id="lh-run-id")
         adapter_id = gr.Textbox("", visible="hidden", elem_id="lh-adapter-id")
-        shared.html(header(connection), elem_id="lh-header")
+        shared.html(header(connection, labels), elem_id="lh-header")
         names = gr.Dropdown(
             [],
             value=[],
@@ -79,7 +80,7 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
 def _tab(name: str, labels: Labels) -> gr.Tab:
     """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for
     each other, and the others ask the server."""
-    tab = gr.Tab(labels(WORDS[f"tab_{name}"]), id=name)
+    tab = gr.Tab(labels(TABS[name]), id=name)
     tab.select(
         None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private"
     )
@@ -97,8 +98,8 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
         tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
         chosen = [name for name in names.split(",") if name][:MOST_ADAPTERS]
         compared = gr.Dropdown(choices=chosen, value=chosen) if chosen or not is_opening else gr.skip()
-        wanted = tab if tab in TABS else TABS[0]
-        shown = gr.skip() if is_opening and wanted == TABS[0] else gr.Tabs(selected=wanted)
+        wanted = tab if tab in TABS else FIRST_TAB
+        shown = gr.skip() if is_opening and wanted == FIRST_TAB else gr.Tabs(selected=wanted)
         return [shown, run_id[:160], adapter[:200], compared, gr.Timer(active=wanted == "runs")]
 
     def open_address(where: str) -> list[Any]:
@@ -114,36 +115,55 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
     shown.then(None, came_back, None, js="(told) => window.loraHub.returned(told)", api_visibility="private")
 
     def rest_or_tick(event: gr.SelectData) -> Any:
-        return gr.Timer(active=TABS[event.index] == "runs")
+        return gr.Timer(active=[*TABS][event.index] == "runs")
 
     # The page opens on the first tab and then goes where the address says: the last of the two counts.
     gr.on([one.select for one in tabs], rest_or_tick, None, timer, **LIGHT, trigger_mode="always_last")
 
 
-def header(connection: Any) -> str:
+# Which Hub is meant, and why: by `HubConnection.kind`.
+HUBS = {
+    "embedded": (
+        _("Embedded Hub"),
+        _("Adapters are published to the Hub that runs on this machine. Nothing leaves it."),
+    ),
+    "public": (_("Public Hub"), _("Adapters are published to the public Hub with your token.")),
+    "other": (
+        _("Hub"),
+        _("Adapters are published with your token to the Hub at this address, which HF_ENDPOINT names."),
+    ),
+}
+
+
+def header(connection: Any, labels: Labels) -> str:
     """Name, what this is, which Hub and which organization, and the languages."""
-    key = f"hub_{connection.kind}"
-    name = render.both(WORDS[key])
+    hub, said = HUBS[connection.kind]
+    name, why = labels.both(hub), labels.both(said)
     if connection.kind == "other":  # a team's, or anybody's: it is called by its address
         name += f' <bdi dir="ltr">{render.escape(urlsplit(connection.url).netloc.rpartition("@")[2])}</bdi>'
-    why = render.both(WORDS[f"{key}_why"]) + (
-        "<br>"
-        + render.both(_("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own."))
-        if connection.token_aside
-        else ""
-    )
+    if connection.token_aside:
+        aside = _("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own.")
+        why += f"<br>{labels.both(aside)}"
     return (
         '<header class="lh-header"><div class="lh-brand"><svg viewBox="0 0 32 32" aria-hidden="true">'
         '<rect x="3" y="3" width="18" height="18" rx="5"/>'
         '<rect class="lh-brand-b" x="15" y="15" width="14" height="14" rx="4"/></svg><div><h1>LoRA Hub</h1>'
-        f'<p>{render.both(CLAIM)}</p></div></div><div class="lh-where">'
+        f'<p>{labels.both(CLAIM)}</p></div></div><div class="lh-where">'
         f'<span class="lh-hub lh-{"good" if connection.kind == "embedded" else "live"}" tabindex="0"><b>{name}</b>'
         f'<span class="lh-tip" role="tooltip">{why}<br><code dir="ltr">{render.escape(connection.url)}</code></span>'
-        f'</span><span class="lh-org">{render.both(_("Organization"))} '
+        f'</span><span class="lh-org">{labels.both(_("Organization"))} '
         f"<b><bdi>{render.escape(connection.organization)}</bdi></b></span>"
-        '<nav class="lh-languages" aria-label="Language">'
-        '<button type="button" data-language="en" class="lh-say-en" lang="en">English</button>'
-        '<button type="button" data-language="fa" class="lh-say-fa" lang="fa">فارسی</button></nav></div></header>'
+        '<nav class="lh-languages" aria-labelledby="lh-choose">'
+        f'<span id="lh-choose">{labels.both(_("Language"))}</span>'
+        f"{''.join(map(_language_button, labels.languages))}</nav></div></header>"
+    )
+
+
+def _language_button(language: str) -> str:
+    """A language by the name that its speakers have for it."""
+    return (
+        f'<button type="button" data-language="{language}" lang="{tag(language)}">'
+        f"{render.escape(autonym(language))}</button>"
     )
 
 
@@ -203,6 +223,10 @@ def launch_arguments(labels: Labels) -> dict[str, Any]:
         "mcp_server": False,
         "pwa": False,
         "app_kwargs": {
-            "middleware": [Middleware(early.EarlyHead, head=early.head(), after=partial(warm_up, WARM_AFTER_SECONDS))]
+            "middleware": [
+                Middleware(
+                    early.EarlyHead, head=early.head(labels.languages), after=partial(warm_up, WARM_AFTER_SECONDS)
+                )
+            ]
         },
     }

@@ -109,10 +109,10 @@ def read_task(asked: Asked) -> Task | None:
 
 
 def own_wanting(asked: Asked) -> list[str]:
-    """The labels' keys of the fields that a task of one's own cannot do without and that are still empty."""
+    """The fields that a task of one's own cannot do without and that are still empty."""
     if asked.task != OWN:
         return []
-    return [f"own_{key}" for key in ("title", "instruction") if not asked.own.get(key, "").strip()]
+    return [key for key in ("title", "instruction") if not asked.own.get(key, "").strip()]
 
 
 def roles_of(task: Task | None) -> list[str]:

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Mend
 from lora_hub.ui import render
-from lora_hub.ui.page import Page
+from lora_hub.ui.page import Page, inform
 from lora_hub.ui.text import t
 
 
@@ -71,5 +69,5 @@ def proposed_task(
         return [None, ""] if task_id else []
     title = catalogue.get_task(found).title.in_language(language)
     said = render.escape(t(_("Looks like {task}: {reason}"), language, task=title, reason=reason.in_language(language)))
-    gr.Info(render.isolated(said), duration=8, title=t(_("Note"), language))
+    inform(render.isolated(said), language, 8)
     return [found, found]

@@ -9,13 +9,17 @@ import gradio as gr
 from lora_hub.core import settings
 from lora_hub.core.messages import _
 from lora_hub.ui import page as shared
-from lora_hub.ui import render
 from lora_hub.ui.asked import MAX_INPUTS
 from lora_hub.ui.form import NO_MENDS, NOTHING_CORRECTED
 from lora_hub.ui.page import Labels
-from lora_hub.ui.text import LANGUAGES, size_of, t
+from lora_hub.ui.text import size_of
 
 ROLE_SLOTS = MAX_INPUTS + 1
+WHAT_IS_READ = _(
+    "CSV or TSV (any delimiter), Excel (xlsx, xlsm, xls, ods), JSON, JSON Lines, Parquet, Arrow, HTML tables, "
+    "Markdown tables, fastText, or one of these packed (zip, tar, gz, bz2, xz, zst or lz4). Any encoding. Rows stay on "
+    "this machine."
+)
 TOO_LARGE = _("This file is larger than {limit}. Use a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.")
 
 
@@ -23,9 +27,9 @@ class Room:
     """The widgets of step 2, made where it is drawn."""
 
     def __init__(self, words: Labels) -> None:
-        shared.html(render.heading(2, "step_data"))
+        shared.html(words.heading(2, _("Your data"), WHAT_IS_READ))
         self.file = gr.File(label=words(_("Dataset")), height=132, elem_id="lh-file")
-        shared.html(_too_large())
+        shared.html(_too_large(words))
         with gr.Row(elem_classes="lh-tight", elem_id="lh-ways"):
             self.paste = gr.Button(words(_("Paste a table")), size="sm", elem_id="lh-paste-open")
             self.hub = gr.Button(words(_("From the Hub")), size="sm", elem_id="lh-hub-open")
@@ -50,7 +54,7 @@ class Room:
         with gr.Accordion(words(_("A held-out file of your own")), open=False):
             self.test_file = gr.File(label=words(_("Held-out file (optional)")), height=110, elem_id="lh-test-file")
             said = _("Never trained on. Without one, a part of the data is held out.")
-            shared.html(f'<p class="lh-quiet">{render.both(said)}</p>')
+            shared.html(f'<p class="lh-quiet">{words.both(said)}</p>')
         # What the browser keeps: which way in is open, the kept files by their ids (`asked.dataset_id`), what was
         # corrected, the problem whose rows are shown, and the task that the columns told.
         self.way = _hidden("way")
@@ -129,14 +133,8 @@ def _hidden(name: str, value: str = "") -> gr.Textbox:
     return gr.Textbox(value, visible="hidden", elem_id=f"lh-{name}")
 
 
-def _too_large() -> str:
+def _too_large(words: Labels) -> str:
     """What page.js shows for a file that is over the limit, before a byte of it is sent."""
     limit = settings.max_upload_bytes()
-    said = "".join(
-        (
-            f'<span class="lh-{language}" lang="{language}">'
-            f"{render.escape(t(TOO_LARGE, language, limit=size_of(limit, language)))}</span>"
-        )
-        for language in LANGUAGES
-    )
+    said = words.both(TOO_LARGE, limit=lambda language: size_of(limit, language))
     return f'<div id="lh-too-large" class="lh-card lh-bad" role="alert" data-limit="{limit}" hidden>{said}</div>'

@@ -6,21 +6,53 @@ rules are rewritten). A few bytes are written into the one HTML answer; everythi
 streams included.
 """
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from lora_hub.core.languages import ENGLISH, direction, tag
+from lora_hub.core.messages import _
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("page.js", "accessible.js")
 STYLES = ("style.css", "style_data.css", "style_runs.css", "style_phone.css")
 
 
-def head() -> str:
-    """What goes right behind <head>."""
+def head(languages: Sequence[str]) -> str:
+    """What goes right behind <head>: the languages there are, the scripts and the style sheets."""
     scripts, styles = (
         "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES)
     )
-    return f"<script>{scripts}</script><style>{styles}</style>"
+    known = json.dumps({language: direction(language) for language in languages})
+    return (
+        f"<script>window.loraHubLanguages = {known};\n{scripts}</script>"
+        f"<style>{styles}\n{''.join(map(style_of, languages))}</style>"
+    )
+
+
+def style_of(language: str) -> str:
+    """What a page in this language shows of what is there in each, which button is pressed, and how notes above the
+    page are called: Gradio's own, too, which speaks English where it has no translation."""
+    root = f'html[lang="{tag(language)}"]'
+    rules = [
+        f'{root} .lh-said:not([lang="{tag(language)}"]) {{ display: none !important; }}',
+        f'{root} .lh-languages [data-language="{language}"] '
+        "{ background: var(--color-accent) !important; color: var(--lh-on-accent) !important; }",
+    ]
+    if language != ENGLISH:
+        titles = {"": _("Note"), ".warning": _("Warning"), ".error": _("Error")}
+        rules.append(f"{root} .toast-title {{ font-size: 0 !important; }}")
+        for kind, title in titles.items():
+            said = _css_text(title.in_language(language))
+            rules.append(f"{root} .toast-title{kind}::after {{ content: {said}; font-size: 15px; }}")
+    return "\n".join(rules) + "\n"
+
+
+def _css_text(text: str) -> str:
+    """A text as a string of CSS, with nothing in it that could end the style sheet."""
+    return '"' + re.sub(r'["\\<>\n]', lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
 class EarlyHead:

@@ -10,7 +10,7 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.ui import render, render_tasks, task_list
 from lora_hub.ui.asked import Asked
 from lora_hub.ui.finetune_steps import FROM_THE_LIST, Steps
-from lora_hub.ui.page import Page
+from lora_hub.ui.page import Page, alert, inform
 from lora_hub.ui.review import review
 from lora_hub.ui.task_list import Entry, read_entries
 from lora_hub.ui.text import number, t
@@ -32,7 +32,7 @@ class Start:
         entries = task_list.add_entry(entries, asked, view.spec)
         title = view.spec.task.title.in_language(language)
         said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
-        gr.Info(render.escape(said), duration=5, title=t(_("Note"), language))
+        inform(render.escape(said), language, 5)
         # The next task starts with nothing but what is the same for all.
         return self._with_form(
             Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides), entries, language
@@ -72,7 +72,7 @@ class Start:
                 "A task on the list cannot be trained any more; the reason is beside it. Press Train again to go on "
                 "without it."
             )
-            gr.Warning(render.escape(t(said, language)), duration=12, title=t(_("Note"), language))
+            alert(render.escape(t(said, language)), language)
             return [gr.skip(), gr.skip(), gr.skip(), *self._list(planned, language)]
         if not task_list.is_listed(entries, asked):
             view = review(asked, language, self.page.looker)
@@ -107,12 +107,12 @@ class Start:
             if count == 1
             else t(_("{count} runs have started."), language, count=number(count, language))
         )
-        gr.Info(render.escape(said), duration=4, title=t(_("Note"), language))
+        inform(render.escape(said), language)
         trouble = runs.publishing_trouble(specs[0])
         if trouble is not None:
             said = t(_("The adapter can be trained, but as things are not be published."), language)
             why = " ".join(trouble.in_language(language))
-            gr.Warning(render.escape(f"{said} {why}"), duration=20, title=t(_("Note"), language))
+            alert(render.escape(f"{said} {why}"), language, 20)
 
     def _with_form(self, asked: Asked, entries: list[Entry], language: str) -> dict[Any, Any]:
         """Another task in the form, and the list with it. No file of the one before stays in its field."""

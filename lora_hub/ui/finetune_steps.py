@@ -12,15 +12,21 @@ from lora_hub.core import spec_fields
 from lora_hub.core.messages import _
 from lora_hub.training import recipe
 from lora_hub.ui import page as shared
-from lora_hub.ui import render, render_tasks
+from lora_hub.ui import render_tasks
 from lora_hub.ui.asked import OWN
 from lora_hub.ui.data_room import Room
 from lora_hub.ui.form import Form
 from lora_hub.ui.page import Labels
-from lora_hub.ui.words import WORDS
+from lora_hub.ui.page_words import OWN_TITLES
+from lora_hub.ui.render_data import EFFORTS
 
 # Sends what is clicked in the report about the data.
 REPORT = (Path(__file__).parent / "problems.js").read_text(encoding="utf-8")
+EFFORT_REASONS = {
+    "quick": _("A first look: few passes over the data."),
+    "balanced": _("The default: good results in a sensible time."),
+    "thorough": _("More passes and a larger adapter, as long as validation loss falls."),
+}
 FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
 
 
@@ -57,7 +63,11 @@ class TaskStep:
     `catalogue.task_from_dict` knows."""
 
     def __init__(self, words: Labels) -> None:
-        shared.html(render.heading(1, "step_task"))
+        shared.html(
+            words.heading(
+                1, _("What should it learn?"), _("The task says what goes in, what comes out and how it is scored.")
+            )
+        )
         choices = [(words(task.title), task.id) for task in catalogue.list_tasks()]
         self.task = gr.Radio(
             [*choices, (words(_("Your own task")), OWN)],
@@ -76,7 +86,13 @@ class ColumnsStep:
     """Step 3: what is wrong with the data, and the exact text that the model will see."""
 
     def __init__(self, words: Labels) -> None:
-        shared.html(render.heading(3, "step_columns"))
+        shared.html(
+            words.heading(
+                3,
+                _("What the model will see"),
+                _("Mend what is wrong, and read the exact text. Only the marked part is trained."),
+            )
+        )
         self.problems = shared.html(elem_id="lh-problems", js_on_load=REPORT)
         self.prompts = shared.html(elem_id="lh-prompts")
         with gr.Row(elem_classes="lh-tight"):
@@ -92,7 +108,7 @@ class BaseStep:
     """Step 4: the base, how much is trained, and every setting with its reason. overrides: setting -> its field."""
 
     def __init__(self, words: Labels) -> None:
-        shared.html(render.heading(4, "step_base"))
+        shared.html(words.heading(4, _("Base and effort"), _("The base stays frozen; the adapter is what is trained.")))
         with gr.Row():
             with gr.Column(min_width=300):
                 self.base = gr.Dropdown(
@@ -106,15 +122,15 @@ class BaseStep:
                 self.card = shared.html(elem_id="lh-base-card")
             with gr.Column(min_width=300):
                 self.effort = gr.Radio(
-                    [(words(WORDS[f"effort_{name}"]), name) for name in recipe.EFFORTS],
+                    [(words(EFFORTS[name]), name) for name in recipe.EFFORTS],
                     value="balanced",
                     label=words(_("Effort")),
                     elem_id="lh-effort",
                 )
-                shared.html("".join(map(_effort, recipe.EFFORTS)))
+                shared.html("".join(_effort(name, words) for name in recipe.EFFORTS))
         self.lengths = shared.html(elem_id="lh-lengths")
         with gr.Accordion(words(_("Advanced: every setting and why")), open=False, elem_id="lh-advanced"):
-            shared.html(f'<p class="lh-quiet">{render.both(_("Leave a field empty to keep the derived value."))}</p>')
+            shared.html(f'<p class="lh-quiet">{words.both(_("Leave a field empty to keep the derived value."))}</p>')
             with gr.Row(elem_classes="lh-overrides"):
                 self.overrides = {one.key: _override(one, words) for one in spec_fields.FIELDS}
             self.settings = shared.html(elem_id="lh-settings")
@@ -124,7 +140,13 @@ class TrainStep:
     """Step 5: the plan, the list of tasks that are trained in one go, and the buttons."""
 
     def __init__(self, words: Labels) -> None:
-        shared.html(render.heading(5, "step_train"))
+        shared.html(
+            words.heading(
+                5,
+                _("Training"),
+                _("Training runs in a process of its own: close the page, restart the app, it goes on."),
+            )
+        )
         self.plan = shared.html(elem_id="lh-plan", js_on_load=REPORT)
         self.name = gr.Textbox(
             label=words(_("Adapter name")),
@@ -145,24 +167,27 @@ class TrainStep:
 def _own_task(words: Labels) -> dict[str, Any]:
     with gr.Row():
         title = gr.Textbox(
-            label=words(_("Title")), placeholder=words(_("Tone of a letter")), max_lines=1, elem_id="lh-own-title"
+            label=words(OWN_TITLES["title"]),
+            placeholder=words(_("Tone of a letter")),
+            max_lines=1,
+            elem_id="lh-own-title",
         )
         inputs = gr.Textbox(
             value="text",
-            label=words(_("Inputs")),
+            label=words(OWN_TITLES["inputs"]),
             info=words(_("Names with commas between them")),
             max_lines=1,
             elem_id="lh-own-inputs",
         )
     instruction = gr.Textbox(
-        label=words(_("Instruction")),
+        label=words(OWN_TITLES["instruction"]),
         placeholder=words(_("Is this letter formal or casual?")),
         lines=2,
         elem_id="lh-own-instruction",
     )
     with gr.Row():
         answer = gr.Textbox(
-            label=words(_("Name of the answer")), placeholder="Label", max_lines=1, elem_id="lh-own-answer"
+            label=words(OWN_TITLES["answer"]), placeholder=words(_("Label")), max_lines=1, elem_id="lh-own-answer"
         )
         output = gr.Radio(
             [(words(_("one of a few labels")), "labels"), (words(_("free text")), "text")],
@@ -172,12 +197,10 @@ def _own_task(words: Labels) -> dict[str, Any]:
     return {"title": title, "inputs": inputs, "answer": answer, "output": output, "instruction": instruction}
 
 
-def _effort(name: str) -> str:
+def _effort(name: str, words: Labels) -> str:
     """An effort in a line, its reason with it."""
-    return (
-        f'<p class="lh-quiet lh-effort-{name}"><b>{render.both(WORDS[f"effort_{name}"])}</b> '
-        f"{render.both(WORDS[f'effort_{name}_why'])}</p>"
-    )
+    title, why = words.both(EFFORTS[name]), words.both(EFFORT_REASONS[name])
+    return f'<p class="lh-quiet lh-effort-{name}"><b>{title}</b> {why}</p>'
 
 
 def _override(one: spec_fields.Field, words: Labels) -> Any:

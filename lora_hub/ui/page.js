@@ -2,22 +2,23 @@
 // The browser's language decides at first; what a person chooses is remembered here and nowhere else.
 (() => {
   const key = "lora_hub_language";
-  const known = ["en", "fa"];
+  const known = window.loraHubLanguages; // language -> its direction (see early.py)
   const stored = () => {
     try { return localStorage.getItem(key); } catch { return null; } // storage may be forbidden inside a frame
   };
   const asked = new URLSearchParams(location.search).get("lang");
-  const wished = [asked, stored(), ...(navigator.languages || []).map((name) => name.slice(0, 2))];
-  const language = wished.find((name) => known.includes(name)) || "en";
+  // A browser says "pt-BR" where a catalogue is called "pt_BR" or "pt".
+  const spoken = (navigator.languages || []).flatMap((name) => [name.replace("-", "_"), name.split("-")[0]]);
+  const language = [asked, stored(), ...spoken].find((name) => Object.hasOwn(known, name)) || "en";
+  const tag = language.replaceAll("_", "-");
 
   // Gradio takes its own words' language from here.
-  Object.defineProperty(navigator, "language", { get: () => language, configurable: true });
-  Object.defineProperty(navigator, "languages", { get: () => [language], configurable: true });
+  Object.defineProperty(navigator, "language", { get: () => tag, configurable: true });
+  Object.defineProperty(navigator, "languages", { get: () => [tag], configurable: true });
   const dress = () => {
     const root = document.documentElement;
-    if (root.lang !== language) root.lang = language;
-    const direction = language === "fa" ? "rtl" : "ltr";
-    if (root.dir !== direction) root.dir = direction;
+    if (root.lang !== tag) root.lang = tag;
+    if (root.dir !== known[language]) root.dir = known[language];
   };
   dress();
   new MutationObserver(dress).observe(document.documentElement, { attributes: true, attributeFilter: ["lang", "dir"] });
@@ -103,7 +104,7 @@
   });
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("[data-language]");
+    const button = event.target.closest && event.target.closest(".lh-languages [data-language]");
     if (!button) return;
     try { localStorage.setItem(key, button.dataset.language); } catch { address("lang", button.dataset.language); }
     if (asked) address("lang", button.dataset.language);

@@ -1,72 +1,134 @@
-"""Page words for what the shell's words say: an error or a hint is written once, and the page has no `--map` and no
-YAML.
+"""Page words for what the shell says: an error or a hint is written once, and the page has no `--map` and no YAML.
 
-    in_page_words("'x' is missing. Choose with --map text=COLUMN or in the page.", "en")
-                  "'x' is missing. Choose the column in step 2."
+    in_page_words(_("Choose another name (--name)."))      Choose another name.
 
-What stands here is held to the code by a test: it reads every error and hint of the package, and none may keep an
-option.
+Each is a sentence of its own, beside the one whose place it takes on the page, so that every language has both. What
+stands here is held to the code by a test: it reads every error and hint of the package, and none may keep an option.
 """
 
-import re
-
-from lora_hub.ui.words import WORDS
+from lora_hub.core.messages import Message, _
 
 # The fields of a task of one's own, as step 1 calls them.
-_FIELDS = {"title": "own_title", "instruction": "own_instruction", "inputs": "own_inputs", "answer": "own_answer"}
-# (pattern in the English or the Persian sentence, English page words, Persian page words)
-_PAGE_WORDS = (
-    (r" ?\((?:--[\w-]+|LORA_HUB_ORG|[,،] )+\)", "", ""),
-    (r"Choose with --map \S+ or in the page\.", "Choose the column in step 2.", ""),
-    (r"\(skip broken lines\)", f"(“{WORDS['skip_broken'].en}”)", ""),
-    (r"Write for instance --map \S+", "Choose the columns in step 2.", ""),
-    (r"برای نمونه(?: بنویسید)?: (?:«--map [^»]*»|--map \S+?)\.?(?=\s|$)", "", "ستون‌ها را در مرحلهٔ ۲ انتخاب کنید."),
-    (r"For example --mend \S+", "Use the buttons beside the finding in step 3.", ""),
-    (
-        r"برای نمونه(?: بنویسید)?: (?:«--mend [^»]*»|--mend \S+?)\.?(?=\s|$)",
-        "",
-        "از دکمه‌های کنار همان یافته در مرحلهٔ ۳ استفاده کنید.",
-    ),
-    (r"`python -m lora_hub runs` lists the runs there are\.", "Choose one from the list.", ""),
-    (r"`python -m lora_hub adapters` lists what there is\.", "The tab “Adapters” lists what there is.", ""),
-    (r"Start it with `python -m lora_hub hub`\.", "Start the app again.", ""),
-    (r"آن را با «python -m lora_hub hub» راه بیندازید\.", "", "برنامه را دوباره اجرا کنید."),
-    (r"; or give a YAML file\.", ".", ""),
-    (r"(?:Give the path of a YAML file|Give --prompt instead of --test)\.", "Choose a task in step 1.", ""),
-    (r"مسیر یک فایل YAML را بدهید\.", "", "وظیفه‌ای در مرحلهٔ ۱ انتخاب کنید."),
-    (
-        r" and name it with --base FOLDER, or train on it once\.",
-        " and give its path as the base in step 4 of Fine-tune once.",
-        "",
-    ),
-    (r", or leave --base out\.", " as the base.", ""),
-    (r"Name the base with --base where", "Write the base's name or folder into its adapter_config.json where", ""),
-    (r",? or name the base with --base\.", ".", ""),
-    (r", or with --set prompt_language=en\.", ".", ""),
-    (
-        r"A task has: title, instruction, inputs, answer, and labels where the answer is one of a few\.",
-        "Fill in the fields of step 1.",
-        "",
-    ),
-    (
+OWN_TITLES = {
+    "title": _("Title"),
+    "inputs": _("Inputs"),
+    "answer": _("Name of the answer"),
+    "instruction": _("Instruction"),
+}
+SKIP_BROKEN = _("Go on without what cannot be read")
+_COLUMNS = _("Choose the columns in step 2.")
+_FINDING = _("Use the buttons beside the finding in step 3.")
+_TASK = _("Choose a task in step 1.")
+# The shell's sentence -> the page's, with the same values.
+_ON_THE_PAGE = {
+    shell.sentence: page
+    for shell, page in (
+        (_("Choose with --map {role}=COLUMN or in the page."), _("Choose the column in step 2.")),
+        (_("Write for instance --map text=v2,answer=v1."), _COLUMNS),
+        (_("For example --mend relabel:0=negative,1=positive."), _FINDING),
+        (_('For example --mend \'{{"kind": "drop", "values": {{"code": "duplicates"}}}}\'.'), _FINDING),
+        (_("`python -m lora_hub runs` lists the runs there are."), _("Choose one from the list.")),
+        (_("`python -m lora_hub adapters` lists what there is."), _("The tab “Adapters” lists what there is.")),
+        (_("Start it with `python -m lora_hub hub`."), _("Start the app again.")),
+        (_("The tasks are {tasks}; or give a YAML file."), _("The tasks are {tasks}.")),
+        (_("Give the path of a YAML file."), _TASK),
+        (_("Give --prompt instead of --test."), _TASK),
+        (_("Choose another name (--name)."), _("Choose another name.")),
         (
-            r"هر وظیفه این‌ها را دارد: «title»، «instruction»، «inputs»، «answer»، و اگر پاسخ یکی از چند گزینه است "
-            r"«labels»\."
+            _("Choose another name (--name), or make that repo private on the Hub first."),
+            _("Choose another name, or make that repo private on the Hub first."),
         ),
-        "",
-        "فیلدهای مرحلهٔ ۱ را پر کنید.",
-    ),
-)
+        (_("Choose another organization (--org)."), _("Choose another organization.")),
+        (
+            _(
+                "Use a token with the right to write there, or choose an organization that you belong to (--org, "
+                "LORA_HUB_ORG)."
+            ),
+            _("Use a token with the right to write there, or choose an organization that you belong to."),
+        ),
+        (
+            _("Choose another under “Advanced”, or with --set prompt_language=en."),
+            _("Choose another under “Advanced”."),
+        ),
+        (
+            _("Bring the base's folder here and name it with --base FOLDER, or train on it once."),
+            _("Bring the base's folder here and give its path as the base in step 4 of Fine-tune once."),
+        ),
+        (_("Name {base}, or leave --base out."), _("Name {base} as the base.")),
+        (
+            _("Set base_model_name_or_path in its {file}, or name the base with --base."),
+            _("Set base_model_name_or_path in its {file}."),
+        ),
+        (
+            _(
+                "Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here, "
+                "or name the base with --base."
+            ),
+            _("Set base_model_name_or_path in its adapter_config.json to the base's Hub id or to its folder here."),
+        ),
+        (
+            _(
+                "Name the base with --base where it is called otherwise or lies in a folder here, or try again when "
+                "the Hub has it and can be reached."
+            ),
+            _(
+                "Write the base's name or folder into its adapter_config.json where it is called otherwise or lies in "
+                "a folder here, or try again when the Hub has it and can be reached."
+            ),
+        ),
+        (
+            _("A task has: title, instruction, inputs, answer, and labels where the answer is one of a few."),
+            _("Fill in the fields of step 1."),
+        ),
+        (
+            _("Mend them, or go on without these lines (skip broken lines)."),
+            _("Mend them, or go on without these lines (“{skip_broken}”).", skip_broken=SKIP_BROKEN),
+        ),
+        (
+            _("Every row has to be an object; mend these, or go on without them (skip broken lines)."),
+            _(
+                "Every row has to be an object; mend these, or go on without them (“{skip_broken}”).",
+                skip_broken=SKIP_BROKEN,
+            ),
+        ),
+        (
+            _(
+                "Put texts that hold the delimiter in quotation marks, or go on without these lines (skip broken "
+                "lines)."
+            ),
+            _(
+                "Put texts that hold the delimiter in quotation marks, or go on without these lines (“{skip_broken}”).",
+                skip_broken=SKIP_BROKEN,
+            ),
+        ),
+    )
+}
+# Sentences that name a field of a task as its file does; the page names its own field.
+_OF_A_FIELD = {
+    shell.sentence: page
+    for shell, page in (
+        (_("The task's {key!r} is missing."), _("The task's “{field}” is missing.")),
+        (
+            _("The task's {key!r} is {value!r}, not a list of names."),
+            _("The task's “{field}” is {value!r}, not a list of names."),
+        ),
+        (_("The task's {key!r} names {twice!r} twice."), _("The task's “{field}” names {twice!r} twice.")),
+        (_("The task's 'inputs' names {role!r}."), _("The task's “{field}” names {role!r}.")),
+        (_("The task's {field!r} will not do: {reason}."), _("The task's “{field}” will not do: {reason}.")),
+        (_("The task's {field!r} is {value!r}: {reason}."), _("The task's “{field}” is {value!r}: {reason}.")),
+    )
+}
+
+SHELL_SENTENCES = _ON_THE_PAGE.keys() | _OF_A_FIELD.keys()
 
 
-def in_page_words(text: str, language: str) -> str:
-    """A message or a hint as the page says it. What knows no shell stays as it is."""
-    from lora_hub.ui.text import t
-
-    for pattern, english, persian in _PAGE_WORDS:
-        text = re.sub(pattern, persian if language == "fa" else english, text)
-    for field, key in _FIELDS.items():
-        # “The task's 'title' is missing.”, «title» در این وظیفه نیست
-        text = re.sub(rf"(?<=The task's )'{field}'", f"“{t(WORDS[key], 'en')}”", text)
-        text = re.sub(rf"«{field}»(?= در این وظیفه)", f"«{t(WORDS[key], 'fa')}»", text)
-    return text
+def in_page_words(said: Message) -> Message:
+    """A message or a hint as the page says it, those inside it too. What knows no shell stays as it is."""
+    values = {name: in_page_words(one) if isinstance(one, Message) else one for name, one in said.values.items()}
+    if said.sentence in _ON_THE_PAGE:
+        return _ON_THE_PAGE[said.sentence].filled(values)
+    if said.sentence in _OF_A_FIELD:
+        field = OWN_TITLES.get(str(values.get("key") or values.get("field") or "inputs"))
+        if field is not None:
+            return _OF_A_FIELD[said.sentence].filled({**values, "field": field})
+    return said.model_copy(update={"values": values})

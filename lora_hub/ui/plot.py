@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from lora_hub.core.messages import _
 from lora_hub.ui.render import escape
 from lora_hub.ui.text import number, t
-from lora_hub.ui.words import WORDS
 
 Pairs = Sequence[tuple[int, float]]
 # The drawing's own units; it is stretched to the place there is, and the words stand beside it as HTML.
 WIDTH, HEIGHT = 1000, 500
+# The curves by their names.
+TRAINING, VALIDATION = _("training"), _("validation")
 # More points than pixels only make the page heavier.
 MOST_POINTS = 240
 
@@ -110,14 +111,14 @@ def _dot(x: float, y: float, css: str, title: str = "") -> str:
 def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> str:
     """The plot for somebody who does not see it: the last loss of each curve, and where the best checkpoint was."""
     said = []
-    for key, pairs in (("loss_train", train), ("loss_held_out", held_out)):
+    for name, pairs in ((TRAINING, train), (VALIDATION, held_out)):
         if pairs:
             step, loss = pairs[-1]
             said.append(
                 t(
                     _("{curve} {loss} at step {step}"),
                     language,
-                    curve=t(WORDS[key], language),
+                    curve=t(name, language),
                     loss=number(loss, language, 3),
                     step=number(step, language),
                 )
@@ -129,7 +130,7 @@ def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> s
 
 def _legend(train: Pairs, held_out: Pairs, language: str) -> str:
     parts = [f"<b>{escape(t(_('Loss'), language))}</b>"]
-    for css, key, pairs in (("lh-key-train", "loss_train", train), ("lh-key-held", "loss_held_out", held_out)):
+    for css, name, pairs in (("lh-key-train", TRAINING, train), ("lh-key-held", VALIDATION, held_out)):
         latest = f" {number(pairs[-1][1], language, 3)}" if pairs else ""
-        parts.append(f'<span class="lh-key {css}">{escape(t(WORDS[key], language))}{latest}</span>')
+        parts.append(f'<span class="lh-key {css}">{escape(t(name, language))}{latest}</span>')
     return "".join(parts)

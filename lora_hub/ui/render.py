@@ -14,15 +14,12 @@ from collections.abc import Iterable, Sequence
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
 from lora_hub.ui.page_words import in_page_words
-from lora_hub.ui.text import LANGUAGES, digits, direction, number, persian_numbers, t
-from lora_hub.ui.words import WORDS
+from lora_hub.ui.text import RIGHT_TO_LEFT, direction, number, own_digits, t
 
 _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 # Latin words with what belongs to them, without the mark that ends the sentence.
 # A run ends before what lies between two names, such as a comma: they keep to themselves.
-_PERSIAN_RUN = re.compile(
-    "([\u0590-\u08ff\ufb1d-\ufefc](?:[\u0590-\u08ff\ufb1d-\ufefc\u200c ]*[\u0590-\u08ff\ufb1d-\ufefc])?)"
-)
+_RIGHT_RUN = re.compile(f"([{RIGHT_TO_LEFT}](?:[{RIGHT_TO_LEFT}\u200c ]*[{RIGHT_TO_LEFT}])?)")
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
 # What would reorder or hide what follows it.
 _HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -46,18 +43,18 @@ def filled(said: Message, language: str, **pieces: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», in a Persian sentence every
-    run of Latin words, numbers beside them included, and in an English one every run of Persian words. So no name turns
-    the sentence around or sends its dashes to the other end."""
+    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», in a sentence that reads from
+    right to left every run of Latin words, numbers beside them included, and in another every run of Persian words and
+    their kin. So no name turns the sentence around or sends its dashes to the other end."""
     parts = re.split("(«[^«»]*»|\u2068[^\u2068\u2069]*\u2069)", text)
-    is_persian = direction(text) == "rtl"
+    is_right_to_left = direction(text) == "rtl"
     shown = []
     for place, part in enumerate(parts):
         if place % 2:
             name = f"<bdi>{escape(part[1:-1])}</bdi>"
             shown.append(f"«{name}»" if part[0] == "«" else name)
         else:
-            runs = (_LATIN_RUN if is_persian else _PERSIAN_RUN).split(part)
+            runs = (_LATIN_RUN if is_right_to_left else _RIGHT_RUN).split(part)
             shown.append(
                 "".join(f"<bdi>{escape(one)}</bdi>" if inner % 2 else escape(one) for inner, one in enumerate(runs))
             )
@@ -81,27 +78,9 @@ def cell(text: object, limit: int = LONGEST_CELL) -> str:
     return f'<bdi dir="auto" class="lh-text">{escape(shown)}</bdi>'
 
 
-def both(said: Message, tag: str = "span", css: str = "") -> str:
-    """A sentence in both languages; the style sheet shows the one of the page."""
-    attribute = f" {css}" if css else ""
-    return "".join(
-        f'<{tag} class="lh-{language}{attribute}" lang="{language}">{escape(t(said, language))}</{tag}>'
-        for language in LANGUAGES
-    )
-
-
 def badge(word: str, kind: str = "plain") -> str:
     """kind: plain, good, warn, bad, live."""
     return f'<span class="lh-badge lh-{kind}">{escape(word)}</span>'
-
-
-def heading(step: int, key: str) -> str:
-    """The heading of a numbered step, in both languages."""
-    shown = "".join(f'<span class="lh-{language}">{digits(str(step), language)}</span>' for language in LANGUAGES)
-    return (
-        f'<div class="lh-step"><span class="lh-number" aria-hidden="true">{shown}</span><div>'
-        f"<h2>{both(WORDS[key])}</h2><p>{both(WORDS[key + '_why'])}</p></div></div>"
-    )
 
 
 def table(
@@ -152,8 +131,9 @@ def link(url: str, words: str) -> str:
 
 def told(error: LoraHubError, language: str) -> tuple[str, str]:
     """(message, hint) of an error as the page says it: in its language, its digits and its words."""
-    message, hint = (in_page_words(part, language) for part in error.in_language(language))
-    return (persian_numbers(message), persian_numbers(hint)) if language == "fa" else (message, hint)
+    said = (in_page_words(part).in_language(language) for part in (error.said, error.advice))
+    message, hint = (own_digits(part, language) for part in said)
+    return message, hint
 
 
 def error_card(error: LoraHubError, language: str) -> str:
@@ -177,9 +157,9 @@ def pager(where: str, page: int, size: int, total: int, language: str) -> str:
         (
             f'<button type="button" class="lh-small" '
             f"{where.format(page=to)}{' disabled' if not 1 <= to <= pages else ''}>"
-            f"{escape(t(WORDS[key], language))}</button>"
+            f"{escape(t(words, language))}</button>"
         )
-        for to, key in ((page - 1, "page_before"), (page + 1, "page_after"))
+        for to, words in ((page - 1, _("Previous rows")), (page + 1, _("Next rows")))
     ]
     return (
         f'<nav class="lh-pager" aria-label="{escape(t(_("Pages of the table"), language))}">{buttons[0]}'

@@ -9,10 +9,11 @@ from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render import badge, card, cell, empty, escape, filled, isolate, link, table
 from lora_hub.ui.render_answers import chances, judged
-from lora_hub.ui.render_data import metric_title
+from lora_hub.ui.render_data import WHO, metric_title
 from lora_hub.ui.text import iso_moment, number, percent, t
-from lora_hub.ui.words import WORDS
 
+# How an answer ended.
+FINISH = {"stop": _("done"), "length": _("cut at the longest answer"), "cancelled": _("stopped")}
 # Below these an adapter's answer is the base's: rounding, not learning.
 SAME_KL, SAME_CHANGED = 1e-6, 0.0
 
@@ -63,9 +64,10 @@ def shelf(
         t(_("Updated"), language),
         "",
     ]
-    key = "adapters_one" if len(found) == 1 else "adapters_count"
     counted = filled(
-        WORDS[key], language, count=number(len(found), language), organization=f"<bdi>{escape(organization)}</bdi>"
+        _n("One adapter in {organization}", "{count} adapters in {organization}", count=len(found)),
+        language,
+        organization=f"<bdi>{escape(organization)}</bdi>",
     )
     return f'<p class="lh-quiet">{counted}</p>' + table(heads, rows, "lh-shelf", stacked=True)
 
@@ -80,7 +82,7 @@ def _headline(ref: AdapterRef, language: str) -> str:
     if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
         who = verdicts.stronger_base(ref.metrics, name)
         before = (
-            f'<span class="lh-quiet"> {escape(t(WORDS[who], language))} '
+            f'<span class="lh-quiet"> {escape(t(WHO[who], language))} '
             f"{escape(percent(ref.metrics[who][name].value, language))}</span>"
         )
     of = (
@@ -203,7 +205,7 @@ def _pane(view: PaneView, language: str, base: Answer | None) -> str:
     if answer.seconds:
         facts.append(t(_("{count} s"), language, count=number(answer.seconds, language, 2)))
     if view.done and answer.finish:
-        facts.append(t(WORDS[f"finish_{answer.finish}"], language))
+        facts.append(t(FINISH[answer.finish], language))
     verdict = judged(view.judgement, language) if view.done and view.judgement else ""
     alarm = "" if is_base or not view.done else _beside_base(view, base, language)
     css = "lh-pane lh-pane-base" if is_base else "lh-pane"

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.catalogue.tasks.metric_titles import METRIC_TITLES
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task, TrainSpec
 from lora_hub.ui.render import card, empty, escape, link
 from lora_hub.ui.render_table import role_name
 from lora_hub.ui.text import digits, number, t
-from lora_hub.ui.words import WORDS
 
 SHOWN_ROWS = 5
+# Who answered, by the keys of a run's metrics.
+WHO = {"base": _("Base"), "base_examples": _("Base with examples"), "adapter": _("Adapter")}
+EFFORTS = {"quick": _("Quick"), "balanced": _("Balanced"), "thorough": _("Thorough")}
 
 
 def metric_title(name: str, language: str) -> str:
-    return t(WORDS[f"metric_{name}"], language) if f"metric_{name}" in WORDS else name
+    return t(METRIC_TITLES[name], language) if name in METRIC_TITLES else name
 
 
 def task_card(task: Task, language: str) -> str:
@@ -77,7 +80,7 @@ def spec_line(spec: TrainSpec, language: str) -> str:
         base,
         spec.dataset.name,
         t(_n("{count:,} row", "{count:,} rows", count=spec.dataset.rows), language),
-        t(WORDS[f"effort_{spec.effort}"], language),
+        t(EFFORTS[spec.effort], language),
     ]
     return " · ".join(f"<bdi>{escape(part)}</bdi>" for part in parts)
 

@@ -7,7 +7,6 @@ from lora_hub.core.schema import Run
 from lora_hub.ui.render import escape, filled
 from lora_hub.ui.run_names import RunName
 from lora_hub.ui.text import t
-from lora_hub.ui.words import WORDS
 
 
 def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
@@ -45,8 +44,11 @@ def companions(run: Run, others: Sequence[Run], names: dict[str, RunName], langu
         )
         for one in others
     ]
-    key = {"together": "with_together", "in turn": "with_in_turn"}.get(run.mode, "with_started")
+    said = {
+        "together": _("Trained together with {names}"),
+        "in turn": _("Trained in one go with {names}, one after another"),
+    }.get(run.mode, _("Started in one go with {names}"))
     return (
         '<p class="lh-quiet lh-companions">'
-        f"{filled(WORDS[key], language, names=escape(t(_(', '), language)).join(named))}</p>"
+        f"{filled(said, language, names=escape(t(_(', '), language)).join(named))}</p>"
     )

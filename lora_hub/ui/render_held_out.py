@@ -13,14 +13,23 @@ from lora_hub.core.schema import Judgement
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.ui.render import card, cell, empty, escape, pager, sentence, table
 from lora_hub.ui.render_answers import chances, judged
+from lora_hub.ui.render_data import WHO
 from lora_hub.ui.render_table import direction_of, role_name
 from lora_hub.ui.text import digits, number, percent, t
-from lora_hub.ui.words import WORDS
 
 SHOWN_EXAMPLES = 50
 # Which rows, and in which order.
-FILTERS = ("all", "wrong", "better", "worse")
-ORDERS = ("file", "score", "difference")
+FILTERS = {
+    "all": _("all"),
+    "wrong": _("adapter not fully right"),
+    "better": _("better than the base"),
+    "worse": _("worse than the base"),
+}
+ORDERS = {
+    "file": _("as in the file"),
+    "score": _("adapter's worst first"),
+    "difference": _("lost most against the base first"),
+}
 
 
 def pick_rows(rows: Sequence[dict], show: str = "all", order: str = "file", against: str = "base") -> list[dict]:
@@ -78,7 +87,7 @@ def held_out_rows(
         "#",
         t(_("Input"), language),
         t(_("Right answer"), language),
-        *[t(WORDS[one], language) for one in who],
+        *[t(WHO[one], language) for one in who],
         *([t(_("Difference"), language)] if graded else []),
     ]
     counted = len(picked)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BaseModel, Lengths
 from lora_hub.core.spec_fields import shown
 from lora_hub.ui.render import badge, card, escape, filled, sentence, table
-from lora_hub.ui.text import count_of, dollars, duration, number, percent, persian_numbers, size_of, t
-from lora_hub.ui.words import WORDS
+from lora_hub.ui.text import count_of, dollars, duration, number, percent, size_of, t
 
 # Where the quantiles of `schema.Lengths` stand.
 MEDIAN, NEARLY_ALL, LONGEST = 3, 5, 7
@@ -17,12 +17,12 @@ MEDIAN, NEARLY_ALL, LONGEST = 3, 5, 7
 def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) -> str:
     """fit: fits, tight, large or unknown; needed and have in bytes."""
     words = {
-        "fits": ("fits", "good"),
-        "tight": ("tight", "warn"),
-        "large": ("too_large_badge", "bad"),
-        "unknown": ("size_unknown", "plain"),
+        "fits": (_("fits this machine"), "good"),
+        "tight": (_("tight on this machine"), "warn"),
+        "large": (_("too large for this machine"), "bad"),
+        "unknown": (_("size unknown until it is fetched"), "plain"),
     }
-    key, kind = words[fit]
+    fitting, kind = words[fit]
     facts = []
     if base.parameters:
         facts.append(f"{count_of(base.parameters, language)} {t(_('parameters'), language)}")
@@ -41,7 +41,7 @@ def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) 
     name = base.title or base.id
     return (
         f'<div class="lh-base"><p><strong><bdi>{escape(name)}</bdi></strong> '
-        f"{badge(t(WORDS[key], language), kind)}{gated}</p>"
+        f"{badge(t(fitting, language), kind)}{gated}</p>"
         f'<p class="lh-quiet">{escape(" · ".join(facts))}</p></div>'
     )
 
@@ -187,4 +187,4 @@ def _setting(value: Any, language: str) -> str:
     0.0043."""
     if isinstance(value, bool):
         return t(_("yes") if value else _("no"), language)
-    return persian_numbers(shown(value)) if language == "fa" and isinstance(value, int | float) else shown(value)
+    return in_digits(shown(value), language) if isinstance(value, int | float) else shown(value)

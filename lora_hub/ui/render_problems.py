@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.languages import ENGLISH, percent
+from lora_hub.core.languages import direction as direction_of
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import Mend, Problem
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.render import card, cell, escape, sentence
 from lora_hub.ui.render_table import rows_table
-from lora_hub.ui.text import digits, number, persian_numbers, t
-from lora_hub.ui.words import WORDS
+from lora_hub.ui.text import digits, number, own_digits, t
 
+# How grave a finding is -> how its card looks, and what it says.
 _KIND = {"error": "bad", "warning": "warn", "info": "plain"}
+_SEVERITY = {"error": _("Must be mended"), "warning": _("Worth a look"), "info": _("Good to know")}
 SHOWN_LABELS = 1000  # they stand in a box of their own that scrolls
 # Relabel mends say what becomes what, up to so many pairs.
 SHOWN_PAIRS = 4
@@ -129,7 +132,7 @@ def problem_card(
     message, message_dir = _said(problem.said, language)
     hint, hint_dir = _said(problem.advice, language)
     kind = _KIND[problem.severity]
-    word = t(WORDS[f"severity_{problem.severity}"], language)
+    word = t(_SEVERITY[problem.severity], language)
     role = ' role="alert"' if kind == "bad" else ""
     buttons = [
         f'<button type="button" class="lh-small{" lh-first" if place == 0 else ""}" data-mend="{attribute(mend)}"'
@@ -173,10 +176,11 @@ def problem_card(
 
 def _said(message: Message, language: str) -> tuple[str, str]:
     """The sentence in the page's language where there is one, and its direction."""
+    message = in_page_words(message)
     text = message.in_language(language)
-    if language == "fa" and text != message.en:
-        return persian_numbers(in_page_words(text, "fa")), "rtl"
-    return in_page_words(message.en, "en"), "ltr"
+    if text == message.en:
+        return text, direction_of(ENGLISH)
+    return own_digits(text, language), direction_of(language)
 
 
 def _pairs(mend: Mend) -> str:
@@ -192,11 +196,11 @@ def _pairs(mend: Mend) -> str:
 
 def _numbers(problem: Problem, language: str) -> str:
     """The first rows' numbers; that there are more is told by dots."""
-    shown = t(_(", "), language).join(str(row) for row in problem.rows[:6]) + (
-        " …" if max(problem.count, len(problem.rows)) > 6 else ""
-    )
-    key = "problem_row" if len(problem.rows) == 1 and problem.count <= 1 else "problem_rows"
-    return f'<span class="lh-rows">{escape(t(WORDS[key], language, rows=digits(shown, language)))}</span>'
+    shown = t(_(", "), language).join(digits(str(row), language) for row in problem.rows[:6])
+    if max(problem.count, len(problem.rows)) > 6:
+        shown += " …"
+    said = _("row {rows}") if len(problem.rows) == 1 and problem.count <= 1 else _("rows {rows}")
+    return f'<span class="lh-rows">{escape(t(said, language, rows=shown))}</span>'
 
 
 def labels_table(labels: Labels, dataset: str, language: str) -> str:
@@ -210,7 +214,7 @@ def labels_table(labels: Labels, dataset: str, language: str) -> str:
         share = number(100 * count / total, language, 1 if 100 * count < 10 * total else 0)
         rows.append(
             f'<tr><td>{cell(label, 120)}</td><td class="lh-count"><span>{number(count, language)}</span><span '
-            f'class="lh-quiet">{share}{"٪" if language == "fa" else " %"}</span>'
+            f'class="lh-quiet">{percent(share, language)}</span>'
             f'<i class="lh-mini" aria-hidden="true"><i style="inline-size:{100 * count / most:.0f}%"></i></i></td>'
             f'<td><input type="text" dir="auto" data-label="{escape(label)}" '
             f'value="{escape(labels.names.get(label, ""))}" placeholder="{escape(label[:60])}"'
@@ -223,7 +227,7 @@ def labels_table(labels: Labels, dataset: str, language: str) -> str:
         else ""
     )
     heads = "".join(
-        f'<th scope="col">{escape(t(WORDS[key], language))}</th>' for key in ("label", "label_rows", "new_name")
+        f'<th scope="col">{escape(t(head, language))}</th>' for head in (_("Label"), _("Rows"), _("New name"))
     )
     words = (
         t(_("One label"), language)

@@ -1,13 +1,13 @@
 """What publishing would do -> HTML: the version it makes, and what that version differs in, told before the button is
 pressed."""
 
+from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import _
 from lora_hub.core.spec_fields import FIELDS
 from lora_hub.runs.publication import Difference, Publication
 from lora_hub.ui.render import card, escape, filled, isolate, table
 from lora_hub.ui.render_data import metric_title
-from lora_hub.ui.text import digits, t
-from lora_hub.ui.words import WORDS
+from lora_hub.ui.text import t
 
 
 def planned(publication: Publication, language: str) -> str:
@@ -71,19 +71,19 @@ def _name(one: Difference, language: str) -> str:
         return metric_title(one.name, language)
     if one.kind == "setting":
         return next((field.title.in_language(language) for field in FIELDS if field.key == one.name), one.name)
-    return t(
-        WORDS[
-            {"task": "task", "labels": "difference_labels", "base": "base", "data": "file", "test": "test_file"}[
-                one.name
-            ]
-        ],
-        language,
-    )
+    names = {
+        "task": _("Task"),
+        "labels": _("Labels"),
+        "base": _("Base"),
+        "data": _("Dataset"),
+        "test": _("Held-out file (optional)"),
+    }
+    return t(names[one.name], language)
 
 
 def _value(one: Difference, value: str, language: str) -> str:
     if not value:
         return "–"
     if one.kind == "score":
-        return f"<b>{escape(digits(value, language).replace('.', '٫') if language == 'fa' else value)}</b>"
+        return f"<b>{escape(in_digits(value, language))}</b>"
     return isolate(value)

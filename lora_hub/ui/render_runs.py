@@ -6,17 +6,47 @@ from collections.abc import Sequence
 
 from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
+from lora_hub.core.languages import direction as direction_of
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import Run, RunState, Score, TrainSpec
 from lora_hub.runs import run_states
 from lora_hub.ui.render import badge, card, empty, error_card, escape, note, sentence, table
-from lora_hub.ui.render_data import metric_title, spec_line
+from lora_hub.ui.render_data import WHO, metric_title, spec_line
 from lora_hub.ui.render_groups import beside_each_other, companions
 from lora_hub.ui.run_names import RunName, name_runs
-from lora_hub.ui.text import age, digits, direction, duration, number, percent, persian_numbers, t
-from lora_hub.ui.words import WORDS
+from lora_hub.ui.text import age, digits, direction, duration, number, own_digits, percent, t
 
 _PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
+# A run's state, and one that it shows while it is being cancelled.
+STATES = {
+    "queued": _("queued"),
+    "running": _("running"),
+    "publishing": _("publishing"),
+    "succeeded": _("succeeded"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+    "lost": _("lost"),
+    "damaged": _("damaged"),
+    "cancelling": _("cancelling"),
+}
+# What a worker says of what it does (`run_phases.PHASES`), as the page says it.
+PHASES = {
+    "reading the data": _("reading the data"),
+    "loading the base": _("loading the base"),
+    "training": _("training"),
+    "scoring the base": _("scoring the base"),
+    "scoring the base with examples": _("scoring the base with examples"),
+    "scoring the adapter": _("scoring the adapter"),
+    "waiting for its turn": _("waiting for its turn"),
+    "connecting to the Hub": _("connecting to the Hub"),
+    "loading the libraries": _("starting: loading the libraries (some 10 seconds)"),
+    "tokenizing": _("turning the rows into tokens"),
+    "preparing the training": _("preparing the training"),
+    "first look at the validation rows": _("measuring the validation loss"),
+    "waiting for the tasks before it": _("waiting: the tasks before it are trained first"),
+    "waiting to be scored": _("trained; waiting while the others are scored"),
+    "publishing": _("publishing"),
+}
 _KIND = {
     RunState.QUEUED: "plain",
     RunState.RUNNING: "live",
@@ -58,7 +88,7 @@ def under_way(spec: TrainSpec | None, found: Sequence[Run], language: str) -> st
 def state_badge(run: Run, language: str) -> str:
     if run.is_newer:
         return badge(t(_("newer version"), language), "warn")
-    return badge(t(WORDS["state_cancelling" if run.cancelling else f"state_{run.state}"], language), _KIND[run.state])
+    return badge(t(STATES["cancelling" if run.cancelling else run.state], language), _KIND[run.state])
 
 
 def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
@@ -163,9 +193,9 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
 
 
 def _told(said: Message, language: str) -> str:
-    """What older versions wrote in Persian has Latin digits."""
+    """What older versions wrote in a language with digits of its own has Latin ones."""
     shown = said.in_language(language)
-    return persian_numbers(shown) if language == "fa" and direction(shown) == "rtl" else shown
+    return own_digits(shown, language) if direction(shown) == direction_of(language) else shown
 
 
 def _rows(run: Run, language: str) -> str:
@@ -198,7 +228,7 @@ def phase_words(phase: str, language: str) -> str:
     """What the worker does now, "scoring the base (3 of 40)" included; a phase without a translation is shown as it
     is."""
     name, done, total = _PHASE.match(phase).groups()
-    words = t(WORDS[f"phase {name}"], language) if f"phase {name}" in WORDS else name
+    words = t(PHASES[name], language) if name in PHASES else name
     return (
         t(
             _("{phase} ({done} of {total})"),
@@ -215,7 +245,7 @@ def phase_words(phase: str, language: str) -> str:
 def _bar(run: Run, language: str) -> str:
     share = _share(run)
     words = []
-    words.append(phase_words(run.phase, language) or t(WORDS[f"state_{run.state}"], language))
+    words.append(phase_words(run.phase, language) or t(STATES[run.state], language))
     if run.total_steps:
         words.append(
             t(
@@ -230,7 +260,7 @@ def _bar(run: Run, language: str) -> str:
     elif run.started and not run.cancelling:
         words.append(t(_("running for {time}"), language, time=duration(time.time() - run.started, language)))
     # Before the first step there is nothing that a share could be of.
-    done = f"<b>{escape(digits(f'{share:.0f}%', language))}</b>" if run.step else ""
+    done = f"<b>{escape(percent(share, language, 0))}</b>" if run.step else ""
     waiting = " lh-unsure" if not run.total_steps or share >= 100 else ""
     # Where it is not known how far it is, a progress bar says no number.
     now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
@@ -275,7 +305,7 @@ def result(run: Run, language: str) -> str:
         )
         title = escape(metric_title("calibration_error", language))
         rows.append([f'<span title="{escape(meant)}">{title}</span>', *sure, ""])
-    heads = [t(_("Metric"), language), *[t(WORDS[who], language) for who in asked], t(_("Difference"), language)]
+    heads = [t(_("Metric"), language), *[t(WHO[who], language) for who in asked], t(_("Difference"), language)]
     verdict, kind = _verdict(run, *pair, language)
     answered = _n(
         "Each answered the same held-out row, which was never trained on.",
@@ -291,10 +321,14 @@ def result(run: Run, language: str) -> str:
 
 def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
     """What the paired test says, and how its card looks. Runs from before there was one are told without a verdict."""
-    key = "rose" if adapter.value > base.value else "fell" if adapter.value < base.value else "stayed"
+    said = _("{metric} stayed at {adapter}.")
+    if adapter.value > base.value:
+        said = _("{metric} rose from {base} to {adapter}.")
+    elif adapter.value < base.value:
+        said = _("{metric} fell from {base} to {adapter}.")
     words = [
         t(
-            WORDS[key],
+            said,
             language,
             metric=metric_title(name, language),
             base=percent(base.value, language),

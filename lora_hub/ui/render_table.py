@@ -7,13 +7,25 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.core.messages import _, _n
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import DatasetInfo
 from lora_hub.ui.render import badge, card, cell, escape, pager, sentence
 from lora_hub.ui.text import digits, t
-from lora_hub.ui.words import WORDS
 
 SHOWN_ROWS = 5
+# What a column is for: the roles of the catalogue's tasks.
+ROLES = {
+    "answer": _("answer"),
+    "text": _("text"),
+    "source": _("source"),
+    "question": _("question"),
+    "context": _("context"),
+    "schema": _("schema"),
+    "instruction": _("instruction"),
+    "input": _("input"),
+    "system": _("system text"),
+    "messages": _("messages"),
+}
 # Rows of a problem that are shown at once.
 PAGE_ROWS = 50
 # A table wider than this is shown in part: its mapped columns, and the first others.
@@ -69,9 +81,14 @@ def gone_columns(gone: dict[str, str], language: str) -> str:
     )
 
 
+def role(name: str) -> Message | str:
+    """A role of the catalogue's tasks in words; one of a person's own task as they wrote it."""
+    return ROLES.get(name, name)
+
+
 def role_name(role: str, language: str) -> str:
     """A role of the catalogue's tasks in the page's language; one of a person's own task as they wrote it."""
-    return t(WORDS[f"role_{role}"], language) if f"role_{role}" in WORDS else role
+    return t(ROLES[role], language) if role in ROLES else role
 
 
 def preview(table: Any, mapping: dict[str, str], language: str) -> str:

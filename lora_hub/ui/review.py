@@ -17,14 +17,14 @@ from lora_hub.catalogue import bases, hardware
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
-from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel, DatasetInfo, Task, Text2, TrainSpec
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.training import recipe
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.asked import Asked, dataset_path, own_wanting, read_task, roles_of
+from lora_hub.ui.page_words import OWN_TITLES
 from lora_hub.ui.review_report import report
-from lora_hub.ui.text import persian_numbers, t
-from lora_hub.ui.words import WORDS
+from lora_hub.ui.text import own_digits, t
 
 # A base that needs more than this share of the memory leaves little for anything else.
 TIGHT_SHARE = 0.6
@@ -159,13 +159,8 @@ def machine_memory() -> int:
 def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     wanting = own_wanting(asked)
     if wanting:
-        said = t(
-            _("Fill in {fields} (step 1)."),
-            language,
-            fields=t(_(", "), language).join(
-                t(_("“{name}”"), language, name=t(WORDS[key], language)) for key in wanting
-            ),
-        )
+        names = [_("“{name}”", name=OWN_TITLES[key]) for key in wanting]
+        said = t(_("Fill in {fields} (step 1).", fields=names), language)
         view.task, view.wanting, view.error = render.note(said), said, SpecError(said)
         return None
     try:
@@ -235,10 +230,8 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, in
     return seen
 
 
-def _reason(reason: Text2 | None, language: str) -> str:
-    if reason is None:
-        return ""
-    return persian_numbers(reason.in_language(language)) if language == "fa" else reason.en
+def _reason(reason: Message | None, language: str) -> str:
+    return own_digits(t(reason, language), language) if reason is not None else ""
 
 
 def _refusal(table: Any, language: str) -> str:
@@ -287,8 +280,8 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, language: s
         )
     missing = [role for role, column, _ in view.roles if not column and role not in task.optional_inputs]
     if missing:
-        shown = t(_(", "), language).join(render_table.role_name(role, language) for role in missing)
-        return t(_("Say which column is {roles} (step 2)."), language, roles=shown)
+        roles = [render_table.role(role) for role in missing]
+        return t(_("Say which column is {roles} (step 2).", roles=roles), language)
     wrong = next((problem for problem in inspection.problems if problem.severity == "error"), None)
     if wrong is not None:
         view.error = DataError(wrong.said, wrong.advice)

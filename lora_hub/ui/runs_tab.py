@@ -9,11 +9,9 @@ import gradio as gr
 
 from lora_hub.core.messages import _
 from lora_hub.ui import page as shared
-from lora_hub.ui import render
 from lora_hub.ui.page import LIGHT, Labels, Page, told
 from lora_hub.ui.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.runs_watch import Watch
-from lora_hub.ui.words import WORDS
 
 TICK_SECONDS = 2
 ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
@@ -72,10 +70,10 @@ class ShownRun:
             self.compare = gr.Button(words(_("Compare")), size="md", elem_id="lh-run-compare")
 
     def _draw_examples(self, words: Labels) -> None:
-        shared.html(f"<h4>{render.both(_('Held-out examples'))}</h4>")
+        shared.html(f"<h4>{words.both(_('Held-out examples'))}</h4>")
         with gr.Row(elem_classes="lh-tight"):
             self.show = gr.Radio(
-                [(words(WORDS[f"show_{one}"]), one) for one in FILTERS],
+                [(words(said), one) for one, said in FILTERS.items()],
                 value="all",
                 label=words(_("Show")),
                 container=False,
@@ -83,7 +81,7 @@ class ShownRun:
                 elem_id="lh-show",
             )
             self.order = gr.Dropdown(
-                [(words(WORDS[f"show_by_{one}"]), one) for one in ORDERS],
+                [(words(said), one) for one, said in ORDERS.items()],
                 value="file",
                 label=words(_("Order")),
                 container=False,

@@ -13,9 +13,8 @@ from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run, RunState
 from lora_hub.runs import run_phases
 from lora_hub.ui import render, render_data, render_groups, render_held_out, render_publication, render_runs
-from lora_hub.ui.page import Page
+from lora_hub.ui.page import Page, inform
 from lora_hub.ui.plot import loss_plot
-from lora_hub.ui.render_held_out import ORDERS
 from lora_hub.ui.run_names import name_runs
 from lora_hub.ui.text import t
 
@@ -46,7 +45,7 @@ class Watch:
     def cancel(self, language: str, stamp: str) -> Any:
         from lora_hub import runs
 
-        gr.Info(render.escape(t(_("The run is being cancelled."), language)), duration=4, title=t(_("Note"), language))
+        inform(render.escape(t(_("The run is being cancelled."), language)), language)
         runs.cancel_run(_shown(stamp))
         return gr.Button(visible=False)
 
@@ -54,7 +53,7 @@ class Watch:
         from lora_hub import runs
 
         runs.resume_run(_shown(stamp))
-        gr.Info(render.escape(t(_("The run goes on."), language)), duration=4, title=t(_("Note"), language))
+        inform(render.escape(t(_("The run goes on."), language)), language)
         return gr.Button(visible=False)
 
     def plan(self, language: str, stamp: str, org: str, name: str) -> tuple[Any, Any, str]:
@@ -88,7 +87,7 @@ class Watch:
                 "publish."
             )
             told = render.filled(said, language, repo=render.isolate(ahead.repo_id))
-            gr.Info(told, duration=8, title=t(_("Note"), language))
+            inform(told, language, 8)
             return gr.skip()
         ref = runs.publish_run(run.id, org=(org or "").strip(), name=(name or "").strip(), private=private)
         return render_data.published(ref.repo_id, ref.url, language)
@@ -122,7 +121,7 @@ def draw(
     language: str,
     run_id: str,
     show_what: str = "all",
-    order: str = ORDERS[0],
+    order: str = "file",
     paged_to: str = "",
     seen_before: str = "",
 ) -> list[Any]:

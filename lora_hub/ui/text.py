@@ -8,11 +8,12 @@ Texts that people write never come through here; `render` escapes those.
 
 import re
 import time
+from datetime import datetime
 
-from lora_hub.core.messages import Message, _, in_digits, isolated
-from lora_hub.ui.words import WORDS
+from lora_hub.core import languages
+from lora_hub.core.languages import ENGLISH, has_own_digits, in_digits, in_digits_only
+from lora_hub.core.messages import Message, _
 
-LANGUAGES = ("en", "fa")
 # What keeps its Latin digits, and with it what stands beside it; the one group makes re.split return it.
 _LATIN = re.compile(
     r"""(
@@ -33,58 +34,63 @@ _NUMBER = re.compile(
     r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|[.,]\d|-[\d\w])|(?<=\d[-–])\d+(?:\.\d+)?(?: "
     r"?%)?(?![\w.\-])|(?<![\w.\-])\d+(?:\.\d+)?(?=[-–]\d+(?:\.\d+)?(?: ?%)?(?![\w.\-]))"
 )
-_RANGE = re.compile(r"(?<![۰-۹٫٬\-–])([۰-۹][۰-۹٫٬]*٪?) ?[-–] ?([۰-۹][۰-۹٫٬]*٪?)(?![۰-۹٫٬\-–])")
-_PERSIAN = re.compile("[\u0600-\u06ff]")
+# Letters that read from right to left: Hebrew, Arabic and their kin.
+RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufefc"
+_RIGHT = re.compile(f"[{RIGHT_TO_LEFT}]")
+_LATIN_LETTER = re.compile("[A-Za-z]")
 _ENGLISH = re.compile(r"\b(?:the|an?|is|are|was|were|of|to|and|in|with|that|this|row|rows|column|labels?)\b")
 _SMALL_PERSIAN = re.compile(r"(?<!\w)(?:در|از|به|با|را|و|که|این|است|نیست|شد|دارد|ندارد|نشد|یا)(?!\w)")
-_PERSIAN_DIGITS = str.maketrans("0123456789%", "۰۱۲۳۴۵۶۷۸۹٪")
 
 
 def t(said: Message, language: str, **values: object) -> str:
-    """A sentence of the page, with its values filled in."""
-    return said.filled({name: isolated_name(value, language) for name, value in values.items()}).in_language(language)
-
-
-def isolated_name(value: object, language: str) -> object:
-    """A name, a path or a value of the other script for the middle of a sentence: the characters around it let it keep
-    to itself, so that it does not reorder its neighbours (Unicode's bidirectional algorithm, UAX 9: FSI and PDI)."""
-    if not isinstance(value, str) or "<" in value:
-        return value
-    if language == "fa":
-        return isolated(value)
-    return f"\u2068{value}\u2069" if _PERSIAN.search(value) and "\u2068" not in value else value
+    """A sentence of the page, with its values filled in; names that read the other way keep to themselves."""
+    return said.filled(values).in_language(language, isolate=True)
 
 
 def direction(text: str) -> str:
     """How a sentence of ours reads: by its letters, not by its first one, which may be a Latin name's. An English
-    sentence with Persian names in it is known by the small words of its language, and a Persian one by its own."""
+    sentence with Persian names in it is known by the small words of its language, and a Persian one by its own; one of
+    another language by what most of its letters are."""
+    if not _RIGHT.search(text):
+        return "ltr"
     ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069", "", text)
-    is_english = _ENGLISH.search(ours) and not _SMALL_PERSIAN.search(ours)
-    return "rtl" if _PERSIAN.search(text) and not is_english else "ltr"
+    if not _ENGLISH.search(ours) or _SMALL_PERSIAN.search(ours):
+        return "rtl"
+    return "rtl" if len(_RIGHT.findall(ours)) > 2 * len(_LATIN_LETTER.findall(ours)) else "ltr"
 
 
 def digits(text: str, language: str) -> str:
-    """The same text with the language's digits."""
-    return text.translate(_PERSIAN_DIGITS) if language == "fa" else text
+    """The same text with the language's digits, and its sign of per cent."""
+    return in_digits_only(text, language).replace("%", in_digits("%", language))
 
 
-def persian_numbers(text: str) -> str:
-    """A Persian sentence with its numbers in Persian digits. Latin stay: what is quoted in «», addresses, paths,
-    versions, values to type, HTTP codes, names with digits in them, and numbers that are alternatives to one of these
-    ("16 یا 2e-4")."""
+def own_digits(text: str, language: str) -> str:
+    """A sentence in a language that has digits of its own, all its numbers written in them. Latin stay: what is quoted
+    in «», addresses, paths, versions, values to type, HTTP codes, names with digits in them, and numbers that are
+    alternatives to one of these ("16 یا 2e-4")."""
+    if not has_own_digits(language):
+        return text
     return "".join(
-        part if place % 2 else _RANGE.sub(_in_range, _NUMBER.sub(lambda found: _in_persian(found.group()), part))
+        part if place % 2 else _with_ranges(_NUMBER.sub(lambda found: _own(found.group(), language), part), language)
         for place, part in enumerate(_LATIN.split(text))
     )
 
 
-def _in_range(found: re.Match) -> str:
-    # A dash between two numbers turns around beside Persian; words do not.
-    return f"{found[1]} تا {found[2]}"
+def _own(text: str, language: str) -> str:
+    return in_digits(text.replace(" %", "%"), language)
 
 
-def _in_persian(text: str) -> str:
-    return in_digits(text.replace(" %", "%"), "fa")
+def _with_ranges(text: str, language: str) -> str:
+    """A dash between two numbers turns around beside letters that read from right to left; words do not."""
+    one = "[" + in_digits("0", language) + "-" + in_digits("9", language) + "]"
+    sign, mark = (
+        re.escape(in_digits("%", language)),
+        f"[{one[1:-1]}{in_digits('.', language)}{in_digits(',', language)}]",
+    )
+    number = f"{one}{mark}*{sign}?"
+    inside = f"{mark[:-1]}\\-–]"
+    between = re.compile(f"(?<!{inside})({number}) ?[-–] ?({number})(?!{inside})")
+    return between.sub(lambda found: t(_("{low} to {high}"), language, low=found[1], high=found[2]), text)
 
 
 def number(value: float, language: str, decimals: int = 0) -> str:
@@ -92,27 +98,29 @@ def number(value: float, language: str, decimals: int = 0) -> str:
     return in_digits(f"{value:,.{decimals}f}", language)
 
 
-def percent(value: float, language: str) -> str:
-    """A share that is already in per cent, with one decimal: 93.25 -> "93.3 %"."""
-    return f"{number(value, language, 1)}{'٪' if language == 'fa' else ' %'}"
+def percent(value: float, language: str, decimals: int = 1) -> str:
+    """A share that is already in per cent: 93.25 -> "93.3 %"."""
+    return languages.percent(number(value, language, decimals), language)
 
 
 def count_of(value: float, language: str) -> str:
     """Parameters and the like: 1_700_000_000 -> "1.7 B"."""
-    for size, key in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+    for size, unit in ((1e9, _("B")), (1e6, _("M")), (1e3, _("k"))):
         if value >= size:
-            scaled = value / size
-            return f"{number(scaled, language, 0 if scaled >= 100 else 1)} {t(WORDS[key], language)}"
+            return f"{_scaled(value / size, language)} {t(unit, language)}"
     return number(value, language)
 
 
 def size_of(value: float, language: str) -> str:
     """Bytes: 1_500_000_000 -> "1.4 GiB"."""
-    for size, key in ((1 << 30, "gib"), (1 << 20, "mib"), (1 << 10, "kib")):
+    for size, unit in ((1 << 30, _("GiB")), (1 << 20, _("MiB")), (1 << 10, _("KiB"))):
         if value >= size:
-            scaled = value / size
-            return f"{number(scaled, language, 0 if scaled >= 100 else 1)} {t(WORDS[key], language)}"
+            return f"{_scaled(value / size, language)} {t(unit, language)}"
     return f"{number(value, language)} {t(_('bytes'), language)}"
+
+
+def _scaled(value: float, language: str) -> str:
+    return number(value, language, 0 if value >= 100 else 1)
 
 
 def dollars(amount: float, language: str) -> str:
@@ -141,29 +149,34 @@ def duration(seconds: float, language: str) -> str:
 
 
 def moment(at: float, language: str) -> str:
-    """A moment (UTC seconds) by the clock of this machine: "28 Nov, 21:17", with the year where it is another one."""
-    told, now = time.localtime(at), time.localtime()
-    if language == "fa":
-        # Gregorian, as run ids and commits have it. Whoever shows it isolates it: beside Persian the slashes would
-        # reorder it.
-        return digits(time.strftime("%Y/%m/%d، %H:%M", told), language)
+    """A moment (UTC seconds) by the clock of this machine: "28 Nov, 21:17", with the year where it is another one; in
+    other languages the day in figures. Whoever shows it isolates it: beside letters that read from right to left its
+    parts would reorder."""
+    told, now = datetime.fromtimestamp(at), datetime.now()
+    clock = digits(f"{told:%H:%M}", language)
+    if language != ENGLISH:
+        return languages.day_and_time(languages.day(told, language), clock, language)
     # By hand: strftime's names of months follow the machine's language.
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    year = f" {told.tm_year}" if told.tm_year != now.tm_year else ""
-    return f"{told.tm_mday} {months[told.tm_mon - 1]}{year}, {told.tm_hour:02}:{told.tm_min:02}"
+    year = f" {told.year}" if told.year != now.year else ""
+    return f"{told.day} {months[told.month - 1]}{year}, {clock}"
 
 
 def iso_moment(text: str, language: str) -> str:
     """A moment as the Hub writes it ("2026-11-28T21:17:04+00:00"), without what is more than asked for. It is isolated
-    by whoever shows it; in Persian with slashes, since hyphens would reorder it."""
-    shown = text.replace("T", " ")
-    return digits(shown.replace("-", "/"), language) if language == "fa" else shown
+    by whoever shows it."""
+    written, _sign, clock = text.partition("T")
+    try:
+        shown = languages.day(datetime.strptime(written, "%Y-%m-%d"), language)
+    except ValueError:
+        return text  # a Hub may say anything
+    return f"{shown} {digits(clock, language)}".strip()
 
 
 def age(at: float, language: str, now: float | None = None) -> str:
     """How long ago a moment (UTC seconds) was: "3 min ago"."""
     past = max(0.0, (time.time() if now is None else now) - at)
-    for size, key in ((86400, "days_ago"), (3600, "hours_ago"), (60, "minutes_ago")):
+    for size, said in ((86400, _("{count} d ago")), (3600, _("{count} h ago")), (60, _("{count} min ago"))):
         if past >= size:
-            return t(WORDS[key], language, count=number(past // size, language))
+            return t(said, language, count=number(past // size, language))
     return t(_("just now"), language)

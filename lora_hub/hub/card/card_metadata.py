@@ -10,20 +10,12 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from lora_hub.catalogue.tasks import metric_titles
 from lora_hub.core.schema import BaseModel, Score, Task, TrainSpec
 from lora_hub.hub.card.markdown import plain
 from lora_hub.hub.record import COUNTS
 
-METRIC_TITLES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "exact_match": "Exact match",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rougeL": "ROUGE-L",
-    "calibration_error": "Calibration error (less is better)",
-}
+METRIC_TITLES = {name: title.en for name, title in metric_titles.METRIC_TITLES.items()}
 # The Hub's own ids where they are others than ours.
 HUB_METRICS = {"macro_f1": "f1", "rougeL": "rouge"}
 PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}

@@ -1,0 +1,187 @@
+"""The languages that readers have: which there are, what a sentence is in one, and how it writes numbers, lists and
+dates.
+
+    languages()                                  ("en", "fa"): English, which is in the code, and each with a catalogue
+    translated("fa", "Train", "", None)          "شروع آموزش"; "" where the catalogue has none
+    autonym("fa"), direction("fa")               "فارسی", "rtl"
+    in_digits("1,234.5", "fa")                   "۱٬۲۳۴٫۵"
+
+A catalogue is a file `LANGUAGE/LC_MESSAGES/lora_hub.po` in `folder()`; whatever else there is to know of a language
+comes from Unicode's CLDR, by Babel. English is the code's own: nothing is read or imported for it.
+"""
+
+import functools
+import math
+import os
+import re
+import unicodedata
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+ENGLISH = "en"
+LOCALE = Path(__file__).parents[1] / "locale"
+DOMAIN = "lora_hub"
+_CODE = re.compile(r"[a-z]{2,3}(?:_[A-Z][a-z]{3})?(?:_[A-Z]{2})?")
+# The digit zero of a numbering system; all that CLDR has for some language. Others write Latin digits.
+_ZEROS = {"arab": "٠", "arabext": "۰", "deva": "०", "beng": "০", "mymr": "၀", "tibt": "༠", "olck": "᱐", "adlm": "𞥐"}
+# Marks of direction in CLDR's patterns: whoever shows a text says its direction.
+_MARKS = re.compile("[\u061c\u200e\u200f]")
+_FSI, _PDI = "\u2068", "\u2069"
+
+
+# --- which there are ---
+
+
+def folder() -> Path:
+    """Where the catalogues are: LORA_HUB_LOCALE, else the package's own."""
+    return Path(os.environ.get("LORA_HUB_LOCALE") or LOCALE)
+
+
+def languages() -> tuple[str, ...]:
+    """English, and each language that has a catalogue, by its code in CLDR: "fa", "pt_BR"."""
+    found = folder().glob(f"*/LC_MESSAGES/{DOMAIN}.po")
+    return (ENGLISH, *sorted(file.parts[-3] for file in found if _CODE.fullmatch(file.parts[-3])))
+
+
+def tag(language: str) -> str:
+    """As a browser calls it (BCP 47): "pt-BR"."""
+    return language.replace("_", "-")
+
+
+def autonym(language: str) -> str:
+    """What its speakers call it, shortly. Raises babel's UnknownLocaleError for one that CLDR does not know."""
+    return "English" if language == ENGLISH else _locale(language).get_display_name(language) or language
+
+
+def direction(language: str) -> str:
+    """ "ltr" or "rtl"."""
+    return "ltr" if language == ENGLISH else _locale(language).text_direction
+
+
+# --- a sentence in one ---
+
+
+def translated(language: str, sentence: str, many: str, count: Any) -> str:
+    """The sentence in a language, its places still empty; "" where it has no translation."""
+    if language == ENGLISH or not _CODE.fullmatch(language):
+        return ""
+    strings, plural = _catalogue(folder() / language / "LC_MESSAGES" / f"{DOMAIN}.po")
+    found = strings.get(sentence)
+    if not isinstance(found, tuple):
+        return found or ""
+    place = plural(int(count) if isinstance(count, int | float) and math.isfinite(count) else 0)
+    return found[min(place, len(found) - 1)]
+
+
+@functools.cache
+def _catalogue(file: Path) -> tuple[dict[str, str | tuple[str, ...]], Any]:
+    """English sentence -> its translation, or its plural forms, and the rule that chooses one of these by a count.
+    Nothing for a language that there is no file of."""
+    from gettext import c2py
+
+    if not file.is_file():
+        return {}, c2py("n != 1")
+    from babel.messages.pofile import read_po
+
+    with file.open("rb") as opened:
+        parsed = read_po(opened, locale=file.parts[-3])
+    strings = {}
+    for one in parsed:
+        if one.id and one.string and not one.fuzzy:
+            strings[one.id[0] if isinstance(one.id, tuple) else one.id] = one.string
+    return strings, c2py(parsed.plural_expr)
+
+
+# --- what it writes ---
+
+
+def has_own_digits(language: str) -> bool:
+    return language != ENGLISH and _locale(language).default_numbering_system in _ZEROS
+
+
+def in_digits(text: str, language: str) -> str:
+    """A number that is written in English, in the language's digits and signs: 1,234.5 -> ۱٬۲۳۴٫۵. A power of ten stays
+    as it is."""
+    if language == ENGLISH or "e" in text:
+        return text
+    return text.translate(_signs(language))
+
+
+def percent(text: str, language: str) -> str:
+    """A number with its sign of per cent. text: it is in the language's digits already."""
+    if language == ENGLISH:
+        return f"{text} %"
+    pattern = _MARKS.sub("", _locale(language).percent_formats[None].pattern.partition(";")[0])
+    return re.sub("[#0,.]+", lambda _number: text, pattern).replace("%", in_digits("%", language))
+
+
+def last_of(others: str, last: str, between: str, language: str) -> str:
+    """The last of several after the others. between: "and" or "or"."""
+    if language == ENGLISH:
+        return f"{others} {between} {last}"
+    kind = {"and": "standard", "or": "or"}[between]
+    # The pattern for two: in one for more, CLDR has a comma before the word in some languages, ours in none.
+    pattern = _MARKS.sub("", _locale(language).list_patterns[kind]["2"])
+    return pattern.replace("{0}", others).replace("{1}", last)
+
+
+def day(at: datetime, language: str) -> str:
+    """A day in figures, as 2026/11/05 or 05.11.2026: CLDR's short date with all of the year and two digits each."""
+    if language == ENGLISH:
+        return at.strftime("%Y-%m-%d")
+    pattern = _MARKS.sub("", _locale(language).date_formats["short"].pattern)
+    parts = {"y": f"{at.year:04}", "M": f"{at.month:02}", "d": f"{at.day:02}"}
+    return in_digits_only(re.sub("y+|M+|d+", lambda found: parts[found[0][0]], pattern), language)
+
+
+def day_and_time(day: str, time: str, language: str) -> str:
+    """One beside the other; both are in the language already."""
+    if language == ENGLISH:
+        return f"{day}, {time}"
+    pattern = _MARKS.sub("", str(_locale(language).datetime_formats["short"]))
+    return pattern.replace("{1}", day).replace("{0}", time)
+
+
+def in_digits_only(text: str, language: str) -> str:
+    """The same text with the language's digits; its points and commas are none of a number."""
+    return text.translate({sign: own for sign, own in _signs(language).items() if chr(sign).isdigit()})
+
+
+@functools.cache
+def _signs(language: str) -> dict[int, str]:
+    """What stands for each digit and sign of a number. Nothing in English."""
+    if language == ENGLISH:
+        return {}
+    locale = _locale(language)
+    system = locale.default_numbering_system
+    symbols = locale.number_symbols.get(system) or locale.number_symbols["latn"]
+    zero = ord(_ZEROS.get(system, "0"))
+    signs = {"%": "percentSign", ",": "group", ".": "decimal"}
+    return {ord(str(digit)): chr(zero + digit) for digit in range(10)} | {
+        ord(sign): _MARKS.sub("", symbols.get(name, sign)) for sign, name in signs.items()
+    }
+
+
+# --- names in it ---
+
+
+def isolated(text: str, language: str) -> str:
+    """A name for the middle of a sentence: one that reads the other way gets marks around it (FSI, PDI: Unicode's
+    bidirectional algorithm, UAX 9), so that it keeps to itself and does not reorder its neighbours."""
+    if _FSI in text:
+        return text
+    ways = {unicodedata.bidirectional(letter) for letter in text}
+    turns = bool(ways & {"R", "AL"})
+    other = turns if direction(language) == "ltr" else "L" in ways and not turns
+    return f"{_FSI}{text}{_PDI}" if other else text
+
+
+@functools.cache
+def _locale(language: str) -> "Locale":
+    from babel import Locale
+
+    return Locale.parse(language)
