@@ -312,6 +312,7 @@ def test_a_minimum_that_cannot_be_meant_is_refused(asked: str) -> None:
 
 def test_scores_below_a_minimum_are_shown_whoever_was_scored() -> None:
     from lora_hub.cli import show_runs
+    from lora_hub.cli.screen import Screen
 
     scored = {
         "rows": 30,
@@ -319,7 +320,7 @@ def test_scores_below_a_minimum_are_shown_whoever_was_scored() -> None:
         "metrics": {"base": {}, "a": {"accuracy": {"value": 56.7, "low": 39.2, "high": 72.6, "rows": 30}}},
         "comparisons": {},
     }
-    assert "56.7" in show_runs.show_scored(scored)
+    assert "56.7" in Screen().tell_all(show_runs.show_scored(scored))
 
 
 def test_what_a_minimum_says() -> None:

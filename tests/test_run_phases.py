@@ -12,6 +12,7 @@ from test_run_folders import make_run, make_spec, started
 from lora_hub import runs
 from lora_hub.catalogue import bases
 from lora_hub.cli import progress, run_json, show_runs
+from lora_hub.cli.screen import Screen
 from lora_hub.core import run_lock, store
 from lora_hub.core.schema import BaseModel, Run, RunState, Wait
 from lora_hub.runs import run_phases, run_states
@@ -137,8 +138,8 @@ def test_a_late_run_is_told_on_the_page_and_in_the_shell(monkeypatch: pytest.Mon
     run = runs.refresh_run(run_id)
     assert "longer than usual: nothing was heard of it for 5 min" in render_runs.run_head(run, "en")
     assert re.search("۵ دقیقه", render_runs.run_head(run, "fa"))
-    assert progress.phase_line(run).startswith("loading the base: It takes longer than usual")
-    assert f"{run_id}: The base's weights" in show_runs.show_runs({"runs": [run_json.run_row(run)]})
+    assert progress.phase_line(run).en.startswith("loading the base: It takes longer than usual")
+    assert f"{run_id}: The base's weights" in Screen().tell_all(show_runs.show_runs({"runs": [run_json.run_row(run)]}))
     store.ask_cancel(run_id)
     told = runs.refresh_run(run_id)
     assert told.cancelling and "Cancel it again" in run_states.describe(told).en

@@ -12,6 +12,7 @@ from test_run_folders import WORKER, make_run, started
 from lora_hub import runs
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.cli.run_json import rows_missing
+from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_published
 from lora_hub.core import store
 from lora_hub.core.run_reader import RunReader
@@ -142,10 +143,9 @@ def test_what_is_readable_of_damaged_rows_is_shown_and_the_rest_is_said(name: st
         "هیچ‌یک از ۶" in runs_watch.draw(RunReader(), "fa", run_id)[9]
         or "سطر از ۶ سطر آزمون" in runs_watch.draw(RunReader(), "fa", run_id)[9]
     )
-    assert said in rows_missing(run_id)["rows_missing"]
-    assert said in show_published(
-        {"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(run_id)}
-    )
+    assert said in rows_missing(run_id)["rows_missing"].en
+    published = {"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(run_id)}
+    assert said in Screen().tell_all(show_published(published))
 
 
 def test_publishing_takes_the_rows_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

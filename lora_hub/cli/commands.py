@@ -2,7 +2,7 @@
 
 import argparse
 import contextlib
-import sys
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from lora_hub.cli.options import (
     read_pairs,
     read_task,
 )
-from lora_hub.cli.run_json import rows_missing, run_now, run_result, run_row
+from lora_hub.cli.run_json import failure_json, rows_missing, run_now, run_result, run_row
 from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
@@ -26,13 +26,13 @@ from lora_hub.evaluation.minimum import parse_minimum
 Result = dict[str, Any]
 
 
-def list_tasks(_: argparse.Namespace) -> Result:
+def list_tasks(options: argparse.Namespace) -> Result:
     from lora_hub.catalogue.tasks import catalogue
 
     return {"tasks": [task.model_dump(mode="json") for task in catalogue.list_tasks()]}
 
 
-def list_bases(_: argparse.Namespace) -> Result:
+def list_bases(options: argparse.Namespace) -> Result:
     from lora_hub.catalogue import bases
 
     return {"bases": [base.model_dump(mode="json", exclude={"folder"}) for base in bases.list_bases()]}
@@ -78,7 +78,7 @@ def manage_runs(options: argparse.Namespace) -> Result:
         "total_steps": run.total_steps,
         "eta": run.eta,
         **run_now(run),
-        "failure": run.error.to_json() if run.error else None,
+        "failure": failure_json(run),
         **rows_missing(run.id),
     }
 
@@ -87,11 +87,12 @@ def publish(options: argparse.Namespace) -> Result:
     from lora_hub import runs
 
     org = read_org(options.org)
-    with connected_hub():
+    with connected_hub(options.screen):
         before = runs.refresh_run(options.run).adapter
         ref = runs.publish_run(options.run, org=org, name=options.name, private=options.private)
     if before is not None and (before.repo_id, before.revision) == (ref.repo_id, ref.revision):
-        print(f"Nothing is new: this run is {ref.versions[0]} of {ref.repo_id} already.", file=sys.stderr)
+        said = _("Nothing is new: this run is {version} of {repo} already.", version=ref.versions[0], repo=ref.repo_id)
+        options.screen.say(said)
     return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id, **rows_missing(options.run)}
 
 
@@ -99,7 +100,7 @@ def list_adapters(options: argparse.Namespace) -> Result:
     """others: how many adapters there are, where none is of the task and the base that were asked for."""
     org = read_org(options.org)
     task = read_task(options.task).id if options.task and Path(options.task).expanduser().is_file() else options.task
-    with connected_hub() as connection:
+    with connected_hub(options.screen) as connection:
         from lora_hub import hub
 
         found, others = hub.list_adapters(org, task, options.base, versions=True), 0
@@ -132,7 +133,7 @@ def compare(options: argparse.Namespace) -> Result:
             command="--test more.csv --min accuracy=90",
         )
     local = all(is_here(name, options.base) for name in options.adapter)
-    with contextlib.nullcontext() if local else connected_hub():
+    with contextlib.nullcontext() if local else connected_hub(options.screen):
         from lora_hub.compare import Comparer
 
         comparer = Comparer(options.base)
@@ -143,9 +144,9 @@ def compare(options: argparse.Namespace) -> Result:
                 read_mapping(options.map),
                 base=not options.no_base,
                 minimum=minimum,
-                progress=progress.show_scoring,
+                progress=functools.partial(progress.show_scoring, options.screen),
             )
-            progress.say_problems(scored["problems"])
+            progress.say_problems(options.screen, scored["problems"])
             result = {
                 "rows": scored["rows"],
                 "problems": [problem.to_json() for problem in scored["problems"]],

@@ -3,44 +3,41 @@
 import argparse
 import contextlib
 import difflib
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lora_hub.cli.screen import Screen
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import NOTHING, Message, _, several
 
 
 @contextlib.contextmanager
-def connected_hub() -> Any:
+def connected_hub(screen: Screen) -> Any:
     """Connected to the Hub in use, with what there is to know about the choice told."""
     from lora_hub.hub import endpoint
 
     with endpoint.connected() as connection:
         for note in connection.notes:
-            print(f"note: {note}", file=sys.stderr)
+            screen.say(_("note: {said}", said=note))
         yield connection
 
 
 @contextlib.contextmanager
-def named_dataset(name: str) -> Any:
+def named_dataset(name: str, screen: Screen) -> Any:
     """The file that was named, or the file that a dataset of the Hub was fetched to."""
     from lora_hub.hub import dataset
 
-    with connected_hub() if dataset.is_dataset_id(name) else contextlib.nullcontext():
-        yield fetch_named(name)
+    with connected_hub(screen) if dataset.is_dataset_id(name) else contextlib.nullcontext():
+        yield fetch_named(name, screen)
 
 
-def fetch_named(name: str) -> Path:
+def fetch_named(name: str, screen: Screen) -> Path:
     """The same, where the Hub is connected already."""
     from lora_hub.hub import dataset
 
-    return (
-        dataset.fetch_dataset(name, progress=lambda words: print(words, file=sys.stderr, flush=True))
-        if dataset.is_dataset_id(name)
-        else Path(name)
-    )
+    return dataset.fetch_dataset(name, progress=screen.say) if dataset.is_dataset_id(name) else Path(name)
 
 
 def is_here(name: str, base: str = "") -> bool:
@@ -139,30 +136,34 @@ def read_reading(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def add_reading(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help="which column is what")
-    command.add_argument("--encoding", default="", help="of the file, where the guess is wrong")
-    command.add_argument("--delimiter", default="", help="of the file, where the guess is wrong")
-    command.add_argument("--sheet", default="", help="of a workbook with several, or a file of an archive")
-    command.add_argument("--skip-broken", action="store_true", help="go on without broken lines")
+def add_reading(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
+    command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help=say(_("which column is what")))
+    command.add_argument("--encoding", default="", help=say(_("of the file, where the guess is wrong")))
+    command.add_argument("--delimiter", default="", help=say(_("of the file, where the guess is wrong")))
+    command.add_argument("--sheet", default="", help=say(_("of a workbook with several, or a file of an archive")))
+    command.add_argument("--skip-broken", action="store_true", help=say(_("go on without broken lines")))
     command.add_argument(
         "--mend",
         action="append",
         default=[],
         metavar="CODE[.KIND]",
-        help="do what a problem offers, such as duplicates, or relabel:0=no,1=yes, or a mend as JSON; may be repeated",
+        help=say(
+            _("do what a problem offers, such as duplicates, or relabel:0=no,1=yes, or a mend as JSON; may be repeated")
+        ),
     )
 
 
-def add_minimum(command: argparse.ArgumentParser) -> None:
+def add_minimum(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
     command.add_argument(
         "--min",
         action="append",
         default=[],
         metavar="METRIC=VALUE",
-        help=(
-            "exit with 4, and publish nothing, where the adapter's score is below; METRIC.low: the lower end of its "
-            "interval; may be repeated"
+        help=say(
+            _(
+                "exit with 4, and publish nothing, where the adapter's score is below; METRIC.low: the lower end of "
+                "its interval; may be repeated"
+            )
         ),
     )
 

@@ -1,7 +1,8 @@
-"""A run as --json tells it. The texts are made of the same."""
+"""A run as --json tells it, its sentences in English; people are told the same in their language."""
 
 from typing import Any
 
+from lora_hub.core.messages import Message
 from lora_hub.core.schema import Run
 from lora_hub.runs import run_phases, run_states
 
@@ -18,7 +19,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "created": run.created,
         "seconds": round(run.seconds, 1),
         "adapter": run.adapter.repo_id if run.adapter else "",
-        "error": run.error.to_json() if run.error else None,
+        "error": failure_json(run),
         **run_now(run),
     }
 
@@ -28,7 +29,7 @@ def run_now(run: Run) -> dict[str, Any]:
     place there, the runs before it and how many may train at once."""
     return {
         "phase": run.phase,
-        "says": run_states.describe(run).en,
+        "says": run_states.describe(run),
         "late": run_phases.how_late(run) is not None,
         "cancelling": run.cancelling,
         "newer": run.is_newer,
@@ -36,6 +37,11 @@ def run_now(run: Run) -> dict[str, Any]:
         "stopped": run.stopped,
         "queue": run.waits.model_dump(mode="json") if run.waits else None,
     }
+
+
+def failure_json(run: Run) -> dict[str, Message] | None:
+    """What went wrong with a run; None where nothing did."""
+    return {"message": run.error.said, "hint": run.error.advice} if run.error else None
 
 
 def run_result(run: Run) -> dict[str, Any]:
@@ -59,14 +65,14 @@ def run_result(run: Run) -> dict[str, Any]:
         "left_out": run.left_out,
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in run.metrics.items()},
         "comparison": run.comparison.model_dump(mode="json") if run.comparison else None,
-        "notes": list(map(str, run.notes)),
+        "notes": list(run.notes),
         "stopped": run.stopped,
     }
 
 
-def rows_missing(run_id: str) -> dict[str, str]:
+def rows_missing(run_id: str) -> dict[str, Message | str]:
     """What cannot be read of a run's held-out rows, in words; empty where nothing is missing."""
     from lora_hub import runs
 
     missing = runs.read_held_out(run_id).missing
-    return {"rows_missing": missing.en if missing else ""}
+    return {"rows_missing": missing or ""}

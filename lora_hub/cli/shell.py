@@ -7,16 +7,18 @@ printed there; progress and messages go to standard error. The exit status says 
 |---|---|
 | 0 | all of it |
 | 1 | none of it; the error says why |
-| 2 | the command is wrong: an unknown command, option, task or setting, or a value out of range, also in the
-environment | | 3 | a part of it: trained but not published, or some tasks of a pipeline |
+| 2 | the command is wrong: an unknown command, option, task or setting, a value out of range, also in a variable |
+| 3 | a part of it: trained but not published, or some tasks of a pipeline |
 | 4 | all of it, but a score is below --min |
 | 124 | `runs wait` gave up waiting: the run goes on |
 | 130, 143, 129 | interrupted, told to end, its terminal was closed |
 | 141 | nobody reads the output any more |
 
-Nothing heavy is imported before a command needs it.
+What is said is said in the reader's language (language.py); JSON, logs and names stay English. Nothing heavy is
+imported before a command needs it.
 """
 
+import argparse
 import contextlib
 import errno
 import json
@@ -26,9 +28,11 @@ import time
 import traceback
 from typing import Any
 
+from lora_hub.cli.language import choose_language
 from lora_hub.cli.parser import make_parser
+from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_scored
-from lora_hub.cli.signals import Signals
+from lora_hub.cli.signals import INTERRUPTED, Signals
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _
@@ -41,8 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     as_json = "--json" in arguments
     if sys.stdout is None:  # closed by whoever started this
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    screen = Screen()
     try:
-        status = _main(arguments, as_json)
+        status = _main(arguments, as_json, screen)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -52,10 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
             raise
         _drop_output()
-        print(
-            f"error: Standard output cannot be written: {error.strerror}. Send it to a place with room.",
-            file=sys.stderr,
-        )
+        said = _("Standard output cannot be written: {reason}.", reason=error.strerror or error)
+        screen.say_error(said, _("Send it to a place with room."))
         return 1
 
 
@@ -64,9 +67,10 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _main(arguments: list[str], as_json: bool) -> int:
+def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
     try:
-        options = make_parser().parse_args(arguments)
+        screen.language = choose_language(arguments, os.environ)
+        options = make_parser(screen).parse_args(arguments, argparse.Namespace(screen=screen))
         settings.check()
         # Libraries that print to standard output would spoil the JSON.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
@@ -75,38 +79,35 @@ def _main(arguments: list[str], as_json: bool) -> int:
                 result = options.command(options)
     except LoraHubError as error:
         # What was trained and scored before something went wrong is told all the same.
-        scored = "" if as_json else show_scored(getattr(error, "also", {}))
+        scored = [] if as_json else show_scored(getattr(error, "also", {}))
         if scored:
-            print(scored, flush=True)
-        return _tell_error(error, as_json, getattr(error, "status", 2 if isinstance(error, SpecError) else 1))
+            print(screen.tell_all(scored), flush=True)
+        return _tell_error(error, as_json, getattr(error, "status", 2 if isinstance(error, SpecError) else 1), screen)
     except KeyboardInterrupt as ended:
-        return _tell_error(
-            LoraHubError(str(ended) or "Interrupted."),
-            as_json,
-            getattr(ended, "status", 130),
-            getattr(ended, "also", {}),
-        )
+        said, status = getattr(ended, "said", INTERRUPTED), getattr(ended, "status", 130)
+        return _tell_error(LoraHubError(said), as_json, status, screen, getattr(ended, "also", {}))
     except BrokenPipeError:
         raise
     except Exception as error:
-        return _tell_error(_explain(error), as_json, 1)
+        return _tell_error(_explain(error), as_json, 1, screen)
     if as_json:
-        print(json.dumps(result, ensure_ascii=False, default=str))
-    elif result is not None:
-        text = options.show(result)
-        if text:
-            print(text)
+        print(_as_json(result))
+    elif result is not None and (parts := options.show(result)):
+        print(screen.tell_all(parts))
     return 0
 
 
-def _tell_error(error: LoraHubError, as_json: bool, status: int, also: dict[str, Any] | None = None) -> int:
-    print(f"error: {error}", file=sys.stderr)
+def _as_json(result: Any) -> str:
+    """One line; sentences in English."""
+    return json.dumps(result, ensure_ascii=False, default=str)
+
+
+def _tell_error(
+    error: LoraHubError, as_json: bool, status: int, screen: Screen, also: dict[str, Any] | None = None
+) -> int:
+    screen.say_error(error.said, error.advice)
     if as_json:
-        print(
-            json.dumps(
-                {**error.to_json(), **getattr(error, "also", {}), **(also or {})}, ensure_ascii=False, default=str
-            )
-        )
+        print(_as_json({**error.to_json(), **getattr(error, "also", {}), **(also or {})}))
     return status
 
 

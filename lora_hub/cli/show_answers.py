@@ -1,25 +1,44 @@
-"""What compare prints for people."""
+"""What compare tells people."""
 
+from typing import Any
+
+from lora_hub.cli.screen import Part
 from lora_hub.cli.text import rows_of, score_table, units_of, verdict
+from lora_hub.core.messages import Message, _, several
 
 # Of an answer's labels, the most likely ones are told.
 SHOWN_LABELS = 5
 
 
-def show_comparison(result: dict) -> str:
+def show_comparison(result: dict[str, Any]) -> list[Part]:
     if "metrics" in result:
         told = [line for name, found in result["comparisons"].items() for line in verdict(found, name)]
-        return "\n".join(
-            [f"{rows_of(result['rows'])} ({units_of(result['metrics'])})", score_table(result["metrics"]), *told]
-        )
-    lines = []
+        head = _("{rows} ({units})", rows=rows_of(result["rows"]), units=units_of(result["metrics"]))
+        return [head, score_table(result["metrics"]), *told]
+    parts: list[Part] = []
     for answer in result["answers"]:
         commit = f" @ {answer['revision'][:8]}" if answer["revision"] else ""
-        lines += [f"--- {answer['adapter']}{commit}: {answer['tokens']} tokens, {answer['seconds']} s", answer["text"]]
+        parts.append(
+            _(
+                "--- {adapter}: {tokens} tokens, {seconds:.3f} s",
+                adapter=f"{answer['adapter']}{commit}",
+                tokens=answer["tokens"],
+                seconds=float(answer["seconds"]),
+            )
+        )
+        parts.append(answer["text"])
         if answer["probabilities"]:
-            likely = sorted(answer["probabilities"].items(), key=lambda one: -one[1])
-            more = f", {len(likely) - SHOWN_LABELS} more" if len(likely) > SHOWN_LABELS else ""
-            lines.append("(" + ", ".join(f"{label} {share:.1%}" for label, share in likely[:SHOWN_LABELS]) + more + ")")
+            parts.append(_probabilities(answer["probabilities"]))
         if answer["divergence"] and answer["divergence"]["kl"] == 0 and answer["divergence"]["changed"] == 0:
-            lines.append("(this adapter changes nothing)")
-    return "\n".join(lines)
+            parts.append(_("(this adapter changes nothing)"))
+    return parts
+
+
+def _probabilities(shares: dict[str, float]) -> Message:
+    likely = sorted(shares.items(), key=lambda one: -one[1])
+    shown = several(
+        (_("{label} {share:.1%}", label=label, share=float(share)) for label, share in likely[:SHOWN_LABELS])
+    )
+    if len(likely) > SHOWN_LABELS:
+        return _("({labels}, {count} more)", labels=shown, count=len(likely) - SHOWN_LABELS)
+    return _("({labels})", labels=shown)

@@ -1,51 +1,84 @@
-"""What tasks, bases and adapters print for people."""
+"""What tasks, bases and adapters tell people."""
 
-from lora_hub.cli.text import rows_of, table
+from typing import Any
+
+from lora_hub.cli.screen import Part, Table
+from lora_hub.cli.text import rows_of
+from lora_hub.core.messages import Message, _, joined
+from lora_hub.core.schema import Text2
+
+HUBS = {"embedded": _("this machine's own Hub"), "public": _("the public Hub"), "other": _("the Hub")}
 
 
-def show_tasks(result: dict) -> str:
-    return table(
-        ["task", "title", "inputs", "answer", "metrics"],
+def show_tasks(result: dict[str, Any]) -> list[Part]:
+    rows = [
         [
-            [t["id"], t["title"]["en"], ", ".join(t["inputs"]), t["output"], ", ".join(t["metrics"])]
-            for t in result["tasks"]
-        ],
-    )
+            task["id"],
+            Message(sentence="{text}", values={"text": Text2(**task["title"])}),
+            ", ".join(task["inputs"]),
+            task["output"],
+            ", ".join(task["metrics"]),
+        ]
+        for task in result["tasks"]
+    ]
+    return [Table([_("task"), _("title"), _("inputs"), _("answer"), _("metrics")], rows)]
 
 
-def show_bases(result: dict) -> str:
+def show_bases(result: dict[str, Any]) -> list[Part]:
     rows = []
     for base in result["bases"]:
-        size = f"{base['parameters'] / 1e6:,.1f} M" if base["parameters"] else "?"
-        rows.append([base["id"], size, base["context"], base["licence"], "gated" if base["gated"] else ""])
-    return table(["base", "parameters", "context", "licence", ""], rows)
+        size = _("{count:,.1f} M", count=base["parameters"] / 1e6) if base["parameters"] else "?"
+        rows.append([base["id"], size, base["context"], base["licence"], _("gated") if base["gated"] else ""])
+    return [Table([_("base"), _("parameters"), _("context"), _("licence"), ""], rows)]
 
 
-def show_adapters(result: dict) -> str:
+def show_adapters(result: dict[str, Any]) -> list[Part]:
     if not result["adapters"]:
-        names = {"embedded": "this machine's own Hub", "public": "the public Hub", "other": "the Hub"}
-        where = f"{names[result['hub']['kind']]} at {result['hub']['url']}"
-        if result["others"]:
-            asked = [f"{what} {result[what]}" for what in ("task", "base") if result[what]]
-            rest = "others" if len(asked) > 1 else f"other {asked[0].split()[0]}s"
-            return (
-                f"No adapters of {' and '.join(asked)} in {result['organization']} on {where}; {result['others']} "
-                f"of {rest}."
-            )
-        return (
-            f"No adapters yet in {result['organization']} on {where}. Train and publish one: python -m lora_hub "
-            f"train FILE --task TASK --publish"
-        )
+        return [_no_adapters(result)]
     rows = []
     for ref in result["adapters"]:
-        scores = ref["metrics"].get("adapter", {})
-        first = next(iter(scores.items()), None)
-        score = (
-            f"{first[0]} {first[1]['value']:.1f}" + (f" ({rows_of(first[1]['rows'])})" if first[1]["rows"] else "")
-            if first
-            else ""
-        )
+        first = next(iter(ref["metrics"].get("adapter", {}).items()), None)
         rows.append(
-            [ref["repo_id"], ", ".join(ref["versions"][:3]), ref["task"], ref["base"], score, ref["updated"][:10]]
+            [
+                ref["repo_id"],
+                ", ".join(ref["versions"][:3]),
+                ref["task"],
+                ref["base"],
+                _first_score(*first) if first else "",
+                ref["updated"][:10],
+            ]
         )
-    return table(["adapter", "versions", "task", "base", "score", "updated"], rows)
+    return [Table([_("adapter"), _("versions"), _("task"), _("base"), _("score"), _("updated")], rows)]
+
+
+def _first_score(metric: str, score: dict[str, Any]) -> Message:
+    value = float(score["value"])
+    if score["rows"]:
+        return _("{metric} {value:.1f} ({rows})", metric=metric, value=value, rows=rows_of(score["rows"]))
+    return _("{metric} {value:.1f}", metric=metric, value=value)
+
+
+def _no_adapters(result: dict[str, Any]) -> Message:
+    where = _("{hub} at {url}", hub=HUBS[result["hub"]["kind"]], url=result["hub"]["url"])
+    place = {"organization": result["organization"], "where": where, "count": result["others"]}
+    if not result["others"]:
+        return joined(
+            _("No adapters yet in {organization} on {where}.", **place),
+            _("Train and publish one: {command}", command="python -m lora_hub train FILE --task TASK --publish"),
+        )
+    if result["task"] and result["base"]:
+        asked = {"task": result["task"], "base": result["base"]}
+        return _(
+            "No adapters of task {task} and base {base} in {organization} on {where}; {count} of others.",
+            **asked,
+            **place,
+        )
+    if result["task"]:
+        return _(
+            "No adapters of task {task} in {organization} on {where}; {count} of other tasks.",
+            task=result["task"],
+            **place,
+        )
+    return _(
+        "No adapters of base {base} in {organization} on {where}; {count} of other bases.", base=result["base"], **place
+    )

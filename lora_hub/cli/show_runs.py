@@ -1,128 +1,173 @@
-"""What runs, train, pipeline and publish print for people."""
+"""What runs, train, pipeline and publish tell people."""
 
 import time
 from typing import Any
 
+from lora_hub.cli.screen import Part, Said, Table
 from lora_hub.cli.show_answers import show_comparison
-from lora_hub.cli.text import score_table, table, units_of, verdict
+from lora_hub.cli.text import score_table, units_of, verdict
+from lora_hub.core.messages import Message, _, joined
+from lora_hub.runs import run_phases, run_states
+
+CANCELLING, NEWER = _("cancelling"), _("newer version")
+MODES = {"together": _("together"), "in turn": _("in turn")}
 
 
-def state_word(run: dict[str, Any]) -> str:
-    return "cancelling" if run["cancelling"] else "newer version" if run["newer"] else run["state"]
+def state_word(run: dict[str, Any]) -> Message:
+    return CANCELLING if run["cancelling"] else NEWER if run["newer"] else run_states.word(run["state"])
 
 
-def show_runs(result: dict) -> str:
+def show_runs(result: dict[str, Any]) -> list[Part]:
     if "runs" in result:
-        if not result["runs"]:
-            return "No runs yet. Start one: python -m lora_hub train FILE --task TASK"
-        rows = [
-            [
-                run["run"],
-                state_word(run),
-                run["task"],
-                run["base"],
-                f"{run['step']}/{run['total_steps']}",
-                _age(run["created"]),
-                run["adapter"],
-            ]
-            for run in result["runs"]
-        ]
-        # What is not as it should be says so below: a state alone is no explanation.
-        told = [
-            f"{run['run']}: {run['says'] or run['error']['message'] + ' ' + run['error']['hint']}"
-            for run in result["runs"]
-            if _needs_words(run)
-        ]
-        return "\n".join(
-            [table(["run", "state", "task", "base", "step", "age", "adapter"], rows), *([""] if told else []), *told]
-        )
+        return _show_list(result["runs"])
     if "log" in result:
-        return result["log"]
+        return [result["log"]]
     if "phase" not in result:  # it was waited for
         return show_result(result)
-    lines = [
-        f"{result['run']}: {state_word(result)}"
-        + (f", step {result['step']} of {result['total_steps']}" if result["total_steps"] else "")
+    asked = {"run": result["run"], "state": state_word(result)}
+    parts: list[Part] = [
+        _("{run}: {state}, step {step} of {total}", **asked, step=result["step"], total=result["total_steps"])
+        if result["total_steps"]
+        else _("{run}: {state}", **asked)
     ]
     if result["says"]:
-        lines.append(result["says"])
+        parts.append(result["says"])
     if result["file_rows"]:
-        lines.append(rows_line(result))
-    lines += result["notes"]
+        parts.append(rows_line(result))
+    parts += result["notes"]
     if result["phase"]:
-        lines.append(result["phase"] + (f", {result['eta']:.0f} s left" if result["eta"] else ""))
+        phase = run_phases.words(result["phase"])
+        parts.append(
+            _("{phase}, {seconds:.0f} s left", phase=phase, seconds=float(result["eta"])) if result["eta"] else phase
+        )
     if result["failure"]:
-        lines.append(f"{result['failure']['message']} {result['failure']['hint']}")
+        parts.append(joined(result["failure"]["message"], result["failure"]["hint"]))
     if result["rows_missing"]:
-        lines.append(result["rows_missing"])
+        parts.append(result["rows_missing"])
     if result["metrics"]:
-        lines += [f"adapter: {result['adapter']}", score_table(result["metrics"]), *verdict(result["comparison"])]
-    return "\n".join(lines)
+        parts += [_("adapter: {place}", place=result["adapter"]), score_table(result["metrics"])]
+        parts += verdict(result["comparison"])
+    return parts
+
+
+def _show_list(runs: list[dict[str, Any]]) -> list[Part]:
+    if not runs:
+        return [_("No runs yet. Start one: {command}", command="python -m lora_hub train FILE --task TASK")]
+    rows = [
+        [
+            run["run"],
+            state_word(run),
+            run["task"],
+            run["base"],
+            _("{step}/{total}", step=run["step"], total=run["total_steps"]),
+            _age(run["created"]),
+            run["adapter"],
+        ]
+        for run in runs
+    ]
+    header = [_("run"), _("state"), _("task"), _("base"), _("step"), _("age"), _("adapter")]
+    # What is not as it should be says so below: a state alone is no explanation.
+    told = [
+        _("{run}: {said}", run=run["run"], said=run["says"] or joined(run["error"]["message"], run["error"]["hint"]))
+        for run in runs
+        if _needs_words(run)
+    ]
+    return [Table(header, rows), *([""] if told else []), *told]
 
 
 def _needs_words(run: dict[str, Any]) -> bool:
     return bool(run["error"]) or run["cancelling"] or run["late"] or run["state"] == "queued"
 
 
-def _age(created: float) -> str:
-    seconds = max(0, time.time() - created)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+def _age(created: float) -> Message:
+    seconds = max(0.0, time.time() - created)
+    if seconds >= 86400:
+        return _("{days:.0f} d", days=seconds / 86400)
+    if seconds >= 3600:
+        return _("{hours:.0f} h", hours=seconds / 3600)
+    if seconds >= 60:
+        return _("{minutes:.0f} min", minutes=seconds / 60)
+    return _("{seconds:.0f} s", seconds=seconds)
 
 
-def show_result(result: dict) -> str:
+def show_result(result: dict[str, Any]) -> list[Part]:
     rows = (
         rows_line(result)
         if result["file_rows"]
-        else f"{result['train_rows']} rows trained, {result['eval_rows']} held-out rows scored"
+        else _(
+            "{train} rows trained, {scored} held-out rows scored",
+            train=result["train_rows"],
+            scored=result["eval_rows"],
+        )
     )
-    lines = [
-        f"{result['state']}: {result['adapter']}",
-        f"{rows}, {result['seconds']} s",
+    parts: list[Part] = [
+        _("{state}: {adapter}", state=run_states.word(result["state"]), adapter=result["adapter"]),
+        _("{rows}, {seconds:.1f} s", rows=rows, seconds=float(result["seconds"])),
         *result["notes"],
         score_table(result["metrics"]),
-        f"({units_of(result['metrics'])})",
+        _("({units})", units=units_of(result["metrics"])),
+        *verdict(result["comparison"]),
     ]
-    lines += verdict(result["comparison"])
     if not result["revision"]:
-        lines.append(f"publish it: python -m lora_hub publish {result['run']}")
-    return "\n".join(lines)
+        parts.append(_("publish it: {command}", command=f"python -m lora_hub publish {result['run']}"))
+    return parts
 
 
-def rows_line(result: dict[str, Any]) -> str:
+def rows_line(result: dict[str, Any]) -> Message:
     """What became of every row."""
-    return (
-        f"{result['file_rows']} rows: {result['train_rows']} trained on, {result['validation_rows']} choose the "
-        f"checkpoint (validation), "
-        f"{result['eval_rows']} scored (test), {result['left_out']} left out"
+    return _(
+        "{total} rows: {train} trained on, {validation} choose the checkpoint (validation), {held_out} scored (test), "
+        "{left} left out",
+        total=result["file_rows"],
+        train=result["train_rows"],
+        validation=result["validation_rows"],
+        held_out=result["eval_rows"],
+        left=result["left_out"],
     )
 
 
-def show_pipeline(result: dict) -> str:
-    lines = [f"{len(result['runs'])} tasks, trained {result['mode']}, {result['seconds']} s"]
+def show_pipeline(result: dict[str, Any]) -> list[Part]:
+    parts: list[Part] = [
+        _(
+            "{count} tasks, trained {mode}, {seconds:.1f} s",
+            count=len(result["runs"]),
+            mode=MODES[result["mode"]],
+            seconds=float(result["seconds"]),
+        )
+    ]
     for row in result["runs"]:
-        lines += [f"{row['task']}: {row['state']} {row['adapter']}".rstrip(), *row.get("notes", [])]
-        lines += [
-            part for part in (score_table(row["metrics"]) if row["metrics"] else "", row.get("error", "")) if part
-        ]
-        lines += verdict(row.get("comparison"))
-    return "\n".join(lines)
+        parts.append(_task_line(row))
+        parts += row.get("notes", [])
+        parts += [score_table(row["metrics"])] if row["metrics"] else []
+        parts += [row["error"]] if row.get("error") else []
+        parts += verdict(row.get("comparison"))
+    return parts
 
 
-def show_scored(result: dict) -> str:
-    """The result of `train`, `pipeline` or `compare --test` where it has scores; empty for anything else."""
+def _task_line(row: dict[str, Any]) -> Message:
+    asked = {"task": row["task"], "state": run_states.word(row["state"])}
+    if row["adapter"]:
+        return _("{task}: {state} {adapter}", **asked, adapter=row["adapter"])
+    return _("{task}: {state}", **asked)
+
+
+def show_scored(result: dict[str, Any]) -> list[Part]:
+    """The result of `train`, `pipeline` or `compare --test` where it has scores; nothing for anything else."""
     if "comparisons" in result:
         return show_comparison(result)
     if result.get("metrics"):
         return show_result(result)
     if any(row.get("metrics") for row in result.get("runs", ())):
         return show_pipeline(result)
-    return ""
+    return []
 
 
-def show_published(result: dict) -> str:
-    return f"{result['adapter']} {', '.join(result['versions'])} at {result['revision'][:12]}\n{result['url']}" + (
-        f"\n{result['rows_missing']}" if result["rows_missing"] else ""
+def show_published(result: dict[str, Any]) -> list[Part]:
+    done = _(
+        "{adapter} {versions} at {revision}",
+        adapter=result["adapter"],
+        versions=", ".join(result["versions"]),
+        revision=result["revision"][:12],
     )
+    missing: list[Said] = [result["rows_missing"]] if result["rows_missing"] else []
+    return [done, result["url"], *missing]

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from lora_hub.core.messages import Message, _
+
+INTERRUPTED = _("Interrupted.")
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -21,12 +24,11 @@ class Ended(KeyboardInterrupt):
         self.status = 128 + number
         self.also: dict[str, Any] = {}
 
-    def __str__(self) -> str:
-        return (
-            "Interrupted."
-            if self.status == 128 + signal.SIGINT
-            else f"Told to end by {signal.Signals(self.status - 128).name}."
-        )
+    @property
+    def said(self) -> Message:
+        if self.status == 128 + signal.SIGINT:
+            return INTERRUPTED
+        return _("Told to end by {signal}.", signal=signal.Signals(self.status - 128).name)
 
 
 class Signals:
@@ -45,7 +47,7 @@ class Signals:
                 signal.signal(number, self._hear)
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *exception: Any) -> None:
         for number, before in self._before.items():
             signal.signal(number, before)
 
@@ -60,7 +62,7 @@ class Signals:
         if self._waiting:
             raise Ended(self._waiting)
 
-    def _hear(self, number: int, _: FrameType | None) -> None:
+    def _hear(self, number: int, frame: FrameType | None) -> None:
         if self._held:
             self._waiting = number
         else:

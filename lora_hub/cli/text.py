@@ -1,58 +1,71 @@
-"""The pieces of what the shell prints for people: tables, scores, verdicts. Plain text only; no decisions."""
+"""The pieces of what the shell tells people: scores, verdicts, estimates. No decisions."""
 
 from typing import Any
 
+from lora_hub.cli.screen import Said, Table
 from lora_hub.core import verdicts
+from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import PairedComparison
 
+# Who was scored, and whom an adapter is held against, by the keys of a run's metrics.
+SCORED = {"base": _("base"), "base_examples": _("base with examples"), "adapter": _("adapter")}
+AGAINST = {"base": _("the base"), "base_examples": _("the base with examples in its prompt")}
+SMALLEST_P = 0.0001  # a smaller one is told as below it
 
-def table(header: list[str], rows: list[list[Any]]) -> str:
-    """Columns of text, as wide as their widest cell."""
-    cells = [header, *[["" if cell is None else str(cell) for cell in row] for row in rows]]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+
+def rows_of(count: int) -> Message:
+    return _n("{count} row", "{count} rows", count=count)
+
+
+def score_table(metrics: dict[str, dict[str, dict[str, float]]]) -> Table:
+    names = list(dict.fromkeys(name for of in metrics.values() for name in of))
+    return Table(
+        ["", *names],
+        [
+            [SCORED.get(who, who), *[_score(of[name]) if name in of else "" for name in names]]
+            for who, of in metrics.items()
+        ],
     )
 
 
-def rows_of(count: int) -> str:
-    return f"{count} row{'' if count == 1 else 's'}"
+def _score(score: dict[str, float]) -> Message:
+    value, low, high = (float(score[part]) for part in ("value", "low", "high"))
+    return _("{value:.1f} ({low:.1f} to {high:.1f})", value=value, low=low, high=high)
 
 
-def score_table(metrics: dict[str, dict[str, dict[str, float]]]) -> str:
-    names = list(dict.fromkeys(name for of in metrics.values() for name in of))
-    rows = [
-        [
-            who,
-            *[
-                f"{of[name]['value']:.1f} ({of[name]['low']:.1f} to {of[name]['high']:.1f})" if name in of else ""
-                for name in names
-            ],
-        ]
-        for who, of in metrics.items()
-    ]
-    return table(["", *names], rows)
-
-
-def units_of(metrics: dict[str, dict[str, Any]]) -> str:
+def units_of(metrics: dict[str, dict[str, Any]]) -> Message:
     """What the figures of a score table are."""
-    less = "; of calibration_error, less is better" if any("calibration_error" in of for of in metrics.values()) else ""
-    return f"per cent, 95 % intervals{less}"
+    if any("calibration_error" in of for of in metrics.values()):
+        return _("per cent, 95 % intervals; of {metric}, less is better", metric="calibration_error")
+    return _("per cent, 95 % intervals")
 
 
-def verdict(comparison: dict[str, Any] | None, name: str = "adapter") -> list[str]:
+def verdict(comparison: dict[str, Any] | None, name: Said = SCORED["adapter"]) -> list[Message]:
     """What the paired test of an adapter against its base says; no line where there was none."""
     if not comparison:
         return []
     found = PairedComparison(**comparison)
+    p = _("p = {p:.2g}", p=found.p) if found.p >= SMALLEST_P else _("p < {p}", p=f"{SMALLEST_P:.4f}")
+    against = AGAINST.get(found.against, found.against)
+    said = verdicts.describe(found)
     return [
-        (
-            f"{found.metric}, {name} against the {verdicts.WHO.get(found.against, found.against)}: "
-            f"{verdicts.describe(found).en} (p = {found.p:.2g})"
+        _(
+            "{metric}, {name} against {against} ({p}): {said}",
+            metric=found.metric,
+            name=name,
+            against=against,
+            p=p,
+            said=said,
         )
     ]
 
 
-def estimated(steps: int, seconds: float, memory_bytes: int) -> str:
+def estimated(steps: int, seconds: float, memory_bytes: int) -> Message:
     """What a training will take, in a line."""
-    return f"about {steps} step{'' if steps == 1 else 's'}, {seconds:.0f} s, {memory_bytes / 2**20:.0f} MiB"
+    return _n(
+        "about {count} step, {seconds:.0f} s, {memory:.0f} MiB",
+        "about {count} steps, {seconds:.0f} s, {memory:.0f} MiB",
+        count=steps,
+        seconds=float(seconds),
+        memory=memory_bytes / 2**20,
+    )

@@ -26,24 +26,33 @@ from lora_hub.cli.text import estimated
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.messages import _, joined, several
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
+from lora_hub.runs import run_states
 
 Result = dict[str, Any]
+CANCELLING = _("cancelling ...")
 
 
 def inspect(options: argparse.Namespace) -> Result:
     from lora_hub.catalogue import bases
     from lora_hub.data.inspector import Inspector
+    from lora_hub.data.mending.mends import describe
 
     base = bases.get_base(options.base)
     overrides = read_pairs(options.set, "--set KEY=VALUE")
     task = read_task(options.task) if options.task else None
     inspector = Inspector()
-    with named_dataset(options.file) as file:
+    with named_dataset(options.file, options.screen) as file:
         mends = read_mends(options, inspector, file, task, base)
         seen = inspector.inspect(
             file, task, read_mapping(options.map), mends=mends, base=base, name=file.name, **read_reading(options)
         )
-    return {**seen.to_json(), **_derived(seen, base, options.effort, overrides)}
+    told = {
+        "problems": [
+            {**problem.to_json(), "message": problem.said, "hint": problem.advice} for problem in seen.problems
+        ],
+        "mends": [{**done.to_json(), "said": describe(done.mend)} for done in seen.done],
+    }
+    return {**seen.to_json(), **told, **_derived(seen, base, options.effort, overrides)}
 
 
 def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Result:
@@ -54,7 +63,7 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     from lora_hub.training import recipe
 
     spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
-    explained = [{"key": key, "value": value, "why": str(why)} for key, value, why in recipe.explain(spec)]
+    explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
     try:
         examples = runs.planned_examples(seen.table, seen.task, seen.mapping)
     except DataError:  # told among the problems
@@ -79,7 +88,7 @@ def train(options: argparse.Namespace) -> Result:
 
     base, task, minimum = bases.get_base(options.base), read_task(options.task), parse_minimum(options.min)
     inspector = Inspector()
-    with named_dataset(options.file) as file:
+    with named_dataset(options.file, options.screen) as file:
         plan = runs.plan_run(
             file,
             task,
@@ -97,21 +106,23 @@ def train(options: argparse.Namespace) -> Result:
             reading=read_reading(options),
             inspector=inspector,
         )
-    progress.say_problems(plan.problems)
+    screen = options.screen
+    progress.say_problems(screen, plan.problems)
     if plan.errors:
         raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
     estimate = plan.estimate
-    print(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes), file=sys.stderr)
+    screen.say(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes))
     started = None
     try:
         with options.signals.held():  # so that a run is never started and then not known
             started = runs.start_run(plan.spec)
-            print(f"run {started.id}", file=sys.stderr)
-        with progress.ProgressBar() as bar:
+            screen.say(_("run {run_id}", run_id=started.id))
+        with progress.ProgressBar(screen) as bar:
             run = runs.wait_for_run(started.id, bar.show)
     except KeyboardInterrupt as ended:
         if started is not None:
-            print("\ncancelling ...", file=sys.stderr)
+            print(file=sys.stderr)
+            screen.say(CANCELLING)
             ended.also = {"run": started.id, "state": _cancel(started.id).state.value}
         raise
     result = run_result(run)
@@ -128,7 +139,9 @@ def check_ended(run: Any, result: Result) -> None:
         if run.error:
             raise Unfinished(run.error.said, run.error.advice, also=result)
         go_on = _("Go on with it: {command}", command=f"python -m lora_hub runs resume {run.id}")
-        raise Unfinished(_("The run {run_id} was {state}.", run_id=run.id, state=run.state.value), go_on, also=result)
+        raise Unfinished(
+            _("The run {run_id} was {state}.", run_id=run.id, state=run_states.word(run.state)), go_on, also=result
+        )
     if run.error:
         raise Partly(
             run.error.said,
@@ -154,7 +167,7 @@ def wait(options: argparse.Namespace) -> Result:
     if minimum:
         check_metrics(minimum, runs.refresh_run(options.id).spec.task)
     deadline = time.monotonic() + options.timeout if options.timeout else None
-    with progress.ProgressBar() as bar:
+    with progress.ProgressBar(options.screen) as bar:
 
         def look(run: Any) -> None:
             bar.show(run)
@@ -164,7 +177,7 @@ def wait(options: argparse.Namespace) -> Result:
                         "The run {run_id} has not ended after {seconds:g} s: {state}.",
                         run_id=run.id,
                         seconds=options.timeout,
-                        state=run.state.value,
+                        state=run_states.word(run.state),
                     ),
                     _("It goes on; wait again, or cancel it."),
                     also=run_result(run),
@@ -184,26 +197,32 @@ def pipeline(options: argparse.Namespace) -> Result:
     from lora_hub.hub import dataset
     from lora_hub.runs import pipeline as pipelines
 
-    began = time.monotonic()
+    began, screen = time.monotonic(), options.screen
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
     publish_to = read_org(options.org, asked.org) if options.publish else ""
     needs_hub = any(dataset.is_dataset_id(entry.data) for entry in asked.entries)
 
     started: list[Any] = []
     try:
-        with options.signals.held(), connected_hub() if needs_hub else contextlib.nullcontext():
+        with options.signals.held(), connected_hub(screen) if needs_hub else contextlib.nullcontext():
             started += pipelines.start_pipeline(
-                asked, publish_to=publish_to, private=options.private, minimum=minimum, fetch=fetch_named
+                asked,
+                publish_to=publish_to,
+                private=options.private,
+                minimum=minimum,
+                fetch=lambda name: fetch_named(name, screen),
             )
             for one in started:
-                _say(f"{one.entry.task}: {'run ' + one.run_id if one.run_id else 'failed: ' + one.error.message}")
-                progress.say_problems(one.problems, f"{one.entry.task}: ")
-        with progress.GroupProgress() as shown:
-            ended = pipelines.wait_for_all(started, shown.show)
+                became = (
+                    _("run {run_id}", run_id=one.run_id) if one.run_id else _("failed: {said}", said=one.error.said)
+                )
+                screen.say(_("{task}: {said}", task=one.entry.task, said=became))
+                progress.say_problems(screen, one.problems, one.entry.task)
+        ended = pipelines.wait_for_all(started, progress.GroupProgress(screen).show)
     except KeyboardInterrupt as stop:
         ids = [one.run_id for one in started if one.run_id]
         if ids:
-            _say("cancelling ...")
+            screen.say(CANCELLING)
         for run_id in ids:
             if not runs.refresh_run(run_id).state.is_final:
                 runs.cancel_run(run_id, wait=0)
@@ -230,13 +249,13 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
             wrong.append((row, error))
     if not wrong:
         return
-    statuses = {error.status for _row, error in wrong}
+    statuses = {error.status for row, error in wrong}
     status = 1 if len(wrong) == len(rows) and statuses == {1} else 4 if statuses == {4} else 3
     said = _(
         "{count} of {total} tasks did not succeed: {tasks}.",
         count=len(wrong),
         total=len(rows),
-        tasks=several(row["task"] for row, _error in wrong),
+        tasks=several(row["task"] for row, error in wrong),
     )
     raise Unfinished(said, joined(wrong[0][1].said, wrong[0][1].advice), also=result, status=status)
 
@@ -249,11 +268,7 @@ def _pipeline_row(entry: Any, result: Any) -> Result:
             "state": "failed",
             "adapter": "",
             "metrics": {},
-            "error": f"{result.message} {result.hint}".strip(),
+            "error": joined(result.said, result.advice),
         }
     row = {"task": result.spec.task.id, **run_result(result)}
-    return {**row, "error": result.error.message} if result.error else row
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+    return {**row, "error": result.error.said} if result.error else row

@@ -101,7 +101,7 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
             _("The run {run_id} has ended already: {state}."),
             _("Nothing is left to cancel."),
             run_id=run_id,
-            state=run.state.value,
+            state=run_states.word(run.state),
         )
     # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end
     # all.
@@ -170,5 +170,5 @@ def _not_resumable(run: Run) -> RunError:
         _("The run {run_id} is {state}."),
         _("Only a run that failed, was cancelled or was lost can be resumed."),
         run_id=run.id,
-        state=run.state.value,
+        state=run_states.word(run.state),
     )

@@ -8,7 +8,7 @@ from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, Run, TrainSpec
 from lora_hub.hub import endpoint
-from lora_hub.runs import run_rows
+from lora_hub.runs import run_rows, run_states
 from lora_hub.runs.looking import refresh_run
 
 
@@ -45,7 +45,7 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
             _("The run {run_id} has no adapter to publish: it is {state}."),
             _("Wait until it has succeeded, or resume it."),
             run_id=run_id,
-            state=run.state.value,
+            state=run_states.word(run.state),
         )
     log = events.app_log(store.events_file(run_id))
     return publish_adapter(run, log.append, org=org, name=name, private=private or run.spec.publish_private)

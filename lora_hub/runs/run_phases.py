@@ -11,10 +11,10 @@ import re
 import time
 from dataclasses import dataclass
 
-from lora_hub.core.messages import NOTHING, Message, _, joined
+from lora_hub.core.messages import NOTHING, Message, _, as_message, joined
 from lora_hub.core.schema import Run, RunState
 
-_PART = re.compile(r" \(\d+ of \d+\)$")
+_PART = re.compile(r" \((\d+) of (\d+)\)$")
 # Seconds without a word after which any phase is late, and so many times the mean time of a step in training.
 USUAL, STEPS_SILENT = 120.0, 10.0
 # Bytes a second that weights come from a disk and from a Hub with, at worst.
@@ -88,6 +88,38 @@ PHASES = {
         _("It is trained; tasks of one process are scored one after another. It goes on by itself."), 0.0
     ),
 }
+
+
+# Each by its English words, which are its name in events and logs.
+WORDS = {
+    said.sentence: said
+    for said in (
+        _("waiting for its turn"),
+        _("loading the libraries"),
+        _("connecting to the Hub"),
+        _("reading the data"),
+        _("tokenizing"),
+        _("loading the base"),
+        _("preparing the training"),
+        _("first look at the validation rows"),
+        _("training"),
+        _("scoring the base"),
+        _("scoring the base with examples"),
+        _("scoring the adapter"),
+        _("publishing"),
+        _("waiting for the tasks before it"),
+        _("waiting to be scored"),
+    )
+}
+
+
+def words(phase: str) -> Message:
+    """A phase as it stands in an event, "scoring the base (3 of 40)" included."""
+    part = _PART.search(phase)
+    name = WORDS.get(_PART.sub("", phase), as_message(_PART.sub("", phase)))
+    if part is None:
+        return name
+    return _("{phase} ({done} of {total})", phase=name, done=int(part[1]), total=int(part[2]))
 
 
 def name_of(run: Run) -> str:

@@ -13,6 +13,23 @@ from lora_hub.runs import run_history, run_phases
 STILL_FALLING = 0.01
 
 
+WORDS = {
+    RunState.QUEUED: _("queued"),
+    RunState.RUNNING: _("running"),
+    RunState.PUBLISHING: _("publishing"),
+    RunState.SUCCEEDED: _("succeeded"),
+    RunState.FAILED: _("failed"),
+    RunState.CANCELLED: _("cancelled"),
+    RunState.LOST: _("lost"),
+    RunState.DAMAGED: _("damaged"),
+}
+
+
+def word(state: RunState | str) -> Message:
+    """A state for the middle of a sentence."""
+    return WORDS[RunState(state)]
+
+
 def judge(run: Run, folder: Path, *, is_owned: bool | None = None) -> Run:
     """The run with what its events cannot tell: whether somebody works on it, and whether it is being cancelled.
     Nothing is
