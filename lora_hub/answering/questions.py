@@ -17,7 +17,7 @@ from lora_hub.answering import generate
 from lora_hub.answering.calibration import probabilities
 from lora_hub.answering.likelihood import LabelRow, score_labels
 from lora_hub.answering.stack import AdapterStack
-from lora_hub.core.errors import DataError
+from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Answer, Calibration, Task
 from lora_hub.data.prompts import template
@@ -69,8 +69,8 @@ def read_question(
     task: Task | None, name: str, prompt: str, inputs: dict[str, Any] | None
 ) -> tuple[Task | None, list[dict[str, Any]]]:
     """What a person asks an adapter of this task and name: the task whose template it is put in (None: as it is), and
-    its one row of inputs, from a bare prompt or from inputs by role. Raises DataError where there is nothing to ask or
-    an input is unknown."""
+    its one row of inputs, from a bare prompt or from inputs by role. Raises DataError where there is nothing to ask,
+    SpecError where an input is unknown or one is left out."""
     if inputs is None:
         if not prompt.strip():
             raise DataError(_("The prompt is empty."), _("Type what is to be answered."))
@@ -81,15 +81,20 @@ def read_question(
     if task is None:
         return None, [{"text": "\n".join(map(template.as_text, inputs.values()))}]
     unknown = [role for role in inputs if role not in task.inputs and not (task.is_chat and role == "tools")]
-    if unknown:
-        raise DataError(
-            _("The task {task} of {name} has no input {role!r}."),
+    missing = [role for role in task.inputs if role not in task.optional_inputs and role not in inputs]
+    if unknown or missing:
+        raise SpecError(
+            _("The task {task} of {name} has no input {role!r}.")
+            if unknown
+            else _("The task {task} of {name} needs the input {role!r}, too."),
             _("Its inputs: {inputs}."),
             task=task.id,
             name=name,
-            role=unknown[0],
+            role=[*unknown, *missing][0],
             inputs=task.inputs,
         )
+    if task.is_chat and isinstance(inputs["messages"], str):  # a shell has no other way to say it
+        return task, [{**inputs, "messages": [{"role": "user", "content": inputs["messages"]}]}]
     return task, [inputs]
 
 

@@ -108,6 +108,8 @@ def list_adapters(options: argparse.Namespace) -> Result:
             everything = hub.list_adapters(org)
             others = len(everything)
             check_task_id(task, {ref.task for ref in everything})
+        if not found and not others:
+            hub.check_owner(org)
         where = {"kind": connection.kind, "url": connection.url}
     asked = {"task": task, "base": options.base, "others": others}
     return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where, **asked}

@@ -74,7 +74,7 @@ def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: An
         inspector,
         file,
         task,
-        read_mapping(options.map),
+        read_mapping(options.map, task),
         base,
         getattr(options, "test", None),
         **read_reading(options),
@@ -107,13 +107,17 @@ def read_org(name: str, otherwise: str = "") -> str:
     return settings.check_namespace(otherwise, "org") if otherwise else settings.organization()
 
 
-def read_mapping(text: str) -> dict[str, str] | None:
+def read_mapping(text: str, task: Any = None) -> dict[str, str] | None:
+    """What --map says. task: whose roles it names, where that is known. Raises SpecError."""
     if not text:
         return None
     from lora_hub.data.columns import columns
 
     try:
-        return columns.parse_map(text)
+        mapping = columns.parse_map(text)
+        if task is not None:
+            columns.check_roles(task, mapping)
+        return mapping
     except DataError as error:  # the option is wrong, not the data
         raise SpecError(error.said, error.advice) from error
 
@@ -179,7 +183,7 @@ def check_minimum(
         said = _("The adapter is not good enough: {below}.", below=below)
         if who != "adapter":
             said = _("{name} is not good enough: {below}.", name=who, below=below)
-        raise BelowMinimum(said, also=also)
+        raise BelowMinimum(said, also=also, below=below)
 
 
 class Unfinished(LoraHubError):
@@ -200,6 +204,10 @@ class Partly(Unfinished):
 
 
 class BelowMinimum(Unfinished):
-    """All of it happened, and a score is below --min."""
+    """All of it happened, and a score is below --min. below: which, and by how much, without a full stop."""
 
     status = 4
+
+    def __init__(self, message: Message, *, also: dict[str, Any], below: Message) -> None:
+        super().__init__(message, also=also)
+        self.below = below

@@ -29,6 +29,7 @@ import traceback
 from typing import Any
 
 from lora_hub.cli.language import choose_language
+from lora_hub.cli.options import BelowMinimum
 from lora_hub.cli.parser import make_parser
 from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_scored
@@ -79,7 +80,7 @@ def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
                 result = options.command(options)
     except LoraHubError as error:
         # What was trained and scored before something went wrong is told all the same.
-        scored = [] if as_json else show_scored(getattr(error, "also", {}))
+        scored = [] if as_json else show_scored(getattr(error, "also", {}), is_good=not isinstance(error, BelowMinimum))
         if scored:
             print(screen.tell_all(scored), flush=True)
         return _tell_error(error, as_json, getattr(error, "status", 2 if isinstance(error, SpecError) else 1), screen)

@@ -90,7 +90,8 @@ def _age(created: float) -> Message:
     return _("{seconds:.0f} s", seconds=seconds)
 
 
-def show_result(result: dict[str, Any]) -> list[Part]:
+def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
+    """is_good: not below what was asked of its scores."""
     rows = (
         rows_line(result)
         if result["file_rows"]
@@ -108,7 +109,7 @@ def show_result(result: dict[str, Any]) -> list[Part]:
         _("({units})", units=units_of(result["metrics"])),
         *verdict(result["comparison"]),
     ]
-    if not result["revision"]:
+    if is_good and not result["revision"]:
         parts.append(_("publish it: {command}", command=f"python -m lora_hub publish {result['run']}"))
     return parts
 
@@ -151,12 +152,13 @@ def _task_line(row: dict[str, Any]) -> Message:
     return _("{task}: {state}", **asked)
 
 
-def show_scored(result: dict[str, Any]) -> list[Part]:
-    """The result of `train`, `pipeline` or `compare --test` where it has scores; nothing for anything else."""
+def show_scored(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
+    """The result of `train`, `pipeline` or `compare --test` where it has scores; nothing for anything else. is_good: as
+    in `show_result`."""
     if "comparisons" in result:
         return show_comparison(result)
     if result.get("metrics"):
-        return show_result(result)
+        return show_result(result, is_good=is_good)
     if any(row.get("metrics") for row in result.get("runs", ())):
         return show_pipeline(result)
     return []

@@ -10,7 +10,6 @@ from lora_hub.core.schema import PairedComparison
 # Who was scored, and whom an adapter is held against, by the keys of a run's metrics.
 SCORED = {"base": _("base"), "base_examples": _("base with examples"), "adapter": _("adapter")}
 AGAINST = {"base": _("the base"), "base_examples": _("the base with examples in its prompt")}
-SMALLEST_P = 0.0001  # a smaller one is told as below it
 
 
 def rows_of(count: int) -> Message:
@@ -45,19 +44,15 @@ def verdict(comparison: dict[str, Any] | None, name: Said = SCORED["adapter"]) -
     if not comparison:
         return []
     found = PairedComparison(**comparison)
-    p = _("p = {p:.2g}", p=found.p) if found.p >= SMALLEST_P else _("p < {p}", p=f"{SMALLEST_P:.4f}")
-    against = AGAINST.get(found.against, found.against)
-    said = verdicts.describe(found)
-    return [
-        _(
-            "{metric}, {name} against {against} ({p}): {said}",
-            metric=found.metric,
-            name=name,
-            against=against,
-            p=p,
-            said=said,
-        )
-    ]
+    said = _(
+        "{metric}, {name} against {against} ({p}): {said}",
+        metric=found.metric,
+        name=name,
+        against=AGAINST.get(found.against, found.against),
+        p=verdicts.p_value(found),
+        said=verdicts.describe(found),
+    )
+    return [said]
 
 
 def estimated(steps: int, seconds: float, memory_bytes: int) -> Message:

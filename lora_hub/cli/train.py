@@ -8,6 +8,7 @@ from typing import Any
 
 from lora_hub.cli import progress
 from lora_hub.cli.options import (
+    BelowMinimum,
     Partly,
     Unfinished,
     check_minimum,
@@ -24,7 +25,7 @@ from lora_hub.cli.options import (
 from lora_hub.cli.run_json import run_result
 from lora_hub.cli.text import estimated
 from lora_hub.core.errors import LoraHubError, RunError
-from lora_hub.core.messages import _, joined, several
+from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 from lora_hub.runs import run_states
 
@@ -44,7 +45,7 @@ def inspect(options: argparse.Namespace) -> Result:
     with named_dataset(options.file, options.screen) as file:
         mends = read_mends(options, inspector, file, task, base)
         seen = inspector.inspect(
-            file, task, read_mapping(options.map), mends=mends, base=base, name=file.name, **read_reading(options)
+            file, task, read_mapping(options.map, task), mends=mends, base=base, name=file.name, **read_reading(options)
         )
     told = {
         "problems": [
@@ -87,13 +88,14 @@ def train(options: argparse.Namespace) -> Result:
     from lora_hub.data.inspector import Inspector
 
     base, task, minimum = bases.get_base(options.base), read_task(options.task), parse_minimum(options.min)
+    runs.check_base(base)
     inspector = Inspector()
     with named_dataset(options.file, options.screen) as file:
         plan = runs.plan_run(
             file,
             task,
             base,
-            mapping=read_mapping(options.map),
+            mapping=read_mapping(options.map, task),
             mends=read_mends(options, inspector, file, task, base),
             effort=options.effort,
             overrides=read_pairs(options.set, "--set KEY=VALUE"),
@@ -241,23 +243,36 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
     rows, wrong = result["runs"], []
     for row, run in zip(rows, ended, strict=True):
         if isinstance(run, LoraHubError):
-            wrong.append((row, Unfinished(run.said, run.advice, also={})))
+            wrong.append((row["task"], Unfinished(run.said, run.advice, also={})))
             continue
         try:
             check_ended(run, row)
         except Unfinished as error:
-            wrong.append((row, error))
+            wrong.append((row["task"], error))
     if not wrong:
         return
-    statuses = {error.status for row, error in wrong}
+    statuses = {error.status for task, error in wrong}
     status = 1 if len(wrong) == len(rows) and statuses == {1} else 4 if statuses == {4} else 3
-    said = _(
-        "{count} of {total} tasks did not succeed: {tasks}.",
-        count=len(wrong),
-        total=len(rows),
-        tasks=several(row["task"] for row, error in wrong),
-    )
-    raise Unfinished(said, joined(wrong[0][1].said, wrong[0][1].advice), also=result, status=status)
+    # What is trained is not told as what is not.
+    below = [(task, error) for task, error in wrong if isinstance(error, BelowMinimum)]
+    partly = [task for task, error in wrong if isinstance(error, Partly)]
+    failed = [task for task, error in wrong if not isinstance(error, BelowMinimum | Partly)]
+    said = []
+    if failed:
+        said.append(_tasks(_("{count} of {total} tasks did not succeed: {tasks}."), failed, rows))
+    if partly:
+        said.append(_tasks(_("{count} of {total} tasks are trained and not published: {tasks}."), partly, rows))
+    if below:
+        told = [_("{task} ({below})", task=task, below=error.below) for task, error in below]
+        said.append(_tasks(_("{count} of {total} tasks are trained and not good enough: {tasks}."), told, rows))
+    first = next((error for task, error in wrong if not isinstance(error, BelowMinimum)), None)
+    less = _("Train on more or better rows, or ask for less with --min.")
+    advice = joined(first.said, first.advice) if first else less
+    raise Unfinished(joined(*said), advice, also=result, status=status)
+
+
+def _tasks(said: Message, tasks: list[Any], rows: list[Any]) -> Message:
+    return said.filled({"count": len(tasks), "total": len(rows), "tasks": several(tasks, most=len(rows))})
 
 
 def _pipeline_row(entry: Any, result: Any) -> Result:

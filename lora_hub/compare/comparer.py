@@ -17,7 +17,7 @@ from lora_hub.answering.line import POLL_SECONDS, Line
 from lora_hub.catalogue.bases import NoBase
 from lora_hub.compare.panes import EXAMPLES, Pane, base_key, base_pane, resolve_adapter, slot_name
 from lora_hub.core import store
-from lora_hub.core.errors import AdapterError, BaseError, DataError
+from lora_hub.core.errors import AdapterError, BaseError, DataError, SpecError
 from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import Answer, BaseModel, Divergence, Judgement, Problem, Scores
 from lora_hub.evaluation.minimum import check_metrics
@@ -104,7 +104,8 @@ class Comparer:
 
         Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose
         task has labels answers with one of them, as in the exam, unless `free_text`. reference: the right answer, where
-        it is known, to the first adapter's task. Raises AdapterError, BaseError, DataError.
+        it is known, to the first adapter's task. Raises AdapterError, BaseError, DataError, SpecError (an input that
+        a task does not have).
         """
         from lora_hub.answering import generate, questions
         from lora_hub.evaluation import metrics
@@ -113,6 +114,10 @@ class Comparer:
         if not panes:
             raise AdapterError(_("No adapter was chosen."), _("Choose one to four adapters."))
         panes = [base_pane(panes[0]), *panes] if base else panes
+        named = [panes[1].name, *(pane.name for pane in panes[1:])] if base else [pane.name for pane in panes]
+        read = [
+            questions.read_question(pane.task, name, prompt, inputs) for pane, name in zip(panes, named, strict=True)
+        ]
         with self._asking(panes, cancelled) as found:
             if found is None:
                 yield from (
@@ -124,12 +129,12 @@ class Comparer:
             asked = [
                 questions.put(
                     loaded.tokenizer_of(pane),
-                    *questions.read_question(pane.task, pane.name, prompt, inputs),
+                    *question,
                     adapter=name,
                     calibration=pane.calibration,
                     labels=() if free_text else questions.labels_of(pane.task),
                 )[0]
-                for pane, name in zip(panes, names, strict=True)
+                for pane, name, question in zip(panes, names, read, strict=True)
             ]
             judged_task = panes[1 if base else 0].task if reference else None
 
@@ -226,6 +231,10 @@ class Comparer:
                 _("Give --prompt instead of --test."),
                 name=panes[0].name,
             )
+        try:
+            columns.check_roles(task, mapping or {})
+        except DataError as error:  # what was asked is wrong, not the data
+            raise SpecError(error.said, error.advice) from error
         lost = panes[0].missing
         if base:
             first = replace(base_pane(panes[0]), task=task)

@@ -15,7 +15,7 @@ from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task
 from lora_hub.hub import adapter_config
-from lora_hub.runs import refresh_run, run_rows
+from lora_hub.runs import refresh_run, run_rows, run_states
 
 # The base as it is and with examples before the question: names of panes, and keys of scores.
 BASE, EXAMPLES = "base", "base_examples"
@@ -60,7 +60,7 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
                     _("The run {name} has no adapter yet: it is {state}."),
                     _("Wait until it has succeeded."),
                 )
-            raise AdapterError(message, hint, name=name, state=run.state.value)
+            raise AdapterError(message, hint, name=name, state=run_states.word(run.state))
         found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
         # The run knows where its base lies on this disk; the record that travels does not.
         revision = run.adapter.revision if run.adapter else ""

@@ -9,6 +9,7 @@ from lora_hub.core.schema import PairedComparison, Scores
 
 # How the base is asked, by the keys of a run's metrics.
 BASE_WAYS = ("base", "base_examples")
+SMALLEST_P = 0.0001
 # Who answered, as a card and the shell name them, in the order of their columns.
 WHO = {"base": "base", "base_examples": "base with examples in its prompt", "adapter": "adapter"}
 
@@ -20,6 +21,13 @@ def stronger_base(metrics: dict[str, Scores], metric: str) -> str:
     if not asked:
         raise ValueError(f"the base has no {metric}")
     return max(asked, key=lambda who: metrics[who][metric].value)
+
+
+def p_value(found: PairedComparison) -> Message:
+    """Its p, two digits of it; a very small one as below the smallest that is told."""
+    if found.p < SMALLEST_P:
+        return _("p < {p}", p=f"{SMALLEST_P:.4f}")
+    return _("p = {p:.2g}", p=found.p)
 
 
 def describe(found: PairedComparison) -> Message:

@@ -12,7 +12,7 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 
 from lora_hub.hub.client import describe_hub
 from lora_hub.hub.fetch import TOKENIZER_FILES, check_base, fetch_adapter, fetch_base, fetch_record, read_adapter_record
-from lora_hub.hub.listing import Version, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
 from lora_hub.hub.publish import promote, publish_adapter, publish_base
 from lora_hub.hub.rights import check_publishing
 
@@ -21,6 +21,7 @@ __all__ = [
     "Version",
     "check_publishing",
     "check_base",
+    "check_owner",
     "describe_hub",
     "fetch_adapter",
     "fetch_base",

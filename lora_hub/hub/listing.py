@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core import settings
-from lora_hub.core.messages import _
+from lora_hub.core.errors import HubError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import AdapterRef, Score, Scores
 from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
 
@@ -45,6 +46,32 @@ def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bo
         with ThreadPoolExecutor(min(8, len(refs))) as threads:
             refs = list(threads.map(_with_versions, refs))
     return refs
+
+
+def check_owner(name: str) -> None:
+    """Raises HubError where the Hub has no organization, and no user, of a name. A Hub that cannot say is believed."""
+    from huggingface_hub import get_token
+    from huggingface_hub.errors import HfHubHTTPError
+
+    with told(_("look at {owner}", owner=name)):
+        api = open_api()
+        for ask in (api.get_organization_overview, api.get_user_overview):
+            try:
+                ask(name)
+                return
+            except HfHubHTTPError as error:
+                if error.response.status_code != 404:
+                    return
+        account = api.whoami() if get_token() else {"name": "", "orgs": []}
+    ours = [one["name"] for one in account.get("orgs", [])]
+    raise HubError(
+        _("There is no organization {owner!r} on {hub}."),
+        _("Check the spelling. {name} belongs to: {ours}.", name=account["name"], ours=several(ours))
+        if ours
+        else _("Check the spelling."),
+        owner=name,
+        hub=hub_url(),
+    )
 
 
 def _with_versions(ref: AdapterRef) -> AdapterRef:

@@ -29,6 +29,16 @@ def whoami(call: Call) -> dict:
     return call.accounts.whoami(call.user)
 
 
+@route("GET", "/api/{what:organizations|users}/{ns}/overview", "any")
+def overview(call: Call, what: str, ns: str) -> dict:
+    """Whether there is such an organization or user, and what it is called."""
+    known = call.accounts.orgs if what == "organizations" else call.accounts.users
+    name = next((one for one in known if one.lower() == ns.lower()), "")
+    refuse(not name, 404, f"There is no {ns!r} among the {what}")
+    fullname = known[name]["fullname"] if what == "organizations" else known[name].fullname
+    return {"name": name, "fullname": fullname, "type": "org" if what == "organizations" else "user"}
+
+
 @route("GET", "/health", "any")
 def health(call: Call) -> dict:
     """Names this run of the server, so that a launcher knows its own."""

@@ -2,7 +2,7 @@
 
 from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs
 from lora_hub.runs.looking import list_runs, read_held_out, read_log, refresh_run, wait_for_run
-from lora_hub.runs.machine import gpu_flops
+from lora_hub.runs.machine import check_base, gpu_flops
 from lora_hub.runs.planning import Plan, plan_run, planned_examples, tokens_per_row
 from lora_hub.runs.publishing import publish_run, publishing_trouble
 
@@ -10,6 +10,7 @@ __all__ = [
     "Plan",
     "RESUMABLE",
     "cancel_run",
+    "check_base",
     "gpu_flops",
     "list_runs",
     "plan_run",

@@ -15,7 +15,7 @@ from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run, RunState, TrainSpec
 from lora_hub.runs import run_history, run_states
 from lora_hub.runs.looking import refresh_run
-from lora_hub.runs.machine import check_fits
+from lora_hub.runs.machine import check_base, check_fits
 from lora_hub.runs.publishing import check_publishing
 from lora_hub.runs.runners import local
 
@@ -27,8 +27,8 @@ RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
 
 
 def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None) -> Run:
-    """Makes the run's folder and starts its process. Raises BaseError where the base can't fit, HubError where its
-    adapter could not be published, LoraHubError on a full disk.
+    """Makes the run's folder and starts its process. Raises BaseError where the base is not to be had or can't fit,
+    HubError where its adapter could not be published, LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere.
     """
@@ -40,6 +40,8 @@ def start_runs(
 ) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
+    for base in {spec.base.id: spec.base for spec in specs}.values():
+        check_base(base)
     for spec in specs:
         check_fits(spec)
         check_publishing(spec)

@@ -3,7 +3,8 @@
 from lora_hub.catalogue import bases, hardware
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import TrainSpec
+from lora_hub.core.schema import BaseModel, TrainSpec
+from lora_hub.hub import endpoint
 
 
 def gpu_flops() -> float:
@@ -24,6 +25,17 @@ def gpu_flops() -> float:
     if told.returncode or not told.stdout.strip():
         return 0.0
     return hardware.card_flops(told.stdout.splitlines()[0])
+
+
+def check_base(base: BaseModel) -> None:
+    """Raises BaseError where a base of a Hub could not be loaded: there is none of that name or revision, this account
+    has not been let in, or it is neither reachable nor on this disk. Asked before a run is started, not in it."""
+    if base.folder:
+        return
+    with endpoint.connected():
+        from lora_hub import hub
+
+        hub.fetch_base(base)
 
 
 def check_fits(spec: TrainSpec) -> None:

@@ -37,6 +37,7 @@ from lora_hub.core.schema import BaseModel, Problem, Run
 from lora_hub.evaluation.minimum import parse_minimum
 from lora_hub.runs.control import start_runs
 from lora_hub.runs.looking import refresh_run, wait_for_run
+from lora_hub.runs.machine import check_base
 from lora_hub.runs.planning import Plan, plan_run
 from lora_hub.runs.publishing import check_publishing
 
@@ -128,6 +129,7 @@ def start_pipeline(
     """Plans every task and starts a process that trains all that can be trained. publish_to: an organization, or "";
     private: only its members see what is published. minimum: what each adapter has to reach, beside its own entry's.
     fetch: makes a file of a dataset id. Raises LoraHubError only where the base itself won't do."""
+    check_base(pipeline.base)
     planned = [(entry, _plan(entry, pipeline, publish_to, private, fetch, minimum or {})) for entry in pipeline.entries]
     good = [plan for _, plan in planned if isinstance(plan, Plan)]
     started = iter(start_runs([plan.spec for plan in good], environment=environment) if good else [])

@@ -7,6 +7,7 @@ from lora_hub.core import disk, processes, run_lock, settings
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import NOTHING, Message, _, _n, joined
 from lora_hub.core.schema import Failure, Run, RunState
+from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.runs import run_history, run_phases
 
 # A fall of the validation loss, between the last two looks at it, that says that more training would bring more.
@@ -158,6 +159,12 @@ def _describe(run: Run) -> Message:
             "damaged. The adapter's lora_hub.json has them, too."
         )
     if run.state is RunState.SUCCEEDED and run.adapter is None:
+        if below := below_minimum(run.metrics.get("adapter", {}), run.spec.minimum):
+            return _(
+                "It is trained and scored, and not good enough: {below}. Train it on more or better rows, or ask it in "
+                "Compare.",
+                below=below,
+            )
         return _("It is trained and scored. Publish it, or ask it in Compare.")
     return NOTHING
 

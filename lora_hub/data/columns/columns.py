@@ -272,12 +272,15 @@ def parse_map(text: str) -> dict[str, str]:
     return mapping
 
 
-def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete: bool = True) -> None:
-    """Raises DataError naming the role or column that is wrong and the columns there are. `complete`: every required
-    role has to have a column."""
-    has = _("The file has: {columns}.", columns=several(table.columns))
-    roles = list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
-    for role, column in mapping.items():
+def roles_of(task: Task) -> list[str]:
+    """What a column may be for."""
+    return list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
+
+
+def check_roles(task: Task, mapping: dict[str, str]) -> None:
+    """Raises DataError for a role that the task does not have, naming those that it has."""
+    roles = roles_of(task)
+    for role in mapping:
         if role not in roles:
             raise DataError(
                 _("The task {task} has no role {role!r}."),
@@ -286,6 +289,15 @@ def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete
                 role=role,
                 roles=several(roles),
             )
+
+
+def check_mapping(table: Table, task: Task, mapping: dict[str, str], *, complete: bool = True) -> None:
+    """Raises DataError naming the role or column that is wrong and the columns there are. `complete`: every required
+    role has to have a column."""
+    has = _("The file has: {columns}.", columns=several(table.columns))
+    roles = roles_of(task)
+    check_roles(task, mapping)
+    for role, column in mapping.items():
         if column not in table.columns:
             near = difflib.get_close_matches(column, table.columns, n=2, cutoff=0.5)
             meant = _("Did you mean {near}?", near=several(near, "or", quoted=True)) if near else NOTHING

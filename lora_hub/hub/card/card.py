@@ -157,8 +157,8 @@ def _verdict(facts: Facts) -> list[str]:
     return [
         "",
         (
-            f"{title}, adapter against {verdicts.WHO.get(found.against, escape(found.against))}: "
-            f"{verdicts.describe(found).en} (p = {found.p:.2g})"
+            f"{title}, adapter against {verdicts.WHO.get(found.against, escape(found.against))} "
+            f"({verdicts.p_value(found).en}): {verdicts.describe(found).en}"
         ),
     ]
 
