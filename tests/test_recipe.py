@@ -13,6 +13,9 @@ TASK = catalogue.get_task("spam")
 BASE = bases.get_base("HuggingFaceTB/SmolLM2-135M-Instruct")
 MAPPING = {"text": "text", "answer": "answer"}
 
+# Every setting that is a number: none may ask for the impossible.
+NUMBERS = [field.key for field in spec_fields.FIELDS if type(spec_fields.value_of_default(field.key)) in (int, float)]
+
 
 def info(rows: int = 1000) -> DatasetInfo:
     return DatasetInfo(fingerprint="0" * 16, name="x.csv", rows=rows, columns=("text", "answer"), format="csv")
@@ -79,6 +82,7 @@ def test_unknown_key_is_an_error_with_a_near_miss() -> None:
         ("rslora", "maybe"),
         ("epochs", "-1"),
         ("batch", "2.5"),
+        *((key, value) for key in NUMBERS for value in ("1000000000000", "inf", "nan", "-1000000000000")),
     ],
 )
 def test_bad_values_name_key_and_value(key: str, value: str) -> None:

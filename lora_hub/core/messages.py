@@ -219,7 +219,9 @@ class _Filler(string.Formatter):
         if isinstance(value, Names):
             return self._told_names(value)
         if isinstance(value, int | float):
-            text = format(value, spec) if spec else f"{value:g}" if isinstance(value, float) else str(value)
+            if isinstance(value, float) and not spec:
+                spec = ".15g" if value.is_integer() else "g"  # 1000000 as one types it, 2e-05 as it is
+            text = format(value, spec)
             return in_digits(text, self.grammar)
         if isinstance(value, _Place) or not self.isolate:
             return value

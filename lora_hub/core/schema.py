@@ -145,7 +145,7 @@ class LoraSpec(Noun):
     """The adapter's shape. `targets`: "all-linear" or module names."""
 
     r: Annotated[int, Field(ge=1, le=1024)] = 16
-    alpha: Annotated[float, Field(gt=0)] = 32
+    alpha: Annotated[float, Field(gt=0, le=65536)] = 32
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     targets: str | tuple[str, ...] = "all-linear"
     rslora: bool = False
@@ -175,9 +175,9 @@ class TrainSpec(Noun):
     lr: Annotated[float, Field(gt=0, le=1)] = 2e-4
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
     epochs: Annotated[float, Field(gt=0, le=1000)] = 3
-    steps: Annotated[int, Field(ge=0)] = 0
+    steps: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     batch: Annotated[int, Field(ge=1, le=4096)] = 16
     micro_batch: Annotated[int, Field(ge=0, le=4096)] = 0
     max_length: Annotated[int, Field(ge=8, le=1048576)] = 1024
@@ -186,9 +186,9 @@ class TrainSpec(Noun):
     quantization: Literal["none", "nf4"] = "none"
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
     held_out: Annotated[float, Field(gt=0, lt=0.9)] = 0.2
-    max_held_out: Annotated[int, Field(ge=1)] = 500
+    max_held_out: Annotated[int, Field(ge=1, le=1_000_000)] = 500
     evaluations: Annotated[int, Field(ge=1, le=1000)] = 6
-    patience: Annotated[int, Field(ge=0)] = 3
+    patience: Annotated[int, Field(ge=0, le=1000)] = 3
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 42
     share_rows: bool = False
     publish_to: str = ""

@@ -107,5 +107,5 @@ def value_of_default(key: str) -> Any:
 def shown(value: Any) -> str:
     """A setting's value as people read it: 0.0043, "q_proj, v_proj"."""
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.15g}" if value.is_integer() else f"{value:g}"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
