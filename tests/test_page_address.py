@@ -3,9 +3,13 @@
 The app is a process of its own, as in test_page.py.
 """
 
+import http.server
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright import sync_api as playwright
 from test_page import App, browser, free_port, visiting, wait_for_text
@@ -150,3 +154,46 @@ def test_no_token_is_kept_wherever_it_was_typed(app: App, browser: object, tmp_p
         kept = page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}, location.href])")
         assert "owner/name" in kept and TOKEN not in kept
         expect(page.locator("#lh-prompt textarea")).to_have_value("")
+
+
+def test_other_sites_cannot_use_the_page(app: App, browser: object, tmp_path: Path) -> None:
+    """By a name of their own that means this machine, or from a page that is open beside ours."""
+    with httpx.Client(base_url=app.url) as client:
+        assert client.get("/").status_code == 200
+        turned_away = client.get("/", headers={"Host": f"evil.example:{app.port}"})
+        assert (
+            turned_away.status_code == 421
+            and "'evil.example'" in turned_away.text
+            and "LORA_HUB_HOSTS" in turned_away.text
+        )
+        for path in ("/gradio_api/upload", "/gradio_api/queue/join"):
+            assert client.post(path, headers={"Origin": "https://evil.example"}).status_code == 403
+    with other_site() as site, visiting(browser, tmp_path) as visit:
+        page = visit.open(site)
+        with page.expect_response("**/gradio_api/upload") as answered:
+            page.evaluate(
+                """(url) => { const form = new FormData(); form.append('files', new Blob(['a']), 'a.csv');
+                     fetch(url, {method: 'POST', mode: 'no-cors', body: form}).catch(() => {}); }""",
+                f"{app.url}/gradio_api/upload",
+            )
+        assert answered.value.status == 403
+
+
+@contextmanager
+def other_site() -> Iterator[str]:
+    """The address of another page on this machine."""
+
+    class Hello(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>Other</title><link rel=icon href=data:,>")
+
+        def log_message(self, *given: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()

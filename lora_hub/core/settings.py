@@ -9,6 +9,7 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | LORA_HUB_MAX_UPLOAD_MB | largest dataset file, MB | 512 |
 | LORA_HUB_SLOTS | runs that may train at once on this machine | 1 |
 | LORA_HUB_PORT | port of the page | 7860 |
+| LORA_HUB_HOSTS | names the page is answered under besides this machine's own, with commas between them | |
 | LORA_HUB_HUB | `embedded` or `public`; unset: public where there is a token or this is a Space | |
 | LORA_HUB_UPSTREAM | Hub that the embedded one reads from what it does not hold, or `off` | https://huggingface.co |
 | LORA_HUB_IDLE_MINUTES | the embedded Hub ends when nobody has used it for so long; 0: never | 10 |
@@ -30,12 +31,14 @@ HUBS = ("public", "embedded")
 # What the Hub allows as the name of a user or an organization.
 NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
 
+HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+
 
 def check() -> None:
     """Looks at every variable before anything is started, so that none is found to be wrong in the middle of the work.
     Raises SpecError naming the variable, its value and what is allowed."""
     check_home()
-    for ask in (organization, max_upload_bytes, slots, hub_idle_minutes, asked_hub, hub_address, upstream):
+    for ask in (organization, max_upload_bytes, slots, hub_idle_minutes, asked_hub, hub_address, upstream, hosts):
         ask()
     _port("LORA_HUB_PORT")
 
@@ -144,6 +147,19 @@ def max_upload_bytes() -> int:
 def slots() -> int:
     """Raises SpecError where LORA_HUB_SLOTS is no whole number from 1 up."""
     return int(_number("LORA_HUB_SLOTS", 1, least=1, most=1000, whole=True))
+
+
+def hosts() -> tuple[str, ...]:
+    """The names in LORA_HUB_HOSTS, such as those of a proxy before the page. Raises SpecError where one is none."""
+    names = tuple(name for name in os.environ.get("LORA_HUB_HOSTS", "").replace(",", " ").split() if name)
+    for name in names:
+        if not HOST.fullmatch(name):
+            raise SpecError(
+                _("LORA_HUB_HOSTS names {name!r}, which is no name of a machine."),
+                _("Give names without http:// and port, such as lora.example.org, with commas between them."),
+                name=name[:100],
+            )
+    return names
 
 
 def port() -> int:

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from lora_hub.core import settings
 from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import _
-from lora_hub.ui import adapters_tab, compare_tab, early, finetune, render, runs_tab
+from lora_hub.ui import adapters_tab, compare_tab, early, finetune, guard, render, runs_tab
 from lora_hub.ui import page as shared
 from lora_hub.ui.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.page import LIGHT, Labels, Page
@@ -224,9 +224,10 @@ def launch_arguments(labels: Labels) -> dict[str, Any]:
         "pwa": False,
         "app_kwargs": {
             "middleware": [
+                Middleware(guard.Guard, hosts=() if settings.in_space() else (*guard.LOOPBACK, *settings.hosts())),
                 Middleware(
                     early.EarlyHead, head=early.head(labels.languages), after=partial(warm_up, WARM_AFTER_SECONDS)
-                )
+                ),
             ]
         },
     }

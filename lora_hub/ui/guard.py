@@ -1,0 +1,68 @@
+"""Who may talk to the page's server from within a browser: the page itself, and no other site that is open beside it.
+
+A site can make a visitor's browser send what it likes to 127.0.0.1 (cross-site requests), and can make its own name
+mean 127.0.0.1 (DNS rebinding), so that the browser takes our answers for its own. Against the first: what changes
+anything must come from our own page, which browsers say (Fetch Metadata, `Sec-Fetch-Site`; older ones: `Origin`).
+Against the second: on a laptop only names of this machine are answered to. A program that is no browser sends neither.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from lora_hub.core import languages
+from lora_hub.core.messages import Message, _
+
+# Names of this machine's own addresses.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
+
+
+class Guard:
+    """ASGI middleware. hosts: the names that the server is answered under; empty: under any (a Space stands behind a
+    proxy that looks at that itself)."""
+
+    def __init__(self, app: Any, hosts: Sequence[str] = ()) -> None:
+        self.app, self.hosts = app, {host.lower() for host in hosts}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] in ("http", "websocket"):
+            refused = self._refusal(scope)
+            if refused is not None:
+                status, said = refused
+                await _answer(status, said, scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _refusal(self, scope: Any) -> tuple[int, Message] | None:
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        if self.hosts and _name(host) not in self.hosts:
+            return 421, _(
+                "This page is not answered under the name {name!r}. Open it as http://127.0.0.1, or name it in "
+                "LORA_HUB_HOSTS.",
+                name=_name(host)[:100],
+            )
+        if scope["type"] == "http" and scope["method"] in CHANGES_NOTHING:
+            return None
+        site, origin = headers.get(b"sec-fetch-site", ""), headers.get(b"origin", "")
+        foreign = site not in ("same-origin", "none") if site else bool(origin) and urlsplit(origin).netloc != host
+        return (403, _("Another site's page asked for this. Ask from this page itself.")) if foreign else None
+
+
+def _name(host: str) -> str:
+    """The name in a Host header: without its port, and an IPv6 address without brackets."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return host
+
+
+async def _answer(status: int, said: Message, scope: Any, receive: Any, send: Any) -> None:
+    from starlette.responses import PlainTextResponse
+
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    told = "\n".join(said.in_language(language) for language in languages.languages())
+    await PlainTextResponse(told + "\n", status)(scope, receive, send)
