@@ -106,8 +106,8 @@ def test_the_verdict_is_the_paired_tests_and_names_the_rows() -> None:
     assert "Accuracy: 100.0 % on 8 held-out rows (the base alone: 62.5 %)." in card
     assert "| Accuracy | 62.5 (30.6 to 86.3) | 100.0 (67.6 to 100.0) |" in card
     assert (
-        "Accuracy, adapter against base: 3 of 8 rows changed, all for the better; with 8 rows that can be chance. (p "
-        "= 0.25)"
+        "Accuracy, adapter against base (p = 0.25): 3 of 8 rows changed, all for the better; with 8 rows that can be "
+        "chance."
     ) in card
     assert read(card).data["lora_hub"]["metrics"]["adapter"]["accuracy"]["rows"] == 8
     assert " against " not in card_of(spec)  # a record from before there were paired tests claims nothing

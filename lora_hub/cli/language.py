@@ -3,20 +3,13 @@ there is a catalogue of it; else English."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lora_hub.core import messages
 from lora_hub.core.errors import SpecError
+from lora_hub.core.languages import languages
 from lora_hub.core.messages import _, several
 
 OPTION = "--language"
 # In gettext's order: the first that is set decides.
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-
-
-def known_languages() -> list[str]:
-    """English, the language of the code, and those that there is a catalogue of."""
-    return sorted(
-        {"en", *(file.parent.parent.name for file in messages.LOCALE.glob(f"*/LC_MESSAGES/{messages.DOMAIN}.po"))}
-    )
 
 
 def choose_language(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -39,13 +32,13 @@ def check_language(name: str) -> str:
             _("Choose one of: {languages}."),
             option=OPTION,
             name=name[:40],
-            languages=several(known_languages()),
+            languages=several(languages()),
         )
     return found
 
 
 def _match(name: str) -> str:
-    known = {one.lower(): one for one in known_languages()}
+    known = {one.lower(): one for one in languages()}
     return next((known[one] for one in _forms(name) if one in known), "")
 
 

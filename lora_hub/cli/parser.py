@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from lora_hub import __version__
 from lora_hub.cli.commands import compare, list_adapters, list_bases, list_tasks, manage_runs, publish
-from lora_hub.cli.language import OPTION, known_languages
+from lora_hub.cli.language import OPTION
 from lora_hub.cli.options import add_minimum, add_reading
 from lora_hub.cli.screen import Part, Screen
 from lora_hub.cli.show_answers import show_comparison
@@ -18,6 +18,7 @@ from lora_hub.cli.show_lists import show_adapters, show_bases, show_tasks
 from lora_hub.cli.show_runs import show_pipeline, show_published, show_result, show_runs
 from lora_hub.cli.train import inspect, pipeline, train
 from lora_hub.core.errors import SpecError
+from lora_hub.core.languages import languages
 from lora_hub.core.messages import Message, _, as_message, several
 from lora_hub.local_hub import server
 
@@ -75,11 +76,11 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"lora-hub {__version__}")
 
-    languages = say(_("language of what is said: {languages}", languages=several(known_languages())))
+    spoken = say(_("language of what is said: {languages}", languages=several(languages())))
 
     def add_language(command: argparse.ArgumentParser) -> None:
         """Before or after the command; what it says has been read by then (`language.choose_language`)."""
-        command.add_argument(OPTION, default=argparse.SUPPRESS, metavar="LANG", help=languages)
+        command.add_argument(OPTION, default=argparse.SUPPRESS, metavar="LANG", help=spoken)
 
     add_language(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

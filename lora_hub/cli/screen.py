@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lora_hub.core.messages import Message, _, in_digits, joined
+from lora_hub.core.languages import in_digits
+from lora_hub.core.messages import Message, _, joined
 
 Said = Message | str
 # Unicode's marks around a name of another script. A terminal may show them as boxes, and what is copied from one, such
