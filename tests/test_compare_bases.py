@@ -14,7 +14,8 @@ from tiny_bases import build, byte_tokenizer, save_adapter
 from lora_hub import compare
 from lora_hub.compare import panes
 from lora_hub.compare.comparer import MAX_LOADED
-from lora_hub.core.errors import BaseError
+from lora_hub.core.errors import BaseError, DataError
+from lora_hub.data.prompts import template
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 PATIENCE = 60.0
@@ -117,3 +118,9 @@ def test_a_base_that_fails_to_load_keeps_nobody_waiting(adapters, tmp_path: Path
         with refused(BaseError, match="of-the-broken cannot be asked without its base"):
             ask(comparer, str(folder))
     assert ask(comparer, adapters[0]) and not comparer._line._waiting
+
+
+def test_a_question_that_cannot_fit_is_refused_before_a_tokenizer_reads_it(adapters, monkeypatch) -> None:
+    monkeypatch.setattr(template, "encode_prompts", lambda *given: pytest.fail("it was tokenized"))
+    with pytest.raises(DataError, match="2,000,000 characters long"):
+        list(compare.Comparer().stream([adapters[0]], prompt="a" * 2_000_000))

@@ -126,6 +126,8 @@ class Comparer:
                 )
                 return
             loaded, names = found
+            for _task, (inputs_read,) in read:
+                questions.check_length(loaded.stack, inputs_read)
             asked = [
                 questions.put(
                     loaded.tokenizer_of(pane),
