@@ -15,7 +15,7 @@ from lora_hub.core.schema import Mend, Task
 from lora_hub.data.checks import checks
 from lora_hub.data.inspection import inspect_table
 from lora_hub.data.inspector import inspect_file
-from lora_hub.data.preview import with_labels
+from lora_hub.data.planned_rows import with_labels
 from lora_hub.data.prompts import template
 from lora_hub.data.read.read import Table
 from lora_hub.data.tables.label_forms import combinations, near_groups, normal_label

@@ -15,7 +15,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import Task
 from lora_hub.data.columns import columns
-from lora_hub.data.preview import with_labels
+from lora_hub.data.planned_rows import with_labels
 from lora_hub.data.prompts import prepare
 from lora_hub.data.prompts.lengths import measure
 from lora_hub.data.read import read

@@ -24,6 +24,7 @@ from lora_hub.cli.options import (
 )
 from lora_hub.cli.run_json import run_result
 from lora_hub.cli.text import estimated
+from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
@@ -66,7 +67,7 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     spec = recipe.make_spec(seen.task, base, seen.info, seen.mapping, effort=effort, overrides=overrides)
     explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
     try:
-        examples = runs.planned_examples(seen.table, seen.task, seen.mapping)
+        examples = seen.planned.examples
     except DataError:  # told among the problems
         return {"settings": explained, "estimate": None}
     expected = recipe.estimate(
@@ -90,7 +91,8 @@ def train(options: argparse.Namespace) -> Result:
     base, task, minimum = bases.get_base(options.base), read_task(options.task), parse_minimum(options.min)
     runs.check_base(base)
     inspector = Inspector()
-    with named_dataset(options.file, options.screen) as file:
+    with named_dataset(options.file, options.screen) as given:
+        file = store.add_dataset(given)  # read once, for the mends and for the plan
         plan = runs.plan_run(
             file,
             task,
@@ -101,7 +103,7 @@ def train(options: argparse.Namespace) -> Result:
             overrides=read_pairs(options.set, "--set KEY=VALUE"),
             test_file=options.test,
             name=options.name,
-            dataset_name=file.name,
+            dataset_name=given.name,
             publish_to=read_org(options.org) if options.publish else "",
             minimum=minimum,
             publish_private=options.private,

@@ -66,6 +66,12 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def dataset_fingerprint(path: Path) -> str:
+    """`fingerprint` of a dataset's file; of a kept one its folder is named after it."""
+    path = Path(path)
+    return path.parent.name if path.parent.parent == settings.datasets_dir() else fingerprint(path)
+
+
 def add_dataset(path: Path, name: str = "") -> Path:
     """Keeps a copy of an uploaded file and returns where: the upload itself may be cleaned away at any time.
 

@@ -18,13 +18,14 @@ from lora_hub.data.checks.check_held_out import check_held_out, find_test_column
 from lora_hub.data.checks.check_pairs import find_pairs
 from lora_hub.data.checks.check_row_marks import find_row_marks
 from lora_hub.data.checks.check_task import find_doubt
-from lora_hub.data.checks.check_unused import find_folds, names_unused, unused_columns
+from lora_hub.data.checks.check_unused import find_unused, names_unused
 from lora_hub.data.checks.row_language import CODES, find_language, language_of_rows, settle_language
 from lora_hub.data.columns import columns
 from lora_hub.data.columns.split_columns import find_split
 from lora_hub.data.mending.check_mends import find_idle
 from lora_hub.data.mending.mends import Done, apply_mends, with_filled_columns
 from lora_hub.data.mending.offers import offer_mends
+from lora_hub.data.planned_rows import PlannedRows
 from lora_hub.data.preview import missing_columns, preview_rows
 from lora_hub.data.tables.findings import Finding
 from lora_hub.data.tables.nested_cells import find_nested
@@ -37,7 +38,8 @@ CHOSEN = _("chosen by you")
 @dataclass
 class Inspection:
     """`table`: after the mends. `task`: put in the rows' language where nobody chose one. `preview`: the first rows as
-    {"prompt", "completion"}. `reasons`: role -> why that column was taken. `findings`: the problems with all their
+    {"prompt", "completion"}. `planned`: the rows as they would be trained.
+    `reasons`: role -> why that column was taken. `findings`: the problems with all their
     rows. `done`: what each mend did. `tokens_row`: mean tokens of a row for the base that the lengths are of; 0 where
     they are not known."""
 
@@ -46,6 +48,7 @@ class Inspection:
     task: Task
     mapping: dict[str, str]
     reasons: dict[str, Message]
+    planned: PlannedRows
     findings: list[Finding] = field(default_factory=list)
     preview: list[dict[str, str]] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
@@ -142,8 +145,7 @@ def inspect_table(
     ]
     found += [
         *find_nested(_same_rows(table, mended), task, mapping),
-        *find_folds(table, mapping),
-        *unused_columns(table, mapping),
+        *find_unused(table, mapping),
         *find_row_marks(mended, task, mapping),
         *find_idle(done),
     ]
@@ -169,7 +171,8 @@ def inspect_table(
         problems=tuple(one.problem for one in found),
         language=CODES.get(language, ""),
     )
-    return Inspection(info, mended, task, mapping, reasons, found, preview_rows(mended, task, mapping), done)
+    planned = PlannedRows(mended, task, mapping)
+    return Inspection(info, mended, task, mapping, reasons, planned, found, preview_rows(planned), done)
 
 
 def _same_rows(table: Table, mended: Table) -> Table:

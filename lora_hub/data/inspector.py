@@ -6,16 +6,17 @@ inspector = Inspector()
 inspector.inspect(path, task, {"text": "v2"}, mends=[Mend(kind="drop", values={"code": "duplicates"})], base=base)
 """
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from lora_hub.core import store
 from lora_hub.core.schema import BaseModel, Mend, Task
 from lora_hub.data.base_fit import with_lengths
 from lora_hub.data.inspection import Inspection, inspect_table
+from lora_hub.data.planned_rows import PLANNED_ROWS
 from lora_hub.data.read.read import Table, read_table
 
 
@@ -85,7 +86,7 @@ class Inspector:
                 task,
                 mapping,
                 mends=mends,
-                fingerprint=self._remember(("fingerprint", file), lambda: fingerprint(path)),
+                fingerprint=self._remember(("fingerprint", file), lambda: store.dataset_fingerprint(path)),
                 name=name,
                 skip_broken=bool(reading.get("skip_broken")),
             ),
@@ -126,26 +127,24 @@ class Inspector:
             return answer
 
     def _held(self) -> int:
-        """Bytes of the tables that are remembered; one that several answers share counts once."""
+        """Bytes of the tables that are remembered, about; one that several answers share counts once."""
         frames = {}
         for answer in self._answers.values():
             one = answer[0] if isinstance(answer, tuple) else answer
             table = one.table if isinstance(one, Inspection) else one
             if isinstance(table, Table):
                 frames[id(table.frame)] = table.frame
-        return sum(frame.estimated_size() for frame in frames.values())
+        # Planned rows stand as Python objects beside their frame.
+        return sum(
+            round(frame.estimated_size() * (1 + 2 * min(1.0, PLANNED_ROWS / max(1, frame.height))))
+            for frame in frames.values()
+        )
 
 
 def _file(path: Path) -> tuple:
     """What tells one state of a file from another."""
     status = Path(path).stat()
     return (str(Path(path).resolve()), status.st_size, status.st_mtime_ns)
-
-
-def fingerprint(path: Path) -> str:
-    """First 16 hex digits of the sha256 of the file's bytes."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _reading(reading: dict[str, Any]) -> tuple:

@@ -5,6 +5,8 @@ from typing import Any
 from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Problem, Task
 from lora_hub.data.columns import columns
+from lora_hub.data.planned_rows import PlannedRows
+from lora_hub.data.prompts import prepare, template
 from lora_hub.data.tables.findings import Finding
 from lora_hub.data.tables.table import Table
 from lora_hub.data.tables.value_text import json_text
@@ -22,19 +24,14 @@ def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[F
     return []
 
 
-def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: Any = None) -> list[dict[str, str]]:
+def preview_rows(planned: PlannedRows, tokenizer: Any = None) -> list[dict[str, str]]:
     """The first rows with the text put to the model and the part that is trained; of a chat as the base's template
     writes it, where its tokenizer is known. Empty where no row can be used."""
-    from lora_hub.data.prompts import prepare, template
-
-    if missing_columns(table, task, mapping):
-        return []
-    few = Table(table.frame.head(10 * PREVIEW_ROWS), table.format, row_numbers=table.numbers().head(10 * PREVIEW_ROWS))
     try:
-        examples = prepare.build_examples(few, task, mapping)
+        examples = planned.examples[: 10 * PREVIEW_ROWS]
     except DataError:
         return []  # the checks have told why
-    task = with_labels(task, table, mapping)
+    task = planned.task
     if task.is_chat and tokenizer is not None:
         refused = set(prepare.find_refused(tokenizer, task, examples)[0])
         examples = prepare.written(
@@ -53,18 +50,6 @@ def preview_rows(table: Table, task: Task, mapping: dict[str, str], tokenizer: A
             )
         shown.append({"prompt": _cut(prompt), "completion": _cut(example.answer)})
     return shown
-
-
-def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
-    """The task with its labels from the data, as a run would freeze them."""
-    from lora_hub.data.prompts import template
-
-    if task.output != "labels" or (not task.labels and "answer" not in mapping):
-        return task
-    if task.labels:
-        return template.freeze_labels(task, task.labels)
-    texts = table.texts(mapping["answer"]).drop_nulls().str.strip_chars()
-    return template.freeze_labels(task, sorted(texts.filter(texts != "").unique().to_list()))
 
 
 def _cut(text: str) -> str:

@@ -3,7 +3,7 @@
 from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs
 from lora_hub.runs.looking import list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops
-from lora_hub.runs.planning import Plan, plan_run, planned_examples, tokens_per_row
+from lora_hub.runs.planning import Plan, plan_run, tokens_per_row
 from lora_hub.runs.publishing import publish_run, publishing_trouble
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "gpu_flops",
     "list_runs",
     "plan_run",
-    "planned_examples",
     "publish_run",
     "publishing_trouble",
     "read_held_out",

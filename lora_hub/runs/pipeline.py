@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from lora_hub.catalogue import bases
-from lora_hub.core import bounded_yaml
+from lora_hub.core import bounded_yaml, store
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
@@ -171,7 +171,8 @@ def _plan(
 
     try:
         task, inspector = catalogue.get_task(entry.task), Inspector()
-        file = fetch(entry.data) if fetch else Path(entry.data)
+        given = fetch(entry.data) if fetch else Path(entry.data)
+        file = store.add_dataset(given)  # read once, for the mends and for the plan
         plan = plan_run(
             file,
             task,
@@ -184,7 +185,7 @@ def _plan(
             overrides=entry.set,
             test_file=entry.test,
             name=entry.name,
-            dataset_name=file.name,
+            dataset_name=given.name,
             publish_to=publish_to,
             publish_private=private or entry.private,
             minimum={**minimum, **entry.minimum},

@@ -6,20 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core import store
-from lora_hub.core.errors import DataError
 from lora_hub.core.schema import BaseModel, Mend, Problem, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.runs.machine import gpu_flops
 from lora_hub.training import recipe
 
-# A plan looks at so many rows one by one; the run itself takes them all.
-PLANNED_ROWS = 20_000
-
 
 @dataclass(frozen=True)
 class Plan:
     """A run before it is started: the spec to start, what stands against it, and what it will take. examples: rows that
-    can be used, of `PLANNED_ROWS` at most. costs: the same run on rented hardware, the cheapest first."""
+    can be used, of `planned_rows.PLANNED_ROWS` at most. costs: the same run on rented hardware, the cheapest first."""
 
     spec: TrainSpec
     inspection: Any
@@ -63,8 +59,7 @@ def plan_run(
     from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending import check_mends
     from lora_hub.data.mending.mends import for_test
-    from lora_hub.data.preview import with_labels
-    from lora_hub.data.prompts import prepare
+    from lora_hub.data.planned_rows import PlannedRows
     from lora_hub.data.prompts.split import split_examples, split_with_test
 
     inspector = inspector or Inspector()
@@ -72,10 +67,9 @@ def plan_run(
     kept = store.add_dataset(file, dataset_name)
     seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
     columns.check_mapping(seen.table, task, seen.mapping)
-    task = seen.task
-    examples = planned_examples(seen.table, task, seen.mapping)
-    task = with_labels(task, seen.table, seen.mapping)
+    examples, task = seen.planned.examples, seen.planned.task
     test_info, test_mapping, test_table, test_done, leaks = None, {}, seen.table.test, [], []
+    tested = PlannedRows(test_table, task, seen.mapping) if test_table is not None else None
     if test_file is not None:
         test_kept = store.add_dataset(test_file)
         chosen = {
@@ -85,7 +79,8 @@ def plan_run(
         }
         test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends), is_test=True)
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
-        test_info, test_mapping, test_table, test_done = (
+        tested, test_info, test_mapping, test_table, test_done = (
+            test_seen.planned,
             test_seen.info,
             test_seen.mapping,
             test_seen.table,
@@ -114,12 +109,11 @@ def plan_run(
     )
     check_metrics(spec.minimum, task)
     # The split is tried here, so that too few rows are told before anything is started.
-    if test_table is None:
+    if tested is None:
         split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
     else:
-        tested = prepare.build_examples(test_table, task, test_mapping or seen.mapping)
         named = (test_info or seen.info).name
-        split, _leaked = split_with_test(examples, tested, task, seed=spec.seed, test_name=named)
+        split, _leaked = split_with_test(examples, tested.all_examples(), task, seed=spec.seed, test_name=named)
     scored = len(split.test)
     own_test = test_table.rows if test_table is not None and test_file is None else 0
     seen = inspector.with_lengths(seen, base, spec.max_length)
@@ -138,20 +132,6 @@ def plan_run(
     return Plan(
         spec=spec, inspection=seen, problems=(*leaks, *problems), examples=len(examples), estimate=estimate, costs=costs
     )
-
-
-def planned_examples(table: Any, task: Task, mapping: dict[str, str]) -> list[Any]:
-    """The examples of `PLANNED_ROWS` rows at most, on which estimates stand. Raises DataError where no row can be
-    used."""
-    from lora_hub.data.base_fit import sample_rows
-    from lora_hub.data.prompts import prepare
-
-    try:
-        return prepare.build_examples(sample_rows(table, PLANNED_ROWS), task, mapping)
-    except DataError:
-        if table.rows <= PLANNED_ROWS:
-            raise
-        return prepare.build_examples(table, task, mapping)  # few rows can be used, and the sample met none of them
 
 
 def tokens_per_row(seen: Any, examples: list[Any], task: Task, sample: int = 200) -> float:

@@ -76,7 +76,7 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
         _explain_without_data(asked, task, inspection, base, view, language)
     if inspection is not None and task is not None:
         if plan is None and base is not None and not view.spec:
-            inspection = _with_lengths(inspection, base)
+            inspection = inspector.with_lengths(inspection, base)
         seen = plan.inspection if plan else inspection
         view.problems += report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
         view.lengths = render_plan.lengths(seen.info.lengths, language)
@@ -118,14 +118,13 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
     if task is None or inspection is None:
         return view.prompts
     from lora_hub.answering import loading
-    from lora_hub.data.preview import with_labels
     from lora_hub.data.prompts import prepare, template
 
     tokenizer = loading.load_tokenizer(bases.get_base(asked.base.strip()))
     table = inspection.table
     few = replace(table, frame=table.frame.head(TRIED_ROWS), row_numbers=table.numbers().head(TRIED_ROWS))
     examples = prepare.build_examples(few, inspection.task, inspection.mapping)
-    task = with_labels(inspection.task, table, inspection.mapping)
+    task = inspection.planned.task
     shown = []
     refused = set(prepare.find_refused(tokenizer, task, examples)[0])  # the findings tell of them
     for example in prepare.written(
@@ -243,12 +242,6 @@ def _refusal(table: Any, language: str) -> str:
     except LoraHubError as error:
         return render.error_card(error, language)
     return ""
-
-
-def _with_lengths(inspection: Any, base: BaseModel) -> Any:
-    from lora_hub.data.base_fit import with_lengths
-
-    return with_lengths(inspection, base)
 
 
 def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tuple[BaseModel | None, bool]:

@@ -35,12 +35,12 @@ JOBS = {
         "columns.propose_mapping(read.read_table(file), task)",
     ),
     "preflight": (
-        "from lora_hub.catalogue.bases import get_base; from lora_hub.data import base_fit, inspection, inspector; "
-        "from lora_hub.data.read import read; from lora_hub.catalogue.tasks.catalogue import get_task; "
-        "task = get_task('spam'); warm();"
+        "from lora_hub.catalogue.bases import get_base; from lora_hub.data import base_fit, inspection; "
+        "from lora_hub.core import store; from lora_hub.data.read import read; "
+        "from lora_hub.catalogue.tasks.catalogue import get_task; task = get_task('spam'); warm();"
         " table = read.read_table(file)",
         (
-            "base_fit.with_lengths(inspection.inspect_table(table, task, fingerprint=inspector.fingerprint(file), "
+            "base_fit.with_lengths(inspection.inspect_table(table, task, fingerprint=store.fingerprint(file), "
             "name='x'), get_base('built-in'))"
         ),
     ),

@@ -11,7 +11,8 @@ MOST_FOLDS = 20
 
 
 def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
-    """All columns with a value in them that no role has; none where no role has any."""
+    """All columns with a value in them that no role has; none where no role has any. Columns without any value are not
+    worth a word."""
     used = {*mapping.values(), table.split.name}
     left = [
         name for name in table.columns if mapping and name not in used and table.frame[name].null_count() < table.rows
@@ -19,9 +20,15 @@ def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
     return [name for name in left if table.is_nested(name) or (table.frame[name] != "").any()]
 
 
-def find_folds(table: Table, mapping: dict[str, str]) -> list[Finding]:
-    """A column that numbers the parts of a cross-validation, which no part is scored of unless someone says which."""
-    for name in names_unused(table, mapping):
+def find_unused(table: Table, mapping: dict[str, str]) -> list[Finding]:
+    """What the file holds and the task does not use, by name, and what can be done about one of these."""
+    left = names_unused(table, mapping)
+    return [*_folds(table, left), *_unused(left)]
+
+
+def _folds(table: Table, left: list[str]) -> list[Finding]:
+    """A column that numbers the parts of a cross-validation: no part is scored unless someone says which."""
+    for name in left:
         if table.is_nested(name) or squeezed(name) not in FOLDS:
             continue
         values = table.frame[name].drop_nulls().unique().to_list()
@@ -39,9 +46,7 @@ def find_folds(table: Table, mapping: dict[str, str]) -> list[Finding]:
     return []
 
 
-def unused_columns(table: Table, mapping: dict[str, str]) -> list[Finding]:
-    """What the file holds and the task does not use, by name. Columns without any value are not worth a word."""
-    left = names_unused(table, mapping)
+def _unused(left: list[str]) -> list[Finding]:
     if not left:
         return []
     return [

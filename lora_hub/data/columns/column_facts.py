@@ -149,7 +149,11 @@ class ColumnFacts:
 
 
 def column_facts(table: Table) -> dict[str, ColumnFacts]:
-    """Facts by column, in the table's order."""
+    """Facts by column, in the table's order: of a table as it is they are made once."""
+    return table.remember("column facts", lambda: _column_facts(table))
+
+
+def _column_facts(table: Table) -> dict[str, ColumnFacts]:
     sample = table.frame
     if table.rows > SAMPLE_ROWS:
         # Every k-th row: files are often sorted by label.

@@ -85,14 +85,15 @@ def measure(
     *,
     rows: int | None = None,
     sample: int = SAMPLE,
+    tokenizer: LightTokenizer | None = None,
 ) -> Measured | None:
     """Tokens of a sample of the examples. max_length: tokens a row may have in the run. rows: how many rows there are,
-    where `examples` are only a part of them. None where there are no examples or the base's tokenizer is not on this
-    disk.
+    where `examples` are only a part of them. tokenizer: the base's, where it was read already. None where there are no
+    examples or the base's tokenizer is not on this disk.
 
     Raises BaseError where the tokenizer's files are damaged, DataError where its chat template refuses the messages.
     """
-    tokenizer = tokenizer_of(base) if examples else None
+    tokenizer = (tokenizer or tokenizer_of(base)) if examples else None
     if tokenizer is None:
         return None
     bound = CUT_FACTOR * max(base.context, max_length)

@@ -5,8 +5,9 @@
 Object column of Python lists and dicts where they do not. A missing value is null; an empty cell of a CSV is "".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import polars
 
@@ -63,7 +64,7 @@ class Table:
     row_numbers: polars.Series | None = None
     split: SplitColumn = SplitColumn()
     questions: dict[str, Question] = field(default_factory=dict)
-    _texts: dict[str, tuple[polars.DataFrame, polars.Series]] = field(
+    _remembered: dict[str, tuple[polars.DataFrame, Any]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -115,11 +116,16 @@ class Table:
         """The column as text (`value_text`): nested values as JSON. Null stays null."""
         if not self.is_nested(column):
             return as_text(self.frame[column])
-        frame, texts = self._texts.get(column, (None, None))
-        if frame is not self.frame:  # JSON text is made once for all who compare it
-            texts = as_text(self.frame[column])
-            self._texts[column] = (self.frame, texts)
-        return texts
+        # JSON text is made once for all who compare it
+        return self.remember(f"texts of {column}", lambda: as_text(self.frame[column]))
+
+    def remember(self, fact: str, make: Callable[[], Any]) -> Any:
+        """What is known of the frame as it is, made once for all who ask."""
+        frame, known = self._remembered.get(fact, (None, None))
+        if frame is not self.frame:
+            known = make()
+            self._remembered[fact] = (self.frame, known)
+        return known
 
 
 def is_nested(dtype: polars.DataType) -> bool:

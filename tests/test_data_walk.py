@@ -1,0 +1,147 @@
+"""From a dropped file to its plan each fact is made once and handed on, in the page and in the shell."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import polars
+import pytest
+
+from lora_hub import runs
+from lora_hub.catalogue.bases import get_base
+from lora_hub.catalogue.tasks.catalogue import get_task
+from lora_hub.core import store
+from lora_hub.data.columns import columns
+from lora_hub.data.inspector import Inspector
+from lora_hub.data.mending.mend_arguments import parse_mends
+from lora_hub.ui.asked import Asked, dataset_id
+from lora_hub.ui.review import glance, review
+
+PACKAGE = Path(runs.__file__).parents[1]
+# What takes time where there are many rows, and so is made once: by file and name.
+FACTS = (
+    "core/store.fingerprint",
+    "data/read/read.read_table",
+    "data/columns/column_facts._column_facts",
+    "data/columns/columns.propose_mapping",
+    "data/checks/row_language.language_of_texts",
+    "data/mending/mends.apply_mends",
+    "data/inspection.inspect_table",
+    "data/checks/checks.find",
+    "data/prompts/prepare.build_examples",
+    "data/planned_rows.with_labels",
+    "data/prompts/split.split_examples",
+    "data/prompts/light_tokenizer.read_tokenizer",
+    "data/prompts/lengths.measure",
+    "training/recipe.make_spec",
+    "training/estimate.estimate",
+)
+
+
+def calls_of(walk: Callable[[], object]) -> Counter[str]:
+    """How often each function of ours was entered."""
+    entered: Counter[str] = Counter()
+
+    def count(frame, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            file = Path(frame.f_code.co_filename).relative_to(PACKAGE).with_suffix("").as_posix()
+            entered[f"{file}.{frame.f_code.co_name}"] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        walk()
+    finally:
+        sys.setprofile(before)
+    return entered
+
+
+def messages_file(folder: Path, rows: int = 60, start: int = 0) -> Path:
+    file = folder / f"messages{start}.csv"
+    numbers = range(start, start + rows)
+    texts = [f"{('win a free prize', 'see you at lunch on day')[number % 2]} {number}" for number in numbers]
+    polars.DataFrame({"message": texts, "kind": ["spam", "ham"] * (rows // 2)}).write_csv(file)
+    return file
+
+
+def chats_file(folder: Path) -> Path:
+    file = folder / "chats.jsonl"
+    chats = [
+        [{"role": "user", "content": f"what is {n} and one?"}, {"role": "assistant", "content": f"it is {n + 1}"}]
+        for n in range(60)
+    ]
+    file.write_text("".join(json.dumps({"messages": chat}) + "\n" for chat in chats), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("task", ["spam", "chat"])
+def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, task: str) -> None:
+    file = messages_file(tmp_path) if task == "spam" else chats_file(tmp_path)
+    inspector, views = Inspector(), []
+
+    def drop() -> None:
+        kept = store.add_dataset(file)
+        columns.propose_task(inspector.read(kept))
+        asked = Asked(task=task, dataset=dataset_id(kept), effort="quick")
+        glance(asked, "en", inspector)
+        views.append(review(asked, "en", inspector))
+        views.append(review(asked, "fa", inspector))  # another language, and nothing is read anew
+
+    entered = calls_of(drop)
+    assert all(view.ready for view in views), views[0].reason
+    # A conversation's language is its own, and a second review plans again.
+    none = {"data/checks/row_language.language_of_texts"} if task == "chat" else set()
+    planned = {"data/prompts/split.split_examples", "training/recipe.make_spec", "training/estimate.estimate"}
+    counts = {fact: entered[fact] for fact in FACTS if fact not in none | planned}
+    assert counts == dict.fromkeys(counts, 1)
+    assert {entered[fact] for fact in planned} == {2}
+
+
+def test_a_plan_of_the_shell_reads_a_file_once_and_looks_once_before_the_mends_and_once_after(tmp_path: Path) -> None:
+    file, base, task = messages_file(tmp_path), get_base("built-in"), get_task("spam")
+    file.write_text(file.read_text() + "see you at lunch on day 1,ham\n")
+
+    def plan() -> None:
+        inspector, kept = Inspector(), store.add_dataset(file)
+        mends = parse_mends(["duplicates"], inspector, kept, task, None, base)
+        assert len(mends) == 1
+        plans.append(runs.plan_run(kept, task, base, mends=mends, effort="quick", inspector=inspector))
+
+    plans: list[runs.Plan] = []
+    entered = calls_of(plan)
+    assert plans[0].spec.dataset.rows == 60
+    once = ("core/store.fingerprint", "data/read/read.read_table")
+    # Each of the rows as they are and as they are then.
+    twice = (
+        "data/columns/column_facts._column_facts",
+        "data/inspection.inspect_table",
+        "data/prompts/prepare.build_examples",
+        "data/planned_rows.with_labels",
+    )
+    assert {name: entered[name] for name in once} == dict.fromkeys(once, 1)
+    assert {name: entered[name] for name in twice} == dict.fromkeys(twice, 2)
+
+
+def test_a_plan_with_a_test_file_looks_at_each_file_once(tmp_path: Path) -> None:
+    file, test, task = messages_file(tmp_path), messages_file(tmp_path, 20, start=500), get_task("spam")
+    plans: list[runs.Plan] = []
+    entered = calls_of(lambda: plans.append(runs.plan_run(file, task, get_base("built-in"), test_file=test)))
+    assert plans[0].spec.test_dataset.rows == 20
+    names = ("core/store.fingerprint", "data/read/read.read_table", "data/prompts/prepare.build_examples")
+    assert {name: entered[name] for name in names} == dict.fromkeys(names, 2)
+
+
+def test_rows_of_a_large_table_are_its_first_ones_and_others_at_equal_distances(monkeypatch) -> None:
+    from lora_hub.data import planned_rows
+    from lora_hub.data.tables.table import Table
+
+    monkeypatch.setattr(planned_rows, "PLANNED_ROWS", 70)
+    rows = {"text": [f"text {n}" for n in range(1000)], "label": ["spam", "ham"] * 500}
+    table = Table(polars.DataFrame(rows), "csv")
+    planned = planned_rows.PlannedRows(table, get_task("spam"), {"text": "text", "answer": "label"})
+    numbers = [example.row for example in planned.examples]
+    assert numbers[:51] == list(range(1, 52)) and numbers[-1] == 1000 and len(set(numbers)) == 70
+    assert planned.examples is planned.examples and len(planned.all_examples()) == 1000
+    assert planned.task.labels == ("ham", "spam")
