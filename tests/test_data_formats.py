@@ -74,7 +74,7 @@ def test_the_page_the_refusals_and_readme_name_the_same(tmp_path: Path) -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     data = readme.split("## Your data")[1].split("##")[0]
     for kind in formats.TABLES:
-        english, persian = str(kind), plain(kind if isinstance(kind, str) else kind.fa)
+        english, persian = str(kind), plain(kind.title if isinstance(kind.title, str) else kind.title.fa)
         assert (
             english in t(WHAT_IS_READ, "en")
             and english in refused.value.hint
@@ -85,3 +85,42 @@ def test_the_page_the_refusals_and_readme_name_the_same(tmp_path: Path) -> None:
             assert word.lower().rstrip("s") in data.lower(), word
     for packed in formats.PACKED:
         assert packed in t(WHAT_IS_READ, "en") and packed in refused.value.hint
+
+
+PLANTED = {
+    True: """
+def begins(source, start):
+    return start[:4] == b"CARD"
+
+
+def read(source, options):
+    return Table(polars.DataFrame({"text": source.read()[4:].decode().split(chr(10))}), "cards")
+""",
+    False: """
+def begins(source, start):
+    return start.startswith("<cards>")
+
+
+def read(source, options):
+    texts = re.findall("<card>(.*?)</card>", source.read().decode())
+    return Table(polars.DataFrame({"text": texts}), "cards") if texts else None
+""",
+}
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_format_is_one_file_and_one_line_of_the_table(tmp_path: Path, monkeypatch, binary: bool) -> None:
+    import lora_hub.data.read as room
+
+    name = f"card_files_{binary}".lower()
+    code = "import re\n\nimport polars\n\nfrom lora_hub.data.tables.table import Table\n\n" + PLANTED[binary]
+    (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(room, "__path__", [*room.__path__, str(tmp_path)])
+    monkeypatch.setattr(formats, "TABLES", (*formats.TABLES, formats.Format("Card files", name, is_binary=binary)))
+    cards = b"CARDone\ntwo" if binary else b"<cards><card>one</card><card>two</card></cards>"
+    for file, content in (("plain", cards), ("packed", gzip.compress(cards))):
+        (tmp_path / file).write_bytes(content)
+        table = read.read_table(tmp_path / file)
+        assert table.format == "cards" and table.frame["text"].to_list() == ["one", "two"]
+    (tmp_path / "rows.csv").write_bytes(FILES["CSV or TSV (any delimiter)"])
+    assert read.read_table(tmp_path / "rows.csv").format == "csv"

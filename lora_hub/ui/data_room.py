@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.core import settings
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, several
+from lora_hub.data.read.formats import PACKED, TABLES
 from lora_hub.ui import page as shared
 from lora_hub.ui.asked import MAX_INPUTS
 from lora_hub.ui.form import NO_MENDS, NOTHING_CORRECTED
@@ -16,9 +17,9 @@ from lora_hub.ui.text import size_of
 
 ROLE_SLOTS = MAX_INPUTS + 1
 WHAT_IS_READ = _(
-    "CSV or TSV (any delimiter), Excel (xlsx, xlsm, xls, ods), JSON, JSON Lines, Parquet, Arrow, HTML tables, "
-    "Markdown tables, fastText, or one of these packed (zip, tar, gz, bz2, xz, zst or lz4). Any encoding. Rows stay on "
-    "this machine."
+    "{formats}, or one of these packed ({packed}). Any encoding. Rows stay on this machine.",
+    formats=several([one.title for one in TABLES]),
+    packed=several(PACKED, "or"),
 )
 TOO_LARGE = _("This file is larger than {limit}. Use a part of it, or raise LORA_HUB_MAX_UPLOAD_MB.")
 

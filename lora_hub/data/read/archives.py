@@ -38,6 +38,7 @@ DAMAGED = (
     OverflowError,
 )
 MAX_MEMBERS = 200_000
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,18 @@ from lora_hub.data.read.source import Source
 from lora_hub.data.tables.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text
 
 
+def begins(source: Source, start: bytes) -> bool:
+    return _is_parquet(start) or start[:6] == b"ARROW1" or start[:4] == b"\xff\xff\xff\xff"
+
+
+def read(source: Source, options: dict) -> Table:
+    return (read_parquet if _is_parquet(source.head(4)) else read_arrow)(source, limit=options["limit"])
+
+
+def _is_parquet(start: bytes) -> bool:
+    return start[:4] == b"PAR1"
+
+
 def read_parquet(source: Source, *, limit: int) -> Table:
     """Raises DataError for a damaged file or one that unpacks to more than `limit` bytes."""
     import pyarrow

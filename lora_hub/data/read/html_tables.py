@@ -169,6 +169,14 @@ def _span(attrs: list, name: str) -> int:
     return min(MAX_COLUMNS, max(1, int(value))) if value.isascii() and value.isdigit() and len(value) < 6 else 1
 
 
+def begins(source: Source, start: str) -> bool:
+    return is_html(start)
+
+
+def read(source: Source, options: dict) -> Table:
+    return read_html(source, sheet=options["sheet"])
+
+
 def is_html(start: str) -> bool:
     """Whether a text begins as a page, a table alone, or Excel's or OpenDocument's XML does."""
     lowered = re.sub(r"^(<!--.*?-->\s*)+", "", start.lower(), flags=re.DOTALL)

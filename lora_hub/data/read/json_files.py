@@ -23,6 +23,14 @@ LAST_COMMA = re.compile(rf"({STRING})|,(?=\s*[\]}}])")
 LENIENT = 64 << 20  # bytes of a document that is read leniently
 
 
+def begins(source: Source, start: str) -> bool:
+    return not start.startswith("<") and looks_like_json(start)  # a page can hold lines of JSON
+
+
+def read(source: Source, options: dict) -> Table:
+    return read_json(source, skip_broken=options["skip_broken"])
+
+
 def looks_like_json(head: str) -> bool:
     """By the beginning of a file. A first line that is broken, a comment, or lines of JSON texts do not hide it."""
     start = re.sub(r"^(//[^\r\n]*\s*|/\*.*?\*/\s*)+", "", head.lstrip("\ufeff\x1e \t\r\n"), flags=re.DOTALL)

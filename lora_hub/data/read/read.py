@@ -7,7 +7,9 @@ Nothing is executed or fetched. Limits: `settings.max_upload_bytes()` for the fi
 """
 
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError
@@ -15,25 +17,19 @@ from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
 from lora_hub.data.columns.chat_columns import as_chats
 from lora_hub.data.columns.split_columns import split_by_column
-from lora_hub.data.read import archive_members, archives
+from lora_hub.data.read import archive_members, archives, formats
 from lora_hub.data.read.archive_tables import join_parts, read_plan, test_part
-from lora_hub.data.read.cells import table_of_form
-from lora_hub.data.read.columnar import read_arrow, read_parquet
 from lora_hub.data.read.delimited import read_delimited
 from lora_hub.data.read.encodings import decode
 from lora_hub.data.read.exports import read_export
 from lora_hub.data.read.formats import FORMATS
-from lora_hub.data.read.html_tables import is_html, read_html
-from lora_hub.data.read.json_files import looks_like_json, read_json
 from lora_hub.data.read.refusals import refuse_binary, refuse_noise
 from lora_hub.data.read.source import Source
-from lora_hub.data.read.spreadsheets import OLE, read_workbook, workbook_kind
-from lora_hub.data.read.text_forms import form_of, read_form, refuse_form
+from lora_hub.data.read.text_forms import START, refuse_form
 from lora_hub.data.tables.table import MAX_ROWS, Table
 
 __all__ = ["Table", "read_table"]
 
-SAMPLE = 64 << 10
 MAX_PARTS = 1_000  # tables of an archive: each is looked at by itself, 6 ms at least
 
 
@@ -105,22 +101,18 @@ def _read(source: Source, options: dict, limit: int, *, depth: int = 0) -> Table
     head = source.head(4096)
     if kind := archives.packing(head):
         return _read(archives.unpack(source, kind, limit), options, limit, depth=depth + 1)
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        kind = workbook_kind(source)
-        if kind:
-            archives.check_size(source, 4 * limit)
-            return _finish(read_workbook(source, kind, sheet=options["sheet"]), source)
+    for reader in map(_reader, formats.readers(binary=True)):
+        if reader.begins(source, head):
+            return _finish(reader.read(source, {**options, "limit": limit}), source)
+    if head[:4] in archives.ZIP or archives.is_tar(head):
         return _read_archive(source, options, limit, depth)
-    if archives.is_tar(head):
-        return _read_archive(source, options, limit, depth)
-    if head[:4] == b"PAR1":
-        return _finish(read_parquet(source, limit=limit), source)
-    if head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff":
-        return _finish(read_arrow(source, limit=limit), source)
-    if head.startswith(OLE):
-        return _finish(read_workbook(source, "xls", sheet=options["sheet"]), source)
     refuse_binary(source, head)
-    return _finish(_read_text(source, options), source)
+    return _finish(_read_text(source, {**options, "limit": limit}), source)
+
+
+def _reader(name: str) -> Any:
+    """A module that `formats.TABLES` names."""
+    return import_module(f"lora_hub.data.read.{name}")
 
 
 def _read_text(source: Source, options: dict) -> Table:
@@ -128,33 +120,22 @@ def _read_text(source: Source, options: dict) -> Table:
     if decoded.source is source or not decoded.encoding.startswith("utf"):
         refuse_noise(source)
     text, problems = _without_nul(decoded.source, source.name)
-    head = text.head(SAMPLE).decode("utf-8", errors="ignore")
+    head = text.head(START).decode("utf-8", errors="ignore")
     start = head.removeprefix("\ufeff").lstrip()
     if not start and not text.read().strip(b"\xef\xbb\xbf \t\r\n\x00"):
         raise DataError(_("{name} is empty."), _("Choose a file with data in it."), name=source.name)
     chosen = options["delimiter"]
     if not chosen:
         refuse_form(start, source.name)
-    whole = text.size <= SAMPLE
-    if is_html(start):
-        table = read_html(text, sheet=options["sheet"])
-    elif _is_xml(start, whole):
+    asked = map(_reader, formats.readers(binary=False, delimiter=chosen))
+    table = next((found for one in asked if one.begins(text, start) and (found := one.read(text, options))), None)
+    if table is None and _is_xml(start, text.size <= START):
         raise DataError(_("{name} is an XML document, not a table."), FORMATS, name=source.name)
-    elif not chosen and looks_like_json(start):
-        table = read_json(text, skip_broken=options["skip_broken"])
-    else:
-        table = _read_form(text, start if whole else start.rpartition("\n")[0]) if not chosen else None
-        table = table or read_delimited(text, delimiter=_delimiter(chosen), skip_broken=options["skip_broken"])
+    if table is None:
+        table = read_delimited(text, delimiter=_delimiter(chosen), skip_broken=options["skip_broken"])
     table.encoding = decoded.encoding
     table.problems = decoded.problems + problems + table.problems
     return table
-
-
-def _read_form(text: Source, start: str) -> Table | None:
-    """The table of a form other than delimited cells; None where it is none of those."""
-    form = form_of(start)
-    read = read_form(text.read().decode("utf-8", errors="replace"), form) if form else None
-    return table_of_form(*read, form) if read else None
 
 
 def _is_xml(start: str, whole: bool) -> bool:

@@ -32,6 +32,17 @@ STREAMS = {
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
+def begins(source: Source, start: bytes) -> bool:
+    return start.startswith(OLE) or start[:4] in archives.ZIP and bool(workbook_kind(source))
+
+
+def read(source: Source, options: dict) -> Table:
+    if source.head(len(OLE)) == OLE:
+        return read_workbook(source, "xls", sheet=options["sheet"])
+    archives.check_size(source, 4 * options["limit"])
+    return read_workbook(source, workbook_kind(source), sheet=options["sheet"])
+
+
 def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
     """`kind`: xlsx, xlsb, xls or ods. The chosen sheet; else one named train, with the one named test beside it; else
     the first that holds a table. Raises DataError for an encrypted, empty or damaged workbook, and for a sheet that

@@ -11,7 +11,11 @@ from collections import Counter
 
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _
+from lora_hub.data.read.cells import table_of_form
+from lora_hub.data.read.source import Source
+from lora_hub.data.tables.table import Table
 
+START = 64 << 10  # bytes of a file by which its form is known
 USE = _("Save the data as CSV, JSONL or Excel, one example a row.")
 CHAT = _("A chat has messages but no answers to learn. Make a table with a column of inputs and one of answers.")
 # Possessive (*+): a comment or a space is read in one way only, or a beginning made of many would be read in every way
@@ -106,6 +110,21 @@ REFUSED: tuple[tuple[Message, str, str, float, Message], ...] = (
 MARKDOWN_RULE = re.compile(r"^[ \t]*+(?:\|[ \t]*+)?:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)++(?:\|[ \t]*+)?$")
 DRAWN_RULE = re.compile(r"^[ \t]*[+├┌└╔╠╚][-=+─━═┬┼┴╦╬╩├┤┐┘╗╣╝]+[ \t]*$")
 FASTTEXT = re.compile(r"(?:__label__\S+[ \t,]+)+")
+
+
+def begins(source: Source, start: str) -> bool:
+    return bool(form_of(_whole_lines(source, start)))
+
+
+def read(source: Source, options: dict) -> Table | None:
+    start = source.head(START).decode("utf-8", errors="ignore").removeprefix("\ufeff").lstrip()
+    form = form_of(_whole_lines(source, start))
+    rows = read_form(source.read().decode("utf-8", errors="replace"), form)
+    return table_of_form(*rows, form) if rows else None
+
+
+def _whole_lines(source: Source, start: str) -> str:
+    return start if source.size <= START else start.rpartition("\n")[0]
 
 
 def refuse_form(text: str, name: str) -> None:
