@@ -1,12 +1,17 @@
 """A finding: told in any language, kept as JSON, and read from what older versions wrote."""
 
 import json
+import re
+from pathlib import Path
 
+import polars
 import pytest
 from pydantic import ValidationError
 
+from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import DatasetInfo, Problem
+from lora_hub.data.inspector import inspect_file
 from lora_hub.data.tables.findings import finding
 
 
@@ -67,3 +72,24 @@ def test_what_older_versions_wrote_is_read() -> None:
         Problem.model_validate({**older, "colour": "red"})
     with pytest.raises(ValidationError):
         Problem.model_validate({"code": "few-rows", "severity": "warning"})
+
+
+def test_a_finding_is_one_file(tmp_path: Path, monkeypatch) -> None:
+    """The one that CONTRIBUTING.md shows, as it stands there."""
+    import lora_hub.data.checks as room
+
+    guide = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(\"\"\"lora_hub/data/checks/check_shouting.*?)```", guide, re.DOTALL)[1]
+    (tmp_path / "check_shouting.py").write_text(code, encoding="utf-8")
+    file = tmp_path / "rows.csv"
+    rows = [f"{('hello', 'HELLO')[number % 20 == 3]} number {number}" for number in range(60)]
+    rows = [row.upper() if "HELLO" in row else row for row in rows]
+    polars.DataFrame({"text": rows, "label": ["a", "b"] * 30}).write_csv(file)
+
+    def told() -> dict:
+        return {problem.code: problem for problem in inspect_file(file, get_task("topic")).problems}
+
+    assert "shouting" not in told()
+    monkeypatch.setattr(room, "__path__", [*room.__path__, str(tmp_path)])
+    assert told()["shouting"].rows == (4, 24, 44)
+    assert told()["shouting"].message == "3 rows are in capital letters only."

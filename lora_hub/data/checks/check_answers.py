@@ -6,7 +6,7 @@ import polars
 
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task
-from lora_hub.data.checks.check_rows import required_of
+from lora_hub.data.checks.rows import Check, required_of
 from lora_hub.data.prompts.chat_template import CLOSED, OPENED
 from lora_hub.data.tables.findings import Finding, finding
 
@@ -85,3 +85,6 @@ def _same(frame: polars.DataFrame, task: Task) -> Finding | None:
         hint=_("The adapter would give that answer to anything; see whether the right column was taken."),
         rows=hits,
     )
+
+
+CHECKS = (Check(40, "filled", lambda rows: check_answers(rows.filled, rows.task)),)

@@ -10,6 +10,7 @@ from lora_hub.core.messages import NOTHING, Message, _, _n, several
 from lora_hub.data.chats.convert import Chat, read_chat
 from lora_hub.data.checks.check_answers import HALF_HINT, has_half_thoughts
 from lora_hub.data.checks.check_mixed_rows import LETTERS, find_languages
+from lora_hub.data.checks.rows import Check
 from lora_hub.data.tables.findings import Finding, finding
 
 MOST = 100_000  # conversations looked at turn by turn
@@ -303,3 +304,6 @@ def _repeats(text: str) -> bool:
         return False
     words = text.split()
     return len(words) > 200 and len(set(words)) < 0.05 * len(words)
+
+
+CHECKS = (Check(10, "chats", lambda rows: check_chats(rows.table.frame[rows.mapping["messages"]], rows.frame["row"])),)

@@ -14,8 +14,8 @@ import polars
 from lora_hub.core.messages import NOTHING, Message, Names, _, _n, joined, several
 from lora_hub.core.schema import Mend, Task
 from lora_hub.data.checks.check_label_names import suggest_names
-from lora_hub.data.checks.check_rows import inputs_of, key_of
 from lora_hub.data.checks.label_meanings import known_as, numbers_beside_names, same_meanings, same_numbers
+from lora_hub.data.checks.rows import Check, inputs_of, key_of
 from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.label_forms import combinations, near_groups, nearest, one_line
 
@@ -344,3 +344,6 @@ def _numbers(frame: polars.DataFrame, task: Task, counts: dict[str, int]) -> Fin
         hint=_("Names such as positive and negative are learnt faster; a base knows what they mean."),
         count=len(counts),
     )
+
+
+CHECKS = (Check(20, "filled", lambda rows: check_labels(rows.filled, rows.task)),)

@@ -8,6 +8,7 @@ import polars
 
 from lora_hub.core.messages import NOTHING, Message, _, _n, joined
 from lora_hub.core.schema import Task
+from lora_hub.data.checks.rows import Check
 from lora_hub.data.columns.column_facts import SCRIPTS, script_of
 from lora_hub.data.tables.check_words import language, script
 from lora_hub.data.tables.findings import Finding, finding
@@ -142,3 +143,6 @@ def _told(
             )
         )
     return told
+
+
+CHECKS = (Check(50, "filled", lambda rows: check_languages(rows.filled, rows.task)),)

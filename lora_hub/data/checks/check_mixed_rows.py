@@ -5,8 +5,8 @@ import polars
 
 from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Task
-from lora_hub.data.checks.check_rows import required_of
 from lora_hub.data.checks.row_language import language_of_texts
+from lora_hub.data.checks.rows import Check, required_of
 from lora_hub.data.columns.column_facts import SCRIPTS
 from lora_hub.data.tables.check_words import language, script
 from lora_hub.data.tables.findings import Finding, finding
@@ -115,3 +115,6 @@ def find_languages(rows: polars.Series, joined: polars.Series, *, is_free: bool)
         "tells them apart; go on where one adapter is to do both."
     )
     return finding("mixed-languages", "warning", said, hint=hint, rows=fewer)
+
+
+CHECKS = (Check(70, "filled", lambda rows: check_mixed_rows(rows.filled, rows.task, rows.mapping)),)

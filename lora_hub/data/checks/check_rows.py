@@ -5,6 +5,7 @@ import polars
 
 from lora_hub.core.messages import _, _n, several
 from lora_hub.core.schema import Task
+from lora_hub.data.checks.rows import Check, empty, filled_rows, inputs_of, key_of, required_of
 from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.table import Table
 
@@ -25,35 +26,6 @@ def check_rows(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> 
 def check_size(frame: polars.DataFrame, task: Task) -> list[Finding]:
     """Too few rows, and texts that no base reads at once."""
     return [found for check in (_few_rows, _long_texts) if (found := check(frame, task))]
-
-
-def empty(role: str) -> polars.Expr:
-    return polars.col(role) == ""
-
-
-def inputs_of(frame: polars.DataFrame, task: Task) -> list[str]:
-    return [role for role in task.inputs if role in frame.columns]
-
-
-def required_of(frame: polars.DataFrame, task: Task) -> list[str]:
-    return [role for role in inputs_of(frame, task) if role not in task.optional_inputs]
-
-
-def filled_rows(frame: polars.DataFrame, task: Task) -> polars.DataFrame:
-    """Rows that can be trained on: no required text is empty."""
-    roles = [*required_of(frame, task), *(["answer"] if "answer" in frame.columns else [])]
-    if not roles:
-        return frame
-    filled = frame.select(~polars.any_horizontal([empty(role) for role in roles])).to_series()
-    return frame if filled.all() else frame.filter(filled)
-
-
-def key_of(roles: list[str]) -> polars.Expr:
-    """A 64-bit key of the texts of these roles: a million rows collide with a chance of 3e-8."""
-    key = polars.col(roles[0]).fill_null("").hash(seed=0)
-    for number, role in enumerate(roles[1:], 1):
-        key = key ^ polars.col(role).fill_null("").hash(seed=number)
-    return key
 
 
 def _empty_answers(frame: polars.DataFrame, task: Task, mapping: dict[str, str]) -> Finding | None:
@@ -223,3 +195,11 @@ def _long_texts(frame: polars.DataFrame, task: Task) -> Finding | None:
         "What is longer than the base's context is left out; shorten the texts or choose a base with a longer one."
     )
     return finding("long-texts", "warning", said, hint=hint, rows=lengths["row"])
+
+
+CHECKS = (
+    Check(10, "rows", lambda rows: check_rows(rows.frame, rows.task, rows.mapping)),
+    Check(30, "filled", lambda rows: check_conflicts(rows.filled, rows.task)),
+    Check(80, "all", lambda rows: check_duplicates(rows.table, rows.mapping)),
+    Check(90, "all", lambda rows: check_size(rows.frame, rows.task)),
+)

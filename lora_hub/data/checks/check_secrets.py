@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import polars
 
 from lora_hub.core.messages import Message, _, _n, several
+from lora_hub.data.checks.rows import Check
 from lora_hub.data.tables.findings import Finding, finding
 
 
@@ -228,3 +229,6 @@ def mask_series(series: polars.Series) -> polars.Series:
         return series
     masked = [mask_secrets(text) for text in series.gather(candidates).to_list()]
     return series.clone().scatter(candidates, masked)
+
+
+CHECKS = (Check(120, "texts", lambda rows: check_secrets(rows.frame, rows.texts)),)

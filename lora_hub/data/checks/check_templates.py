@@ -8,6 +8,7 @@ import polars
 
 from lora_hub.core.messages import _, _n
 from lora_hub.data.checks.check_secrets import any_of
+from lora_hub.data.checks.rows import Check
 from lora_hub.data.tables.findings import Finding, finding
 
 _WORDS = (
@@ -85,3 +86,6 @@ def _html(frame: polars.DataFrame, roles: list[str]) -> Finding | None:
         hint=_("They are learnt as they stand; take them out where they are not meant."),
         rows=hits,
     )
+
+
+CHECKS = (Check(110, "texts", lambda rows: check_templates(rows.frame, rows.texts)),)

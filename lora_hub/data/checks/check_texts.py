@@ -11,6 +11,7 @@ import polars
 
 from lora_hub.core.messages import _, _n, several
 from lora_hub.data.checks.check_secrets import any_of, mask_secrets, mask_series
+from lora_hub.data.checks.rows import Check
 from lora_hub.data.tables.findings import Finding, finding
 
 __all__ = ["check_characters", "mask_secrets", "mask_series", "mend_letters"]
@@ -116,3 +117,6 @@ def _from_1256(run: re.Match) -> str:
         "[\u0600-\u06ff\u2000-\u206f\u00a0-\u00bb]+", decoded
     )
     return decoded if sure else run.group()
+
+
+CHECKS = (Check(130, "texts", lambda rows: check_characters(rows.frame, rows.texts)),)

@@ -11,6 +11,7 @@ from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import Task
 from lora_hub.data.checks.check_languages import COMMON, MOST
 from lora_hub.data.checks.row_language import language_of_texts
+from lora_hub.data.checks.rows import Check
 from lora_hub.data.columns.column_facts import script_of
 from lora_hub.data.columns.column_names import language_of
 from lora_hub.data.tables.check_words import language
@@ -142,3 +143,6 @@ def _words(language: str, other: str) -> str:
     """The language's common words, whole, that are none of the other's; what no text holds where it has no list."""
     words = set(COMMON.get(language, "").split()) - set(COMMON.get(other, "").split())
     return rf"\b(?:{'|'.join(sorted(words))})\b" if words else r"\z\A."
+
+
+CHECKS = (Check(60, "filled", lambda rows: check_third_language(rows.filled, rows.task, rows.mapping)),)

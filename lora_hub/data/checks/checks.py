@@ -2,7 +2,8 @@
 
 Every check looks at all rows at once (polars) and gives at most one Finding: a Problem (code, severity, a sentence and
 what to do, a count, the first ten rows) and the numbers of all the rows it is about. An error stops a run;
-a warning and an info do not. What looks like a secret is told by row and kind, never shown.
+a warning and an info do not. What looks like a secret is told by row and kind, never shown. A new check is one file
+here: a module named check_* whose `CHECKS` say when they are asked (`rows.Check`).
 
     find(table, task, mapping)                 one table: findings, errors first, at most one for each code
     check_table(table, task, mapping)          their problems
@@ -11,30 +12,18 @@ a warning and an info do not. What looks like a secret is told by row and kind, 
     check_overlap(task, train, test, ...)      their problems
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import polars
 
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem, Task
-from lora_hub.data.checks.check_answers import check_answers
-from lora_hub.data.checks.check_chats import check_chats
-from lora_hub.data.checks.check_labels import check_labels, check_unseen_labels
-from lora_hub.data.checks.check_languages import check_languages
-from lora_hub.data.checks.check_mixed_rows import check_mixed_rows
-from lora_hub.data.checks.check_rows import (
-    check_conflicts,
-    check_duplicates,
-    check_rows,
-    check_size,
-    filled_rows,
-    key_of,
-)
-from lora_hub.data.checks.check_secrets import check_secrets
-from lora_hub.data.checks.check_templates import check_templates
+from lora_hub.data import checks as room
+from lora_hub.data.checks.check_labels import check_unseen_labels
 from lora_hub.data.checks.check_test_labels import check_test_labels
-from lora_hub.data.checks.check_texts import check_characters
-from lora_hub.data.checks.check_third_language import check_third_language
+from lora_hub.data.checks.rows import Check, Rows, filled_rows, key_of, rows_of
 from lora_hub.data.tables.findings import Finding, finding
-from lora_hub.data.tables.near_duplicates import check_near_duplicates
 from lora_hub.data.tables.table import Table
 
 ORDER = ("error", "warning", "info")
@@ -47,46 +36,18 @@ def check_table(table: Table, task: Task, mapping: dict[str, str]) -> list[Probl
 
 def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
     """All findings, errors first. Roles that are not mapped, or to a column there is not, are passed over."""
-    usable = {role: column for role, column in mapping.items() if column in table.columns}
-    if not usable:
+    rows = Rows(table, task, mapping)
+    if not rows.mapping:
         return []
-    frame = rows_of(table, task, usable)
-    found: list[Finding] = []
-    if task.is_chat:
-        found += check_chats(table.frame[usable["messages"]], frame["row"])
-    else:
-        found += check_rows(frame, task, usable)
-        filled = filled_rows(frame, task)
-        if filled.height:
-            found += check_labels(filled, task)
-            found += check_conflicts(filled, task)
-            found += check_answers(filled, task)
-            found += check_languages(filled, task)
-            found += check_third_language(filled, task, usable)
-            found += check_mixed_rows(filled, task, usable)
-    found += check_duplicates(table, usable)
-    found += check_size(frame, task)
-    texts = [role for role in (*task.inputs, *(["answer"] if task.output == "text" else [])) if role in frame.columns]
-    if texts:
-        for check in (check_near_duplicates, check_templates, check_secrets, check_characters):
-            found += check(frame, texts)
+    found = [one for check in _all_checks() if check.asks_of(rows) for one in check.look(rows)]
     return sorted(found, key=lambda one: ORDER.index(one.problem.severity))
 
 
-def rows_of(table: Table, task: Task, mapping: dict[str, str]) -> polars.DataFrame:
-    """`row` (its number in the file) and the text of every mapped role, white space around it aside; a missing value is
-    an empty text."""
-    return polars.DataFrame(
-        [table.numbers().alias("row")]
-        + [_stripped(table.texts(column)).alias(role) for role, column in mapping.items()]
-    )
-
-
-def _stripped(texts: polars.Series) -> polars.Series:
-    """Where there is nothing to take away the texts themselves, and no second copy of them in memory."""
-    texts = texts.fill_null("") if texts.null_count() else texts
-    stripped = texts.str.strip_chars()
-    return texts if stripped.str.len_bytes().sum() == texts.str.len_bytes().sum() else stripped
+def _all_checks() -> list[Check]:
+    """Those that the modules of this folder name, in their order."""
+    modules = [name for _finder, name, _is_room in iter_modules(room.__path__) if name.startswith("check_")]
+    named = [check for name in modules for check in getattr(import_module(f"{room.__name__}.{name}"), "CHECKS", ())]
+    return sorted(named, key=lambda check: check.place)
 
 
 def check_overlap(

@@ -15,6 +15,7 @@ from lora_hub.data.checks.check_secrets import mask_series
 from lora_hub.data.checks.check_texts import SUSPECT
 from lora_hub.data.checks.check_texts import mend_letters as undo_mojibake
 from lora_hub.data.checks.label_meanings import known_as
+from lora_hub.data.checks.rows import rows_of
 from lora_hub.data.tables.findings import NO_ROWS
 from lora_hub.data.tables.overflow import goes_on, overflow_columns
 from lora_hub.data.tables.table import Table
@@ -47,7 +48,7 @@ def _found(table: Table, task: Task, mapping: dict[str, str], code: str) -> pola
 def keep_commonest(table: Table, task: Task, mapping: dict[str, str], values: dict[str, str]) -> Table:
     """Of an input with several answers the rows with the commonest one stay; where two are as common, none."""
     roles = [role for role in task.inputs if role in mapping]
-    frame = checks.rows_of(table, task, {role: mapping[role] for role in (*roles, "answer")})
+    frame = rows_of(table, task, {role: mapping[role] for role in (*roles, "answer")})
     counted = frame.group_by(*roles, "answer").len()
     counted = counted.with_columns(most=polars.col("len").max().over(roles), answers=polars.len().over(roles))
     best = counted.filter(polars.col("len") == polars.col("most")).with_columns(ties=polars.len().over(roles))
@@ -104,9 +105,7 @@ def shorten(table: Table, task: Task, mapping: dict[str, str], values: dict[str,
     roles = [role for role in task.inputs if role in mapping and not table.is_nested(mapping[role])]
     if most <= 0 or not roles:
         return table
-    frame = checks.rows_of(
-        table, task, {role: mapping[role] for role in roles + (["answer"] if "answer" in mapping else [])}
-    )
+    frame = rows_of(table, task, {role: mapping[role] for role in roles + (["answer"] if "answer" in mapping else [])})
     lengths = frame.select(
         polars.col(name).str.len_chars().cast(polars.Int64) for name in frame.columns if name != "row"
     )

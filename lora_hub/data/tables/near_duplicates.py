@@ -11,34 +11,12 @@ from collections.abc import Hashable, Sequence
 import numpy
 import polars
 
-from lora_hub.core.messages import NOTHING, _, _n, joined
-from lora_hub.data.tables.findings import Finding, finding
-
 HASHES = 32
 BANDS = 8  # of HASHES / BANDS values: pairs with a similarity of 0.8 meet in some band with a chance of 98 %
 ALIKE = 0.8
 WORDS = 3
 SHORTEST = 6  # words; shorter texts are alike by chance
-MOST = 100_000
 BLOCK = 20_000
-
-
-def check_near_duplicates(frame: polars.DataFrame, roles: list[str]) -> list[Finding]:
-    """`frame`: row and texts. Rows that are nearly, not wholly, the same as an earlier one, in the first 100,000."""
-    looked = frame.head(MOST).select("row", text=polars.concat_str(roles, separator=" "))
-    looked = looked.filter(polars.col("text").is_first_distinct())
-    later = near_duplicates(looked["text"])
-    if not len(later):
-        return []
-    count = len(later)
-    said = _n(
-        "{count:,} row is nearly the same as an earlier one.",
-        "{count:,} rows are nearly the same as an earlier one.",
-        count=count,
-    )
-    part = _("The first {most:,} rows were compared.", most=MOST) if frame.height > MOST else NOTHING
-    hint = _("They add little to learn from and make the score look better than it is.")
-    return [finding("near-duplicates", "info", joined(said, part), hint=hint, rows=looked["row"].gather(later))]
 
 
 def near_duplicates(texts: polars.Series) -> numpy.ndarray:
