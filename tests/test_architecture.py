@@ -5,6 +5,7 @@ The rules are functions of a folder, so that a test of their own plants offender
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,24 @@ HEAVY_FLOORS = (3, 4, 5)
 STRANGERS = {
     "gradio": ("ui",),
     "huggingface_hub": ("hub", "answering.loading", "catalogue.cached"),
+}
+
+
+# A door names at most so many modules; those of old rooms are wider, and only become narrower.
+MOST_IN_A_DOOR = 8
+WIDE_DOORS = {"core": 17, "answering": 11}  # everything stands on core
+# They hand what they decorate to nobody.
+PLAIN_DECORATORS = {
+    "property",
+    "cached_property",
+    "functools.cached_property",
+    "functools.cache",
+    "staticmethod",
+    "classmethod",
+    "contextmanager",
+    "contextlib.contextmanager",
+    "dataclass",
+    "dataclass(frozen=True)",
 }
 
 
@@ -203,6 +222,83 @@ def strangers(found: list[Edge]) -> list[str]:
     return wrong
 
 
+def door(file: Path) -> set[str]:
+    """What a package's `__init__.py` names in `__all__`: what comes from it, and the modules that others come in by."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets):
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def past_doors(found: list[Edge], package: Path) -> list[str]:
+    """Imports from another room by another way than its door, or the door of a room inside it."""
+    doors = {name: door(file) for name, file in modules(package).items() if file.name == "__init__.py"}
+    wrong = []
+    for edge in found:
+        if not edge.ours or room(edge.importer) == room(edge.imported):
+            continue
+        parts = edge.imported.split(".")
+        for length in range(1, len(parts)):
+            inner = ".".join(parts[:length])
+            if parts[length] not in doors.get(inner, ()):
+                wrong.append(f"{edge.importer} imports {edge.imported}, and the door of {inner} does not name it")
+    return wrong
+
+
+def wide_doors(package: Path) -> dict[str, int]:
+    """Rooms with more modules in their door than most have, and how many."""
+    known = modules(package)
+    width = {
+        name: sum(f"{name}.{part}" in known for part in door(file))
+        for name, file in known.items()
+        if file.name == "__init__.py" and name
+    }
+    return {name: count for name, count in width.items() if count > MOST_IN_A_DOOR}
+
+
+def uncalled(package: Path, beside: list[Path]) -> list[str]:
+    """Public functions, classes and methods that nothing names but their own definition and tests. beside: files of
+    the product outside the package. By their nature called by somebody else are what a decorator takes (a route), and
+    what a class has from a stranger's (a parser's handle_data)."""
+    trees = {
+        name: ast.parse(file.read_text(encoding="utf-8"))
+        for name, file in [*modules(package).items(), *((str(file), file) for file in beside)]
+        if ".making" not in name
+    }
+    named: set[str] = set()
+    for name, tree in trees.items():
+        is_door = modules(package).get(name, Path()).name == "__init__.py"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                named.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                named.add(node.attr)
+            elif isinstance(node, ast.ImportFrom) and not is_door:
+                named.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and not is_door:
+                # looked up by its name, as getattr and entry points do
+                named.update(re.split(r"[.:]", node.value) if re.fullmatch(r"[\w.:]+", node.value) else ())
+    ours = {node.name for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    found = []
+
+    def look(where: str, nodes: list[ast.stmt], inherited: bool = False) -> None:
+        for node in nodes:
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            is_taken = any(ast.unparse(one) not in PLAIN_DECORATORS for one in node.decorator_list)
+            is_called = node.name.startswith("_") or node.name in named or is_taken or inherited
+            if not is_called:
+                found.append(f"{where}.{node.name}")
+            if isinstance(node, ast.ClassDef):
+                strangers = {ast.unparse(base).rpartition(".")[2].partition("[")[0] for base in node.bases} - ours
+                look(f"{where}.{node.name}", node.body, bool(strangers))
+
+    for name, tree in trees.items():
+        if name in modules(package):
+            look(name, tree.body)
+    return found
+
+
 EDGES = edges(PACKAGE)
 
 
@@ -221,6 +317,19 @@ def test_no_room_stands_in_a_circle() -> None:
 
 def test_strangers_stay_out() -> None:
     assert strangers(EDGES) == []
+
+
+def test_rooms_come_in_by_the_door() -> None:
+    assert past_doors(EDGES, PACKAGE) == []
+
+
+def test_doors_become_no_wider() -> None:
+    assert wide_doors(PACKAGE) == WIDE_DOORS, "narrower is welcome: write it down here"
+
+
+def test_every_public_function_has_a_caller() -> None:
+    beside = [ROOT / "app.py", *sorted((ROOT / "spaces").rglob("*.py"))]
+    assert uncalled(PACKAGE, beside) == [], "only tests call it: use it, or remove it and its tests"
 
 
 def test_first_page_and_help_stay_light() -> None:
@@ -277,6 +386,55 @@ def test_a_circle_of_inner_rooms_is_seen(plant) -> None:
     )
     assert circles_of_files(found) == [] == circles_of_rooms(found)
     assert circles_of_folders(found, plant.folder) == ["data.columns -> data.read -> data.columns"]
+
+
+def test_who_comes_in_by_the_window_is_seen(plant) -> None:
+    found = plant(
+        {
+            "data/read/a.py": "",
+            "data/read/b.py": "",
+            "data/c.py": "from lora_hub.data.read import b",
+            "runs/d.py": (
+                "from lora_hub.data.read import a\nfrom ..data.read.b import x\ndef late():\n    from ..data import c\n"
+            ),
+        }
+    )
+    (plant.folder / "data" / "__init__.py").write_text('__all__ = ["read"]\n')
+    (plant.folder / "data" / "read" / "__init__.py").write_text('"""Any file."""\n\n__all__ = ["a"]\n')
+    assert past_doors(found, plant.folder) == [
+        "runs.d imports data.read.b, and the door of data.read does not name it",
+        "runs.d imports data.c, and the door of data does not name it",
+    ]
+
+
+def test_a_wide_door_is_seen(plant) -> None:
+    plant({f"data/m{number}.py": "" for number in range(10)})
+    (plant.folder / "data" / "__init__.py").write_text(f"__all__ = {['name', *(f'm{one}' for one in range(9))]}\n")
+    assert wide_doors(plant.folder) == {"data": 9}
+
+
+def test_what_nobody_calls_is_seen(plant, tmp_path: Path) -> None:
+    plant(
+        {
+            "data/a.py": (
+                "from html.parser import HTMLParser\nfrom x import route\n"
+                "def used(): pass\ndef unused(): used()\ndef _own(): pass\n@route('/')\ndef handler(): pass\n"
+                "def by_name(): pass\ndef beside(): pass\n"
+                "class Unused:\n    def method(self): pass\n"
+                "class Rows(HTMLParser):\n    def handle_data(self): pass\n"
+                "class Mine(Rows):\n    @property\n    def fact(self): pass\n"
+                "print(Mine, Rows, getattr(0, 'by_name'))\n"
+            ),
+            "data/__init__.py": "from lora_hub.data.a import unused\n__all__ = ['unused']\n",
+        }
+    )
+    (tmp_path / "app.py").write_text("import lora_hub.data.a as a\na.beside()\n")
+    assert uncalled(plant.folder, [tmp_path / "app.py"]) == [
+        "data.a.unused",
+        "data.a.Unused",
+        "data.a.Unused.method",
+        "data.a.Mine.fact",
+    ]
 
 
 @pytest.fixture

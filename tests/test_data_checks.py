@@ -6,10 +6,10 @@ import polars
 import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.core.schema import Problem
+from lora_hub.core.schema import Problem, Task
 from lora_hub.data.checks.check_labels import label_counts, near_groups, suggest_names
 from lora_hub.data.checks.check_texts import mask_secrets, mask_series, mend_letters
-from lora_hub.data.checks.checks import check_overlap, check_table, find, find_overlap
+from lora_hub.data.checks.checks import find, find_overlap
 from lora_hub.data.read.read import Table, read_table
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -27,8 +27,16 @@ def labelled(extra: list[tuple[str | None, str | None]] = (), count: int = 60) -
     return rows(text=[row[0] for row in made], label=[row[1] for row in made])
 
 
+def problems_of(table: Table, task: Task, mapping: dict) -> list[Problem]:
+    return [found.problem for found in find(table, task, mapping)]
+
+
+def overlap(*asked: object) -> list[Problem]:
+    return [found.problem for found in find_overlap(*asked)]
+
+
 def check(table: Table, task: str = "spam", mapping: dict | None = None) -> dict[str, Problem]:
-    problems = check_table(table, get_task(task), mapping or {"text": "text", "answer": "label"})
+    problems = problems_of(table, get_task(task), mapping or {"text": "text", "answer": "label"})
     for problem in problems:
         for text in (problem.message, problem.said.fa, problem.hint, problem.advice.fa):
             assert text.endswith(".") or (not text and problem.code in ("labels", "persian-characters", "sampled")), (
@@ -175,7 +183,7 @@ def test_names_are_offered_where_the_numbers_are_well_known(labels: list, column
 
 def test_labels_a_task_does_not_have() -> None:
     task = get_task("spam").model_copy(update={"labels": ("ham", "spam")})
-    problems = check_table(labelled([("x y", "junk"), ("y z", "junk")]), task, {"text": "text", "answer": "label"})
+    problems = problems_of(labelled([("x y", "junk"), ("y z", "junk")]), task, {"text": "text", "answer": "label"})
     assert next(problem for problem in problems if problem.code == "unknown-labels").rows == (61, 62)
 
 
@@ -468,17 +476,17 @@ def test_rows_of_the_test_file_in_the_training_file() -> None:
     task, mapping = get_task("spam"), {"text": "text", "answer": "label"}
     train = labelled([("Known from  the test", "ham")])
     test = rows(text=["something new", "known from the TEST"], label=["ham", "ham"])
-    found = check_overlap(task, train, mapping, test, mapping)
+    found = overlap(task, train, mapping, test, mapping)
     assert [problem.code for problem in found] == ["leakage"] and found[0].rows == (61,)
-    assert check_overlap(task, labelled(), mapping, test, mapping) == []
+    assert overlap(task, labelled(), mapping, test, mapping) == []
     many = labelled([("known from the test", "ham")] * 20)
     assert find_overlap(task, many, mapping, test, mapping)[0].rows.to_list() == list(range(61, 81))
     blank = rows(text=["", "new"], label=["ham", "ham"])
-    assert check_overlap(task, labelled([("", "ham")]), mapping, blank, mapping) == []
+    assert overlap(task, labelled([("", "ham")]), mapping, blank, mapping) == []
 
 
 def test_errors_come_first() -> None:
-    problems = check_table(
+    problems = problems_of(
         rows(text=["a {name}"] * 60, label=["ham"] * 60), get_task("spam"), {"text": "text", "answer": "label"}
     )
     order = [("error", "warning", "info").index(problem.severity) for problem in problems]
@@ -534,7 +542,7 @@ def test_the_leaking_pair_and_the_sms_duplicates() -> None:
     task, mapping = get_task("spam"), {"text": "text", "answer": "label"}
     train, test = read_table(SHARED / "difficult/leak_train.csv"), read_table(SHARED / "difficult/leak_test.csv")
     texts = set(test.frame["text"].str.to_lowercase().str.split(" ").list.join(" "))
-    found = check_overlap(task, train, mapping, test, mapping)
+    found = overlap(task, train, mapping, test, mapping)
     assert found[0].count >= sum(text.lower() in texts for text in train.frame["text"]) > 50
     sms = check(read_table(SHARED / "spam/spam.csv"), "spam", {"text": "v2", "answer": "v1"})
     assert sms["duplicates"].count == 403

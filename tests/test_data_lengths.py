@@ -198,12 +198,12 @@ def test_a_template_that_reaches_for_python_or_refuses_is_an_error_in_words(bad:
 def test_no_tokenizer_here_is_none_and_a_damaged_one_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text("{}")
     base = BaseModel(id="mine", folder=str(tmp_path))
-    assert lengths.measure_lengths(text_examples(SPAM), SPAM, base, 512) is None
-    assert lengths.measure_lengths([], SPAM, BUILT_IN, 512) is None
+    assert lengths.measure(text_examples(SPAM), SPAM, base, 512) is None
+    assert lengths.measure([], SPAM, BUILT_IN, 512) is None
     (tmp_path / "tokenizer.json").write_text('{"version": "1.0", "model": ')
     with pytest.raises(BaseError, match="damaged"):
-        lengths.measure_lengths(text_examples(SPAM), SPAM, base, 512)
-    assert lengths.measure_lengths(text_examples(SPAM), SPAM, BaseModel(id="nobody/has-this"), 512) is None
+        lengths.measure(text_examples(SPAM), SPAM, base, 512)
+    assert lengths.measure(text_examples(SPAM), SPAM, BaseModel(id="nobody/has-this"), 512) is None
 
 
 def test_a_base_of_the_hub_is_read_from_the_cache(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_base_of_the_hub_is_read_from_the_cache(tmp_path: Path) -> None:
         "import sys\nfrom lora_hub.data.prompts import lengths\nfrom lora_hub.data.prompts.prepare import "
         "Example\nfrom lora_hub.core.schema import BaseModel\n"
         "from lora_hub.catalogue.tasks import catalogue\n"
-        "print([lengths.measure_lengths([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), "
+        "print([lengths.measure([Example(1, {'text': 'hello'}, 'ham')], catalogue.get_task('spam'), "
         "BaseModel(id='a/b', revision=r), 512) is not None"
         " for r in ('', '0' * 40, 'other')], 'transformers' in sys.modules)"
     )

@@ -219,7 +219,6 @@ def test_a_hub_that_is_down_says_so_and_publishing_works_later(tmp_path, name, m
             lambda: publish(tmp_path, name),
             hubs.list_adapters,
             lambda: hubs.get_adapter(name),
-            hubs.describe_hub,
         ):
             with refused(HubError, match="cannot be reached") as error:
                 call()

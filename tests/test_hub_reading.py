@@ -14,11 +14,11 @@ from sample_adapters import CLOSED, ORG, SCORES, make_folder, make_spec, publish
 from lora_hub import hub as hubs
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
-from lora_hub.core import settings
 from lora_hub.core.errors import AdapterError, BaseError, HubError
 from lora_hub.core.schema import BaseModel
 from lora_hub.hub import endpoint
 from lora_hub.hub.card import card_metadata
+from lora_hub.hub.publish import push_base
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,6 @@ def test_what_is_not_there(first) -> None:
         lambda: hubs.fetch_adapter("first@v9"),
         lambda: hubs.get_adapter("first", "v9"),
         lambda: hubs.read_card("first", "v9"),
-        lambda: hubs.promote("first", "v9"),
     )
     for call in missing:
         with refused(AdapterError, match="has no version 'v9'") as error:
@@ -133,14 +132,12 @@ def test_what_is_not_there(first) -> None:
         hubs.fetch_adapter("ارگ/x")
 
 
-def test_promote_moves_production(first) -> None:
-    hubs.promote("first", "v1")
+def test_what_is_in_production_stands_first(first, api) -> None:
+    api.create_tag(f"{ORG}/first", tag="production", revision="v1")
     old = next(version.commit for version in hubs.list_versions("first") if version.tag == "v1")
     assert [version.tag for version in hubs.list_versions("first")] == ["production", "v2", "v1"]
     assert hubs.fetch_adapter("first@production")[1].revision == old
-    hubs.promote("first", first.revision)
-    hubs.promote("first", "production")
-    assert hubs.get_adapter("first", "production").revision == first.revision
+    api.delete_tag(f"{ORG}/first", tag="production")
 
 
 # --- fetching ---
@@ -206,15 +203,6 @@ def test_bases_here_and_on_the_hub(api, first, tmp_path, monkeypatch) -> None:
     assert hubs.fetch_base(base) == cached
 
 
-def test_describe_hub(hub) -> None:
-    assert hubs.describe_hub() == {
-        "kind": "embedded",
-        "url": hub.url,
-        "organization": settings.organization(),
-        "user": "local",
-    }
-
-
 def ask(model, tokenizer, spec) -> str:
     """The greedy answer to the snippet's own question, through the project's own prompt."""
     import torch
@@ -276,7 +264,8 @@ def test_the_built_in_base_is_pushed_once(on_built_in, api) -> None:
     ref, spec, _ = on_built_in
     assert ref.repo_id == f"{ORG}/spam-built-in" and ref.base == "built-in"
     head = api.model_info(f"{ORG}/built-in")
-    assert hubs.publish_base(spec.base) == f"{ORG}/built-in" and api.model_info(f"{ORG}/built-in").sha == head.sha
+    assert push_base(spec.base, ORG) == (f"{ORG}/built-in", head.sha)
+    assert api.model_info(f"{ORG}/built-in").sha == head.sha
     assert "license:apache-2.0" in head.tags and head.library_name == "transformers"
     config = json.loads(Path(api.hf_hub_download(ref.repo_id, "adapter_config.json")).read_text())
     assert (config["base_model_name_or_path"], config["revision"]) == (f"{ORG}/built-in", head.sha)

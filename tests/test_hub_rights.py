@@ -21,6 +21,7 @@ from lora_hub import hub as hubs
 from lora_hub import runs
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import HubError
+from lora_hub.hub.publish import push_base
 
 USERS = ("ann", "will", "cora", "rita", "stella")
 ORGS = {
@@ -131,7 +132,7 @@ def test_the_base_that_goes_along(at) -> None:
     """A contributor can use the base that an admin put there as it is, and not bring an old one up to date."""
     built_in = bases.get_base("built-in")
     api = at("ann")
-    hubs.publish_base(built_in, "team")
+    push_base(built_in, "team")
     at("cora")
     assert hubs.check_publishing(spec_for("coras-second", base=built_in), org="team") is None
     api.upload_file(repo_id="team/built-in", path_in_repo="config.json", path_or_fileobj=b'{"model_type": "llama"}')

@@ -125,7 +125,7 @@ def test_mcnemar_tells_no_false_better(rows):
     """Exactly: of rows that change at random, to either side alike, at most 5 in 100 samples are told to be better or
     worse."""
     p = {
-        (changed, better): statistics.mcnemar(better, changed - better)
+        (changed, better): statistics.sign_flip_p([1] * better + [-1] * (changed - better))
         for changed in range(41)
         for better in range(changed + 1)
     }

@@ -1,20 +1,15 @@
 """Rented hardware: what Hugging Face offers for Jobs and Spaces, what it can do and what it costs (hardware.yaml).
 
     list_hardware()             every flavor, the cheapest first
-    get_hardware("a10g-small")  one of them
     card_flops("Tesla T4")      65e12: what a card can do, by the name that its driver gives it
     prices_checked()            "2026-11-22, Hub documentation, ...": from when the prices are, for people
 
 Nothing here goes online; prices change, so whoever shows one shows `prices_checked()` beside it.
 """
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from lora_hub.core.errors import SpecError
-from lora_hub.core.messages import NOTHING, _, joined, several
 
 CATALOGUE = Path(__file__).with_name("hardware.yaml")
 GB = 10**9  # as the price table and the makers count
@@ -44,20 +39,6 @@ def list_hardware() -> list[Hardware]:
     catalogue = _catalogue()
     flavors = [_hardware(entry, catalogue["cards"]) for entry in catalogue["flavors"]]
     return sorted(flavors, key=lambda hardware: hardware.dollars)
-
-
-def get_hardware(flavor: str) -> Hardware:
-    """The flavor of that name. Raises SpecError naming those there are."""
-    known = {hardware.flavor: hardware for hardware in list_hardware()}
-    if flavor in known:
-        return known[flavor]
-    near = difflib.get_close_matches(flavor.lower(), known, n=1)
-    meant = _("Did you mean {near}?", near=several(near)) if near else NOTHING
-    raise SpecError(
-        _("There is no hardware {flavor!r}."),
-        joined(meant, _("Flavors: {flavors}.", flavors=several(known, most=len(known)))),
-        flavor=flavor,
-    )
 
 
 def card_flops(name: str) -> float:

@@ -1,2 +1,22 @@
 """What everything stands on: nouns, errors, settings, our folders on disk, events. Imports nothing of the other
 rooms."""
+
+__all__ = [
+    "bounded_yaml",
+    "crash",
+    "disk",
+    "errors",
+    "events",
+    "file_lock",
+    "languages",
+    "messages",
+    "noun",
+    "processes",
+    "run_lock",
+    "run_reader",
+    "schema",
+    "settings",
+    "spec_fields",
+    "store",
+    "verdicts",
+]

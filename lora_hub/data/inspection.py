@@ -59,10 +59,6 @@ class Inspection:
         return [found.problem for found in self.findings]
 
     @property
-    def has_errors(self) -> bool:
-        return any(problem.severity == "error" for problem in self.problems)
-
-    @property
     def lengths(self) -> Lengths | None:
         return self.info.lengths
 

@@ -1,1 +1,7 @@
 """What an answer is worth, and how sure that is: metrics, intervals, paired tests, the exam."""
+
+__all__ = [
+    "exam",
+    "metrics",
+    "minimum",
+]

@@ -104,14 +104,6 @@ def compare(
     )
 
 
-def mcnemar(better: int, worse: int) -> float:
-    """Two-sided p of the exact McNemar test: so uneven a split of the rows that changed, if either side were as
-    likely."""
-    import numpy as np
-
-    return sign_flip_p(np.repeat([1.0, -1.0], [better, worse]))
-
-
 def sign_flip_p(sums: Any) -> float:
     """Two-sided p of the exact sign-flip test: `sums` are whole numbers, one a cluster, each of which could as well
     have had the other sign if the two models were alike. With sums of 1 and -1 this is the exact McNemar test.

@@ -1,4 +1,4 @@
-"""The only package that talks to Hub repos: publish, list, fetch, promote. All of it goes through `huggingface_hub`.
+"""The only package that talks to Hub repos: publish, list, fetch. All of it goes through `huggingface_hub`.
 
     from lora_hub.hub import endpoint
     from lora_hub import hub
@@ -10,28 +10,30 @@
 reads facts, `fetch` brings files here. Tokens come from the environment of this process and are never logged.
 """
 
-from lora_hub.hub.client import describe_hub
 from lora_hub.hub.fetch import TOKENIZER_FILES, check_base, fetch_adapter, fetch_base, fetch_record, read_adapter_record
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
-from lora_hub.hub.publish import promote, publish_adapter, publish_base
+from lora_hub.hub.publish import publish_adapter
 from lora_hub.hub.rights import check_publishing
 
 __all__ = [
     "TOKENIZER_FILES",
     "Version",
-    "check_publishing",
+    "adapter_config",
+    "adapter_patterns",
     "check_base",
     "check_owner",
-    "describe_hub",
+    "check_publishing",
+    "dataset",
+    "endpoint",
     "fetch_adapter",
     "fetch_base",
     "fetch_record",
     "get_adapter",
     "list_adapters",
     "list_versions",
-    "promote",
+    "naming",
     "publish_adapter",
-    "publish_base",
     "read_adapter_record",
     "read_card",
+    "record",
 ]

@@ -41,21 +41,6 @@ def hub_url() -> str:
     return constants.ENDPOINT
 
 
-def describe_hub() -> dict[str, str]:
-    """Which Hub, which organization, who: {"kind": "embedded", "public" or "other", "url", "organization", "user"}.
-
-    `user` is empty without a token. Raises HubError where the Hub cannot be reached or refuses the token.
-    """
-    from huggingface_hub import get_token
-
-    url = hub_url()
-    user = ""
-    if get_token():
-        with told(_("say who this token belongs to")):
-            user = open_api().whoami()["name"]
-    return {"kind": hub_kind(url), "url": url, "organization": settings.organization(), "user": user}
-
-
 def hub_kind(url: str) -> str:
     """The kind of a Hub: "embedded" for the one that this process is connected to, "public" for huggingface.co, "other"
     for a team's."""

@@ -16,7 +16,7 @@ from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, BaseModel, Scores, TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.hub.card import card, card_metadata
-from lora_hub.hub.client import PRODUCTION, TRY_AGAIN, full_id, hub_url, open_api, told
+from lora_hub.hub.client import TRY_AGAIN, hub_url, open_api, told
 from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
 from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
 from lora_hub.hub.naming import repo_name
@@ -98,37 +98,6 @@ def publish_adapter(
     )
 
 
-def publish_base(base: BaseModel, org: str = "") -> str:
-    """Puts the built-in base at `{org}/built-in`, where it is not there yet, and returns the repo's id.
-
-    Raises BaseError for another base, HubError where the Hub refuses or another repo has the name.
-    """
-    return _push_base(base, org or settings.organization())[0]
-
-
-def promote(repo_id: str, revision: str) -> None:
-    """Moves the tag `production` to a version. Raises AdapterError where there is no such version, HubError
-    otherwise."""
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError
-
-    repo_id = full_id(repo_id)
-    with told(_("promote {repo}", repo=repo_id), repo_id, revision):
-        api = open_api()
-        commit = api.model_info(repo_id, revision=revision).sha or ""
-        before = next((tag.target_commit for tag in api.list_repo_refs(repo_id).tags if tag.name == PRODUCTION), "")
-        if before == commit:
-            return
-        if before:
-            api.delete_tag(repo_id, tag=PRODUCTION)
-        try:
-            api.create_tag(repo_id, tag=PRODUCTION, revision=commit)
-        except (HfHubHTTPError, httpx2.TransportError):
-            if before:  # the Hub has no "move": what was in production has to stay there
-                api.create_tag(repo_id, tag=PRODUCTION, revision=before)
-            raise
-
-
 def languages_of(spec: TrainSpec, examples: list[dict]) -> tuple[str, ...]:
     """The base's languages whose script the held-out rows are written in; none where no rows were given.
 
@@ -187,11 +156,11 @@ def _json(value: Any) -> bytes:
 def _base_on_hub(base: BaseModel, org: str) -> tuple[str, str]:
     """(repo, commit) of the base; ("", "") for a local folder, which stays where it is."""
     if base.id == bases.BUILT_IN:
-        return _push_base(base, org)
+        return push_base(base, org)
     return (base.id, base.revision) if card_metadata.is_hub_id(base) else ("", "")
 
 
-def _push_base(base: BaseModel, org: str) -> tuple[str, str]:
+def push_base(base: BaseModel, org: str) -> tuple[str, str]:
     if base.id != bases.BUILT_IN:
         raise BaseError(
             _("The base {base} is not the project's to publish."),

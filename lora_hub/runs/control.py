@@ -40,10 +40,11 @@ def start_runs(
 ) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
+    for spec in specs:
+        check_fits(spec)
     for base in {spec.base.id: spec.base for spec in specs}.values():
         check_base(base)
     for spec in specs:
-        check_fits(spec)
         check_publishing(spec)
     run_ids: list[str] = []
     held: dict[int, run_lock.RunLock] = {}

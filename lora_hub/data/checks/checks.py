@@ -6,10 +6,8 @@ a warning and an info do not. What looks like a secret is told by row and kind, 
 here: a module named check_* whose `CHECKS` say when they are asked (`rows.Check`).
 
     find(table, task, mapping)                 one table: findings, errors first, at most one for each code
-    check_table(table, task, mapping)          their problems
     find_overlap(task, train, test, ...)       rows of the training table that are in the test table
     find_unseen(task, train, test, ...)        labels that only one of the two tables has
-    check_overlap(task, train, test, ...)      their problems
 """
 
 from importlib import import_module
@@ -18,7 +16,7 @@ from pkgutil import iter_modules
 import polars
 
 from lora_hub.core.messages import _, _n
-from lora_hub.core.schema import Problem, Task
+from lora_hub.core.schema import Task
 from lora_hub.data import checks as room
 from lora_hub.data.checks.check_labels import check_unseen_labels
 from lora_hub.data.checks.check_test_labels import check_test_labels
@@ -27,11 +25,6 @@ from lora_hub.data.tables.findings import Finding, finding
 from lora_hub.data.tables.table import Table
 
 ORDER = ("error", "warning", "info")
-
-
-def check_table(table: Table, task: Task, mapping: dict[str, str]) -> list[Problem]:
-    """The problems of `find`."""
-    return [found.problem for found in find(table, task, mapping)]
 
 
 def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
@@ -48,13 +41,6 @@ def _all_checks() -> list[Check]:
     modules = [name for _finder, name, _is_room in iter_modules(room.__path__) if name.startswith("check_")]
     named = [check for name in modules for check in getattr(import_module(f"{room.__name__}.{name}"), "CHECKS", ())]
     return sorted(named, key=lambda check: check.place)
-
-
-def check_overlap(
-    task: Task, train: Table, train_mapping: dict[str, str], test: Table, test_mapping: dict[str, str]
-) -> list[Problem]:
-    """The problems of `find_overlap`."""
-    return [found.problem for found in find_overlap(task, train, train_mapping, test, test_mapping)]
 
 
 def find_overlap(

@@ -63,20 +63,6 @@ class Measured:
         return (sum(self.prompt) + sum(self.answer)) / len(self.numbers)
 
 
-def measure_lengths(
-    examples: Sequence[Example],
-    task: Task,
-    base: BaseModel,
-    max_length: int,
-    *,
-    rows: int | None = None,
-    sample: int = SAMPLE,
-) -> Lengths | None:
-    """`measure(...).lengths`."""
-    measured = measure(examples, task, base, max_length, rows=rows, sample=sample)
-    return measured.lengths if measured else None
-
-
 def measure(
     examples: Sequence[Example],
     task: Task,

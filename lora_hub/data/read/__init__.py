@@ -1,1 +1,7 @@
 """Any file -> a table."""
+
+__all__ = [
+    "archive_members",
+    "formats",
+    "read",
+]
