@@ -512,3 +512,10 @@ def test_a_sheet_of_more_rows_than_a_workbook_may_have_is_refused(tmp_path):
             bomb.writestr(name, data)
     with pytest.raises(DataError, match="more than 1,048,576 rows"):
         read_table(tmp_path / "bomb.xlsx")
+
+
+def test_every_row_of_a_page_that_closes_nothing_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    rows = "".join(f"<tr><td><b><i>text {number}<td><font>{number % 2}" for number in range(3_000))
+    file.write_text(f"<table><tr><th>text<th>label{rows}</table>", encoding="utf-8")
+    assert read_table(file).frame.rows() == [(f"text {number}", str(number % 2)) for number in range(3_000)]

@@ -13,6 +13,7 @@ from lora_hub import hub, runs
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.cli.parser import make_parser
+from lora_hub.cli.screen import Screen
 from lora_hub.cli.signals import Signals
 from lora_hub.core.schema import Mend, TrainSpec
 from lora_hub.data.inspector import Inspector
@@ -48,6 +49,7 @@ def planned_again(spec: TrainSpec, folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(runs, "start_run", start)
     monkeypatch.chdir(folder)
     options = make_parser().parse_args(arguments)
+    options.screen = Screen()
     with Signals() as options.signals, pytest.raises(KeyboardInterrupt):
         options.command(options)
     return started[0]

@@ -1,5 +1,8 @@
 """Tables in HTML and in Excel's XML of 2003, which people have under the name .xls. Nothing is fetched and no script is
-run."""
+run.
+
+Why not lxml: it is twice as fast, and gives up without a word where elements stand 256 deep in each other. A page whose
+cells leave <b> open is one: of 3,000 rows it gives 512, each with the texts of the next ones in it."""
 
 import re
 from collections import Counter
