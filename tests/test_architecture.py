@@ -36,6 +36,12 @@ FLOORS = {
 }
 # Files that stand on another floor than their room, each for a reason.
 ON_ANOTHER_FLOOR = {
+    # what texts are worth, and how sure that is: knows no model, and a task is asked whether its metrics are known
+    "evaluation.metrics": 1,
+    "evaluation.chrf": 1,
+    "evaluation.normalized": 1,
+    "evaluation.statistics": 1,
+    "evaluation.intervals": 1,
     "local_hub.folder": 0,  # what stands in the embedded Hub's folder: whoever looks for a Hub finds it by that
 }
 # An inner room that is written from its room's own nouns.

@@ -7,6 +7,7 @@ import pytest
 from lora_hub.catalogue.tasks import catalogue, frames
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import Task
+from lora_hub.evaluation.metrics import METRICS, of_labels
 
 IDS = (
     "spam sentiment topic intent translation question-answering summarization instruction chat text-to-sql grammar"
@@ -53,8 +54,8 @@ def test_a_template_holds_every_role_on_a_line_of_its_own(task):
 
 @pytest.mark.parametrize("task", TASKS, ids=IDS)
 def test_metrics_fit_the_output(task):
-    assert set(task.metrics) <= set(catalogue.METRIC_NAMES)
-    assert (task.metrics == catalogue.LABEL_METRICS) == (task.output == "labels")
+    assert set(task.metrics) <= set(METRICS)
+    assert (task.metrics == of_labels()) == (task.output == "labels")
 
 
 def test_samples_are_there():
@@ -95,7 +96,7 @@ def test_a_task_of_ones_own_from_yaml(tmp_path):
     assert task.title.fa == "لحن"
     assert task.output == "labels"
     assert task.labels == ("formal", "casual", "no")
-    assert task.metrics == catalogue.LABEL_METRICS
+    assert task.metrics == of_labels()
     lines = task.template.split("\n")
     assert lines == ["{instruction}", frames.LABELS_LINE, "", "Text: {text}", "Who writes: {who_writes}"]
 

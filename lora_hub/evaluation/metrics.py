@@ -8,33 +8,20 @@ which `statistics` tells intervals and tests without scoring a text again. An em
 error.
 """
 
-import string
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core import verdicts
+from lora_hub.core.messages import Message, _, as_message
 from lora_hub.core.schema import Judgement, PairedComparison, Score, Scores, Task
 from lora_hub.evaluation import statistics
 from lora_hub.evaluation.chrf import ORDER as CHRF_ORDER
 from lora_hub.evaluation.chrf import chrf_statistics
+from lora_hub.evaluation.normalized import normalize_answer, normalize_label, split_words
 from lora_hub.evaluation.statistics import Classes, RowTable
 
-# Arabic letters and digits that keyboards write for the Persian ones, the joiner that some leave out, and marks.
-_PERSIAN = str.maketrans(
-    {"ي": "ی", "ى": "ی", "ك": "ک", "ة": "ه", "ۀ": "ه", "أ": "ا", "إ": "ا", "ؤ": "و"}
-    | {chr(0x0660 + digit): str(digit) for digit in range(10)}
-    | {chr(0x06F0 + digit): str(digit) for digit in range(10)}
-    | dict.fromkeys("\u200c\u200d\u200e\u200fـ\ufeff", "")
-    | {chr(code): "" for code in range(0x064B, 0x0656)}
-)
-_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "،؛؟«»٪“”‘’…–—", ""))
-
 References = Sequence[str | Sequence[str]]
-
-# Metrics that count rows: of one row they say whether it is right. The others grade it.
-RIGHT_OR_WRONG = ("accuracy", "balanced_accuracy", "macro_f1", "exact_match")
 
 
 @dataclass(frozen=True)
@@ -42,13 +29,29 @@ class Metric:
     """`table`: (answers, references) -> statistics a row. `value`: statistics summed over rows, shape (draws, columns)
     -> per cent, shape (draws,). `each`: the table -> each row's own score, (rows,), by which it became better or worse.
     `weights`: the table -> what each row weighs, (rows,); None: all rows alike. `classes`: the table -> its rows'
-    classes, for means over classes."""
+    classes, for means over classes. `title`: on the page and in a card. `of_labels`: a task with labels is scored by
+    it where it names no metrics. `counts_rows`: of one row it says whether it is right; others grade it. `on_hub`: the
+    Hub's own id for it, where that is another one."""
 
+    title: Message
     table: Callable[[list[str], list[list[str]]], RowTable]
     value: Callable[[Any], Any]
     each: Callable[[RowTable], Any]
     weights: Callable[[RowTable], Any] | None = None
     classes: Callable[[RowTable], Classes] | None = None
+    of_labels: bool = False
+    counts_rows: bool = False
+    on_hub: str = ""
+
+
+def of_labels() -> tuple[str, ...]:
+    """By what a task with labels is scored, where it names no metrics."""
+    return tuple(name for name, metric in METRICS.items() if metric.of_labels)
+
+
+def title_of(name: str) -> Message:
+    """What a figure is called that stands among a run's scores; its own name where nobody here knows it."""
+    return METRICS[name].title if name in METRICS else OTHER_TITLES.get(name, as_message(name))
 
 
 def score(task: Task, answers: Sequence[str], references: References, *, clusters: Any = None) -> Scores:
@@ -113,7 +116,7 @@ def compare_answers(
     rows."""
     metric = METRICS[name]
     ours, wanted = _checked(ours, references)
-    theirs, _ = _checked(theirs, references)
+    theirs = _checked(theirs, references)[0]
     tables = metric.table(ours, wanted), metric.table(theirs, wanted)
     each = metric.each(tables[0]), metric.each(tables[1])
     return statistics.compare(name, *tables, metric.value, each, clusters=clusters, against=against)
@@ -131,7 +134,7 @@ def judge(task: Task, answers: Sequence[str], references: References) -> list[Ju
     answers, wanted = _checked(answers, references)
     each = metric.value(metric.table(answers, wanted).grouped(np.arange(len(answers)), len(answers)))
     return [
-        Judgement(metric=name, score=float(score), right=bool(score > 50) if name in RIGHT_OR_WRONG else None)
+        Judgement(metric=name, score=float(score), right=bool(score > 50) if metric.counts_rows else None)
         for score in each
     ]
 
@@ -150,32 +153,6 @@ def judge_rows(task: Task, rows: list[dict], who: Sequence[str]) -> list[dict]:
         }
         for index, row in enumerate(rows)
     ]
-
-
-def normalize_label(text: str) -> str:
-    """A label as it is compared: NFC, Persian letters and digits, no joiners, one space between words, caseless."""
-    return " ".join(unicodedata.normalize("NFC", text).translate(_PERSIAN).casefold().split())
-
-
-def normalize_answer(text: str) -> str:
-    """An answer as exact match compares it: SQuAD's rule (lower case, no punctuation, no a, an, the, single spaces;
-    Rajpurkar et al. 2016) after the Persian normalization."""
-    plain = normalize_label(text).translate(_PUNCTUATION)
-    return " ".join(word for word in plain.split() if word not in ("a", "an", "the"))
-
-
-def split_words(text: str) -> list[str]:
-    """Words of any script for ROUGE, normalized: runs of letters, marks and digits; each wide character (Chinese)
-    a word of its own. (rouge-score's own tokenizer keeps a-z and 0-9 and drops the rest.)"""
-    pieces = []
-    for character in normalize_label(text):
-        if unicodedata.category(character)[0] not in "LMN":
-            pieces.append(" ")
-        elif unicodedata.east_asian_width(character) in "WF":
-            pieces.append(f" {character} ")
-        else:
-            pieces.append(character)
-    return "".join(pieces).split()
 
 
 def _checked(answers: Sequence[str], references: References) -> tuple[list[str], list[list[str]]]:
@@ -361,12 +338,35 @@ def _own_value(value: Callable[[Any], Any]) -> Callable[[RowTable], Any]:
 
 
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric(_hit_table(normalize_label), _mean, _first_column),
-    "balanced_accuracy": Metric(_confusion_table, _balanced_accuracy, _first_column, classes=_classes),
-    "macro_f1": Metric(_confusion_table, _macro_f1, _first_column, classes=_classes),
+    "accuracy": Metric(
+        _("Accuracy"), _hit_table(normalize_label), _mean, _first_column, of_labels=True, counts_rows=True
+    ),
+    "balanced_accuracy": Metric(
+        _("Balanced accuracy"),
+        _confusion_table,
+        _balanced_accuracy,
+        _first_column,
+        classes=_classes,
+        of_labels=True,
+        counts_rows=True,
+    ),
+    "macro_f1": Metric(
+        _("Macro F1"),
+        _confusion_table,
+        _macro_f1,
+        _first_column,
+        classes=_classes,
+        of_labels=True,
+        counts_rows=True,
+        on_hub="f1",
+    ),
     # The longer a reference, the more of the n-grams are its own.
-    "bleu": Metric(_sacrebleu_table(_make_bleu), _bleu, _own_value(_bleu), lambda table: 1 + table.values[:, 1]),
-    "chrf": Metric(_chrf_table, _chrf, _own_value(_chrf), lambda table: 1 + table.values[:, 1]),
-    "rougeL": Metric(_rouge_table, _mean, _first_column),
-    "exact_match": Metric(_hit_table(normalize_answer), _mean, _first_column),
+    "chrf": Metric(_("chrF"), _chrf_table, _chrf, _own_value(_chrf), lambda table: 1 + table.values[:, 1]),
+    "bleu": Metric(
+        _("BLEU"), _sacrebleu_table(_make_bleu), _bleu, _own_value(_bleu), lambda table: 1 + table.values[:, 1]
+    ),
+    "rougeL": Metric(_("ROUGE-L"), _rouge_table, _mean, _first_column, on_hub="rouge"),
+    "exact_match": Metric(_("Exact match"), _hit_table(normalize_answer), _mean, _first_column, counts_rows=True),
 }
+# What stands among the scores and is counted elsewhere.
+OTHER_TITLES = {"calibration_error": _("Calibration error (less is better)")}

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lora_hub.catalogue.tasks.metric_titles import METRIC_TITLES
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task, TrainSpec
+from lora_hub.evaluation import metrics
 from lora_hub.ui.render import card, empty, escape, link
 from lora_hub.ui.render_table import role_name
 from lora_hub.ui.text import digits, number, t
@@ -17,7 +17,7 @@ EFFORTS = {"quick": _("Quick"), "balanced": _("Balanced"), "thorough": _("Thorou
 
 
 def metric_title(name: str, language: str) -> str:
-    return t(METRIC_TITLES[name], language) if name in METRIC_TITLES else name
+    return t(metrics.title_of(name), language)
 
 
 def task_card(task: Task, language: str) -> str:

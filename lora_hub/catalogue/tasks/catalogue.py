@@ -24,6 +24,7 @@ from lora_hub.catalogue.tasks.frames import default_template, translated
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
+from lora_hub.evaluation import metrics
 
 FOLDER = Path(__file__).parent
 # In the order in which they are offered; a YAML file that is not named here comes after them, by its name.
@@ -40,9 +41,6 @@ FIRST = (
     "text-to-sql",
     "grammar",
 )
-LABEL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
-TEXT_METRICS = ("chrf", "bleu", "rougeL", "exact_match")
-METRIC_NAMES = LABEL_METRICS + TEXT_METRICS
 FIELD = re.compile(r"\{(\w+)\}")  # as data.template reads it; every other brace is a brace
 MAX_TASK_FILE = 256 * 1024  # bytes; a task is a page of text, anything larger is another file given by mistake
 
@@ -106,12 +104,12 @@ def task_from_dict(data: dict[str, Any]) -> Task:
         raise _spec_error(error) from error
     _check_template(task)
     for metric in task.metrics:
-        if metric not in METRIC_NAMES:
+        if metric not in metrics.METRICS:
             raise SpecError(
                 _("The task's 'metrics' names {metric!r}."),
                 _("The metrics are {metrics}."),
                 metric=metric,
-                metrics=METRIC_NAMES,
+                metrics=tuple(metrics.METRICS),
             )
     return task
 
@@ -234,7 +232,7 @@ def _fill_defaults(filled: dict[str, Any]) -> None:
             filled["prompt_language"] = "fa"
         filled["template"] = default_template(filled["inputs"], is_labels, filled.get("prompt_language", "en"))
     if not filled.get("metrics"):
-        filled["metrics"] = list(LABEL_METRICS if is_labels else ("rougeL", "chrf"))
+        filled["metrics"] = list(metrics.of_labels() if is_labels else ("rougeL", "chrf"))
     if not filled.get("max_new_tokens"):
         filled["max_new_tokens"] = 32 if is_labels else 128
 

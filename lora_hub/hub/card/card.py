@@ -10,10 +10,10 @@ from typing import Any
 
 from lora_hub.core import verdicts
 from lora_hub.core.schema import BaseModel, PairedComparison, Score, TrainSpec
+from lora_hub.evaluation import metrics
 from lora_hub.hub import snippet
 from lora_hub.hub.card import reproduce
 from lora_hub.hub.card.card_metadata import (
-    METRIC_TITLES,
     Facts,
     adapter_metadata,
     card_title,
@@ -108,7 +108,7 @@ def _first_line(facts: Facts) -> str:
                 f"{asked[against][name].value:.1f} %)"
             )
         of = f" on {score.rows:,} held-out {'row' if score.rows == 1 else 'rows'}" if score.rows else ""
-        line += f" {METRIC_TITLES.get(name, escape(name))}: {score.value:.1f} %{of}{alone}."
+        line += f" {escape(metrics.title_of(name).en)}: {score.value:.1f} %{of}{alone}."
     return line
 
 
@@ -144,7 +144,7 @@ def _results(facts: Facts) -> str:
     lines += [f"| metric | {' | '.join(verdicts.WHO[who] for who in asked)} |", "|---" * (1 + len(asked)) + "|"]
     for name in adapter:
         cells = [cell(scores.get(name)) for scores in asked.values()]
-        lines.append(f"| {METRIC_TITLES.get(name, escape(name))} | {' | '.join(cells)} |")
+        lines.append(f"| {escape(metrics.title_of(name).en)} | {' | '.join(cells)} |")
     return "\n".join([*lines, *_verdict(facts)])
 
 
@@ -153,7 +153,7 @@ def _verdict(facts: Facts) -> list[str]:
     if not facts.record.get("comparison"):
         return []
     found = PairedComparison(**facts.record["comparison"])
-    title = METRIC_TITLES.get(found.metric, escape(found.metric))
+    title = escape(metrics.title_of(found.metric).en)
     return [
         "",
         (

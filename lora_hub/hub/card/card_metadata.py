@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from lora_hub.catalogue.tasks import metric_titles
 from lora_hub.core.schema import BaseModel, Score, Task, TrainSpec
+from lora_hub.evaluation import metrics
 from lora_hub.hub.card.markdown import plain
 from lora_hub.hub.record import COUNTS
 
-METRIC_TITLES = {name: title.en for name, title in metric_titles.METRIC_TITLES.items()}
-# The Hub's own ids where they are others than ours.
-HUB_METRICS = {"macro_f1": "f1", "rougeL": "rouge"}
 PIPELINES = {"translation": "translation", "question-answering": "question-answering", "summarization": "summarization"}
 # The licence ids that the Hub knows, of those that bases come with; another one is "other" with its name.
 LICENCES = {
@@ -117,8 +114,8 @@ def adapter_metadata(facts: Facts) -> Any:
             dataset_type=facts.hub_dataset or "uploaded-file",
             dataset_name=_meta(tested_on.name) or "uploaded file",
             dataset_split="test" if spec.test_rows else "held-out",
-            metric_type=HUB_METRICS.get(name, name),
-            metric_name=METRIC_TITLES.get(name, name),
+            metric_type=(metrics.METRICS[name].on_hub or name) if name in metrics.METRICS else name,
+            metric_name=metrics.title_of(name).en,
             metric_value=round(score.value, 2),
         )
         for name, score in facts.scores("adapter").items()
