@@ -36,6 +36,7 @@ from lora_hub.ui import (
     plot,
     render,
     render_adapters,
+    render_card,
     render_data,
     render_held_out,
     render_plan,
@@ -158,12 +159,52 @@ def evil_problem() -> Problem:
 
 def test_a_card_fetches_nothing_and_runs_nothing():
     card = (
-        "---\nlicense: mit\n---\n# Title\n![spy](http://elsewhere/x.png) <script>alert(1)</script>\n```python\na < "
-        "b\n```\n"
+        "---\nlicense: mit\n---\n# Title\n![spy](http://elsewhere/x.png) <script>alert(1)</script>\n"
+        "<!-- hidden --> [a](b.md) [c](javascript:x) [d](https://d.example/e?f=1)\n```python\na < b\n```\n"
     )
-    shown = render_adapters.card_body(card)
-    assert shown.startswith("# Title") and "![" not in shown and "<script" not in shown
-    assert "a < b" in shown
+    shown = render_card.card_html(card, "http://hub/o/n", "en")
+    assert "<h1>Title</h1>" in shown and "license" not in shown and "hidden" not in shown
+    assert "<img" not in shown and "<script" not in shown and "elsewhere" not in shown and "spy" in shown
+    assert re.findall('href="([^"]*)"', shown) == ["http://hub/o/n/blob/main/b.md", "https://d.example/e?f=1"]
+    assert '<pre tabindex="0"><code>a &lt; b' in shown and ">Copy</button>" in shown
+
+
+COVER = '<form style="position:fixed;inset:0"><input name=token></form><img src=//evil.example/x onerror=alert(1)>'
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "```\n" + COVER,  # a fence that is not closed
+        "~~~\n```\n~~~\n" + COVER,
+        "    ```\n" + COVER,
+        "`````\n```\n`````\n" + COVER,
+        "> ```\n" + COVER,
+        "- ```\n" + COVER,
+        "<!-- ```\n-->" + COVER,
+        "\u2028```\n" + COVER + "\r```\r" + COVER,
+        "[a](" + COVER + ")",
+        f"![{COVER}]({COVER})",
+        f'[a](http://x "{COVER}")',
+        f"[a]: javascript:alert(1)\n[a] ![a] <javascript:alert(1)> {COVER}",
+        "|a|\n|-|\n|" + COVER + "|",
+        "# " + COVER,
+        "&lt;form&gt; &#60;form&#62;",
+    ],
+)
+def test_a_card_holds_no_element_that_its_writer_chose(card: str):
+    shown = render_card.card_html(card, "http://hub/o/n", "en")
+    tags = set(re.findall(r"<([a-zA-Z][a-zA-Z0-9]*)", shown))
+    assert tags <= set("div p h1 pre code button ul li blockquote a table thead tbody tr th td em strong br".split())
+    assert "javascript:" not in "".join(re.findall('href="([^"]*)"', shown)).lower()
+    assert "style=" not in re.sub("<code>.*?</code>|>[^<]*<", "", shown, flags=re.S)
+
+
+@pytest.mark.parametrize(
+    "piece", ["<!--", "[", "![a](", "> ", "* ", "```\n", "**a", "|a", "<a ", "&#", "- ", "_*", "\\"]
+)
+def test_a_card_of_a_million_marks_is_cut(piece: str):
+    assert len(render_card.card_html(piece * 300_000, "http://hub/o/n", "en")) < 40 * render_card.LONGEST
 
 
 def test_cells_of_unknown_direction_say_so():

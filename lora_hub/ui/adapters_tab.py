@@ -8,7 +8,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.messages import _
 from lora_hub.ui import page as shared
-from lora_hub.ui import render_adapters
+from lora_hub.ui import render_adapters, render_card
 from lora_hub.ui.page import LIGHT, Page
 
 # Sends whose Compare was pressed; a click on a name is page.js's.
@@ -48,7 +48,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         head = shared.html(elem_id="lh-adapter")
         with gr.Row(elem_classes="lh-tight"):
             compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
-        card = gr.Markdown(visible=False, elem_id="lh-card")
+        card = shared.html(visible=False, elem_id="lh-card")
 
     @shared.told
     def look(language: str, org: str, task: str, base: str, chosen: str) -> Any:
@@ -66,14 +66,14 @@ def build(page: Page, tab: gr.Tab) -> None:
     @shared.told
     def open_card(language: str, repo_id: str) -> Any:
         if not repo_id:
-            return "", gr.Button(visible=False), gr.Markdown(visible=False)
+            return "", gr.Button(visible=False), gr.HTML(visible=False)
         from lora_hub import hub
 
         ref = hub.get_adapter(repo_id)
         versions = [(one.tag, one.commit, one.date, one.message) for one in hub.list_versions(repo_id)]
-        text = render_adapters.card_body(hub.read_card(repo_id))
+        text = render_card.card_html(hub.read_card(repo_id), ref.url, language)
         top = render_adapters.adapter_head(ref, language) + render_adapters.versions_table(versions, language)
-        return top, gr.Button(visible=True), gr.Markdown(text, visible=True)
+        return top, gr.Button(visible=True), gr.HTML(text, visible=True)
 
     @shared.told
     def to_compare(language: str, names: list[str], repo_id: str) -> Any:

@@ -93,6 +93,18 @@
     put(field, id || open || value || `${edit} ${Date.now()}`);
   });
 
+  // The copy button of a piece of code says for a moment that it has copied.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("[data-copy]");
+    if (!button) return;
+    const words = button.textContent;
+    navigator.clipboard.writeText(button.nextElementSibling.textContent).then(() => {
+      button.textContent = button.dataset.copy;
+      button.disabled = true;
+      setTimeout(() => { button.textContent = words; button.disabled = false; }, 1500);
+    });
+  });
+
   // What is asked in Compare, changed in whichever way: typed, pasted, cut, undone. Gradio's own event tells of some of these.
   // What was answered looks at once like an answer to another question; the page is told when the change is over.
   let told = 0;

@@ -1,6 +1,5 @@
 """The Adapters and Compare tabs' nouns -> HTML: the shelf, an adapter's facts, the panes of answers."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,19 +128,6 @@ def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str)
         if rows
         else ""
     )
-
-
-def card_body(text: str) -> str:
-    """A card without its front matter, as Markdown; raw HTML in it is shown and not run."""
-    body = re.sub(r"\A---\n.*?\n---\n", "", text.replace("\r\n", "\n"), count=1, flags=re.DOTALL)
-    inside_code = False
-    lines = []
-    for line in body.split("\n"):
-        if line.lstrip().startswith("```"):
-            inside_code = not inside_code
-        # Pictures would be fetched from wherever the card's author says; their words stay.
-        lines.append(line if inside_code else line.replace("![", "[").replace("<", "&lt;"))
-    return "\n".join(lines)
 
 
 @dataclass
