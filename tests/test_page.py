@@ -40,26 +40,29 @@ playwright.expect.set_options(timeout=PATIENCE_MS)
 class App:
     """The app as a person starts it."""
 
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
+    def __init__(self, home: Path, port: int, **settings: str) -> None:
+        """settings: more of the environment."""
+        self.home, self.port, self.settings = home, port, settings
         self.url = f"http://127.0.0.1:{port}"
         self.process: subprocess.Popen | None = None
 
-    def start(self) -> None:
+    def environment(self) -> dict[str, str]:
         hidden = ("HF_ENDPOINT", "HF_TOKEN", "SPACE_ID", "DISPLAY")
-        environment = {name: value for name, value in os.environ.items() if name not in hidden}
-        environment |= {
+        return {name: value for name, value in os.environ.items() if name not in hidden} | {
             "LORA_HUB_HOME": str(self.home),
             "LORA_HUB_PORT": str(self.port),
             "LORA_HUB_HUB": "embedded",
             "LORA_HUB_UPSTREAM": "off",
             "LORA_HUB_NO_BROWSER": "1",
             "OMP_NUM_THREADS": "1",
+            **self.settings,
         }
+
+    def start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "app.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log
+                [sys.executable, "app.py"], cwd=ROOT, env=self.environment(), stdout=log, stderr=log
             )
         until = time.monotonic() + 120
         while time.monotonic() < until:

@@ -48,15 +48,15 @@ def t(said: Message, language: str, **values: object) -> str:
 
 
 def direction(text: str) -> str:
-    """How a sentence of ours reads: by its letters, not by its first one, which may be a Latin name's. An English
+    """How a sentence of ours, or its HTML, reads: by its letters, not by its first one, which may be a Latin name's. An English
     sentence with Persian names in it is known by the small words of its language, and a Persian one by its own; one of
     another language by what most of its letters are."""
-    if not _RIGHT.search(text):
-        return "ltr"
-    ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069", "", text)
-    if not _ENGLISH.search(ours) or _SMALL_PERSIAN.search(ours):
-        return "rtl"
-    return "rtl" if len(_RIGHT.findall(ours)) > 2 * len(_LATIN_LETTER.findall(ours)) else "ltr"
+    ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069|<bdi>[^<]*</bdi>|<[^>]*>", "", text)
+    right, left = len(_RIGHT.findall(ours)), len(_LATIN_LETTER.findall(ours))
+    if not right:
+        return "rtl" if not left and _RIGHT.search(text) else "ltr"
+    is_english = _ENGLISH.search(ours) and not _SMALL_PERSIAN.search(ours)
+    return "ltr" if is_english and right <= 2 * left else "rtl"
 
 
 def digits(text: str, language: str) -> str:
