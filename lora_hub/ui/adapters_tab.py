@@ -6,7 +6,7 @@ import gradio as gr
 
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, text_in
 from lora_hub.ui import page as shared
 from lora_hub.ui import render_adapters, render_card
 from lora_hub.ui.page import LIGHT, Page
@@ -56,7 +56,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
         organization = org.strip() or page.organization
         found = hub.list_adapters(org=organization, task=task, base=base.strip())
-        titles = {one.id: one.title.in_language(language) for one in catalogue.list_tasks()}
+        titles = {one.id: text_in(one.title, language) for one in catalogue.list_tasks()}
         return render_adapters.shelf(found, chosen, titles, organization, bool(task or base), language)
 
     @shared.told

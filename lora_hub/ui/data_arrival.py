@@ -8,7 +8,7 @@ from typing import Any
 
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import Mend
 from lora_hub.ui import render
 from lora_hub.ui.page import Page, inform
@@ -67,7 +67,7 @@ def proposed_task(
         pass  # the review tells it beside the file
     if not found:
         return [None, ""] if task_id else []
-    title = catalogue.get_task(found).title.in_language(language)
-    said = render.escape(t(_("Looks like {task}: {reason}"), language, task=title, reason=reason.in_language(language)))
+    title = text_in(catalogue.get_task(found).title, language)
+    said = render.escape(t(_("Looks like {task}: {reason}"), language, task=title, reason=reason))
     inform(render.isolated(said), language, 8)
     return [found, found]

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from lora_hub.core.errors import LoraHubError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import TrainSpec
 from lora_hub.ui import render, render_tasks, task_list
 from lora_hub.ui.asked import Asked
@@ -30,7 +30,7 @@ class Start:
         if view.spec is None:
             raise LoraHubError(view.reason, "")
         entries = task_list.add_entry(entries, asked, view.spec)
-        title = view.spec.task.title.in_language(language)
+        title = text_in(view.spec.task.title, language)
         said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
         inform(render.escape(said), language, 5)
         # The next task starts with nothing but what is the same for all.

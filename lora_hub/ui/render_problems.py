@@ -11,7 +11,7 @@ from typing import Any
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.languages import ENGLISH, percent
 from lora_hub.core.languages import direction as direction_of
-from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.messages import Message, _, _n, text_in
 from lora_hub.core.schema import Mend, Problem
 from lora_hub.ui.page_words import in_page_words
 from lora_hub.ui.render import card, cell, escape, sentence
@@ -141,7 +141,7 @@ def problem_card(
         for place, mend in enumerate(problem.mends)
     ]
     if problem.task:
-        words = t(_("Use “{task}”"), language, task=catalogue.get_task(problem.task).title.in_language(language))
+        words = t(_("Use “{task}”"), language, task=text_in(catalogue.get_task(problem.task).title, language))
         buttons.insert(
             0,
             (

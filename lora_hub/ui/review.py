@@ -17,7 +17,7 @@ from lora_hub.catalogue import bases, hardware
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
-from lora_hub.core.messages import Message, _
+from lora_hub.core.messages import Message, _, text_in
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.training import recipe
 from lora_hub.ui import render, render_data, render_plan, render_problems, render_table
@@ -90,7 +90,7 @@ def _doubt(problems: Any, language: str) -> str:
         t(
             _("It can be trained, but the data looks like “{task}”: see the warning in step 3."),
             language,
-            task=catalogue.get_task(other).title.in_language(language),
+            task=text_in(catalogue.get_task(other).title, language),
         )
         if other
         else ""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import Run
 from lora_hub.ui.text import moment, number, t
 
@@ -22,7 +22,7 @@ class RunName:
     number: int = 0
 
     def title(self, language: str) -> str:
-        title = self.run.spec.name or self.run.spec.task.title.in_language(language)
+        title = self.run.spec.name or text_in(self.run.spec.task.title, language)
         return (
             t(_("{title} #{number}"), language, title=title, number=number(self.number, language))
             if self.number
@@ -33,7 +33,7 @@ class RunName:
         """Base, data and when it was asked for, in the machine's time; of a run with a name of its own its task before
         them."""
         spec = self.run.spec
-        task = [spec.task.title.in_language(language)] if spec.name else []
+        task = [text_in(spec.task.title, language)] if spec.name else []
         return [
             *task,
             spec.base.title or spec.base.id,

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lora_hub.core.errors import LoraHubError, SpecError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import TrainSpec
 from lora_hub.ui.asked import OWN, Asked, read_task
 from lora_hub.ui.form import OWN_DEFAULTS
@@ -179,7 +179,7 @@ def title_of(asked: Asked, language: str) -> str:
         task = read_task(asked)
     except LoraHubError:
         task = None
-    return task.title.in_language(language) if task else asked.own.get("title") or asked.task
+    return text_in(task.title, language) if task else asked.own.get("title") or asked.task
 
 
 def _same(asked: Asked) -> dict[str, Any]:

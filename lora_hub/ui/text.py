@@ -48,9 +48,9 @@ def t(said: Message, language: str, **values: object) -> str:
 
 
 def direction(text: str) -> str:
-    """How a sentence of ours, or its HTML, reads: by its letters, not by its first one, which may be a Latin name's. An English
-    sentence with Persian names in it is known by the small words of its language, and a Persian one by its own; one of
-    another language by what most of its letters are."""
+    """How a sentence of ours, or its HTML, reads: by its letters, not by its first one, which may be a Latin name's. An
+    English sentence with Persian names in it is known by the small words of its language, and a Persian one by its own;
+    one of another language by what most of its letters are."""
     ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069|<bdi>[^<]*</bdi>|<[^>]*>", "", text)
     right, left = len(_RIGHT.findall(ours)), len(_LATIN_LETTER.findall(ours))
     if not right:
