@@ -5,6 +5,7 @@ A step that fails leaves a picture: its path is in the failure's message.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -245,6 +246,13 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     playwright.expect(page.locator("#lh-examples tbody tr")).not_to_have_count(every_row)
     page.get_by_role("button", name="Log").click()
     wait_for_text(page, "#lh-log", "training")
+    # While another name is typed, what publishing would do is told of that one.
+    named = page.locator("#lh-publish-name :is(input, textarea)")
+    named.press_sequentially("typed-name")
+    wait_for_text(page, "#lh-planned", "lora-hub/typed-name")
+    playwright.expect(page.locator("#lh-planned")).not_to_have_class(re.compile("lh-outdated"))
+    named.fill("")
+    playwright.expect(page.locator("#lh-planned")).not_to_contain_text("typed-name")
     page.locator("#lh-publish").click()
     wait_for_text(page, "#lh-published", "Published as lora-hub/")
     link = page.locator("#lh-published a").get_attribute("href")
@@ -334,6 +342,8 @@ def switch_to_persian(app: App, visit: Visit) -> None:
     playwright.expect(page.locator("#lh-name input, #lh-name textarea")).to_have_value("my-own-name")
     playwright.expect(page.locator("#lh-train")).to_contain_text("شروع آموزش")
     assert page.get_by_role("tab", name="اجراها").is_visible()
+    # The file that is in use is named where another can be dropped, though the field itself holds none any more.
+    wait_for_text(page, "#lh-file", "spam.csv")
     page.reload()
     page.wait_for_function("document.documentElement.dir === 'rtl'")
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

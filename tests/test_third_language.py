@@ -84,7 +84,8 @@ def test_it_writes_numbers_lists_and_dates_as_cldr_has_them(known: None) -> None
     meant = _("Did you mean {near}?", near=several("abc", "and")).in_language("de")
     assert meant.endswith(" “a”, “b” und “c”?"), meant
     meant = _("Did you mean {near}?", near=several("abc", "or")).in_language("he")
-    assert meant.endswith(" “a”, “b” או “c”?"), meant
+    marked = [f"“\u2068{name}\u2069”" for name in "abc"]
+    assert meant.endswith(f" {marked[0]}, {marked[1]} או {marked[2]}?"), meant
     assert text.iso_moment("2026-03-05T21:17", "de") == "05.03.2026 21:17"
     assert text.iso_moment("2026-03-05T21:17", "en") == "2026-03-05 21:17"
     assert re.fullmatch(r"05\.03\.2026, \d\d:\d\d", text.moment(1772712000, "de"))

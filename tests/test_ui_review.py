@@ -15,7 +15,7 @@ from lora_hub.core.schema import Mend
 from lora_hub.core.spec_fields import FIELDS
 from lora_hub.data.inspector import Inspector
 from lora_hub.ui import asked as asked_module
-from lora_hub.ui import form
+from lora_hub.ui import data_reading, form
 from lora_hub.ui.asked import Asked
 from lora_hub.ui.review import review
 from lora_hub.ui.warm import Looker
@@ -221,6 +221,22 @@ def test_an_unknown_hub_id_is_told_when_it_is_typed(tmp_path, hub):
         )
         unsure = review(asked, "en", silent)
         assert unsure.spec is not None and "does not answer" in unsure.base
+
+
+@pytest.mark.parametrize(("name", "said"), [("!!!", "no letters or digits"), ("Built-in", "built-in base&#x27;s")])
+def test_a_name_that_will_not_do_is_told_beside_its_field(tmp_path, name, said):
+    asked = asked_about(spam_file(tmp_path))
+    good, bad = look(asked), look(Asked(**{**asked.__dict__, "name": name}))
+    assert good.name == "" and good.ready
+    assert said in bad.name and not bad.ready and bad.spec is None and bad.error is not None
+    # Everything else is shown as it is without the name.
+    assert (bad.plan, bad.problems, bad.settings) == (good.plan, good.problems, good.settings)
+    assert "--name" not in bad.name
+
+
+def test_the_files_field_names_the_file_that_is_in_use():
+    assert data_reading.file_label(Asked(dataset="ab/متن.csv"), "en") == "Dataset: \u2068متن.csv\u2069"
+    assert data_reading.file_label(Asked(), "fa") == "مجموعه‌داده"
 
 
 def test_all_rows_of_a_finding_can_be_reached(tmp_path):

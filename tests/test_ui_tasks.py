@@ -115,6 +115,28 @@ def test_a_task_that_cannot_be_trained_any_more_is_told_and_the_others_are_plann
     assert [spec.dataset.name for spec in specs] == ["messages.csv", "messy.csv"] and planned == entries
 
 
+def test_what_is_edited_keeps_its_place(tmp_path):
+    asked, entries = entry_for(tmp_path)
+    other = asked_about(messy_file(tmp_path))
+    entries = task_list.take_up(task_list.add_entry(entries, other, look(other).spec), entries[0])
+    assert read_entries(json.loads(json.dumps([entry.to_json() for entry in entries]))) == entries
+    assert [entry.edited for entry in entries] == [True, False] and task_list.waiting(entries) == entries[1:]
+    # The form has it: it counts once, and the plan of the list leaves it alone.
+    assert task_list.stand(entries, asked, look(asked), "en").count == 2
+    assert task_list.add_words(entries, "en") == "Save task" and task_list.add_words(entries[1:], "en") == "Add task"
+    specs, planned = task_list.plan_entries(entries, "en", Inspector())
+    assert [spec.dataset.name for spec in specs] == ["messy.csv"] and planned == entries
+    shown = render_tasks.task_list(entries, "en")
+    assert shown.count("being edited") == 1 and "Keep as it was" in shown
+    changed = Asked(**{**asked.__dict__, "name": "changed"})
+    saved = task_list.add_entry(entries, changed, look(changed).spec)
+    assert [entry.adapter for entry in saved] == ["changed", entries[1].adapter]
+    assert not any(entry.edited for entry in saved)
+    assert task_list.put_down(entries)[0] == Entry(asked, entries[0].rows, entries[0].adapter)
+    two = [{**entry.to_json(), "edited": True} for entry in entries]
+    assert [entry.edited for entry in read_entries(two)] == [True, False], "one at a time"
+
+
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_the_list_shows_title_data_rows_adapter_and_a_way_out(tmp_path, language):
     _, entries = entry_for(tmp_path)

@@ -247,7 +247,10 @@ class _Filler(string.Formatter):
             return in_digits(str(name), self.grammar)
         name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
         if self.grammar != ENGLISH:
-            return _IN_QUOTES._told(self.grammar, False, 0).replace("{name}", _on_one_line(name))
+            quotes = _IN_QUOTES._told(self.grammar, False, 0)
+            # What is in «» the page isolates by itself.
+            plain = _on_one_line(name)
+            return quotes.replace("{name}", plain if "«" in quotes else isolated(plain, self.grammar))
         name = _quoted(name) if is_quoted else name
         return isolated(name, ENGLISH) if self.isolate else name
 

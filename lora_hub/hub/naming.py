@@ -58,11 +58,16 @@ LATIN = {
 
 
 def repo_name(spec: TrainSpec, name: str = "") -> str:
-    """The repo's name: the one given, the spec's, or task and base. Raises HubError where nothing of a given one is
-    left."""
+    """The repo's name: the one given, the spec's, or task and base. Raises HubError where a given one will not do."""
     given = name or spec.name
-    found = slugify(given) if given else slugify(f"{spec.task.id}-{card_metadata.short_name(spec.base).lower()}")
-    if not found:
+    return check_name(given or f"{spec.task.id}-{card_metadata.short_name(spec.base).lower()}")
+
+
+def check_name(given: str) -> str:
+    """A name as an address can hold it; nothing where nothing was given. Raises HubError where nothing of it is left,
+    or where it is the built-in base's."""
+    found = slugify(given)
+    if given and not found:
         raise HubError(
             _("The name {given!r} has no letters or digits that an address can hold."),
             _("Choose a name in Latin or Persian letters."),

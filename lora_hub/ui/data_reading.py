@@ -28,8 +28,15 @@ DELIMITERS = (",", ";", "\t", "|")
 
 def shown(room: Room) -> list[Any]:
     """The widgets that a look changes: see `updates`."""
-    fields = [room.encoding, room.delimiter, room.sheet, room.skip_broken]
+    fields = [room.file, room.encoding, room.delimiter, room.sheet, room.skip_broken]
     return [room.data, room.reading, *fields, *room.roles, room.preview]
+
+
+def file_label(asked: Asked, language: str) -> str:
+    """What the file's field is called: with the file that is in use, since a kept form, a sample and pasted text have
+    none in the field."""
+    in_use = asked.dataset.partition("/")[2]
+    return t(_("Dataset: {name}"), language, name=in_use) if in_use else t(_("Dataset"), language)
 
 
 def updates(
@@ -51,6 +58,7 @@ def updates(
 
     return {
         room.data: view.data,
+        room.file: gr.File(label=file_label(asked, language)),
         room.reading: gr.Row(visible=info is not None or view.is_broken),
         room.encoding: field(asked.encoding, found[0], [(name, name) for name in ENCODINGS], has_text),
         room.delimiter: field(asked.delimiter, found[1], separators, has_cells),

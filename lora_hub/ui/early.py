@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.languages import ENGLISH, direction, tag
+from lora_hub.core.languages import direction, tag
 from lora_hub.core.messages import _
 
 FOLDER = Path(__file__).parent
@@ -34,19 +34,18 @@ def head(languages: Sequence[str]) -> str:
 
 def style_of(language: str) -> str:
     """What a page in this language shows of what is there in each, which button is pressed, and how notes above the
-    page are called: Gradio's own, too, which speaks English where it has no translation."""
+    page are called, for which Gradio has its own English words."""
     root = f'html[lang="{tag(language)}"]'
     rules = [
         f'{root} .lh-said:not([lang="{tag(language)}"]) {{ display: none !important; }}',
         f'{root} .lh-languages [data-language="{language}"] '
         "{ background: var(--color-accent) !important; color: var(--lh-on-accent) !important; }",
     ]
-    if language != ENGLISH:
-        titles = {"": _("Note"), ".warning": _("Warning"), ".error": _("Error")}
-        rules.append(f"{root} .toast-title {{ font-size: 0 !important; }}")
-        for kind, title in titles.items():
-            said = _css_text(title.in_language(language))
-            rules.append(f"{root} .toast-title{kind}::after {{ content: {said}; font-size: 15px; }}")
+    titles = {"": _("Note"), ".warning": _("Warning"), ".error": _("Error")}
+    rules.append(f"{root} .toast-title {{ font-size: 0 !important; }}")
+    for kind, title in titles.items():
+        said = _css_text(title.in_language(language))
+        rules.append(f"{root} .toast-title{kind}::after {{ content: {said}; font-size: 15px; }}")
     return "\n".join(rules) + "\n"
 
 

@@ -30,7 +30,7 @@ class Look:
             *[choice.card, choice.own_box, self.room.sample, *data_reading.shown(self.room)],
             *[columns.problems, columns.prompts, columns.exact, steps.shown_roles],
             *[base.card, base.lengths, base.settings],
-            *[training.plan, training.reason, training.train, training.add, steps.seen],
+            *[training.plan, training.name_note, training.reason, training.train, training.add, steps.seen],
         ]
 
     def look(self, language: str, opened: str, listed: Any, *values: Any) -> dict[Any, Any]:
@@ -58,6 +58,8 @@ class Look:
             asked = task_list.on_base_of(entries, self.form.read(now))
             first = glance(asked, language, self.page.looker)
             shown = self._data(asked, first, self._columns(now), language, is_new=True)
+            if self.room.file in new:  # it is emptied where the data came another way
+                shown[self.room.file] = gr.File(value=None, label=data_reading.file_label(asked, language))
             yield new | shown | {self.steps.kept: asked.to_json()}
             view = review(asked, language, self.page.looker)
             # All of it again: an older look's answer may have come between the two, and `seen` stands for the whole
@@ -143,11 +145,12 @@ class Look:
             steps.base.lengths: view.lengths,
             steps.base.settings: view.settings,
             training.plan: view.plan,
+            training.name_note: view.name,
             training.reason: self._under_way(view.spec, language) + reason,
             training.train: gr.Button(
                 task_list.train_words(stand.count, entries, language), interactive=stand.can_train
             ),
-            training.add: gr.Button(interactive=stand.can_add),
+            training.add: gr.Button(task_list.add_words(entries, language), interactive=stand.can_add),
         }
 
     def _under_way(self, spec: TrainSpec | None, language: str) -> str:

@@ -33,24 +33,22 @@ class Start:
         title = text_in(view.spec.task.title, language)
         said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
         inform(render.escape(said), language, 5)
-        # The next task starts with nothing but what is the same for all.
-        return self._with_form(
-            Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides), entries, language
-        )
+        return self._with_form(_next_after(asked), entries, language)
 
     def remove_task(self, language: str, listed: Any, event: gr.EventData) -> list[Any]:
         gone = str((event._data or {}).get("id", ""))
         return self._list([entry for entry in read_entries(listed) if entry.id != gone], language)
 
     def edit_task(self, language: str, opened: str, listed: Any, *values: Any) -> Any:
-        """An entry goes back into the form. What is in the form by then takes its place on the list, or has to be
-        finished first."""
+        """An entry goes back into the form, and its place on the list waits for it. What is in the form by then goes on
+        the list, or has to be finished first. The one that is being edited becomes what it was, and the form empty."""
         entries = read_entries(listed)
         chosen = next((entry for entry in entries if entry.id == values[-1].partition(" ")[0]), None)
         if chosen is None:
             return gr.skip()
         asked = task_list.on_base_of(entries, self.form.read(values[:-1]))
-        left = [entry for entry in entries if entry is not chosen]
+        if chosen.edited:
+            return self._with_form(_next_after(asked), task_list.put_down(entries), language)
         if task_list.is_begun(asked) and not task_list.is_listed(entries, asked):
             view = review(asked, language, self.page.looker)
             if view.spec is None:
@@ -58,8 +56,8 @@ class Start:
                     t(_("The form holds another task, which is not ready: {reason}"), language, reason=view.reason),
                     t(_("Finish it first, or remove its file (step 2)."), language),
                 )
-            left = task_list.add_entry(left, asked, view.spec)
-        return self._with_form(chosen.asked, left, language)
+            entries = task_list.add_entry(entries, asked, view.spec)
+        return self._with_form(chosen.asked, task_list.take_up(entries, chosen), language)
 
     def start(self, language: str, opened: str, listed: Any, *values: Any) -> list[Any]:
         from lora_hub import runs
@@ -74,12 +72,17 @@ class Start:
             )
             alert(render.escape(t(said, language)), language)
             return [gr.skip(), gr.skip(), gr.skip(), *self._list(planned, language)]
-        if not task_list.is_listed(entries, asked):
+        if not task_list.is_listed(task_list.waiting(entries), asked):
             view = review(asked, language, self.page.looker)
             if view.spec is not None:
                 specs.append(view.spec)
             elif not entries:
                 raise LoraHubError(view.reason, "")
+            elif any(entry.edited for entry in entries):
+                raise LoraHubError(
+                    t(_("The task that is being edited is not ready: {reason}"), language, reason=view.reason),
+                    t(_("Finish it, or keep it as it was."), language),
+                )
         if not specs:
             raise LoraHubError(
                 t(_("None of these tasks can be trained any more."), language),
@@ -130,3 +133,8 @@ class Start:
         value = {"value": entries[0].asked.base} if there else {}
         fixed = gr.Dropdown(interactive=not there, info=t(said, language), **value)
         return [[entry.to_json() for entry in entries], render_tasks.task_list(entries, language), fixed]
+
+
+def _next_after(asked: Asked) -> Asked:
+    """The form for the next task: nothing but what is the same for all."""
+    return Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides)

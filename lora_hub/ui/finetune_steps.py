@@ -155,6 +155,7 @@ class TrainStep:
             max_length=96,
             elem_id="lh-name",
         )
+        self.name_note = shared.html(elem_id="lh-name-note")
         self.tasks = shared.html(elem_id="lh-tasks", js_on_load=render_tasks.REMOVE)
         self.reason = shared.html(elem_id="lh-reason")
         with gr.Row(elem_id="lh-start"):

@@ -115,6 +115,21 @@
     told = setTimeout(() => { const field = fieldOf("lh-asked-anew"); if (field) put(field, String(Date.now())); }, 100);
   });
 
+  // What publishing would do is planned for the name in the field: while another is typed the plan looks old, and it is
+  // made anew as soon as the typing rests. Gradio plans when the field is left.
+  let naming = 0;
+  document.addEventListener("input", (event) => {
+    const place = event.target.closest && event.target.closest("#lh-publish-name, #lh-org");
+    if (!place) return;
+    document.getElementById("lh-planned")?.classList.add("lh-outdated");
+    clearTimeout(naming);
+    naming = setTimeout(() => event.target.dispatchEvent(new Event("blur")), 500);
+  });
+  const planned = (names) => {
+    const now = ["lh-org", "lh-publish-name"].map((id) => fieldOf(id)?.value ?? "");
+    if (now.every((name, place) => name === (names[place] ?? ""))) document.getElementById("lh-planned")?.classList.remove("lh-outdated");
+  };
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest && event.target.closest(".lh-languages [data-language]");
     if (!button) return;
@@ -203,5 +218,5 @@
     document.addEventListener(kind, (event) => { if (event.dataTransfer && event.dataTransfer.types.includes("Files")) event.preventDefault(); });
   }
 
-  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned };
+  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned, planned };
 })();

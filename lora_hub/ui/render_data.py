@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub.core.languages import isolated
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Task, TrainSpec
 from lora_hub.evaluation import metrics
@@ -30,7 +31,7 @@ def task_card(task: Task, language: str) -> str:
         for role in task.inputs
     ]
     facts = [
-        (t(_("Reads"), language), t(_(", "), language).join(named)),
+        (t(_("Reads"), language), t(_(", "), language).join(isolated(name, language) for name in named)),
         (t(_("Answers with"), language), answers),
         (t(_("Scored by"), language), t(_(", "), language).join(metric_title(name, language) for name in task.metrics)),
     ]

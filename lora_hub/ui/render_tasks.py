@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lora_hub.core.messages import _, _n
-from lora_hub.ui.render import escape, filled, sentence
+from lora_hub.ui.render import badge, escape, filled, sentence
 from lora_hub.ui.task_list import Entry, title_of
 from lora_hub.ui.text import direction, t
 
@@ -37,12 +37,16 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
                 f'<span dir="{direction(entry.message)}">{sentence(f"{entry.message} {entry.hint}".strip())}</span>'
             )
             wrong = f'<p class="lh-entry-wrong" role="alert">{told}</p>'
+        edit, edit_named, mark = t(_("Edit"), language), _("Edit {task}"), ""
+        if entry.edited:
+            edit, edit_named = t(_("Keep as it was"), language), _("Keep {task} as it was")
+            mark = badge(t(_("being edited"), language), "live")
+        css = " lh-bad" if entry.message else " lh-edited" if entry.edited else ""
         items.append(
-            f'<li class="lh-entry{" lh-bad" if entry.message else ""}"><div><b dir="auto">{title}</b><span '
-            f'class="lh-quiet">{" · ".join(facts)}</span></div>'
+            f'<li class="lh-entry{css}"><div><b dir="auto">{title}{mark}</b>'
+            f'<span class="lh-quiet">{" · ".join(facts)}</span></div>'
             f'<button type="button" class="lh-small" data-edit="{escape(entry.id)}" '
-            f'aria-label="{filled(_("Edit {task}"), language, task=title)}">'
-            f"{escape(t(_('Edit'), language))}</button>"
+            f'aria-label="{filled(edit_named, language, task=title)}">{escape(edit)}</button>'
             f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" '
             f'aria-label="{filled(_("Remove {task}"), language, task=title)}">'
             f"{escape(t(_('Remove'), language))}</button>{wrong}</li>"

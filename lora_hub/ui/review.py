@@ -37,7 +37,7 @@ class View:
     """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None
     where it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data
     speaks against the task, for which Train does not wait. error: what was refused, in words. wanting: what a task of
-    one's own still lacks."""
+    one's own still lacks. name: why the adapter's name will not do."""
 
     task: str = ""
     wanting: str = ""
@@ -53,6 +53,7 @@ class View:
     lengths: str = ""
     plan: str = ""
     settings: str = ""
+    name: str = ""
     reason: str = ""
     doubt: str = ""
     ready: bool = False
@@ -70,10 +71,13 @@ def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> Vie
         "" if base else t(_("Choose a base that fits (step 4)."), language)
     )
     plan = None
+    trouble = _look_at_name(asked, view, language)
     if not view.reason:
         plan = _plan(asked, task, base, view, language, inspector, fits)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
+    if trouble and not view.reason:
+        view.reason, view.ready, view.spec = trouble, False, None
     if inspection is not None and task is not None:
         if plan is None and base is not None and not view.spec:
             inspection = inspector.with_lengths(inspection, base)
@@ -141,6 +145,18 @@ def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
             }
         )
     return render_data.prompts(shown, language)
+
+
+def _look_at_name(asked: Asked, view: View, language: str) -> str:
+    """Why the adapter cannot be called as it was typed, which the view has beside the field; empty where it can."""
+    from lora_hub.hub import naming
+
+    try:
+        naming.check_name(asked.name.strip())
+    except LoraHubError as error:
+        view.name, view.error = render.error_card(error, language), error
+        return render.told(error, language)[0]
+    return ""
 
 
 def machine_memory() -> int:

@@ -14,6 +14,8 @@ from lora_hub.ui.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.runs_watch import Watch
 
 TICK_SECONDS = 2
+# The plan is of the names in the fields again, unless they have changed meanwhile.
+PLANNED = "(...names) => window.loraHub.planned(names)"
 ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
 
 
@@ -117,7 +119,8 @@ def _wire(page: Page, timer: gr.Timer, listed: gr.HTML, run: ShownRun) -> None:
         "show_progress": "hidden",
         "trigger_mode": "always_last",
     }
-    gr.on([run.seen.change, run.org.blur, run.org.submit, run.name.blur, run.name.submit], **planning)
+    naming = [run.seen.change, run.org.blur, run.org.submit, run.name.blur, run.name.submit]
+    gr.on(naming, **planning).then(None, [run.org, run.name], None, js=PLANNED, api_visibility="private")
     run.publish.click(
         told(watch.publish),
         [language, run.seen, run.org, run.name, run.private, run.said],

@@ -31,13 +31,14 @@ MOST = 16
 @dataclass(frozen=True)
 class Entry:
     """One task on the list. rows, adapter: as they were when it was added, to be shown. message, hint: why it cannot be
-    trained any more; empty where it can."""
+    trained any more; empty where it can. edited: it is in the form again, for which its place waits."""
 
     asked: Asked
     rows: int = 0
     adapter: str = ""
     message: str = ""
     hint: str = ""
+    edited: bool = False
 
     @property
     def id(self) -> str:
@@ -72,7 +73,8 @@ def read_entries(data: Any) -> list[Entry]:
             continue
         words = {key: one[key] for key in ("adapter", "message", "hint") if isinstance(one.get(key), str)}
         entry = Entry(asked, rows=one["rows"] if type(one.get("rows")) is int else 0, **words)
-        found.setdefault(entry.id, entry)
+        is_first = one.get("edited") is True and not any(other.edited for other in found.values())
+        found.setdefault(entry.id, replace(entry, edited=is_first))
     entries = list(found.values())[:MOST]
     return [replace(entry, asked=replace(entry.asked, base=entries[0].asked.base)) for entry in entries]
 
@@ -80,6 +82,11 @@ def read_entries(data: Any) -> list[Entry]:
 def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
     """The form with the list's base, where there is a list."""
     return replace(asked, base=entries[0].asked.base) if entries else asked
+
+
+def waiting(entries: list[Entry]) -> list[Entry]:
+    """Those that are trained as they stand: all but the one that is being edited."""
+    return [entry for entry in entries if not entry.edited]
 
 
 def is_begun(asked: Asked) -> bool:
@@ -97,23 +104,37 @@ def is_listed(entries: list[Entry], asked: Asked) -> bool:
 
 
 def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry]:
-    """The list with the form's task at its end. Raises SpecError where the list is full."""
+    """The list with the form's task, at the place of the one that is being edited, else at its end. Raises SpecError
+    where the list is full."""
     from lora_hub.hub.naming import repo_name
 
-    if is_listed(entries, asked):
-        return entries
-    if len(entries) >= MOST:
+    others = waiting(entries)
+    if is_listed(others, asked):
+        return others
+    if len(others) >= MOST:
         raise SpecError(
             _("{count} tasks are on the list; {most} are trained in one go at most."),
             _("Train these first."),
-            count=len(entries),
+            count=len(others),
             most=MOST,
         )
-    return [*entries, Entry(asked, spec.dataset.rows, repo_name(spec))]
+    new = Entry(asked, spec.dataset.rows, repo_name(spec))
+    return [*entries, new] if len(others) == len(entries) else [new if one.edited else one for one in entries]
+
+
+def take_up(entries: list[Entry], chosen: Entry) -> list[Entry]:
+    """The list with this entry marked as the one that is being edited."""
+    return [replace(entry, edited=entry.id == chosen.id) for entry in entries]
+
+
+def put_down(entries: list[Entry]) -> list[Entry]:
+    """The list with no entry being edited: each is as it was."""
+    return [replace(entry, edited=False) for entry in entries]
 
 
 def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Standing:
     """What can be done with the list and the form as it stands."""
+    entries = waiting(entries)
     listed = is_listed(entries, asked)
     own = view.ready and not listed
     count = sum(not entry.message for entry in entries) + own
@@ -158,11 +179,19 @@ def train_words(count: int, entries: list[Entry], language: str) -> str:
     )
 
 
+def add_words(entries: list[Entry], language: str) -> str:
+    """What Add task says: while an entry is edited it puts the form back in its place."""
+    return t(_("Add task") if waiting(entries) == entries else _("Save task"), language)
+
+
 def plan_entries(entries: list[Entry], language: str, inspector: Any) -> tuple[list[TrainSpec], list[Entry]]:
     """Plans every entry anew. Returns the specs of those that can be trained, in their order, and all entries, those
-    that cannot with the reason."""
+    that cannot with the reason. The one that is being edited is planned in the form."""
     specs, planned = [], []
     for entry in entries:
+        if entry.edited:
+            planned.append(entry)
+            continue
         view = review(entry.asked, language, inspector)
         if view.ready and view.spec is not None:
             specs.append(view.spec)
