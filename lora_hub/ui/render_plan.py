@@ -106,9 +106,9 @@ def _bar(measured: Lengths) -> str:
     end = max(measured.total[LONGEST], measured.max_length, 1)
     share = [100 * value / end for value in measured.total]
     return (
-        f'<div class="lh-spread" aria-hidden="true"><i '
-        f'style="inset-inline-start:{share[1]:.1f}%;inline-size:{max(0.5, share[5] - share[1]):.1f}%"></i>'
-        f'<i class="lh-half" '
+        '<div class="lh-spread" aria-hidden="true">'
+        f'<i style="inset-inline-start:{share[1]:.1f}%;inline-size:{max(0.5, share[5] - share[1]):.1f}%"></i>'
+        '<i class="lh-half" '
         f'style="inset-inline-start:{share[2]:.1f}%;inline-size:{max(0.5, share[4] - share[2]):.1f}%"></i>'
         f'<em style="inset-inline-start:{min(99.3, 100 * measured.max_length / end):.1f}%"></em></div>'
     )

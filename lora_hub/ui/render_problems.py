@@ -135,8 +135,8 @@ def problem_card(
     word = t(_SEVERITY[problem.severity], language)
     role = ' role="alert"' if kind == "bad" else ""
     buttons = [
-        f'<button type="button" class="lh-small{" lh-first" if place == 0 else ""}" data-mend="{attribute(mend)}"'
-        f' title="{escape(mends.describe(mend).in_language(language))}">'
+        f'<button type="button" class="lh-small{" lh-first" if place == 0 else ""}" data-mend="{attribute(mend)}" '
+        f'title="{escape(mends.describe(mend).in_language(language))}">'
         f"{escape(mends.button(mend).in_language(language))}{_pairs(mend)}</button>"
         for place, mend in enumerate(problem.mends)
     ]
@@ -213,12 +213,12 @@ def labels_table(labels: Labels, dataset: str, language: str) -> str:
         name = t(_("New name of {label}"), language, label=label)
         share = number(100 * count / total, language, 1 if 100 * count < 10 * total else 0)
         rows.append(
-            f'<tr><td>{cell(label, 120)}</td><td class="lh-count"><span>{number(count, language)}</span><span '
-            f'class="lh-quiet">{percent(share, language)}</span>'
+            f'<tr><td>{cell(label, 120)}</td><td class="lh-count"><span>{number(count, language)}</span>'
+            f'<span class="lh-quiet">{percent(share, language)}</span>'
             f'<i class="lh-mini" aria-hidden="true"><i style="inline-size:{100 * count / most:.0f}%"></i></i></td>'
             f'<td><input type="text" dir="auto" data-label="{escape(label)}" '
-            f'value="{escape(labels.names.get(label, ""))}" placeholder="{escape(label[:60])}"'
-            f' aria-label="{escape(name)}" maxlength="200" autocomplete="off" spellcheck="false"></td></tr>'
+            f'value="{escape(labels.names.get(label, ""))}" placeholder="{escape(label[:60])}" '
+            f'aria-label="{escape(name)}" maxlength="200" autocomplete="off" spellcheck="false"></td></tr>'
         )
     left = len(labels.counts) - len(rows)
     more = (
@@ -235,12 +235,12 @@ def labels_table(labels: Labels, dataset: str, language: str) -> str:
         else t(_("Labels ({count})"), language, count=number(len(labels.counts), language))
     )
     return (
-        f'<details class="lh-fold lh-labels" data-key="labels" '
-        f'data-dataset="{escape(dataset)}"{" open" if labels.names else ""}><summary>{escape(words)}</summary>'
-        f'<div class="lh-scroll" tabindex="0"><table '
-        f'class="lh-table"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{more}'
-        f'<p class="lh-renaming"><button type="button" class="lh-small lh-first" '
-        f"data-rename>{escape(t(_('Rename'), language))}</button>"
+        f'<details class="lh-fold lh-labels" data-key="labels" data-dataset="{escape(dataset)}"'
+        f"{' open' if labels.names else ''}><summary>{escape(words)}</summary>"
+        '<div class="lh-scroll" tabindex="0"><table class="lh-table">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{more}"
+        '<p class="lh-renaming"><button type="button" class="lh-small lh-first" data-rename>'
+        f"{escape(t(_('Rename'), language))}</button>"
         f'<span class="lh-quiet">{escape(t(_("The same name for two labels merges them."), language))}</span></p>'
-        f"</details>"
+        "</details>"
     )

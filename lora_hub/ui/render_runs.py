@@ -117,11 +117,11 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
     )
     facts = " · ".join(f"<bdi>{escape(one)}</bdi>" for one in name.facts(language))
     return (
-        f'<button type="button" class="lh-item" '
-        f'data-id="{escape(run.id)}"{" aria-current=true" if run.id == chosen else ""}>'
+        f'<button type="button" class="lh-item" data-id="{escape(run.id)}"'
+        f"{' aria-current=true' if run.id == chosen else ''}>"
         f'<span class="lh-item-top"><b dir="auto">{escape(name.title(language))}</b>{state_badge(run, language)}</span>'
-        f'<span class="lh-quiet">{facts}</span><span '
-        f'class="lh-quiet">{escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
+        f'<span class="lh-quiet">{facts}</span>'
+        f'<span class="lh-quiet">{escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
         f"{percent_done}</button>"
     )
 
@@ -266,8 +266,8 @@ def _bar(run: Run, language: str) -> str:
     now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
     return (
         f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t(_("Progress"), language))}" '
-        f'aria-valuemin="0" aria-valuemax="100" '
-        f'{now}aria-valuetext="{escape(" · ".join(words))}"><i style="inline-size:{share:.1f}%"></i></div>'
+        f'aria-valuemin="0" aria-valuemax="100" {now}aria-valuetext="{escape(" · ".join(words))}">'
+        f'<i style="inline-size:{share:.1f}%"></i></div>'
         f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span>{done}</p>'
     )
 
