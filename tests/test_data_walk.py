@@ -16,6 +16,7 @@ from lora_hub.core import store
 from lora_hub.data.columns import columns
 from lora_hub.data.inspector import Inspector
 from lora_hub.data.mending.mend_arguments import parse_mends
+from lora_hub.data.prompts import prepare
 from lora_hub.ui.asked import Asked, dataset_id
 from lora_hub.ui.review import glance, review
 
@@ -30,7 +31,6 @@ FACTS = (
     "data/mending/mends.apply_mends",
     "data/inspection.inspect_table",
     "data/checks/checks.find",
-    "data/prompts/prepare.build_examples",
     "data/planned_rows.with_labels",
     "data/prompts/split.split_examples",
     "data/prompts/light_tokenizer.read_tokenizer",
@@ -77,7 +77,7 @@ def chats_file(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("task", ["spam", "chat"])
-def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, task: str) -> None:
+def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, monkeypatch, task: str) -> None:
     file = messages_file(tmp_path) if task == "spam" else chats_file(tmp_path)
     inspector, views = Inspector(), []
 
@@ -89,7 +89,13 @@ def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, ta
         views.append(review(asked, "en", inspector))
         views.append(review(asked, "fa", inspector))  # another language, and nothing is read anew
 
+    built: list[int] = []
+    make = prepare.examples_of
+    monkeypatch.setattr(
+        prepare, "examples_of", lambda table, *others: built.extend(table.numbers().to_list()) or make(table, *others)
+    )
     entered = calls_of(drop)
+    assert sorted(built) == list(range(1, 61))  # each row once: the first for the preview, the others for the plan
     assert all(view.ready for view in views), views[0].reason
     # A conversation's language is its own, and a second review plans again.
     none = {"data/checks/row_language.language_of_texts"} if task == "chat" else set()
@@ -117,7 +123,6 @@ def test_a_plan_of_the_shell_reads_a_file_once_and_looks_once_before_the_mends_a
     twice = (
         "data/columns/column_facts._column_facts",
         "data/inspection.inspect_table",
-        "data/prompts/prepare.build_examples",
         "data/planned_rows.with_labels",
     )
     assert {name: entered[name] for name in once} == dict.fromkeys(once, 1)
@@ -129,7 +134,7 @@ def test_a_plan_with_a_test_file_looks_at_each_file_once(tmp_path: Path) -> None
     plans: list[runs.Plan] = []
     entered = calls_of(lambda: plans.append(runs.plan_run(file, task, get_base("built-in"), test_file=test)))
     assert plans[0].spec.test_dataset.rows == 20
-    names = ("core/store.fingerprint", "data/read/read.read_table", "data/prompts/prepare.build_examples")
+    names = ("core/store.fingerprint", "data/read/read.read_table", "data/inspection.inspect_table")
     assert {name: entered[name] for name in names} == dict.fromkeys(names, 2)
 
 

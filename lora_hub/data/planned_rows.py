@@ -1,9 +1,10 @@
 """The rows of an inspection as they would be trained: what preview, lengths, template and plan stand on."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
-from lora_hub.core.errors import DataError
 from lora_hub.core.schema import Task
+from lora_hub.data.columns.columns import check_mapping
 from lora_hub.data.prompts import prepare, template
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.data.tables.table import Table
@@ -27,22 +28,41 @@ class PlannedRows:
         return with_labels(self._task, self._table, self._mapping)
 
     @cached_property
+    def first(self) -> list[Example]:
+        """Of the table's first rows: what a preview needs. Raises DataError where a column is missing."""
+        check_mapping(self._table, self._task, self._mapping)
+        return self._built(range(min(FIRST_ROWS, self._table.rows)))
+
+    @cached_property
     def examples(self) -> list[Example]:
-        """The first rows' and, of a large table, those of others at equal distances. Raises DataError where a column is
+        """The first rows' and those of others, of a large table at equal distances. Raises DataError where a column is
         missing or no row can be used."""
-        try:
-            return prepare.build_examples(_sampled(self._table), self._task, self._mapping)
-        except DataError:
-            if self._table.rows <= PLANNED_ROWS:
-                raise
-            # few rows can be used, and the sample met none of them
-            return prepare.build_examples(self._table, self._task, self._mapping)
+        rows, rest = self._table.rows, range(FIRST_ROWS, self._table.rows)
+        if rows > PLANNED_ROWS:
+            wanted = PLANNED_ROWS - FIRST_ROWS
+            rest = [FIRST_ROWS + number * (rows - FIRST_ROWS - 1) // (wanted - 1) for number in range(wanted)]
+        examples = self.first + self._built(rest)
+        if not examples and rows > PLANNED_ROWS:  # few rows can be used, and the sample met none of them
+            examples = self._built(range(rows))
+        if not examples:
+            raise prepare.none_usable(self._table, self._task, self._mapping)
+        return examples
 
     def all_examples(self) -> list[Example]:
         """Of every row of the table, however many there are. Raises DataError as `examples` does."""
         if self._table.rows <= PLANNED_ROWS:
             return self.examples
         return prepare.build_examples(self._table, self._task, self._mapping)
+
+    def _built(self, places: Sequence[int]) -> list[Example]:
+        if not len(places):
+            return []
+        table, numbers = self._table, self._table.numbers()
+        if isinstance(places, range):
+            frame, numbers = (one.slice(places.start, len(places)) for one in (table.frame, numbers))
+        else:
+            frame, numbers = table.frame[places], numbers.gather(places)
+        return prepare.examples_of(Table(frame, table.format, row_numbers=numbers), self._task, self._mapping)
 
 
 def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
@@ -53,11 +73,3 @@ def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
         return template.freeze_labels(task, task.labels)
     texts = table.texts(mapping["answer"]).drop_nulls().str.strip_chars()
     return template.freeze_labels(task, sorted(texts.filter(texts != "").unique().to_list()))
-
-
-def _sampled(table: Table) -> Table:
-    if table.rows <= PLANNED_ROWS:
-        return table
-    rest, wanted = table.rows - FIRST_ROWS, PLANNED_ROWS - FIRST_ROWS
-    places = [*range(FIRST_ROWS), *(FIRST_ROWS + number * (rest - 1) // (wanted - 1) for number in range(wanted))]
-    return Table(table.frame[places], table.format, row_numbers=table.numbers().gather(places))

@@ -28,7 +28,7 @@ def preview_rows(planned: PlannedRows, tokenizer: Any = None) -> list[dict[str, 
     """The first rows with the text put to the model and the part that is trained; of a chat as the base's template
     writes it, where its tokenizer is known. Empty where no row can be used."""
     try:
-        examples = planned.examples[: 10 * PREVIEW_ROWS]
+        examples = planned.first
     except DataError:
         return []  # the checks have told why
     task = planned.task

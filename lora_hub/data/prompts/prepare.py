@@ -57,6 +57,15 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
     from lora_hub.data.columns.columns import check_mapping  # polars: not when the first page does
 
     check_mapping(table, task, mapping)
+    examples = examples_of(table, task, mapping)
+    if not examples:
+        raise none_usable(table, task, mapping)
+    return examples
+
+
+def examples_of(table: "Table", task: Task, mapping: dict[str, str]) -> list[Example]:
+    """`build_examples` of columns that are known to be there; empty where no row can be used. Raises DataError naming a
+    row whose conversation is not understood."""
     roles = [role for role in (*task.inputs, "answer") if role in mapping]
     columns = {role: table.frame.get_column(mapping[role]).to_list() for role in roles}
     numbers = table.numbers().to_list()
@@ -64,27 +73,33 @@ def build_examples(table: "Table", task: Task, mapping: dict[str, str]) -> list[
     if task.is_chat:
         for number, value in zip(numbers, columns["messages"], strict=True):
             examples.extend(_chat_examples(number, value))
-    else:
-        needed = [role for role in task.inputs if role not in task.optional_inputs]
-        for index, number in enumerate(numbers):
-            inputs = {role: template.as_text(columns[role][index]).strip() for role in task.inputs if role in columns}
-            answer = template.as_text(columns["answer"][index]).strip()
-            if answer and all(inputs.get(role) for role in needed):
-                examples.append(Example(number, inputs, answer))
-    if not examples:
-        roles = ["messages"] if task.is_chat else needed
-        taken = [_("{role} = {column!r}", role=role, column=column) for role, column in mapping.items()]
-        raise DataError(
-            _n(
-                "The one row does not have both {roles} and an answer.",
-                "None of the {count:,} rows has both {roles} and an answer.",
-                count=table.frame.height,
-            ),
-            _("Columns taken: {columns}. Choose others."),
-            roles=several(roles, "and"),
-            columns=several(taken),
-        )
+        return examples
+    needed = _needed(task)
+    for index, number in enumerate(numbers):
+        inputs = {role: template.as_text(columns[role][index]).strip() for role in task.inputs if role in columns}
+        answer = template.as_text(columns["answer"][index]).strip()
+        if answer and all(inputs.get(role) for role in needed):
+            examples.append(Example(number, inputs, answer))
     return examples
+
+
+def none_usable(table: "Table", task: Task, mapping: dict[str, str]) -> DataError:
+    """That no row of the table can be trained on."""
+    taken = [_("{role} = {column!r}", role=role, column=column) for role, column in mapping.items()]
+    return DataError(
+        _n(
+            "The one row does not have both {roles} and an answer.",
+            "None of the {count:,} rows has both {roles} and an answer.",
+            count=table.frame.height,
+        ),
+        _("Columns taken: {columns}. Choose others."),
+        roles=several(["messages"] if task.is_chat else _needed(task), "and"),
+        columns=several(taken),
+    )
+
+
+def _needed(task: Task) -> list[str]:
+    return [role for role in task.inputs if role not in task.optional_inputs]
 
 
 def labels_of(examples: list[Example]) -> tuple[str, ...]:
