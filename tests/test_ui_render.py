@@ -46,6 +46,7 @@ from lora_hub.ui import (
     text,
 )
 from lora_hub.ui.compare_question import keep_right, right_answer
+from lora_hub.ui.data_room import WHAT_IS_READ
 from lora_hub.ui.render_adapters import PaneView
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
@@ -81,6 +82,13 @@ def test_labels_go_to_the_browser_in_every_language():
         names[0]
     ] == "تشخیص هرزنامه"
     assert table["en"].keys() == table["fa"].keys() == set(names) and not any("." in name for name in names)
+
+
+def test_what_is_said_in_every_language_keeps_its_names_to_themselves():
+    shown = page.Labels().both(WHAT_IS_READ)
+    persian = shown.partition('lang="fa">')[2]
+    assert shown.count("<span") == 2 and "(<bdi>" not in shown.partition("</span>")[0]
+    assert "<bdi>CSV</bdi>" in persian and "xlsx</bdi>" in persian
 
 
 # --- escaping ---

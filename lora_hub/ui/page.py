@@ -62,7 +62,7 @@ class Labels:
 
     def _in_each(self, tell: Callable[[str], str]) -> str:
         return "".join(
-            f'<span class="lh-said" lang="{tag(language)}">{escape(tell(language))}</span>'
+            f'<span class="lh-said" lang="{tag(language)}">{sentence(tell(language))}</span>'
             for language in self.languages
         )
 
