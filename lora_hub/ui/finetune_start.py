@@ -32,7 +32,7 @@ class Start:
         entries = task_list.add_entry(entries, asked, view.spec)
         title = text_in(view.spec.task.title, language)
         said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
-        inform(render.escape(said), language, 5)
+        inform(render.sentence(said), language, 5)
         return self._with_form(_next_after(asked), entries, language)
 
     def remove_task(self, language: str, listed: Any, event: gr.EventData) -> list[Any]:
@@ -70,7 +70,7 @@ class Start:
                 "A task on the list cannot be trained any more; the reason is beside it. Press Train again to go on "
                 "without it."
             )
-            alert(render.escape(t(said, language)), language)
+            alert(render.sentence(t(said, language)), language)
             return [gr.skip(), gr.skip(), gr.skip(), *self._list(planned, language)]
         if not task_list.is_listed(task_list.waiting(entries), asked):
             view = review(asked, language, self.page.looker)
@@ -110,12 +110,12 @@ class Start:
             if count == 1
             else t(_("{count} runs have started."), language, count=number(count, language))
         )
-        inform(render.escape(said), language)
+        inform(render.sentence(said), language)
         trouble = runs.publishing_trouble(specs[0])
         if trouble is not None:
             said = t(_("The adapter can be trained, but as things are not be published."), language)
-            why = " ".join(trouble.in_language(language))
-            alert(render.escape(f"{said} {why}"), language, 20)
+            why = " ".join(render.told(trouble, language))
+            alert(f"{render.sentence(said)} {render.sentence(why)}", language, 20)
 
     def _with_form(self, asked: Asked, entries: list[Entry], language: str) -> dict[Any, Any]:
         """Another task in the form, and the list with it. No file of the one before stays in its field."""

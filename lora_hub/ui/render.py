@@ -114,12 +114,12 @@ def table(
 
 def empty(title: str, why: str = "") -> str:
     """What a place says where there is nothing yet, and how to get the first one."""
-    more = f"<p>{escape(why)}</p>" if why else ""
-    return f'<div class="lh-empty"><strong>{escape(title)}</strong>{more}</div>'
+    more = f"<p>{sentence(why)}</p>" if why else ""
+    return f'<div class="lh-empty"><strong>{sentence(title)}</strong>{more}</div>'
 
 
 def note(text: str, kind: str = "plain") -> str:
-    return f'<p class="lh-note lh-{kind}">{escape(text)}</p>'
+    return f'<p class="lh-note lh-{kind}">{sentence(text)}</p>'
 
 
 def link(url: str, words: str) -> str:
