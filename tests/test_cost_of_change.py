@@ -2,15 +2,28 @@
 takes, and seen wherever it has to appear. (A task: test_tasks; a format: test_data_formats; a finding:
 test_data_findings; a language: test_messages.)"""
 
+import ast
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated
+
+import pydantic
 import pytest
 from sample_adapters import make_spec
+from trl import SFTConfig
 
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import spec_fields
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
+from lora_hub.core.schema import TrainSpec
+from lora_hub.core.setting import Setting
 from lora_hub.evaluation import metrics, minimum
 from lora_hub.hub.card import card
 from lora_hub.hub.record import make_record
+from lora_hub.training import recipe, trainer_settings
+from lora_hub.training.together_trainer import TogetherTrainer
 from lora_hub.ui import render_data
 
 OWN_TASK = {"title": "Greetings", "instruction": "Greet.", "output": "text", "metrics": ["first_letter", "chrf"]}
@@ -48,3 +61,56 @@ def test_a_metric_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_record(spec, task, "run", {"base": scores, "adapter": scores}, {"eval_rows": 3}, 1, found)
     text = card.render_card(made, "owner/name")
     assert "| First letters |" in text and "first_letter_hit" in text
+
+
+def test_a_hyperparameter_is_one_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Planted(TrainSpec):
+        adam_beta2: Annotated[
+            float,
+            pydantic.Field(gt=0, lt=1),
+            Setting(_("Beta 2"), _("AdamW's second moment."), trainer=("adam_beta2",), synonyms=("beta2",)),
+        ] = 0.999
+
+    fields = tuple(spec_fields.fields_of(Planted))
+    planted = next(field for field in fields if field.key == "adam_beta2")
+    assert (planted.kind, planted.title.en, planted.synonyms) == ("float", "Beta 2", ("beta2",))
+    # all others are those of the form, each once
+    assert {field.key for field in fields} - {field.key for field in spec_fields.FIELDS} == {"adam_beta2"}
+    for place in (spec_fields, recipe):
+        monkeypatch.setattr(place, "FIELDS", fields)
+        monkeypatch.setattr(place, "TrainSpec", Planted)
+    monkeypatch.setitem(recipe.SYNONYMS, "beta2", "adam_beta2")
+    old = make_spec()
+    # the shell's and the page's words for it, its range, its reason
+    spec = recipe.make_spec(old.task, old.base, old.dataset, old.mapping, overrides={"beta2": "0.9"})
+    assert spec.adam_beta2 == 0.9
+    assert next(str(why) for key, value, why in recipe.explain(spec) if key == "adam_beta2") == "set by you"
+    with pytest.raises(SpecError, match="adam_beta2 = 1.5 will not do: it must be less than 1"):
+        recipe.make_spec(old.task, old.base, old.dataset, old.mapping, overrides={"adam_beta2": "1.5"})
+    # and the trainer's argument, where a task is trained alone and beside others
+    told = spec_fields.for_trainer(spec)
+    assert told["adam_beta2"] == 0.9 and told["learning_rate"] == spec.lr and told["data_seed"] == spec.seed
+    trainer = TogetherTrainer.__new__(TogetherTrainer)
+    trainer.args = SFTConfig(output_dir="unused", use_cpu=True, report_to=[])
+    options = trainer._optimized_by(SimpleNamespace(spec=spec))
+    assert options["betas"] == (0.9, 0.9) and options["lr"] == spec.lr and options["weight_decay"] == spec.weight_decay
+    assert trainer.args.adam_beta2 == 0.999
+
+
+def test_training_alone_and_together_take_their_settings_from_one_table() -> None:
+    lora = trainer_settings.make_lora_config(make_spec())
+    for field in spec_fields.FIELDS:
+        for name in field.trainer:
+            assert hasattr(lora if field.key.startswith("lora.") else SFTConfig, name) or name in {
+                one.name for one in dataclasses.fields(SFTConfig)
+            }, name
+    # no file of the trainer names one of these arguments by itself
+    named = {name for field in spec_fields.FIELDS if "." not in field.key for name in field.trainer}
+    for file in Path(trainer_settings.__file__).parent.glob("*.py"):
+        given = {
+            one.arg
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "SFTConfig"
+            for one in node.keywords
+        }
+        assert not given & named, f"{file.name}: {given & named}"

@@ -24,7 +24,7 @@ RECOGNISING = (
     "label_kinds label_meanings row_language split_columns template text_forms"
 ).split()
 # How other languages' lists look, a word of a prompt, and what older versions wrote.
-CORE = {"core/languages.py", "core/messages.py", "core/schema.py", "core/finding_nouns.py"}
+CORE = {"core/languages.py", "core/messages.py", "core/task_nouns.py", "core/finding_nouns.py"}
 PERSIAN_DATA = CORE | {
     "catalogue/tasks/frames.py",
     "evaluation/normalized.py",

@@ -17,6 +17,7 @@ from lora_hub.answering.unadapted import as_it_was
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
+from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
 from lora_hub.training.patience import Patience
@@ -88,10 +89,7 @@ def train_adapter(
     config = SFTConfig(
         output_dir=str(folder / "checkpoints"),
         max_steps=total,
-        learning_rate=spec.lr,
-        lr_scheduler_type=spec.schedule,
         warmup_steps=round(spec.warmup * total),
-        weight_decay=spec.weight_decay,
         max_grad_norm=1.0,
         per_device_train_batch_size=micro,
         per_device_eval_batch_size=min(64, max(micro, 8)),
@@ -119,8 +117,7 @@ def train_adapter(
         report_to=[],
         disable_tqdm=True,
         dataloader_pin_memory=on_gpu,
-        seed=spec.seed,
-        data_seed=spec.seed,
+        **for_trainer(spec),
     )
     one_gpu(config)
     watch = _make_watch(

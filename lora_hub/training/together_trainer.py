@@ -7,6 +7,7 @@ ended, has stopped early, was cancelled or has failed leaves the batch, and the 
 together.py.
 """
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from transformers import get_scheduler
 from trl import SFTConfig, SFTTrainer
 
 from lora_hub.answering import loading
+from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_watch import Watch
@@ -42,7 +44,6 @@ class TogetherTrainer(SFTTrainer):
         config = SFTConfig(
             output_dir=str(tasks[0].folder / "checkpoints"),
             max_steps=max(task.steps for task in tasks),
-            learning_rate=first.lr,
             max_grad_norm=0.0,  # clipped by adapter, in on_pre_optimizer_step
             per_device_train_batch_size=tasks[0].spec.rows_at_once,
             per_device_eval_batch_size=8,
@@ -63,8 +64,7 @@ class TogetherTrainer(SFTTrainer):
             report_to=[],
             disable_tqdm=True,
             dataloader_pin_memory=on_gpu,
-            seed=first.seed,
-            data_seed=first.seed,
+            **for_trainer(first),
         )
         one_gpu(config)
         rows = Dataset.from_list(labelled(tasks[0].train))
@@ -88,12 +88,19 @@ class TogetherTrainer(SFTTrainer):
         if self.optimizer is None:
             kind, options = self.get_optimizer_cls_and_kwargs(self.args)
             groups = [
-                {"params": self.stack.parameters(place), "lr": task.spec.lr, "weight_decay": task.spec.weight_decay}
+                {"params": self.stack.parameters(place), **self._optimized_by(task)}
                 for place, task in enumerate(self.tasks)
             ]
             self.optimizer = kind(groups, **options)
             self._restore_optimizer()
         return self.optimizer
+
+    def _optimized_by(self, task: TaskTraining) -> dict[str, Any]:
+        """The optimizer's options that the task would have alone."""
+        alone = copy.copy(self.args)
+        for name, value in for_trainer(task.spec).items():
+            setattr(alone, name, value)
+        return {**self.get_optimizer_cls_and_kwargs(alone)[1], "weight_decay": alone.weight_decay}
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Each group by its own schedule: warm-up and length are its task's."""

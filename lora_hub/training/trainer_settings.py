@@ -8,6 +8,7 @@ from typing import Any
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import TrainSpec
+from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
 
 IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
@@ -17,14 +18,10 @@ def make_lora_config(spec: TrainSpec) -> Any:
     """PEFT's configuration of the spec's adapter."""
     from peft import LoraConfig
 
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=spec.lora.r,
-        lora_alpha=spec.lora.alpha,
-        lora_dropout=spec.lora.dropout,
-        target_modules=spec.lora.targets if isinstance(spec.lora.targets, str) else list(spec.lora.targets),
-        use_rslora=spec.lora.rslora,
-    )
+    named = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in for_trainer(spec, "lora.").items()
+    }
+    return LoraConfig(task_type="CAUSAL_LM", **named)
 
 
 def one_gpu(config: Any) -> None:

@@ -1,0 +1,194 @@
+"""The noun of a training: all that a run needs; `schema` has it, too."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from lora_hub.core.messages import _
+from lora_hub.core.noun import Noun
+from lora_hub.core.setting import Setting
+from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Task
+
+SPEC_VERSION = 1
+
+
+class LoraSpec(Noun):
+    """The adapter's shape. `targets`: "all-linear" or module names."""
+
+    r: Annotated[
+        int,
+        Field(ge=1, le=1024),
+        Setting(
+            _("Rank (r)"), _("Size of the adapter: rank of its matrices."), trainer=("r",), synonyms=("rank", "lora_r")
+        ),
+    ] = 16
+    alpha: Annotated[
+        float,
+        Field(gt=0, le=65536),
+        Setting(
+            _("Alpha"),
+            _("The adapter's output is scaled by alpha / r."),
+            trainer=("lora_alpha",),
+            synonyms=("lora_alpha",),
+        ),
+    ] = 32
+    dropout: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        Setting(
+            _("Dropout"),
+            _("Share of the adapter's inputs dropped while training."),
+            trainer=("lora_dropout",),
+            synonyms=("lora_dropout",),
+        ),
+    ] = 0.0
+    targets: Annotated[
+        str | tuple[str, ...],
+        Setting(
+            _("Target layers"),
+            _("all-linear, or module names with commas between."),
+            trainer=("target_modules",),
+            synonyms=("target_modules",),
+        ),
+    ] = "all-linear"
+    rslora: Annotated[
+        bool,
+        Setting(
+            _("rsLoRA scaling"),
+            _("Scale by alpha / sqrt(r), for high ranks."),
+            trainer=("use_rslora",),
+            synonyms=("use_rslora",),
+        ),
+    ] = False
+
+
+class TrainSpec(Noun):
+    """Everything a run needs, written once as `spec.json`. No secrets: tokens travel in the worker's environment.
+
+    lr: peak learning rate of AdamW. batch: rows a step. micro_batch: at most so many rows in memory at once; 0: the
+    whole batch.
+    max_length: tokens a row, prompt and answer together.
+    steps: 0 means `epochs` decide. patience: evaluations without a better loss before the run stops; 0 never stops.
+    packing "auto": on where it is exact and pays. precision "auto": fp32 on CPU, bf16 on a GPU that has it, else fp16.
+    minimum: {metric, or metric + ".low": per cent} that the adapter has to reach to be published.
+    """
+
+    version: Literal[1] = SPEC_VERSION
+    task: Task
+    base: BaseModel
+    dataset: DatasetInfo
+    mapping: dict[str, str]
+    test_dataset: DatasetInfo | None = None
+    test_mapping: dict[str, str] = {}
+    name: str = ""
+    effort: Literal["quick", "balanced", "thorough"] = "balanced"
+    lora: LoraSpec = LoraSpec()
+    lr: Annotated[
+        float,
+        Field(gt=0, le=1),
+        Setting(
+            _("Learning rate"),
+            _("Peak learning rate of AdamW."),
+            trainer=("learning_rate",),
+            synonyms=("learning_rate",),
+        ),
+    ] = 2e-4
+    schedule: Annotated[
+        Literal["linear", "cosine", "constant"],
+        Setting(
+            _("Schedule"),
+            _("How the learning rate falls after the warm-up."),
+            trainer=("lr_scheduler_type",),
+            synonyms=("lr_scheduler_type",),
+        ),
+    ] = "linear"
+    warmup: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        Setting(_("Warm-up"), _("Share of the steps in which the rate rises."), synonyms=("warmup_ratio",)),
+    ] = 0.05
+    weight_decay: Annotated[
+        float, Field(ge=0, le=10), Setting(_("Weight decay"), _("AdamW's weight decay."), trainer=("weight_decay",))
+    ] = 0.0
+    epochs: Annotated[
+        float,
+        Field(gt=0, le=1000),
+        Setting(_("Epochs"), _("Passes over the training rows."), synonyms=("num_train_epochs", "num_epochs")),
+    ] = 3
+    steps: Annotated[
+        int,
+        Field(ge=0, le=10_000_000),
+        Setting(_("Steps"), _("Exact number of steps; 0: the epochs decide."), synonyms=("max_steps",)),
+    ] = 0
+    batch: Annotated[int, Field(ge=1, le=4096), Setting(_("Batch"), _("Rows a step."), synonyms=("batch_size",))] = 16
+    micro_batch: Annotated[
+        int,
+        Field(ge=0, le=4096),
+        Setting(
+            _("Micro-batch"),
+            _("At most so many rows in memory at once; 0: the whole batch."),
+            synonyms=("per_device_train_batch_size",),
+        ),
+    ] = 0
+    max_length: Annotated[
+        int,
+        Field(ge=8, le=1048576),
+        Setting(_("Longest row"), _("Tokens; longer rows are left out and named."), synonyms=("max_seq_length",)),
+    ] = 1024
+    packing: Annotated[
+        Literal["auto", "on", "off"], Setting(_("Packing"), _("Several short rows in one sequence."))
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"],
+        Setting(_("Precision"), _("auto: fp32 on a CPU, bf16 or fp16 on a GPU.")),
+    ] = "auto"
+    quantization: Annotated[
+        Literal["none", "nf4"], Setting(_("Quantization"), _("nf4 (QLoRA) holds the base in 4 bits."))
+    ] = "none"
+    gradient_checkpointing: Annotated[
+        Literal["auto", "on", "off"],
+        Setting(_("Gradient checkpointing"), _("Less memory, more time; auto: only where memory needs it.")),
+    ] = "auto"
+    held_out: Annotated[
+        float, Field(gt=0, lt=0.9), Setting(_("Held-out share"), _("Share of the rows never trained on."))
+    ] = 0.2
+    max_held_out: Annotated[
+        int, Field(ge=1, le=1_000_000), Setting(_("Most rows scored"), _("At most so many held-out rows are scored."))
+    ] = 500
+    evaluations: Annotated[
+        int, Field(ge=1, le=1000), Setting(_("Evaluations"), _("How often the validation loss is measured."))
+    ] = 6
+    patience: Annotated[
+        int, Field(ge=0, le=1000), Setting(_("Patience"), _("Evaluations without progress before it stops; 0: never."))
+    ] = 3
+    seed: Annotated[
+        int,
+        Field(ge=0, lt=2**31),
+        Setting(_("Seed"), _("Fixes the split, the order and the start."), trainer=("seed", "data_seed")),
+    ] = 42
+    share_rows: bool = False
+    publish_to: str = ""
+    publish_private: bool = False
+    minimum: dict[str, float] = {}
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of one pass: the most that `micro_batch` allows and that make up a step of exactly `batch` rows."""
+        most = min(self.micro_batch or self.batch, self.batch)
+        return next(rows for rows in range(most, 0, -1) if self.batch % rows == 0)
+
+    @property
+    def passes(self) -> int:
+        """Passes whose gradients add up to one step."""
+        return self.batch // self.rows_at_once
+
+    @property
+    def test_rows(self) -> int:
+        """Rows that came to be scored and are never trained on: a test file's, or those of the data's own test part.
+        0 where a part of the rows is held out instead."""
+        return self.test_dataset.rows if self.test_dataset else self.dataset.test_rows
+
+    def count_steps(self, rows: int) -> int:
+        """Steps of a training on so many rows; the last step of an epoch takes what is left."""
+        return self.steps or max(1, round(self.epochs * math.ceil(rows / self.batch)))
