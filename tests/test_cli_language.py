@@ -10,10 +10,12 @@ import pytest
 from persian import LETTER
 from small_data import sentiment_rows, write_csv
 from test_cli import call
+from third_language import write_catalogue
 
 from lora_hub.cli import language, shell
 from lora_hub.cli.parser import make_parser
 from lora_hub.cli.screen import Screen, Table
+from lora_hub.cli.show_runs import show_result
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 
@@ -138,3 +140,50 @@ def test_tables_are_as_wide_as_they_look() -> None:
     # the half-space takes no column
     assert lines == ["a      اجرا", "می‌شود  ۷", "x      y"]
     assert Screen("en").tell(Table(["a", "b"], [["日本", 7]])).splitlines() == ["a     b", "日本  7"]
+
+
+def test_a_generated_language_shows_whole(
+    home: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Its letters are Hebrew ones, so that what is left in Latin letters is what nobody translates: names, values, and
+    argparse's own words."""
+    write_catalogue(tmp_path / "locale", "he")
+    monkeypatch.setenv("LORA_HUB_LOCALE", str(tmp_path / "locale"))
+
+    def latin(*arguments: str, status: int = 0) -> set[str]:
+        assert shell.main(["--language", "he", *arguments]) == status
+        told = capsys.readouterr()
+        assert re.search("[א-ת]", told.out + told.err) and not LETTER.search(told.out + told.err)
+        return set(re.findall("[A-Za-z]{3,}", told.out + told.err))
+
+    def words(*values: object) -> set[str]:
+        return set(re.findall("[A-Za-z]{3,}", json.dumps(values).replace("\\n", " ")))
+
+    assert latin("runs") <= words("python -m lora_hub train FILE --task TASK")
+    assert latin("runs", "show", "no-such-run", status=1) <= words("no-such-run") | {"python", "lora", "hub", "runs"}
+    assert shell.main(["inspect", str(data), "--task", "sentiment", "--json"]) == 0
+    seen = json.loads(capsys.readouterr().out)
+    named = [seen[key] for key in ("columns", "format", "encoding", "task", "mapping", "preview", "lengths")]
+    settings = [[one["key"], one["value"]] for one in seen["settings"]]
+    own = words(
+        named, settings, "--set", "LoRA Without Regret", "good", "bad", [one["code"] for one in seen["problems"]]
+    )
+    assert latin("inspect", str(data), "--task", "sentiment") <= own
+    # a run that has ended, in the list and by itself, and what train prints of it
+    result = {
+        "run": "r",
+        "state": "succeeded",
+        "adapter": "/a",
+        "revision": "",
+        "seconds": 1.0,
+        "file_rows": 9,
+        "train_rows": 5,
+        "validation_rows": 1,
+        "eval_rows": 2,
+        "left_out": 1,
+        "notes": [],
+        "metrics": {"base": {"accuracy": {"value": 50.0, "low": 1.0, "high": 90.0}}},
+        "comparison": None,
+    }
+    said = Screen("he").tell_all(show_result(result))
+    assert set(re.findall("[A-Za-z]{3,}", said)) <= words("accuracy", "python -m lora_hub publish r")

@@ -13,8 +13,10 @@ import pytest
 from sample_adapters import make_spec
 from trl import SFTConfig
 
+from lora_hub import runs
+from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core import spec_fields
+from lora_hub.core import spec_fields, store
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
@@ -22,6 +24,7 @@ from lora_hub.core.setting import Setting
 from lora_hub.evaluation import metrics, minimum
 from lora_hub.hub.card import card
 from lora_hub.hub.record import make_record
+from lora_hub.runs import runners
 from lora_hub.training import recipe, trainer_settings
 from lora_hub.training.together_trainer import TogetherTrainer
 from lora_hub.ui import render_data
@@ -114,3 +117,34 @@ def test_training_alone_and_together_take_their_settings_from_one_table() -> Non
             for one in node.keywords
         }
         assert not given & named, f"{file.name}: {given & named}"
+
+
+def test_a_runner_is_one_file(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A planted runner is started, asked, cancelled and ended by its name, and nothing else knows it."""
+    (tmp_path / "pigeon.py").write_text(
+        "TOLD = []\n"
+        "def start(run_ids, log, environment=None, locks=()):\n"
+        "    TOLD.append(('start', *run_ids))\n"
+        "    return {'pigeon': 7}\n"
+        "def is_working(handle, folder):\n    return ('kill', 7) not in TOLD\n"
+        "def is_alive(handle):\n    return False\n"
+        "def cancel(handle):\n    TOLD.append(('cancel', handle['pigeon']))\n"
+        "def kill(handle):\n    TOLD.append(('kill', handle['pigeon']))\n"
+    )
+    spec = make_spec(base=bases.get_base("built-in"))
+    with pytest.raises(SpecError, match="no runner 'pigeon'"):
+        runs.start_run(spec, runner="pigeon")
+    assert store.list_run_ids() == []
+    monkeypatch.setattr(runners, "__path__", [*runners.__path__, str(tmp_path)])
+    run = runs.start_run(spec, runner="pigeon")
+    told = runners.get_runner("pigeon").TOLD
+    assert told == [("start", run.id)] and run.runner == "pigeon" and run.handle["pigeon"] == 7
+    assert not runs.refresh_run(run.id).state.is_final
+    ended = runs.cancel_run(run.id, wait=0)
+    assert told[1:] == [("cancel", 7), ("kill", 7)] and ended.state == "cancelled"
+    # to resume it is the same runner's
+    assert runs.resume_run(run.id).runner == "pigeon" and told[-1] == ("start", run.id)
+    # a version that does not know the runner lists the run as it is told
+    monkeypatch.undo()
+    monkeypatch.setenv("LORA_HUB_HOME", str(home))
+    assert [one.state for one in runs.list_runs()] == ["queued"]

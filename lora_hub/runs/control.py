@@ -17,7 +17,7 @@ from lora_hub.runs import run_history, run_states
 from lora_hub.runs.looking import refresh_run
 from lora_hub.runs.machine import check_base, check_fits
 from lora_hub.runs.publishing import check_publishing
-from lora_hub.runs.runners import local
+from lora_hub.runs.runners import get_runner
 
 # A worker that was asked to end and has not within these seconds is ended.
 CANCEL_GRACE_SECONDS = 20
@@ -26,20 +26,27 @@ ENDING_SECONDS = 10
 RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
 
 
-def start_run(spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None) -> Run:
+def start_run(
+    spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None, runner: str = "local"
+) -> Run:
     """Makes the run's folder and starts its process. Raises BaseError where the base is not to be had or can't fit,
     HubError where its adapter could not be published, LoraHubError on a full disk.
 
-    environment: for the child alone (tokens); it is written nowhere.
+    environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
     """
-    return start_runs([spec], owner=owner, environment=environment)[0]
+    return start_runs([spec], owner=owner, environment=environment, runner=runner)[0]
 
 
 def start_runs(
-    specs: Sequence[TrainSpec], *, owner: str = "local", environment: dict[str, str] | None = None
+    specs: Sequence[TrainSpec],
+    *,
+    owner: str = "local",
+    environment: dict[str, str] | None = None,
+    runner: str = "local",
 ) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
+    get_runner(runner)
     for spec in specs:
         check_fits(spec)
     for base in {spec.base.id: spec.base for spec in specs}.values():
@@ -58,18 +65,22 @@ def start_runs(
                 run_ids.append(store.create_run(spec, hold))
             for run_id in run_ids:
                 with store.disk_errors(store.run_folder(run_id)):
-                    events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner="local")
+                    events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner=runner)
         except LoraHubError:
             # Nothing has been started: what is left of them would only stand in the list as lost.
             for run_id in run_ids:
                 store.remove_run(run_id)
             raise
-        _start(run_ids, list(held.values()), 1, environment)
+        _start(run_ids, list(held.values()), 1, environment, runner)
     return [refresh_run(run_id) for run_id in run_ids]
 
 
 def _start(
-    run_ids: list[str], locks: Sequence[run_lock.RunLock], attempt: int, environment: dict[str, str] | None
+    run_ids: list[str],
+    locks: Sequence[run_lock.RunLock],
+    attempt: int,
+    environment: dict[str, str] | None,
+    runner: str,
 ) -> None:
     """Starts one process for runs whose locks are held. All that has to be before its first word is written before it
     starts."""
@@ -80,7 +91,7 @@ def _start(
             log.append("state", state=RunState.QUEUED, attempt=attempt)
     try:
         # Members of a group write to the first one's log; the others' say where to look.
-        handle = local.start(run_ids, store.log_file(run_ids[0]), environment, locks)
+        handle = get_runner(runner).start(run_ids, store.log_file(run_ids[0]), environment, locks)
     except OSError as error:
         told = LoraHubError(
             _("No process could be started: {reason}."),
@@ -109,16 +120,17 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end
     # all.
     store.ask_cancel(run_id)
+    runner = get_runner(run.runner)
     shared = len(run.handle.get("group", ())) > 1
     if not shared:
-        local.cancel(run.handle)
+        runner.cancel(run.handle)
     deadline = time.monotonic() + wait
     while not run.state.is_final and time.monotonic() < deadline:
         time.sleep(0.1)
         run = refresh_run(run_id, reader)
     if not run.state.is_final and not shared:
-        local.kill(run.handle)
-        while not run.state.is_final and local.is_alive(run.handle):
+        runner.kill(run.handle)
+        while not run.state.is_final and runner.is_alive(run.handle):
             time.sleep(0.1)
         run = refresh_run(run_id, reader)
     return run
@@ -139,7 +151,7 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
         check_publishing(run.spec)
         with store.disk_errors(store.run_folder(run_id)):
             run_history.heal(told, run, events.app_log(store.events_file(run_id)).append)
-        _start([run_id], [lock], run.attempt + 1, environment)
+        _start([run_id], [lock], run.attempt + 1, environment, run.runner)
     return refresh_run(run_id)
 
 

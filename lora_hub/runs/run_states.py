@@ -3,12 +3,13 @@ What a run does while it runs is `run_phases`'."""
 
 from pathlib import Path
 
-from lora_hub.core import disk, processes, run_lock, settings
-from lora_hub.core.errors import LoraHubError
+from lora_hub.core import disk, processes, settings
+from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import NOTHING, Message, _, _n, joined
 from lora_hub.core.schema import Failure, Run, RunState
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.runs import run_history, run_phases
+from lora_hub.runs.runners import get_runner
 
 # A fall of the validation loss, between the last two looks at it, that says that more training would bring more.
 STILL_FALLING = 0.01
@@ -34,14 +35,17 @@ def word(state: RunState | str) -> Message:
 def judge(run: Run, folder: Path, *, is_owned: bool | None = None) -> Run:
     """The run with what its events cannot tell: whether somebody works on it, and whether it is being cancelled.
     Nothing is
-    written: a run is lost as long as nobody owns it and it has not ended. is_owned: None asks the lock."""
+    written: a run is lost as long as nobody owns it and it has not ended. is_owned: None asks
+    the run's runner."""
     if run.state.is_final:
         return run_history.restore(run, folder) if run.state is RunState.SUCCEEDED else run
     asked = _cancel_asked(folder)
     is_cancelled = asked is not None
-    # Workers of a version before the locks are known by their process.
     if is_owned is None:
-        is_owned = run_lock.is_held(folder) or ("created" in run.handle and processes.is_alive(run.handle))
+        try:
+            is_owned = get_runner(run.runner).is_working(run.handle, folder)
+        except SpecError:  # another version started it by a runner that is not known here: it stands as it is told
+            is_owned = True
     if is_owned:
         return run.model_copy(update={"cancelling": True, "cancel_asked": asked}) if is_cancelled else run
     run = run_history.restore(run, folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core.processes import identify, is_alive
-from lora_hub.core.run_lock import RunLock
+from lora_hub.core.run_lock import RunLock, is_held
 
 NICENESS = 5  # training takes what the page leaves, so that the page stays quick
 
@@ -48,6 +48,11 @@ def start(
         )
     handle = identify(child.pid)
     return {**handle, "group": run_ids} if len(run_ids) > 1 else handle
+
+
+def is_working(handle: dict[str, Any], folder: Path) -> bool:
+    """Whoever works on a run holds its lock; workers of a version before the locks are known by their process."""
+    return is_held(folder) or ("created" in handle and is_alive(handle))
 
 
 def cancel(handle: dict[str, Any]) -> None:
