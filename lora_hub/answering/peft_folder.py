@@ -6,7 +6,6 @@ layer, delta = scale * x A^T B^T (Hu et al. 2021, arXiv 2106.09685; rsLoRA: Kala
 other method is refused by name: adding its A and B to the untouched base would give a wrong answer without a word.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.schema import lora_scale
 from lora_hub.hub.adapter_config import AGAIN as _AGAIN
 from lora_hub.hub.adapter_config import CONFIG_FILE, read_config, weights_file
 from lora_hub.hub.adapter_patterns import Patterns
@@ -229,4 +229,4 @@ def _scale(config: dict[str, Any], patterns: Patterns, name: str, rank: int, fol
             said=said,
         )
     alpha = patterns.value("alpha_pattern", name, config.get("lora_alpha", _DEFAULT_ALPHA))
-    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    return lora_scale(alpha, rank, rslora=bool(config.get("use_rslora")))

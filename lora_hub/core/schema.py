@@ -13,7 +13,7 @@ from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.score_nouns import PairedComparison, Score, Scores
 from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Task
-from lora_hub.core.train_spec import SPEC_VERSION, LoraSpec, TrainSpec
+from lora_hub.core.train_spec import SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
 
 __all__ = [
     "Answer",
@@ -34,6 +34,7 @@ __all__ = [
     "Task",
     "Text2",
     "TrainSpec",
+    "lora_scale",
 ]  # of other files, to be had here with the rest
 
 

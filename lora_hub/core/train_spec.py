@@ -13,6 +13,12 @@ from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Task
 SPEC_VERSION = 1
 
 
+def lora_scale(alpha: float, r: int, *, rslora: bool) -> float:
+    """The factor on an adapter's product B A: alpha / r, or alpha / sqrt(r) for rsLoRA (Kalajdzievski 2023,
+    arXiv 2312.03732)."""
+    return alpha / (math.sqrt(r) if rslora else r)
+
+
 class LoraSpec(Noun):
     """The adapter's shape. `targets`: "all-linear" or module names."""
 
@@ -61,6 +67,10 @@ class LoraSpec(Noun):
             synonyms=("use_rslora",),
         ),
     ] = False
+
+    @property
+    def scale(self) -> float:
+        return lora_scale(self.alpha, self.r, rslora=self.rslora)
 
 
 class TrainSpec(Noun):
@@ -192,3 +202,7 @@ class TrainSpec(Noun):
     def count_steps(self, rows: int) -> int:
         """Steps of a training on so many rows; the last step of an epoch takes what is left."""
         return self.steps or max(1, round(self.epochs * math.ceil(rows / self.batch)))
+
+    def look_every(self, steps: int) -> int:
+        """Steps between two looks at the validation rows, in a training of so many."""
+        return max(1, math.ceil(steps / self.evaluations))

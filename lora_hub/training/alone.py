@@ -82,7 +82,7 @@ def train_adapter(
     last = checkpoints.find_last(folder / "checkpoints")
     if last is not None and (over := last.why_over(total, spec.patience)) is not None:
         return _as_it_ended(last, total, over, folder, report, cancelled)
-    every = max(1, math.ceil(total / spec.evaluations))
+    every = spec.look_every(total)
     flat = use_flat_batches(spec, model, train, micro)
     checkpointing = use_checkpointing(spec, model, train, micro, on_gpu)
 

@@ -53,7 +53,7 @@ class TaskTraining:
     @property
     def every(self) -> int:
         """Steps between two looks at the validation rows."""
-        return max(1, math.ceil(self.steps / self.spec.evaluations))
+        return self.spec.look_every(self.steps)
 
     @property
     def checkpoint(self) -> Path:
@@ -85,9 +85,9 @@ def start_of(task: TaskTraining, model: Any) -> Start:
     }
     made.unload()
     names = [key.removesuffix(A) for key in tensors if key.endswith(A)]
-    r, alpha = task.spec.lora.r, task.spec.lora.alpha
-    scale = alpha / math.sqrt(r) if task.spec.lora.rslora else alpha / r
-    return Start({name: (tensors[name + A], tensors[name + B]) for name in names}, scale, task.spec.lora.dropout)
+    return Start(
+        {name: (tensors[name + A], tensors[name + B]) for name in names}, task.spec.lora.scale, task.spec.lora.dropout
+    )
 
 
 def save_adapter(task: TaskTraining) -> None:
