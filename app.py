@@ -42,7 +42,8 @@ def main() -> None:
 def serve(connection: object, port: int, in_space: bool) -> None:
     """Serves the page until interrupted."""
     from lora_hub.compare import Comparer
-    from lora_hub.ui import app, page
+    from lora_hub.ui import app
+    from lora_hub.ui.frame import page
 
     labels = page.Labels()
     blocks = app.build(connection, Comparer(), labels)

@@ -27,7 +27,7 @@ from lora_hub.hub.record import make_record
 from lora_hub.runs import runners
 from lora_hub.training import recipe, trainer_settings
 from lora_hub.training.together_trainer import TogetherTrainer
-from lora_hub.ui import render_data
+from lora_hub.ui.render import render_data
 
 OWN_TASK = {"title": "Greetings", "instruction": "Greet.", "output": "text", "metrics": ["first_letter", "chrf"]}
 

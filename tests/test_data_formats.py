@@ -13,8 +13,8 @@ import pytest
 
 from lora_hub.core.errors import DataError
 from lora_hub.data.read import formats, read
-from lora_hub.ui.data_room import WHAT_IS_READ
-from lora_hub.ui.text import t
+from lora_hub.ui.render.text import t
+from lora_hub.ui.tabs.finetune.data_room import WHAT_IS_READ
 
 ROWS = [{"text": f"the message number {place} is here", "label": ("ham", "spam")[place % 2]} for place in range(8)]
 FRAME = polars.DataFrame(ROWS)

@@ -17,8 +17,8 @@ from lora_hub.data.columns import columns
 from lora_hub.data.inspector import Inspector
 from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.data.prompts import prepare
-from lora_hub.ui.asked import Asked, dataset_id
-from lora_hub.ui.review import glance, review
+from lora_hub.ui.tabs.finetune.asked import Asked, dataset_id
+from lora_hub.ui.tabs.finetune.review import glance, review
 
 PACKAGE = Path(runs.__file__).parents[1]
 # What takes time where there are many rows, and so is made once: by file and name.

@@ -34,7 +34,7 @@ from lora_hub.hub import client, endpoint, naming
 from lora_hub.hub.dataset import fetch_dataset
 from lora_hub.runs import machine
 from lora_hub.training import recipe
-from lora_hub.ui import asked, task_list
+from lora_hub.ui.tabs.finetune import asked, task_list
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lora_hub"

@@ -16,7 +16,7 @@ from test_local_hub import ROOT, Server, start_server
 
 from lora_hub.hub.endpoint import HubConnection
 from lora_hub.ui import app
-from lora_hub.ui.page import Labels
+from lora_hub.ui.frame.page import Labels
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ACCOUNTS = next(text for text in re.findall(r"^```yaml\n(.*?)^```$", README, re.M | re.S) if "users:" in text)

@@ -29,7 +29,7 @@ PERSIAN_DATA = CORE | {
     "catalogue/tasks/frames.py",
     "evaluation/normalized.py",
     "hub/naming.py",
-    "ui/text.py",  # a sentence's own small words tell which way it reads
+    "ui/render/text.py",  # a sentence's own small words tell which way it reads
     *(file.relative_to(PACKAGE).as_posix() for name in RECOGNISING for file in PACKAGE.glob(f"data/*/{name}.py")),
 }
 

@@ -17,7 +17,7 @@ from lora_hub import compare
 from lora_hub.answering import loading
 from lora_hub.catalogue import bases
 from lora_hub.core.messages import _
-from lora_hub.ui.text import t
+from lora_hub.ui.render.text import t
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 VISITORS, TURNS, ADAPTERS, TOKENS = 16, 2, 20, 12

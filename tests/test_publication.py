@@ -16,8 +16,8 @@ from lora_hub.core.schema import Mend, Run, RunState, Score, Text2
 from lora_hub.hub import record
 from lora_hub.runs import publication
 from lora_hub.runs.publication import Difference
-from lora_hub.ui import render_publication
-from lora_hub.ui.text import t
+from lora_hub.ui.render import render_publication
+from lora_hub.ui.render.text import t
 
 
 def run_of(folder: Path, run_id: str, value: float, **spec) -> Run:

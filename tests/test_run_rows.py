@@ -19,7 +19,8 @@ from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import RunState
 from lora_hub.evaluation import metrics
 from lora_hub.runs import publishing, run_rows, run_states
-from lora_hub.ui import render_held_out, render_runs, runs_watch
+from lora_hub.ui.render import render_held_out, render_runs
+from lora_hub.ui.tabs import runs_watch
 
 TASK = catalogue.get_task("spam").model_copy(update={"labels": ("ham", "spam")})
 SCORE = {"value": 50.0, "low": 40.0, "high": 60.0, "rows": 6}

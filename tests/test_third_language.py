@@ -19,8 +19,9 @@ from lora_hub.core import languages
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.locale import update
-from lora_hub.ui import early, render, render_problems, text
-from lora_hub.ui.page import Labels
+from lora_hub.ui.frame import early
+from lora_hub.ui.frame.page import Labels
+from lora_hub.ui.render import render, render_problems, text
 
 LANGUAGES = ("de", "he")
 expect = playwright.expect

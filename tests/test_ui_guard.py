@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from lora_hub.core import settings
 from lora_hub.core.errors import SpecError
-from lora_hub.ui.guard import LOOPBACK, Guard
+from lora_hub.ui.frame.guard import LOOPBACK, Guard
 
 
 async def ask(hosts, method: str = "POST", **headers: str) -> int:

@@ -30,9 +30,8 @@ from lora_hub.core.schema import (
 from lora_hub.data.mending.mends import Done
 from lora_hub.data.tables.table import Table
 from lora_hub.evaluation import metrics
-from lora_hub.ui import (
-    early,
-    page,
+from lora_hub.ui.frame import early, page
+from lora_hub.ui.render import (
     plot,
     render,
     render_adapters,
@@ -45,9 +44,9 @@ from lora_hub.ui import (
     render_table,
     text,
 )
-from lora_hub.ui.compare_question import keep_right, right_answer
-from lora_hub.ui.data_room import WHAT_IS_READ
-from lora_hub.ui.render_adapters import PaneView
+from lora_hub.ui.render.render_adapters import PaneView
+from lora_hub.ui.tabs.compare_question import keep_right, right_answer
+from lora_hub.ui.tabs.finetune.data_room import WHAT_IS_READ
 
 EVIL = "<img src=x onerror=alert(1)>\"'&\u202e"
 
@@ -655,7 +654,7 @@ def test_the_language_is_decided_before_anything_else_is_read():
     ) == len(body)
     headers, body = asyncio.run(answer_with(b"application/json", b'{"html": "<head>"}'))
     assert body == b'{"html": "<head>"}' and int(headers[b"content-length"]) == len(body)
-    assert "</script" not in (Path(early.__file__).parent / "page.js").read_text(encoding="utf-8")
+    assert "</script" not in (early.FOLDER / "page.js").read_text(encoding="utf-8")
 
 
 def test_a_right_answer_belongs_to_its_question_and_its_adapter():

@@ -14,11 +14,11 @@ from lora_hub.core.errors import DataError, HubError
 from lora_hub.core.schema import Mend
 from lora_hub.core.spec_fields import FIELDS
 from lora_hub.data.inspector import Inspector
-from lora_hub.ui import asked as asked_module
-from lora_hub.ui import data_reading, form
-from lora_hub.ui.asked import Asked
-from lora_hub.ui.review import review
-from lora_hub.ui.warm import Looker
+from lora_hub.ui.frame.warm import Looker
+from lora_hub.ui.tabs.finetune import asked as asked_module
+from lora_hub.ui.tabs.finetune import data_reading, form
+from lora_hub.ui.tabs.finetune.asked import Asked
+from lora_hub.ui.tabs.finetune.review import review
 
 
 def spam_file(folder: Path, rows: int = 60) -> Path:
@@ -189,11 +189,11 @@ def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_pa
     needed = runs.plan_run(
         asked_module.dataset_path(asked.dataset), fits.spec.task, fits.spec.base
     ).estimate.memory_bytes
-    monkeypatch.setattr("lora_hub.ui.review.machine_memory", lambda: needed - 1)
+    monkeypatch.setattr("lora_hub.ui.tabs.finetune.review.machine_memory", lambda: needed - 1)
     tight = look(asked)
     assert "lh-costs" in tight.plan and "$" in tight.plan and "this machine has" in tight.plan
     # The base is too large: what it would take elsewhere is what is left to say.
-    monkeypatch.setattr("lora_hub.ui.review.machine_memory", lambda: 1 << 20)
+    monkeypatch.setattr("lora_hub.ui.tabs.finetune.review.machine_memory", lambda: 1 << 20)
     large = look(asked)
     assert (
         not large.ready

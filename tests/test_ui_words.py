@@ -10,8 +10,8 @@ from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.languages import languages
 from lora_hub.core.messages import NOTHING, Message, _, joined, read_message
 from lora_hub.locale import update
-from lora_hub.ui import page_words, render, render_plan, text
-from lora_hub.ui.page_words import in_page_words
+from lora_hub.ui.render import page_words, render, render_plan, text
+from lora_hub.ui.render.page_words import in_page_words
 
 PACKAGE = Path(text.__file__).parents[1]
 FSI, PDI = "\u2068", "\u2069"
@@ -122,7 +122,7 @@ def sentences_of_errors() -> list[tuple[str, Message]]:
             "evaluation/minimum.py",
             "runs/pipeline.py",
             "core/settings.py",
-            "ui/page_words.py",
+            "ui/render/page_words.py",
         ):
             continue
         with file.open("rb") as opened:
@@ -145,7 +145,7 @@ def test_no_error_of_the_page_names_a_command_an_option_or_a_yaml_file(language)
         )
         and not re.search("cannot be read|not valid YAML|درستی نیست", shown)
     ]
-    assert left == [], "give it page words in ui/page_words.py"
+    assert left == [], "give it page words in ui/render/page_words.py"
 
 
 def test_page_words_stand_beside_sentences_that_the_code_says():

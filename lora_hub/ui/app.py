@@ -15,11 +15,14 @@ from starlette.middleware import Middleware
 from lora_hub.core import settings
 from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import _
-from lora_hub.ui import adapters_tab, compare_tab, early, finetune, guard, render, runs_tab
-from lora_hub.ui import page as shared
-from lora_hub.ui.compare_asking import MOST_ADAPTERS
-from lora_hub.ui.page import LIGHT, Labels, Page
-from lora_hub.ui.warm import Looker, warm_up
+from lora_hub.ui.frame import early, guard
+from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.page import LIGHT, Labels, Page
+from lora_hub.ui.frame.warm import Looker, warm_up
+from lora_hub.ui.render import render
+from lora_hub.ui.tabs import adapters_tab, compare_tab, runs_tab
+from lora_hub.ui.tabs.compare_asking import MOST_ADAPTERS
+from lora_hub.ui.tabs.finetune import finetune
 
 TABS = {"finetune": _("Fine-tune"), "runs": _("Runs"), "adapters": _("Adapters"), "compare": _("Compare")}
 FIRST_TAB = "finetune"

@@ -86,7 +86,7 @@ def main() -> int:
         from lora_hub import runs
         from lora_hub.core import events, store
         from lora_hub.core.run_reader import RunReader
-        from lora_hub.ui import runs_tab
+        from lora_hub.ui.tabs import runs_tab
 
         reader = RunReader()
         log = events.EventLog(store.events_file(run_id), "worker-1-1")

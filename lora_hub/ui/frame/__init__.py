@@ -1,0 +1,1 @@
+"""What is around the tabs: the page's head, its words, who may use it."""

@@ -1,0 +1,158 @@
+"""What the tabs share: the parts of the page that more than one of them touches, and how a handler tells an error.
+
+A handler takes the page's language first, then values by name; it makes a noun, calls one use case and renders. `told`
+shows a LoraHubError as a message and leaves everything on the page as it was; anything else is a bug and logged whole.
+"""
+
+import functools
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.languages import ENGLISH, tag
+from lora_hub.core.languages import languages as find_languages
+from lora_hub.core.messages import Message, _, text_in
+from lora_hub.core.noun import Text2
+from lora_hub.core.run_reader import RunReader
+from lora_hub.ui.render.render import escape, sentence
+from lora_hub.ui.render.render import told as told_in_words
+from lora_hub.ui.render.text import digits, t
+
+logger = logging.getLogger("lora_hub.ui")
+
+# Gradio's arguments of an event that only looks: as many at once as there are pages, no spinner, no public endpoint.
+LIGHT = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+
+
+class Labels:
+    """What the page says before anybody's language is known. `labels(_("Train"))` is a component's label, which the
+    browser translates: what has been asked for is in `i18n`, which goes to the browser with the page.
+    `labels.both(_("Train"))` is HTML in every language, of which the style sheet shows the reader's."""
+
+    def __init__(self, languages: Sequence[str] | None = None) -> None:
+        """languages: those that there are a catalogue of, by default, and English."""
+        self.languages = tuple(languages or find_languages())
+        self.i18n = gr.I18n(**{tag(language): {} for language in self.languages})
+
+    def __call__(self, said: Message | Text2) -> Any:
+        # Gradio's own words live in the same table and a dot means a level there, so ours get names of their own.
+        name = "lora_hub_" + hashlib.sha256(_told(said, ENGLISH).encode()).hexdigest()[:16]
+        for language in self.languages:
+            self.i18n.translations[tag(language)][name] = _told(said, language)
+        return self.i18n(name)
+
+    def both(self, said: Message, **values: Callable[[str], str]) -> str:
+        """A sentence in every language. values: what tells each in a language."""
+        return self._in_each(
+            lambda language: t(said, language, **{name: tell(language) for name, tell in values.items()})
+        )
+
+    def heading(self, step: int, title: Message, why: Message) -> str:
+        """The heading of a numbered step."""
+        number = self._in_each(lambda language: digits(str(step), language))
+        return (
+            f'<div class="lh-step"><span class="lh-number" aria-hidden="true">{number}</span><div>'
+            f"<h2>{self.both(title)}</h2><p>{self.both(why)}</p></div></div>"
+        )
+
+    def _in_each(self, tell: Callable[[str], str]) -> str:
+        return "".join(
+            f'<span class="lh-said" lang="{tag(language)}">{sentence(tell(language))}</span>'
+            for language in self.languages
+        )
+
+
+def _told(said: Message | Text2, language: str) -> str:
+    return said.in_language(language) if isinstance(said, Message) else text_in(said, language)
+
+
+@dataclass
+class Page:
+    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they outlive the
+    app; page.js writes those of the run and the adapter that were clicked."""
+
+    words: Labels
+    language: gr.Textbox
+    run_id: gr.Textbox
+    adapter_id: gr.Textbox
+    compare_names: gr.Dropdown
+    tabs: gr.Tabs
+    organization: str
+    comparer: Any
+    looker: Any
+    runs: RunReader = field(default_factory=RunReader)  # one for all visitors: what was read for one, is not read again
+
+
+def html(value: str = "", **arguments: Any) -> gr.HTML:
+    """A place for rendered HTML."""
+    return gr.HTML(value, apply_default_css=False, js_on_load=arguments.pop("js_on_load", None), **arguments)
+
+
+def inform(said: str, language: str, seconds: float = 4) -> None:
+    """Tells something above the page for a while. said: HTML."""
+    gr.Info(said, duration=seconds, title=t(_("Note"), language))
+
+
+def alert(said: str, language: str, seconds: float = 12) -> None:
+    """The same for what is not as it should be."""
+    gr.Warning(said, duration=seconds, title=t(_("Warning"), language))
+
+
+def warn(error: LoraHubError, language: str) -> None:
+    """Shows what went wrong and what to do next, for a while, above the page."""
+    message, hint = told_in_words(error, language)
+    alert(f"<b>{sentence(message)}</b><br>{sentence(hint)}", language)
+
+
+def warn_bug(error: Exception, language: str) -> None:
+    logger.error("a handler of the page failed", exc_info=error)
+    said = _(
+        "That should not have happened, and it is our mistake. What you typed is still here; the details are in the "
+        "app's log."
+    )
+    alert(escape(t(said, language)), language)
+
+
+def _known(language: str) -> str:
+    """The language that a page says it is in; it is a field of the browser, and anything may be in it."""
+    return language if language in find_languages() else ENGLISH
+
+
+def told(handler: Callable) -> Callable:
+    """handler(language, ...) with its errors shown; the page stays as it was."""
+
+    @functools.wraps(handler)
+    def safe(language: str, *values: Any) -> Any:
+        language = _known(language)
+        try:
+            return handler(language, *values)
+        except LoraHubError as error:
+            warn(error, language)
+        except Exception as error:
+            warn_bug(error, language)
+        return gr.skip()
+
+    return safe
+
+
+def told_stream(handler: Callable) -> Callable:
+    """The same for a handler that yields."""
+
+    @functools.wraps(handler)
+    def safe(language: str, *values: Any) -> Iterator[Any]:
+        language = _known(language)
+        try:
+            yield from handler(language, *values)
+        except LoraHubError as error:
+            warn(error, language)
+            yield gr.skip()
+        except Exception as error:
+            warn_bug(error, language)
+            yield gr.skip()
+
+    return safe

@@ -1,0 +1,136 @@
+"""Loss curves as one inline SVG: no plotting library on the page, right in both directions, readable without colours.
+
+loss_plot([(1, 3.2), ...], [(10, 2.9), ...], best_step=10, language="en")
+"""
+
+import math
+from collections.abc import Sequence
+
+from lora_hub.core.messages import _
+from lora_hub.ui.render.render import escape
+from lora_hub.ui.render.text import number, t
+
+Pairs = Sequence[tuple[int, float]]
+# The drawing's own units; it is stretched to the place there is, and the words stand beside it as HTML.
+WIDTH, HEIGHT = 1000, 500
+# The curves by their names.
+TRAINING, VALIDATION = _("training"), _("validation")
+# More points than pixels only make the page heavier.
+MOST_POINTS = 240
+
+
+def thin(pairs: Pairs, most: int = MOST_POINTS) -> list[tuple[int, float]]:
+    """At most `most` points: means over equal stretches, so that a curve keeps its shape; the last point stays."""
+    kept = [(step, loss) for step, loss in pairs if math.isfinite(loss)]
+    if len(kept) <= most:
+        return kept
+    size = len(kept) / (most - 1)
+    thinned = []
+    for place in range(most - 1):
+        part = kept[int(place * size) : max(int(place * size) + 1, int((place + 1) * size))]
+        thinned.append((part[-1][0], sum(loss for _, loss in part) / len(part)))
+    return [*thinned, kept[-1]]
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round numbers that cover low to high: steps of 1, 2 or 5 times a power of ten."""
+    span = max(high - low, 1e-9)
+    raw = span / count
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= raw)
+    first = math.ceil(low / step - 1e-9) * step
+    return [first + i * step for i in range(int((high - first) / step + 1e-9) + 1)]
+
+
+def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int = 0, language: str = "en") -> str:
+    """The curves of training and validation loss over the steps."""
+    train, held_out = thin(train), thin(held_out)
+    if not train and not held_out:
+        return (
+            '<div class="lh-empty lh-plot-empty">'
+            f"{escape(t(_('The curve begins with the first steps.'), language))}</div>"
+        )
+    losses = [loss for _, loss in [*train, *held_out]]
+    low, high = min(losses), max(losses)
+    margin = max((high - low) * 0.08, 0.01)
+    low, high = max(0.0, low - margin), high + margin
+    last = max([total, 1, *(step for step, _ in [*train, *held_out])])
+
+    def x(step: float) -> float:
+        return round(WIDTH * step / last, 1)
+
+    def y(loss: float) -> float:
+        return round(HEIGHT * (high - loss) / (high - low), 1)
+
+    parts, words = [], []
+    for value in ticks(low, high):
+        decimals = 0 if high - low > 8 else 1 if high - low > 0.8 else 2 if high - low > 0.08 else 3
+        parts.append(f'<path class="lh-grid" d="M0 {y(value)}H{WIDTH}"/>')
+        words.append(
+            f'<span class="lh-tick lh-tick-y" style="top:{100 * y(value) / HEIGHT:.1f}%">'
+            f"{number(value, language, decimals)}</span>"
+        )
+    for value in ticks(0, last, 5):
+        words.append(
+            f'<span class="lh-tick lh-tick-x" style="left:{100 * x(value) / WIDTH:.1f}%">'
+            f"{number(value, language)}</span>"
+        )
+    for css, pairs in (("lh-line-train", train), ("lh-line-held", held_out)):
+        if len(pairs) > 1:
+            points = " ".join(f"{x(step)},{y(loss)}" for step, loss in pairs)
+            parts.append(f'<polyline class="{css}" points="{points}"/>')
+    for step, loss in train if len(train) == 1 else []:
+        parts.append(_dot(x(step), y(loss), "lh-dot-train"))
+    for step, loss in held_out:
+        best = bool(best_step) and step == best_step
+        title = f"{t(_('step'), language)} {number(step, language)}: {number(loss, language, 4)}" + (
+            f" ({t(_('best, kept'), language)})" if best else ""
+        )
+        parts.append(_dot(x(step), y(loss), "lh-dot-held lh-best" if best else "lh-dot-held", title))
+    # Time runs left to right on a plot in either language; only the words follow the page.
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
+    drawn = (
+        f'<div class="lh-plane">{svg}{"".join(words)}</div>'
+        f'<span class="lh-axis">{escape(t(_("training steps"), language))}</span>'
+    )
+    label = escape(_in_words(train, held_out, best_step, language))
+    legend = _legend(train, held_out, language)
+    said = _("The validation rows choose the best checkpoint; the result is of the test rows, which chose nothing.")
+    return (
+        f'<figure class="lh-plot" id="lh-loss"><figcaption>{legend}</figcaption>'
+        f'<div class="lh-canvas" role="img" aria-label="{label}">{drawn}</div>'
+        f'<p class="lh-quiet">{escape(t(said, language))}</p></figure>'
+    )
+
+
+def _dot(x: float, y: float, css: str, title: str = "") -> str:
+    said = f"<title>{escape(title)}</title>" if title else ""
+    return f'<path class="{css}" d="M{x} {y}h0">{said}</path>'
+
+
+def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> str:
+    """The plot for somebody who does not see it: the last loss of each curve, and where the best checkpoint was."""
+    said = []
+    for name, pairs in ((TRAINING, train), (VALIDATION, held_out)):
+        if pairs:
+            step, loss = pairs[-1]
+            said.append(
+                t(
+                    _("{curve} {loss} at step {step}"),
+                    language,
+                    curve=t(name, language),
+                    loss=number(loss, language, 3),
+                    step=number(step, language),
+                )
+            )
+    if best_step:
+        said.append(t(_("best checkpoint at step {step}"), language, step=number(best_step, language)))
+    return f"{t(_('Loss'), language)}: {t(_(', '), language).join(said)}"
+
+
+def _legend(train: Pairs, held_out: Pairs, language: str) -> str:
+    parts = [f"<b>{escape(t(_('Loss'), language))}</b>"]
+    for css, name, pairs in (("lh-key-train", TRAINING, train), ("lh-key-held", VALIDATION, held_out)):
+        latest = f" {number(pairs[-1][1], language, 3)}" if pairs else ""
+        parts.append(f'<span class="lh-key {css}">{escape(t(name, language))}{latest}</span>')
+    return "".join(parts)

@@ -1,0 +1,261 @@
+"""The Adapters and Compare tabs' nouns -> HTML: the shelf, an adapter's facts, the panes of answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lora_hub.core import verdicts
+from lora_hub.core.messages import _, _n
+from lora_hub.core.schema import AdapterRef, Answer, Divergence, Judgement
+from lora_hub.ui.render.render import badge, card, cell, empty, escape, filled, isolate, link, table
+from lora_hub.ui.render.render_answers import chances, judged
+from lora_hub.ui.render.render_data import WHO, metric_title
+from lora_hub.ui.render.text import iso_moment, number, percent, t
+
+# How an answer ended.
+FINISH = {"stop": _("done"), "length": _("cut at the longest answer"), "cancelled": _("stopped")}
+# Below these an adapter's answer is the base's: rounding, not learning.
+SAME_KL, SAME_CHANGED = 1e-6, 0.0
+
+
+def shelf(
+    found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], organization: str, filtered: bool, language: str
+) -> str:
+    """The organization's adapters as a table: one row each, with what it scored and a Compare button."""
+    if not found:
+        return (
+            empty(t(_("No adapter matches this filter."), language))
+            if filtered
+            else empty(
+                t(_("No adapter here yet"), language),
+                t(
+                    _("Train one in Fine-tune (the spam sample takes about a minute), then press Publish in Runs."),
+                    language,
+                ),
+            )
+        )
+    rows = []
+    for ref in found:
+        owner, _rest, name = ref.repo_id.rpartition("/")
+        key = escape(ref.repo_id)
+        current = ' aria-current="true"' if ref.repo_id == chosen else ""
+        opener = (
+            f'<button type="button" class="lh-open" data-open="{key}"{current}><b><bdi>{escape(name)}</bdi></b>'
+            f'<span class="lh-quiet"><bdi>{escape(owner)}</bdi></span></button>'
+        )
+        rows.append(
+            [
+                opener,
+                escape(titles.get(ref.task, ref.task)),
+                f"<bdi>{escape(ref.base)}</bdi>",
+                _headline(ref, language),
+                f'<span class="lh-quiet"><bdi>{escape(iso_moment(ref.updated[:10], language))}</bdi></span>',
+                (
+                    f'<button type="button" class="lh-small" data-compare="{key}">'
+                    f"{escape(t(_('Compare'), language))}</button>"
+                ),
+            ]
+        )
+    heads = [
+        t(_("Adapter"), language),
+        t(_("Task"), language),
+        t(_("Base"), language),
+        t(_("Metric"), language),
+        t(_("Updated"), language),
+        "",
+    ]
+    counted = filled(
+        _n("One adapter in {organization}", "{count} adapters in {organization}", count=len(found)),
+        language,
+        organization=f"<bdi>{escape(organization)}</bdi>",
+    )
+    return f'<p class="lh-quiet">{counted}</p>' + table(heads, rows, "lh-shelf", stacked=True)
+
+
+def _headline(ref: AdapterRef, language: str) -> str:
+    """The first metric: the adapter's value, and beside it that of the better way in which the base was asked."""
+    scores = ref.metrics.get("adapter", {})
+    if not scores:
+        return ""
+    name = next(iter(scores))
+    before = ""
+    if any(name in ref.metrics.get(who, {}) for who in verdicts.BASE_WAYS):
+        who = verdicts.stronger_base(ref.metrics, name)
+        before = (
+            f'<span class="lh-quiet"> {escape(t(WHO[who], language))} '
+            f"{escape(percent(ref.metrics[who][name].value, language))}</span>"
+        )
+    of = (
+        (
+            f'<span class="lh-quiet"> '
+            f"{escape(t(_n('({count:,} row)', '({count:,} rows)', count=scores[name].rows), language))}</span>"
+        )
+        if scores[name].rows
+        else ""
+    )
+    return (
+        f'<span title="{escape(metric_title(name, language))}"><b>'
+        f"{escape(percent(scores[name].value, language))}</b> {escape(metric_title(name, language))}{of}{before}</span>"
+    )
+
+
+def _versions(versions: Sequence[str]) -> str:
+    return "".join(badge(version, "good" if version == "production" else "plain") for version in versions)
+
+
+def adapter_head(ref: AdapterRef, language: str) -> str:
+    name = f"<bdi>{escape(ref.repo_id)}</bdi>"
+    to_hub = link(ref.url, t(_("Open on the Hub"), language)) if ref.url else ""
+    commit = f"<code>{escape(ref.revision[:12])}</code>" if ref.revision else ""
+    return (
+        f'<div class="lh-runhead"><h3>{name} {_versions(ref.versions)}</h3><p class="lh-quiet">{commit} '
+        f"{to_hub}</p></div>"
+    )
+
+
+def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str) -> str:
+    """versions: (tag, commit, date, message)."""
+    rows = [
+        [
+            badge(tag, "good" if tag == "production" else "plain"),
+            f"<code>{escape(commit[:12])}</code>",
+            f"<bdi>{escape(iso_moment(date[:16], language))}</bdi>",
+            escape(message),
+        ]
+        for tag, commit, date, message in versions
+    ]
+    return (
+        table([t(_("Versions"), language), t(_("Commit"), language), t(_("Updated"), language), ""], rows)
+        if rows
+        else ""
+    )
+
+
+@dataclass
+class PaneView:
+    """One pane as it stands: name "base" is the base. As compare.PaneEvent; title: what a person knows it by, where
+    that is not its name."""
+
+    name: str
+    revision: str = ""
+    answer: Answer = Answer()
+    done: bool = False
+    divergence: Divergence | None = None
+    judgement: Judgement | None = None
+    title: str = ""
+
+
+def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
+    """The answers beside each other, under the question that they are answers to."""
+    if not views:
+        return empty(
+            t(_("Choose adapters and ask. Base and adapters answer beside each other, in one pass."), language)
+        )
+    base = next((view.answer for view in views if view.name == "base" and view.done), None)
+    asked = ""
+    if question:
+        # the style sheet shows the note once something that was asked has changed
+        note = (
+            '<p class="lh-stale-note" role="status">'
+            f"{escape(t(_('The question has changed: these are answers to the one before. Ask again.'), language))}"
+            "</p>"
+        )
+        asked = (
+            f'{note}<p class="lh-asked"><span class="lh-quiet">{escape(t(_("Asked:"), language))}</span> '
+            f"{cell(question, 300)}</p>"
+        )
+    return (
+        f'{asked}<div class="lh-panes" aria-live="polite">'
+        f"{''.join(_pane(view, language, base) for view in views)}</div>"
+    )
+
+
+def _pane_name(view: PaneView) -> str:
+    """The parts of a run's line in lines of their own, the id last; a published adapter by its repo."""
+    if not view.title:
+        return f"<bdi>{escape(view.name)}</bdi>"
+    first, *rest = (part.strip("\u2068\u2069") for part in view.title.split(" · "))
+    facts = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in rest)
+    return f'<bdi>{escape(first)}</bdi> <small class="lh-quiet">{facts}</small>'
+
+
+def _pane(view: PaneView, language: str, base: Answer | None) -> str:
+    is_base, answer = view.name == "base", view.answer
+    name = escape(t(_("Base, no adapter"), language)) if is_base else _pane_name(view)
+    commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
+    body = f'<div class="lh-answer" dir="auto">{escape(answer.text)}{"" if view.done else _CARET}</div>'
+    if view.done and not answer.text.strip():
+        body = f'<div class="lh-answer lh-quiet">{escape(t(_("(an empty answer)"), language))}</div>'
+    facts = [t(_("loading the base"), language)] if not view.done and not answer.tokens else []
+    if answer.tokens:
+        facts.append(t(_("tokens: {count}"), language, count=number(answer.tokens, language)))
+    if answer.seconds:
+        facts.append(t(_("{count} s"), language, count=number(answer.seconds, language, 2)))
+    if view.done and answer.finish:
+        facts.append(t(FINISH[answer.finish], language))
+    verdict = judged(view.judgement, language) if view.done and view.judgement else ""
+    alarm = "" if is_base or not view.done else _beside_base(view, base, language)
+    css = "lh-pane lh-pane-base" if is_base else "lh-pane"
+    return (
+        f'<article class="{css}" data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}>'
+        f"<header><h4>{name}</h4>{commit}{verdict}</header>{body}{chances(answer.probabilities, language)}"
+        f'<footer class="lh-quiet">{escape(" · ".join(facts))}</footer>{alarm}</article>'
+    )
+
+
+_CARET = '<span class="lh-caret" aria-hidden="true"></span>'
+
+
+def _beside_base(view: PaneView, base: Answer | None, language: str) -> str:
+    """How an answer differs from the base's: labels and probabilities of a label, tokens of a text; an adapter that
+    changes nothing raises the alarm."""
+    divergence, chances = view.divergence, view.answer.probabilities
+    if divergence is not None and divergence.kl <= SAME_KL and divergence.changed <= SAME_CHANGED:
+        return card(
+            "bad",
+            escape(
+                t(
+                    _("Changes nothing: it finds each label as likely as the base does before the base is calibrated.")
+                    if chances
+                    else _("Changes nothing: on this input it answers exactly as the base does."),
+                    language,
+                )
+            ),
+        )
+    if chances:
+        said = _labels_beside_base(view.answer, base, language) if base is not None and base.probabilities else ""
+    else:
+        said = (
+            escape(
+                t(
+                    _("{changed} of the tokens differ from the base's choice"),
+                    language,
+                    changed=percent(100 * divergence.changed, language),
+                )
+            )
+            if divergence is not None
+            else ""
+        )
+    return f'<p class="lh-quiet">{said}</p>' if said else ""
+
+
+def _labels_beside_base(answer: Answer, base: Answer, language: str) -> str:
+    """Whether both chose one label, and how much more or less likely the adapter's choice is than the base finds it."""
+    gain = 100 * (answer.confidence - base.probabilities.get(answer.text, 0.0))
+    change = t(_("its probability is what the base gives it"), language)
+    if abs(gain) >= 0.05:
+        change = t(
+            _("its probability is {points} points higher than the base gives it")
+            if gain > 0
+            else _("its probability is {points} points lower than the base gives it"),
+            language,
+            points=number(abs(gain), language, 1),
+        )
+    return filled(
+        _("The base's label too; {change}.")
+        if answer.text == base.text
+        else _("Another label than the base's, {base}; {change}."),
+        language,
+        label=isolate(answer.text),
+        base=isolate(base.text),
+        change=escape(change),
+    )

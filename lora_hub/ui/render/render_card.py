@@ -1,0 +1,44 @@
+"""An adapter's card as HTML. Strangers write cards: raw HTML is shown as text, pictures are their words (they would be
+fetched from wherever the author says), and links lead to web pages only."""
+
+import re
+from typing import Any
+from urllib.parse import urljoin
+
+from lora_hub.core.messages import _
+from lora_hub.ui.render.render import escape
+from lora_hub.ui.render.text import t
+
+LONGEST = 60_000  # characters of a card that are shown; the parser takes a second for so many brackets
+_HEAD = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+
+
+def card_html(text: str, home: str, language: str) -> str:
+    """text: the card, with or without its front matter. home: the address of the repo's page, for relative links."""
+    from markdown_it import MarkdownIt
+
+    body = _HEAD.sub("", text[:LONGEST].replace("\r\n", "\n"), count=1)
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
+    parser.validateLink = lambda url: bool(re.match(r"https?://|[^:]*$|[#/]", url, re.IGNORECASE))
+    parser.normalizeLink = lambda url: MarkdownIt.normalizeLink(
+        parser, url if url.startswith("#") else urljoin(home.rstrip("/") + "/blob/main/", url)
+    )
+    copy, done = escape(t(_("Copy"), language)), escape(t(_("Copied"), language))
+    button = f'<button type="button" class="lh-copy" data-copy="{done}">{copy}</button>'
+
+    def link_open(tokens: Any, place: int, options: Any, env: Any) -> str:
+        # A name of an id is not wanted either: the card is a part of our page.
+        href = escape(str(tokens[place].attrGet("href") or ""))
+        return f'<a href="{href}" target="_blank" rel="nofollow noopener noreferrer">'
+
+    def image(tokens: Any, place: int, options: Any, env: Any) -> str:
+        return escape(tokens[place].content)
+
+    def code(tokens: Any, place: int, options: Any, env: Any) -> str:
+        shown = f'<pre tabindex="0"><code>{escape(tokens[place].content)}</code></pre>'
+        return f'<div class="lh-code" dir="ltr">{button}{shown}</div>'
+
+    parser.renderer.rules |= {"link_open": link_open, "image": image, "fence": code, "code_block": code}
+    shown, *rest = body.split("<!--")  # comments are not shown
+    shown += "".join(one.partition("-->")[2] for one in rest)
+    return f'<div class="lh-text prose" dir="auto">{parser.render(shown)}</div>'

@@ -1,0 +1,168 @@
+"""A run's held-out rows -> HTML: what everybody answered to each, what that is worth by the task's own metric, and who
+did better.
+
+A tick and a cross are only where the task's metric says right and wrong of one row; else each answer has its own score.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import Judgement
+from lora_hub.core.verdicts import BASE_WAYS
+from lora_hub.ui.render.render import card, cell, empty, escape, pager, sentence, table
+from lora_hub.ui.render.render_answers import chances, judged
+from lora_hub.ui.render.render_data import WHO
+from lora_hub.ui.render.render_table import direction_of, role_name
+from lora_hub.ui.render.text import digits, number, percent, t
+
+SHOWN_EXAMPLES = 50
+# Which rows, and in which order.
+FILTERS = {
+    "all": _("all"),
+    "wrong": _("adapter not fully right"),
+    "better": _("better than the base"),
+    "worse": _("worse than the base"),
+}
+ORDERS = {
+    "file": _("as in the file"),
+    "score": _("adapter's worst first"),
+    "difference": _("lost most against the base first"),
+}
+
+
+def pick_rows(rows: Sequence[dict], show: str = "all", order: str = "file", against: str = "base") -> list[dict]:
+    """The held-out rows of a filter, in an order. wrong: the adapter's score is not 100 (where the metric says right
+    and wrong: it is wrong). better, worse: than the base, which answered as `against` says. score: the adapter's worst
+    first; difference: where it lost most against the base first."""
+    chosen = {
+        "all": lambda row: True,
+        "wrong": lambda row: row["scores"]["adapter"] < 100,
+        "better": lambda row: _difference(row, against) > 0,
+        "worse": lambda row: _difference(row, against) < 0,
+    }
+    keys = {
+        "file": lambda row: row["row"],
+        "score": lambda row: (row["scores"]["adapter"], _given(row)),
+        "difference": lambda row: (_difference(row, against), _given(row)),
+    }
+    picked = [row for row in rows if chosen[show](row)]
+    return sorted(picked, key=keys[order])
+
+
+def _difference(row: dict, against: str) -> float:
+    return row["scores"]["adapter"] - row["scores"].get(against, row["scores"]["base"])
+
+
+def _given(row: dict) -> float:
+    """The probability that the adapter gave to the right label; of rows that are all wrong, the surest mistake comes
+    first."""
+    return row.get("probabilities", {}).get("adapter", {}).get(str(row["reference"]), 0.0)
+
+
+def held_out_rows(
+    rows: Sequence[dict],
+    show: str,
+    language: str,
+    *,
+    order: str = "file",
+    against: str = "base",
+    page: int = 1,
+    place: str = "",
+    missing: Message | None = None,
+) -> str:
+    """A table of held-out rows with everybody's answers, a page of it. place: what a click on another page says before
+    its number.
+    missing: what could not be read, in words."""
+    picked = pick_rows(rows, show, order, against)
+    told = ""
+    if missing is not None:
+        told = card("warn", sentence(missing.in_language(language)))
+    if not picked:
+        return told + (empty(t(_("None of these."), language)) if rows or missing is None else "")
+    who = [one for one in (*BASE_WAYS, "adapter") if one in picked[0]]
+    graded = picked[0].get("right", {}).get("adapter") is None
+    heads = [
+        "#",
+        t(_("Input"), language),
+        t(_("Right answer"), language),
+        *[t(WHO[one], language) for one in who],
+        *([t(_("Difference"), language)] if graded else []),
+    ]
+    counted = len(picked)
+    page = min(max(1, page), -(-counted // SHOWN_EXAMPLES))
+    picked = picked[SHOWN_EXAMPLES * (page - 1) : SHOWN_EXAMPLES * page]
+    cells = []
+    for row in picked:
+        right = row["reference"]
+        shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
+        change = _difference(row, against)
+        gain = (
+            f'<span class="lh-gain lh-{"good" if change > 0 else "bad" if change < 0 else "plain"}" dir="ltr">'
+            f"{'+' if change >= 0 else '−'}{escape(number(abs(change), language, 1))}</span>"
+        )
+        cells.append(
+            [
+                escape(digits(str(row["row"]), language)),
+                inputs_cell(row["inputs"], language),
+                cell(shown),
+                *[_answer(row, one, language) for one in who],
+                *([gain] if graded else []),
+            ]
+        )
+    texts = [
+        [next(iter(row["inputs"].values()), "") for row in picked],
+        *[[row[part] for row in picked] for part in ("reference", *who)],
+    ]
+    directions = ["", *[direction_of(one) for one in texts], *([""] if graded else [])]
+    if counted <= SHOWN_EXAMPLES:
+        shown, total = number(counted, language), number(len(rows), language)
+        said = f'<p class="lh-quiet">{escape(t(_("{shown} of {total}"), language, shown=shown, total=total))}</p>'
+    else:
+        said = pager(
+            f'data-put="lh-examples-page" data-value="{escape(place)} {{page}}"',
+            page,
+            SHOWN_EXAMPLES,
+            counted,
+            language,
+        )
+    return told + said + table(heads, cells, "lh-examples", directions, stacked=True)
+
+
+def _answer(row: dict, who: str, language: str) -> str:
+    """An answer with its mark or its own score; a label with its probability, and those of the others behind it."""
+    judgement = Judgement(metric=row["metric"], score=row["scores"][who], right=row["right"][who])
+    kind = "" if judgement.right is None else "lh-right" if judgement.right else "lh-wrong"
+    score = f" {judged(judgement, language)}" if judgement.right is None else ""
+    likely = row.get("probabilities", {}).get(who, {})
+    others = ""
+    if likely:
+        sure = escape(percent(100 * likely.get(row[who], 0.0), language))
+        others = (
+            f'<details class="lh-others"><summary class="lh-quiet">{sure}</summary>'
+            f"{chances(likely, language)}</details>"
+        )
+    return f'<span class="{kind}">{cell(row[who], 300)}</span>{score}{others}'
+
+
+def inputs_cell(inputs: dict[str, Any], language: str) -> str:
+    """A row's inputs; each with its name where there are several."""
+    if len(inputs) == 1:
+        return cell(_as_words(next(iter(inputs.values()))), 300)
+    return "".join(
+        f'<div><span class="lh-quiet">{escape(role_name(role, language))}</span> {cell(_as_words(value), 240)}</div>'
+        for role, value in inputs.items()
+        if value
+    )
+
+
+def _as_words(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(
+            f"{turn.get('role', '')}: {turn.get('content', '')}" if isinstance(turn, dict) else str(turn)
+            for turn in value
+        )
+    return (
+        value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+    )

@@ -1,0 +1,190 @@
+"""The base, the rows' lengths in its tokens, the plan and what it costs elsewhere -> HTML."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub.core.languages import in_digits
+from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.schema import BaseModel, Lengths
+from lora_hub.core.spec_fields import shown
+from lora_hub.ui.render.render import badge, card, escape, filled, sentence, table
+from lora_hub.ui.render.text import count_of, dollars, duration, number, percent, size_of, t
+
+# Where the quantiles of `schema.Lengths` stand.
+MEDIAN, NEARLY_ALL, LONGEST = 3, 5, 7
+
+
+def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) -> str:
+    """fit: fits, tight, large or unknown; needed and have in bytes."""
+    words = {
+        "fits": (_("fits this machine"), "good"),
+        "tight": (_("tight on this machine"), "warn"),
+        "large": (_("too large for this machine"), "bad"),
+        "unknown": (_("size unknown until it is fetched"), "plain"),
+    }
+    fitting, kind = words[fit]
+    facts = []
+    if base.parameters:
+        facts.append(f"{count_of(base.parameters, language)} {t(_('parameters'), language)}")
+    facts.append(f"{t(_('context length'), language)} {number(base.context, language)} {t(_('tokens'), language)}")
+    facts.append(f"{t(_('licence'), language)}: {base.licence}")
+    if needed and have:
+        facts.append(
+            t(
+                _("needs about {needed} of {have}"),
+                language,
+                needed=size_of(needed, language),
+                have=size_of(have, language),
+            )
+        )
+    gated = badge(t(_("gated: accept its terms on the Hub first"), language), "warn") if base.gated else ""
+    name = base.title or base.id
+    return (
+        f'<div class="lh-base"><p><strong><bdi>{escape(name)}</bdi></strong> '
+        f"{badge(t(fitting, language), kind)}{gated}</p>"
+        f'<p class="lh-quiet">{escape(" · ".join(facts))}</p></div>'
+    )
+
+
+def lengths(measured: Lengths | None, language: str) -> str:
+    """How long the rows are for this base, and what becomes of the longest."""
+    if measured is None:
+        return ""
+    figures = [
+        (t(_("Median"), language), number(measured.total[MEDIAN], language)),
+        (t(_("95 % are shorter than"), language), number(measured.total[NEARLY_ALL], language)),
+        (t(_("Longest"), language), number(measured.total[LONGEST], language)),
+        (t(_("Trained share"), language), percent(100 * measured.trained_share, language)),
+    ]
+    listed = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in figures)
+    said = [t(_("Every row fits into {limit} tokens."), language, limit=number(measured.max_length, language))]
+    if measured.too_long:
+        said = [
+            t(
+                _n(
+                    "{count:,} row is longer than {limit:,} tokens and is left out.",
+                    "{count:,} rows are longer than {limit:,} tokens and are left out.",
+                    count=measured.too_long,
+                    limit=measured.max_length,
+                ),
+                language,
+            )
+        ]
+        if measured.answers_cut:
+            said.append(
+                t(
+                    _n(
+                        "Cut there, {count:,} of them would lose its answer.",
+                        "Cut there, {count:,} of them would lose their answers.",
+                        count=measured.answers_cut,
+                    ),
+                    language,
+                )
+            )
+    if measured.sampled < measured.rows:
+        said.append(
+            t(
+                _n(
+                    "Counted on {sampled:,} of {count:,} row.",
+                    "Counted on {sampled:,} of {count:,} rows.",
+                    count=measured.rows,
+                    sampled=measured.sampled,
+                ),
+                language,
+            )
+        )
+    title = t(_("Your rows in this base's tokens"), language)
+    return (
+        f'<section class="lh-lengths"><h4>{escape(title)}</h4>{_bar(measured)}<dl class="lh-figures">{listed}</dl>'
+        f'<p class="lh-quiet{" lh-bad" if measured.too_long else ""}">{escape(" ".join(said))}</p></section>'
+    )
+
+
+def _bar(measured: Lengths) -> str:
+    """The middle half and the middle nine tenths of the rows on a line from no token to the longest, with the limit on
+    it."""
+    end = max(measured.total[LONGEST], measured.max_length, 1)
+    share = [100 * value / end for value in measured.total]
+    return (
+        '<div class="lh-spread" aria-hidden="true">'
+        f'<i style="inset-inline-start:{share[1]:.1f}%;inline-size:{max(0.5, share[5] - share[1]):.1f}%"></i>'
+        '<i class="lh-half" '
+        f'style="inset-inline-start:{share[2]:.1f}%;inline-size:{max(0.5, share[4] - share[2]):.1f}%"></i>'
+        f'<em style="inset-inline-start:{min(99.3, 100 * measured.max_length / end):.1f}%"></em></div>'
+    )
+
+
+def plan(steps: int, seconds: float, memory: int, language: str) -> str:
+    """Three figures: time, steps, memory."""
+    figures = [
+        (t(_("Time"), language), t(_("about {time}"), language, time=duration(seconds, language))),
+        (t(_("Steps"), language), number(steps, language)),
+        (t(_("Memory"), language), size_of(memory, language)),
+    ]
+    return (
+        '<dl class="lh-figures">'
+        + "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>" for a, b in figures)
+        + "</dl>"
+    )
+
+
+def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, language: str) -> str:
+    """The same run on rented hardware, for a machine that is too small. estimates: flavor, title, seconds, dollars,
+    fits, memory_bytes; checked: when and where the prices were looked up; needed, have: bytes of memory."""
+    if not estimates:
+        return ""
+    rows = []
+    for one in estimates:
+        fits = badge(t(_("fits") if one.fits else _("too small"), language), "good" if one.fits else "bad")
+        spent = duration(one.seconds, language) if one.fits else "–"
+        paid = dollars(one.dollars, language) if one.fits else "–"
+        rows.append(
+            [
+                f"<bdi>{escape(one.title)}</bdi> <code>{escape(one.flavor)}</code>",
+                escape(spent),
+                f"<bdi>{escape(paid)}</bdi>",
+                fits,
+            ]
+        )
+    heads = [t(_("Hardware"), language), t(_("Time"), language), t(_("Cost"), language), ""]
+    return (
+        card(
+            "warn",
+            escape(
+                t(
+                    _("It needs about {needed}; this machine has {have}. This is what it would take elsewhere:"),
+                    language,
+                    needed=size_of(needed, language),
+                    have=size_of(have, language),
+                )
+            ),
+        )
+        + '<details class="lh-fold lh-costs" data-key="costs" open>'
+        f"<summary>{escape(t(_('Elsewhere: time and cost on rented hardware'), language))}</summary>"
+        f'{table(heads, rows)}<p class="lh-quiet">'
+        f"{filled(_('Estimates; prices as of {checked}.'), language, checked=f'<bdi>{escape(checked)}</bdi>')}</p>"
+        "</details>"
+    )
+
+
+def settings_table(explained: Sequence[tuple[str, Any, Message]], titles: dict[str, str], language: str) -> str:
+    """Every setting with its value and why. explained: (key, value, why); titles: key -> title in the language."""
+    rows = [
+        (
+            f"{escape(titles.get(key, key))} <code>{escape(key)}</code>",
+            f"<b><bdi>{escape(_setting(value, language))}</bdi></b>",
+            f"<span>{sentence(why.in_language(language))}</span>",
+        )
+        for key, value, why in explained
+    ]
+    return table(
+        [t(_("Setting"), language), t(_("Value"), language), t(_("Why"), language)], rows, "lh-settings", stacked=True
+    )
+
+
+def _setting(value: Any, language: str) -> str:
+    """A setting's value in the language: yes and no, and its digits. A number as it is typed keeps its point:
+    0.0043."""
+    if isinstance(value, bool):
+        return t(_("yes") if value else _("no"), language)
+    return in_digits(shown(value), language) if isinstance(value, int | float) else shown(value)

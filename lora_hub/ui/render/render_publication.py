@@ -1,0 +1,89 @@
+"""What publishing would do -> HTML: the version it makes, and what that version differs in, told before the button is
+pressed."""
+
+from lora_hub.core.languages import in_digits
+from lora_hub.core.messages import _
+from lora_hub.core.spec_fields import FIELDS
+from lora_hub.runs.publication import Difference, Publication
+from lora_hub.ui.render.render import card, escape, filled, isolate, table
+from lora_hub.ui.render.render_data import metric_title
+from lora_hub.ui.render.text import t
+
+
+def planned(publication: Publication, language: str) -> str:
+    """A card that says which version of which repo this becomes, and a table of what is different in it."""
+    repo, version, before = (isolate(one) for one in (publication.repo_id, publication.version, publication.before))
+    if publication.is_same:
+        return card(
+            "plain", filled(_("This run is {version} of {repo} already."), language, repo=repo, version=version)
+        )
+    if not publication.before:
+        return card(
+            "plain",
+            filled(_("This becomes the first version, {version}, of {repo}."), language, repo=repo, version=version),
+        )
+    title = filled(_("This becomes new version {version} of {repo}."), language, repo=repo, version=version)
+    if not publication.has_record:
+        return card(
+            "warn",
+            title,
+            filled(_("{before} was not made here, so it cannot be said what differs."), language, before=before),
+        )
+    if not publication.differences:
+        return card(
+            "warn", title, filled(_("Its data, settings and scores are those of {before}."), language, before=before)
+        )
+    rows = [
+        [escape(_name(one, language)), _value(one, one.before, language), _value(one, one.now, language)]
+        for one in publication.differences
+    ]
+    other_task = any(one.kind == "task" for one in publication.differences)
+    below = (
+        card(
+            "bad",
+            escape(
+                t(
+                    _(
+                        "This adapter does another task than the version before. Whoever uses that repo by its name "
+                        "would get this one: give it another name, unless that is what you want."
+                    ),
+                    language,
+                )
+            ),
+        )
+        if other_task
+        else ""
+    )
+    below += table(
+        [t(_("Difference"), language), publication.before, publication.version], rows, "lh-differences", stacked=True
+    )
+    if publication.other_rows:
+        said = _(
+            "The scores are of different test rows, so they do not say which version is better. "
+            "Compare both on one test file."
+        )
+        below += f'<p class="lh-quiet">{escape(t(said, language))}</p>'
+    return card("warn", title, filled(_("What is not as in {before}:"), language, before=before)) + below
+
+
+def _name(one: Difference, language: str) -> str:
+    if one.kind == "score":
+        return metric_title(one.name, language)
+    if one.kind == "setting":
+        return next((field.title.in_language(language) for field in FIELDS if field.key == one.name), one.name)
+    names = {
+        "task": _("Task"),
+        "labels": _("Labels"),
+        "base": _("Base"),
+        "data": _("Dataset"),
+        "test": _("Held-out file (optional)"),
+    }
+    return t(names[one.name], language)
+
+
+def _value(one: Difference, value: str, language: str) -> str:
+    if not value:
+        return "–"
+    if one.kind == "score":
+        return f"<b>{escape(in_digits(value, language))}</b>"
+    return isolate(value)

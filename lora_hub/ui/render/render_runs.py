@@ -1,0 +1,362 @@
+"""The Runs tab's nouns -> HTML: the list, a run's head, its result, its held-out examples."""
+
+import re
+import time
+from collections.abc import Sequence
+
+from lora_hub.core import verdicts
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.languages import direction as direction_of
+from lora_hub.core.messages import Message, _, _n
+from lora_hub.core.schema import Run, RunState, Score, TrainSpec
+from lora_hub.runs import run_states
+from lora_hub.ui.render.render import badge, card, empty, error_card, escape, note, sentence, table
+from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
+from lora_hub.ui.render.render_groups import beside_each_other, companions
+from lora_hub.ui.render.run_names import RunName, name_runs
+from lora_hub.ui.render.text import age, digits, direction, duration, number, own_digits, percent, t
+
+_PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
+# A run's state, and one that it shows while it is being cancelled.
+STATES = {
+    "queued": _("queued"),
+    "running": _("running"),
+    "publishing": _("publishing"),
+    "succeeded": _("succeeded"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+    "lost": _("lost"),
+    "damaged": _("damaged"),
+    "cancelling": _("cancelling"),
+}
+# What a worker says of what it does (`run_phases.PHASES`), as the page says it.
+PHASES = {
+    "reading the data": _("reading the data"),
+    "loading the base": _("loading the base"),
+    "training": _("training"),
+    "scoring the base": _("scoring the base"),
+    "scoring the base with examples": _("scoring the base with examples"),
+    "scoring the adapter": _("scoring the adapter"),
+    "waiting for its turn": _("waiting for its turn"),
+    "connecting to the Hub": _("connecting to the Hub"),
+    "loading the libraries": _("starting: loading the libraries (some 10 seconds)"),
+    "tokenizing": _("turning the rows into tokens"),
+    "preparing the training": _("preparing the training"),
+    "first look at the validation rows": _("measuring the validation loss"),
+    "waiting for the tasks before it": _("waiting: the tasks before it are trained first"),
+    "waiting to be scored": _("trained; waiting while the others are scored"),
+    "publishing": _("publishing"),
+}
+_KIND = {
+    RunState.QUEUED: "plain",
+    RunState.RUNNING: "live",
+    RunState.PUBLISHING: "live",
+    RunState.SUCCEEDED: "good",
+    RunState.FAILED: "bad",
+    RunState.CANCELLED: "plain",
+    RunState.LOST: "warn",
+    RunState.DAMAGED: "bad",
+}
+
+
+def under_way(spec: TrainSpec | None, found: Sequence[Run], language: str) -> str:
+    """Said where the form says what is being trained already, as after a reload that came behind a click on Train:
+    another click would train it twice. The adapter's name makes no other training."""
+    same = (
+        None
+        if spec is None
+        else next(
+            (
+                run
+                for run in found
+                if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec
+            ),
+            None,
+        )
+    )
+    if same is None:
+        return ""
+    return card(
+        "warn",
+        (
+            f"{escape(t(_('A run of exactly this is under way.'), language))} "
+            f'<a href="?tab=runs&amp;run={escape(same.id)}">{escape(t(_("Show it"), language))}</a>'
+        ),
+    )
+
+
+def state_badge(run: Run, language: str) -> str:
+    if run.is_newer:
+        return badge(t(_("newer version"), language), "warn")
+    return badge(t(STATES["cancelling" if run.cancelling else run.state], language), _KIND[run.state])
+
+
+def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
+    """Buttons, newest first; the chosen one is marked. Runs that were started in one go stand together, with a line
+    beside."""
+    if not runs:
+        return empty(
+            t(_("No run yet"), language),
+            t(_("A run appears here when you press Train, and stays: reload, close, come back."), language),
+        )
+    parts, names = [], name_runs(runs)
+    for members in beside_each_other(runs):
+        items = "".join(_item(run, names[run.id], chosen, language) for run in members)
+        if len(members) > 1:
+            words = escape(t(_("{count} in one go"), language, count=number(len(members), language)))
+            items = (
+                f'<div class="lh-group" role="group" aria-label="{words}"><p class="lh-quiet">{words}</p>{items}</div>'
+            )
+        parts.append(items)
+    return f'<div class="lh-list">{"".join(parts)}</div>'
+
+
+def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
+    percent_done = (
+        f'<span class="lh-mini"><i style="inline-size:{_share(run):.0f}%"></i></span>' if not run.state.is_final else ""
+    )
+    facts = " · ".join(f"<bdi>{escape(one)}</bdi>" for one in name.facts(language))
+    return (
+        f'<button type="button" class="lh-item" data-id="{escape(run.id)}"'
+        f"{' aria-current=true' if run.id == chosen else ''}>"
+        f'<span class="lh-item-top"><b dir="auto">{escape(name.title(language))}</b>{state_badge(run, language)}</span>'
+        f'<span class="lh-quiet">{facts}</span>'
+        f'<span class="lh-quiet">{escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
+        f"{percent_done}</button>"
+    )
+
+
+def _headline(run: Run, language: str) -> str:
+    """The main metric of a finished run, for the list."""
+    pair = main_scores(run)
+    of = (
+        f" {escape(t(_n('({count:,} row)', '({count:,} rows)', count=pair[2].rows), language))}"
+        if pair and pair[2].rows
+        else ""
+    )
+    return (
+        f" · {escape(metric_title(pair[0], language))} <b>{escape(percent(pair[2].value, language))}</b>{of}"
+        if pair
+        else ""
+    )
+
+
+def main_scores(run: Run) -> tuple[str, Score, Score] | None:
+    """(metric, score of the better way in which the base was asked, adapter's score) of the task's first metric that
+    both have."""
+    base, adapter = run.metrics.get("base", {}), run.metrics.get("adapter", {})
+    for name in [*run.spec.task.metrics, *adapter]:
+        if name in base and name in adapter:
+            return name, run.metrics[verdicts.stronger_base(run.metrics, name)][name], adapter[name]
+    return None
+
+
+def _share(run: Run) -> float:
+    """How far a run is, in per cent of its steps."""
+    return min(100.0, 100.0 * run.step / run.total_steps) if run.total_steps else 0.0
+
+
+def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[str, RunName] | None = None) -> str:
+    """Title, state, progress bar, what it does now, and what went wrong. others: those that were started in one go with
+    it;
+    names: of all runs."""
+    names = names or name_runs([run, *others])
+    title = escape(names[run.id].title(language))
+    parts = [
+        f'<div class="lh-runhead"><h3 dir="auto">{title} {state_badge(run, language)}</h3>',
+        (
+            f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p class="lh-quiet"><code>{escape(run.id)}</code>'
+            f" · <bdi>{escape(names[run.id].facts(language)[-1])}</bdi></p>"
+        ),
+        companions(run, others, names, language),
+    ]
+    if not run.state.is_final:
+        parts.append(_bar(run, language))
+    facts = [_rows(run, language)] if run.train_rows else []
+    if run.state.is_final and run.seconds:
+        facts.append(t(_("took {time}"), language, time=duration(run.seconds, language)))
+    if run.attempt > 1:
+        facts.append(t(_("attempt {number}"), language, number=number(run.attempt, language)))
+    if facts:
+        parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
+    parts.append("</div>")
+    said = run_states.describe(run)
+    if said:
+        shown = _told(said, language)
+        parts.append(f'<p class="lh-note" id="lh-state" dir="{direction(shown)}">{sentence(shown)}</p>')
+    if run.error:
+        parts.append(error_card(LoraHubError(run.error.said, run.error.advice), language))
+    for said in run.notes:
+        shown = _told(said, language)
+        parts.append(f'<p class="lh-note" dir="{direction(shown)}">{sentence(shown)}</p>')
+    return "".join(parts)
+
+
+def _told(said: Message, language: str) -> str:
+    """What older versions wrote in a language with digits of its own has Latin ones."""
+    shown = said.in_language(language)
+    return own_digits(shown, language) if direction(shown) == direction_of(language) else shown
+
+
+def _rows(run: Run, language: str) -> str:
+    """What became of every row of the data."""
+    if not run.file_rows:  # of a version that did not count them all
+        return t(
+            _("{train} training rows, {held_out} held-out rows"),
+            language,
+            train=number(run.train_rows, language),
+            held_out=number(run.eval_rows, language),
+        )
+    counts = {
+        "total": run.file_rows,
+        "train": run.train_rows,
+        "validation": run.validation_rows,
+        "held_out": run.eval_rows,
+        "left": run.left_out,
+    }
+    return t(
+        _(
+            "{total} rows: {train} trained on, {validation} choose the checkpoint (validation), {held_out} scored "
+            "(test), {left} left out"
+        ),
+        language,
+        **{name: number(count, language) for name, count in counts.items()},
+    )
+
+
+def phase_words(phase: str, language: str) -> str:
+    """What the worker does now, "scoring the base (3 of 40)" included; a phase without a translation is shown as it
+    is."""
+    name, done, total = _PHASE.match(phase).groups()
+    words = t(PHASES[name], language) if name in PHASES else name
+    return (
+        t(
+            _("{phase} ({done} of {total})"),
+            language,
+            phase=words,
+            done=digits(done, language),
+            total=digits(total, language),
+        )
+        if done
+        else words
+    )
+
+
+def _bar(run: Run, language: str) -> str:
+    share = _share(run)
+    words = []
+    words.append(phase_words(run.phase, language) or t(STATES[run.state], language))
+    if run.total_steps:
+        words.append(
+            t(
+                _("step {step} of {total}"),
+                language,
+                step=number(run.step, language),
+                total=number(run.total_steps, language),
+            )
+        )
+    if run.eta:
+        words.append(t(_("{time} left"), language, time=duration(run.eta, language)))
+    elif run.started and not run.cancelling:
+        words.append(t(_("running for {time}"), language, time=duration(time.time() - run.started, language)))
+    # Before the first step there is nothing that a share could be of.
+    done = f"<b>{escape(percent(share, language, 0))}</b>" if run.step else ""
+    waiting = " lh-unsure" if not run.total_steps or share >= 100 else ""
+    # Where it is not known how far it is, a progress bar says no number.
+    now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
+    return (
+        f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t(_("Progress"), language))}" '
+        f'aria-valuemin="0" aria-valuemax="100" {now}aria-valuetext="{escape(" · ".join(words))}">'
+        f'<i style="inline-size:{share:.1f}%"></i></div>'
+        f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span>{done}</p>'
+    )
+
+
+def log_text(text: str, language: str) -> str:
+    if not text.strip():
+        return note(t(_("The log begins when the run's process has started."), language))
+    return f'<pre class="lh-log" dir="ltr">{escape(text)}</pre>'
+
+
+def result(run: Run, language: str) -> str:
+    """Base and adapter beside each other, with intervals, and what that says in one sentence."""
+    pair = main_scores(run)
+    if pair is None:
+        return ""
+    rows = []
+    asked = [who for who in ("base", "base_examples", "adapter") if run.metrics.get(who)]
+    for name in [metric for metric in run.spec.task.metrics if all(metric in run.metrics[who] for who in asked)]:
+        best = run.metrics[verdicts.stronger_base(run.metrics, name)][name]
+        gain = run.metrics["adapter"][name].value - best.value
+        sign = "+" if gain >= 0 else "−"
+        kind = "good" if gain > 0 else "bad" if gain < 0 else "plain"
+        rows.append(
+            [
+                f"<b>{escape(metric_title(name, language))}</b>",
+                *[_score(run.metrics[who][name], language) for who in asked],
+                f'<span class="lh-gain lh-{kind}" dir="ltr">{sign}{escape(number(abs(gain), language, 1))}</span>',
+            ]
+        )
+    if all("calibration_error" in run.metrics[who] for who in asked):
+        # less is better and no verdict is about it: no difference is coloured
+        sure = [_score(run.metrics[who]["calibration_error"], language) for who in asked]
+        meant = t(
+            _("How far stated probabilities are from the share of right answers: the less, the better."), language
+        )
+        title = escape(metric_title("calibration_error", language))
+        rows.append([f'<span title="{escape(meant)}">{title}</span>', *sure, ""])
+    heads = [t(_("Metric"), language), *[t(WHO[who], language) for who in asked], t(_("Difference"), language)]
+    verdict, kind = _verdict(run, *pair, language)
+    answered = _n(
+        "Each answered the same held-out row, which was never trained on.",
+        "Each answered the same {count:,} held-out rows, which were never trained on.",
+        count=run.eval_rows,
+    )
+    return (
+        f'<section class="lh-result"><h4>{escape(t(_("Result"), language))}</h4>{card(kind, escape(verdict))}'
+        f"{table(heads, rows, 'lh-scores')}"
+        f'<p class="lh-quiet">{escape(t(answered, language))}</p></section>'
+    )
+
+
+def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
+    """What the paired test says, and how its card looks. Runs from before there was one are told without a verdict."""
+    said = _("{metric} stayed at {adapter}.")
+    if adapter.value > base.value:
+        said = _("{metric} rose from {base} to {adapter}.")
+    elif adapter.value < base.value:
+        said = _("{metric} fell from {base} to {adapter}.")
+    words = [
+        t(
+            said,
+            language,
+            metric=metric_title(name, language),
+            base=percent(base.value, language),
+            adapter=percent(adapter.value, language),
+        )
+    ]
+    found = run.comparison
+    if found is None:
+        return words[0], "plain"
+    words.append(verdicts.describe(found).in_language(language))
+    if found.verdict == "worse":
+        words.append(t(_("This adapter harms."), language))
+    if found.against == "base_examples":
+        words.append(t(_("Compared with the base that has examples in its prompt, which is the better one."), language))
+    return " ".join(words), {"better": "good", "worse": "bad"}.get(found.verdict, "warn")
+
+
+def _score(score: Score, language: str) -> str:
+    """A value, its interval in figures and as a bar from 0 to 100."""
+    interval = t(
+        _("{low} – {high}"), language, low=number(score.low, language, 1), high=number(score.high, language, 1)
+    )
+    low = min(max(0.0, score.low), 98.0)
+    width = min(max(2.0, score.high - low), 100.0 - low)
+    return (
+        f'<span class="lh-score"><b>{escape(percent(score.value, language))}</b>'
+        f'<span class="lh-quiet" title="{escape(t(_("95 % interval"), language))}">{escape(interval)}</span>'
+        '<span class="lh-whisker" aria-hidden="true">'
+        f'<i style="inset-inline-start:{low:.1f}%;inline-size:{width:.1f}%"></i>'
+        f'<em style="inset-inline-start:{min(max(score.value, 0.0), 98.5):.1f}%"></em></span></span>'
+    )

@@ -1,0 +1,58 @@
+"""How runs are told apart: two of one task have their number, and each its base, its data and its time.
+
+names = name_runs(runs)             run id -> RunName, numbered from the oldest of a title on
+names[run.id].title("en")           "Spam detection #2"; without a number where there is no other of that title
+names[run.id].facts("en")           "Built-in · spam.csv · 28 Nov, 21:17"
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lora_hub.core.messages import _, text_in
+from lora_hub.core.schema import Run
+from lora_hub.ui.render.text import moment, number, t
+
+
+@dataclass(frozen=True)
+class RunName:
+    """number: 0 where no other run has the title."""
+
+    run: Run
+    number: int = 0
+
+    def title(self, language: str) -> str:
+        title = self.run.spec.name or text_in(self.run.spec.task.title, language)
+        return (
+            t(_("{title} #{number}"), language, title=title, number=number(self.number, language))
+            if self.number
+            else title
+        )
+
+    def facts(self, language: str) -> list[str]:
+        """Base, data and when it was asked for, in the machine's time; of a run with a name of its own its task before
+        them."""
+        spec = self.run.spec
+        task = [text_in(spec.task.title, language)] if spec.name else []
+        return [
+            *task,
+            spec.base.title or spec.base.id,
+            spec.dataset.name,
+            moment(self.run.created or self.run.started or time.time(), language),
+        ]
+
+    def line(self, language: str) -> str:
+        """All in one line of plain text, for a list of choices; each part keeps to itself."""
+        return " · ".join(f"\u2068{part}\u2069" for part in [self.title(language), *self.facts(language)])
+
+
+def name_runs(runs: Sequence[Run]) -> dict[str, RunName]:
+    """runs: all there are. Of one title are runs of one name, or without a name of one task."""
+    of_title: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        of_title.setdefault((run.spec.name, "" if run.spec.name else run.spec.task.id), []).append(run)
+    found = {}
+    for same in of_title.values():
+        for place, run in enumerate(sorted(same, key=lambda run: (run.created or run.started, run.id)), start=1):
+            found[run.id] = RunName(run, place if len(same) > 1 else 0)
+    return found

@@ -1,0 +1,120 @@
+"""The Adapters tab: what the organization holds, by task and base; an adapter's card, versions and numbers."""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.messages import _, text_in
+from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.page import LIGHT, Page
+from lora_hub.ui.render import render_adapters, render_card
+
+# Sends whose Compare was pressed; a click on a name is page.js's.
+COMPARE = """element.addEventListener('click', (event) => {
+  const found = event.target.closest('[data-compare]');
+  if (found) trigger('pick', {id: found.dataset.compare});
+});"""
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Draws the tab inside the current context and wires it; the shelf is read when the tab is opened."""
+    words = page.words
+    chosen = page.adapter_id
+    with gr.Column(elem_classes="lh-page lh-wide"):
+        with gr.Row(elem_classes="lh-filter"):
+            tasks = [(words(task.title), task.id) for task in catalogue.list_tasks()]
+            task = gr.Dropdown(
+                [(words(_("All")), ""), *tasks],
+                value="",
+                label=words(_("Task")),
+                min_width=150,
+                elem_id="lh-filter-task",
+            )
+            known = [(base.title or base.id, base.id) for base in bases.list_bases()]
+            base = gr.Dropdown(
+                [(words(_("All")), ""), *known],
+                value="",
+                label=words(_("Base")),
+                allow_custom_value=True,
+                min_width=150,
+            )
+            org = gr.Textbox(
+                page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-filter-org"
+            )
+            refresh = gr.Button(words(_("Refresh")), size="md", scale=0, min_width=110, elem_id="lh-refresh")
+        shelf = shared.html(elem_id="lh-shelf", js_on_load=COMPARE)
+        head = shared.html(elem_id="lh-adapter")
+        with gr.Row(elem_classes="lh-tight"):
+            compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
+        card = shared.html(visible=False, elem_id="lh-card")
+
+    @shared.told
+    def look(language: str, org: str, task: str, base: str, chosen: str) -> Any:
+        from lora_hub import hub
+
+        organization = org.strip() or page.organization
+        found = hub.list_adapters(org=organization, task=task, base=base.strip())
+        titles = {one.id: text_in(one.title, language) for one in catalogue.list_tasks()}
+        return render_adapters.shelf(found, chosen, titles, organization, bool(task or base), language)
+
+    @shared.told
+    def pick(language: str, names: list[str], event: gr.EventData) -> Any:
+        return (*_add(names, str(event._data["id"])), gr.Tabs(selected="compare"))
+
+    @shared.told
+    def open_card(language: str, repo_id: str) -> Any:
+        if not repo_id:
+            return "", gr.Button(visible=False), gr.HTML(visible=False)
+        from lora_hub import hub
+
+        ref = hub.get_adapter(repo_id)
+        versions = [(one.tag, one.commit, one.date, one.message) for one in hub.list_versions(repo_id)]
+        text = render_card.card_html(hub.read_card(repo_id), ref.url, language)
+        top = render_adapters.adapter_head(ref, language) + render_adapters.versions_table(versions, language)
+        return top, gr.Button(visible=True), gr.HTML(text, visible=True)
+
+    @shared.told
+    def to_compare(language: str, names: list[str], repo_id: str) -> Any:
+        return (*_add(names, repo_id), gr.Tabs(selected="compare"))
+
+    asked = [page.language, org, task, base, chosen]
+    looking = {
+        "fn": look,
+        "inputs": asked,
+        "outputs": shelf,
+        "concurrency_id": "hub",
+        "concurrency_limit": 4,
+        "api_visibility": "private",
+    }
+    # Writing, the last answer counts: two filters set quickly must not show the first one's rows.
+    gr.on(
+        [tab.select, refresh.click, task.input, base.change, org.submit, org.blur],
+        **looking,
+        show_progress="minimal",
+        trigger_mode="always_last",
+    )
+    shelf.pick(pick, [page.language, page.compare_names], [page.compare_names, page.tabs], **LIGHT)
+    chosen.change(
+        None, chosen, None, js="(id) => { window.loraHub.address('adapter', id, true); }", api_visibility="private"
+    )
+    opening = chosen.change(
+        open_card,
+        [page.language, chosen],
+        [head, compare, card],
+        concurrency_id="hub",
+        show_progress="minimal",
+        show_progress_on=[head],
+        api_visibility="private",
+    )
+    opening.then(**looking, show_progress="hidden")
+    compare.click(to_compare, [page.language, page.compare_names, chosen], [page.compare_names, page.tabs], **LIGHT)
+
+
+def _add(names: list[str] | None, repo_id: str) -> tuple[Any]:
+    """The names in the Compare tab with one more."""
+    kept = [*(names or [])]
+    if repo_id not in kept:
+        kept.append(repo_id)
+    return (gr.Dropdown(choices=kept, value=kept),)

@@ -1,0 +1,201 @@
+"""The handlers of Compare: which fields are shown, an example for them, and the answers as they come."""
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.core.errors import AdapterError, DataError, LoraHubError
+from lora_hub.core.messages import _
+from lora_hub.ui.frame.page import Page
+from lora_hub.ui.render import render, render_adapters
+from lora_hub.ui.render.render_adapters import PaneView
+from lora_hub.ui.render.render_table import role_name
+from lora_hub.ui.render.text import t
+from lora_hub.ui.tabs import compare_question
+from lora_hub.ui.tabs.compare_question import asked_texts, keep_right, right_answer, roles_of
+
+MOST_ADAPTERS = 4
+ROLE_SLOTS = 6
+# The panes are drawn at most so often: faster than one reads, slower than a page chokes.
+DRAW_SECONDS = 0.08
+
+
+class Stops:
+    """The questions under way and how each is told to stop. One object a page's app, built in app.py's `build`."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def start(self) -> tuple[str, threading.Event]:
+        name, event = secrets.token_hex(8), threading.Event()
+        with self._lock:
+            self._running[name] = event
+        return name, event
+
+    def stop(self, name: str) -> None:
+        with self._lock:
+            if name in self._running:
+                self._running[name].set()
+
+    def end(self, name: str) -> None:
+        with self._lock:
+            self._running.pop(name, None)
+
+
+class Asking:
+    """The handlers, over one page and the questions that are under way on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.stops = page, Stops()
+
+    def list_names(self, language: str, names: list[str]) -> Any:
+        # Without a value: what is chosen while this is on its way stays.
+        return gr.Dropdown(choices=compare_question.choices(self.page, language, names or []))
+
+    def show_fields(
+        self, language: str, names: list[str], roles_before: str, prompt_now: str, *roles_now: str
+    ) -> list[Any]:
+        """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt.
+        What was typed into the ones goes over into the others.
+
+        An adapter that cannot be used here says so at once, in the place of its answer, and stays until it is removed.
+        """
+        trouble, tasks = "", []
+        try:
+            tasks = [pane.task for pane in self.page.comparer.resolve((names or [])[:MOST_ADAPTERS])]
+        except LoraHubError as error:
+            trouble = render.error_card(error, language)
+        task = tasks[0] if tasks and all(one is not None and one.inputs == tasks[0].inputs for one in tasks) else None
+        named = list(task.inputs) if task and not task.is_chat and len(task.inputs) <= ROLE_SLOTS else []
+        if "\n".join(named) == roles_before:
+            return [trouble, *[gr.skip()] * (2 + ROLE_SLOTS)]
+        hidden = [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
+        fields = [gr.Textbox(visible=True, label=role_name(role, language)) for role in named] + hidden
+        one_prompt = gr.Textbox(visible=not named)
+        if named and not roles_before and (prompt_now or "").strip() and not any(roles_now):
+            fields[0] = gr.Textbox(visible=True, label=role_name(named[0], language), value=prompt_now)
+        elif not named and roles_before and not (prompt_now or "").strip():
+            one_prompt = gr.Textbox(visible=True, value="\n".join(value for value in roles_now if value))
+        return [trouble, "\n".join(named), one_prompt, *fields]
+
+    def take_example(self, language: str, names: list[str], roles_named: str) -> list[Any]:
+        _check_chosen(names, language)
+        named = roles_of(roles_named)
+        inputs, answer, origin = compare_question.take_example(self.page, names[0], language)
+        said = t(_("Right answer of this example: {answer}"), language, answer=answer)
+        note = f'<p class="lh-quiet">{render.escape(origin)} · {render.escape(said)}</p>'
+        if named:
+            values = [str(inputs.get(role, "") or "") for role in named]
+            return [note, keep_right(answer, names[0], values), gr.skip(), *values, *[""] * (ROLE_SLOTS - len(named))]
+        turns = inputs.get("messages")
+        text = str(turns[-1]["content"]) if turns else "\n".join(str(value) for value in inputs.values() if value)
+        return [note, keep_right(answer, names[0], [text]), text, *[gr.skip()] * ROLE_SLOTS]
+
+    def check_right(self, kept: str, names: list[str], roles_named: str, prompt: str, *values: str) -> list[Any]:
+        """Another question than the example's, or another adapter, has another right answer."""
+        fits = not kept or right_answer(kept, names or [], asked_texts(roles_named, prompt, values))
+        return [gr.skip(), gr.skip()] if fits else ["", ""]
+
+    def answer(
+        self,
+        language: str,
+        names: list[str],
+        with_base: bool,
+        free_text: bool,
+        prompt: str,
+        most: float,
+        temperature: float,
+        seed: float,
+        kept_right: str,
+        roles_named: str,
+        *values: str,
+    ) -> Iterator[list[Any]]:
+        """[panes, Ask, Stop, the question's name for Stop], again and again while they answer."""
+        names = names or []
+        _check_chosen(names, language)
+        named = roles_of(roles_named)
+        inputs = dict(zip(named, values, strict=False)) or None
+        if not any(value.strip() for value in (inputs.values() if inputs else [prompt])):
+            raise DataError(
+                t(_("There is nothing to ask."), language), t(_("Fill in the input, or take an example."), language)
+            )
+        known = compare_question.run_lines(names, language)
+        views = [PaneView(name, title=known.get(name, "")) for name in (["base"] if with_base else []) + names]
+        question = "\n".join(value for value in inputs.values() if value.strip()) if inputs else prompt
+        asked, stopped = self.stops.start()
+        yield [
+            render_adapters.panes(views, language, question),
+            gr.Button(visible=False),
+            gr.Button(visible=True),
+            asked,
+        ]
+        idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
+        try:
+            stream = self.page.comparer.stream(
+                names,
+                base=with_base,
+                prompt=prompt,
+                inputs=inputs,
+                max_new_tokens=int(most or 0),
+                temperature=float(temperature or 0),
+                seed=int(seed or 0),
+                free_text=free_text,
+                reference=right_answer(kept_right, names, asked_texts(roles_named, prompt, values)),
+                cancelled=stopped.is_set,
+            )
+            for shown in _drawn(stream, views, language, question):
+                yield [shown, gr.skip(), gr.skip(), gr.skip()]
+            yield [render_adapters.panes(views, language, question), *idle]
+        except BaseException as error:
+            # The buttons come back whatever happened; what was answered so far stays.
+            said = [view for view in views if view.answer.text]
+            shown = render_adapters.panes(said, language, question) if said else ""
+            if isinstance(error, LoraHubError):
+                yield [render.error_card(error, language) + shown, *idle]
+                return
+            if isinstance(error, Exception):
+                yield [shown, *idle]
+            raise
+        finally:
+            self.stops.end(asked)
+
+    def stop(self, language: str, asked: str) -> None:
+        self.stops.stop(asked)
+
+
+def _drawn(stream: Any, views: list[PaneView], language: str, question: str) -> Iterator[str]:
+    """The panes each time that they are worth drawing; `views` are kept up to date."""
+    drawn = 0.0
+    for event in stream:
+        before = views[event.pane]
+        views[event.pane] = PaneView(
+            before.name,
+            event.revision,
+            event.answer,
+            event.done,
+            event.divergence,
+            event.judgement,
+            title=before.title,
+        )
+        if event.done or time.monotonic() - drawn >= DRAW_SECONDS:
+            drawn = time.monotonic()
+            yield render_adapters.panes(views, language, question)
+
+
+def _check_chosen(names: list[str], language: str) -> None:
+    """Raises AdapterError where none is chosen, or more than fit."""
+    if not names:
+        raise AdapterError(
+            t(_("Choose at least one adapter."), language),
+            t(_("The list shows what the organization holds and your runs."), language),
+        )
+    if len(names) > MOST_ADAPTERS:
+        raise AdapterError(
+            t(_("{count} adapters are chosen; four fit beside each other."), language, count=len(names)),
+            t(_("Remove some."), language),
+        )

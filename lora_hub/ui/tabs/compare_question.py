@@ -1,0 +1,127 @@
+"""What is asked in Compare: the texts of the fields, the adapters to choose from, an example and its right answer.
+
+    kept = keep_right("spam", "lora-hub/spam", ["Win a prize"])      what the page keeps of an example
+    right_answer(kept, ["lora-hub/spam"], ["Win a prize"])           "spam"; of anything else nothing is known
+
+Knows no gradio.
+"""
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import RunState
+from lora_hub.ui.frame.page import Page
+from lora_hub.ui.render.run_names import RunName, name_runs
+from lora_hub.ui.render.text import number, t
+
+
+def keep_right(answer: str, adapter: str, asked: list[str]) -> str:
+    """What the page keeps of an example: its right answer, with the question and the adapter that it is the answer
+    for."""
+    return json.dumps({"answer": answer, "adapter": adapter, "asked": asked}, ensure_ascii=False)
+
+
+def roles_of(roles_named: str) -> list[str]:
+    """The roles of the fields that are shown; none where there is one prompt."""
+    return roles_named.split("\n") if roles_named else []
+
+
+def asked_texts(roles_named: str, prompt: str, values: Sequence[str]) -> list[str]:
+    """What the fields ask: a text for each role, or the one prompt. values: of all fields, shown or not."""
+    named = roles_of(roles_named)
+    return list(values[: len(named)]) if named else [prompt]
+
+
+def right_answer(kept: str, names: list[str], asked: list[str]) -> str:
+    """The example's right answer, where it is the example that is asked, and of its own adapter first; else none is
+    known."""
+    try:
+        example = json.loads(kept or "{}")
+    except ValueError:
+        return ""  # a field of the browser: anything may be in it
+    if (
+        not isinstance(example, dict)
+        or not names
+        or example.get("adapter") != names[0]
+        or not isinstance(example.get("asked"), list)
+    ):
+        return ""
+    if [_plain(one) for one in example["asked"]] != [_plain(one) for one in asked]:
+        return ""
+    return str(example.get("answer", ""))
+
+
+def _plain(text: Any) -> str:
+    """A text as it comes back from a field of the browser, which writes line ends its own way."""
+    return "\n".join(str(text or "").splitlines()).strip()
+
+
+def choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
+    """Adapters of the organization, then finished runs that are not published, then what was typed."""
+    from lora_hub import hub, runs
+
+    found = hub.list_adapters(org=page.organization)
+    offered = [(ref.repo_id, ref.repo_id) for ref in found]
+    named = name_runs(runs.list_runs(page.runs))
+    offered += [
+        (_run_line(name, language), run_id)
+        for run_id, name in named.items()
+        if name.run.adapter_folder and not name.run.adapter
+    ]
+    known = {value for _, value in offered}
+    return offered + [(name, name) for name in names if name not in known]
+
+
+def _run_line(name: RunName, language: str) -> str:
+    damaged = f", {t(_('damaged'), language)}" if name.run.state is RunState.DAMAGED else ""
+    return name.line(language) + damaged
+
+
+def run_lines(names: list[str], language: str) -> dict[str, str]:
+    """Of those that are runs: what a person knows them by."""
+    from lora_hub import runs
+
+    wanted = {name.partition("@")[0] for name in names if "/" not in name}
+    named = name_runs(runs.list_runs()) if wanted else {}
+    return {run_id: named[run_id].line(language) for run_id in wanted if run_id in named}
+
+
+def take_example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:
+    """(inputs, right answer, where it is from): a held-out row of the adapter's run where that is here, else of the
+    sample."""
+    from lora_hub import runs
+
+    for run in runs.list_runs(page.runs):
+        if run.id == name or (run.adapter and run.adapter.repo_id == name.partition("@")[0]):
+            rows = runs.read_held_out(run.id, page.runs).rows
+            if rows:
+                row = random.choice(rows)
+                return (
+                    row["inputs"],
+                    str(row["reference"]),
+                    t(_("held-out row {row} of run {run}"), language, row=number(row["row"], language), run=run.id),
+                )
+    task = page.comparer.resolve([name])[0].task
+    known = task if task is None or task.id not in catalogue.ORDER else catalogue.get_task(task.id)
+    file = catalogue.sample_file(known) if known else None
+    if file is None:
+        raise DataError(
+            t(_("There is no held-out row and no sample for this one."), language),
+            t(_("Type an input of your own."), language),
+        )
+    from lora_hub.data.columns import columns
+    from lora_hub.data.prompts import prepare
+    from lora_hub.data.read import read
+
+    table = read.read_table(file)
+    picked = random.choice(prepare.build_examples(table, known, columns.propose_mapping(table, known).mapping))
+    return (
+        picked.inputs,
+        picked.answer,
+        t(_("row {row} of the task's sample"), language, row=number(picked.row, language)),
+    )

@@ -1,0 +1,150 @@
+"""The ways in which a dataset comes into step 2: dropped, the task's sample, pasted, from the Hub.
+
+A token for the Hub goes into one call and nowhere else; its field is emptied at once.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import store
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _
+from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
+from lora_hub.ui.render import render
+from lora_hub.ui.render.text import t
+from lora_hub.ui.tabs.finetune.asked import OWN, dataset_id, dataset_path
+from lora_hub.ui.tabs.finetune.data_arrival import fetched, proposed_task
+from lora_hub.ui.tabs.finetune.data_room import Room, renewed
+
+# While a file is read that may propose a task, none can be chosen: what is proposed must not overwrite a choice.
+HOLD_TASK = "(...values) => { window.loraHub.hold('task', '#lh-task'); return values; }"
+FOCUS = (
+    "(way) => { document.querySelector("
+    "way === 'paste' ? '#lh-pasted textarea' : '#lh-hub-name :is(input, textarea)')?.focus(); }"
+)
+FILES: dict[str, Any] = {
+    "concurrency_id": "files",
+    "concurrency_limit": 4,
+    "api_visibility": "private",
+    "show_progress": "hidden",
+}
+
+
+class Ways:
+    """The handlers of step 2, and what wires them. task: the radio of step 1, which a file's columns may set."""
+
+    def __init__(self, page: Page, room: Room, task: gr.Radio) -> None:
+        self.page, self.room, self.task = page, room, task
+
+    def wire(self, with_look: Callable[..., dict[str, Any]]) -> tuple[list[Any], list[Any]]:
+        """Wires them. Returns the events after which the file has to be looked at, and those that have done so in the
+        same trip: with_look(take, inputs, outputs) makes the arguments of an event whose handler is `take`, a function
+        of the language and the inputs' values that returns {component: value}, and shows the new file with them."""
+        room, proposing = self.room, [self.task, self.room.proposed]
+        fresh, tests = room.renewed(), [room.test, room.test_file]
+        dropped = room.file.upload(
+            **with_look(self.take_file, [room.file, *proposing, room.dataset], [*proposing, *tests]), js=HOLD_TASK
+        )
+        sampled = room.sample.click(**with_look(self.take_sample, [self.task, room.dataset], [room.file, *tests]))
+        closing = [room.paste_note, room.file, room.way, room.paste_box, room.pasted]
+        pasted = room.use_pasted.click(
+            **with_look(self.take_pasted, [room.pasted, *proposing, room.dataset], [*proposing, *closing, *tests]),
+            js=HOLD_TASK,
+        )
+        cleared = room.file.clear(lambda: [*renewed(""), "", None], None, [*fresh, *tests], api_visibility="private")
+        brought = gr.on(
+            [room.fetch.click, room.hub_name.submit, room.hub_token.submit],
+            told_stream(self.take_from_hub),
+            [self.page.language, room.hub_name, room.hub_token, room.dataset],
+            [room.hub_note, room.fetch, room.hub_token, *fresh, room.file, *tests],
+            **{**FILES, "concurrency_id": "fetch", "trigger_mode": "once"},
+        ).then(
+            told(self.guess_fetched), [self.page.language, room.dataset, *proposing], proposing, js=HOLD_TASK, **FILES
+        )
+        tested = gr.on(
+            [room.test_file.upload, room.test_file.clear],
+            told(self.take_test),
+            [self.page.language, room.test_file],
+            room.test,
+            **FILES,
+        )
+        for button, name in ((room.paste, "paste"), (room.hub, "hub")):
+            opening = button.click(_toggle(name), room.way, [room.way, room.paste_box, room.hub_box], **LIGHT)
+            opening.then(None, room.way, None, js=FOCUS)
+        return [cleared, brought, tested], [dropped, sampled, pasted]
+
+    def take_file(
+        self, language: str, path: str | None, task_id: str | None, proposed: str, before: str
+    ) -> dict[Any, Any]:
+        if not path:
+            return {}
+        kept = store.add_dataset(Path(path), Path(path).name)
+        return self._new_file(kept, before) | self._guess(kept, task_id, proposed, language)
+
+    def take_sample(self, language: str, task_id: str, before: str) -> dict[Any, Any]:
+        file = catalogue.sample_file(catalogue.get_task(task_id))
+        if file is None:
+            return {}
+        return {**self._new_file(store.add_dataset(file, file.name), before), self.room.file: None}
+
+    def take_pasted(self, language: str, text: str, task_id: str | None, proposed: str, before: str) -> dict[Any, Any]:
+        room = self.room
+        try:
+            kept = store.add_text(text or "", "pasted.tsv" if "\t" in (text or "") else "pasted.csv")
+        except DataError as error:
+            return {room.paste_note: render.error_card(error, language)}
+        closed = {
+            room.paste_note: "",
+            room.file: None,
+            room.way: "",
+            room.paste_box: gr.Column(visible=False),
+            room.pasted: "",
+        }
+        return self._new_file(kept, before) | closed | self._guess(kept, task_id, proposed, language)
+
+    def take_test(self, language: str, path: str | None) -> str:
+        return dataset_id(store.add_dataset(Path(path), Path(path).name)) if path else ""
+
+    def take_from_hub(self, language: str, name: str, token: str, before: str) -> Iterator[Any]:
+        waiting = [gr.skip()] * (len(self.room.renewed()) + 3)
+        for words in fetched(name, token, language):
+            if isinstance(words, Path):
+                came = render.note(t(_("{name} is here."), language, name=words.name), "good")
+                tests = ["", None] if before else [gr.skip()] * 2
+                yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), None, *tests]
+            else:
+                # The field is emptied with the first answer, whatever comes of it.
+                yield [words, gr.Button(interactive=words.startswith('<div class="lh-card lh-bad"')), "", *waiting]
+
+    def guess_fetched(self, language: str, dataset: str, task_id: str | None, proposed: str) -> list[Any]:
+        # Only now: a fetch may take minutes, and what was chosen in them counts.
+        found = proposed_task(self.page, dataset_path(dataset), task_id, proposed, language) if dataset else []
+        return found or [gr.skip(), gr.skip()]
+
+    def _new_file(self, kept: Path, before: str) -> dict[Any, Any]:
+        """`before`: the file that it takes the place of, whose test file goes with it."""
+        room = self.room
+        gone = {room.test: "", room.test_file: None} if before and before != dataset_id(kept) else {}
+        return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True)) | gone
+
+    def _guess(self, kept: Path, task_id: str | None, proposed: str, language: str) -> dict[Any, Any]:
+        found = proposed_task(self.page, kept, task_id, proposed, language)
+        return dict(zip([self.task, self.room.proposed], found, strict=False))
+
+
+def _toggle(name: str) -> Callable[[str], Any]:
+    """What opens a way in, and closes it where it is open."""
+
+    def toggle(way: str) -> Any:
+        opened = "" if way == name else name
+        return opened, gr.Column(visible=opened == "paste"), gr.Column(visible=opened == "hub")
+
+    return toggle
+
+
+def has_sample(task_id: str) -> bool:
+    return bool(task_id) and task_id != OWN and catalogue.sample_file(catalogue.get_task(task_id)) is not None

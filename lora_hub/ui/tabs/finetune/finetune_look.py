@@ -1,0 +1,166 @@
+"""What Fine-tune shows for its form as it stands: the handlers that look at it, and those of a click in the report."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.schema import TrainSpec
+from lora_hub.ui.frame.page import Page
+from lora_hub.ui.render import render, render_runs
+from lora_hub.ui.tabs.finetune import data_reading, task_list
+from lora_hub.ui.tabs.finetune.asked import OWN, Asked, dataset_path
+from lora_hub.ui.tabs.finetune.data_arrival import proposed_task
+from lora_hub.ui.tabs.finetune.data_ways import has_sample
+from lora_hub.ui.tabs.finetune.finetune_steps import Steps
+from lora_hub.ui.tabs.finetune.form import changed_mends
+from lora_hub.ui.tabs.finetune.review import View, exact_prompts, glance, review
+from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
+
+
+class Look:
+    """The handlers. outputs: all that a look may change."""
+
+    def __init__(self, page: Page, steps: Steps) -> None:
+        self.page, self.steps, self.form, self.room = page, steps, steps.form, steps.room
+        choice, columns, base, training = steps.choice, steps.columns, steps.base, steps.training
+        self.outputs = [
+            *[choice.card, choice.own_box, self.room.sample, *data_reading.shown(self.room)],
+            *[columns.problems, columns.prompts, columns.exact, steps.shown_roles],
+            *[base.card, base.lengths, base.settings],
+            *[training.plan, training.name_note, training.reason, training.train, training.add, steps.seen],
+        ]
+
+    def look(self, language: str, opened: str, listed: Any, *values: Any) -> dict[Any, Any]:
+        entries = read_entries(listed)
+        asked = task_list.on_base_of(entries, self.form.read(values))
+        view = review(asked, language, self.page.looker, opened or "")
+        return (
+            self._data(asked, view, self._columns(values), language)
+            | self._rest(view, entries, asked, language)
+            | self._seen(view, values)
+        )
+
+    def with_file(self, take: Callable[..., dict[Any, Any]]) -> Callable[..., Iterator[Any]]:
+        """A handler that brings a new file and shows it, in one trip: the file as soon as it is read, then what it
+        means."""
+        count = len(self.steps.fields)
+
+        def take_and_look(language: str, opened: str, listed: Any, *values: Any) -> Iterator[Any]:
+            new = take(language, *values[count:])
+            if self.room.dataset not in new:
+                yield new or gr.skip()
+                return
+            now = [new.get(field, value) for field, value in zip(self.steps.fields, values, strict=False)]
+            entries = read_entries(listed)
+            asked = task_list.on_base_of(entries, self.form.read(now))
+            first = glance(asked, language, self.page.looker)
+            shown = self._data(asked, first, self._columns(now), language, is_new=True)
+            if self.room.file in new:  # it is emptied where the data came another way
+                shown[self.room.file] = gr.File(value=None, label=data_reading.file_label(asked, language))
+            yield new | shown | {self.steps.kept: asked.to_json()}
+            view = review(asked, language, self.page.looker)
+            # All of it again: an older look's answer may have come between the two, and `seen` stands for the whole
+            # page.
+            columns = [column for _, column, _ in view.roles]
+            yield (
+                self._data(asked, view, columns, language)
+                | self._rest(view, entries, asked, language)
+                | self._seen(view, now)
+            )
+
+        return take_and_look
+
+    def mend(
+        self,
+        language: str,
+        mends: str,
+        dataset: str,
+        task_id: str | None,
+        proposed: str,
+        encoding: str,
+        delimiter: str,
+        sheet: str,
+        skip_broken: bool,
+        event: gr.EventData,
+    ) -> list[Any]:
+        """The mends after a click, and the task that the columns tell with them where it was only proposed."""
+        asked = Asked(
+            dataset=dataset,
+            encoding=encoding or "",
+            delimiter=delimiter or "",
+            sheet=sheet or "",
+            skip_broken=bool(skip_broken),
+        )
+        asked = replace(asked, mends=changed_mends(mends, event._data))
+        unchanged = [json.dumps(asked.mends), gr.skip(), gr.skip()]
+        if not dataset or not proposed:
+            return unchanged
+        mending = asked.mends_to_do()
+        found = proposed_task(self.page, dataset_path(dataset), task_id, proposed, language, mending, **asked.reading())
+        return [unchanged[0], *found] if found and found[0] not in (None, task_id) else unchanged
+
+    def use_task(self, language: str, event: gr.EventData) -> Any:
+        chosen = str((event._data or {}).get("id", ""))
+        return [chosen, ""] if chosen in catalogue.ORDER else gr.skip()
+
+    def open_rows(self, language: str, event: gr.EventData) -> str:
+        return str((event._data or {}).get("code", ""))[:80]
+
+    def show_exact(self, language: str, opened: str, listed: Any, *values: Any) -> str:
+        asked = task_list.on_base_of(read_entries(listed), self.form.read(values))
+        return exact_prompts(asked, language, self.page.looker)
+
+    def _columns(self, values: Sequence[Any]) -> list[Any]:
+        """What the dropdowns of the roles say, of the form's values."""
+        said = dict(zip(self.steps.fields, values, strict=False))
+        return [said[role] for role in self.room.roles]
+
+    def _data(
+        self, asked: Asked, view: View, columns: list[Any], language: str, is_new: bool = False
+    ) -> dict[Any, Any]:
+        """Steps 1 to 3."""
+        choice, room = self.steps.choice, self.room
+        return {
+            choice.card: view.task,
+            choice.own_box: gr.Column(visible=asked.task == OWN),
+            room.sample: gr.Button(interactive=has_sample(asked.task)),
+            **data_reading.updates(room, view, asked, columns, language, is_new),
+            self.steps.columns.problems: view.problems,
+            self.steps.columns.prompts: view.prompts,
+            self.steps.shown_roles: json.dumps([role for role, *_ in view.roles]),
+        }
+
+    def _rest(self, view: View, entries: list[Entry], asked: Asked, language: str) -> dict[Any, Any]:
+        """What has to be planned: the whole report, and steps 4 and 5."""
+        stand = task_list.stand(entries, asked, view, language)
+        steps, training = self.steps, self.steps.training
+        reason = render.note(stand.reason, "good" if stand.is_ready else "plain")
+        return {
+            steps.columns.problems: view.problems,
+            steps.columns.exact: gr.Button(visible=view.ready),
+            steps.base.card: view.base,
+            steps.base.lengths: view.lengths,
+            steps.base.settings: view.settings,
+            training.plan: view.plan,
+            training.name_note: view.name,
+            training.reason: self._under_way(view.spec, language) + reason,
+            training.train: gr.Button(
+                task_list.train_words(stand.count, entries, language), interactive=stand.can_train
+            ),
+            training.add: gr.Button(task_list.add_words(entries, language), interactive=stand.can_add),
+        }
+
+    def _under_way(self, spec: TrainSpec | None, language: str) -> str:
+        from lora_hub import runs
+
+        return render_runs.under_way(spec, runs.list_runs(self.page.runs), language) if spec is not None else ""
+
+    def _seen(self, view: View, values: Sequence[Any]) -> dict[Any, Any]:
+        """The form's values as the browser has them once a look's answer is in their fields."""
+        after = dict(zip(self.steps.fields, values, strict=True))
+        after |= {slot: column for slot, (_, column, _) in zip(self.room.roles, view.roles, strict=False)}
+        return {self.steps.seen: json.dumps(["" if value is None else value for value in after.values()])}

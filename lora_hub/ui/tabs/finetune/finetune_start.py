@@ -1,0 +1,141 @@
+"""Fine-tune's list of tasks and its Train button: the handlers that put a task aside, take it up again, and start."""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.messages import _, text_in
+from lora_hub.core.schema import TrainSpec
+from lora_hub.ui.frame.page import Page, alert, inform
+from lora_hub.ui.render import render
+from lora_hub.ui.render.text import number, t
+from lora_hub.ui.tabs.finetune import render_tasks, task_list
+from lora_hub.ui.tabs.finetune.asked import Asked
+from lora_hub.ui.tabs.finetune.finetune_steps import FROM_THE_LIST, Steps
+from lora_hub.ui.tabs.finetune.review import review
+from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
+
+
+class Start:
+    """The handlers. list_parts: the list in the browser, the list on the page, and the base that it fixes."""
+
+    def __init__(self, page: Page, steps: Steps) -> None:
+        self.page, self.form, self.room, self.fields = page, steps.form, steps.room, steps.fields
+        self.list_parts = [steps.listed, steps.training.tasks, steps.base.base]
+
+    def add_task(self, language: str, opened: str, listed: Any, *values: Any) -> dict[Any, Any]:
+        entries = read_entries(listed)
+        asked = task_list.on_base_of(entries, self.form.read(values))
+        view = review(asked, language, self.page.looker)
+        if view.spec is None:
+            raise LoraHubError(view.reason, "")
+        entries = task_list.add_entry(entries, asked, view.spec)
+        title = text_in(view.spec.task.title, language)
+        said = t(_("{task} is on the list. The form is free for the next task."), language, task=title)
+        inform(render.sentence(said), language, 5)
+        return self._with_form(_next_after(asked), entries, language)
+
+    def remove_task(self, language: str, listed: Any, event: gr.EventData) -> list[Any]:
+        gone = str((event._data or {}).get("id", ""))
+        return self._list([entry for entry in read_entries(listed) if entry.id != gone], language)
+
+    def edit_task(self, language: str, opened: str, listed: Any, *values: Any) -> Any:
+        """An entry goes back into the form, and its place on the list waits for it. What is in the form by then goes on
+        the list, or has to be finished first. The one that is being edited becomes what it was, and the form empty."""
+        entries = read_entries(listed)
+        chosen = next((entry for entry in entries if entry.id == values[-1].partition(" ")[0]), None)
+        if chosen is None:
+            return gr.skip()
+        asked = task_list.on_base_of(entries, self.form.read(values[:-1]))
+        if chosen.edited:
+            return self._with_form(_next_after(asked), task_list.put_down(entries), language)
+        if task_list.is_begun(asked) and not task_list.is_listed(entries, asked):
+            view = review(asked, language, self.page.looker)
+            if view.spec is None:
+                raise LoraHubError(
+                    t(_("The form holds another task, which is not ready: {reason}"), language, reason=view.reason),
+                    t(_("Finish it first, or remove its file (step 2)."), language),
+                )
+            entries = task_list.add_entry(entries, asked, view.spec)
+        return self._with_form(chosen.asked, task_list.take_up(entries, chosen), language)
+
+    def start(self, language: str, opened: str, listed: Any, *values: Any) -> list[Any]:
+        from lora_hub import runs
+
+        entries = read_entries(listed)
+        asked = task_list.on_base_of(entries, self.form.read(values))
+        specs, planned = task_list.plan_entries(entries, language, self.page.looker)
+        if any(now.message and not before.message for now, before in zip(planned, entries, strict=True)):
+            said = _(
+                "A task on the list cannot be trained any more; the reason is beside it. Press Train again to go on "
+                "without it."
+            )
+            alert(render.sentence(t(said, language)), language)
+            return [gr.skip(), gr.skip(), gr.skip(), *self._list(planned, language)]
+        if not task_list.is_listed(task_list.waiting(entries), asked):
+            view = review(asked, language, self.page.looker)
+            if view.spec is not None:
+                specs.append(view.spec)
+            elif not entries:
+                raise LoraHubError(view.reason, "")
+            elif any(entry.edited for entry in entries):
+                raise LoraHubError(
+                    t(_("The task that is being edited is not ready: {reason}"), language, reason=view.reason),
+                    t(_("Finish it, or keep it as it was."), language),
+                )
+        if not specs:
+            raise LoraHubError(
+                t(_("None of these tasks can be trained any more."), language),
+                t(_("The reason is beside each; remove it and add it anew."), language),
+            )
+        started = runs.start_runs(specs)
+        self._tell(specs, len(started), language)
+        left = [entry for entry in planned if entry.message]
+        # The name was this run's: the next task is not published over it unasked.
+        unlisted = self._list(left, language) if entries else [gr.skip()] * len(self.list_parts)
+        return [started[0].id, gr.Tabs(selected="runs"), "", *unlisted]
+
+    def restore(self, language: str, kept: Any, listed: Any) -> dict[Any, Any]:
+        """The form and the list as the browser kept them. Only what differs from an untouched form is written."""
+        pairs = zip(self.form.write(self.form.kept_form(kept)), self.form.write(Asked()), strict=True)
+        fitting = [gr.skip() if one == untouched else one for one, untouched in pairs]
+        return dict(zip(self.fields, fitting, strict=True)) | self._listed(read_entries(listed), language)
+
+    def _tell(self, specs: list[TrainSpec], count: int, language: str) -> None:
+        """That they have started, and now, not when the training is over, what stands against publishing."""
+        from lora_hub import runs
+
+        said = (
+            t(_("The run has started."), language)
+            if count == 1
+            else t(_("{count} runs have started."), language, count=number(count, language))
+        )
+        inform(render.sentence(said), language)
+        trouble = runs.publishing_trouble(specs[0])
+        if trouble is not None:
+            said = t(_("The adapter can be trained, but as things are not be published."), language)
+            why = " ".join(render.told(trouble, language))
+            alert(f"{render.sentence(said)} {render.sentence(why)}", language, 20)
+
+    def _with_form(self, asked: Asked, entries: list[Entry], language: str) -> dict[Any, Any]:
+        """Another task in the form, and the list with it. No file of the one before stays in its field."""
+        others = {self.room.opened: "", self.room.file: None, self.room.test_file: None}
+        listed = dict(zip(self.list_parts, self._list(entries, language), strict=True))
+        return dict(zip(self.fields, self.form.write(asked), strict=True)) | others | listed
+
+    def _listed(self, entries: list[Entry], language: str) -> dict[Any, Any]:
+        return dict(zip(self.list_parts, self._list(entries, language), strict=True)) if entries else {}
+
+    def _list(self, entries: list[Entry], language: str) -> list[Any]:
+        """Updates for `list_parts`."""
+        there = bool(entries)
+        said = _("Fixed while tasks are on the list of step 5: they share one base") if there else FROM_THE_LIST
+        value = {"value": entries[0].asked.base} if there else {}
+        fixed = gr.Dropdown(interactive=not there, info=t(said, language), **value)
+        return [[entry.to_json() for entry in entries], render_tasks.task_list(entries, language), fixed]
+
+
+def _next_after(asked: Asked) -> Asked:
+    """The form for the next task: nothing but what is the same for all."""
+    return Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides)

@@ -1,0 +1,228 @@
+"""The widgets of the Fine-tune tab, a class for each step, and the form over them: each is made where it is drawn, and
+called by its name from then on. Step 2 is data_room.py."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.catalogue import bases
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import spec_fields
+from lora_hub.core.messages import _
+from lora_hub.training import recipe
+from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.page import Labels
+from lora_hub.ui.render.page_words import OWN_TITLES
+from lora_hub.ui.render.render_data import EFFORTS
+from lora_hub.ui.tabs.finetune import render_tasks
+from lora_hub.ui.tabs.finetune.asked import OWN
+from lora_hub.ui.tabs.finetune.data_room import Room
+from lora_hub.ui.tabs.finetune.form import Form
+
+# Sends what is clicked in the report about the data.
+REPORT = (Path(__file__).parents[2] / "assets" / "problems.js").read_text(encoding="utf-8")
+EFFORT_REASONS = {
+    "quick": _("A first look: few passes over the data."),
+    "balanced": _("The default: good results in a sensible time."),
+    "thorough": _("More passes and a larger adapter, as long as validation loss falls."),
+}
+FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
+
+
+class Steps:
+    """The five steps, drawn one below the other, and what the browser keeps of them: the form, the list of tasks, the
+    entry that is taken up again. fields: the form's, in its order. seen: what was looked at last."""
+
+    def __init__(self, words: Labels) -> None:
+        self.kept = gr.BrowserState(None, storage_key="lora_hub_form", secret="lora-hub-form")
+        self.listed = gr.BrowserState(None, storage_key="lora_hub_tasks", secret="lora-hub-form")
+        self.outdated, self.seen, self.shown_roles = (gr.Textbox("", visible="hidden") for _ in range(3))
+        self.edited = gr.Textbox("", visible="hidden", elem_id="lh-edited")
+        with gr.Column(elem_classes="lh-page"):
+            with gr.Column(elem_classes="lh-section"):
+                self.choice = TaskStep(words)
+            with gr.Column(elem_classes="lh-section"):
+                self.room = room = Room(words)
+            with gr.Column(elem_classes="lh-section"):
+                self.columns = ColumnsStep(words)
+            with gr.Column(elem_classes="lh-section"):
+                self.base = BaseStep(words)
+            with gr.Column(elem_classes="lh-section"):
+                self.training = TrainStep(words)
+        plain = {"task": self.choice.task, "base": self.base.base, "effort": self.base.effort}
+        plain |= {"name": self.training.name, "dataset": room.dataset, "test": room.test, "proposed": room.proposed}
+        plain |= {"encoding": room.encoding, "delimiter": room.delimiter, "sheet": room.sheet}
+        plain |= {"skip_broken": room.skip_broken, "corrections": room.corrections, "mends": room.mends}
+        self.form = Form(plain, own=self.choice.own, roles=room.roles, overrides=self.base.overrides)
+        self.fields = self.form.components()
+
+
+class TaskStep:
+    """Step 1: a task of the catalogue, or one of one's own. own: its fields, by the names that
+    `catalogue.task_from_dict` knows."""
+
+    def __init__(self, words: Labels) -> None:
+        shared.html(
+            words.heading(
+                1, _("What should it learn?"), _("The task says what goes in, what comes out and how it is scored.")
+            )
+        )
+        choices = [(words(task.title), task.id) for task in catalogue.list_tasks()]
+        self.task = gr.Radio(
+            [*choices, (words(_("Your own task")), OWN)],
+            show_label=False,
+            label=words(_("Task")),
+            container=False,
+            elem_id="lh-task",
+            elem_classes="lh-cards-radio",
+        )
+        with gr.Column(visible=False, elem_id="lh-own") as self.own_box:
+            self.own = _own_task(words)
+        self.card = shared.html(elem_id="lh-task-card")
+
+
+class ColumnsStep:
+    """Step 3: what is wrong with the data, and the exact text that the model will see."""
+
+    def __init__(self, words: Labels) -> None:
+        shared.html(
+            words.heading(
+                3,
+                _("What the model will see"),
+                _("Mend what is wrong, and read the exact text. Only the marked part is trained."),
+            )
+        )
+        self.problems = shared.html(elem_id="lh-problems", js_on_load=REPORT)
+        self.prompts = shared.html(elem_id="lh-prompts")
+        with gr.Row(elem_classes="lh-tight"):
+            self.exact = gr.Button(
+                words(_("Show it as this base gets it, token marks included")),
+                size="sm",
+                visible=False,
+                elem_id="lh-exact",
+            )
+
+
+class BaseStep:
+    """Step 4: the base, how much is trained, and every setting with its reason. overrides: setting -> its field."""
+
+    def __init__(self, words: Labels) -> None:
+        shared.html(words.heading(4, _("Base and effort"), _("The base stays frozen; the adapter is what is trained.")))
+        with gr.Row():
+            with gr.Column(min_width=300):
+                self.base = gr.Dropdown(
+                    _base_choices(),
+                    value=bases.BUILT_IN,
+                    label=words(_("Base")),
+                    info=words(FROM_THE_LIST),
+                    allow_custom_value=True,
+                    elem_id="lh-base",
+                )
+                self.card = shared.html(elem_id="lh-base-card")
+            with gr.Column(min_width=300):
+                self.effort = gr.Radio(
+                    [(words(EFFORTS[name]), name) for name in recipe.EFFORTS],
+                    value="balanced",
+                    label=words(_("Effort")),
+                    elem_id="lh-effort",
+                )
+                shared.html("".join(_effort(name, words) for name in recipe.EFFORTS))
+        self.lengths = shared.html(elem_id="lh-lengths")
+        with gr.Accordion(words(_("Advanced: every setting and why")), open=False, elem_id="lh-advanced"):
+            shared.html(f'<p class="lh-quiet">{words.both(_("Leave a field empty to keep the derived value."))}</p>')
+            with gr.Row(elem_classes="lh-overrides"):
+                self.overrides = {one.key: _override(one, words) for one in spec_fields.FIELDS}
+            self.settings = shared.html(elem_id="lh-settings")
+
+
+class TrainStep:
+    """Step 5: the plan, the list of tasks that are trained in one go, and the buttons."""
+
+    def __init__(self, words: Labels) -> None:
+        shared.html(
+            words.heading(
+                5,
+                _("Training"),
+                _("Training runs in a process of its own: close the page, restart the app, it goes on."),
+            )
+        )
+        self.plan = shared.html(elem_id="lh-plan", js_on_load=REPORT)
+        self.name = gr.Textbox(
+            label=words(_("Adapter name")),
+            info=words(_("Empty: made from task and data")),
+            max_lines=1,
+            max_length=96,
+            elem_id="lh-name",
+        )
+        self.name_note = shared.html(elem_id="lh-name-note")
+        self.tasks = shared.html(elem_id="lh-tasks", js_on_load=render_tasks.REMOVE)
+        self.reason = shared.html(elem_id="lh-reason")
+        with gr.Row(elem_id="lh-start"):
+            self.train = gr.Button(
+                words(_("Train")), variant="primary", interactive=False, scale=4, min_width=200, elem_id="lh-train"
+            )
+            self.add = gr.Button(words(_("Add task")), interactive=False, scale=1, min_width=130, elem_id="lh-add-task")
+
+
+def _own_task(words: Labels) -> dict[str, Any]:
+    with gr.Row():
+        title = gr.Textbox(
+            label=words(OWN_TITLES["title"]),
+            placeholder=words(_("Tone of a letter")),
+            max_lines=1,
+            elem_id="lh-own-title",
+        )
+        inputs = gr.Textbox(
+            value="text",
+            label=words(OWN_TITLES["inputs"]),
+            info=words(_("Names with commas between them")),
+            max_lines=1,
+            elem_id="lh-own-inputs",
+        )
+    instruction = gr.Textbox(
+        label=words(OWN_TITLES["instruction"]),
+        placeholder=words(_("Is this letter formal or casual?")),
+        lines=2,
+        elem_id="lh-own-instruction",
+    )
+    with gr.Row():
+        answer = gr.Textbox(
+            label=words(OWN_TITLES["answer"]), placeholder=words(_("Label")), max_lines=1, elem_id="lh-own-answer"
+        )
+        output = gr.Radio(
+            [(words(_("one of a few labels")), "labels"), (words(_("free text")), "text")],
+            value="labels",
+            label=words(_("The answer is")),
+        )
+    return {"title": title, "inputs": inputs, "answer": answer, "output": output, "instruction": instruction}
+
+
+def _effort(name: str, words: Labels) -> str:
+    """An effort in a line, its reason with it."""
+    title, why = words.both(EFFORTS[name]), words.both(EFFORT_REASONS[name])
+    return f'<p class="lh-quiet lh-effort-{name}"><b>{title}</b> {why}</p>'
+
+
+def _override(one: spec_fields.Field, words: Labels) -> Any:
+    """A field of Advanced. Empty means: as derived."""
+    label = words(one.title)
+    info = words(one.help)
+    options = one.choices or (("true", "false") if one.kind == "bool" else ())
+    if options:
+        return gr.Dropdown(
+            [(words(_("as derived")), ""), *[(choice, choice) for choice in options]],
+            value="",
+            label=label,
+            info=info,
+            min_width=180,
+        )
+    return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id="lh-set-" + one.key.replace(".", "-"))
+
+
+def _base_choices() -> list[tuple[str, str]]:
+    """(title with id, id) of each base in the catalogue."""
+    return [
+        (f"{base.title} ({base.id})" if base.title and base.title != base.id else base.id, base.id)
+        for base in bases.list_bases()
+    ]

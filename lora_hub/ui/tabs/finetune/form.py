@@ -1,0 +1,145 @@
+"""The Fine-tune tab's fields by name: components -> `Asked`, and back.
+
+What a person corrected is kept apart from what is proposed, in two hidden fields of the browser, so that it outlives a
+restarted app: `corrections` (the columns that they chose, by role) and `mends`. A column counts as chosen by the click
+that chose it, never because a dropdown says something else than what was proposed: one that is just being drawn says
+nothing yet. Only clicks and another file write these fields; an answer that was on its way meanwhile leaves them alone.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.ui.tabs.finetune.asked import Asked, read_mends
+
+# The fields of `Asked` that have one component each, and the two hidden ones, in the order in which the browser keeps
+# them.
+PLAIN = (
+    "task",
+    "proposed",
+    "dataset",
+    "encoding",
+    "delimiter",
+    "sheet",
+    "skip_broken",
+    "test",
+    "corrections",
+    "mends",
+    "base",
+    "effort",
+    "name",
+)
+OWN_DEFAULTS = {"inputs": "text", "output": "labels"}
+NOTHING_CORRECTED, NO_MENDS = "{}", "[]"
+
+
+class Form:
+    """The fields that a person fills, and the two that remember what they corrected."""
+
+    def __init__(
+        self,
+        plain: dict[str, Any],
+        *,
+        own: dict[str, Any],
+        roles: list[gr.Dropdown],
+        overrides: dict[str, Any],
+    ) -> None:
+        """plain: `PLAIN` -> component; own: of a task of one's own; roles: the dropdowns of the columns; overrides:
+        setting -> field."""
+        self.plain = {name: plain[name] for name in PLAIN}
+        self.own, self.roles, self.overrides = own, roles, overrides
+
+    def components(self) -> list[Any]:
+        return [*self.plain.values(), *self.own.values(), *self.roles, *self.overrides.values()]
+
+    def keeping(self) -> str:
+        """What the browser runs to keep the form as it stands, before anybody has looked at it: see `kept_form`."""
+        return (
+            "(...values) => ({layout: " + json.dumps(self._layout()) + ", values: values.map((value) => value ?? '')})"
+        )
+
+    def kept_form(self, data: Any) -> Asked:
+        """The form as the browser kept it: the values of `components()` with the layout that they belong to, or an
+        `Asked` as JSON. What is neither, or of another version's layout, is an empty form."""
+        values = data.get("values") if isinstance(data, dict) and data.get("layout") == self._layout() else None
+        fits = isinstance(values, list) and len(values) == len(self.components())
+        return self.read(tuple(values)) if fits else Asked.from_json(data)
+
+    def _layout(self) -> str:
+        return " ".join([*self.own, f"{len(self.roles)} roles", *self.overrides])
+
+    def read(self, values: Sequence[Any]) -> Asked:
+        """The form from the values of `components()`, in their order."""
+        by_name = dict(zip([id(component) for component in self.components()], values, strict=True))
+
+        def texts(components: dict[str, Any]) -> dict[str, str]:
+            found = {name: by_name[id(component)] for name, component in components.items()}
+            return {name: value if isinstance(value, str) else "" for name, value in found.items()}
+
+        plain = texts(self.plain)
+        columns, mends = chosen_columns(plain.pop("corrections")), read_mends(_json(plain.pop("mends"), []))
+        return Asked(
+            **{
+                **plain,
+                "skip_broken": bool(by_name[id(self.plain["skip_broken"])]),
+                "effort": plain["effort"] or "balanced",
+            },
+            columns=columns,
+            mends=mends,
+            own=texts(self.own),
+            overrides=texts(self.overrides),
+        )
+
+    def write(self, asked: Asked) -> list[Any]:
+        """Updates for `components()` that bring a kept form back; the roles follow with the review."""
+        special = {
+            "task": asked.task or None,
+            "corrections": corrections(asked.columns),
+            "mends": json.dumps(asked.mends),
+        }
+        plain = [special[name] if name in special else getattr(asked, name) for name in self.plain]
+        own = [asked.own.get(key) or OWN_DEFAULTS.get(key, "") for key in self.own]
+        overrides = [asked.overrides.get(key, "") for key in self.overrides]
+        return [*plain, *own, *[gr.skip() for _ in self.roles], *overrides]
+
+
+def corrections(chosen: dict[str, str]) -> str:
+    """The hidden field: the columns that a person chose, by role."""
+    return json.dumps(chosen, ensure_ascii=False)
+
+
+def correcting(place: int) -> str:
+    """What the browser runs when a person chooses a column in the dropdown at `place`: (`corrections`, the roles that
+    the dropdowns stand for as JSON, the column) -> `corrections`."""
+    return (
+        "(corrected, roles, column) => { const role = JSON.parse(roles || '[]')[" + str(place) + "];"
+        " return role ? JSON.stringify({...JSON.parse(corrected || '{}'), [role]: column ?? ''}) : corrected; }"
+    )
+
+
+def chosen_columns(corrected: str) -> dict[str, str]:
+    """What `corrections` says. The field comes from the browser: anything may be in it."""
+    return {role: column for role, column in _json(corrected, {}).items() if isinstance(column, str)}
+
+
+def changed_mends(mends: str, clicked: Any) -> list[dict]:
+    """The mends after a click in the report: {add: mend}, {undo: mend} or {all: true}. What is no mend changes
+    nothing."""
+    kept = read_mends(_json(mends, []))
+    clicked = clicked if isinstance(clicked, dict) else {}
+    if clicked.get("all"):
+        return []
+    added, undone = read_mends([clicked.get("add")]), read_mends([clicked.get("undo")])
+    kept = [mend for mend in kept if mend not in undone]
+    # A mend that is done already is done again where it may find more, as leaving out duplicates after a renaming.
+    return [*[mend for mend in kept if mend not in added], *added]
+
+
+def _json(text: str, default: Any) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return default  # a field of the browser: anything may be in it
+    return value if isinstance(value, type(default)) else default

@@ -1,0 +1,368 @@
+"""What the Fine-tune form says, turned into nouns and looked at: columns, problems, exact prompts, plan, readiness.
+
+    view = review(asked, "en", inspector)      a `View` of HTML pieces, and the spec to start
+
+Knows no gradio. Errors of the data or of a setting become part of the view, beside the field they belong to; nothing
+that a person typed or corrected is lost. `inspector` (data.inspector.Inspector) remembers what it read, so that a
+form's next change costs only what it changes.
+"""
+
+import shutil
+import subprocess
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lora_hub import runs
+from lora_hub.catalogue import bases, hardware
+from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core import spec_fields
+from lora_hub.core.errors import DataError, LoraHubError, SpecError
+from lora_hub.core.messages import Message, _, text_in
+from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
+from lora_hub.training import recipe
+from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table
+from lora_hub.ui.render.page_words import OWN_TITLES
+from lora_hub.ui.render.text import own_digits, t
+from lora_hub.ui.tabs.finetune.asked import Asked, dataset_path, own_wanting, read_task, roles_of
+from lora_hub.ui.tabs.finetune.review_report import report
+
+# A base that needs more than this share of the memory leaves little for anything else.
+TIGHT_SHARE = 0.6
+# Of so many rows the first few that can be used are shown as the base gets them.
+TRIED_ROWS = 200
+
+
+@dataclass
+class View:
+    """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None
+    where it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data
+    speaks against the task, for which Train does not wait. error: what was refused, in words. wanting: what a task of
+    one's own still lacks. name: why the adapter's name will not do."""
+
+    task: str = ""
+    wanting: str = ""
+    data: str = ""
+    preview: str = ""
+    roles: list[tuple[str, str, str]] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    read_as: DatasetInfo | None = None
+    is_broken: bool = False
+    problems: str = ""
+    prompts: str = ""
+    base: str = ""
+    lengths: str = ""
+    plan: str = ""
+    settings: str = ""
+    name: str = ""
+    reason: str = ""
+    doubt: str = ""
+    ready: bool = False
+    spec: TrainSpec | None = None
+    error: LoraHubError | None = None
+
+
+def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> View:
+    """Looks at the form. opened: the code of the problem whose rows are shown."""
+    view = View()
+    task = _look_at_task(asked, view, language)
+    inspection = _look_at_data(asked, task, view, language, inspector)
+    base, fits = _look_at_base(asked, view, language, inspector)
+    view.reason = _first_hindrance(task, inspection, view, language) or (
+        "" if base else t(_("Choose a base that fits (step 4)."), language)
+    )
+    plan = None
+    trouble = _look_at_name(asked, view, language)
+    if not view.reason:
+        plan = _plan(asked, task, base, view, language, inspector, fits)
+    elif task is not None and base is not None:
+        _explain_without_data(asked, task, inspection, base, view, language)
+    if trouble and not view.reason:
+        view.reason, view.ready, view.spec = trouble, False, None
+    if inspection is not None and task is not None:
+        if plan is None and base is not None and not view.spec:
+            inspection = inspector.with_lengths(inspection, base)
+        seen = plan.inspection if plan else inspection
+        view.problems += report(asked, task, seen, plan.problems if plan else inspection.problems, opened, language)
+        view.lengths = render_plan.lengths(seen.info.lengths, language)
+        view.doubt = _doubt(inspection.problems, language)
+    return view
+
+
+def _doubt(problems: Any, language: str) -> str:
+    other = next((problem.task for problem in problems if problem.task), "")
+    return (
+        t(
+            _("It can be trained, but the data looks like “{task}”: see the warning in step 3."),
+            language,
+            task=text_in(catalogue.get_task(other).title, language),
+        )
+        if other
+        else ""
+    )
+
+
+def glance(asked: Asked, language: str, inspector: Any) -> View:
+    """The first half of a review, for a file that has just come: what it holds and what is wrong with it. Lengths and
+    the plan take as long again."""
+    view = View()
+    task = _look_at_task(asked, view, language)
+    inspection = _look_at_data(asked, task, view, language, inspector)
+    if inspection is not None and task is not None:
+        view.problems += report(asked, task, inspection, inspection.problems, "", language)
+    return view
+
+
+def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
+    """The first rows to the last character, as the base's own tokenizer gets them: its chat template's marks and the
+    end token written out, with the number of tokens read and trained. Fetches the tokenizer where it is not here
+    yet."""
+    view = View()
+    task = _look_at_task(asked, view, language)
+    inspection = _look_at_data(asked, task, view, language, inspector)
+    if task is None or inspection is None:
+        return view.prompts
+    from lora_hub.answering import loading
+    from lora_hub.data.prompts import prepare, template
+
+    tokenizer = loading.load_tokenizer(bases.get_base(asked.base.strip()))
+    table = inspection.table
+    few = replace(table, frame=table.frame.head(TRIED_ROWS), row_numbers=table.numbers().head(TRIED_ROWS))
+    examples = prepare.build_examples(few, inspection.task, inspection.mapping)
+    task = inspection.planned.task
+    shown = []
+    refused = set(prepare.find_refused(tokenizer, task, examples)[0])  # the findings tell of them
+    for example in prepare.written(
+        tokenizer, [one for one in examples if one.row not in refused][: render_data.SHOWN_ROWS]
+    ):
+        trained = template.encode_answer(tokenizer, example.answer)
+        read = template.encode_prompt(tokenizer, task, example.inputs)
+        shown.append(
+            {
+                "prompt": tokenizer.decode(read),
+                "completion": tokenizer.decode(trained),
+                "read": len(read),
+                "trained": len(trained),
+            }
+        )
+    return render_data.prompts(shown, language)
+
+
+def _look_at_name(asked: Asked, view: View, language: str) -> str:
+    """Why the adapter cannot be called as it was typed, which the view has beside the field; empty where it can."""
+    from lora_hub.hub import naming
+
+    try:
+        naming.check_name(asked.name.strip())
+    except LoraHubError as error:
+        view.name, view.error = render.error_card(error, language), error
+        return render.told(error, language)[0]
+    return ""
+
+
+def machine_memory() -> int:
+    """Bytes a base may take: the GPU's where there is one, else the machine's."""
+    import psutil
+
+    if shutil.which("nvidia-smi"):
+        asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+        if told.returncode == 0 and told.stdout.strip():
+            return max(int(line) for line in told.stdout.split()) << 20
+    return psutil.virtual_memory().total
+
+
+def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
+    wanting = own_wanting(asked)
+    if wanting:
+        names = [_("“{name}”", name=OWN_TITLES[key]) for key in wanting]
+        said = t(_("Fill in {fields} (step 1).", fields=names), language)
+        view.task, view.wanting, view.error = render.note(said), said, SpecError(said)
+        return None
+    try:
+        task = read_task(asked)
+        task = recipe.with_language(task, _overrides(asked)) if task else None
+    except LoraHubError as error:
+        view.task, view.error = render.error_card(error, language), error
+        view.wanting = t(_("Put your own task right (step 1)."), language)
+        return None
+    view.task = (
+        render_data.task_card(task, language)
+        if task
+        else render.note(t(_("Choose a task, or drop a file: the columns often tell the task."), language))
+    )
+    return task
+
+
+def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, inspector: Any) -> Any:
+    """The file's Inspection for the task; None where there is none, with the reason in the view."""
+    view.prompts = render_data.prompts([], language)
+    if not asked.dataset:
+        return None
+    try:
+        file = dataset_path(asked.dataset)
+        table = inspector.read(file, **asked.reading())
+    except LoraHubError as error:
+        view.data, view.is_broken, view.error = render.error_card(error, language), True, error
+        return None
+    view.columns = list(table.columns)
+    view.read_as = DatasetInfo(
+        fingerprint=file.parent.name,
+        name=file.name,
+        rows=table.rows,
+        columns=tuple(table.columns),
+        format=table.format,
+        encoding=table.encoding,
+        delimiter=table.delimiter,
+        sheet=table.sheet,
+        sheets=tuple(table.sheets),
+    )
+    roles = roles_of(task)
+    chosen = {role: asked.columns[role] for role in roles if role in asked.columns}
+    gone = {role: column for role, column in chosen.items() if column and column not in table.columns}
+    chosen = {role: column for role, column in chosen.items() if role not in gone}
+    view.data = render_table.file_summary(view.read_as, table.rows, language) + render_table.gone_columns(
+        gone, language
+    )
+    if task is None:
+        view.data += _refusal(table, language)
+        view.preview = render_table.preview(table, {}, language)
+        return None
+    try:
+        seen = inspector.inspect(file, task, chosen, mends=asked.mends_to_do(), **asked.reading())
+    except LoraHubError as error:
+        # A column chosen twice, or data that is not for this: the fields and the table stay, so that it can be seen and
+        # changed.
+        view.roles = [(role, chosen.get(role, ""), "") for role in roles]
+        view.preview = render_table.preview(table, chosen, language)
+        view.error = error
+        view.problems = render.error_card(error, language) + (render_problems.way_back(language) if asked.mends else "")
+        return None
+    view.read_as = seen.info
+    view.roles = [(role, seen.mapping.get(role, ""), _reason(seen.reasons.get(role), language)) for role in roles]
+    view.data = render_table.file_summary(seen.info, table.rows, language) + render_table.gone_columns(gone, language)
+    view.preview = render_table.preview(seen.table, seen.mapping, language)
+    view.prompts = render_data.prompts(seen.preview, language)
+    return seen
+
+
+def _reason(reason: Message | None, language: str) -> str:
+    return own_digits(t(reason, language), language) if reason is not None else ""
+
+
+def _refusal(table: Any, language: str) -> str:
+    """Why no task at all can be trained on this; empty where one can."""
+    from lora_hub.data.columns import columns
+
+    try:
+        columns.propose_task(table)
+    except LoraHubError as error:
+        return render.error_card(error, language)
+    return ""
+
+
+def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tuple[BaseModel | None, bool]:
+    """The base, and whether it fits this machine; None where there is none of that name, with the reason in the
+    view."""
+    try:
+        base = bases.get_base(asked.base.strip())
+        doubt = inspector.check_base(base) if hasattr(inspector, "check_base") else None
+    except LoraHubError as error:
+        view.base, view.error = render.error_card(error, language), error
+        return None, False
+    have = machine_memory()
+    needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32")
+    fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
+    view.base = render_plan.base_card(base, fit, needed, have, language) + (
+        render.error_card(doubt, language) if doubt else ""
+    )
+    return base, fit != "large"
+
+
+def _first_hindrance(task: Task | None, inspection: Any, view: View, language: str) -> str:
+    """Why Train waits before any base is looked at, empty where nothing stands against it."""
+    if task is None:
+        return view.wanting or t(_("Choose a task first (step 1)."), language)
+    if inspection is None:
+        return t(
+            _("Mend what is marked red in step 3.") if view.roles else _("Drop a file or take the sample (step 2)."),
+            language,
+        )
+    missing = [role for role, column, _ in view.roles if not column and role not in task.optional_inputs]
+    if missing:
+        roles = [render_table.role(role) for role in missing]
+        return t(_("Say which column is {roles} (step 2).", roles=roles), language)
+    wrong = next((problem for problem in inspection.problems if problem.severity == "error"), None)
+    if wrong is not None:
+        view.error = DataError(wrong.said, wrong.advice)
+        return t(_("Mend what is marked red in step 3."), language)
+    return ""
+
+
+def _plan(
+    asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any, fits: bool
+) -> runs.Plan | None:
+    chosen = {
+        role: column
+        for role, column in asked.columns.items()
+        if role in roles_of(task) and (not column or column in view.columns)
+    }
+    try:
+        plan = runs.plan_run(
+            dataset_path(asked.dataset),
+            task,
+            base,
+            mapping=chosen,
+            mends=asked.mends_to_do(),
+            effort=asked.effort,
+            overrides=_overrides(asked),
+            test_file=dataset_path(asked.test) if asked.test else None,
+            name=asked.name.strip(),
+            reading=asked.reading(),
+            inspector=inspector,
+        )
+    except SpecError as error:
+        view.reason, view.error = render.told(error, language)[0], error
+        view.plan = render.error_card(error, language)
+        return None
+    except LoraHubError as error:
+        view.reason, view.error = t(_("Mend what is marked red in step 3."), language), error
+        view.problems = render.error_card(error, language)
+        return None
+    if fits:
+        view.spec, view.ready = plan.spec, True
+    else:
+        view.reason = t(_("Choose a base that fits (step 4)."), language)
+    estimate, have = plan.estimate, machine_memory()
+    view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
+    if not fits or estimate.memory_bytes > have:
+        # Only where this machine is too small does it matter what another one costs.
+        view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), estimate.memory_bytes, have, language)
+    view.settings = _settings(plan.spec, language)
+    return plan
+
+
+def _explain_without_data(
+    asked: Asked, task: Task, inspection: Any, base: BaseModel, view: View, language: str
+) -> None:
+    """The derived settings before everything is ready: by the rows there are, or a thousand."""
+    info = (
+        inspection.info
+        if inspection is not None
+        else DatasetInfo(fingerprint="", name="", rows=1000, columns=(), format="")
+    )
+    try:
+        task = inspection.task if inspection is not None else task
+        view.settings = _settings(
+            recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=_overrides(asked)), language
+        )
+    except SpecError as error:
+        view.plan = render.error_card(error, language)
+
+
+def _settings(spec: TrainSpec, language: str) -> str:
+    titles = {known.key: known.title.in_language(language) for known in spec_fields.FIELDS}
+    return render_plan.settings_table(recipe.explain(spec), titles, language)
+
+
+def _overrides(asked: Asked) -> dict[str, str]:
+    return {key: value.strip() for key, value in asked.overrides.items() if value.strip()}

@@ -1,0 +1,50 @@
+"""Step 3's report about the data, for the form as it stands: what was mended, the findings with a page of their rows,
+and the labels."""
+
+from typing import Any
+
+from lora_hub.core.schema import Problem, Task
+from lora_hub.ui.render import render_problems, render_table
+from lora_hub.ui.tabs.finetune.asked import Asked
+
+
+def report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str, language: str) -> str:
+    """What was mended, the problems as cards, and the labels."""
+    labels = render_problems.NO_LABELS
+    if task.output == "labels" and "answer" in inspection.mapping:
+        labels = _labels(inspection, task, problems, language)
+    code, _, place = opened.partition("@")
+    page = int(place) if place.isdecimal() and int(place) else 1
+    shown = next((problem for problem in problems if problem.code == code), None)
+    rows = _rows_of(inspection, shown, page) if shown else []
+    return render_problems.report(
+        problems, inspection.done, code if shown else "", rows, labels, asked.dataset, language, page
+    )
+
+
+def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render_problems.Labels:
+    """The classes with their counts, and names for them where they are numbers."""
+    from lora_hub.data.checks.check_label_names import suggest_names
+
+    column = inspection.mapping["answer"]
+    if inspection.table.is_nested(column) or any(problem.code == "answers-not-labels" for problem in problems):
+        return render_problems.NO_LABELS
+    texts = inspection.table.texts(column).fill_null("").str.strip_chars()
+    counts = dict(texts.filter(texts != "").value_counts(sort=True).rows())
+    return render_problems.Labels(counts, suggest_names(sorted(counts), column, task.id, language))
+
+
+def _rows_of(inspection: Any, problem: Problem, page: int) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a page, which counts from 1."""
+    size = render_table.PAGE_ROWS
+    rows = inspection.rows_of(problem.code, size * page)
+    if rows or not problem.rows:
+        return rows[size * (page - 1) :]
+    # What a reader or a comparison of two files says is known by its example rows only.
+    numbers, table = inspection.table.numbers(), inspection.table
+    places = numbers.is_in(list(problem.rows)).arg_true()
+    texts = {role: table.texts(column).gather(places).to_list() for role, column in inspection.mapping.items()}
+    return [
+        (number, {role: texts[role][place] or "" for role in texts})
+        for place, number in enumerate(numbers.gather(places).to_list())
+    ]

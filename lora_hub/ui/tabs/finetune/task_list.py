@@ -1,0 +1,220 @@
+"""Step 5's list: the tasks that *Add task* put aside, to be trained in one go on one base.
+
+    entries = read_entries(kept)                     as the browser kept them; what is not ours is left out
+    entries = add_entry(entries, asked, view.spec)   the form as it stands
+    stand(entries, asked, view, "en").can_train      what Train and Add task may do now, and how many tasks Train would
+                                                     train
+    plan_entries(entries, "en", inspector)           each one planned anew: specs to start, and entries that say what
+                                                     failed
+
+Knows no gradio. An entry holds what the form asked, never a token.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.messages import _, text_in
+from lora_hub.core.schema import TrainSpec
+from lora_hub.ui.render.render import told
+from lora_hub.ui.render.text import number, t
+from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
+from lora_hub.ui.tabs.finetune.form import OWN_DEFAULTS
+from lora_hub.ui.tabs.finetune.review import View, review
+
+# As many adapters as one process was tried with; each has its own optimizer state.
+MOST = 16
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One task on the list. rows, adapter: as they were when it was added, to be shown. message, hint: why it cannot be
+    trained any more; empty where it can. edited: it is in the form again, for which its place waits."""
+
+    asked: Asked
+    rows: int = 0
+    adapter: str = ""
+    message: str = ""
+    hint: str = ""
+    edited: bool = False
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(json.dumps(_same(self.asked), sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "asked": self.asked.to_json()}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """count: tasks that Train would train. reason: what the person reads beside it. is_ready: nothing is missing."""
+
+    count: int
+    can_add: bool
+    reason: str
+    is_ready: bool
+
+    @property
+    def can_train(self) -> bool:
+        return self.count > 0
+
+
+def read_entries(data: Any) -> list[Entry]:
+    """The list as the browser kept it. All entries have the first one's base."""
+    found: dict[str, Entry] = {}
+    for one in data if isinstance(data, list) else []:
+        if not isinstance(one, dict):
+            continue
+        asked = Asked.from_json(one.get("asked"))
+        if not asked.task or not asked.dataset:
+            continue
+        words = {key: one[key] for key in ("adapter", "message", "hint") if isinstance(one.get(key), str)}
+        entry = Entry(asked, rows=one["rows"] if type(one.get("rows")) is int else 0, **words)
+        is_first = one.get("edited") is True and not any(other.edited for other in found.values())
+        found.setdefault(entry.id, replace(entry, edited=is_first))
+    entries = list(found.values())[:MOST]
+    return [replace(entry, asked=replace(entry.asked, base=entries[0].asked.base)) for entry in entries]
+
+
+def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
+    """The form with the list's base, where there is a list."""
+    return replace(asked, base=entries[0].asked.base) if entries else asked
+
+
+def waiting(entries: list[Entry]) -> list[Entry]:
+    """Those that are trained as they stand: all but the one that is being edited."""
+    return [entry for entry in entries if not entry.edited]
+
+
+def is_begun(asked: Asked) -> bool:
+    """Whether there is work in the form that would be lost: a file, or what was typed of a task of one's own."""
+    typed = (
+        {key for key, value in asked.own.items() if value.strip() and value != OWN_DEFAULTS.get(key)}
+        if asked.task == OWN
+        else set()
+    )
+    return bool(asked.dataset or typed - {"output"})
+
+
+def is_listed(entries: list[Entry], asked: Asked) -> bool:
+    return Entry(asked).id in [entry.id for entry in entries]
+
+
+def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry]:
+    """The list with the form's task, at the place of the one that is being edited, else at its end. Raises SpecError
+    where the list is full."""
+    from lora_hub.hub.naming import repo_name
+
+    others = waiting(entries)
+    if is_listed(others, asked):
+        return others
+    if len(others) >= MOST:
+        raise SpecError(
+            _("{count} tasks are on the list; {most} are trained in one go at most."),
+            _("Train these first."),
+            count=len(others),
+            most=MOST,
+        )
+    new = Entry(asked, spec.dataset.rows, repo_name(spec))
+    return [*entries, new] if len(others) == len(entries) else [new if one.edited else one for one in entries]
+
+
+def take_up(entries: list[Entry], chosen: Entry) -> list[Entry]:
+    """The list with this entry marked as the one that is being edited."""
+    return [replace(entry, edited=entry.id == chosen.id) for entry in entries]
+
+
+def put_down(entries: list[Entry]) -> list[Entry]:
+    """The list with no entry being edited: each is as it was."""
+    return [replace(entry, edited=False) for entry in entries]
+
+
+def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Standing:
+    """What can be done with the list and the form as it stands."""
+    entries = waiting(entries)
+    listed = is_listed(entries, asked)
+    own = view.ready and not listed
+    count = sum(not entry.message for entry in entries) + own
+    if not entries:
+        return Standing(
+            count, own, view.reason or view.doubt or t(_("Ready."), language), view.ready and not view.doubt
+        )
+    on_list = (
+        t(_("One task is on the list."), language)
+        if len(entries) == 1
+        else t(_("{count} tasks are on the list."), language, count=number(len(entries), language))
+    )
+    if listed:
+        return Standing(count, False, t(_("The task in the form is on the list already."), language), count > 0)
+    if own:
+        return Standing(
+            count,
+            len(entries) < MOST,
+            view.doubt or t(_("Ready. The task in the form is trained with those on the list."), language),
+            not view.doubt,
+        )
+    if asked.task or asked.dataset:
+        return Standing(
+            count,
+            False,
+            t(_("{on_list} The one in the form is not ready: {reason}"), language, on_list=on_list, reason=view.reason),
+            False,
+        )
+    return Standing(
+        count, False, t(_("{on_list} Fill the form for the next one, or train."), language, on_list=on_list), count > 0
+    )
+
+
+def train_words(count: int, entries: list[Entry], language: str) -> str:
+    """What Train says."""
+    if not entries or not count:
+        return t(_("Train"), language)
+    return (
+        t(_("Train 1 task"), language)
+        if count == 1
+        else t(_("Train {count} tasks"), language, count=number(count, language))
+    )
+
+
+def add_words(entries: list[Entry], language: str) -> str:
+    """What Add task says: while an entry is edited it puts the form back in its place."""
+    return t(_("Add task") if waiting(entries) == entries else _("Save task"), language)
+
+
+def plan_entries(entries: list[Entry], language: str, inspector: Any) -> tuple[list[TrainSpec], list[Entry]]:
+    """Plans every entry anew. Returns the specs of those that can be trained, in their order, and all entries, those
+    that cannot with the reason. The one that is being edited is planned in the form."""
+    specs, planned = [], []
+    for entry in entries:
+        if entry.edited:
+            planned.append(entry)
+            continue
+        view = review(entry.asked, language, inspector)
+        if view.ready and view.spec is not None:
+            specs.append(view.spec)
+            planned.append(replace(entry, rows=view.spec.dataset.rows, message="", hint=""))
+        else:
+            message, hint = told(view.error, language) if view.error else (view.reason, "")
+            planned.append(replace(entry, message=message, hint=hint))
+    return specs, planned
+
+
+def title_of(asked: Asked, language: str) -> str:
+    """The title of an entry's task; of one that is no longer known its id."""
+    try:
+        task = read_task(asked)
+    except LoraHubError:
+        task = None
+    return text_in(task.title, language) if task else asked.own.get("title") or asked.task
+
+
+def _same(asked: Asked) -> dict[str, Any]:
+    """What makes two entries the same: all but the base, which they share, who proposed the task, and what a
+    catalogue's task does not use."""
+    data = asked.to_json()
+    data["own"] = asked.own if asked.task == OWN else {}
+    data["overrides"] = {key: value.strip() for key, value in asked.overrides.items() if value.strip()}
+    return {**data, "base": "", "proposed": "", "name": asked.name.strip(), "encoding": asked.encoding.strip()}

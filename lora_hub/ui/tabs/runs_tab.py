@@ -1,0 +1,133 @@
+"""The Runs tab: the list of runs, and one run as it is now: progress, curves, log, result, examples, publishing.
+
+A timer asks again and again (runs_watch.py), and the address bar names the run that is shown.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.core.messages import _
+from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.page import LIGHT, Labels, Page, told
+from lora_hub.ui.render.render_held_out import FILTERS, ORDERS
+from lora_hub.ui.tabs.runs_watch import Watch
+
+TICK_SECONDS = 2
+# The plan is of the names in the fields again, unless they have changed meanwhile.
+PLANNED = "(...names) => window.loraHub.planned(names)"
+ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
+
+
+def build(page: Page) -> gr.Timer:
+    """Draws the tab inside the current context and wires it. Returns its timer, which rests until the tab is open."""
+    timer = gr.Timer(TICK_SECONDS, active=False)
+    with gr.Row(elem_classes="lh-split"):
+        with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
+            listed = shared.html(elem_id="lh-runs")
+        with gr.Column(scale=3, min_width=340):
+            shown = ShownRun(page.words, page.organization)
+    _wire(page, timer, listed, shown)
+    return timer
+
+
+class ShownRun:
+    """The widgets of the run that is shown."""
+
+    def __init__(self, words: Labels, organization: str) -> None:
+        # What the page shows now: a stamp that begins with the run's id, and the version that it said publishing would
+        # make.
+        self.seen, self.said = (gr.Textbox("", visible="hidden") for _ in range(2))
+        self.paged = gr.Textbox("", visible="hidden", elem_id="lh-examples-page")
+        self.head = shared.html(elem_id="lh-run")
+        with gr.Row(elem_classes="lh-tight"):
+            self.cancel = gr.Button(words(_("Cancel")), variant="stop", size="sm", visible=False, elem_id="lh-cancel")
+            self.resume = gr.Button(words(_("Resume")), size="sm", visible=False, elem_id="lh-resume")
+        self.result = shared.html(elem_id="lh-result")
+        with gr.Column(visible=False, elem_classes="lh-section lh-publish") as self.publish_box:
+            self._draw_publishing(words, organization)
+        self.plot = shared.html(elem_id="lh-plot")
+        with gr.Column(visible=False) as self.examples_box:
+            self._draw_examples(words)
+        with gr.Accordion(words(_("Log")), open=False, visible=False) as self.log_box:
+            self.log = shared.html(elem_id="lh-log")
+
+    def _draw_publishing(self, words: Labels, organization: str) -> None:
+        self.published = shared.html(elem_id="lh-published")
+        with gr.Row(equal_height=True):
+            self.org = gr.Textbox(
+                organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-org"
+            )
+            self.name = gr.Textbox(
+                label=words(_("Repository name")),
+                placeholder=words(_("made from task and base")),
+                max_lines=1,
+                min_width=180,
+                elem_id="lh-publish-name",
+            )
+            self.private = gr.Checkbox(label=words(_("Private")), min_width=90)
+        self.planned = shared.html(elem_id="lh-planned")
+        with gr.Row(elem_classes="lh-tight"):
+            self.publish = gr.Button(words(_("Publish")), variant="primary", size="md", elem_id="lh-publish")
+            self.compare = gr.Button(words(_("Compare")), size="md", elem_id="lh-run-compare")
+
+    def _draw_examples(self, words: Labels) -> None:
+        shared.html(f"<h4>{words.both(_('Held-out examples'))}</h4>")
+        with gr.Row(elem_classes="lh-tight"):
+            self.show = gr.Radio(
+                [(words(said), one) for one, said in FILTERS.items()],
+                value="all",
+                label=words(_("Show")),
+                container=False,
+                show_label=False,
+                elem_id="lh-show",
+            )
+            self.order = gr.Dropdown(
+                [(words(said), one) for one, said in ORDERS.items()],
+                value="file",
+                label=words(_("Order")),
+                container=False,
+                show_label=False,
+                min_width=220,
+                scale=0,
+                elem_id="lh-order",
+            )
+        self.examples = shared.html(elem_id="lh-examples")
+
+
+def _wire(page: Page, timer: gr.Timer, listed: gr.HTML, run: ShownRun) -> None:
+    watch, language = Watch(page), page.language
+    drawn = [
+        *[listed, run.head, run.cancel, run.resume, run.result, run.publish_box, run.published],
+        *[run.plot, run.examples_box, run.examples, run.log_box, run.log, run.seen],
+    ]
+    asked = [language, page.run_id, run.show, run.order, run.paged]
+    after: dict[str, Any] = {"fn": told(watch.look), "inputs": asked, "outputs": drawn, **LIGHT}
+    page.run_id.change(None, page.run_id, None, js=ADDRESS, api_visibility="private")
+    gr.on([page.run_id.change, run.show.input, run.order.input, run.paged.change], **after, trigger_mode="always_last")
+    timer.tick(told(watch.tick), [*asked, run.seen], drawn, **{**LIGHT, "concurrency_id": "tick"})
+    for button, handler in ((run.cancel, watch.cancel), (run.resume, watch.resume)):
+        done = button.click(told(handler), [language, run.seen], button, **{**LIGHT, "concurrency_id": button.elem_id})
+        done.then(**after)
+    planning: dict[str, Any] = {
+        "fn": told(watch.plan),
+        "inputs": [language, run.seen, run.org, run.name],
+        "outputs": [run.planned, run.publish, run.said],
+        "concurrency_id": "hub",
+        "concurrency_limit": 4,
+        "api_visibility": "private",
+        "show_progress": "hidden",
+        "trigger_mode": "always_last",
+    }
+    naming = [run.seen.change, run.org.blur, run.org.submit, run.name.blur, run.name.submit]
+    gr.on(naming, **planning).then(None, [run.org, run.name], None, js=PLANNED, api_visibility="private")
+    run.publish.click(
+        told(watch.publish),
+        [language, run.seen, run.org, run.name, run.private, run.said],
+        run.published,
+        concurrency_id="publish",
+        concurrency_limit=2,
+        show_progress="minimal",
+        api_visibility="private",
+    ).then(**after).then(**planning)
+    run.compare.click(told(watch.to_compare), [language, run.seen], [page.compare_names, page.tabs], **LIGHT)

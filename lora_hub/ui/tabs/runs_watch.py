@@ -1,0 +1,196 @@
+"""The handlers of the Runs tab: a run as it is now, and what is done to the one that is shown.
+
+Nothing of a run is kept here: it is read again and again, and what has not changed is not sent again.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.messages import _
+from lora_hub.core.run_reader import RunReader
+from lora_hub.core.schema import Run, RunState
+from lora_hub.runs import run_phases
+from lora_hub.ui.frame.page import Page, inform
+from lora_hub.ui.render import render, render_data, render_groups, render_held_out, render_publication, render_runs
+from lora_hub.ui.render.plot import loss_plot
+from lora_hub.ui.render.run_names import name_runs
+from lora_hub.ui.render.text import t
+
+
+class Watch:
+    """The handlers, over one page. A stamp begins with the id of the run that the page shows; what is pressed is done
+    to that one: for a moment it may not be the one just chosen."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def look(self, language: str, run_id: str, show_what: str, order: str, paged_to: str) -> list[Any]:
+        try:
+            return draw(self.page.runs, language, run_id, show_what, order, paged_to)
+        except RunError as error:
+            # An old address, or a run whose folder was removed: the list still helps.
+            from lora_hub import runs
+
+            listed = render_runs.runs_list(runs.list_runs(self.page.runs), "", language)
+            return [listed, render.error_card(error, language), *_hidden(), ""]
+
+    def tick(self, language: str, run_id: str, show_what: str, order: str, paged_to: str, seen_before: str) -> Any:
+        try:
+            return draw(self.page.runs, language, run_id, show_what, order, paged_to, seen_before)
+        except RunError:
+            return gr.skip()
+
+    def cancel(self, language: str, stamp: str) -> Any:
+        from lora_hub import runs
+
+        inform(render.escape(t(_("The run is being cancelled."), language)), language)
+        runs.cancel_run(_shown(stamp))
+        return gr.Button(visible=False)
+
+    def resume(self, language: str, stamp: str) -> Any:
+        from lora_hub import runs
+
+        runs.resume_run(_shown(stamp))
+        inform(render.escape(t(_("The run goes on."), language)), language)
+        return gr.Button(visible=False)
+
+    def plan(self, language: str, stamp: str, org: str, name: str) -> tuple[Any, Any, str]:
+        """What Publish would do for the run that is shown, with these names."""
+        from lora_hub import runs
+        from lora_hub.runs import publication
+
+        run = runs.refresh_run(_shown(stamp)) if stamp else None
+        plain = gr.Button(t(_("Publish"), language), interactive=True)
+        if run is None or not run.adapter_folder:
+            return "", plain, ""
+        try:
+            ahead = publication.plan_publication(run, org=org, name=name)
+        except LoraHubError as error:
+            return render.error_card(error, language), plain, ""
+        said = _("Nothing new: this is {version} already") if ahead.is_same else _("Publish {version}")
+        button = gr.Button(t(said, language, version=ahead.version), interactive=not ahead.is_same)
+        return render_publication.planned(ahead, language), button, _promise(run.id, ahead)
+
+    def publish(self, language: str, stamp: str, org: str, name: str, private: bool, said_before: str) -> Any:
+        from lora_hub import runs
+        from lora_hub.runs import publication
+
+        run = runs.refresh_run(_shown(stamp))
+        ahead = publication.plan_publication(run, org=org, name=name)
+        if ahead.before and not ahead.is_same and said_before != _promise(run.id, ahead):
+            # The name was typed a moment ago, or somebody else has published meanwhile: first it is said, then it is
+            # done.
+            said = _(
+                "{repo} has versions already. What the new one differs in stands above the button; press it again to "
+                "publish."
+            )
+            told = render.filled(said, language, repo=render.isolate(ahead.repo_id))
+            inform(told, language, 8)
+            return gr.skip()
+        ref = runs.publish_run(run.id, org=(org or "").strip(), name=(name or "").strip(), private=private)
+        return render_data.published(ref.repo_id, ref.url, language)
+
+    def to_compare(self, language: str, stamp: str) -> tuple[Any, Any]:
+        from lora_hub import runs
+
+        run = runs.refresh_run(_shown(stamp))
+        name = run.adapter.repo_id if run.adapter else run.id
+        return gr.Dropdown(choices=[name], value=[name]), gr.Tabs(selected="compare")
+
+
+def _shown(stamp: str) -> str:
+    """The id of the run that the page shows."""
+    return stamp.partition(" ")[0]
+
+
+def _page(paged_to: str, *shown: str) -> int:
+    """The page of the rows: the one that was clicked, for the run, the filter and the order where it was clicked; else
+    the first."""
+    asked, _, page = paged_to.rpartition(" ")
+    return int(page) if asked == " ".join(shown) and page.isdecimal() else 1
+
+
+def _promise(run_id: str, ahead: Any) -> str:
+    return f"{run_id} {ahead.repo_id} {ahead.version}"
+
+
+def draw(
+    reader: RunReader,
+    language: str,
+    run_id: str,
+    show_what: str = "all",
+    order: str = "file",
+    paged_to: str = "",
+    seen_before: str = "",
+) -> list[Any]:
+    """Updates for the tab's parts, the list first and the stamp last. What does not change any more is sent once:
+    `seen_before` is the stamp of what the page has. Raises RunError where there is no such run."""
+    from lora_hub import runs
+
+    known = runs.list_runs(reader)
+    if not run_id:
+        empty = render.empty(t(_("Choose a run from the list."), language)) if known else ""
+        return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
+    run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id, reader)
+    members = next(
+        (group for group in render_groups.beside_each_other(known) if any(one.id == run.id for one in group)), []
+    )
+    others = [one for one in members if one.id != run.id]
+    stamp = (
+        f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} "
+        f"{order} {paged_to} {language}"
+    )
+    is_new = stamp != seen_before
+    found = runs.read_held_out(run.id, reader) if is_new and run.metrics else None
+    against = run.comparison.against if run.comparison else "base"
+    return [
+        render_runs.runs_list(known, run.id, language),
+        render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
+        gr.Button(visible=not run.state.is_final and (not run.cancelling or run_phases.how_late(run) is not None)),
+        gr.Button(visible=run.state in runs.RESUMABLE),
+        render_runs.result(run, language),
+        gr.Column(visible=bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
+        _published(run, language) if is_new else gr.skip(),
+        loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
+        gr.Column(visible=bool(run.metrics)),
+        render_held_out.held_out_rows(
+            found.rows,
+            show_what,
+            language,
+            order=order,
+            against=against,
+            page=_page(paged_to, run.id, show_what, order),
+            place=f"{run.id} {show_what} {order}",
+            missing=found.missing,
+        )
+        if found
+        else gr.skip(),
+        gr.Accordion(visible=True),
+        render_runs.log_text(runs.read_log(run.id, reader=reader), language),
+        stamp,
+    ]
+
+
+def _hidden() -> list[Any]:
+    """Updates for everything between head and seen where no run is shown."""
+    off = {"visible": False}
+    return [
+        gr.Button(**off),
+        gr.Button(**off),
+        "",
+        gr.Column(**off),
+        "",
+        "",
+        gr.Column(**off),
+        "",
+        gr.Accordion(**off),
+        "",
+    ]
+
+
+def _published(run: Run, language: str) -> str:
+    if run.adapter:
+        return render_data.published(run.adapter.repo_id, run.adapter.url, language)
+    return f"<h4>{render.escape(t(_('Share this adapter'), language))}</h4>"
