@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from lora_hub.answering.prefill import can_join
 
-# Architectures on which a packed forward has been held against one label at a time (tests/test_likelihood.py). Others
+# Architectures on which a packed forward has been held against one label at a time (test_likelihood.py). Others
 # may tell positions from places in the sequence (ALiBi, local windows), which packing changes.
 PACKED = ("gemma", "gpt2", "gpt_neox", "llama", "mistral", "phi3", "qwen2", "qwen3", "smollm3")
 

@@ -151,7 +151,7 @@ def memory_bytes(
     - activations a token and layer, with h hidden, q queries', k keys' width, i intermediate, in numbers of the compute
       precision: 4h + 2q + 2k + 4i + 7r in fp32, 9h + 3q + 2k + 4i + 7r in 16 bit, where norms and LoRA inputs keep an
       fp32 copy. What autograd keeps for a Llama layer with frozen weights and SDPA; counted by saved-tensor hooks
-      (tests/test_bases.py counts again). With gradient checkpointing: h a layer and one layer whole.
+      (tests/catalogue/test_bases.py counts again). With gradient checkpointing: h a layer and one layer whole.
     - logits: one tile of TRL's fused head, in 12 bytes a number (16- and 32-bit values and the gradient).
     - answering: keys and values of every layer for each token (2k), and one row of logits for each sequence.
     """

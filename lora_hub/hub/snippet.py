@@ -2,7 +2,7 @@
 printed.
 
 It needs nothing of LoRA Hub. What `data/template` does with a row at run time is written out here as plain Python, so
-both have to say the same; tests/test_snippet.py runs the code and compares, for every task of the catalogue.
+both have to say the same; tests/hub/test_snippet.py runs the code and compares, for every task of the catalogue.
 """
 
 import re

@@ -180,7 +180,7 @@ def theme() -> gr.themes.Base:
         font=SYSTEM_FONTS,
         font_mono=MONO_FONTS,
     )
-    # Every text at least 4.5:1 on what it stands on, hints and placeholders too (tests/test_page_access.py measures
+    # Every text at least 4.5:1 on what it stands on, hints and placeholders too (tests/ui/test_page_access.py measures
     # it).
     quiet = {
         "body_text_color_subdued": "*neutral_600",

@@ -1,5 +1,5 @@
 """The command on a card that trains the adapter again: everything that decided the run and is not a default, in
-arguments that `python -m lora_hub train` takes. tests/test_reproduce.py runs it and compares the two runs' specs.
+arguments that `python -m lora_hub train` takes. tests/hub/test_reproduce.py runs it and compares the two runs' specs.
 """
 
 import re
