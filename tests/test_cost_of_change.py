@@ -4,10 +4,12 @@ test_data_findings; a language: test_messages.)"""
 
 import ast
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated
 
+import gradio as gr
 import pydantic
 import pytest
 from sample_adapters import make_spec
@@ -16,6 +18,7 @@ from trl import SFTConfig
 from lora_hub import runs
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.compare import Comparer
 from lora_hub.core import spec_fields, store
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
@@ -23,10 +26,13 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.core.setting import Setting
 from lora_hub.evaluation import metrics, minimum
 from lora_hub.hub.card import card
+from lora_hub.hub.endpoint import HubConnection
 from lora_hub.hub.record import make_record
 from lora_hub.runs import runners
 from lora_hub.training import recipe, trainer_settings
 from lora_hub.training.together_trainer import TogetherTrainer
+from lora_hub.ui import app
+from lora_hub.ui.frame.page import Labels, Page
 from lora_hub.ui.render import render_data
 
 OWN_TASK = {"title": "Greetings", "instruction": "Greet.", "output": "text", "metrics": ["first_letter", "chrf"]}
@@ -148,3 +154,28 @@ def test_a_runner_is_one_file(tmp_path: Path, home: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     monkeypatch.setenv("LORA_HUB_HOME", str(home))
     assert [one.state for one in runs.list_runs()] == ["queued"]
+
+
+def test_a_tab_is_one_file_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is drawn stands in a tab of its own, behind the others, and is named in the address as they are."""
+
+    def draw(page: Page, tab: gr.Tab) -> None:
+        said = gr.Textbox(elem_id="lh-greeting")
+        tab.select(lambda language: f"Hello in {language}", page.language, said)
+
+    monkeypatch.setitem(app.TABS, "greetings", (_("Greetings"), draw))
+    connection = HubConnection("embedded", "http://127.0.0.1:1", "lora-hub", "local", False)
+    drawn = app.build(connection, Comparer(), Labels()).get_config_file()
+    parts = {one["id"]: one for one in drawn["components"]}
+    tabs = [one for one in parts.values() if one["type"] == "tabitem"]
+    assert [one["props"]["id"] for one in tabs] == ["finetune", "runs", "adapters", "compare", "greetings"]
+    tree = next(one for one in _nodes(drawn["layout"]) if one["id"] == tabs[-1]["id"])
+    assert "lh-greeting" in {parts[one["id"]]["props"].get("elem_id") for one in _nodes(tree) if one["id"] in parts}
+    selects = [one for one in drawn["dependencies"] if (tabs[-1]["id"], "select") in map(tuple, one["targets"])]
+    assert any("address('tab', 'greetings'" in str(one["js"]) for one in selects) and len(selects) >= 2
+
+
+def _nodes(node: dict) -> Iterator[dict]:
+    yield node
+    for child in node.get("children", []):
+        yield from _nodes(child)

@@ -5,6 +5,7 @@ build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(la
 """
 
 import json
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 
 from lora_hub.core import settings
 from lora_hub.core.languages import autonym, tag
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 from lora_hub.ui.frame import early, guard
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
@@ -24,8 +25,14 @@ from lora_hub.ui.tabs import adapters_tab, compare_tab, runs_tab
 from lora_hub.ui.tabs.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.tabs.finetune import finetune
 
-TABS = {"finetune": _("Fine-tune"), "runs": _("Runs"), "adapters": _("Adapters"), "compare": _("Compare")}
-FIRST_TAB = "finetune"
+# In their order: the name in the address, the title, and what draws it inside the current context and wires it. The
+# first one is open where the address names none.
+TABS: dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]] = {
+    "finetune": (_("Fine-tune"), finetune.build),
+    "runs": (_("Runs"), runs_tab.build),
+    "adapters": (_("Adapters"), adapters_tab.build),
+    "compare": (_("Compare"), compare_tab.build),
+}
 # Uploads are copied to our own store at once; Gradio's copies go after an hour.
 CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS = 900, 3600
 # Of the server, for handlers: those that answer questions keep one each, and everything else still goes on beside them.
@@ -66,43 +73,53 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
             elem_id="lh-names",
             render=False,
         )
+        timer = gr.Timer(runs_tab.TICK_SECONDS, active=False)
         with gr.Tabs(elem_id="lh-tabs") as tabs:
-            page = Page(labels, language, run_id, adapter_id, names, tabs, connection.organization, comparer, Looker())
-            with _tab("finetune", labels) as finetune_tab:
-                finetune.build(page, blocks)
-            with _tab("runs", labels) as runs_tab_:
-                timer = runs_tab.build(page)
-            with _tab("adapters", labels) as adapters_tab_:
-                adapters_tab.build(page, adapters_tab_)
-            with _tab("compare", labels) as compare_tab_:
-                compare_tab.build(page, compare_tab_)
-        _wire_address(blocks, page, timer, [finetune_tab, runs_tab_, adapters_tab_, compare_tab_])
+            page = Page(
+                labels,
+                language,
+                run_id,
+                adapter_id,
+                names,
+                tabs,
+                blocks,
+                timer,
+                connection.organization,
+                comparer,
+                Looker(),
+            )
+            drawn = []
+            for name, (title, draw) in TABS.items():
+                with _tab(name, labels(title)) as tab:
+                    draw(page, tab)
+                drawn.append(tab)
+        _wire_address(page, drawn)
     return blocks
 
 
-def _tab(name: str, labels: Labels) -> gr.Tab:
+def _tab(name: str, title: Any) -> gr.Tab:
     """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for
     each other, and the others ask the server."""
-    tab = gr.Tab(labels(TABS[name]), id=name)
+    tab = gr.Tab(title, id=name)
     tab.select(
         None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private"
     )
     return tab
 
 
-def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.Tab]) -> None:
+def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
     """The address names the tab, the run and the adapters that are shown: a reload, another language and Back show them
     again."""
-    came_back = gr.Textbox("", visible="hidden", elem_id="lh-address")
-    changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, timer]
+    came_back, first = gr.Textbox("", visible="hidden", elem_id="lh-address"), next(iter(TABS))
+    changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, page.timer]
 
     def show_address(where: str, is_opening: bool) -> list[Any]:
         """where: JSON of tab, run, adapters to compare (commas between them) and adapter (page.js writes it)."""
         tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
         chosen = [name for name in names.split(",") if name][:MOST_ADAPTERS]
         compared = gr.Dropdown(choices=chosen, value=chosen) if chosen or not is_opening else gr.skip()
-        wanted = tab if tab in TABS else FIRST_TAB
-        shown = gr.skip() if is_opening and wanted == FIRST_TAB else gr.Tabs(selected=wanted)
+        wanted = tab if tab in TABS else first
+        shown = gr.skip() if is_opening and wanted == first else gr.Tabs(selected=wanted)
         return [shown, run_id[:160], adapter[:200], compared, gr.Timer(active=wanted == "runs")]
 
     def open_address(where: str) -> list[Any]:
@@ -111,8 +128,8 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
     def go_back(told: str) -> list[Any]:
         return show_address(json.loads(told)[0], False)
 
-    blocks.load(None, None, page.language, js="() => window.loraHub.language", **LIGHT)
-    opened = blocks.load(open_address, came_back, changed, js="() => window.loraHub.where()", **LIGHT)
+    page.blocks.load(None, None, page.language, js="() => window.loraHub.language", **LIGHT)
+    opened = page.blocks.load(open_address, came_back, changed, js="() => window.loraHub.where()", **LIGHT)
     opened.then(None, None, None, js="() => window.loraHub.wired('address')", api_visibility="private")
     shown = came_back.change(go_back, came_back, changed, **LIGHT, trigger_mode="always_last")
     shown.then(None, came_back, None, js="(told) => window.loraHub.returned(told)", api_visibility="private")
@@ -121,7 +138,7 @@ def _wire_address(blocks: gr.Blocks, page: Page, timer: gr.Timer, tabs: list[gr.
         return gr.Timer(active=[*TABS][event.index] == "runs")
 
     # The page opens on the first tab and then goes where the address says: the last of the two counts.
-    gr.on([one.select for one in tabs], rest_or_tick, None, timer, **LIGHT, trigger_mode="always_last")
+    gr.on([one.select for one in tabs], rest_or_tick, None, page.timer, **LIGHT, trigger_mode="always_last")
 
 
 # Which Hub is meant, and why: by `HubConnection.kind`.

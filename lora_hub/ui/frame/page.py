@@ -82,6 +82,8 @@ class Page:
     adapter_id: gr.Textbox
     compare_names: gr.Dropdown
     tabs: gr.Tabs
+    blocks: gr.Blocks
+    timer: gr.Timer  # ticks while the tab of runs is open
     organization: str
     comparer: Any
     looker: Any

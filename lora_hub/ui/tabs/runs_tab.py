@@ -19,16 +19,14 @@ PLANNED = "(...names) => window.loraHub.planned(names)"
 ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
 
 
-def build(page: Page) -> gr.Timer:
-    """Draws the tab inside the current context and wires it. Returns its timer, which rests until the tab is open."""
-    timer = gr.Timer(TICK_SECONDS, active=False)
+def build(page: Page, tab: gr.Tab) -> None:
+    """Draws the tab inside the current context and wires it."""
     with gr.Row(elem_classes="lh-split"):
         with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
             listed = shared.html(elem_id="lh-runs")
         with gr.Column(scale=3, min_width=340):
             shown = ShownRun(page.words, page.organization)
-    _wire(page, timer, listed, shown)
-    return timer
+    _wire(page, listed, shown)
 
 
 class ShownRun:
@@ -95,7 +93,7 @@ class ShownRun:
         self.examples = shared.html(elem_id="lh-examples")
 
 
-def _wire(page: Page, timer: gr.Timer, listed: gr.HTML, run: ShownRun) -> None:
+def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
     watch, language = Watch(page), page.language
     drawn = [
         *[listed, run.head, run.cancel, run.resume, run.result, run.publish_box, run.published],
@@ -105,7 +103,7 @@ def _wire(page: Page, timer: gr.Timer, listed: gr.HTML, run: ShownRun) -> None:
     after: dict[str, Any] = {"fn": told(watch.look), "inputs": asked, "outputs": drawn, **LIGHT}
     page.run_id.change(None, page.run_id, None, js=ADDRESS, api_visibility="private")
     gr.on([page.run_id.change, run.show.input, run.order.input, run.paged.change], **after, trigger_mode="always_last")
-    timer.tick(told(watch.tick), [*asked, run.seen], drawn, **{**LIGHT, "concurrency_id": "tick"})
+    page.timer.tick(told(watch.tick), [*asked, run.seen], drawn, **{**LIGHT, "concurrency_id": "tick"})
     for button, handler in ((run.cancel, watch.cancel), (run.resume, watch.resume)):
         done = button.click(told(handler), [language, run.seen], button, **{**LIGHT, "concurrency_id": button.elem_id})
         done.then(**after)

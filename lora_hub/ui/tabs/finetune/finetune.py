@@ -42,14 +42,14 @@ WIRED = "() => window.loraHub.wired('form')"
 TYPED_FIELDS = ("title", "inputs", "answer", "instruction")
 
 
-def build(page: Page, blocks: gr.Blocks) -> None:
+def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it."""
     wires = Wires(page, Steps(page.words))
     wires.data()
     wires.form()
     wires.report()
     wires.start()
-    wires.coming_back(blocks)
+    wires.coming_back()
 
 
 class Wires:
@@ -173,10 +173,10 @@ class Wires:
         for event, after in ((added, RELEASE), (removed, RELEASE), (changed, SHOW_FORM)):
             self.look_again(event.then(None, None, None, js=after, api_visibility="private").then(**self.quiet))
 
-    def coming_back(self, blocks: gr.Blocks) -> None:
+    def coming_back(self) -> None:
         """The form and the list that the browser kept."""
         steps, starts = self.steps, self.starts
-        restored = blocks.load(
+        restored = self.page.blocks.load(
             told(starts.restore),
             [self.page.language, steps.kept, steps.listed],
             [*dict.fromkeys([*steps.fields, *starts.list_parts])],
