@@ -27,6 +27,7 @@ from lora_hub.cli.text import estimated
 from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.messages import Message, _, joined, several
+from lora_hub.core.schema import Problem
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
 from lora_hub.runs import run_states
 
@@ -42,6 +43,7 @@ def inspect(options: argparse.Namespace) -> Result:
     base = bases.get_base(options.base)
     overrides = read_pairs(options.set, "--set KEY=VALUE")
     task = read_task(options.task) if options.task else None
+    doubts = _base_problems(base)
     inspector = Inspector()
     with named_dataset(options.file, options.screen) as file:
         mends = read_mends(options, inspector, file, task, base)
@@ -50,11 +52,23 @@ def inspect(options: argparse.Namespace) -> Result:
         )
     told = {
         "problems": [
-            {**problem.to_json(), "message": problem.said, "hint": problem.advice} for problem in seen.problems
+            {**problem.to_json(), "message": problem.said, "hint": problem.advice}
+            for problem in (*doubts, *seen.problems)
         ],
         "mends": [{**done.to_json(), "said": describe(done.mend)} for done in seen.done],
     }
     return {**seen.to_json(), **told, **_derived(seen, base, options.effort, overrides)}
+
+
+def _base_problems(base: Any) -> list[Problem]:
+    """What `train` would refuse the base for; the file can be looked at all the same."""
+    from lora_hub import runs
+
+    try:
+        runs.check_base(base)
+    except LoraHubError as error:
+        return [Problem(code="base", severity="error", count=0, said=error.said, advice=error.advice)]
+    return []
 
 
 def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Result:

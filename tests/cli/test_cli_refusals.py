@@ -70,6 +70,12 @@ def test_a_base_that_is_not_to_be_had_is_refused_before_a_run_is_started(
     assert store.list_run_ids() == []
 
 
+def test_a_base_that_is_not_to_be_had_is_told_when_a_file_is_looked_at(hub, data: Path, capsys) -> None:
+    assert shell.main(["inspect", str(data), "--task", "sentiment", "--base", "some/wrong-id", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["problems"][0]
+    assert (first["code"], first["severity"]) == ("base", "error") and "some/wrong-id" in first["message"]
+
+
 def test_an_organization_that_is_not_there_is_told(hub, capsys: pytest.CaptureFixture) -> None:
     assert shell.main(["adapters", "--org", "no-such-team", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)["error"]

@@ -6,10 +6,12 @@ import gradio as gr
 
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, text_in
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render_adapters, render_card
+from lora_hub.ui.render.render import error_card
 
 # Sends whose Compare was pressed; a click on a name is page.js's.
 COMPARE = """element.addEventListener('click', (event) => {
@@ -56,6 +58,11 @@ def build(page: Page, tab: gr.Tab) -> None:
 
         organization = org.strip() or page.organization
         found = hub.list_adapters(org=organization, task=task, base=base.strip())
+        if not found and not task and not base.strip():
+            try:
+                hub.check_owner(organization)
+            except HubError as error:  # in place of the shelf, which is that of another one
+                return error_card(error, language)
         titles = {one.id: text_in(one.title, language) for one in catalogue.list_tasks()}
         return render_adapters.shelf(found, chosen, titles, organization, bool(task or base), language)
 
