@@ -34,6 +34,34 @@ def end_hub(folder: Path) -> None:
         held.close()
 
 
+# Files that take longest, so that none of them is begun when the others are at their end. The page's stand among those
+# that wait for processes: two browsers at a time are as much as two cores draw.
+LONG = (
+    "ui/test_page_access.py",
+    "cli/test_cli_servers.py",
+    "test_readme.py",
+    "ui/test_page_data.py",
+    "cli/test_cli.py",
+    "training/test_together.py",
+    "ui/test_page.py",
+    "runs/test_runs.py",
+    "ui/test_page_tasks.py",
+    "test_third_language.py",
+    "runs/test_pipeline.py",
+    "ui/test_page_wiring.py",
+    "hub/test_hub_life.py",
+    "ui/test_page_address.py",
+    "hub/test_hub_team.py",
+    "ui/test_page_visitors.py",
+    "local_hub/test_hub_suite.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {str(Path(__file__).parent / name): place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(str(item.path), len(order)))
+
+
 def pytest_unconfigure() -> None:
     _CONNECTION.close()
     end_hub(_SESSION / "home" / "hub")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT), str(HERE.parent)]
+sys.path[:0] = [str(ROOT), str(HERE.parent), str(HERE.parent / "local_hub")]
 from test_local_hub import start_server  # noqa: E402
 
 # two halves that take about as long; left_out.yaml says what is not here

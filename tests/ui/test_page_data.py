@@ -110,6 +110,7 @@ def test_problems_are_cards_that_can_be_mended_undone_and_looked_into(app: App, 
     choose_task(page, "spam")
     drop(page, write(tmp_path / "messy.csv", messy_rows()))
     wait_for_text(page, "#lh-data", "64 rows")
+    wait_for_text(page, "#lh-plan", "about")  # the whole look has come, and no card moves any more
     repeated = card(page, "duplicates")
     expect(repeated).to_contain_text("4 rows")
 
