@@ -169,6 +169,11 @@ def _describe(run: Run) -> Message:
                 "Compare.",
                 below=below,
             )
+        if run.comparison is not None and run.comparison.verdict == "worse":
+            return _(
+                "It is trained and scored, and worse than its base. See the rows that went wrong, and train it on more "
+                "or better rows before you publish it."
+            )
         return _("It is trained and scored. Publish it, or ask it in Compare.")
     return NOTHING
 

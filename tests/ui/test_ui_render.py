@@ -176,6 +176,18 @@ def test_a_card_fetches_nothing_and_runs_nothing():
     assert '<pre tabindex="0"><code>a &lt; b' in shown and ">Copy</button>" in shown
 
 
+def test_persian_words_in_a_cards_code_keep_their_places():
+    shown = render_card.card_html("```python\nlabels = ['مثبت', 'خیلی منفی']\n```\n", "http://hub/o/n", "fa")
+    assert "[&#x27;<bdi>مثبت</bdi>&#x27;, &#x27;<bdi>خیلی منفی</bdi>&#x27;]" in shown
+
+
+def test_a_persian_moment_reads_from_right_to_left_though_it_has_no_letter():
+    shown = text.moment(1772712000, "fa")
+    assert shown.startswith("\u200f۲۰۲۶/") and "\u200f" in render.escape(shown)
+    assert text.iso_moment("2026-03-05T21:17", "fa") == "\u200f۲۰۲۶/۰۳/۰۵ ۲۱:۱۷"
+    assert not text.moment(1772712000, "en").startswith("\u200f")
+
+
 COVER = '<form style="position:fixed;inset:0"><input name=token></form><img src=//evil.example/x onerror=alert(1)>'
 
 

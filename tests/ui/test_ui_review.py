@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from small_data import write_csv
 
 from lora_hub import runs
 from lora_hub.catalogue.tasks import catalogue
@@ -391,3 +392,11 @@ def test_the_looker_makes_one_inspector_and_remembers(tmp_path):
     assert looker.read(file) is looker.read(file)
     task = catalogue.get_task("spam")
     assert looker.inspect(file, task) is looker.inspect(file, task)
+
+
+def test_what_a_base_marks_red_holds_train_too(tmp_path: Path) -> None:
+    """More than half of the rows are longer than the base reads: such a run would be refused."""
+    rows = [(f"text number {n} " + "and so on " * (600 if n % 3 else 1), ("good", "bad")[n % 2]) for n in range(60)]
+    view = look(asked_about(write_csv(tmp_path / "long.csv", rows), task="sentiment"))
+    assert not view.ready and view.spec is None and "marked red" in view.reason
+    assert "too-long" in view.problems

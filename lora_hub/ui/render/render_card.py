@@ -10,6 +10,7 @@ from lora_hub.ui.render.render import escape
 from lora_hub.ui.render.text import t
 
 LONGEST = 60_000  # characters of a card that are shown; the parser takes a second for so many brackets
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\u200c\u200d]+(?: +[\u0590-\u08ff\u200c\u200d]+)*")
 _HEAD = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
@@ -35,7 +36,9 @@ def card_html(text: str, home: str, language: str) -> str:
         return escape(tokens[place].content)
 
     def code(tokens: Any, place: int, options: Any, env: Any) -> str:
-        shown = f'<pre tabindex="0"><code>{escape(tokens[place].content)}</code></pre>'
+        # A word that reads from right to left must not turn round the marks and the words beside it.
+        words = _RIGHT_TO_LEFT.sub(lambda found: f"<bdi>{found[0]}</bdi>", escape(tokens[place].content))
+        shown = f'<pre tabindex="0"><code>{words}</code></pre>'
         return f'<div class="lh-code" dir="ltr">{button}{shown}</div>'
 
     parser.renderer.rules |= {"link_open": link_open, "image": image, "fence": code, "code_block": code}

@@ -155,7 +155,7 @@ def moment(at: float, language: str) -> str:
     told, now = datetime.fromtimestamp(at), datetime.now()
     clock = digits(f"{told:%H:%M}", language)
     if language != ENGLISH:
-        return languages.day_and_time(languages.day(told, language), clock, language)
+        return _reading(language) + languages.day_and_time(languages.day(told, language), clock, language)
     # By hand: strftime's names of months follow the machine's language.
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     year = f" {told.year}" if told.year != now.year else ""
@@ -170,7 +170,12 @@ def iso_moment(text: str, language: str) -> str:
         shown = languages.day(datetime.strptime(written, "%Y-%m-%d"), language)
     except ValueError:
         return text  # a Hub may say anything
-    return f"{shown} {digits(clock, language)}".strip()
+    return _reading(language) + f"{shown} {digits(clock, language)}".strip()
+
+
+def _reading(language: str) -> str:
+    """What stands before figures alone that are to be read from right to left: no letter of theirs says so."""
+    return "\u200f" if language != ENGLISH and languages.direction(language) == "rtl" else ""
 
 
 def age(at: float, language: str, now: float | None = None) -> str:

@@ -328,7 +328,13 @@ def _plan(
         view.reason, view.error = t(_("Mend what is marked red in step 3."), language), error
         view.problems = render.error_card(error, language)
         return None
-    if fits:
+    wrong = next((problem for problem in plan.problems if problem.severity == "error"), None)
+    if fits and wrong is not None:  # what the base, or a test file, adds: rows that are too long, say
+        view.reason, view.error = (
+            t(_("Mend what is marked red in step 3."), language),
+            DataError(wrong.said, wrong.advice),
+        )
+    elif fits:
         view.spec, view.ready = plan.spec, True
     else:
         view.reason = t(_("Choose a base that fits (step 4)."), language)
