@@ -45,8 +45,9 @@ class Publication:
 
 
 def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -> Publication:
-    """Looks at the repo that the run would be published to. Raises HubError (a name that is none, the Hub down) and
-    AdapterError (the record of the version before is damaged). org, name: empty or None for the run's own."""
+    """Looks at the repo that the run would be published to. Raises HubError (a name that is none, an organization that
+    this account may not publish to, the Hub down) and AdapterError (the record of the version before is damaged). org,
+    name: empty or None for the run's own."""
     from lora_hub import hub
     from lora_hub.hub import naming
 
@@ -54,8 +55,9 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
     repo_id = f"{owner}/{naming.repo_name(run.spec, (name or '').strip())}"
     try:
         numbers = [int(one.tag[1:]) for one in hub.list_versions(repo_id) if re.fullmatch(r"v[1-9]\d*", one.tag)]
-    except AdapterError:
-        return Publication(repo_id, "v1")  # there is no such repo
+    except AdapterError:  # there is no such repo: nothing is promised where none may be made
+        hub.check_publishing(run.spec, org=owner, name=(name or "").strip())
+        return Publication(repo_id, "v1")
     if not numbers:
         return Publication(repo_id, "v1")
     before, version = f"v{max(numbers)}", f"v{max(numbers) + 1}"

@@ -51,6 +51,8 @@ def test_a_name_without_a_repo_becomes_v1(tmp_path, hub):
     )
     with pytest.raises(HubError, match="no letters"):
         publication.plan_publication(run, name="!!!")
+    with pytest.raises(HubError, match="no-such-team"):
+        publication.plan_publication(run, org="no-such-team")
 
 
 def test_the_next_version_and_what_differs_in_it(tmp_path, monkeypatch):
