@@ -13,6 +13,8 @@ Said = Message | str
 # Unicode's marks around a name of another script. A terminal may show them as boxes, and what is copied from one, such
 # as a path or a command, must not hold them.
 _ISOLATES = re.compile("[\u2066-\u2069]")
+# What a terminal obeys instead of showing it, and what turns letters round: a file's cells may hold either.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 _LABELS = {"error": _("error: {said}"), "warning": _("warning: {said}"), "info": _("info: {said}")}
 
 
@@ -47,8 +49,8 @@ class Screen:
         if isinstance(part, Indented):
             return f"    {self.tell(part.said)}"
         if isinstance(part, Message):
-            return _ISOLATES.sub("", part.in_language(self.language))
-        return in_digits(str(part), self.language) if isinstance(part, int) else part
+            return shown(_ISOLATES.sub("", part.in_language(self.language)))
+        return in_digits(str(part), self.language) if isinstance(part, int) else shown(part)
 
     def tell_all(self, parts: Iterable[Part]) -> str:
         """One below the other."""
@@ -68,6 +70,11 @@ class Screen:
             "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in cells
         )
+
+
+def shown(text: str) -> str:
+    """A text with its control characters as they are written in code: \\x1b. Line breaks and tabs stay."""
+    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def labelled(severity: str, message: Said, hint: Said = "") -> Message:

@@ -120,14 +120,21 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     # Whoever finds the process gone before it could say so knows then why. One of several gets no signal: it would end
     # all.
     store.ask_cancel(run_id)
-    runner = get_runner(run.runner)
+    runner, attempt = get_runner(run.runner), run.attempt
     shared = len(run.handle.get("group", ())) > 1
     if not shared:
         runner.cancel(run.handle)
     deadline = time.monotonic() + wait
-    while not run.state.is_final and time.monotonic() < deadline:
+    while not run.state.is_final and run.attempt == attempt and time.monotonic() < deadline:
         time.sleep(0.1)
         run = refresh_run(run_id, reader)
+    if run.attempt != attempt:
+        raise RunError(
+            _("The run {run_id} was cancelled, and somebody has resumed it meanwhile: it is {state}."),
+            _("Cancel it again if it is to end."),
+            run_id=run_id,
+            state=run_states.word(run.state),
+        )
     if not run.state.is_final and not shared:
         runner.kill(run.handle)
         while not run.state.is_final and runner.is_alive(run.handle):
@@ -142,9 +149,17 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
     where a process works on it: of two that resume at once one goes on."""
     settings.check()
     store.read_spec(run_id)  # a damaged one says here what is wrong
+    attempt = store.read_run(run_id).attempt
     with _when_ended(run_id) as lock:
         # Nobody else can change it now. Our own lock is no sign of work on it.
         told = store.read_run(run_id)
+        if told.attempt != attempt:  # what was to be resumed has been, and has ended again
+            raise RunError(
+                _("The run {run_id} was resumed by somebody else a moment ago, and is {state}."),
+                _("Look at it before you resume it again."),
+                run_id=run_id,
+                state=run_states.word(told.state),
+            )
         run = run_states.judge(told, store.run_folder(run_id), is_owned=False)
         if run.state not in RESUMABLE:
             raise _not_resumable(run)

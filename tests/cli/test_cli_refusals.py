@@ -163,3 +163,14 @@ def test_a_pipeline_tells_what_failed_from_what_is_not_good_enough(
     with pytest.raises(Unfinished) as error:
         _check_pipeline(ended, result)
     assert error.value.message == said and error.value.status == status and error.value.hint
+
+
+def test_what_a_file_holds_is_shown_and_not_obeyed_by_the_terminal(tmp_path: Path, capsys) -> None:
+    texts = [
+        (f"text {n} \x1b]0;title\x07 \x1b[31mred \u202eturned \x9b1m", ("good", "b\x1b[2Jad")[n % 2]) for n in range(40)
+    ]
+    file = write_csv(tmp_path / "escapes.csv", texts)
+    assert shell.main(["inspect", str(file), "--task", "sentiment"]) == 0
+    told = "".join(capsys.readouterr())
+    assert "\\x1b[31mred \\u202eturned" in told and "b\\x1b[2Jad" in told
+    assert not [letter for letter in told if letter in "\x1b\x07\x9b\u202e"]

@@ -19,7 +19,7 @@ from lora_hub.core import crash, disk, events, processes, run_lock, settings, st
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import DatasetInfo, Run, RunState, TrainSpec, Wait
-from lora_hub.runs import run_states, turns
+from lora_hub.runs import control, run_states, turns
 from lora_hub.runs.runners import local
 from lora_hub.training import recipe
 from lora_hub.ui.render import render_runs
@@ -405,6 +405,38 @@ def test_of_several_resumes_at_once_one_goes_on(tmp_path: Path) -> None:
         assert runs.resume_run(run_id).attempt == 3
         assert runs.cancel_run(run_id).state is RunState.CANCELLED
     wait_until(lambda: count_workers(run_id) == 0)
+
+
+def test_a_resume_that_waited_out_another_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one's run was cancelled at once: it is final again, and is not what was to be resumed."""
+    run_id = make_run(started(), *FAILED)
+    own = store.own_run
+
+    def resumed_and_cancelled_meanwhile(run_id: str) -> object:
+        log = events.app_log(store.events_file(run_id))
+        log.append("state", state=RunState.QUEUED, attempt=2)
+        log.append("state", state=RunState.CANCELLED)
+        return own(run_id)
+
+    monkeypatch.setattr(store, "own_run", resumed_and_cancelled_meanwhile)
+    with pytest.raises(RunError, match="resumed by somebody else a moment ago, and is cancelled"):
+        runs.resume_run(run_id)
+    assert store.read_run(run_id).attempt == 2 and count_workers(run_id) == 0
+
+
+def test_a_cancel_ends_no_attempt_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = make_run(started())
+
+    class Runner:
+        def cancel(self, handle: dict) -> None:
+            events.app_log(store.events_file(run_id)).append("state", state=RunState.QUEUED, attempt=2)
+
+        def kill(self, handle: dict) -> None:
+            pytest.fail("somebody else's attempt was killed")
+
+    monkeypatch.setattr(control, "get_runner", lambda name: Runner())
+    with store.own_run(run_id), pytest.raises(RunError, match="somebody has resumed it meanwhile"):
+        runs.cancel_run(run_id, wait=5)
 
 
 def test_a_worker_killed_at_its_start_is_lost_and_one_without_a_lock_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from lora_hub.core.schema import AdapterRef, Answer, Divergence, Judgement
 from lora_hub.ui.render.render import badge, card, cell, empty, escape, filled, isolate, link, table
 from lora_hub.ui.render.render_answers import chances, judged
 from lora_hub.ui.render.render_data import WHO, metric_title
-from lora_hub.ui.render.text import iso_moment, number, percent, t
+from lora_hub.ui.render.text import between, iso_moment, number, percent, t
 
 # How an answer ended.
 FINISH = {"stop": _("done"), "length": _("cut at the longest answer"), "cancelled": _("stopped")}
@@ -169,18 +169,18 @@ def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
     )
 
 
-def _pane_name(view: PaneView) -> str:
+def _pane_name(view: PaneView, language: str) -> str:
     """The parts of a run's line in lines of their own, the id last; a published adapter by its repo."""
     if not view.title:
         return f"<bdi>{escape(view.name)}</bdi>"
-    first, *rest = (part.strip("\u2068\u2069") for part in view.title.split(" · "))
-    facts = " · ".join(f"<bdi>{escape(part)}</bdi>" for part in rest)
+    first, *rest = (part.strip("\u2068\u2069") for part in view.title.split(between(language)))
+    facts = between(language).join(f"<bdi>{escape(part)}</bdi>" for part in rest)
     return f'<bdi>{escape(first)}</bdi> <small class="lh-quiet">{facts}</small>'
 
 
 def _pane(view: PaneView, language: str, base: Answer | None) -> str:
     is_base, answer = view.name == "base", view.answer
-    name = escape(t(_("Base, no adapter"), language)) if is_base else _pane_name(view)
+    name = escape(t(_("Base, no adapter"), language)) if is_base else _pane_name(view, language)
     commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
     body = f'<div class="lh-answer" dir="auto">{escape(answer.text)}{"" if view.done else _CARET}</div>'
     if view.done and not answer.text.strip():
@@ -198,7 +198,7 @@ def _pane(view: PaneView, language: str, base: Answer | None) -> str:
     return (
         f'<article class="{css}" data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}>'
         f"<header><h4>{name}</h4>{commit}{verdict}</header>{body}{chances(answer.probabilities, language)}"
-        f'<footer class="lh-quiet">{escape(" · ".join(facts))}</footer>{alarm}</article>'
+        f'<footer class="lh-quiet">{escape(between(language).join(facts))}</footer>{alarm}</article>'
     )
 
 

@@ -9,7 +9,7 @@ from lora_hub.core.schema import Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.ui.render.render import card, empty, escape, link
 from lora_hub.ui.render.render_table import role_name
-from lora_hub.ui.render.text import digits, number, t
+from lora_hub.ui.render.text import between, digits, number, t
 
 SHOWN_ROWS = 5
 # Who answered, by the keys of a run's metrics.
@@ -57,7 +57,7 @@ def prompts(preview: Sequence[dict[str, Any]], language: str) -> str:
         prompt, completion = str(row["prompt"]), str(row["completion"])
         title = t(_("Row {row}"), language, row=digits(str(place), language))
         if "read" in row:
-            title += " · " + t(
+            title += between(language) + t(
                 _("{read} tokens read, {trained} trained"),
                 language,
                 read=number(row["read"], language),
@@ -83,7 +83,7 @@ def spec_line(spec: TrainSpec, language: str) -> str:
         t(_n("{count:,} row", "{count:,} rows", count=spec.dataset.rows), language),
         t(EFFORTS[spec.effort], language),
     ]
-    return " · ".join(f"<bdi>{escape(part)}</bdi>" for part in parts)
+    return between(language).join(f"<bdi>{escape(part)}</bdi>" for part in parts)
 
 
 def published(name: str, url: str, language: str) -> str:

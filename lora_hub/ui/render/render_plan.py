@@ -8,7 +8,7 @@ from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BaseModel, Lengths
 from lora_hub.core.spec_fields import shown
 from lora_hub.ui.render.render import badge, card, escape, filled, sentence, table
-from lora_hub.ui.render.text import count_of, dollars, duration, number, percent, size_of, t
+from lora_hub.ui.render.text import between, count_of, dollars, duration, number, percent, size_of, t
 
 # Where the quantiles of `schema.Lengths` stand.
 MEDIAN, NEARLY_ALL, LONGEST = 3, 5, 7
@@ -42,7 +42,7 @@ def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) 
     return (
         f'<div class="lh-base"><p><strong><bdi>{escape(name)}</bdi></strong> '
         f"{badge(t(fitting, language), kind)}{gated}</p>"
-        f'<p class="lh-quiet">{escape(" · ".join(facts))}</p></div>'
+        f'<p class="lh-quiet">{escape(between(language).join(facts))}</p></div>'
     )
 
 

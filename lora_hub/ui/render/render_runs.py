@@ -14,7 +14,7 @@ from lora_hub.ui.render.render import badge, card, empty, error_card, escape, no
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
 from lora_hub.ui.render.render_groups import beside_each_other, companions
 from lora_hub.ui.render.run_names import RunName, name_runs
-from lora_hub.ui.render.text import age, digits, direction, duration, number, own_digits, percent, t
+from lora_hub.ui.render.text import age, between, digits, direction, duration, number, own_digits, percent, t
 
 _PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
 # A run's state, and one that it shows while it is being cancelled.
@@ -115,7 +115,7 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
     percent_done = (
         f'<span class="lh-mini"><i style="inline-size:{_share(run):.0f}%"></i></span>' if not run.state.is_final else ""
     )
-    facts = " · ".join(f"<bdi>{escape(one)}</bdi>" for one in name.facts(language))
+    facts = between(language).join(f"<bdi>{escape(one)}</bdi>" for one in name.facts(language))
     return (
         f'<button type="button" class="lh-item" data-id="{escape(run.id)}"'
         f"{' aria-current=true' if run.id == chosen else ''}>"
@@ -134,11 +134,10 @@ def _headline(run: Run, language: str) -> str:
         if pair and pair[2].rows
         else ""
     )
-    return (
-        f" · {escape(metric_title(pair[0], language))} <b>{escape(percent(pair[2].value, language))}</b>{of}"
-        if pair
-        else ""
-    )
+    if not pair:
+        return ""
+    title, value = escape(metric_title(pair[0], language)), escape(percent(pair[2].value, language))
+    return f"{between(language)}{title} <b>{value}</b>{of}"
 
 
 def main_scores(run: Run) -> tuple[str, Score, Score] | None:
@@ -166,7 +165,7 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
         f'<div class="lh-runhead"><h3 dir="auto">{title} {state_badge(run, language)}</h3>',
         (
             f'<p class="lh-quiet">{spec_line(run.spec, language)}</p><p class="lh-quiet"><code>{escape(run.id)}</code>'
-            f" · <bdi>{escape(names[run.id].facts(language)[-1])}</bdi></p>"
+            f"{between(language)}<bdi>{escape(names[run.id].facts(language)[-1])}</bdi></p>"
         ),
         companions(run, others, names, language),
     ]
@@ -178,7 +177,7 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
     if run.attempt > 1:
         facts.append(t(_("attempt {number}"), language, number=number(run.attempt, language)))
     if facts:
-        parts.append(f'<p class="lh-quiet">{escape(" · ".join(facts))}</p>')
+        parts.append(f'<p class="lh-quiet">{escape(between(language).join(facts))}</p>')
     parts.append("</div>")
     said = run_states.describe(run)
     if said:
@@ -266,9 +265,9 @@ def _bar(run: Run, language: str) -> str:
     now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
     return (
         f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t(_("Progress"), language))}" '
-        f'aria-valuemin="0" aria-valuemax="100" {now}aria-valuetext="{escape(" · ".join(words))}">'
+        f'aria-valuemin="0" aria-valuemax="100" {now}aria-valuetext="{escape(between(language).join(words))}">'
         f'<i style="inline-size:{share:.1f}%"></i></div>'
-        f'<p class="lh-barwords"><span>{escape(" · ".join(words))}</span>{done}</p>'
+        f'<p class="lh-barwords"><span>{escape(between(language).join(words))}</span>{done}</p>'
     )
 
 

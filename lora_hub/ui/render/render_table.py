@@ -10,7 +10,7 @@ from typing import Any
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import DatasetInfo
 from lora_hub.ui.render.render import badge, card, cell, escape, pager, sentence
-from lora_hub.ui.render.text import digits, t
+from lora_hub.ui.render.text import between, digits, t
 
 SHOWN_ROWS = 5
 # What a column is for: the roles of the catalogue's tasks.
@@ -53,10 +53,10 @@ def file_summary(info: DatasetInfo, rows_in_file: int, language: str) -> str:
     ]
     if len(info.sheets) > 1 and info.sheet:
         read.append(t(_("sheet {sheet}"), language, sheet=info.sheet))
-    said = "".join(f" · <bdi>{escape(part)}</bdi>" for part in read if part)
+    said = "".join(f"{between(language)}<bdi>{escape(part)}</bdi>" for part in read if part)
     return (
-        f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(t(rows, language))} · '
-        f"{escape(columns)}{said}</p>"
+        f'<p class="lh-file"><strong><bdi>{escape(info.name)}</bdi></strong> {escape(t(rows, language))}'
+        f"{between(language)}{escape(columns)}{said}</p>"
     )
 
 

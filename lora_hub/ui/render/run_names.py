@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import Run
-from lora_hub.ui.render.text import moment, number, t
+from lora_hub.ui.render.text import between, moment, number, t
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class RunName:
 
     def line(self, language: str) -> str:
         """All in one line of plain text, for a list of choices; each part keeps to itself."""
-        return " · ".join(f"\u2068{part}\u2069" for part in [self.title(language), *self.facts(language)])
+        return between(language).join(f"\u2068{part}\u2069" for part in [self.title(language), *self.facts(language)])
 
 
 def name_runs(runs: Sequence[Run]) -> dict[str, RunName]:

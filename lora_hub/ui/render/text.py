@@ -173,6 +173,11 @@ def iso_moment(text: str, language: str) -> str:
     return _reading(language) + f"{shown} {digits(clock, language)}".strip()
 
 
+def between(language: str) -> str:
+    """What stands between facts in one line: a raised dot, but where it looks like a zero."""
+    return t(_(" · "), language)
+
+
 def _reading(language: str) -> str:
     """What stands before figures alone that are to be read from right to left: no letter of theirs says so."""
     return "\u200f" if language != ENGLISH and languages.direction(language) == "rtl" else ""

@@ -14,7 +14,7 @@ from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_adapters
 from lora_hub.ui.render.render_adapters import PaneView
 from lora_hub.ui.render.render_table import role_name
-from lora_hub.ui.render.text import t
+from lora_hub.ui.render.text import between, t
 from lora_hub.ui.tabs import compare_question
 from lora_hub.ui.tabs.compare_question import asked_texts, keep_right, right_answer, roles_of
 
@@ -88,7 +88,7 @@ class Asking:
         named = roles_of(roles_named)
         inputs, answer, origin = compare_question.take_example(self.page, names[0], language)
         said = t(_("Right answer of this example: {answer}"), language, answer=answer)
-        note = f'<p class="lh-quiet">{render.escape(origin)} · {render.escape(said)}</p>'
+        note = f'<p class="lh-quiet">{render.escape(origin)}{between(language)}{render.escape(said)}</p>'
         if named:
             values = [str(inputs.get(role, "") or "") for role in named]
             return [note, keep_right(answer, names[0], values), gr.skip(), *values, *[""] * (ROLE_SLOTS - len(named))]

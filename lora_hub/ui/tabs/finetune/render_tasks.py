@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lora_hub.core.messages import _, _n
 from lora_hub.ui.render.render import badge, escape, filled, sentence
-from lora_hub.ui.render.text import direction, t
+from lora_hub.ui.render.text import between, direction, t
 from lora_hub.ui.tabs.finetune.task_list import Entry, title_of
 
 # Sends which entry's Remove was pressed; until the answer is here nothing else can be (finetune.py releases the page).
@@ -44,7 +44,7 @@ def task_list(entries: Sequence[Entry], language: str) -> str:
         css = " lh-bad" if entry.message else " lh-edited" if entry.edited else ""
         items.append(
             f'<li class="lh-entry{css}"><div><b dir="auto">{title}{mark}</b>'
-            f'<span class="lh-quiet">{" · ".join(facts)}</span></div>'
+            f'<span class="lh-quiet">{between(language).join(facts)}</span></div>'
             f'<button type="button" class="lh-small" data-edit="{escape(entry.id)}" '
             f'aria-label="{filled(edit_named, language, task=title)}">{escape(edit)}</button>'
             f'<button type="button" class="lh-small" data-remove="{escape(entry.id)}" '
