@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import secrets
 import time
 from collections import namedtuple
@@ -23,6 +24,8 @@ from .folder import write_whole
 from .store import Repo
 
 ROLES = {"admin", "write", "contributor", "read"}
+# What can stand in an address and in a header.
+NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
 
 
 class Account(namedtuple("Account", "name fullname email scopes", defaults=[None])):
@@ -35,6 +38,26 @@ class Account(namedtuple("Account", "name fullname email scopes", defaults=[None
 
 def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def _check_names(names: list[str]) -> None:
+    """Raises ValueError where a name can stand in no address, or two have the same. It is not said: who mistakes the
+    place of a token has it here."""
+    if not all(NAME.fullmatch(name) for name in names):
+        raise ValueError("the name of a user or an organization has other than letters, digits, `-`, `_` and `.`")
+    if len({name.lower() for name in names}) < len(names):
+        raise ValueError("two of the users and organizations have the same name")
+
+
+def _check_tokens(users: dict[str, dict]) -> None:
+    """Raises ValueError where a token is no text, or is that of two users: whoever sent it would be either."""
+    owners: dict[str, str] = {}
+    for name, user in users.items():
+        token = user["token"]
+        if token and not isinstance(token, str):
+            raise ValueError(f"the token of {name} is no text: put it in quotation marks")
+        if token and owners.setdefault(token, name) != name:
+            raise ValueError(f"{owners[token]} and {name} have the same token")
 
 
 def user_id(name: str) -> str:
@@ -74,9 +97,13 @@ class Accounts:
             {str(name): {"fullname": str(name), **line} for name, line in (data.get(part) or {}).items()}
             for part in ("users", "orgs", "oauth")
         )
+        _check_names([*users, *orgs])
+        _check_tokens(users)
         for name, org in orgs.items():
             if not ROLES.issuperset(org["members"].values()):
                 raise ValueError(f"a member of {name} has another role than {', '.join(sorted(ROLES))}")
+            if not users.keys() >= set(map(str, org["members"])):
+                raise ValueError(f"a member of {name} is none of the users")
         accounts = {name: Account(name, user["fullname"], user.get("email", "")) for name, user in users.items()}
         tokens = {
             digest(f"Bearer {user['token']}"): (accounts[name], inf) for name, user in users.items() if user["token"]

@@ -74,6 +74,16 @@ def test_a_taken_port_and_a_lost_accounts_file_are_told_in_a_sentence(server: Se
             "a member of us has another role than admin, contributor, read, write",
         ),
         ("a.yaml", "oauth: hf_secret", "not of the right form"),
+        ("a.yaml", "users: {a: {token: hf_secret}, b: {token: hf_secret}}", "a and b have the same token"),
+        ("a.yaml", "users: {a: {token: [hf_secret]}}", "the token of a is no text"),
+        ("a.yaml", "users: {a: {token: yes}}", "the token of a is no text"),
+        ("a.yaml", "users: {../hf_secret: {token: x}}", "the name of a user or an organization has other than letters"),
+        ("a.yaml", "users: {A: {token: hf_secret}}\norgs: {a: {members: {}}}", "have the same name"),
+        (
+            "a.yaml",
+            "users: {a: {token: hf_secret}}\norgs: {us: {members: {zed: write}}}",
+            "a member of us is none of the users",
+        ),
     ],
 )
 def test_a_broken_accounts_file_is_told_without_a_word_of_it(tmp_path: Path, name: str, text: str, words: str) -> None:
