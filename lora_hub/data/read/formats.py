@@ -17,7 +17,7 @@ class Format:
         begins(source, start) -> bool          whether the file is one. start: its first bytes where `is_binary`, else
                                                the first characters of its text, white space before them aside
         read(source, options) -> Table | None  None: it is not one after all. source: in UTF-8 where it is a text
-                                               (`read.Options` has what a person chose)
+                                               (options: what a person chose, by the names of `read_table`)
 
     is_binary: its files are no text. is_marked: it is one also where a person names a delimiter. "" as a reader: what
     is none of the others."""
