@@ -288,8 +288,10 @@ def test_two_runs_of_one_task_are_told_apart_and_a_new_version_is_told_before_it
         wait_for_text(page, "#lh-planned", "new version v2")
         page.locator("#lh-run-compare").click()
         page.locator("#lh-ask").wait_for()
+        page.get_by_role("textbox", name="text", exact=True).wait_for()  # the adapter's own field is drawn
         page.locator("#lh-example").click()
         page.locator("#lh-example-note p").wait_for()
+        expect(page.get_by_role("textbox", name="text", exact=True)).not_to_have_value("")
         page.locator("#lh-ask").click()
         wait_for_text(page, "#lh-answers", "Spam detection #2")
         wait_for_text(page, "#lh-answers", "spam.csv")
