@@ -140,6 +140,17 @@ def read_reading(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def add_settings(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
+    command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=say(_("override a derived setting; may be repeated")),
+    )
+
+
 def add_reading(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
     command.add_argument("--map", default="", metavar="ROLE=COLUMN,...", help=say(_("which column is what")))
     command.add_argument("--encoding", default="", help=say(_("of the file, where the guess is wrong")))

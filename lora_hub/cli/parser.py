@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from lora_hub import __version__
 from lora_hub.cli.commands import compare, list_adapters, list_bases, list_tasks, manage_runs, publish
 from lora_hub.cli.language import OPTION
-from lora_hub.cli.options import add_minimum, add_reading
+from lora_hub.cli.options import add_minimum, add_reading, add_settings
 from lora_hub.cli.screen import Part, Screen
 from lora_hub.cli.show_answers import show_comparison
 from lora_hub.cli.show_data import show_inspection
@@ -109,28 +109,14 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     command.add_argument(
         "--base", default="built-in", help=say(_("whose tokens the lengths are counted in (default: built-in)"))
     )
-    command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help=say(_("override a derived setting; may be repeated")),
-    )
+    add_settings(command, say)
     add_reading(command, say)
 
     command = add("train", train, show_result, _("train an adapter on a file, score it, publish it"))
     command.add_argument("file", metavar="FILE", help=say(_("a file, or a dataset id on the Hub (owner/name)")))
     command.add_argument("--task", required=True, help=say(_("task id, or a YAML file of your own")))
     command.add_argument("--base", default="built-in", help=say(_("base model: id or folder (default: built-in)")))
-    command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help=say(_("override a derived setting; may be repeated")),
-    )
+    add_settings(command, say)
     command.add_argument(
         "--test", type=Path, metavar="FILE", help=say(_("score on this file instead of a part of FILE"))
     )

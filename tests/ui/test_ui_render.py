@@ -176,6 +176,14 @@ def test_a_card_fetches_nothing_and_runs_nothing():
     assert '<pre tabindex="0"><code>a &lt; b' in shown and ">Copy</button>" in shown
 
 
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_the_parts_of_a_panes_title_keep_what_stands_between_others(language):
+    names = ["a | b · c", "Built-in", "x | y · z.csv"]
+    title = text.between(language).join(f"\u2068{name}\u2069" for name in names)
+    shown = render_adapters.panes([PaneView("run-1", answer=Answer(text="y"), done=True, title=title)], language)
+    assert all(f"<bdi>{name}</bdi>" in shown for name in names)
+
+
 def test_persian_words_in_a_cards_code_keep_their_places():
     shown = render_card.card_html("```python\nlabels = ['مثبت', 'خیلی منفی']\n```\n", "http://hub/o/n", "fa")
     assert "[&#x27;<bdi>مثبت</bdi>&#x27;, &#x27;<bdi>خیلی منفی</bdi>&#x27;]" in shown

@@ -173,7 +173,9 @@ def _pane_name(view: PaneView, language: str) -> str:
     """The parts of a run's line in lines of their own, the id last; a published adapter by its repo."""
     if not view.title:
         return f"<bdi>{escape(view.name)}</bdi>"
-    first, *rest = (part.strip("\u2068\u2069") for part in view.title.split(between(language)))
+    # Each part is isolated (`RunName.line`): what stands between them may stand in one, too.
+    parts = view.title.removeprefix("\u2068").removesuffix("\u2069")
+    first, *rest = parts.split(f"\u2069{between(language)}\u2068")
     facts = between(language).join(f"<bdi>{escape(part)}</bdi>" for part in rest)
     return f'<bdi>{escape(first)}</bdi> <small class="lh-quiet">{facts}</small>'
 

@@ -291,11 +291,16 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, language: s
     if missing:
         roles = [render_table.role(role) for role in missing]
         return t(_("Say which column is {roles} (step 2).", roles=roles), language)
-    wrong = next((problem for problem in inspection.problems if problem.severity == "error"), None)
-    if wrong is not None:
-        view.error = DataError(wrong.said, wrong.advice)
-        return t(_("Mend what is marked red in step 3."), language)
-    return ""
+    return _marked_red(inspection.problems, view, language)
+
+
+def _marked_red(problems: Any, view: View, language: str) -> str:
+    """That Train waits for what has to be mended, which becomes the view's error; empty where there is no such."""
+    wrong = next((problem for problem in problems if problem.severity == "error"), None)
+    if wrong is None:
+        return ""
+    view.error = DataError(wrong.said, wrong.advice)
+    return t(_("Mend what is marked red in step 3."), language)
 
 
 def _plan(
@@ -328,16 +333,13 @@ def _plan(
         view.reason, view.error = t(_("Mend what is marked red in step 3."), language), error
         view.problems = render.error_card(error, language)
         return None
-    wrong = next((problem for problem in plan.problems if problem.severity == "error"), None)
-    if fits and wrong is not None:  # what the base, or a test file, adds: rows that are too long, say
-        view.reason, view.error = (
-            t(_("Mend what is marked red in step 3."), language),
-            DataError(wrong.said, wrong.advice),
-        )
-    elif fits:
-        view.spec, view.ready = plan.spec, True
-    else:
+    if not fits:
         view.reason = t(_("Choose a base that fits (step 4)."), language)
+    # What the base, or a test file, adds may be red, too: rows that are too long, say.
+    elif red := _marked_red(plan.problems, view, language):
+        view.reason = red
+    else:
+        view.spec, view.ready = plan.spec, True
     estimate, have = plan.estimate, machine_memory()
     view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
     if not fits or estimate.memory_bytes > have:
