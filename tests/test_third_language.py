@@ -222,8 +222,8 @@ def fine_tune(page: object, reader: Reader, folder: Path) -> None:
 
 
 def runs_adapters_and_compare(page: object, app: App, reader: Reader, language: str) -> None:
-    run_id = next((app.home / "runs").iterdir()).name
-    page.goto(f"{app.url}/?lang={language}&tab=runs&run={run_id}", wait_until="domcontentloaded")
+    [run] = (app.home / "runs").glob("sentiment-*")
+    page.goto(f"{app.url}/?lang={language}&tab=runs&run={run.name}", wait_until="domcontentloaded")
     page.locator("#lh-result section").wait_for()
     page.locator("#lh-examples table").wait_for()
     page.locator("#lh-planned .lh-card").wait_for()
