@@ -143,7 +143,7 @@ def test_a_conversation_of_weight_nothing_is_not_learnt(tmp_path: Path, kind: st
     rows = [{"messages": pair(i), "weight": i % 2} for i in range(20)]
     seen = inspect_file(write(tmp_path, rows, kind), CHAT)
     assert [example.row for example in examples_of(seen)] == [row for row in range(1, 21) if row % 2 == 0]
-    assert told(seen)["chats-without-answer"].count == 10
+    assert told(seen)["chats-not-learnt"].count == 10 and "context-only" not in told(seen)
 
 
 def toolcalls(**arguments: Any) -> list[dict]:

@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import polars
 import pytest
 
 from lora_hub.catalogue.tasks.catalogue import get_task
@@ -193,10 +194,34 @@ def test_prodigys_choices(tmp_path: Path) -> None:
     rows[11]["accept"] = ["POS", "NEG"]
     seen, found = problems_of(put(tmp_path, "choices.jsonl", rows))
     assert (
-        seen.mapping == {"text": "text", "answer": "accept"} and found["labels"].message == "2 classes: NEG 15, POS 12."
+        seen.mapping == {"text": "text", "answer": "accept"}
+        and found["labels"].message == "2 classes: Negative 15, Positive 12."
     )
     assert found["not-accepted"].rows == (6, 10) and found["several-labels-left-out"].rows == (12,)
     assert found["not-accepted"].message == "2 rows not accepted by the annotator (1 rejected, 1 ignored): left out."
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_prodigys_options_are_learnt_by_what_they_say(tmp_path: Path, kind: str) -> None:
+    options = [{"id": 1, "text": "Late delivery"}, {"id": 2, "text": "Price, too high"}, {"id": 3, "text": "Staff"}]
+    rows = [prodigy(n, "accept", options=options, accept=[n % 3 + 1]) for n in range(30)]
+    rows[4]["accept"] = [7]  # none of the options
+    rows[7]["options"] = [{"id": n, "image": f"{n}.png"} for n in (1, 2, 3)]
+    file = tmp_path / f"options.{kind}"
+    if kind == "parquet":
+        del rows[7]["options"]
+        polars.DataFrame(rows).write_parquet(file)
+    elif kind == "csv":
+        texts = [
+            {key: json.dumps(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows
+        ]
+        polars.DataFrame(texts).write_csv(file)
+    else:
+        put(tmp_path, file.name, rows)
+    table = read_table(file)
+    named = [options[n % 3]["text"] for n in range(30)]
+    named[4], named[7] = "7", "2"
+    assert table.texts("accept").to_list() == named
 
 
 def test_prodigys_binary_questions(tmp_path: Path) -> None:
@@ -265,7 +290,7 @@ def test_other_tables_are_left_alone(tmp_path: Path, rows: list[dict]) -> None:
             "several-labels-left-out",
             (1, 6, 11, 16, 21, 26, 31),
         ),
-        ("prodigy_choice.jsonl", "2 classes: POS 16, NEG 14.", "not-accepted", (6, 10)),
+        ("prodigy_choice.jsonl", "2 classes: Positive 16, Negative 14.", "not-accepted", (6, 10)),
     ],
 )
 def test_reported_exports(name: str, labels: str, code: str, rows: tuple[int, ...]) -> None:

@@ -8,10 +8,11 @@ What is not understood (a weight of 0.5, a mask of another length) is none of th
 unused.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from lora_hub.data.tables import strict_json
 
 if TYPE_CHECKING:
     from lora_hub.data.chats.chat_turns import Turn
@@ -182,6 +183,6 @@ def _loaded(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith("["):
         return value
     try:
-        return json.loads(value)
+        return strict_json.load(value)
     except (ValueError, RecursionError):
         return value

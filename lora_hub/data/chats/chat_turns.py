@@ -16,6 +16,7 @@ from typing import Any
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.data.chats.chat_marks import TURN_KEYS, turn_mark
+from lora_hub.data.tables import strict_json
 from lora_hub.data.tables.value_text import json_text, listed, value_text
 
 ROLES = {
@@ -363,7 +364,7 @@ def _loaded(value: Any) -> Any:
     if not isinstance(value, str) or not re.match(r"\s*[\[{]", value):
         return value
     try:
-        return json.loads(value)
+        return strict_json.load(value)
     except (ValueError, RecursionError):
         read = listed(value)
         return value if read is None else read

@@ -10,7 +10,6 @@ all these, and texts with marks (### Human:, <|im_start|>user, [INST]). What one
 columns that are parts of one conversation `chat_columns`'.
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, several
 from lora_hub.data.chats.chat_marks import row_marks, turn_mark, with_plain_masks
 from lora_hub.data.chats.chat_turns import ROLES, Turn, no_role, read_text, read_tools, read_turn, role_of
+from lora_hub.data.tables import strict_json
 from lora_hub.data.tables.value_text import listed
 
 SYSTEM = ("system", "system_prompt", "system_message", "systeminstruction", "system_instruction")
@@ -71,6 +71,12 @@ def to_messages(value: Any) -> list[dict[str, Any]]:
     return read_chat(value).messages
 
 
+def is_all_context(chat: Chat) -> bool:
+    """Whether the assistant answers, and every answer is marked as context only."""
+    answers = [turn for turn in chat.turns if turn.message["role"] == "assistant" and turn.says]
+    return bool(answers) and not any(turn.learnt for turn in answers)
+
+
 def read_chat(value: Any) -> Chat:
     """The conversation of one row. Raises DataError naming the turn (from 1) that is not understood."""
     if isinstance(value, str):
@@ -104,7 +110,7 @@ def read_chat(value: Any) -> Chat:
 def _loaded(text: str) -> Any:
     """What a text writes in JSON, or as Python prints it (pandas, in a CSV); None where it is neither."""
     try:
-        return json.loads(text)
+        return strict_json.load(text)
     except (ValueError, RecursionError):
         return listed(text)
 

@@ -7,7 +7,7 @@ import polars
 
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import NOTHING, Message, _, _n, several
-from lora_hub.data.chats.convert import Chat, read_chat
+from lora_hub.data.chats.convert import Chat, is_all_context, read_chat
 from lora_hub.data.checks.check_answers import HALF_HINT, has_half_thoughts
 from lora_hub.data.checks.check_mixed_rows import LETTERS, find_languages
 from lora_hub.data.checks.rows import Check
@@ -58,6 +58,16 @@ KINDS = {
             "{count:,} conversations have no answer of the assistant to learn and will be left out.",
         ),
         _("Each needs an assistant's turn with a text."),
+    ),
+    "chats-not-learnt": Kind(
+        "warning",
+        _n(
+            "In {count:,} conversation every answer is marked as context only (weight 0, train false), so that there "
+            "is nothing to learn; it will be left out.",
+            "In {count:,} conversations every answer is marked as context only (weight 0, train false), so that there "
+            "is nothing to learn; they will be left out.",
+        ),
+        _("Mark the answers that are to be learnt with 1 (train: true), or take the marks away."),
     ),
     "assistant-first": Kind(
         "warning",
@@ -263,14 +273,15 @@ def _wrong_with(chat: Chat) -> list[str]:
     if set(roles) == {"system"}:
         return ["system-only"]
     spoken = [turn for turn in chat.turns if turn.message["role"] == "assistant" and turn.says]
+    hidden = is_all_context(chat)
     if any(not turn.learnt for turn in spoken):
-        codes.append("context-only")
+        codes.append("chats-not-learnt" if hidden else "context-only")
     codes += ["masked-answers"] * any(turn.is_masked for turn in spoken) + ["partly-marked"] * any(
         turn.is_partly for turn in spoken
     )
     codes += ["broken-calls"] * any(turn.is_cut for turn in chat.turns)
     if not any(turn.is_learnt for turn in chat.turns):
-        codes.append("chats-without-answer")
+        codes += ["chats-without-answer"] * (not hidden)
     elif "user" not in roles or roles.index("assistant") < roles.index("user"):
         codes.append("assistant-first")
     if any(

@@ -47,6 +47,7 @@ DROPPED: dict[str, Message] = {
     "unreadable-chats": _("conversations that are not understood"),
     "empty-chats": _("empty conversations"),
     "chats-without-answer": _("conversations without an answer"),
+    "chats-not-learnt": _("conversations whose answers are all context only"),
     "assistant-first": _("conversations that begin with the assistant"),
     "missing-words": _("rows with a word for a missing value"),
     "system-only": _("conversations that have only a system turn"),

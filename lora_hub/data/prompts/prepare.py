@@ -85,6 +85,26 @@ def examples_of(table: "Table", task: Task, mapping: dict[str, str]) -> list[Exa
 
 def none_usable(table: "Table", task: Task, mapping: dict[str, str]) -> DataError:
     """That no row of the table can be trained on."""
+    if task.is_chat:
+        from lora_hub.data.chats import convert
+
+        values = table.frame.get_column(mapping["messages"]).to_list()
+        hidden = sum(convert.is_all_context(convert.read_chat(value)) for value in values if value not in (None, ""))
+        if hidden:
+            return DataError(
+                _(
+                    "There is nothing to learn: in {count:,} of {rows:,} conversations every answer is marked as "
+                    "context only (weight 0, train false), and the others have none."
+                )
+                if hidden < len(values)
+                else _(
+                    "There is nothing to learn: every answer of the {count:,} conversations is marked as context only "
+                    "(weight 0, train false)."
+                ),
+                _("Mark the answers that are to be learnt with 1 (train: true), or take the marks away."),
+                count=hidden,
+                rows=len(values),
+            )
     taken = [_("{role} = {column!r}", role=role, column=column) for role, column in mapping.items()]
     return DataError(
         _n(

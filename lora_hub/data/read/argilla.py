@@ -77,7 +77,7 @@ def _read_records(frame: polars.DataFrame, fields: list[dict]) -> Export:
     ]
     suggested = [dict(_suggestions(one)) for one in column("suggestions")]
     aside = [name for name in frame.columns if name in OWN]
-    return _export(frame_of(rows), [_answers(one) for one in column("responses")], suggested, aside)
+    return _export(frame_of(rows, NAME), [_answers(one) for one in column("responses")], suggested, aside)
 
 
 def _answers(responses: Any) -> Answers:

@@ -10,7 +10,8 @@ from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem
 from lora_hub.data.read.headers import Layout, find_layout, name_columns
 from lora_hub.data.read.sniffing import SAMPLE_ROWS
-from lora_hub.data.tables.table import MAX_COLUMNS, Table, row_problem
+from lora_hub.data.tables.limits import check_size
+from lora_hub.data.tables.table import Table, row_problem
 
 
 def table_of_form(rows: list[list[str]], left: int, form: str) -> Table:
@@ -72,16 +73,10 @@ def _is_filled(series: polars.Series) -> bool:
     return any(bool((part.str.strip_chars() != "").any()) for part in (series.head(1_000), series.slice(1_000)))
 
 
-def table_of_cells(frame: polars.DataFrame, kind: str, *, is_headed: bool = False) -> Table:
+def table_of_cells(frame: polars.DataFrame, name: str, kind: str, *, is_headed: bool = False) -> Table:
     """The table of a sheet's cells: empty rows and columns at its edges dropped, title rows and header found.
-    `is_headed`: the first row is known to be the header."""
-    if frame.width > MAX_COLUMNS:
-        raise DataError(
-            _("The sheet has {width} columns."),
-            _("At most {most} columns can be read."),
-            width=frame.width,
-            most=MAX_COLUMNS,
-        )
+    `name`: the file's; `is_headed`: the first row is known to be the header."""
+    check_size(name, columns=frame.width)
     if is_headed:
         names, problems = name_columns(frame.row(0))
         layout = Layout(0, True, names, problems)

@@ -10,7 +10,8 @@ from lora_hub.core.schema import Problem
 from lora_hub.data.read.headers import name_columns
 from lora_hub.data.read.json_rows import flatten_known
 from lora_hub.data.read.source import Source
-from lora_hub.data.tables.table import MAX_COLUMNS, MAX_ROWS, Table, scalars_to_text
+from lora_hub.data.tables.limits import check_size
+from lora_hub.data.tables.table import Table, scalars_to_text
 
 
 def begins(source: Source, start: bytes) -> bool:
@@ -88,16 +89,7 @@ def _damaged(source: Source, kind: str, error: Exception) -> DataError:
 
 
 def _check(source: Source, rows: int, columns: int, unpacked: int, limit: int) -> None:
-    if rows > MAX_ROWS or columns > MAX_COLUMNS:
-        raise DataError(
-            _("{name} has {rows:,} rows and {columns} columns."),
-            _("At most {most_rows:,} rows and {most_columns} columns can be read."),
-            name=source.name,
-            rows=rows,
-            columns=columns,
-            most_rows=MAX_ROWS,
-            most_columns=MAX_COLUMNS,
-        )
+    check_size(source.name, rows=rows, columns=columns)
     if unpacked > 4 * limit:
         raise DataError(
             _("{name} unpacks to {unpacked} MB."),

@@ -23,7 +23,8 @@ from lora_hub.data.read.quote_faults import find_quote_faults, is_quoted
 from lora_hub.data.read.ragged import read_ragged, short_rows
 from lora_hub.data.read.sniffing import SAMPLE_ROWS, is_single_quoted, skips_spaces, sniff_delimiter
 from lora_hub.data.read.source import Source
-from lora_hub.data.tables.table import MAX_COLUMNS, Table
+from lora_hub.data.tables.limits import MAX_COLUMNS, check_size
+from lora_hub.data.tables.table import Table
 
 SAMPLE, LONGEST_SAMPLE = 256 << 10, 16 << 20  # bytes
 NEVER = "\x02"  # the delimiter of a file with one column
@@ -67,19 +68,19 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     found = delimiter or sniff_delimiter(text) or next((mark for mark in ",;|" if skips_spaces(text, mark)), "")
     dialect = Dialect(found or NEVER)
     if len(found) > 1 or not found.isascii():
-        dialect, source, text = _plain_delimiter(source, found)
+        dialect, source, text = _plain_delimiter(source, text, found)
     if dialect.delimiter == NEVER and not _one_quoted_column(text):
         dialect = Dialect(NEVER, quote="")
     elif is_single_quoted(text, dialect.delimiter):
         dialect = Dialect(dialect.delimiter, quote="'")
     elif found and skips_spaces(text, dialect.delimiter):
         dialect = Dialect(dialect.delimiter, skip_space=True)
-    dialect, sound = _settle_quotes(source, dialect)
-    frame = _parse(source, dialect) if sound else None
+    dialect, sound = _settle_quotes(source, dialect, text)
+    frame = _parse(source, dialect, text) if sound else None
     more, short = [], []
     if frame is None:
         frame, more, short = read_ragged(source, dialect, skip_broken=skip_broken)
-    _check_width(source, frame.width)
+    check_size(source.name, columns=frame.width)
     layout = find_layout(frame.head(SAMPLE_ROWS).rows(), frame.width)
     frame = apply_layout(frame, layout)
     frame, edges = without_empty_edges(frame, source.name)
@@ -91,16 +92,6 @@ def read_delimited(source: Source, *, delimiter: str = "", skip_broken: bool = F
     )
     names = [problem for problem in layout.problems if problem.code != "unnamed-columns" or _unnamed(frame)]
     return Table(frame, kind, delimiter="" if one else found, problems=problems + names + edges)
-
-
-def _check_width(source: Source, width: int) -> None:
-    if width > MAX_COLUMNS:
-        raise DataError(
-            _("{name} has more than {most:,} columns, which is the most that can be read."),
-            _("Keep the columns that are needed, and upload it again."),
-            name=source.name,
-            most=MAX_COLUMNS,
-        )
 
 
 def _unnamed(frame: polars.DataFrame) -> bool:
@@ -139,8 +130,8 @@ def _without_comments(source: Source, text: str) -> tuple[Source, str, list[Prob
     return source, text, [left_above(len(comments), shown)] if comments else []
 
 
-def _plain_delimiter(source: Source, delimiter: str) -> tuple[Dialect, Source, str]:
-    """The file with a delimiter of one byte, which no text holds, in place of a longer one."""
+def _plain_delimiter(source: Source, sample: str, delimiter: str) -> tuple[Dialect, Source, str]:
+    """The file, and its sample, with a delimiter of one byte, which no text holds, in place of a longer one."""
     text = source.read().decode("utf-8", errors="replace").removeprefix("\ufeff")
     plain = next((mark for mark in "\x1f\x1e\x1d\x1c\x01" if mark not in text), "")
     if not plain:
@@ -151,7 +142,7 @@ def _plain_delimiter(source: Source, delimiter: str) -> tuple[Dialect, Source, s
             delimiter=delimiter,
         )
     source = Source(source.name, data=text.replace(delimiter, plain).encode())
-    return Dialect(plain), source, _sample_text(source)
+    return Dialect(plain), source, sample.replace(delimiter, plain)
 
 
 def _sample_text(source: Source) -> str:
@@ -178,8 +169,9 @@ def _one_quoted_column(text: str) -> bool:
     return opened >= 0.5 * (len(lines) - 1) and opened > 0 and (text.rstrip().endswith('"') or is_quoted(text, NEVER))
 
 
-def _settle_quotes(source: Source, dialect: Dialect) -> tuple[Dialect, bool]:
-    """The dialect with its quoting decided, and whether every quotation mark of the file is sound under it."""
+def _settle_quotes(source: Source, dialect: Dialect, text: str) -> tuple[Dialect, bool]:
+    """The dialect with its quoting decided, and whether every quotation mark of the file is sound under it. text: the
+    file's sample."""
     if not dialect.quote:
         return dialect, True
     if dialect.skip_space:
@@ -190,9 +182,7 @@ def _settle_quotes(source: Source, dialect: Dialect) -> tuple[Dialect, bool]:
         escaped = Dialect(dialect.delimiter, '"', "\\")
         if any(b'\\"' in chunk for chunk in source.chunks()) and quotes_are_sound(source, escaped):
             return escaped, True
-    if _regular_lines(source, dialect.delimiter) and not (
-        dialect.quote == '"' and is_quoted(_sample_text(source), dialect.delimiter)
-    ):
+    if _regular_lines(source, dialect.delimiter) and not (dialect.quote == '"' and is_quoted(text, dialect.delimiter)):
         return Dialect(dialect.delimiter, quote=""), True
     return dialect, False
 
@@ -260,14 +250,14 @@ def _regular_lines(source: Source, delimiter: str) -> bool:
     return widths != {0} or delimiter == NEVER
 
 
-def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
-    """All cells as text, by pyarrow; None where a record has another number of cells than the first."""
+def _parse(source: Source, dialect: Dialect, text: str) -> polars.DataFrame | None:
+    """All cells as text, by pyarrow; None where a record has another number of cells than the first. text: the file's
+    sample."""
     import pyarrow
     from pyarrow import csv as arrow_csv
 
-    width = _width(source, dialect)
-    # Before anything is made of them: 300,000 columns of one row took 3 GB to be refused.
-    _check_width(source, width)
+    width = _width(text, dialect)
+    check_size(source.name, columns=width)
     data = pyarrow.BufferReader(source.data) if source.data is not None else str(source.path)
     parse = arrow_csv.ParseOptions(
         delimiter=dialect.delimiter,
@@ -296,10 +286,10 @@ def _parse(source: Source, dialect: Dialect) -> polars.DataFrame | None:
             return None
 
 
-def _width(source: Source, dialect: Dialect) -> int:
+def _width(text: str, dialect: Dialect) -> int:
     """How many cells the first record has; the most there may be where it does not end in the sample."""
     try:
-        for record in dialect.reader(io.StringIO(_sample_text(source), newline="")):
+        for record in dialect.reader(io.StringIO(text, newline="")):
             if record:
                 return len(record)
     except csv.Error:  # it goes on behind the sample

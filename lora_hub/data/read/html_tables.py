@@ -17,7 +17,8 @@ from lora_hub.core.schema import Problem
 from lora_hub.data.read.cells import cells_of
 from lora_hub.data.read.source import Source
 from lora_hub.data.read.spreadsheets import choose_sheet
-from lora_hub.data.tables.table import MAX_COLUMNS, Table
+from lora_hub.data.tables.limits import MAX_COLUMNS, check_size
+from lora_hub.data.tables.table import Table
 
 # Excel's XML says the same with other words.
 TAGS = {
@@ -214,6 +215,7 @@ def read_html(source: Source, *, sheet: str = "") -> Table:
         if width > MAX_COLUMNS:
             rows = [row[: _filled_width(row)] for row in rows]
             width = max(len(row) for row in rows)
+            check_size(source.name, columns=width)
         columns = {f"f{index}": [row[index] if index < len(row) else None for row in rows] for index in range(width)}
         frame = polars.DataFrame(columns, schema=dict.fromkeys(columns, polars.String))
         found[_new_name(grid.name or f"table {len(found) + 1}", found)] = cells_of(frame)
@@ -232,7 +234,7 @@ def read_html(source: Source, *, sheet: str = "") -> Table:
         )
     named = [grid.name for grid in parser.tables if grid.name]
     best = sheet or ("" if named else max(found, key=lambda name: (min(2, found[name].width), found[name].height)))
-    table = choose_sheet(found, "html", sheet=best)
+    table = choose_sheet(found, source.name, "html", sheet=best)
     table.sheets = list(found) if len(found) > 1 else []
     table.sheet = table.sheet if len(found) > 1 else ""
     others = [name for name in found if name != best]

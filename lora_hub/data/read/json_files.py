@@ -2,19 +2,18 @@
 comments, commas before a closing bracket, Python's quotes, NaN, bare line breaks in a text. What a document holds is
 `json_shapes`' work."""
 
-import ast
 import json
 import re
 from typing import Any
 
-from lora_hub.core.errors import DataError
+from lora_hub.core.errors import DataError, reason_of
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import Problem
 from lora_hub.data.read.json_lines import read_lines
-from lora_hub.data.read.json_rows import frame_of, load_json
+from lora_hub.data.read.json_rows import frame_of
 from lora_hub.data.read.json_shapes import table_of_document
 from lora_hub.data.read.source import Source
-from lora_hub.data.tables import error_words
+from lora_hub.data.tables import error_words, strict_json
 from lora_hub.data.tables.table import Table
 
 STRING = r'"(?:[^"\\]|\\.)*"'
@@ -55,20 +54,32 @@ def _is_piece(line: str) -> bool:
 
 def read_json(source: Source, *, skip_broken: bool = False) -> Table:
     """Table of UTF-8 JSON or JSONL. Raises DataError with line and reason."""
+    try:
+        return _read_json(source, skip_broken=skip_broken)
+    except strict_json.DoubledKey as error:
+        raise DataError(
+            _("{name} cannot be read as it stands: {reason}."),
+            _("Name one of the two otherwise, or remove it."),
+            name=source.name,
+            reason=reason_of(error),
+        ) from None
+
+
+def _read_json(source: Source, *, skip_broken: bool) -> Table:
     if source.head(1) == b"\x1e":  # a mark before each text (RFC 7464)
         source = Source(source.name, data=source.read().replace(b"\x1e", b""))
     if _is_lines(source):
         return read_lines(source, skip_broken=skip_broken)
     text = _text(source)
     try:
-        value = load_json(text)
+        value = strict_json.load(text)
         if isinstance(value, str):
-            value = load_json(value)
+            value = strict_json.load(value)
         return table_of_document(value, source.name, skip_broken=skip_broken)
     except json.JSONDecodeError as error:
         objects = _objects_in_a_row(text)
         if objects is not None:
-            return Table(frame_of(objects), "jsonl")
+            return Table(frame_of(objects, source.name), "jsonl")
         mended = _load_leniently(text) if len(text) <= LENIENT else None
         if mended is not None:
             value, what = mended
@@ -95,23 +106,27 @@ def read_json(source: Source, *, skip_broken: bool = False) -> Table:
 def _load_leniently(text: str) -> tuple[Any, Message] | None:
     """The value, and what had to be passed over; None where the text is no JSON even so."""
     try:
-        return json.loads(text, parse_constant=lambda name: None, strict=False), _("line breaks or tabs inside texts")
-    except (ValueError, RecursionError):
+        return strict_json.load(text, strict=False), _("line breaks or tabs inside texts")
+    except (json.JSONDecodeError, RecursionError):
         pass
     bare = LAST_COMMA.sub(lambda found: found[1] or "", COMMENT.sub(lambda found: found[1] or " ", text))
     try:
-        return json.loads(bare, parse_constant=lambda name: None, strict=False), _("comments or needless commas")
-    except (ValueError, RecursionError):
+        return strict_json.load(bare, strict=False), _("comments or needless commas")
+    except (json.JSONDecodeError, RecursionError):
         pass
     if not re.match(r"\s*\[?\s*\{\s*('|\w+:)", bare) or len(text) > LENIENT // 8:
         return None
     quotes = _("quotes as Python writes them")
     try:
-        return ast.literal_eval(bare.strip()), quotes
+        return strict_json.load_python(bare.strip()), quotes
+    except strict_json.DoubledKey:
+        raise
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         pass
     try:
-        rows = [ast.literal_eval(line.strip().rstrip(",")) for line in bare.splitlines() if line.strip()]
+        rows = [strict_json.load_python(line.strip().rstrip(",")) for line in bare.splitlines() if line.strip()]
+    except strict_json.DoubledKey:
+        raise
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
     return (rows, quotes) if rows else None
@@ -160,7 +175,9 @@ def _starts_with_whole_value(source: Source) -> bool:
 
 def _parses(line: str) -> bool:
     try:
-        load_json(line)
+        strict_json.load(line)
+    except strict_json.DoubledKey:
+        return True
     except (ValueError, RecursionError):
         return False
     return True
@@ -169,7 +186,7 @@ def _parses(line: str) -> bool:
 def _is_row(line: str) -> bool:
     """A one-line file that is one row ({"text": ..., "label": ...}), not a whole document."""
     try:
-        value = load_json(line)
+        value = strict_json.load(line)
     except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and ("messages" in value or "conversations" in value)
@@ -177,7 +194,7 @@ def _is_row(line: str) -> bool:
 
 def _objects_in_a_row(text: str) -> list[dict] | None:
     """Objects one after another without commas, each over several lines."""
-    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    decoder = strict_json.decoder()
     objects, position = [], 0
     while position < len(text):
         while position < len(text) and text[position] in " \t\r\n,":
@@ -186,7 +203,9 @@ def _objects_in_a_row(text: str) -> list[dict] | None:
             break
         try:
             value, position = decoder.raw_decode(text, position)
-        except (json.JSONDecodeError, RecursionError):
+        except strict_json.DoubledKey:
+            raise
+        except (ValueError, RecursionError):
             return None
         if not isinstance(value, dict):
             return None

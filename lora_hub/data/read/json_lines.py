@@ -15,13 +15,15 @@ import numpy
 import orjson
 import polars
 
-from lora_hub.core.errors import DataError
-from lora_hub.core.messages import Message, _, _n, as_message, several
+from lora_hub.core.errors import DataError, reason_of
+from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.core.schema import Problem
-from lora_hub.data.read.json_rows import column_names, flatten_known, load_json, table_of_values
+from lora_hub.data.read.json_keys import has_doubles, most_keys
+from lora_hub.data.read.json_rows import column_names, flatten_known, table_of_values
 from lora_hub.data.read.source import Source
-from lora_hub.data.tables import error_words
-from lora_hub.data.tables.table import MAX_COLUMNS, Table, row_problem, scalars_to_text
+from lora_hub.data.tables import error_words, strict_json
+from lora_hub.data.tables.limits import MAX_COLUMNS, check_size
+from lora_hub.data.tables.table import Table, row_problem, scalars_to_text
 from lora_hub.data.tables.value_text import value_text
 
 BLOCK = 4 << 20
@@ -50,7 +52,7 @@ def read_lines(source: Source, *, skip_broken: bool = False) -> Table:
         pass
     nested = _read_nested(source)
     if nested is not None:
-        return Table(flatten_known(scalars_to_text(nested)), "jsonl")
+        return Table(flatten_known(nested), "jsonl")
     values, broken = [], []
     for number, line in enumerate(_lines(source), 1):
         if line.strip():
@@ -136,12 +138,7 @@ def _read_flat(source: Source) -> tuple[polars.DataFrame, list[tuple[int, Messag
         shapes = dict.fromkeys(map(tuple, rows))  # the keys of each kind of row
         keys = list(dict.fromkeys(key for shape in shapes for key in shape))
         names |= dict.fromkeys(keys)
-        if len(names) > MAX_COLUMNS:
-            raise DataError(
-                _("The rows have more than {most} different keys."),
-                _("At most {most} columns can be read."),
-                most=MAX_COLUMNS,
-            )
+        check_size(source.name, columns=len(names))
         missing += len(keys) * len(rows) - sum(map(len, rows))
         if missing > MAX_MISSING:
             raise DataError(
@@ -189,7 +186,7 @@ def _rows(block: bytes, first: int, broken: list[tuple[int, Message]]) -> list[d
         rows = orjson.loads(b"[" + body.replace(b"\n", b",") + b"]")
     except orjson.JSONDecodeError:
         rows = None
-    if rows is None or len(rows) != body.count(b"\n") + 1:
+    if rows is None or len(rows) != body.count(b"\n") + 1 or has_doubles(body, rows):
         rows = []
         for number, line in enumerate(block.split(b"\n"), first):
             if line and not line.isspace():
@@ -215,7 +212,7 @@ def _column(name: str, values: list) -> polars.Series:
 
 def _load_line(line: str, number: int, values: list, broken: list[tuple[int, Message]]) -> None:
     try:
-        values.append(load_json(line))
+        values.append(strict_json.load(line))
     except json.JSONDecodeError as error:
         broken.append(
             (number, _("column {column}: {reason}", column=error.colno, reason=error_words.json_reason(error.msg)))
@@ -223,7 +220,7 @@ def _load_line(line: str, number: int, values: list, broken: list[tuple[int, Mes
     except RecursionError:
         broken.append((number, _("nested too deeply")))
     except ValueError as error:
-        broken.append((number, as_message(str(error))))
+        broken.append((number, reason_of(error)))
 
 
 def _lines(source: Source) -> list[str]:
@@ -252,7 +249,39 @@ def _read_nested(source: Source) -> polars.DataFrame | None:
     kept = column_names(frame.columns) == frame.columns and all(
         _are_turns(series.dtype) and not _mixes(series) for series in nested
     )
-    return frame if kept else None
+    return _with_plain_texts(frame, source) if kept else None
+
+
+def _with_plain_texts(frame: polars.DataFrame, source: Source) -> polars.DataFrame | None:
+    """The frame with its scalars as text. A column that has a number with a point is read again: polars makes one kind
+    of all its numbers, so that 1 becomes 1.0 beside 0.5. None where one of them is beyond what can be held, or where an
+    object has a key twice, of which polars keeps one."""
+    texts: dict[str, list] = {series.name: [] for series in frame.get_columns() if series.dtype.is_float()}
+    if not texts and sum(map(most_keys, _blocks(source))) <= _keys_kept(frame):
+        return scalars_to_text(frame)
+    broken: list[tuple[int, Message]] = []
+    for block in _blocks(source):
+        rows = _rows(block, 0, broken)
+        for name, values in texts.items():
+            values += [row.get(name) for row in rows]
+    if broken:
+        return None
+    try:
+        return scalars_to_text(frame.with_columns([_column(name, values) for name, values in texts.items()]))
+    except _NotFlat:
+        return None
+
+
+def _keys_kept(frame: polars.DataFrame) -> int:
+    """How many values a frame of turns has that are not null: what was written, where nothing is null or twice."""
+    count = 0
+    for series in frame.get_columns():
+        count += series.len() - series.null_count()
+        if _are_turns(series.dtype):
+            turns = series.explode().drop_nulls()
+            fields = [turns.struct.field(field.name) for field in series.dtype.inner.fields]
+            count += sum(field.len() - field.null_count() for field in fields)
+    return count
 
 
 def _are_turns(dtype: polars.DataType) -> bool:

@@ -1,7 +1,6 @@
 """Rows from JSON values of any shape: objects, lists, single values; and well-known nestings as columns of their
 own."""
 
-import json
 from typing import Any
 
 import polars
@@ -9,23 +8,12 @@ import polars
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, _n, several
 from lora_hub.data.read.headers import find_layout
-from lora_hub.data.tables.table import MAX_COLUMNS, Table, row_problem
+from lora_hub.data.tables import strict_json
+from lora_hub.data.tables.limits import check_size
+from lora_hub.data.tables.table import Table, row_problem
 from lora_hub.data.tables.value_text import value_text
 
 LABELS = ("label", "labels", "category", "intent", "cats")
-
-
-def load_json(text: str) -> Any:
-    """The value of JSON text; NaN and Infinity are None, and a whole number of thousands of digits stays text. Raises
-    json.JSONDecodeError and RecursionError."""
-    try:
-        return json.loads(text, parse_constant=lambda _: None)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # Python turns no number so long into one
-        return json.loads(
-            text, parse_constant=lambda _: None, parse_int=lambda digits: int(digits) if len(digits) < 4_000 else digits
-        )
 
 
 def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Table:
@@ -44,7 +32,7 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
             for value in values
         ):
             values = [value["row"] for value in values]
-        return Table(frame_of(values), "json")
+        return Table(frame_of(values, name), "json")
     if objects:
         others = [number for number, value in enumerate(values, 1) if not isinstance(value, dict)]
         if not skip_broken:
@@ -70,10 +58,10 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
             [],
             count=len(others),
         )
-        return Table(frame_of(objects), "json", problems=[problem])
+        return Table(frame_of(objects, name), "json", problems=[problem])
     if all(isinstance(value, list) for value in values):
         if values[0] and all(isinstance(turn, dict) for value in values for turn in value):
-            return Table(frame_of([{"messages": value} for value in values]), "json")
+            return Table(frame_of([{"messages": value} for value in values], name), "json")
         width = max(len(value) for value in values)
         if not width:
             raise DataError(_("{name} has no rows."), _("Choose a file with data in it."), name=name)
@@ -91,31 +79,28 @@ def table_of_values(values: list, name: str, *, skip_broken: bool = False) -> Ta
 
 def _loaded(values: list[str]) -> list | None:
     try:
-        loaded = [json.loads(value) for value in values]
+        loaded = [strict_json.load(value) for value in values]
     except (ValueError, RecursionError):
         return None
     return loaded if all(isinstance(value, dict) for value in loaded) else None
 
 
-def frame_of(rows: list[dict]) -> polars.DataFrame:
-    """Rows of any shape as a frame: columns in the order they first occur, scalars as text, nested values kept."""
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    if len(names) > MAX_COLUMNS:
-        raise DataError(
-            _("The rows have {count} different keys."),
-            _("At most {most} columns can be read."),
-            count=len(names),
-            most=MAX_COLUMNS,
-        )
+def frame_of(rows: list[dict], name: str) -> polars.DataFrame:
+    """Rows of any shape as a frame: columns in the order they first occur, scalars as text, nested values kept. name:
+    the file's."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    check_size(name, columns=len(keys))
     columns = []
-    for name in names:
-        values = [row.get(name) for row in rows]
+    for key in keys:
+        values = [row.get(key) for row in rows]
         if any(isinstance(value, (list, dict)) for value in values):
             columns.append(_nested("", values))
         else:
             columns.append(polars.Series([value_text(value) for value in values], dtype=polars.String))
-    shown = column_names(names)
-    return flatten_known(polars.DataFrame([column.alias(name) for name, column in zip(shown, columns, strict=True)]))
+    shown = column_names(keys)
+    return flatten_known(
+        polars.DataFrame([column.alias(as_name) for as_name, column in zip(shown, columns, strict=True)])
+    )
 
 
 def column_names(keys: list[str]) -> list[str]:

@@ -57,7 +57,7 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
         )
     squad = _squad(value)
     if squad is not None:
-        return Table(frame_of(squad), "json")
+        return Table(frame_of(squad, name), "json")
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         return table_of_values([value["columns"], *value["data"]], name)
     split = _from_split(value, name, skip_broken)
@@ -69,17 +69,19 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
     lists = {key: item for key, item in value.items() if isinstance(item, list)}
     rows = {key: item for key, item in lists.items() if item and isinstance(item[0], dict)}
     if "messages" in rows or "conversations" in rows:
-        return Table(frame_of([value]), "json")
+        return Table(frame_of([value], name), "json")
     if rows:
         return _from_wrapped(rows, name, skip_broken)
     if len(lists) == len(value) > 1 and all(key.isdigit() for key in value) and all(item for item in lists.values()):
         return table_of_values(list(lists.values()), name)  # {"0": [cells], "1": [cells]}
     if lists and len(lists) == len(value) and len({len(item) for item in lists.values()}) == 1:
         keys = list(lists)
-        return Table(frame_of([dict(zip(keys, row, strict=True)) for row in zip(*lists.values(), strict=True)]), "json")
+        return Table(
+            frame_of([dict(zip(keys, row, strict=True)) for row in zip(*lists.values(), strict=True)], name), "json"
+        )
     if lists and len(lists) == len(value) and len(lists) > 1:
         if all(isinstance(text, str) for item in lists.values() for text in item):
-            return _from_lists_by_label(lists)
+            return _from_lists_by_label(lists, name)
         lengths = several([_("{name}: {count:,}", name=key, count=len(item)) for key, item in lists.items()], most=6)
         raise DataError(
             _("The columns of {name} are not equally long ({lengths})."),
@@ -104,8 +106,8 @@ def table_of_document(value: Any, name: str, *, skip_broken: bool = False) -> Ta
         and all(isinstance(item, str) for item in value.values())
         and sum(" " in key for key in value) > len(value) / 2
     ):
-        return Table(frame_of([{"key": key, "value": item} for key, item in value.items()]), "json")
-    return Table(frame_of([value]), "json")
+        return Table(frame_of([{"key": key, "value": item} for key, item in value.items()], name), "json")
+    return Table(frame_of([value], name), "json")
 
 
 def _from_wrapped(rows: dict[str, list], name: str, skip_broken: bool) -> Table:
@@ -147,12 +149,12 @@ def _wrapped(main: str, test: str, left: list[str] | None = None) -> Problem:
     )
 
 
-def _from_lists_by_label(lists: dict[str, list]) -> Table:
+def _from_lists_by_label(lists: dict[str, list], name: str) -> Table:
     """{"greeting": [texts], "farewell": [texts]}: lists of different lengths are no columns."""
     rows = [{"text": text, "label": label} for label, texts in lists.items() for text in texts]
     said = _("The keys were read as labels of the texts under them: {keys}.", keys=several(lists, most=5))
     told = Problem(code="label-lists", severity="info", said=said)
-    return Table(frame_of(rows), "json", problems=[told])
+    return Table(frame_of(rows, name), "json", problems=[told])
 
 
 def _inside(value: dict) -> str:
@@ -186,7 +188,7 @@ def _from_objects(value: dict[str, dict], name: str) -> Table:
             return table
     if all(keys == inner[0] for keys in inner) and all(re.fullmatch(r"\d+", key) for key in inner[0]):
         keys = list(value)
-        return Table(frame_of([{key: value[key][row] for key in keys} for row in inner[0]]), "json")
+        return Table(frame_of([{key: value[key][row] for key in keys} for row in inner[0]], name), "json")
     return table_of_values(list(value.values()), name)
 
 

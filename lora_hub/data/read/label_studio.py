@@ -77,7 +77,7 @@ def _read_tasks(frame: polars.DataFrame, tasks: list[dict], notes: list[list | N
     ]
     export = Export(
         NAME,
-        frame_of(rows),
+        frame_of(rows, NAME),
         list(range(1, len(rows) + 1)),
         [name for name in frame.columns if name in OWN and name != "annotations"],
     )

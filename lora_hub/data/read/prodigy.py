@@ -1,8 +1,9 @@
 """Exports of Prodigy (`prodigy db-out`): each row has the button that was pressed in `answer`.
 
-`accept` holds the options that were chosen (`choice`); a binary question has its label in `label`, which `answer`
-accepts or rejects; marked parts (`spans`) are no label of the text. What was rejected or ignored is no example of
-anything, but where there is one label only: what is not it, is its other class. Format: prodi.gy/docs/api-interfaces.
+`accept` holds the ids of the options that were chosen (`choice`), and `options` what each of them says; a binary
+question has its label in `label`, which `answer` accepts or rejects; marked parts (`spans`) are no label of the text.
+What was rejected or ignored is no example of anything, but where there is one label only: what is not it, is its other
+class. Format: prodi.gy/docs/api-interfaces.
 """
 
 from collections import defaultdict
@@ -37,6 +38,9 @@ def read_prodigy(frame: polars.DataFrame) -> Export | None:
         aside.remove("answer")
         return _made(frame, aside, [button in ("", "ignore") for button in buttons], buttons)
     labels = [_labels(value) for value in frame[column].to_list()] if column else []
+    if column == "accept" and "options" in columns:
+        options = frame["options"].to_list()
+        labels = [_option_texts(chosen, given) for chosen, given in zip(labels, options, strict=True)]
     names = {label for one in labels for label in one}
     out = [button != "accept" for button in buttons]
     if column == "label" and len(names) == 1 and "reject" in pressed:
@@ -59,6 +63,16 @@ def _labels(value: Any) -> list[str]:
     value = listed(value) or value if isinstance(value, str) else value
     values = value if isinstance(value, list) else [value]
     return [str(value_text(one)) for one in values if one is not None and one != ""]
+
+
+def _option_texts(chosen: list[str], options: Any) -> list[str]:
+    """The options that were chosen, by what they say: `accept` names them by `id`, which may be a number. An option
+    that says nothing, as a picture, or the same as another, is its id."""
+    given = listed(options) if isinstance(options, str) else options
+    given = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    said = {str(value_text(one.get("id"))): str(value_text(one.get("text")) or "").strip() for one in given}
+    texts = list(said.values())
+    return [said[name] if said.get(name) and texts.count(said[name]) == 1 else name for name in chosen]
 
 
 def _made(frame: polars.DataFrame, aside: list[str], out: list[bool], buttons: list[str]) -> Export:

@@ -26,7 +26,8 @@ from lora_hub.data.read.formats import FORMATS
 from lora_hub.data.read.refusals import refuse_binary, refuse_noise
 from lora_hub.data.read.source import Source
 from lora_hub.data.read.text_forms import START, refuse_form
-from lora_hub.data.tables.table import MAX_ROWS, Table
+from lora_hub.data.tables.limits import check_cells, check_size
+from lora_hub.data.tables.table import Table
 
 __all__ = ["Table", "read_table"]
 
@@ -224,8 +225,9 @@ def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Tabl
             join_parts([_read(part, options, limit, depth=depth + 1) for part in test], source.name) if test else None
         )
     else:
-        table = _finish(read_plan(plan, main, options["encoding"], limit, source.name), source)
+        table = read_plan(plan, main, options["encoding"], limit, source.name)
         table.test = read_plan(plan, test, "", limit, source.name, members=plan.test) if test else None
+        table = _finish(table, source)
     if len(plan.choices) > 1:
         table.sheet, table.sheets = plan.named(plan.main), plan.choices
     table.problems += plan.problems()
@@ -235,6 +237,8 @@ def _read_archive(source: Source, options: dict, limit: int, depth: int) -> Tabl
 def _finish(table: Table, source: Source) -> Table:
     for part in (table, table.test):
         if part is not None and part.rows:
+            check_size(source.name, rows=part.rows, columns=part.frame.width)
+            check_cells(part.frame, source.name)
             part.frame = as_chats(part.frame)
     if table.frame.width == 0:
         raise DataError(_("{name} has no columns."), _("Choose a file with data in it."), name=source.name)
@@ -244,14 +248,6 @@ def _finish(table: Table, source: Source) -> Table:
             _("Choose a file with data in it."),
             name=source.name,
             columns=several(table.columns, most=8),
-        )
-    if table.rows > MAX_ROWS:
-        raise DataError(
-            _("{name} has {rows:,} rows."),
-            _("At most {most:,} rows can be read."),
-            name=source.name,
-            rows=table.rows,
-            most=MAX_ROWS,
         )
     if table.test is not None and not table.test.rows:
         table.test = None

@@ -80,7 +80,7 @@ def read_workbook(source: Source, kind: str, *, sheet: str = "") -> Table:
         raise DataError(_("{name} has no cell with a value in it."), hint, name=source.name)
     shown = {name: frame for name, frame in filled.items() if name not in hidden} or filled
     headed = {name for name, one in whole.items() if one.is_headed}
-    table = choose_sheet(shown if sheet not in filled else filled, kind, sheet=sheet, headed=headed)
+    table = choose_sheet(shown if sheet not in filled else filled, source.name, kind, sheet=sheet, headed=headed)
     table.sheets = list(shown) if table.sheet in shown else list(filled)
     table.problems += whole[table.sheet].problems
     if kind == "xlsx" and any(series.null_count() for series in table.frame.get_columns()):
@@ -106,20 +106,20 @@ def _read_sheets(source: Source, kind: str) -> tuple[dict[str, polars.DataFrame]
 
 
 def choose_sheet(
-    sheets: dict[str, polars.DataFrame], kind: str, *, sheet: str = "", headed: Collection[str] = ()
+    sheets: dict[str, polars.DataFrame], name: str, kind: str, *, sheet: str = "", headed: Collection[str] = ()
 ) -> Table:
     """The table of one of several sheets' cells, by name; all of them hold something. A sheet named train and one named
-    test are a split. `headed`: sheets whose first row is known to be the header."""
+    test are a split. `name`: the file's. `headed`: sheets whose first row is known to be the header."""
     train, test = pick_split(sheets)
     if any(sheets[name].height < 2 for name in (train, test) if name):
         train = test = ""
     tables = [name for name, frame in sheets.items() if frame.height > 1 and frame.width > 1]
     lists = [name for name, frame in sheets.items() if frame.height > 1]
     chosen = sheet or train or (tables or lists or list(sheets))[0]
-    table = table_of_cells(sheets[chosen], kind, is_headed=chosen in headed)
+    table = table_of_cells(sheets[chosen], name, kind, is_headed=chosen in headed)
     table.sheet = chosen
     if test and chosen == train:
-        table.test = table_of_cells(sheets[test], kind, is_headed=test in headed)
+        table.test = table_of_cells(sheets[test], name, kind, is_headed=test in headed)
         table.test.sheet = test
     others = [name for name in sheets if name not in (chosen, test if table.test else chosen)]
     read = _("Sheet {sheet!r} was read", sheet=chosen)

@@ -14,7 +14,7 @@ from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import Problem
 from lora_hub.data.read import archives
 from lora_hub.data.read.source import CHUNK, Source
-from lora_hub.data.tables.table import MAX_ROWS
+from lora_hub.data.tables.limits import MAX_ROWS
 
 SHEET_ROWS = 1 << 20  # as many as a sheet may have (ECMA-376, 18.3.1.73)
 MAX_CELLS = 40_000_000  # about 1 GB in the reader below fastexcel, which keeps a sheet as a full rectangle

@@ -15,8 +15,6 @@ from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.schema import Problem
 from lora_hub.data.tables.value_text import value_text
 
-MAX_COLUMNS = 2_000
-MAX_ROWS = 20_000_000
 SHOWN_ROWS = 10
 
 
@@ -150,7 +148,7 @@ def scalars_to_text(frame: polars.DataFrame) -> polars.DataFrame:
             columns.append(series)
             continue
         if series.dtype.is_float():
-            series = series.fill_nan(None)
+            series = series.set(~series.is_finite(), None)
             whole = series.drop_nulls()
             if whole.len() and bool(((whole == whole.floor()) & (whole.abs() < 2**53)).all()):
                 series = series.cast(polars.Int64)

@@ -10,12 +10,13 @@ an answer is learnt in the form in which programs write it. Labels are the one e
 labels.
 """
 
-import ast
 import datetime
 import json
 import math
 import re
 from typing import Any
+
+from lora_hub.data.tables import strict_json
 
 # A cell that is a number or a share in per cent, in Latin, Arabic or Persian digits.
 NUMBER = re.compile(r"[-+]?[\d.,\s\u0660-\u0669\u06f0-\u06f9]*[\d\u0660-\u0669\u06f0-\u06f9]\s*%?$")
@@ -25,8 +26,8 @@ LABEL_KEYS = ("value", "label", "labels", "name", "text", "class", "category", "
 
 
 def value_text(value: Any) -> str | None:
-    """The text of any value a reader gives; None and NaN are None, bytes are UTF-8 text or, where they are none, hex
-    digits."""
+    """The text of any value a reader gives; None and a number that is none (NaN, infinity) are None, bytes are UTF-8
+    text or, where they are none, hex digits."""
     if value is None or isinstance(value, str):
         return value if value is None or value.isascii() else _whole(value)
     if isinstance(value, bool):
@@ -34,7 +35,7 @@ def value_text(value: Any) -> str | None:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        return None if math.isnan(value) else repr(value)
+        return repr(value) if math.isfinite(value) else None
     if isinstance(value, (list, dict, tuple)):
         return json_text(value)
     plain = _plain(value)
@@ -115,9 +116,11 @@ def listed(text: str) -> list | dict | None:
     commas = re.sub(
         r"(?<=[\d.])\s+(?=[-\d])" if re.fullmatch(r"\[[-\d.\s]+\]", text) else r"(?<=['\"])\s+(?=['\"])", ", ", text
     )
-    for read, written in ((json.loads, text), (ast.literal_eval, commas)):
+    for read, written in ((strict_json.load, text), (strict_json.load_python, commas)):
         try:
             value = read(written)
+        except strict_json.DoubledKey:
+            return None
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             continue
         if isinstance(value, (list, dict)):
