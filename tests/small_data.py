@@ -4,6 +4,8 @@ import csv
 import random
 from pathlib import Path
 
+from lora_hub.core.schema import Answer, HeldOutRow
+
 GOOD = ["wonderful", "lovely", "great", "delicious", "charming", "pleasant"]
 BAD = ["awful", "dirty", "broken", "boring", "rude", "terrible"]
 THINGS = ["film", "hotel", "soup", "phone", "book", "trip", "room", "waiter"]
@@ -26,3 +28,11 @@ def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] =
         writer.writerow(header)
         writer.writerows(rows)
     return path
+
+
+def held_out_row(
+    row: int, inputs: dict, reference: str | tuple[str, ...], probabilities: dict | None = None, **said: str
+) -> HeldOutRow:
+    """A held-out row, not judged. probabilities, said: by who answered."""
+    answers = {who: Answer(text=text, probabilities=(probabilities or {}).get(who, {})) for who, text in said.items()}
+    return HeldOutRow(row=row, inputs=inputs, prompt=f"Text: {inputs['text']}", reference=reference, answers=answers)

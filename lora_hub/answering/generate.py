@@ -6,8 +6,8 @@ common) are held back until the rest comes. Answers are as the tokenizer decodes
 space included.
 
     rows = [PromptRow(ids), PromptRow(ids, adapter="spam")]
-    for event in stream(stack, tokenizer, rows, max_new_tokens=64):
-        print(event.row, event.text)
+    for row, answer in stream(stack, tokenizer, rows, max_new_tokens=64):
+        print(row, answer.text)
 """
 
 import re
@@ -24,7 +24,7 @@ from lora_hub.answering.stack import AdapterStack
 from lora_hub.answering.visitors import AnswerQueue
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import Answer, Divergence
+from lora_hub.core.schema import BASE, Answer, Divergence
 from lora_hub.data.prompts import template
 
 # Padded tokens (prompt and answer) a batch, by device: enough to keep it busy, little enough for its caches to fit.
@@ -43,23 +43,9 @@ class PromptRow:
     draws when sampling. tokenizer: of an adapter that has its own; it ends the answer and writes its text."""
 
     ids: list[int]
-    adapter: str = "base"
+    adapter: str = BASE
     seed: int = 0
     tokenizer: Any = None
-
-
-@dataclass(frozen=True)
-class GenerateEvent:
-    """A row's text so far. tokens: answer tokens, without the end token; ids: these tokens. seconds: since the start.
-    finish: "stop", "length" or "cancelled" once done, else empty."""
-
-    row: int
-    text: str
-    tokens: int
-    done: bool
-    seconds: float
-    finish: str = ""
-    ids: tuple[int, ...] = ()
 
 
 def stream(
@@ -72,12 +58,11 @@ def stream(
     top_p: float = 1.0,
     cancelled: Callable[[], bool] | None = None,
     visitors: AnswerQueue | None = None,
-) -> Iterator[GenerateEvent]:
-    """Answers all rows in one batch; an event whenever a row's text has grown or it is done. `cancelled` is asked
-    before each step. temperature 0 is greedy. visitors: the base's queue, where others may be answered in the same
-    batch. Who
-    answers is decided here and now: adapters that come or go later change nothing. Raises DataError (too long for the
-    base), AdapterError, BaseError (memory)."""
+) -> Iterator[tuple[int, Answer]]:
+    """Answers all rows in one batch: (place of the row, its answer so far) whenever a row's text has grown or it is
+    done. `cancelled` is asked before each step. temperature 0 is greedy. visitors: the base's queue, where others may
+    be answered in the same batch. Who answers is decided here and now: adapters that come or go later change nothing.
+    Raises DataError (too long for the base), AdapterError, BaseError (memory)."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
     with stack.in_use(row.adapter for row in live):
         yield from _stream(stack, tokenizer, rows, live, cancelled, visitors)
@@ -90,7 +75,7 @@ def _stream(
     live: list[Live],
     cancelled: Callable[[], bool] | None,
     visitors: AnswerQueue | None,
-) -> Iterator[GenerateEvent]:
+) -> Iterator[tuple[int, Answer]]:
     start, shown, done = time.perf_counter(), [""] * len(rows), set()
     if visitors is None:
         steps = decode(stack, live, end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id, cancelled=cancelled)
@@ -103,7 +88,10 @@ def _stream(
             if row.row not in done and (finish or text != shown[row.row]):
                 shown[row.row] = text
                 done |= {row.row} if finish else set()
-                yield GenerateEvent(row.row, text, len(ids), bool(finish), time.perf_counter() - start, finish, ids)
+                yield (
+                    row.row,
+                    Answer(text=text, tokens=len(ids), seconds=time.perf_counter() - start, finish=finish, ids=ids),
+                )
 
 
 def answer_all(

@@ -2,6 +2,7 @@
 
     asked = put(tokenizer, task, rows, adapter="spam")            rows: inputs by role
     answers = answer_all(stack, tokenizer, asked, max_new_tokens=task.max_new_tokens)
+    for place, answer in stream(stack, tokenizer, asked, max_new_tokens=64): ...       as they come
 
 A task with labels is answered with the label whose whole likelihood is highest (`likelihood`), calibrated where a
 calibration is given, and with a probability of each; never with anything else, unless free text is asked for. Other
@@ -9,7 +10,7 @@ tasks are answered by greedy generation. What an answer is worth is `metrics.jud
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,12 @@ from lora_hub.answering.calibration import probabilities
 from lora_hub.answering.likelihood import LabelRow, score_labels
 from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
+from lora_hub.answering.visitors import AnswerQueue
 from lora_hub.core.errors import DataError, SpecError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import Answer, Calibration, Task
+from lora_hub.core.schema import BASE, Answer, Calibration, Task
 from lora_hub.data.prompts import template
 
-BASE = "base"
 # Characters of the longest tokens there are (runs of spaces in vocabularies made for code).
 LONGEST_TOKEN = 128
 
@@ -161,10 +162,54 @@ def answer_all(
         answers = generate.answer_all(
             stack, tokenizer, rows, max_new_tokens=max_new_tokens, progress=progress, cancelled=cancelled
         )
-        return [answer.model_copy(update={"text": answer.text.strip()}) for answer in answers]
+        return [_stripped(answer) for answer in answers]
     start = time.perf_counter()
     scored = label_likelihoods(stack, tokenizer, asked, progress=progress, cancelled=cancelled)
     if scored is None:
         return [Answer(finish="cancelled") for _ in asked]
     seconds = time.perf_counter() - start
     return [choose(one, logs, seconds) for one, logs in zip(asked, scored, strict=True)]
+
+
+def stream(
+    stack: AdapterStack,
+    tokenizer: Any,
+    asked: list[Asked],
+    *,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    cancelled: Callable[[], bool] | None = None,
+    visitors: AnswerQueue | None = None,
+) -> Iterator[tuple[int, Answer]]:
+    """(place of the question, its answer so far), of questions of any kind. Labels come first: they take one pass, and
+    nobody waits for them. temperature, seed: of texts; of equal ones the same draws. Raises as generate.stream."""
+    labelled = [place for place, one in enumerate(asked) if one.choices is not None]
+    chosen = answer_all(
+        stack, tokenizer, [asked[place] for place in labelled], max_new_tokens=max_new_tokens, cancelled=cancelled
+    )
+    yield from zip(labelled, chosen, strict=True)
+    written = [place for place, one in enumerate(asked) if one.choices is None]
+    if not written:
+        return
+    rows = [
+        generate.PromptRow(
+            ids=asked[place].ids, adapter=asked[place].adapter, seed=seed, tokenizer=asked[place].tokenizer
+        )
+        for place in written
+    ]
+    for row, answer in generate.stream(
+        stack,
+        tokenizer,
+        rows,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        cancelled=cancelled,
+        visitors=visitors,
+    ):
+        yield written[row], _stripped(answer)
+
+
+def _stripped(answer: Answer) -> Answer:
+    """Without the spaces around it, which belong to no answer."""
+    return answer.model_copy(update={"text": answer.text.strip()})

@@ -14,6 +14,7 @@ from torch import nn
 from lora_hub.answering.peft_folder import LayerWeights
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
+from lora_hub.core.schema import BASE
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Attached:
     nbytes: int
 
 
-THE_BASE = Attached("base", 0, 0, {}, 0)  # a row that no adapter touches
+THE_BASE = Attached(BASE, 0, 0, {}, 0)  # a row that no adapter touches
 
 
 @dataclass(frozen=True)

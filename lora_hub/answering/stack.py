@@ -39,7 +39,7 @@ from lora_hub.answering.places import Places
 from lora_hub.answering.routing import THE_BASE, Attached, Plan, StackedLayer, stack_layers, stacked_bytes
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel
+from lora_hub.core.schema import BASE, BaseModel
 
 _KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before
 _MOST_PADDING = (
@@ -125,7 +125,7 @@ class AdapterStack:
         AdapterError."""
         with self._registry:
             self.slot(name)
-            if name == "base":
+            if name == BASE:
                 raise AdapterError(_("The base itself cannot be detached."), _("Name an adapter."))
             self._places.take_away(name)
 

@@ -5,6 +5,7 @@ from typing import Any
 from lora_hub.cli.screen import Part
 from lora_hub.cli.text import rows_of, score_table, units_of, verdict
 from lora_hub.core.messages import Message, _, several
+from lora_hub.core.schema import Divergence
 
 # Of an answer's labels, the most likely ones are told.
 SHOWN_LABELS = 5
@@ -29,7 +30,7 @@ def show_comparison(result: dict[str, Any]) -> list[Part]:
         parts.append(answer["text"])
         if answer["probabilities"]:
             parts.append(_probabilities(answer["probabilities"]))
-        if answer["divergence"] and answer["divergence"]["kl"] == 0 and answer["divergence"]["changed"] == 0:
+        if answer["divergence"] and Divergence(**answer["divergence"]).is_none:
             parts.append(_("(this adapter changes nothing)"))
     return parts
 

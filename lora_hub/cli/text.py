@@ -5,11 +5,11 @@ from typing import Any
 from lora_hub.cli.screen import Said, Table
 from lora_hub.core import verdicts
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import PairedComparison
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PairedComparison
 
 # Who was scored, and whom an adapter is held against, by the keys of a run's metrics.
-SCORED = {"base": _("base"), "base_examples": _("base with examples"), "adapter": _("adapter")}
-AGAINST = {"base": _("the base"), "base_examples": _("the base with examples in its prompt")}
+SCORED = {BASE: _("base"), BASE_EXAMPLES: _("base with examples"), ADAPTER: _("adapter")}
+AGAINST = {BASE: _("the base"), BASE_EXAMPLES: _("the base with examples in its prompt")}
 
 
 def rows_of(count: int) -> Message:

@@ -15,30 +15,16 @@ from typing import Any
 
 from lora_hub.answering.line import POLL_SECONDS, Line
 from lora_hub.catalogue.bases import NoBase
-from lora_hub.compare.panes import EXAMPLES, Pane, base_key, base_pane, resolve_adapter, slot_name
+from lora_hub.compare.panes import Pane, base_key, base_pane, resolve_adapter, slot_name
 from lora_hub.core import store
 from lora_hub.core.errors import AdapterError, BaseError, DataError, SpecError
 from lora_hub.core.messages import _, joined
-from lora_hub.core.schema import Answer, BaseModel, Divergence, Judgement, Problem, Scores
+from lora_hub.core.schema import BASE_EXAMPLES, Answer, BaseModel, PaneAnswer, Problem, Scores
 from lora_hub.evaluation.minimum import check_metrics
 
 # Bases kept in memory at once; of those that answer nobody the least recently used goes first.
 MAX_LOADED = 1
 DEFAULT_NEW_TOKENS = 128
-
-
-@dataclass(frozen=True)
-class PaneEvent:
-    """A pane's answer so far; with `done` its whole answer. When done: divergence, of adapters; judgement, where the
-    right answer is known and the pane is of the task that it is the answer to."""
-
-    pane: int
-    name: str
-    revision: str
-    answer: Answer
-    done: bool
-    divergence: Divergence | None = None
-    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +85,7 @@ class Comparer:
         free_text: bool = False,
         reference: str = "",
         cancelled: Callable[[], bool] | None = None,
-    ) -> Iterator[PaneEvent]:
+    ) -> Iterator[PaneAnswer]:
         """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own.
 
         Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose
@@ -121,7 +107,7 @@ class Comparer:
         with self._asking(panes, cancelled) as found:
             if found is None:
                 yield from (
-                    PaneEvent(place, pane.name, pane.revision, Answer(finish="cancelled"), True)
+                    PaneAnswer(pane=place, name=pane.name, revision=pane.revision, answer=Answer(finish="cancelled"))
                     for place, pane in enumerate(panes)
                 )
                 return
@@ -140,9 +126,9 @@ class Comparer:
             ]
             judged_task = panes[1 if base else 0].task if reference else None
 
-            def told(place: int, answer: Answer, done: bool = True) -> PaneEvent:
+            def told(place: int, answer: Answer) -> PaneAnswer:
                 pane, divergence, judgement = panes[place], None, None
-                if done and answer.finish != "cancelled":
+                if answer.done and answer.finish != "cancelled":
                     if pane.folder is not None:
                         row = generate.PromptRow(ids=asked[place].ids, adapter=asked[place].adapter)
                         divergence = generate.divergence(loaded.stack, loaded.tokenizer, row, answer.ids)
@@ -153,48 +139,30 @@ class Comparer:
                         and (not pane.task.labels or reference in pane.task.labels)
                     ):
                         judgement = metrics.judge(judged_task, [answer.text], [reference])[0]
-                return PaneEvent(place, pane.name, pane.revision, answer, done, divergence, judgement)
-
-            # Labels first: they take one pass, and nobody waits for them.
-            labelled = [place for place, one in enumerate(asked) if one.choices is not None]
-            answers = questions.answer_all(
-                loaded.stack,
-                loaded.tokenizer,
-                [asked[place] for place in labelled],
-                max_new_tokens=1,
-                cancelled=cancelled,
-            )
-            for place, answer in zip(labelled, answers, strict=True):
-                yield told(place, answer)
-            written = [place for place, one in enumerate(asked) if one.choices is None]
-            if not written:
-                return
-            rows = [
-                generate.PromptRow(
-                    ids=asked[place].ids, adapter=asked[place].adapter, seed=seed, tokenizer=asked[place].tokenizer
+                return PaneAnswer(
+                    pane=place,
+                    name=pane.name,
+                    revision=pane.revision,
+                    answer=answer,
+                    divergence=divergence,
+                    judgement=judgement,
                 )
-                for place in written
-            ]
+
+            writing = [pane for pane, one in zip(panes, asked, strict=True) if one.choices is None]
             most = max_new_tokens or max(
-                (panes[place].task.max_new_tokens if panes[place].task else DEFAULT_NEW_TOKENS) for place in written
+                (pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS for pane in writing), default=1
             )
-            for event in generate.stream(
+            for place, answer in questions.stream(
                 loaded.stack,
                 loaded.tokenizer,
-                rows,
+                asked,
                 max_new_tokens=most,
                 temperature=temperature,
+                seed=seed,
                 cancelled=cancelled,
                 visitors=loaded.visitors,
             ):
-                answer = Answer(
-                    text=event.text.strip(),
-                    tokens=event.tokens,
-                    seconds=event.seconds,
-                    finish=event.finish,
-                    ids=event.ids,
-                )
-                yield told(written[event.row], answer, event.done)
+                yield told(place, answer)
 
     def score_file(
         self,
@@ -240,7 +208,11 @@ class Comparer:
         lost = panes[0].missing
         if base:
             first = replace(base_pane(panes[0]), task=task)
-            panes = [first, *([replace(first, name=EXAMPLES, shown=panes[0].shown)] if panes[0].shown else []), *panes]
+            panes = [
+                first,
+                *([replace(first, name=BASE_EXAMPLES, shown=panes[0].shown)] if panes[0].shown else []),
+                *panes,
+            ]
         kept = store.add_dataset(file)
         seen = inspect_file(kept, task, mapping, mends=for_test(asked.mends), is_test=True)
         columns.check_mapping(seen.table, task, seen.mapping)

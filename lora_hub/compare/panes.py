@@ -13,12 +13,9 @@ from lora_hub.answering import adapter_base
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import Message, _, several
-from lora_hub.core.schema import BaseModel, Calibration, Mend, RunState, Task
+from lora_hub.core.schema import BASE, BaseModel, Calibration, Mend, RunState, Task
 from lora_hub.hub import adapter_config
 from lora_hub.runs import refresh_run, run_rows, run_states
-
-# The base as it is and with examples before the question: names of panes, and keys of scores.
-BASE, EXAMPLES = "base", "base_examples"
 
 
 @dataclass(frozen=True)

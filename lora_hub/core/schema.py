@@ -7,7 +7,17 @@ misspelt key is an error and never a setting silently ignored.
 from enum import StrEnum
 from typing import Any, Literal
 
-from lora_hub.core.answer_nouns import Answer, Calibration, Divergence, Judgement
+from lora_hub.core.answer_nouns import (
+    ADAPTER,
+    BASE,
+    BASE_EXAMPLES,
+    Answer,
+    Calibration,
+    Divergence,
+    HeldOutRow,
+    Judgement,
+    PaneAnswer,
+)
 from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
@@ -16,17 +26,22 @@ from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Task
 from lora_hub.core.train_spec import SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
 
 __all__ = [
+    "ADAPTER",
+    "BASE",
+    "BASE_EXAMPLES",
     "Answer",
     "BaseModel",
     "Calibration",
     "DatasetInfo",
     "Divergence",
+    "HeldOutRow",
     "Judgement",
     "Lengths",
     "LoraSpec",
     "Mend",
     "Noun",
     "PairedComparison",
+    "PaneAnswer",
     "Problem",
     "SPEC_VERSION",
     "Score",

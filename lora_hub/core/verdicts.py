@@ -5,13 +5,13 @@ stronger_base(metrics, "accuracy")         "base" or "base_examples"
 """
 
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import PairedComparison, Scores
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PairedComparison, Scores
 
 # How the base is asked, by the keys of a run's metrics.
-BASE_WAYS = ("base", "base_examples")
+BASE_WAYS = (BASE, BASE_EXAMPLES)
 SMALLEST_P = 0.0001
 # Who answered, as a card and the shell name them, in the order of their columns.
-WHO = {"base": "base", "base_examples": "base with examples in its prompt", "adapter": "adapter"}
+WHO = {BASE: "base", BASE_EXAMPLES: "base with examples in its prompt", ADAPTER: "adapter"}
 
 
 def stronger_base(metrics: dict[str, Scores], metric: str) -> str:

@@ -18,7 +18,17 @@ from lora_hub.answering.exam_work import MOST_CALIBRATED, MOST_EXAMPLES, calibra
 from lora_hub.answering.prefill import context_length
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.core import verdicts
-from lora_hub.core.schema import Answer, Calibration, PairedComparison, Scores, Task
+from lora_hub.core.schema import (
+    ADAPTER,
+    BASE,
+    BASE_EXAMPLES,
+    Answer,
+    Calibration,
+    HeldOutRow,
+    PairedComparison,
+    Scores,
+    Task,
+)
 from lora_hub.data.prompts import template
 from lora_hub.data.prompts.prepare import Example
 from lora_hub.data.prompts.split import cluster_examples
@@ -26,8 +36,6 @@ from lora_hub.evaluation import metrics, statistics
 from lora_hub.evaluation.calibration_error import calibration_error
 from lora_hub.evaluation.examples import choose_examples
 
-# Who answers; a run's metrics, answers and calibrations are keyed by it.
-BASE, EXAMPLES, ADAPTER = "base", "base_examples", "adapter"
 # The name of the calibration error beside the task's metrics.
 CALIBRATION_ERROR = "calibration_error"
 
@@ -78,9 +86,9 @@ def hold_exam(
     exam.shown = shown
     # An example that stands before the question is no question itself.
     joining = [example for example in joining if (example.inputs, example.answer) not in shown][:wanted]
-    for who in (BASE, EXAMPLES, ADAPTER) if shown else (BASE, ADAPTER):
+    for who in (BASE, BASE_EXAMPLES, ADAPTER) if shown else (BASE, ADAPTER):
         begin(who)
-        before = shown if who == EXAMPLES else ()
+        before = shown if who == BASE_EXAMPLES else ()
         if who != ADAPTER and questions.labels_of(task):
             fitted = calibrate(
                 stack, tokenizer, task, [*unscored, *joining], trained, shown=before, cancelled=cancelled
@@ -92,7 +100,7 @@ def hold_exam(
             tokenizer,
             task,
             scored,
-            adapter if who == ADAPTER else questions.BASE,
+            adapter if who == ADAPTER else BASE,
             calibration=exam.calibrations.get(who),
             shown=before,
             progress=progress,
@@ -216,27 +224,18 @@ def _texts(answers: list[Answer]) -> list[str]:
     return [answer.text for answer in answers]
 
 
-def held_out_table(task: Task, examples: list[Example], answers: dict[str, list[Answer]]) -> list[dict]:
-    """Rows for people: {row, inputs, prompt, reference, base, adapter, ..., metric, scores, right, probabilities}; the
-    last three by
-    who answered: as `metrics.judge_rows` has them and, of a task with labels, the probabilities that can be seen (a
-    ten-thousandth or more)."""
+def held_out_rows(task: Task, examples: list[Example], answers: dict[str, list[Answer]]) -> list[HeldOutRow]:
+    """Each row with everybody's answer and what that is worth. answers: by who answered."""
     rows = [
-        {
-            "row": example.row,
-            "inputs": example.inputs,
-            "prompt": example.inputs["messages"][-1]["content"]
+        HeldOutRow(
+            row=example.row,
+            inputs=example.inputs,
+            prompt=example.inputs["messages"][-1]["content"]
             if task.is_chat
             else template.render_prompt(task, example.inputs),
-            "reference": example.answer,
-            **{who: of[index].text for who, of in answers.items()},
-        }
+            reference=example.answer,
+            answers={who: of[index] for who, of in answers.items()},
+        )
         for index, example in enumerate(examples)
     ]
-    for index, row in enumerate(rows):
-        chances = {who: of[index].probabilities for who, of in answers.items() if of[index].probabilities}
-        if chances:
-            row["probabilities"] = {
-                who: {label: round(p, 4) for label, p in of.items() if p >= 5e-5} for who, of in chances.items()
-            }
-    return metrics.judge_rows(task, rows, list(answers))
+    return metrics.judge_rows(task, rows)

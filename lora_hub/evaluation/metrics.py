@@ -14,7 +14,7 @@ from typing import Any
 
 from lora_hub.core import verdicts
 from lora_hub.core.messages import Message, _, as_message
-from lora_hub.core.schema import Judgement, PairedComparison, Score, Scores, Task
+from lora_hub.core.schema import ADAPTER, HeldOutRow, Judgement, PairedComparison, Score, Scores, Task
 from lora_hub.evaluation import statistics
 from lora_hub.evaluation.chrf import ORDER as CHRF_ORDER
 from lora_hub.evaluation.chrf import chrf_statistics
@@ -100,7 +100,7 @@ def compare(
     """
     name = task.metrics[0]
     against = verdicts.stronger_base(scores, name)
-    return compare_answers(name, answers["adapter"], answers[against], references, clusters=clusters, against=against)
+    return compare_answers(name, answers[ADAPTER], answers[against], references, clusters=clusters, against=against)
 
 
 def compare_answers(
@@ -139,18 +139,21 @@ def judge(task: Task, answers: Sequence[str], references: References) -> list[Ju
     ]
 
 
-def judge_rows(task: Task, rows: list[dict], who: Sequence[str]) -> list[dict]:
-    """Rows {reference, and each one's answer by who answered} with what each answer is worth: metric; scores in per
-    cent and right (true, false, or null where the metric does not say) by who answered."""
-    references = [row["reference"] for row in rows]
-    judged = {one: judge(task, [row[one] for row in rows], references) for one in who}
+def judge_rows(task: Task, rows: Sequence[HeldOutRow]) -> list[HeldOutRow]:
+    """The rows, which were all answered by the same, with what each answer is worth: scores to two places."""
+    references = [row.reference for row in rows]
+    judged = {
+        who: judge(task, [row.answers[who].text for row in rows], references)
+        for who in (rows[0].answers if rows else ())
+    }
     return [
-        {
-            **row,
-            "metric": task.metrics[0],
-            "scores": {one: round(of[index].score, 2) for one, of in judged.items()},
-            "right": {one: of[index].right for one, of in judged.items()},
-        }
+        row.model_copy(
+            update={
+                "judgements": {
+                    who: of[index].model_copy(update={"score": round(of[index].score, 2)}) for who, of in judged.items()
+                }
+            }
+        )
         for index, row in enumerate(rows)
     ]
 

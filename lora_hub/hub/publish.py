@@ -6,6 +6,7 @@ goes on where it stopped. The same content published twice is the same version.
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from lora_hub.catalogue import bases
 from lora_hub.core import events, settings
 from lora_hub.core.errors import BaseError, HubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import AdapterRef, BaseModel, Scores, TrainSpec
+from lora_hub.core.schema import AdapterRef, BaseModel, HeldOutRow, Scores, TrainSpec
 from lora_hub.hub import adapter_config
 from lora_hub.hub.card import card, card_metadata
 from lora_hub.hub.client import TRY_AGAIN, hub_url, open_api, told
@@ -40,7 +41,7 @@ def publish_adapter(
     name: str = "",
     private: bool = False,
     log: Path | None = None,
-    examples: list[dict] | None = None,
+    examples: Sequence[HeldOutRow] | None = None,
 ) -> AdapterRef:
     """Publishes an adapter's folder as `{org}/{name}` and tags it as its next version.
 
@@ -98,12 +99,12 @@ def publish_adapter(
     )
 
 
-def languages_of(spec: TrainSpec, examples: list[dict]) -> tuple[str, ...]:
+def languages_of(spec: TrainSpec, examples: Sequence[HeldOutRow]) -> tuple[str, ...]:
     """The base's languages whose script the held-out rows are written in; none where no rows were given.
 
     Scripts tell Persian from English, not English from French: a language is named only if the base knows it.
     """
-    text = " ".join(f"{row.get('prompt', '')} {row.get('reference', '')}" for row in examples)
+    text = " ".join(f"{row.prompt} {row.reference}" for row in examples)
     letters = max(1, sum(char.isalpha() for char in text))
     arabic = sum("\u0600" <= char <= "\u06ff" and char.isalpha() for char in text) / letters
     latin = sum("a" <= char.lower() <= "z" for char in text) / letters

@@ -2,12 +2,12 @@
 is said.
 
 found = read_held_out(folder, expected=52, task=task)
-found.rows        as `exam.held_out_table` wrote them
+found.rows        `HeldOutRow`s
 found.missing     what is not there and why, in words; None where nothing is missing
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,20 +15,23 @@ from typing import Annotated, Any
 from pydantic import BaseModel as Pydantic
 from pydantic import ConfigDict, Field, ValidationError
 
-from lora_hub.core import verdicts
+from lora_hub.core import store, verdicts
 from lora_hub.core.messages import Message, _, _n, joined, numbers
-from lora_hub.core.schema import Task
+from lora_hub.core.schema import Answer, HeldOutRow, Judgement, Task
 from lora_hub.evaluation import metrics
 
 HELD_OUT, EXAMPLES = "held_out.jsonl", "examples.jsonl"
 ANSWERERS = tuple(verdicts.WHO)
+# The smallest probability that is written: less is nothing to four places.
+LEAST_SEEN = 5e-5
 # So many lines are named; more tell nobody anything.
 NAMED_LINES = 5
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Row(Pydantic):
-    """A held-out row as it has to be. Rows of a version from before rows had scores of their own lack the last four."""
+class _Line(Pydantic):
+    """A line of held_out.jsonl as it has to be: who answered has a key of its own with the text. Lines of a version
+    from before rows had scores of their own lack the last four."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -44,6 +47,25 @@ class _Row(Pydantic):
     right: dict[str, bool | None] = {}
     probabilities: dict[str, dict[str, _Number]] = {}
 
+    def to_row(self) -> HeldOutRow:
+        """Raises ValueError where an answer has no score."""
+        said = {who: text for who in ANSWERERS if (text := getattr(self, who)) is not None}
+        row = HeldOutRow(
+            row=self.row,
+            inputs=self.inputs,
+            prompt=self.prompt,
+            reference=self.reference if isinstance(self.reference, str) else tuple(self.reference),
+            answers={
+                who: Answer(text=text, probabilities=self.probabilities.get(who, {})) for who, text in said.items()
+            },
+        )
+        if "scores" not in self.model_fields_set:
+            return row
+        if not self.metric or any(who not in self.scores or who not in self.right for who in said):
+            raise ValueError("an answer without a score")
+        judgements = {who: Judgement(metric=self.metric, score=self.scores[who], right=self.right[who]) for who in said}
+        return row.model_copy(update={"judgements": judgements})
+
 
 class _Example(Pydantic):
     model_config = ConfigDict(strict=True, extra="ignore")
@@ -54,32 +76,58 @@ class _Example(Pydantic):
 
 @dataclass(frozen=True)
 class Found:
-    """The rows that could be read, and what is missing of them in words."""
+    """The rows that could be read (`HeldOutRow`, or of the examples {inputs, answer}), and what is missing of them in
+    words."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Any]
     missing: Message | None = None
+
+
+def write_held_out(folder: Path, rows: Sequence[HeldOutRow]) -> None:
+    """The rows of an exam as lines of the run's folder; of probabilities those that can be seen."""
+    store.write_jsonl(folder / HELD_OUT, [_to_line(row) for row in rows])
+
+
+def _to_line(row: HeldOutRow) -> dict[str, Any]:
+    chances = {who: of.probabilities for who, of in row.answers.items() if of.probabilities}
+    seen = {who: {label: round(p, 4) for label, p in of.items() if p >= LEAST_SEEN} for who, of in chances.items()}
+    return {
+        "row": row.row,
+        "inputs": row.inputs,
+        "prompt": row.prompt,
+        "reference": row.reference,
+        **{who: answer.text for who, answer in row.answers.items()},
+        **({"probabilities": seen} if seen else {}),
+        "metric": next(iter(row.judgements.values())).metric,
+        "scores": {who: of.score for who, of in row.judgements.items()},
+        "right": {who: of.right for who, of in row.judgements.items()},
+    }
 
 
 def read_held_out(folder: Path, *, expected: int, task: Task | None) -> Found:
     """The held-out rows in a run's folder. expected: how many were written; 0: not known. task: judges rows that were
     written before rows had scores; None: they are told as damaged."""
 
-    def read(line: bytes) -> dict[str, Any]:
-        row = _Row.model_validate_json(line).model_dump(exclude_unset=True)
-        who = [one for one in ANSWERERS if isinstance(row.get(one), str)]
-        if "scores" not in row and task is not None:
-            (row,) = metrics.judge_rows(task, [row], who)
-        if not row.get("metric") or any(one not in row.get(part, {}) for one in who for part in ("scores", "right")):
-            raise ValueError("an answer without a score")
+    def read(line: bytes) -> HeldOutRow:
+        row = _Line.model_validate_json(line).to_row()
+        if not row.judgements and task is not None:
+            (row,) = metrics.judge_rows(task, [row])
+        if not row.judgements:
+            raise ValueError("answers without scores")
         return row
 
     rows, damaged, trouble = _read_lines(folder / HELD_OUT, read)
     # Everybody answered every row: one that says otherwise is not whole.
-    answered = {number: tuple(one for one in ANSWERERS if row.get(one) is not None) for number, row in rows.items()}
+    answered = {number: tuple(row.answers) for number, row in rows.items()}
     usual = Counter(answered.values()).most_common(1)[0][0] if answered else ()
     damaged += [number for number, who in answered.items() if who != usual]
     whole = [row for number, row in rows.items() if answered[number] == usual]
     return Found(whole, _missing_rows(len(whole), sorted(damaged), trouble, expected))
+
+
+def write_examples(folder: Path, shown: Sequence[tuple[dict[str, Any], str]]) -> None:
+    """The examples that the exam showed to the base. They are rows of the person's own and stay in the run's folder."""
+    store.write_jsonl(folder / EXAMPLES, [{"inputs": inputs, "answer": answer} for inputs, answer in shown])
 
 
 def read_examples(folder: Path, *, expected: int | None) -> Found:
@@ -104,9 +152,7 @@ def read_examples(folder: Path, *, expected: int | None) -> Found:
     )
 
 
-def _read_lines(
-    path: Path, read: Callable[[bytes], dict[str, Any]]
-) -> tuple[dict[int, dict[str, Any]], list[int], str]:
+def _read_lines(path: Path, read: Callable[[bytes], Any]) -> tuple[dict[int, Any], list[int], str]:
     """(rows by the number of their line, numbers of the lines that are none, why the file cannot be opened)."""
     rows, damaged = {}, []
     try:

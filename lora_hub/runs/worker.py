@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import RunState, Task
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
 from lora_hub.hub import endpoint, record
 from lora_hub.runs import run_rows, run_states
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lora_hub.data.prompts.prepare import Encoded
 
 # What the phase says of who is scored.
-SCORED = {"base": "base", "base_examples": "base with examples", "adapter": "adapter"}
+SCORED = {BASE: "base", BASE_EXAMPLES: "base with examples", ADAPTER: "adapter"}
 # So many rows become tokens between two words about it.
 ENCODED_ROWS = 500
 
@@ -195,11 +195,8 @@ class Worker(Owner):
         finally:
             stack.detach(self.run_id)  # the next of several finds the base alone
         self.check_cancelled()
-        store.write_jsonl(self.folder / run_rows.HELD_OUT, exam.held_out_table(task, scored, found.answers))
-        # Rows of the person's own: they stay in the run's folder.
-        store.write_jsonl(
-            self.folder / run_rows.EXAMPLES, [{"inputs": inputs, "answer": answer} for inputs, answer in found.shown]
-        )
+        run_rows.write_held_out(self.folder, exam.held_out_rows(task, scored, found.answers))
+        run_rows.write_examples(self.folder, found.shown)
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
         made = record.make_record(
             self.spec,

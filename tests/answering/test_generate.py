@@ -111,12 +111,12 @@ def test_streamed_is_what_bulk_gives(stack, tokenizer):
     rows = [PromptRow(prompt(5 + i, i), NAMES[i % 4]) for i in range(6)]
     bulk = answer_all(stack, tokenizer, rows, max_new_tokens=24, batch_tokens=100)
     events = list(stream(stack, tokenizer, rows, max_new_tokens=24))
-    done = {event.row: event for event in events if event.done}
+    done = {row: answer for row, answer in events if answer.done}
     assert sorted(done) == list(range(6))
     assert max(len(answer.text) for answer in bulk) > 5
     for i, answer in enumerate(bulk):
         assert (done[i].text, done[i].ids, done[i].finish) == (answer.text, answer.ids, answer.finish)
-        assert [e.tokens for e in events if e.row == i] == sorted(e.tokens for e in events if e.row == i)
+        assert [e.tokens for row, e in events if row == i] == sorted(e.tokens for row, e in events if row == i)
 
 
 class Scripted:
@@ -137,8 +137,8 @@ def test_persian_comes_letter_by_letter(stack, tokenizer):
     ids = tokenizer("سلام د").input_ids
     assert len(ids) == 11
     events = list(stream(stack, tokenizer, [PromptRow(prompt(6), "a")], max_new_tokens=20, visitors=Scripted(ids)))
-    assert [event.text for event in events] == ["س", "سل", "سلا", "سلام", "سلام ", "سلام د", "سلام د"]
-    assert events[-1].done and events[-1].finish == "stop"
+    assert [answer.text for _row, answer in events] == ["س", "سل", "سلا", "سلام", "سلام ", "سلام د", "سلام د"]
+    assert events[-1][1].finish == "stop"
 
 
 def test_what_prompts_begin_with_in_common_is_read_once(stack, references, tokenizer):
@@ -186,7 +186,7 @@ def test_cancelling_ends_within_one_step(stack, tokenizer):
     rows = [PromptRow(prompt(5, i), NAMES[i]) for i in range(3)]
     events = list(stream(stack, tokenizer, rows, max_new_tokens=50, cancelled=lambda: len(steps) >= 4))
     assert len(steps) == 4
-    assert [(e.row, e.finish, e.tokens) for e in events if e.done] == [(i, "cancelled", 4) for i in range(3)]
+    assert [(row, e.finish, e.tokens) for row, e in events if e.done] == [(i, "cancelled", 4) for i in range(3)]
     answers = answer_all(stack, tokenizer, rows, max_new_tokens=50, batch_tokens=60, cancelled=lambda: len(steps) >= 6)
     watch.remove()
     assert len(steps) == 6
@@ -233,7 +233,7 @@ def test_two_streams_at_once_and_threads_do_not_disturb_each_other(stack, tokeni
     for pair in itertools.zip_longest(one, two):
         for i, event in enumerate(pair):
             if event is not None:
-                got[i][event.row] = event.ids
+                got[i][event[0]] = event[1].ids
     assert [[g[row] for row in range(3)] for g in got] == expected[:2]
     # and from threads of their own; one walks away in the middle
     next(stream(stack, tokenizer, questions[0], max_new_tokens=12))

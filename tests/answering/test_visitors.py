@@ -39,12 +39,12 @@ def open_stack(kind: str, folder: Path) -> AdapterStack:
 
 def visit(stack: AdapterStack, tokenizer, rows: list[PromptRow], queue=None, **options) -> dict[int, tuple[int, ...]]:
     done = [
-        event
-        for event in stream(stack, tokenizer, rows, visitors=queue, **{"max_new_tokens": 24, **options})
-        if event.done
+        (row, answer.ids)
+        for row, answer in stream(stack, tokenizer, rows, visitors=queue, **{"max_new_tokens": 24, **options})
+        if answer.done
     ]
-    assert sorted(event.row for event in done) == list(range(len(rows)))  # each row ends once
-    return {event.row: event.ids for event in done}
+    assert sorted(row for row, _ids in done) == list(range(len(rows)))  # each row ends once
+    return dict(done)
 
 
 def in_threads(works: list) -> list:
@@ -118,7 +118,7 @@ def test_who_cancels_is_gone_with_the_next_step_and_the_others_stay(tokenizer, t
 
     def leave() -> list:
         events = []
-        for event in stream(
+        for _row, event in stream(
             stack, tokenizer, [PromptRow(prompt(4, 1))], max_new_tokens=100, visitors=queue, cancelled=stop.is_set
         ):
             events.append(event)
@@ -266,7 +266,7 @@ def test_who_goes_away_during_a_step_leaves_the_batch_with_the_next(tokenizer, t
     hook = model.register_forward_pre_hook(watch, with_kwargs=True)
     first = threading.Thread(target=lambda: list(leaving), daemon=True)
     first.start()
-    done = {event.row: event.ids for event in staying if event.done}
+    done = {row: answer.ids for row, answer in staying if answer.done}
     hook.remove()
     assert sizes[gone_at[0] :] and set(sizes[gone_at[0] :]) <= {1, 2, 3}
     assert [done[n] for n in range(3)] == [

@@ -23,7 +23,7 @@ from lora_hub.answering import loading, prefill, questions
 from lora_hub.answering.stack import AdapterStack  # noqa: E402
 from lora_hub.catalogue import bases  # noqa: E402
 from lora_hub.catalogue.tasks import catalogue  # noqa: E402
-from lora_hub.core.schema import Task  # noqa: E402
+from lora_hub.core.schema import BASE, Task  # noqa: E402
 from lora_hub.data.columns import columns  # noqa: E402
 from lora_hub.data.prompts import prepare  # noqa: E402
 from lora_hub.data.read import read  # noqa: E402
@@ -116,7 +116,7 @@ def main() -> None:
             else questions.put(tokenizer, task, inputs)
         )
         longest = max(map(len, asked[0].choices))
-        written = questions.put(tokenizer, task, inputs, adapter=adapter or questions.BASE, labels=())
+        written = questions.put(tokenizer, task, inputs, adapter=adapter or BASE, labels=())
         ways = {
             "first": lambda asked=asked: first_tokens(stack, pad, asked),
             "greedy": lambda written=written, longest=longest: questions.answer_all(

@@ -283,9 +283,9 @@ def time_visitors(stack: AdapterStack, folders: dict[str, Path], options: argpar
     def ask(row: PromptRow, visitors: object = None) -> tuple:
         with stack.hold({row.adapter: folders[row.adapter]}):
             return [
-                event.ids
-                for event in stream(stack, tokenizer, [row], max_new_tokens=24, visitors=visitors)
-                if event.done
+                answer.ids
+                for _, answer in stream(stack, tokenizer, [row], max_new_tokens=24, visitors=visitors)
+                if answer.done
             ][0]
 
     alone, at_once = [], []

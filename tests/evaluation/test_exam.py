@@ -8,7 +8,7 @@ import torch
 from small_data import sentiment_rows
 from tiny_bases import BASE, build, byte_tokenizer, save_adapter
 
-from lora_hub.answering import loading, questions
+from lora_hub.answering import loading
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
@@ -84,17 +84,19 @@ def test_the_exam_asks_the_base_as_it_is_and_with_examples_and_calibrates_both(s
         )
         assert set(found.scores[who]) == {"accuracy", exam.CALIBRATION_ERROR}
     assert found.comparison.against in ("base", "base_examples") and found.comparison.rows == 40
-    rows = exam.held_out_table(TONE, tone_rows(40, 1), found.answers)
-    assert set(rows[0]["scores"]) == set(rows[0]["right"]) == set(rows[0]["probabilities"]) == set(found.answers)
-    assert sum(row["right"]["base"] for row in rows) * 100 / 40 == pytest.approx(found.scores["base"]["accuracy"].value)
+    rows = exam.held_out_rows(TONE, tone_rows(40, 1), found.answers)
+    assert set(rows[0].judgements) == set(rows[0].answers) == set(found.answers)
+    assert [row.answers["adapter"] for row in rows] == found.answers["adapter"]
+    right = sum(row.judgements["base"].right for row in rows)
+    assert right * 100 / 40 == pytest.approx(found.scores["base"]["accuracy"].value)
 
 
 def test_a_base_that_says_one_label_whatever_it_reads_is_judged_by_what_it_knows(small, tokenizer):
     scored, known = tone_rows(60, 4), tone_rows(40, 5)
-    plain = exam.answer_examples(small, tokenizer, TONE, scored, questions.BASE)
+    plain = exam.answer_examples(small, tokenizer, TONE, scored, "base")
     assert len({answer.text for answer in plain}) == 1
     fitted = exam.calibrate(small, tokenizer, TONE, known, tone_rows(60, 6))
-    mended = exam.answer_examples(small, tokenizer, TONE, scored, questions.BASE, calibration=fitted)
+    mended = exam.answer_examples(small, tokenizer, TONE, scored, "base", calibration=fitted)
     assert len({answer.text for answer in mended}) == 2
     accuracy = [exam.score_answers(TONE, answers, scored)["accuracy"].value for answers in (plain, mended)]
     assert accuracy[0] == 50 and accuracy[1] > 60
@@ -126,7 +128,7 @@ def test_text_tasks_are_asked_with_examples_too(small, tokenizer):
     found = exam.hold_exam(small, tokenizer, task, rows[:4], "a", trained=rows[4:], unscored=[])
     assert list(found.answers) == ["base", "base_examples", "adapter"] and not found.calibrations
     assert not any(answer.probabilities for of in found.answers.values() for answer in of)
-    alone = exam.answer_examples(small, tokenizer, task, rows[:1], questions.BASE)
+    alone = exam.answer_examples(small, tokenizer, task, rows[:1], "base")
     assert found.answers["base"][0].text == alone[0].text == alone[0].text.strip()
 
 

@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+from small_data import held_out_row
 
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
@@ -196,7 +197,7 @@ def test_unscored_adapter_claims_nothing() -> None:
 
 
 def test_rows_only_where_the_person_says_so() -> None:
-    rows = [{"prompt": f"PROMPT-{NASTY}", "reference": "spam", "base": "ham", "adapter": "spam"}] * 30
+    rows = [held_out_row(1, {"text": f"PROMPT-{NASTY}"}, "spam", base="ham", adapter="spam")] * 30
     assert "PROMPT-" not in card_of(make_spec(), examples=rows)
     shared = card_of(make_spec(share_rows=True), examples=rows)
     assert shared.count("PROMPT-") == 10

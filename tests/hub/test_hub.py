@@ -13,6 +13,7 @@ from breaking_proxy import BreakingProxy
 from huggingface_hub import HfApi, ModelCard, constants
 from persian import refused
 from sample_adapters import CLOSED, ORG, SCORES, make_spec, publish
+from small_data import held_out_row
 
 from lora_hub import hub as hubs
 from lora_hub.catalogue.tasks.catalogue import get_task
@@ -60,7 +61,7 @@ def test_the_libraries_are_those_that_trained(tmp_path, name, api) -> None:
 
 
 def test_nothing_private_is_published(tmp_path, name, api) -> None:
-    rows = [{"prompt": "SECRET-ROW", "reference": "spam", "base": "ham", "adapter": "spam"}]
+    rows = [held_out_row(1, {"text": "SECRET-ROW"}, "spam", base="ham", adapter="spam")]
     ref = publish(tmp_path, name, examples=rows)
     folder = Path(api.snapshot_download(ref.repo_id))
     whole = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())

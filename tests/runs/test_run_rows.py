@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from persian import check_sentence
-from small_data import sentiment_rows
+from small_data import held_out_row, sentiment_rows
 from test_run_folders import WORKER, make_run, started
 
 from lora_hub import runs
@@ -16,7 +16,7 @@ from lora_hub.cli.screen import Screen
 from lora_hub.cli.show_runs import show_published
 from lora_hub.core import store
 from lora_hub.core.run_reader import RunReader
-from lora_hub.core.schema import RunState
+from lora_hub.core.schema import HeldOutRow, RunState
 from lora_hub.evaluation import metrics
 from lora_hub.runs import publishing, run_rows, run_states
 from lora_hub.ui.render import render_held_out, render_runs
@@ -26,21 +26,40 @@ TASK = catalogue.get_task("spam").model_copy(update={"labels": ("ham", "spam")})
 SCORE = {"value": 50.0, "low": 40.0, "high": 60.0, "rows": 6}
 
 
-def held_out(count: int = 6) -> list[dict]:
+def held_out(count: int = 6) -> list[HeldOutRow]:
     rows = [
-        {
-            "row": number,
-            "inputs": {"text": f"message {number}"},
-            "prompt": f"Text: message {number}",
-            "reference": "ham",
-            "base": "spam",
-            "base_examples": "ham",
-            "adapter": "ham",
-            "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}},
-        }
+        held_out_row(
+            number,
+            {"text": f"message {number}"},
+            "ham",
+            {"adapter": {"ham": 0.9, "spam": 0.1}},
+            base="spam",
+            base_examples="ham",
+            adapter="ham",
+        )
         for number in range(1, count + 1)
     ]
-    return metrics.judge_rows(TASK, rows, run_rows.ANSWERERS)
+    return metrics.judge_rows(TASK, rows)
+
+
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """A line has the keys that programs read: a text, a score and a verdict by who answered."""
+    rows = held_out(2)
+    run_rows.write_held_out(tmp_path, rows)
+    assert run_rows.read_held_out(tmp_path, expected=2, task=None) == run_rows.Found(rows)
+    assert json.loads((tmp_path / run_rows.HELD_OUT).read_text().splitlines()[1]) == {
+        "row": 2,
+        "inputs": {"text": "message 2"},
+        "prompt": "Text: message 2",
+        "reference": "ham",
+        "base": "spam",
+        "base_examples": "ham",
+        "adapter": "ham",
+        "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}},
+        "metric": "accuracy",
+        "scores": {"base": 0.0, "base_examples": 100.0, "adapter": 100.0},
+        "right": {"base": False, "base_examples": True, "adapter": True},
+    }
 
 
 def make_finished(count: int = 6) -> tuple[str, Path]:
@@ -53,7 +72,7 @@ def make_finished(count: int = 6) -> tuple[str, Path]:
         task=TASK,
     )
     path = store.run_folder(run_id) / run_rows.HELD_OUT
-    store.write_jsonl(path, held_out(count))
+    run_rows.write_held_out(path.parent, held_out(count))
     return run_id, path
 
 
@@ -164,17 +183,17 @@ def test_publishing_takes_the_rows_that_can_be_read(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("lora_hub.hub.publish_adapter", publish_adapter)
     with pytest.raises(Stop):
         publishing.publish_adapter(runs.refresh_run(run_id), lambda *_, **__: None)
-    assert [row["row"] for row in given["examples"]] == [1, 2, 3, 4, 5] and given["examples"][0][
-        "prompt"
-    ] == "Text: message 1"
+    assert [row.row for row in given["examples"]] == [1, 2, 3, 4, 5]
+    assert given["examples"][0].prompt == "Text: message 1"
 
 
 def test_rows_of_a_version_without_scores_are_judged_and_damaged_ones_are_left_out() -> None:
     run_id, path = make_finished()
-    old = [{key: row[key] for key in ("row", "inputs", "reference", "base", "adapter")} for row in held_out()]
+    kept = ("row", "inputs", "reference", "base", "adapter")
+    old = [{key: row[key] for key in kept} for row in map(json.loads, path.read_text().splitlines())]
     store.write_jsonl(path, [*old[:5], {**old[5], "base": None}])
     found = runs.read_held_out(run_id)
-    assert [row["scores"]["adapter"] for row in found.rows] == [100.0] * 5 and "line 6" in found.missing.en
+    assert [row.judgements["adapter"].score for row in found.rows] == [100.0] * 5 and "line 6" in found.missing.en
     (store.run_folder(run_id) / "spec.json").write_text("{")  # by which task nobody knows
     assert runs.refresh_run(run_id).state is RunState.DAMAGED and runs.read_held_out(run_id).rows == []
 

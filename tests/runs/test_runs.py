@@ -19,7 +19,7 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import settings, store
 from lora_hub.core.errors import BaseError, DataError, HubError, RunError, SpecError
-from lora_hub.core.schema import BaseModel, RunState
+from lora_hub.core.schema import BaseModel, HeldOutRow, RunState
 from lora_hub.hub import snippet
 from lora_hub.runs import run_data
 from lora_hub.runs.runners import local
@@ -77,7 +77,7 @@ def test_the_adapter_learns_and_both_are_scored_on_the_same_held_out_rows(finish
     rows = runs.read_held_out(finished).rows
     assert len(rows) == run.eval_rows > 10
     for who in ("base", "base_examples", "adapter"):
-        right = sum(row[who] == row["reference"] for row in rows)
+        right = sum(row.answers[who].text == row.reference for row in rows)
         assert (
             100 * right / len(rows) == pytest.approx(run.metrics[who]["accuracy"].value)
             and "calibration_error" in run.metrics[who]
@@ -89,7 +89,7 @@ def test_the_adapter_learns_and_both_are_scored_on_the_same_held_out_rows(finish
     assert all(math.isfinite(loss) for _, loss in run.train_losses)
 
 
-def printed_by_the_card(folder: Path, rows: list[dict]) -> list[dict[str, float]]:
+def printed_by_the_card(folder: Path, rows: list[HeldOutRow]) -> list[dict[str, float]]:
     """What the card's code prints for each row, with plain transformers and PEFT: label -> per cent."""
     record = json.loads((folder / "lora_hub.json").read_text(encoding="utf-8"))
     task = catalogue.task_from_dict(record["task"])
@@ -99,7 +99,7 @@ def printed_by_the_card(folder: Path, rows: list[dict]) -> list[dict[str, float]
     exec(loading, names)
     found = []
     for row in rows:
-        names["inputs"] = row["inputs"]
+        names["inputs"] = row.inputs
         with contextlib.redirect_stdout(io.StringIO()) as out:
             exec(asking.split("\n", 1)[1], names)
         found.append({line.split("% ", 1)[1]: float(line.split("%")[0]) for line in out.getvalue().splitlines()})
@@ -116,17 +116,17 @@ def test_the_exam_the_panes_a_test_set_and_the_cards_code_give_one_answer(finish
     rows = runs.read_held_out(finished).rows[:12]
     comparer = compare.Comparer()
     for row in rows:
-        events = list(comparer.stream([finished], inputs=row["inputs"], reference=row["reference"]))
+        events = list(comparer.stream([finished], inputs=row.inputs, reference=row.reference))
         assert [event.done for event in events] == [True, True]
         for who, event in zip(("base", "adapter"), events, strict=True):
-            assert event.answer.text == row[who] and event.answer.text in ("bad", "good")
+            assert event.answer.text == row.answers[who].text and event.answer.text in ("bad", "good")
             assert event.answer.probabilities == pytest.approx(
-                {"bad": 0.0, "good": 0.0} | row["probabilities"][who], abs=1e-3
+                {"bad": 0.0, "good": 0.0} | row.answers[who].probabilities, abs=1e-3
             )
-            assert event.judgement.right == row["right"][who] == (row[who] == row["reference"])
+            assert event.judgement.right == row.judgements[who].right == (row.answers[who].text == row.reference)
     for row, printed in zip(rows, printed_by_the_card(folder, rows), strict=True):
-        assert max(printed, key=printed.get) == row["adapter"] and set(printed) == {"bad", "good"}
-        assert printed[row["adapter"]] == pytest.approx(100 * row["probabilities"]["adapter"][row["adapter"]], abs=0.2)
+        assert max(printed, key=printed.get) == row.answers["adapter"].text and set(printed) == {"bad", "good"}
+        assert printed[row.answers["adapter"].text] == pytest.approx(100 * row.answers["adapter"].confidence, abs=0.2)
 
 
 def test_free_text_is_only_written_where_it_is_asked_for(finished: str) -> None:
@@ -185,7 +185,7 @@ def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
 
 def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> None:
     rows = runs.read_held_out(finished).rows
-    file = write_csv(tmp_path / "held.csv", [(row["inputs"]["text"], row["reference"]) for row in rows])
+    file = write_csv(tmp_path / "held.csv", [(row.inputs["text"], row.reference) for row in rows])
     scored = compare.Comparer().score_file([finished], file)
     run = runs.refresh_run(finished)
     assert scored["rows"] == len(rows)
@@ -196,7 +196,7 @@ def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> 
 
 def test_a_test_file_is_scored_without_examples_that_were_lost_and_says_so(finished: str, tmp_path: Path) -> None:
     rows = runs.read_held_out(finished).rows[:12]
-    file = write_csv(tmp_path / "held.csv", [(row["inputs"]["text"], row["reference"]) for row in rows])
+    file = write_csv(tmp_path / "held.csv", [(row.inputs["text"], row.reference) for row in rows])
     examples = store.run_folder(finished) / "examples.jsonl"
     whole = examples.read_bytes()
     try:
@@ -211,7 +211,7 @@ def test_a_test_file_is_scored_without_examples_that_were_lost_and_says_so(finis
 
 
 def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tmp_path: Path) -> None:
-    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished).rows]
+    rows = [(row.inputs["text"], row.reference) for row in runs.read_held_out(finished).rows]
     file = write_csv(tmp_path / "held.csv", [*rows, ("The lamp never came.", "lost"), ("Nor did the chair.", "lost")])
     scored = compare.Comparer().score_file([finished], file, base=False)
     assert [problem.message for problem in scored["problems"]] == [
@@ -223,7 +223,7 @@ def test_compare_says_which_labels_an_adapter_was_never_taught(finished: str, tm
 
 
 def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> None:
-    rows = [(row["inputs"]["text"], row["reference"]) for row in runs.read_held_out(finished).rows]
+    rows = [(row.inputs["text"], row.reference) for row in runs.read_held_out(finished).rows]
     test = write_csv(tmp_path / "test.csv", rows[:9])
     packed = tmp_path / "split.zip"
     with zipfile.ZipFile(packed, "w") as archive:
@@ -247,7 +247,7 @@ def test_a_split_is_scored_on_its_test_part(finished: str, tmp_path: Path) -> No
 def test_a_finished_run_without_its_history_has_its_scores_and_answers(finished: str) -> None:
     """events.jsonl was emptied: the run was told as killed, and could be neither asked nor published."""
     events, before = store.events_file(finished), runs.refresh_run(finished)
-    text = runs.read_held_out(finished).rows[0]["inputs"]["text"]
+    text = runs.read_held_out(finished).rows[0].inputs["text"]
     whole = events.read_bytes()
     try:
         events.write_bytes(b"")

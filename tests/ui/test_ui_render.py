@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import polars
 import pytest
+from small_data import held_out_row
 from test_ui_review import spec_for
 
 from lora_hub.catalogue.tasks import catalogue
@@ -19,9 +20,11 @@ from lora_hub.core.schema import (
     DatasetInfo,
     Divergence,
     Failure,
+    HeldOutRow,
     Judgement,
     Lengths,
     Mend,
+    PaneAnswer,
     Problem,
     Run,
     RunState,
@@ -44,7 +47,6 @@ from lora_hub.ui.render import (
     render_table,
     text,
 )
-from lora_hub.ui.render.render_adapters import PaneView
 from lora_hub.ui.tabs.compare_question import keep_right, right_answer
 from lora_hub.ui.tabs.finetune.data_room import WHAT_IS_READ
 
@@ -114,18 +116,8 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         revision=EVIL,
     )
     info = DatasetInfo(fingerprint="0" * 16, name=EVIL, rows=1, columns=(EVIL,), format=EVIL, encoding=EVIL)
-    held_out = [
-        {
-            "row": 1,
-            "inputs": {"text": EVIL},
-            "prompt": EVIL,
-            "reference": EVIL,
-            "base": EVIL,
-            "adapter": EVIL,
-            "probabilities": {"adapter": {EVIL: 1.0}},
-        }
-    ]
-    held_out = metrics.judge_rows(spec.task, held_out, ("base", "adapter"))
+    held_out = [held_out_row(1, {"text": EVIL}, EVIL, {"adapter": {EVIL: 1.0}}, base=EVIL, adapter=EVIL)]
+    held_out = metrics.judge_rows(spec.task, held_out)
     pieces = [
         render_problems.problem_card(evil_problem(), [(1, {EVIL: EVIL})], "en"),
         render_problems.problem_card(evil_problem(), None, "fa"),
@@ -148,13 +140,17 @@ def test_nothing_that_people_write_becomes_html(tmp_path):
         render_adapters.adapter_head(ref, "en"),
         render_adapters.versions_table([(EVIL, EVIL, EVIL, EVIL)], "en"),
         render_adapters.panes(
-            [PaneView(EVIL, EVIL, Answer(text=EVIL, probabilities={EVIL: 1.0}), done=True)], "en", EVIL
+            [pane(EVIL, EVIL, Answer(text=EVIL, probabilities={EVIL: 1.0}, finish="stop"))], "en", EVIL
         ),
     ]
     for piece in pieces:
         assert "<img" not in piece and "javascript:" not in re.sub(r">[^<]*<", "><", piece), piece
         assert "\u202e" not in piece
     assert all("&lt;img" in piece for piece in pieces)
+
+
+def pane(name: str, revision: str, answer: Answer, divergence=None, judgement=None) -> PaneAnswer:
+    return PaneAnswer(pane=0, name=name, revision=revision, answer=answer, divergence=divergence, judgement=judgement)
 
 
 def evil_problem() -> Problem:
@@ -180,7 +176,7 @@ def test_a_card_fetches_nothing_and_runs_nothing():
 def test_the_parts_of_a_panes_title_keep_what_stands_between_others(language):
     names = ["a | b · c", "Built-in", "x | y · z.csv"]
     title = text.between(language).join(f"\u2068{name}\u2069" for name in names)
-    shown = render_adapters.panes([PaneView("run-1", answer=Answer(text="y"), done=True, title=title)], language)
+    shown = render_adapters.panes([pane("run-1", "", Answer(text="y"))], language, titles={"run-1": title})
     assert all(f"<bdi>{name}</bdi>" in shown for name in names)
 
 
@@ -343,16 +339,9 @@ def test_a_running_run_shows_step_share_and_time_left(tmp_path):
 
 
 LABEL_ROWS = [
-    {
-        "row": 1,
-        "inputs": {"text": "a"},
-        "reference": "ham",
-        "base": "ham",
-        "adapter": "Ham ",
-        "probabilities": {"adapter": {"ham": 0.9, "spam": 0.1}},
-    },
-    {"row": 2, "inputs": {"text": "b"}, "reference": "spam", "base": "ham", "adapter": "spam"},
-    {"row": 3, "inputs": {"text": "c"}, "reference": ["spam", "junk"], "base": "junk", "adapter": "ham"},
+    held_out_row(1, {"text": "a"}, "ham", {"adapter": {"ham": 0.9, "spam": 0.1}}, base="ham", adapter="Ham "),
+    held_out_row(2, {"text": "b"}, "spam", base="ham", adapter="spam"),
+    held_out_row(3, {"text": "c"}, ("spam", "junk"), base="junk", adapter="ham"),
 ]
 
 
@@ -387,12 +376,12 @@ def test_a_stacked_table_carries_the_heads_with_its_cells():
     assert "data-head" not in render.table(["Name"], [["a"]])
 
 
-def picked(rows: list[dict], show: str, order: str = "file", against: str = "base") -> list[int]:
-    return [row["row"] for row in render_held_out.pick_rows(rows, show, order, against)]
+def picked(rows: list[HeldOutRow], show: str, order: str = "file", against: str = "base") -> list[int]:
+    return [row.row for row in render_held_out.pick_rows(rows, show, order, against)]
 
 
 def test_held_out_rows_of_a_task_with_labels_are_right_or_wrong():
-    rows = metrics.judge_rows(catalogue.get_task("spam"), LABEL_ROWS, ("base", "adapter"))
+    rows = metrics.judge_rows(catalogue.get_task("spam"), LABEL_ROWS)
     assert {show: picked(rows, show) for show in render_held_out.FILTERS} == {
         "all": [1, 2, 3],
         "wrong": [3],
@@ -408,25 +397,14 @@ def test_held_out_rows_of_a_task_with_labels_are_right_or_wrong():
 def test_held_out_rows_of_a_translation_have_their_own_score_and_no_cross():
     """chrF grades an answer: nearly right is neither right nor wrong."""
     given = [
-        {
-            "row": 1,
-            "inputs": {"text": "a"},
-            "reference": "the cat sat on the mat",
-            "base": "the dog ran",
-            "adapter": "the cat sat on a mat",
-        },
-        {
-            "row": 2,
-            "inputs": {"text": "b"},
-            "reference": "a long day",
-            "base": "a long day",
-            "adapter": "the day was long",
-        },
-        {"row": 3, "inputs": {"text": "c"}, "reference": "good night", "base": "", "adapter": "good night"},
+        held_out_row(1, {"text": "a"}, "the cat sat on the mat", base="the dog ran", adapter="the cat sat on a mat"),
+        held_out_row(2, {"text": "b"}, "a long day", base="a long day", adapter="the day was long"),
+        held_out_row(3, {"text": "c"}, "good night", base="", adapter="good night"),
     ]
-    rows = metrics.judge_rows(catalogue.get_task("translation"), given, ("base", "adapter"))
-    assert rows[0]["metric"] == "chrf" and rows[0]["right"] == {"base": None, "adapter": None}
-    assert 50 < rows[0]["scores"]["adapter"] < 100 == rows[2]["scores"]["adapter"] and rows[2]["scores"]["base"] == 0
+    rows = metrics.judge_rows(catalogue.get_task("translation"), given)
+    judged = [row.judgements for row in rows]
+    assert {(one.metric, one.right) for one in judged[0].values()} == {("chrf", None)}
+    assert 50 < judged[0]["adapter"].score < 100 == judged[2]["adapter"].score and judged[2]["base"].score == 0
     assert (
         picked(rows, "worse") == [2] and picked(rows, "better") == [1, 3] and picked(rows, "all", "difference")[0] == 2
     )
@@ -436,11 +414,12 @@ def test_held_out_rows_of_a_translation_have_their_own_score_and_no_cross():
 
 
 def test_rows_are_better_or_worse_than_the_base_that_the_verdict_is_against():
-    rows = [
-        {**row, "base_examples": row["reference"] if isinstance(row["reference"], str) else row["reference"][0]}
-        for row in LABEL_ROWS
-    ]
-    rows = metrics.judge_rows(catalogue.get_task("spam"), rows, ("base", "base_examples", "adapter"))
+    rows = []
+    for row in LABEL_ROWS:
+        right = row.reference if isinstance(row.reference, str) else row.reference[0]
+        said = {who: answer.text for who, answer in row.answers.items()} | {"base_examples": right}
+        rows.append(held_out_row(row.row, row.inputs, row.reference, **said))
+    rows = metrics.judge_rows(catalogue.get_task("spam"), rows)
     assert picked(rows, "better") == [2] and picked(rows, "better", against="base_examples") == []
     assert "Base with examples" in render_held_out.held_out_rows(rows, "all", "en")
 
@@ -462,19 +441,17 @@ def test_the_plot_keeps_its_shape_with_few_points():
 
 def test_an_adapter_that_changes_nothing_raises_the_alarm():
     wrong = Judgement(metric="accuracy", score=0.0, right=False)
-    same = PaneView(
+    same = pane(
         "o/a",
         "c" * 40,
         Answer(text="ham", tokens=3, seconds=0.5, finish="stop"),
-        True,
         Divergence(kl=0.0, changed=0.0),
         wrong,
     )
-    other = PaneView(
+    other = pane(
         "o/b",
         "d" * 40,
         Answer(text="spam", tokens=3, seconds=0.5, finish="stop"),
-        True,
         Divergence(kl=1.2, changed=0.5),
     )
     shown = render_adapters.panes([same, other], "en", "You won")
@@ -489,11 +466,9 @@ def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
         probabilities={f"label {place}": 0.0 for place in range(80)} | {"ham": 0.934, "spam": 0.066},
         finish="stop",
     )
-    shown = render_adapters.panes([PaneView("o/a", "", label, True)], "en", "hi")
+    shown = render_adapters.panes([pane("o/a", "", label)], "en", "hi")
     assert "93.4 %" in shown and "6.6 %" in shown and "and 77 more labels" in shown
-    graded = PaneView(
-        "o/b", "", Answer(text="the cat", finish="stop"), True, None, Judgement(metric="chrf", score=54.2)
-    )
+    graded = pane("o/b", "", Answer(text="the cat", finish="stop"), None, Judgement(metric="chrf", score=54.2))
     shown = render_adapters.panes([graded], "en", "hi")
     assert "chrF 54.2" in shown and "right" not in shown and "<li>" not in shown
 
@@ -529,11 +504,10 @@ def test_panes_show_labels_with_probabilities_and_a_text_its_own_score():
 )
 def test_labels_are_held_against_the_bases_label_and_not_its_tokens(base, adapter, english, persian):
     views = [
-        PaneView(
+        pane(
             name,
             "",
             Answer(text=max(chances, key=chances.get), probabilities=chances, tokens=2, finish="stop"),
-            True,
             divergence,
         )
         for name, chances, divergence in (("base", base, None), ("o/a", adapter, Divergence(kl=0.4, changed=0.5)))
@@ -544,7 +518,7 @@ def test_labels_are_held_against_the_bases_label_and_not_its_tokens(base, adapte
     assert "tokens differ" not in render_adapters.panes(views[1:], "en"), (
         "a label is no text, also where the base was not asked"
     )
-    same = PaneView("o/b", "", views[1].answer, True, Divergence(kl=0.0, changed=0.0))
+    same = pane("o/b", "", views[1].answer, Divergence(kl=0.0, changed=0.0))
     assert "finds each label as likely" in render_adapters.panes([views[0], same], "en")
 
 

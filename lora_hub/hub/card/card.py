@@ -6,10 +6,11 @@ columns) pass `markdown.escape`. The metadata at its head is `card_metadata`'s, 
 `snippet`'s.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from lora_hub.core import verdicts
-from lora_hub.core.schema import BaseModel, PairedComparison, Score, TrainSpec
+from lora_hub.core.schema import ADAPTER, BASE, BaseModel, HeldOutRow, PairedComparison, Score, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.hub import snippet
 from lora_hub.hub.card import reproduce
@@ -35,7 +36,7 @@ def render_card(
     base_revision: str = "",
     architecture: str = "",
     languages: tuple[str, ...] = (),
-    examples: list[dict] | None = None,
+    examples: Sequence[HeldOutRow] | None = None,
 ) -> str:
     """The whole README.md of an adapter's repo; the arguments are `Facts`'."""
     facts = Facts(
@@ -240,12 +241,15 @@ def _limits(spec: TrainSpec) -> str:
     )
 
 
-def _examples(examples: tuple[dict, ...]) -> str:
+def _examples(examples: tuple[HeldOutRow, ...]) -> str:
     lines = ["| prompt | reference | base | adapter |", "|---|---|---|---|"]
     for row in examples[:MAX_SHARED_ROWS]:
         lines.append(
             "| "
-            + " | ".join(escape(row.get(key, ""), 300) for key in ("prompt", "reference", "base", "adapter"))
+            + " | ".join(
+                escape(text, 300)
+                for text in (row.prompt, row.reference, row.answers[BASE].text, row.answers[ADAPTER].text)
+            )
             + " |"
         )
     return "\n".join(lines)

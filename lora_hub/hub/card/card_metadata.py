@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from lora_hub.core.schema import BaseModel, Score, Task, TrainSpec
+from lora_hub.core.schema import BaseModel, HeldOutRow, Score, Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.hub.card.markdown import plain
 from lora_hub.hub.record import COUNTS
@@ -60,7 +60,7 @@ class Facts:
     base_revision: str = ""
     architecture: str = ""
     languages: tuple[str, ...] = ()
-    examples: tuple[dict, ...] = ()
+    examples: tuple[HeldOutRow, ...] = ()
 
     def scores(self, who: str) -> dict[str, Score]:
         return {name: Score(**score) for name, score in self.record["metrics"].get(who, {}).items()}

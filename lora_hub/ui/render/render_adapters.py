@@ -1,11 +1,10 @@
 """The Adapters and Compare tabs' nouns -> HTML: the shelf, an adapter's facts, the panes of answers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from lora_hub.core import verdicts
 from lora_hub.core.messages import _, _n
-from lora_hub.core.schema import AdapterRef, Answer, Divergence, Judgement
+from lora_hub.core.schema import BASE, AdapterRef, Answer, PaneAnswer
 from lora_hub.ui.render.render import badge, card, cell, empty, escape, filled, isolate, link, table
 from lora_hub.ui.render.render_answers import chances, judged
 from lora_hub.ui.render.render_data import WHO, metric_title
@@ -13,8 +12,6 @@ from lora_hub.ui.render.text import between, iso_moment, number, percent, t
 
 # How an answer ended.
 FINISH = {"stop": _("done"), "length": _("cut at the longest answer"), "cancelled": _("stopped")}
-# Below these an adapter's answer is the base's: rounding, not learning.
-SAME_KL, SAME_CHANGED = 1e-6, 0.0
 
 
 def shelf(
@@ -130,27 +127,16 @@ def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str)
     )
 
 
-@dataclass
-class PaneView:
-    """One pane as it stands: name "base" is the base. As compare.PaneEvent; title: what a person knows it by, where
-    that is not its name."""
-
-    name: str
-    revision: str = ""
-    answer: Answer = Answer()
-    done: bool = False
-    divergence: Divergence | None = None
-    judgement: Judgement | None = None
-    title: str = ""
-
-
-def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
-    """The answers beside each other, under the question that they are answers to."""
+def panes(
+    views: Sequence[PaneAnswer], language: str, question: str = "", titles: Mapping[str, str] | None = None
+) -> str:
+    """The answers beside each other, under the question that they are answers to. titles: what a person knows a pane
+    by, where that is not its name."""
     if not views:
         return empty(
             t(_("Choose adapters and ask. Base and adapters answer beside each other, in one pass."), language)
         )
-    base = next((view.answer for view in views if view.name == "base" and view.done), None)
+    base = next((view.answer for view in views if view.name == BASE and view.answer.done), None)
     asked = ""
     if question:
         # the style sheet shows the note once something that was asked has changed
@@ -165,40 +151,40 @@ def panes(views: Sequence[PaneView], language: str, question: str = "") -> str:
         )
     return (
         f'{asked}<div class="lh-panes" aria-live="polite">'
-        f"{''.join(_pane(view, language, base) for view in views)}</div>"
+        f"{''.join(_pane(view, language, base, (titles or {}).get(view.name, '')) for view in views)}</div>"
     )
 
 
-def _pane_name(view: PaneView, language: str) -> str:
+def _pane_name(name: str, title: str, language: str) -> str:
     """The parts of a run's line in lines of their own, the id last; a published adapter by its repo."""
-    if not view.title:
-        return f"<bdi>{escape(view.name)}</bdi>"
+    if not title:
+        return f"<bdi>{escape(name)}</bdi>"
     # Each part is isolated (`RunName.line`): what stands between them may stand in one, too.
-    parts = view.title.removeprefix("\u2068").removesuffix("\u2069")
+    parts = title.removeprefix("\u2068").removesuffix("\u2069")
     first, *rest = parts.split(f"\u2069{between(language)}\u2068")
     facts = between(language).join(f"<bdi>{escape(part)}</bdi>" for part in rest)
     return f'<bdi>{escape(first)}</bdi> <small class="lh-quiet">{facts}</small>'
 
 
-def _pane(view: PaneView, language: str, base: Answer | None) -> str:
-    is_base, answer = view.name == "base", view.answer
-    name = escape(t(_("Base, no adapter"), language)) if is_base else _pane_name(view, language)
+def _pane(view: PaneAnswer, language: str, base: Answer | None, title: str) -> str:
+    is_base, answer = view.name == BASE, view.answer
+    name = escape(t(_("Base, no adapter"), language)) if is_base else _pane_name(view.name, title, language)
     commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
-    body = f'<div class="lh-answer" dir="auto">{escape(answer.text)}{"" if view.done else _CARET}</div>'
-    if view.done and not answer.text.strip():
+    body = f'<div class="lh-answer" dir="auto">{escape(answer.text)}{"" if answer.done else _CARET}</div>'
+    if answer.done and not answer.text.strip():
         body = f'<div class="lh-answer lh-quiet">{escape(t(_("(an empty answer)"), language))}</div>'
-    facts = [t(_("loading the base"), language)] if not view.done and not answer.tokens else []
+    facts = [t(_("loading the base"), language)] if not answer.done and not answer.tokens else []
     if answer.tokens:
         facts.append(t(_("tokens: {count}"), language, count=number(answer.tokens, language)))
     if answer.seconds:
         facts.append(t(_("{count} s"), language, count=number(answer.seconds, language, 2)))
-    if view.done and answer.finish:
+    if answer.done:
         facts.append(t(FINISH[answer.finish], language))
-    verdict = judged(view.judgement, language) if view.done and view.judgement else ""
-    alarm = "" if is_base or not view.done else _beside_base(view, base, language)
+    verdict = judged(view.judgement, language) if answer.done and view.judgement else ""
+    alarm = "" if is_base or not answer.done else _beside_base(view, base, language)
     css = "lh-pane lh-pane-base" if is_base else "lh-pane"
     return (
-        f'<article class="{css}" data-pane="{escape(view.name)}"{"" if view.done else " aria-busy=true"}>'
+        f'<article class="{css}" data-pane="{escape(view.name)}"{"" if answer.done else " aria-busy=true"}>'
         f"<header><h4>{name}</h4>{commit}{verdict}</header>{body}{chances(answer.probabilities, language)}"
         f'<footer class="lh-quiet">{escape(between(language).join(facts))}</footer>{alarm}</article>'
     )
@@ -207,11 +193,11 @@ def _pane(view: PaneView, language: str, base: Answer | None) -> str:
 _CARET = '<span class="lh-caret" aria-hidden="true"></span>'
 
 
-def _beside_base(view: PaneView, base: Answer | None, language: str) -> str:
+def _beside_base(view: PaneAnswer, base: Answer | None, language: str) -> str:
     """How an answer differs from the base's: labels and probabilities of a label, tokens of a text; an adapter that
     changes nothing raises the alarm."""
     divergence, chances = view.divergence, view.answer.probabilities
-    if divergence is not None and divergence.kl <= SAME_KL and divergence.changed <= SAME_CHANGED:
+    if divergence is not None and divergence.is_none:
         return card(
             "bad",
             escape(

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lora_hub.core.messages import Message, _
-from lora_hub.core.schema import Judgement
-from lora_hub.core.verdicts import BASE_WAYS
+from lora_hub.core.schema import ADAPTER, BASE, HeldOutRow
 from lora_hub.ui.render.render import card, cell, empty, escape, pager, sentence, table
 from lora_hub.ui.render.render_answers import chances, judged
 from lora_hub.ui.render.render_data import WHO
@@ -32,42 +31,44 @@ ORDERS = {
 }
 
 
-def pick_rows(rows: Sequence[dict], show: str = "all", order: str = "file", against: str = "base") -> list[dict]:
+def pick_rows(
+    rows: Sequence[HeldOutRow], show: str = "all", order: str = "file", against: str = BASE
+) -> list[HeldOutRow]:
     """The held-out rows of a filter, in an order. wrong: the adapter's score is not 100 (where the metric says right
     and wrong: it is wrong). better, worse: than the base, which answered as `against` says. score: the adapter's worst
     first; difference: where it lost most against the base first."""
     chosen = {
         "all": lambda row: True,
-        "wrong": lambda row: row["scores"]["adapter"] < 100,
+        "wrong": lambda row: row.judgements[ADAPTER].score < 100,
         "better": lambda row: _difference(row, against) > 0,
         "worse": lambda row: _difference(row, against) < 0,
     }
     keys = {
-        "file": lambda row: row["row"],
-        "score": lambda row: (row["scores"]["adapter"], _given(row)),
+        "file": lambda row: row.row,
+        "score": lambda row: (row.judgements[ADAPTER].score, _given(row)),
         "difference": lambda row: (_difference(row, against), _given(row)),
     }
     picked = [row for row in rows if chosen[show](row)]
     return sorted(picked, key=keys[order])
 
 
-def _difference(row: dict, against: str) -> float:
-    return row["scores"]["adapter"] - row["scores"].get(against, row["scores"]["base"])
+def _difference(row: HeldOutRow, against: str) -> float:
+    return row.judgements[ADAPTER].score - row.judgements.get(against, row.judgements[BASE]).score
 
 
-def _given(row: dict) -> float:
+def _given(row: HeldOutRow) -> float:
     """The probability that the adapter gave to the right label; of rows that are all wrong, the surest mistake comes
     first."""
-    return row.get("probabilities", {}).get("adapter", {}).get(str(row["reference"]), 0.0)
+    return row.answers[ADAPTER].probabilities.get(str(row.reference), 0.0)
 
 
 def held_out_rows(
-    rows: Sequence[dict],
+    rows: Sequence[HeldOutRow],
     show: str,
     language: str,
     *,
     order: str = "file",
-    against: str = "base",
+    against: str = BASE,
     page: int = 1,
     place: str = "",
     missing: Message | None = None,
@@ -81,8 +82,8 @@ def held_out_rows(
         told = card("warn", sentence(missing.in_language(language)))
     if not picked:
         return told + (empty(t(_("None of these."), language)) if rows or missing is None else "")
-    who = [one for one in (*BASE_WAYS, "adapter") if one in picked[0]]
-    graded = picked[0].get("right", {}).get("adapter") is None
+    who = [one for one in WHO if one in picked[0].answers]
+    graded = picked[0].judgements[ADAPTER].right is None
     heads = [
         "#",
         t(_("Input"), language),
@@ -95,8 +96,7 @@ def held_out_rows(
     picked = picked[SHOWN_EXAMPLES * (page - 1) : SHOWN_EXAMPLES * page]
     cells = []
     for row in picked:
-        right = row["reference"]
-        shown = " / ".join(map(str, right)) if isinstance(right, (list, tuple)) else str(right)
+        shown = row.reference if isinstance(row.reference, str) else " / ".join(row.reference)
         change = _difference(row, against)
         gain = (
             f'<span class="lh-gain lh-{"good" if change > 0 else "bad" if change < 0 else "plain"}" dir="ltr">'
@@ -104,16 +104,17 @@ def held_out_rows(
         )
         cells.append(
             [
-                escape(digits(str(row["row"]), language)),
-                inputs_cell(row["inputs"], language),
+                escape(digits(str(row.row), language)),
+                inputs_cell(row.inputs, language),
                 cell(shown),
                 *[_answer(row, one, language) for one in who],
                 *([gain] if graded else []),
             ]
         )
     texts = [
-        [next(iter(row["inputs"].values()), "") for row in picked],
-        *[[row[part] for row in picked] for part in ("reference", *who)],
+        [next(iter(row.inputs.values()), "") for row in picked],
+        [row.reference for row in picked],
+        *[[row.answers[one].text for row in picked] for one in who],
     ]
     directions = ["", *[direction_of(one) for one in texts], *([""] if graded else [])]
     if counted <= SHOWN_EXAMPLES:
@@ -130,20 +131,20 @@ def held_out_rows(
     return told + said + table(heads, cells, "lh-examples", directions, stacked=True)
 
 
-def _answer(row: dict, who: str, language: str) -> str:
+def _answer(row: HeldOutRow, who: str, language: str) -> str:
     """An answer with its mark or its own score; a label with its probability, and those of the others behind it."""
-    judgement = Judgement(metric=row["metric"], score=row["scores"][who], right=row["right"][who])
+    answer, judgement = row.answers[who], row.judgements[who]
     kind = "" if judgement.right is None else "lh-right" if judgement.right else "lh-wrong"
     score = f" {judged(judgement, language)}" if judgement.right is None else ""
-    likely = row.get("probabilities", {}).get(who, {})
+    likely = answer.probabilities
     others = ""
     if likely:
-        sure = escape(percent(100 * likely.get(row[who], 0.0), language))
+        sure = escape(percent(100 * answer.confidence, language))
         others = (
             f'<details class="lh-others"><summary class="lh-quiet">{sure}</summary>'
             f"{chances(likely, language)}</details>"
         )
-    return f'<span class="{kind}">{cell(row[who], 300)}</span>{score}{others}'
+    return f'<span class="{kind}">{cell(answer.text, 300)}</span>{score}{others}'
 
 
 def inputs_cell(inputs: dict[str, Any], language: str) -> str:

@@ -8,7 +8,7 @@ from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.languages import direction as direction_of
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import Run, RunState, Score, TrainSpec
+from lora_hub.core.schema import BASE_EXAMPLES, Run, RunState, Score, TrainSpec
 from lora_hub.runs import run_states
 from lora_hub.ui.render.render import badge, card, empty, error_card, escape, note, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
@@ -283,7 +283,7 @@ def result(run: Run, language: str) -> str:
     if pair is None:
         return ""
     rows = []
-    asked = [who for who in ("base", "base_examples", "adapter") if run.metrics.get(who)]
+    asked = [who for who in WHO if run.metrics.get(who)]
     for name in [metric for metric in run.spec.task.metrics if all(metric in run.metrics[who] for who in asked)]:
         best = run.metrics[verdicts.stronger_base(run.metrics, name)][name]
         gain = run.metrics["adapter"][name].value - best.value
@@ -340,7 +340,7 @@ def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) ->
     words.append(verdicts.describe(found).in_language(language))
     if found.verdict == "worse":
         words.append(t(_("This adapter harms."), language))
-    if found.against == "base_examples":
+    if found.against == BASE_EXAMPLES:
         words.append(t(_("Compared with the base that has examples in its prompt, which is the better one."), language))
     return " ".join(words), {"better": "good", "worse": "bad"}.get(found.verdict, "warn")
 

@@ -10,9 +10,9 @@ import gradio as gr
 
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError
 from lora_hub.core.messages import _
+from lora_hub.core.schema import BASE, PaneAnswer
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_adapters
-from lora_hub.ui.render.render_adapters import PaneView
 from lora_hub.ui.render.render_table import role_name
 from lora_hub.ui.render.text import between, t
 from lora_hub.ui.tabs import compare_question
@@ -125,11 +125,11 @@ class Asking:
                 t(_("There is nothing to ask."), language), t(_("Fill in the input, or take an example."), language)
             )
         known = compare_question.run_lines(names, language)
-        views = [PaneView(name, title=known.get(name, "")) for name in (["base"] if with_base else []) + names]
+        views = [PaneAnswer(pane=place, name=name) for place, name in enumerate(([BASE] if with_base else []) + names)]
         question = "\n".join(value for value in inputs.values() if value.strip()) if inputs else prompt
         asked, stopped = self.stops.start()
         yield [
-            render_adapters.panes(views, language, question),
+            render_adapters.panes(views, language, question, known),
             gr.Button(visible=False),
             gr.Button(visible=True),
             asked,
@@ -148,13 +148,13 @@ class Asking:
                 reference=right_answer(kept_right, names, asked_texts(roles_named, prompt, values)),
                 cancelled=stopped.is_set,
             )
-            for shown in _drawn(stream, views, language, question):
+            for shown in _drawn(stream, views, language, question, known):
                 yield [shown, gr.skip(), gr.skip(), gr.skip()]
-            yield [render_adapters.panes(views, language, question), *idle]
+            yield [render_adapters.panes(views, language, question, known), *idle]
         except BaseException as error:
             # The buttons come back whatever happened; what was answered so far stays.
             said = [view for view in views if view.answer.text]
-            shown = render_adapters.panes(said, language, question) if said else ""
+            shown = render_adapters.panes(said, language, question, known) if said else ""
             if isinstance(error, LoraHubError):
                 yield [render.error_card(error, language) + shown, *idle]
                 return
@@ -168,23 +168,17 @@ class Asking:
         self.stops.stop(asked)
 
 
-def _drawn(stream: Any, views: list[PaneView], language: str, question: str) -> Iterator[str]:
+def _drawn(
+    stream: Iterator[PaneAnswer], views: list[PaneAnswer], language: str, question: str, titles: dict[str, str]
+) -> Iterator[str]:
     """The panes each time that they are worth drawing; `views` are kept up to date."""
     drawn = 0.0
     for event in stream:
-        before = views[event.pane]
-        views[event.pane] = PaneView(
-            before.name,
-            event.revision,
-            event.answer,
-            event.done,
-            event.divergence,
-            event.judgement,
-            title=before.title,
-        )
+        # a pane keeps the name that it was chosen by
+        views[event.pane] = event.model_copy(update={"name": views[event.pane].name})
         if event.done or time.monotonic() - drawn >= DRAW_SECONDS:
             drawn = time.monotonic()
-            yield render_adapters.panes(views, language, question)
+            yield render_adapters.panes(views, language, question, titles)
 
 
 def _check_chosen(names: list[str], language: str) -> None:

@@ -102,9 +102,9 @@ def take_example(page: Page, name: str, language: str) -> tuple[dict[str, Any], 
             if rows:
                 row = random.choice(rows)
                 return (
-                    row["inputs"],
-                    str(row["reference"]),
-                    t(_("held-out row {row} of run {run}"), language, row=number(row["row"], language), run=run.id),
+                    row.inputs,
+                    str(row.reference),
+                    t(_("held-out row {row} of run {run}"), language, row=number(row.row, language), run=run.id),
                 )
     task = page.comparer.resolve([name])[0].task
     known = task if task is None or task.id not in catalogue.ORDER else catalogue.get_task(task.id)
