@@ -71,9 +71,10 @@ def base_of_adapter(
         ) from error
 
 
-def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseModel:
+def base_of_record(name: str, recorded: BaseModel, *, given: str = "", known: BaseModel | None = None) -> BaseModel:
     """The base that a record names: the built-in one, the folder of a run by its weights' fingerprint, else a Hub id. A
-    folder that the record names is a stranger's word and is not looked at. Raises AdapterError."""
+    folder that the record names is a stranger's word and is not looked at. known: the base as the spec of the adapter's
+    run has it, where that is here: it says where on this disk it lay. Raises AdapterError."""
     recorded = recorded.model_copy(update={"folder": ""})
     if given:
         here = bases.get_base(given)
@@ -108,6 +109,8 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "") -> BaseMo
                 name=name,
             )
         return here
+    if known is not None and (not known.folder or Path(known.folder).is_dir()):
+        return known
     if not recorded.fingerprint:
         return recorded
     for run_id in store.list_run_ids():

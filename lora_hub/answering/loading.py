@@ -134,9 +134,9 @@ def load_base(
 
 def source(base: BaseModel) -> str:
     """What `from_pretrained` takes: the folder of a local or the built-in base, else the Hub id. Raises BaseError."""
-    if not base.folder and base.id != "built-in":
+    folder = bases.folder_of(base)
+    if folder is None:
         return base.id
-    folder = Path(base.folder) if base.folder else bases.built_in_folder()
     if not (folder / "config.json").is_file():
         raise BaseError(
             _("The base {base!r} has no config.json in {folder}."),
@@ -203,7 +203,7 @@ def _count_parameters(base: BaseModel) -> int:
 
 
 def _revision(base: BaseModel) -> dict[str, str]:
-    return {"revision": base.revision} if base.revision and not base.folder and base.id != "built-in" else {}
+    return {"revision": base.revision} if base.revision and bases.folder_of(base) is None else {}
 
 
 def _nf4(base: BaseModel, compute: torch.dtype) -> transformers.BitsAndBytesConfig:
@@ -244,7 +244,7 @@ def _explain(error: BaseException, base: BaseModel) -> BaseError:
         link = link.__cause__ or link.__context__
     names = {kind.__name__ for one in chain for kind in type(one).__mro__}
     text = " ".join(str(one) for one in chain)
-    local = bool(base.folder) or base.id == "built-in"
+    local = bases.folder_of(base) is not None
     if "GatedRepoError" in names:
         return BaseError(
             _("The base {base!r} is gated: its owner asks people to accept terms first."),

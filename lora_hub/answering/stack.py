@@ -40,6 +40,7 @@ from lora_hub.answering.routing import THE_BASE, Attached, Plan, StackedLayer, s
 from lora_hub.core.errors import AdapterError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BASE, BaseModel
+from lora_hub.hub.adapter_config import RECORD_FILE
 
 _KEPT_SETS = 2  # stacked sets of adapters kept ready: the panes of one comparison, and those of the one before
 _MOST_PADDING = (
@@ -275,7 +276,7 @@ class AdapterStack:
 
     def _check_base(self, folder: Path) -> None:
         """Shapes can agree by chance; where our record knows the base's weights, they must be these."""
-        path = folder / "lora_hub.json"
+        path = folder / RECORD_FILE
         try:
             made_for = dict(json.loads(path.read_text(encoding="utf-8"))["base"]) if path.is_file() else {}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -24,7 +24,7 @@ from lora_hub.core.schema import BaseModel
 
 BUILT_IN = "built-in"
 CATALOGUE = Path(__file__).with_name("bases.yaml")
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 # Of a bf16 weight in nf4: 4 bits, 8-bit absmax for every 64 and a 32-bit constant for every 256 of those
 # (QLoRA, Dettmers et al. 2023, section 3, double quantization).
 NF4_BYTES = (4 + 8 / 64 + 32 / (64 * 256)) / 8
@@ -76,6 +76,13 @@ class Shape:
 def built_in_folder() -> Path:
     """The folder of the base that ships with the project."""
     return Path(__file__).parents[1] / "built_in" / "model"
+
+
+def folder_of(base: BaseModel) -> Path | None:
+    """The folder of this machine that a base lies in; None where its files are on a Hub or in the client's cache."""
+    if base.folder:
+        return Path(base.folder)
+    return built_in_folder() if base.id == BUILT_IN else None
 
 
 def list_bases() -> list[BaseModel]:
@@ -204,8 +211,8 @@ def _built_in() -> BaseModel:
 
 
 def _shape_of(base: BaseModel) -> Shape | None:
-    if base.folder:
-        return _shape_of_config(read_json(Path(base.folder) / "config.json"))
+    if (folder := folder_of(base)) is not None:
+        return _shape_of_config(read_json(folder / "config.json"))
     for entry in _catalogue():
         if entry["id"] == base.id:
             return Shape(**entry["shape"])

@@ -11,7 +11,6 @@ from lora_hub.cli.options import (
     check_minimum,
     check_task_id,
     connected_hub,
-    is_here,
     read_mapping,
     read_org,
     read_pairs,
@@ -21,6 +20,7 @@ from lora_hub.cli.run_json import failure_json, rows_missing, run_now, run_resul
 from lora_hub.cli.train import wait
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
+from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
 
 Result = dict[str, Any]
@@ -79,7 +79,7 @@ def manage_runs(options: argparse.Namespace) -> Result:
         "eta": run.eta,
         **run_now(run),
         "failure": failure_json(run),
-        **rows_missing(run.id),
+        **rows_missing(runs.held_out_of(run).missing),
     }
 
 
@@ -88,12 +88,17 @@ def publish(options: argparse.Namespace) -> Result:
 
     org = read_org(options.org)
     with connected_hub(options.screen):
-        before = runs.refresh_run(options.run).adapter
-        ref = runs.publish_run(options.run, org=org, name=options.name, private=options.private)
-    if before is not None and (before.repo_id, before.revision) == (ref.repo_id, ref.revision):
+        published = runs.publish_run(options.run, org=org, name=options.name, private=options.private)
+    ref = published.ref
+    if not published.is_new:
         said = _("Nothing is new: this run is {version} of {repo} already.", version=ref.versions[0], repo=ref.repo_id)
         options.screen.say(said)
-    return {**ref.model_dump(mode="json"), "run": options.run, "adapter": ref.repo_id, **rows_missing(options.run)}
+    return {
+        **ref.model_dump(mode="json"),
+        "run": options.run,
+        "adapter": ref.repo_id,
+        **rows_missing(published.missing),
+    }
 
 
 def list_adapters(options: argparse.Namespace) -> Result:
@@ -134,14 +139,18 @@ def compare(options: argparse.Namespace) -> Result:
             _("For example: {command}"),
             command="--test more.csv --min accuracy=90",
         )
-    local = all(is_here(name, options.base) for name in options.adapter)
-    with contextlib.nullcontext() if local else connected_hub(options.screen):
-        from lora_hub.compare import Comparer
+    from lora_hub.catalogue import bases
+    from lora_hub.compare import Comparer, find_here
 
+    here = [find_here(name, options.base) for name in options.adapter]
+    adapters = [pane or name for pane, name in zip(here, options.adapter, strict=True)]
+    # No Hub has to be asked where every adapter and its base lie on this machine.
+    is_local = all(pane is not None and bases.folder_of(pane.base) is not None for pane in here)
+    with contextlib.nullcontext() if is_local else connected_hub(options.screen):
         comparer = Comparer(options.base)
         if options.test:
             scored = comparer.score_file(
-                options.adapter,
+                adapters,
                 options.test,
                 read_mapping(options.map),
                 base=not options.no_base,
@@ -158,11 +167,12 @@ def compare(options: argparse.Namespace) -> Result:
                 },
                 "comparisons": {name: found.model_dump(mode="json") for name, found in scored["comparisons"].items()},
             }
-            for adapter in options.adapter:
-                check_minimum(minimum, scored["metrics"], result, adapter)
+            for name in scored["metrics"]:
+                if name not in BASE_WAYS:
+                    check_minimum(minimum, scored["metrics"], result, name)
             return result
         events = comparer.stream(
-            options.adapter,
+            adapters,
             base=not options.no_base,
             prompt=options.prompt,
             inputs=read_pairs(options.input, "--input ROLE=TEXT") if options.input else None,

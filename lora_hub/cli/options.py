@@ -40,32 +40,6 @@ def fetch_named(name: str, screen: Screen) -> Path:
     return dataset.fetch_dataset(name, progress=screen.say) if dataset.is_dataset_id(name) else Path(name)
 
 
-def is_here(name: str, base: str = "") -> bool:
-    """Whether an adapter, by its folder or its run, and its base lie on this machine, so that no Hub has to be asked.
-    base: what is given for its own."""
-    from lora_hub.answering import adapter_base
-    from lora_hub.catalogue import bases
-    from lora_hub.core import store
-    from lora_hub.core.schema import BaseModel
-    from lora_hub.hub import adapter_config, read_adapter_record
-
-    folder = Path(name).expanduser()
-    is_folder = (folder / adapter_config.CONFIG_FILE).is_file()
-    if not is_folder and name not in store.list_run_ids():
-        return False
-    try:
-        if base:
-            return bool(bases.get_base(base).folder)
-        if not is_folder:
-            return bool(store.read_spec(name).base.folder)
-        record = read_adapter_record(folder)
-        if record is None:
-            return bool(adapter_base.base_of_adapter(name, adapter_config.read_config(folder), folder).folder)
-        return bool(adapter_base.base_of_record(name, BaseModel(**record["base"])).folder)
-    except (LoraHubError, KeyError, TypeError, ValueError):  # whoever asks the adapter says what is wrong with it
-        return True
-
-
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:
     from lora_hub.data.mending.mend_arguments import parse_mends
 

@@ -70,9 +70,6 @@ def run_result(run: Run) -> dict[str, Any]:
     }
 
 
-def rows_missing(run_id: str) -> dict[str, Message | str]:
+def rows_missing(missing: Message | None) -> dict[str, Message | str]:
     """What cannot be read of a run's held-out rows, in words; empty where nothing is missing."""
-    from lora_hub import runs
-
-    missing = runs.read_held_out(run_id).missing
     return {"rows_missing": missing or ""}

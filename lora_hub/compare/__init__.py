@@ -1,10 +1,11 @@
 """Side by side: one question put to a base and its adapters."""
 
 from lora_hub.compare.comparer import Comparer
-from lora_hub.compare.panes import Pane, resolve_adapter
+from lora_hub.compare.panes import Pane, find_here, resolve_adapter
 
 __all__ = [
     "Comparer",
     "Pane",
+    "find_here",
     "resolve_adapter",
 ]

@@ -7,7 +7,7 @@ template, as it was trained; the base with the first adapter's.
 import gc
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,12 +54,13 @@ class Comparer:
         self._freed = threading.Condition()
         self._line = Line()
 
-    def resolve(self, adapters: list[str]) -> list[Pane]:
-        """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision.
+    def resolve(self, adapters: Sequence[str | Pane]) -> list[Pane]:
+        """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision. What is a pane already stays
+        as it is.
 
         Raises AdapterError where one cannot be found, or where they were not made for one and the same base.
         """
-        panes = [resolve_adapter(name, self._base) for name in adapters]
+        panes = [one if isinstance(one, Pane) else resolve_adapter(one, self._base) for one in adapters]
         for pane in panes[1:]:
             if base_key(pane.base) != base_key(panes[0].base):
                 raise AdapterError(
@@ -74,7 +75,7 @@ class Comparer:
 
     def stream(
         self,
-        adapters: list[str],
+        adapters: Sequence[str | Pane],
         *,
         base: bool = True,
         prompt: str = "",
@@ -166,7 +167,7 @@ class Comparer:
 
     def score_file(
         self,
-        adapters: list[str],
+        adapters: Sequence[str | Pane],
         file: Path,
         mapping: dict[str, str] | None = None,
         *,

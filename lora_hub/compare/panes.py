@@ -2,6 +2,7 @@
 answers.
 
 resolve_adapter("spam-built-in@v1")        a repo id, a run's id or a PEFT folder -> Pane
+find_here("spam-built-in-1")               the same of a run or a folder of this machine, without asking a Hub
 """
 
 from dataclasses import dataclass, field, replace
@@ -44,29 +45,27 @@ class Pane:
 def resolve_adapter(name: str, base: str = "") -> Pane:
     """The pane of one name. base: the base that it is to be asked on, whatever it says. Raises AdapterError where
     nothing is found under the name."""
+    here = find_here(name, base)
+    if here is not None:
+        return here
+    repo = name if "/" in name.partition("@")[0] else f"{settings.organization()}/{name}"
+    try:
+        fetched, ref = hub.fetch_adapter(repo)
+    except AdapterError as error:
+        near = [run_id for run_id in store.list_run_ids() if run_id.startswith(name)]
+        if not near:
+            raise
+        raise AdapterError(error.said, _("Did you mean the run {near}?"), near=several(near[:2], "or")) from error
+    return replace(pane_of_folder(repo, fetched, base, fetched=True), revision=ref.revision)
+
+
+def find_here(name: str, base: str = "") -> Pane | None:
+    """`resolve_adapter` of a folder or a run on this machine; None of any other name, which may be one of a Hub's."""
     folder = Path(name).expanduser()
     if (folder / adapter_config.CONFIG_FILE).is_file():
         return pane_of_folder(name, folder, base)
     if name in store.list_run_ids():
-        run = refresh_run(name)
-        if not run.adapter_folder:
-            if run.state.is_final:
-                message, hint = _("The run {name} has no adapter: it is {state}."), _("Resume it.")
-            else:
-                message, hint = (
-                    _("The run {name} has no adapter yet: it is {state}."),
-                    _("Wait until it has succeeded."),
-                )
-            raise AdapterError(message, hint, name=name, state=run_states.word(run.state))
-        found = pane_of_folder(name, store.run_folder(name) / run.adapter_folder, base)
-        # The run knows where its base lies on this disk; the record that travels does not.
-        revision = run.adapter.revision if run.adapter else ""
-        # Of a damaged run the spec cannot be read; its adapter can.
-        known = found.base if base or run.state is RunState.DAMAGED else run.spec.base
-        record = hub.read_adapter_record(found.folder) or {}
-        examples = run_rows.read_examples(store.run_folder(name), expected=record.get("examples_shown"))
-        shown = tuple((one["inputs"], one["answer"]) for one in examples.rows)
-        return replace(found, base=known, revision=revision, shown=shown, missing=examples.missing)
+        return _pane_of_run(name, base)
     if folder.is_dir():
         inside = sorted(file.parent.name for file in folder.glob(f"*/{adapter_config.CONFIG_FILE}"))
         raise AdapterError(
@@ -76,30 +75,51 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
             else _("Give a folder that PEFT's save_pretrained wrote."),
             name=name,
         )
-    asked = name
-    if "/" not in name.partition("@")[0]:
-        name = f"{settings.organization()}/{name}"
-    try:
-        fetched, ref = hub.fetch_adapter(name)
-    except AdapterError as error:
-        near = [run_id for run_id in store.list_run_ids() if run_id.startswith(asked)]
-        if not near:
-            raise
-        raise AdapterError(error.said, _("Did you mean the run {near}?"), near=several(near[:2], "or")) from error
-    return replace(pane_of_folder(name, fetched, base, fetched=True), revision=ref.revision)
+    return None
+
+
+def _pane_of_run(name: str, base: str) -> Pane:
+    run = refresh_run(name)
+    if not run.adapter_folder:
+        if run.state.is_final:
+            message, hint = _("The run {name} has no adapter: it is {state}."), _("Resume it.")
+        else:
+            message, hint = _("The run {name} has no adapter yet: it is {state}."), _("Wait until it has succeeded.")
+        raise AdapterError(message, hint, name=name, state=run_states.word(run.state))
+    folder = store.run_folder(name)
+    record = hub.read_adapter_record(folder / run.adapter_folder)
+    known = run.spec.base if run.state is not RunState.DAMAGED else None  # of a damaged run the spec cannot be read
+    found = _pane_of_record(name, folder / run.adapter_folder, record, base, known=known)
+    examples = run_rows.read_examples(folder, expected=(record or {}).get("examples_shown"))
+    return replace(
+        found,
+        revision=run.adapter.revision if run.adapter else "",
+        shown=tuple((one["inputs"], one["answer"]) for one in examples.rows),
+        missing=examples.missing,
+    )
 
 
 def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
     """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in
-    `resolve_adapter`.
-    fetched: it came from a Hub. Raises AdapterError."""
+    `resolve_adapter`. fetched: it came from a Hub. Raises AdapterError."""
+    return _pane_of_record(name, folder, hub.read_adapter_record(folder), base, fetched=fetched)
+
+
+def _pane_of_record(
+    name: str,
+    folder: Path,
+    record: dict[str, Any] | None,
+    base: str,
+    *,
+    fetched: bool = False,
+    known: BaseModel | None = None,
+) -> Pane:
+    """record: None where the adapter was made elsewhere. known: as in `base_of_record`."""
     adapter_config.weights_file(folder, _("The adapter {name}", name=name))
-    record = hub.read_adapter_record(folder)
     if record is None:
         config = adapter_config.read_config(folder)
-        return Pane(
-            name, adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched), folder=folder
-        )
+        found = adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched)
+        return Pane(name, found, folder=folder)
     try:
         task, recorded = Task(**record["task"]), BaseModel(**record["base"])
         mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
@@ -113,8 +133,8 @@ def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = F
             name=name,
             reason=error,
         ) from error
-    here = adapter_base.base_of_record(name, recorded, given=base)
-    return Pane(name, here, task=task, folder=folder, mends=mends, calibrations=calibrations)
+    found = adapter_base.base_of_record(name, recorded, given=base, known=known)
+    return Pane(name, found, task=task, folder=folder, mends=mends, calibrations=calibrations)
 
 
 def base_pane(first: Pane) -> Pane:

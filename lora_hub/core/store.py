@@ -27,6 +27,8 @@ from lora_hub.core.errors import DataError, RunError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import DatasetInfo, Run, TrainSpec
 
+# Folders in a run's.
+ADAPTER, CHECKPOINTS = "adapter", "checkpoints"
 NAMED_RUNS = 3  # of several that a name could be of
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9._-]{0,120}$")
 

@@ -206,3 +206,7 @@ class TrainSpec(Noun):
     def look_every(self, steps: int) -> int:
         """Steps between two looks at the validation rows, in a training of so many."""
         return max(1, math.ceil(steps / self.evaluations))
+
+    def warm_up_steps(self, steps: int) -> int:
+        """Steps in which the learning rate rises, in a training of so many."""
+        return round(self.warmup * steps)

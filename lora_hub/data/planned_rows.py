@@ -24,7 +24,7 @@ class PlannedRows:
 
     @cached_property
     def task(self) -> Task:
-        """With its labels from the data, as a run would freeze them."""
+        """With its labels (`with_labels`)."""
         return with_labels(self._task, self._table, self._mapping)
 
     @cached_property
@@ -66,7 +66,7 @@ class PlannedRows:
 
 
 def with_labels(task: Task, table: Table, mapping: dict[str, str]) -> Task:
-    """The task with its labels from the data, as a run would freeze them."""
+    """The task with its labels: its own, else those of the data in a stable order. A run's are frozen by its plan."""
     if task.output != "labels" or (not task.labels and "answer" not in mapping):
         return task
     if task.labels:

@@ -15,6 +15,7 @@ from lora_hub.core.messages import Message, _
 
 CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
+RECORD_FILE, RECORD_VERSION = "lora_hub.json", 1  # ours, beside them (`record.make_record`)
 # Weights that are pickles, under the names that people's tools give them.
 PICKLED = ("adapter_model*.bin", "pytorch_model*.bin", "*.pt", "*.pth")
 # PEFT's own are a few kB; one that lists every layer of a large model by name has some hundred.

@@ -66,7 +66,7 @@ def check_base_repo(info: "ModelInfo", repo_id: str) -> None:
 
 def base_files(base: BaseModel, repo_id: str) -> dict[str, bytes | Path]:
     """What stands in the repo of the built-in base."""
-    folder = Path(base.folder or bases.built_in_folder())
+    folder = bases.folder_of(base) or bases.built_in_folder()
     files: dict[str, bytes | Path] = {CARD: card.render_base_card(base, repo_id).encode()}
     return files | {
         path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith((".", CARD))

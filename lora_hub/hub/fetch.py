@@ -5,16 +5,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from lora_hub.catalogue import bases
 from lora_hub.core.errors import AdapterError, BaseError, HubError
 from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import AdapterRef, BaseModel, Score
 from lora_hub.hub import adapter_config
+from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, RECORD_VERSION, WEIGHTS_FILE
 from lora_hub.hub.card import card_metadata
 from lora_hub.hub.client import full_id, hub_url, open_api, told
 
-CONFIG, WEIGHTS, RECORD = adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE, "lora_hub.json"
-RECORD_VERSION = 1
 RECORD_BYTES = 16 << 20
 # So long is a question waited for that a person asks by the way.
 ASK_SECONDS = 8.0
@@ -49,10 +47,12 @@ def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
         commit = api.resolve_revision(repo_id, revision=revision or None)
         folder = Path(
             api.snapshot_download(
-                repo_id, revision=commit, allow_patterns=[CONFIG, WEIGHTS, RECORD, "README.md", *TOKENIZER_FILES]
+                repo_id,
+                revision=commit,
+                allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, RECORD_FILE, "README.md", *TOKENIZER_FILES],
             )
         )
-    missing = next((file for file in (CONFIG, WEIGHTS) if not (folder / file).is_file()), "")
+    missing = next((file for file in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / file).is_file()), "")
     if missing:
         raise _no_adapter(repo_id, commit, missing)
     return folder, _ref_of_folder(folder, repo_id, commit.resolved)
@@ -67,15 +67,15 @@ def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:
         files = []
     save = _("Choose another one, or save it with PEFT again.")
     pickled = next((file for file in files for pattern in adapter_config.PICKLED if fnmatch(file, pattern)), "")
-    if pickled and missing == WEIGHTS:
+    if pickled and missing == WEIGHTS_FILE:
         return AdapterError(
             _("{adapter} only has pickled weights ({file}), which are not opened here."),
             save,
             adapter=_("The adapter {repo}", repo=repo_id),
             file=pickled,
         )
-    inside = next((file.rpartition("/")[0] for file in files if file.endswith(f"/{CONFIG}")), "")
-    if inside and missing == CONFIG:
+    inside = next((file.rpartition("/")[0] for file in files if file.endswith(f"/{CONFIG_FILE}")), "")
+    if inside and missing == CONFIG_FILE:
         return AdapterError(
             _("{repo} is no LoRA adapter itself, but holds one in its folder {folder!r}."),
             _("Download that folder and name it here."),
@@ -91,22 +91,11 @@ def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:
 
 
 def fetch_base(base: BaseModel) -> str:
-    """What `from_pretrained` takes: the folder of a local or the built-in base, else its id on the Hub.
-
-    A base of a Hub that cannot be reached, but whose files are in the cache, gives the cached folder. Raises BaseError
-    where there is no such base, this account has not been let in, or it is neither reachable nor cached.
-    """
+    """What `from_pretrained` takes of a base on the Hub: its id, or the cached folder where the Hub cannot be reached.
+    Raises BaseError where there is no such base, this account has not been let in, or it is neither reachable nor
+    cached."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    if base.folder or base.id == bases.BUILT_IN:
-        folder = Path(base.folder) if base.folder else bases.built_in_folder()
-        if not (folder / "config.json").is_file():
-            raise BaseError(
-                _("The folder of the base {name} holds no config.json."),
-                _("Give a folder with a causal language model."),
-                name=folder.name,
-            )
-        return str(folder)
     try:
         with told(_("hand out {base}", base=base.id), base.id, base.revision, BaseError):
             api = open_api()
@@ -132,7 +121,7 @@ def fetch_base(base: BaseModel) -> str:
     if files and "config.json" not in files:
         raise BaseError(
             _("{repo} on {hub} is an adapter: it has no config.json.")
-            if CONFIG in files
+            if CONFIG_FILE in files
             else _("{repo} on {hub} is no model that transformers can load: it has no config.json."),
             _("Choose a base that a causal language model was saved as."),
             repo=base.id,
@@ -172,7 +161,7 @@ def fetch_record(name: str, revision: str = "") -> dict[str, Any] | None:
     repo_id = full_id(name)
     with told(_("read the record of {repo}", repo=repo_id), repo_id, revision):
         try:
-            path = open_api().hf_hub_download(repo_id, RECORD, revision=revision or None)
+            path = open_api().hf_hub_download(repo_id, RECORD_FILE, revision=revision or None)
         except EntryNotFoundError as error:
             if getattr(error, "response", None) is None:  # the Hub did not say so: it could not be asked
                 raise
@@ -185,7 +174,7 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
 
     Raises AdapterError where there is one that is damaged, or that a newer LoRA Hub wrote.
     """
-    path = Path(folder) / RECORD
+    path = Path(folder) / RECORD_FILE
     if not path.is_file():
         return None
     try:
@@ -196,7 +185,7 @@ def read_adapter_record(folder: Path) -> dict[str, Any] | None:
         raise AdapterError(
             _("The {file} of the adapter in {folder} is damaged."),
             _("Fetch or train the adapter again."),
-            file=RECORD,
+            file=RECORD_FILE,
             folder=path.parent.name,
         )
     if record["version"] > RECORD_VERSION:
@@ -226,7 +215,7 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
         raise AdapterError(
             _("The {file} of {repo} is damaged: {reason}"),
             _("Publish the adapter again from its run."),
-            file=RECORD,
+            file=RECORD_FILE,
             repo=repo_id,
             reason=" ".join(str(error).split())[:200],
         ) from error

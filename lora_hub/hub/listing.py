@@ -8,6 +8,7 @@ from lora_hub.core import settings
 from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import AdapterRef, Score, Scores
+from lora_hub.hub.adapter_config import CONFIG_FILE
 from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
 
 EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
@@ -155,7 +156,7 @@ def ref_of(info: Any) -> AdapterRef:
 
 def _is_adapter(info: Any) -> bool:
     files = {sibling.rfilename for sibling in info.siblings or []}
-    return "adapter_config.json" in files or "lora-hub" in (info.tags or [])
+    return CONFIG_FILE in files or "lora-hub" in (info.tags or [])
 
 
 def _text(value: Any) -> str:

@@ -16,10 +16,11 @@ from lora_hub.core.errors import BaseError, HubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import AdapterRef, BaseModel, HeldOutRow, Scores, TrainSpec
 from lora_hub.hub import adapter_config
+from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, WEIGHTS_FILE
 from lora_hub.hub.card import card, card_metadata
 from lora_hub.hub.client import TRY_AGAIN, hub_url, open_api, told
 from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
-from lora_hub.hub.fetch import CONFIG, RECORD, WEIGHTS, read_adapter_record
+from lora_hub.hub.fetch import read_adapter_record
 from lora_hub.hub.naming import repo_name
 from lora_hub.hub.record import make_record, public_base, without_place
 from lora_hub.hub.rights import check_publishing
@@ -77,10 +78,10 @@ def publish_adapter(
             examples=examples if spec.share_rows else None,
         )
         files: dict[str, bytes | Path] = {
-            CONFIG: _json(config),
-            WEIGHTS: weights,
+            CONFIG_FILE: _json(config),
+            WEIGHTS_FILE: weights,
             CARD: readme.encode(),
-            RECORD: _json(record),
+            RECORD_FILE: _json(record),
             LOG: _losses(log),
         }
         commit = _commit(api, repo_id, files, f"Publish {card_metadata.card_title(spec)}")

@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from lora_hub.core.schema import BaseModel, Calibration, DatasetInfo, PairedComparison, Scores, Task, TrainSpec
+from lora_hub.hub.adapter_config import RECORD_VERSION
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
@@ -35,7 +36,7 @@ def make_record(
     says. calibrations: of whom there is one, so that whoever asks again gets the same label. examples_shown: how many
     examples stood before the question of "base_examples"."""
     record = {
-        "version": 1,
+        "version": RECORD_VERSION,
         "run": run_id,
         "task": task.model_dump(mode="json"),
         "base": public_base(spec.base).model_dump(mode="json"),

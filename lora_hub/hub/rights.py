@@ -8,9 +8,9 @@ from lora_hub.core import settings
 from lora_hub.core.errors import HubError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import TrainSpec
+from lora_hub.hub.adapter_config import RECORD_FILE
 from lora_hub.hub.client import forbidden, member_trouble, open_api, told
 from lora_hub.hub.contents import base_files, changes, check_base_repo, files_of, look
-from lora_hub.hub.fetch import RECORD
 from lora_hub.hub.listing import ref_of
 from lora_hub.hub.naming import repo_name
 from lora_hub.hub.record import public_base
@@ -65,7 +65,7 @@ def _check_claim(info: "ModelInfo", repo_id: str, spec: TrainSpec, private: bool
     """Raises HubError where a repo that is there is no adapter's, another one's, or too public."""
     another = _("Choose another name (--name).")
     files = files_of(info)
-    if files and RECORD not in files:
+    if files and RECORD_FILE not in files:
         raise HubError(_("{repo} is there already and is not an adapter of LoRA Hub."), another, repo=repo_id)
     if private and not info.private:
         raise HubError(

@@ -68,12 +68,17 @@ def read_log(run_id: str, lines: int = 200, reader: RunReader | None = None) -> 
 
 
 def read_held_out(run_id: str, reader: RunReader | None = None) -> Any:
+    """`held_out_of` the run of this id."""
+    return held_out_of(store.read_run(run_id, reader))
+
+
+def held_out_of(run: Run) -> Any:
     """A `run_rows.Found`: the held-out rows with all answers and what each is worth, and what is missing of them.
     Before the exam there are none, and none is missing."""
     from lora_hub.runs import run_rows  # what judges rows takes a while to be imported
 
-    run = store.read_run(run_id, reader)
-    if not run.metrics and not (store.run_folder(run_id) / run_rows.HELD_OUT).exists():
+    folder = store.run_folder(run.id)
+    if not run.metrics and not (folder / run_rows.HELD_OUT).exists():
         return run_rows.Found([])
     task = None if run.state is RunState.DAMAGED else run.spec.task
-    return run_rows.read_held_out(store.run_folder(run_id), expected=run.eval_rows if run.metrics else 0, task=task)
+    return run_rows.read_held_out(folder, expected=run.eval_rows if run.metrics else 0, task=task)

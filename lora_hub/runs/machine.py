@@ -30,7 +30,7 @@ def gpu_flops() -> float:
 def check_base(base: BaseModel) -> None:
     """Raises BaseError where a base of a Hub could not be loaded: there is none of that name or revision, this account
     has not been let in, or it is neither reachable nor on this disk. Asked before a run is started, not in it."""
-    if base.folder:
+    if bases.folder_of(base) is not None:
         return
     with endpoint.connected():
         from lora_hub import hub

@@ -1,15 +1,26 @@
 """A run's adapter goes to the Hub: asked whether it may before the training, done at its end or later by hand."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from lora_hub.core import events, settings, store
 from lora_hub.core.errors import LoraHubError, RunError
-from lora_hub.core.messages import _
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import AdapterRef, Run, TrainSpec
 from lora_hub.hub import endpoint
-from lora_hub.runs import run_rows, run_states
-from lora_hub.runs.looking import refresh_run
+from lora_hub.runs import run_states
+from lora_hub.runs.looking import held_out_of, refresh_run
+
+
+@dataclass(frozen=True)
+class Published:
+    """ref: the version that the Hub has. is_new: False where it had this very version of the run before. missing: what
+    could not be read of the run's held-out rows, in words."""
+
+    ref: AdapterRef
+    is_new: bool
+    missing: Message | None = None
 
 
 def check_publishing(spec: TrainSpec) -> None:
@@ -33,7 +44,7 @@ def publishing_trouble(spec: TrainSpec) -> LoraHubError | None:
     return None
 
 
-def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = False) -> AdapterRef:
+def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = False) -> Published:
     """Publishes a run's adapter to the organization. Can be tried again after a failure.
 
     Raises RunError where there is no adapter yet, HubError where the Hub refuses.
@@ -53,13 +64,13 @@ def publish_run(run_id: str, *, org: str = "", name: str = "", private: bool = F
 
 def publish_adapter(
     run: Run, report: Callable[..., Any], *, org: str = "", name: str = "", private: bool = False
-) -> AdapterRef:
+) -> Published:
     """Publishes a run's adapter and reports it. Raises HubError; the adapter stays in the run's folder either way."""
     from lora_hub import hub
 
-    folder = store.run_folder(run.id) / "adapter"
+    folder = store.run_folder(run.id) / store.ADAPTER
     # They tell the card which language the data is in; they are printed on it only where the person shares rows.
-    examples = run_rows.read_held_out(store.run_folder(run.id), expected=run.eval_rows, task=run.spec.task).rows
+    found = held_out_of(run)
     losses = [event.model_dump(mode="json") for event in store.read_events(run.id) if event.kind == "metric"]
     log = store.run_folder(run.id) / "training_log.jsonl"
     store.write_jsonl(log, losses)
@@ -72,7 +83,9 @@ def publish_adapter(
         name=name,
         private=private,
         log=log,
-        examples=examples,
+        examples=found.rows,
     )
     report("adapter", published=ref.model_dump(mode="json"))
-    return ref
+    before = run.adapter
+    is_new = before is None or (before.repo_id, before.revision) != (ref.repo_id, ref.revision)
+    return Published(ref, is_new, found.missing)

@@ -17,7 +17,8 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
     What is scored is the person's own test file, else the test half of an archive, else held-out rows of the file.
     """
     from lora_hub.data.mending import mends
-    from lora_hub.data.prompts import prepare, template
+    from lora_hub.data.planned_rows import with_labels
+    from lora_hub.data.prompts import prepare
     from lora_hub.data.prompts.split import split_examples, split_with_test
     from lora_hub.data.read import read
 
@@ -47,9 +48,7 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
 
     table = read_kept(spec.dataset, spec.mapping)
     examples = prepare.build_examples(table, spec.task, spec.mapping)
-    task = spec.task
-    if task.output == "labels" and not task.labels:
-        task = template.freeze_labels(task, prepare.labels_of(examples))
+    task = with_labels(spec.task, table, spec.mapping)
     left_out = table.frame.height - len({example.row for example in examples})
     if left_out > 0:
         notes.append(

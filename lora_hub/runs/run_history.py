@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from lora_hub.core import store
 from lora_hub.core.events import Folding
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import Run
+from lora_hub.hub.adapter_config import RECORD_FILE, WEIGHTS_FILE
 
-FOLDER, RECORD, WEIGHTS = "adapter", "lora_hub.json", "adapter_model.safetensors"
 # What an adapter's record says of its run, as a run has it.
 RESTORED = (
     "file_rows",
@@ -60,7 +61,7 @@ def restore(run: Run, folder: Path) -> Run:
             "adapter."
         ),
         why=why,
-        record=RECORD,
+        record=RECORD_FILE,
     )
     found = {key: getattr(told, key) for key in RESTORED}
     return run.model_copy(update={**found, "notes": (*run.notes, note)})
@@ -79,13 +80,13 @@ def _told(run: Run, folder: Path) -> Run | None:
     """What the adapter's record says, read as the events would have been that were told with it; None where there is
     none of this run that can be read."""
     try:
-        record = json.loads((folder / FOLDER / RECORD).read_bytes())
-        if record["run"] != run.id or not (folder / FOLDER / WEIGHTS).is_file():
+        record = json.loads((folder / store.ADAPTER / RECORD_FILE).read_bytes())
+        if record["run"] != run.id or not (folder / store.ADAPTER / WEIGHTS_FILE).is_file():
             return None
         counts = {key: record["dataset"][key] for key in _COUNTS if key in record["dataset"]}
         events = [
             ("exam", {**counts, "metrics": record["metrics"], "comparison": record.get("comparison")}),
-            ("adapter", {"folder": FOLDER, "best_step": record["best_step"]}),
+            ("adapter", {"folder": store.ADAPTER, "best_step": record["best_step"]}),
         ]
     except (OSError, ValueError, RecursionError, KeyError, TypeError):  # the history's damage is told by whoever asked
         return None
@@ -99,5 +100,5 @@ def _told(run: Run, folder: Path) -> Run | None:
 def last_checkpoint(folder: Path) -> int:
     """The step of the last checkpoint on the disk, for a run whose history does not tell it; 0 where there is none that
     says so."""
-    found = (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    found = (folder / store.CHECKPOINTS).glob("checkpoint-*/trainer_state.json")
     return max((int(number) for path in found if (number := path.parent.name.rpartition("-")[2]).isdigit()), default=0)

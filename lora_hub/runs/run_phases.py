@@ -11,6 +11,7 @@ import re
 import time
 from dataclasses import dataclass
 
+from lora_hub.catalogue import bases
 from lora_hub.core.messages import NOTHING, Message, _, as_message, joined
 from lora_hub.core.schema import Run, RunState
 
@@ -137,7 +138,7 @@ def explain(run: Run) -> Message:
 
 def _loading(run: Run) -> Message:
     base = run.spec.base
-    if base.folder:
+    if bases.folder_of(base):
         return _("The base's weights are read from this disk. Then training begins.")
     if not base.parameters:
         return _(
@@ -167,7 +168,9 @@ def usual_silence(run: Run) -> float:
         return 0.0 if run.waits is not None else 40.0
     name, base = name_of(run), run.spec.base
     if name == "loading the base":
-        weights = 4 * base.parameters / DISK if base.folder else 2 * (base.parameters or 1_000_000_000) / NETWORK
+        weights = (
+            4 * base.parameters / DISK if bases.folder_of(base) else 2 * (base.parameters or 1_000_000_000) / NETWORK
+        )
         return 30.0 + weights
     if name == "training" and run.step and run.started:
         return max(60.0, STEPS_SILENT * (run.last_event - run.started) / run.step)
@@ -225,7 +228,7 @@ def _reason(run: Run) -> Message:
         return _("The machine may be busy or short of memory, or its disk slow.")
     if run.state is RunState.PUBLISHING or name_of(run) in ("connecting to the Hub", "publishing"):
         return _("The Hub or the network may be slow or out of reach.")
-    if name_of(run) == "loading the base" and not run.spec.base.folder:
+    if name_of(run) == "loading the base" and bases.folder_of(run.spec.base) is None:
         return _("The network may be slow, or the Hub out of reach.")
     return _("The machine may be busy or short of memory.")
 

@@ -3,11 +3,12 @@ What a run does while it runs is `run_phases`'."""
 
 from pathlib import Path
 
-from lora_hub.core import disk, processes, settings
+from lora_hub.core import disk, processes, settings, store
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import NOTHING, Message, _, _n, joined
 from lora_hub.core.schema import Failure, Run, RunState
 from lora_hub.evaluation.minimum import below_minimum
+from lora_hub.hub.adapter_config import WEIGHTS_FILE
 from lora_hub.runs import run_history, run_phases
 from lora_hub.runs.runners import get_runner
 
@@ -84,7 +85,7 @@ def _end(run: Run, folder: Path, is_cancelled: bool) -> dict:
 def _why_lost(run: Run, folder: Path) -> LoraHubError:
     if damaged := run_history.why_damaged(run, folder):
         advice = _how_to_go_on(run, run_history.last_checkpoint(folder))
-        if (kept := folder / run_history.FOLDER / run_history.WEIGHTS).is_file():
+        if (kept := folder / store.ADAPTER / WEIGHTS_FILE).is_file():
             advice = joined(advice, _("An adapter of it lies in {folder}.", folder=kept.parent))
         return LoraHubError(
             _("This run's history is damaged, so how it ended is not known: {why}."), advice, why=damaged

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lora_hub.catalogue import bases
 from lora_hub.core import run_lock, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
-from lora_hub.hub import endpoint, record
+from lora_hub.hub import adapter_config, endpoint, record
 from lora_hub.runs import run_rows, run_states
 from lora_hub.runs.owner import Owner, write_log
 from lora_hub.runs.publishing import publish_adapter
@@ -70,7 +71,7 @@ class Worker(Owner):
 
     @property
     def needs_hub(self) -> bool:
-        return bool(self.spec.publish_to or not self.spec.base.folder)
+        return bool(self.spec.publish_to or bases.folder_of(self.spec.base) is None)
 
     @contextlib.contextmanager
     def hub(self) -> Iterator[None]:
@@ -210,9 +211,9 @@ class Worker(Owner):
             calibrations=found.calibrations,
             examples_shown=len(found.shown),
         )
-        store.write_json(trained.folder / "lora_hub.json", made)
+        store.write_json(trained.folder / adapter_config.RECORD_FILE, made)
         self.report("exam", **prepared.counts, metrics=metrics, comparison=found.comparison.model_dump(mode="json"))
-        self.report("adapter", folder="adapter", best_step=trained.best_step, stopped=trained.stopped)
+        self.report("adapter", folder=store.ADAPTER, best_step=trained.best_step, stopped=trained.stopped)
 
     def say_how_it_ended(self, trained: Any) -> None:
         """An early stop, or that it could have gone on."""

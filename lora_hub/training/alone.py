@@ -1,6 +1,6 @@
 """TrainSpec -> adapter folder. Reads from top to bottom like a script; the trainer is TRL's SFTTrainer with PEFT LoRA.
 
-Owns how a spec's fields become SFTConfig and LoraConfig, and what is watched while training goes on. The rows come in
+How a spec's fields become the trainer's is in `trainer_settings`. The rows come in
 as token ids (data/prompts/prepare.py), so that only the answer's tokens are trained on and no second tokenization can
 differ. Used by worker.py; to try it alone: `python -m lora_hub train FILE --task T`.
 """
@@ -12,22 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lora_hub.answering import loading
 from lora_hub.answering.unadapted import as_it_was
+from lora_hub.core import store
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import TrainSpec
-from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training import checkpoints
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainer_settings import (
+    MAX_GRAD_NORM,
     head_on_trained_tokens,
     labelled,
+    make_config,
     make_lora_config,
+    missing_layers_told,
     no_number,
-    no_such_layers,
-    one_gpu,
+    tell_loss_every,
     use_checkpointing,
     use_flat_batches,
 )
@@ -73,35 +74,23 @@ def train_adapter(
     import torch
     from datasets import Dataset
     from transformers import set_seed
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTTrainer
 
-    on_gpu = torch.cuda.is_available() and model.device.type == "cuda"
-    precision = loading.pick_precision(model.device, spec.precision)
-    micro = spec.rows_at_once
     total = spec.count_steps(len(train.rows))
-    last = checkpoints.find_last(folder / "checkpoints")
+    last = checkpoints.find_last(folder / store.CHECKPOINTS)
     if last is not None and (over := last.why_over(total, spec.patience)) is not None:
         return _as_it_ended(last, total, over, folder, report, cancelled)
     every = spec.look_every(total)
-    flat = use_flat_batches(spec, model, train, micro)
-    checkpointing = use_checkpointing(spec, model, train, micro, on_gpu)
-
-    config = SFTConfig(
-        output_dir=str(folder / "checkpoints"),
-        max_steps=total,
-        warmup_steps=round(spec.warmup * total),
-        max_grad_norm=1.0,
-        per_device_train_batch_size=micro,
-        per_device_eval_batch_size=min(64, max(micro, 8)),
+    config = make_config(
+        spec,
+        model,
+        folder,
+        steps=total,
+        flat=use_flat_batches(spec, model, train),
+        checkpointing=use_checkpointing(spec, model, train),
+        warmup_steps=spec.warm_up_steps(total),
+        max_grad_norm=MAX_GRAD_NORM,
         gradient_accumulation_steps=spec.passes,
-        gradient_checkpointing=checkpointing,
-        max_length=None,  # too long rows were left out and named already
-        padding_free=flat,
-        completion_only_loss=True,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
-        use_cpu=not on_gpu,
         eval_strategy="steps",
         eval_steps=every,
         eval_on_start=True,
@@ -111,22 +100,17 @@ def train_adapter(
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
-        logging_steps=max(1, total // 150),
+        logging_steps=tell_loss_every(total),
         logging_first_step=True,
         logging_nan_inf_filter=False,  # a loss that is no number has to be seen, not averaged away
-        report_to=[],
-        disable_tqdm=True,
-        dataloader_pin_memory=on_gpu,
-        **for_trainer(spec),
     )
-    one_gpu(config)
     watch = _make_watch(
         spec, total, report, cancelled, last.patience(spec.patience) if last else Patience(spec.patience)
     )
     began = time.monotonic()
     report("progress", phase="preparing the training", step=last.step if last else 0, total=total, eta=None)
     set_seed(spec.seed)  # the adapter's first values are drawn before the trainer sets its seed
-    with as_it_was(model):
+    with as_it_was(model), missing_layers_told(spec):
         try:
             trainer = SFTTrainer(
                 model=model,
@@ -146,24 +130,20 @@ def train_adapter(
                     "Set a smaller micro_batch or max_length, quantization = nf4, gradient_checkpointing = on, or "
                     "choose a smaller base."
                 ),
-                rows=micro,
+                rows=spec.rows_at_once,
                 max_length=spec.max_length,
                 base=spec.base.id,
             ) from error
-        except ValueError as error:
-            if "target modules" in str(error).lower():
-                raise no_such_layers(spec) from error
-            raise
         if watch.not_a_number:
             raise no_number(spec, watch.not_a_number, watch.step)
         stopped = cancelled()
         if not stopped:
-            trainer.model.save_pretrained(folder / "adapter")
+            trainer.model.save_pretrained(folder / store.ADAPTER)
     best = trainer.state.best_metric
     best_step = int(trainer.state.best_global_step or trainer.state.global_step)
     reason = watch.stopped if trainer.state.global_step < total else ""
     return Trained(
-        folder / "adapter",
+        folder / store.ADAPTER,
         best_step,
         best if best is not None else float("nan"),
         trainer.state.global_step,
@@ -180,8 +160,8 @@ def _as_it_ended(
     report("progress", phase="training", step=last.step, total=total, eta=None)
     stopped = cancelled()
     if not stopped:
-        last.save_best(folder / "adapter")
-    return Trained(folder / "adapter", last.best_step, last.best_loss, last.step, 0.0, stopped, over)
+        last.save_best(folder / store.ADAPTER)
+    return Trained(folder / store.ADAPTER, last.best_step, last.best_loss, last.step, 0.0, stopped, over)
 
 
 def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool], patience: Patience) -> Any:

@@ -12,11 +12,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from lora_hub.hub import adapter_config
 from lora_hub.training.patience import Patience
 
 STATE = "trainer_state.json"
 # PEFT's files of an adapter.
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+ADAPTER_FILES = (adapter_config.CONFIG_FILE, adapter_config.WEIGHTS_FILE)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def _cost(spec: TrainSpec, tokens_row: float, hardware: Hardware, on_cpu: int, p
         memory = on_cpu
         start, flops, step_seconds = CPU_START, _cpu_flops(spec) / 2 * min(hardware.vcpu, CPU_CORES), CPU_STEP
     # What lies in a folder comes with the image.
-    download = 0.0 if spec.base.folder else 2 * spec.base.parameters / DOWNLOAD
+    download = 0.0 if bases.folder_of(spec.base) else 2 * spec.base.parameters / DOWNLOAD
     seconds = BOOT + download + start + _work_seconds(spec, tokens_row, flops, step_seconds)
     # nf4 needs a GPU
     fits = memory <= room and (hardware.gpus > 0 or spec.quantization == "none")

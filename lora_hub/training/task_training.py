@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import TrainSpec
 from lora_hub.data.prompts.prepare import Encoded
+from lora_hub.hub import adapter_config
 from lora_hub.training.patience import Patience
 from lora_hub.training.trainable import Pairs, Start
-from lora_hub.training.trainer_settings import make_lora_config, no_such_layers
+from lora_hub.training.trainer_settings import make_lora_config, missing_layers_told
 
 Report = Callable[..., Any]
 PREFIX, A, B = "base_model.model.", ".lora_A.weight", ".lora_B.weight"  # PEFT's keys
@@ -57,7 +59,7 @@ class TaskTraining:
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "checkpoints" / "together.pt"
+        return self.folder / store.CHECKPOINTS / "together.pt"
 
     def plan(self) -> None:
         """Derives the number of steps, as train.train_adapter does."""
@@ -72,12 +74,8 @@ def start_of(task: TaskTraining, model: Any) -> Start:
     from transformers import set_seed
 
     set_seed(task.spec.seed)
-    try:
+    with missing_layers_told(task.spec):
         made = get_peft_model(model, make_lora_config(task.spec))
-    except ValueError as error:
-        if "target modules" in str(error).lower():
-            raise no_such_layers(task.spec) from error
-        raise
     task.config = made.peft_config["default"]
     tensors = {
         key.removeprefix(PREFIX): value.detach().float().clone()
@@ -91,10 +89,10 @@ def start_of(task: TaskTraining, model: Any) -> Start:
 
 
 def save_adapter(task: TaskTraining) -> None:
-    """Writes the best matrices as PEFT does: adapter_config.json and adapter_model.safetensors."""
+    """Writes the best matrices as PEFT does: its configuration and the weights."""
     from safetensors.torch import save_file
 
-    folder = task.folder / "adapter"
+    folder = task.folder / store.ADAPTER
     folder.mkdir(parents=True, exist_ok=True)
     task.config.inference_mode = True
     task.config.save_pretrained(folder)
@@ -103,4 +101,4 @@ def save_adapter(task: TaskTraining) -> None:
         for name, pair in task.best.items()
         for end, matrix in zip((A, B), pair, strict=True)
     }
-    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(tensors, folder / adapter_config.WEIGHTS_FILE, metadata={"format": "pt"})

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from lora_hub.core import store
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
@@ -127,7 +128,7 @@ def _train_together(
 
 def _result(task: TaskTraining, seconds: float) -> Result:
     return task.error or Trained(
-        task.folder / "adapter",
+        task.folder / store.ADAPTER,
         task.best_step,
         task.best_loss,
         task.step,

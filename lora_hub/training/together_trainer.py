@@ -16,15 +16,21 @@ from typing import Any
 import torch
 from datasets import Dataset
 from transformers import get_scheduler
-from trl import SFTConfig, SFTTrainer
+from trl import SFTTrainer
 
-from lora_hub.answering import loading
 from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
 from lora_hub.training.task_training import TaskTraining
 from lora_hub.training.together_watch import Watch
 from lora_hub.training.trainable import TrainableStack
-from lora_hub.training.trainer_settings import IGNORED, labelled, one_gpu, use_checkpointing, use_flat_batches
+from lora_hub.training.trainer_settings import (
+    IGNORED,
+    labelled,
+    make_config,
+    rows_looked_at,
+    use_checkpointing,
+    use_flat_batches,
+)
 
 # What a checkpoint keeps of a task's state.
 KEPT = ("step", "steps", "best", "best_loss", "best_step", "losses")
@@ -38,43 +44,25 @@ class TogetherTrainer(SFTTrainer):
     def __init__(self, tasks: list[TaskTraining], stack: TrainableStack, model: Any, tokenizer: Any) -> None:
         self.tasks, self.stack = tasks, stack
         first = tasks[0].spec
-        on_gpu = model.device.type == "cuda"
-        precision = loading.pick_precision(model.device, first.precision)
-        flat = all(use_flat_batches(task.spec, model, task.train, task.spec.rows_at_once) for task in tasks)
-        config = SFTConfig(
-            output_dir=str(tasks[0].folder / "checkpoints"),
-            max_steps=max(task.steps for task in tasks),
+        config = make_config(
+            first,
+            model,
+            tasks[0].folder,
+            steps=max(task.steps for task in tasks),
+            flat=all(use_flat_batches(task.spec, model, task.train) for task in tasks),
+            checkpointing=any(use_checkpointing(task.spec, model, task.train, together=len(tasks)) for task in tasks),
             max_grad_norm=0.0,  # clipped by adapter, in on_pre_optimizer_step
-            per_device_train_batch_size=tasks[0].spec.rows_at_once,
-            per_device_eval_batch_size=8,
-            gradient_checkpointing=any(
-                use_checkpointing(task.spec, model, task.train, task.spec.rows_at_once * len(tasks), on_gpu)
-                for task in tasks
-            ),
-            max_length=None,
-            padding_free=flat,
-            completion_only_loss=True,
-            dataset_kwargs={"skip_prepare_dataset": True},
-            bf16=precision == "bf16",
-            fp16=precision == "fp16",
-            use_cpu=not on_gpu,
             eval_strategy="no",
             save_strategy="no",
             logging_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-            dataloader_pin_memory=on_gpu,
-            **for_trainer(first),
         )
-        one_gpu(config)
         rows = Dataset.from_list(labelled(tasks[0].train))
         super().__init__(
             model=model, args=config, train_dataset=rows, processing_class=tokenizer, callbacks=[Watch(self)]
         )
         self.flat = config.padding_free
         self.validation = [
-            self._loader(task, task.validation, min(64, max(task.spec.rows_at_once, 8)), shuffled=False)
-            for task in tasks
+            self._loader(task, task.validation, rows_looked_at(task.spec), shuffled=False) for task in tasks
         ]
         self.offsets = [0] * len(tasks)
 
@@ -118,7 +106,7 @@ class TogetherTrainer(SFTTrainer):
         factor = get_scheduler(
             task.spec.schedule,
             alone,
-            num_warmup_steps=round(task.spec.warmup * task.steps),
+            num_warmup_steps=task.spec.warm_up_steps(task.steps),
             num_training_steps=task.steps,
         ).lr_lambdas[0]
         return lambda step: factor(step + self.offsets[place])

@@ -8,7 +8,7 @@ from transformers import TrainerCallback
 
 from lora_hub.training.alone import TELL_SECONDS
 from lora_hub.training.task_training import TaskTraining
-from lora_hub.training.trainer_settings import no_number
+from lora_hub.training.trainer_settings import MAX_GRAD_NORM, no_number, tell_loss_every
 
 if TYPE_CHECKING:
     from lora_hub.training.together_trainer import TogetherTrainer
@@ -43,7 +43,7 @@ class Watch(TrainerCallback):
             if not math.isfinite(task.losses[-1]):
                 self._fail(place, task.losses[-1], task.step + 1)
             else:
-                self.trainer.stack.clip(place, 1.0)
+                self.trainer.stack.clip(place, MAX_GRAD_NORM)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         stack = self.trainer.stack
@@ -80,7 +80,7 @@ class Watch(TrainerCallback):
                 total=task.steps,
                 eta=round(seconds_step * (task.steps - task.step), 1),
             )
-        if task.step == 1 or task.step % max(1, task.steps // 150) == 0:
+        if task.step == 1 or task.step % tell_loss_every(task.steps) == 0:
             task.report("metric", step=task.step, loss=round(sum(task.losses) / len(task.losses), 5), lr=rate)
             task.losses.clear()
 

@@ -3,15 +3,74 @@ that is trained alone and for several that are trained together."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from lora_hub.answering import loading
+from lora_hub.core import store
 from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import TrainSpec
 from lora_hub.core.spec_fields import for_trainer
 from lora_hub.data.prompts.prepare import Encoded
 
+if TYPE_CHECKING:
+    from trl import SFTConfig
+
 IGNORED = -100  # label of a token that is not trained on (torch's CrossEntropyLoss)
+MAX_GRAD_NORM = 1.0  # of one adapter's gradient
+# Training losses that are told of a run at most: a page draws no more points.
+MOST_LOSSES = 150
+
+
+def make_config(
+    spec: TrainSpec, model: Any, folder: Path, *, steps: int, flat: bool, checkpointing: bool, **own: Any
+) -> "SFTConfig":
+    """What the trainer is told of a training in this run's folder. flat, checkpointing: as `use_flat_batches` and
+    `use_checkpointing` say. own: what only a training alone, or only one together, says."""
+    import torch
+    from trl import SFTConfig
+
+    on_gpu = torch.cuda.is_available() and model.device.type == "cuda"
+    precision = loading.pick_precision(model.device, spec.precision)
+    config = SFTConfig(
+        output_dir=str(folder / store.CHECKPOINTS),
+        max_steps=steps,
+        per_device_train_batch_size=spec.rows_at_once,
+        per_device_eval_batch_size=rows_looked_at(spec),
+        gradient_checkpointing=checkpointing,
+        max_length=None,  # too long rows were left out and named already
+        padding_free=flat,
+        completion_only_loss=True,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=not on_gpu,
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_pin_memory=on_gpu,
+        **for_trainer(spec),
+        **own,
+    )
+    one_gpu(config)
+    return config
+
+
+def one_gpu(config: Any) -> None:
+    """A run trains on one GPU. On a machine with several the trainer would take `per_device_train_batch_size` rows on
+    each, so that a step were two or more times as many rows as the spec says."""
+    if config.n_gpu > 1:
+        config._n_gpu = 1
+
+
+def rows_looked_at(spec: TrainSpec) -> int:
+    """Validation rows of one pass: without gradients more of them fit than are trained on at once."""
+    return min(64, max(spec.rows_at_once, 8))
+
+
+def tell_loss_every(steps: int) -> int:
+    """Steps between two training losses that are told, in a training of so many."""
+    return max(1, steps // MOST_LOSSES)
 
 
 def make_lora_config(spec: TrainSpec) -> Any:
@@ -24,14 +83,7 @@ def make_lora_config(spec: TrainSpec) -> Any:
     return LoraConfig(task_type="CAUSAL_LM", **named)
 
 
-def one_gpu(config: Any) -> None:
-    """A run trains on one GPU. On a machine with several the trainer would take `per_device_train_batch_size` rows on
-    each, so that a step were two or more times as many rows as the spec says."""
-    if config.n_gpu > 1:
-        config._n_gpu = 1
-
-
-def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) -> bool:
+def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded) -> bool:
     """Whether rows lie one behind the other in one sequence instead of being padded to the longest (TRL's
     padding_free).
 
@@ -51,7 +103,7 @@ def use_flat_batches(spec: TrainSpec, model: Any, train: Encoded, micro: int) ->
                 base=spec.base.id,
             )
         return True
-    return exact and micro > 1
+    return exact and spec.rows_at_once > 1
 
 
 def _flat_is_exact(model: Any, rows: list[list[int]]) -> bool:
@@ -70,11 +122,12 @@ def _flat_is_exact(model: Any, rows: list[list[int]]) -> bool:
     return bool((torch.cat(alone) - together).abs().max() < tolerance)
 
 
-def use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, on_gpu: bool) -> bool:
-    """Recomputing activations costs about a third more time: only where they would not fit."""
+def use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, *, together: int = 1) -> bool:
+    """Recomputing activations costs about a third more time: only where they would not fit. together: tasks whose rows
+    are in one batch."""
     if spec.gradient_checkpointing != "auto":
         return spec.gradient_checkpointing == "on"
-    if not on_gpu:
+    if model.device.type != "cuda":
         return False
     import torch
 
@@ -82,7 +135,7 @@ def use_checkpointing(spec: TrainSpec, model: Any, train: Encoded, micro: int, o
     longest = max(len(row["input_ids"]) for row in train.rows)
     # About 34 bytes a token and hidden unit in each layer at 16 bits (Korthikanti et al. 2022, "Reducing Activation
     # Recomputation in Large Transformer Models", without the attention matrix, which SDPA does not keep).
-    needed = 34 * micro * longest * config.hidden_size * config.num_hidden_layers
+    needed = 34 * spec.rows_at_once * together * longest * config.hidden_size * config.num_hidden_layers
     free, _ = torch.cuda.mem_get_info()
     return needed > 0.7 * free
 
@@ -119,13 +172,22 @@ def head_on_trained_tokens() -> Iterator[None]:
         utils._use_triton = ask_triton
 
 
-def no_such_layers(spec: TrainSpec) -> SpecError:
-    return SpecError(
-        _("The base {base} has no layers {targets!r}."),
-        _("Set lora.targets = all-linear."),
-        base=spec.base.id,
-        targets=spec.lora.targets if isinstance(spec.lora.targets, str) else several(spec.lora.targets, quoted=True),
-    )
+@contextmanager
+def missing_layers_told(spec: TrainSpec) -> Iterator[None]:
+    """Around what puts the adapter on the base: PEFT's ValueError where the spec's targets are no layers of it becomes
+    a SpecError."""
+    try:
+        yield
+    except ValueError as error:
+        if "target modules" not in str(error).lower():
+            raise
+        targets = spec.lora.targets
+        raise SpecError(
+            _("The base {base} has no layers {targets!r}."),
+            _("Set lora.targets = all-linear."),
+            base=spec.base.id,
+            targets=targets if isinstance(targets, str) else several(targets, quoted=True),
+        ) from error
 
 
 def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:

@@ -401,25 +401,33 @@ def test_a_base_whose_weights_are_not_known_is_not_told_to_have_others(adapter) 
         assert advice in told.value.hint
 
 
-def test_the_hub_is_asked_wherever_adapter_or_base_lie_there(base, adapter, tmp_path) -> None:
+def test_an_adapter_of_this_machine_is_found_without_a_hub_and_says_where_its_base_lies(base, adapter) -> None:
     """An adapter in a folder whose base is an id went to the public Hub, whichever one was meant."""
-    from test_run_folders import make_run, make_spec, started
 
-    from lora_hub.cli.options import is_here
+    def lies_in(given: str = "") -> Path | None:
+        return bases.folder_of(panes.find_here(str(adapter), given).base)
 
-    assert (
-        is_here(str(adapter))
-        and is_here(str(adapter), "built-in")
-        and not is_here(str(adapter), "some/base")
-        and not is_here("owner/name")
-    )
+    assert lies_in() == base and lies_in("built-in") == bases.built_in_folder() and lies_in("some/base") is None
+    assert panes.find_here("owner/name") is None
     change(adapter, base_model_name_or_path="no-one/no-such-base")
-    assert not is_here(str(adapter)) and is_here(str(adapter), str(base))
+    assert lies_in() is None and lies_in(str(base)) == base
     change(adapter, base_model_name_or_path="/no/such/folder")
-    assert is_here(str(adapter)), "nothing to ask a Hub for: the error tells what is wrong"
-    assert is_here(make_run(started())) and not is_here(
-        make_run(started(), base=make_spec().base.model_copy(update={"id": "some/base", "folder": ""}))
-    )
+    with refused(AdapterError, match="nothing lies there on this machine"):
+        lies_in()
+
+
+def test_the_base_of_a_runs_adapter_is_the_one_that_it_was_trained_on(base, tmp_path) -> None:
+    from lora_hub.answering.adapter_base import base_of_record
+
+    known = bases.get_base(str(base))
+    recorded = known.model_copy(update={"folder": "", "id": base.name})
+    assert base_of_record("run-1", recorded, known=known) == known
+    with refused(AdapterError, match="which is not on this machine"):
+        base_of_record("run-1", recorded, known=known.model_copy(update={"folder": str(tmp_path / "gone")}))
+    # the built-in one is found where it lies now, wherever it lay then
+    built_in = bases.get_base(bases.BUILT_IN)
+    elsewhere = built_in.model_copy(update={"folder": "/old/place"})
+    assert base_of_record("run-2", elsewhere, known=elsewhere) == built_in
 
 
 def test_loading_a_base_draws_no_bars(base, capfd) -> None:

@@ -25,6 +25,7 @@ from lora_hub.catalogue import bases  # noqa: E402
 from lora_hub.catalogue.tasks import catalogue  # noqa: E402
 from lora_hub.core.schema import BASE, Task  # noqa: E402
 from lora_hub.data.columns import columns  # noqa: E402
+from lora_hub.data.planned_rows import with_labels  # noqa: E402
 from lora_hub.data.prompts import prepare  # noqa: E402
 from lora_hub.data.read import read  # noqa: E402
 
@@ -32,11 +33,10 @@ from lora_hub.data.read import read  # noqa: E402
 def sample(name: str, rows: int) -> tuple[Task, list[dict]]:
     task = catalogue.get_task(name)
     table = read.read_table(catalogue.sample_file(task))
-    examples = prepare.build_examples(table, task, columns.propose_mapping(table, task).mapping)
+    mapping = columns.propose_mapping(table, task).mapping
+    examples = prepare.build_examples(table, task, mapping)
     random.Random(0).shuffle(examples)
-    return task.model_copy(update={"labels": prepare.labels_of(examples)}), [
-        example.inputs for example in examples[:rows]
-    ]
+    return with_labels(task, table, mapping), [example.inputs for example in examples[:rows]]
 
 
 def many_labels(rows: int) -> tuple[Task, list[dict]]:

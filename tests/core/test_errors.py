@@ -153,7 +153,6 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
         ["chosen"],
     ),
     "too few rows": (lambda: splitting.split_examples(examples(6), SPAM, held_out=0.2, max_held_out=100, seed=1), []),
-    "one class": (lambda: prepare.labels_of(examples(6)[::2]), ["ham"]),
     "no usable row": (
         lambda: prepare.build_examples(table(t=["a"], l=[""]), SPAM, {"text": "t", "answer": "l"}),
         ["text", "l"],

@@ -37,14 +37,6 @@ def test_nothing_usable_is_told_with_the_columns_taken() -> None:
     assert "answer = 'l'" in caught.value.hint
 
 
-def test_one_class_is_refused() -> None:
-    with pytest.raises(DataError, match="All 5 rows have the same answer, 'ham'"):
-        prepare.labels_of(examples(5, ("ham",)))
-    with pytest.raises(DataError, match="The one row has the answer 'ham'") as caught:
-        prepare.labels_of(examples(1, ("ham",)))
-    assert "«ham»" in caught.value.said.fa
-
-
 @pytest.mark.parametrize("seed", [0, 1, 42])
 def test_split_is_a_partition_stratified_and_seeded(seed: int) -> None:
     rows = examples(300, ("ham", "ham", "ham", "spam"))

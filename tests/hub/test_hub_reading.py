@@ -180,9 +180,7 @@ def test_a_damaged_record(first, api, text) -> None:
 # --- bases ---
 
 
-def test_bases_here_and_on_the_hub(api, first, tmp_path, monkeypatch) -> None:
-    with refused(BaseError, match="holds no config.json"):
-        hubs.fetch_base(BaseModel(id=str(tmp_path), folder=str(tmp_path)))
+def test_bases_on_the_hub_and_in_the_cache(api, first, monkeypatch) -> None:
     with refused(BaseError, match="There is no owner/nothing"):
         hubs.fetch_base(BaseModel(id="owner/nothing"))
     with refused(BaseError, match="is an adapter"):

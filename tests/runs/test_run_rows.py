@@ -163,8 +163,8 @@ def test_what_is_readable_of_damaged_rows_is_shown_and_the_rest_is_said(name: st
         "هیچ‌یک از ۶" in runs_watch.draw(RunReader(), "fa", run_id)[9]
         or "سطر از ۶ سطر آزمون" in runs_watch.draw(RunReader(), "fa", run_id)[9]
     )
-    assert said in rows_missing(run_id)["rows_missing"].en
-    published = {"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(run_id)}
+    assert said in rows_missing(found.missing)["rows_missing"].en
+    published = {"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(found.missing)}
     assert said in Screen().tell_all(show_published(published))
 
 

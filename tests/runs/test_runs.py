@@ -168,7 +168,7 @@ def test_no_secret_is_in_any_file_of_the_home(finished: str, same_home: Path) ->
 
 
 def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
-    ref = runs.publish_run(finished, org=hub.organization, name="reviews")
+    ref = runs.publish_run(finished, org=hub.organization, name="reviews").ref
     assert ref.repo_id == f"{hub.organization}/reviews" and "v1" in ref.versions
     assert runs.refresh_run(finished).adapter == ref
     comparer = compare.Comparer()
@@ -295,7 +295,7 @@ def test_publish_fails_in_words_when_the_hub_is_down_and_works_later(
             runs.publish_run(finished, org=hub.organization, name="later")
         assert "127.0.0.1:9" in str(caught.value) and caught.value.hint
     assert (store.run_folder(finished) / "adapter" / "adapter_model.safetensors").is_file()
-    assert runs.publish_run(finished, org=hub.organization, name="later").repo_id.endswith("/later")
+    assert runs.publish_run(finished, org=hub.organization, name="later").ref.repo_id.endswith("/later")
 
 
 def test_killed_worker_is_lost_then_resumed_from_its_checkpoint(data: Path) -> None:

@@ -222,13 +222,9 @@ def _hint(lengths: Lengths) -> Message:
 
 def _folder_of(base: BaseModel) -> Path | None:
     """Where the tokenizer's files lie; None for a base of the Hub that the cache does not hold."""
-    if base.folder:
-        return Path(base.folder)
-    if base.id == bases.BUILT_IN:
-        return bases.built_in_folder()
     from lora_hub.catalogue.cached import cached_tokenizer
 
-    return cached_tokenizer(base)
+    return bases.folder_of(base) or cached_tokenizer(base)
 
 
 def _spread(examples: Sequence[Example], sample: int, bound: int) -> list[Example]:

@@ -3,7 +3,6 @@
 table -> build_examples -> split.split_examples -> encode_examples
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -120,20 +119,6 @@ def none_usable(table: "Table", task: Task, mapping: dict[str, str]) -> DataErro
 
 def _needed(task: Task) -> list[str]:
     return [role for role in task.inputs if role not in task.optional_inputs]
-
-
-def labels_of(examples: list[Example]) -> tuple[str, ...]:
-    """The distinct answers, in a stable order. Raises DataError where there is only one: nothing can be told apart."""
-    counts = Counter(example.answer for example in examples)
-    if len(counts) < 2:
-        only = next(iter(counts))
-        raise DataError(
-            _n("The one row has the answer {only!r}.", "All {count:,} rows have the same answer, {only!r}."),
-            _("Add rows of the other class, or check which column is the answer."),
-            count=len(examples),
-            only=only[:60],
-        )
-    return tuple(sorted(counts))
 
 
 def written(tokenizer: Any, examples: list[Example]) -> list[Example]:

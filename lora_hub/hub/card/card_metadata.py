@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+from lora_hub.catalogue import bases
 from lora_hub.core.schema import BaseModel, HeldOutRow, Score, Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.hub.card.markdown import plain
@@ -84,7 +85,7 @@ def short_name(base: BaseModel) -> str:
 
 def is_hub_id(base: BaseModel) -> bool:
     """True where the base is a repo on a Hub, and not a folder or the built-in one."""
-    return not base.folder and re.fullmatch(r"[\w.-]+/[\w.-]+", base.id, re.ASCII) is not None
+    return bases.folder_of(base) is None and bases.HUB_ID.fullmatch(base.id) is not None
 
 
 def pipeline_tag(task: Task) -> str:

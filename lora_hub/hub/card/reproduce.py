@@ -10,12 +10,11 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import SpecError
 from lora_hub.core.schema import DatasetInfo, TrainSpec
+from lora_hub.hub.adapter_config import RECORD_FILE
 from lora_hub.hub.card.card_metadata import is_hub_id, short_name
 
 # What the recipe derives; the command says these even where they are the defaults.
 DERIVED = ("lora.r", "lora.alpha", "lr", "epochs", "batch", "max_length", "seed")
-# The adapter's record tells its task whole, and `--task` reads it from there.
-RECORD = "lora_hub.json"
 
 
 def command(spec: TrainSpec, repo_id: str) -> str:
@@ -29,7 +28,7 @@ def command(spec: TrainSpec, repo_id: str) -> str:
     base = spec.base.id if known_base else f"FOLDER_OF_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(spec.base))}"
     words = ["python", "-m", "lora_hub", "train", _file(spec.dataset)]
     words += (
-        _option("--task", RECORD if own_task else spec.task.id)
+        _option("--task", RECORD_FILE if own_task else spec.task.id)
         + _option("--base", base)
         + _option("--effort", spec.effort)
     )
@@ -45,7 +44,7 @@ def command(spec: TrainSpec, repo_id: str) -> str:
         "  " + " ".join(_quote(word) for setting in _settings(spec) for word in ("--set", setting)),
     ]
     if own_task:
-        lines.insert(0, f"hf download {_quote(repo_id)} {RECORD} --local-dir .")
+        lines.insert(0, f"hf download {_quote(repo_id)} {RECORD_FILE} --local-dir .")
     return "\n".join(lines)
 
 

@@ -45,7 +45,7 @@ class Looker:
         """Asks the Hub for a base that is neither in the catalogue nor a folder. Raises BaseError where the Hub has
         none of that name; returns the reason where it could not be asked: the base may lie on this disk already.
         Remembered for a while."""
-        if base.folder or base.parameters or base.id == bases.BUILT_IN:
+        if base.parameters or bases.folder_of(base) is not None:
             return None
         key = (base.id, base.revision)
         with self._lock:

@@ -89,7 +89,7 @@ class Watch:
             told = render.filled(said, language, repo=render.isolate(ahead.repo_id))
             inform(told, language, 8)
             return gr.skip()
-        ref = runs.publish_run(run.id, org=(org or "").strip(), name=(name or "").strip(), private=private)
+        ref = runs.publish_run(run.id, org=(org or "").strip(), name=(name or "").strip(), private=private).ref
         return render_data.published(ref.repo_id, ref.url, language)
 
     def to_compare(self, language: str, stamp: str) -> tuple[Any, Any]:
