@@ -25,6 +25,9 @@ def main() -> None:
 
     try:
         settings.check()
+        if settings.signs_in() and os.environ.pop("HF_TOKEN", ""):
+            # Everybody asks the Hub with their own: what nobody has, nobody can use in another's name.
+            print("note: HF_TOKEN is left aside, because people sign in here.", file=sys.stderr, flush=True)
         port = settings.port()
         connection = endpoint.connect()
     except LoraHubError as error:
@@ -41,11 +44,15 @@ def main() -> None:
 
 def serve(connection: object, port: int, in_space: bool) -> None:
     """Serves the page until interrupted."""
+    from lora_hub import hub
     from lora_hub.compare import Comparer
+    from lora_hub.core import settings
+    from lora_hub.people import Sessions
     from lora_hub.ui import app
     from lora_hub.ui.frame import page
 
     labels = page.Labels()
+    sessions = Sessions(hub.look_up) if settings.signs_in() else None
     blocks = app.build(connection, Comparer(), labels)
     blocks.queue(default_concurrency_limit=4, api_open=False)
     host = "0.0.0.0" if in_space else "127.0.0.1"
@@ -56,7 +63,7 @@ def serve(connection: object, port: int, in_space: bool) -> None:
             inbrowser=has_display() and not in_space,
             prevent_thread_lock=True,
             quiet=True,
-            **app.launch_arguments(labels),
+            **app.launch_arguments(labels, sessions),
         )
     except OSError as error:
         sys.exit(f"error: port {port} cannot be used: {error}. Set LORA_HUB_PORT to another one.")

@@ -66,6 +66,10 @@ class RunError(LoraHubError):
     """There is no such run, or what was asked does not fit the state it is in."""
 
 
+class AccessError(LoraHubError):
+    """Whoever asks may not do this, or not so much of it."""
+
+
 def reason_of(error: BaseException) -> Message:
     """What an exception says, for the middle of a sentence: the message that it was raised with
     (`ValueError(_("..."))`), else the first line of its text, in whatever language that is; without a text its kind."""

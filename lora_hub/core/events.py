@@ -6,7 +6,8 @@ folded from the lines and never stored.
 
 | kind | data |
 |---|---|
-| submitted | owner, runner |
+| submitted | owner, runner, visibility, most_seconds (of an attempt) |
+| shared | visibility |
 | state | state; with "queued": attempt (1, and one more for each resume) |
 | handle | handle (how the runner finds the process again) |
 | progress | phase, step, total, eta (seconds); while it waits for its turn: place, before (runs), slots |
@@ -45,10 +46,11 @@ from lora_hub.core.schema import (
     RunState,
     Score,
     TrainSpec,
+    Visibility,
     Wait,
 )
 
-KINDS = get_args(EventKind)
+KINDS, VISIBILITIES = get_args(EventKind), get_args(Visibility)
 # What a run may say on a full disk: the space that its worker kept back is given for it.
 LAST_WORDS = ("error", "state")
 # Of lines that cannot be read so many are named.
@@ -247,7 +249,15 @@ class Folding:
             "created": at,
             "owner": str(data.get("owner", "local")),
             "runner": str(data.get("runner", "local")),
+            "most_seconds": float(data.get("most_seconds", 0)),
         }
+        if "visibility" in data:
+            self._add_shared(data, at, source)
+
+    def _add_shared(self, data: Mapping[str, Any], at: float, source: str) -> None:
+        if data["visibility"] not in VISIBILITIES:
+            raise ValueError(data["visibility"])
+        self._now["visibility"] = data["visibility"]
 
     def _add_handle(self, data: Mapping[str, Any], at: float, source: str) -> None:
         handle = dict(data["handle"])

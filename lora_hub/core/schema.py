@@ -22,6 +22,7 @@ from lora_hub.core.finding_nouns import Mend, Problem
 from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.score_nouns import PairedComparison, Score, Scores
+from lora_hub.core.setting import Setting
 from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Task
 from lora_hub.core.train_spec import SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
 
@@ -46,6 +47,7 @@ __all__ = [
     "SPEC_VERSION",
     "Score",
     "Scores",
+    "Setting",
     "Task",
     "Text2",
     "TrainSpec",
@@ -68,7 +70,9 @@ class RunState(StrEnum):
         return self not in (RunState.QUEUED, RunState.RUNNING, RunState.PUBLISHING)
 
 
-EventKind = Literal["submitted", "state", "handle", "progress", "metric", "exam", "error", "adapter"]
+EventKind = Literal["submitted", "shared", "state", "handle", "progress", "metric", "exam", "error", "adapter"]
+# Who may look at a run: its owner and the organization's admins; its members, too; everybody who may look at anything.
+Visibility = Literal["private", "organization", "public"]
 
 
 class Event(Noun):
@@ -83,7 +87,8 @@ class Event(Noun):
 
 
 class AdapterRef(Noun):
-    """An adapter on a Hub. `revision`: commit. `versions`: its tags (`v1`, `v2`, ...; `production` where promoted)."""
+    """An adapter on a Hub. `revision`: commit. `versions`: its tags (`v1`, `v2`, ...; `production` where promoted).
+    `pull_request`: where it was only proposed, the address at which somebody may take it over."""
 
     repo_id: str
     revision: str = ""
@@ -96,6 +101,7 @@ class AdapterRef(Noun):
     downloads: int = 0
     private: bool = False
     url: str = ""
+    pull_request: str = ""
 
 
 class Wait(Noun):
@@ -137,12 +143,14 @@ class Run(Noun):
     before its last step: "patience", "learnt", or "". comparison: adapter against base on the same rows; None before
     the exam and for runs from before there was one. file_rows = train_rows + validation_rows + eval_rows + left_out,
     where no test file is scored. logs: whose folders hold its log ("": its own). last_event: when something was last
-    told, UTC seconds. end_unread: what stands last in its history cannot be read. is_newer: damaged only for this
-    version, because a newer one wrote its spec.
+    told, UTC seconds. most_seconds: it may train so long in an attempt; 0: as long as it takes. end_unread: what stands
+    last in its history cannot be read. is_newer: damaged only for this version, because a newer one wrote its spec.
     """
 
     id: str
     owner: str = "local"
+    visibility: Visibility = "private"
+    most_seconds: float = 0.0
     spec: TrainSpec
     runner: str = "local"
     handle: dict[str, Any] = {}

@@ -16,6 +16,9 @@ Functions, read at call time, so that a test isolates everything with one `monke
 | LORA_HUB_LOCALE | folder of the languages besides English (languages.py reads it) | the package's own |
 | HF_ENDPOINT | address of another Hub, such as a team's | |
 | HF_TOKEN | the token for the Hub in use; never written anywhere | |
+| LORA_HUB_SERVICE_TOKEN | where people sign in and the Space is to publish itself: its token | |
+| OAUTH_CLIENT_ID | people sign in; set in a Space with `hf_oauth: true`, with OAUTH_CLIENT_SECRET, OAUTH_SCOPES and \
+OPENID_PROVIDER_URL | |
 """
 
 import math
@@ -30,6 +33,9 @@ from lora_hub.core.messages import _
 HUBS = ("public", "embedded")
 # What the Hub allows as the name of a user or an organization.
 NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
+
+# The secret of a Space that publishes everybody's adapters, where the organization wants that.
+SERVICE_TOKEN = "LORA_HUB_SERVICE_TOKEN"
 
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
@@ -64,8 +70,14 @@ def check_home() -> None:
     )
 
 
-def datasets_dir() -> Path:
-    return home() / "datasets"
+def datasets_dir(owner: str = "") -> Path:
+    """Where files are kept: of whoever sits at this machine, or of somebody who signs in."""
+    return people_dir() / owner / "datasets" if owner else home() / "datasets"
+
+
+def people_dir() -> Path:
+    """A folder for each person who signs in; whoever sits at this machine has our folder itself."""
+    return home() / "people"
 
 
 def runs_dir() -> Path:
@@ -204,3 +216,9 @@ def _number(name: str, default: float, *, least: float, most: float, whole: bool
 def in_space() -> bool:
     """True inside a Hugging Face Space."""
     return bool(os.environ.get("SPACE_ID"))
+
+
+def signs_in() -> bool:
+    """Whether people sign in here: in every Space, and wherever OAUTH_CLIENT_ID is set. Elsewhere the app is of whoever
+    sits at its machine."""
+    return in_space() or bool(os.environ.get("OAUTH_CLIENT_ID"))

@@ -1,6 +1,7 @@
 """The only module that touches our folders on disk.
 
-    $LORA_HUB_HOME/datasets/<fingerprint>/{info.json, the file as it came}
+    $LORA_HUB_HOME/datasets/<fingerprint>/{the file as it came}
+    $LORA_HUB_HOME/people/<owner>/datasets/<fingerprint>/{the file as it came}, of those who sign in
     $LORA_HUB_HOME/runs/<id>/{spec.json, events.jsonl, lock, log.txt, held_out.jsonl, examples.jsonl, checkpoints/,
     adapter/} $LORA_HUB_HOME/runs/.line/ (turns.py: whose turn it is)
 
@@ -71,16 +72,32 @@ def fingerprint(path: Path) -> str:
 def dataset_fingerprint(path: Path) -> str:
     """`fingerprint` of a dataset's file; of a kept one its folder is named after it."""
     path = Path(path)
-    return path.parent.name if path.parent.parent == settings.datasets_dir() else fingerprint(path)
+    return path.parent.name if _owner_of(path) is not None else fingerprint(path)
 
 
-def add_dataset(path: Path, name: str = "") -> Path:
+def dataset_owner(path: Path) -> str:
+    """Whose a kept file is: the name of who signed in, "" for whoever sits at this machine, and for any other file."""
+    return _owner_of(Path(path)) or ""
+
+
+def _owner_of(path: Path) -> str | None:
+    """As `dataset_owner`; None for a file that is not kept."""
+    folder = path.parent.parent
+    if folder == settings.datasets_dir():
+        return ""
+    is_persons = folder.name == "datasets" and folder.parent.parent == settings.people_dir()
+    return folder.parent.name if is_persons else None
+
+
+def add_dataset(path: Path, name: str = "", owner: str = "") -> Path:
     """Keeps a copy of an uploaded file and returns where: the upload itself may be cleaned away at any time.
 
-    A file that is kept already is not copied again. Raises DataError where there is no such file or it is too large.
+    owner: who signed in and uploaded it; a fingerprint is a name and no key, so each has a copy of their own. A file
+    that is kept already is not copied again. Raises DataError where there is no such file or it is too large.
     """
     path = Path(path)
-    if path.parent.parent == settings.datasets_dir() and path.is_file() and path.name == _safe_name(name or path.name):
+    is_kept = _owner_of(path) is not None if not owner else _owner_of(path) == owner
+    if is_kept and path.is_file() and path.name == _safe_name(name or path.name):
         return path
     if not path.is_file():
         raise DataError(_("There is no file {path!r}."), _("Check the path, or upload the file again."), path=path)
@@ -93,7 +110,7 @@ def add_dataset(path: Path, name: str = "") -> Path:
             size=size / 1e6,
             limit=most / 1e6,
         )
-    folder = settings.datasets_dir() / fingerprint(path)
+    folder = _datasets_of(owner or dataset_owner(path)) / fingerprint(path)
     kept = folder / _safe_name(name or path.name)
     if not kept.exists():
         with disk_errors(folder):
@@ -107,19 +124,26 @@ def add_dataset(path: Path, name: str = "") -> Path:
     return kept
 
 
-def add_text(text: str, name: str) -> Path:
+def _datasets_of(owner: str) -> Path:
+    """Raises DataError where that can be nobody's name: it becomes a part of a path."""
+    if owner and not settings.NAMESPACE.fullmatch(owner):
+        raise DataError(_("{owner!r} can be nobody's name."), _("Sign in again."), owner=owner[:100])
+    return settings.datasets_dir(owner)
+
+
+def add_text(text: str, name: str, owner: str = "") -> Path:
     """Keeps a text that a person pasted as a file and returns where. Raises DataError where there is nothing in it."""
     if not text.strip():
         raise DataError(_("Nothing was pasted."), _("Copy a table, its header with it, and paste it here."))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pasted"
         file.write_text(text, encoding="utf-8", errors="replace")
-        return add_dataset(file, name)
+        return add_dataset(file, name, owner)
 
 
 def dataset_file(info: DatasetInfo) -> Path:
-    """The kept file of a dataset. Raises DataError where it is gone."""
-    folder = settings.datasets_dir() / info.fingerprint
+    """The kept file of a dataset, its owner's own. Raises DataError where it is gone."""
+    folder = _datasets_of(info.owner) / info.fingerprint
     kept = folder / _safe_name(info.name)
     if not kept.is_file():
         others = [file for file in folder.glob("*") if not file.name.startswith(".")] if folder.is_dir() else []
@@ -129,7 +153,7 @@ def dataset_file(info: DatasetInfo) -> Path:
                 _("Upload it again."),
                 name=info.name,
                 fingerprint=info.fingerprint,
-                folder=settings.datasets_dir(),
+                folder=folder.parent,
             )
         kept = others[0]
     return kept

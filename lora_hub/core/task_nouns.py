@@ -106,7 +106,7 @@ class DatasetInfo(Noun):
     """A dataset in our store. `fingerprint`: first 16 hex digits of the sha256 of the uploaded bytes. `sheets`: the
     sheets of a workbook or the files of an archive, of which `sheet` was read. `mends`: done after reading, in this
     order. `language`: of what goes in, such as "fa"; empty where it was not told. `test_rows`: of its own test part,
-    where that is what a run scores."""
+    where that is what a run scores. `owner`: whose it is, where people sign in; it is not published."""
 
     fingerprint: str
     name: str
@@ -124,3 +124,4 @@ class DatasetInfo(Noun):
     lengths: Lengths | None = None
     language: str = ""
     test_rows: int = 0
+    owner: str = ""

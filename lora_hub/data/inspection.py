@@ -107,8 +107,10 @@ def inspect_table(
     fingerprint: str,
     name: str,
     skip_broken: bool = False,
+    owner: str = "",
 ) -> Inspection:
-    """`inspector.inspect_file` of a table that was read already, without lengths."""
+    """`inspector.inspect_file` of a table that was read already, without lengths. owner: whose file it is, where people
+    sign in."""
     notes = []
     filled = with_filled_columns(table, mends)
     if task is None:
@@ -154,6 +156,7 @@ def inspect_table(
     found.sort(key=lambda one: order[one.problem.severity])
     info = DatasetInfo(
         fingerprint=fingerprint,
+        owner=owner,
         name=name,
         rows=mended.rows,
         columns=tuple(table.columns),

@@ -89,6 +89,7 @@ class Inspector:
                 fingerprint=self._remember(("fingerprint", file), lambda: store.dataset_fingerprint(path)),
                 name=name,
                 skip_broken=bool(reading.get("skip_broken")),
+                owner=store.dataset_owner(path),
             ),
         )
         return seen if base is None else self.with_lengths(seen, base, max_length)

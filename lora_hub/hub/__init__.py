@@ -10,6 +10,8 @@
 reads facts, `fetch` brings files here. Tokens come from the environment of this process and are never logged.
 """
 
+from lora_hub.hub.accounts import look_up
+from lora_hub.hub.client import acting_as
 from lora_hub.hub.fetch import TOKENIZER_FILES, check_base, fetch_adapter, fetch_base, fetch_record, read_adapter_record
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
 from lora_hub.hub.publish import publish_adapter
@@ -18,6 +20,7 @@ from lora_hub.hub.rights import check_publishing
 __all__ = [
     "TOKENIZER_FILES",
     "Version",
+    "acting_as",
     "adapter_config",
     "adapter_patterns",
     "check_base",
@@ -31,6 +34,7 @@ __all__ = [
     "get_adapter",
     "list_adapters",
     "list_versions",
+    "look_up",
     "naming",
     "publish_adapter",
     "read_adapter_record",

@@ -9,6 +9,7 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -18,6 +19,7 @@ from lora_hub.core import settings
 from lora_hub.core.errors import AdapterError, HubError, LoraHubError
 from lora_hub.core.messages import NOTHING, Message, _, joined, several
 from lora_hub.hub import endpoint
+from lora_hub.people import Person
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -26,13 +28,49 @@ PRODUCTION = "production"
 TRY_AGAIN = _("Nothing is lost: try again later.")
 
 
+# Who the Hub is asked as, in this thread of the work: use cases say so, and everything below them obeys.
+_ASKING: ContextVar[Person | None] = ContextVar("asking", default=None)
+
+
+@contextmanager
+def acting_as(person: Person) -> Iterator[None]:
+    """Within, the Hub is asked with this person's own token, and without any where they have none: never with that of
+    the environment, which is the app's. Whoever sits at this machine is who the environment's token belongs to."""
+    before = _ASKING.set(person)
+    try:
+        yield
+    finally:
+        _ASKING.reset(before)
+
+
+def token_in_use() -> str | bool | None:
+    """As the client takes it: None for the environment's, False for none at all."""
+    person = _ASKING.get()
+    return None if person is None or person.is_local else person.token or False
+
+
+def has_token() -> bool:
+    """Whether the Hub is asked as somebody."""
+    from huggingface_hub import get_token
+
+    token = token_in_use()
+    return bool(get_token() if token is None else token)
+
+
+def is_shared() -> bool:
+    """Whether several people share this app: what one of them may read is not read to another from a cache."""
+    person = _ASKING.get()
+    return person is not None and not person.is_local
+
+
 def open_api(token: str | None = None) -> "HfApi":
-    """A client for the Hub in use, with the token of the environment, or one that is given. An embedded Hub that has
-    ended meanwhile is started again. Raises HubError where it cannot be."""
+    """A client for the Hub in use, with the token of whoever asks, or one that is given. An embedded Hub that has ended
+    meanwhile is started again. Raises HubError where it cannot be."""
     from huggingface_hub import HfApi
 
     endpoint.wake()
-    return HfApi(endpoint=hub_url(), token=token, library_name="lora-hub", library_version=__version__)
+    used = token_in_use() if token is None else token
+    return HfApi(endpoint=hub_url(), token=used, library_name="lora-hub", library_version=__version__)
 
 
 def hub_url() -> str:
@@ -96,7 +134,9 @@ def told(
     except errors.LocalTokenNotFoundError as error:
         raise HubError(
             _("There is no token for this Hub."),
-            _("Set HF_TOKEN to a token with the right to write, then start again."),
+            _("Sign in at the top of the page.")
+            if is_shared()
+            else _("Set HF_TOKEN to a token with the right to write, then start again."),
         ) from error
     except errors.GatedRepoError as error:
         raise missing(
@@ -150,6 +190,13 @@ def told(
         raise
 
 
+def check_seen(repo_id: str) -> None:
+    """Asks whether this person may see a repo, where several share the app: the client hands out of its cache what
+    another was given."""
+    if is_shared():
+        open_api().model_info(repo_id)
+
+
 def check_listening() -> None:
     """Raises HubError at once where a Hub of our own or a team's is down: for a listing the client would try for 23
     seconds first. One behind a proxy is not looked at."""
@@ -186,7 +233,7 @@ def refusal(error: Any, what: Message, repo_id: str) -> HubError:
     if status == 401:
         return HubError(
             _("The Hub does not accept this token."),
-            _("Set HF_TOKEN to a valid token, then start again."),
+            _("Sign out and sign in again.") if is_shared() else _("Set HF_TOKEN to a valid token, then start again."),
         )
     if status == 403:
         where = repo_id.partition("/")[0] or settings.organization()

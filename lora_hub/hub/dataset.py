@@ -25,7 +25,7 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _, _n, several
 from lora_hub.hub import dataset_errors, dataset_rows
-from lora_hub.hub.client import check_listening, hub_url, open_api
+from lora_hub.hub.client import check_listening, hub_url, open_api, token_in_use
 from lora_hub.hub.dataset_id import DatasetId, is_dataset_id, parse_dataset_id
 from lora_hub.hub.dataset_rows import megabytes
 
@@ -59,13 +59,15 @@ def fetch_dataset(
     revision: str = "",
     token: str = "",
     progress: Callable[[Message], None] | None = None,
+    owner: str = "",
 ) -> Path:
     """The dataset as one kept file; its name tells the id and the commit.
 
     `name`: what `dataset_id` says, with config, split and revision in it or beside it. `token`: a person's own; empty:
-    what the environment has. `progress` is told what is going on. A train split with a test (or validation) split
-    becomes a zip of both, one split a Parquet file, one file the file itself. Raises DataError (not there, not let in,
-    no data, too large, several configs, no text) and HubError (unreachable, a token that is not accepted).
+    that of whoever asks. `progress` is told what is going on. `owner`: whose the file is then, where people sign in. A
+    train split with a test (or validation) split becomes a zip of both, one split a Parquet file, one file the file
+    itself. Raises DataError (not there, not let in, no data, too large, several configs, no text) and HubError
+    (unreachable, a token that is not accepted).
     """
     wanted = parse_dataset_id(name)
     wanted = replace(
@@ -83,7 +85,7 @@ def fetch_dataset(
                 file = _download(repo, _choose(list(splits), repo, wanted, tell), splits, token, Path(folder), tell)
             else:
                 file = _build(repo, wanted, token, Path(folder), tell)
-            return store.add_dataset(file, _kept_name(repo, wanted, file))
+            return store.add_dataset(file, _kept_name(repo, wanted, file), owner)
 
 
 # --- what there is ---
@@ -300,15 +302,16 @@ def _build(repo: Repo, wanted: DatasetId, token: str, folder: Path, tell: Callab
     """Through `datasets`: the chosen config's splits, streamed."""
     from datasets import DownloadConfig, load_dataset_builder
 
+    used = token or token_in_use()
     with dataset_errors.of_builder(repo.id, repo.commit, next(iter(repo.files))):
         builder = load_dataset_builder(
             f"hf://datasets/{repo.id}",
             wanted.config or None,
             revision=repo.commit,
-            token=token or None,
+            token=used,
             data_dir=wanted.folder or None,
             cache_dir=str(folder / "cache"),
-            download_config=DownloadConfig(cache_dir=folder / "cache", token=token or None),
+            download_config=DownloadConfig(cache_dir=folder / "cache", token=used),
         )
         dataset_rows.check_media(builder.info.features, repo.id)
         listed = {

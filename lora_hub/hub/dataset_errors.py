@@ -12,7 +12,7 @@ from typing import Any
 
 from lora_hub.core.errors import DataError, HubError
 from lora_hub.core.messages import NOTHING, Message, _, joined, several
-from lora_hub.hub.client import hub_kind, hub_url, open_api, told, unreachable, unreached
+from lora_hub.hub.client import has_token, hub_kind, hub_url, open_api, told, unreachable, unreached
 from lora_hub.hub.dataset_id import DatasetId
 
 PUBLIC_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
@@ -47,7 +47,7 @@ def _is_here(host: str) -> bool:
 @contextmanager
 def explained(wanted: DatasetId, token: str) -> Iterator[None]:
     """The Hub's refusals, in words for a dataset. What is not about datasets is `client.told`'s."""
-    from huggingface_hub import errors, get_token
+    from huggingface_hub import errors
 
     with told(_("hand out the dataset {repo}", repo=wanted.repo), wanted.repo, wanted.revision, DataError):
         try:
@@ -55,7 +55,7 @@ def explained(wanted: DatasetId, token: str) -> Iterator[None]:
         except errors.GatedRepoError as error:
             raise DataError(
                 _("The dataset {repo} is gated, and the account of this token has not been let in.")
-                if token or get_token()
+                if token or has_token()
                 else _("The dataset {repo} is gated, and without a token nobody is let in."),
                 _("Accept its terms on its page, {page}, then try again with that account's token."),
                 repo=wanted.repo,
@@ -107,10 +107,9 @@ def _bad_token(token: str) -> HubError:
 
 def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
     """Why a dataset is not there: a token that is none, a model's id, a private one, a name mistyped."""
-    from huggingface_hub import get_token
     from huggingface_hub.errors import HfHubHTTPError
 
-    api, known = open_api(token or None), bool(token or get_token())
+    api, known = open_api(token or None), bool(token or has_token())
     if known:
         try:
             api.whoami()

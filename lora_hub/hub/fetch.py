@@ -11,7 +11,7 @@ from lora_hub.core.schema import AdapterRef, BaseModel, Score
 from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, RECORD_VERSION, WEIGHTS_FILE
 from lora_hub.hub.card import card_metadata
-from lora_hub.hub.client import full_id, hub_url, open_api, told
+from lora_hub.hub.client import check_seen, full_id, hub_url, is_shared, open_api, told
 
 RECORD_BYTES = 16 << 20
 # So long is a question waited for that a person asks by the way.
@@ -44,6 +44,7 @@ def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
     repo_id = full_id(repo)
     with told(_("hand out {repo}", repo=repo_id), repo_id, revision):
         api = open_api()
+        check_seen(repo_id)
         commit = api.resolve_revision(repo_id, revision=revision or None)
         folder = Path(
             api.snapshot_download(
@@ -105,8 +106,10 @@ def fetch_base(base: BaseModel) -> str:
     except (BaseError, HubError) as error:
         cached = _cached_base(base)
         # Whoever was let in once has the files by right; a network that is down must not stop the work.
-        if cached and not (
-            isinstance(error.__cause__, HfHubHTTPError) and error.__cause__.response.status_code in (401, 403)
+        if (
+            cached
+            and not is_shared()
+            and not (isinstance(error.__cause__, HfHubHTTPError) and error.__cause__.response.status_code in (401, 403))
         ):
             return str(cached)
         if isinstance(error, BaseError):
@@ -160,6 +163,7 @@ def fetch_record(name: str, revision: str = "") -> dict[str, Any] | None:
 
     repo_id = full_id(name)
     with told(_("read the record of {repo}", repo=repo_id), repo_id, revision):
+        check_seen(repo_id)
         try:
             path = open_api().hf_hub_download(repo_id, RECORD_FILE, revision=revision or None)
         except EntryNotFoundError as error:

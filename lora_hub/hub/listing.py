@@ -1,5 +1,6 @@
 """What the organization holds: adapters, their cards and versions. Reads facts, brings no files but the card."""
 
+import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import AdapterRef, Score, Scores
 from lora_hub.hub.adapter_config import CONFIG_FILE
-from lora_hub.hub.client import PRODUCTION, check_listening, full_id, hub_url, open_api, told
+from lora_hub.hub.client import PRODUCTION, check_listening, check_seen, full_id, has_token, hub_url, open_api, told
 
 EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
 
@@ -44,14 +45,14 @@ def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bo
         refs = [ref for ref in refs if ref.base in wanted]
     refs.sort(key=lambda ref: ref.updated, reverse=True)
     if versions and refs:
+        here = contextvars.copy_context()  # each thread asks as whoever asked this one
         with ThreadPoolExecutor(min(8, len(refs))) as threads:
-            refs = list(threads.map(_with_versions, refs))
+            refs = list(threads.map(lambda ref: here.copy().run(_with_versions, ref), refs))
     return refs
 
 
 def check_owner(name: str) -> None:
     """Raises HubError where the Hub has no organization, and no user, of a name. A Hub that cannot say is believed."""
-    from huggingface_hub import get_token
     from huggingface_hub.errors import HfHubHTTPError
 
     with told(_("look at {owner}", owner=name)):
@@ -63,7 +64,7 @@ def check_owner(name: str) -> None:
             except HfHubHTTPError as error:
                 if error.response.status_code != 404:
                     return
-        account = api.whoami() if get_token() else {"name": "", "orgs": []}
+        account = api.whoami() if has_token() else {"name": "", "orgs": []}
     ours = [one["name"] for one in account.get("orgs", [])]
     raise HubError(
         _("There is no organization {owner!r} on {hub}."),
@@ -121,6 +122,7 @@ def read_card(repo_id: str, revision: str = "") -> str:
 
     repo_id = full_id(repo_id)
     with told(_("show the card of {repo}", repo=repo_id), repo_id, revision):
+        check_seen(repo_id)
         try:
             path = open_api().hf_hub_download(repo_id, "README.md", revision=revision or None)
         except EntryNotFoundError as error:

@@ -46,6 +46,7 @@ def publish_adapter(
 ) -> AdapterRef:
     """Publishes an adapter's folder as `{org}/{name}` and tags it as its next version.
 
+    Where this account may only propose, it is a pull request, whose address the answer has, and no version yet.
     `private`: only the organization sees it; else as the organization has it by default. `scores`: {"base": ...,
     "adapter": ...}, per cent. `log`: events as JSON lines, of which the losses are published. `examples`: held-out rows
     {prompt, reference, base, adapter}; they tell the language, and stand on the card only where `spec.share_rows`.
@@ -60,7 +61,8 @@ def publish_adapter(
     record = _public_record(folder, spec, scores, run_id)
     with told(_("publish {repo}", repo=repo_id), repo_id, missing=HubError):
         api = open_api()
-        if check_publishing(spec, org=org, name=name, private=private) is None:
+        claim = check_publishing(spec, org=org, name=name, private=private)
+        if claim.info is None:
             # Where nobody asks for a private one, the organization's own way counts.
             api.create_repo(repo_id, private=private or None, exist_ok=True)
         base_repo, base_revision = _base_on_hub(spec.base, org)
@@ -84,8 +86,13 @@ def publish_adapter(
             RECORD_FILE: _json(record),
             LOG: _losses(log),
         }
-        commit = _commit(api, repo_id, files, f"Publish {card_metadata.card_title(spec)}")
-        tags = _tag_version(api, repo_id, commit)
+        title = f"Publish {card_metadata.card_title(spec)}"
+        if claim.by_pull_request:
+            commit, proposed = _propose(api, repo_id, files, title)
+            tags = []
+        else:
+            commit, proposed = _commit(api, repo_id, files, title), ""
+            tags = _tag_version(api, repo_id, commit)
         private = bool(api.model_info(repo_id).private)
     return AdapterRef(
         repo_id=repo_id,
@@ -96,7 +103,8 @@ def publish_adapter(
         metrics=scores,
         versions=tuple(tags),
         private=private,
-        url=f"{hub_url()}/{repo_id}",
+        url=proposed or f"{hub_url()}/{repo_id}",
+        pull_request=proposed,
     )
 
 
@@ -211,6 +219,18 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
                 reason=said,
             ) from error
     raise HubError(_("{repo} is being published by others at the same time."), TRY_AGAIN, repo=repo_id)
+
+
+def _propose(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], title: str) -> tuple[str, str]:
+    """(commit, address) of a pull request with these files."""
+    from huggingface_hub import CommitOperationAdd
+
+    operations = [
+        CommitOperationAdd(path_in_repo=name, path_or_fileobj=content if isinstance(content, bytes) else str(content))
+        for name, content in files.items()
+    ]
+    made = api.create_commit(repo_id, operations, commit_message=title, create_pr=True)
+    return str(made.oid), str(made.pr_url)
 
 
 def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:

@@ -41,12 +41,15 @@ def make_record(
         "task": task.model_dump(mode="json"),
         "base": public_base(spec.base).model_dump(mode="json"),
         "dataset": {
-            **spec.dataset.model_dump(mode="json", exclude={"problems", "source", "lengths"}),
+            **spec.dataset.model_dump(mode="json", exclude={"problems", "source", "lengths", "owner"}),
             "mapping": spec.mapping,
             **counts,
         },
         "report": make_report(spec.dataset),
-        "spec": spec.model_dump(mode="json", exclude={"task", "base", "dataset", "mapping"}),
+        "spec": spec.model_dump(
+            mode="json",
+            exclude={"task": True, "base": True, "dataset": True, "mapping": True, "test_dataset": {"owner"}},
+        ),
         "metrics": {who: {name: score.model_dump() for name, score in of.items()} for who, of in scores.items()},
         "comparison": comparison.model_dump(mode="json") if comparison else None,
         "calibrations": {who: of.model_dump(mode="json") for who, of in (calibrations or {}).items()},

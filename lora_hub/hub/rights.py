@@ -1,6 +1,7 @@
 """Whether an adapter may be published where it is meant to go, asked before it is trained and again when it is
 published."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lora_hub.catalogue import bases
@@ -19,8 +20,17 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo
 
 
-def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private: bool = False) -> "ModelInfo | None":
-    """The repo that an adapter of `spec` would be published to, None where it is to be made. Nothing is written.
+@dataclass(frozen=True)
+class Claim:
+    """What an adapter would be published to. info: the repo, None where it is to be made. by_pull_request: this account
+    may only propose a version of it, as contributors may of what others made."""
+
+    info: "ModelInfo | None"
+    by_pull_request: bool = False
+
+
+def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private: bool = False) -> Claim:
+    """The repo that an adapter of `spec` would be published to, and how. Nothing is written.
 
     Raises HubError, with the sentence that publishing would end with: no token or one that is not accepted, no such
     organization or no right to write in it, a repo of that name that is somebody's, another adapter's or too public.
@@ -35,13 +45,19 @@ def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private:
         # A repo that is there may be ours to write though its namespace is not; one that is not there may not be made
         # then.
         writes = trouble is None if info is None else _writes(api, repo_id)
-        if not writes:
+        proposes = not writes and info is not None and _role(account, org) == "contributor"
+        if not writes and not proposes:
             raise forbidden(what, org, trouble or _others_repo(account, repo_id))
         if info is not None:
             _check_claim(info, repo_id, spec, private)
         if spec.base.id == bases.BUILT_IN:
             _check_base(api, account, org)
-        return info
+        return Claim(info, proposes)
+
+
+def _role(account: dict, org: str) -> str:
+    roles = {one["name"].lower(): one.get("roleInOrg") or "" for one in account.get("orgs", [])}
+    return roles.get(org.lower(), "")
 
 
 def _others_repo(account: dict, repo_id: str) -> Message:

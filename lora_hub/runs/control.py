@@ -27,14 +27,20 @@ RESUMABLE = (RunState.FAILED, RunState.CANCELLED, RunState.LOST)
 
 
 def start_run(
-    spec: TrainSpec, *, owner: str = "local", environment: dict[str, str] | None = None, runner: str = "local"
+    spec: TrainSpec,
+    *,
+    owner: str = "local",
+    environment: dict[str, str] | None = None,
+    runner: str = "local",
+    most_seconds: float = 0.0,
 ) -> Run:
     """Makes the run's folder and starts its process. Raises BaseError where the base is not to be had or can't fit,
     HubError where its adapter could not be published, LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
+    most_seconds: it may train so long in an attempt; 0: as long as it takes.
     """
-    return start_runs([spec], owner=owner, environment=environment, runner=runner)[0]
+    return start_runs([spec], owner=owner, environment=environment, runner=runner, most_seconds=most_seconds)[0]
 
 
 def start_runs(
@@ -43,6 +49,7 @@ def start_runs(
     owner: str = "local",
     environment: dict[str, str] | None = None,
     runner: str = "local",
+    most_seconds: float = 0.0,
 ) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
@@ -65,7 +72,9 @@ def start_runs(
                 run_ids.append(store.create_run(spec, hold))
             for run_id in run_ids:
                 with store.disk_errors(store.run_folder(run_id)):
-                    events.app_log(store.events_file(run_id)).append("submitted", owner=owner, runner=runner)
+                    events.app_log(store.events_file(run_id)).append(
+                        "submitted", owner=owner, runner=runner, most_seconds=most_seconds
+                    )
         except LoraHubError:
             # Nothing has been started: what is left of them would only stand in the list as lost.
             for run_id in run_ids:

@@ -5,6 +5,7 @@ build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(la
 """
 
 import json
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,12 +17,14 @@ from starlette.middleware import Middleware
 from lora_hub.core import settings
 from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import Message, _
-from lora_hub.ui.frame import early, guard
+from lora_hub.hub import look_up
+from lora_hub.people import Sessions
+from lora_hub.ui.frame import asking, early, guard, person, sign_in
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import Looker, warm_up
 from lora_hub.ui.render import render
-from lora_hub.ui.tabs import adapters_tab, compare_tab, runs_tab
+from lora_hub.ui.tabs import adapters_tab, compare_tab, organization_tab, runs_tab
 from lora_hub.ui.tabs.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.tabs.finetune import finetune
 
@@ -32,6 +35,7 @@ TABS: dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]] = {
     "runs": (_("Runs"), runs_tab.build),
     "adapters": (_("Adapters"), adapters_tab.build),
     "compare": (_("Compare"), compare_tab.build),
+    "organization": (_("Organization"), organization_tab.build),
 }
 # Uploads are copied to our own store at once; Gradio's copies go after an hour.
 CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS = 900, 3600
@@ -62,6 +66,8 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
         run_id = gr.Textbox("", visible="hidden", elem_id="lh-run-id")
         adapter_id = gr.Textbox("", visible="hidden", elem_id="lh-adapter-id")
         shared.html(header(connection, labels), elem_id="lh-header")
+        if settings.signs_in():
+            shared.html(person.door(labels), elem_id="lh-door")
         names = gr.Dropdown(
             [],
             value=[],
@@ -89,7 +95,7 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
                 Looker(),
             )
             drawn = []
-            for name, (title, draw) in TABS.items():
+            for name, (title, draw) in tabs_here().items():
                 with _tab(name, labels(title)) as tab:
                     draw(page, tab)
                 drawn.append(tab)
@@ -97,10 +103,15 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
     return blocks
 
 
+def tabs_here() -> dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]]:
+    """The tabs of this page: where nobody signs in, there is nothing to say of what people may."""
+    return {name: tab for name, tab in TABS.items() if name != "organization" or settings.signs_in()}
+
+
 def _tab(name: str, title: Any) -> gr.Tab:
     """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for
     each other, and the others ask the server."""
-    tab = gr.Tab(title, id=name)
+    tab = gr.Tab(title, id=name, elem_id=f"lh-tab-{name}")
     tab.select(
         None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private"
     )
@@ -110,7 +121,8 @@ def _tab(name: str, title: Any) -> gr.Tab:
 def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
     """The address names the tab, the run and the adapters that are shown: a reload, another language and Back show them
     again."""
-    came_back, first = gr.Textbox("", visible="hidden", elem_id="lh-address"), next(iter(TABS))
+    came_back, known = gr.Textbox("", visible="hidden", elem_id="lh-address"), [*tabs_here()]
+    first = known[0]
     changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, page.timer]
 
     def show_address(where: str, is_opening: bool) -> list[Any]:
@@ -118,7 +130,7 @@ def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
         tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
         chosen = [name for name in names.split(",") if name][:MOST_ADAPTERS]
         compared = gr.Dropdown(choices=chosen, value=chosen) if chosen or not is_opening else gr.skip()
-        wanted = tab if tab in TABS else first
+        wanted = tab if tab in known else first
         shown = gr.skip() if is_opening and wanted == first else gr.Tabs(selected=wanted)
         return [shown, run_id[:160], adapter[:200], compared, gr.Timer(active=wanted == "runs")]
 
@@ -135,7 +147,7 @@ def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
     shown.then(None, came_back, None, js="(told) => window.loraHub.returned(told)", api_visibility="private")
 
     def rest_or_tick(event: gr.SelectData) -> Any:
-        return gr.Timer(active=[*TABS][event.index] == "runs")
+        return gr.Timer(active=known[event.index] == "runs")
 
     # The page opens on the first tab and then goes where the address says: the last of the two counts.
     gr.on([one.select for one in tabs], rest_or_tick, None, page.timer, **LIGHT, trigger_mode="always_last")
@@ -173,6 +185,7 @@ def header(connection: Any, labels: Labels) -> str:
         f'<span class="lh-tip" role="tooltip">{why}<br><code dir="ltr">{render.escape(connection.url)}</code></span>'
         f'</span><span class="lh-org">{labels.both(_("Organization"))} '
         f"<b><bdi>{render.escape(connection.organization)}</bdi></b></span>"
+        f"{person.badge(labels) if settings.signs_in() else ''}"
         '<nav class="lh-languages" aria-labelledby="lh-choose">'
         f'<span id="lh-choose">{labels.both(_("Language"))}</span>'
         f"{''.join(map(_language_button, labels.languages))}</nav></div></header>"
@@ -226,9 +239,18 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_arguments(labels: Labels) -> dict[str, Any]:
-    """What `launch` needs besides address and port. What a first file needs is made ready once the first page is
-    out."""
+def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[str, Any]:
+    """What `launch` needs besides address and port. sessions: who is signed in, where people sign in. What a first file
+    needs is made ready once the first page is out. Raises SpecError where people are to sign in and it is not said
+    with which Hub."""
+    guarding = Middleware(guard.Guard, hosts=() if settings.in_space() else (*guard.LOOPBACK, *settings.hosts()))
+    people = _sign_in(sessions) if sessions is not None else []
+    head = Middleware(
+        early.EarlyHead,
+        head=early.head(labels.languages),
+        after=partial(warm_up, WARM_AFTER_SECONDS),
+        of_request=_facts if settings.signs_in() else None,
+    )
     return {
         "i18n": labels.i18n,
         "theme": theme(),
@@ -243,11 +265,18 @@ def launch_arguments(labels: Labels) -> dict[str, Any]:
         "mcp_server": False,
         "pwa": False,
         "app_kwargs": {
-            "middleware": [
-                Middleware(guard.Guard, hosts=() if settings.in_space() else (*guard.LOOPBACK, *settings.hosts())),
-                Middleware(
-                    early.EarlyHead, head=early.head(labels.languages), after=partial(warm_up, WARM_AFTER_SECONDS)
-                ),
-            ]
+            "middleware": [guarding, *people, head],
         },
     }
+
+
+def _sign_in(sessions: Sessions) -> list[Middleware]:
+    """Nobody can sign in to a Space without `hf_oauth`: there everybody is a stranger."""
+    if not os.environ.get("OAUTH_CLIENT_ID"):
+        return []
+    provider = sign_in.Provider.from_environment()
+    return [Middleware(sign_in.SignIn, provider=provider, sessions=sessions, look_up=look_up)]
+
+
+def _facts(scope: dict[str, Any]) -> str:
+    return person.facts(asking.who_asks_in(scope))

@@ -13,6 +13,7 @@ import pytest
 from persian import LETTER, check_persian
 from sample_adapters import make_spec
 
+from lora_hub import use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.compare import panes
@@ -32,6 +33,7 @@ from lora_hub.data.tables import error_words
 from lora_hub.data.tables.table import Table
 from lora_hub.hub import client, endpoint, naming
 from lora_hub.hub.dataset import fetch_dataset
+from lora_hub.people import LOCAL
 from lora_hub.runs import machine
 from lora_hub.training import recipe
 from lora_hub.ui.tabs.finetune import asked, task_list
@@ -195,7 +197,7 @@ RAISED: dict[str, tuple[Callable[[], object], list[str]]] = {
     "no Hub": (lambda: _raise(client.unreachable()), []),
     "no dataset id": (lambda: fetch_dataset("not an id"), ["not an id"]),
     "no letters in a name": (lambda: naming.repo_name(make_spec(), "🙂"), ["🙂"]),
-    "no dataset of this app": (lambda: asked.dataset_path("elsewhere/x.csv"), ["elsewhere/x.csv"]),
+    "no dataset of this app": (lambda: use_cases.open_dataset(LOCAL, "elsewhere/x.csv"), ["elsewhere/x.csv"]),
     "too many inputs for the page": (
         lambda: asked.read_task(asked.Asked(task=asked.OWN, own={**OWN, "inputs": "a, b, c, d, e, f, g"})),
         [],

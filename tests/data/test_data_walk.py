@@ -17,6 +17,7 @@ from lora_hub.data.columns import columns
 from lora_hub.data.inspector import Inspector
 from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.data.prompts import prepare
+from lora_hub.people import LOCAL
 from lora_hub.ui.tabs.finetune.asked import Asked, dataset_id
 from lora_hub.ui.tabs.finetune.review import glance, review
 
@@ -85,9 +86,9 @@ def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, mo
         kept = store.add_dataset(file)
         columns.propose_task(inspector.read(kept))
         asked = Asked(task=task, dataset=dataset_id(kept), effort="quick")
-        glance(asked, "en", inspector)
-        views.append(review(asked, "en", inspector))
-        views.append(review(asked, "fa", inspector))  # another language, and nothing is read anew
+        glance(LOCAL, asked, "en", inspector)
+        views.append(review(LOCAL, asked, "en", inspector))
+        views.append(review(LOCAL, asked, "fa", inspector))  # another language, and nothing is read anew
 
     built: list[int] = []
     make = prepare.examples_of

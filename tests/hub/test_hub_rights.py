@@ -98,7 +98,7 @@ def test_who_may_not_is_told_before_and_after_in_the_same_words(
 )
 def test_who_may_is_let_on_and_nothing_is_made(at, user: str, org: str) -> None:
     api = at(user)
-    assert hubs.check_publishing(spec_for(f"not-yet-{user}"), org=org) is None
+    assert hubs.check_publishing(spec_for(f"not-yet-{user}"), org=org).info is None
     assert not api.repo_exists(f"{org}/not-yet-{user}")
 
 
@@ -107,16 +107,16 @@ def test_a_name_that_is_taken(at, tmp_path: Path) -> None:
     publish(tmp_path, "wills", org="team")
     api.create_repo("team/a-model", exist_ok=True)
     api.upload_file(repo_id="team/a-model", path_in_repo="config.json", path_or_fileobj=b"{}")
-    assert hubs.check_publishing(spec_for("wills"), org="team") is not None, "a next version of one's own"
+    assert hubs.check_publishing(spec_for("wills"), org="team").info is not None, "a next version of one's own"
     with refused(HubError, match="is not an adapter of LoRA Hub"):
         hubs.check_publishing(spec_for("a-model"), org="team")
     with refused(HubError, match="is public, and a private adapter was asked for"):
         hubs.check_publishing(spec_for("wills"), org="team", private=True)
     at("cora")
-    with refused(HubError, match="It is cora, and team/wills is somebody else's"):
-        hubs.check_publishing(spec_for("wills"), org="team")
+    assert hubs.check_publishing(spec_for("wills"), org="team").by_pull_request, "somebody else's: she may propose"
     publish(tmp_path / "hers", "coras", org="team")
-    assert hubs.check_publishing(spec_for("coras"), org="team") is not None
+    of_hers = hubs.check_publishing(spec_for("coras"), org="team")
+    assert of_hers.info is not None and not of_hers.by_pull_request
     at("rita")
     with refused(HubError, match="who may only read there"):
         hubs.check_publishing(spec_for("wills"), org="team")
@@ -128,18 +128,33 @@ def test_a_name_that_is_taken(at, tmp_path: Path) -> None:
     HfApi(constants.ENDPOINT, token_of("ann")).delete_repo("team/built-in")
 
 
+def test_a_contributor_proposes_a_version_of_what_others_made(at, tmp_path: Path) -> None:
+    api = at("will")
+    first = publish(tmp_path, "shared-one", org="team")
+    at("cora")
+    proposed = publish(tmp_path / "hers", "shared-one", org="team", seed=7)
+    assert "/discussions/" in proposed.pull_request and proposed.url == proposed.pull_request
+    assert proposed.versions == () and proposed.revision != first.revision
+    number = int(proposed.pull_request.rpartition("/")[2])
+    pull = api.get_discussion_details("team/shared-one", number)
+    assert pull.is_pull_request and pull.status == "open" and pull.author == "cora"
+    assert api.model_info("team/shared-one").sha == first.revision, "nothing was changed"
+    api.merge_pull_request("team/shared-one", number)
+    assert api.model_info("team/shared-one").sha != first.revision
+
+
 def test_the_base_that_goes_along(at) -> None:
     """A contributor can use the base that an admin put there as it is, and not bring an old one up to date."""
     built_in = bases.get_base("built-in")
     api = at("ann")
     push_base(built_in, "team")
     at("cora")
-    assert hubs.check_publishing(spec_for("coras-second", base=built_in), org="team") is None
+    assert hubs.check_publishing(spec_for("coras-second", base=built_in), org="team").info is None
     api.upload_file(repo_id="team/built-in", path_in_repo="config.json", path_or_fileobj=b'{"model_type": "llama"}')
     with refused(HubError, match="may not bring team/built-in up to date"):
         hubs.check_publishing(spec_for("coras-second", base=built_in), org="team")
     at("will")
-    assert hubs.check_publishing(spec_for("wills-second", base=built_in), org="team") is None
+    assert hubs.check_publishing(spec_for("wills-second", base=built_in), org="team").info is None
     api.delete_repo("team/built-in")
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from small_data import write_csv
 
-from lora_hub import runs
+from lora_hub import runs, use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import store
 from lora_hub.core.errors import DataError, HubError
 from lora_hub.core.schema import Mend
 from lora_hub.core.spec_fields import FIELDS
 from lora_hub.data.inspector import Inspector
+from lora_hub.people import LOCAL
 from lora_hub.ui.frame.warm import Looker
 from lora_hub.ui.tabs.finetune import asked as asked_module
 from lora_hub.ui.tabs.finetune import data_reading, form
@@ -41,7 +42,7 @@ def spec_for(folder: Path, **more):
 
 
 def look(asked: Asked, language: str = "en", opened: str = ""):
-    return review(asked, language, Inspector(), opened)
+    return review(LOCAL, asked, language, Inspector(), opened)
 
 
 # --- the data room ---
@@ -188,7 +189,7 @@ def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_pa
     assert fits.ready and "lh-costs" not in fits.plan and "$" not in fits.plan
     # The base would fit, but not this run of it; it is said and may be tried.
     needed = runs.plan_run(
-        asked_module.dataset_path(asked.dataset), fits.spec.task, fits.spec.base
+        use_cases.open_dataset(LOCAL, asked.dataset), fits.spec.task, fits.spec.base
     ).estimate.memory_bytes
     monkeypatch.setattr("lora_hub.ui.tabs.finetune.review.machine_memory", lambda: needed - 1)
     tight = look(asked)
@@ -209,10 +210,10 @@ def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_pa
 def test_an_unknown_hub_id_is_told_when_it_is_typed(tmp_path, hub):
     looker = Looker()
     asked = asked_about(spam_file(tmp_path), base="nobody/no-such-base")
-    view = review(asked, "en", looker)
+    view = review(LOCAL, asked, "en", looker)
     assert not view.ready and "nobody/no-such-base" in view.base and "lh-bad" in view.base and "step 4" in view.reason
-    assert "«<bdi>nobody/no-such-base</bdi>»" in review(asked, "fa", looker).base
-    assert "<img" not in review(asked_about(spam_file(tmp_path), base="a/<img src=x>"), "en", looker).base
+    assert "«<bdi>nobody/no-such-base</bdi>»" in review(LOCAL, asked, "fa", looker).base
+    assert "<img" not in review(LOCAL, asked_about(spam_file(tmp_path), base="a/<img src=x>"), "en", looker).base
     # What cannot be asked is not forbidden: it may lie on this disk.
     silent = Looker()
     with pytest.MonkeyPatch.context() as patched:
@@ -220,7 +221,7 @@ def test_an_unknown_hub_id_is_told_when_it_is_typed(tmp_path, hub):
             "lora_hub.hub.check_base",
             lambda base: (_ for _ in ()).throw(HubError("The Hub does not answer.", "Try again.")),
         )
-        unsure = review(asked, "en", silent)
+        unsure = review(LOCAL, asked, "en", silent)
         assert unsure.spec is not None and "does not answer" in unsure.base
 
 
@@ -249,7 +250,8 @@ def test_all_rows_of_a_finding_can_be_reached(tmp_path):
     file.write_text("\n".join(["text,label", *rows, *rows]) + "\n")
     asked = asked_about(file)
     first, second, beyond = (
-        review(asked, "en", Inspector(), code).problems for code in ("duplicates", "duplicates@2", "duplicates@x")
+        review(LOCAL, asked, "en", Inspector(), code).problems
+        for code in ("duplicates", "duplicates@2", "duplicates@x")
     )
     assert first.count('<th scope="row"') == 50 and "1 to 50 of 70" in first and 'data-rows="duplicates@2"' in first
     assert second.count('<th scope="row"') == 20 and "51 to 70 of 70" in second and 'data-rows="duplicates@1"' in second
@@ -355,7 +357,7 @@ def test_bad_files_become_words_beside_the_file(tmp_path):
 def test_a_dataset_id_is_never_a_path():
     for name in ("../../etc/passwd", "/etc/passwd", "0123456789abcdef/../../x", ""):
         with pytest.raises(DataError):
-            asked_module.dataset_path(name)
+            use_cases.open_dataset(LOCAL, name)
 
 
 def test_a_task_of_ones_own(tmp_path):

@@ -23,6 +23,34 @@
   dress();
   new MutationObserver(dress).observe(document.documentElement, { attributes: true, attributeFilter: ["lang", "dir"] });
 
+  // --- Who is signed in ----------------------------------------------------------------------------------------------
+  // Where people sign in the head says who asks (render_person.py); elsewhere there is nobody to say anything of.
+  const person = window.loraHubPerson;
+  const mayNot = (tab) => tab === "finetune" && Boolean(person) && /\bbrowse\b/.test(person.may) && !/\btrain\b/.test(person.may);
+  if (person) {
+    Object.assign(document.documentElement.dataset, { person: person.id, role: person.role, may: person.may });
+    const name = () => {
+      for (const place of document.querySelectorAll("[data-me]")) if (place.textContent !== person.id) place.textContent = person.id;
+      for (const place of document.querySelectorAll("[data-avatar]:empty")) {
+        if (!person.avatar) { place.textContent = [...person.id][0]?.toUpperCase() || ""; continue; }
+        const image = place.appendChild(document.createElement("img"));
+        Object.assign(image, { src: person.avatar, alt: "", referrerPolicy: "no-referrer" });
+      }
+    };
+    new MutationObserver(name).observe(document, { childList: true, subtree: true });
+    // Back to what is open now. Inside a frame of another site a browser may keep no session: then in a window of its own.
+    const next = () => "next=" + encodeURIComponent(location.search || "?");
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest && event.target.closest("[data-sign-in]");
+      if (!link) return;
+      link.href = `/login/huggingface?${next()}`;
+      if (window.top !== window.self) link.target = "_blank";
+    }, true);
+    document.addEventListener("submit", (event) => {
+      if (event.target.matches(".lh-me form")) event.target.action = `/logout?${next()}`;
+    }, true);
+  }
+
   // --- Nothing can be clicked before it is heard -------------------------------------------------------------------
   // The tabs are inert from the moment they are drawn until the kept form and the address are back in their fields, and
   // while an answer is on its way that writes the whole form: what is clicked counts, or cannot be clicked yet.
@@ -68,7 +96,12 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
   const fieldOf = (id) => document.querySelector(`#${CSS.escape(id)} :is(textarea, input)`);
-  const where = (get) => JSON.stringify([get("tab") || (get("run") ? "runs" : ""), get("run"), get("adapters"), get("adapter")]);
+  // Who may not train opens on what there is.
+  const tabOf = (get) => {
+    const tab = get("tab") || (get("run") ? "runs" : "");
+    return mayNot(tab || "finetune") && !get("run") ? "adapters" : tab;
+  };
+  const where = (get) => JSON.stringify([tabOf(get), get("run"), get("adapters"), get("adapter")]);
   window.addEventListener("popstate", () => {
     const field = fieldOf("lh-address");
     if (!field) return;

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from lora_hub.core.languages import direction, tag
 from lora_hub.core.messages import _
 
@@ -55,13 +57,19 @@ def _css_text(text: str) -> str:
 
 
 class EarlyHead:
-    """ASGI middleware. head: HTML for the beginning of each page's head. after: called once, behind the first page; it
-    must not take long."""
+    """ASGI middleware. head: HTML for the beginning of each page's head. of_request: of a request's scope more of it,
+    to stand before that; it may take a while. after: called once, behind the first page; it must not take long."""
 
-    def __init__(self, app: Any, head: str, after: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        head: str,
+        after: Callable[[], Any] | None = None,
+        of_request: Callable[[dict[str, Any]], str] | None = None,
+    ) -> None:
         self.app = app
-        self.head = b"<head>" + head.encode()
-        self.after = after
+        self.head = head.encode()
+        self.after, self.of_request = after, of_request
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["method"] != "GET":
@@ -77,10 +85,11 @@ class EarlyHead:
                 return
             if message["type"] == "http.response.body" and start is not None:
                 body = message.get("body", b"")
-                grown = body.replace(b"<head>", self.head, 1)
-                more = len(grown) - len(body)
+                more = "" if self.of_request is None else await run_in_threadpool(self.of_request, scope)
+                grown = body.replace(b"<head>", b"<head>" + more.encode() + self.head, 1)
+                longer = len(grown) - len(body)
                 headers = [
-                    (name, str(int(value) + more).encode() if name.lower() == b"content-length" else value)
+                    (name, str(int(value) + longer).encode() if name.lower() == b"content-length" else value)
                     for name, value in start["headers"]
                 ]
                 await send({**start, "headers": headers})

@@ -1,11 +1,13 @@
 """What the tabs share: the parts of the page that more than one of them touches, and how a handler tells an error.
 
-A handler takes the page's language first, then values by name; it makes a noun, calls one use case and renders. `told`
-shows a LoraHubError as a message and leaves everything on the page as it was; anything else is a bug and logged whole.
+A handler takes the page's language first, then values by name, and `person` where it wants to know who asks; it makes
+a noun, calls one use case and renders. `told` shows a LoraHubError as a message and leaves everything on the page as it
+was; anything else is a bug and logged whole.
 """
 
 import functools
 import hashlib
+import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from lora_hub.core.languages import languages as find_languages
 from lora_hub.core.messages import Message, _, text_in
 from lora_hub.core.noun import Text2
 from lora_hub.core.run_reader import RunReader
+from lora_hub.ui.frame.asking import who_asks
 from lora_hub.ui.render.render import escape, sentence
 from lora_hub.ui.render.render import told as told_in_words
 from lora_hub.ui.render.text import digits, t
@@ -125,31 +128,41 @@ def _known(language: str) -> str:
     return language if language in find_languages() else ENGLISH
 
 
+def _asked_by(handler: Callable) -> tuple[inspect.Signature, bool]:
+    """The signature that Gradio sees, without who asks; whether the handler wants to know that."""
+    signature = inspect.signature(handler)
+    others = [one for name, one in signature.parameters.items() if name != "person"]
+    return signature.replace(parameters=others), len(others) < len(signature.parameters)
+
+
 def told(handler: Callable) -> Callable:
-    """handler(language, ...) with its errors shown; the page stays as it was."""
+    """handler(language, ..., person=) with its errors shown; the page stays as it was."""
+    signature, wants_person = _asked_by(handler)
 
     @functools.wraps(handler)
     def safe(language: str, *values: Any) -> Any:
         language = _known(language)
         try:
-            return handler(language, *values)
+            return handler(language, *values, **({"person": who_asks()} if wants_person else {}))
         except LoraHubError as error:
             warn(error, language)
         except Exception as error:
             warn_bug(error, language)
         return gr.skip()
 
+    safe.__signature__ = signature
     return safe
 
 
 def told_stream(handler: Callable) -> Callable:
     """The same for a handler that yields."""
+    signature, wants_person = _asked_by(handler)
 
     @functools.wraps(handler)
     def safe(language: str, *values: Any) -> Iterator[Any]:
         language = _known(language)
         try:
-            yield from handler(language, *values)
+            yield from handler(language, *values, **({"person": who_asks()} if wants_person else {}))
         except LoraHubError as error:
             warn(error, language)
             yield gr.skip()
@@ -157,4 +170,5 @@ def told_stream(handler: Callable) -> Callable:
             warn_bug(error, language)
             yield gr.skip()
 
+    safe.__signature__ = signature
     return safe

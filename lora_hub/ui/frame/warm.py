@@ -12,9 +12,11 @@ import threading
 import time
 from typing import Any
 
+from lora_hub import use_cases
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import BaseError, LoraHubError
 from lora_hub.core.schema import BaseModel
+from lora_hub.people import Person
 
 logger = logging.getLogger("lora_hub.ui")
 # A form is looked at after each change; the Hub is not asked anew each time, and a new repo is seen soon.
@@ -27,7 +29,7 @@ class Looker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inspector: Any = None
-        self._bases: dict[tuple[str, str], tuple[float, LoraHubError | None]] = {}
+        self._bases: dict[tuple[str, ...], tuple[float, LoraHubError | None]] = {}
 
     def read(self, *arguments: Any, **named: Any) -> Any:
         """`Inspector.read`. Raises DataError as it does."""
@@ -41,20 +43,18 @@ class Looker:
         """`Inspector.with_lengths`."""
         return self._made().with_lengths(*arguments, **named)
 
-    def check_base(self, base: BaseModel) -> LoraHubError | None:
-        """Asks the Hub for a base that is neither in the catalogue nor a folder. Raises BaseError where the Hub has
-        none of that name; returns the reason where it could not be asked: the base may lie on this disk already.
-        Remembered for a while."""
+    def check_base(self, person: Person, base: BaseModel) -> LoraHubError | None:
+        """Asks the Hub, as this person, for a base that is neither in the catalogue nor a folder. Raises BaseError
+        where the Hub has none of that name; returns the reason where it could not be asked: the base may lie on this
+        disk already. Remembered for a while."""
         if base.parameters or bases.folder_of(base) is not None:
             return None
-        key = (base.id, base.revision)
+        key = (person.id, base.id, base.revision)
         with self._lock:
             asked_at, found = self._bases.get(key, (-math.inf, None))
         if time.monotonic() - asked_at > REMEMBERED_SECONDS:
-            from lora_hub import hub
-
             try:
-                hub.check_base(base)
+                use_cases.look_for_base(person, base)
                 found = None
             except LoraHubError as error:
                 found = error

@@ -47,6 +47,8 @@ PHASES = {
     "waiting to be scored": _("trained; waiting while the others are scored"),
     "publishing": _("publishing"),
 }
+LOCAL_OWNER = "local"
+SHARED = {"organization": _("shared with the organization"), "public": _("public")}
 _KIND = {
     RunState.QUEUED: "plain",
     RunState.RUNNING: "live",
@@ -120,10 +122,19 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
         f'<button type="button" class="lh-item" data-id="{escape(run.id)}"'
         f"{' aria-current=true' if run.id == chosen else ''}>"
         f'<span class="lh-item-top"><b dir="auto">{escape(name.title(language))}</b>{state_badge(run, language)}</span>'
-        f'<span class="lh-quiet">{facts}</span>'
+        f'<span class="lh-quiet">{facts}</span>{_owner(run, language)}'
         f'<span class="lh-quiet">{escape(age(run.created or run.started, language))}{_headline(run, language)}</span>'
         f"{percent_done}</button>"
     )
+
+
+def _owner(run: Run, language: str) -> str:
+    """Whose it is, where people sign in, and who else sees it."""
+    if run.owner == LOCAL_OWNER:
+        return ""
+    who = t(_("by {owner}"), language, owner=run.owner)
+    seen = "" if run.visibility == "private" else between(language) + t(SHARED[run.visibility], language)
+    return f'<span class="lh-quiet">{sentence(who)}{escape(seen)}</span>'
 
 
 def _headline(run: Run, language: str) -> str:

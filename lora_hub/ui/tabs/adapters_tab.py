@@ -4,10 +4,12 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub import use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import HubError
 from lora_hub.core.messages import _, text_in
+from lora_hub.people import Person
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render_adapters, render_card
@@ -53,14 +55,12 @@ def build(page: Page, tab: gr.Tab) -> None:
         card = shared.html(visible=False, elem_id="lh-card")
 
     @shared.told
-    def look(language: str, org: str, task: str, base: str, chosen: str) -> Any:
-        from lora_hub import hub
-
+    def look(language: str, org: str, task: str, base: str, chosen: str, *, person: Person) -> Any:
         organization = org.strip() or page.organization
-        found = hub.list_adapters(org=organization, task=task, base=base.strip())
+        found = use_cases.list_adapters(person, org=organization, task=task, base=base.strip())
         if not found and not task and not base.strip():
             try:
-                hub.check_owner(organization)
+                use_cases.check_owner(person, organization)
             except HubError as error:  # in place of the shelf, which is that of another one
                 return error_card(error, language)
         titles = {one.id: text_in(one.title, language) for one in catalogue.list_tasks()}
@@ -71,14 +71,12 @@ def build(page: Page, tab: gr.Tab) -> None:
         return (*_add(names, str(event._data["id"])), gr.Tabs(selected="compare"))
 
     @shared.told
-    def open_card(language: str, repo_id: str) -> Any:
+    def open_card(language: str, repo_id: str, *, person: Person) -> Any:
         if not repo_id:
             return "", gr.Button(visible=False), gr.HTML(visible=False)
-        from lora_hub import hub
-
-        ref = hub.get_adapter(repo_id)
-        versions = [(one.tag, one.commit, one.date, one.message) for one in hub.list_versions(repo_id)]
-        text = render_card.card_html(hub.read_card(repo_id), ref.url, language)
+        ref = use_cases.get_adapter(person, repo_id)
+        versions = [(one.tag, one.commit, one.date, one.message) for one in use_cases.list_versions(person, repo_id)]
+        text = render_card.card_html(use_cases.read_card(person, repo_id), ref.url, language)
         top = render_adapters.adapter_head(ref, language) + render_adapters.versions_table(versions, language)
         return top, gr.Button(visible=True), gr.HTML(text, visible=True)
 

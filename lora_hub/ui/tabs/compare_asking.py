@@ -8,9 +8,11 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub import use_cases
 from lora_hub.core.errors import AdapterError, DataError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BASE, PaneAnswer
+from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_adapters
 from lora_hub.ui.render.render_table import role_name
@@ -53,12 +55,12 @@ class Asking:
     def __init__(self, page: Page) -> None:
         self.page, self.stops = page, Stops()
 
-    def list_names(self, language: str, names: list[str]) -> Any:
+    def list_names(self, language: str, names: list[str], *, person: Person) -> Any:
         # Without a value: what is chosen while this is on its way stays.
-        return gr.Dropdown(choices=compare_question.choices(self.page, language, names or []))
+        return gr.Dropdown(choices=compare_question.choices(person, self.page, language, names or []))
 
     def show_fields(
-        self, language: str, names: list[str], roles_before: str, prompt_now: str, *roles_now: str
+        self, language: str, names: list[str], roles_before: str, prompt_now: str, *roles_now: str, person: Person
     ) -> list[Any]:
         """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt.
         What was typed into the ones goes over into the others.
@@ -67,7 +69,8 @@ class Asking:
         """
         trouble, tasks = "", []
         try:
-            tasks = [pane.task for pane in self.page.comparer.resolve((names or [])[:MOST_ADAPTERS])]
+            panes = use_cases.resolve(person, self.page.comparer, (names or [])[:MOST_ADAPTERS])
+            tasks = [pane.task for pane in panes]
         except LoraHubError as error:
             trouble = render.error_card(error, language)
         task = tasks[0] if tasks and all(one is not None and one.inputs == tasks[0].inputs for one in tasks) else None
@@ -83,10 +86,10 @@ class Asking:
             one_prompt = gr.Textbox(visible=True, value="\n".join(value for value in roles_now if value))
         return [trouble, "\n".join(named), one_prompt, *fields]
 
-    def take_example(self, language: str, names: list[str], roles_named: str) -> list[Any]:
+    def take_example(self, language: str, names: list[str], roles_named: str, *, person: Person) -> list[Any]:
         _check_chosen(names, language)
         named = roles_of(roles_named)
-        inputs, answer, origin = compare_question.take_example(self.page, names[0], language)
+        inputs, answer, origin = compare_question.take_example(person, self.page, names[0], language)
         said = t(_("Right answer of this example: {answer}"), language, answer=answer)
         note = f'<p class="lh-quiet">{render.escape(origin)}{between(language)}{render.escape(said)}</p>'
         if named:
@@ -114,6 +117,7 @@ class Asking:
         kept_right: str,
         roles_named: str,
         *values: str,
+        person: Person,
     ) -> Iterator[list[Any]]:
         """[panes, Ask, Stop, the question's name for Stop], again and again while they answer."""
         names = names or []
@@ -124,7 +128,7 @@ class Asking:
             raise DataError(
                 t(_("There is nothing to ask."), language), t(_("Fill in the input, or take an example."), language)
             )
-        known = compare_question.run_lines(names, language)
+        known = compare_question.run_lines(person, names, language)
         views = [PaneAnswer(pane=place, name=name) for place, name in enumerate(([BASE] if with_base else []) + names)]
         question = "\n".join(value for value in inputs.values() if value.strip()) if inputs else prompt
         asked, stopped = self.stops.start()
@@ -136,7 +140,9 @@ class Asking:
         ]
         idle = [gr.Button(visible=True), gr.Button(visible=False), ""]
         try:
-            stream = self.page.comparer.stream(
+            stream = use_cases.ask(
+                person,
+                self.page.comparer,
                 names,
                 base=with_base,
                 prompt=prompt,

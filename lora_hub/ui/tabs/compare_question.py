@@ -11,10 +11,12 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import RunState
+from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render.run_names import RunName, name_runs
 from lora_hub.ui.render.text import number, t
@@ -61,13 +63,11 @@ def _plain(text: Any) -> str:
     return "\n".join(str(text or "").splitlines()).strip()
 
 
-def choices(page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
+def choices(person: Person, page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
     """Adapters of the organization, then finished runs that are not published, then what was typed."""
-    from lora_hub import hub, runs
-
-    found = hub.list_adapters(org=page.organization)
+    found = use_cases.list_adapters(person, org=page.organization)
     offered = [(ref.repo_id, ref.repo_id) for ref in found]
-    named = name_runs(runs.list_runs(page.runs))
+    named = name_runs(use_cases.list_runs(person, page.runs))
     offered += [
         (_run_line(name, language), run_id)
         for run_id, name in named.items()
@@ -82,23 +82,19 @@ def _run_line(name: RunName, language: str) -> str:
     return name.line(language) + damaged
 
 
-def run_lines(names: list[str], language: str) -> dict[str, str]:
+def run_lines(person: Person, names: list[str], language: str) -> dict[str, str]:
     """Of those that are runs: what a person knows them by."""
-    from lora_hub import runs
-
     wanted = {name.partition("@")[0] for name in names if "/" not in name}
-    named = name_runs(runs.list_runs()) if wanted else {}
+    named = name_runs(use_cases.list_runs(person)) if wanted else {}
     return {run_id: named[run_id].line(language) for run_id in wanted if run_id in named}
 
 
-def take_example(page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:
+def take_example(person: Person, page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:
     """(inputs, right answer, where it is from): a held-out row of the adapter's run where that is here, else of the
     sample."""
-    from lora_hub import runs
-
-    for run in runs.list_runs(page.runs):
+    for run in use_cases.list_runs(person, page.runs):
         if run.id == name or (run.adapter and run.adapter.repo_id == name.partition("@")[0]):
-            rows = runs.read_held_out(run.id, page.runs).rows
+            rows = use_cases.read_held_out(person, run.id, page.runs).rows
             if rows:
                 row = random.choice(rows)
                 return (
@@ -106,7 +102,7 @@ def take_example(page: Page, name: str, language: str) -> tuple[dict[str, Any], 
                     str(row.reference),
                     t(_("held-out row {row} of run {run}"), language, row=number(row.row, language), run=run.id),
                 )
-    task = page.comparer.resolve([name])[0].task
+    task = use_cases.resolve(person, page.comparer, [name])[0].task
     known = task if task is None or task.id not in catalogue.ORDER else catalogue.get_task(task.id)
     file = catalogue.sample_file(known) if known else None
     if file is None:

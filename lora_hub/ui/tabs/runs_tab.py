@@ -14,6 +14,11 @@ from lora_hub.ui.render.render_held_out import FILTERS, ORDERS
 from lora_hub.ui.tabs.runs_watch import Watch
 
 TICK_SECONDS = 2
+VISIBILITIES = {
+    "private": _("only its owner and the admins"),
+    "organization": _("the organization"),
+    "public": _("everybody who may look"),
+}
 # The plan is of the names in the fields again, unless they have changed meanwhile.
 PLANNED = "(...names) => window.loraHub.planned(names)"
 ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
@@ -41,6 +46,15 @@ class ShownRun:
         with gr.Row(elem_classes="lh-tight"):
             self.cancel = gr.Button(words(_("Cancel")), variant="stop", size="sm", visible=False, elem_id="lh-cancel")
             self.resume = gr.Button(words(_("Resume")), size="sm", visible=False, elem_id="lh-resume")
+            self.delete = gr.Button(words(_("Delete")), size="sm", visible=False, elem_id="lh-delete")
+        # the run whose Delete was pressed once
+        self.to_delete = gr.Textbox("", visible="hidden", elem_id="lh-to-delete")
+        self.visibility = gr.Radio(
+            [(words(said), one) for one, said in VISIBILITIES.items()],
+            label=words(_("Who sees this run")),
+            visible=False,
+            elem_id="lh-visibility",
+        )
         self.result = shared.html(elem_id="lh-result")
         with gr.Column(visible=False, elem_classes="lh-section lh-publish") as self.publish_box:
             self._draw_publishing(words, organization)
@@ -96,7 +110,8 @@ class ShownRun:
 def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
     watch, language = Watch(page), page.language
     drawn = [
-        *[listed, run.head, run.cancel, run.resume, run.result, run.publish_box, run.published],
+        *[listed, run.head, run.cancel, run.resume, run.delete, run.visibility],
+        *[run.result, run.publish_box, run.published],
         *[run.plot, run.examples_box, run.examples, run.log_box, run.log, run.seen],
     ]
     asked = [language, page.run_id, run.show, run.order, run.paged]
@@ -107,6 +122,14 @@ def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
     for button, handler in ((run.cancel, watch.cancel), (run.resume, watch.resume)):
         done = button.click(told(handler), [language, run.seen], button, **{**LIGHT, "concurrency_id": button.elem_id})
         done.then(**after)
+    shared_by = {**LIGHT, "concurrency_id": run.visibility.elem_id}
+    run.visibility.input(told(watch.share), [language, run.seen, run.visibility], None, **shared_by).then(**after)
+    run.delete.click(
+        told(watch.delete),
+        [language, run.seen, run.to_delete],
+        [run.delete, run.to_delete, page.run_id],
+        **{**LIGHT, "concurrency_id": run.delete.elem_id},
+    ).then(**after)
     planning: dict[str, Any] = {
         "fn": told(watch.plan),
         "inputs": [language, run.seen, run.org, run.name],

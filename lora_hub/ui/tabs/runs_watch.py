@@ -7,10 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub import use_cases
 from lora_hub.core.errors import LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run, RunState
+from lora_hub.people import Person, rules
 from lora_hub.runs import run_phases
 from lora_hub.ui.frame.page import Page, inform
 from lora_hub.ui.render import render, render_data, render_groups, render_held_out, render_publication, render_runs
@@ -26,59 +28,74 @@ class Watch:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    def look(self, language: str, run_id: str, show_what: str, order: str, paged_to: str) -> list[Any]:
+    def look(
+        self, language: str, run_id: str, show_what: str, order: str, paged_to: str, *, person: Person
+    ) -> list[Any]:
         try:
-            return draw(self.page.runs, language, run_id, show_what, order, paged_to)
+            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to)
         except RunError as error:
             # An old address, or a run whose folder was removed: the list still helps.
-            from lora_hub import runs
-
-            listed = render_runs.runs_list(runs.list_runs(self.page.runs), "", language)
+            listed = render_runs.runs_list(use_cases.list_runs(person, self.page.runs), "", language)
             return [listed, render.error_card(error, language), *_hidden(), ""]
 
-    def tick(self, language: str, run_id: str, show_what: str, order: str, paged_to: str, seen_before: str) -> Any:
+    def tick(
+        self,
+        language: str,
+        run_id: str,
+        show_what: str,
+        order: str,
+        paged_to: str,
+        seen_before: str,
+        *,
+        person: Person,
+    ) -> Any:
         try:
-            return draw(self.page.runs, language, run_id, show_what, order, paged_to, seen_before)
+            return draw(person, self.page.runs, language, run_id, show_what, order, paged_to, seen_before)
         except RunError:
             return gr.skip()
 
-    def cancel(self, language: str, stamp: str) -> Any:
-        from lora_hub import runs
-
+    def cancel(self, language: str, stamp: str, *, person: Person) -> Any:
         inform(render.escape(t(_("The run is being cancelled."), language)), language)
-        runs.cancel_run(_shown(stamp))
+        use_cases.cancel_run(person, _shown(stamp))
         return gr.Button(visible=False)
 
-    def resume(self, language: str, stamp: str) -> Any:
-        from lora_hub import runs
-
-        runs.resume_run(_shown(stamp))
+    def resume(self, language: str, stamp: str, *, person: Person) -> Any:
+        use_cases.resume_run(person, _shown(stamp))
         inform(render.escape(t(_("The run goes on."), language)), language)
         return gr.Button(visible=False)
 
-    def plan(self, language: str, stamp: str, org: str, name: str) -> tuple[Any, Any, str]:
-        """What Publish would do for the run that is shown, with these names."""
-        from lora_hub import runs
-        from lora_hub.runs import publication
+    def share(self, language: str, stamp: str, visibility: str, *, person: Person) -> None:
+        use_cases.share_run(person, _shown(stamp), visibility)
+        inform(render.escape(t(_("Said and done."), language)), language)
 
-        run = runs.refresh_run(_shown(stamp)) if stamp else None
+    def delete(self, language: str, stamp: str, pressed_for: str, *, person: Person) -> Any:
+        """Pressed once it asks; pressed again for the same run, the run is gone."""
+        run_id = _shown(stamp)
+        if pressed_for != run_id:
+            return gr.Button(t(_("Delete for good: press again"), language), variant="stop"), run_id, gr.skip()
+        use_cases.delete_run(person, run_id)
+        inform(render.escape(t(_("The run was deleted. What was published stays."), language)), language)
+        return gr.Button(t(_("Delete"), language), variant="secondary", visible=False), "", ""
+
+    def plan(self, language: str, stamp: str, org: str, name: str, *, person: Person) -> tuple[Any, Any, str]:
+        """What Publish would do for the run that is shown, with these names."""
+        run = use_cases.refresh_run(person, _shown(stamp)) if stamp else None
         plain = gr.Button(t(_("Publish"), language), interactive=True)
-        if run is None or not run.adapter_folder:
+        if run is None or not run.adapter_folder or not rules.can_change(person, run):
             return "", plain, ""
         try:
-            ahead = publication.plan_publication(run, org=org, name=name)
+            ahead = use_cases.plan_publication(person, run.id, org=org, name=name)
         except LoraHubError as error:
             return render.error_card(error, language), plain, ""
         said = _("Nothing new: this is {version} already") if ahead.is_same else _("Publish {version}")
         button = gr.Button(t(said, language, version=ahead.version), interactive=not ahead.is_same)
         return render_publication.planned(ahead, language), button, _promise(run.id, ahead)
 
-    def publish(self, language: str, stamp: str, org: str, name: str, private: bool, said_before: str) -> Any:
-        from lora_hub import runs
-        from lora_hub.runs import publication
-
-        run = runs.refresh_run(_shown(stamp))
-        ahead = publication.plan_publication(run, org=org, name=name)
+    def publish(
+        self, language: str, stamp: str, org: str, name: str, private: bool, said_before: str, *, person: Person
+    ) -> Any:
+        run = use_cases.refresh_run(person, _shown(stamp))
+        ahead = use_cases.plan_publication(person, run.id, org=org, name=name)
         if ahead.before and not ahead.is_same and said_before != _promise(run.id, ahead):
             # The name was typed a moment ago, or somebody else has published meanwhile: first it is said, then it is
             # done.
@@ -89,13 +106,13 @@ class Watch:
             told = render.filled(said, language, repo=render.isolate(ahead.repo_id))
             inform(told, language, 8)
             return gr.skip()
-        ref = runs.publish_run(run.id, org=(org or "").strip(), name=(name or "").strip(), private=private).ref
+        ref = use_cases.publish_run(
+            person, run.id, org=(org or "").strip(), name=(name or "").strip(), private=private
+        ).ref
         return render_data.published(ref.repo_id, ref.url, language)
 
-    def to_compare(self, language: str, stamp: str) -> tuple[Any, Any]:
-        from lora_hub import runs
-
-        run = runs.refresh_run(_shown(stamp))
+    def to_compare(self, language: str, stamp: str, *, person: Person) -> tuple[Any, Any]:
+        run = use_cases.refresh_run(person, _shown(stamp))
         name = run.adapter.repo_id if run.adapter else run.id
         return gr.Dropdown(choices=[name], value=[name]), gr.Tabs(selected="compare")
 
@@ -117,6 +134,7 @@ def _promise(run_id: str, ahead: Any) -> str:
 
 
 def draw(
+    person: Person,
     reader: RunReader,
     language: str,
     run_id: str,
@@ -125,33 +143,40 @@ def draw(
     paged_to: str = "",
     seen_before: str = "",
 ) -> list[Any]:
-    """Updates for the tab's parts, the list first and the stamp last. What does not change any more is sent once:
-    `seen_before` is the stamp of what the page has. Raises RunError where there is no such run."""
+    """Updates for the tab's parts as this person may see them, the list first and the stamp last. What does not change
+    any more is sent once: `seen_before` is the stamp of what the page has. Raises RunError where there is no such
+    run."""
     from lora_hub import runs
 
-    known = runs.list_runs(reader)
+    known = use_cases.list_runs(person, reader)
     if not run_id:
         empty = render.empty(t(_("Choose a run from the list."), language)) if known else ""
         return [render_runs.runs_list(known, "", language), empty, *_hidden(), ""]
-    run = next((run for run in known if run.id == run_id), None) or runs.refresh_run(run_id, reader)
+    run = next((run for run in known if run.id == run_id), None) or use_cases.refresh_run(person, run_id, reader)
     members = next(
         (group for group in render_groups.beside_each_other(known) if any(one.id == run.id for one in group)), []
     )
     others = [one for one in members if one.id != run.id]
     stamp = (
         f"{run.id} {run.state} {bool(run.metrics)} {run.adapter.revision if run.adapter else ''} {show_what} "
-        f"{order} {paged_to} {language}"
+        f"{order} {paged_to} {language} {run.visibility}"
     )
-    is_new = stamp != seen_before
-    found = runs.read_held_out(run.id, reader) if is_new and run.metrics else None
+    is_new, mine = stamp != seen_before, rules.can_change(person, run)
+    found = use_cases.read_held_out(person, run.id, reader) if is_new and run.metrics else None
     against = run.comparison.against if run.comparison else "base"
     return [
         render_runs.runs_list(known, run.id, language),
         render_runs.run_head(run, language, others, name_runs([run, *(one for one in known if one.id != run.id)])),
-        gr.Button(visible=not run.state.is_final and (not run.cancelling or run_phases.how_late(run) is not None)),
-        gr.Button(visible=run.state in runs.RESUMABLE),
+        gr.Button(
+            visible=mine and not run.state.is_final and (not run.cancelling or run_phases.how_late(run) is not None)
+        ),
+        gr.Button(visible=mine and run.state in runs.RESUMABLE),
+        gr.Button(t(_("Delete"), language), variant="secondary", visible=mine and run.state.is_final)
+        if is_new
+        else gr.skip(),
+        gr.Radio(value=run.visibility, visible=mine and not person.is_local) if is_new else gr.skip(),
         render_runs.result(run, language),
-        gr.Column(visible=bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
+        gr.Column(visible=mine and bool(run.adapter_folder) and run.state is not RunState.DAMAGED),
         _published(run, language) if is_new else gr.skip(),
         loss_plot(run.train_losses, run.eval_losses, best_step=run.best_step, total=run.total_steps, language=language),
         gr.Column(visible=bool(run.metrics)),
@@ -167,8 +192,8 @@ def draw(
         )
         if found
         else gr.skip(),
-        gr.Accordion(visible=True),
-        render_runs.log_text(runs.read_log(run.id, reader=reader), language),
+        gr.Accordion(visible=mine),
+        render_runs.log_text(use_cases.read_log(person, run.id, reader=reader), language),
         stamp,
     ]
 
@@ -179,6 +204,8 @@ def _hidden() -> list[Any]:
     return [
         gr.Button(**off),
         gr.Button(**off),
+        gr.Button(**off),
+        gr.Radio(**off),
         "",
         gr.Column(**off),
         "",

@@ -6,7 +6,6 @@
 Knows no gradio and no HTML. Tokens are never a part of it.
 """
 
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,9 @@ from pydantic import ValidationError
 
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core import store
-from lora_hub.core.errors import DataError, SpecError
+from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import DatasetInfo, Mend, Task
+from lora_hub.core.schema import Mend, Task
 
 OWN = "own"
 MAX_INPUTS = 6
@@ -105,6 +103,8 @@ def read_task(asked: Asked) -> Task | None:
                 max_inputs=MAX_INPUTS,
             )
         return task
+    if asked.task and asked.task not in catalogue.ORDER:  # a field of the browser: it might name a file of this machine
+        raise SpecError(_("There is no task {task!r}."), _("Choose one of step 1."), task=asked.task[:100])
     return catalogue.get_task(asked.task) if asked.task else None
 
 
@@ -125,11 +125,3 @@ def roles_of(task: Task | None) -> list[str]:
 def dataset_id(file: Path) -> str:
     """The name under which the page knows a kept file."""
     return f"{file.parent.name}/{file.name}"
-
-
-def dataset_path(name: str) -> Path:
-    """The kept file of a dataset id. Raises DataError where it is gone, or where the id is not one of ours."""
-    fingerprint, _rest, file = name.partition("/")
-    if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
-        raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name)
-    return store.dataset_file(DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format=""))

@@ -6,25 +6,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import Mend
+from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page, inform
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
 
 
-def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
+def fetched(person: Person, name: str, token: str, language: str) -> Iterator[str | Path]:
     """Fetches a dataset from the Hub: HTML that says what goes on, then the kept file, or HTML that says what went
     wrong."""
     told: queue.Queue = queue.Queue()
 
     def fetch() -> None:
         try:
-            from lora_hub.hub.dataset import fetch_dataset
-
-            told.put(fetch_dataset(name.strip(), token=token.strip(), progress=told.put))
+            told.put(use_cases.fetch_dataset(person, name.strip(), token=token.strip(), progress=told.put))
         except Exception as error:
             told.put(error)
 
@@ -44,6 +44,7 @@ def fetched(name: str, token: str, language: str) -> Iterator[str | Path]:
 
 
 def proposed_task(
+    person: Person,
     page: Page,
     file: Path,
     task_id: str | None,
@@ -62,7 +63,9 @@ def proposed_task(
 
     found, reason = "", None
     try:
-        found, reason = columns.propose_task(with_filled_columns(page.looker.read(file, **reading), mends))
+        found, reason = columns.propose_task(
+            with_filled_columns(use_cases.read_dataset(person, page.looker, file, **reading), mends)
+        )
     except LoraHubError:
         pass  # the review tells it beside the file
     if not found:

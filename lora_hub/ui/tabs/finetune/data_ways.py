@@ -9,14 +9,15 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core import store
-from lora_hub.core.errors import DataError
+from lora_hub.core.errors import AccessError, DataError
 from lora_hub.core.messages import _
+from lora_hub.people import Person
 from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
-from lora_hub.ui.tabs.finetune.asked import OWN, dataset_id, dataset_path
+from lora_hub.ui.tabs.finetune.asked import OWN, dataset_id
 from lora_hub.ui.tabs.finetune.data_arrival import fetched, proposed_task
 from lora_hub.ui.tabs.finetune.data_room import Room, renewed
 
@@ -78,24 +79,26 @@ class Ways:
         return [cleared, brought, tested], [dropped, sampled, pasted]
 
     def take_file(
-        self, language: str, path: str | None, task_id: str | None, proposed: str, before: str
+        self, person: Person, language: str, path: str | None, task_id: str | None, proposed: str, before: str
     ) -> dict[Any, Any]:
         if not path:
             return {}
-        kept = store.add_dataset(Path(path), Path(path).name)
-        return self._new_file(kept, before) | self._guess(kept, task_id, proposed, language)
+        kept = _take(person, path)
+        return self._new_file(kept, before) | self._guess(person, kept, task_id, proposed, language)
 
-    def take_sample(self, language: str, task_id: str, before: str) -> dict[Any, Any]:
+    def take_sample(self, person: Person, language: str, task_id: str, before: str) -> dict[Any, Any]:
         file = catalogue.sample_file(catalogue.get_task(task_id))
         if file is None:
             return {}
-        return {**self._new_file(store.add_dataset(file, file.name), before), self.room.file: None}
+        return {**self._new_file(use_cases.add_dataset(person, file, file.name), before), self.room.file: None}
 
-    def take_pasted(self, language: str, text: str, task_id: str | None, proposed: str, before: str) -> dict[Any, Any]:
+    def take_pasted(
+        self, person: Person, language: str, text: str, task_id: str | None, proposed: str, before: str
+    ) -> dict[Any, Any]:
         room = self.room
         try:
-            kept = store.add_text(text or "", "pasted.tsv" if "\t" in (text or "") else "pasted.csv")
-        except DataError as error:
+            kept = use_cases.add_text(person, text or "", "pasted.tsv" if "\t" in (text or "") else "pasted.csv")
+        except (DataError, AccessError) as error:
             return {room.paste_note: render.error_card(error, language)}
         closed = {
             room.paste_note: "",
@@ -104,14 +107,14 @@ class Ways:
             room.paste_box: gr.Column(visible=False),
             room.pasted: "",
         }
-        return self._new_file(kept, before) | closed | self._guess(kept, task_id, proposed, language)
+        return self._new_file(kept, before) | closed | self._guess(person, kept, task_id, proposed, language)
 
-    def take_test(self, language: str, path: str | None) -> str:
-        return dataset_id(store.add_dataset(Path(path), Path(path).name)) if path else ""
+    def take_test(self, language: str, path: str | None, *, person: Person) -> str:
+        return dataset_id(_take(person, path)) if path else ""
 
-    def take_from_hub(self, language: str, name: str, token: str, before: str) -> Iterator[Any]:
+    def take_from_hub(self, language: str, name: str, token: str, before: str, *, person: Person) -> Iterator[Any]:
         waiting = [gr.skip()] * (len(self.room.renewed()) + 3)
-        for words in fetched(name, token, language):
+        for words in fetched(person, name, token, language):
             if isinstance(words, Path):
                 came = render.note(t(_("{name} is here."), language, name=words.name), "good")
                 tests = ["", None] if before else [gr.skip()] * 2
@@ -120,9 +123,14 @@ class Ways:
                 # The field is emptied with the first answer, whatever comes of it.
                 yield [words, gr.Button(interactive=words.startswith('<div class="lh-card lh-bad"')), "", *waiting]
 
-    def guess_fetched(self, language: str, dataset: str, task_id: str | None, proposed: str) -> list[Any]:
+    def guess_fetched(
+        self, language: str, dataset: str, task_id: str | None, proposed: str, *, person: Person
+    ) -> list[Any]:
         # Only now: a fetch may take minutes, and what was chosen in them counts.
-        found = proposed_task(self.page, dataset_path(dataset), task_id, proposed, language) if dataset else []
+        if not dataset:
+            return [gr.skip(), gr.skip()]
+        file = use_cases.open_dataset(person, dataset)
+        found = proposed_task(person, self.page, file, task_id, proposed, language)
         return found or [gr.skip(), gr.skip()]
 
     def _new_file(self, kept: Path, before: str) -> dict[Any, Any]:
@@ -131,9 +139,19 @@ class Ways:
         gone = {room.test: "", room.test_file: None} if before and before != dataset_id(kept) else {}
         return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True)) | gone
 
-    def _guess(self, kept: Path, task_id: str | None, proposed: str, language: str) -> dict[Any, Any]:
-        found = proposed_task(self.page, kept, task_id, proposed, language)
+    def _guess(self, person: Person, kept: Path, task_id: str | None, proposed: str, language: str) -> dict[Any, Any]:
+        found = proposed_task(person, self.page, kept, task_id, proposed, language)
         return dict(zip([self.task, self.room.proposed], found, strict=False))
+
+
+def _take(person: Person, path: str) -> Path:
+    """Keeps what was uploaded as this person's. The copy that the page's server made goes: it is handed out to whoever
+    knows its path."""
+    upload = Path(path)
+    kept = use_cases.add_dataset(person, upload, upload.name)
+    if not person.is_local:
+        upload.unlink(missing_ok=True)
+    return kept
 
 
 def _toggle(name: str) -> Callable[[str], Any]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import TrainSpec
+from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_runs
 from lora_hub.ui.tabs.finetune import data_reading, task_list
-from lora_hub.ui.tabs.finetune.asked import OWN, Asked, dataset_path
+from lora_hub.ui.tabs.finetune.asked import OWN, Asked
 from lora_hub.ui.tabs.finetune.data_arrival import proposed_task
 from lora_hub.ui.tabs.finetune.data_ways import has_sample
 from lora_hub.ui.tabs.finetune.finetune_steps import Steps
@@ -34,13 +36,13 @@ class Look:
             *[training.plan, training.name_note, training.reason, training.train, training.add, steps.seen],
         ]
 
-    def look(self, language: str, opened: str, listed: Any, *values: Any) -> dict[Any, Any]:
+    def look(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> dict[Any, Any]:
         entries = read_entries(listed)
         asked = task_list.on_base_of(entries, self.form.read(values))
-        view = review(asked, language, self.page.looker, opened or "")
+        view = review(person, asked, language, self.page.looker, opened or "")
         return (
             self._data(asked, view, self._columns(values), language)
-            | self._rest(view, entries, asked, language)
+            | self._rest(person, view, entries, asked, language)
             | self._seen(view, values)
         )
 
@@ -49,26 +51,26 @@ class Look:
         means."""
         count = len(self.steps.fields)
 
-        def take_and_look(language: str, opened: str, listed: Any, *values: Any) -> Iterator[Any]:
-            new = take(language, *values[count:])
+        def take_and_look(language: str, opened: str, listed: Any, *values: Any, person: Person) -> Iterator[Any]:
+            new = take(person, language, *values[count:])
             if self.room.dataset not in new:
                 yield new or gr.skip()
                 return
             now = [new.get(field, value) for field, value in zip(self.steps.fields, values, strict=False)]
             entries = read_entries(listed)
             asked = task_list.on_base_of(entries, self.form.read(now))
-            first = glance(asked, language, self.page.looker)
+            first = glance(person, asked, language, self.page.looker)
             shown = self._data(asked, first, self._columns(now), language, is_new=True)
             if self.room.file in new:  # it is emptied where the data came another way
                 shown[self.room.file] = gr.File(value=None, label=data_reading.file_label(asked, language))
             yield new | shown | {self.steps.kept: asked.to_json()}
-            view = review(asked, language, self.page.looker)
+            view = review(person, asked, language, self.page.looker)
             # All of it again: an older look's answer may have come between the two, and `seen` stands for the whole
             # page.
             columns = [column for _, column, _ in view.roles]
             yield (
                 self._data(asked, view, columns, language)
-                | self._rest(view, entries, asked, language)
+                | self._rest(person, view, entries, asked, language)
                 | self._seen(view, now)
             )
 
@@ -86,6 +88,8 @@ class Look:
         sheet: str,
         skip_broken: bool,
         event: gr.EventData,
+        *,
+        person: Person,
     ) -> list[Any]:
         """The mends after a click, and the task that the columns tell with them where it was only proposed."""
         asked = Asked(
@@ -100,7 +104,8 @@ class Look:
         if not dataset or not proposed:
             return unchanged
         mending = asked.mends_to_do()
-        found = proposed_task(self.page, dataset_path(dataset), task_id, proposed, language, mending, **asked.reading())
+        file = use_cases.open_dataset(person, dataset)
+        found = proposed_task(person, self.page, file, task_id, proposed, language, mending, **asked.reading())
         return [unchanged[0], *found] if found and found[0] not in (None, task_id) else unchanged
 
     def use_task(self, language: str, event: gr.EventData) -> Any:
@@ -110,9 +115,9 @@ class Look:
     def open_rows(self, language: str, event: gr.EventData) -> str:
         return str((event._data or {}).get("code", ""))[:80]
 
-    def show_exact(self, language: str, opened: str, listed: Any, *values: Any) -> str:
+    def show_exact(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> str:
         asked = task_list.on_base_of(read_entries(listed), self.form.read(values))
-        return exact_prompts(asked, language, self.page.looker)
+        return exact_prompts(person, asked, language, self.page.looker)
 
     def _columns(self, values: Sequence[Any]) -> list[Any]:
         """What the dropdowns of the roles say, of the form's values."""
@@ -134,7 +139,7 @@ class Look:
             self.steps.shown_roles: json.dumps([role for role, *_ in view.roles]),
         }
 
-    def _rest(self, view: View, entries: list[Entry], asked: Asked, language: str) -> dict[Any, Any]:
+    def _rest(self, person: Person, view: View, entries: list[Entry], asked: Asked, language: str) -> dict[Any, Any]:
         """What has to be planned: the whole report, and steps 4 and 5."""
         stand = task_list.stand(entries, asked, view, language)
         steps, training = self.steps, self.steps.training
@@ -147,17 +152,17 @@ class Look:
             steps.base.settings: view.settings,
             training.plan: view.plan,
             training.name_note: view.name,
-            training.reason: self._under_way(view.spec, language) + reason,
+            training.reason: self._under_way(person, view.spec, language) + reason,
             training.train: gr.Button(
                 task_list.train_words(stand.count, entries, language), interactive=stand.can_train
             ),
             training.add: gr.Button(task_list.add_words(entries, language), interactive=stand.can_add),
         }
 
-    def _under_way(self, spec: TrainSpec | None, language: str) -> str:
-        from lora_hub import runs
-
-        return render_runs.under_way(spec, runs.list_runs(self.page.runs), language) if spec is not None else ""
+    def _under_way(self, person: Person, spec: TrainSpec | None, language: str) -> str:
+        if spec is None:
+            return ""
+        return render_runs.under_way(spec, use_cases.list_runs(person, self.page.runs), language)
 
     def _seen(self, view: View, values: Sequence[Any]) -> dict[Any, Any]:
         """The form's values as the browser has them once a look's answer is in their fields."""

@@ -4,9 +4,11 @@ from typing import Any
 
 import gradio as gr
 
+from lora_hub import use_cases
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import TrainSpec
+from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page, alert, inform
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import number, t
@@ -24,10 +26,10 @@ class Start:
         self.page, self.form, self.room, self.fields = page, steps.form, steps.room, steps.fields
         self.list_parts = [steps.listed, steps.training.tasks, steps.base.base]
 
-    def add_task(self, language: str, opened: str, listed: Any, *values: Any) -> dict[Any, Any]:
+    def add_task(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> dict[Any, Any]:
         entries = read_entries(listed)
         asked = task_list.on_base_of(entries, self.form.read(values))
-        view = review(asked, language, self.page.looker)
+        view = review(person, asked, language, self.page.looker)
         if view.spec is None:
             raise LoraHubError(view.reason, "")
         entries = task_list.add_entry(entries, asked, view.spec)
@@ -40,7 +42,7 @@ class Start:
         gone = str((event._data or {}).get("id", ""))
         return self._list([entry for entry in read_entries(listed) if entry.id != gone], language)
 
-    def edit_task(self, language: str, opened: str, listed: Any, *values: Any) -> Any:
+    def edit_task(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> Any:
         """An entry goes back into the form, and its place on the list waits for it. What is in the form by then goes on
         the list, or has to be finished first. The one that is being edited becomes what it was, and the form empty."""
         entries = read_entries(listed)
@@ -51,7 +53,7 @@ class Start:
         if chosen.edited:
             return self._with_form(_next_after(asked), task_list.put_down(entries), language)
         if task_list.is_begun(asked) and not task_list.is_listed(entries, asked):
-            view = review(asked, language, self.page.looker)
+            view = review(person, asked, language, self.page.looker)
             if view.spec is None:
                 raise LoraHubError(
                     t(_("The form holds another task, which is not ready: {reason}"), language, reason=view.reason),
@@ -60,12 +62,10 @@ class Start:
             entries = task_list.add_entry(entries, asked, view.spec)
         return self._with_form(chosen.asked, task_list.take_up(entries, chosen), language)
 
-    def start(self, language: str, opened: str, listed: Any, *values: Any) -> list[Any]:
-        from lora_hub import runs
-
+    def start(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> list[Any]:
         entries = read_entries(listed)
         asked = task_list.on_base_of(entries, self.form.read(values))
-        specs, planned = task_list.plan_entries(entries, language, self.page.looker)
+        specs, planned = task_list.plan_entries(person, entries, language, self.page.looker)
         if any(now.message and not before.message for now, before in zip(planned, entries, strict=True)):
             said = _(
                 "A task on the list cannot be trained any more; the reason is beside it. Press Train again to go on "
@@ -74,7 +74,7 @@ class Start:
             alert(render.sentence(t(said, language)), language)
             return [gr.skip(), gr.skip(), gr.skip(), *self._list(planned, language)]
         if not task_list.is_listed(task_list.waiting(entries), asked):
-            view = review(asked, language, self.page.looker)
+            view = review(person, asked, language, self.page.looker)
             if view.spec is not None:
                 specs.append(view.spec)
             elif not entries:
@@ -89,8 +89,8 @@ class Start:
                 t(_("None of these tasks can be trained any more."), language),
                 t(_("The reason is beside each; remove it and add it anew."), language),
             )
-        started = runs.start_runs(specs)
-        self._tell(specs, len(started), language)
+        started = use_cases.start_runs(person, specs)
+        self._tell(person, specs, len(started), language)
         left = [entry for entry in planned if entry.message]
         # The name was this run's: the next task is not published over it unasked.
         unlisted = self._list(left, language) if entries else [gr.skip()] * len(self.list_parts)
@@ -102,17 +102,15 @@ class Start:
         fitting = [gr.skip() if one == untouched else one for one, untouched in pairs]
         return dict(zip(self.fields, fitting, strict=True)) | self._listed(read_entries(listed), language)
 
-    def _tell(self, specs: list[TrainSpec], count: int, language: str) -> None:
+    def _tell(self, person: Person, specs: list[TrainSpec], count: int, language: str) -> None:
         """That they have started, and now, not when the training is over, what stands against publishing."""
-        from lora_hub import runs
-
         said = (
             t(_("The run has started."), language)
             if count == 1
             else t(_("{count} runs have started."), language, count=number(count, language))
         )
         inform(render.sentence(said), language)
-        trouble = runs.publishing_trouble(specs[0])
+        trouble = use_cases.publishing_trouble(person, specs[0])
         if trouble is not None:
             said = t(_("The adapter can be trained, but as things are not be published."), language)
             why = " ".join(render.told(trouble, language))

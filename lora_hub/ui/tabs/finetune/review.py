@@ -12,18 +12,19 @@ import subprocess
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lora_hub import runs
+from lora_hub import runs, use_cases
 from lora_hub.catalogue import bases, hardware
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, text_in
 from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
+from lora_hub.people import Person
 from lora_hub.training import recipe
 from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table
 from lora_hub.ui.render.page_words import OWN_TITLES
 from lora_hub.ui.render.text import own_digits, t
-from lora_hub.ui.tabs.finetune.asked import Asked, dataset_path, own_wanting, read_task, roles_of
+from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of
 from lora_hub.ui.tabs.finetune.review_report import report
 
 # A base that needs more than this share of the memory leaves little for anything else.
@@ -61,19 +62,19 @@ class View:
     error: LoraHubError | None = None
 
 
-def review(asked: Asked, language: str, inspector: Any, opened: str = "") -> View:
-    """Looks at the form. opened: the code of the problem whose rows are shown."""
+def review(person: Person, asked: Asked, language: str, inspector: Any, opened: str = "") -> View:
+    """Looks at the form as this person may. opened: the code of the problem whose rows are shown."""
     view = View()
     task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(asked, task, view, language, inspector)
-    base, fits = _look_at_base(asked, view, language, inspector)
+    inspection = _look_at_data(person, asked, task, view, language, inspector)
+    base, fits = _look_at_base(person, asked, view, language, inspector)
     view.reason = _first_hindrance(task, inspection, view, language) or (
         "" if base else t(_("Choose a base that fits (step 4)."), language)
     )
     plan = None
     trouble = _look_at_name(asked, view, language)
     if not view.reason:
-        plan = _plan(asked, task, base, view, language, inspector, fits)
+        plan = _plan(person, asked, task, base, view, language, inspector, fits)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
     if trouble and not view.reason:
@@ -101,30 +102,30 @@ def _doubt(problems: Any, language: str) -> str:
     )
 
 
-def glance(asked: Asked, language: str, inspector: Any) -> View:
+def glance(person: Person, asked: Asked, language: str, inspector: Any) -> View:
     """The first half of a review, for a file that has just come: what it holds and what is wrong with it. Lengths and
     the plan take as long again."""
     view = View()
     task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(asked, task, view, language, inspector)
+    inspection = _look_at_data(person, asked, task, view, language, inspector)
     if inspection is not None and task is not None:
         view.problems += report(asked, task, inspection, inspection.problems, "", language)
     return view
 
 
-def exact_prompts(asked: Asked, language: str, inspector: Any) -> str:
+def exact_prompts(person: Person, asked: Asked, language: str, inspector: Any) -> str:
     """The first rows to the last character, as the base's own tokenizer gets them: its chat template's marks and the
     end token written out, with the number of tokens read and trained. Fetches the tokenizer where it is not here
     yet."""
     view = View()
     task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(asked, task, view, language, inspector)
+    inspection = _look_at_data(person, asked, task, view, language, inspector)
     if task is None or inspection is None:
         return view.prompts
     from lora_hub.answering import loading
     from lora_hub.data.prompts import prepare, template
 
-    tokenizer = loading.load_tokenizer(bases.get_base(asked.base.strip()))
+    tokenizer = loading.load_tokenizer(use_cases.find_base(person, asked.base.strip()))
     table = inspection.table
     few = replace(table, frame=table.frame.head(TRIED_ROWS), row_numbers=table.numbers().head(TRIED_ROWS))
     examples = prepare.build_examples(few, inspection.task, inspection.mapping)
@@ -193,14 +194,14 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     return task
 
 
-def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, inspector: Any) -> Any:
+def _look_at_data(person: Person, asked: Asked, task: Task | None, view: View, language: str, inspector: Any) -> Any:
     """The file's Inspection for the task; None where there is none, with the reason in the view."""
     view.prompts = render_data.prompts([], language)
     if not asked.dataset:
         return None
     try:
-        file = dataset_path(asked.dataset)
-        table = inspector.read(file, **asked.reading())
+        file = use_cases.open_dataset(person, asked.dataset)
+        table = use_cases.read_dataset(person, inspector, file, **asked.reading())
     except LoraHubError as error:
         view.data, view.is_broken, view.error = render.error_card(error, language), True, error
         return None
@@ -228,7 +229,9 @@ def _look_at_data(asked: Asked, task: Task | None, view: View, language: str, in
         view.preview = render_table.preview(table, {}, language)
         return None
     try:
-        seen = inspector.inspect(file, task, chosen, mends=asked.mends_to_do(), **asked.reading())
+        seen = use_cases.inspect_dataset(
+            person, inspector, file, task, chosen, mends=asked.mends_to_do(), **asked.reading()
+        )
     except LoraHubError as error:
         # A column chosen twice, or data that is not for this: the fields and the table stay, so that it can be seen and
         # changed.
@@ -260,12 +263,14 @@ def _refusal(table: Any, language: str) -> str:
     return ""
 
 
-def _look_at_base(asked: Asked, view: View, language: str, inspector: Any) -> tuple[BaseModel | None, bool]:
+def _look_at_base(
+    person: Person, asked: Asked, view: View, language: str, inspector: Any
+) -> tuple[BaseModel | None, bool]:
     """The base, and whether it fits this machine; None where there is none of that name, with the reason in the
     view."""
     try:
-        base = bases.get_base(asked.base.strip())
-        doubt = inspector.check_base(base) if hasattr(inspector, "check_base") else None
+        base = use_cases.find_base(person, asked.base.strip())
+        doubt = inspector.check_base(person, base) if hasattr(inspector, "check_base") else None
     except LoraHubError as error:
         view.base, view.error = render.error_card(error, language), error
         return None, False
@@ -304,7 +309,7 @@ def _marked_red(problems: Any, view: View, language: str) -> str:
 
 
 def _plan(
-    asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any, fits: bool
+    person: Person, asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any, fits: bool
 ) -> runs.Plan | None:
     chosen = {
         role: column
@@ -312,15 +317,16 @@ def _plan(
         if role in roles_of(task) and (not column or column in view.columns)
     }
     try:
-        plan = runs.plan_run(
-            dataset_path(asked.dataset),
+        plan = use_cases.plan_run(
+            person,
+            use_cases.open_dataset(person, asked.dataset),
             task,
             base,
             mapping=chosen,
             mends=asked.mends_to_do(),
             effort=asked.effort,
             overrides=_overrides(asked),
-            test_file=dataset_path(asked.test) if asked.test else None,
+            test_file=use_cases.open_dataset(person, asked.test) if asked.test else None,
             name=asked.name.strip(),
             reading=asked.reading(),
             inspector=inspector,

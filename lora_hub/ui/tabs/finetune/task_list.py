@@ -4,7 +4,7 @@
     entries = add_entry(entries, asked, view.spec)   the form as it stands
     stand(entries, asked, view, "en").can_train      what Train and Add task may do now, and how many tasks Train would
                                                      train
-    plan_entries(entries, "en", inspector)           each one planned anew: specs to start, and entries that say what
+    plan_entries(person, entries, "en", inspector)   each one planned anew: specs to start, and entries that say what
                                                      failed
 
 Knows no gradio. An entry holds what the form asked, never a token.
@@ -18,6 +18,7 @@ from typing import Any
 from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.messages import _, text_in
 from lora_hub.core.schema import TrainSpec
+from lora_hub.people import Person
 from lora_hub.ui.render.render import told
 from lora_hub.ui.render.text import number, t
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
@@ -184,15 +185,17 @@ def add_words(entries: list[Entry], language: str) -> str:
     return t(_("Add task") if waiting(entries) == entries else _("Save task"), language)
 
 
-def plan_entries(entries: list[Entry], language: str, inspector: Any) -> tuple[list[TrainSpec], list[Entry]]:
-    """Plans every entry anew. Returns the specs of those that can be trained, in their order, and all entries, those
-    that cannot with the reason. The one that is being edited is planned in the form."""
+def plan_entries(
+    person: Person, entries: list[Entry], language: str, inspector: Any
+) -> tuple[list[TrainSpec], list[Entry]]:
+    """Plans every entry anew, as this person may. Returns the specs of those that can be trained, in their order, and
+    all entries, those that cannot with the reason. The one that is being edited is planned in the form."""
     specs, planned = [], []
     for entry in entries:
         if entry.edited:
             planned.append(entry)
             continue
-        view = review(entry.asked, language, inspector)
+        view = review(person, entry.asked, language, inspector)
         if view.ready and view.spec is not None:
             specs.append(view.spec)
             planned.append(replace(entry, rows=view.spec.dataset.rows, message="", hint=""))

@@ -1,0 +1,177 @@
+"""How much somebody may: counted here, told before it is met, and refused with what is left and when there is more.
+
+Whoever sits at the machine is limited by the machine alone.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lora_hub.core.errors import AccessError
+from lora_hub.core.messages import _, _n
+from lora_hub.people import policy
+from lora_hub.people.person import Person
+
+DAY_SECONDS = 86_400.0
+MB = 1e6
+
+
+def check_pace(person: Person) -> None:
+    """Counts a request. Raises AccessError where it is one too many of this minute."""
+    if person.is_local or person.pace is None:
+        return
+    most = policy.read().requests_a_minute
+    if seconds := person.pace.take(most):
+        raise AccessError(
+            _n(
+                "That is more than {most} request a minute.",
+                "That is more than {most} requests a minute.",
+                count=most,
+                most=most,
+            ),
+            _("Go on in {seconds:.0f} seconds."),
+            seconds=max(1.0, seconds),
+        )
+
+
+def check_start(person: Person, count: int, everybodys: Iterable[Any], now: float) -> float:
+    """Whether `count` more runs may be started. everybodys: all runs there are. now: UTC seconds. Returns the seconds
+    that a run may train in an attempt, 0 where nobody says. Raises AccessError."""
+    if person.is_local:
+        return 0.0
+    allowed, everybodys = policy.read(), list(everybodys)
+    mine = [run for run in everybodys if run.owner == person.id]
+    for of, most, said in (
+        (mine, allowed.waiting_runs, _("{going} runs of yours wait or train, and {most} may at a time.")),
+        (everybodys, allowed.all_runs, _("{going} runs of this Space wait or train, and {most} may at a time.")),
+    ):
+        going = sum(not run.state.is_final for run in of)
+        if going + count > most:
+            raise AccessError(said, _("Wait until one has ended, or cancel one."), going=going, most=most)
+    left = []
+    for of, most, said in (
+        (mine, allowed.minutes_a_day, _("{used:.0f} of your {most} minutes of training a day are used.")),
+        (everybodys, allowed.all_minutes_a_day, _("{used:.0f} of this Space's {most} minutes a day are used.")),
+    ):
+        used = used_seconds(of, now)
+        left.append(most * 60 - used)
+        if used >= most * 60:
+            raise AccessError(
+                said, _("There are more as the last 24 hours pass. An admin may allow more."), used=used / 60, most=most
+            )
+    return max(60.0, min(allowed.hours * 3600, *left))
+
+
+def used_seconds(runs: Iterable[Any], now: float) -> float:
+    """Seconds of training in the last 24 hours."""
+    total = 0.0
+    for run in runs:
+        last = run.last_event or run.ended or run.created
+        # what an attempt took before those hours is not known apart: it counts as long as it could lie within them
+        total += min(run.seconds if run.state.is_final else max(run.seconds, _running(run, now)), DAY_SECONDS) * (
+            now - last < DAY_SECONDS
+        )
+    return total
+
+
+def _running(run: Any, now: float) -> float:
+    return run.worked + (max(0.0, now - run.started) if run.started else 0.0)
+
+
+def check_spec(person: Person, spec: Any, rows: int, steps: int) -> None:
+    """Raises AccessError where a run is of more rows or more steps than allowed."""
+    if person.is_local:
+        return
+    allowed = policy.read()
+    if rows > allowed.rows:
+        raise AccessError(
+            _("{name} has {rows:,} rows, and {most:,} may be trained on here."),
+            _("Upload a part of it. An admin may allow more."),
+            name=spec.dataset.name,
+            rows=rows,
+            most=allowed.rows,
+        )
+    if steps > allowed.steps:
+        raise AccessError(
+            _("The run would take {steps:,} steps, and {most:,} are allowed here."),
+            _("Choose less effort, fewer epochs or a larger batch. An admin may allow more."),
+            steps=steps,
+            most=allowed.steps,
+        )
+
+
+def check_upload(person: Person, name: str, size: int, mine: float, everybodys: float) -> None:
+    """size: bytes of the file. mine, everybodys: bytes that are taken now. Raises AccessError."""
+    if person.is_local:
+        return
+    allowed = policy.read()
+    if size > allowed.upload_mb * MB:
+        raise AccessError(
+            _("{name} is {size:.1f} MB, and a file may have {most:g} MB here."),
+            _("Upload a part of it. An admin may allow more."),
+            name=name,
+            size=size / MB,
+            most=allowed.upload_mb,
+        )
+    if mine + size > allowed.disk_mb * MB:
+        raise AccessError(
+            _("{name} does not fit: {used:.0f} MB of your {most:g} MB are taken by files and runs."),
+            _("Delete a run, or wait: files that no run uses are removed after {days:g} days."),
+            name=name,
+            used=mine / MB,
+            most=allowed.disk_mb,
+            days=allowed.upload_days,
+        )
+    if everybodys + size > allowed.all_disk_mb * MB:
+        raise AccessError(
+            _("{name} does not fit: {used:.0f} MB of the {most:g} MB for everybody are taken."),
+            _("Ask an admin to make room."),
+            name=name,
+            used=everybodys / MB,
+            most=allowed.all_disk_mb,
+        )
+
+
+def check_question(person: Person, panes: int, tokens: int, characters: int) -> int:
+    """The tokens that an answer may have; 0: what the task says. panes: models that are asked. Raises AccessError."""
+    if person.is_local:
+        return tokens
+    allowed = policy.read()
+    if panes > allowed.panes:
+        raise AccessError(
+            _("{panes} models are asked at once, and {most} may be here."),
+            _("Remove some."),
+            panes=panes,
+            most=allowed.panes,
+        )
+    if characters > allowed.prompt_characters:
+        raise AccessError(
+            _("The question is {count:,} characters long, and {most:,} are allowed here."),
+            _("Shorten it. An admin may allow more."),
+            count=characters,
+            most=allowed.prompt_characters,
+        )
+    if tokens > allowed.answer_tokens:
+        raise AccessError(
+            _("{count:,} tokens are asked for, and an answer may have {most:,} here."),
+            _("Ask for fewer."),
+            count=tokens,
+            most=allowed.answer_tokens,
+        )
+    return tokens
+
+
+def bytes_below(*folders: Path) -> int:
+    """Bytes of all files in these folders; of a file with several names once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for folder in folders:
+        for file in folder.rglob("*"):
+            try:
+                status = file.lstat()
+            except OSError:  # gone since it was listed
+                continue
+            if file.is_file() and (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                total += status.st_size
+    return total

@@ -1,0 +1,110 @@
+"""Who is signed in: in memory only, and gone when the app ends.
+
+The browser has a random name of its session in a cookie, and nothing else; the person and their token stay here, under
+a hash of that name. A role that was taken away on the Hub counts here a few minutes later.
+"""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lora_hub.people.pace import Pace
+from lora_hub.people.person import STRANGER, Person
+
+# Most at a time: a few kilobytes each. The ones that were used longest ago go first.
+MOST_SESSIONS, MOST_OF_ONE, MOST_STRANGERS = 2000, 10, 2000
+ROLES_SECONDS = 300.0
+
+
+@dataclass
+class _Session:
+    person: Person
+    until: float
+    asked: float
+
+
+class Sessions:
+    """Thread-safe. ask: a token -> the person it belongs to now, None where the Hub does not accept it any more; it
+    raises where the Hub cannot be asked, and what was known stays in force."""
+
+    def __init__(self, ask: Callable[[str], Person | None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._ask, self._clock = ask, clock
+        self._lock = threading.Lock()
+        self._open: OrderedDict[str, _Session] = OrderedDict()
+        self._paces: OrderedDict[str, Pace] = OrderedDict()
+
+    def open(self, person: Person, seconds: float) -> str:
+        """Begins a session and returns its name, which is the browser's alone."""
+        name = secrets.token_urlsafe(32)
+        now = self._clock()
+        with self._lock:
+            self._forget(now)
+            mine = [key for key, one in self._open.items() if one.person.id == person.id]
+            for key in mine[: max(0, len(mine) - MOST_OF_ONE + 1)]:
+                del self._open[key]
+            while len(self._open) >= MOST_SESSIONS:
+                self._open.popitem(last=False)
+            person = replace(person, pace=self._pace(f"person {person.id}"))
+            self._open[_hash(name)] = _Session(person, now + seconds, now)
+        return name
+
+    def find(self, name: str, address: str = "") -> Person:
+        """Who a session is of; a stranger where it is none, or none any more. address: the stranger's, by which their
+        requests are counted."""
+        now, key = self._clock(), _hash(name)
+        with self._lock:
+            found = self._open.get(key) if name else None
+            if found is not None and found.until <= now:
+                del self._open[key]
+                found = None
+            if found is None:
+                return replace(STRANGER, pace=self._pace(f"stranger {address}"))
+            self._open.move_to_end(key)
+            if now - found.asked < ROLES_SECONDS:
+                return found.person
+            found.asked = now  # others who look meanwhile do not ask, too
+        return self._ask_again(key, found)
+
+    def _ask_again(self, key: str, found: _Session) -> Person:
+        try:
+            told = self._ask(found.person.token)
+        except Exception:  # the Hub is down: what it said a few minutes ago still counts
+            return found.person
+        with self._lock:
+            if told is None or told.id != found.person.id:
+                self._open.pop(key, None)
+                return replace(STRANGER, pace=found.person.pace)
+            found.person = replace(told, token=found.person.token, pace=found.person.pace)
+            return found.person
+
+    def close(self, name: str) -> None:
+        """Ends a session: the person's token is forgotten."""
+        with self._lock:
+            self._open.pop(_hash(name), None)
+
+    def __len__(self) -> int:
+        with self._lock:
+            self._forget(self._clock())
+            return len(self._open)
+
+    def _forget(self, now: float) -> None:
+        for key in [key for key, one in self._open.items() if one.until <= now]:
+            del self._open[key]
+
+    def _pace(self, of: str) -> Pace:
+        """One for all sessions of a person, and for all strangers of an address."""
+        pace = self._paces.get(of)
+        if pace is None:
+            pace = self._paces[of] = Pace()
+        self._paces.move_to_end(of)
+        while len(self._paces) > MOST_SESSIONS + MOST_STRANGERS:
+            self._paces.popitem(last=False)
+        return pace
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

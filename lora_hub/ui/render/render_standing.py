@@ -1,0 +1,73 @@
+"""What somebody may here, and how much of it is left -> HTML."""
+
+from typing import Any
+
+from lora_hub.core.messages import Message, _
+from lora_hub.people.rules import ROLE_NAMES, Action
+from lora_hub.ui.render.render import card, escape, sentence, table
+from lora_hub.ui.render.text import number, t
+
+ACTIONS = {
+    Action.BROWSE: _("browse"),
+    Action.COMPARE: _("compare"),
+    Action.TRAIN: _("train"),
+    Action.PUBLISH: _("publish"),
+    Action.ADMINISTER: _("administer"),
+}
+CHOICES = {
+    "nothing": _("nothing"),
+    "compare": _("browse and compare"),
+    "person": _("each person"),
+    "service": _("the Space"),
+    "catalogue": _("those of the list"),
+    "any": _("any of the Hub"),
+}
+
+
+def standing(told: Any, language: str) -> str:
+    """told: a `use_cases.Standing`."""
+    able = [ACTIONS[action] for action in told.may if action in ACTIONS]
+    role = ROLE_NAMES[told.person.role].in_language(language)
+    who = t(
+        _("You are {role} of {organization}, and may: {able}."),
+        language,
+        role=role,
+        organization=told.organization,
+        able=able or [_("nothing")],
+    )
+    if told.allowed is None or Action.TRAIN not in told.may:
+        return card("plain", sentence(who))
+    allowed = told.allowed
+    publishing = (
+        _("Your adapters are published with your own account.")
+        if allowed.publish_as == "person"
+        else _("Your adapters are published with this Space's own account.")
+    )
+    used = [
+        (_("Runs that wait or train"), told.going, allowed.waiting_runs),
+        (_("Minutes of training in the last 24 hours"), told.minutes, allowed.minutes_a_day),
+        (_("MB of files and runs"), told.disk_mb, allowed.disk_mb),
+    ]
+    most = [
+        (_("Longest run (hours)"), allowed.hours),
+        (_("Steps of a run"), allowed.steps),
+        (_("Rows of a dataset"), allowed.rows),
+        (_("Largest file (MB)"), allowed.upload_mb),
+        (_("Unused files are kept (days)"), allowed.upload_days),
+        (_("Models that one question goes to"), allowed.panes),
+        (_("Tokens of an answer"), allowed.answer_tokens),
+        (_("Characters of a question"), allowed.prompt_characters),
+        (_("Requests a minute"), allowed.requests_a_minute),
+    ]
+    rows = [[_cell(title, language), _number(now, language), _number(limit, language)] for title, now, limit in used]
+    rows += [[_cell(title, language), "", _number(limit, language)] for title, limit in most]
+    heads = [t(said, language) for said in (_("Of what"), _("Used"), _("At most"))]
+    return card("good", sentence(who), sentence(t(publishing, language))) + table(heads, rows)
+
+
+def _cell(title: Message, language: str) -> str:
+    return escape(t(title, language))
+
+
+def _number(value: float, language: str) -> str:
+    return escape(number(value, language, 0 if float(value).is_integer() or value >= 10 else 1))

@@ -1,0 +1,64 @@
+"""The Organization tab, where people sign in: what somebody may here and has used of it, and, for admins, what the
+organization allows."""
+
+from typing import Any
+
+import gradio as gr
+
+from lora_hub import use_cases
+from lora_hub.core.messages import _
+from lora_hub.core.spec_fields import fields_of
+from lora_hub.people import Person, Policy
+from lora_hub.people.rules import Action
+from lora_hub.ui.frame import page as shared
+from lora_hub.ui.frame.page import LIGHT, Page, inform, told
+from lora_hub.ui.render import render, render_standing
+from lora_hub.ui.render.text import t
+
+FIELDS = tuple(fields_of(Policy))
+
+
+def build(page: Page, tab: gr.Tab) -> None:
+    """Draws the tab inside the current context and wires it; it is read when it is opened."""
+    words = page.words
+    with gr.Column(elem_classes="lh-page"):
+        standing = shared.html(elem_id="lh-standing")
+        with gr.Column(visible=False, elem_classes="lh-section", elem_id="lh-policy") as box:
+            shared.html(f"<h2>{words.both(_('What the organization allows'))}</h2>")
+            with gr.Row(elem_classes="lh-overrides"):
+                fields = {one.key: _field(page, one) for one in FIELDS}
+            save = gr.Button(words(_("Save")), variant="primary", size="md", elem_id="lh-policy-save")
+
+    def look(language: str, *, person: Person) -> list[Any]:
+        told_of = use_cases.look_at_standing(person)
+        is_admin = Action.ADMINISTER in told_of.may
+        values = told_of.allowed.model_dump(mode="json") if told_of.allowed and is_admin else {}
+        now = [_shown(values[key]) if values else gr.skip() for key in fields]
+        return [render_standing.standing(told_of, language), gr.Column(visible=is_admin), *now]
+
+    def change(language: str, *values: str, person: Person) -> list[Any]:
+        given = {
+            one.key: value.strip() if isinstance(value, str) else value
+            for one, value in zip(FIELDS, values, strict=True)
+        }
+        use_cases.change_policy(person, {key: value for key, value in given.items() if value not in ("", None)})
+        inform(render.escape(t(_("Saved: it counts from now on."), language)), language)
+        return look(language, person=person)
+
+    shown = [standing, box, *fields.values()]
+    tab.select(told(look), page.language, shown, **LIGHT)
+    save.click(told(change), [page.language, *fields.values()], shown, **{**LIGHT, "concurrency_id": "policy"})
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _field(page: Page, one: Any) -> Any:
+    """A field of the form: a choice, or a number that is checked when it is saved."""
+    label, info = page.words(one.title), page.words(one.help)
+    elem_id = f"lh-policy-{one.key.replace('_', '-')}"
+    if one.choices:
+        choices = [(page.words(render_standing.CHOICES[choice]), choice) for choice in one.choices]
+        return gr.Dropdown(choices, label=label, info=info, min_width=180, elem_id=elem_id)
+    return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id=elem_id)

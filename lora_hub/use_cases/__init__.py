@@ -1,0 +1,70 @@
+"""What can be done here, each called with the `Person` who asks: the page and the shell come in by this door, and it
+decides whether they may. Rooms below do the work and ask nobody who it is for.
+
+    use_cases.cancel_run(person, run_id)      RunError where they may not see it, AccessError where it is another's
+"""
+
+from lora_hub.use_cases.adapters import check_owner, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.use_cases.comparing import ask, resolve, score_file
+from lora_hub.use_cases.datasets import (
+    add_dataset,
+    add_text,
+    fetch_dataset,
+    inspect_dataset,
+    open_dataset,
+    read_dataset,
+)
+from lora_hub.use_cases.organization import Standing, change_policy, look_at_standing
+from lora_hub.use_cases.publishing import plan_publication, publish_run, publishing_trouble
+from lora_hub.use_cases.training import (
+    cancel_run,
+    check_base,
+    delete_run,
+    find_base,
+    look_for_base,
+    plan_run,
+    resume_run,
+    start_pipeline,
+    start_run,
+    start_runs,
+)
+from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
+
+__all__ = [
+    "Standing",
+    "add_dataset",
+    "add_text",
+    "ask",
+    "cancel_run",
+    "change_policy",
+    "check_base",
+    "check_owner",
+    "delete_run",
+    "fetch_dataset",
+    "find_base",
+    "get_adapter",
+    "inspect_dataset",
+    "list_adapters",
+    "list_runs",
+    "list_versions",
+    "look_at_standing",
+    "look_for_base",
+    "open_dataset",
+    "plan_publication",
+    "plan_run",
+    "publish_run",
+    "publishing_trouble",
+    "read_card",
+    "read_dataset",
+    "read_held_out",
+    "read_log",
+    "refresh_run",
+    "resolve",
+    "resume_run",
+    "score_file",
+    "share_run",
+    "start_pipeline",
+    "start_run",
+    "start_runs",
+    "wait_for_run",
+]

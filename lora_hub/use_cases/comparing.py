@@ -1,0 +1,76 @@
+"""Adapters asked: one question to a base and several of them, or a test file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lora_hub.compare import Comparer, Pane
+from lora_hub.core import settings, store
+from lora_hub.core.errors import AdapterError, LoraHubError, RunError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import PaneAnswer
+from lora_hub.people import Person, limits
+from lora_hub.people.rules import Action
+from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.training import check_allowed
+from lora_hub.use_cases.watching import seen
+
+
+@use_case(Action.COMPARE)
+def resolve(person: Person, comparer: Comparer, adapters: list[str]) -> list[Pane]:
+    """The panes of these names, as `Comparer.resolve`. Raises AdapterError, BaseError."""
+    panes = comparer.resolve(_names_for(person, adapters))
+    for pane in panes:
+        check_allowed(person, pane.base)
+    return panes
+
+
+@use_case(Action.COMPARE, counted=True)
+def ask(person: Person, comparer: Comparer, adapters: list[str], **question: Any) -> Iterator[PaneAnswer]:
+    """The answers as they come, as `Comparer.stream`. Raises AccessError where the question is more than allowed."""
+    characters = len(question.get("prompt") or "") + sum(
+        len(str(value)) for value in (question.get("inputs") or {}).values()
+    )
+    most = limits.check_question(
+        person, len(adapters) + bool(question.get("base", True)), question.get("max_new_tokens") or 0, characters
+    )
+    resolve(person, comparer, adapters)
+    yield from comparer.stream(_names_for(person, adapters), **{**question, "max_new_tokens": most})
+
+
+@use_case(Action.COMPARE, counted=True)
+def score_file(
+    person: Person, comparer: Comparer, adapters: list[str], file: Path, *arguments: Any, **named: Any
+) -> Any:
+    """As `Comparer.score_file`, from the shell: the file is one of this machine."""
+    if not person.is_local:
+        raise LoraHubError(_("A test file is a path of the machine it is asked on."), _("Use the shell."))
+    return comparer.score_file(adapters, file, *arguments, **named)
+
+
+def _names_for(person: Person, names: list[str]) -> list[str]:
+    """The names as this person may use them: a run that they may not see is none, and what is no run is a repository of
+    the Hub. Raises AdapterError where a name is a folder of this machine."""
+    if person.is_local:
+        return names
+    there, found = set(store.list_run_ids()), []
+    for name in names:
+        if name in there and _is_seen(person, name):
+            found.append(name)
+        elif name.count("/") > 1 or name.startswith(("/", ".", "~")) or "\\" in name or Path(name).exists():
+            raise AdapterError(
+                _("{name!r} is neither a repository of the Hub nor a run."),
+                _("Give owner/name, or choose one of the list."),
+                name=name[:200],
+            )
+        else:
+            found.append(name if "/" in name.partition("@")[0] else f"{settings.organization()}/{name}")
+    return found
+
+
+def _is_seen(person: Person, run_id: str) -> bool:
+    try:
+        seen(person, run_id)
+    except RunError:
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""A person's files: uploaded, pasted, fetched from the Hub, looked at. Each is opened under its owner's name alone."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lora_hub import runs
+from lora_hub.core import settings, store
+from lora_hub.core.errors import DataError
+from lora_hub.core.messages import Message, _
+from lora_hub.core.schema import DatasetInfo
+from lora_hub.people import Person, limits
+from lora_hub.people.rules import Action
+from lora_hub.use_cases.case import use_case
+
+
+def owner_of(person: Person) -> str:
+    """The name under which a person's files are kept; "" for whoever sits at this machine."""
+    return "" if person.is_local else person.id
+
+
+@use_case(Action.TRAIN, counted=True)
+def add_dataset(person: Person, path: Path, name: str = "") -> Path:
+    """Keeps a copy of an uploaded file as this person's and returns where. Raises DataError, AccessError (no room)."""
+    path = Path(path)
+    if not person.is_local and path.is_file():
+        _check_room(person, name or path.name, path.stat().st_size)
+    return store.add_dataset(path, name, owner_of(person))
+
+
+@use_case(Action.TRAIN, counted=True)
+def add_text(person: Person, text: str, name: str) -> Path:
+    """Keeps a text that this person pasted. Raises DataError, AccessError (no room)."""
+    if not person.is_local:
+        _check_room(person, name, len(text.encode(errors="replace")))
+    return store.add_text(text, name, owner_of(person))
+
+
+@use_case(Action.TRAIN, counted=True)
+def fetch_dataset(
+    person: Person, name: str, *, token: str = "", progress: Callable[[Message], None] | None = None
+) -> Path:
+    """Brings a dataset of the Hub here, as this person. token: another one than theirs. Raises as
+    `dataset.fetch_dataset`, and AccessError where there is no room."""
+    from lora_hub.hub.dataset import fetch_dataset
+
+    if not person.is_local:
+        _check_room(person, name[:100], 0)
+    kept = fetch_dataset(name, token=token, progress=progress, owner=owner_of(person))
+    if not person.is_local:
+        try:
+            _check_room(person, kept.name, 0, kept.stat().st_size)
+        except BaseException:
+            kept.unlink(missing_ok=True)
+            raise
+    return kept
+
+
+@use_case(Action.TRAIN)
+def open_dataset(person: Person, name: str) -> Path:
+    """The kept file of a dataset id ("fingerprint/name"), if it is this person's own. Raises DataError where it is
+    gone, or where the id is none."""
+    fingerprint, _rest, file = name.partition("/")
+    if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
+        raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name[:200])
+    info = DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format="", owner=owner_of(person))
+    return store.dataset_file(info)
+
+
+@use_case(Action.TRAIN)
+def read_dataset(person: Person, inspector: Any, file: Path, **reading: Any) -> Any:
+    """The table of one of this person's files. inspector: `data.inspector.Inspector`, or what stands for one."""
+    check_own(person, file)
+    return inspector.read(file, **reading)
+
+
+@use_case(Action.TRAIN, counted=True)
+def inspect_dataset(person: Person, inspector: Any, file: Path, *arguments: Any, **named: Any) -> Any:
+    """An `Inspection` of one of this person's files; arguments as `Inspector.inspect` takes them."""
+    check_own(person, file)
+    return inspector.inspect(file, *arguments, **named)
+
+
+def check_own(person: Person, file: Path) -> None:
+    """Raises DataError where somebody who signed in names another file than theirs."""
+    if not person.is_local and store.dataset_owner(file) != person.id and not _is_sample(file):
+        raise DataError(_("This is no file of yours."), _("Upload it again."))
+
+
+def _is_sample(file: Path) -> bool:
+    from lora_hub.catalogue.tasks import catalogue
+
+    return any(file == catalogue.sample_file(task) for task in catalogue.list_tasks())
+
+
+def disk_of(person: Person, known: list[Any]) -> int:
+    """Bytes that a person's files and runs take. known: all runs."""
+    mine = [store.run_folder(run.id) for run in known if run.owner == person.id]
+    return limits.bytes_below(settings.datasets_dir(owner_of(person)), *mine)
+
+
+def _check_room(person: Person, name: str, size: int, had: int = 0) -> None:
+    """had: bytes of the file where it is there already."""
+    everybodys = limits.bytes_below(settings.people_dir(), settings.runs_dir())
+    limits.check_upload(person, name, max(size, had), disk_of(person, runs.list_runs()) - had, everybodys - had)

@@ -1,0 +1,53 @@
+"""What a person may here and what they have used of it, and what admins say about that."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from lora_hub import runs
+from lora_hub.core import settings
+from lora_hub.people import Person, Policy, limits, policy, rules
+from lora_hub.people.rules import Action
+from lora_hub.use_cases import datasets
+from lora_hub.use_cases.case import use_case
+
+
+@dataclass(frozen=True)
+class Standing:
+    """may: what they may at all. allowed: the limits; None: nobody limits them. going: runs that wait or train.
+    minutes: of training in the last 24 hours. disk_mb: of files and runs."""
+
+    person: Person
+    organization: str
+    may: tuple[Action, ...]
+    allowed: Policy | None = None
+    going: int = 0
+    minutes: float = 0.0
+    disk_mb: float = 0.0
+
+
+@use_case(Action.NOTHING)
+def look_at_standing(person: Person) -> Standing:
+    """Who somebody is here, what they may and what they have used."""
+    able = tuple(action for action in Action if rules.may(person, action))
+    if not person.is_signed_in or Action.TRAIN not in able:
+        return Standing(person, settings.organization(), able, None if person.is_local else policy.read())
+    known = runs.list_runs()
+    mine = [run for run in known if run.owner == person.id]
+    return Standing(
+        person,
+        settings.organization(),
+        able,
+        policy.read(),
+        sum(not run.state.is_final for run in mine),
+        limits.used_seconds(mine, time.time()) / 60,
+        datasets.disk_of(person, known) / limits.MB,
+    )
+
+
+@use_case(Action.ADMINISTER)
+def change_policy(person: Person, changes: dict[str, Any]) -> Policy:
+    """Changes what the organization allows. Raises SpecError naming the limit and the value that cannot be."""
+    changed = policy.make({**policy.read().model_dump(mode="json"), **changes})
+    policy.write(changed)
+    return changed

@@ -1,0 +1,157 @@
+"""Runs, made and moved: planned, started, cancelled, resumed, deleted."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lora_hub import hub, runs
+from lora_hub.catalogue import bases
+from lora_hub.core import settings, store
+from lora_hub.core.errors import BaseError, LoraHubError, RunError
+from lora_hub.core.messages import _
+from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
+from lora_hub.people import Person, limits, policy
+from lora_hub.people.rules import Action
+from lora_hub.runs import pipeline as pipelines
+from lora_hub.use_cases import datasets
+from lora_hub.use_cases.case import use_case
+from lora_hub.use_cases.publishing import asked_as, token_of
+from lora_hub.use_cases.watching import owned, seen
+
+
+@use_case(Action.BROWSE)
+def check_base(person: Person, base: BaseModel) -> None:
+    """Raises BaseError where this person could not train on a base, or ask it."""
+    check_allowed(person, base)
+    runs.check_base(base)
+
+
+@use_case(Action.BROWSE)
+def find_base(person: Person, name: str) -> BaseModel:
+    """The base of an id, or of a folder where whoever sits at the machine names one. Raises BaseError, SpecError."""
+    is_place = name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") > 1 or Path(name).exists()
+    if not person.is_local and is_place:
+        raise _no_folder()
+    base = bases.get_base(name)
+    check_allowed(person, base)
+    return base
+
+
+@use_case(Action.BROWSE, counted=True)
+def look_for_base(person: Person, base: BaseModel) -> None:
+    """Asks the Hub whether it has a base. Raises BaseError, HubError."""
+    check_allowed(person, base)
+    hub.check_base(base)
+
+
+def _no_folder() -> BaseError:
+    return BaseError(
+        _("A folder of this machine can be no base here."), _("Choose one of the list, or an id of the Hub.")
+    )
+
+
+def check_allowed(person: Person, base: BaseModel) -> None:
+    """Raises BaseError where a base is no other person's to name: a folder of this machine, or one that the
+    organization does not allow."""
+    if person.is_local:
+        return
+    if base.folder and base.id != bases.BUILT_IN:
+        raise _no_folder()
+    if policy.read().bases == "catalogue" and base.id not in {one.id for one in bases.list_bases()}:
+        raise BaseError(
+            _("The base {base} is none of those that {organization} allows here."),
+            _("Choose one of the list. An admin may allow others."),
+            base=base.id,
+            organization=settings.organization(),
+        )
+
+
+@use_case(Action.TRAIN)
+def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: Any) -> runs.Plan:
+    """As `runs.plan_run`, of one of this person's files. Raises AccessError where it is more than they may."""
+    check_allowed(person, base)
+    if not person.is_local:
+        for one in (file, named.get("test_file")):
+            if one is not None:
+                datasets.check_own(person, one)
+    plan = runs.plan_run(file, task, base, **named)
+    limits.check_spec(person, plan.spec, plan.inspection.info.rows, plan.estimate.steps)
+    return plan
+
+
+@use_case(Action.TRAIN, counted=True)
+def start_runs(
+    person: Person, specs: Sequence[TrainSpec], *, environment: dict[str, str] | None = None, runner: str = "local"
+) -> list[Run]:
+    """Starts runs of one base as this person's. Raises as `runs.start_runs`, and AccessError where they are too
+    many."""
+    for spec in specs:
+        check_allowed(person, spec.base)
+    most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
+    with asked_as(person):
+        return runs.start_runs(
+            specs,
+            owner=person.id,
+            most_seconds=most_seconds,
+            environment={**(environment or {}), **child_environment(person)},
+            runner=runner,
+        )
+
+
+@use_case(Action.TRAIN)
+def start_run(person: Person, spec: TrainSpec, **named: Any) -> Run:
+    """The same for one."""
+    return start_runs(person, [spec], **named)[0]
+
+
+@use_case(Action.TRAIN, counted=True)
+def start_pipeline(
+    person: Person, asked: Any, *, fetch: Callable[[str], Path] | None = None, **named: Any
+) -> list[pipelines.Started]:
+    """As `pipelines.start_pipeline`, from the shell: its files are paths of this machine. Raises AccessError for
+    anybody else."""
+    if not person.is_local:
+        raise LoraHubError(_("A pipeline's file names folders of the machine it is started on."), _("Use the shell."))
+    return pipelines.start_pipeline(asked, fetch=fetch, **named)
+
+
+@use_case(Action.TRAIN)
+def cancel_run(person: Person, run_id: str, **named: Any) -> Run:
+    """Ends a run of this person's, or anybody's where they are an admin. Raises RunError, AccessError."""
+    owned(person, run_id)
+    runs.cancel_run(run_id, **named)
+    return seen(person, run_id)
+
+
+@use_case(Action.TRAIN, counted=True)
+def resume_run(person: Person, run_id: str) -> Run:
+    """Goes on with a run of this person's. Raises RunError, AccessError."""
+    run = owned(person, run_id)
+    if run.state in runs.RESUMABLE:
+        check_allowed(person, run.spec.base)
+        limits.check_start(person, 1, _everybodys(person), time.time())
+    with asked_as(person):
+        runs.resume_run(run_id, environment=child_environment(person) or None)
+    return seen(person, run_id)
+
+
+@use_case(Action.TRAIN)
+def delete_run(person: Person, run_id: str) -> None:
+    """Removes a run that has ended, with its folder; what was published stays. Raises RunError, AccessError."""
+    run = owned(person, run_id)
+    if not run.state.is_final:
+        raise RunError(_("The run {run_id} has not ended yet."), _("Cancel it first."), run_id=run_id)
+    with store.own_run(run_id):
+        store.remove_run(run_id)
+
+
+def child_environment(person: Person) -> dict[str, str]:
+    """What the process of a run is given of a person: the token that it reads and publishes with, and no other."""
+    if person.is_local:
+        return {}
+    return {"HF_TOKEN": token_of(person), "HUGGING_FACE_HUB_TOKEN": "", settings.SERVICE_TOKEN: ""}
+
+
+def _everybodys(person: Person) -> list[Run]:
+    return [] if person.is_local else runs.list_runs()

@@ -1,0 +1,379 @@
+"""Who may what: every use case is asked by everybody, and a thing that is somebody's by others."""
+
+import inspect
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from persian import refused
+from test_run_folders import make_run
+
+from lora_hub import use_cases
+from lora_hub.compare import Comparer
+from lora_hub.core import settings, store
+from lora_hub.core.errors import AccessError, AdapterError, BaseError, DataError, LoraHubError, RunError, SpecError
+from lora_hub.hub import client
+from lora_hub.people import LOCAL, STRANGER, Person, policy
+from lora_hub.people.rules import Action
+
+ORGANIZATION = "lora-hub"
+
+
+def person(name: str, role: str = "") -> Person:
+    return Person(id=name, roles={ORGANIZATION: role} if role else {"elsewhere": "admin"}, token=f"hf_of_{name}")
+
+
+PEOPLE = {
+    "stranger": STRANGER,
+    "outsider": person("olaf"),
+    "read": person("rita", "read"),
+    "contributor": person("cora", "contributor"),
+    "write": person("will", "write"),
+    "admin": person("ada", "admin"),
+    "local": LOCAL,
+}
+EVERYBODY = tuple(PEOPLE)
+MEMBERS = ("read", "contributor", "write", "admin", "local")
+THOSE_WHO_TRAIN = MEMBERS[1:]
+# Every use case, and who gets in. A new one fails the test below until it stands here.
+MAY = {
+    "add_dataset": THOSE_WHO_TRAIN,
+    "add_text": THOSE_WHO_TRAIN,
+    "ask": MEMBERS,
+    "cancel_run": THOSE_WHO_TRAIN,
+    "change_policy": ("admin", "local"),
+    "check_base": MEMBERS,
+    "check_owner": MEMBERS,
+    "delete_run": THOSE_WHO_TRAIN,
+    "fetch_dataset": THOSE_WHO_TRAIN,
+    "find_base": MEMBERS,
+    "get_adapter": MEMBERS,
+    "inspect_dataset": THOSE_WHO_TRAIN,
+    "list_adapters": MEMBERS,
+    "list_runs": MEMBERS,
+    "list_versions": MEMBERS,
+    "look_at_standing": EVERYBODY,
+    "look_for_base": MEMBERS,
+    "open_dataset": THOSE_WHO_TRAIN,
+    "plan_publication": THOSE_WHO_TRAIN,
+    "plan_run": THOSE_WHO_TRAIN,
+    "publish_run": THOSE_WHO_TRAIN,
+    "publishing_trouble": THOSE_WHO_TRAIN,
+    "read_card": MEMBERS,
+    "read_dataset": THOSE_WHO_TRAIN,
+    "read_held_out": MEMBERS,
+    "read_log": MEMBERS,
+    "refresh_run": MEMBERS,
+    "resolve": MEMBERS,
+    "resume_run": THOSE_WHO_TRAIN,
+    "score_file": MEMBERS,
+    "share_run": THOSE_WHO_TRAIN,
+    "start_pipeline": THOSE_WHO_TRAIN,
+    "start_run": THOSE_WHO_TRAIN,
+    "start_runs": THOSE_WHO_TRAIN,
+    "wait_for_run": MEMBERS,
+}
+
+
+def all_use_cases() -> dict[str, object]:
+    named = {name: getattr(use_cases, name) for name in use_cases.__all__}
+    return {name: one for name, one in named.items() if inspect.isfunction(one)}
+
+
+def test_every_use_case_is_asked_by_a_person_and_stands_in_the_table() -> None:
+    found = all_use_cases()
+    assert found.keys() == MAY.keys()
+    for name, one in found.items():
+        assert isinstance(one.action, Action), f"{name} does not say what one must be able to do"
+        assert next(iter(inspect.signature(one).parameters)) == "person", name
+        with pytest.raises(TypeError, match="asked by a Person"):
+            list(one("will")) if inspect.isgeneratorfunction(one) else one("will")
+
+
+def gets_in(name: str, who: Person) -> bool:
+    """Whether a use case lets a person in; it is asked with nothing that it could work on."""
+    one = all_use_cases()[name]
+    try:
+        result = one(who)
+        if inspect.isgenerator(result):
+            next(result)
+    except AccessError:
+        return False
+    except (LoraHubError, TypeError, StopIteration, AttributeError):
+        return True
+    return True
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_who_gets_in(name: str) -> None:
+    if name in ("list_runs", "list_adapters", "check_owner", "look_at_standing"):  # they work with nothing
+        who_may = {who for who in EVERYBODY if all_use_cases()[name].action == Action.NOTHING or who in MEMBERS}
+    else:
+        who_may = {who for who, one in PEOPLE.items() if gets_in(name, one)}
+    assert who_may == set(MAY[name])
+
+
+@pytest.mark.parametrize("name", [name for name, who in MAY.items() if who == MEMBERS])
+def test_strangers_browse_and_compare_where_the_organization_allows_it(name: str) -> None:
+    policy.write(policy.Policy(strangers="compare"))
+    for who in ("stranger", "outsider"):
+        if name not in ("list_runs", "list_adapters", "check_owner"):
+            assert gets_in(name, PEOPLE[who]), who
+    for kept in ("start_run", "publish_run", "add_dataset", "change_policy", "cancel_run"):
+        assert not gets_in(kept, STRANGER) and not gets_in(kept, PEOPLE["outsider"])
+
+
+def test_refusals_say_what_is_missing() -> None:
+    with refused(AccessError, match="nobody is signed in"):
+        use_cases.start_run(STRANGER, None)
+    with refused(AccessError, match="olaf is none"):
+        use_cases.start_run(PEOPLE["outsider"], None)
+    with refused(AccessError, match="rita is a member who reads in lora-hub, and this takes a contributor"):
+        use_cases.start_run(PEOPLE["read"], None)
+
+
+# --- what is somebody's ---
+
+
+def run_of(owner: str, visibility: str = "private", *more: tuple) -> str:
+    return make_run(("app-1", "submitted", {"owner": owner, "visibility": visibility}), *more)
+
+
+ENDED = ("worker-7-1", "state", {"state": "failed"})
+EVE = person("eve", "write")
+
+
+def test_a_run_is_seen_by_those_it_is_for() -> None:
+    mine, shared, public, local = (
+        run_of("will"),
+        run_of("will", "organization"),
+        run_of("will", "public"),
+        run_of("local"),
+    )
+    policy.write(policy.Policy(strangers="compare"))
+    sees = {who: {run.id for run in use_cases.list_runs(one)} for who, one in {**PEOPLE, "eve": EVE}.items()}
+    assert sees["write"] == {mine, shared, public}
+    assert sees["eve"] == sees["read"] == sees["contributor"] == {shared, public}
+    assert sees["stranger"] == sees["outsider"] == {public}
+    assert sees["admin"] == sees["local"] == {mine, shared, public, local}
+    # Somebody who was put out of the organization keeps nothing.
+    assert use_cases.list_runs(person("will")) and {run.id for run in use_cases.list_runs(person("will"))} == {public}
+
+
+LOOKS = {
+    "refresh_run": lambda who, run: use_cases.refresh_run(who, run),
+    "wait_for_run": lambda who, run: use_cases.wait_for_run(who, run),
+    "read_log": lambda who, run: use_cases.read_log(who, run),
+    "read_held_out": lambda who, run: use_cases.read_held_out(who, run),
+    "resolve": lambda who, run: use_cases.resolve(who, Comparer(), [run]),
+    "ask": lambda who, run: next(use_cases.ask(who, Comparer(), [run], prompt="x")),
+}
+CHANGES = {
+    "cancel_run": lambda who, run: use_cases.cancel_run(who, run),
+    "resume_run": lambda who, run: use_cases.resume_run(who, run),
+    "delete_run": lambda who, run: use_cases.delete_run(who, run),
+    "share_run": lambda who, run: use_cases.share_run(who, run, "public"),
+    "publish_run": lambda who, run: use_cases.publish_run(who, run),
+    "plan_publication": lambda who, run: use_cases.plan_publication(who, run),
+}
+
+
+@pytest.mark.parametrize("name", {**LOOKS, **CHANGES})
+def test_anothers_run_is_not_there_by_id(name: str) -> None:
+    """The answer is the same for a run that is not there, and names no other."""
+    run_id = run_of("will", "private", ENDED)
+    said = []
+    for wanted in (run_id, run_id[:-4] + "zzzz"):
+        with refused((RunError, AdapterError)) as told:
+            {**LOOKS, **CHANGES}[name](replace(EVE, token=""), wanted)
+        said.append(str(told.value).replace(wanted, "RUN"))
+    assert said[0] == said[1] and run_id not in said[1]
+    before = store.events_file(run_id).read_bytes()
+    assert b"public" not in before and store.run_folder(run_id).is_dir()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_is_shared_can_be_looked_at_and_not_changed(name: str) -> None:
+    run_id = run_of("will", "organization", ENDED)
+    before = store.events_file(run_id).read_bytes()
+    assert use_cases.refresh_run(EVE, run_id).id == run_id
+    with refused(AccessError, match="This is will's"):
+        CHANGES[name](EVE, run_id)
+    assert store.events_file(run_id).read_bytes() == before
+    assert use_cases.read_log(EVE, run_id) == "", "the log tells of the machine"
+
+
+def test_owner_and_admin_share_and_delete() -> None:
+    will, ada = PEOPLE["write"], PEOPLE["admin"]
+    run_id = run_of("will", "private", ENDED)
+    assert use_cases.share_run(will, run_id, "organization").visibility == "organization"
+    assert use_cases.refresh_run(EVE, run_id).visibility == "organization"
+    assert use_cases.share_run(ada, run_id, "private").visibility == "private"
+    with refused(SpecError, match="cannot be 'everywhere'"):
+        use_cases.share_run(will, run_id, "everywhere")
+    use_cases.delete_run(will, run_id)
+    assert run_id not in store.list_run_ids()
+    going = run_of("will")
+    with store.own_run(going), refused(RunError, match="has not ended yet"):
+        use_cases.delete_run(will, going)
+
+
+def test_those_before_me_in_the_line_stay_unnamed() -> None:
+    waits = ("worker-7-1", "progress", {"phase": "waiting for its turn", "place": 2, "before": [], "slots": 1})
+    secret, shared = run_of("will"), run_of("will", "organization")
+    told = (*waits[:2], {**waits[2], "before": [secret, shared]})
+    run_id = make_run(("app-1", "submitted", {"owner": "eve"}), told)
+    with store.own_run(run_id):
+        assert use_cases.refresh_run(EVE, run_id).waits.before == (shared,)
+        assert use_cases.list_runs(EVE)[0].waits.before == (shared,)
+        assert use_cases.refresh_run(PEOPLE["admin"], run_id).waits.before == (secret, shared)
+
+
+# --- files ---
+
+
+def test_a_file_is_opened_by_its_owner_alone(tmp_path: Path) -> None:
+    """Whoever knows a fingerprint, which stands in every record, has no key to the file."""
+    upload = tmp_path / "rows.csv"
+    upload.write_text("text,label\nsecret of will,a\nother,b\n")
+    will, ada = PEOPLE["write"], PEOPLE["admin"]
+    kept = use_cases.add_dataset(will, upload)
+    name = f"{kept.parent.name}/{kept.name}"
+    assert use_cases.open_dataset(will, name) == kept and "people/will/datasets" in kept.as_posix()
+    for who in (EVE, ada, LOCAL):
+        with refused(DataError):
+            use_cases.open_dataset(who, name)
+        with refused(DataError):
+            use_cases.open_dataset(who, f"{kept.parent.name}/anything")
+    for path in (kept, Path("/etc/passwd"), settings.home() / "organization.json"):
+        with refused(DataError, match="no file of yours"):
+            use_cases.read_dataset(EVE, SimpleNamespace(), path)
+        with refused(DataError, match="no file of yours"):
+            use_cases.inspect_dataset(EVE, SimpleNamespace(), path, None)
+    # The same bytes from two people are two files.
+    hers = use_cases.add_dataset(EVE, upload)
+    assert hers != kept and hers.read_bytes() == kept.read_bytes()
+    with refused(DataError):
+        use_cases.open_dataset(person("../../will", "write"), name)
+
+
+def test_folders_of_this_machine_are_for_who_sits_at_it(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    for name in (str(tmp_path), "../x", "~/x", "a/b/c", "C:\\x"):
+        with refused(BaseError, match="A folder of this machine can be no base here"):
+            use_cases.find_base(EVE, name)
+        with refused(AdapterError, match="neither a repository of the Hub nor a run"):
+            use_cases.resolve(EVE, SimpleNamespace(resolve=lambda names: []), [name])
+    with refused(BaseError, match="none of those that lora-hub allows here"):
+        use_cases.find_base(EVE, "somebody/their-base")
+    policy.write(policy.Policy(bases="any"))
+    assert use_cases.find_base(EVE, "somebody/their-base").id == "somebody/their-base"
+    assert use_cases.find_base(EVE, "built-in").id == "built-in"
+
+
+# --- as oneself ---
+
+
+def test_the_hub_is_asked_as_who_asks_and_never_as_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_app")
+    used = []
+    monkeypatch.setattr("lora_hub.hub.check_owner", lambda name: used.append(client.open_api().token))
+    for who in (PEOPLE["read"], PEOPLE["admin"], LOCAL):
+        use_cases.check_owner(who, "x")
+    policy.write(policy.Policy(strangers="compare"))
+    use_cases.check_owner(STRANGER, "x")
+    assert used == ["hf_of_rita", "hf_of_ada", None, False]
+    assert client.token_in_use() is None, "afterwards nobody is asked for"
+
+
+def test_a_stream_asks_as_its_person_at_each_step() -> None:
+    """Steps of a stream come from different threads and contexts."""
+    import threading
+
+    seen = []
+
+    def stream(adapters: list, **question: object):
+        for _ in range(3):
+            seen.append(client.open_api().token)
+            yield len(seen)
+
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=stream)
+    answers = use_cases.ask(PEOPLE["read"], comparer, ["a/b"], prompt="x")
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: next(answers))
+        thread.start()
+        thread.join()
+    assert seen == ["hf_of_rita"] * 3 and client.token_in_use() is None
+
+
+def test_a_run_gets_its_owners_token_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lora_hub.use_cases import training
+
+    monkeypatch.setenv(settings.SERVICE_TOKEN, "hf_of_the_space")
+    given = training.child_environment(EVE)
+    assert given["HF_TOKEN"] == "hf_of_eve" and given[settings.SERVICE_TOKEN] == ""
+    assert training.child_environment(LOCAL) == {}
+    policy.write(policy.Policy(publish_as="service"))
+    assert training.child_environment(EVE)["HF_TOKEN"] == "hf_of_the_space"
+    monkeypatch.delenv(settings.SERVICE_TOKEN)
+    with refused(LoraHubError, match="the Space has none"):
+        training.child_environment(EVE)
+    monkeypatch.setenv(settings.SERVICE_TOKEN, "hf_of_the_space")
+    run_id = run_of("eve", "private", ENDED)
+    with refused(LoraHubError, match="and to lora-hub only"):
+        use_cases.publish_run(EVE, run_id, org="elsewhere")
+
+
+def test_a_token_is_in_no_text_of_a_person() -> None:
+    assert "hf_of" not in repr(EVE) and "hf_of" not in str(EVE) and EVE == person("eve", "write")
+
+
+# --- limits ---
+
+
+def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
+    policy.write(policy.make({"waiting_runs": 1, "upload_mb": 0.001, "panes": 2, "prompt_characters": 100}))
+    run_id = make_run(("app-1", "submitted", {"owner": "eve"}))
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda *a, **b: iter(()))
+    with store.own_run(run_id):
+        with refused(AccessError, match="1 runs of yours wait or train, and 1 may"):
+            use_cases.start_runs(EVE, [_spec()])
+        standing = use_cases.look_at_standing(EVE)
+        assert (standing.going, standing.allowed.waiting_runs) == (1, 1)
+    big = tmp_path / "big.csv"
+    big.write_text("a,b\n" + "x,y\n" * 500)
+    with refused(AccessError, match="big.csv is 0.0 MB, and a file may have 0.001 MB here"):
+        use_cases.add_dataset(EVE, big)
+    with refused(AccessError, match="3 models are asked at once, and 2 may be here"):
+        list(use_cases.ask(EVE, comparer, ["a/b", "c/d"], prompt="x"))
+    with refused(AccessError, match="101 characters long, and 100 are allowed"):
+        list(use_cases.ask(EVE, comparer, ["a/b"], prompt="x" * 101))
+    with refused(AccessError, match="9,999 tokens are asked for"):
+        list(use_cases.ask(EVE, comparer, ["a/b"], prompt="x", max_new_tokens=9999))
+    assert list(use_cases.ask(LOCAL, comparer, ["a/b", "c/d", "e/f"], prompt="x" * 999, max_new_tokens=9999)) == []
+
+
+def _spec():
+    from test_run_folders import make_spec
+
+    return make_spec()
+
+
+def test_admins_change_what_is_allowed_and_nobody_else(home: Path) -> None:
+    ada = PEOPLE["admin"]
+    assert use_cases.change_policy(ada, {"hours": "2.5", "strangers": "compare"}).hours == 2.5
+    assert json.loads((home / "organization.json").read_text()) == {"hours": 2.5, "strangers": "compare"}
+    for changes, said in (
+        ({"hours": 0}, "hours is '0'; it must be greater than 0"),
+        ({"hours": "nan"}, "hours is 'nan'"),
+        ({"strangers": "everything"}, "strangers is 'everything'; it must be one of"),
+        ({"free": True}, "free is 'True'; there is no such limit"),
+    ):
+        with refused(SpecError, match=said):
+            use_cases.change_policy(ada, changes)
+    assert policy.read().hours == 2.5
+    (home / "organization.json").write_text("{")
+    with refused(SpecError, match="is no JSON"):
+        use_cases.list_runs(STRANGER)
