@@ -44,7 +44,7 @@ def main() -> None:
 
 def serve(connection: object, port: int, in_space: bool) -> None:
     """Serves the page until interrupted."""
-    from lora_hub import hub
+    from lora_hub import hub, runs, use_cases
     from lora_hub.compare import Comparer
     from lora_hub.core import settings
     from lora_hub.people import Sessions
@@ -53,7 +53,8 @@ def serve(connection: object, port: int, in_space: bool) -> None:
 
     labels = page.Labels()
     sessions = Sessions(hub.look_up) if settings.signs_in() else None
-    blocks = app.build(connection, Comparer(), labels)
+    room = runs.WaitingRoom() if settings.signs_in() else None
+    blocks = app.build(connection, Comparer(), labels, room)
     blocks.queue(default_concurrency_limit=4, api_open=False)
     host = "0.0.0.0" if in_space else "127.0.0.1"
     try:
@@ -67,8 +68,16 @@ def serve(connection: object, port: int, in_space: bool) -> None:
         )
     except OSError as error:
         sys.exit(f"error: port {port} cannot be used: {error}. Set LORA_HUB_PORT to another one.")
+    if room is not None:
+        # Whose they are is known, and their tokens are not any more: they train, and are published by hand.
+        use_cases.keep_clean()
+        runs.take_up_waiting(room, {"HF_TOKEN": "", settings.SERVICE_TOKEN: ""})
     print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
-    blocks.block_thread()
+    try:
+        blocks.block_thread()
+    finally:
+        if room is not None:
+            room.close()
 
 
 def has_display() -> bool:

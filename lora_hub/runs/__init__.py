@@ -1,14 +1,16 @@
 """The use cases around a run: plan, start, list, refresh, cancel, resume, publish. What the page and the shell call."""
 
-from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs
+from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs, take_up_waiting
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops
 from lora_hub.runs.planning import Plan, plan_run, tokens_per_row
 from lora_hub.runs.publishing import publish_run, publishing_trouble
+from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
     "Plan",
     "RESUMABLE",
+    "WaitingRoom",
     "cancel_run",
     "check_base",
     "gpu_flops",
@@ -28,6 +30,7 @@ __all__ = [
     "run_states",
     "start_run",
     "start_runs",
+    "take_up_waiting",
     "tokens_per_row",
     "wait_for_run",
 ]

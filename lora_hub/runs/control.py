@@ -4,8 +4,9 @@ A run's truth is its folder; nothing about it is kept in this process, so the pa
 """
 
 import contextlib
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lora_hub.core import events, run_lock, settings, store
@@ -14,11 +15,14 @@ from lora_hub.core.messages import _
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Run, RunState, TrainSpec
 from lora_hub.runs import run_history, run_states
-from lora_hub.runs.looking import refresh_run
+from lora_hub.runs.looking import list_runs, refresh_run
 from lora_hub.runs.machine import check_base, check_fits
 from lora_hub.runs.publishing import check_publishing
 from lora_hub.runs.runners import get_runner
+from lora_hub.runs.turns import Ticket
+from lora_hub.runs.waiting import WaitingRoom
 
+logger = logging.getLogger("lora_hub.runs")
 # A worker that was asked to end and has not within these seconds is ended.
 CANCEL_GRACE_SECONDS = 20
 # A worker that has said its last word ends within these seconds.
@@ -33,14 +37,18 @@ def start_run(
     environment: dict[str, str] | None = None,
     runner: str = "local",
     most_seconds: float = 0.0,
+    room: WaitingRoom | None = None,
 ) -> Run:
     """Makes the run's folder and starts its process. Raises BaseError where the base is not to be had or can't fit,
     HubError where its adapter could not be published, LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
-    most_seconds: it may train so long in an attempt; 0: as long as it takes.
+    most_seconds: it may train so long in an attempt; 0: as long as it takes. room: where it waits for its turn without
+    a process; None: its process waits.
     """
-    return start_runs([spec], owner=owner, environment=environment, runner=runner, most_seconds=most_seconds)[0]
+    return start_runs(
+        [spec], owner=owner, environment=environment, runner=runner, most_seconds=most_seconds, room=room
+    )[0]
 
 
 def start_runs(
@@ -50,6 +58,7 @@ def start_runs(
     environment: dict[str, str] | None = None,
     runner: str = "local",
     most_seconds: float = 0.0,
+    room: WaitingRoom | None = None,
 ) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
@@ -80,7 +89,9 @@ def start_runs(
             for run_id in run_ids:
                 store.remove_run(run_id)
             raise
-        _start(run_ids, list(held.values()), 1, environment, runner)
+        _start(run_ids, list(held.values()), 1, environment, runner, room)
+        if room is not None:
+            locks.pop_all()  # the room has them
     return [refresh_run(run_id) for run_id in run_ids]
 
 
@@ -90,17 +101,37 @@ def _start(
     attempt: int,
     environment: dict[str, str] | None,
     runner: str,
+    room: WaitingRoom | None = None,
 ) -> None:
-    """Starts one process for runs whose locks are held. All that has to be before its first word is written before it
-    starts."""
+    """Starts one process for runs whose locks are held, or lets them wait for it in a room, which takes the locks over.
+    All that has to be before its first word is written before it starts."""
     logs = [events.app_log(store.events_file(run_id)) for run_id in run_ids]
     for run_id, log in zip(run_ids, logs, strict=True):
         with store.disk_errors(log.path):
             store.clear_cancel(run_id)
             log.append("state", state=RunState.QUEUED, attempt=attempt)
+
+    def begin(run_ids: list[str], locks: Sequence[run_lock.RunLock], ticket: Ticket | None = None) -> None:
+        _begin(run_ids, locks, environment, runner, ticket)
+
+    if room is None:
+        begin(run_ids, locks)
+    else:
+        room.admit(run_ids, locks, begin)
+
+
+def _begin(
+    run_ids: list[str],
+    locks: Sequence[run_lock.RunLock],
+    environment: dict[str, str] | None,
+    runner: str,
+    ticket: Ticket | None,
+) -> None:
+    """The process itself. Raises LoraHubError, told in the runs' events, where there is none to be had."""
+    logs = [events.app_log(store.events_file(run_id)) for run_id in run_ids]
     try:
         # Members of a group write to the first one's log; the others' say where to look.
-        handle = get_runner(runner).start(run_ids, store.log_file(run_ids[0]), environment, locks)
+        handle = get_runner(runner).start(run_ids, store.log_file(run_ids[0]), environment, locks, ticket)
     except OSError as error:
         told = LoraHubError(
             _("No process could be started: {reason}."),
@@ -152,14 +183,15 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     return run
 
 
-def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run:
+def resume_run(run_id: str, *, environment: dict[str, str] | None = None, room: WaitingRoom | None = None) -> Run:
     """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another
     state, and
     where a process works on it: of two that resume at once one goes on."""
     settings.check()
     store.read_spec(run_id)  # a damaged one says here what is wrong
     attempt = store.read_run(run_id).attempt
-    with _when_ended(run_id) as lock:
+    with contextlib.ExitStack() as mine:
+        lock = mine.enter_context(_when_ended(run_id))
         # Nobody else can change it now. Our own lock is no sign of work on it.
         told = store.read_run(run_id)
         if told.attempt != attempt:  # what was to be resumed has been, and has ended again
@@ -172,30 +204,43 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None) -> Run
         run = run_states.judge(told, store.run_folder(run_id), is_owned=False)
         if run.state not in RESUMABLE:
             raise _not_resumable(run)
-        check_publishing(run.spec)
+        if environment is None or environment.get("HF_TOKEN", "-"):
+            check_publishing(run.spec)
         with store.disk_errors(store.run_folder(run_id)):
             run_history.heal(told, run, events.app_log(store.events_file(run_id)).append)
-        _start([run_id], [lock], run.attempt + 1, environment, run.runner)
+        _start([run_id], [lock], run.attempt + 1, environment, run.runner, room)
+        if room is not None:
+            mine.pop_all()
     return refresh_run(run_id)
 
 
-@contextlib.contextmanager
-def _when_ended(run_id: str) -> Iterator[run_lock.RunLock]:
-    """The lock of a run that has ended. Its worker may still be ending, too; one that works on it is told by its
+def take_up_waiting(room: WaitingRoom, environment: dict[str, str]) -> list[str]:
+    """Runs that waited in an app that ended without a word wait again: their ids. environment: of their processes, for
+    which nobody's token is known any more."""
+    taken = []
+    for run in reversed(list_runs()):
+        if run.state is RunState.LOST and not run.handle and not run.started:
+            try:
+                resume_run(run.id, environment=environment, room=room)
+                taken.append(run.id)
+            except LoraHubError as error:
+                logger.warning("the run %s does not wait again: %s", run.id, error)
+    return taken
+
+
+def _when_ended(run_id: str) -> run_lock.RunLock:
+    """The lock of a run that has ended, held. Its worker may still be ending, too; one that works on it is told by its
     state."""
     until = time.monotonic() + ENDING_SECONDS
     while True:
         try:
-            lock = store.own_run(run_id)
-            break
+            return store.own_run(run_id)
         except RunError:
             run = refresh_run(run_id)
             if not run.state.is_final:
                 raise _not_resumable(run) from None
             if time.monotonic() >= until:
                 raise
-    with lock:
-        yield lock
 
 
 def _not_resumable(run: Run) -> RunError:

@@ -13,12 +13,13 @@ from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import RunState, Wait
 from lora_hub.runs.owner import write_log
-from lora_hub.runs.turns import Cancelled, take_turn
+from lora_hub.runs.turns import Cancelled, Ticket, take_turn
 from lora_hub.runs.worker import Prepared, Worker, read_arguments, set_environment
 
 
-def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None]) -> int:
-    """Does the work of all; the exit status is 0 only where every run succeeded."""
+def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None], ticket: Ticket | None = None) -> int:
+    """Does the work of all; the exit status is 0 only where every run succeeded. ticket: their place in the line, where
+    they have one."""
     members = [Member(run_id, lock) for run_id, lock in zip(run_ids, locks, strict=True)]
 
     def on_signal(*_: Any) -> None:
@@ -45,7 +46,7 @@ def run_group(run_ids: list[str], locks: list[run_lock.RunLock | None]) -> int:
     try:
         each("begin")
         # The group waits for its turn as one run would.
-        with take_turn(run_ids, all_are_gone, tell_place), contextlib.ExitStack() as hub:
+        with take_turn(run_ids, all_are_gone, tell_place, ticket), contextlib.ExitStack() as hub:
             for one in members:
                 if one.goes_on:
                     one.report("state", state=RunState.RUNNING)

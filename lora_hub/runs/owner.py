@@ -14,7 +14,7 @@ from lora_hub.core import processes, run_lock, store
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.events import EventLog, Folding
-from lora_hub.core.messages import Message
+from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import Event, EventKind, Run, RunState, TrainSpec, Wait
 from lora_hub.runs.turns import Cancelled
 
@@ -42,6 +42,7 @@ class Owner:
             self.folder / "events.jsonl", f"worker-{os.getpid()}-{time.time_ns()}", self.folder / store.RESERVE
         )
         self._cancelled = False
+        self._until = 0.0  # when it has trained as long as it may in an attempt; 0: it may as long as it takes
         self._told = 0.0
 
     @property
@@ -53,6 +54,8 @@ class Owner:
         """Tells an event."""
         event = self.log.append(kind, **data)
         self.folding.add(event.model_dump())
+        if data.get("state") is RunState.RUNNING and (most := self.now.most_seconds):
+            self._until = time.monotonic() + most
         return event
 
     def cancel(self, *_: Any) -> None:
@@ -60,7 +63,12 @@ class Owner:
         self._cancelled = True
 
     def cancelled(self) -> bool:
-        return self._cancelled or store.is_cancel_asked(self.run_id)
+        return self._cancelled or self.is_overdue or store.is_cancel_asked(self.run_id)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has trained as long as it may. What is trained by then is scored and published."""
+        return bool(self._until) and time.monotonic() > self._until and not self.is_trained
 
     def check_cancelled(self) -> None:
         if self.cancelled():
@@ -118,6 +126,9 @@ class Owner:
             work()
             return True
         except Cancelled:
+            if self.is_overdue and not store.is_cancel_asked(self.run_id) and not self._cancelled:
+                self._end_overdue()
+                return False
             write_log("cancelled")
             self.report("state", state=RunState.CANCELLED)
         except BaseException as error:
@@ -126,6 +137,17 @@ class Owner:
             )
             self.fail(explain_crash(error))
         return False
+
+    def _end_overdue(self) -> None:
+        hours = self.now.most_seconds / 3600
+        write_log(f"ended after {hours:.2f} hours, as long as it may take here")
+        self.fail(
+            LoraHubError(
+                _("The run has trained for {hours:.2g} hours, as long as a run may here."),
+                _("Resume it: it goes on from its last checkpoint. Or choose less effort."),
+                hours=hours,
+            )
+        )
 
     def fail(self, error: LoraHubError) -> None:
         # What was published or trained before the failure stays in the events: publishing can be tried again.

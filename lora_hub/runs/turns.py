@@ -1,7 +1,8 @@
 """The line of those that want to train on this machine: first come, first served, as many at once as LORA_HUB_SLOTS
 says.
 
-A ticket is a numbered file that is locked as long as its worker lives, waiting and training alike. A worker's turn has
+A ticket is a numbered file that is locked as long as its worker lives, waiting and training alike, or whoever waits in
+its place (waiting.py). A worker's turn has
 come when fewer than LORA_HUB_SLOTS living tickets stand before its own. A killed worker's ticket is no longer locked
 and counts as gone, so nothing is ever left standing in the way.
 """
@@ -23,61 +24,99 @@ class Cancelled(Exception):
     """A person ended the run."""
 
 
+class Ticket:
+    """A place in the line, from when it is taken until it is given back. It goes with the open file: whoever waits in
+    the place of a worker hands it over, and the worker stands where it stood."""
+
+    def __init__(self, number: int, descriptor: int) -> None:
+        self.number, self.descriptor = number, descriptor
+
+    @staticmethod
+    def take(run_ids: list[str]) -> "Ticket":
+        """The next number. Raises OSError where the folder of the runs cannot be written."""
+        folder = _line()
+        folder.mkdir(parents=True, exist_ok=True)
+        with file_lock.alone(folder / DOOR):
+            number = max(_numbers(folder), default=0) + 1
+            descriptor = os.open(folder / str(number), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            file_lock.try_lock(descriptor)  # nobody else knows it yet
+            os.write(descriptor, json.dumps(run_ids).encode())
+        return Ticket(number, descriptor)
+
+    @staticmethod
+    def adopt(words: str) -> "Ticket":
+        """The one that this process was started with, as `__str__` writes it."""
+        number, _, descriptor = words.partition(":")
+        os.set_inheritable(int(descriptor), False)
+        return Ticket(int(number), int(descriptor))
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.descriptor}"
+
+    def give_back(self) -> None:
+        (_line() / str(self.number)).unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Leaves it to the process that it was handed to."""
+        os.close(self.descriptor)
+
+    def wait(self) -> Wait | None:
+        """Its place now; None where its turn has come."""
+        before, slots = self._before(), settings.slots()
+        if len(before) < slots:
+            return None
+        return Wait(place=len(before) - slots + 1, before=tuple(run_id for of in before for run_id in of), slots=slots)
+
+    def _before(self) -> list[list[str]]:
+        """The runs of each living ticket before this one."""
+        found, folder = [], _line()
+        with file_lock.alone(folder / DOOR):
+            for number in _numbers(folder):
+                if number < self.number:
+                    runs = _living(folder / str(number))
+                    if runs is not None:
+                        found.append(runs)
+        return found
+
+
 class take_turn:
     """Waits until this machine has room for the runs of one process; within, it has. Raises Cancelled.
 
-    tell: told its place whenever that changes.
+    tell: told its place whenever that changes. ticket: one that was taken for it already.
     """
 
     def __init__(
-        self, run_ids: list[str], cancelled: Callable[[], bool], tell: Callable[[Wait], None] = lambda wait: None
+        self,
+        run_ids: list[str],
+        cancelled: Callable[[], bool],
+        tell: Callable[[Wait], None] = lambda wait: None,
+        ticket: Ticket | None = None,
     ) -> None:
-        self.run_ids, self.cancelled, self.tell = run_ids, cancelled, tell
-        self.folder = settings.runs_dir() / ".line"
+        self.run_ids, self.cancelled, self.tell, self.ticket = run_ids, cancelled, tell, ticket
 
     def __enter__(self) -> "take_turn":
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with file_lock.alone(self.folder / DOOR):
-            self.number = max(_numbers(self.folder), default=0) + 1
-            self.ticket = self.folder / str(self.number)
-            self.descriptor = os.open(self.ticket, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-            file_lock.try_lock(self.descriptor)  # nobody else knows it yet
-            os.write(self.descriptor, json.dumps(self.run_ids).encode())
+        self.ticket = self.ticket or Ticket.take(self.run_ids)
         try:
-            self._wait()
+            told = None
+            while (wait := self.ticket.wait()) is not None:
+                if wait != told:
+                    self.tell(wait)
+                    told = wait
+                if self.cancelled():
+                    raise Cancelled
+                time.sleep(POLL_SECONDS)
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def _wait(self) -> None:
-        told = None
-        while len(before := self._before()) >= settings.slots():
-            slots = settings.slots()
-            wait = Wait(
-                place=len(before) - slots + 1, before=tuple(run_id for of in before for run_id in of), slots=slots
-            )
-            if wait != told:
-                self.tell(wait)
-                told = wait
-            if self.cancelled():
-                raise Cancelled
-            time.sleep(POLL_SECONDS)
-
     def __exit__(self, *_: object) -> None:
-        self.ticket.unlink(missing_ok=True)
-        os.close(self.descriptor)
+        self.ticket.give_back()
 
-    def _before(self) -> list[list[str]]:
-        """The runs of each living ticket before this one."""
-        found = []
-        with file_lock.alone(self.folder / DOOR):
-            for number in _numbers(self.folder):
-                if number < self.number:
-                    runs = _living(self.folder / str(number))
-                    if runs is not None:
-                        found.append(runs)
-        return found
+
+def _line() -> Path:
+    return settings.runs_dir() / ".line"
 
 
 def _numbers(folder: Path) -> list[int]:

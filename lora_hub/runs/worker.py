@@ -25,7 +25,7 @@ from lora_hub.runs import run_rows, run_states
 from lora_hub.runs.owner import Owner, write_log
 from lora_hub.runs.publishing import publish_adapter
 from lora_hub.runs.run_data import count_rows, read_split, too_long_note
-from lora_hub.runs.turns import take_turn
+from lora_hub.runs.turns import Ticket, take_turn
 
 if TYPE_CHECKING:
     from lora_hub.data.prompts.prepare import Encoded
@@ -51,14 +51,15 @@ class Prepared:
 class Worker(Owner):
     """One run's work, from its rows to its published adapter."""
 
-    def run(self) -> int:
-        """Does the work; the exit status is 0 only where the run succeeded."""
+    def run(self, ticket: Ticket | None = None) -> int:
+        """Does the work; the exit status is 0 only where the run succeeded. ticket: its place in the line, where it has
+        one."""
         signal.signal(signal.SIGTERM, self.cancel)
         signal.signal(signal.SIGINT, self.cancel)
 
         def work() -> None:
             self.begin()
-            with take_turn([self.run_id], self.cancelled, self.wait):
+            with take_turn([self.run_id], self.cancelled, self.wait, ticket):
                 self.report("state", state=RunState.RUNNING)
                 with self.hub():
                     self._work()
@@ -255,19 +256,20 @@ def set_environment() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the trainer's libraries would report their use
 
 
-def read_arguments(arguments: list[str]) -> tuple[list[str], list[run_lock.RunLock | None]]:
-    """(runs, the lock of each; None where it is still to be taken)."""
+def read_arguments(arguments: list[str]) -> tuple[list[str], list[run_lock.RunLock | None], Ticket | None]:
+    """(runs, the lock of each, their place in the line); None where it is still to be taken."""
     parser = argparse.ArgumentParser(prog="python -m lora_hub.runs.worker", allow_abbrev=False)
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument(
         "--locks", default="", help="the open files, one a run, that hold the runs' locks: given by whoever starts it"
     )
+    parser.add_argument("--ticket", default="", help="the place in the line, and the open file that holds it")
     read = parser.parse_args(arguments)
     locks = [run_lock.adopt(int(descriptor)) for descriptor in read.locks.split(",") if descriptor]
-    return read.runs, locks or [None] * len(read.runs)
+    return read.runs, locks or [None] * len(read.runs), Ticket.adopt(read.ticket) if read.ticket else None
 
 
 if __name__ == "__main__":
     set_environment()
-    (run_id,), (lock,) = read_arguments(sys.argv[1:])
-    sys.exit(Worker(run_id, lock).run())
+    (run_id,), (lock,), place = read_arguments(sys.argv[1:])
+    sys.exit(Worker(run_id, lock).run(place))

@@ -57,8 +57,9 @@ CLAIM = _("Drop in a dataset, get a small adapter for your task: trained, measur
 MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono", "DejaVu Sans Mono", "monospace")
 
 
-def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
-    """The page. connection: an `endpoint.HubConnection`, already made. comparer: a `compare.Comparer`."""
+def build(connection: Any, comparer: Any, labels: Labels, room: Any = None) -> gr.Blocks:
+    """The page. connection: an `endpoint.HubConnection`, already made. comparer: a `compare.Comparer`. room: a
+    `runs.WaitingRoom`, where people sign in."""
     with gr.Blocks(
         title="LoRA Hub", analytics_enabled=False, delete_cache=(CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS)
     ) as blocks:
@@ -93,6 +94,7 @@ def build(connection: Any, comparer: Any, labels: Labels) -> gr.Blocks:
                 connection.organization,
                 comparer,
                 Looker(),
+                room,
             )
             drawn = []
             for name, (title, draw) in tabs_here().items():

@@ -5,6 +5,7 @@ decides whether they may. Rooms below do the work and ask nobody who it is for.
 """
 
 from lora_hub.use_cases.adapters import check_owner, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.use_cases.collecting import collect_unused, keep_clean
 from lora_hub.use_cases.comparing import ask, resolve, score_file
 from lora_hub.use_cases.datasets import (
     add_dataset,
@@ -39,11 +40,13 @@ __all__ = [
     "change_policy",
     "check_base",
     "check_owner",
+    "collect_unused",
     "delete_run",
     "fetch_dataset",
     "find_base",
     "get_adapter",
     "inspect_dataset",
+    "keep_clean",
     "list_adapters",
     "list_runs",
     "list_versions",

@@ -65,7 +65,10 @@ def open_dataset(person: Person, name: str) -> Path:
     if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
         raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name[:200])
     info = DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format="", owner=owner_of(person))
-    return store.dataset_file(info)
+    kept = store.dataset_file(info)
+    if not person.is_local:
+        kept.touch()  # it is in use: see `collecting`
+    return kept
 
 
 @use_case(Action.TRAIN)

@@ -82,10 +82,15 @@ def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: A
 
 @use_case(Action.TRAIN, counted=True)
 def start_runs(
-    person: Person, specs: Sequence[TrainSpec], *, environment: dict[str, str] | None = None, runner: str = "local"
+    person: Person,
+    specs: Sequence[TrainSpec],
+    *,
+    environment: dict[str, str] | None = None,
+    runner: str = "local",
+    room: runs.WaitingRoom | None = None,
 ) -> list[Run]:
     """Starts runs of one base as this person's. Raises as `runs.start_runs`, and AccessError where they are too
-    many."""
+    many. room: where they wait for their turn without a process."""
     for spec in specs:
         check_allowed(person, spec.base)
     most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
@@ -96,6 +101,7 @@ def start_runs(
             most_seconds=most_seconds,
             environment={**(environment or {}), **child_environment(person)},
             runner=runner,
+            room=room,
         )
 
 
@@ -125,14 +131,14 @@ def cancel_run(person: Person, run_id: str, **named: Any) -> Run:
 
 
 @use_case(Action.TRAIN, counted=True)
-def resume_run(person: Person, run_id: str) -> Run:
+def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = None) -> Run:
     """Goes on with a run of this person's. Raises RunError, AccessError."""
     run = owned(person, run_id)
     if run.state in runs.RESUMABLE:
         check_allowed(person, run.spec.base)
         limits.check_start(person, 1, _everybodys(person), time.time())
     with asked_as(person):
-        runs.resume_run(run_id, environment=child_environment(person) or None)
+        runs.resume_run(run_id, environment=child_environment(person) or None, room=room)
     return seen(person, run_id)
 
 

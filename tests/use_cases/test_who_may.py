@@ -2,13 +2,15 @@
 
 import inspect
 import json
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from persian import refused
-from test_run_folders import make_run
+from test_run_folders import make_run, make_spec
 
 from lora_hub import use_cases
 from lora_hub.compare import Comparer
@@ -77,9 +79,13 @@ MAY = {
 }
 
 
+# What the app does by itself, for nobody.
+BY_THE_APP = ("collect_unused", "keep_clean")
+
+
 def all_use_cases() -> dict[str, object]:
     named = {name: getattr(use_cases, name) for name in use_cases.__all__}
-    return {name: one for name, one in named.items() if inspect.isfunction(one)}
+    return {name: one for name, one in named.items() if inspect.isfunction(one) and name not in BY_THE_APP}
 
 
 def test_every_use_case_is_asked_by_a_person_and_stands_in_the_table() -> None:
@@ -259,6 +265,26 @@ def test_a_file_is_opened_by_its_owner_alone(tmp_path: Path) -> None:
         use_cases.open_dataset(person("../../will", "write"), name)
 
 
+def test_what_nobody_uses_is_removed_after_a_while(tmp_path: Path) -> None:
+    will = PEOPLE["write"]
+    upload = tmp_path / "rows.csv"
+    kept = {}
+    for name in ("used", "unused", "looked-at"):
+        upload.write_text(f"text,label\n{name},a\n")
+        kept[name] = use_cases.add_dataset(will, upload, f"{name}.csv")
+    info = make_spec().dataset.model_copy(update={"owner": "will", "fingerprint": kept["used"].parent.name})
+    make_run(dataset=info)
+    old = time.time() - 8 * 86_400
+    for file in kept.values():
+        os.utime(file, (old, old))
+        os.utime(file.parent, (old, old))
+    use_cases.open_dataset(will, f"{kept['looked-at'].parent.name}/looked-at.csv")
+    assert use_cases.collect_unused(time.time()) == 1
+    assert [name for name, file in kept.items() if file.exists()] == ["used", "looked-at"]
+    policy.write(policy.Policy(upload_days=0.001))
+    assert use_cases.collect_unused(time.time() + 600) == 1 and kept["used"].exists()
+
+
 def test_folders_of_this_machine_are_for_who_sits_at_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     for name in (str(tmp_path), "../x", "~/x", "a/b/c", "C:\\x"):
@@ -339,7 +365,7 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda *a, **b: iter(()))
     with store.own_run(run_id):
         with refused(AccessError, match="1 runs of yours wait or train, and 1 may"):
-            use_cases.start_runs(EVE, [_spec()])
+            use_cases.start_runs(EVE, [make_spec()])
         standing = use_cases.look_at_standing(EVE)
         assert (standing.going, standing.allowed.waiting_runs) == (1, 1)
     big = tmp_path / "big.csv"
@@ -353,12 +379,6 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     with refused(AccessError, match="9,999 tokens are asked for"):
         list(use_cases.ask(EVE, comparer, ["a/b"], prompt="x", max_new_tokens=9999))
     assert list(use_cases.ask(LOCAL, comparer, ["a/b", "c/d", "e/f"], prompt="x" * 999, max_new_tokens=9999)) == []
-
-
-def _spec():
-    from test_run_folders import make_spec
-
-    return make_spec()
 
 
 def test_admins_change_what_is_allowed_and_nobody_else(home: Path) -> None:

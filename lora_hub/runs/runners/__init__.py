@@ -1,6 +1,6 @@
 """Who starts the process of a run: each runner is one module here, called by its file's name, with
 
-    start(run_ids, log, environment, locks) -> handle     of one run, or of several on one base; raises OSError
+    start(run_ids, log, environment, locks, ticket) -> handle   of one run, or of several on one base; raises OSError
     is_working(handle, folder) -> bool                    whether its process works on the run in that folder
     is_alive(handle) -> bool                              whether there is its process at all
     cancel(handle)                                        asks it to end

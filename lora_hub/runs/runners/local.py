@@ -18,16 +18,23 @@ NICENESS = 5  # training takes what the page leaves, so that the page stays quic
 
 
 def start(
-    run_ids: list[str], log: Path, environment: dict[str, str] | None = None, locks: Sequence[RunLock] = ()
+    run_ids: list[str],
+    log: Path,
+    environment: dict[str, str] | None = None,
+    locks: Sequence[RunLock] = (),
+    ticket: Any = None,
 ) -> dict[str, Any]:
     """Starts the worker of a run, or of several that are trained on one base, in a session of its own and returns its
     handle; that of several has {"group": ids}. Raises OSError where no process can be started.
 
     environment: added to ours for this one child, secrets among it. locks: the runs', which the child holds from then
-    on.
+    on. ticket: their place in the line, where they waited for their turn without a process (`turns.Ticket`).
     """
     descriptors = [lock.descriptor for lock in locks]
     held = ["--locks", ",".join(map(str, descriptors))] if descriptors else []
+    if ticket is not None:
+        held += ["--ticket", str(ticket)]
+        descriptors.append(ticket.descriptor)
     with log.open("ab") as output:
         child = subprocess.Popen(
             [

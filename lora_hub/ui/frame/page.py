@@ -90,6 +90,7 @@ class Page:
     organization: str
     comparer: Any
     looker: Any
+    room: Any = None  # where runs wait without a process; None where nobody signs in
     runs: RunReader = field(default_factory=RunReader)  # one for all visitors: what was read for one, is not read again
 
 

@@ -60,7 +60,7 @@ class Watch:
         return gr.Button(visible=False)
 
     def resume(self, language: str, stamp: str, *, person: Person) -> Any:
-        use_cases.resume_run(person, _shown(stamp))
+        use_cases.resume_run(person, _shown(stamp), room=self.page.room)
         inform(render.escape(t(_("The run goes on."), language)), language)
         return gr.Button(visible=False)
 

@@ -89,7 +89,7 @@ class Start:
                 t(_("None of these tasks can be trained any more."), language),
                 t(_("The reason is beside each; remove it and add it anew."), language),
             )
-        started = use_cases.start_runs(person, specs)
+        started = use_cases.start_runs(person, specs, room=self.page.room)
         self._tell(person, specs, len(started), language)
         left = [entry for entry in planned if entry.message]
         # The name was this run's: the next task is not published over it unasked.

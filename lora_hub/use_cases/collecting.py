@@ -1,0 +1,55 @@
+"""Files that nobody uses are removed after a while: the app does it by itself, and the page tells when.
+
+keep_clean()      looks now, and again every hour, in a thread of its own
+"""
+
+import logging
+import shutil
+import threading
+import time
+
+from lora_hub import runs
+from lora_hub.core import settings
+from lora_hub.people import policy
+
+logger = logging.getLogger("lora_hub.use_cases")
+EVERY_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
+
+
+def collect_unused(now: float) -> int:
+    """Removes what was uploaded by those who sign in, that no run uses and that nobody has looked at for as long as the
+    organization says. now: UTC seconds. Returns how many files' folders went."""
+    days, gone = policy.read().upload_days, 0
+    used = {
+        (info.owner, info.fingerprint)
+        for run in runs.list_runs()
+        for info in (run.spec.dataset, run.spec.test_dataset)
+        if info is not None
+    }
+    for folder in settings.people_dir().glob("*/datasets/*"):
+        if (folder.parent.parent.name, folder.name) in used:
+            continue
+        try:
+            last = max((file.stat().st_mtime for file in (folder, *folder.iterdir())), default=now)
+        except OSError:  # it goes away at this moment
+            continue
+        if now - last > days * DAY_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+            gone += 1
+    return gone
+
+
+def keep_clean() -> None:
+    """Looks again and again, for as long as the app runs."""
+
+    def look() -> None:
+        while True:
+            try:
+                if gone := collect_unused(time.time()):
+                    logger.info("%d files that nobody used were removed", gone)
+            except Exception:
+                logger.exception("unused files could not be looked for")
+            time.sleep(EVERY_SECONDS)
+
+    threading.Thread(target=look, name="unused files", daemon=True).start()
