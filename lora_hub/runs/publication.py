@@ -33,7 +33,8 @@ class Difference:
 class Publication:
     """version: the one that publishing makes. before: the newest one there is, empty where there is none. is_same: the
     newest version is this very run. other_rows: the scores of both are of different test rows. has_record: the version
-    before says what it was made from; where it does not, no difference can be told."""
+    before says what it was made from; where it does not, no difference can be told. more_labels, fewer_labels: those
+    that the version before does not answer with, and those that only it does."""
 
     repo_id: str
     version: str
@@ -42,6 +43,13 @@ class Publication:
     has_record: bool = True
     other_rows: bool = False
     differences: tuple[Difference, ...] = ()
+    more_labels: tuple[str, ...] = ()
+    fewer_labels: tuple[str, ...] = ()
+
+    @property
+    def is_another(self) -> bool:
+        """Whether who uses the repo by its name would get answers of another kind: another task's, or other labels."""
+        return any(one.kind in ("task", "labels") for one in self.differences)
 
 
 def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -> Publication:
@@ -66,31 +74,28 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
         return Publication(repo_id, version, before, has_record=False)
     if record.get("run") == run.id:
         return Publication(repo_id, before, before, is_same=True)
+    then, now = _labels(_part(record, "task")), _labels(_part(_own_record(run), "task"))
+    both = then and now
     return Publication(
         repo_id,
         version,
         before,
         other_rows=_scored_rows(record) != _rows_of(run),
         differences=tuple(find_differences(record, run)),
+        more_labels=tuple(label for label in now if label not in then) if both else (),
+        fewer_labels=tuple(label for label in then if label not in now) if both else (),
     )
 
 
 def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
     """What a record (`record.make_record`) and a run do not have in common, in the order in which it matters."""
-    from lora_hub import hub
-
     spec = run.spec.model_dump(mode="json")
     task = _part(record, "task")
     if task.get("id") != run.spec.task.id:
         yield Difference("task", "task", _title(task), run.spec.task.title.en)
-    ours_of = (
-        hub.read_adapter_record(store.run_folder(run.id) / run.adapter_folder)
-        if run.id in store.list_run_ids()
-        else None
-    )
-    labels, ours = _labels(task), _labels(_part(ours_of, "task"))
-    if labels and ours and labels != ours:
-        yield Difference("labels", "labels", labels, ours)
+    labels, ours = _labels(task), _labels(_part(_own_record(run), "task"))
+    if labels and ours and {*labels} != {*ours}:
+        yield Difference("labels", "labels", ", ".join(labels), ", ".join(ours))
     then, now = _part(record, "base").get("id", ""), run.spec.base.id
     if str(then).rpartition("/")[2] != now.rpartition("/")[2]:
         yield Difference("base", "base", str(then), now)
@@ -126,9 +131,18 @@ def _at(data: dict[str, Any], key: str) -> Any:
     return data.get(last)
 
 
-def _labels(task: dict[str, Any]) -> str:
+def _own_record(run: Run) -> Any:
+    """The record of the run's own adapter; None where its folder is not here."""
+    from lora_hub import hub
+
+    if run.id not in store.list_run_ids():
+        return None
+    return hub.read_adapter_record(store.run_folder(run.id) / run.adapter_folder)
+
+
+def _labels(task: dict[str, Any]) -> list[str]:
     labels = task.get("labels")
-    return ", ".join(map(str, labels)) if isinstance(labels, list) else ""
+    return [*map(str, labels)] if isinstance(labels, list) else []
 
 
 def _title(task: dict[str, Any]) -> str:

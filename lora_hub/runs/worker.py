@@ -124,7 +124,8 @@ class Worker(Owner):
         for said in notes:
             self.note(said)
         if uneven := recipe.uneven_batch(spec):
-            self.note(_("{setting}: {uneven}.", setting=f"micro_batch = {spec.micro_batch}", uneven=uneven))
+            setting = _("{key} = {value}", key="micro_batch", value=str(spec.micro_batch))
+            self.note(_("{setting}: {uneven}.", setting=setting, uneven=uneven))
         encoded, validation, held_out = self._encode(tokenizer, task, [split.train, split.validation, split.test])
         prepare.check_trainable(encoded, len(split.train), spec.max_length)
         for part, rows in (("training", encoded), ("validation", validation), ("held-out", held_out)):

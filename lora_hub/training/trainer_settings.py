@@ -197,5 +197,5 @@ def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:
         _("Set a learning rate a third as high, and start again."),
         loss=str(loss),
         step=step,
-        setting=f"lr = {spec.lr:g}",
+        setting=_("{key} = {value}", key="lr", value=f"{spec.lr:g}"),
     )

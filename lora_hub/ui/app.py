@@ -131,8 +131,10 @@ def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
         """where: JSON of tab, run, adapters to compare (commas between them) and adapter (page.js writes it)."""
         tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
         chosen = [name for name in names.split(",") if name][:MOST_ADAPTERS]
-        compared = gr.Dropdown(choices=chosen, value=chosen) if chosen or not is_opening else gr.skip()
         wanted = tab if tab in known else first
+        # Back to another tab is no reason to forget what is compared.
+        is_told = chosen and (is_opening or wanted == "compare")
+        compared = gr.Dropdown(choices=chosen, value=chosen) if is_told else gr.skip()
         shown = gr.skip() if is_opening and wanted == first else gr.Tabs(selected=wanted)
         return [shown, run_id[:160], adapter[:200], compared, gr.Timer(active=wanted == "runs")]
 
@@ -143,16 +145,29 @@ def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
         return show_address(json.loads(told)[0], False)
 
     page.blocks.load(None, None, page.language, js="() => window.loraHub.language", **LIGHT)
-    opened = page.blocks.load(open_address, came_back, changed, js="() => window.loraHub.where()", **LIGHT)
+    restored = _keep_choices(page)
+    opened = restored.then(open_address, came_back, changed, js="() => window.loraHub.where()", **LIGHT)
     opened.then(None, None, None, js="() => window.loraHub.wired('address')", api_visibility="private")
     shown = came_back.change(go_back, came_back, changed, **LIGHT, trigger_mode="always_last")
-    shown.then(None, came_back, None, js="(told) => window.loraHub.returned(told)", api_visibility="private")
+    told_of = [came_back, page.compare_names]
+    shown.then(None, told_of, None, js="(...told) => window.loraHub.returned(...told)", api_visibility="private")
 
     def rest_or_tick(event: gr.SelectData) -> Any:
         return gr.Timer(active=known[event.index] == "runs")
 
     # The page opens on the first tab and then goes where the address says: the last of the two counts.
     gr.on([one.select for one in tabs], rest_or_tick, None, page.timer, **LIGHT, trigger_mode="always_last")
+
+
+def _keep_choices(page: Page) -> Any:
+    """What is chosen in the tabs' small fields is kept for this tab of the browser, as what is typed is, and comes back
+    with the page: the event that brings it."""
+    chosen = page.choices
+    names = json.dumps([one.elem_id for one in chosen])
+    keeping = f"(...values) => window.loraHub.chose({names}, values)"
+    gr.on([one.input for one in chosen], None, chosen, None, js=keeping, api_visibility="private")
+    bringing = f"(...values) => window.loraHub.chosen({names}, values)"
+    return page.blocks.load(None, chosen, chosen, js=bringing, api_visibility="private")
 
 
 # Which Hub is meant, and why: by `HubConnection.kind`.

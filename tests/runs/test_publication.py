@@ -1,23 +1,27 @@
 """What publishing would do is told before it is done: version, differences, and that nothing is published unsaid."""
 
+import re
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_data import sentiment_rows, write_csv
 from test_ui_review import spec_for
 
-from lora_hub import hub, runs
+from lora_hub import hub, runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core.errors import HubError
+from lora_hub.core.errors import HubError, RunError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import Mend, Run, RunState, Score, Text2
+from lora_hub.core.schema import AdapterRef, Mend, Run, RunState, Score, Text2
 from lora_hub.hub import record
+from lora_hub.people import LOCAL, Person
 from lora_hub.runs import publication
 from lora_hub.runs.publication import Difference
 from lora_hub.ui.render import render_publication
 from lora_hub.ui.render.text import t
+from lora_hub.ui.tabs.runs_watch import Watch
 
 
 def run_of(folder: Path, run_id: str, value: float, **spec) -> Run:
@@ -95,6 +99,57 @@ def test_another_task_is_told_first_and_plainly(tmp_path, monkeypatch):
     assert "another task" in shown and shown.index("another task") < shown.index("Spam detection")
     same = planned_after(monkeypatch, record_of(old), new)
     assert "another task" not in render_publication.planned(same, "en")
+
+
+def test_other_labels_are_told_by_name_and_asked_about(tmp_path, monkeypatch):
+    old, new = run_of(tmp_path, "spam-1", 90), run_of(tmp_path, "spam-2", 94.5)
+
+    def planned(*labels: str) -> publication.Publication:
+        task = new.spec.task.model_copy(update={"labels": labels})
+        ours = record.make_record(new.spec, task, new.id, new.metrics, {"train_rows": 1, "eval_rows": 1}, 1)
+        monkeypatch.setattr(publication, "_own_record", lambda run: ours)
+        return planned_after(monkeypatch, theirs, new)
+
+    task = old.spec.task.model_copy(update={"labels": ("ham", "spam", "junk")})
+    theirs = record.make_record(old.spec, task, old.id, old.metrics, {"train_rows": 1, "eval_rows": 1}, 1)
+    found = planned("spam", "offer", "ham", "news")
+    assert (found.more_labels, found.fewer_labels, found.is_another) == (("offer", "news"), ("junk",), True)
+    shown = render_publication.planned(found, "en")
+    assert "2 labels more: offer, news. 1 label fewer: junk." in shown and "lh-warn" not in shown
+    assert "۲ برچسب بیشتر: offer، news" in re.sub("</?bdi>|[«»]", "", render_publication.planned(found, "fa"))
+    # The same labels in another order are the same, and then nothing is asked.
+    same = planned("spam", "junk", "ham")
+    assert not same.is_another and "labels" not in render_publication.planned(same, "en")
+
+
+def test_a_version_that_answers_otherwise_is_published_when_that_is_agreed_to(tmp_path, monkeypatch):
+    run = run_of(tmp_path, "spam-2", 90)
+    other = Difference("labels", "labels", "ham, spam", "ham, offer")
+    ahead = publication.Publication("team/spam", "v2", "v1", differences=(other,), more_labels=("offer",))
+    published = []
+
+    def publish(person: Person, run_id: str, **names) -> SimpleNamespace:
+        published.append(run_id)
+        return SimpleNamespace(ref=AdapterRef(repo_id="team/spam"))
+
+    monkeypatch.setattr(use_cases, "refresh_run", lambda person, run_id: run)
+    monkeypatch.setattr(use_cases, "plan_publication", lambda person, run_id, **names: ahead)
+    monkeypatch.setattr(use_cases, "publish_run", publish)
+    watch, person = Watch(None), LOCAL
+
+    def plan(said: str, agreed: bool) -> tuple[bool, str, dict]:
+        shown, button, promise, box = watch.plan("en", "spam-2 succeeded", "team", "spam", said, agreed, person=person)
+        assert "1 label more: offer." in shown
+        return button.interactive, promise, box
+
+    # Nobody has agreed to a version that was not told of yet, whatever the box says.
+    can, promise, box = plan("", True)
+    assert not can and box.visible and box.value is False
+    with pytest.raises(RunError, match="would answer otherwise"):
+        watch.publish("en", "spam-2 succeeded", "team", "spam", False, promise, False, person=person)
+    assert plan(promise, False)[0] is False and plan(promise, True)[0] is True and not published
+    watch.publish("en", "spam-2 succeeded", "team", "spam", False, promise, True, person=person)
+    assert published == ["spam-2"]
 
 
 def test_whether_the_same_rows_were_scored(tmp_path, monkeypatch):

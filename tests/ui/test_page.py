@@ -212,6 +212,16 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     wait_for_text(page, "#lh-base-card", "fits this machine")
     page.get_by_text("Advanced: every setting and why").click()
     wait_for_text(page, "#lh-settings", "rank 8")
+    # What is wrong with a setting stands at its field and beside Train, under the field's own name.
+    rate, wrong = page.locator("#lh-set-lr :is(input, textarea)"), "“Learning rate”: 'abc' is not a number."
+    rate.fill("abc")
+    rate.press("Enter")
+    wait_for_text(page, "#lh-reason", wrong)
+    playwright.expect(page.locator("#lh-set-lr")).to_have_attribute("data-wrong", wrong)
+    playwright.expect(rate).to_have_attribute("aria-invalid", "true")
+    rate.fill("")
+    rate.press("Enter")
+    playwright.expect(page.locator("[data-wrong], [aria-invalid]")).to_have_count(0)
     page.locator("#lh-set-lora-r input, #lh-set-lora-r textarea").fill("4")
     page.locator("#lh-set-lora-r input, #lh-set-lora-r textarea").press("Enter")
     wait_for_text(page, "#lh-settings", "set by you")
@@ -236,8 +246,16 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
     wait_for_text(page, "#lh-run", run_id)
     wait_for_text(page, "#lh-loss", "validation", RUN_SECONDS * 1000)
 
+    # The form still says what is being trained, and tells so as long as it is.
+    open_tab(page, "Fine-tune")
+    wait_for_text(page, "#lh-under-way", "A run of exactly this is under way.")
+    open_tab(page, "Runs")
+
     # Step 3: base and adapter on the same rows, the examples, publishing.
     wait_for_text(page, "#lh-run", "succeeded", RUN_SECONDS * 1000)
+    open_tab(page, "Fine-tune")
+    playwright.expect(page.locator("#lh-under-way a")).to_have_count(0)
+    open_tab(page, "Runs")
     wait_for_text(page, "#lh-result", "held-out rows")
     wait_for_text(page, "#lh-result", "Accuracy")
     wait_for_text(page, "#lh-examples", "Right answer")

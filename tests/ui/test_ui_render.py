@@ -350,17 +350,16 @@ def test_what_is_being_trained_already_is_told_before_it_is_started_again(tmp_pa
     other = spec.model_copy(update={"seed": spec.seed + 1})
     named = spec.model_copy(update={"name": "mine"})
     for state in (RunState.QUEUED, RunState.RUNNING):
-        told = render_runs.under_way(
-            named, [Run(id="other-1", spec=other, state=state), Run(id="spam-1", spec=spec, state=state)], "en"
-        )
+        found = [Run(id="other-1", spec=other, state=state), Run(id="spam-1", spec=spec, state=state)]
+        told = render_runs.under_way(render_runs.find_same(named, found), "en")
         assert 'href="?tab=runs&amp;run=spam-1"' in told and "under way" in told
     for quiet in (
         [],
         [Run(id="other-1", spec=other, state=RunState.RUNNING)],
         [Run(id="spam-1", spec=spec, state=RunState.SUCCEEDED)],
+        [Run(id="spam-1", spec=spec, state=RunState.CANCELLED)],
     ):
-        assert render_runs.under_way(spec, quiet, "en") == ""
-    assert render_runs.under_way(None, [Run(id="spam-1", spec=spec, state=RunState.RUNNING)], "fa") == ""
+        assert render_runs.under_way(render_runs.find_same(spec, quiet), "fa") == ""
 
 
 def test_a_newer_versions_run_is_not_called_damaged(tmp_path):
@@ -652,17 +651,35 @@ def test_the_language_is_decided_before_anything_else_is_read():
 
 
 def test_a_right_answer_belongs_to_its_question_and_its_adapter():
-    kept = keep_right("spam", "lora-hub/spam", ["Win a prize"])
-    assert right_answer(kept, ["lora-hub/spam", "lora-hub/other"], ["Win a prize"]) == "spam"
+    kept = keep_right("spam", "lora-hub/spam", {"text": "Win a prize"})
+    for roles in ("text", ""):
+        assert right_answer(kept, ["lora-hub/spam", "lora-hub/other"], roles, ["Win a prize"]) == "spam"
     assert (
-        right_answer(kept, ["lora-hub/spam"], ["Win a prize!"])
-        == right_answer(kept, ["lora-hub/other", "lora-hub/spam"], ["Win a prize"])
+        right_answer(kept, ["lora-hub/spam"], "text", ["Win a prize!"])
+        == right_answer(kept, ["lora-hub/other", "lora-hub/spam"], "text", ["Win a prize"])
+        == right_answer(kept, ["lora-hub/spam"], "question", ["Win a prize"])
         == ""
     )
-    for broken in ("", "spam", "[1]", "{}", '{"adapter": "lora-hub/spam"}'):
-        assert right_answer(broken, ["lora-hub/spam"], ["Win a prize"]) == ""
-    assert right_answer(kept, [], ["Win a prize"]) == ""
-    assert right_answer(keep_right("spam", "a", ["two\r\nlines "]), ["a"], ["two\nlines"]) == "spam"
+    for broken in (
+        "",
+        "spam",
+        "[1]",
+        "{}",
+        '{"adapter": "lora-hub/spam"}',
+        '{"adapter": "lora-hub/spam", "inputs": 1}',
+    ):
+        for roles in ("text", ""):
+            assert right_answer(broken, ["lora-hub/spam"], roles, ["Win a prize"]) == ""
+    assert right_answer(kept, [], "text", ["Win a prize"]) == ""
+    lines = keep_right("spam", "a", {"text": "two\r\nlines "})
+    assert right_answer(lines, ["a"], "text", ["two\nlines"]) == "spam"
+    # Several inputs are one question, by their roles or in one prompt; a conversation is asked its last turn.
+    several = keep_right("she", "a", {"question": "Who?", "context": "She."})
+    assert right_answer(several, ["a"], "question\ncontext", ["Who?", "She."]) == "she"
+    assert right_answer(several, ["a"], "", ["Who?\nShe."]) == "she"
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes?"}]
+    chat = keep_right("ok", "a", {"messages": [*turns, {"role": "user", "content": "Go on"}]})
+    assert right_answer(chat, ["a"], "", ["Go on"]) == "ok"
 
 
 def test_persian_names_in_an_english_sentence_keep_to_themselves():

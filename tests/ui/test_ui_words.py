@@ -173,6 +173,21 @@ def test_page_words_stand_beside_sentences_that_the_code_says():
             "Choose the columns in step 2.",
             "ستون‌ها را در مرحلهٔ ۲ انتخاب کنید.",
         ),
+        (
+            _("{key} = {value!r} is not a number.", key="lr", value="abc"),
+            "“Learning rate”: 'abc' is not a number.",
+            "مقدار «abc» برای «نرخ یادگیری» عدد نیست.",
+        ),
+        (
+            _("{key} = {value} will not do: {why}.", key="lora.r", value="0", why=_("it must be a number")),
+            "“Rank (r)”: 0 will not do: it must be a number.",
+            "برای «رتبه (r)» پذیرفته نیست: باید عدد باشد.",
+        ),
+        (
+            _("Raise max_length, choose a base with a longer context, or shorten the texts."),
+            "Raise “Longest row”, choose a base with a longer context, or shorten the texts.",
+            "یا متن‌ها را کوتاه کنید.",
+        ),
     ],
 )
 def test_page_words_for_what_the_shell_says(said, english, persian):

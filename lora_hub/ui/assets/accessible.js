@@ -20,8 +20,26 @@
     set(button, "aria-controls", content.id);
     set(button, "aria-expanded", String(content.style.display !== "none"));
   };
+  // What is wrong with a setting stands at its field, too, and is read with it: the plan (review.py) names the field.
+  const settings = () => {
+    const said = document.querySelector("#lh-plan [data-setting]");
+    const wrong = said && document.getElementById(said.dataset.setting);
+    for (const place of document.querySelectorAll(".lh-overrides [data-wrong]")) {
+      if (place === wrong) continue;
+      place.removeAttribute("data-wrong");
+      place.querySelector("input, textarea")?.removeAttribute("aria-invalid");
+    }
+    if (!wrong) return;
+    set(wrong, "data-wrong", said.querySelector("strong, b, p")?.textContent || said.textContent);
+    const field = wrong.querySelector("input, textarea");
+    if (!field) return;
+    said.id = said.id || "lh-setting-wrong";
+    set(field, "aria-invalid", "true");
+    set(field, "aria-errormessage", said.id);
+  };
   const mend = () => {
     planned = false;
+    settings();
     for (const field of document.querySelectorAll("#lh-tabs fieldset")) radios(field);
     for (const button of document.querySelectorAll("#lh-tabs button.label-wrap")) accordion(button);
     // An info text that belongs to a field is read with it.

@@ -96,6 +96,7 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
   const fieldOf = (id) => document.querySelector(`#${CSS.escape(id)} :is(textarea, input)`);
+  const putInto = (id, value) => { const field = fieldOf(id); if (field) put(field, value); };
   // Who may not train opens on what there is.
   const tabOf = (get) => {
     const tab = get("tab") || (get("run") ? "runs" : "");
@@ -110,9 +111,10 @@
     returning = JSON.stringify([where((name) => now.get(name) || ""), Date.now()]);
     put(field, returning);
   });
-  const returned = (told) => setTimeout(() => { // its tab's own event comes first
+  const returned = (told, names) => setTimeout(() => { // its tab's own event comes first
     if (told !== returning) return;
     returning = "";
+    address("adapters", (names || []).join(",")); // they stay, whatever the place said
     for (const [name, [value, isPlace]] of Object.entries(meanwhile)) address(name, value, isPlace);
   }, 100);
   // What is clicked inside rendered HTML goes into the hidden field that waits for it: the last click counts.
@@ -136,16 +138,6 @@
       button.disabled = true;
       setTimeout(() => { button.textContent = words; button.disabled = false; }, 1500);
     });
-  });
-
-  // What is asked in Compare, changed in whichever way: typed, pasted, cut, undone. Gradio's own event tells of some of these.
-  // What was answered looks at once like an answer to another question; the page is told when the change is over.
-  let told = 0;
-  document.addEventListener("input", (event) => {
-    if (!event.target.closest || !event.target.closest("#lh-prompt, [id^='lh-input-']")) return;
-    document.getElementById("lh-answers")?.classList.add("lh-stale");
-    clearTimeout(told);
-    told = setTimeout(() => { const field = fieldOf("lh-asked-anew"); if (field) put(field, String(Date.now())); }, 100);
   });
 
   // What publishing would do is planned for the name in the field: while another is typed the plan looks old, and it is
@@ -224,6 +216,18 @@
     if (name === "address") address("tab", JSON.parse(where(read))[0] || "finetune");
   };
 
+  // --- What is chosen in a small field outlives them, too (app.py) ------------------------------------------------------
+  const chosenKey = "lora_hub_chosen";
+  const chose = (ids, values) => {
+    const kept = Object.fromEntries(ids.map((id, place) => [id, values[place]]));
+    try { sessionStorage.setItem(chosenKey, JSON.stringify(kept)); } catch { /* forbidden inside a frame */ }
+  };
+  const chosen = (ids, values) => {
+    let kept = {};
+    try { kept = JSON.parse(sessionStorage.getItem(chosenKey) || "{}") || {}; } catch { /* nothing was kept */ }
+    return ids.map((id, place) => (typeof kept[id] === typeof values[place] ? kept[id] : values[place]));
+  };
+
   // --- Files ----------------------------------------------------------------------------------------------------------
   // A file over the limit is told at once; nothing of it is sent. The words are in the page (data_room.py).
   const isTooLarge = (files) => {
@@ -251,5 +255,5 @@
     document.addEventListener(kind, (event) => { if (event.dataTransfer && event.dataTransfer.types.includes("Files")) event.preventDefault(); });
   }
 
-  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned, planned };
+  window.loraHub = { language, address, read, where: () => where(read), hold, release, wired, returned, planned, chose, chosen, put: putInto };
 })();

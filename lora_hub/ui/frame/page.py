@@ -91,6 +91,8 @@ class Page:
     comparer: Any
     looker: Any
     room: Any = None  # where runs wait without a process; None where nobody signs in
+    # Radios, checkboxes and dropdowns that a reload and Back leave alone.
+    choices: list[Any] = field(default_factory=list)
     runs: RunReader = field(default_factory=RunReader)  # one for all visitors: what was read for one, is not read again
 
 

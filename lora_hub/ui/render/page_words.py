@@ -7,6 +7,7 @@ stands here is held to the code by a test: it reads every error and hint of the 
 """
 
 from lora_hub.core.messages import Message, _
+from lora_hub.core.spec_fields import FIELDS
 
 # The fields of a task of one's own, as step 1 calls them.
 OWN_TITLES = {
@@ -19,6 +20,9 @@ SKIP_BROKEN = _("Go on without what cannot be read")
 _COLUMNS = _("Choose the columns in step 2.")
 _FINDING = _("Use the buttons beside the finding in step 3.")
 _TASK = _("Choose a task in step 1.")
+# The settings by their keys, as “Advanced” calls them.
+SETTING_TITLES = {field.key: field.title for field in FIELDS}
+_LONGEST, _MICRO = SETTING_TITLES["max_length"], SETTING_TITLES["micro_batch"]
 # The shell's sentence -> the page's, with the same values.
 _ON_THE_PAGE = {
     shell.sentence: page
@@ -101,6 +105,34 @@ _ON_THE_PAGE = {
                 skip_broken=SKIP_BROKEN,
             ),
         ),
+        (
+            _("Raise max_length, choose a base with a longer context, or shorten the texts."),
+            _("Raise “{setting}”, choose a base with a longer context, or shorten the texts.", setting=_LONGEST),
+        ),
+        (
+            _("Set max_length to {context:,} or less, or choose a base with a longer context."),
+            _("Set “{setting}” to {context:,} or less, or choose a base with a longer context.", setting=_LONGEST),
+        ),
+        (
+            _("Choose a smaller base, or set a smaller micro_batch and max_length."),
+            _("Choose a smaller base, or set “{micro}” and “{longest}” lower.", micro=_MICRO, longest=_LONGEST),
+        ),
+        (_("Set packing = auto."), _("Set “{setting}” to auto.", setting=SETTING_TITLES["packing"])),
+        (
+            _("Set lora.targets = all-linear."),
+            _("Set “{setting}” to all-linear.", setting=SETTING_TITLES["lora.targets"]),
+        ),
+    )
+}
+# Sentences that name a setting by its key; the page names its field under “Advanced”.
+_OF_A_SETTING = {
+    shell.sentence: page
+    for shell, page in (
+        (_("{key} = {value!r} is not a number."), _("“{setting}”: {value!r} is not a number.")),
+        (_("{key} = {value!r} is not a whole number."), _("“{setting}”: {value!r} is not a whole number.")),
+        (_("{key} = {value!r} is neither true nor false."), _("“{setting}”: {value!r} is neither true nor false.")),
+        (_("{key} = {value} will not do: {why}."), _("“{setting}”: {value} will not do: {why}.")),
+        (_("{key} = {value}"), _("“{setting}” {value}")),
     )
 }
 # Sentences that name a field of a task as its file does; the page names its own field.
@@ -119,7 +151,7 @@ _OF_A_FIELD = {
     )
 }
 
-SHELL_SENTENCES = _ON_THE_PAGE.keys() | _OF_A_FIELD.keys()
+SHELL_SENTENCES = _ON_THE_PAGE.keys() | _OF_A_SETTING.keys() | _OF_A_FIELD.keys()
 
 
 def in_page_words(said: Message) -> Message:
@@ -127,8 +159,16 @@ def in_page_words(said: Message) -> Message:
     values = {name: in_page_words(one) if isinstance(one, Message) else one for name, one in said.values.items()}
     if said.sentence in _ON_THE_PAGE:
         return _ON_THE_PAGE[said.sentence].filled(values)
+    if setting := setting_of(said):
+        return _OF_A_SETTING[said.sentence].filled({**values, "setting": SETTING_TITLES[setting]})
     if said.sentence in _OF_A_FIELD:
         field = OWN_TITLES.get(str(values.get("key") or values.get("field") or "inputs"))
         if field is not None:
             return _OF_A_FIELD[said.sentence].filled({**values, "field": field})
     return said.model_copy(update={"values": values})
+
+
+def setting_of(said: Message) -> str:
+    """The key of the setting that a message is about, and that “Advanced” has a field for; empty where it is none."""
+    key = str(said.values.get("key", ""))
+    return key if said.sentence in _OF_A_SETTING and key in SETTING_TITLES else ""

@@ -2,10 +2,10 @@
 pressed."""
 
 from lora_hub.core.languages import in_digits
-from lora_hub.core.messages import _
+from lora_hub.core.messages import _, _n, joined
 from lora_hub.core.spec_fields import FIELDS
 from lora_hub.runs.publication import Difference, Publication
-from lora_hub.ui.render.render import card, escape, filled, isolate, table
+from lora_hub.ui.render.render import card, escape, filled, isolate, sentence, table
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.text import t
 
@@ -33,37 +33,51 @@ def planned(publication: Publication, language: str) -> str:
         return card(
             "warn", title, filled(_("Its data, settings and scores are those of {before}."), language, before=before)
         )
+    # Labels may be many; what of them differs stands in a card of its own.
     rows = [
         [escape(_name(one, language)), _value(one, one.before, language), _value(one, one.now, language)]
         for one in publication.differences
+        if one.kind != "labels"
     ]
-    other_task = any(one.kind == "task" for one in publication.differences)
-    below = (
-        card(
-            "bad",
-            escape(
-                t(
-                    _(
-                        "This adapter does another task than the version before. Whoever uses that repo by its name "
-                        "would get this one: give it another name, unless that is what you want."
-                    ),
-                    language,
-                )
-            ),
-        )
-        if other_task
-        else ""
-    )
-    below += table(
-        [t(_("Difference"), language), publication.before, publication.version], rows, "lh-differences", stacked=True
-    )
+    below = _another(publication, language)
+    if rows:
+        heads = [t(_("Difference"), language), publication.before, publication.version]
+        below += table(heads, rows, "lh-differences", stacked=True)
     if publication.other_rows:
         said = _(
             "The scores are of different test rows, so they do not say which version is better. "
             "Compare both on one test file."
         )
         below += f'<p class="lh-quiet">{escape(t(said, language))}</p>'
-    return card("warn", title, filled(_("What is not as in {before}:"), language, before=before)) + below
+    kind = "bad" if publication.is_another else "warn"
+    return card(kind, title, filled(_("What is not as in {before}:"), language, before=before)) + below
+
+
+def _another(publication: Publication, language: str) -> str:
+    """That whoever uses the repo would get answers of another kind: another task's, or other labels."""
+    shown = ""
+    if any(one.kind == "task" for one in publication.differences):
+        said = _(
+            "This adapter does another task than the version before. Whoever uses that repo by its name would get "
+            "this one: give it another name, unless that is what you want."
+        )
+        shown += card("bad", escape(t(said, language)))
+    more, fewer = publication.more_labels, publication.fewer_labels
+    if more or fewer:
+        said = _(
+            "This adapter answers with other labels than the version before. Whoever uses that repo by its name would "
+            "get them: give it another name, unless that is what you want."
+        )
+        lines = joined(
+            _n("{count:,} label more: {labels}.", "{count:,} labels more: {labels}.", count=len(more), labels=more)
+            if more
+            else "",
+            _n("{count:,} label fewer: {labels}.", "{count:,} labels fewer: {labels}.", count=len(fewer), labels=fewer)
+            if fewer
+            else "",
+        )
+        shown += card("bad", escape(t(said, language)), sentence(t(lines, language)))
+    return shown
 
 
 def _name(one: Difference, language: str) -> str:

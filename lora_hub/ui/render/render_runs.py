@@ -10,6 +10,7 @@ from lora_hub.core.languages import direction as direction_of
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BASE_EXAMPLES, Run, RunState, Score, TrainSpec
 from lora_hub.runs import run_states
+from lora_hub.ui.render.page_words import in_page_words
 from lora_hub.ui.render.render import badge, card, empty, error_card, escape, note, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
 from lora_hub.ui.render.render_groups import beside_each_other, companions
@@ -61,28 +62,24 @@ _KIND = {
 }
 
 
-def under_way(spec: TrainSpec | None, found: Sequence[Run], language: str) -> str:
-    """Said where the form says what is being trained already, as after a reload that came behind a click on Train:
-    another click would train it twice. The adapter's name makes no other training."""
-    same = (
-        None
-        if spec is None
-        else next(
-            (
-                run
-                for run in found
-                if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec
-            ),
-            None,
-        )
+def find_same(spec: TrainSpec, found: Sequence[Run]) -> Run | None:
+    """The run under way that trains exactly this. The adapter's name makes no other training."""
+    return next(
+        (run for run in found if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec),
+        None,
     )
-    if same is None:
+
+
+def under_way(run: Run | None, language: str) -> str:
+    """Said where the form says what is being trained already, as after a reload that came behind a click on Train:
+    another click would train it twice."""
+    if run is None:
         return ""
     return card(
         "warn",
         (
             f"{escape(t(_('A run of exactly this is under way.'), language))} "
-            f'<a href="?tab=runs&amp;run={escape(same.id)}">{escape(t(_("Show it"), language))}</a>'
+            f'<a href="?tab=runs&amp;run={escape(run.id)}">{escape(t(_("Show it"), language))}</a>'
         ),
     )
 
@@ -204,7 +201,7 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
 
 def _told(said: Message, language: str) -> str:
     """What older versions wrote in a language with digits of its own has Latin ones."""
-    shown = said.in_language(language)
+    shown = in_page_words(said).in_language(language)
     return own_digits(shown, language) if direction(shown) == direction_of(language) else shown
 
 

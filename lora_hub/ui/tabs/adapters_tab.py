@@ -21,6 +21,9 @@ COMPARE = """element.addEventListener('click', (event) => {
   if (found) trigger('pick', {id: found.dataset.compare});
 });"""
 
+# The adapters in the Compare tab, with one more. A list around them: what is returned is a value for each output.
+ADD = "(names, id) => [(names || []).includes(id) ? names : [...(names || []), id]]"
+
 
 def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it; the shelf is read when the tab is opened."""
@@ -43,6 +46,7 @@ def build(page: Page, tab: gr.Tab) -> None:
                 label=words(_("Base")),
                 allow_custom_value=True,
                 min_width=150,
+                elem_id="lh-filter-base",
             )
             org = gr.Textbox(
                 page.organization, label=words(_("Organization")), max_lines=1, min_width=140, elem_id="lh-filter-org"
@@ -53,6 +57,8 @@ def build(page: Page, tab: gr.Tab) -> None:
         with gr.Row(elem_classes="lh-tight"):
             compare = gr.Button(words(_("Add to Compare")), size="md", visible=False, elem_id="lh-adapter-compare")
         card = shared.html(visible=False, elem_id="lh-card")
+        picked = gr.Textbox("", visible="hidden")
+    page.choices += [task, base]
 
     @shared.told
     def look(language: str, org: str, task: str, base: str, chosen: str, *, person: Person) -> Any:
@@ -67,8 +73,8 @@ def build(page: Page, tab: gr.Tab) -> None:
         return render_adapters.shelf(found, chosen, titles, organization, bool(task or base), language)
 
     @shared.told
-    def pick(language: str, names: list[str], event: gr.EventData) -> Any:
-        return (*_add(names, str(event._data["id"])), gr.Tabs(selected="compare"))
+    def pick(language: str, event: gr.EventData) -> Any:
+        return str(event._data["id"])[:200], gr.Tabs(selected="compare")
 
     @shared.told
     def open_card(language: str, repo_id: str, *, person: Person) -> Any:
@@ -79,10 +85,6 @@ def build(page: Page, tab: gr.Tab) -> None:
         text = render_card.card_html(use_cases.read_card(person, repo_id), ref.url, language)
         top = render_adapters.adapter_head(ref, language) + render_adapters.versions_table(versions, language)
         return top, gr.Button(visible=True), gr.HTML(text, visible=True)
-
-    @shared.told
-    def to_compare(language: str, names: list[str], repo_id: str) -> Any:
-        return (*_add(names, repo_id), gr.Tabs(selected="compare"))
 
     asked = [page.language, org, task, base, chosen]
     looking = {
@@ -100,7 +102,9 @@ def build(page: Page, tab: gr.Tab) -> None:
         show_progress="minimal",
         trigger_mode="always_last",
     )
-    shelf.pick(pick, [page.language, page.compare_names], [page.compare_names, page.tabs], **LIGHT)
+    # What is compared already is asked of the page when it is there: it may have changed since the click.
+    adding = {"fn": None, "outputs": page.compare_names, "js": ADD, "queue": False, "api_visibility": "private"}
+    shelf.pick(pick, page.language, [picked, page.tabs], **LIGHT).then(inputs=[page.compare_names, picked], **adding)
     chosen.change(
         None, chosen, None, js="(id) => { window.loraHub.address('adapter', id, true); }", api_visibility="private"
     )
@@ -114,12 +118,6 @@ def build(page: Page, tab: gr.Tab) -> None:
         api_visibility="private",
     )
     opening.then(**looking, show_progress="hidden")
-    compare.click(to_compare, [page.language, page.compare_names, chosen], [page.compare_names, page.tabs], **LIGHT)
-
-
-def _add(names: list[str] | None, repo_id: str) -> tuple[Any]:
-    """The names in the Compare tab with one more."""
-    kept = [*(names or [])]
-    if repo_id not in kept:
-        kept.append(repo_id)
-    return (gr.Dropdown(choices=kept, value=kept),)
+    compare.click(inputs=[page.compare_names, chosen], **adding).then(
+        lambda: gr.Tabs(selected="compare"), None, page.tabs, **LIGHT
+    )

@@ -59,11 +59,9 @@ class Asking:
         # Without a value: what is chosen while this is on its way stays.
         return gr.Dropdown(choices=compare_question.choices(person, self.page, language, names or []))
 
-    def show_fields(
-        self, language: str, names: list[str], roles_before: str, prompt_now: str, *roles_now: str, person: Person
-    ) -> list[Any]:
+    def show_fields(self, language: str, names: list[str], roles_before: str, *, person: Person) -> list[Any]:
         """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt.
-        What was typed into the ones goes over into the others.
+        Never what stands in them: that may be another by the time that this is there (compare.js carries it over).
 
         An adapter that cannot be used here says so at once, in the place of its answer, and stays until it is removed.
         """
@@ -79,30 +77,15 @@ class Asking:
             return [trouble, *[gr.skip()] * (2 + ROLE_SLOTS)]
         hidden = [gr.Textbox(visible=False)] * (ROLE_SLOTS - len(named))
         fields = [gr.Textbox(visible=True, label=role_name(role, language)) for role in named] + hidden
-        one_prompt = gr.Textbox(visible=not named)
-        if named and not roles_before and (prompt_now or "").strip() and not any(roles_now):
-            fields[0] = gr.Textbox(visible=True, label=role_name(named[0], language), value=prompt_now)
-        elif not named and roles_before and not (prompt_now or "").strip():
-            one_prompt = gr.Textbox(visible=True, value="\n".join(value for value in roles_now if value))
-        return [trouble, "\n".join(named), one_prompt, *fields]
+        return [trouble, "\n".join(named), gr.Textbox(visible=not named), *fields]
 
-    def take_example(self, language: str, names: list[str], roles_named: str, *, person: Person) -> list[Any]:
+    def take_example(self, language: str, names: list[str], *, person: Person) -> list[str]:
+        """[note, what is kept of the example], which compare.js puts into the fields that there are by then."""
         _check_chosen(names, language)
-        named = roles_of(roles_named)
         inputs, answer, origin = compare_question.take_example(person, self.page, names[0], language)
         said = t(_("Right answer of this example: {answer}"), language, answer=answer)
         note = f'<p class="lh-quiet">{render.escape(origin)}{between(language)}{render.escape(said)}</p>'
-        if named:
-            values = [str(inputs.get(role, "") or "") for role in named]
-            return [note, keep_right(answer, names[0], values), gr.skip(), *values, *[""] * (ROLE_SLOTS - len(named))]
-        turns = inputs.get("messages")
-        text = str(turns[-1]["content"]) if turns else "\n".join(str(value) for value in inputs.values() if value)
-        return [note, keep_right(answer, names[0], [text]), text, *[gr.skip()] * ROLE_SLOTS]
-
-    def check_right(self, kept: str, names: list[str], roles_named: str, prompt: str, *values: str) -> list[Any]:
-        """Another question than the example's, or another adapter, has another right answer."""
-        fits = not kept or right_answer(kept, names or [], asked_texts(roles_named, prompt, values))
-        return [gr.skip(), gr.skip()] if fits else ["", ""]
+        return [note, keep_right(answer, names[0], inputs)]
 
     def answer(
         self,
@@ -151,7 +134,7 @@ class Asking:
                 temperature=float(temperature or 0),
                 seed=int(seed or 0),
                 free_text=free_text,
-                reference=right_answer(kept_right, names, asked_texts(roles_named, prompt, values)),
+                reference=right_answer(kept_right, names, roles_named, asked_texts(roles_named, prompt, values)),
                 cancelled=stopped.is_set,
             )
             for shown in _drawn(stream, views, language, question, known):

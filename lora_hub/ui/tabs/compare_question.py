@@ -1,13 +1,14 @@
 """What is asked in Compare: the texts of the fields, the adapters to choose from, an example and its right answer.
 
-    kept = keep_right("spam", "lora-hub/spam", ["Win a prize"])      what the page keeps of an example
-    right_answer(kept, ["lora-hub/spam"], ["Win a prize"])           "spam"; of anything else nothing is known
+    kept = keep_right("spam", "lora-hub/spam", {"text": "Win a prize"})      what the page keeps of an example
+    right_answer(kept, ["lora-hub/spam"], "text", ["Win a prize"])           "spam"; of anything else nothing is known
 
 Knows no gradio.
 """
 
 import json
 import random
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,10 +23,14 @@ from lora_hub.ui.render.run_names import RunName, name_runs
 from lora_hub.ui.render.text import number, t
 
 
-def keep_right(answer: str, adapter: str, asked: list[str]) -> str:
-    """What the page keeps of an example: its right answer, with the question and the adapter that it is the answer
-    for."""
-    return json.dumps({"answer": answer, "adapter": adapter, "asked": asked}, ensure_ascii=False)
+def keep_right(answer: str, adapter: str, inputs: dict[str, Any]) -> str:
+    """What the page keeps of an example: its right answer, the adapter that it is the answer for, and the question: by
+    its roles, and as one prompt. Never twice the same, so that the page sees that another was taken."""
+    turns = inputs.get("messages")
+    texts = {role: str(value or "") for role, value in inputs.items()} if not turns else {}
+    prompt = str(turns[-1]["content"]) if turns else "\n".join(text for text in texts.values() if text)
+    kept = {"answer": answer, "adapter": adapter, "inputs": texts, "prompt": prompt, "taken": secrets.token_hex(4)}
+    return json.dumps(kept, ensure_ascii=False)
 
 
 def roles_of(roles_named: str) -> list[str]:
@@ -39,21 +44,19 @@ def asked_texts(roles_named: str, prompt: str, values: Sequence[str]) -> list[st
     return list(values[: len(named)]) if named else [prompt]
 
 
-def right_answer(kept: str, names: list[str], asked: list[str]) -> str:
+def right_answer(kept: str, names: list[str], roles_named: str, asked: list[str]) -> str:
     """The example's right answer, where it is the example that is asked, and of its own adapter first; else none is
     known."""
     try:
         example = json.loads(kept or "{}")
     except ValueError:
         return ""  # a field of the browser: anything may be in it
-    if (
-        not isinstance(example, dict)
-        or not names
-        or example.get("adapter") != names[0]
-        or not isinstance(example.get("asked"), list)
-    ):
+    if not isinstance(example, dict) or not names or example.get("adapter") != names[0]:
         return ""
-    if [_plain(one) for one in example["asked"]] != [_plain(one) for one in asked]:
+    inputs = example.get("inputs") if isinstance(example.get("inputs"), dict) else {}
+    named = roles_of(roles_named)
+    texts = [inputs.get(role) for role in named] if named else [example.get("prompt")]
+    if None in texts or [_plain(one) for one in texts] != [_plain(one) for one in asked]:
         return ""
     return str(example.get("answer", ""))
 

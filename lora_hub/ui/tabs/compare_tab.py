@@ -23,6 +23,11 @@ OTHERS = (
     "(names) => { if (JSON.stringify(names || []) !== window.loraHub.asked) "
     "document.getElementById('lh-answers')?.classList.add('lh-stale'); }"
 )
+# Where texts go is decided by the browser, with the fields as they are when an answer is there (compare.js).
+ASKING = "(kept) => { window.loraHub.question.asking(kept); }"
+PLACED, CHECKED, REDRAWN = (
+    f"(...told) => window.loraHub.question.{what}(...told)" for what in ("placed", "checked", "redrawn")
+)
 ADDRESS = "(names) => { window.loraHub.address('adapters', (names || []).join(',')); }"
 
 
@@ -33,6 +38,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             page.compare_names.render()
             fields = Fields(page.words)
         answers = shared.html(elem_id="lh-answers")
+    page.choices += [fields.with_base, fields.free_text]
     _wire(page, tab, fields, answers)
 
 
@@ -121,31 +127,33 @@ def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML) -> None:
         trigger_mode="once",
     )
     fields.stop.click(told(asking.stop), [language, fields.asking], None, **{**LIGHT, "queue": False})
-    fields.example.click(
-        told(asking.take_example),
-        [language, names, fields.roles_named],
-        [fields.example_note, fields.reference, fields.prompt, *fields.roles],
-        **by_hub,
+    texts, checked = [fields.prompt, *fields.roles], [fields.reference, fields.example_note]
+    checking: dict[str, Any] = {
+        "inputs": [*checked, names, *texts],
+        "outputs": checked,
+        "js": CHECKED,
+        **in_browser,
+    }
+    fields.example.click(inputs=fields.reference, js=ASKING, **in_browser)
+    example = fields.example.click(
+        told(asking.take_example), [language, names], [fields.example_note, fields.reference], **by_hub
     )
+    placed = example.then(inputs=[fields.reference, *texts], outputs=texts, js=PLACED, **in_browser)
+    placed.then(**checking)
     # What is judged is decided when it is asked (`right_answer`); the note goes as soon as something else is typed or
     # chosen.
-    gr.on(
-        [fields.asked_anew.change, names.change],
-        asking.check_right,
-        [fields.reference, names, fields.roles_named, fields.prompt, *fields.roles],
-        [fields.reference, fields.example_note],
-        **LIGHT,
-    )
+    gr.on([fields.asked_anew.change, names.change], **checking)
     # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another.
-    # What is written in the fields is heard by page.js.
+    # What is written in the fields is heard by compare.js.
     changed = [one.input for one in (fields.with_base, fields.free_text, fields.most, fields.temperature, fields.seed)]
     gr.on([*changed, fields.example.click], js=STALE, **in_browser)
     names.change(inputs=names, js=OTHERS, **in_browser)
     tab.select(told(asking.list_names), [language, names], names, **by_hub)
     names.change(None, names, None, js=ADDRESS, api_visibility="private")
-    names.change(
+    redrawn = names.change(
         told(asking.show_fields),
-        [language, names, fields.roles_named, fields.prompt, *fields.roles],
-        [fields.trouble, fields.roles_named, fields.prompt, *fields.roles],
+        [language, names, fields.roles_named],
+        [fields.trouble, fields.roles_named, *texts],
         **by_hub,
     )
+    redrawn.then(inputs=[fields.roles_named, fields.reference, *texts], outputs=texts, js=REDRAWN, **in_browser)

@@ -31,6 +31,7 @@ def build(page: Page, tab: gr.Tab) -> None:
             listed = shared.html(elem_id="lh-runs")
         with gr.Column(scale=3, min_width=340):
             shown = ShownRun(page.words, page.organization)
+    page.choices += [shown.show, shown.order, shown.private]
     _wire(page, listed, shown)
 
 
@@ -77,8 +78,13 @@ class ShownRun:
                 min_width=180,
                 elem_id="lh-publish-name",
             )
-            self.private = gr.Checkbox(label=words(_("Private")), min_width=90)
+            self.private = gr.Checkbox(label=words(_("Private")), min_width=90, elem_id="lh-private")
         self.planned = shared.html(elem_id="lh-planned")
+        self.agreed = gr.Checkbox(
+            label=words(_("Publish it there nevertheless: these answers are to take the place of the others")),
+            visible=False,
+            elem_id="lh-agreed",
+        )
         with gr.Row(elem_classes="lh-tight"):
             self.publish = gr.Button(words(_("Publish")), variant="primary", size="md", elem_id="lh-publish")
             self.compare = gr.Button(words(_("Compare")), size="md", elem_id="lh-run-compare")
@@ -132,19 +138,19 @@ def _wire(page: Page, listed: gr.HTML, run: ShownRun) -> None:
     ).then(**after)
     planning: dict[str, Any] = {
         "fn": told(watch.plan),
-        "inputs": [language, run.seen, run.org, run.name],
-        "outputs": [run.planned, run.publish, run.said],
+        "inputs": [language, run.seen, run.org, run.name, run.said, run.agreed],
+        "outputs": [run.planned, run.publish, run.said, run.agreed],
         "concurrency_id": "hub",
         "concurrency_limit": 4,
         "api_visibility": "private",
         "show_progress": "hidden",
         "trigger_mode": "always_last",
     }
-    naming = [run.seen.change, run.org.blur, run.org.submit, run.name.blur, run.name.submit]
+    naming = [run.seen.change, run.org.blur, run.org.submit, run.name.blur, run.name.submit, run.agreed.input]
     gr.on(naming, **planning).then(None, [run.org, run.name], None, js=PLANNED, api_visibility="private")
     run.publish.click(
         told(watch.publish),
-        [language, run.seen, run.org, run.name, run.private, run.said],
+        [language, run.seen, run.org, run.name, run.private, run.said, run.agreed],
         run.published,
         concurrency_id="publish",
         concurrency_limit=2,

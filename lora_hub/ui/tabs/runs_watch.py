@@ -77,22 +77,40 @@ class Watch:
         inform(render.escape(t(_("The run was deleted. What was published stays."), language)), language)
         return gr.Button(t(_("Delete"), language), variant="secondary", visible=False), "", ""
 
-    def plan(self, language: str, stamp: str, org: str, name: str, *, person: Person) -> tuple[Any, Any, str]:
-        """What Publish would do for the run that is shown, with these names."""
+    def plan(
+        self, language: str, stamp: str, org: str, name: str, said_before: str, agreed: bool, *, person: Person
+    ) -> list[Any]:
+        """[plan, Publish, what it promises, whether that was agreed to] for the run that is shown, with these names.
+        Where who uses the repo would get other answers than before, that is asked."""
         run = use_cases.refresh_run(person, _shown(stamp)) if stamp else None
-        plain = gr.Button(t(_("Publish"), language), interactive=True)
+        plain, unasked = gr.Button(t(_("Publish"), language), interactive=True), gr.Checkbox(False, visible=False)
         if run is None or not run.adapter_folder or not rules.can_change(person, run):
-            return "", plain, ""
+            return ["", plain, "", unasked]
         try:
             ahead = use_cases.plan_publication(person, run.id, org=org, name=name)
         except LoraHubError as error:
-            return render.error_card(error, language), plain, ""
+            return [render.error_card(error, language), plain, "", unasked]
         said = _("Nothing new: this is {version} already") if ahead.is_same else _("Publish {version}")
-        button = gr.Button(t(said, language, version=ahead.version), interactive=not ahead.is_same)
-        return render_publication.planned(ahead, language), button, _promise(run.id, ahead)
+        promise, asks = _promise(run.id, ahead), ahead.is_another
+        is_agreed = agreed and promise == said_before
+        button = gr.Button(
+            t(said, language, version=ahead.version), interactive=not ahead.is_same and (is_agreed or not asks)
+        )
+        # What was agreed to is one version; a tick that was made meanwhile stays.
+        kept = {} if promise == said_before else {"value": False}
+        return [render_publication.planned(ahead, language), button, promise, gr.Checkbox(visible=asks, **kept)]
 
     def publish(
-        self, language: str, stamp: str, org: str, name: str, private: bool, said_before: str, *, person: Person
+        self,
+        language: str,
+        stamp: str,
+        org: str,
+        name: str,
+        private: bool,
+        said_before: str,
+        agreed: bool,
+        *,
+        person: Person,
     ) -> Any:
         run = use_cases.refresh_run(person, _shown(stamp))
         ahead = use_cases.plan_publication(person, run.id, org=org, name=name)
@@ -106,6 +124,11 @@ class Watch:
             told = render.filled(said, language, repo=render.isolate(ahead.repo_id))
             inform(told, language, 8)
             return gr.skip()
+        if ahead.is_another and not agreed:
+            raise RunError(
+                _("{repo} would answer otherwise than before.", repo=ahead.repo_id),
+                _("Tick that this is wanted, above the button, or give the adapter another name."),
+            )
         ref = use_cases.publish_run(
             person, run.id, org=(org or "").strip(), name=(name or "").strip(), private=private
         ).ref

@@ -122,6 +122,11 @@ def roles_of(task: Task | None) -> list[str]:
     return list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
 
 
+def setting_field(key: str) -> str:
+    """The id of a setting's field under Advanced."""
+    return "lh-set-" + key.replace(".", "-")
+
+
 def dataset_id(file: Path) -> str:
     """The name under which the page knows a kept file."""
     return f"{file.parent.name}/{file.name}"

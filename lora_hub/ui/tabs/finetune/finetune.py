@@ -163,6 +163,8 @@ class Wires:
         page, steps, starts, training = self.page, self.steps, self.starts, self.steps.training
         shown = [page.run_id, page.tabs, training.name, *starts.list_parts]
         self.look_again(training.train.click(told(starts.start), self.inputs, shown, **alone).then(**self.quiet))
+        told_of = [page.language, training.twin]
+        training.watching.tick(told(self.looks.still_under_way), told_of, training.twin_parts, **LIGHT)
         training.add.click(None, None, None, js=HOLD, api_visibility="private")
         files = [steps.room.opened, steps.room.file, steps.room.test_file]
         rewritten = [*dict.fromkeys([*steps.fields, *files, *starts.list_parts])]

@@ -9,7 +9,7 @@ import gradio as gr
 
 from lora_hub import use_cases
 from lora_hub.catalogue.tasks import catalogue
-from lora_hub.core.schema import TrainSpec
+from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
 from lora_hub.ui.render import render, render_runs
@@ -34,6 +34,7 @@ class Look:
             *[columns.problems, columns.prompts, columns.exact, steps.shown_roles],
             *[base.card, base.lengths, base.settings],
             *[training.plan, training.name_note, training.reason, training.train, training.add, steps.seen],
+            *training.twin_parts,
         ]
 
     def look(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> dict[Any, Any]:
@@ -152,17 +153,31 @@ class Look:
             steps.base.settings: view.settings,
             training.plan: view.plan,
             training.name_note: view.name,
-            training.reason: self._under_way(person, view.spec, language) + reason,
+            training.reason: reason,
+            **self._under_way(person, view.spec, language),
             training.train: gr.Button(
                 task_list.train_words(stand.count, entries, language), interactive=stand.can_train
             ),
             training.add: gr.Button(task_list.add_words(entries, language), interactive=stand.can_add),
         }
 
-    def _under_way(self, person: Person, spec: TrainSpec | None, language: str) -> str:
-        if spec is None:
-            return ""
-        return render_runs.under_way(spec, use_cases.list_runs(person, self.page.runs), language)
+    def _under_way(self, person: Person, spec: TrainSpec | None, language: str) -> dict[Any, Any]:
+        found = use_cases.list_runs(person, self.page.runs) if spec is not None else []
+        return self._twin(render_runs.find_same(spec, found) if spec is not None else None, language)
+
+    def still_under_way(self, language: str, run_id: str, *, person: Person) -> Any:
+        """Whether the run that is said to be under way still is: it ends, or is cancelled, whatever the form says."""
+        same = next((run for run in use_cases.list_runs(person, self.page.runs) if run.id == run_id), None)
+        return gr.skip() if same is not None and not same.state.is_final else self._twin(None, language)
+
+    def _twin(self, same: Run | None, language: str) -> dict[Any, Any]:
+        training = self.steps.training
+        is_there = same is not None
+        return {
+            training.under_way: render_runs.under_way(same, language),
+            training.twin: same.id if is_there else "",
+            training.watching: gr.Timer(active=is_there),
+        }
 
     def _seen(self, view: View, values: Sequence[Any]) -> dict[Any, Any]:
         """The form's values as the browser has them once a look's answer is in their fields."""

@@ -16,7 +16,7 @@ from lora_hub.ui.frame.page import Labels
 from lora_hub.ui.render.page_words import OWN_TITLES
 from lora_hub.ui.render.render_data import EFFORTS
 from lora_hub.ui.tabs.finetune import render_tasks
-from lora_hub.ui.tabs.finetune.asked import OWN
+from lora_hub.ui.tabs.finetune.asked import OWN, setting_field
 from lora_hub.ui.tabs.finetune.data_room import Room
 from lora_hub.ui.tabs.finetune.form import Form
 
@@ -27,6 +27,7 @@ EFFORT_REASONS = {
     "balanced": _("The default: good results in a sensible time."),
     "thorough": _("More passes and a larger adapter, as long as validation loss falls."),
 }
+WATCH_SECONDS = 4
 FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
 
 
@@ -157,6 +158,11 @@ class TrainStep:
         )
         self.name_note = shared.html(elem_id="lh-name-note")
         self.tasks = shared.html(elem_id="lh-tasks", js_on_load=render_tasks.REMOVE)
+        # A run of exactly this that is under way, by its id, and what looks whether it still is.
+        self.under_way = shared.html(elem_id="lh-under-way")
+        self.twin = gr.Textbox("", visible="hidden")
+        self.watching = gr.Timer(WATCH_SECONDS, active=False)
+        self.twin_parts = [self.under_way, self.twin, self.watching]
         self.reason = shared.html(elem_id="lh-reason")
         with gr.Row(elem_id="lh-start"):
             self.train = gr.Button(
@@ -216,8 +222,9 @@ def _override(one: spec_fields.Field, words: Labels) -> Any:
             label=label,
             info=info,
             min_width=180,
+            elem_id=setting_field(one.key),
         )
-    return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id="lh-set-" + one.key.replace(".", "-"))
+    return gr.Textbox(label=label, info=info, max_lines=1, min_width=180, elem_id=setting_field(one.key))
 
 
 def _base_choices() -> list[tuple[str, str]]:

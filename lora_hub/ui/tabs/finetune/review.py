@@ -22,9 +22,9 @@ from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.people import Person
 from lora_hub.training import recipe
 from lora_hub.ui.render import render, render_data, render_plan, render_problems, render_table
-from lora_hub.ui.render.page_words import OWN_TITLES
+from lora_hub.ui.render.page_words import OWN_TITLES, setting_of
 from lora_hub.ui.render.text import own_digits, t
-from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of
+from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
 from lora_hub.ui.tabs.finetune.review_report import report
 
 # A base that needs more than this share of the memory leaves little for anything else.
@@ -333,7 +333,7 @@ def _plan(
         )
     except SpecError as error:
         view.reason, view.error = render.told(error, language)[0], error
-        view.plan = render.error_card(error, language)
+        view.plan = _setting_error(error, language)
         return None
     except LoraHubError as error:
         view.reason, view.error = t(_("Mend what is marked red in step 3."), language), error
@@ -370,7 +370,13 @@ def _explain_without_data(
             recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=_overrides(asked)), language
         )
     except SpecError as error:
-        view.plan = render.error_card(error, language)
+        view.plan = _setting_error(error, language)
+
+
+def _setting_error(error: SpecError, language: str) -> str:
+    """What is wrong with a setting. accessible.js tells it at the setting's own field, too."""
+    setting, shown = setting_of(error.said), render.error_card(error, language)
+    return f'<div data-setting="{setting_field(setting)}">{shown}</div>' if setting else shown
 
 
 def _settings(spec: TrainSpec, language: str) -> str:
