@@ -17,7 +17,7 @@ from typing import Any
 from lora_hub.answering import loading
 from lora_hub.core.errors import AdapterError, LoraHubError, reason_of
 from lora_hub.core.messages import Message, _
-from lora_hub.data.prompts.template_process import TemplateProcess
+from lora_hub.data.prompts.template_process import bound_template
 from lora_hub.hub import TOKENIZER_FILES
 
 # Any of these holds a vocabulary.
@@ -74,50 +74,6 @@ class AdapterTokenizers:
                     self._known.popitem(last=False)
             self._known.move_to_end(key)
             return self._known[key]
-
-
-def bound_template(tokenizer: Any, whose: Message) -> Any:
-    """The tokenizer, whose chat template from now on is rendered within bounds (`template_process`)."""
-    process = TemplateProcess(whose)
-
-    def apply_chat_template(
-        messages: list[dict[str, Any]],
-        *,
-        tools: list | None = None,
-        add_generation_prompt: bool = False,
-        tokenize: bool = False,
-        **variables: Any,
-    ) -> str:
-        if tokenize:
-            raise ValueError("renders text only")
-        named = {key: value for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
-        messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
-        values = {
-            **named,
-            "messages": messages,
-            "tools": tools,
-            "documents": None,
-            "add_generation_prompt": add_generation_prompt,
-            **variables,
-        }
-        return process.render(_chosen(tokenizer.chat_template, whose, bool(tools)), values)
-
-    tokenizer.apply_chat_template = apply_chat_template
-    return tokenizer
-
-
-def _chosen(template: Any, whose: Message, with_tools: bool) -> str:
-    """Of several templates the one for tools where there are any, else the one named default, as transformers
-    chooses."""
-    if isinstance(template, dict):
-        template = (template.get("tool_use") if with_tools else None) or template.get("default")
-    if not isinstance(template, str):
-        raise AdapterError(
-            _("None of the chat templates of {whose} is the default."),
-            _("Name one of them 'default' in its tokenizer_config.json."),
-            whose=whose,
-        )
-    return template
 
 
 def _load(folder: Path, name: str) -> Any:

@@ -26,6 +26,7 @@ from lora_hub.catalogue import bases
 from lora_hub.core.errors import BaseError, reason_of
 from lora_hub.core.messages import _, _n
 from lora_hub.core.schema import BaseModel
+from lora_hub.data.prompts.template_process import bound_template
 
 # A bar of a second for weights that lie on this disk tells nobody anything; what a run or a command does is told by
 # itself. The client's own bars, of downloads that may take an hour, stay as they were.
@@ -74,8 +75,8 @@ def load_tokenizer(base: BaseModel) -> Any:
     """The base's tokenizer, padding on the left, with a pad token. Raises BaseError.
 
     Where the base names no pad token, an unused one of its vocabulary stands in, and only if there is none the end
-    token
-    does: `generate` and the trainer mask by length, never by id, so a real end token is seen and learned all the same.
+    token does: `generate` and the trainer mask by length, never by id, so a real end token is seen and learned all the
+    same. A chat template that strangers wrote is rendered within bounds (`template_process`).
     """
     with _LOADING, _in_words(base):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source(base), trust_remote_code=False, **_revision(base))
@@ -90,7 +91,7 @@ def load_tokenizer(base: BaseModel) -> Any:
             _("Choose another base."),
             base=base.id,
         )
-    return tokenizer
+    return tokenizer if bases.is_ours(base) else bound_template(tokenizer, _("the base {base}", base=base.id))
 
 
 def read_tokenizer(folder: Path) -> Any:

@@ -90,6 +90,14 @@ def list_bases() -> list[BaseModel]:
     return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]
 
 
+def is_ours(base: BaseModel) -> bool:
+    """Whether a base is the built-in one or the catalogue's: what its files say is no stranger's word. A revision may
+    be that of a pull request, which anybody writes."""
+    if (folder := folder_of(base)) is not None:
+        return folder == built_in_folder()
+    return not base.revision and base.id in {entry["id"] for entry in _catalogue()}
+
+
 class NoBase(BaseError):
     """The base is not on this machine, and the Hub has none of that name or cannot be reached."""
 

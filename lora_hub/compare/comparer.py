@@ -308,7 +308,7 @@ class Comparer:
     def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
         """In one's turn only: nobody else loads meanwhile."""
         from lora_hub.answering import generate, loading
-        from lora_hub.answering.adapter_tokenizer import AdapterTokenizers, bound_template
+        from lora_hub.answering.adapter_tokenizer import AdapterTokenizers
         from lora_hub.answering.stack import AdapterStack
 
         with self._freed:
@@ -328,8 +328,7 @@ class Comparer:
         tokenizer = loading.load_tokenizer(base)
         stack = AdapterStack(loading.load_base(base), base)
         tokenizers = AdapterTokenizers(tokenizer)
-        bounded = bound_template(tokenizer, _("the base {base}", base=base.id))
-        loaded = Loaded(stack, bounded, generate.open_queue(stack, bounded), tokenizers)
+        loaded = Loaded(stack, tokenizer, generate.open_queue(stack, tokenizer), tokenizers)
         with self._freed:
             self._loaded[key] = loaded
             self._users[key] += 1

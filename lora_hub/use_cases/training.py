@@ -58,11 +58,11 @@ def check_allowed(person: Person, base: BaseModel) -> None:
         return
     if base.folder and base.id != bases.BUILT_IN:
         raise _no_folder()
-    if policy.read().bases == "catalogue" and base.id not in {one.id for one in bases.list_bases()}:
+    if policy.read().bases == "catalogue" and not bases.is_ours(base):
         raise BaseError(
             _("The base {base} is none of those that {organization} allows here."),
             _("Choose one of the list. An admin may allow others."),
-            base=base.id,
+            base=f"{base.id}@{base.revision}" if base.revision else base.id,
             organization=settings.organization(),
         )
 

@@ -30,6 +30,7 @@ from lora_hub.core.schema import BaseModel, Lengths, Task
 from lora_hub.data.prompts import template
 from lora_hub.data.prompts.light_tokenizer import LightTokenizer, read_tokenizer
 from lora_hub.data.prompts.prepare import Example, written
+from lora_hub.data.prompts.template_process import bound_template
 from lora_hub.data.tables.findings import Finding, finding
 
 SAMPLE = 2000
@@ -108,7 +109,10 @@ def measure(
 def tokenizer_of(base: BaseModel) -> LightTokenizer | None:
     """The base's tokenizer, None where it is not on this disk. Raises BaseError where its files are damaged."""
     folder = _folder_of(base)
-    return read_tokenizer(folder) if folder else None
+    tokenizer = read_tokenizer(folder) if folder else None
+    if tokenizer is None or bases.is_ours(base):
+        return tokenizer
+    return bound_template(tokenizer, _("the base {base}", base=base.id))
 
 
 def find_lengths(lengths: Lengths, measured: Measured | None = None) -> list[Finding]:

@@ -5,8 +5,8 @@
 
 The ids are those of `transformers.AutoTokenizer` (5.23), tested token for token. That is not always what tokenizer.json
 says: for some classes transformers takes only the vocabulary from the file and builds the rest anew (`_REBUILT`), so
-that is done here as well; every other class is used as the file stands. Chat templates come from strangers and are
-rendered in jinja2's immutable sandbox, as transformers does.
+that is done here as well; every other class is used as the file stands. Chat templates are rendered in jinja2's
+immutable sandbox, as transformers does; those of strangers by `template_process`, in a process of their own.
 """
 
 import json
@@ -90,6 +90,11 @@ class LightTokenizer:
         values = {**known, "messages": messages, "add_generation_prompt": add_generation_prompt, **variables}
         # As `compiled.render` does, but for its copy of all globals at every call, a third of the time.
         return "".join(compiled.root_render_func(compiled.new_context(values, shared=True)))
+
+    @property
+    def special_tokens_map(self) -> dict[str, str]:
+        """Special tokens by name, as a template may ask for them."""
+        return dict(self._named)
 
     @property
     def eos_token_id(self) -> int | None:

@@ -3,24 +3,31 @@
 A chat template is a program. Jinja's sandbox keeps it from reaching anything, but not from looping for ever or from
 asking for more memory than there is; so it runs where it can be ended, with nothing of ours in its environment.
 
+    bound_template(tokenizer, _("the adapter {name}", name="owner/name"))    from now on it is rendered there
     process = TemplateProcess(_("the adapter {name}", name="owner/name"))
     process.render(template, {"messages": [...], "add_generation_prompt": True})
 
 `python -m lora_hub.data.prompts.template_process` is the other end: a line of JSON in, a line out.
 """
 
+import functools
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.errors import DataError
+from lora_hub.core.errors import AdapterError, DataError
 from lora_hub.core.messages import Message, _
 
 CPU_SECONDS = 3
+# Of all questions together, and more with each: one that takes nearly as long as it may, for each of 2,000 rows, is an
+# attack as well. Honest templates take a few milliseconds.
+ALL_SECONDS, MORE_SECONDS = 10.0, 0.05
 WALL_SECONDS = 60.0  # a machine that does other things, too, is slow and not wrong
 MEMORY_BYTES = 1 << 30
 # Characters of a rendered text beside those that were put into it.
@@ -37,13 +44,19 @@ class TemplateProcess:
         self._whose = whose
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked, self._used = 0, 0.0
 
     def render(self, template: str, variables: dict[str, Any]) -> str:
         """The text. Raises DataError: the template refuses the messages, is damaged, or takes more than the bounds
         allow."""
         line = json.dumps({"template": template, "variables": variables}).encode() + b"\n"
         with self._lock:
-            answered = self._ask(line) or self._ask(line)  # the process may have just gone to rest
+            if self._used > ALL_SECONDS + MORE_SECONDS * self._asked:
+                answered = {"why": "slow"}
+            else:
+                answered = self._ask(line) or self._ask(line)  # the process may have just gone to rest
+                self._asked += 1
+                self._used += float(answered.get("seconds", CPU_SECONDS))
         if "text" in answered:
             return str(answered["text"])
         why = _WHY.get(answered.get("why", ""), _WHY["ended"]).filled({"whose": self._whose})
@@ -94,11 +107,56 @@ class TemplateProcess:
             self._process.communicate()
 
 
+def bound_template(tokenizer: Any, whose: Message) -> Any:
+    """The tokenizer, whose chat template from now on is rendered within bounds (`template_process`)."""
+    process = TemplateProcess(whose)
+
+    def apply_chat_template(
+        messages: list[dict[str, Any]],
+        *,
+        tools: list | None = None,
+        add_generation_prompt: bool = False,
+        tokenize: bool = False,
+        **variables: Any,
+    ) -> str:
+        if tokenize:
+            raise ValueError("renders text only")
+        named = {key: value for key, value in tokenizer.special_tokens_map.items() if isinstance(value, str)}
+        messages = [{key: value for key, value in message.items() if value is not None} for message in messages]
+        values = {
+            **named,
+            "messages": messages,
+            "tools": tools,
+            "documents": None,
+            "add_generation_prompt": add_generation_prompt,
+            **variables,
+        }
+        return process.render(_chosen(tokenizer.chat_template, whose, bool(tools)), values)
+
+    tokenizer.apply_chat_template = apply_chat_template
+    return tokenizer
+
+
+def _chosen(template: Any, whose: Message, with_tools: bool) -> str:
+    """Of several templates the one for tools where there are any, else the one named default, as transformers
+    chooses."""
+    if isinstance(template, dict):
+        template = (template.get("tool_use") if with_tools else None) or template.get("default")
+    if not isinstance(template, str):
+        raise AdapterError(
+            _("None of the chat templates of {whose} is the default."),
+            _("Name one of them 'default' in its tokenizer_config.json."),
+            whose=whose,
+        )
+    return template
+
+
 _WHY = {
     "refused": _("The chat template of {whose} refuses these messages"),
     "damaged": _("The chat template of {whose} cannot be rendered"),
     "long": _("The chat template of {whose} writes more than {most:,} characters", most=MOST_CHARACTERS),
     "memory": _("The chat template of {whose} takes more memory than a template may"),
+    "slow": _("The chat template of {whose} takes too long, question after question"),
     "ended": _(
         "The chat template of {whose} takes more than {seconds} seconds, or more memory than a template may",
         seconds=CPU_SECONDS,
@@ -106,14 +164,15 @@ _WHY = {
 }
 
 
-def render_bounded(environment: Any, template: str, variables: dict[str, Any], most: int) -> dict[str, str]:
+def render_bounded(
+    compile_template: Callable[[str], Any], template: str, variables: dict[str, Any], most: int
+) -> dict[str, Any]:
     """{"text": ...}, or {"why": ..., "said": ...} where there is none."""
     from jinja2 import TemplateError, TemplateSyntaxError
 
     try:
-        compiled = environment.from_string(template)
         pieces, length = [], 0
-        for piece in compiled.generate(**variables):
+        for piece in compile_template(template).generate(**variables):
             pieces.append(piece)
             length += len(piece)
             if length > most:
@@ -138,7 +197,7 @@ def main() -> None:
         import signal
     except ImportError:  # where there is none, the one who asks still ends what takes too long
         resource = None
-    environment = jinja_environment()
+    compile_template = functools.lru_cache(4)(jinja_environment().from_string)
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -149,8 +208,10 @@ def main() -> None:
             resource.setrlimit(
                 resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + CPU_SECONDS, resource.RLIM_INFINITY)
             )
-        asked = json.loads(line)
-        answer = render_bounded(environment, asked["template"], asked["variables"], MOST_CHARACTERS + 8 * len(line))
+        began, asked = time.process_time(), json.loads(line)
+        most = MOST_CHARACTERS + 8 * len(line)
+        answer = render_bounded(compile_template, asked["template"], asked["variables"], most)
+        answer["seconds"] = round(time.process_time() - began, 4)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
         if resource is not None:
