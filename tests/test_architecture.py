@@ -213,7 +213,7 @@ def strangers(found: list[Edge]) -> list[str]:
             if (
                 room(edge.importer) == "local_hub"
                 and room(edge.imported) != "local_hub"
-                and edge.imported not in ("core.errors", "core.file_lock")
+                and edge.imported not in ("core.errors", "core.file_lock", "core.bounded_yaml")
             ):
                 wrong.append(f"{edge.importer} imports {edge.imported}; the embedded Hub runs on its own")
             if ".making" in edge.imported and ".making" not in edge.importer:

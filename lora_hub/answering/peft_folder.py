@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from lora_hub.core.errors import AdapterError
+from lora_hub.core.errors import AdapterError, reason_of
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import lora_scale
 from lora_hub.hub.adapter_config import AGAIN as _AGAIN
@@ -97,7 +97,7 @@ def read_adapter(folder: Path) -> SavedAdapter:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise AdapterError(
-            _("The weights in {path} cannot be read: {reason}"), _AGAIN, path=path, reason=error
+            _("The weights in {path} cannot be read: {reason}."), _AGAIN, path=path, reason=reason_of(error)
         ) from error
     return _sort_tensors(config, tensors, folder)
 

@@ -37,7 +37,7 @@ from transformers.pytorch_utils import Conv1D
 from lora_hub.answering.peft_folder import LayerWeights, SavedAdapter, read_adapter
 from lora_hub.answering.places import Places
 from lora_hub.answering.routing import THE_BASE, Attached, Plan, StackedLayer, stack_layers, stacked_bytes
-from lora_hub.core.errors import AdapterError
+from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BASE, BaseModel
 from lora_hub.hub.adapter_config import RECORD_FILE
@@ -281,10 +281,10 @@ class AdapterStack:
             made_for = dict(json.loads(path.read_text(encoding="utf-8"))["base"]) if path.is_file() else {}
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise AdapterError(
-                _("The record {path} cannot be read: {reason!r}"),
+                _("{path} cannot be read: {reason}."),
                 _("Fetch or train the adapter again."),
                 path=path,
-                reason=error,
+                reason=damage_of(error),
             ) from error
         if made_for.get("fingerprint") and self.base.fingerprint and made_for["fingerprint"] != self.base.fingerprint:
             raise AdapterError(

@@ -12,6 +12,7 @@ little-endian length, then a JSON header, then the tensors; https://github.com/h
 
 import difflib
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def get_base(name: str, *, folders: bool = True) -> BaseModel:
     if name == BUILT_IN:
         return _built_in()
     folder = Path(name).expanduser()
-    if folders and name and folder.is_dir():
+    if folders and name and os.path.isdir(folder):  # a name that is too long for one is no folder, either
         return _read_folder(folder.resolve())
     hub_id, _rest, revision = name.partition("@")
     for entry in _catalogue():

@@ -12,10 +12,11 @@ from typing import Any
 from lora_hub import hub
 from lora_hub.answering import adapter_base
 from lora_hub.core import settings, store
-from lora_hub.core.errors import AdapterError
+from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BASE, BaseModel, Calibration, Mend, RunState, Task
 from lora_hub.hub import adapter_config
+from lora_hub.hub.record import parts_of
 from lora_hub.runs import refresh_run, run_rows, run_states
 
 
@@ -121,20 +122,17 @@ def _pane_of_record(
         found = adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched)
         return Pane(name, found, folder=folder)
     try:
-        task, recorded = Task(**record["task"]), BaseModel(**record["base"])
-        mends = tuple(Mend(**mend) for mend in record["dataset"].get("mends", ()))
-        calibrations = {who: Calibration(**of) for who, of in record.get("calibrations", {}).items()}
-        if any(len(of.offsets) != len(task.labels) for of in calibrations.values()):
-            raise ValueError("a calibration has another number of labels than the task")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = parts_of(record)
+    except ValueError as error:  # anybody may have written it
         raise AdapterError(
-            _("The lora_hub.json of {name} is damaged: {reason}."),
+            _("The {file} of {repo} is damaged: {reason}."),
             _("Publish the adapter again from its run."),
-            name=name,
-            reason=error,
+            file=adapter_config.RECORD_FILE,
+            repo=name,
+            reason=damage_of(error),
         ) from error
-    found = adapter_base.base_of_record(name, recorded, given=base, known=known)
-    return Pane(name, found, task=task, folder=folder, mends=mends, calibrations=calibrations)
+    found = adapter_base.base_of_record(name, told.base, given=base, known=known)
+    return Pane(name, found, task=told.task, folder=folder, mends=told.mends, calibrations=told.calibrations)
 
 
 def base_pane(first: Pane) -> Pane:

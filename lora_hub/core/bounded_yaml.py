@@ -9,7 +9,15 @@ from typing import Any
 import yaml
 
 MAX_DEPTH, MAX_NODES = 30, 200_000
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """A day stays the text it is written as: as a date it would be no text, and one that there is not would raise."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 class Unbounded(yaml.MarkedYAMLError):
@@ -17,27 +25,58 @@ class Unbounded(yaml.MarkedYAMLError):
     for."""
 
 
+class DoubledKey(yaml.MarkedYAMLError):
+    """A mapping has a key twice, of which YAML's reader keeps the last. problem: the key; problem_mark: where it stands
+    for the second time."""
+
+
 def load(text: str) -> Any:
-    """The one document of a text. Raises yaml.YAMLError (`Unbounded` where it is too much)."""
+    """The one document of a text. Raises yaml.YAMLError: `Unbounded` where it is too much, `DoubledKey` where a mapping
+    has a key twice."""
     _check(text)
-    return yaml.load(text, Loader=_LOADER)  # both are safe loaders
+    try:
+        return yaml.load(text, Loader=_Loader)  # a safe loader
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:  # of a value with a tag
+        raise yaml.YAMLError("a value is not of the kind that its tag says") from error
+
+
+class _Keys:
+    """The keys of a mapping as its events come: a key, its value, a key, its value."""
+
+    def __init__(self) -> None:
+        self._found: set[tuple[str, bool]] = set()
+        self._is_key = True
+
+    def add(self, event: yaml.NodeEvent) -> None:
+        """Raises DoubledKey. A merge (<<) may stand there more than once."""
+        if self._is_key and isinstance(event, yaml.ScalarEvent):
+            key = (event.value, event.implicit[0])
+            if key in self._found and event.value != "<<":
+                raise DoubledKey(problem=event.value, problem_mark=event.start_mark)
+            self._found.add(key)
+        self._is_key = not self._is_key
 
 
 def _check(text: str) -> None:
     """Counts values as if every alias were written out, without making one."""
     sizes: dict[str, int] = {}  # anchor -> values below it
     open_: list[tuple[str | None, int]] = []  # of each open collection: its anchor, values before it
+    keys: list[_Keys | None] = []  # of each open collection that is a mapping: its keys
     count = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.NodeEvent) and keys and keys[-1] is not None:
+            keys[-1].add(event)
         if isinstance(event, yaml.AliasEvent):
             # One that stands in what it names has no size yet, and no end.
             count += sizes.get(event.anchor, MAX_NODES + 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, count))
+            keys.append(_Keys() if isinstance(event, yaml.MappingStartEvent) else None)
             sizes.pop(event.anchor, None)
             count += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, before = open_.pop()
+            keys.pop()
             if anchor:
                 sizes[anchor] = count - before
         elif isinstance(event, yaml.ScalarEvent):

@@ -5,8 +5,9 @@ the two edges (the page and the command line) and shown there in its reader's la
 else is a bug and is logged whole.
 """
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lora_hub.core.messages import Message, _, as_message, several
@@ -81,6 +82,40 @@ def reason_of(error: BaseException) -> Message:
     return as_message(text.splitlines()[0][:300].rstrip(" .:"))
 
 
+def damage_of(error: BaseException) -> Message:
+    """What is wrong with a file that somebody wrote, without a full stop, from what reading it raised: which field has
+    which value, where that is known, and never a library's own words."""
+    if isinstance(errors := getattr(error, "errors", None), Callable):  # pydantic's; it names each field
+        first = errors()[0]
+        field = ".".join(map(str, first["loc"])) or _("all of it")
+        value = _shown(first.get("input"))
+        if first["type"] == "missing" or first["type"] == "value_error" or not value:
+            return _("{field}: {why}", field=field, why=refused(first))
+        return _("{field} = {value}: {why}", field=field, value=value, why=refused(first))
+    if isinstance(error, RecursionError):
+        return _("it is nested too deeply")
+    if isinstance(error, json.JSONDecodeError):
+        return _("it is no valid JSON from line {line}, column {column} on", line=error.lineno, column=error.colno)
+    if isinstance(error, UnicodeDecodeError):
+        return _("it is no text in UTF-8")
+    if isinstance(error, OSError):
+        return as_message(error.strerror or type(error).__name__)
+    if isinstance(error, KeyError):
+        return _("it has no {key!r}", key=str(error.args[0]) if error.args else "")
+    if error.args and isinstance(error.args[0], Message):
+        return error.args[0]
+    return _("a value in it is of another kind than it should be")
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON writes it, not more of it than a sentence can hold."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, TypeError, RecursionError):
+        return ""
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
 # pydantic's kinds of error -> which value of its own it names, and what we say.
 _REFUSED = {
     "greater_than": ("gt", _("it must be greater than {bound}")),
@@ -94,8 +129,12 @@ _REFUSED = {
     "finite_number": ("", _("it must be a finite number")),
     **dict.fromkeys(("bool_type", "bool_parsing"), ("", _("it must be true or false"))),
     "string_type": ("", _("it must be a text")),
+    **dict.fromkeys(("tuple_type", "list_type"), ("", _("it must be a list"))),
+    **dict.fromkeys(("model_type", "dict_type"), ("", _("it must be a set of named fields"))),
     "missing": ("", _("it is missing")),
+    "extra_forbidden": ("", _("there is no such field")),
 }
+_TWO_TEXTS = _("it must be a text, or one for each language (en, fa)")
 
 
 def refused(error: Mapping[str, Any]) -> Message:
@@ -104,6 +143,8 @@ def refused(error: Mapping[str, Any]) -> Message:
     raised = error.get("ctx", {}).get("error")
     if isinstance(raised, ValueError):
         return reason_of(raised)
+    if error["type"] == "model_type" and error["ctx"]["class_name"] == "Text2":
+        return _TWO_TEXTS
     if error["type"] not in _REFUSED:
         return as_message(error["msg"].removeprefix("Value error, "))
     bound, said = _REFUSED[error["type"]]

@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from lora_hub.core.messages import _
 from lora_hub.core.noun import Noun
@@ -21,6 +21,8 @@ def lora_scale(alpha: float, r: int, *, rslora: bool) -> float:
 
 class LoraSpec(Noun):
     """The adapter's shape. `targets`: "all-linear" or module names."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     r: Annotated[
         int,
@@ -83,6 +85,8 @@ class TrainSpec(Noun):
     packing "auto": on where it is exact and pays. precision "auto": fp32 on CPU, bf16 on a GPU that has it, else fp16.
     minimum: {metric, or metric + ".low": per cent} that the adapter has to reach to be published.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     version: Literal[1] = SPEC_VERSION
     task: Task

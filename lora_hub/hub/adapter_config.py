@@ -10,7 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.errors import AdapterError
+from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import Message, _
 
 CONFIG_FILE = "adapter_config.json"
@@ -39,10 +39,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > MOST_BYTES:
             why = _("it has {size:,} bytes, more than an adapter's configuration ever has", size=size)
-            raise AdapterError(_("{path} cannot be read: {reason}"), AGAIN, path=path, reason=why)
+            raise AdapterError(_("{path} cannot be read: {reason}."), AGAIN, path=path, reason=why)
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise AdapterError(_("{path} cannot be read: {reason}"), AGAIN, path=path, reason=error) from error
+        raise AdapterError(_("{path} cannot be read: {reason}."), AGAIN, path=path, reason=damage_of(error)) from error
     if not isinstance(config, dict):
         raise AdapterError(_("{path} is not a JSON object."), AGAIN, path=path)
     for key, (is_right, wanted) in _KINDS.items():

@@ -5,13 +5,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.errors import AdapterError, BaseError, HubError
+from lora_hub.core.errors import AdapterError, BaseError, HubError, damage_of
 from lora_hub.core.messages import _, joined
-from lora_hub.core.schema import AdapterRef, BaseModel, Score
+from lora_hub.core.schema import AdapterRef, BaseModel
 from lora_hub.hub import adapter_config
 from lora_hub.hub.adapter_config import CONFIG_FILE, RECORD_FILE, RECORD_VERSION, WEIGHTS_FILE
 from lora_hub.hub.card import card_metadata
 from lora_hub.hub.client import check_seen, full_id, hub_url, is_shared, open_api, told
+from lora_hub.hub.record import parts_of
 
 RECORD_BYTES = 16 << 20
 # So long is a question waited for that a person asks by the way.
@@ -211,17 +212,14 @@ def _ref_of_folder(folder: Path, repo_id: str, commit: str) -> AdapterRef:
             repo_id=repo_id, revision=commit, base=base, title=repo_id.partition("/")[2], url=f"{hub_url()}/{repo_id}"
         )
     try:
-        spec = card_metadata.spec_of(record)
-        metrics = {
-            who: {name: Score(**score) for name, score in scores.items()} for who, scores in record["metrics"].items()
-        }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:  # anybody may have written it
+        metrics, spec = parts_of(record).metrics, card_metadata.spec_of(record)
+    except ValueError as error:  # anybody may have written it
         raise AdapterError(
-            _("The {file} of {repo} is damaged: {reason}"),
+            _("The {file} of {repo} is damaged: {reason}."),
             _("Publish the adapter again from its run."),
             file=RECORD_FILE,
             repo=repo_id,
-            reason=" ".join(str(error).split())[:200],
+            reason=damage_of(error),
         ) from error
     return AdapterRef(
         repo_id=repo_id,

@@ -211,9 +211,9 @@ def _commit(api: "HfApi", repo_id: str, files: dict[str, bytes | Path], message:
             if error.response.status_code != 412:
                 raise
         except ValueError as error:  # the client's own check of the card, before anything is sent
-            said = " ".join(str(error).split())[:300]
+            said = " ".join(str(error).split())[:300].rstrip(" .:")
             raise HubError(
-                _("The Hub does not take the card of {repo}: {reason}"),
+                _("The Hub does not take the card of {repo}: {reason}."),
                 _("Change the name or title that it speaks of."),
                 repo=repo_id,
                 reason=said,

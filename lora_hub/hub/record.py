@@ -9,13 +9,58 @@ import re
 from importlib import metadata
 from typing import Any
 
-from lora_hub.core.schema import BaseModel, Calibration, DatasetInfo, PairedComparison, Scores, Task, TrainSpec
+from pydantic import BaseModel as Pydantic
+
+from lora_hub.core.messages import _
+from lora_hub.core.schema import (
+    BaseModel,
+    Calibration,
+    DatasetInfo,
+    Mend,
+    PairedComparison,
+    Score,
+    Scores,
+    Task,
+    TrainSpec,
+)
 from lora_hub.hub.adapter_config import RECORD_VERSION
 
 LIBRARIES = ("torch", "transformers", "peft", "trl", "datasets", "huggingface_hub")
 
 # What became of the rows, beside what a dataset is.
 COUNTS = ("file_rows", "train_rows", "validation_rows", "eval_rows", "left_out")
+
+
+class Parts(Pydantic):
+    """What others read of a record. It may have more: that is whoever wrote it's own."""
+
+    task: Task
+    base: BaseModel
+    dataset: dict[str, Any]
+    spec: dict[str, Any]
+    metrics: dict[str, dict[str, Score]]
+    calibrations: dict[str, Calibration] = {}
+    mends: tuple[Mend, ...] = ()
+
+
+def parts_of(record: dict[str, Any]) -> Parts:
+    """The parts of a record that anybody may have written. Raises pydantic's ValidationError, or a ValueError with a
+    message, where one is not what it should be."""
+    dataset = record.get("dataset")
+    mends = dataset.get("mends", ()) if isinstance(dataset, dict) else ()
+    named = {key: record[key] for key in Parts.model_fields if key in record}
+    parts = Parts.model_validate({**named, "mends": mends})
+    for who, of in parts.calibrations.items():
+        if len(of.offsets) != len(parts.task.labels):
+            raise ValueError(
+                _(
+                    "the calibration of {who!r} has {count} numbers for {labels} labels",
+                    who=who,
+                    count=len(of.offsets),
+                    labels=len(parts.task.labels),
+                )
+            )
+    return parts
 
 
 def make_record(

@@ -17,6 +17,7 @@ import time
 from collections import namedtuple
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import SpecError
 from .faults import refuse
@@ -38,6 +39,52 @@ class Account(namedtuple("Account", "name fullname email scopes", defaults=[None
 
 def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+# Of each part of the file: what an entry has to have, and of which kind what it may have is.
+FORMS = {
+    "users": (("token",), {"fullname": str, "email": str}),
+    "orgs": (("members",), {"members": dict, "fullname": str, "private_by_default": bool}),
+    "oauth": ((), {"secret": str, "redirect": list, "fullname": str}),
+}
+KINDS = {
+    dict: "a mapping of names to values",
+    list: "a list",
+    str: "a text: put it in quotation marks",
+    bool: "true or false",
+}
+
+
+def _entries(data: dict, part: str) -> dict[str, dict]:
+    """The entries of a part by name. Raises ValueError where one is of another form; neither a name nor a value is
+    said, which may be a token."""
+    required, kinds = FORMS[part]
+    entries = {}
+    for number, (name, entry) in enumerate(_of_kind(data.get(part) or {}, dict, f"{part!r}").items(), 1):
+        where = f"entry {number} of {part!r}"
+        _of_kind(entry, dict, where)
+        for key in required:
+            if key not in entry or entry[key] is None and key in kinds:
+                raise ValueError(f"{where} has no {key!r}")
+        for key, kind in kinds.items():
+            if entry.get(key) is not None:
+                _of_kind(entry[key], kind, f"{key!r} in {where}")
+        given = {key: value for key, value in entry.items() if value is not None or key not in kinds}
+        entries[str(name)] = {"fullname": str(name), **given}
+    return entries
+
+
+def _of_kind(value: object, kind: type, where: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{where} is not {KINDS[kind]}")
+    return value
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict:
+    """An object of JSON, where each key stands once."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return dict(pairs)
 
 
 def _check_names(names: list[str]) -> None:
@@ -93,14 +140,12 @@ class Accounts:
 
     def _take(self, data: dict) -> None:
         """Takes over what a file says, all of it or, where it raises, nothing."""
-        users, orgs, apps = (
-            {str(name): {"fullname": str(name), **line} for name, line in (data.get(part) or {}).items()}
-            for part in ("users", "orgs", "oauth")
-        )
+        _of_kind(data, dict, "it")
+        users, orgs, apps = (_entries(data, part) for part in FORMS)
         _check_names([*users, *orgs])
         _check_tokens(users)
         for name, org in orgs.items():
-            if not ROLES.issuperset(org["members"].values()):
+            if not all(isinstance(role, str) and role in ROLES for role in org["members"].values()):
                 raise ValueError(f"a member of {name} has another role than {', '.join(sorted(ROLES))}")
             if not users.keys() >= set(map(str, org["members"])):
                 raise ValueError(f"a member of {name} is none of the users")
@@ -122,9 +167,16 @@ class Accounts:
         """Takes the file over; why that cannot be, without a word of the file in it, because there are tokens there."""
         import yaml  # here, because a server without an accounts file starts sooner without it
 
+        from ..core import bounded_yaml
+
         try:
             text = self.file.read_text(encoding="utf-8")
-            self._take(json.loads(text) if self.file.suffix == ".json" else yaml.safe_load(text))
+            is_json = self.file.suffix == ".json"
+            self._take(json.loads(text, object_pairs_hook=_once) if is_json else bounded_yaml.load(text))
+        except bounded_yaml.DoubledKey as error:
+            return f"line {error.problem_mark.line + 1} gives a key for the second time"
+        except bounded_yaml.Unbounded as error:
+            return f"line {error.problem_mark.line + 1} goes beyond what is read: {error.problem}"
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             return f"line {mark.line + 1} is not valid YAML" if mark else "it is not valid YAML"
@@ -132,14 +184,12 @@ class Accounts:
             return f"line {error.lineno} is not valid JSON"
         except UnicodeDecodeError:
             return "it is not UTF-8"
-        except KeyError as error:
-            return f"an entry has no {error}"
+        except RecursionError:
+            return "it is nested too deeply"
         except OSError as error:
             return error.strerror or "it cannot be read"
         except ValueError as error:
             return str(error)
-        except (AttributeError, TypeError):
-            return "it is not of the right form"
         return ""
 
     def _refresh(self) -> None:

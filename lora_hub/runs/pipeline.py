@@ -21,6 +21,7 @@ A task whose data cannot be trained on fails alone; the others go on.
 """
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ import yaml
 
 from lora_hub.catalogue import bases
 from lora_hub.core import bounded_yaml, store
-from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import BaseModel, Problem, Run
@@ -88,6 +89,14 @@ def read_pipeline(file: Path) -> Pipeline:
     except OSError as error:
         raise SpecError(
             _("The pipeline {path!r} cannot be read: {reason}."), _("Check the path."), path=file, reason=error.strerror
+        ) from error
+    except bounded_yaml.DoubledKey as error:
+        raise SpecError(
+            _("The pipeline {name} has the key {key!r} twice; the second one is in line {line}."),
+            _("Remove one of the two."),
+            name=file.name,
+            key=error.problem,
+            line=error.problem_mark.line + 1,
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpecError(
@@ -211,7 +220,16 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
             )
     mapping = data.get("map") or {}
     if isinstance(mapping, str):
-        mapping = columns.parse_map(mapping)
+        try:
+            mapping = columns.parse_map(mapping)
+        except DataError as error:
+            raise SpecError(
+                _("{where}: {key} = {value} is not a mapping."),
+                _("See the README for an example."),
+                where=where,
+                key="map",
+                value=repr(mapping)[:60],
+            ) from error
     settings = data.get("set") or {}
     mends = data.get("mend") or []
     least = data.get("min") or {}
@@ -242,7 +260,7 @@ def _make_entry(data: Any, where: Message, folder: Path) -> Entry:
     own = folder / _text(data, "task")
     return Entry(
         task=str(own) if own.suffix in (".yaml", ".yml") else _text(data, "task"),
-        data=str(here) if here.exists() else _text(data, "data"),
+        data=str(here) if os.path.exists(here) else _text(data, "data"),
         map={str(role): str(column) for role, column in mapping.items()},
         test=test,
         name=_text(data, "name"),

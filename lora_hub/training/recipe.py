@@ -148,7 +148,9 @@ def make_spec(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"])
+        # Below the field pydantic names the kinds that it tried, and places in a list.
+        key = next((field.key for field in FIELDS if f"{place}.".startswith(f"{field.key}.")), place)
         raise SpecError(
             _("{key} = {value} will not do: {why}."),
             _("Give another value."),

@@ -164,8 +164,8 @@ def test_a_misspelt_field_is_corrected():
     ("content", "says"),
     [
         (b"title: [unclosed", "YAML at line"),
-        (b"- a\n- list\n", "not list"),
-        (b"", "not NoneType"),
+        (b"- a\n- list\n", 'not ["a", "list"]'),
+        (b"", "not null"),
         ("title: لحن".encode("utf-16"), "UTF-8"),
         (b"x" * 300_000, "too large"),
         (b"!!python/object/apply:os.system ['true']", "YAML"),

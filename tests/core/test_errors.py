@@ -243,7 +243,7 @@ def test_a_row_is_told_around_the_reason() -> None:
         ("batch", 2.5, "عددی صحیح"),
         ("batch", [3], "عددی صحیح"),
         ("lr", [3], "عدد"),
-        ("lr", float("nan"), "حداکثر ۱ باشد"),
+        ("lr", float("nan"), "باید عددی متناهی باشد"),
         ("rslora", "maybe", "نه «true» است و نه «false»"),
     ],
 )

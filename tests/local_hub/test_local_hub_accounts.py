@@ -63,17 +63,17 @@ def test_a_taken_port_and_a_lost_accounts_file_are_told_in_a_sentence(server: Se
     [
         ("a.yaml", "users: {eve: {token: hf_secret_of_eve}\norgs: [", "line 2 is not valid YAML"),
         ("a.json", '{"users": {"eve": {"token": "hf_secret_of_eve}}', "line 1"),
-        ("a.yaml", "users: {eve: hf_secret_of_eve}", "not of the right form"),
-        ("a.yaml", "users: {eve: {fullname: hf_secret}}", "an entry has no 'token'"),
-        ("a.yaml", "[hf_secret]", "not of the right form"),
-        ("a.yaml", "", "not of the right form"),
-        ("a.yaml", "orgs: {us: {fullname: hf_secret}}", "an entry has no 'members'"),
+        ("a.yaml", "users: {eve: hf_secret_of_eve}", "entry 1 of 'users' is not a mapping"),
+        ("a.yaml", "users: {eve: {fullname: hf_secret}}", "entry 1 of 'users' has no 'token'"),
+        ("a.yaml", "[hf_secret]", "it is not a mapping"),
+        ("a.yaml", "", "it is not a mapping"),
+        ("a.yaml", "orgs: {us: {fullname: hf_secret}}", "entry 1 of 'orgs' has no 'members'"),
         (
             "a.yaml",
             "orgs: {us: {members: {eve: hf_secret}}}",
             "a member of us has another role than admin, contributor, read, write",
         ),
-        ("a.yaml", "oauth: hf_secret", "not of the right form"),
+        ("a.yaml", "oauth: hf_secret", "'oauth' is not a mapping"),
         ("a.yaml", "users: {a: {token: hf_secret}, b: {token: hf_secret}}", "a and b have the same token"),
         ("a.yaml", "users: {a: {token: [hf_secret]}}", "the token of a is no text"),
         ("a.yaml", "users: {a: {token: yes}}", "the token of a is no text"),
@@ -155,11 +155,13 @@ def test_a_broken_edit_keeps_the_last_good_accounts(tmp_path: Path) -> None:
             assert started.fetch("/api/whoami-v2", Authorization=header)[0] == 401
         broken = {
             "users: {eve: {token: hf_secret_new}\norgs: [": "line 2 is not valid YAML",
-            "": "not of the right form",
+            "": "it is not a mapping",
             "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {members: {mallory: boss}}}": (
                 "a member of us has another role"
             ),
-            "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {fullname: Us}}": "an entry has no 'members'",
+            "users: {mallory: {token: hf_secret_mallory}}\norgs: {us: {fullname: Us}}": (
+                "entry 1 of 'orgs' has no 'members'"
+            ),
         }
         for text, words in broken.items():
             file.write_text(text)

@@ -14,6 +14,8 @@ none or too many of, is left out whole; so each of these has a line of its own.
 """
 
 import difflib
+import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,7 @@ def get_task(name: str) -> Task:
     if name in ORDER:
         return _read_task(FOLDER / f"{name}.yaml")
     path = Path(name).expanduser()
-    if path.suffix.lower() in (".yaml", ".yml", ".json") or path.is_file():
+    if path.suffix.lower() in (".yaml", ".yml", ".json") or os.path.isfile(path):
         return _read_task(path)
     near = difflib.get_close_matches(name.lower().replace("_", "-").replace(" ", "-"), ORDER, n=2, cutoff=0.5)
     hint = _("The tasks are {tasks}; or give a YAML file.", tasks=ORDER)
@@ -83,7 +85,11 @@ def task_from_dict(data: dict[str, Any]) -> Task:
     Raises SpecError that names the field and the value.
     """
     if not isinstance(data, dict):
-        raise SpecError(_("A task is a set of named fields, not {kind}."), _FIELDS_HINT, kind=type(data).__name__)
+        said = _(
+            "A task is a set of named fields, not {value}.",
+            value=json.dumps(data, ensure_ascii=False, default=str)[:60],
+        )
+        raise SpecError(said, _FIELDS_HINT)
     filled = {key: value for key, value in data.items() if value is not None}
     for key in ("inputs", "optional_inputs", "labels", "metrics"):
         if key in filled:
@@ -138,7 +144,9 @@ def sample_file(task: Task) -> Path | None:
     return path if path.is_file() else None
 
 
-_FIELDS_HINT = _("A task has: title, instruction, inputs, answer, and labels where the answer is one of a few.")
+_FIELDS_HINT = _(
+    "A task has: title, instruction, inputs, output (labels or text), and labels where there are only these."
+)
 
 
 def _read_task(path: Path) -> Task:
@@ -162,6 +170,14 @@ def _read_task(path: Path) -> Task:
         ) from error
     except UnicodeDecodeError as error:
         raise SpecError(_("The task file {path!r} is not UTF-8 text."), _("Save it as UTF-8."), path=path) from error
+    except bounded_yaml.DoubledKey as error:
+        raise SpecError(
+            _("The task file {path!r} has the key {key!r} twice; the second one is in line {line}."),
+            _("Remove one of the two."),
+            path=path,
+            key=error.problem,
+            line=error.problem_mark.line + 1,
+        ) from error
     except bounded_yaml.Unbounded as error:
         raise SpecError(
             _("The task file {path!r} is nested too deeply or grows too large by its aliases, at line {line}."),

@@ -13,7 +13,8 @@ MOST_FOLDS = 20
 def names_unused(table: Table, mapping: dict[str, str]) -> list[str]:
     """All columns with a value in them that no role has; none where no role has any. Columns without any value are not
     worth a word."""
-    used = {*mapping.values(), table.split.name}
+    is_marked = table.marks.label in mapping.values()
+    used = {*mapping.values(), table.split.name, *(table.marks.columns if is_marked else [table.marks.label])}
     left = [
         name for name in table.columns if mapping and name not in used and table.frame[name].null_count() < table.rows
     ]

@@ -166,6 +166,7 @@ def _split(table: Table, column: str, parts: polars.Series, *, is_test: bool) ->
             table.delimiter,
             row_numbers=numbers.filter(places[scored]),
             split=SplitColumn(column),
+            marks=table.marks,
         )
     aside = [kind for kind in ("test", "validation", "") if counts[kind] and (kind != scored or test is None)]
     return replace(

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from lora_hub.core.errors import BaseError
+from lora_hub.core.errors import BaseError, reason_of
 from lora_hub.core.messages import _
 
 AGAIN = _("Copy or download the base again, whole.")
@@ -150,7 +150,7 @@ def read_tokenizer(folder: Path) -> LightTokenizer | None:
         if type(error) is not Exception:
             raise
         raise BaseError(
-            _("The tokenizer in {folder!r} is damaged: {reason}"), AGAIN, folder=folder, reason=error
+            _("The tokenizer in {folder!r} is damaged: {reason}."), AGAIN, folder=folder, reason=reason_of(error)
         ) from error
     core.no_truncation()
     core.no_padding()

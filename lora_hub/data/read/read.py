@@ -16,6 +16,7 @@ from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem
 from lora_hub.data.columns.chat_columns import as_chats
+from lora_hub.data.columns.mark_columns import with_marked_labels
 from lora_hub.data.columns.split_columns import split_by_column
 from lora_hub.data.read import archive_members, archives, formats
 from lora_hub.data.read.archive_tables import join_parts, read_plan, test_part
@@ -251,4 +252,4 @@ def _finish(table: Table, source: Source) -> Table:
         )
     if table.test is not None and not table.test.rows:
         table.test = None
-    return read_export(table)
+    return with_marked_labels(read_export(table))

@@ -41,6 +41,16 @@ class SplitColumn:
         return sum(map(len, self.aside.values()))
 
 
+@dataclass(frozen=True)
+class Marks:
+    """Columns of 0 and 1, each of which marks a label, and the column `label` that was made of them. `unmarked`:
+    numbers of the rows that none of them marks."""
+
+    label: str = ""
+    columns: tuple[str, ...] = ()
+    unmarked: tuple[int, ...] = ()
+
+
 @dataclass
 class Table:
     """`format`: csv, tsv, text, json, jsonl, parquet, arrow, xlsx, xls, ods or html. `encoding` and `delimiter` are
@@ -49,7 +59,8 @@ class Table:
     `sheets`: the sheets or archive members there are to choose from; `sheet`: the one that was read. `row_numbers`:
     which data row of the file (from 1) each row is, where some are left out. `split`: the column that said which
     rows are `test`.
-    `questions`: of an annotation tool's export with several, by column."""
+    `questions`: of an annotation tool's export with several, by column. `marks`: the columns that its labels were made
+    of."""
 
     frame: polars.DataFrame
     format: str
@@ -62,6 +73,7 @@ class Table:
     row_numbers: polars.Series | None = None
     split: SplitColumn = SplitColumn()
     questions: dict[str, Question] = field(default_factory=dict)
+    marks: Marks = Marks()
     _remembered: dict[str, tuple[polars.DataFrame, Any]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
