@@ -48,25 +48,57 @@ def plan_run(
     reading: dict[str, Any] | None = None,
     inspector: Any = None,
 ) -> Plan:
-    """Reads and checks the data and derives the spec; nothing is started. mapping: the roles that the person chose.
-    mends: done after reading. minimum: what the adapter has to reach to be published (minimum.py). reading: encoding,
-    delimiter, sheet, skip_broken. inspector: one that may have read the file already.
-
-    Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan.
-    """
-    from lora_hub.data.checks import check_held_out, checks
-    from lora_hub.data.columns import columns
+    """Reads and checks the data, and plans a run on it (`plan_inspected`, which has the other arguments). mapping: the
+    roles that the person chose. mends: done after reading. reading: encoding, delimiter, sheet, skip_broken. inspector:
+    one that may have read the file already. Raises DataError or SpecError for what can't be trained on at all."""
     from lora_hub.data.inspector import Inspector
-    from lora_hub.data.mending import check_mends
-    from lora_hub.data.mending.mends import for_test
-    from lora_hub.data.planned_rows import PlannedRows
-    from lora_hub.data.prompts.split import split_examples, split_with_test
 
     inspector = inspector or Inspector()
     task = recipe.with_language(task, overrides or {})
     kept = store.add_dataset(file, dataset_name)
     seen = inspector.inspect(kept, task, mapping, mends=mends, name=dataset_name or kept.name, **(reading or {}))
-    columns.check_mapping(seen.table, task, seen.mapping)
+    return plan_inspected(
+        seen,
+        base,
+        mapping=mapping,
+        effort=effort,
+        overrides=overrides,
+        test_file=test_file,
+        name=name,
+        publish_to=publish_to,
+        publish_private=publish_private,
+        share_rows=share_rows,
+        minimum=minimum,
+        inspector=inspector,
+    )
+
+
+def plan_inspected(
+    seen: Any,
+    base: BaseModel,
+    *,
+    mapping: dict[str, str] | None = None,
+    effort: str = "balanced",
+    overrides: dict[str, Any] | None = None,
+    test_file: Path | None = None,
+    name: str = "",
+    publish_to: str = "",
+    publish_private: bool = False,
+    share_rows: bool = False,
+    minimum: dict[str, float] | None = None,
+    inspector: Any,
+) -> Plan:
+    """Derives the spec of a run on a kept file; nothing is started. seen: its Inspection, by this inspector. mapping:
+    the roles that the person chose, for a test file too. minimum: what the adapter has to reach to be published
+    (minimum.py). Raises DataError or SpecError for what can't be trained on at all; lesser problems are in the plan."""
+    from lora_hub.data.checks import check_held_out, checks
+    from lora_hub.data.columns import columns
+    from lora_hub.data.mending import check_mends
+    from lora_hub.data.mending.mends import for_test
+    from lora_hub.data.planned_rows import PlannedRows
+    from lora_hub.data.prompts.split import split_examples, split_with_test
+
+    columns.check_mapping(seen.table, seen.task, seen.mapping)
     examples, task = seen.planned.examples, seen.planned.task
     test_info, test_mapping, test_table, test_done, leaks = None, {}, seen.table.test, [], []
     tested = PlannedRows(test_table, task, seen.mapping) if test_table is not None else None
@@ -77,7 +109,7 @@ def plan_run(
             for role, column in (mapping or {}).items()
             if column in inspector.read(test_kept, is_test=True).columns
         }
-        test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(mends), is_test=True)
+        test_seen = inspector.inspect(test_kept, task, chosen, mends=for_test(seen.info.mends), is_test=True)
         columns.check_mapping(test_seen.table, task, test_seen.mapping)
         tested, test_info, test_mapping, test_table, test_done = (
             test_seen.planned,

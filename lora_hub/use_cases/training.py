@@ -10,7 +10,7 @@ from lora_hub.catalogue import bases
 from lora_hub.core import settings, store
 from lora_hub.core.errors import BaseError, LoraHubError, RunError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
+from lora_hub.core.schema import BaseModel, Run, TrainSpec
 from lora_hub.people import Person, limits, policy
 from lora_hub.people.rules import Action
 from lora_hub.runs import pipeline as pipelines
@@ -68,14 +68,14 @@ def check_allowed(person: Person, base: BaseModel) -> None:
 
 
 @use_case(Action.TRAIN)
-def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: Any) -> runs.Plan:
-    """As `runs.plan_run`, of one of this person's files. Raises AccessError where it is more than they may."""
+def plan_inspected(person: Person, seen: Any, base: BaseModel, **named: Any) -> runs.Plan:
+    """As `runs.plan_inspected`, of one of this person's files. Raises AccessError where it is more than they may."""
     check_allowed(person, base)
     if not person.is_local:
-        for one in (file, named.get("test_file")):
+        for one in (store.dataset_file(seen.info), named.get("test_file")):
             if one is not None:
                 datasets.check_own(person, one)
-    plan = runs.plan_run(file, task, base, **named)
+    plan = runs.plan_inspected(seen, base, **named)
     limits.check_spec(person, plan.spec, plan.inspection.info.rows, plan.estimate.steps)
     return plan
 

@@ -1,13 +1,12 @@
 """From a dropped file to its plan each fact is made once and handed on, in the page and in the shell."""
 
 import json
-import sys
-from collections import Counter
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars
 import pytest
+from walked import calls_of
 
 from lora_hub import runs
 from lora_hub.catalogue.bases import get_base
@@ -21,9 +20,9 @@ from lora_hub.people import LOCAL
 from lora_hub.ui.tabs.finetune.asked import Asked, dataset_id
 from lora_hub.ui.tabs.finetune.review import glance, review
 
-PACKAGE = Path(runs.__file__).parents[1]
 # What takes time where there are many rows, and so is made once: by file and name.
 FACTS = (
+    "data/inspector.inspect",
     "core/store.fingerprint",
     "data/read/read.read_table",
     "data/columns/column_facts._column_facts",
@@ -39,24 +38,6 @@ FACTS = (
     "training/recipe.make_spec",
     "training/estimate.estimate",
 )
-
-
-def calls_of(walk: Callable[[], object]) -> Counter[str]:
-    """How often each function of ours was entered."""
-    entered: Counter[str] = Counter()
-
-    def count(frame, event: str, _argument: object) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
-            file = Path(frame.f_code.co_filename).relative_to(PACKAGE).with_suffix("").as_posix()
-            entered[f"{file}.{frame.f_code.co_name}"] += 1
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        walk()
-    finally:
-        sys.setprofile(before)
-    return entered
 
 
 def messages_file(folder: Path, rows: int = 60, start: int = 0) -> Path:
@@ -81,14 +62,14 @@ def chats_file(folder: Path) -> Path:
 def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, monkeypatch, task: str) -> None:
     file = messages_file(tmp_path) if task == "spam" else chats_file(tmp_path)
     inspector, views = Inspector(), []
+    asked = Asked(task=task, effort="quick")
 
     def drop() -> None:
+        nonlocal asked
         kept = store.add_dataset(file)
         columns.propose_task(inspector.read(kept))
-        asked = Asked(task=task, dataset=dataset_id(kept), effort="quick")
-        glance(LOCAL, asked, "en", inspector)
-        views.append(review(LOCAL, asked, "en", inspector))
-        views.append(review(LOCAL, asked, "fa", inspector))  # another language, and nothing is read anew
+        asked = replace(asked, dataset=dataset_id(kept))
+        views.append(review(LOCAL, asked, "en", inspector, first=glance(LOCAL, asked, "en", inspector)))
 
     built: list[int] = []
     make = prepare.examples_of
@@ -98,12 +79,17 @@ def test_a_file_that_is_dropped_in_the_page_is_looked_at_once(tmp_path: Path, mo
     entered = calls_of(drop)
     assert sorted(built) == list(range(1, 61))  # each row once: the first for the preview, the others for the plan
     assert all(view.ready for view in views), views[0].reason
-    # A conversation's language is its own, and a second review plans again.
-    none = {"data/checks/row_language.language_of_texts"} if task == "chat" else set()
-    planned = {"data/prompts/split.split_examples", "training/recipe.make_spec", "training/estimate.estimate"}
-    counts = {fact: entered[fact] for fact in FACTS if fact not in none | planned}
+    none = {"data/checks/row_language.language_of_texts"} if task == "chat" else set()  # a conversation's is its own
+    counts = {fact: entered[fact] for fact in FACTS if fact not in none}
     assert counts == dict.fromkeys(counts, 1)
-    assert {entered[fact] for fact in planned} == {2}
+    # The same form in another language: looked at and planned again, and nothing is read or checked anew.
+    again = calls_of(lambda: views.append(review(LOCAL, asked, "fa", inspector)))
+    assert views[1].ready and {fact: again[fact] for fact in FACTS if again[fact]} == {
+        "data/inspector.inspect": 1,
+        "data/prompts/split.split_examples": 1,
+        "training/recipe.make_spec": 1,
+        "training/estimate.estimate": 1,
+    }
 
 
 def test_a_plan_of_the_shell_reads_a_file_once_and_looks_once_before_the_mends_and_once_after(tmp_path: Path) -> None:
@@ -122,6 +108,7 @@ def test_a_plan_of_the_shell_reads_a_file_once_and_looks_once_before_the_mends_a
     once = ("core/store.fingerprint", "data/read/read.read_table")
     # Each of the rows as they are and as they are then.
     twice = (
+        "data/inspector.inspect",
         "data/columns/column_facts._column_facts",
         "data/inspection.inspect_table",
         "data/planned_rows.with_labels",
@@ -135,7 +122,12 @@ def test_a_plan_with_a_test_file_looks_at_each_file_once(tmp_path: Path) -> None
     plans: list[runs.Plan] = []
     entered = calls_of(lambda: plans.append(runs.plan_run(file, task, get_base("built-in"), test_file=test)))
     assert plans[0].spec.test_dataset.rows == 20
-    names = ("core/store.fingerprint", "data/read/read.read_table", "data/inspection.inspect_table")
+    names = (
+        "data/inspector.inspect",
+        "core/store.fingerprint",
+        "data/read/read.read_table",
+        "data/inspection.inspect_table",
+    )
     assert {name: entered[name] for name in names} == dict.fromkeys(names, 2)
 
 

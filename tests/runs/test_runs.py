@@ -9,14 +9,17 @@ import os
 import signal
 import time
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from small_data import sentiment_rows, write_csv
+from walked import calls_of
 
 from lora_hub import compare, runs
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
+from lora_hub.cli import main
 from lora_hub.core import settings, store
 from lora_hub.core.errors import BaseError, DataError, HubError, RunError, SpecError
 from lora_hub.core.schema import BaseModel, HeldOutRow, RunState
@@ -181,6 +184,20 @@ def test_publish_then_compare_from_the_hub(finished: str, hub) -> None:
     assert [by_pane[i].name for i in range(3)] == ["base", ref.repo_id, finished]
     assert by_pane[1].answer.text == by_pane[2].answer.text == "good" and by_pane[1].revision == ref.revision
     assert by_pane[1].divergence is not None and by_pane[1].divergence.kl > 0 and by_pane[0].divergence is None
+
+
+def test_the_shell_reads_what_a_run_left_once(finished: str, hub) -> None:
+    def entered(*arguments: str) -> Counter[str]:
+        return calls_of(lambda: statuses.append(main([*arguments, "--json"])))
+
+    statuses: list[int] = []
+    counted = entered("compare", "--adapter", finished, "--prompt", "The soup was delicious.")
+    once = ("runs/looking.refresh_run", "hub/fetch.read_adapter_record", "compare/panes.find_here")
+    assert {name: counted[name] for name in once} == dict.fromkeys(once, 1)
+    counted = entered("publish", finished, "--org", hub.organization, "--name", "once")
+    once = ("runs/looking.refresh_run", "runs/run_rows.read_held_out", "hub/fetch.read_adapter_record")
+    assert {name: counted[name] for name in once} == dict.fromkeys(once, 1)
+    assert statuses == [0, 0]
 
 
 def test_compare_scores_a_file_as_the_run_did(finished: str, tmp_path: Path) -> None:

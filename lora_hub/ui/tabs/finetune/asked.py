@@ -74,6 +74,10 @@ class Asked:
             "skip_broken": self.skip_broken,
         }
 
+    def settings(self) -> dict[str, str]:
+        """The settings that a person changed, by their key."""
+        return {key: value.strip() for key, value in self.overrides.items() if value.strip()}
+
     def mends_to_do(self) -> tuple[Mend, ...]:
         return tuple(Mend.model_validate(mend) for mend in read_mends(self.mends))
 

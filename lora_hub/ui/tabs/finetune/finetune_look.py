@@ -65,7 +65,7 @@ class Look:
             if self.room.file in new:  # it is emptied where the data came another way
                 shown[self.room.file] = gr.File(value=None, label=data_reading.file_label(asked, language))
             yield new | shown | {self.steps.kept: asked.to_json()}
-            view = review(person, asked, language, self.page.looker)
+            view = review(person, asked, language, self.page.looker, first=first)
             # All of it again: an older look's answer may have come between the two, and `seen` stands for the whole
             # page.
             columns = [column for _, column, _ in view.roles]

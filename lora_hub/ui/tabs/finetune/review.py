@@ -1,6 +1,8 @@
 """What the Fine-tune form says, turned into nouns and looked at: columns, problems, exact prompts, plan, readiness.
 
     view = review(asked, "en", inspector)      a `View` of HTML pieces, and the spec to start
+    first = glance(asked, "en", inspector)     its first half, for a file that has just come
+    review(asked, "en", inspector, first=first)
 
 Knows no gradio. Errors of the data or of a setting become part of the view, beside the field they belong to; nothing
 that a person typed or corrected is lost. `inspector` (data.inspector.Inspector) remembers what it read, so that a
@@ -38,7 +40,8 @@ class View:
     """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None
     where it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data
     speaks against the task, for which Train does not wait. error: what was refused, in words. wanting: what a task of
-    one's own still lacks. name: why the adapter's name will not do."""
+    one's own still lacks. name: why the adapter's name will not do. taken, seen: the task, and the file's Inspection
+    for it; None where there is none."""
 
     task: str = ""
     wanting: str = ""
@@ -60,13 +63,19 @@ class View:
     ready: bool = False
     spec: TrainSpec | None = None
     error: LoraHubError | None = None
+    taken: Task | None = None
+    seen: Any = None
 
 
-def review(person: Person, asked: Asked, language: str, inspector: Any, opened: str = "") -> View:
-    """Looks at the form as this person may. opened: the code of the problem whose rows are shown."""
-    view = View()
-    task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(person, asked, task, view, language, inspector)
+def review(
+    person: Person, asked: Asked, language: str, inspector: Any, opened: str = "", first: View | None = None
+) -> View:
+    """Looks at the form as this person may. opened: the code of the problem whose rows are shown. first: a `glance` at
+    this very form."""
+    view = replace(first) if first is not None else _look(person, asked, language, inspector)
+    task, inspection = view.taken, view.seen
+    if inspection is not None:
+        view.problems = ""  # the plan tells them with its own
     base, fits = _look_at_base(person, asked, view, language, inspector)
     view.reason = _first_hindrance(task, inspection, view, language) or (
         "" if base else t(_("Choose a base that fits (step 4)."), language)
@@ -74,7 +83,7 @@ def review(person: Person, asked: Asked, language: str, inspector: Any, opened: 
     plan = None
     trouble = _look_at_name(asked, view, language)
     if not view.reason:
-        plan = _plan(person, asked, task, base, view, language, inspector, fits)
+        plan = _plan(person, asked, inspection, base, view, language, inspector, fits)
     elif task is not None and base is not None:
         _explain_without_data(asked, task, inspection, base, view, language)
     if trouble and not view.reason:
@@ -105,11 +114,17 @@ def _doubt(problems: Any, language: str) -> str:
 def glance(person: Person, asked: Asked, language: str, inspector: Any) -> View:
     """The first half of a review, for a file that has just come: what it holds and what is wrong with it. Lengths and
     the plan take as long again."""
+    view = _look(person, asked, language, inspector)
+    if view.seen is not None:
+        view.problems = report(asked, view.taken, view.seen, view.seen.problems, "", language)
+    return view
+
+
+def _look(person: Person, asked: Asked, language: str, inspector: Any) -> View:
+    """The task and the file."""
     view = View()
-    task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(person, asked, task, view, language, inspector)
-    if inspection is not None and task is not None:
-        view.problems += report(asked, task, inspection, inspection.problems, "", language)
+    view.taken = _look_at_task(asked, view, language)
+    view.seen = _look_at_data(person, asked, view.taken, view, language, inspector)
     return view
 
 
@@ -117,10 +132,9 @@ def exact_prompts(person: Person, asked: Asked, language: str, inspector: Any) -
     """The first rows to the last character, as the base's own tokenizer gets them: its chat template's marks and the
     end token written out, with the number of tokens read and trained. Fetches the tokenizer where it is not here
     yet."""
-    view = View()
-    task = _look_at_task(asked, view, language)
-    inspection = _look_at_data(person, asked, task, view, language, inspector)
-    if task is None or inspection is None:
+    view = _look(person, asked, language, inspector)
+    inspection = view.seen
+    if inspection is None:
         return view.prompts
     from lora_hub.answering import loading
     from lora_hub.data.prompts import prepare, template
@@ -181,7 +195,7 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
         return None
     try:
         task = read_task(asked)
-        task = recipe.with_language(task, _overrides(asked)) if task else None
+        task = recipe.with_language(task, asked.settings()) if task else None
     except LoraHubError as error:
         view.task, view.error = render.error_card(error, language), error
         view.wanting = t(_("Put your own task right (step 1)."), language)
@@ -309,26 +323,30 @@ def _marked_red(problems: Any, view: View, language: str) -> str:
 
 
 def _plan(
-    person: Person, asked: Asked, task: Task, base: BaseModel, view: View, language: str, inspector: Any, fits: bool
+    person: Person,
+    asked: Asked,
+    inspection: Any,
+    base: BaseModel,
+    view: View,
+    language: str,
+    inspector: Any,
+    fits: bool,
 ) -> runs.Plan | None:
     chosen = {
         role: column
         for role, column in asked.columns.items()
-        if role in roles_of(task) and (not column or column in view.columns)
+        if role in roles_of(view.taken) and (not column or column in view.columns)
     }
     try:
-        plan = use_cases.plan_run(
+        plan = use_cases.plan_inspected(
             person,
-            use_cases.open_dataset(person, asked.dataset),
-            task,
+            inspection,
             base,
             mapping=chosen,
-            mends=asked.mends_to_do(),
             effort=asked.effort,
-            overrides=_overrides(asked),
+            overrides=asked.settings(),
             test_file=use_cases.open_dataset(person, asked.test) if asked.test else None,
             name=asked.name.strip(),
-            reading=asked.reading(),
             inspector=inspector,
         )
     except SpecError as error:
@@ -367,7 +385,7 @@ def _explain_without_data(
     try:
         task = inspection.task if inspection is not None else task
         view.settings = _settings(
-            recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=_overrides(asked)), language
+            recipe.make_spec(task, base, info, {}, effort=asked.effort, overrides=asked.settings()), language
         )
     except SpecError as error:
         view.plan = _setting_error(error, language)
@@ -382,7 +400,3 @@ def _setting_error(error: SpecError, language: str) -> str:
 def _settings(spec: TrainSpec, language: str) -> str:
     titles = {known.key: known.title.in_language(language) for known in spec_fields.FIELDS}
     return render_plan.settings_table(recipe.explain(spec), titles, language)
-
-
-def _overrides(asked: Asked) -> dict[str, str]:
-    return {key: value.strip() for key, value in asked.overrides.items() if value.strip()}

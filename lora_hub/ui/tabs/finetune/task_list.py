@@ -219,5 +219,5 @@ def _same(asked: Asked) -> dict[str, Any]:
     catalogue's task does not use."""
     data = asked.to_json()
     data["own"] = asked.own if asked.task == OWN else {}
-    data["overrides"] = {key: value.strip() for key, value in asked.overrides.items() if value.strip()}
+    data["overrides"] = asked.settings()
     return {**data, "base": "", "proposed": "", "name": asked.name.strip(), "encoding": asked.encoding.strip()}
