@@ -19,16 +19,20 @@ from typing import Any
 import torch
 
 from lora_hub.answering.decoding import Live, decode
-from lora_hub.answering.prefill import check_prompts, context_length, keep_logits, share_beginnings
+from lora_hub.answering.prefill import (
+    batch_budget,
+    check_prompts,
+    context_length,
+    keep_logits,
+    prompt_too_large,
+    share_beginnings,
+)
 from lora_hub.answering.stack import AdapterStack
 from lora_hub.answering.visitors import AnswerQueue
 from lora_hub.core.errors import BaseError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BASE, Answer, Divergence
 from lora_hub.data.prompts import template
-
-# Padded tokens (prompt and answer) a batch, by device: enough to keep it busy, little enough for its caches to fit.
-_BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
 
 # Nats: two rows of one batch, summed by several threads in another order, differ by less without any adapter.
 ROUNDING_KL = 1e-9
@@ -111,7 +115,7 @@ def answer_all(
     Raises as `stream`."""
     live = _prepare(stack, rows, max_new_tokens, temperature, top_p)
     ends, pad = end_token_ids(stack.model, tokenizer), tokenizer.pad_token_id
-    budget = batch_tokens or _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
+    budget = batch_tokens or batch_budget(stack)
     answers: list[Answer | None] = [None] * len(rows)
     done = 0
     shared = (
@@ -136,7 +140,7 @@ def answer_all(
                         )
         except torch.OutOfMemoryError as error:
             if len(batch) == 1:
-                raise _too_large(stack, batch[0]) from error
+                raise prompt_too_large(stack, len(batch[0].prompt)) from error
             torch.cuda.empty_cache()
             again = _prepare(stack, [rows[row.row] for row in batch], max_new_tokens, temperature, top_p)
             for new, old in zip(again, batch, strict=True):
@@ -233,12 +237,3 @@ def _memory_in_words(steps: Iterator[list[Live]], stack: AdapterStack) -> Iterat
             _("Ask fewer or shorter ones."),
             base=stack.base.id,
         ) from error
-
-
-def _too_large(stack: AdapterStack, row: Live) -> BaseError:
-    return BaseError(
-        _("A prompt of {count} tokens does not fit the GPU's memory beside {base!r}."),
-        _("Shorten it, or load the base in nf4."),
-        count=len(row.prompt),
-        base=stack.base.id,
-    )

@@ -17,10 +17,12 @@ from lora_hub.answering.exam_work import FIRST_WAVE
 from lora_hub.answering.label_tree import LabelTree, can_pack, packed_mask, plant
 from lora_hub.answering.prefill import (
     ReadPrompts,
+    batch_budget,
     check_prompts,
     context_length,
     copy_cache,
     keep_logits,
+    prompt_too_large,
     read_prompts,
     share_beginnings,
     takes_positions,
@@ -28,13 +30,11 @@ from lora_hub.answering.prefill import (
 )
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
-from lora_hub.core.errors import BaseError, DataError
+from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import Calibration
 
-# Padded tokens a batch, by device, and bytes of logits at once: enough to keep it busy, little enough to fit beside a
-# base.
-BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
+# Bytes of logits at once, by device: little enough to fit beside a base.
 LOGITS_BYTES = {"cpu": 128 << 20, "cuda": 1 << 30}
 # Of many labels, those that cannot come within this of the best one any more (a chance below 1 in 8 million) are left
 # at what their first token leaves possible, which is more than their likelihood.
@@ -87,8 +87,7 @@ def score_labels(
     if highest >= vocabulary:
         raise unknown_token(stack, _("A label"), highest, vocabulary)
     plan = stack.plan([stack.adapter(row.adapter) for row in rows])
-    kind = stack.model.device.type
-    budget = batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cpu"])
+    budget = batch_tokens or batch_budget(stack)
     shared = share_beginnings(stack, plan, [row.ids for row in rows], pad) if rows else None
     scored: list[list[float] | None] = [None] * len(rows)
     batches, done = _batches(rows, plan, budget), 0
@@ -102,12 +101,7 @@ def score_labels(
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             if len(batch) == 1:
-                raise BaseError(
-                    _("A prompt of {count} tokens does not fit the GPU's memory beside {base!r}."),
-                    _("Shorten it, or load the base in nf4."),
-                    count=len(rows[batch[0]].ids),
-                    base=stack.base.id,
-                ) from error
+                raise prompt_too_large(stack, len(rows[batch[0]].ids)) from error
             batches += [batch[len(batch) // 2 :], batch[: len(batch) // 2]]
             continue
         for i, logs in zip(batch, found, strict=True):

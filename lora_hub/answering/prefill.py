@@ -17,11 +17,15 @@ from transformers import PreTrainedModel
 
 from lora_hub.answering.routing import Plan
 from lora_hub.answering.stack import AdapterStack
-from lora_hub.core.errors import DataError
+from lora_hub.core.errors import BaseError, DataError
 from lora_hub.core.messages import Message, _
 
 # A beginning shorter than this many tokens costs more to copy than to read again.
 MIN_SHARED = 8
+
+
+# Padded tokens a batch, by device: enough to keep it busy, little enough for its caches to fit beside a base.
+_BATCH_TOKENS = {"cpu": 8192, "cuda": 65536}
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,21 @@ def check_prompts(stack: AdapterStack, prompts: list[list[int]]) -> None:
             )
         if max(ids) >= vocabulary:
             raise unknown_token(stack, _("Prompt {number}", number=i + 1), max(ids), vocabulary)
+
+
+def batch_budget(stack: AdapterStack) -> int:
+    """Padded tokens that a batch may have on the stack's device."""
+    return _BATCH_TOKENS.get(stack.model.device.type, _BATCH_TOKENS["cpu"])
+
+
+def prompt_too_large(stack: AdapterStack, tokens: int) -> BaseError:
+    """For a prompt that does not even fit alone."""
+    return BaseError(
+        _("A prompt of {count} tokens does not fit the GPU's memory beside {base!r}."),
+        _("Shorten it, or load the base in nf4."),
+        count=tokens,
+        base=stack.base.id,
+    )
 
 
 def unknown_token(stack: AdapterStack, what: Message, token: int, vocabulary: int) -> DataError:

@@ -11,6 +11,7 @@ from lora_hub.cli.screen import Screen
 from lora_hub.core import settings
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import NOTHING, Message, _, several
+from lora_hub.core.schema import EFFORTS
 
 
 @contextlib.contextmanager
@@ -115,7 +116,7 @@ def read_reading(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def add_settings(command: argparse.ArgumentParser, say: Callable[[Message], str]) -> None:
-    command.add_argument("--effort", choices=("quick", "balanced", "thorough"), default="balanced")
+    command.add_argument("--effort", choices=EFFORTS, default="balanced")
     command.add_argument(
         "--set",
         action="append",

@@ -126,8 +126,7 @@ def train(options: argparse.Namespace) -> Result:
         )
     screen = options.screen
     progress.say_problems(screen, plan.problems)
-    if plan.errors:
-        raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
+    plan.check()
     estimate = plan.estimate
     screen.say(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes))
     started = None

@@ -24,7 +24,7 @@ from lora_hub.core.noun import Noun, Text2
 from lora_hub.core.score_nouns import PairedComparison, Score, Scores
 from lora_hub.core.setting import Setting
 from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Lengths, Task
-from lora_hub.core.train_spec import SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
+from lora_hub.core.train_spec import EFFORTS, SPEC_VERSION, LoraSpec, TrainSpec, lora_scale
 
 __all__ = [
     "ADAPTER",
@@ -35,6 +35,7 @@ __all__ = [
     "Calibration",
     "DatasetInfo",
     "Divergence",
+    "EFFORTS",
     "HeldOutRow",
     "Judgement",
     "Lengths",
@@ -187,6 +188,11 @@ class Run(Noun):
     error: Failure | None = None
     adapter: AdapterRef | None = None
     adapter_folder: str = ""
+
+    @property
+    def last_look(self) -> int:
+        """The step of the last look at the validation rows, each of which leaves a checkpoint; 0: none yet."""
+        return max((step for step, _loss in self.eval_losses), default=0)
 
     @property
     def seconds(self) -> float:

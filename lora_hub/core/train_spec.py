@@ -1,7 +1,7 @@
 """The noun of a training: all that a run needs; `schema` has it, too."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -11,6 +11,8 @@ from lora_hub.core.setting import Setting
 from lora_hub.core.task_nouns import BaseModel, DatasetInfo, Task
 
 SPEC_VERSION = 1
+Effort = Literal["quick", "balanced", "thorough"]
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 def lora_scale(alpha: float, r: int, *, rslora: bool) -> float:
@@ -96,7 +98,7 @@ class TrainSpec(Noun):
     test_dataset: DatasetInfo | None = None
     test_mapping: dict[str, str] = {}
     name: str = ""
-    effort: Literal["quick", "balanced", "thorough"] = "balanced"
+    effort: Effort = "balanced"
     lora: LoraSpec = LoraSpec()
     lr: Annotated[
         float,

@@ -9,7 +9,7 @@ from lora_hub.core.schema import BaseModel, Lengths, Mend, Task
 from lora_hub.data.inspection import Inspection, with_mends
 from lora_hub.data.preview import preview_rows
 from lora_hub.data.prompts.prepare import Example
-from lora_hub.data.tables.findings import Finding
+from lora_hub.data.tables.findings import Finding, worst_first
 
 
 def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Inspection:
@@ -34,9 +34,7 @@ def with_lengths(seen: Inspection, base: BaseModel, max_length: int = 0) -> Insp
         _with_length_mends(one, measured.lengths, examples, seen.task)
         for one in lengths.find_lengths(measured.lengths, measured)
     ]
-    findings = sorted(
-        [*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity)
-    )
+    findings = worst_first([*seen.findings, *found])
     info = seen.info.model_copy(
         update={"lengths": measured.lengths, "problems": tuple(one.problem for one in findings)}
     )
@@ -51,9 +49,7 @@ def _with_template(
 
     found = [with_mends(one, seen.table, task, seen.mapping) for one in find_template(tokenizer, task, examples)]
     refused = {row for one in found if one.problem.code == "refused-chats" for row in one.rows.to_list()}
-    findings = sorted(
-        [*seen.findings, *found], key=lambda one: ("error", "warning", "info").index(one.problem.severity)
-    )
+    findings = worst_first([*seen.findings, *found])
     info = seen.info.model_copy(update={"problems": tuple(one.problem for one in findings)})
     preview = preview_rows(seen.planned, tokenizer) if task.is_chat else seen.preview
     return replace(seen, info=info, findings=findings, preview=preview), [

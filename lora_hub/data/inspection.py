@@ -27,7 +27,7 @@ from lora_hub.data.mending.mends import Done, apply_mends, with_filled_columns
 from lora_hub.data.mending.offers import offer_mends
 from lora_hub.data.planned_rows import PlannedRows
 from lora_hub.data.preview import missing_columns, preview_rows
-from lora_hub.data.tables.findings import Finding
+from lora_hub.data.tables.findings import Finding, worst_first
 from lora_hub.data.tables.nested_cells import find_nested
 from lora_hub.data.tables.overflow import find_overflow
 from lora_hub.data.tables.table import Table
@@ -65,10 +65,14 @@ class Inspection:
     def rows_of(self, code: str, limit: int = 50) -> list[tuple[int, dict[str, str]]]:
         """The first `limit` rows of a problem: (row number, {role: text}). Empty where there is no such problem."""
         rows = next((found.rows for found in self.findings if found.problem.code == code), None)
-        if rows is None or not rows.len():
+        return [] if rows is None else self.texts_of(rows.head(limit).to_list())
+
+    def texts_of(self, rows: Sequence[int]) -> list[tuple[int, dict[str, str]]]:
+        """(row number, {role: text}) of the rows of these numbers, as far as they are there."""
+        if not len(rows):
             return []
         numbers = self.table.numbers()
-        places = numbers.is_in(rows.head(limit).implode()).arg_true()
+        places = numbers.is_in(list(rows)).arg_true()
         texts = {role: self.table.texts(column).gather(places).to_list() for role, column in self.mapping.items()}
         return [
             (number, {role: texts[role][place] or "" for role in texts})
@@ -152,8 +156,7 @@ def inspect_table(
         found += checks.find_unseen(task, mended, mapping, mended.test, mapping)
     found += check_held_out(_scored_rows(mended))
     found = [with_mends(one, mended, task, mapping) for one in found]
-    order = {"error": 0, "warning": 1, "info": 2}
-    found.sort(key=lambda one: order[one.problem.severity])
+    found = worst_first(found)
     info = DatasetInfo(
         fingerprint=fingerprint,
         owner=owner,

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import HubError
@@ -91,3 +92,8 @@ def slugify(text: str) -> str:
     words = re.sub(r"[^A-Za-z0-9_.]+", "-", "".join(char for char in digits if not unicodedata.combining(char)))
     words = re.sub(r"-{2,}", "-", re.sub(r"\.{2,}", ".", words))[:MAX_NAME].strip("-.")
     return words.removesuffix(".git").strip("-.")
+
+
+def version_numbers(tags: Iterable[str]) -> list[int]:
+    """Of the tags that are versions ("v1", "v2", ...) the numbers, the newest first."""
+    return sorted((int(tag[1:]) for tag in tags if re.fullmatch(r"v[1-9]\d*", tag)), reverse=True)

@@ -5,9 +5,9 @@ It needs nothing of LoRA Hub. What `data/template` does with a row at run time i
 both have to say the same; tests/hub/test_snippet.py runs the code and compares, for every task of the catalogue.
 """
 
-import re
 from collections.abc import Sequence
 
+from lora_hub.catalogue.tasks.frames import FIELD
 from lora_hub.core.schema import Task
 from lora_hub.data.prompts.chat_template import TEMPLATE_VARIABLES
 from lora_hub.data.prompts.template import MAX_LISTED_LABELS, has_system_turn, listed_labels
@@ -16,7 +16,6 @@ from lora_hub.data.prompts.template import MAX_LISTED_LABELS, has_system_turn, l
 DTYPES = ("float32", "bfloat16", "float16")
 
 _SYSTEM_BEFORE = r'prompt = "\n\n".join(text for text in (inputs["system"].strip(), prompt) if text)'
-_FIELD = re.compile(r"\{(\w+)\}")
 
 
 def write(
@@ -115,7 +114,7 @@ def _lines(task: Task) -> list[str]:
     known = {"instruction": task.instruction.in_language(task.prompt_language), "labels": listed_labels(task)}
     expressions = []
     for line in task.template.split("\n"):
-        fields = set(_FIELD.findall(line))
+        fields = set(FIELD.findall(line))
         if "labels" in fields and "labels" not in task.inputs and not listed:
             continue
         expression = _line(line, task, known)
@@ -131,7 +130,7 @@ def _line(line: str, task: Task, known: dict[str, str]) -> str:
     pieces: list[str] = []
     text = ""
     position = 0
-    for field in _FIELD.finditer(line):
+    for field in FIELD.finditer(line):
         text += line[position : field.start()]
         position = field.end()
         if field[1] in task.inputs:

@@ -2,6 +2,7 @@
 
 import re
 
+from . import accounts
 from .accounts import user_id
 from .calls import Call, route
 from .cards import read_metadata
@@ -10,7 +11,8 @@ from .spaces import configure
 from .store import TYPES, iso
 
 R = "/api/{type}s/{repo}"
-NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?(?<!\.git)")
+# As an account's, and what git and the client take for something else.
+NAME = re.compile(rf"(?!.*(?:--|\.\.)){accounts.NAME.pattern}(?<!\.git)")
 RESERVED = set("api blob commits datasets health lfs models raw refs resolve revision settings spaces tree".split())
 BAD_REF = re.compile(r"^$|.{201}|[\x00-\x20~^:?*\[\\\x7f]|\.\.|//|@\{|^[/.-]|^refs/|[/.]$|\.lock$|^[0-9a-f]{40}$")
 REFS = {"branches": "refs/heads/", "tags": "refs/tags/", "pullRequests": "refs/pr/", "converts": "refs/convert/"}

@@ -201,8 +201,7 @@ def _plan(
             reading=entry.reading,
             inspector=inspector,
         )
-        if plan.errors:
-            raise LoraHubError(plan.errors[0].said, plan.errors[0].advice)
+        plan.check()
         check_publishing(plan.spec)
         return plan
     except LoraHubError as error:

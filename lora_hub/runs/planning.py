@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lora_hub.core import store
+from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import BaseModel, Mend, Problem, Task, TrainSpec
 from lora_hub.evaluation.minimum import check_metrics
 from lora_hub.runs.machine import gpu_flops
+from lora_hub.runs.run_data import split_rows
 from lora_hub.training import recipe
 
 
@@ -27,6 +29,11 @@ class Plan:
     @property
     def errors(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    def check(self) -> None:
+        """Raises LoraHubError where something stands against the run."""
+        if self.errors:
+            raise LoraHubError(self.errors[0].said, self.errors[0].advice)
 
 
 def plan_run(
@@ -96,7 +103,6 @@ def plan_inspected(
     from lora_hub.data.mending import check_mends
     from lora_hub.data.mending.mends import for_test
     from lora_hub.data.planned_rows import PlannedRows
-    from lora_hub.data.prompts.split import split_examples, split_with_test
 
     columns.check_mapping(seen.table, seen.task, seen.mapping)
     examples, task = seen.planned.examples, seen.planned.task
@@ -141,11 +147,7 @@ def plan_inspected(
     )
     check_metrics(spec.minimum, task)
     # The split is tried here, so that too few rows are told before anything is started.
-    if tested is None:
-        split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
-    else:
-        named = (test_info or seen.info).name
-        split, _leaked = split_with_test(examples, tested.all_examples(), task, seed=spec.seed, test_name=named)
+    split, _leaked = split_rows(spec, task, examples, tested.all_examples() if tested is not None else None)
     scored = len(split.test)
     own_test = test_table.rows if test_table is not None and test_file is None else 0
     seen = inspector.with_lengths(seen, base, spec.max_length)

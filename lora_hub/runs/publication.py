@@ -7,7 +7,6 @@
 It asks the Hub and changes nothing.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,13 +61,13 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
     owner = (org or "").strip() or settings.organization()
     repo_id = f"{owner}/{naming.repo_name(run.spec, (name or '').strip())}"
     try:
-        numbers = [int(one.tag[1:]) for one in hub.list_versions(repo_id) if re.fullmatch(r"v[1-9]\d*", one.tag)]
+        numbers = naming.version_numbers(one.tag for one in hub.list_versions(repo_id))
     except AdapterError:  # there is no such repo: nothing is promised where none may be made
         hub.check_publishing(run.spec, org=owner, name=(name or "").strip())
         return Publication(repo_id, "v1")
     if not numbers:
         return Publication(repo_id, "v1")
-    before, version = f"v{max(numbers)}", f"v{max(numbers) + 1}"
+    before, version = f"v{numbers[0]}", f"v{numbers[0] + 1}"
     record = hub.fetch_record(repo_id, before)
     if record is None:
         return Publication(repo_id, version, before, has_record=False)
@@ -102,7 +101,7 @@ def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
     for key, label in (("dataset", "data"), ("test_dataset", "test")):
         old = _part(record, "dataset") if key == "dataset" else _part(_part(record, "spec"), "test_dataset")
         new = _part(spec, key)
-        if any(old.get(one) != new.get(one) for one in ("fingerprint", "rows", "sheet", "mends")):
+        if _which_rows(old) != _which_rows(new):
             yield Difference("data", label, _file(old), _file(new))
     for field in FIELDS:
         old_value, new_value = _at(_part(record, "spec"), field.key), _at(spec, field.key)
@@ -149,6 +148,11 @@ def _title(task: dict[str, Any]) -> str:
     return str(_part(task, "title").get("en") or task.get("id") or "")
 
 
+def _which_rows(info: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes two datasets one and the same: the file, what of it is read, and what is mended."""
+    return tuple(info.get(key) for key in ("fingerprint", "sheet", "rows", "mends"))
+
+
 def _file(info: dict[str, Any]) -> str:
     return f"{info.get('name', '')} ({info.get('rows', 0):,})" if info else ""
 
@@ -161,8 +165,8 @@ def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:
     scored, most = data.get("eval_rows"), spec.get("max_held_out")
     task, tested = _part(record, "task").get("id"), _part(spec, "test_dataset")
     if tested:  # all of it, whatever was trained on
-        return task, [tested.get(key) for key in ("fingerprint", "sheet", "mends")], spec.get("test_mapping"), scored
-    file = [data.get(key) for key in ("fingerprint", "sheet", "mends")]
+        return task, _which_rows(tested), spec.get("test_mapping"), scored
+    file = _which_rows(data)
     if data.get("test_rows"):  # the file's own test part, all of it: it is not drawn
         return task, file, data.get("mapping"), scored
     return (

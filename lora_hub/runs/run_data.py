@@ -19,7 +19,6 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
     from lora_hub.data.mending import mends
     from lora_hub.data.planned_rows import with_labels
     from lora_hub.data.prompts import prepare
-    from lora_hub.data.prompts.split import split_examples, split_with_test
     from lora_hub.data.read import read
 
     notes: list[Message] = []
@@ -59,13 +58,11 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
             )
         )
     test_table = read_kept(spec.test_dataset, spec.test_mapping, is_test=True) if spec.test_dataset else table.test
-    if test_table is None:
-        split = split_examples(examples, task, held_out=spec.held_out, max_held_out=spec.max_held_out, seed=spec.seed)
-    else:
+    test = None
+    if test_table is not None:
         test = prepare.build_examples(test_table, spec.task, spec.test_mapping or spec.mapping)
-        split, leaked = split_with_test(
-            examples, test, task, seed=spec.seed, test_name=(spec.test_dataset or spec.dataset).name
-        )
+    split, leaked = split_rows(spec, task, examples, test)
+    if test is not None:
         if leaked:
             notes.append(
                 _n(
@@ -116,6 +113,19 @@ def read_split(spec: TrainSpec) -> tuple[Any, Any, list[Message]]:
     ]
     notes = [*said, *notes]
     return task, replace(split, file_rows=rows + aside), notes
+
+
+def split_rows(spec: TrainSpec, task: Task, examples: list[Any], test: list[Any] | None) -> tuple[Any, int]:
+    """(the split of a spec's examples, how many of them stand in the test file too and are not trained on). task: with
+    its labels frozen. test: the examples to score, None where they are held out of the others. Raises DataError where
+    there are too few."""
+    from lora_hub.data.prompts.split import split_examples, split_with_test
+
+    if test is None:
+        held_out, most = spec.held_out, spec.max_held_out
+        return split_examples(examples, task, held_out=held_out, max_held_out=most, seed=spec.seed), 0
+    test_name = (spec.test_dataset or spec.dataset).name
+    return split_with_test(examples, test, task, seed=spec.seed, test_name=test_name)
 
 
 def count_rows(task: Task, split: Any, train: "Encoded", validation: "Encoded", held_out: "Encoded") -> dict[str, int]:

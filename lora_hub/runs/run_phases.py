@@ -237,7 +237,7 @@ def _kept(run: Run) -> Message:
     """What is left where a person does not want to wait."""
     if run.adapter_folder:
         return _("Cancel ends it and loses nothing: the adapter can be published from here later.")
-    step = max((step for step, _loss in run.eval_losses), default=0)
+    step = run.last_look
     if step:
         return _("Cancel ends it; Resume then goes on from step {step}.", step=step)
     return _("Cancel ends it; Resume then begins anew.")

@@ -100,16 +100,11 @@ def _why_lost(run: Run, folder: Path) -> LoraHubError:
     )
 
 
-def checkpoint_step(run: Run) -> int:
-    """The step of the last checkpoint; 0 where there is none. Each look at the validation rows leaves one."""
-    return max((step for step, _loss in run.eval_losses), default=0)
-
-
 def _how_to_go_on(run: Run, on_disk: int = 0) -> Message:
     """on_disk: the last checkpoint's step, where the history does not tell it."""
     if run.adapter_folder:
         return _("Resume the run: it is trained and scored, only publishing is left.")
-    step = on_disk or checkpoint_step(run)
+    step = on_disk or run.last_look
     if step and step == run.total_steps:
         return _("Resume the run: it is trained, and goes on with its scoring.")
     if step:
@@ -133,7 +128,7 @@ def _describe(run: Run) -> Message:
     if run.state is RunState.QUEUED and run.waits is not None:
         return _waiting(run)
     if run.state is RunState.QUEUED and run.attempt > 1 and not run.adapter_folder:
-        step = checkpoint_step(run)
+        step = run.last_look
         if step and step == run.total_steps:
             return _("It is being resumed: its process is started again. It is trained, and goes on with its scoring.")
         if not step:

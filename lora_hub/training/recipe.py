@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import Message, _, several
-from lora_hub.core.schema import BaseModel, DatasetInfo, Task, TrainSpec
+from lora_hub.core.schema import EFFORTS, BaseModel, DatasetInfo, Task, TrainSpec
 from lora_hub.core.spec_fields import FIELDS, SYNONYMS, shown, value_of, value_of_default
 from lora_hub.data.prompts.split import held_out_share
 
@@ -28,7 +28,6 @@ from lora_hub.training.estimate import Estimate as Estimate
 from lora_hub.training.estimate import estimate as estimate
 from lora_hub.training.estimate import estimate_costs as estimate_costs
 
-EFFORTS = ("quick", "balanced", "thorough")
 # Bases below this size know little, so that they have to see a dataset more often, and can: a step costs milliseconds.
 SMALL_BASE = 20_000_000
 

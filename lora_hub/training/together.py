@@ -4,6 +4,7 @@ outcome = train_tasks(tasks, model, tokenizer)
 outcome.mode, outcome.why, outcome.results
 """
 
+import contextlib
 import logging
 import time
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 
+from lora_hub.answering.unadapted import as_it_was
 from lora_hub.core import store
 from lora_hub.core.crash import explain_crash
 from lora_hub.core.errors import LoraHubError
@@ -96,9 +98,8 @@ def _train_together(
     everybody, tasks = tasks, [task for task in tasks if id(task) in starts]
     if not tasks:
         return [unfit[id(task)] for task in everybody], UNFIT
-    stack = TrainableStack(model, list(starts.values()))
     began = time.monotonic()
-    try:
+    with as_it_was(model), contextlib.closing(TrainableStack(model, list(starts.values()))) as stack:
         trainer = TogetherTrainer(tasks, stack, model, tokenizer)
         with head_on_trained_tokens():
             why = TOO_SHORT if probe else ASKED
@@ -114,12 +115,6 @@ def _train_together(
             trainer.resume()
             if stack.active:
                 trainer.train()
-    finally:
-        stack.close()
-        if getattr(model, "is_gradient_checkpointing", False):
-            model.gradient_checkpointing_disable()
-        model.__dict__.pop("forward", None)  # the trainer's loss had taken its place
-        model.eval()
     for task in tasks:
         if task.error is None and not task.was_cancelled:
             save_adapter(task)

@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lora_hub.catalogue.tasks.frames import default_template, translated
+from lora_hub.catalogue.tasks.frames import FIELD, default_template, translated
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
@@ -43,7 +43,6 @@ FIRST = (
     "text-to-sql",
     "grammar",
 )
-FIELD = re.compile(r"\{(\w+)\}")  # as data.template reads it; every other brace is a brace
 MAX_TASK_FILE = 256 * 1024  # bytes; a task is a page of text, anything larger is another file given by mistake
 
 

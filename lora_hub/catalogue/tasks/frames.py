@@ -11,6 +11,7 @@ for ever.
 import re
 from collections.abc import Sequence
 
+FIELD = re.compile(r"\{(\w+)\}")  # of a template; every other brace is a brace
 LABELS_LINE = "Answer with one of: {labels}."
 LABELS_LINE_FA = "با یکی از این‌ها پاسخ بده: {labels}."
 # An input's name in the frame; one that is not here is called the same in both.

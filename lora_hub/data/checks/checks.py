@@ -21,10 +21,8 @@ from lora_hub.data import checks as room
 from lora_hub.data.checks.check_labels import check_unseen_labels
 from lora_hub.data.checks.check_test_labels import check_test_labels
 from lora_hub.data.checks.rows import Check, Rows, filled_rows, key_of, rows_of
-from lora_hub.data.tables.findings import Finding, finding
+from lora_hub.data.tables.findings import Finding, finding, worst_first
 from lora_hub.data.tables.table import Table
-
-ORDER = ("error", "warning", "info")
 
 
 def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
@@ -33,7 +31,7 @@ def find(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
     if not rows.mapping:
         return []
     found = [one for check in _all_checks() if check.asks_of(rows) for one in check.look(rows)]
-    return sorted(found, key=lambda one: ORDER.index(one.problem.severity))
+    return worst_first(found)
 
 
 def _all_checks() -> list[Check]:

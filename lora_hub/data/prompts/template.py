@@ -7,11 +7,10 @@ merges "Kind: " + "ham" into other tokens than it sees when only the prompt is t
 Only the tokenizer's methods are called; nothing heavy is imported here.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lora_hub.catalogue.tasks.frames import LABELS_LINE_FA
+from lora_hub.catalogue.tasks.frames import FIELD, LABELS_LINE_FA
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Task
@@ -39,8 +38,6 @@ _ALIKE |= {"،": _ALIKE[","], "؛": _ALIKE[";"]}
 
 # The role whose text is the system turn where it is no part of the template.
 SYSTEM = "system"
-
-_FIELD = re.compile(r"\{(\w+)\}")
 
 # Examples that stand before a question: (inputs, answer) each.
 Shown = Sequence[tuple[dict[str, Any], str]]
@@ -74,10 +71,10 @@ def render_prompt(task: Task, inputs: dict[str, Any]) -> str:
     may_be_left_out = {"labels", *task.optional_inputs}
     lines = []
     for line in task.template.split("\n"):
-        fields = set(_FIELD.findall(line))
+        fields = set(FIELD.findall(line))
         if any(not values[field].strip() for field in fields & may_be_left_out):
             continue
-        lines.append(_FIELD.sub(lambda field: values.get(field[1], field[0]), line))
+        lines.append(FIELD.sub(lambda field: values.get(field[1], field[0]), line))
     return "\n".join(lines).strip()
 
 

@@ -9,7 +9,7 @@ A tool's own file (`label_studio`, `prodigy`) says which rows nobody vouches for
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars
@@ -22,6 +22,10 @@ from lora_hub.data.tables.value_text import label_text
 
 # So many of the labelled rows may have several labels before several are what a label of this data is.
 FEW_SEVERAL = 0.3
+
+
+# What is longer is a text that somebody wrote.
+LONGEST_LABEL = 100
 
 
 @dataclass
@@ -150,6 +154,15 @@ class Export:
         keep = polars.Series([not is_out for is_out in out])
         self.frame = self.frame.filter(keep)
         self.places = [place for place, is_out in zip(self.places, out, strict=True) if not is_out]
+
+    def tell_spans(self, kinds: Iterable[str]) -> None:
+        """kinds: what the marked parts of texts are called; nothing is told where there are none."""
+        if kinds := sorted(kinds):
+            self.tell(
+                "spans",
+                [],
+                _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=kinds),
+            )
 
     def tell(
         self,

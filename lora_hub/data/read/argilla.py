@@ -13,7 +13,7 @@ from typing import Any
 import polars
 
 from lora_hub.core.messages import _, _n
-from lora_hub.data.read.annotations import Export
+from lora_hub.data.read.annotations import LONGEST_LABEL, Export
 from lora_hub.data.read.json_rows import frame_of
 from lora_hub.data.tables.table import is_nested
 from lora_hub.data.tables.value_text import listed, value_text
@@ -21,7 +21,6 @@ from lora_hub.data.tables.value_text import listed, value_text
 NAME = "Argilla"
 OWN = ("id", "_server_id", "external_id", "status", "vectors", "inserted_at", "updated_at", "dataset_id", "users")
 FLAT = ".responses"
-LONGEST_LABEL = 100
 Answers = dict[str, list[tuple[str, Any]]]  # question -> (status, value) of each annotator
 
 
@@ -174,15 +173,7 @@ def _export(
         if any(any(row) for row in labels):
             is_text = any(len(label) > LONGEST_LABEL for row in labels for one in row for label in one)
             (export.set_texts if is_text else export.set_labels)(names[question], labels)
-    if spans:
-        export.tell(
-            "spans",
-            [],
-            _(
-                "Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.",
-                kinds=sorted(spans),
-            ),
-        )
+    export.tell_spans(spans)
     for question in dict.fromkeys(question for one in suggested for question in one):
         values = [value_text(one.get(question)) for one in suggested]
         export.frame = export.frame.with_columns(polars.Series(f"{question}.suggestion", values, dtype=polars.String))

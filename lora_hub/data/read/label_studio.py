@@ -12,7 +12,7 @@ from typing import Any
 import polars
 
 from lora_hub.core.messages import _, _n
-from lora_hub.data.read.annotations import Export
+from lora_hub.data.read.annotations import LONGEST_LABEL, Export
 from lora_hub.data.read.json_rows import frame_of
 from lora_hub.data.tables.table import is_nested
 from lora_hub.data.tables.value_text import listed, value_text
@@ -43,8 +43,6 @@ FLAT = {
 }
 # Where a result's value stands, by the kind of control it was given with.
 KINDS = ("choices", "taxonomy", "rating", "number", "datetime", "selected", "text")
-# What is longer is a text that somebody wrote.
-LONGEST_LABEL = 100
 
 
 def read_label_studio(frame: polars.DataFrame) -> Export | None:
@@ -84,7 +82,7 @@ def _read_tasks(frame: polars.DataFrame, tasks: list[dict], notes: list[list | N
     for control in dict.fromkeys(control for task in results for one in task for control in one):
         given = [[one.get(control, []) for one in task] for task in results]
         (export.set_texts if control in texts else export.set_labels)(_free(control, export.frame.columns), given)
-    _tell_spans(export, spans)
+    export.tell_spans(spans)
     _leave_out(export, [not task for task in results])
     return export
 
@@ -126,18 +124,6 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return free
 
 
-def _tell_spans(export: Export, spans: set[str]) -> None:
-    if spans:
-        export.tell(
-            "spans",
-            [],
-            _(
-                "Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.",
-                kinds=sorted(spans),
-            ),
-        )
-
-
 def _leave_out(export: Export, out: Sequence[bool]) -> None:
     export.leave_out(
         "not-annotated",
@@ -174,7 +160,7 @@ def _read_flat(frame: polars.DataFrame) -> Export:
         ):
             is_text = any(len(label) > LONGEST_LABEL for labels, _ in cells for label in labels)
             (export.set_texts if is_text else export.set_labels)(name, given)
-    _tell_spans(export, spans)
+    export.tell_spans(spans)
     _leave_out(export, [not places for places in live.values()])
     return export
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars
 
-from lora_hub.core.messages import _, _n
+from lora_hub.core.messages import _n
 from lora_hub.data.read.annotations import Export
 from lora_hub.data.tables.table import is_nested
 from lora_hub.data.tables.value_text import listed, value_text
@@ -51,11 +51,7 @@ def read_prodigy(frame: polars.DataFrame) -> Export | None:
     if column:
         _set_labels(frame, export, column, labels)
     if "spans" in columns:
-        export.tell(
-            "spans",
-            [],
-            _("Marked parts of texts ({kinds}) are not learnt: they are no label of the whole text.", kinds=["spans"]),
-        )
+        export.tell_spans(["spans"])
     return export
 
 

@@ -3,7 +3,7 @@
 A `Problem` carries at most ten example rows, because it is shown and kept; a mend needs all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import polars
@@ -12,6 +12,7 @@ from lora_hub.core.messages import NOTHING, Message
 from lora_hub.core.schema import Problem
 from lora_hub.data.tables.table import SHOWN_ROWS
 
+SEVERITIES = ("error", "warning", "info")
 NO_ROWS = polars.Series("row", [], dtype=polars.UInt32)
 
 
@@ -21,6 +22,10 @@ class Finding:
 
     problem: Problem
     rows: polars.Series = field(default_factory=lambda: NO_ROWS)
+
+
+def worst_first(found: Iterable[Finding]) -> list[Finding]:
+    return sorted(found, key=lambda one: SEVERITIES.index(one.problem.severity))
 
 
 def finding(

@@ -49,14 +49,15 @@
 
   // What is asked, changed in whichever way: typed, pasted, cut, undone. Gradio's own event tells of some of these.
   // What was answered looks at once like an answer to another question; the page is told when the change is over.
+  const stale = (is) => document.getElementById("lh-answers")?.classList.toggle("lh-stale", is);
   let told = 0;
   document.addEventListener("input", (event) => {
     if (!event.target.closest || !event.target.closest("#lh-prompt, [id^='lh-input-']")) return;
     typed = true;
-    document.getElementById("lh-answers")?.classList.add("lh-stale");
+    stale(true);
     clearTimeout(told);
     told = setTimeout(() => window.loraHub.put("lh-asked-anew", String(Date.now())), 100);
   });
 
-  window.loraHub.question = { redrawn, asking, placed, checked };
+  window.loraHub.question = { redrawn, asking, placed, checked, stale };
 })();

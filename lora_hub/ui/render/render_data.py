@@ -14,7 +14,7 @@ from lora_hub.ui.render.text import between, digits, number, t
 SHOWN_ROWS = 5
 # Who answered, by the keys of a run's metrics.
 WHO = {BASE: _("Base"), BASE_EXAMPLES: _("Base with examples"), ADAPTER: _("Adapter")}
-EFFORTS = {"quick": _("Quick"), "balanced": _("Balanced"), "thorough": _("Thorough")}
+EFFORT_TITLES = {"quick": _("Quick"), "balanced": _("Balanced"), "thorough": _("Thorough")}
 
 
 def metric_title(name: str, language: str) -> str:
@@ -81,7 +81,7 @@ def spec_line(spec: TrainSpec, language: str) -> str:
         base,
         spec.dataset.name,
         t(_n("{count:,} row", "{count:,} rows", count=spec.dataset.rows), language),
-        t(EFFORTS[spec.effort], language),
+        t(EFFORT_TITLES[spec.effort], language),
     ]
     return between(language).join(f"<bdi>{escape(part)}</bdi>" for part in parts)
 

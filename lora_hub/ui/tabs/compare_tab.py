@@ -12,17 +12,11 @@ from lora_hub.ui.tabs.compare_asking import ROLE_SLOTS, Asking
 # Questions under way at once. Each keeps one of the server's threads (app.py's MOST_THREADS), most of the time waiting.
 MOST_QUESTIONS = 32
 # Marks the answers on the page as answers to another question than the one in the fields, and as those to this one.
-STALE = "() => { document.getElementById('lh-answers')?.classList.add('lh-stale'); }"
-FRESH = (
-    "(names) => { document.getElementById('lh-answers')?.classList.remove('lh-stale'); window.loraHub.asked = "
-    "JSON.stringify(names || []); }"
-)
+STALE = "() => { window.loraHub.question.stale(true); }"
+FRESH = "(names) => { window.loraHub.question.stale(false); window.loraHub.asked = JSON.stringify(names || []); }"
 # The list of adapters tells of a change also where it only got new choices, which may come late: that is no other
 # question.
-OTHERS = (
-    "(names) => { if (JSON.stringify(names || []) !== window.loraHub.asked) "
-    "document.getElementById('lh-answers')?.classList.add('lh-stale'); }"
-)
+OTHERS = "(names) => { if (JSON.stringify(names || []) !== window.loraHub.asked) window.loraHub.question.stale(true); }"
 # Where texts go is decided by the browser, with the fields as they are when an answer is there (compare.js).
 ASKING = "(kept) => { window.loraHub.question.asking(kept); }"
 PLACED, CHECKED, REDRAWN = (

@@ -10,11 +10,11 @@ from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core import spec_fields
 from lora_hub.core.messages import _
-from lora_hub.training import recipe
+from lora_hub.core.schema import EFFORTS
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import Labels
 from lora_hub.ui.render.page_words import OWN_TITLES
-from lora_hub.ui.render.render_data import EFFORTS
+from lora_hub.ui.render.render_data import EFFORT_TITLES
 from lora_hub.ui.tabs.finetune import render_tasks
 from lora_hub.ui.tabs.finetune.asked import OWN, setting_field
 from lora_hub.ui.tabs.finetune.data_room import Room
@@ -123,12 +123,12 @@ class BaseStep:
                 self.card = shared.html(elem_id="lh-base-card")
             with gr.Column(min_width=300):
                 self.effort = gr.Radio(
-                    [(words(EFFORTS[name]), name) for name in recipe.EFFORTS],
+                    [(words(EFFORT_TITLES[name]), name) for name in EFFORTS],
                     value="balanced",
                     label=words(_("Effort")),
                     elem_id="lh-effort",
                 )
-                shared.html("".join(_effort(name, words) for name in recipe.EFFORTS))
+                shared.html("".join(_effort(name, words) for name in EFFORTS))
         self.lengths = shared.html(elem_id="lh-lengths")
         with gr.Accordion(words(_("Advanced: every setting and why")), open=False, elem_id="lh-advanced"):
             shared.html(f'<p class="lh-quiet">{words.both(_("Leave a field empty to keep the derived value."))}</p>')
@@ -206,7 +206,7 @@ def _own_task(words: Labels) -> dict[str, Any]:
 
 def _effort(name: str, words: Labels) -> str:
     """An effort in a line, its reason with it."""
-    title, why = words.both(EFFORTS[name]), words.both(EFFORT_REASONS[name])
+    title, why = words.both(EFFORT_TITLES[name]), words.both(EFFORT_REASONS[name])
     return f'<p class="lh-quiet lh-effort-{name}"><b>{title}</b> {why}</p>'
 
 

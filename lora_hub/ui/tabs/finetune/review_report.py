@@ -41,10 +41,4 @@ def _rows_of(inspection: Any, problem: Problem, page: int) -> list[tuple[int, di
     if rows or not problem.rows:
         return rows[size * (page - 1) :]
     # What a reader or a comparison of two files says is known by its example rows only.
-    numbers, table = inspection.table.numbers(), inspection.table
-    places = numbers.is_in(list(problem.rows)).arg_true()
-    texts = {role: table.texts(column).gather(places).to_list() for role, column in inspection.mapping.items()}
-    return [
-        (number, {role: texts[role][place] or "" for role in texts})
-        for place, number in enumerate(numbers.gather(places).to_list())
-    ]
+    return inspection.texts_of(problem.rows)
