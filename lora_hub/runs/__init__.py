@@ -2,7 +2,7 @@
 
 from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, start_runs, take_up_waiting
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
-from lora_hub.runs.machine import check_base, gpu_flops
+from lora_hub.runs.machine import check_base, gpu_flops, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
 from lora_hub.runs.publishing import publish_run, publishing_trouble
 from lora_hub.runs.waiting import WaitingRoom
@@ -16,6 +16,7 @@ __all__ = [
     "gpu_flops",
     "held_out_of",
     "list_runs",
+    "machine_memory",
     "pipeline",
     "plan_inspected",
     "plan_run",

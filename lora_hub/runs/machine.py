@@ -8,23 +8,29 @@ from lora_hub.hub import endpoint
 
 
 def gpu_flops() -> float:
-    """Peak 16-bit FLOP/s of this machine's GPU, 0 where there is none; asked of the driver's own tool, so torch can
-    stay out."""
+    """Peak 16-bit FLOP/s of this machine's GPU, 0 where there is none."""
+    named = _ask_driver("name")
+    return hardware.card_flops(named[0]) if named else 0.0
+
+
+def machine_memory() -> int:
+    """Bytes that a base may take: the largest GPU's where there is one, else the machine's."""
+    import psutil
+
+    sizes = _ask_driver("memory.total")
+    return max(map(int, sizes)) << 20 if sizes else psutil.virtual_memory().total
+
+
+def _ask_driver(what: str) -> list[str]:
+    """A fact of each of the machine's GPUs, by the driver's own tool, so that torch can stay out."""
     import shutil
     import subprocess
 
     if not shutil.which("nvidia-smi"):
-        return 0.0
-    told = subprocess.run(
-        ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
-        capture_output=True,
-        text=True,
-        timeout=10,
-        check=False,
-    )
-    if told.returncode or not told.stdout.strip():
-        return 0.0
-    return hardware.card_flops(told.stdout.splitlines()[0])
+        return []
+    asked = ["nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader,nounits"]
+    told = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+    return told.stdout.strip().splitlines() if told.returncode == 0 else []
 
 
 def check_base(base: BaseModel) -> None:

@@ -18,6 +18,7 @@ from lora_hub.core import store
 from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import HeldOutRow, RunState
 from lora_hub.evaluation import metrics
+from lora_hub.people import LOCAL
 from lora_hub.runs import publishing, run_rows, run_states
 from lora_hub.ui.render import render_held_out, render_runs
 from lora_hub.ui.tabs import runs_watch
@@ -157,11 +158,11 @@ def test_what_is_readable_of_damaged_rows_is_shown_and_the_rest_is_said(name: st
     # the tab, with every filter, and the shell
     for show in render_held_out.FILTERS:
         for order in render_held_out.ORDERS:
-            drawn = runs_watch.draw(RunReader(), "en", run_id, show, order)
+            drawn = runs_watch.draw(LOCAL, RunReader(), "en", run_id, show, order)
             assert any(isinstance(part, str) and said.split(":")[0] in part for part in drawn), (show, order)
     assert (
-        "هیچ‌یک از ۶" in runs_watch.draw(RunReader(), "fa", run_id)[9]
-        or "سطر از ۶ سطر آزمون" in runs_watch.draw(RunReader(), "fa", run_id)[9]
+        "هیچ‌یک از ۶" in runs_watch.draw(LOCAL, RunReader(), "fa", run_id)[9]
+        or "سطر از ۶ سطر آزمون" in runs_watch.draw(LOCAL, RunReader(), "fa", run_id)[9]
     )
     assert said in rows_missing(found.missing)["rows_missing"].en
     published = {"adapter": "a/b", "versions": ["v1"], "revision": "0" * 40, "url": "", **rows_missing(found.missing)}

@@ -191,11 +191,11 @@ def test_costs_elsewhere_are_told_exactly_where_this_machine_is_too_small(tmp_pa
     needed = runs.plan_run(
         use_cases.open_dataset(LOCAL, asked.dataset), fits.spec.task, fits.spec.base
     ).estimate.memory_bytes
-    monkeypatch.setattr("lora_hub.ui.tabs.finetune.review.machine_memory", lambda: needed - 1)
+    monkeypatch.setattr("lora_hub.runs.machine_memory", lambda: needed - 1)
     tight = look(asked)
     assert "lh-costs" in tight.plan and "$" in tight.plan and "this machine has" in tight.plan
     # The base is too large: what it would take elsewhere is what is left to say.
-    monkeypatch.setattr("lora_hub.ui.tabs.finetune.review.machine_memory", lambda: 1 << 20)
+    monkeypatch.setattr("lora_hub.runs.machine_memory", lambda: 1 << 20)
     large = look(asked)
     assert (
         not large.ready

@@ -9,8 +9,6 @@ that a person typed or corrected is lost. `inspector` (data.inspector.Inspector)
 form's next change costs only what it changes.
 """
 
-import shutil
-import subprocess
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -174,18 +172,6 @@ def _look_at_name(asked: Asked, view: View, language: str) -> str:
     return ""
 
 
-def machine_memory() -> int:
-    """Bytes a base may take: the GPU's where there is one, else the machine's."""
-    import psutil
-
-    if shutil.which("nvidia-smi"):
-        asked = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-        told = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
-        if told.returncode == 0 and told.stdout.strip():
-            return max(int(line) for line in told.stdout.split()) << 20
-    return psutil.virtual_memory().total
-
-
 def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
     wanting = own_wanting(asked)
     if wanting:
@@ -288,7 +274,7 @@ def _look_at_base(
     except LoraHubError as error:
         view.base, view.error = render.error_card(error, language), error
         return None, False
-    have = machine_memory()
+    have = runs.machine_memory()
     needed = bases.memory_bytes(base, train=True, batch=4, length=256, precision="fp32")
     fit = "unknown" if not needed else "large" if needed > have else "tight" if needed > TIGHT_SHARE * have else "fits"
     view.base = render_plan.base_card(base, fit, needed, have, language) + (
@@ -364,7 +350,7 @@ def _plan(
         view.reason = red
     else:
         view.spec, view.ready = plan.spec, True
-    estimate, have = plan.estimate, machine_memory()
+    estimate, have = plan.estimate, runs.machine_memory()
     view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
     if not fits or estimate.memory_bytes > have:
         # Only where this machine is too small does it matter what another one costs.
