@@ -1,0 +1,231 @@
+"""An organization's app with four people at once: a member who writes, one who reads, an admin and a stranger, each in
+a browser of their own, signed in with the embedded Hub."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+from playwright import sync_api as playwright
+from test_local_hub import Server, start_server
+from test_page import App, Visit, browser, free_port, open_tab, visiting, wait_for_text  # noqa: F401  browser: a fixture
+
+SECRET = "the-secret-of-the-app"
+PEOPLE = {"ada": "admin", "will": "write", "cora": "contributor", "rita": "read", "sam": ""}
+SCOPES = "openid profile read-repos write-repos manage-repos"
+expect = playwright.expect
+
+
+def token_of(name: str) -> str:
+    return f"hf_{name}_0123456789"
+
+
+class Place:
+    """A team's Hub, and the app that its people sign in to."""
+
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        accounts = {
+            "users": {name: {"token": token_of(name), "fullname": name.title()} for name in PEOPLE},
+            "orgs": {"lora-hub": {"members": {name: role for name, role in PEOPLE.items() if role}}},
+            "oauth": {"app": {"secret": SECRET, "redirect": [f"http://127.0.0.1:{port}/login/callback"]}},
+        }
+        (folder / "accounts.json").write_text(json.dumps(accounts))
+        self.hub: Server = start_server(folder / "hub", "--accounts", str(folder / "accounts.json"))
+        self.app = App(
+            folder / "home",
+            port,
+            LORA_HUB_HUB="",
+            HF_ENDPOINT=self.hub.url,
+            HF_TOKEN="hf_of_the_app_itself",
+            OAUTH_CLIENT_ID="app",
+            OAUTH_CLIENT_SECRET=SECRET,
+            OAUTH_SCOPES=SCOPES,
+            OPENID_PROVIDER_URL=self.hub.url,
+        )
+        self.app.start()
+
+    def close(self) -> None:
+        self.app.close()
+        self.hub.kill()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    made = Place(tmp_path_factory.mktemp("people"))
+    try:
+        yield made
+    finally:
+        made.close()
+    # Nobody's token, and no secret, is in any file of the app or of its Hub.
+    kept = b"".join(file.read_bytes() for file in made.app.home.parent.rglob("*") if file.is_file())
+    for secret in ("hf_oauth_", "hf_of_the_app_itself"):
+        assert not re.search(secret.encode() + rb"[\w-]{8}", kept) or secret != "hf_oauth_", secret
+    assert b"Traceback" not in (made.app.home / "app.log").read_bytes()
+
+
+def sign_in(page: object, place: Place, name: str) -> None:
+    page.locator("header [data-sign-in]").click()
+    page.locator("input[name=token]").fill(token_of(name))
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{place.app.url}/**")
+    wait_for_text(page, ".lh-me", name)
+
+
+def tabs_of(page: object) -> list[str]:
+    page.locator("#lh-tabs").wait_for()
+    return [one.inner_text() for one in page.get_by_role("tab").all() if one.is_visible()]
+
+
+def test_four_people_in_one_app(place: Place, browser: object, tmp_path: Path) -> None:  # noqa: F811
+    with (
+        visiting(browser, tmp_path / "stranger") as outside,
+        visiting(browser, tmp_path / "will") as wills,
+        visiting(browser, tmp_path / "rita", "fa-IR") as ritas,
+        visiting(browser, tmp_path / "ada") as adas,
+    ):
+        stranger, will = outside.open(place.app.url), wills.open(place.app.url)
+        rita, ada = ritas.open(place.app.url), adas.open(place.app.url)
+        a_stranger_stands_before_the_door(stranger, rita)
+        for page, name in ((will, "will"), (rita, "rita"), (ada, "ada")):
+            sign_in(page, place, name)
+        run = will_trains(will)
+        rita_sees_nothing_of_it(rita, place, run)
+        ada_sees_it_all(ada, place, run)
+        published = will_publishes_as_himself(will, place)
+        will_shares_and_rita_compares(will, rita, place, run, published)
+        ada_opens_the_door(ada, stranger, place, run, published)
+        ada_cancels_wills_run_and_will_deletes_his(ada, will, place, run)
+        will_leaves(will, wills, place)
+        for visit in (outside, wills, ritas, adas):
+            assert visit.errors == [] and visit.strangers == []
+
+
+def a_stranger_stands_before_the_door(english: object, persian: object) -> None:
+    for page, said, button in (
+        (english, "its members train, share and compare adapters here", "Sign in with Hugging Face"),
+        (persian, "اعضایش اینجا آداپتور آموزش می‌دهند", "ورود با Hugging Face"),
+    ):
+        wait_for_text(page, ".lh-door", said)
+        expect(page.locator(".lh-door").get_by_text(button)).to_be_visible()
+        expect(page.locator("#lh-tabs")).to_be_hidden()
+        page.wait_for_timeout(1000)
+        expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def will_trains(page: object) -> str:
+    assert tabs_of(page) == ["Fine-tune", "Runs", "Adapters", "Compare", "Organization"]
+    page.locator("#lh-task input[value=spam]").check()
+    expect(page.locator("#lh-sample")).to_be_enabled()
+    page.locator("#lh-sample").click()
+    page.locator("#lh-effort input[value=quick]").check()
+    expect(page.locator("#lh-train")).to_be_enabled()
+    page.locator("#lh-train").click()
+    page.wait_for_url(re.compile("run=spam"))
+    wait_for_text(page, "#lh-result", "accuracy")
+    wait_for_text(page, "#lh-runs", "by will")
+    return re.search(r"run=([\w.-]+)", page.url)[1]
+
+
+def rita_sees_nothing_of_it(page: object, place: Place, run: str) -> None:
+    assert tabs_of(page) == ["اجراها", "آداپتورها", "مقایسه", "سازمان"]
+    wait_for_text(page, ".lh-me", "عضو خواننده")
+    page.goto(f"{place.app.url}/?lang=fa&tab=runs&run={run}")
+    wait_for_text(page, "#lh-run", "نیست")
+    assert run not in page.locator("#lh-runs").inner_html()
+    expect(page.locator("#lh-delete")).to_be_hidden()
+
+
+def ada_sees_it_all(page: object, place: Place, run: str) -> None:
+    page.goto(f"{place.app.url}/?tab=runs&run={run}")
+    wait_for_text(page, "#lh-runs", "by will")
+    wait_for_text(page, "#lh-result", "accuracy")
+    expect(page.locator("#lh-visibility")).to_be_visible()
+
+
+def will_publishes_as_himself(page: object, place: Place) -> str:
+    expect(page.locator("#lh-publish")).to_be_enabled()
+    page.locator("#lh-publish").click()
+    wait_for_text(page, "#lh-published", "lora-hub/")
+    repo = re.search(r"lora-hub/[\w.-]+", page.locator("#lh-published").inner_text())[0]
+    api = HfApi(place.hub.url, token=token_of("ada"))
+    assert {author for commit in api.list_repo_commits(repo)[:1] for author in commit.authors} == {"will"}
+    record = Path(api.hf_hub_download(repo, "lora_hub.json", cache_dir=place.app.home.parent / "looked")).read_text()
+    assert '"owner"' not in record and str(place.app.home) not in record
+    return repo
+
+
+def will_shares_and_rita_compares(will: object, rita: object, place: Place, run: str, repo: str) -> None:
+    will.locator("#lh-visibility").get_by_text("the organization").click()
+    wait_for_text(will, "#lh-runs", "shared with the organization")
+    rita.goto(f"{place.app.url}/?lang=fa&tab=runs&run={run}")
+    wait_for_text(rita, "#lh-runs", "اشتراک با سازمان")
+    rita.locator("#lh-result section").wait_for()
+    for hidden in ("#lh-visibility", "#lh-delete", "#lh-publish", "#lh-log"):
+        expect(rita.locator(hidden)).to_be_hidden()
+    ask(rita, place, repo, "fa")
+
+
+def ask(page: object, place: Place, repo: str, language: str) -> None:
+    page.goto(f"{place.app.url}/?lang={language}&tab=compare&adapters={repo}")
+    page.locator("#lh-input-0 textarea").fill("Win a free prize now, call 0900 123456")
+    page.locator("#lh-ask").click()
+    expect(page.locator("#lh-answers article:not([aria-busy])")).to_have_count(2)
+    wait_for_text(page, "#lh-answers", "spam")
+
+
+def ada_opens_the_door(ada: object, stranger: object, place: Place, run: str, repo: str) -> None:
+    open_tab(ada, "Organization")
+    wait_for_text(ada, "#lh-standing", "You are admin of lora-hub")
+    ada.locator("#lh-policy-strangers input").click()
+    ada.get_by_role("option", name="browse and compare").click()
+    ada.locator("#lh-policy-hours textarea, #lh-policy-hours input").fill("0")
+    ada.locator("#lh-policy-save").click()
+    wait_for_text(ada, ".toast-body", "hours is")
+    assert not (place.app.home / "organization.json").exists()
+    ada.locator("#lh-policy-hours textarea, #lh-policy-hours input").fill("2")
+    ada.locator("#lh-policy-save").click()
+    wait_for_text(ada, ".toast-wrap", "Saved")
+    kept = json.loads((place.app.home / "organization.json").read_text())
+    assert kept == {"strangers": "compare", "hours": 2.0}
+    stranger.reload()
+    assert tabs_of(stranger) == ["Runs", "Adapters", "Compare"]
+    stranger.goto(f"{place.app.url}/?tab=runs&run={run}")
+    wait_for_text(stranger, "#lh-run", "There is no run")
+    ask(stranger, place, repo, "en")
+
+
+def ada_cancels_wills_run_and_will_deletes_his(ada: object, will: object, place: Place, run: str) -> None:
+    open_tab(will, "Organization")
+    wait_for_text(will, "#lh-standing", "Runs that wait or train")
+    expect(will.locator("#lh-policy")).to_be_hidden()
+    open_tab(will, "Fine-tune")
+    will.locator("#lh-effort input[value=thorough]").check()
+    expect(will.locator("#lh-train")).to_be_enabled()
+    will.locator("#lh-train").click()
+    will.wait_for_url(lambda url: "run=spam" in url and run not in url)
+    second = re.search(r"run=([\w.-]+)", will.url)[1]
+    ada.goto(f"{place.app.url}/?tab=runs&run={second}")
+    ada.locator("#lh-cancel").click()
+    wait_for_text(ada, "#lh-run", "cancelled")
+    wait_for_text(will, "#lh-run", "cancelled")
+    will.locator("#lh-delete").click()
+    wait_for_text(will, "#lh-delete", "press again")
+    will.locator("#lh-delete").click()
+    expect(will.locator(f"#lh-runs [data-id='{second}']")).to_have_count(0)
+    assert not (place.app.home / "runs" / second).exists() and (place.app.home / "runs" / run).exists()
+
+
+def will_leaves(page: object, visit: Visit, place: Place) -> None:
+    names = {cookie["name"]: cookie for cookie in visit.context.cookies()}
+    session = names["lora_hub_session"]
+    assert session["httpOnly"] and session["sameSite"] == "Lax" and "hf_" not in session["value"]
+    page.locator(".lh-me button").click()
+    expect(page.locator("header [data-sign-in]")).to_be_visible()
+    assert "lora_hub_session" not in {cookie["name"] for cookie in visit.context.cookies()}
+    # The session is over at the server, too: its name opens nothing any more.
+    visit.context.add_cookies([session])
+    page.reload()
+    expect(page.locator("header [data-sign-in]")).to_be_visible()
