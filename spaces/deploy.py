@@ -1,8 +1,8 @@
 """Puts this repository on a Hugging Face Space: `python spaces/deploy.py ORG/NAME [--hardware t4-small] [--public]`
 
-The Space is private unless --public is given: whoever can open it trains on its hardware and publishes with its token.
-HF_TOKEN (environment) is used for the deployment and becomes the Space's own secret; give one with write access to ORG.
-The adapters go to ORG. Run again to bring the Space up to date. See spaces/README.md for hardware and storage.
+People sign in to it, and may there what they may in ORG, to which the adapters go. The Space is private unless --public
+is given. HF_TOKEN (environment) is used for the deployment alone: the Space gets no token, everybody brings their own.
+Run again to bring the Space up to date. See spaces/README.md for who may what, hardware and storage.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--org", default="", help="organization the adapters go to (default: the Space's own)")
     parser.add_argument(
-        "--public", action="store_true", help="let anybody open it, train on it and publish with its token"
+        "--public", action="store_true", help="let anybody open its address; who may do what there, ORG decides"
     )
     options = parser.parse_args(arguments)
     organization, slash, name = options.space.partition("/")
@@ -63,7 +63,6 @@ def main(arguments: list[str] | None = None) -> int:
         api.create_repo(options.space, repo_type="space", space_sdk="gradio", private=not options.public, exist_ok=True)
         # The variables come before the code, so that the first start already knows its organization.
         api.add_space_variable(options.space, "LORA_HUB_ORG", options.org or organization)
-        api.add_space_secret(options.space, "HF_TOKEN", token)
         api.upload_folder(
             repo_id=options.space,
             repo_type="space",

@@ -158,6 +158,7 @@ ROOMS = (
     "evaluation",
     "runs",
     "compare",
+    "people",
 )  # the others are told of by subject
 
 
