@@ -73,9 +73,9 @@ def base_of_adapter(
 
 def base_of_record(name: str, recorded: BaseModel, *, given: str = "", known: BaseModel | None = None) -> BaseModel:
     """The base that a record names: the built-in one, the folder of a run by its weights' fingerprint, else a Hub id. A
-    folder that the record names is a stranger's word and is not looked at. known: the base as the spec of the adapter's
-    run has it, where that is here: it says where on this disk it lay. Raises AdapterError."""
-    recorded = recorded.model_copy(update={"folder": ""})
+    folder that the record names is a stranger's word and is not looked at, and neither is what it says of a base on a
+    Hub beside its id and revision. known: the base as the spec of the adapter's run has it, where that is here: it says
+    where on this disk it lay. Raises AdapterError."""
     if given:
         here = bases.get_base(given)
         if recorded.fingerprint and not here.fingerprint:
@@ -112,7 +112,7 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "", known: Ba
     if known is not None and (not known.folder or Path(known.folder).is_dir()):
         return known
     if not recorded.fingerprint:
-        return recorded
+        return _on_a_hub(name, recorded)
     for run_id in store.list_run_ids():
         try:
             known = store.read_spec(run_id).base
@@ -128,6 +128,18 @@ def base_of_record(name: str, recorded: BaseModel, *, given: str = "", known: Ba
         base=recorded.id,
         fingerprint=recorded.fingerprint[:12],
     )
+
+
+def _on_a_hub(name: str, recorded: BaseModel) -> BaseModel:
+    try:
+        return bases.get_base(_with_revision(recorded.id, recorded.revision), folders=False)
+    except BaseError as error:
+        raise AdapterError(
+            _("{name} was made for the base {base!r}, which is no base of a Hub."),
+            _("Choose another one, or name the folder of its base with --base."),
+            name=name,
+            base=recorded.id[:200],
+        ) from error
 
 
 def _with_revision(named: str, revision: str) -> str:

@@ -134,9 +134,16 @@ def load_base(
 
 
 def source(base: BaseModel) -> str:
-    """What `from_pretrained` takes: the folder of a local or the built-in base, else the Hub id. Raises BaseError."""
+    """What `from_pretrained` takes: the folder of a local or the built-in base, else the Hub id. Raises BaseError, also
+    where an id would be taken for a folder of this machine."""
     folder = bases.folder_of(base)
     if folder is None:
+        if Path(base.id).exists():  # what comes from a Hub is never read from here
+            raise BaseError(
+                _("The base {base!r} of the Hub is called as a folder of this machine is."),
+                _("Start LoRA Hub from another folder, or rename that one."),
+                base=base.id,
+            )
         return base.id
     if not (folder / "config.json").is_file():
         raise BaseError(

@@ -11,6 +11,7 @@ from typing import Any
 
 from lora_hub import hub
 from lora_hub.answering import adapter_base
+from lora_hub.catalogue import bases
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import Message, _, several
@@ -141,8 +142,11 @@ def base_pane(first: Pane) -> Pane:
 
 
 def base_key(base: BaseModel) -> str:
-    """What makes two bases one and the same: their weights' fingerprint, else id and revision."""
-    return base.fingerprint or f"{base.id}@{base.revision}"
+    """What makes two bases one and the same: where they came from. The weights' fingerprint of a folder, which was read
+    from its files here; id and revision of what is on a Hub, whatever else somebody says of it."""
+    if bases.folder_of(base) is not None:
+        return f"weights {base.fingerprint}" if base.fingerprint else f"folder {base.folder}"
+    return f"hub {base.id}@{base.revision}"
 
 
 def slot_name(pane: Pane) -> str:

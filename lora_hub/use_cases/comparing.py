@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lora_hub import runs
 from lora_hub.compare import Comparer, Pane
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AdapterError, LoraHubError, RunError
@@ -20,8 +21,10 @@ from lora_hub.use_cases.watching import seen
 def resolve(person: Person, comparer: Comparer, adapters: list[str]) -> list[Pane]:
     """The panes of these names, as `Comparer.resolve`. Raises AdapterError, BaseError."""
     panes = comparer.resolve(_names_for(person, adapters))
-    for pane in panes:
+    for pane in panes[:1]:  # all of one base
         check_allowed(person, pane.base)
+        if not person.is_local:
+            runs.check_base(pane.base)  # it may be in memory for somebody who was let in
     return panes
 
 
