@@ -61,6 +61,41 @@ STRANGERS = {
 # A door names at most so many modules; those of old rooms are wider, and only become narrower.
 MOST_IN_A_DOOR = 8
 WIDE_DOORS = {"core": 17, "answering": 11}  # everything stands on core
+# Doors that name functions and nouns, and the modules that stand among them, each for a reason: its names are read
+# behind it, or importing it takes what the first page and `--help` do not wait for.
+DOORS_OF_NAMES = {
+    "cli": {},
+    "compare": {},
+    "hub": {
+        "adapter_config": "a file of an adapter, with its names and limits",
+        "adapter_patterns": "imports the regex package",
+        "endpoint": "is asked before huggingface_hub is imported",
+    },
+    "people": {"limits": "limits.check_spec", "policy": "policy.read", "rules": "what each role may"},
+    "runs": {
+        "pipeline": "reads YAML",
+        "run_phases": "run_phases.words",
+        "run_rows": "imports what judges rows",
+        "run_states": "run_states.word",
+    },
+    "use_cases": {},
+}
+# Rooms that are sets of modules, which others import by themselves.
+DOORS_OF_MODULES = {
+    "answering": "torch: each is imported where it is used",
+    "catalogue": "one subject a module: bases.get_base, hardware.card_flops",
+    "catalogue.tasks": "words for templates stand below the catalogue that checks them",
+    "core": "everything stands on it: errors, messages, settings, store",
+    "data": "rooms of their own, and polars: each is imported where it is used",
+    "data.checks": "polars",
+    "data.columns": "polars",
+    "data.mending": "polars",
+    "data.prompts": "polars",
+    "data.read": "polars; which formats there are is known without it",
+    "evaluation": "metrics stands on floor 1, the exam needs torch",
+    "local_hub": "runs on its own; its folder is known to whoever looks for a Hub",
+    "training": "the recipe is known without torch, which the others need",
+}
 # They hand what they decorate to nobody.
 PLAIN_DECORATORS = {
     "property",
@@ -264,6 +299,40 @@ def wide_doors(package: Path) -> dict[str, int]:
     return {name: count for name, count in width.items() if count > MOST_IN_A_DOOR}
 
 
+def doors(package: Path) -> dict[str, tuple[set[str], set[str]]]:
+    """Of each room with a door: the modules that it names, and the functions and nouns."""
+    known = modules(package)
+    found = {}
+    for name, file in known.items():
+        if file.name == "__init__.py" and name and (named := door(file)):
+            inside = {part for part in named if f"{name}.{part}" in known}
+            found[name] = inside, named - inside
+    return found
+
+
+def missing_in_doors(package: Path) -> list[str]:
+    """What doors name and do not have."""
+    known = modules(package)
+    return sorted(
+        f"{name}.{one}"
+        for name, (_inside, names) in doors(package).items()
+        for one in names - _bound(ast.parse(known[name].read_text(encoding="utf-8")))
+    )
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """The names that a module imports, defines or assigns."""
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
+
+
 def uncalled(package: Path, beside: list[Path]) -> list[str]:
     """Public functions, classes and methods that nothing names but their own definition and tests. beside: files of
     the product outside the package. By their nature called by somebody else are what a decorator takes (a route), and
@@ -333,6 +402,15 @@ def test_rooms_come_in_by_the_door() -> None:
 
 def test_doors_become_no_wider() -> None:
     assert wide_doors(PACKAGE) == WIDE_DOORS, "narrower is welcome: write it down here"
+
+
+def test_doors_name_functions_and_nouns() -> None:
+    found = doors(PACKAGE)
+    assert {room: set(reasons) for room, reasons in DOORS_OF_NAMES.items()} == {
+        room: inside for room, (inside, _names) in found.items() if room in DOORS_OF_NAMES
+    }
+    assert {room for room, (_inside, names) in found.items() if not names} == set(DOORS_OF_MODULES)
+    assert missing_in_doors(PACKAGE) == []
 
 
 def test_every_public_function_has_a_caller() -> None:
@@ -419,6 +497,15 @@ def test_a_wide_door_is_seen(plant) -> None:
     plant({f"data/m{number}.py": "" for number in range(10)})
     (plant.folder / "data" / "__init__.py").write_text(f"__all__ = {['name', *(f'm{one}' for one in range(9))]}\n")
     assert wide_doors(plant.folder) == {"data": 9}
+
+
+def test_a_name_that_a_door_does_not_have_is_seen(plant) -> None:
+    plant({"data/a.py": "def made(): pass\n"})
+    (plant.folder / "data" / "__init__.py").write_text(
+        'from lora_hub.data.a import made\nLIMIT = 3\n__all__ = ["LIMIT", "a", "gone", "made"]\n'
+    )
+    assert doors(plant.folder) == {"data": ({"a"}, {"LIMIT", "gone", "made"})}
+    assert missing_in_doors(plant.folder) == ["data.gone"]
 
 
 def test_what_nobody_calls_is_seen(plant, tmp_path: Path) -> None:

@@ -28,17 +28,17 @@ def connected_hub(screen: Screen) -> Any:
 @contextlib.contextmanager
 def named_dataset(name: str, screen: Screen) -> Any:
     """The file that was named, or the file that a dataset of the Hub was fetched to."""
-    from lora_hub.hub import dataset
+    from lora_hub.hub import is_dataset_id
 
-    with connected_hub(screen) if dataset.is_dataset_id(name) else contextlib.nullcontext():
+    with connected_hub(screen) if is_dataset_id(name) else contextlib.nullcontext():
         yield fetch_named(name, screen)
 
 
 def fetch_named(name: str, screen: Screen) -> Path:
     """The same, where the Hub is connected already."""
-    from lora_hub.hub import dataset
+    from lora_hub.hub import fetch_dataset, is_dataset_id
 
-    return dataset.fetch_dataset(name, progress=screen.say) if dataset.is_dataset_id(name) else Path(name)
+    return fetch_dataset(name, progress=screen.say) if is_dataset_id(name) else Path(name)
 
 
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:

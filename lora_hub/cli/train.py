@@ -211,13 +211,13 @@ def wait(options: argparse.Namespace) -> Result:
 def pipeline(options: argparse.Namespace) -> Result:
     """runs: [{task, run, state, adapter, metrics, ...}], mode (together or in turn), seconds."""
     from lora_hub import runs
-    from lora_hub.hub import dataset
+    from lora_hub.hub import is_dataset_id
     from lora_hub.runs import pipeline as pipelines
 
     began, screen = time.monotonic(), options.screen
     asked, minimum = pipelines.read_pipeline(options.file), parse_minimum(options.min)
     publish_to = read_org(options.org, asked.org) if options.publish else ""
-    needs_hub = any(dataset.is_dataset_id(entry.data) for entry in asked.entries)
+    needs_hub = any(is_dataset_id(entry.data) for entry in asked.entries)
 
     started: list[Any] = []
     try:

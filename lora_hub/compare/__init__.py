@@ -1,11 +1,10 @@
 """Side by side: one question put to a base and its adapters."""
 
 from lora_hub.compare.comparer import Comparer
-from lora_hub.compare.panes import Pane, find_here, resolve_adapter
+from lora_hub.compare.panes import Pane, find_here
 
 __all__ = [
     "Comparer",
     "Pane",
     "find_here",
-    "resolve_adapter",
 ]

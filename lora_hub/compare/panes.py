@@ -17,7 +17,6 @@ from lora_hub.core.errors import AdapterError, damage_of
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import BASE, BaseModel, Calibration, Mend, RunState, Task
 from lora_hub.hub import adapter_config
-from lora_hub.hub.record import parts_of
 from lora_hub.runs import refresh_run, run_rows, run_states
 
 
@@ -123,7 +122,7 @@ def _pane_of_record(
         found = adapter_base.base_of_adapter(name, config, folder, given=base, fetched=fetched)
         return Pane(name, found, folder=folder)
     try:
-        told = parts_of(record)
+        told = hub.parts_of(record)
     except ValueError as error:  # anybody may have written it
         raise AdapterError(
             _("The {file} of {repo} is damaged: {reason}."),

@@ -12,9 +12,12 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 
 from lora_hub.hub.accounts import look_up
 from lora_hub.hub.client import acting_as
+from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
 from lora_hub.hub.fetch import TOKENIZER_FILES, check_base, fetch_adapter, fetch_base, fetch_record, read_adapter_record
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
+from lora_hub.hub.naming import check_name, repo_name
 from lora_hub.hub.publish import publish_adapter
+from lora_hub.hub.record import make_record, parts_of
 from lora_hub.hub.rights import check_publishing
 
 __all__ = [
@@ -24,20 +27,23 @@ __all__ = [
     "adapter_config",
     "adapter_patterns",
     "check_base",
+    "check_name",
     "check_owner",
     "check_publishing",
-    "dataset",
     "endpoint",
     "fetch_adapter",
     "fetch_base",
+    "fetch_dataset",
     "fetch_record",
     "get_adapter",
+    "is_dataset_id",
     "list_adapters",
     "list_versions",
     "look_up",
-    "naming",
+    "make_record",
+    "parts_of",
     "publish_adapter",
     "read_adapter_record",
     "read_card",
-    "record",
+    "repo_name",
 ]

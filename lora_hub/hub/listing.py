@@ -11,6 +11,7 @@ from lora_hub.core.messages import _, several
 from lora_hub.core.schema import AdapterRef, Score, Scores
 from lora_hub.hub.adapter_config import CONFIG_FILE
 from lora_hub.hub.client import PRODUCTION, check_listening, check_seen, full_id, has_token, hub_url, open_api, told
+from lora_hub.hub.naming import version_number
 
 EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
 
@@ -23,6 +24,11 @@ class Version:
     commit: str
     date: str
     message: str
+
+    @property
+    def number(self) -> int:
+        """Of a version: 1 of "v1"; 0 of any other tag."""
+        return version_number(self.tag)
 
 
 def list_adapters(org: str = "", task: str = "", base: str = "", *, versions: bool = False) -> list[AdapterRef]:
@@ -213,5 +219,4 @@ def _card_scores(card: Any, model_index: Any) -> dict[str, Scores]:
 
 
 def _version_order(tag: str) -> tuple[int, int, str]:
-    number = tag.removeprefix("v")
-    return (tag == PRODUCTION, int(number) if number.isdecimal() else -1, tag)
+    return (tag == PRODUCTION, version_number(tag), tag)

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import HubError
@@ -94,6 +93,6 @@ def slugify(text: str) -> str:
     return words.removesuffix(".git").strip("-.")
 
 
-def version_numbers(tags: Iterable[str]) -> list[int]:
-    """Of the tags that are versions ("v1", "v2", ...) the numbers, the newest first."""
-    return sorted((int(tag[1:]) for tag in tags if re.fullmatch(r"v[1-9]\d*", tag)), reverse=True)
+def version_number(tag: str) -> int:
+    """The number of a tag that is a version ("v1", "v2", ...); 0 of any other."""
+    return int(tag[1:]) if re.fullmatch(r"v[1-9]\d*", tag, re.ASCII) else 0

@@ -21,7 +21,7 @@ from lora_hub.hub.card import card, card_metadata
 from lora_hub.hub.client import TRY_AGAIN, hub_url, open_api, told
 from lora_hub.hub.contents import CARD, base_files, changes, check_base_repo, look
 from lora_hub.hub.fetch import read_adapter_record
-from lora_hub.hub.naming import repo_name, version_numbers
+from lora_hub.hub.naming import repo_name, version_number
 from lora_hub.hub.record import make_record, public_base, without_place
 from lora_hub.hub.rights import check_publishing
 
@@ -240,7 +240,7 @@ def _tag_version(api: "HfApi", repo_id: str, commit: str) -> list[str]:
 
     for _attempt in range(TRIES):  # somebody else may take the number in between
         tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(repo_id).tags}
-        numbers = version_numbers(tags)
+        numbers = sorted(filter(None, map(version_number, tags)), reverse=True)
         names = [f"v{number}" for number in numbers]
         if any(tags[name] == commit for name in names):
             return names

@@ -4,11 +4,14 @@ from lora_hub.runs.control import RESUMABLE, cancel_run, resume_run, start_run, 
 from lora_hub.runs.looking import held_out_of, list_runs, read_held_out, read_log, refresh_run, wait_for_run
 from lora_hub.runs.machine import check_base, gpu_flops, machine_memory
 from lora_hub.runs.planning import Plan, plan_inspected, plan_run, tokens_per_row
+from lora_hub.runs.publication import Difference, Publication, plan_publication
 from lora_hub.runs.publishing import publish_run, publishing_trouble
 from lora_hub.runs.waiting import WaitingRoom
 
 __all__ = [
+    "Difference",
     "Plan",
+    "Publication",
     "RESUMABLE",
     "WaitingRoom",
     "cancel_run",
@@ -19,8 +22,8 @@ __all__ = [
     "machine_memory",
     "pipeline",
     "plan_inspected",
+    "plan_publication",
     "plan_run",
-    "publication",
     "publish_run",
     "publishing_trouble",
     "read_held_out",

@@ -56,12 +56,12 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
     this account may not publish to, the Hub down) and AdapterError (the record of the version before is damaged). org,
     name: empty or None for the run's own."""
     from lora_hub import hub
-    from lora_hub.hub import naming
+    from lora_hub.hub import repo_name
 
     owner = (org or "").strip() or settings.organization()
-    repo_id = f"{owner}/{naming.repo_name(run.spec, (name or '').strip())}"
+    repo_id = f"{owner}/{repo_name(run.spec, (name or '').strip())}"
     try:
-        numbers = naming.version_numbers(one.tag for one in hub.list_versions(repo_id))
+        numbers = [one.number for one in hub.list_versions(repo_id) if one.number]
     except AdapterError:  # there is no such repo: nothing is promised where none may be made
         hub.check_publishing(run.spec, org=owner, name=(name or "").strip())
         return Publication(repo_id, "v1")
@@ -87,7 +87,7 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
 
 
 def find_differences(record: dict[str, Any], run: Run) -> Iterator[Difference]:
-    """What a record (`record.make_record`) and a run do not have in common, in the order in which it matters."""
+    """What a record (`hub.make_record`) and a run do not have in common, in the order in which it matters."""
     spec = run.spec.model_dump(mode="json")
     task = _part(record, "task")
     if task.get("id") != run.spec.task.id:

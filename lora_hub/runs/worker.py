@@ -20,7 +20,7 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, RunState, Task
 from lora_hub.evaluation.minimum import below_minimum
-from lora_hub.hub import adapter_config, endpoint, record
+from lora_hub.hub import adapter_config, endpoint, make_record
 from lora_hub.runs import run_rows, run_states
 from lora_hub.runs.owner import Owner, write_log
 from lora_hub.runs.publishing import publish_adapter
@@ -201,7 +201,7 @@ class Worker(Owner):
         run_rows.write_held_out(self.folder, exam.held_out_rows(task, scored, found.answers))
         run_rows.write_examples(self.folder, found.shown)
         metrics = {who: {name: score.model_dump() for name, score in of.items()} for who, of in found.scores.items()}
-        made = record.make_record(
+        made = make_record(
             self.spec,
             task,
             self.run_id,

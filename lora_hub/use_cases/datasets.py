@@ -42,8 +42,8 @@ def fetch_dataset(
     person: Person, name: str, *, token: str = "", progress: Callable[[Message], None] | None = None
 ) -> Path:
     """Brings a dataset of the Hub here, as this person. token: another one than theirs. Raises as
-    `dataset.fetch_dataset`, and AccessError where there is no room."""
-    from lora_hub.hub.dataset import fetch_dataset
+    `hub.fetch_dataset`, and AccessError where there is no room."""
+    from lora_hub.hub import fetch_dataset
 
     if not person.is_local:
         _check_room(person, name[:100], 0)

@@ -13,7 +13,6 @@ from lora_hub.core.schema import TrainSpec
 from lora_hub.hub import acting_as
 from lora_hub.people import Person, policy
 from lora_hub.people.rules import Action
-from lora_hub.runs import publication
 from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.watching import owned
 
@@ -50,12 +49,12 @@ def publishing_trouble(person: Person, spec: TrainSpec) -> LoraHubError | None:
 
 
 @use_case(Action.PUBLISH, counted=True)
-def plan_publication(person: Person, run_id: str, *, org: str = "", name: str = "") -> publication.Publication:
+def plan_publication(person: Person, run_id: str, *, org: str = "", name: str = "") -> runs.Publication:
     """What publishing a run of this person's would do. Raises RunError, AccessError, HubError, AdapterError."""
     run = owned(person, run_id)
     _check_where(person, org)
     with asked_as(person):
-        return publication.plan_publication(run, org=org, name=name)
+        return runs.plan_publication(run, org=org, name=name)
 
 
 @use_case(Action.PUBLISH, counted=True)

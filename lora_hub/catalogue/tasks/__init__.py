@@ -3,5 +3,4 @@
 __all__ = [
     "catalogue",
     "frames",
-    "metric_titles",
 ]

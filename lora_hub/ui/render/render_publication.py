@@ -4,7 +4,7 @@ pressed."""
 from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import _, _n, joined
 from lora_hub.core.spec_fields import FIELDS
-from lora_hub.runs.publication import Difference, Publication
+from lora_hub.runs import Difference, Publication
 from lora_hub.ui.render.render import card, escape, filled, isolate, sentence, table
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.text import t

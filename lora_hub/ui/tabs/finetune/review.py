@@ -162,10 +162,10 @@ def exact_prompts(person: Person, asked: Asked, language: str, inspector: Any) -
 
 def _look_at_name(asked: Asked, view: View, language: str) -> str:
     """Why the adapter cannot be called as it was typed, which the view has beside the field; empty where it can."""
-    from lora_hub.hub import naming
+    from lora_hub.hub import check_name
 
     try:
-        naming.check_name(asked.name.strip())
+        check_name(asked.name.strip())
     except LoraHubError as error:
         view.name, view.error = render.error_card(error, language), error
         return render.told(error, language)[0]

@@ -107,7 +107,7 @@ def is_listed(entries: list[Entry], asked: Asked) -> bool:
 def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry]:
     """The list with the form's task, at the place of the one that is being edited, else at its end. Raises SpecError
     where the list is full."""
-    from lora_hub.hub.naming import repo_name
+    from lora_hub.hub import repo_name
 
     others = waiting(entries)
     if is_listed(others, asked):
