@@ -21,8 +21,12 @@ def main() -> None:
 
     from lora_hub.core import settings
     from lora_hub.core.errors import LoraHubError, SpecError
+    from lora_hub.core.languages import lost_folder
     from lora_hub.hub import endpoint
 
+    settings.hide_progress()
+    if (lost := lost_folder()) is not None:
+        print(f"note: LORA_HUB_LOCALE names {lost}, which is no folder.", file=sys.stderr, flush=True)
     try:
         settings.check()
         if settings.signs_in() and os.environ.pop("HF_TOKEN", ""):

@@ -86,6 +86,21 @@ def folder_of(base: BaseModel) -> Path | None:
     return built_in_folder() if base.id == BUILT_IN else None
 
 
+def layers_of(base: BaseModel) -> tuple[str, ...]:
+    """The layers of a base that hold a matrix, such as model.layers.0.self_attn.q_proj, as its weights name them; none
+    where it lies in no folder here, or its weights are no safetensors. Raises BaseError where they are not whole."""
+    folder = folder_of(base)
+    if folder is None or not folder.is_dir():
+        return ()
+    headers = [read_safetensors_header(file) for file in weights_files(folder) if file.suffix == ".safetensors"]
+    return tuple(
+        name.removesuffix(".weight")
+        for header in headers
+        for name, entry in header.items()
+        if name.endswith(".weight") and len(entry.get("shape", ())) == 2
+    )
+
+
 def list_bases() -> list[BaseModel]:
     """The built-in base and the catalogue. Raises BaseError where the built-in base is not whole."""
     return [_built_in(), *(_catalogue_base(entry) for entry in _catalogue())]

@@ -90,13 +90,10 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
         command: Callable[..., Any],
         show: Callable[[Any], list[Part]],
         about: Message,
-        *,
-        json_too: bool = True,
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=say(about), description=tell(about), allow_abbrev=False)
         added.set_defaults(command=command, show=show)
-        if json_too:
-            added.add_argument("--json", action="store_true", help=say(_("print one JSON object")))
+        added.add_argument("--json", action="store_true", help=say(_("print one JSON object")))
         add_language(added)
         return added
 
@@ -202,7 +199,6 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
             "run the embedded Hub alone, end it (stop), prove its store sound (fsck), remove what nothing refers to "
             "(gc) or copy it (backup)"
         ),
-        json_too=False,
     )
     server.add_arguments(command)
     return parser

@@ -36,6 +36,7 @@ from lora_hub.cli.show_runs import show_scored
 from lora_hub.cli.signals import INTERRUPTED, Signals
 from lora_hub.core import settings
 from lora_hub.core.errors import LoraHubError, SpecError
+from lora_hub.core.languages import lost_folder
 from lora_hub.core.messages import _
 from lora_hub.local_hub import server
 
@@ -44,9 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Parses the arguments, runs the command and returns the exit status (see above)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
-    if sys.stdout is None:  # closed by whoever started this
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:  # closed: what is said there may not go to standard output instead
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     screen = Screen()
+    if sys.stdout is None:  # closed by whoever started this; the next file that is opened would take its place
+        closed = _("Standard output is closed: nobody would get the result.")
+        screen.say_error(closed, _("Send it to a file; or to /dev/null, if it is not wanted."))
+        return 1
+    settings.hide_progress()
     try:
         status = _main(arguments, as_json, screen)
         sys.stdout.flush()
@@ -70,6 +76,8 @@ def _drop_output() -> None:
 
 def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
     try:
+        if (lost := lost_folder()) is not None:
+            screen.say(_("note: {said}", said=_("LORA_HUB_LOCALE names {folder}, which is no folder.", folder=lost)))
         screen.language = choose_language(arguments, os.environ)
         options = make_parser(screen).parse_args(arguments, argparse.Namespace(screen=screen))
         settings.check()

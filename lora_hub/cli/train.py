@@ -25,7 +25,7 @@ from lora_hub.cli.options import (
 from lora_hub.cli.run_json import run_result
 from lora_hub.cli.text import estimated
 from lora_hub.core import store
-from lora_hub.core.errors import LoraHubError, RunError
+from lora_hub.core.errors import LoraHubError, RunError, SpecError
 from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.core.schema import Problem
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
@@ -132,7 +132,7 @@ def train(options: argparse.Namespace) -> Result:
     started = None
     try:
         with options.signals.held():  # so that a run is never started and then not known
-            started = runs.start_run(plan.spec)
+            started = runs.start_run(plan.spec, base_checked=True)
             screen.say(_("run {run_id}", run_id=started.id))
         with progress.ProgressBar(screen) as bar:
             run = runs.wait_for_run(started.id, bar.show)
@@ -230,9 +230,9 @@ def pipeline(options: argparse.Namespace) -> Result:
                 fetch=lambda name: fetch_named(name, screen),
             )
             for one in started:
-                became = (
-                    _("run {run_id}", run_id=one.run_id) if one.run_id else _("failed: {said}", said=one.error.said)
-                )
+                became = _("run {run_id}", run_id=one.run_id)
+                if not one.run_id:
+                    became = _("failed: {said}", said=joined(one.error.said, one.error.advice))
                 screen.say(_("{task}: {said}", task=one.entry.task, said=became))
                 progress.say_problems(screen, one.problems, one.entry.task)
         ended = pipelines.wait_for_all(started, progress.GroupProgress(screen).show)
@@ -253,8 +253,8 @@ def pipeline(options: argparse.Namespace) -> Result:
 
 
 def _check_pipeline(ended: list[Any], result: Result) -> None:
-    """Raises where not every task did all that was asked of it: 1 where none was trained, 4 where all that is wrong is
-    --min."""
+    """Raises where not every task did all that was asked of it: 1 where none was trained, 2 where none could be started
+    because each asks for what cannot be, 4 where all that is wrong is --min."""
     rows, wrong = result["runs"], []
     for row, run in zip(rows, ended, strict=True):
         if isinstance(run, LoraHubError):
@@ -268,6 +268,8 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
         return
     statuses = {error.status for task, error in wrong}
     status = 1 if len(wrong) == len(rows) and statuses == {1} else 4 if statuses == {4} else 3
+    if all(isinstance(run, SpecError) for run in ended):
+        status = 2  # nothing was started: what is wrong is what was asked for
     # What is trained is not told as what is not.
     below = [(task, error) for task, error in wrong if isinstance(error, BelowMinimum)]
     partly = [task for task, error in wrong if isinstance(error, Partly)]

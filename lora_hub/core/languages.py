@@ -41,6 +41,11 @@ def folder() -> Path:
     return Path(os.environ.get("LORA_HUB_LOCALE") or LOCALE)
 
 
+def lost_folder() -> str | None:
+    """What LORA_HUB_LOCALE names where there is no such folder, and so no language but English; else None."""
+    return None if folder().is_dir() else str(folder())
+
+
 def languages() -> tuple[str, ...]:
     """English, and each language that has a catalogue, by its code in CLDR: "fa", "pt_BR"."""
     found = folder().glob(f"*/LC_MESSAGES/{DOMAIN}.po")

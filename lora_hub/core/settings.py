@@ -24,6 +24,7 @@ OPENID_PROVIDER_URL | |
 import math
 import os
 import re
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,6 +69,13 @@ def check_home() -> None:
         folder=folder,
         file=file,
     )
+
+
+def hide_progress() -> None:
+    """Tells the libraries (`huggingface_hub`, and transformers, which asks it) not to draw bars where standard error is
+    no terminal: in a log each step of one is a line. Before they are imported."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def datasets_dir(owner: str = "") -> Path:

@@ -15,6 +15,8 @@ from lora_hub.hub.naming import version_number
 
 EXPAND = ["author", "cardData", "downloads", "lastModified", "model-index", "private", "sha", "siblings", "tags"]
 
+LONGEST_CARD = 512 << 10  # strangers write them; metadata and all that a page shows are far less
+
 
 @dataclass(frozen=True)
 class Version:
@@ -122,7 +124,8 @@ def list_versions(repo_id: str) -> list[Version]:
 
 
 def read_card(repo_id: str, revision: str = "") -> str:
-    """The text of an adapter's card, without its metadata; empty where it has none. Raises AdapterError, HubError."""
+    """The text of an adapter's card, without its metadata, from its first `LONGEST_CARD` characters; empty where it has
+    none. Raises AdapterError, HubError."""
     from huggingface_hub.errors import EntryNotFoundError
     from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
@@ -136,7 +139,7 @@ def read_card(repo_id: str, revision: str = "") -> str:
                 raise
             return ""
     with open(path, encoding="utf-8", errors="replace") as file:
-        return REGEX_YAML_BLOCK.sub("", file.read(), count=1).strip() + "\n"
+        return REGEX_YAML_BLOCK.sub("", file.read(LONGEST_CARD), count=1).strip() + "\n"
 
 
 def ref_of(info: Any) -> AdapterRef:

@@ -110,9 +110,15 @@ _port.__name__, _minutes.__name__, _address.__name__ = (
 )
 
 
-def start(options: argparse.Namespace) -> None:
-    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`). Raises SpecError
-    for options that do not fit together, HubError where it cannot be done, and for a damaged store."""
+def start(options: argparse.Namespace) -> dict[str, Any] | None:
+    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`), prints what came
+    of it and gives it back by name. Raises SpecError for options that do not fit together, HubError where it cannot be
+    done, and for a damaged store."""
+    if options.action == "serve" and getattr(options, "json", False):
+        raise SpecError(
+            "`hub` serves until it is ended, and has no result to print as JSON.",
+            "--json goes with stop, fsck, gc and backup.",
+        )
     if (options.action == "backup") != (options.to is not None):
         raise SpecError(
             "Only `backup` takes a folder to copy to, and it needs one.", "python -m lora_hub hub backup FOLDER"
@@ -121,7 +127,8 @@ def start(options: argparse.Namespace) -> None:
     if file := next((part for part in (directory, *directory.parents) if part.is_file()), None):
         raise HubError(f"{file} is a file, not a folder.", "Give the folder of an embedded Hub as --dir.")
     try:
-        {"serve": serve, "stop": stop, "fsck": check, "gc": tidy, "backup": back_up}[options.action](options, directory)
+        act = {"serve": serve, "stop": stop, "fsck": check, "gc": tidy, "backup": back_up}[options.action]
+        return act(options, directory)
     except (FileExistsError, NotADirectoryError) as error:
         raise HubError(
             f"{error.filename or directory} is not a folder.", "Give the folder of an embedded Hub as --dir."
@@ -149,7 +156,7 @@ def _locked(directory: Path, *, create: bool) -> Any:
     return held
 
 
-def check(options: argparse.Namespace, directory: Path) -> None:
+def check(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     """Proves the store sound, and writes nothing. Raises HubError where it is damaged, or no Hub's, or in use."""
     from .upkeep import fsck, need_store
 
@@ -165,38 +172,44 @@ def check(options: argparse.Namespace, directory: Path) -> None:
             held.close()
     if problems:
         print(*problems, sep="\n")
-        raise HubError(
+        damaged = HubError(
             f"The store in {directory} is damaged.", "Put the files named above back from a copy of the folder."
         )
+        damaged.also = {"problems": problems}
+        raise damaged
     print("0 problems")
+    return {"problems": []}
 
 
-def tidy(options: argparse.Namespace, directory: Path) -> None:
+def tidy(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     from .upkeep import gc, need_store
 
     if not places.is_locked(directory / places.SERVER_LOCK):  # before a lock is made there
         need_store(directory)
     with _locked(directory, create=True):
         need_store(directory)
-        print("{} unused files removed, {} bytes".format(*gc(directory)))
+        files, size = gc(directory)
+    print(f"{files} unused files removed, {size} bytes")
+    return {"files": files, "bytes": size}
 
 
-def back_up(options: argparse.Namespace, directory: Path) -> None:
+def back_up(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     from .upkeep import backup, need_store
 
     need_store(directory, live=places.is_locked(directory / places.SERVER_LOCK))
     files, size = backup(directory, options.to.expanduser().resolve())
     print(f"{files} files, {size} bytes copied to {options.to}")
+    return {"files": files, "bytes": size, "folder": str(options.to)}
 
 
-def stop(options: argparse.Namespace, directory: Path) -> None:
+def stop(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     """Ends the folder's server in order. Raises HubError where it does not end, and for what is no Hub's folder."""
     from .upkeep import need_store
 
     if places.find_server(directory) is None:
         need_store(directory)
         print("it does not run")
-        return
+        return {"stopped": False}
     os.kill(places.read_record(directory)["pid"], signal.SIGTERM)
     held = places.take_lock(directory / places.SERVER_LOCK, seconds=STOP_SECONDS)
     if held is None:
@@ -206,6 +219,7 @@ def stop(options: argparse.Namespace, directory: Path) -> None:
         )
     held.close()
     print("stopped")
+    return {"stopped": True}
 
 
 # ---- serving

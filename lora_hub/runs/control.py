@@ -38,16 +38,23 @@ def start_run(
     runner: str = "local",
     most_seconds: float = 0.0,
     room: WaitingRoom | None = None,
+    base_checked: bool = False,
 ) -> Run:
     """Makes the run's folder and starts its process. Raises BaseError where the base is not to be had or can't fit,
     HubError where its adapter could not be published, LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
     most_seconds: it may train so long in an attempt; 0: as long as it takes. room: where it waits for its turn without
-    a process; None: its process waits.
+    a process; None: its process waits. base_checked: the caller has just asked `check_base`.
     """
     return start_runs(
-        [spec], owner=owner, environment=environment, runner=runner, most_seconds=most_seconds, room=room
+        [spec],
+        owner=owner,
+        environment=environment,
+        runner=runner,
+        most_seconds=most_seconds,
+        room=room,
+        base_checked=base_checked,
     )[0]
 
 
@@ -59,14 +66,16 @@ def start_runs(
     runner: str = "local",
     most_seconds: float = 0.0,
     room: WaitingRoom | None = None,
+    base_checked: bool = False,
 ) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
     get_runner(runner)
     for spec in specs:
         check_fits(spec)
-    for base in {spec.base.id: spec.base for spec in specs}.values():
-        check_base(base)
+    if not base_checked:
+        for base in {spec.base.id: spec.base for spec in specs}.values():
+            check_base(base)
     for spec in specs:
         check_publishing(spec)
     run_ids: list[str] = []

@@ -141,7 +141,7 @@ def start_pipeline(
     check_base(pipeline.base)
     planned = [(entry, _plan(entry, pipeline, publish_to, private, fetch, minimum or {})) for entry in pipeline.entries]
     good = [plan for _, plan in planned if isinstance(plan, Plan)]
-    started = iter(start_runs([plan.spec for plan in good], environment=environment) if good else [])
+    started = iter(start_runs([plan.spec for plan in good], environment=environment, base_checked=True) if good else [])
     return [
         Started(entry, run_id=next(started).id, problems=plan.problems)
         if isinstance(plan, Plan)

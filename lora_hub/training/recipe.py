@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import SpecError, refused
 from lora_hub.core.messages import Message, _, several
@@ -127,6 +128,7 @@ def make_spec(
     for key, value in (overrides or {}).items():
         values[find_key(key)] = _parse(find_key(key), value)
     values.pop("task.prompt_language", None)
+    _check_targets(values.get("lora.targets"), base)
     lora = {key.removeprefix("lora."): values.pop(key) for key in list(values) if key.startswith("lora.")}
     try:
         return TrainSpec(
@@ -157,6 +159,31 @@ def make_spec(
             value=shown(first.get("input")),
             why=refused(first),
         ) from error
+
+
+def _check_targets(targets: Any, base: BaseModel) -> None:
+    """Raises SpecError where modules are named that the base has not. Only a base whose weights lie in a folder here is
+    asked: of another one the run finds out, when it has loaded it."""
+    if not isinstance(targets, tuple | list):
+        return
+    layers = bases.layers_of(base)
+    # As PEFT matches them; the head of a base that shares it with its embeddings has no weights of its own.
+    known = [f".{layer}" for layer in (*layers, "lm_head")]
+    strange = [name for name in targets if not any(layer.endswith(f".{name}") for layer in known)]
+    if not layers or not strange:
+        return
+    names = dict.fromkeys(layer.rpartition(".")[2] for layer in layers if "embed" not in layer)
+    raise SpecError(
+        _("{key} = {value} will not do: {why}."),
+        _(
+            "{base} has the modules {names}; all-linear takes all that LoRA can adapt.",
+            base=base.id,
+            names=several(names),
+        ),
+        key="lora.targets",
+        value=", ".join(map(str, targets)),
+        why=_("the base has no module {strange}", strange=several(strange, "or", quoted=True)),
+    )
 
 
 def with_language(task: Task, overrides: dict[str, Any]) -> Task:

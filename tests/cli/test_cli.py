@@ -215,10 +215,22 @@ def test_the_embedded_hubs_store_is_checked(home: Path) -> None:
     call("hub", "stop", home=home)
     assert call("hub", "fsck", home=home).strip() == "0 problems"
     assert "0 unused files" in call("hub", "gc", home=home)
+    # As every other command's, and by a link to the folder as by the folder itself.
+    link = home / "link"
+    link.symlink_to(home / "hub", target_is_directory=True)
+    assert call("hub", "fsck", "--dir", str(link), "--json", home=home) == {"problems": []}
+    assert call("hub", "gc", "--dir", str(link), "--json", home=home) == {"files": 0, "bytes": 0}
+    copied = call("hub", "backup", str(home / "copy"), "--dir", str(link), "--json", home=home)
+    assert copied["files"] == 1 and (home / "copy" / "hub.sqlite").stat().st_size == copied["bytes"]
+    assert call("hub", "stop", "--json", home=home) == {"stopped": False}
+    told = call("hub", "--json", home=home, expect=2)
+    assert told["error"]["message"].startswith("`hub` serves until it is ended")
     stray = home / "hub" / "blobs" / "ab" / ("ab" + "0" * 62)
     stray.parent.mkdir(parents=True, exist_ok=True)
     stray.write_bytes(b"not what its name says")
     assert "is damaged" in call("hub", "fsck", home=home, expect=1)
+    told = call("hub", "fsck", "--json", home=home, expect=1)
+    assert "is damaged" in told["error"]["message"] and "other bytes than its name says" in told["problems"][0]
 
 
 def test_help_and_bare_call(home: Path) -> None:

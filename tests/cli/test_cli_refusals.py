@@ -1,6 +1,9 @@
 """What the shell refuses before it costs anything, and what it says of work that was done and is not good enough."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +177,62 @@ def test_what_a_file_holds_is_shown_and_not_obeyed_by_the_terminal(tmp_path: Pat
     told = "".join(capsys.readouterr())
     assert "\\x1b[31mred \\u202eturned" in told and "b\\x1b[2Jad" in told
     assert not [letter for letter in told if letter in "\x1b\x07\x9b\u202e"]
+
+
+# --- what only the base can judge, and tasks that ask for what cannot be ---
+
+
+@pytest.mark.parametrize("command", ["inspect", "train"])
+def test_a_module_that_the_base_has_not_is_refused_before_anything_is_started(
+    command: str, home: Path, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    asked = [command, str(data), "--task", "sentiment", "--set", "lora.targets=q_proj,foo"]
+    assert shell.main([*asked, "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told["message"] == "lora.targets = q_proj, foo will not do: the base has no module 'foo'."
+    assert "down_proj" in told["hint"] and "q_proj" in told["hint"] and "embed" not in told["hint"]
+    assert store.list_run_ids() == []
+
+
+def test_a_pipeline_whose_every_task_asks_for_what_cannot_be_is_wrong_usage(
+    home: Path, data: Path, capsys: pytest.CaptureFixture
+) -> None:
+    wrong = [{"lr": 7}, {"lora.targets": "foo"}, {"no_such": 1}]
+    tasks = [{"task": "sentiment", "data": data.name, "set": one} for one in wrong]
+    file = data.with_name("tasks.yaml")
+    file.write_text(json.dumps({"base": "built-in", "tasks": tasks}))
+    assert shell.main(["pipeline", str(file), "--json"]) == 2
+    told = capsys.readouterr()
+    rows = json.loads(told.out)["runs"]
+    for row, said in zip(rows, ("lr = 7 will not do", "no module 'foo'", "no setting 'no_such'"), strict=True):
+        assert said in row["error"] and said in told.err and row["run"] == ""
+    assert "Give another value." in told.err and store.list_run_ids() == []
+    # One that cannot be read is not wrong usage: the command is right, the file is not.
+    file.write_text(json.dumps({"base": "built-in", "tasks": [tasks[0], {"task": "sentiment", "data": "none.csv"}]}))
+    assert shell.main(["pipeline", str(file), "--json"]) == 1
+
+
+@pytest.mark.parametrize("arguments", ["runs", "tasks --json", "train x.csv --task spam", "hub stop", "--help"])
+def test_a_closed_output_is_told_and_nothing_is_done(arguments: str, home: Path) -> None:
+    command = f"{sys.executable} -m lora_hub {arguments} >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("error: Standard output is closed: ")
+    if arguments == "tasks --json":  # what is said on a closed standard error does not go to the output instead
+        command = f"{sys.executable} -m lora_hub runs show none --json 2>&-"
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 1 and set(json.loads(done.stdout)) == {"error"}
+
+
+def test_a_folder_of_languages_that_is_not_there_is_told_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("LORA_HUB_LOCALE", "/nonexistent")
+    assert shell.main(["tasks", "--json"]) == 0
+    told = capsys.readouterr()
+    assert told.err == "note: LORA_HUB_LOCALE names /nonexistent, which is no folder.\n" and "tasks" in told.out
+
+
+def test_libraries_draw_no_bars_in_a_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_DISABLE_PROGRESS_BARS", raising=False)
+    assert shell.main(["tasks"]) == 0
+    assert os.environ.pop("HF_HUB_DISABLE_PROGRESS_BARS") == "1"

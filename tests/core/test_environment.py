@@ -143,7 +143,7 @@ def test_two_variables_that_contradict_each_other_are_wrong_usage(home: Path) ->
     ("arguments", "told", "status"),
     [
         (["--accounts", "nope.yaml"], "The accounts file nope.yaml cannot be used: No such file or directory.", 2),
-        (["--accounts", "{bad}"], "line 1 is not valid YAML", 2),
+        (["--accounts", "{bad}"], "line 2 is not valid YAML", 2),
         (["--port", "99999"], "99999", 2),
         (["--port", "-1"], "-1", 2),
         (["--idle", "-5"], "-5", 2),

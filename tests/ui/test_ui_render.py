@@ -162,11 +162,11 @@ def evil_problem() -> Problem:
 
 def test_a_card_fetches_nothing_and_runs_nothing():
     card = (
-        "---\nlicense: mit\n---\n# Title\n![spy](http://elsewhere/x.png) <script>alert(1)</script>\n"
+        "# Title\n![spy](http://elsewhere/x.png) <script>alert(1)</script>\n"
         "<!-- hidden --> [a](b.md) [c](javascript:x) [d](https://d.example/e?f=1)\n```python\na < b\n```\n"
     )
     shown = render_card.card_html(card, "http://hub/o/n", "en")
-    assert "<h1>Title</h1>" in shown and "license" not in shown and "hidden" not in shown
+    assert "<h1>Title</h1>" in shown and "hidden" not in shown
     assert "<img" not in shown and "<script" not in shown and "elsewhere" not in shown and "spy" in shown
     assert re.findall('href="([^"]*)"', shown) == ["http://hub/o/n/blob/main/b.md", "https://d.example/e?f=1"]
     assert '<pre tabindex="0"><code>a &lt; b' in shown and ">Copy</button>" in shown

@@ -11,14 +11,13 @@ from lora_hub.ui.render.text import t
 
 LONGEST = 60_000  # characters of a card that are shown; the parser takes a second for so many brackets
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\u200c\u200d]+(?: +[\u0590-\u08ff\u200c\u200d]+)*")
-_HEAD = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
 def card_html(text: str, home: str, language: str) -> str:
-    """text: the card, with or without its front matter. home: the address of the repo's page, for relative links."""
+    """text: the card, without its front matter. home: the address of the repo's page, for relative links."""
     from markdown_it import MarkdownIt
 
-    body = _HEAD.sub("", text[:LONGEST].replace("\r\n", "\n"), count=1)
+    body = text[:LONGEST].replace("\r\n", "\n")
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
     parser.validateLink = lambda url: bool(re.match(r"https?://|[^:]*$|[#/]", url, re.IGNORECASE))
     parser.normalizeLink = lambda url: MarkdownIt.normalizeLink(
