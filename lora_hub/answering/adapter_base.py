@@ -72,10 +72,10 @@ def base_of_adapter(
 
 
 def base_of_record(name: str, recorded: BaseModel, *, given: str = "", known: BaseModel | None = None) -> BaseModel:
-    """The base that a record names: the built-in one, the folder of a run by its weights' fingerprint, else a Hub id. A
-    folder that the record names is a stranger's word and is not looked at, and neither is what it says of a base on a
-    Hub beside its id and revision. known: the base as the spec of the adapter's run has it, where that is here: it says
-    where on this disk it lay. Raises AdapterError."""
+    """The base that a record names: the built-in one, the folder of a run with the same weights (by fingerprint), else
+    a Hub id. The record's own folder is a stranger's claim and is never opened, nor is anything else it says of a
+    base on a Hub believed beyond id and revision. known: the base from the spec of the adapter's run, where that run
+    is here; it says where on this disk the base lies. Raises AdapterError."""
     if given:
         here = bases.get_base(given)
         if recorded.fingerprint and not here.fingerprint:
@@ -147,5 +147,5 @@ def _with_revision(named: str, revision: str) -> str:
 
 
 def _is_path(named: str) -> bool:
-    """Whether a base's name can only be a path: on this kind of machine or on another."""
+    """Whether a base's name can only be a path, on this machine or on one of another kind."""
     return named.startswith((".", "/", "~", "\\")) or "\\" in named or bool(_DRIVE.match(named)) or named.count("/") > 1

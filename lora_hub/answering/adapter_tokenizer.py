@@ -89,8 +89,8 @@ def _load(folder: Path, name: str) -> Any:
 
 
 def _fill_in(tokenizer: Any, base_tokenizer: Any) -> None:
-    """An end token where it names none and means the base's, and a pad token that the base knows: people add one behind
-    the end of the vocabulary, and what stands in for it is masked anyway."""
+    """Completes the adapter's tokenizer: the base's end token where it names none, and a pad token that the base knows.
+    People often add a pad token behind the end of the vocabulary; any other does as well, because padding is masked."""
     if (
         tokenizer.eos_token_id is None
         and tokenizer.get_vocab().get(base_tokenizer.eos_token) == base_tokenizer.eos_token_id

@@ -150,8 +150,8 @@ class Batch:
         width = int(torch.cat([first.mask.sum(-1), second.mask.sum(-1)])[index].max())
 
         def together(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-            """Of tensors [rows, ..., tokens, values] one; padding is on the left, so that is where they are cut or
-            widened."""
+            """Rows of two tensors [rows, ..., tokens, values] in one. Padding is on the left, so that is where they are
+            cut or widened."""
             return torch.cat([_fit(one, width), _fit(other, width)]).index_select(0, index)
 
         layers = [
@@ -191,7 +191,7 @@ class _Part:
             self.trim()
 
     def trim(self) -> None:
-        """Takes away what is padding in every row, after the longest has gone."""
+        """Removes columns that are padding in every row, once the longest row has left."""
         empty = int((self.mask.cumsum(-1) == 0).all(dim=0).sum())
         if empty and can_join(self.cache):
             self.mask = self.mask[:, empty:]
@@ -207,7 +207,7 @@ def _serial(row: Live) -> int:
 
 
 def _fit(tensor: torch.Tensor, width: int) -> torch.Tensor:
-    """A tensor [..., tokens, values] with `width` tokens: the last ones, zeros before them where it has fewer."""
+    """A tensor [..., tokens, values] with `width` tokens: its last ones, or all of them with zeros before them."""
     missing = width - tensor.shape[-2]
     if missing > 0:
         return torch.nn.functional.pad(tensor, (0, 0, missing, 0))
@@ -249,7 +249,7 @@ def _take(row: Live, token: int, ends: set[int]) -> None:
 
 
 def _next_tokens(logits: torch.Tensor, live: list[Live]) -> list[int]:
-    """logits: [rows, vocabulary], float. Rows that have ended get any token."""
+    """The next token of each row; of rows that have ended it means nothing. logits: [rows, vocabulary], float."""
     tokens = logits.argmax(-1)
     drawn = [i for i, row in enumerate(live) if row.random is not None and not row.finish]
     if drawn:

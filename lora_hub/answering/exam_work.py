@@ -1,12 +1,11 @@
-"""How much an exam is, before it is held: rows that are answered and tokens that go through the model.
+"""How much work an exam is, before it is held: rows that are answered and tokens that go through the model.
 
     work = plan_exam(task, scored=52, validation=28, trained=320, tokens_row=60, context=2048)
     work.rows, work.read, work.written        of all three: the base as it is, the base with examples, the adapter
 
 The base answers its calibration rows, too, and twice: as it is and with examples before the question. What the prompts
-of one asking have in common at their beginning (the instruction, the list of labels, the examples) is read once
-(`prefill`), and so are the labels that begin alike.
-"""
+of one batch have in common at their beginning (the instruction, the list of labels, the examples) is read once
+(`prefill`), and so are labels that begin alike."""
 
 from dataclasses import dataclass
 

@@ -20,10 +20,10 @@ PACKED = ("gemma", "gpt2", "gpt_neox", "llama", "mistral", "phi3", "qwen2", "qwe
 
 @dataclass(frozen=True)
 class LabelTree:
-    """tokens: of all nodes, a parent before its children; what follows a node is asked there. depths: tokens before it
-    in its label.
-    sees: [nodes, nodes], whether the column is the row or one of its ancestors. steps: (label, node, next token): what
-    adds up to each label's likelihood after its first token."""
+    """tokens: of all nodes, each parent before its children; a node's logits say what may follow it. depths: how many
+    tokens stand before it in its label. sees: [nodes, nodes], whether the column is the row itself or one of its
+    ancestors. steps: (label, node, next token), whose log probabilities add up to each label's likelihood after its
+    first token."""
 
     tokens: list[int]
     depths: list[int]

@@ -44,8 +44,8 @@ PRUNE_NATS = 16.0
 @dataclass(frozen=True)
 class LabelRow:
     """One question. ids: the prompt's tokens. adapter: an attached one's name, or "base". choices: token ids of each
-    label with the end token behind it. calibration: of whoever judges; here it only says which labels are out of the
-    race."""
+    label, the end token included. calibration: decides only which labels can no longer win; the scores are not
+    calibrated."""
 
     ids: list[int]
     adapter: str
@@ -53,7 +53,7 @@ class LabelRow:
     calibration: Calibration | None = None
 
     def judged(self, label: int, log: float) -> float:
-        """A label's log likelihood as it is judged."""
+        """A label's log likelihood after calibration, by which labels are ranked."""
         return log if self.calibration is None else self.calibration.scale * log + self.calibration.offsets[label]
 
 
@@ -164,7 +164,8 @@ class _Continued:
         return found
 
     def _add(self, found: list[list[float]], items: list[tuple[int, int]]) -> None:
-        """Adds what follows a label's first token, for (row, label) pairs, in parts that fit the memory."""
+        """Adds the log likelihood of what follows a label's first token, for (row, label) pairs, in parts that fit the
+        memory."""
         items = [(i, label) for i, label in items if len(self._rows[i].choices[label]) > 1]
         if items and can_pack(self._stack.model, self._read.cache):
             self._add_packed(found, items)
@@ -184,13 +185,13 @@ class _Continued:
                 found[i][label] += added
 
     def _fits(self, rows: int, tokens: int) -> bool:
-        """Whether so many rows of so many tokens each, behind their prompts, are not too much at once."""
+        """Whether the memory holds this many rows of this many tokens each, behind their prompts."""
         config = self._stack.model.config.get_text_config(decoder=True)
         logits = LOGITS_BYTES.get(self._stack.model.device.type, LOGITS_BYTES["cpu"]) // (4 * config.vocab_size)
         return rows * (self._read.mask.shape[1] + tokens) <= self._budget and rows * tokens <= logits
 
     def _add_packed(self, found: list[list[float]], items: list[tuple[int, int]]) -> None:
-        """The same with all labels of a prompt in one sequence behind it."""
+        """Does the same with all labels of a prompt in one sequence behind it."""
         by_row: dict[int, list[int]] = {}
         for i, label in items:
             by_row.setdefault(i, []).append(label)
@@ -280,7 +281,7 @@ class _Continued:
             return self._stack.model(input_ids=input_ids, **options).logits
 
     def _whole(self, items: list[tuple[int, int]], labels: list[list[int]], plan: Plan) -> torch.Tensor:
-        """The same of a base that keeps no such cache: prompt and label once more, from the beginning."""
+        """The same for a base without such a cache: prompt and label are read again from the beginning."""
         longest = max(map(len, labels)) - 1
         given = [self._rows[i].ids + ids[:-1] for (i, _), ids in zip(items, labels, strict=True)]
         # every row ends at its label's last but one token, then padding: the logits of all labels begin in one column

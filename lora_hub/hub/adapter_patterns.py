@@ -24,7 +24,7 @@ ALL_LINEAR = "all-linear"
 
 
 class Patterns:
-    """Of one adapter, whose `config` has passed `adapter_config.read_config`."""
+    """The patterns of one adapter's `config`, which `adapter_config.read_config` has checked."""
 
     def __init__(self, config: dict[str, Any], folder: Path) -> None:
         self._config, self._folder = config, folder

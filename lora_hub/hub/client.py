@@ -34,8 +34,8 @@ _ASKING: ContextVar[Person | None] = ContextVar("asking", default=None)
 
 @contextmanager
 def acting_as(person: Person) -> Iterator[None]:
-    """Within, the Hub is asked with this person's own token, and without any where they have none: never with that of
-    the environment, which is the app's. Whoever sits at this machine is who the environment's token belongs to."""
+    """Within the block the Hub is asked with this person's own token, or without any where they have none; never with
+    the environment's, which is the app's. Only the person at this machine uses the environment's token."""
     before = _ASKING.set(person)
     try:
         yield
@@ -50,7 +50,7 @@ def token_in_use() -> str | bool | None:
 
 
 def has_token() -> bool:
-    """Whether the Hub is asked as somebody."""
+    """Whether requests to the Hub carry a token."""
     from huggingface_hub import get_token
 
     token = token_in_use()
@@ -58,7 +58,7 @@ def has_token() -> bool:
 
 
 def is_shared() -> bool:
-    """Whether several people share this app: what one of them may read is not read to another from a cache."""
+    """Whether several people share this app: what one of them may read on the Hub must not reach another by a cache."""
     person = _ASKING.get()
     return person is not None and not person.is_local
 
@@ -191,8 +191,8 @@ def told(
 
 
 def check_seen(repo_id: str) -> None:
-    """Asks whether this person may see a repo, where several share the app: the client hands out of its cache what
-    another was given."""
+    """Asks the Hub whether this person may see a repo, where several people share the app: the client would hand out
+    from its cache what it fetched for somebody else."""
     if is_shared():
         open_api().model_info(repo_id)
 
@@ -211,8 +211,8 @@ def check_listening() -> None:
 
 
 def unreached(error: Any) -> str:
-    """The Hub that an embedded one could not ask about a repo that it does not hold; empty where that is not why it is
-    missing."""
+    """The Hub that an embedded one stands in front of and could not ask about a repo; empty where that is not why the
+    repo is missing."""
     return str(error.response.headers.get("X-Upstream-Unreachable", ""))
 
 
@@ -262,8 +262,8 @@ def forbidden(what: Message, where: str, why: Message) -> HubError:
 
 
 def member_trouble(account: dict[str, Any], where: str) -> Message | None:
-    """Why an account, as `whoami` tells it, makes no repos in a namespace: a sentence. None where it does, or
-    where only the Hub can tell."""
+    """Why an account (as `whoami` describes it) cannot create repos in a namespace, in a sentence. None where it can,
+    or where only the Hub can tell."""
     token = account.get("auth", {}).get("accessToken", {}).get("role", "")
     if token == "read":
         return _("Its token may only read.")

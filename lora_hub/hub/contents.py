@@ -1,4 +1,4 @@
-"""What stands in a repo, against what should: an adapter's, and the built-in base's beside it."""
+"""What is in a repo, compared with what should be: an adapter's files, and those of the built-in base beside it."""
 
 import hashlib
 from pathlib import Path
@@ -18,7 +18,7 @@ BASE_TAG = "lora-hub-base"
 
 
 def look(api: "HfApi", repo_id: str) -> "ModelInfo | None":
-    """A repo with the facts of its files; None where this account sees none of that name."""
+    """A repo with its files' sizes and hashes; None where this account sees no repo of that name."""
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
@@ -34,8 +34,8 @@ def files_of(info: "ModelInfo | None") -> dict[str, Any]:
 
 
 def changes(files: dict[str, bytes | Path], info: "ModelInfo | None") -> tuple[list[str], list[str]]:
-    """(names of files that are not there as they are, names of those that are to go). An empty file is not sent, but
-    removed: the log of an earlier version must not pass for this one's."""
+    """(names of files that are missing or different, names of files to be removed). An empty file is removed instead of
+    sent: the log of an earlier version must not pass for this one's."""
     old = files_of(info)
     changed = [
         name for name, content in files.items() if content != b"" and not (name in old and _same(content, old[name]))

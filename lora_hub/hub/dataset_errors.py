@@ -106,7 +106,7 @@ def _bad_token(token: str) -> HubError:
 
 
 def _missing(wanted: DatasetId, token: str) -> DataError | HubError:
-    """Why a dataset is not there: a token that is none, a model's id, a private one, a name mistyped."""
+    """Why a dataset is not there: a wrong token, a model's id, a private dataset, or a mistyped name."""
     from huggingface_hub.errors import HfHubHTTPError
 
     api, known = open_api(token or None), bool(token or has_token())
@@ -194,7 +194,7 @@ def no_data(api: Any, repo_id: str, also: list[str], wanted: DatasetId) -> DataE
 
 @contextmanager
 def of_builder(repo_id: str, commit: str, file: str) -> Iterator[None]:
-    """What a builder makes of a stranger's files: told in words. What the Hub says passes through."""
+    """Turns what `datasets` raises about a stranger's files into a sentence; the Hub's own errors pass through."""
     from datasets.exceptions import DatasetsError
     from httpx2 import HTTPError
     from huggingface_hub.errors import LocalEntryNotFoundError

@@ -158,9 +158,8 @@ def _file(info: dict[str, Any]) -> str:
 
 
 def _scored_rows(record: dict[str, Any]) -> tuple[Any, ...]:
-    """What decides which rows the scores are of: the task, the file as it is read and mended, how it is split where it
-    has no test part of its own, and how many rows were scored. The most that may be scored decides only where there are
-    more."""
+    """What decides which rows were scored: the task, the file as it is read and mended, the split where the file has no
+    test part of its own, and how many rows were scored. `max_held_out` decides only where it was reached."""
     data, spec = _part(record, "dataset"), _part(record, "spec")
     scored, most = data.get("eval_rows"), spec.get("max_held_out")
     task, tested = _part(record, "task").get("id"), _part(spec, "test_dataset")

@@ -1,4 +1,5 @@
-"""A run's adapter goes to the Hub: asked whether it may before the training, done at its end or later by hand."""
+"""Publishing a run's adapter: whether it may be published is asked before the training; it is published at the end of
+the run or later by hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ class Published:
 
 
 def check_publishing(spec: TrainSpec) -> None:
-    """Raises HubError where the adapter could not be published to where the spec says: asked before it is trained, not
-    after."""
+    """Raises HubError where the adapter could not be published to where the spec says. Asked before the training rather
+    than after it."""
     if not spec.publish_to:
         return
     with endpoint.connected():
@@ -35,8 +36,8 @@ def check_publishing(spec: TrainSpec) -> None:
 
 
 def publishing_trouble(spec: TrainSpec) -> LoraHubError | None:
-    """Why an adapter of this spec could not be published to the organization in use, for who may want to after the
-    training."""
+    """Why an adapter of this spec could not be published to the organization in use, for those who may want to publish
+    it after the training; None where it could."""
     try:
         check_publishing(spec.model_copy(update={"publish_to": spec.publish_to or settings.organization()}))
     except LoraHubError as error:

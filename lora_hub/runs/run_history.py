@@ -1,9 +1,8 @@
-"""What a run's history, `events.jsonl`, does not tell because it is damaged, and what its folder still does.
+"""A run whose history, `events.jsonl`, is damaged: what is missing, and what the run's folder still knows.
 
 why_damaged(run, folder)     in words; None where the history is whole, as far as can be seen
-restore(run, folder)         the run with what its adapter's record, lora_hub.json, says of it
-heal(run, log)               writes that into the history, so that a run that is resumed goes on from there
-"""
+restore(run, folder)         the run, completed from its adapter's record, lora_hub.json
+heal(run, log)               writes that into the history, so that a run that is resumed goes on from there"""
 
 import json
 from collections.abc import Callable
@@ -32,7 +31,7 @@ _COUNTS = RESTORED[:5]
 
 
 def why_damaged(run: Run, folder: Path) -> Message | None:
-    """What is wrong with the history of a run that nobody works on, where it does not tell how the run ended."""
+    """What is wrong with the history of a run that no process works on and whose history does not say how it ended."""
     file = folder / "events.jsonl"
     if not run.last_event:
         if not file.exists():
@@ -46,8 +45,8 @@ def why_damaged(run: Run, folder: Path) -> Message | None:
 
 
 def restore(run: Run, folder: Path) -> Run:
-    """The run as it was trained and scored, where its history lacks that and the record of its adapter, which is
-    written after the exam, has it; else the run as it is."""
+    """The run with adapter and scores from its adapter's record, which is written after the exam, where the history
+    lacks them; else the run unchanged."""
     if run.adapter_folder and run.metrics:
         return run
     told = _told(run, folder)
@@ -68,7 +67,7 @@ def restore(run: Run, folder: Path) -> Run:
 
 
 def heal(told: Run, restored: Run, append: Callable[..., Any]) -> None:
-    """Tells the events that `restore` found to be missing. told: the run as its history has it."""
+    """Appends the events that `restore` found to be missing. told: the run as its history has it."""
     if told.adapter_folder == restored.adapter_folder and bool(told.metrics) == bool(restored.metrics):
         return
     data = restored.model_dump(mode="json", include={*RESTORED})
@@ -77,8 +76,8 @@ def heal(told: Run, restored: Run, append: Callable[..., Any]) -> None:
 
 
 def _told(run: Run, folder: Path) -> Run | None:
-    """What the adapter's record says, read as the events would have been that were told with it; None where there is
-    none of this run that can be read."""
+    """The run as the adapter's record describes it, folded as its events would have been; None where there is no
+    readable record of this run."""
     try:
         record = json.loads((folder / store.ADAPTER / RECORD_FILE).read_bytes())
         if record["run"] != run.id or not (folder / store.ADAPTER / WEIGHTS_FILE).is_file():

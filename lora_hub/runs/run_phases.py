@@ -1,11 +1,10 @@
-"""What a run does while it runs: why, what comes next and, where nothing has been heard of it for longer than usual,
-that it is late.
+"""What a run is doing: why, what comes next and, where nothing has been heard of it for longer than usual, that it is
+late.
 
-    explain(run)              of its phase; empty for one that this version does not know
+    explain(run)              of its phase; empty for a phase that this version does not know
     how_late(run, now)        None while all is as usual; now: UTC seconds
 
-A run that is late is alive: of one whose process is gone `run_states` says that it is lost.
-"""
+A run that is late is alive; a run whose process is gone is lost, which `run_states` says."""
 
 import re
 import time
@@ -26,7 +25,7 @@ CANCEL_USUAL = 30.0
 
 @dataclass(frozen=True)
 class Phase:
-    """usual: seconds without a word that are nothing to speak of; 0: it waits for others, for as long as they take."""
+    """usual: seconds of silence that are normal in this phase; 0: it waits for others, for as long as they take."""
 
     said: Message
     usual: float = USUAL
@@ -156,7 +155,7 @@ def _loading(run: Run) -> Message:
 
 
 def _size(parameters: int) -> Message:
-    """Of weights of two bytes each."""
+    """The size of weights of two bytes each."""
     if parameters >= 5e8:
         return _("{size:.1f} GB", size=2 * parameters / 1e9)
     return _("{size:.0f} MB", size=2 * parameters / 1e6)
@@ -234,7 +233,7 @@ def _reason(run: Run) -> Message:
 
 
 def _kept(run: Run) -> Message:
-    """What is left where a person does not want to wait."""
+    """What a person keeps who does not want to wait."""
     if run.adapter_folder:
         return _("Cancel ends it and loses nothing: the adapter can be published from here later.")
     step = run.last_look

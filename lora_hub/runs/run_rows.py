@@ -1,10 +1,9 @@
-"""Rows that a run left in its folder, read back: whatever became of the file, what can be read is given and what cannot
-is said.
+"""The rows that a run leaves in its folder, written and read back. Whatever happened to a file: what can be read of it
+is returned, and what cannot is said.
 
 found = read_held_out(folder, expected=52, task=task)
 found.rows        `HeldOutRow`s
-found.missing     what is not there and why, in words; None where nothing is missing
-"""
+found.missing     what is not there and why, in words; None where nothing is missing"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,8 +29,8 @@ _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Line(Pydantic):
-    """A line of held_out.jsonl as it has to be: who answered has a key of its own with the text. Lines of a version
-    from before rows had scores of their own lack the last four."""
+    """A line of held_out.jsonl as it has to be: each one's answer stands under its own key. Lines written before rows
+    had scores lack the last four fields."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -84,7 +83,7 @@ class Found:
 
 
 def write_held_out(folder: Path, rows: Sequence[HeldOutRow]) -> None:
-    """The rows of an exam as lines of the run's folder; of probabilities those that can be seen."""
+    """Writes the rows of an exam into the run's folder; probabilities that round to nothing are left out."""
     store.write_jsonl(folder / HELD_OUT, [_to_line(row) for row in rows])
 
 
@@ -189,7 +188,7 @@ def _missing_rows(there: int, damaged: list[int], trouble: str, expected: int) -
 
 
 def _why(name: str, damaged: list[int], trouble: str) -> Message:
-    """What is wrong with a file of the run."""
+    """What is wrong with a file of the run, in words."""
     if trouble == "missing":
         return _("the run's folder has no {name}", name=name)
     if trouble:

@@ -29,7 +29,7 @@ WORDS = {
 
 
 def word(state: RunState | str) -> Message:
-    """A state for the middle of a sentence."""
+    """A state in a word that fits the middle of a sentence."""
     return WORDS[RunState(state)]
 
 
@@ -70,7 +70,7 @@ def _cancel_asked(folder: Path) -> float | None:
 
 
 def _end(run: Run, folder: Path, is_cancelled: bool) -> dict:
-    """How a run ended whose process is gone. What it said last counts more than that it is gone."""
+    """How a run ended whose process is gone. What it reported last counts more than the fact that it is gone."""
     is_done = run.adapter is not None or (run.adapter_folder and not run.spec.publish_to)
     if run.error:
         return {"state": RunState.SUCCEEDED if run.adapter_folder else RunState.FAILED}

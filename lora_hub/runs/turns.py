@@ -58,7 +58,7 @@ class Ticket:
         self.close()
 
     def close(self) -> None:
-        """Leaves it to the process that it was handed to."""
+        """Leaves the ticket to the process that it was handed to."""
         os.close(self.descriptor)
 
     def wait(self) -> Wait | None:
@@ -81,10 +81,9 @@ class Ticket:
 
 
 class take_turn:
-    """Waits until this machine has room for the runs of one process; within, it has. Raises Cancelled.
-
-    tell: told its place whenever that changes. ticket: one that was taken for it already.
-    """
+    """Waits until this machine has room for the runs of one process, which then hold their turn until the block ends.
+    Raises Cancelled. tell: called with the place in the line whenever it changes. ticket: one that was taken for
+    them already."""
 
     def __init__(
         self,

@@ -76,7 +76,7 @@ class Worker(Owner):
 
     @contextlib.contextmanager
     def hub(self) -> Iterator[None]:
-        """The Hub is there where the run needs it."""
+        """Connects to the Hub where the run needs it."""
         if not self.needs_hub:
             yield
             return
@@ -114,7 +114,7 @@ class Worker(Owner):
         return trained
 
     def prepare(self, tokenizer: Any) -> Prepared:
-        """Reads and encodes the rows. Raises DataError where they are not to be trained on."""
+        """Reads and encodes the rows. Raises DataError where they cannot be trained on."""
         from lora_hub.data.prompts import prepare
         from lora_hub.training import recipe
 
@@ -139,7 +139,7 @@ class Worker(Owner):
         return Prepared(task, encoded, validation, held_out, counts)
 
     def _encode(self, tokenizer: Any, task: Task, parts: list[list[Any]]) -> list["Encoded"]:
-        """The rows of each part as tokens; says how far it is."""
+        """The rows of each part as tokens; reports how far it is."""
         from lora_hub.data.prompts import prepare
 
         self.phase("tokenizing")
@@ -218,7 +218,7 @@ class Worker(Owner):
         self.report("adapter", folder=store.ADAPTER, best_step=trained.best_step, stopped=trained.stopped)
 
     def say_how_it_ended(self, trained: Any) -> None:
-        """An early stop, or that it could have gone on."""
+        """Notes that the training stopped early, or that longer training would probably bring more."""
         if trained.stopped:
             self.note(
                 run_states.stopped_early(

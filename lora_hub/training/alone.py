@@ -156,7 +156,7 @@ def train_adapter(
 def _as_it_ended(
     last: checkpoints.Checkpoint, total: int, over: str, folder: Path, report: Report, cancelled: Callable[[], bool]
 ) -> Trained:
-    """What came of a training whose last step was done before its process ended: the trainer would do one more."""
+    """The result of a training whose last step was done before its process ended; the trainer would do one more."""
     report("progress", phase="training", step=last.step, total=total, eta=None)
     stopped = cancelled()
     if not stopped:
@@ -165,8 +165,8 @@ def _as_it_ended(
 
 
 def _make_watch(spec: TrainSpec, total: int, report: Report, cancelled: Callable[[], bool], patience: Patience) -> Any:
-    """The callback that reports progress and losses, stops on cancel, on a loss that is no number, and early. patience:
-    as it stands."""
+    """The callback that reports progress and losses, and stops the training on cancel, on a loss that is no number, and
+    early. patience: as it stood where the training goes on."""
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):

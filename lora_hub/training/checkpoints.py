@@ -32,15 +32,16 @@ class Checkpoint:
     best_loss: float
 
     def patience(self, patience: int) -> Patience:
-        """As it stood at this checkpoint."""
+        """The patience as it stood at this checkpoint."""
         found = Patience(patience)
         for step, loss in self.looks:
             found.look(step, loss)
         return found
 
     def why_over(self, total: int, patience: int) -> str | None:
-        """Why nothing is left to train: "" where all `total` steps are done, "patience" or "learnt" where it stopped
-        before them; None where it goes on, also with a loss that is no number, which the trainer tells of."""
+        """Why nothing is left to train: "" where all `total` steps are done, "patience" or "learnt" where the training
+        stopped early; None where it goes on. It goes on also after a loss that is no number, which the trainer then
+        reports."""
         if self.looks and not math.isfinite(self.looks[-1][1]):
             return None
         if self.step >= total:

@@ -130,8 +130,7 @@ class TogetherTrainer(SFTTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """[tasks]: the share that this micro-batch has in each task's mean loss over the tokens that its step
-        trains."""
+        """[tasks]: this micro-batch's share of each task's mean loss over the trained tokens of its step."""
         owners, counts = inputs.pop("owners"), inputs.pop("counts")
         outputs = model(**inputs, use_cache=False, fused_lm_head=True)
         of_rows = -outputs.log_probs.float().sum(dim=-1)
@@ -143,7 +142,7 @@ class TogetherTrainer(SFTTrainer):
     # --- data ---
 
     def _loader(self, task: TaskTraining, rows: Encoded, batch: int, *, shuffled: bool) -> Any:
-        """The very loader that the task would have alone."""
+        """The same loader that the task would have alone."""
         dataset = Dataset.from_list(labelled(rows))
         loader = self._get_dataloader(
             dataset,
@@ -230,8 +229,8 @@ class TogetherTrainer(SFTTrainer):
         return total / max(1.0, rows)
 
     def probe(self) -> tuple[float, float]:
-        """Seconds that a step of all tasks takes, and that one step of each takes one after another: forward and
-        backward of real rows, nothing is learnt. The best of two, so that a machine's other work counts less."""
+        """(seconds of one step of all tasks, seconds of one step of each in turn): forward and backward on real rows,
+        without an update. The best of two tries, so that other work on the machine counts less."""
         parts = [(place, next(self.steps_of(self.tasks[place]))) for place in self.stack.active]
         self._time_step(parts, 1)  # warms up
         return self._time_step(parts, 2), sum(self._time_step([part], 2) for part in parts)

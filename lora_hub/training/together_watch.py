@@ -85,7 +85,8 @@ class Watch(TrainerCallback):
             task.losses.clear()
 
     def _look(self, place: int) -> None:
-        """The held-out loss of a task, what it means for its best matrices, and a checkpoint."""
+        """Measures a task's validation loss, keeps its best matrices, decides on stopping early and writes a
+        checkpoint."""
         task = self.trainer.tasks[place]
         loss = self.trainer.validation_loss(place)
         if not math.isfinite(loss):
@@ -105,7 +106,7 @@ class Watch(TrainerCallback):
         task.on_loss(task)
 
     def _retire(self, place: int) -> None:
-        """The task leaves the batch; where it ended between two words, its last step is told."""
+        """Takes the task out of the batch and reports its last step where that was not reported yet."""
         task = self.trainer.tasks[place]
         task.seconds = time.monotonic() - self.began
         self.trainer.stack.retire(place)

@@ -26,8 +26,8 @@ MOST_LOSSES = 150
 def make_config(
     spec: TrainSpec, model: Any, folder: Path, *, steps: int, flat: bool, checkpointing: bool, **own: Any
 ) -> "SFTConfig":
-    """What the trainer is told of a training in this run's folder. flat, checkpointing: as `use_flat_batches` and
-    `use_checkpointing` say. own: what only a training alone, or only one together, says."""
+    """The SFTConfig of a training in this run's folder. flat, checkpointing: as `use_flat_batches` and
+    `use_checkpointing` say. own: settings of a training alone, or of one together, that the other does not share."""
     import torch
     from trl import SFTConfig
 
@@ -64,12 +64,12 @@ def one_gpu(config: Any) -> None:
 
 
 def rows_looked_at(spec: TrainSpec) -> int:
-    """Validation rows of one pass: without gradients more of them fit than are trained on at once."""
+    """Validation rows of one pass; without gradients more of them fit than are trained on at once."""
     return min(64, max(spec.rows_at_once, 8))
 
 
 def tell_loss_every(steps: int) -> int:
-    """Steps between two training losses that are told, in a training of so many."""
+    """Steps between two training losses that are reported, in a training of so many."""
     return max(1, steps // MOST_LOSSES)
 
 
@@ -174,8 +174,7 @@ def head_on_trained_tokens() -> Iterator[None]:
 
 @contextmanager
 def missing_layers_told(spec: TrainSpec) -> Iterator[None]:
-    """Around what puts the adapter on the base: PEFT's ValueError where the spec's targets are no layers of it becomes
-    a SpecError."""
+    """Turns PEFT's ValueError about target modules that the base does not have into a SpecError."""
     try:
         yield
     except ValueError as error:
@@ -191,7 +190,7 @@ def missing_layers_told(spec: TrainSpec) -> Iterator[None]:
 
 
 def no_number(spec: TrainSpec, loss: float, step: int) -> SpecError:
-    """For a training whose loss is infinite or no number."""
+    """The error for a training whose loss is infinite or not a number."""
     return SpecError(
         _("The loss became {loss} at step {step} with {setting}."),
         _("Set a learning rate a third as high, and start again."),

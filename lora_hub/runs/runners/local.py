@@ -58,7 +58,8 @@ def start(
 
 
 def is_working(handle: dict[str, Any], folder: Path) -> bool:
-    """Whoever works on a run holds its lock; workers of a version before the locks are known by their process."""
+    """Whether the process works on the run: whoever does holds the run's lock. Workers from before there were locks are
+    known by their process."""
     return is_held(folder) or ("created" in handle and is_alive(handle))
 
 
