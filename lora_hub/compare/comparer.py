@@ -147,6 +147,7 @@ class Comparer:
                     answer=answer,
                     divergence=divergence,
                     judgement=judgement,
+                    task=pane.task,
                 )
 
             writing = [pane for pane, one in zip(panes, asked, strict=True) if one.choices is None]

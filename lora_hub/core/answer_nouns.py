@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from lora_hub.core.noun import Noun
+from lora_hub.core.task_nouns import Task
 
 # Who answers: the base as it is, the base with examples before the question, an adapter. Scores, answers and
 # calibrations of a run are keyed by it.
@@ -68,8 +69,9 @@ class Divergence(Noun):
 
 class PaneAnswer(Noun):
     """What one of those that are asked side by side has answered so far. pane: its place among them. name, revision: as
-    of `compare.Pane`. divergence: of a whole answer of an adapter. judgement: of a whole answer, where the right one is
-    known and the pane is of the task that it is the answer to."""
+    of `compare.Pane`. divergence: of a whole answer of an adapter, from the base asked that adapter's own task.
+    judgement: of a whole answer, where the right one is known and the pane is of the task that it is the answer to.
+    task: the one that was put to it; None: the prompt as it is."""
 
     pane: int
     name: str
@@ -77,6 +79,7 @@ class PaneAnswer(Noun):
     answer: Answer = Answer()
     divergence: Divergence | None = None
     judgement: Judgement | None = None
+    task: Task | None = None
 
     @property
     def done(self) -> bool:

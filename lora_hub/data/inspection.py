@@ -124,7 +124,8 @@ def inspect_table(
         task = get_task(task_id)
         said = _("The task {task} is proposed: {reason}.", task=task.title, reason=reason)
         notes.append(Finding(Problem(code="task-proposed", severity="info", said=said)))
-    mapping, reasons = complete_mapping(filled, task, mapping or {})
+    chosen = mapping or {}
+    mapping, reasons = complete_mapping(filled, task, chosen)
     notes += [*find_test_columns(table, mapping)]
     table = table.fitted(mapping)
     language, asked = language_of_rows(filled, task, mapping), task
@@ -137,7 +138,7 @@ def inspect_table(
         *find_overflow(mended),
         *find_blanks(mended, task, mapping),
         *notes,
-        *missing_columns(table, task, mapping),
+        *missing_columns(table, task, mapping, chosen),
         *checks.find(mended, task, mapping),
     ]
     found += [

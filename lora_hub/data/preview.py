@@ -3,6 +3,7 @@
 from typing import Any
 
 from lora_hub.core.errors import DataError
+from lora_hub.core.messages import _, several
 from lora_hub.core.schema import Problem, Task
 from lora_hub.data.columns import columns
 from lora_hub.data.planned_rows import PlannedRows
@@ -15,8 +16,17 @@ PREVIEW_ROWS = 5
 PREVIEW_CHARACTERS = 4_000
 
 
-def missing_columns(table: Table, task: Task, mapping: dict[str, str]) -> list[Finding]:
-    """One error where a required role has no column yet."""
+def missing_columns(table: Table, task: Task, mapping: dict[str, str], chosen: dict[str, str]) -> list[Finding]:
+    """One error where a required role has no column yet. chosen: what a person chose, "" for no column at all."""
+    declined = [role for role in columns.roles_of(task) if chosen.get(role) == "" and role not in task.optional_inputs]
+    if declined:
+        said = _(
+            "{missing} was given no column, and the task {task} needs one.",
+            missing=several(declined, "and"),
+            task=task.id,
+        )
+        advice = _("Choose with --map {role}=COLUMN or in the page.", role=declined[0])
+        return [Finding(Problem(code="missing-column", severity="error", said=said, advice=advice))]
     try:
         columns.check_mapping(table, task, mapping)
     except DataError as error:

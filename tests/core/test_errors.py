@@ -255,7 +255,7 @@ def test_values_that_a_form_can_send(key: str, value: object, said: str) -> None
 
 
 def test_the_missing_column_of_an_inspection_is_told_as_the_error_is() -> None:
-    (found,) = preview.missing_columns(table(a=["x"], b=["y"]), SPAM, {"text": "a"})
+    (found,) = preview.missing_columns(table(a=["x"], b=["y"]), SPAM, {"text": "a"}, {})
     assert "«answer»" in found.problem.said.fa and "«a»، «b»" in found.problem.advice.fa
 
 

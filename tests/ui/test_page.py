@@ -232,6 +232,8 @@ def fine_tune_to_compare(app: App, visit: Visit, tmp_path: Path) -> None:
 
     # Step 2: the run is in the address; a reload, a second tab and a killed app do not touch it.
     page.wait_for_url("**run=sentiment-*")
+    # The keyboard goes on where the page does.
+    page.wait_for_function("document.activeElement.dataset.tabId === 'runs'")
     run_id = page.evaluate("new URLSearchParams(location.search).get('run')")
     wait_for_text(page, "#lh-run", run_id)
     page.reload()
@@ -390,6 +392,11 @@ def test_a_persian_browser_gets_persian_and_bad_files_get_a_sentence(app: App, b
         nothing = visit.open(f"{app.url}/?tab=compare")
         nothing.locator("#lh-ask").click()
         nothing.get_by_text("Choose at least one adapter.").wait_for()
+        # What says so covers nothing of the header, in which there are buttons.
+        nothing.wait_for_function(
+            "document.querySelector('.toast-body').getBoundingClientRect().top >= "
+            "document.getElementById('lh-header').getBoundingClientRect().bottom - 1"
+        )
         open_tab(nothing, "Adapters")
         nothing.locator("#lh-filter-org input, #lh-filter-org textarea").fill("no-such-team")
         nothing.locator("#lh-refresh").click()

@@ -233,6 +233,13 @@ def test_every_tab_is_as_wide_and_a_wide_table_keeps_its_buttons_in_sight(
         page.locator("#lh-tabs [role=tab][data-tab-id=runs]").click()
         page.locator("#lh-runs .lh-item").last.click()
         page.locator("#lh-loss .lh-tick").first.wait_for()
+        # The list of runs is as long as it is, and a result's last column is there.
+        assert (
+            page.evaluate("(one => one.scrollHeight - one.clientHeight)(document.querySelector('#lh-runs .lh-list'))")
+            <= 1
+        )
+        difference = page.locator("#lh-result td[data-head=Difference]").first.bounding_box()
+        assert 0 <= difference["x"] and difference["x"] + difference["width"] <= PHONE["width"]
         sizes = page.evaluate(
             "[...document.querySelectorAll('#lh-loss .lh-tick')].map((one) => one.getBoundingClientRect().height)"
         )

@@ -333,9 +333,32 @@ def test_a_running_run_shows_step_share_and_time_left(tmp_path):
     assert 'role="progressbar"' in shown and 'aria-valuetext="training · step 30 of 120 · 1 min 15 s left"' in shown
     # What is not known is not told as nothing done.
     assert "aria-valuenow" not in render_runs.run_head(run.model_copy(update={"step": 0, "total_steps": 0}), "en")
-    assert "گام ۳۰ از ۱۲۰" in render_runs.run_head(run, "fa")
+    assert (
+        "گام ۳۰ از ۱۲۰" in render_runs.run_head(run, "fa") and "25.0 % trained" not in shown and "25 % trained" in shown
+    )
+    # Behind the last step the bar is that of the scoring: half of the second of its three phases is half of it.
+    trained = run.model_copy(update={"step": 120, "eta": None})
+    for phase, share in (("scoring the base", 0), ("scoring the base with examples (20 of 40)", 50)):
+        scored = render_runs.run_head(trained.model_copy(update={"phase": phase}), "en")
+        assert f'aria-valuenow="{share}"' in scored and f"{share} % scored" in scored, scored
+        assert "100 %" not in scored and "step 120" not in scored
+    assert "۵۰٪ ارزیابی انجام شد" in render_runs.run_head(
+        trained.model_copy(update={"phase": "scoring the base with examples (20 of 40)"}), "fa"
+    )
+    waiting = render_runs.run_head(trained.model_copy(update={"phase": "waiting to be scored"}), "en")
+    assert "lh-unsure" in waiting and "aria-valuenow" not in waiting and "100 %" not in waiting
     assert "scoring the base (3 of 40)" == render_runs.phase_words("scoring the base (3 of 40)", "en")
     assert "ارزیابی مدل پایه (۳ از ۴۰)" == render_runs.phase_words("scoring the base (3 of 40)", "fa")
+
+
+def test_older_runs_are_folded_and_the_chosen_one_is_in_sight(tmp_path):
+    spec = spec_for(tmp_path)
+    many = [Run(id=f"spam-{place}", spec=spec, state=RunState.SUCCEEDED, created=100.0 - place) for place in range(12)]
+    shown = render_runs.runs_list(many, "spam-0", "en")
+    assert shown.index("4 older runs") > shown.index('data-id="spam-7"') and "<details" in shown
+    assert shown.index("4 older runs") < shown.index('data-id="spam-8"') and " open" not in shown
+    assert 'lh-older" open' in render_runs.runs_list(many, "spam-11", "fa")
+    assert "<details" not in render_runs.runs_list(many[:8], "", "en")
 
 
 LABEL_ROWS = [
@@ -351,7 +374,7 @@ def test_what_is_being_trained_already_is_told_before_it_is_started_again(tmp_pa
     named = spec.model_copy(update={"name": "mine"})
     for state in (RunState.QUEUED, RunState.RUNNING):
         found = [Run(id="other-1", spec=other, state=state), Run(id="spam-1", spec=spec, state=state)]
-        told = render_runs.under_way(render_runs.find_same(named, found), "en")
+        told = render_plan.under_way(render_plan.find_same(named, found), "en")
         assert 'href="?tab=runs&amp;run=spam-1"' in told and "under way" in told
     for quiet in (
         [],
@@ -359,7 +382,7 @@ def test_what_is_being_trained_already_is_told_before_it_is_started_again(tmp_pa
         [Run(id="spam-1", spec=spec, state=RunState.SUCCEEDED)],
         [Run(id="spam-1", spec=spec, state=RunState.CANCELLED)],
     ):
-        assert render_runs.under_way(render_runs.find_same(spec, quiet), "fa") == ""
+        assert render_plan.under_way(render_plan.find_same(spec, quiet), "fa") == ""
 
 
 def test_a_newer_versions_run_is_not_called_damaged(tmp_path):
@@ -690,3 +713,24 @@ def test_persian_names_in_an_english_sentence_keep_to_themselves():
         and text.direction("ستون «the label» دو برچسب دارد") == "rtl"
     )
     assert render.sentence("ستون text دو برچسب دارد") == "ستون <bdi>text</bdi> دو برچسب دارد"
+
+
+def test_a_label_is_held_against_a_base_that_was_asked_the_same(tmp_path):
+    spam, topic = catalogue.get_task("spam"), catalogue.get_task("topic")
+
+    def answered(name: str, task, **probabilities: float) -> PaneAnswer:
+        best = max(probabilities, key=probabilities.get)
+        answer = Answer(text=best, finish="stop", probabilities=probabilities)
+        return pane(name, "", answer).model_copy(update={"task": task})
+
+    base, own = answered("base", spam, ham=0.6, spam=0.4), answered("o/spam", spam, ham=0.2, spam=0.8)
+    other = answered("o/topic", topic, sports=0.9, world=0.1)
+    alike = render_adapters.panes([base, own], "en")
+    assert "Another label than the base" in alike and "Asked as" not in alike
+    shown = render_adapters.panes([base, own, other], "en")
+    assert shown.count("Asked as: Spam detection") == 2 and shown.count("Asked as: Topic") == 1
+    assert shown.count("Another label than the base") == 1 and "The base was asked another task here" in shown
+    # Labels of the same names make no same question.
+    alike = topic.model_copy(update={"labels": spam.labels})
+    named = render_adapters.panes([base, answered("o/topic", alike, ham=0.9, spam=0.1)], "en")
+    assert "The base was asked another task here" in named and "The base&#x27;s label too" not in named

@@ -269,6 +269,16 @@ def test_what_is_missing_is_said_in_the_order_of_the_steps(tmp_path):
     assert "'2.5' is not a whole number" in look(asked_about(file, overrides={"lora.r": "2.5"})).reason
 
 
+def test_no_column_that_was_chosen_is_told_as_what_was_chosen(tmp_path):
+    asked = asked_about(spam_file(tmp_path), columns={"answer": ""})
+    view = look(asked)
+    shown = re.sub("<[^>]+>", "", view.problems)
+    assert "“(none)” is chosen for answer, which the task spam needs.Choose the column in step 2." in shown
+    assert "No column was found" not in shown and not view.ready
+    assert view.reason == "Say which column is answer (step 2)." and view.preview
+    assert "«(هیچ)»" in re.sub("<[^>]+>", "", look(asked, "fa").problems)
+
+
 def test_a_column_chosen_twice_is_told_and_can_be_chosen_again(tmp_path):
     view = look(asked_about(spam_file(tmp_path), columns={"text": "message", "answer": "message"}))
     assert not view.ready and "step 3" in view.reason and "message" in view.problems and "lh-bad" in view.problems

@@ -78,9 +78,18 @@
   let pushed = 0;
   let returning = ""; // where Back leads to, until the page shows it: what it does for that is no new place
   let meanwhile = {}; // the last of what was said of the address until then: a click in that time counts
+  // What was pressed to come to another tab is not shown any more, and the focus with it: it goes to the tab's own button.
+  let focused = null;
+  document.addEventListener("focusin", (event) => { focused = event.target; });
+  const refocus = (tab) => {
+    if (!focused || (focused.isConnected && focused.checkVisibility()) || document.activeElement !== document.body) return;
+    const buttons = [...document.querySelectorAll(`#lh-tabs [role=tab][data-tab-id="${CSS.escape(tab)}"]`)];
+    buttons.find((button) => button.checkVisibility())?.focus({ preventScroll: true });
+  };
   // A new tab or run is a place to come back to; what changes together with it is the same place.
   const address = (name, value, isPlace = false) => {
     if (holds.has("address")) return;
+    if (name === "tab") setTimeout(() => refocus(value), 50);
     if (returning) { meanwhile[name] = [value, isPlace]; return; }
     const url = new URL(location.href);
     if ((url.searchParams.get(name) || "") === (value || "")) return;

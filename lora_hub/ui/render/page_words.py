@@ -28,6 +28,10 @@ _ON_THE_PAGE = {
     shell.sentence: page
     for shell, page in (
         (_("Choose with --map {role}=COLUMN or in the page."), _("Choose the column in step 2.")),
+        (
+            _("{missing} was given no column, and the task {task} needs one."),
+            _("“(none)” is chosen for {missing}, which the task {task} needs."),
+        ),
         (_("Write for instance --map text=v2,answer=v1."), _COLUMNS),
         (_("For example --mend relabel:0=negative,1=positive."), _FINDING),
         (_('For example --mend \'{{"kind": "drop", "values": {{"code": "duplicates"}}}}\'.'), _FINDING),

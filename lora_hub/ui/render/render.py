@@ -75,7 +75,9 @@ def cell(text: object, limit: int = LONGEST_CELL) -> str:
     """One value of unknown direction, cut where it is long."""
     text = "" if text is None else str(text)
     shown = text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-    return f'<bdi dir="auto" class="lh-text">{escape(shown)}</bdi>'
+    # Words stay whole; names that are put together may break where they are.
+    broken = re.sub(r"([_/]+)(?=[^_/])", r"\1<wbr>", escape(shown))
+    return f'<bdi dir="auto" class="lh-text">{broken}</bdi>'
 
 
 def badge(word: str, kind: str = "plain") -> str:

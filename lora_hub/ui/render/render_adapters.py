@@ -1,11 +1,12 @@
 """The Adapters and Compare tabs' nouns -> HTML: the shelf, an adapter's facts, the panes of answers."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lora_hub.core import verdicts
-from lora_hub.core.messages import _, _n
+from lora_hub.core.messages import _, _n, text_in
 from lora_hub.core.schema import BASE, AdapterRef, Answer, PaneAnswer
-from lora_hub.ui.render.render import badge, card, cell, empty, escape, filled, isolate, link, table
+from lora_hub.ui.render.render import badge, card, cell, empty, escape, filled, isolate, link, sentence, table
 from lora_hub.ui.render.render_answers import chances, judged
 from lora_hub.ui.render.render_data import WHO, metric_title
 from lora_hub.ui.render.text import between, iso_moment, number, percent, t
@@ -136,7 +137,10 @@ def panes(
         return empty(
             t(_("Choose adapters and ask. Base and adapters answer beside each other, in one pass."), language)
         )
-    base = next((view.answer for view in views if view.name == BASE and view.answer.done), None)
+    base = next((view for view in views if view.name == BASE and view.answer.done), None)
+    # Where tasks differ, each pane says which one was put to it.
+    are_many = len({view.task.id if view.task else "" for view in views if view.answer.done}) > 1
+    shown = [_pane(view, language, base, (titles or {}).get(view.name, ""), are_many) for view in views]
     asked = ""
     if question:
         # the style sheet shows the note once something that was asked has changed
@@ -149,10 +153,7 @@ def panes(
             f'{note}<p class="lh-asked"><span class="lh-quiet">{escape(t(_("Asked:"), language))}</span> '
             f"{cell(question, 300)}</p>"
         )
-    return (
-        f'{asked}<div class="lh-panes" aria-live="polite">'
-        f"{''.join(_pane(view, language, base, (titles or {}).get(view.name, '')) for view in views)}</div>"
-    )
+    return f'{asked}<div class="lh-panes" aria-live="polite">{"".join(shown)}</div>'
 
 
 def _pane_name(name: str, title: str, language: str) -> str:
@@ -166,7 +167,7 @@ def _pane_name(name: str, title: str, language: str) -> str:
     return f'<bdi>{escape(first)}</bdi> <small class="lh-quiet">{facts}</small>'
 
 
-def _pane(view: PaneAnswer, language: str, base: Answer | None, title: str) -> str:
+def _pane(view: PaneAnswer, language: str, base: PaneAnswer | None, title: str, are_many: bool) -> str:
     is_base, answer = view.name == BASE, view.answer
     name = escape(t(_("Base, no adapter"), language)) if is_base else _pane_name(view.name, title, language)
     commit = f"<code>{escape(view.revision[:12])}</code>" if view.revision else ""
@@ -182,10 +183,14 @@ def _pane(view: PaneAnswer, language: str, base: Answer | None, title: str) -> s
         facts.append(t(FINISH[answer.finish], language))
     verdict = judged(view.judgement, language) if answer.done and view.judgement else ""
     alarm = "" if is_base or not answer.done else _beside_base(view, base, language)
+    put = ""
+    if are_many and answer.done and view.task is not None:
+        put = t(_("Asked as: {task}"), language, task=text_in(view.task.title, language))
+        put = f'<p class="lh-quiet">{sentence(put)}</p>'
     css = "lh-pane lh-pane-base" if is_base else "lh-pane"
     return (
         f'<article class="{css}" data-pane="{escape(view.name)}"{"" if answer.done else " aria-busy=true"}>'
-        f"<header><h4>{name}</h4>{commit}{verdict}</header>{body}{chances(answer.probabilities, language)}"
+        f"<header><h4>{name}</h4>{commit}{verdict}</header>{put}{body}{chances(answer.probabilities, language)}"
         f'<footer class="lh-quiet">{escape(between(language).join(facts))}</footer>{alarm}</article>'
     )
 
@@ -193,9 +198,9 @@ def _pane(view: PaneAnswer, language: str, base: Answer | None, title: str) -> s
 _CARET = '<span class="lh-caret" aria-hidden="true"></span>'
 
 
-def _beside_base(view: PaneAnswer, base: Answer | None, language: str) -> str:
+def _beside_base(view: PaneAnswer, base: PaneAnswer | None, language: str) -> str:
     """How an answer differs from the base's: labels and probabilities of a label, tokens of a text; an adapter that
-    changes nothing raises the alarm."""
+    changes nothing raises the alarm. A base that was asked another task is none to hold a label against."""
     divergence, chances = view.divergence, view.answer.probabilities
     if divergence is not None and divergence.is_none:
         return card(
@@ -210,7 +215,19 @@ def _beside_base(view: PaneAnswer, base: Answer | None, language: str) -> str:
             ),
         )
     if chances:
-        said = _labels_beside_base(view.answer, base, language) if base is not None and base.probabilities else ""
+        said = ""
+        if base is not None and base.answer.probabilities:
+            asked_alike = {*chances} == {*base.answer.probabilities} and _question(view) == _question(base)
+            said = (
+                _labels_beside_base(view.answer, base.answer, language)
+                if asked_alike
+                else escape(
+                    t(
+                        _("The base was asked another task here: ask this adapter alone to see both on its own."),
+                        language,
+                    )
+                )
+            )
     else:
         said = (
             escape(
@@ -224,6 +241,11 @@ def _beside_base(view: PaneAnswer, base: Answer | None, language: str) -> str:
             else ""
         )
     return f'<p class="lh-quiet">{said}</p>' if said else ""
+
+
+def _question(view: PaneAnswer) -> Any:
+    """What was put to a pane, its labels aside."""
+    return (view.task.id, view.task.instruction) if view.task is not None else None
 
 
 def _labels_beside_base(answer: Answer, base: Answer, language: str) -> str:

@@ -1,11 +1,11 @@
-"""The base, the rows' lengths in its tokens, the plan and what it costs elsewhere -> HTML."""
+"""The base, the rows' lengths in its tokens, the plan, what it costs elsewhere and whether it is under way -> HTML."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import BaseModel, Lengths
+from lora_hub.core.schema import BaseModel, Lengths, Run, TrainSpec
 from lora_hub.core.spec_fields import shown
 from lora_hub.ui.render.render import badge, card, escape, filled, sentence, table
 from lora_hub.ui.render.text import between, count_of, dollars, duration, number, percent, size_of, t
@@ -188,3 +188,25 @@ def _setting(value: Any, language: str) -> str:
     if isinstance(value, bool):
         return t(_("yes") if value else _("no"), language)
     return in_digits(shown(value), language) if isinstance(value, int | float) else shown(value)
+
+
+def find_same(spec: TrainSpec, found: Sequence[Run]) -> Run | None:
+    """The run under way that trains exactly this. The adapter's name makes no other training."""
+    return next(
+        (run for run in found if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec),
+        None,
+    )
+
+
+def under_way(run: Run | None, language: str) -> str:
+    """Said where the form says what is being trained already, as after a reload that came behind a click on Train:
+    another click would train it twice."""
+    if run is None:
+        return ""
+    return card(
+        "warn",
+        (
+            f"{escape(t(_('A run of exactly this is under way.'), language))} "
+            f'<a href="?tab=runs&amp;run={escape(run.id)}">{escape(t(_("Show it"), language))}</a>'
+        ),
+    )

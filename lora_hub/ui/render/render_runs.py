@@ -8,7 +8,7 @@ from lora_hub.core import verdicts
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.languages import direction as direction_of
 from lora_hub.core.messages import Message, _, _n
-from lora_hub.core.schema import BASE_EXAMPLES, Run, RunState, Score, TrainSpec
+from lora_hub.core.schema import BASE_EXAMPLES, Run, RunState, Score
 from lora_hub.runs import run_states
 from lora_hub.ui.render.page_words import in_page_words
 from lora_hub.ui.render.render import badge, card, empty, error_card, escape, note, sentence, table
@@ -50,6 +50,10 @@ PHASES = {
 }
 LOCAL_OWNER = "local"
 SHARED = {"organization": _("shared with the organization"), "public": _("public")}
+# Older ones are folded: what is shown of the chosen run stands below the list on a phone.
+SHOWN_RUNS = 8
+# The phases that come behind the last step, in their order.
+SCORING = ("scoring the base", "scoring the base with examples", "scoring the adapter")
 _KIND = {
     RunState.QUEUED: "plain",
     RunState.RUNNING: "live",
@@ -60,28 +64,6 @@ _KIND = {
     RunState.LOST: "warn",
     RunState.DAMAGED: "bad",
 }
-
-
-def find_same(spec: TrainSpec, found: Sequence[Run]) -> Run | None:
-    """The run under way that trains exactly this. The adapter's name makes no other training."""
-    return next(
-        (run for run in found if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec),
-        None,
-    )
-
-
-def under_way(run: Run | None, language: str) -> str:
-    """Said where the form says what is being trained already, as after a reload that came behind a click on Train:
-    another click would train it twice."""
-    if run is None:
-        return ""
-    return card(
-        "warn",
-        (
-            f"{escape(t(_('A run of exactly this is under way.'), language))} "
-            f'<a href="?tab=runs&amp;run={escape(run.id)}">{escape(t(_("Show it"), language))}</a>'
-        ),
-    )
 
 
 def state_badge(run: Run, language: str) -> str:
@@ -98,7 +80,7 @@ def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
             t(_("No run yet"), language),
             t(_("A run appears here when you press Train, and stays: reload, close, come back."), language),
         )
-    parts, names = [], name_runs(runs)
+    parts, older, shown, names = [], [], 0, name_runs(runs)
     for members in beside_each_other(runs):
         items = "".join(_item(run, names[run.id], chosen, language) for run in members)
         if len(members) > 1:
@@ -106,8 +88,17 @@ def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
             items = (
                 f'<div class="lh-group" role="group" aria-label="{words}"><p class="lh-quiet">{words}</p>{items}</div>'
             )
-        parts.append(items)
-    return f'<div class="lh-list">{"".join(parts)}</div>'
+        if shown < SHOWN_RUNS:
+            parts.append(items)
+            shown += len(members)
+        else:
+            older.append(items)
+    listed = "".join(parts)
+    if older:
+        words = t(_n("{count:,} older run", "{count:,} older runs", count=len(runs) - shown), language)
+        opened = " open" if f'data-id="{escape(chosen)}"' in "".join(older) else ""
+        listed += f'<details class="lh-older"{opened}><summary>{escape(words)}</summary>{"".join(older)}</details>'
+    return f'<div class="lh-list">{listed}</div>'
 
 
 def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
@@ -159,8 +150,20 @@ def main_scores(run: Run) -> tuple[str, Score, Score] | None:
 
 
 def _share(run: Run) -> float:
-    """How far a run is, in per cent of its steps."""
+    """How far a run is, in per cent: of its steps, and once it is trained of what is answered to score it."""
+    scored = _scored(run)
+    if scored is not None:
+        return scored
     return min(100.0, 100.0 * run.step / run.total_steps) if run.total_steps else 0.0
+
+
+def _scored(run: Run) -> float | None:
+    """How much of the scoring is done, in per cent, each phase of it a like part; None in any other phase."""
+    name, done, total = _PHASE.match(run.phase).groups()
+    if name not in SCORING:
+        return None
+    part = int(done) / int(total) if done and int(total) else 0.0
+    return 100.0 * (SCORING.index(name) + min(1.0, part)) / len(SCORING)
 
 
 def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[str, RunName] | None = None) -> str:
@@ -250,10 +253,10 @@ def phase_words(phase: str, language: str) -> str:
 
 
 def _bar(run: Run, language: str) -> str:
-    share = _share(run)
+    share, scored = _share(run), _scored(run)
     words = []
     words.append(phase_words(run.phase, language) or t(STATES[run.state], language))
-    if run.total_steps:
+    if run.total_steps and scored is None:
         words.append(
             t(
                 _("step {step} of {total}"),
@@ -266,11 +269,15 @@ def _bar(run: Run, language: str) -> str:
         words.append(t(_("{time} left"), language, time=duration(run.eta, language)))
     elif run.started and not run.cancelling:
         words.append(t(_("running for {time}"), language, time=duration(time.time() - run.started, language)))
-    # Before the first step there is nothing that a share could be of.
-    done = f"<b>{escape(percent(share, language, 0))}</b>" if run.step else ""
-    waiting = " lh-unsure" if not run.total_steps or share >= 100 else ""
+    # A number says what it is of. Before the first step there is nothing that a share could be of, and behind the last
+    # one it is scored, or waits for others.
+    is_known = scored is not None or (run.total_steps > 0 and share < 100)
+    said = _("{share} trained") if scored is None else _("{share} scored")
+    told = t(said, language, share=percent(share, language, 0))
+    done = f"<b>{escape(told)}</b>" if is_known and (run.step or scored is not None) else ""
+    waiting = "" if is_known else " lh-unsure"
     # Where it is not known how far it is, a progress bar says no number.
-    now = f'aria-valuenow="{share:.0f}" ' if run.total_steps else ""
+    now = f'aria-valuenow="{share:.0f}" ' if is_known else ""
     return (
         f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t(_("Progress"), language))}" '
         f'aria-valuemin="0" aria-valuemax="100" {now}aria-valuetext="{escape(between(language).join(words))}">'
@@ -321,7 +328,7 @@ def result(run: Run, language: str) -> str:
     )
     return (
         f'<section class="lh-result"><h4>{escape(t(_("Result"), language))}</h4>{card(kind, escape(verdict))}'
-        f"{table(heads, rows, 'lh-scores')}"
+        f"{table(heads, rows, 'lh-scores', stacked=True)}"
         f'<p class="lh-quiet">{escape(t(answered, language))}</p></section>'
     )
 

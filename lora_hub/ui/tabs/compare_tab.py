@@ -69,7 +69,7 @@ class Fields:
             self.ask = gr.Button(words(_("Ask")), variant="primary", size="md", elem_id="lh-ask")
             self.stop = gr.Button(words(_("Stop")), variant="stop", size="md", visible=False, elem_id="lh-stop")
             self.example = gr.Button(words(_("Take an example")), size="md", elem_id="lh-example")
-        with gr.Accordion(words(_("How they answer")), open=False), gr.Row():
+        with gr.Accordion(words(_("How they answer")), open=False), gr.Row(elem_classes="lh-fields"):
             self.most = gr.Number(
                 0,
                 label=words(_("Longest answer, tokens")),

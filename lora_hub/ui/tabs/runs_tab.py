@@ -23,12 +23,23 @@ VISIBILITIES = {
 PLANNED = "(...names) => window.loraHub.planned(names)"
 ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
 
+# Older runs that were unfolded stay so when the list is drawn anew.
+OLDER = """let open = null;
+element.addEventListener('click', (event) => {
+  const summary = event.target.closest('.lh-older > summary');
+  if (summary) open = !summary.parentElement.open;
+});
+watch('value', () => {
+  const older = element.querySelector('.lh-older');
+  if (older && open !== null) older.open = open;
+});"""
+
 
 def build(page: Page, tab: gr.Tab) -> None:
     """Draws the tab inside the current context and wires it."""
     with gr.Row(elem_classes="lh-split"):
         with gr.Column(scale=1, min_width=280, elem_classes="lh-side"):
-            listed = shared.html(elem_id="lh-runs")
+            listed = shared.html(elem_id="lh-runs", js_on_load=OLDER)
         with gr.Column(scale=3, min_width=340):
             shown = ShownRun(page.words, page.organization)
     page.choices += [shown.show, shown.order, shown.private]

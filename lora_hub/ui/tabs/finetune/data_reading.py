@@ -10,7 +10,7 @@ from lora_hub.ui.render.render_table import delimiter_name, role_name
 from lora_hub.ui.render.text import t
 from lora_hub.ui.tabs.finetune.asked import Asked
 from lora_hub.ui.tabs.finetune.data_room import ROLE_SLOTS, Room
-from lora_hub.ui.tabs.finetune.review import View
+from lora_hub.ui.tabs.finetune.view import View
 
 ENCODINGS = (
     "utf-8",

@@ -12,15 +12,16 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
-from lora_hub.ui.render import render, render_runs
+from lora_hub.ui.render import render, render_plan
 from lora_hub.ui.tabs.finetune import data_reading, task_list
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked
 from lora_hub.ui.tabs.finetune.data_arrival import proposed_task
 from lora_hub.ui.tabs.finetune.data_ways import has_sample
 from lora_hub.ui.tabs.finetune.finetune_steps import Steps
 from lora_hub.ui.tabs.finetune.form import changed_mends
-from lora_hub.ui.tabs.finetune.review import View, exact_prompts, glance, review
+from lora_hub.ui.tabs.finetune.review import exact_prompts, glance, review
 from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
+from lora_hub.ui.tabs.finetune.view import View
 
 
 class Look:
@@ -163,7 +164,7 @@ class Look:
 
     def _under_way(self, person: Person, spec: TrainSpec | None, language: str) -> dict[Any, Any]:
         found = use_cases.list_runs(person, self.page.runs) if spec is not None else []
-        return self._twin(render_runs.find_same(spec, found) if spec is not None else None, language)
+        return self._twin(render_plan.find_same(spec, found) if spec is not None else None, language)
 
     def still_under_way(self, language: str, run_id: str, *, person: Person) -> Any:
         """Whether the run that is said to be under way still is: it ends, or is cancelled, whatever the form says."""
@@ -174,7 +175,7 @@ class Look:
         training = self.steps.training
         is_there = same is not None
         return {
-            training.under_way: render_runs.under_way(same, language),
+            training.under_way: render_plan.under_way(same, language),
             training.twin: same.id if is_there else "",
             training.watching: gr.Timer(active=is_there),
         }

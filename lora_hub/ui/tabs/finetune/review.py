@@ -9,7 +9,7 @@ that a person typed or corrected is lost. `inspector` (data.inspector.Inspector)
 form's next change costs only what it changes.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from lora_hub import runs, use_cases
@@ -26,43 +26,12 @@ from lora_hub.ui.render.page_words import OWN_TITLES, setting_of
 from lora_hub.ui.render.text import own_digits, t
 from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles_of, setting_field
 from lora_hub.ui.tabs.finetune.review_report import report
+from lora_hub.ui.tabs.finetune.view import View
 
 # A base that needs more than this share of the memory leaves little for anything else.
 TIGHT_SHARE = 0.6
 # Of so many rows the first few that can be used are shown as the base gets them.
 TRIED_ROWS = 200
-
-
-@dataclass
-class View:
-    """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None
-    where it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data
-    speaks against the task, for which Train does not wait. error: what was refused, in words. wanting: what a task of
-    one's own still lacks. name: why the adapter's name will not do. taken, seen: the task, and the file's Inspection
-    for it; None where there is none."""
-
-    task: str = ""
-    wanting: str = ""
-    data: str = ""
-    preview: str = ""
-    roles: list[tuple[str, str, str]] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
-    read_as: DatasetInfo | None = None
-    is_broken: bool = False
-    problems: str = ""
-    prompts: str = ""
-    base: str = ""
-    lengths: str = ""
-    plan: str = ""
-    settings: str = ""
-    name: str = ""
-    reason: str = ""
-    doubt: str = ""
-    ready: bool = False
-    spec: TrainSpec | None = None
-    error: LoraHubError | None = None
-    taken: Task | None = None
-    seen: Any = None
 
 
 def review(

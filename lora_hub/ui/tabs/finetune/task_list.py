@@ -23,7 +23,8 @@ from lora_hub.ui.render.render import told
 from lora_hub.ui.render.text import number, t
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked, read_task
 from lora_hub.ui.tabs.finetune.form import OWN_DEFAULTS
-from lora_hub.ui.tabs.finetune.review import View, review
+from lora_hub.ui.tabs.finetune.review import review
+from lora_hub.ui.tabs.finetune.view import View
 
 # As many adapters as one process was tried with; each has its own optimizer state.
 MOST = 16

@@ -1,0 +1,39 @@
+"""What the Fine-tune page shows for a form: HTML pieces by their places, and the spec to start. review.py fills it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lora_hub.core.errors import LoraHubError
+from lora_hub.core.schema import DatasetInfo, Task, TrainSpec
+
+
+@dataclass
+class View:
+    """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None
+    where it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data
+    speaks against the task, for which Train does not wait. error: what was refused, in words. wanting: what a task of
+    one's own still lacks. name: why the adapter's name will not do. taken, seen: the task, and the file's Inspection
+    for it; None where there is none."""
+
+    task: str = ""
+    wanting: str = ""
+    data: str = ""
+    preview: str = ""
+    roles: list[tuple[str, str, str]] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
+    read_as: DatasetInfo | None = None
+    is_broken: bool = False
+    problems: str = ""
+    prompts: str = ""
+    base: str = ""
+    lengths: str = ""
+    plan: str = ""
+    settings: str = ""
+    name: str = ""
+    reason: str = ""
+    doubt: str = ""
+    ready: bool = False
+    spec: TrainSpec | None = None
+    error: LoraHubError | None = None
+    taken: Task | None = None
+    seen: Any = None
