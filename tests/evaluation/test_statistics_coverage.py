@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from lora_hub.evaluation import metrics, statistics
+from lora_hub.evaluation.calibration_error import calibration_error
 from lora_hub.evaluation.statistics import RowTable
 
 SIZES = (10, 30, 100, 500)
@@ -193,3 +194,24 @@ def test_clusters_tell_no_false_better():
         )
         naive += statistics.compare("accuracy", *tables, mean, tuple(pairs)).verdict in ("better", "worse")
     assert false / 300 <= 0.075 and naive / 300 > 0.3
+
+
+@pytest.mark.parametrize("rows", [12, 30, 100, 500])
+@pytest.mark.parametrize(
+    ("off", "drawn"), [(0.0, "flat"), (0.0, "sure"), (0.2, "flat"), (0.4, "sure")], ids=lambda one: str(one)
+)
+def test_a_calibration_error_of_few_rows_holds_the_true_one(rows: int, off: float, drawn: str) -> None:
+    """A model that is right as often as it says shows an error of 20 % in 12 rows, of which the interval may not say
+    that it is sure."""
+    pick = np.random.default_rng(7)
+
+    def confidences(count: int) -> np.ndarray:
+        return pick.uniform(0.5, 1, count) if drawn == "flat" else 1 - pick.beta(1, 15, count) / 2
+
+    held = 0
+    for _ in range(200):
+        sure = confidences(rows)
+        found = calibration_error(sure, pick.random(rows) < sure - off)
+        held += found.low <= 100 * off <= found.high
+        assert found.low <= found.value <= found.high
+    assert held >= 186  # 93 %
