@@ -18,6 +18,8 @@ def main() -> None:
     # No request leaves the machine that a person has not asked for.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Gradio makes a table of all events that it remembers after each one, for a page that is not shown.
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "10")
 
     from lora_hub.core import settings
     from lora_hub.core.errors import LoraHubError, SpecError
@@ -53,13 +55,14 @@ def serve(connection: object, port: int, in_space: bool) -> None:
     from lora_hub.core import settings
     from lora_hub.people import Sessions
     from lora_hub.ui import app
-    from lora_hub.ui.frame import page
+    from lora_hub.ui.frame import page, sessions_kept
 
     labels = page.Labels()
     sessions = Sessions(hub.look_up) if settings.signs_in() else None
     room = runs.WaitingRoom() if settings.signs_in() else None
     blocks = app.build(connection, Comparer(), labels, room)
-    blocks.queue(default_concurrency_limit=4, api_open=False)
+    blocks.queue(default_concurrency_limit=4, api_open=False, max_size=sessions_kept.MOST_WAITING)
+    sessions_kept.SessionsKept(blocks)
     host = "0.0.0.0" if in_space else "127.0.0.1"
     try:
         blocks.launch(

@@ -19,7 +19,7 @@ from lora_hub.core.languages import autonym, tag
 from lora_hub.core.messages import Message, _
 from lora_hub.hub import look_up
 from lora_hub.people import Sessions
-from lora_hub.ui.frame import asking, early, guard, person, sign_in
+from lora_hub.ui.frame import asking, doors, early, guard, person, sessions_kept, sign_in
 from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page
 from lora_hub.ui.frame.warm import Looker, warm_up
@@ -262,6 +262,7 @@ def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[s
     with which Hub."""
     guarding = Middleware(guard.Guard, hosts=() if settings.in_space() else (*guard.LOOPBACK, *settings.hosts()))
     people = _sign_in(sessions) if sessions is not None else []
+    people += [Middleware(doors.Doors)] if settings.signs_in() else []
     head = Middleware(
         early.EarlyHead,
         head=early.head(labels.languages),
@@ -277,6 +278,7 @@ def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[s
         "show_error": False,
         "allowed_paths": [],
         "max_threads": MOST_THREADS,
+        "state_session_capacity": sessions_kept.MOST_SESSIONS,
         "ssr_mode": False,
         "enable_monitoring": False,
         "mcp_server": False,

@@ -30,7 +30,7 @@ class Guard:
             refused = self._refusal(scope)
             if refused is not None:
                 status, said = refused
-                await _answer(status, said, scope, receive, send)
+                await refuse(status, said, scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
@@ -58,7 +58,8 @@ def _name(host: str) -> str:
         return host
 
 
-async def _answer(status: int, said: Message, scope: Any, receive: Any, send: Any) -> None:
+async def refuse(status: int, said: Message, scope: Any, receive: Any, send: Any) -> None:
+    """Answers a request with a refusal, in each language: nothing is known of who asks."""
     from starlette.responses import PlainTextResponse
 
     if scope["type"] == "websocket":

@@ -1,0 +1,158 @@
+"""The addresses that the page itself uses, and how much may come in by them, where people sign in.
+
+Gradio serves some thirty more: a proxy, functions of components, links that keep a page's state on disk. Nobody who
+uses the page asks for them. Uploads are for those who may train, are bounded while they arrive, belong to whoever sent
+them, and go after a while where no dataset was made of them.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from lora_hub.core import settings
+from lora_hub.core.errors import AccessError, LoraHubError
+from lora_hub.core.messages import _
+from lora_hub.people import Person, limits, policy, rules
+from lora_hub.people.rules import Action
+from lora_hub.ui.frame.asking import who_asks_in
+from lora_hub.ui.frame.guard import refuse
+
+API = "/gradio_api/"
+UPLOAD, FILE = f"{API}upload", f"{API}file="
+# What the page's scripts ask for, besides its own files.
+USED = ("queue/join", "queue/data", "heartbeat/", "cancel", "reset", "upload_progress", "info", "startup-events")
+PAGES = ("/", "/config", "/favicon.ico", "/robots.txt", "/manifest.json", "/theme.css", f"{API}theme.css")
+ASSETS = ("/assets/", "/static/", "/svelte/", f"{API}custom_component/")
+# Of a form that somebody sends who may train (a pasted file is part of it), and of anybody else's.
+FORM_BYTES, LITTLE_BYTES = 16 << 20, 1 << 20
+AROUND_FILE_BYTES = 64 << 10
+# Uploads of one person that no dataset was made of yet: so many, and so long.
+MOST_WAITING, WAITING_SECONDS = 4, 600.0
+
+
+class Doors:
+    """ASGI middleware, behind the one that says who asks."""
+
+    def __init__(self, app: Any) -> None:
+        self.app, self.uploads = app, Uploads()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path") or "")
+        if not _is_used(path):
+            await refuse(404, _("The page has no such address."), scope, receive, send)
+            return
+        person = await run_in_threadpool(who_asks_in, scope) if _concerns_a_person(scope, path) else None
+        try:
+            if path.startswith(UPLOAD) and scope["method"] == "POST" and person is not None:
+                await self._upload(person, scope, receive, send)
+            elif path.startswith(FILE) and not (person and self.uploads.is_of(person, path[len(FILE) :])):
+                await refuse(403, _("This is no file of yours."), scope, receive, send)
+            elif person is not None and scope["method"] == "POST":
+                most = FORM_BYTES if rules.may(person, Action.TRAIN) else LITTLE_BYTES
+                await self._bounded(most, scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+        except LoraHubError as error:
+            await refuse(403 if isinstance(error, AccessError) else 400, error.said, scope, receive, send)
+
+    async def _upload(self, person: Person, scope: Any, receive: Any, send: Any) -> None:
+        rules.check(person, Action.TRAIN)
+        limits.check_pace(person)
+        most = min(int(policy.read().upload_mb * limits.MB), settings.max_upload_bytes() or 1 << 62)
+        told = bytearray()
+
+        async def keep(message: dict) -> None:
+            if message["type"] == "http.response.body" and len(told) < AROUND_FILE_BYTES:
+                told.extend(message.get("body", b""))
+            await send(message)
+
+        await self._bounded(most + AROUND_FILE_BYTES, scope, receive, keep)
+        self.uploads.add(person, _paths(told))
+
+    async def _bounded(self, most: int, scope: Any, receive: Any, send: Any) -> None:
+        """Serves a request of at most so many bytes; one with more is refused before they are taken in."""
+        said = _("That is more than {most:,.0f} MB at once.", most=most / limits.MB)
+        length = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
+        if length.isdigit() and int(length) > most:
+            await refuse(413, said, scope, receive, send)
+            return
+        left, has_begun = most, False
+
+        async def count() -> Any:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            return {"type": "http.disconnect"} if left < 0 else message
+
+        async def watch(message: dict) -> None:
+            nonlocal has_begun
+            if left >= 0:
+                has_begun = True
+                await send(message)
+
+        try:
+            await self.app(scope, count, watch)
+        except ClientDisconnect:
+            pass
+        if left < 0 and not has_begun:
+            await refuse(413, said, scope, receive, send)
+
+
+class Uploads:
+    """Whose the files are that lie in the page's own folder of uploads. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._known: dict[str, tuple[str, float]] = {}  # path -> (person, when it came)
+
+    def add(self, person: Person, paths: list[str]) -> None:
+        """Files that somebody sent. The oldest of theirs go where they are too many, and all that waited too long."""
+        with self._lock:
+            now = self._clock()
+            for path in paths:
+                self._known[path] = (person.id, now)
+            mine = [path for path, (owner, _came) in self._known.items() if owner == person.id]
+            late = [path for path, (_owner, came) in self._known.items() if now - came > WAITING_SECONDS]
+            for path in {*mine[:-MOST_WAITING], *late}:
+                self._remove(path)
+        later = threading.Timer(WAITING_SECONDS + 1, self.add, (person, []))
+        later.daemon = True
+        later.start()
+
+    def is_of(self, person: Person, path: str) -> bool:
+        """Whether a person sent the file of a path."""
+        with self._lock:
+            return bool(person.id) and self._known.get(path, ("", 0.0))[0] == person.id
+
+    def _remove(self, path: str) -> None:
+        self._known.pop(path, None)
+        Path(path).unlink(missing_ok=True)
+
+
+def _is_used(path: str) -> bool:
+    if path in PAGES or path.startswith((*ASSETS, FILE)):
+        return True
+    inner = path.removeprefix(API)
+    return inner != path and (inner.startswith(USED) or inner.rstrip("/") == "upload")
+
+
+def _concerns_a_person(scope: Any, path: str) -> bool:
+    return scope["method"] == "POST" or path.startswith(FILE)
+
+
+def _paths(told: bytes | bytearray) -> list[str]:
+    """The paths in Gradio's answer to an upload."""
+    try:
+        found = json.loads(bytes(told))
+    except ValueError:  # it was refused
+        return []
+    return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []

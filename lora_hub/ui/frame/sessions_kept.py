@@ -1,0 +1,59 @@
+"""How much the page's server keeps for browsers: a few hundred sessions, and of each what has not been fetched yet.
+
+Gradio keeps 10,000 sessions of 0.4 MB, and every answer until somebody reads it, whoever made the session's name up.
+Who opens many loses their own oldest ones, and nobody else's.
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+import gradio as gr
+from starlette.concurrency import run_in_threadpool
+
+from lora_hub.people import Person
+from lora_hub.ui.frame.asking import who_asks_in
+
+# Of all together, of one person, and of all strangers.
+MOST_SESSIONS, MOST_OF_ONE, MOST_OF_STRANGERS = 600, 20, 100
+# Events of one session that wait, are worked on or are not fetched; a page has some twenty when it opens.
+MOST_EVENTS = 100
+# Events that wait, of all sessions together.
+MOST_WAITING = 1000
+
+
+class SessionsKept:
+    """Stands before the queue of a page, from when it is made. All of it happens on the server's event loop."""
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        self._blocks, self._queue = blocks, blocks._queue
+        self._push = self._queue.push
+        self._of: dict[str, OrderedDict[str, None]] = {}  # whose -> names of sessions, last used last
+        self._queue.push = self.push
+
+    async def push(self, body: Any, request: Any, username: str | None) -> Any:
+        """As Gradio's own. An event that is one too many of its session is refused."""
+        person = await run_in_threadpool(who_asks_in, request.scope)
+        name = body.session_hash
+        if name is not None:
+            if len(self._queue.pending_event_ids_session.get(name, ())) >= MOST_EVENTS:
+                return False, "Too much is asked at once in this page.", "queue_full"
+            self._count(person, name)
+        return await self._push(body=body, request=request, username=username)
+
+    def _count(self, person: Person, name: str) -> None:
+        whose = self._of.setdefault(person.id, OrderedDict())
+        whose[name] = None
+        whose.move_to_end(name)
+        most = MOST_SESSIONS if person.is_local else MOST_OF_ONE if person.id else MOST_OF_STRANGERS
+        while len(whose) > most:
+            self._forget(whose.popitem(last=False)[0])
+
+    def _forget(self, name: str) -> None:
+        queue, states = self._queue, self._blocks.app.state_holder
+        queue.pending_messages_per_session.pop(name, None)
+        for event_id in queue.pending_event_ids_session.pop(name, ()):
+            if event := queue.event_ids_to_events.get(event_id):
+                event.alive = False
+        with states.lock:
+            states.session_data.pop(name, None)
+            states.time_last_used.pop(name, None)
