@@ -129,7 +129,7 @@ def test_a_runner_is_one_file(tmp_path: Path, home: Path, monkeypatch: pytest.Mo
     """A planted runner is started, asked, cancelled and ended by its name, and nothing else knows it."""
     (tmp_path / "pigeon.py").write_text(
         "TOLD = []\n"
-        "def start(run_ids, log, environment=None, locks=()):\n"
+        "def start(run_ids, log, environment=None, locks=(), ticket=None):\n"
         "    TOLD.append(('start', *run_ids))\n"
         "    return {'pigeon': 7}\n"
         "def is_working(handle, folder):\n    return ('kill', 7) not in TOLD\n"
