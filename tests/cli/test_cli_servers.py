@@ -79,8 +79,8 @@ from lora_hub import cli
 from lora_hub import runs
 from lora_hub.runs.runners import local
 start = runs.start_run
-def slow(spec):
-    run = start(spec)
+def slow(spec, **named):
+    run = start(spec, **named)
     os.kill(os.getpid(), signal.SIGTERM)
     return run
 runs.start_run = slow

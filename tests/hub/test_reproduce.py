@@ -42,7 +42,7 @@ def planned_again(spec: TrainSpec, folder: Path, monkeypatch: pytest.MonkeyPatch
     arguments = arguments_of(reproduce.command(spec, "lora-hub/again"), folder)
     started: list[TrainSpec] = []
 
-    def start(given: TrainSpec) -> None:
+    def start(given: TrainSpec, **named: bool) -> None:
         started.append(given)
         raise KeyboardInterrupt
 
