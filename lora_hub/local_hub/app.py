@@ -7,8 +7,6 @@ How a handler is marked and what it is called with: calls.py.
 import logging
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from . import collection, commits, discussions, jobs, lfs, listing, oidc, pages,
 from .accounts import Accounts
 from .calls import Call, NotHeld, parse_json
 from .faults import HubFault, refuse
+from .patience import drain, pieces
 from .store import Store, new_id
 
 # The first handler that matches a request is taken.
@@ -58,8 +57,10 @@ class Hub:
         try:
             response = await self._answer(request)
         except HubFault as fault:
-            await drain(request)
+            whole = fault.status != 408 and await drain(request)
             response = refusal(fault)
+            if not whole:
+                response.headers["Connection"] = "close"
         except ClientDisconnect:
             return
         except Exception as error:
@@ -119,20 +120,6 @@ class Hub:
             if isinstance(answer, Response)
             else JSONResponse({} if answer is None else answer, headers=call.headers)
         )
-
-
-async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
-    """A request's body, of at most so many bytes; HubFault 413 where it has more."""
-    async for chunk in request.stream():
-        refuse((most := most - len(chunk)) < 0, 413, "The request body is longer than it may be here")
-        yield chunk
-
-
-async def drain(request: Request) -> None:
-    """Takes in the rest of a refused body, because clients read an answer when they have sent everything."""
-    with suppress(RuntimeError, ClientDisconnect):  # it was read to its end, or nobody waits for the answer
-        async for _ in request.stream():
-            pass
 
 
 def refusal(fault: HubFault) -> JSONResponse:

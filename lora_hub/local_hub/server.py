@@ -305,6 +305,7 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
     import uvicorn
 
     from .app import Hub
+    from .patience import Impatient
     from .store import Store
     from .upstream import Upstream
 
@@ -331,7 +332,7 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="h11",
+        http=Impatient,
         ws="none",
         loop="asyncio",
         timeout_keep_alive=60,
