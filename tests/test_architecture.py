@@ -400,6 +400,45 @@ def test_rooms_come_in_by_the_door() -> None:
     assert past_doors(EDGES, PACKAGE) == []
 
 
+def around_the_use_cases(package: Path) -> list[str]:
+    """Where page or shell do what a use case does without asking it: a name of `use_cases.__all__` that is taken from
+    another room or called on anything else."""
+    tree = ast.parse((package / "use_cases" / "__init__.py").read_text(encoding="utf-8"))
+    listed = next(node.value for node in tree.body if isinstance(node, ast.Assign))
+    names = {one for one in ast.literal_eval(listed) if one not in ("ask", "resolve")}  # words of others, too
+    found = []
+    for room in ("ui", "cli"):
+        for file in sorted((package / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                where = f"{room}/{file.name}:{getattr(node, 'lineno', 0)}"
+                if isinstance(node, ast.ImportFrom) and "use_cases" not in (node.module or ""):
+                    if not (node.module or "").startswith(f"{package.name}.{room}"):
+                        found += [f"{where} imports {one.name}" for one in node.names if one.name in names]
+                elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names:
+                    of = ast.unparse(node.func.value)
+                    if of in ("runs", "hub", "store", "pipelines", "dataset", "comparer", "self.page.comparer"):
+                        found.append(f"{where} calls {of}.{node.func.attr}")
+    return found
+
+
+def test_page_and_shell_come_in_by_the_use_cases() -> None:
+    assert around_the_use_cases(PACKAGE) == []
+
+
+def test_a_way_around_the_use_cases_is_seen(plant) -> None:
+    plant(
+        {
+            "use_cases/__init__.py": "__all__ = ['cancel_run', 'ask']\n",
+            "ui/tab.py": "from lora_hub import runs\nruns.cancel_run('x')\n",
+            "cli/command.py": "from lora_hub.runs import cancel_run\n",
+        }
+    )
+    assert [one.partition(" ")[2] for one in around_the_use_cases(plant.folder)] == [
+        "calls runs.cancel_run",
+        "imports cancel_run",
+    ]
+
+
 def test_doors_become_no_wider() -> None:
     assert wide_doors(PACKAGE) == WIDE_DOORS, "narrower is welcome: write it down here"
 

@@ -22,6 +22,7 @@ from lora_hub.core.errors import SpecError
 from lora_hub.core.messages import _
 from lora_hub.core.verdicts import BASE_WAYS
 from lora_hub.evaluation.minimum import parse_minimum
+from lora_hub.people import LOCAL
 
 Result = dict[str, Any]
 
@@ -39,7 +40,7 @@ def list_bases(options: argparse.Namespace) -> Result:
 
 
 def manage_runs(options: argparse.Namespace) -> Result:
-    from lora_hub import runs
+    from lora_hub import runs, use_cases
 
     if options.action != "wait" and (options.min or options.timeout):
         raise SpecError(
@@ -55,7 +56,14 @@ def manage_runs(options: argparse.Namespace) -> Result:
                 id=options.id,
                 command=f"python -m lora_hub runs show {options.id}",
             )
-        return {"runs": [run_row(run) for run in runs.list_runs()]}
+        return {
+            "runs": [
+                run_row(run)
+                for run in use_cases.list_runs(
+                    LOCAL,
+                )
+            ]
+        }
     if not options.id:
         raise SpecError(
             _("`{command}` needs a run's id."),
@@ -65,13 +73,13 @@ def manage_runs(options: argparse.Namespace) -> Result:
     if options.action == "wait":
         return wait(options)
     if options.action == "log":
-        return {"run": options.id, "log": runs.read_log(options.id, 1000)}
+        return {"run": options.id, "log": use_cases.read_log(LOCAL, options.id, 1000)}
     if options.action == "cancel":
-        run = runs.cancel_run(options.id)
+        run = use_cases.cancel_run(LOCAL, options.id)
     elif options.action == "resume":
-        run = runs.resume_run(options.id)
+        run = use_cases.resume_run(LOCAL, options.id)
     else:
-        run = runs.refresh_run(options.id)
+        run = use_cases.refresh_run(LOCAL, options.id)
     return {
         **run_result(run),
         "step": run.step,
@@ -84,11 +92,11 @@ def manage_runs(options: argparse.Namespace) -> Result:
 
 
 def publish(options: argparse.Namespace) -> Result:
-    from lora_hub import runs
+    from lora_hub import use_cases
 
     org = read_org(options.org)
     with connected_hub(options.screen):
-        published = runs.publish_run(options.run, org=org, name=options.name, private=options.private)
+        published = use_cases.publish_run(LOCAL, options.run, org=org, name=options.name, private=options.private)
     ref = published.ref
     if not published.is_new:
         said = _("Nothing is new: this run is {version} of {repo} already.", version=ref.versions[0], repo=ref.repo_id)
@@ -106,15 +114,15 @@ def list_adapters(options: argparse.Namespace) -> Result:
     org = read_org(options.org)
     task = read_task(options.task).id if options.task and Path(options.task).expanduser().is_file() else options.task
     with connected_hub(options.screen) as connection:
-        from lora_hub import hub
+        from lora_hub import use_cases
 
-        found, others = hub.list_adapters(org, task, options.base, versions=True), 0
+        found, others = use_cases.list_adapters(LOCAL, org=org, task=task, base=options.base, versions=True), 0
         if not found and (task or options.base):
-            everything = hub.list_adapters(org)
+            everything = use_cases.list_adapters(LOCAL, org=org)
             others = len(everything)
             check_task_id(task, {ref.task for ref in everything})
         if not found and not others:
-            hub.check_owner(org)
+            use_cases.check_owner(LOCAL, org)
         where = {"kind": connection.kind, "url": connection.url}
     asked = {"task": task, "base": options.base, "others": others}
     return {"adapters": [ref.model_dump(mode="json") for ref in found], "organization": org, "hub": where, **asked}
@@ -139,6 +147,7 @@ def compare(options: argparse.Namespace) -> Result:
             _("For example: {command}"),
             command="--test more.csv --min accuracy=90",
         )
+    from lora_hub import use_cases
     from lora_hub.catalogue import bases
     from lora_hub.compare import Comparer, find_here
 
@@ -149,7 +158,9 @@ def compare(options: argparse.Namespace) -> Result:
     with contextlib.nullcontext() if is_local else connected_hub(options.screen):
         comparer = Comparer(options.base)
         if options.test:
-            scored = comparer.score_file(
+            scored = use_cases.score_file(
+                LOCAL,
+                comparer,
                 adapters,
                 options.test,
                 read_mapping(options.map),
@@ -171,7 +182,9 @@ def compare(options: argparse.Namespace) -> Result:
                 if name not in BASE_WAYS:
                     check_minimum(minimum, scored["metrics"], result, name)
             return result
-        events = comparer.stream(
+        events = use_cases.ask(
+            LOCAL,
+            comparer,
             adapters,
             base=not options.no_base,
             prompt=options.prompt,

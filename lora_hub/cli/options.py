@@ -12,6 +12,7 @@ from lora_hub.core import settings
 from lora_hub.core.errors import DataError, LoraHubError, SpecError
 from lora_hub.core.messages import NOTHING, Message, _, several
 from lora_hub.core.schema import EFFORTS
+from lora_hub.people import LOCAL
 
 
 @contextlib.contextmanager
@@ -36,9 +37,10 @@ def named_dataset(name: str, screen: Screen) -> Any:
 
 def fetch_named(name: str, screen: Screen) -> Path:
     """The same, where the Hub is connected already."""
-    from lora_hub.hub import fetch_dataset, is_dataset_id
+    from lora_hub import use_cases
+    from lora_hub.hub import is_dataset_id
 
-    return fetch_dataset(name, progress=screen.say) if is_dataset_id(name) else Path(name)
+    return use_cases.fetch_dataset(LOCAL, name, progress=screen.say) if is_dataset_id(name) else Path(name)
 
 
 def read_mends(options: argparse.Namespace, inspector: Any, file: Path, task: Any, base: Any = None) -> Any:

@@ -24,11 +24,11 @@ from lora_hub.cli.options import (
 )
 from lora_hub.cli.run_json import run_result
 from lora_hub.cli.text import estimated
-from lora_hub.core import store
 from lora_hub.core.errors import LoraHubError, RunError, SpecError
 from lora_hub.core.messages import Message, _, joined, several
 from lora_hub.core.schema import Problem
 from lora_hub.evaluation.minimum import check_metrics, parse_minimum
+from lora_hub.people import LOCAL
 from lora_hub.runs import run_states
 
 Result = dict[str, Any]
@@ -36,6 +36,7 @@ CANCELLING = _("cancelling ...")
 
 
 def inspect(options: argparse.Namespace) -> Result:
+    from lora_hub import use_cases
     from lora_hub.catalogue import bases
     from lora_hub.data.inspector import Inspector
     from lora_hub.data.mending.mends import describe
@@ -47,8 +48,16 @@ def inspect(options: argparse.Namespace) -> Result:
     inspector = Inspector()
     with named_dataset(options.file, options.screen) as file:
         mends = read_mends(options, inspector, file, task, base)
-        seen = inspector.inspect(
-            file, task, read_mapping(options.map, task), mends=mends, base=base, name=file.name, **read_reading(options)
+        seen = use_cases.inspect_dataset(
+            LOCAL,
+            inspector,
+            file,
+            task,
+            read_mapping(options.map, task),
+            mends=mends,
+            base=base,
+            name=file.name,
+            **read_reading(options),
         )
     told = {
         "problems": [
@@ -62,10 +71,10 @@ def inspect(options: argparse.Namespace) -> Result:
 
 def _base_problems(base: Any) -> list[Problem]:
     """What `train` would refuse the base for; the file can be looked at all the same."""
-    from lora_hub import runs
+    from lora_hub import use_cases
 
     try:
-        runs.check_base(base)
+        use_cases.check_base(LOCAL, base)
     except LoraHubError as error:
         return [Problem(code="base", severity="error", count=0, said=error.said, advice=error.advice)]
     return []
@@ -98,16 +107,17 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
 
 
 def train(options: argparse.Namespace) -> Result:
-    from lora_hub import runs
+    from lora_hub import use_cases
     from lora_hub.catalogue import bases
     from lora_hub.data.inspector import Inspector
 
     base, task, minimum = bases.get_base(options.base), read_task(options.task), parse_minimum(options.min)
-    runs.check_base(base)
+    use_cases.check_base(LOCAL, base)
     inspector = Inspector()
     with named_dataset(options.file, options.screen) as given:
-        file = store.add_dataset(given)  # read once, for the mends and for the plan
-        plan = runs.plan_run(
+        file = use_cases.add_dataset(LOCAL, given)  # read once, for the mends and for the plan
+        plan = use_cases.plan_run(
+            LOCAL,
             file,
             task,
             base,
@@ -132,10 +142,10 @@ def train(options: argparse.Namespace) -> Result:
     started = None
     try:
         with options.signals.held():  # so that a run is never started and then not known
-            started = runs.start_run(plan.spec, base_checked=True)
+            started = use_cases.start_run(LOCAL, plan.spec, base_checked=True)
             screen.say(_("run {run_id}", run_id=started.id))
         with progress.ProgressBar(screen) as bar:
-            run = runs.wait_for_run(started.id, bar.show)
+            run = use_cases.wait_for_run(LOCAL, started.id, bar.show)
     except KeyboardInterrupt as ended:
         if started is not None:
             print(file=sys.stderr)
@@ -168,21 +178,21 @@ def check_ended(run: Any, result: Result) -> None:
 
 
 def _cancel(run_id: str) -> Any:
-    from lora_hub import runs
+    from lora_hub import use_cases
 
     try:
-        return runs.cancel_run(run_id)
+        return use_cases.cancel_run(LOCAL, run_id)
     except RunError:  # it ended meanwhile
-        return runs.refresh_run(run_id)
+        return use_cases.refresh_run(LOCAL, run_id)
 
 
 def wait(options: argparse.Namespace) -> Result:
     """`runs wait ID`: returns when the run has ended, with the exit status that `train` would have had."""
-    from lora_hub import runs
+    from lora_hub import use_cases
 
     minimum = parse_minimum(options.min)
     if minimum:
-        check_metrics(minimum, runs.refresh_run(options.id).spec.task)
+        check_metrics(minimum, use_cases.refresh_run(LOCAL, options.id).spec.task)
     deadline = time.monotonic() + options.timeout if options.timeout else None
     with progress.ProgressBar(options.screen) as bar:
 
@@ -201,7 +211,7 @@ def wait(options: argparse.Namespace) -> Result:
                     status=124,
                 )
 
-        run = runs.wait_for_run(options.id, look)
+        run = use_cases.wait_for_run(LOCAL, options.id, look)
     result = run_result(run)
     check_ended(run, result)
     check_minimum(minimum, run.metrics, result)
@@ -210,7 +220,7 @@ def wait(options: argparse.Namespace) -> Result:
 
 def pipeline(options: argparse.Namespace) -> Result:
     """runs: [{task, run, state, adapter, metrics, ...}], mode (together or in turn), seconds."""
-    from lora_hub import runs
+    from lora_hub import use_cases
     from lora_hub.hub import is_dataset_id
     from lora_hub.runs import pipeline as pipelines
 
@@ -222,7 +232,8 @@ def pipeline(options: argparse.Namespace) -> Result:
     started: list[Any] = []
     try:
         with options.signals.held(), connected_hub(screen) if needs_hub else contextlib.nullcontext():
-            started += pipelines.start_pipeline(
+            started += use_cases.start_pipeline(
+                LOCAL,
                 asked,
                 publish_to=publish_to,
                 private=options.private,
@@ -241,9 +252,11 @@ def pipeline(options: argparse.Namespace) -> Result:
         if ids:
             screen.say(CANCELLING)
         for run_id in ids:
-            if not runs.refresh_run(run_id).state.is_final:
-                runs.cancel_run(run_id, wait=0)
-        stop.also = {"runs": [{"run": run_id, "state": runs.wait_for_run(run_id).state.value} for run_id in ids]}
+            if not use_cases.refresh_run(LOCAL, run_id).state.is_final:
+                use_cases.cancel_run(LOCAL, run_id, wait=0)
+        stop.also = {
+            "runs": [{"run": run_id, "state": use_cases.wait_for_run(LOCAL, run_id).state.value} for run_id in ids]
+        }
         raise
     rows = [_pipeline_row(one.entry, result) for one, result in zip(started, ended, strict=True)]
     modes = [result.mode for result in ended if not isinstance(result, LoraHubError) and result.mode]

@@ -18,7 +18,7 @@ from lora_hub.use_cases.watching import seen
 
 
 @use_case(Action.COMPARE)
-def resolve(person: Person, comparer: Comparer, adapters: list[str]) -> list[Pane]:
+def resolve(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
     """The panes of these names, as `Comparer.resolve`. Raises AdapterError, BaseError."""
     panes = comparer.resolve(_names_for(person, adapters))
     for pane in panes[:1]:  # all of one base
@@ -29,7 +29,7 @@ def resolve(person: Person, comparer: Comparer, adapters: list[str]) -> list[Pan
 
 
 @use_case(Action.COMPARE, counted=True)
-def ask(person: Person, comparer: Comparer, adapters: list[str], **question: Any) -> Iterator[PaneAnswer]:
+def ask(person: Person, comparer: Comparer, adapters: list[str | Pane], **question: Any) -> Iterator[PaneAnswer]:
     """The answers as they come, as `Comparer.stream`. Raises AccessError where the question is more than allowed."""
     characters = len(question.get("prompt") or "") + sum(
         len(str(value)) for value in (question.get("inputs") or {}).values()
@@ -37,13 +37,12 @@ def ask(person: Person, comparer: Comparer, adapters: list[str], **question: Any
     most = limits.check_question(
         person, len(adapters) + bool(question.get("base", True)), question.get("max_new_tokens") or 0, characters
     )
-    resolve(person, comparer, adapters)
-    yield from comparer.stream(_names_for(person, adapters), **{**question, "max_new_tokens": most})
+    yield from comparer.stream(resolve(person, comparer, adapters), **{**question, "max_new_tokens": most})
 
 
 @use_case(Action.COMPARE, counted=True)
 def score_file(
-    person: Person, comparer: Comparer, adapters: list[str], file: Path, *arguments: Any, **named: Any
+    person: Person, comparer: Comparer, adapters: list[str | Pane], file: Path, *arguments: Any, **named: Any
 ) -> Any:
     """As `Comparer.score_file`, from the shell: the file is one of this machine."""
     if not person.is_local:
@@ -51,7 +50,7 @@ def score_file(
     return comparer.score_file(adapters, file, *arguments, **named)
 
 
-def _names_for(person: Person, names: list[str]) -> list[str]:
+def _names_for(person: Person, names: list[str | Pane]) -> list[str | Pane]:
     """The names as this person may use them: a run that they may not see is none, and what is no run is a repository of
     the Hub. Raises AdapterError where a name is a folder of this machine."""
     if person.is_local:

@@ -10,7 +10,7 @@ from lora_hub.catalogue import bases
 from lora_hub.core import settings, store
 from lora_hub.core.errors import BaseError, LoraHubError, RunError
 from lora_hub.core.messages import _
-from lora_hub.core.schema import BaseModel, Run, TrainSpec
+from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
 from lora_hub.people import Person, limits, policy
 from lora_hub.people.rules import Action
 from lora_hub.runs import pipeline as pipelines
@@ -68,6 +68,17 @@ def check_allowed(person: Person, base: BaseModel) -> None:
 
 
 @use_case(Action.TRAIN)
+def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: Any) -> runs.Plan:
+    """As `runs.plan_run`, of one of this person's files."""
+    check_allowed(person, base)
+    if not person.is_local:
+        datasets.check_own(person, file)
+    plan = runs.plan_run(file, task, base, **named)
+    limits.check_spec(person, plan.spec, plan.inspection.info.rows, plan.estimate.steps)
+    return plan
+
+
+@use_case(Action.TRAIN)
 def plan_inspected(person: Person, seen: Any, base: BaseModel, **named: Any) -> runs.Plan:
     """As `runs.plan_inspected`, of one of this person's files. Raises AccessError where it is more than they may."""
     check_allowed(person, base)
@@ -82,27 +93,16 @@ def plan_inspected(person: Person, seen: Any, base: BaseModel, **named: Any) -> 
 
 @use_case(Action.TRAIN, counted=True)
 def start_runs(
-    person: Person,
-    specs: Sequence[TrainSpec],
-    *,
-    environment: dict[str, str] | None = None,
-    runner: str = "local",
-    room: runs.WaitingRoom | None = None,
+    person: Person, specs: Sequence[TrainSpec], *, environment: dict[str, str] | None = None, **named: Any
 ) -> list[Run]:
-    """Starts runs of one base as this person's. Raises as `runs.start_runs`, and AccessError where they are too
-    many. room: where they wait for their turn without a process."""
+    """Starts runs of one base as this person's; arguments as `runs.start_runs` takes them. Raises as that does, and
+    AccessError where they are too many."""
     for spec in specs:
         check_allowed(person, spec.base)
     most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
+    given = {**(environment or {}), **child_environment(person)}
     with asked_as(person):
-        return runs.start_runs(
-            specs,
-            owner=person.id,
-            most_seconds=most_seconds,
-            environment={**(environment or {}), **child_environment(person)},
-            runner=runner,
-            room=room,
-        )
+        return runs.start_runs(specs, owner=person.id, most_seconds=most_seconds, environment=given, **named)
 
 
 @use_case(Action.TRAIN)

@@ -61,6 +61,7 @@ MAY = {
     "open_dataset": THOSE_WHO_TRAIN,
     "plan_publication": THOSE_WHO_TRAIN,
     "plan_inspected": THOSE_WHO_TRAIN,
+    "plan_run": THOSE_WHO_TRAIN,
     "publish_run": THOSE_WHO_TRAIN,
     "publishing_trouble": THOSE_WHO_TRAIN,
     "read_card": MEMBERS,
