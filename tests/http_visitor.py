@@ -2,7 +2,7 @@
 
 visitor = HttpVisitor(app_url)
 visitor.sign_in(hub_url, token)
-    visitor.call("lh-ask", "click", {"lh-names": ["lora-hub/spam"], "lh-prompt": "Win!"})      outputs of its last answer
+    visitor.call("lh-ask", "click", {"lh-names": ["lora-hub/spam"], "lh-prompt": "Win!"})
 """
 
 import json
