@@ -1,13 +1,17 @@
-"""Why something cannot be written, in words: a full disk, a read-only one, a folder that is not ours. The one place
-that says so.
+"""What is said of this machine's disk. Why something cannot be written, in words: a full disk, a read-only one, a
+folder that is not ours; the one place that says so. And what nobody is told who only visits: where things lie.
 
 with disk_errors(path): ...        raises LoraHubError
 explain_disk(error, folder)        None where the error says something else
+without_places("/data/lora_hub/people/will/datasets/ab/rows.csv is damaged.")     "rows.csv is damaged.", for visitors
 """
 
 import errno
 import os
+import re
 import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +23,8 @@ from lora_hub.core.messages import _
 FULL = (errno.ENOSPC, errno.EDQUOT)
 # With less than this left, a write that failed failed for want of space.
 FULL_DISK_BYTES = 8 * 1024 * 1024
+# Where systems keep what is nobody's dataset.
+_SYSTEM = ("/bin", "/dev", "/etc", "/lib", "/opt", "/proc", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var")
 
 
 @contextmanager
@@ -69,3 +75,21 @@ def disk_is_full(path: Path, *, ended_run: bool = False) -> LoraHubError:
     if ended_run:
         advice = _("Free some space there, then resume the run: it goes on from its last checkpoint.")
     return LoraHubError(_("The disk that holds {path} is full."), advice, path=path)
+
+
+def without_places(text: str) -> str:
+    """The text with the last part alone of each path that lies in one of this machine's folders."""
+    if "/" not in text:
+        return text
+    roots = "|".join(map(re.escape, sorted(_roots(), key=len, reverse=True)))
+    return re.sub(rf"(?<![\w./~-])(?:{roots})(?![\w.-])(?:/[^\s'\"«»<>,;:()\[\]{{}}|\u2066-\u2069]*)?", _last, text)
+
+
+def _last(found: re.Match) -> str:
+    return found[0].rstrip("/").rpartition("/")[2]
+
+
+def _roots() -> set[str]:
+    known = [settings.home(), Path.home(), Path.cwd(), Path(__file__).parents[2], tempfile.gettempdir()]
+    known += [sys.prefix, sys.base_prefix, os.environ.get("HF_HOME"), os.environ.get("HF_HUB_CACHE")]
+    return {str(one) for one in (*known, *_SYSTEM) if one and str(one).count("/") and len(str(one)) > 1}

@@ -45,10 +45,12 @@ class Inspector:
     changes.
 
     Safe to use from several threads; each answer is made once, and who asks for something else does not wait for it.
-    `most_bytes`: of remembered tables (the last one aside).
+    `most_bytes`: of remembered tables (the last one aside). `read`: what reads a file, `read_table` or what stands for
+    it.
     """
 
-    def __init__(self, most_bytes: int = 512 << 20, most: int = 24) -> None:
+    def __init__(self, most_bytes: int = 512 << 20, most: int = 24, read: Callable[..., Table] = read_table) -> None:
+        self._read = read
         self._most_bytes, self._most = most_bytes, most
         self._answers: OrderedDict[tuple, Any] = OrderedDict()  # key -> Table, Inspection or fingerprint
         self._making: dict[tuple, threading.Lock] = {}
@@ -103,8 +105,8 @@ class Inspector:
     def read(self, path: Path, **reading: Any) -> Table:
         """The table of a file, from memory where it is unchanged. Raises DataError."""
         if not Path(path).is_file():
-            return read_table(path, **reading)  # which tells it in words
-        return self._remember(("table", _file(path), _reading(reading)), lambda: read_table(path, **reading))
+            return self._read(path, **reading)  # which tells it in words
+        return self._remember(("table", _file(path), _reading(reading)), lambda: self._read(path, **reading))
 
     def _remember(self, key: tuple, make: Callable[[], Any]) -> Any:
         with self._lock:

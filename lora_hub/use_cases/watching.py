@@ -5,6 +5,7 @@ from typing import Any
 
 from lora_hub import runs
 from lora_hub.core import events, store
+from lora_hub.core.disk import without_places
 from lora_hub.core.errors import RunError, SpecError
 from lora_hub.core.messages import _, several
 from lora_hub.core.run_reader import RunReader
@@ -37,9 +38,13 @@ def wait_for_run(
 
 @use_case(Action.BROWSE)
 def read_log(person: Person, run_id: str, lines: int = 200, reader: RunReader | None = None) -> str:
-    """The last lines of a run's log. It quotes the machine: only who may change the run reads it."""
+    """The last lines of a run's log. It quotes the machine: only who may change the run reads it, and who visits the
+    machine reads it without the machine's paths."""
     run = seen(person, run_id, reader)
-    return runs.read_log(run_id, lines, reader) if rules.can_change(person, run) else ""
+    if not rules.can_change(person, run):
+        return ""
+    log = runs.read_log(run_id, lines, reader)
+    return log if person.is_local else without_places(log)
 
 
 @use_case(Action.BROWSE)

@@ -2,6 +2,7 @@
 
 __all__ = [
     "archive_members",
+    "bounded",
     "formats",
     "read",
 ]

@@ -11,6 +11,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from lora_hub.core import settings
+from lora_hub.core.disk import without_places
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.messages import Message, _
 from lora_hub.ui.render.page_words import in_page_words
@@ -132,10 +134,16 @@ def link(url: str, words: str) -> str:
 
 
 def told(error: LoraHubError, language: str) -> tuple[str, str]:
-    """(message, hint) of an error as the page says it: in its language, its digits and its words."""
-    said = (in_page_words(part).in_language(language) for part in (error.said, error.advice))
+    """(message, hint) of an error as the page says it: in its language, its digits and its words, and to visitors
+    without the machine's paths."""
+    said = (for_visitors(in_page_words(part).in_language(language)) for part in (error.said, error.advice))
     message, hint = (own_digits(part, language) for part in said)
     return message, hint
+
+
+def for_visitors(text: str) -> str:
+    """A text that may quote this machine, as it is told here: whoever sits at it may see where things lie."""
+    return without_places(text) if settings.signs_in() else text
 
 
 def error_card(error: LoraHubError, language: str) -> str:

@@ -11,7 +11,7 @@ from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BASE_EXAMPLES, Run, RunState, Score
 from lora_hub.runs import run_states
 from lora_hub.ui.render.page_words import in_page_words
-from lora_hub.ui.render.render import badge, card, empty, error_card, escape, note, sentence, table
+from lora_hub.ui.render.render import badge, card, empty, error_card, escape, for_visitors, note, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
 from lora_hub.ui.render.render_groups import beside_each_other, companions
 from lora_hub.ui.render.run_names import RunName, name_runs
@@ -204,7 +204,7 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
 
 def _told(said: Message, language: str) -> str:
     """What older versions wrote in a language with digits of its own has Latin ones."""
-    shown = in_page_words(said).in_language(language)
+    shown = for_visitors(in_page_words(said).in_language(language))
     return own_digits(shown, language) if direction(shown) == direction_of(language) else shown
 
 
