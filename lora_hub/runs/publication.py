@@ -33,7 +33,8 @@ class Publication:
     """version: the one that publishing makes. before: the newest one there is, empty where there is none. is_same: the
     newest version is this very run. other_rows: the scores of both are of different test rows. has_record: the version
     before says what it was made from; where it does not, no difference can be told. more_labels, fewer_labels: those
-    that the version before does not answer with, and those that only it does."""
+    that the version before does not answer with, and those that only it does. by_pull_request: this account may only
+    propose it, and somebody else takes it over."""
 
     repo_id: str
     version: str
@@ -44,6 +45,7 @@ class Publication:
     differences: tuple[Difference, ...] = ()
     more_labels: tuple[str, ...] = ()
     fewer_labels: tuple[str, ...] = ()
+    by_pull_request: bool = False
 
     @property
     def is_another(self) -> bool:
@@ -51,10 +53,10 @@ class Publication:
         return any(one.kind in ("task", "labels") for one in self.differences)
 
 
-def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -> Publication:
+def plan_publication(run: Run, *, org: str | None = "", name: str | None = "", asks_first: bool = False) -> Publication:
     """Looks at the repo that the run would be published to. Raises HubError (a name that is none, an organization that
     this account may not publish to, the Hub down) and AdapterError (the record of the version before is damaged). org,
-    name: empty or None for the run's own."""
+    name: empty or None for the run's own. asks_first: whether this account may write there is asked, too."""
     from lora_hub import hub
     from lora_hub.hub import repo_name
 
@@ -65,12 +67,14 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
     except AdapterError:  # there is no such repo: nothing is promised where none may be made
         hub.check_publishing(run.spec, org=owner, name=(name or "").strip())
         return Publication(repo_id, "v1")
+    claim = hub.check_publishing(run.spec, org=owner, name=(name or "").strip()) if asks_first else None
+    proposes = claim is not None and claim.by_pull_request
     if not numbers:
-        return Publication(repo_id, "v1")
+        return Publication(repo_id, "v1", by_pull_request=proposes)
     before, version = f"v{numbers[0]}", f"v{numbers[0] + 1}"
     record = hub.fetch_record(repo_id, before)
     if record is None:
-        return Publication(repo_id, version, before, has_record=False)
+        return Publication(repo_id, version, before, has_record=False, by_pull_request=proposes)
     if record.get("run") == run.id:
         return Publication(repo_id, before, before, is_same=True)
     then, now = _labels(_part(record, "task")), _labels(_part(_own_record(run), "task"))
@@ -79,6 +83,7 @@ def plan_publication(run: Run, *, org: str | None = "", name: str | None = "") -
         repo_id,
         version,
         before,
+        by_pull_request=proposes,
         other_rows=_scored_rows(record) != _rows_of(run),
         differences=tuple(find_differences(record, run)),
         more_labels=tuple(label for label in now if label not in then) if both else (),

@@ -54,7 +54,7 @@ def plan_publication(person: Person, run_id: str, *, org: str = "", name: str = 
     run = owned(person, run_id)
     _check_where(person, org)
     with asked_as(person):
-        return runs.plan_publication(run, org=org, name=name)
+        return runs.plan_publication(run, org=org, name=name, asks_first=not person.is_local)
 
 
 @use_case(Action.PUBLISH, counted=True)

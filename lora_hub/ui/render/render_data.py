@@ -86,7 +86,6 @@ def spec_line(spec: TrainSpec, language: str) -> str:
     return between(language).join(f"<bdi>{escape(part)}</bdi>" for part in parts)
 
 
-def published(name: str, url: str, language: str) -> str:
-    return card(
-        "good", escape(t(_("Published as {name}"), language, name=name)), link(url, t(_("Open on the Hub"), language))
-    )
+def published(ref: AdapterRef, language: str) -> str:
+    said = _("Proposed for {name}: a pull request") if ref.pull_request else _("Published as {name}")
+    return card("good", escape(t(said, language, name=ref.repo_id)), link(ref.url, t(_("Open on the Hub"), language)))

@@ -22,7 +22,12 @@ def planned(publication: Publication, language: str) -> str:
             "plain",
             filled(_("This becomes the first version, {version}, of {repo}."), language, repo=repo, version=version),
         )
-    title = filled(_("This becomes new version {version} of {repo}."), language, repo=repo, version=version)
+    becomes = (
+        _("This is proposed as version {version} of {repo}: who may write there takes the pull request over.")
+        if publication.by_pull_request
+        else _("This becomes new version {version} of {repo}.")
+    )
+    title = filled(becomes, language, repo=repo, version=version)
     if not publication.has_record:
         return card(
             "warn",

@@ -90,7 +90,8 @@ class Watch:
             ahead = use_cases.plan_publication(person, run.id, org=org, name=name)
         except LoraHubError as error:
             return [render.error_card(error, language), plain, "", unasked]
-        said = _("Nothing new: this is {version} already") if ahead.is_same else _("Publish {version}")
+        does = _("Propose {version}") if ahead.by_pull_request else _("Publish {version}")
+        said = _("Nothing new: this is {version} already") if ahead.is_same else does
         promise, asks = _promise(run.id, ahead), ahead.is_another
         is_agreed = agreed and promise == said_before
         button = gr.Button(
@@ -132,7 +133,7 @@ class Watch:
         ref = use_cases.publish_run(
             person, run.id, org=(org or "").strip(), name=(name or "").strip(), private=private
         ).ref
-        return render_data.published(ref.repo_id, ref.url, language)
+        return render_data.published(ref, language)
 
     def to_compare(self, language: str, stamp: str, *, person: Person) -> tuple[Any, Any]:
         run = use_cases.refresh_run(person, _shown(stamp))
@@ -242,5 +243,5 @@ def _hidden() -> list[Any]:
 
 def _published(run: Run, language: str) -> str:
     if run.adapter:
-        return render_data.published(run.adapter.repo_id, run.adapter.url, language)
+        return render_data.published(run.adapter, language)
     return f"<h4>{render.escape(t(_('Share this adapter'), language))}</h4>"
