@@ -5,7 +5,7 @@ from typing import Any
 
 from lora_hub.core.languages import isolated
 from lora_hub.core.messages import _, _n
-from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, Task, TrainSpec
+from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, AdapterRef, Task, TrainSpec
 from lora_hub.evaluation import metrics
 from lora_hub.ui.render.render import card, empty, escape, link
 from lora_hub.ui.render.render_table import role_name
