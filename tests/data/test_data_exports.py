@@ -195,7 +195,7 @@ def test_prodigys_choices(tmp_path: Path) -> None:
     seen, found = problems_of(put(tmp_path, "choices.jsonl", rows))
     assert (
         seen.mapping == {"text": "text", "answer": "accept"}
-        and found["labels"].message == "2 classes: Negative 15, Positive 12."
+        and found["labels"].message == "2 classes: NEG 15, POS 12."
     )
     assert found["not-accepted"].rows == (6, 10) and found["several-labels-left-out"].rows == (12,)
     assert found["not-accepted"].message == "2 rows not accepted by the annotator (1 rejected, 1 ignored): left out."
@@ -290,7 +290,7 @@ def test_other_tables_are_left_alone(tmp_path: Path, rows: list[dict]) -> None:
             "several-labels-left-out",
             (1, 6, 11, 16, 21, 26, 31),
         ),
-        ("prodigy_choice.jsonl", "2 classes: Positive 16, Negative 14.", "not-accepted", (6, 10)),
+        ("prodigy_choice.jsonl", "2 classes: POS 16, NEG 14.", "not-accepted", (6, 10)),
     ],
 )
 def test_reported_exports(name: str, labels: str, code: str, rows: tuple[int, ...]) -> None:

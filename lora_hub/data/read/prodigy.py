@@ -1,11 +1,13 @@
 """Exports of Prodigy (`prodigy db-out`): each row has the button that was pressed in `answer`.
 
-`accept` holds the ids of the options that were chosen (`choice`), and `options` what each of them says; a binary
+`accept` holds the ids of the options that were chosen (`choice`), which are the labels where they are words (POS), and
+where they are numbers `options` tells what each says; a binary
 question has its label in `label`, which `answer` accepts or rejects; marked parts (`spans`) are no label of the text.
 What was rejected or ignored is no example of anything, but where there is one label only: what is not it, is its other
 class. Format: prodi.gy/docs/api-interfaces.
 """
 
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -38,7 +40,7 @@ def read_prodigy(frame: polars.DataFrame) -> Export | None:
         aside.remove("answer")
         return _made(frame, aside, [button in ("", "ignore") for button in buttons], buttons)
     labels = [_labels(value) for value in frame[column].to_list()] if column else []
-    if column == "accept" and "options" in columns:
+    if column == "accept" and "options" in columns and not _are_words(labels):
         options = frame["options"].to_list()
         labels = [_option_texts(chosen, given) for chosen, given in zip(labels, options, strict=True)]
     names = {label for one in labels for label in one}
@@ -59,6 +61,13 @@ def _labels(value: Any) -> list[str]:
     value = listed(value) or value if isinstance(value, str) else value
     values = value if isinstance(value, list) else [value]
     return [str(value_text(one)) for one in values if one is not None and one != ""]
+
+
+def _are_words(labels: list[list[str]]) -> bool:
+    """Whether the ids say something themselves, as those do that somebody wrote as labels: not all are numbers or
+    hashes."""
+    ids = {name for one in labels for name in one}
+    return any(re.search(r"[^\W\d_]", name) and not re.fullmatch(r"[0-9a-fA-F-]{8,}", name) for name in ids)
 
 
 def _option_texts(chosen: list[str], options: Any) -> list[str]:
