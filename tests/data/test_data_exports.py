@@ -194,8 +194,7 @@ def test_prodigys_choices(tmp_path: Path) -> None:
     rows[11]["accept"] = ["POS", "NEG"]
     seen, found = problems_of(put(tmp_path, "choices.jsonl", rows))
     assert (
-        seen.mapping == {"text": "text", "answer": "accept"}
-        and found["labels"].message == "2 classes: NEG 15, POS 12."
+        seen.mapping == {"text": "text", "answer": "accept"} and found["labels"].message == "2 classes: NEG 15, POS 12."
     )
     assert found["not-accepted"].rows == (6, 10) and found["several-labels-left-out"].rows == (12,)
     assert found["not-accepted"].message == "2 rows not accepted by the annotator (1 rejected, 1 ignored): left out."
