@@ -37,6 +37,8 @@ NAMESPACE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?")
 
 # The secret of a Space that publishes everybody's adapters, where the organization wants that.
 SERVICE_TOKEN = "LORA_HUB_SERVICE_TOKEN"
+# What of the app no process of a run, and nobody else's, gets to know.
+SECRETS = (SERVICE_TOKEN, "OAUTH_CLIENT_SECRET")
 
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 

@@ -48,6 +48,14 @@ def check_start(person: Person, count: int, everybodys: Iterable[Any], now: floa
         going = sum(not run.state.is_final for run in of)
         if going + count > most:
             raise AccessError(said, _("Wait until one has ended, or cancel one."), going=going, most=most)
+    left = check_minutes(person.id, everybodys, now)
+    return max(60.0, min(allowed.hours * 3600, left))
+
+
+def check_minutes(owner: str, everybodys: Iterable[Any], now: float) -> float:
+    """The seconds that somebody's runs may still train today. Raises AccessError where there are none left."""
+    allowed, everybodys = policy.read(), list(everybodys)
+    mine = [run for run in everybodys if run.owner == owner]
     left = []
     for of, most, said in (
         (mine, allowed.minutes_a_day, _("{used:.0f} of your {most} minutes of training a day are used.")),
@@ -59,7 +67,7 @@ def check_start(person: Person, count: int, everybodys: Iterable[Any], now: floa
             raise AccessError(
                 said, _("There are more as the last 24 hours pass. An admin may allow more."), used=used / 60, most=most
             )
-    return max(60.0, min(allowed.hours * 3600, *left))
+    return min(left)
 
 
 def used_seconds(runs: Iterable[Any], now: float) -> float:
@@ -83,14 +91,16 @@ def check_spec(person: Person, spec: Any, rows: int, steps: int) -> None:
     if person.is_local:
         return
     allowed = policy.read()
-    if rows > allowed.rows:
-        raise AccessError(
-            _("{name} has {rows:,} rows, and {most:,} may be trained on here."),
-            _("Upload a part of it. An admin may allow more."),
-            name=spec.dataset.name,
-            rows=rows,
-            most=allowed.rows,
-        )
+    test = spec.test_dataset
+    for name, count in ((spec.dataset.name, rows), *([(test.name, test.rows)] if test is not None else [])):
+        if count > allowed.rows:
+            raise AccessError(
+                _("{name} has {rows:,} rows, and {most:,} may be trained on here."),
+                _("Upload a part of it. An admin may allow more."),
+                name=name,
+                rows=count,
+                most=allowed.rows,
+            )
     if steps > allowed.steps:
         raise AccessError(
             _("The run would take {steps:,} steps, and {most:,} are allowed here."),

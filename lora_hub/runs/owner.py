@@ -4,6 +4,7 @@ What it says are the run's events and its log; what it hears is that a person ca
 """
 
 import contextlib
+import math
 import os
 import time
 import traceback
@@ -12,14 +13,19 @@ from typing import Any
 
 from lora_hub.core import processes, run_lock, store
 from lora_hub.core.crash import explain_crash
-from lora_hub.core.errors import LoraHubError
+from lora_hub.core.errors import AccessError, LoraHubError
 from lora_hub.core.events import EventLog, Folding
 from lora_hub.core.messages import Message, _
+from lora_hub.core.run_reader import RunReader
 from lora_hub.core.schema import Event, EventKind, Run, RunState, TrainSpec, Wait
+from lora_hub.people import limits
+from lora_hub.runs.looking import list_runs
 from lora_hub.runs.turns import Cancelled
 
 # A page looks every two seconds; what is told more often only makes the run's file longer.
 TELL_SECONDS = 0.5
+# What all runs of a day have taken is counted so often.
+COUNT_SECONDS = 30.0
 
 
 class Owner:
@@ -43,6 +49,8 @@ class Owner:
         )
         self._cancelled = False
         self._until = 0.0  # when it has trained as long as it may in an attempt; 0: it may as long as it takes
+        self._counted, self._spent = 0.0, None  # when its owner's minutes were counted last, and that none are left
+        self._reader = RunReader()
         self._told = 0.0
 
     @property
@@ -56,6 +64,7 @@ class Owner:
         self.folding.add(event.model_dump())
         if data.get("state") is RunState.RUNNING and (most := self.now.most_seconds):
             self._until = time.monotonic() + most
+            self._counted = -math.inf
         return event
 
     def cancel(self, *_: Any) -> None:
@@ -68,7 +77,22 @@ class Owner:
     @property
     def is_overdue(self) -> bool:
         """Whether it has trained as long as it may. What is trained by then is scored and published."""
-        return bool(self._until) and time.monotonic() > self._until and not self.is_trained
+        if not self._until or self.is_trained:
+            return False
+        return time.monotonic() > self._until or not self._has_minutes()
+
+    def _has_minutes(self) -> bool:
+        """Whether its owner may train on today: each of their runs was let in when there were minutes left, and
+        together they may have used them by now."""
+        if time.monotonic() - self._counted >= COUNT_SECONDS:
+            self._counted = time.monotonic()
+            try:
+                limits.check_minutes(self.now.owner, list_runs(self._reader), time.time())
+            except AccessError as error:
+                self._spent = error
+            except LoraHubError as error:  # what is allowed cannot be read at this moment: nobody loses a run by that
+                write_log(f"minutes cannot be counted: {error}")
+        return self._spent is None
 
     def check_cancelled(self) -> None:
         if self.cancelled():
@@ -139,6 +163,10 @@ class Owner:
         return False
 
     def _end_overdue(self) -> None:
+        if self._spent is not None:
+            write_log(f"ended: {self._spent}")
+            self.fail(self._spent)
+            return
         hours = self.now.most_seconds / 3600
         write_log(f"ended after {hours:.2f} hours, as long as it may take here")
         self.fail(

@@ -1,13 +1,14 @@
 """Runs, made and moved: planned, started, cancelled, resumed, deleted."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from lora_hub import hub, runs
 from lora_hub.catalogue import bases
-from lora_hub.core import settings, store
+from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import BaseError, LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
@@ -97,11 +98,15 @@ def start_runs(
 ) -> list[Run]:
     """Starts runs of one base as this person's; arguments as `runs.start_runs` takes them. Raises as that does, and
     AccessError where they are too many."""
-    for spec in specs:
-        check_allowed(person, spec.base)
-    most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
-    given = {**(environment or {}), **child_environment(person)}
-    with asked_as(person):
+    for base in {spec.base.id: spec.base for spec in specs}.values():
+        check_allowed(person, base)
+        if not person.is_local:
+            runs.check_base(base)  # as themselves, and before others wait for the limits
+            named["base_checked"] = True
+    publishes = any(spec.publish_to for spec in specs)
+    given = {**(environment or {}), **child_environment(person, publishes=publishes)}
+    with _counting(person), asked_as(person) if publishes else nullcontext():
+        most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
         return runs.start_runs(specs, owner=person.id, most_seconds=most_seconds, environment=given, **named)
 
 
@@ -134,11 +139,15 @@ def cancel_run(person: Person, run_id: str, **named: Any) -> Run:
 def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = None) -> Run:
     """Goes on with a run of this person's. Raises RunError, AccessError."""
     run = owned(person, run_id)
-    if run.state in runs.RESUMABLE:
+    is_resumable = run.state in runs.RESUMABLE
+    if is_resumable:
         check_allowed(person, run.spec.base)
-        limits.check_start(person, 1, _everybodys(person), time.time())
-    with asked_as(person):
-        runs.resume_run(run_id, environment=child_environment(person) or None, room=room)
+    publishes = is_resumable and bool(run.spec.publish_to)
+    given = child_environment(person, publishes=publishes) or None
+    with _counting(person), asked_as(person) if publishes else nullcontext():
+        if is_resumable:
+            limits.check_start(person, 1, _everybodys(person), time.time())
+        runs.resume_run(run_id, environment=given, room=room)
     return seen(person, run_id)
 
 
@@ -152,11 +161,27 @@ def delete_run(person: Person, run_id: str) -> None:
         store.remove_run(run_id)
 
 
-def child_environment(person: Person) -> dict[str, str]:
-    """What the process of a run is given of a person: the token that it reads and publishes with, and no other."""
+def child_environment(person: Person, *, publishes: bool = False) -> dict[str, str]:
+    """What the process of a run is given of a person: their token, and nothing secret of the app's. publishes: the run
+    publishes at its end, with the Space's token where the organization wants that."""
     if person.is_local:
         return {}
-    return {"HF_TOKEN": token_of(person), "HUGGING_FACE_HUB_TOKEN": "", settings.SERVICE_TOKEN: ""}
+    token = token_of(person) if publishes else person.token
+    return {"HF_TOKEN": token, "HUGGING_FACE_HUB_TOKEN": "", **dict.fromkeys(settings.SECRETS, "")}
+
+
+@contextmanager
+def _counting(person: Person) -> Iterator[None]:
+    """Within, nobody else's runs are counted and started: of two that ask at once only one finds the last place free.
+    Whoever sits at the machine waits for nobody."""
+    if person.is_local:
+        yield
+        return
+    folder = settings.people_dir()
+    with store.disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with file_lock.alone(folder / ".starting"):
+        yield
 
 
 def _everybodys(person: Person) -> list[Run]:

@@ -12,6 +12,7 @@ from lora_hub import runs
 from lora_hub.core import run_lock, settings, store
 from lora_hub.core.errors import LoraHubError
 from lora_hub.core.schema import RunState
+from lora_hub.people import policy
 from lora_hub.runs import control, owner, turns
 from lora_hub.runs.waiting import WaitingRoom
 
@@ -164,6 +165,33 @@ def test_a_run_that_takes_too_long_is_ended_and_can_go_on(monkeypatch: pytest.Mo
     run = runs.refresh_run(run_id)
     assert run.state is RunState.FAILED and run.most_seconds == 7200
     assert run.error.message == "The run has trained for 2 hours, as long as a run may here."
+    assert run.state in runs.RESUMABLE
+
+
+def test_runs_together_take_no_more_than_the_minutes_of_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four may be started while there are minutes left, and each may take hours: what all have taken ends them."""
+    policy.write(policy.Policy(minutes_a_day=60))
+
+    def begin(run_owner: str, most: float) -> owner.Owner:
+        run_id = store.create_run(make_spec())
+        log = owner.EventLog(store.events_file(run_id), "app-1")
+        log.append("submitted", owner=run_owner, most_seconds=most)
+        log.append("state", state=RunState.QUEUED, attempt=1)
+        one = owner.Owner(run_id)
+        one.report("state", state=RunState.RUNNING)
+        return one
+
+    first, second, others, unlimited = begin("ann", 7200), begin("ann", 7200), begin("bob", 7200), begin("ann", 0)
+    assert not any(one.cancelled() for one in (first, second, others, unlimited))
+    later, monotonic = time.time() + 25 * 60, time.monotonic() + 25 * 60
+    monkeypatch.setattr(owner.time, "time", lambda: later)  # three of Ann's, 25 minutes each
+    monkeypatch.setattr(owner.time, "monotonic", lambda: monotonic)
+    assert first.cancelled() and second.cancelled() and not others.cancelled() and not unlimited.cancelled()
+    assert not first.told(first.check_cancelled)
+    for one in (first, second, others, unlimited):
+        one.end()
+    run = runs.refresh_run(first.run_id)
+    assert run.state is RunState.FAILED and run.error.message == "75 of your 60 minutes of training a day are used."
     assert run.state in runs.RESUMABLE
 
 

@@ -1,5 +1,6 @@
 """Who may what: every use case is asked by everybody, and a thing that is somebody's by others."""
 
+import contextlib
 import inspect
 import json
 import os
@@ -17,7 +18,7 @@ from lora_hub.compare import Comparer
 from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, AdapterError, BaseError, DataError, LoraHubError, RunError, SpecError
 from lora_hub.hub import client
-from lora_hub.people import LOCAL, STRANGER, Person, policy
+from lora_hub.people import LOCAL, STRANGER, Person, limits, policy
 from lora_hub.people.rules import Action
 
 ORGANIZATION = "lora-hub"
@@ -342,11 +343,14 @@ def test_a_run_gets_its_owners_token_and_no_other(monkeypatch: pytest.MonkeyPatc
     given = training.child_environment(EVE)
     assert given["HF_TOKEN"] == "hf_of_eve" and given[settings.SERVICE_TOKEN] == ""
     assert training.child_environment(LOCAL) == {}
+    assert given["OAUTH_CLIENT_SECRET"] == ""
     policy.write(policy.Policy(publish_as="service"))
-    assert training.child_environment(EVE)["HF_TOKEN"] == "hf_of_the_space"
+    # it reaches more than Eve does: a run that publishes nothing reads its base and its data as her
+    assert training.child_environment(EVE)["HF_TOKEN"] == "hf_of_eve"
+    assert training.child_environment(EVE, publishes=True)["HF_TOKEN"] == "hf_of_the_space"
     monkeypatch.delenv(settings.SERVICE_TOKEN)
     with refused(LoraHubError, match="the Space has none"):
-        training.child_environment(EVE)
+        training.child_environment(EVE, publishes=True)
     monkeypatch.setenv(settings.SERVICE_TOKEN, "hf_of_the_space")
     run_id = run_of("eve", "private", ENDED)
     with refused(LoraHubError, match="and to lora-hub only"):
@@ -380,6 +384,53 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     with refused(AccessError, match="9,999 tokens are asked for"):
         list(use_cases.ask(EVE, comparer, ["a/b"], prompt="x", max_new_tokens=9999))
     assert list(use_cases.ask(LOCAL, comparer, ["a/b", "c/d", "e/f"], prompt="x" * 999, max_new_tokens=9999)) == []
+
+
+def test_of_two_starts_at_once_one_finds_the_last_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started and resumed, from two tabs: what is counted is still so when the run is made."""
+    import threading
+
+    policy.write(policy.Policy(waiting_runs=1))
+    failed, locks, both = run_of("eve", "private", ENDED), [], threading.Barrier(2, timeout=30)
+    count = limits.check_start
+
+    def counted(*arguments: object) -> float:
+        found = count(*arguments)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # the other one has counted by now, too, where nothing keeps it from that
+        return found
+
+    def start(specs: list, **named: object) -> list:
+        locks.append(store.own_run(run_of("eve")))
+        return []
+
+    monkeypatch.setattr(limits, "check_start", counted)
+    monkeypatch.setattr("lora_hub.runs.start_runs", start)
+    monkeypatch.setattr("lora_hub.runs.resume_run", lambda run_id, **named: start([]))
+    said = []
+
+    def ask(what: object) -> None:
+        try:
+            what()
+        except AccessError as error:
+            said.append(str(error))
+
+    asked = (lambda: use_cases.start_runs(EVE, [make_spec()]), lambda: use_cases.resume_run(EVE, failed))
+    threads = [threading.Thread(target=ask, args=(what,)) for what in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(locks) == 1 and len(said) == 1 and "1 runs of yours wait or train" in said[0]
+    locks[0].close()
+
+
+def test_a_test_file_has_no_more_rows_than_a_dataset() -> None:
+    policy.write(policy.Policy(rows=200))
+    large = make_spec().dataset.model_copy(update={"name": "test.csv", "rows": 201})
+    limits.check_spec(EVE, make_spec(), 200, 10)
+    with refused(AccessError, match="test.csv has 201 rows, and 200 may be trained on here"):
+        limits.check_spec(EVE, make_spec(test_dataset=large), 200, 10)
 
 
 def test_admins_change_what_is_allowed_and_nobody_else(home: Path) -> None:
