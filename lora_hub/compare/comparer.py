@@ -81,13 +81,15 @@ class Comparer:
         prompt: str = "",
         inputs: dict[str, Any] | None = None,
         max_new_tokens: int = 0,
+        most_new_tokens: int = 0,
         temperature: float = 0.0,
         seed: int = 0,
         free_text: bool = False,
         reference: str = "",
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[PaneAnswer]:
-        """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own.
+        """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own, and
+        never more than `most_new_tokens` where that says how many: a task may be a stranger's.
 
         Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose
         task has labels answers with one of them, as in the exam, unless `free_text`. reference: the right answer, where
@@ -154,6 +156,7 @@ class Comparer:
             most = max_new_tokens or max(
                 (pane.task.max_new_tokens if pane.task else DEFAULT_NEW_TOKENS for pane in writing), default=1
             )
+            most = min(most, most_new_tokens or most)
             for place, answer in questions.stream(
                 loaded.stack,
                 loaded.tokenizer,

@@ -63,6 +63,12 @@ def is_shared() -> bool:
     return person is not None and not person.is_local
 
 
+def may_only_propose(account: str) -> bool:
+    """Whether somebody else's account, the app's own, would write for a contributor: it may more than they may."""
+    person = _ASKING.get()
+    return person is not None and person.is_signed_in and person.role == "contributor" and account != person.id
+
+
 def open_api(token: str | None = None) -> "HfApi":
     """A client for the Hub in use, with the token of whoever asks, or one that is given. An embedded Hub that has ended
     meanwhile is started again. Raises HubError where it cannot be."""

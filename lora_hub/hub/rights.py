@@ -10,7 +10,7 @@ from lora_hub.core.errors import HubError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import TrainSpec
 from lora_hub.hub.adapter_config import RECORD_FILE
-from lora_hub.hub.client import forbidden, member_trouble, open_api, told
+from lora_hub.hub.client import forbidden, may_only_propose, member_trouble, open_api, told
 from lora_hub.hub.contents import base_files, changes, check_base_repo, files_of, look
 from lora_hub.hub.listing import ref_of
 from lora_hub.hub.naming import repo_name
@@ -45,7 +45,9 @@ def check_publishing(spec: TrainSpec, *, org: str = "", name: str = "", private:
         # A repo that is there may be ours to write though its namespace is not; one that is not there may not be made
         # then.
         writes = trouble is None if info is None else _writes(api, repo_id)
-        proposes = not writes and info is not None and _role(account, org) == "contributor"
+        proposes = info is not None and (
+            may_only_propose(account["name"]) if writes else _role(account, org) == "contributor"
+        )
         if not writes and not proposes:
             raise forbidden(what, org, trouble or _others_repo(account, repo_id))
         if info is not None:

@@ -3,7 +3,8 @@
 Whoever sits at the machine is limited by the machine alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from lora_hub.people import policy
 from lora_hub.people.person import Person
 
 DAY_SECONDS = 86_400.0
+# Requests of one person at once, in all their tabs; the server has some eighty threads for everybody.
+MOST_AT_ONCE = 8
 MB = 1e6
 
 
@@ -32,6 +35,25 @@ def check_pace(person: Person) -> None:
             _("Go on in {seconds:.0f} seconds."),
             seconds=max(1.0, seconds),
         )
+
+
+@contextmanager
+def under_way(person: Person) -> Iterator[None]:
+    """Counts a request for as long as it is worked on: each keeps one of the server's threads, and nobody has all of
+    them. Raises AccessError where it is one too many."""
+    if person.is_local or person.pace is None:
+        yield
+        return
+    if not person.pace.begin(MOST_AT_ONCE):
+        raise AccessError(
+            _("{most} requests of yours are worked on at this moment, and no more at once."),
+            _("Wait until one of them is done."),
+            most=MOST_AT_ONCE,
+        )
+    try:
+        yield
+    finally:
+        person.pace.end()
 
 
 def check_start(person: Person, count: int, everybodys: Iterable[Any], now: float) -> float:
@@ -143,9 +165,10 @@ def check_upload(person: Person, name: str, size: int, mine: float, everybodys: 
 
 
 def check_question(person: Person, panes: int, tokens: int, characters: int) -> int:
-    """The tokens that an answer may have; 0: what the task says. panes: models that are asked. Raises AccessError."""
+    """The most tokens that an answer may have; 0: as many as its task says. panes: models that are asked. tokens: that
+    are asked for, 0 where the task says it. characters: of all texts of the question. Raises AccessError."""
     if person.is_local:
-        return tokens
+        return 0
     allowed = policy.read()
     if panes > allowed.panes:
         raise AccessError(
@@ -168,7 +191,7 @@ def check_question(person: Person, panes: int, tokens: int, characters: int) -> 
             count=tokens,
             most=allowed.answer_tokens,
         )
-    return tokens
+    return allowed.answer_tokens
 
 
 def bytes_below(*folders: Path) -> int:

@@ -1,4 +1,4 @@
-"""How many requests somebody made in the last minute."""
+"""How many requests somebody made in the last minute, and how many are worked on."""
 
 import threading
 import time
@@ -13,6 +13,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._times, self._lock = clock, deque(), threading.Lock()
+        self._going = 0
 
     def take(self, most: int) -> float:
         """Counts a request where fewer than `most` were made in the last minute, and returns 0; else the seconds until
@@ -25,3 +26,15 @@ class Pace:
                 return max(0.001, MINUTE - (now - self._times[len(self._times) - most]))
             self._times.append(now)
             return 0.0
+
+    def begin(self, most: int) -> bool:
+        """Whether one more is worked on beside the others, of which there are fewer than `most`."""
+        with self._lock:
+            begins = self._going < most
+            self._going += begins
+            return begins
+
+    def end(self) -> None:
+        """One that began has ended."""
+        with self._lock:
+            self._going -= 1

@@ -20,7 +20,7 @@ from lora_hub.core import settings
 from lora_hub.core.errors import AccessError
 from lora_hub.core.messages import _
 from lora_hub.people import policy
-from lora_hub.people.person import ROLES, Person
+from lora_hub.people.person import LOCAL, ROLES, Person
 
 
 class Action(StrEnum):
@@ -96,7 +96,10 @@ def can_see(person: Person, owned: Any) -> bool:
 
 def can_change(person: Person, owned: Any) -> bool:
     """Whether a person may cancel, resume, publish, share or delete it: its owner and the organization's admins."""
-    return person.role == "admin" or bool(person.role and person.id and owned.owner == person.id)
+    if person.role == "admin":
+        return True
+    # An account of the Hub may be called as whoever sits at this machine is here.
+    return bool(person.role and person.id and owned.owner == person.id and person.id != LOCAL.id)
 
 
 def check_owner(person: Person, owned: Any) -> None:

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 from lora_hub.hub import acting_as
@@ -12,7 +13,7 @@ from lora_hub.people.rules import Action
 
 def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], Callable]:
     """A use case: its first argument is who asks. action: what they must be able to do at all; whose the thing is, it
-    looks at itself. counted: it is one of the requests of a minute."""
+    looks at itself. counted: it is one of the requests of a minute, and of those at once."""
 
     def made(function: Callable) -> Callable:
         def admit(person: Person) -> None:
@@ -22,13 +23,16 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
             if counted:
                 limits.check_pace(person)
 
+        def under_way(person: Person) -> AbstractContextManager[None]:
+            return limits.under_way(person) if counted else nullcontext()
+
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
             def asked(person: Person, *arguments: Any, **named: Any) -> Iterator[Any]:
                 admit(person)
                 going = function(person, *arguments, **named)
-                try:
+                with under_way(person), closing(going):
                     while True:
                         # around each step: between them the generator belongs to whoever iterates, in any thread
                         with acting_as(person):
@@ -37,15 +41,13 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
                             except StopIteration:
                                 return
                         yield item
-                finally:
-                    going.close()
 
         else:
 
             @functools.wraps(function)
             def asked(person: Person, *arguments: Any, **named: Any) -> Any:
                 admit(person)
-                with acting_as(person):
+                with under_way(person), acting_as(person):
                     return function(person, *arguments, **named)
 
         asked.action = action

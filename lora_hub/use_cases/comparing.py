@@ -17,9 +17,14 @@ from lora_hub.use_cases.training import check_allowed
 from lora_hub.use_cases.watching import seen
 
 
-@use_case(Action.COMPARE)
+@use_case(Action.COMPARE, counted=True)
 def resolve(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
-    """The panes of these names, as `Comparer.resolve`. Raises AdapterError, BaseError."""
+    """The panes of these names, as `Comparer.resolve`; what is not here yet is fetched. Raises AdapterError,
+    BaseError."""
+    return _resolved(person, comparer, adapters)
+
+
+def _resolved(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
     panes = comparer.resolve(_names_for(person, adapters))
     for pane in panes[:1]:  # all of one base
         check_allowed(person, pane.base)
@@ -31,13 +36,15 @@ def resolve(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> l
 @use_case(Action.COMPARE, counted=True)
 def ask(person: Person, comparer: Comparer, adapters: list[str | Pane], **question: Any) -> Iterator[PaneAnswer]:
     """The answers as they come, as `Comparer.stream`. Raises AccessError where the question is more than allowed."""
-    characters = len(question.get("prompt") or "") + sum(
-        len(str(value)) for value in (question.get("inputs") or {}).values()
-    )
+    # the right answer is compared with each answer, letter by letter
+    texts = [question.get("prompt"), question.get("reference"), *(question.get("inputs") or {}).values()]
     most = limits.check_question(
-        person, len(adapters) + bool(question.get("base", True)), question.get("max_new_tokens") or 0, characters
+        person,
+        len(adapters) + bool(question.get("base", True)),
+        question.get("max_new_tokens") or 0,
+        sum(len(str(text or "")) for text in texts),
     )
-    yield from comparer.stream(resolve(person, comparer, adapters), **{**question, "max_new_tokens": most})
+    yield from comparer.stream(_resolved(person, comparer, adapters), **question, most_new_tokens=most)
 
 
 @use_case(Action.COMPARE, counted=True)

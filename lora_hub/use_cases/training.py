@@ -127,7 +127,7 @@ def start_pipeline(
     return pipelines.start_pipeline(asked, fetch=fetch, **named)
 
 
-@use_case(Action.TRAIN)
+@use_case(Action.TRAIN, counted=True)
 def cancel_run(person: Person, run_id: str, **named: Any) -> Run:
     """Ends a run of this person's, or anybody's where they are an admin. Raises RunError, AccessError."""
     owned(person, run_id)

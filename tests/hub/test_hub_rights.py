@@ -22,12 +22,16 @@ from lora_hub import runs
 from lora_hub.catalogue import bases
 from lora_hub.core.errors import HubError
 from lora_hub.hub.publish import push_base
+from lora_hub.people import Person
 
 USERS = ("ann", "will", "cora", "rita", "stella")
 ORGS = {
     "team": {"members": {"ann": "admin", "will": "write", "cora": "contributor", "rita": "read"}},
     "closed": {"members": {"ann": "admin"}, "private_by_default": True},
 }
+
+
+HELPERS = (("cora", "contributor"), ("will", "write"))
 
 
 def token_of(user: str) -> str:
@@ -141,6 +145,23 @@ def test_a_contributor_proposes_a_version_of_what_others_made(at, tmp_path: Path
     assert api.model_info("team/shared-one").sha == first.revision, "nothing was changed"
     api.merge_pull_request("team/shared-one", number)
     assert api.model_info("team/shared-one").sha != first.revision
+
+
+def test_the_apps_own_account_writes_no_more_for_a_contributor_than_they_may(
+    at, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an organization publishes with one token for all, that token writes everywhere."""
+    monkeypatch.setenv("LORA_HUB_ORG", "team")
+    api = at("ann")
+    first = publish(tmp_path, "service-one", org="team")
+    cora, will = (Person(id=name, roles={"team": role}, token=token_of("ann")) for name, role in HELPERS)
+    with hubs.acting_as(cora):
+        assert hubs.check_publishing(spec_for("coras-third"), org="team").by_pull_request is False, "it is not there"
+        proposed = publish(tmp_path / "hers", "service-one", org="team", seed=7)
+    assert "/discussions/" in proposed.pull_request
+    assert api.model_info("team/service-one").sha == first.revision, "nothing was changed"
+    with hubs.acting_as(will):
+        assert publish(tmp_path / "his", "service-one", org="team", seed=8).versions == ("v2", "v1")
 
 
 def test_the_base_that_goes_along(at) -> None:

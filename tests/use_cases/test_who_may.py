@@ -19,6 +19,7 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import AccessError, AdapterError, BaseError, DataError, LoraHubError, RunError, SpecError
 from lora_hub.hub import client
 from lora_hub.people import LOCAL, STRANGER, Person, limits, policy
+from lora_hub.people.pace import Pace
 from lora_hub.people.rules import Action
 
 ORGANIZATION = "lora-hub"
@@ -168,6 +169,14 @@ def test_a_run_is_seen_by_those_it_is_for() -> None:
     assert sees["admin"] == sees["local"] == {mine, shared, public, local}
     # Somebody who was put out of the organization keeps nothing.
     assert use_cases.list_runs(person("will")) and {run.id for run in use_cases.list_runs(person("will"))} == {public}
+
+
+def test_an_account_that_is_called_as_the_machines_own_person_gets_nothing_of_theirs() -> None:
+    run_id = run_of(LOCAL.id, "private", ENDED)
+    named_so = person(LOCAL.id, "write")
+    assert use_cases.list_runs(named_so) == [] and use_cases.list_runs(LOCAL)[0].id == run_id
+    with refused(RunError, match="that you may see"):
+        use_cases.delete_run(named_so, run_id)
 
 
 LOOKS = {
@@ -384,6 +393,40 @@ def test_limits_are_told_before_they_are_met(tmp_path: Path) -> None:
     with refused(AccessError, match="9,999 tokens are asked for"):
         list(use_cases.ask(EVE, comparer, ["a/b"], prompt="x", max_new_tokens=9999))
     assert list(use_cases.ask(LOCAL, comparer, ["a/b", "c/d", "e/f"], prompt="x" * 999, max_new_tokens=9999)) == []
+
+
+def test_an_answer_is_no_longer_than_allowed_whatever_its_task_says() -> None:
+    """The task is an adapter's, which may be a stranger's, and the right answer is a field of the browser."""
+    policy.write(policy.Policy(answer_tokens=64, prompt_characters=100))
+    told = []
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, **named: told.append(named) or iter(()))
+    for who in (EVE, LOCAL):
+        assert list(use_cases.ask(who, comparer, ["a/b"], prompt="x", max_new_tokens=0)) == []
+    assert [(one["max_new_tokens"], one["most_new_tokens"]) for one in told] == [(0, 64), (0, 0)]
+    with refused(AccessError, match="102 characters long, and 100 are allowed"):
+        list(use_cases.ask(EVE, comparer, ["a/b"], inputs={"text": "x"}, reference="y" * 101))
+
+
+def test_nobody_keeps_all_of_the_servers_threads() -> None:
+    """Questions, downloads and cancelling take as long as they take, and each keeps a thread meanwhile."""
+    will, eve = (replace(one, pace=Pace()) for one in (PEOPLE["write"], EVE))
+    comparer = SimpleNamespace(resolve=lambda names: [], stream=lambda panes, **named: iter([1, 2]))
+    going = [use_cases.ask(will, comparer, ["a/b"], prompt="x") for _ in range(limits.MOST_AT_ONCE)]
+    assert [next(one) for one in going] == [1] * limits.MOST_AT_ONCE
+    for ask in (
+        lambda: next(use_cases.ask(will, comparer, ["a/b"], prompt="x")),
+        lambda: use_cases.resolve(will, comparer, ["a/b"]),
+        lambda: use_cases.cancel_run(will, "run"),
+    ):
+        with refused(AccessError, match="8 requests of yours are worked on at this moment"):
+            ask()
+    assert next(use_cases.ask(eve, comparer, ["a/b"], prompt="x")) == 1 and use_cases.list_runs(will) == []
+    going.pop().close()
+    assert list(going.pop()) == [2]
+    for _ in range(3):  # one that is refused takes no place
+        assert list(use_cases.ask(will, comparer, ["a/b"], prompt="x")) == [1, 2]
+        with refused(RunError):
+            use_cases.cancel_run(will, "run")
 
 
 def test_of_two_starts_at_once_one_finds_the_last_place(monkeypatch: pytest.MonkeyPatch) -> None:
