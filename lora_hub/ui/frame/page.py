@@ -11,11 +11,12 @@ import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 import gradio as gr
 
-from lora_hub.core.errors import LoraHubError
+from lora_hub.core.errors import LoraHubError, SpecError
 from lora_hub.core.languages import ENGLISH, tag
 from lora_hub.core.languages import languages as find_languages
 from lora_hub.core.messages import Message, _, text_in
@@ -126,9 +127,31 @@ def warn_bug(error: Exception, language: str) -> None:
     alert(escape(t(said, language)), language)
 
 
+def _warn_of(error: Exception, signature: inspect.Signature, values: tuple[Any, ...], language: str) -> None:
+    """A handler is called by anybody, with anything: what no widget sends is no mistake of ours."""
+    kinds = [one.annotation for one in signature.parameters.values() if one.kind is not one.VAR_POSITIONAL][1:]
+    if all(map(_fits, values, kinds)):
+        warn_bug(error, language)
+    else:
+        warn(SpecError(_("What this page sent cannot be read."), _("Load the page again.")), language)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a widget that a handler's parameter is annotated for sends such a value."""
+    if isinstance(value, gr.EventData):
+        return isinstance(value._data, dict)
+    if kind in (str, bool, list, dict, int, float):
+        return isinstance(value, (int, float) if kind in (int, float) else kind)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_fits(one, *get_args(kind)) for one in value)
+    if get_origin(kind) in (Union, UnionType):
+        return any(value is None if one is NoneType else _fits(value, one) for one in get_args(kind))
+    return True
+
+
 def _known(language: str) -> str:
     """The language that a page says it is in; it is a field of the browser, and anything may be in it."""
-    return language if language in find_languages() else ENGLISH
+    return language if isinstance(language, str) and language in find_languages() else ENGLISH
 
 
 def _asked_by(handler: Callable) -> tuple[inspect.Signature, bool]:
@@ -150,7 +173,7 @@ def told(handler: Callable) -> Callable:
         except LoraHubError as error:
             warn(error, language)
         except Exception as error:
-            warn_bug(error, language)
+            _warn_of(error, signature, values, language)
         return gr.skip()
 
     safe.__signature__ = signature
@@ -170,7 +193,7 @@ def told_stream(handler: Callable) -> Callable:
             warn(error, language)
             yield gr.skip()
         except Exception as error:
-            warn_bug(error, language)
+            _warn_of(error, signature, values, language)
             yield gr.skip()
 
     safe.__signature__ = signature

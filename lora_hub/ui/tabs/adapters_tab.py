@@ -74,7 +74,7 @@ def build(page: Page, tab: gr.Tab) -> None:
 
     @shared.told
     def pick(language: str, event: gr.EventData) -> Any:
-        return str(event._data["id"])[:200], gr.Tabs(selected="compare")
+        return str((event._data or {}).get("id", ""))[:200], gr.Tabs(selected="compare")
 
     @shared.told
     def open_card(language: str, repo_id: str, *, person: Person) -> Any:
