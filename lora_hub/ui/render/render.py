@@ -68,6 +68,12 @@ def isolated(text: str) -> str:
     return re.sub("«([^«»]*)»", "«\u2068\\1\u2069»", text)
 
 
+def as_markdown(text: str) -> str:
+    """The same for a place that Gradio reads as Markdown with HTML in it, such as what stands below a field's label: a
+    file's own words are words there, and load nothing."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", escape(isolated(text)))
+
+
 def isolate(text: object) -> str:
     """A name, a path, a version or a value inside a sentence: it keeps to itself, whichever way the sentence reads."""
     return f"<bdi>{escape(text)}</bdi>"

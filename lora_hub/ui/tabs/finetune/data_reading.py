@@ -95,7 +95,11 @@ def _roles(view: View, columns: list[Any], language: str) -> list[Any]:
         value = {} if column == now else {"value": column}
         found.append(
             gr.Dropdown(
-                choices=choices, visible=bool(view.columns), label=label, info=render.isolated(reason) or None, **value
+                choices=choices,
+                visible=bool(view.columns),
+                label=label,
+                info=render.as_markdown(reason) or None,
+                **value,
             )
         )
     return found + [gr.Dropdown(visible=False)] * (ROLE_SLOTS - len(found))
