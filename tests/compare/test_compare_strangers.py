@@ -169,6 +169,7 @@ def test_a_base_in_memory_is_for_those_who_may_read_it(publish) -> None:
     policy.write(policy.Policy(bases="any", answer_tokens=3))  # nobody says how long: no longer than allowed
     ended = [one for one in use_cases.ask(ann, comparer, [mine], prompt="hello") if one.done]
     assert len(ended) == 2 and all(len(one.answer.ids) <= 3 for one in ended)
+    policy.write(policy.Policy(bases="any"))
     with refused(BaseError, match="no base ann/base|ann/base"):
         list(use_cases.ask(eve, comparer, [theirs], **asked))
     policy.write(policy.Policy())
