@@ -20,6 +20,13 @@ from lora_hub.people import policy
 from lora_hub.ui.frame import sessions_kept
 
 BUG = "it is our mistake"
+FILE_NAMES = {
+    "config": "adapter_config.json",
+    "weights": "adapter_model.safetensors",
+    "pickle": "adapter_model.bin",
+    "template": "chat_template.jinja",
+    "card": "README.md",
+}
 GOOD = "text,label\n" + "".join(f"row number {n} of ours,{'spam' if n % 2 else 'ham'}\n" for n in range(40))
 
 
@@ -60,7 +67,7 @@ def publish(place: Place, tmp_path: Path) -> Callable[..., str]:
         api = HfApi(place.hub.url, token_of("will"))
         repo = api.create_repo(f"will/{name}").repo_id
         for key, content in files.items():
-            file = {"config": "adapter_config.json", "weights": "adapter_model.safetensors", "card": "README.md"}[key]
+            file = FILE_NAMES[key]
             text = json.dumps(content) if isinstance(content, dict) else content
             (tmp_path / file).write_bytes(text.encode() if isinstance(text, str) else text)
         api.upload_folder(repo_id=repo, folder_path=tmp_path)
@@ -180,6 +187,19 @@ def test_adapters_that_strangers_made(what: str, people, publish) -> None:
     said = compare(people["rita"], publish(f"adapter-{what}", config=config, weights=small_weights()))
     assert BUG not in said
     assert re.search(told, said), said[-1500:]
+
+
+def test_pickled_weights_are_not_opened(people, publish) -> None:
+    pickle = b"cos\nsystem\n(S'false'\ntR."
+    repo = publish("adapter-pickled", config={"peft_type": "LORA", "r": 4}, pickle=pickle)
+    assert "only has pickled weights" in compare(people["rita"], repo)
+
+
+def test_a_chat_template_takes_no_more_than_it_may(people, publish) -> None:
+    config = {"peft_type": "LORA", "r": 4, "base_model_name_or_path": "built-in", "target_modules": ["q_proj"]}
+    files = {"config": config, "weights": small_weights(), "template": "{{ 'x' * 1500000000 }}"}
+    said = compare(people["rita"], publish("adapter-template", **files))
+    assert "The chat template of the adapter will/adapter-template takes more memory" in said
 
 
 def small_weights() -> bytes:
