@@ -13,7 +13,15 @@ reads facts, `fetch` brings files here. Tokens come from the environment of this
 from lora_hub.hub.accounts import look_up
 from lora_hub.hub.client import acting_as
 from lora_hub.hub.dataset import fetch_dataset, is_dataset_id
-from lora_hub.hub.fetch import TOKENIZER_FILES, check_base, fetch_adapter, fetch_base, fetch_record, read_adapter_record
+from lora_hub.hub.fetch import (
+    TOKENIZER_FILES,
+    check_base,
+    drop_adapters,
+    fetch_adapter,
+    fetch_base,
+    fetch_record,
+    read_adapter_record,
+)
 from lora_hub.hub.listing import Version, check_owner, get_adapter, list_adapters, list_versions, read_card
 from lora_hub.hub.naming import check_name, repo_name
 from lora_hub.hub.publish import publish_adapter
@@ -30,6 +38,7 @@ __all__ = [
     "check_name",
     "check_owner",
     "check_publishing",
+    "drop_adapters",
     "endpoint",
     "fetch_adapter",
     "fetch_base",

@@ -1,6 +1,7 @@
 """Brings adapters and bases here, through the client's cache: what was fetched once works with the Hub down."""
 
 import json
+import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ TOKENIZER_FILES = (
     "additional_chat_templates/*.jinja",
 )
 
+ADAPTER_FILES = [CONFIG_FILE, WEIGHTS_FILE, RECORD_FILE, "README.md", *TOKENIZER_FILES]
+# Where people sign in and any of them names a repo: of one adapter (rank 64 on all layers of an 8B base is 0.7 GB in
+# fp32), and so much of the disk is left to files and runs.
+MOST_ADAPTER_BYTES, LEFT_BYTES = 2 << 30, 4 << 30
+
 
 def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
     """The folder of an adapter here, and what it is; `revision` is the exact commit.
@@ -45,19 +51,65 @@ def fetch_adapter(name: str) -> tuple[Path, AdapterRef]:
     repo_id = full_id(repo)
     with told(_("hand out {repo}", repo=repo_id), repo_id, revision):
         api = open_api()
-        check_seen(repo_id)
+        if is_shared():  # asked as whoever asks: the cache would hand out what was fetched for somebody else
+            info = api.model_info(repo_id, revision=revision or None, files_metadata=True)
+            _check_room(info)
+            revision = info.sha
         commit = api.resolve_revision(repo_id, revision=revision or None)
-        folder = Path(
-            api.snapshot_download(
-                repo_id,
-                revision=commit,
-                allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, RECORD_FILE, "README.md", *TOKENIZER_FILES],
-            )
-        )
+        folder = Path(api.snapshot_download(repo_id, revision=commit, allow_patterns=ADAPTER_FILES))
     missing = next((file for file in (CONFIG_FILE, WEIGHTS_FILE) if not (folder / file).is_file()), "")
     if missing:
         raise _no_adapter(repo_id, commit, missing)
     return folder, _ref_of_folder(folder, repo_id, commit.resolved)
+
+
+def _check_room(info: Any) -> None:
+    """Raises AdapterError where somebody names a repo that is larger than adapters are, or that the disk has no room
+    for beside the runs."""
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.utils import filter_repo_objects
+
+    files = filter_repo_objects(info.siblings or [], allow_patterns=ADAPTER_FILES, key=lambda file: file.rfilename)
+    size = sum(file.size or 0 for file in files)
+    if size > MOST_ADAPTER_BYTES:
+        raise AdapterError(
+            _("{repo} is {size:.1f} GB, and an adapter may have {most:.1f} GB here."),
+            _("Choose a smaller one."),
+            repo=info.id,
+            size=size / 1e9,
+            most=MOST_ADAPTER_BYTES / 1e9,
+        )
+    is_here = isinstance(try_to_load_from_cache(info.id, WEIGHTS_FILE, revision=info.sha), str)
+    cache = Path(constants.HF_HUB_CACHE)
+    place = next(part for part in (cache, *cache.parents) if part.exists())
+    if not is_here and shutil.disk_usage(place).free - size < LEFT_BYTES:
+        raise AdapterError(
+            _("There is no room for {repo} ({size:.1f} GB) on this machine's disk."),
+            _("Choose one that was asked before, or ask an admin to make room."),
+            repo=info.id,
+            size=size / 1e9,
+        )
+
+
+def drop_adapters(before: float) -> int:
+    """Removes from the client's cache the adapters that nobody has read since then (UTC seconds): what is asked again
+    is fetched again. Returns how many."""
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
+
+    try:
+        found = scan_cache_dir(constants.HF_HUB_CACHE)
+    except CacheNotFound:
+        return 0
+    old = [repo for repo in found.repos if repo.repo_type == "model" and repo.last_accessed < before]
+    gone = [
+        revision.commit_hash
+        for repo in old
+        for revision in repo.revisions
+        if any(file.file_name == CONFIG_FILE for file in revision.files)
+    ]
+    if gone:
+        found.delete_revisions(*gone).execute()
+    return len(gone)
 
 
 def _no_adapter(repo_id: str, commit: str, missing: str) -> AdapterError:

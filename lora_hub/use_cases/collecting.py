@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 
-from lora_hub import runs
+from lora_hub import hub, runs
 from lora_hub.core import settings
 from lora_hub.people import policy
 
@@ -40,6 +40,11 @@ def collect_unused(now: float) -> int:
     return gone
 
 
+def collect_adapters(now: float) -> int:
+    """Removes the copies of adapters that nobody has asked for as long as unused files are kept. Returns how many."""
+    return hub.drop_adapters(now - policy.read().upload_days * DAY_SECONDS)
+
+
 def keep_clean() -> None:
     """Looks again and again, for as long as the app runs."""
 
@@ -48,6 +53,8 @@ def keep_clean() -> None:
             try:
                 if gone := collect_unused(time.time()):
                     logger.info("%d files that nobody used were removed", gone)
+                if gone := collect_adapters(time.time()):
+                    logger.info("%d adapters that nobody asked were removed from the cache", gone)
             except Exception:
                 logger.exception("unused files could not be looked for")
             time.sleep(EVERY_SECONDS)

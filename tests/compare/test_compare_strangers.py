@@ -2,6 +2,7 @@
 place of somebody else's base."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from lora_hub.catalogue import bases
 from lora_hub.compare import panes
 from lora_hub.core.errors import AccessError, AdapterError, BaseError
 from lora_hub.core.schema import BaseModel
-from lora_hub.hub import endpoint
+from lora_hub.hub import acting_as, endpoint, fetch
 from lora_hub.hub.record import make_record
 from lora_hub.people import Person, policy
 
@@ -155,6 +156,29 @@ def test_two_published_adapters_never_share_a_base_that_is_not_theirs(publish) -
     assert [answers(comparer, name) for name in (other, honest, other)] == [alone[other], alone[honest], alone[other]]
     with refused(AdapterError, match="Compare adapters of one base"):
         comparer.resolve([honest, other])
+
+
+def test_what_anybody_names_fits_on_the_disk(publish, monkeypatch: pytest.MonkeyPatch, shelf) -> None:
+    """Whoever may compare names any repo of the Hub, and it is brought here."""
+    name = publish("ann", "of-some-size", "ann/base")
+    eve = Person(id="eve", roles={"lora-hub": "read"}, token=token_of("eve"))
+    cached = Path(constants.HF_HUB_CACHE) / "models--ann--of-some-size"
+    monkeypatch.setattr(fetch, "MOST_ADAPTER_BYTES", 1000)
+    with acting_as(eve), refused(AdapterError, match="ann/of-some-size is 0.0 GB, and an adapter may have"):
+        fetch.fetch_adapter(name)
+    monkeypatch.setattr(fetch, "MOST_ADAPTER_BYTES", 2 << 30)
+    monkeypatch.setattr(fetch, "LEFT_BYTES", 1 << 60)
+    with acting_as(eve), refused(AdapterError, match="no room for ann/of-some-size"):
+        fetch.fetch_adapter(name)
+    assert not list(cached.glob("snapshots/*/*"))
+    assert fetch.fetch_adapter(name)[0].is_dir(), "whoever sits at this machine knows its disk"
+    with acting_as(eve):
+        folder = fetch.fetch_adapter(name)[0]  # it takes no more room
+    assert fetch.drop_adapters(time.time() - 3600) == 0 and folder.is_dir()
+    assert fetch.drop_adapters(time.time() + 3600) >= 1 and not folder.exists()
+    monkeypatch.setattr(fetch, "LEFT_BYTES", 0)
+    with acting_as(eve):
+        assert fetch.fetch_adapter(name)[0].is_dir()
 
 
 def test_a_base_in_memory_is_for_those_who_may_read_it(publish) -> None:
