@@ -27,8 +27,9 @@ class Standing:
 
 
 @use_case(Action.NOTHING)
-def look_at_standing(person: Person) -> Standing:
-    """Who somebody is here, what they may and what they have used."""
+def look_at_standing(person: Person, *, with_disk: bool = True) -> Standing:
+    """Who somebody is here, what they may and what they have used. with_disk: which takes a walk through their
+    files."""
     able = tuple(action for action in Action if rules.may(person, action))
     if not person.is_signed_in or Action.TRAIN not in able:
         return Standing(person, settings.organization(), able, None if person.is_local else policy.read())
@@ -41,7 +42,7 @@ def look_at_standing(person: Person) -> Standing:
         policy.read(),
         sum(not run.state.is_final for run in mine),
         limits.used_seconds(mine, time.time()) / 60,
-        datasets.disk_of(person, known) / limits.MB,
+        datasets.disk_of(person, known) / limits.MB if with_disk else 0.0,
     )
 
 

@@ -65,6 +65,24 @@ def standing(told: Any, language: str) -> str:
     return card("good", sentence(who), sentence(t(publishing, language))) + table(heads, rows)
 
 
+def left(told: Any, language: str) -> str:
+    """What somebody has of their runs and their minutes, in a line beside a plan; nothing where nobody limits them."""
+    if told.allowed is None or Action.TRAIN not in told.may:
+        return ""
+    said = t(
+        _(
+            "Of your {most_runs} runs at a time {going} wait or train; of your {most:,} minutes a day {used:,} are "
+            "used."
+        ),
+        language,
+        most_runs=told.allowed.waiting_runs,
+        going=told.going,
+        most=told.allowed.minutes_a_day,
+        used=round(told.minutes),
+    )
+    return f'<p class="lh-quiet">{sentence(said)}</p>'
+
+
 def _cell(title: Message, language: str) -> str:
     return escape(t(title, language))
 

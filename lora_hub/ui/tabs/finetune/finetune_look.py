@@ -12,7 +12,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.schema import Run, TrainSpec
 from lora_hub.people import Person
 from lora_hub.ui.frame.page import Page
-from lora_hub.ui.render import render, render_plan
+from lora_hub.ui.render import render, render_plan, render_standing
 from lora_hub.ui.tabs.finetune import data_reading, task_list
 from lora_hub.ui.tabs.finetune.asked import OWN, Asked
 from lora_hub.ui.tabs.finetune.data_arrival import proposed_task
@@ -152,7 +152,7 @@ class Look:
             steps.base.card: view.base,
             steps.base.lengths: view.lengths,
             steps.base.settings: view.settings,
-            training.plan: view.plan,
+            training.plan: view.plan + self._left(person, language),
             training.name_note: view.name,
             training.reason: reason,
             **self._under_way(person, view.spec, language),
@@ -161,6 +161,12 @@ class Look:
             ),
             training.add: gr.Button(task_list.add_words(entries, language), interactive=stand.can_add),
         }
+
+    def _left(self, person: Person, language: str) -> str:
+        """What a person may still start, told before they press Train."""
+        if person.is_local:
+            return ""
+        return render_standing.left(use_cases.look_at_standing(person, with_disk=False), language)
 
     def _under_way(self, person: Person, spec: TrainSpec | None, language: str) -> dict[Any, Any]:
         found = use_cases.list_runs(person, self.page.runs) if spec is not None else []
