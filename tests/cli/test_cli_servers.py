@@ -78,12 +78,12 @@ import os, signal, sys
 from lora_hub import cli
 from lora_hub import runs
 from lora_hub.runs.runners import local
-start = runs.start_run
-def slow(spec, **named):
-    run = start(spec, **named)
+start = runs.start_runs
+def slow(specs, **named):
+    started = start(specs, **named)
     os.kill(os.getpid(), signal.SIGTERM)
-    return run
-runs.start_run = slow
+    return started
+runs.start_runs = slow
 sys.exit(cli.main(["train", {str(data)!r}, "--task", "sentiment", "--set", "steps=100000", "--json"]))
 """
     done = subprocess.run(
