@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_data import sentiment_rows
 
-from lora_hub import hub, runs
+from lora_hub import hub, runs, use_cases
 from lora_hub.catalogue import bases
 from lora_hub.catalogue.tasks.catalogue import get_task
 from lora_hub.cli.parser import make_parser
@@ -19,6 +19,7 @@ from lora_hub.core.schema import Mend, TrainSpec
 from lora_hub.data.inspector import Inspector
 from lora_hub.data.mending.mend_arguments import parse_mends
 from lora_hub.hub.card import reproduce
+from lora_hub.people import Person
 
 ROOT = Path(__file__).parents[2]
 OWN_TASK = """
@@ -42,11 +43,11 @@ def planned_again(spec: TrainSpec, folder: Path, monkeypatch: pytest.MonkeyPatch
     arguments = arguments_of(reproduce.command(spec, "lora-hub/again"), folder)
     started: list[TrainSpec] = []
 
-    def start(given: TrainSpec, **named: bool) -> None:
+    def start(person: Person, given: TrainSpec, **named: bool) -> None:
         started.append(given)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "start_run", start)
+    monkeypatch.setattr(use_cases, "start_run", start)
     monkeypatch.chdir(folder)
     options = make_parser().parse_args(arguments)
     options.screen = Screen()
