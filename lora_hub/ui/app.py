@@ -260,7 +260,10 @@ def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[s
     """What `launch` needs besides address and port. sessions: who is signed in, where people sign in. What a first file
     needs is made ready once the first page is out. Raises SpecError where people are to sign in and it is not said
     with which Hub."""
-    guarding = Middleware(guard.Guard, hosts=() if settings.in_space() else (*guard.LOOPBACK, *settings.hosts()))
+    if settings.in_space():
+        guarding = Middleware(guard.Guard, frames=guard.HUB_FRAMES)
+    else:
+        guarding = Middleware(guard.Guard, hosts=(*guard.LOOPBACK, *settings.hosts()))
     people = _sign_in(sessions) if sessions is not None else []
     people += [Middleware(doors.Doors)] if settings.signs_in() else []
     head = Middleware(

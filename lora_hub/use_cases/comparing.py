@@ -13,7 +13,7 @@ from lora_hub.core.schema import PaneAnswer
 from lora_hub.people import Person, limits
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
-from lora_hub.use_cases.training import check_allowed
+from lora_hub.use_cases.training import check_allowed, is_place
 from lora_hub.use_cases.watching import seen
 
 
@@ -66,7 +66,7 @@ def _names_for(person: Person, names: list[str | Pane]) -> list[str | Pane]:
     for name in names:
         if name in there and _is_seen(person, name):
             found.append(name)
-        elif name.count("/") > 1 or name.startswith(("/", ".", "~")) or "\\" in name or Path(name).exists():
+        elif is_place(name):
             raise AdapterError(
                 _("{name!r} is neither a repository of the Hub nor a run."),
                 _("Give owner/name, or choose one of the list."),

@@ -20,6 +20,9 @@ from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.publishing import asked_as, token_of
 from lora_hub.use_cases.watching import owned, seen
 
+# A repository's name and a revision are shorter, and no system has a file of a longer name.
+MOST_NAME_BYTES = 250
+
 
 @use_case(Action.BROWSE)
 def check_base(person: Person, base: BaseModel) -> None:
@@ -31,12 +34,17 @@ def check_base(person: Person, base: BaseModel) -> None:
 @use_case(Action.BROWSE)
 def find_base(person: Person, name: str) -> BaseModel:
     """The base of an id, or of a folder where whoever sits at the machine names one. Raises BaseError, SpecError."""
-    is_place = name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") > 1 or Path(name).exists()
-    if not person.is_local and is_place:
+    if not person.is_local and is_place(name):
         raise _no_folder()
     base = bases.get_base(name)
     check_allowed(person, base)
     return base
+
+
+def is_place(name: str) -> bool:
+    """Whether a name is a folder's, or could be; none of the Hub is so long."""
+    is_path = name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") > 1
+    return is_path or len(name.encode(errors="replace")) > MOST_NAME_BYTES or Path(name).exists()
 
 
 @use_case(Action.BROWSE, counted=True)

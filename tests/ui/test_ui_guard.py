@@ -5,12 +5,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 
 from lora_hub.core import settings
 from lora_hub.core.errors import SpecError
-from lora_hub.ui.frame.guard import LOOPBACK, Guard
+from lora_hub.ui.frame.guard import HUB_FRAMES, LOOPBACK, Guard
 
 
 async def ask(hosts, method: str = "POST", **headers: str) -> int:
@@ -67,6 +67,23 @@ async def test_only_names_of_this_machine_are_answered_to(host: str, status: int
 async def test_what_changes_anything_comes_from_the_page_itself(headers: dict, status: int, hosts) -> None:
     assert await ask(hosts, "POST", **headers) == status
     assert await ask(hosts, "GET", **headers) == 200
+
+
+@pytest.mark.parametrize("frames", [(), HUB_FRAMES])
+@pytest.mark.anyio
+async def test_no_other_site_shows_the_page_within_its_own(frames: tuple[str, ...]) -> None:
+    async def page(request: Request) -> HTMLResponse:
+        return HTMLResponse("ours")
+
+    async def words(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("ours")
+
+    routes = [Route("/", page), Route("/words", words)]
+    app = Starlette(routes=routes, middleware=[Middleware(Guard, frames=frames)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:7860") as client:
+        told, other = (await client.get("/")).headers, (await client.get("/words")).headers
+    assert told["content-security-policy"] == " ".join(("frame-ancestors 'self'", *frames))
+    assert told["cache-control"] == "private, no-cache" and "cache-control" not in other
 
 
 def test_names_of_a_proxy_come_from_the_environment(monkeypatch) -> None:

@@ -298,7 +298,7 @@ def test_what_nobody_uses_is_removed_after_a_while(tmp_path: Path) -> None:
 
 def test_folders_of_this_machine_are_for_who_sits_at_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    for name in (str(tmp_path), "../x", "~/x", "a/b/c", "C:\\x"):
+    for name in (str(tmp_path), "../x", "~/x", "a/b/c", "C:\\x", "x" * 5000, "é" * 200):
         with refused(BaseError, match="A folder of this machine can be no base here"):
             use_cases.find_base(EVE, name)
         with refused(AdapterError, match="neither a repository of the Hub nor a run"):

@@ -55,8 +55,10 @@ class Watch:
             return gr.skip()
 
     def cancel(self, language: str, stamp: str, *, person: Person) -> Any:
-        inform(render.escape(t(_("The run is being cancelled."), language)), language)
-        use_cases.cancel_run(person, _shown(stamp))
+        run = use_cases.refresh_run(person, _shown(stamp))
+        if rules.can_change(person, run):  # it takes a while
+            inform(render.escape(t(_("The run is being cancelled."), language)), language)
+        use_cases.cancel_run(person, run.id)
         return gr.Button(visible=False)
 
     def resume(self, language: str, stamp: str, *, person: Person) -> Any:
