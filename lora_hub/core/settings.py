@@ -231,4 +231,9 @@ def in_space() -> bool:
 def signs_in() -> bool:
     """Whether people sign in here: in every Space, and wherever OAUTH_CLIENT_ID is set. Elsewhere the app is of whoever
     sits at its machine."""
-    return in_space() or bool(os.environ.get("OAUTH_CLIENT_ID"))
+    return in_space() or has_sign_in()
+
+
+def has_sign_in() -> bool:
+    """Whether there is a Hub to sign in with; a Space has one where its card says `hf_oauth: true`."""
+    return bool(os.environ.get("OAUTH_CLIENT_ID"))

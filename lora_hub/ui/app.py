@@ -5,7 +5,6 @@ build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(la
 """
 
 import json
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -294,7 +293,7 @@ def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[s
 
 def _sign_in(sessions: Sessions) -> list[Middleware]:
     """Nobody can sign in to a Space without `hf_oauth`: there everybody is a stranger."""
-    if not os.environ.get("OAUTH_CLIENT_ID"):
+    if not settings.has_sign_in():
         return []
     provider = sign_in.Provider.from_environment()
     return [Middleware(sign_in.SignIn, provider=provider, sessions=sessions, look_up=look_up)]

@@ -32,13 +32,12 @@ def _inert(text: str) -> str:
 
 def badge(labels: Labels) -> str:
     """The part of the header that says who is signed in."""
-    sign_in = labels.both(_("Sign in with Hugging Face"))
     roles = "".join(
         f'<span class="lh-role" data-role="{role}">{labels.both(name)}</span>' for role, name in ROLE_NAMES.items()
     )
     return (
         '<span class="lh-person">'
-        f'<a class="lh-sign-in" data-sign-in href="/login/huggingface">{sign_in}</a>'
+        f"{_button(labels)}"
         '<span class="lh-me"><span class="lh-avatar" data-avatar aria-hidden="true"></span>'
         f"<b><bdi data-me></bdi></b> {roles}"
         f'<form method="post" action="/logout"><button type="submit">{labels.both(_("Sign out"))}</button></form>'
@@ -58,11 +57,22 @@ def door(labels: Labels) -> str:
     outside = _(
         "You are signed in, and no member of {organization}. Ask one of its admins to let you in, then sign in again."
     )
-    button = labels.both(_("Sign in with Hugging Face"))
+    if not settings.has_sign_in():
+        come_in = _(
+            "Nobody can sign in yet: whoever runs this Space writes `hf_oauth: true` into the card of its README."
+        )
     return (
         '<section class="lh-door">'
         f"<h2>{said(title)}</h2>"
         f'<p class="lh-for-stranger">{said(come_in)}</p><p class="lh-for-outsider">{said(outside)}</p>'
-        f'<a class="lh-sign-in lh-for-stranger" data-sign-in href="/login/huggingface">{button}</a>'
+        f"{_button(labels, 'lh-for-stranger')}"
         "</section>"
     )
+
+
+def _button(labels: Labels, more: str = "") -> str:
+    """Nothing where there is no Hub to sign in with."""
+    if not settings.has_sign_in():
+        return ""
+    said = labels.both(_("Sign in with Hugging Face"))
+    return f'<a class="lh-sign-in {more}" data-sign-in href="/login/huggingface">{said}</a>'
