@@ -76,9 +76,8 @@ def serve(connection: object, port: int, in_space: bool) -> None:
     except OSError as error:
         sys.exit(f"error: port {port} cannot be used: {error}. Set LORA_HUB_PORT to another one.")
     if room is not None:
-        # Whose they are is known, and their tokens are not any more: they train, and are published by hand.
         use_cases.keep_clean()
-        runs.take_up_waiting(room, {"HF_TOKEN": "", **dict.fromkeys(settings.SECRETS, "")})
+        use_cases.take_up_waiting(room)
     print(f"LoRA Hub is open at http://{'127.0.0.1' if not in_space else host}:{port}", flush=True)
     try:
         blocks.block_thread()

@@ -41,7 +41,8 @@ CLASSES_OR_MEDIA = ("class_label", '"image"', '"audio"', '"video"', '"pdf"')
 @dataclass
 class Repo:
     """A dataset's repo at a commit: `files` of data with their sizes in bytes, and what its card says of configs.
-    `also`: the files that are no data; `typed`: the card gives class names or media."""
+    `also`: the files that are no data; `typed`: the card gives class names or media; `most_bytes`: so much of it may
+    come here."""
 
     id: str
     commit: str
@@ -49,6 +50,7 @@ class Repo:
     also: list[str]
     configs: dict[str, dict] = field(default_factory=dict)
     typed: bool = False
+    most_bytes: int = 0
 
 
 def fetch_dataset(
@@ -60,14 +62,15 @@ def fetch_dataset(
     token: str = "",
     progress: Callable[[Message], None] | None = None,
     owner: str = "",
+    most_bytes: int = 0,
 ) -> Path:
     """The dataset as one kept file; its name tells the id and the commit.
 
     `name`: what `dataset_id` says, with config, split and revision in it or beside it. `token`: a person's own; empty:
-    that of whoever asks. `progress` is told what is going on. `owner`: whose the file is then, where people sign in. A
-    train split with a test (or validation) split becomes a zip of both, one split a Parquet file, one file the file
-    itself. Raises DataError (not there, not let in, no data, too large, several configs, no text) and HubError
-    (unreachable, a token that is not accepted).
+    that of whoever asks. `progress` is told what is going on. `owner`: whose the file is then, where people sign in.
+    `most_bytes`: that they may have, where that is less than anybody may. A train split with a test (or validation)
+    split becomes a zip of both, one split a Parquet file, one file the file itself. Raises DataError (not there, not
+    let in, no data, too large, several configs, no text) and HubError (unreachable, a token that is not accepted).
     """
     wanted = parse_dataset_id(name)
     wanted = replace(
@@ -77,7 +80,8 @@ def fetch_dataset(
     dataset_errors.check_host(wanted)
     tell(_("Asking {hub} for {repo} ...", hub=hub_url(), repo=wanted.repo))
     with dataset_errors.explained(wanted, token):
-        repo = _look(wanted, token)
+        most = min(most_bytes or settings.max_upload_bytes(), settings.max_upload_bytes())
+        repo = replace(_look(wanted, token), most_bytes=most)
         wanted = _check_config(wanted, repo, tell)
         with tempfile.TemporaryDirectory(prefix="lora-hub-dataset-") as folder:
             splits = _split_files(repo, wanted)
@@ -229,16 +233,15 @@ def _choose(names: list[str], repo: Repo, wanted: DatasetId, tell: Callable[[Mes
     return [*train, *tests]
 
 
-def _check_size(dataset: str, parts: list[str], size: int) -> None:
-    limit = settings.max_upload_bytes()
-    if size > limit:
+def _check_size(repo: Repo, parts: list[str], size: int) -> None:
+    if size > repo.most_bytes:
         raise DataError(
             _("{dataset} ({parts}) is {size}; the limit is {limit}."),
             _("Choose a smaller file, config or split (owner/name:config/split), or raise LORA_HUB_MAX_UPLOAD_MB."),
-            dataset=dataset,
+            dataset=repo.id,
             parts=several(parts, most=3),
             size=megabytes(size),
-            limit=megabytes(limit),
+            limit=megabytes(repo.most_bytes),
         )
 
 
@@ -255,7 +258,7 @@ def _download(
 ) -> Path:
     """The files as they are: one, or two in a zip. Several JSON Lines files of a split become one."""
     paths = [path for name in names[:2] for path in splits[name]]
-    _check_size(repo.id, paths, sum(repo.files[path] for path in paths))
+    _check_size(repo, paths, sum(repo.files[path] for path in paths))
     parts, suffixes = [], []
     for name in names[:2]:
         files = []
@@ -329,16 +332,17 @@ def _build(repo: Repo, wanted: DatasetId, token: str, folder: Path, tell: Callab
             and all(len(listed[name]) == 1 or _are_lines(listed[name]) for name in names[:2])
         ):
             return _download(repo, names, listed, token, folder, tell)
-        _check_size(repo.id, names[:2], sum(repo.files.get(file, 0) for file in files))
+        _check_size(repo, names[:2], sum(repo.files.get(file, 0) for file in files))
         streams = builder.as_streaming_dataset()
         for name in names:
             dataset_rows.check_media(streams[name].features, repo.id)
-        return _stream(streams, names, folder, tell)
+        return _stream(streams, names, folder, tell, repo.most_bytes)
 
 
-def _stream(streams: Any, names: list[str], folder: Path, tell: Callable[[Message], None]) -> Path:
-    """The first split and the first of the others that has answers, as a zip; where there is one, its Parquet file."""
-    room, train, test = settings.max_upload_bytes(), folder / "train.parquet", folder / "test.parquet"
+def _stream(streams: Any, names: list[str], folder: Path, tell: Callable[[Message], None], room: int) -> Path:
+    """The first split and the first of the others that has answers, as a zip; where there is one, its Parquet file.
+    room: bytes that it may have."""
+    train, test = folder / "train.parquet", folder / "test.parquet"
     tell(_("Reading {split} ...", split=names[0]))
     rows, unlabelled = dataset_rows.write_rows(streams[names[0]], train, room, tell)
     tell(_n("{split}: {count:,} row", "{split}: {count:,} rows", split=names[0], count=rows))

@@ -29,6 +29,7 @@ from lora_hub.use_cases.training import (
     start_pipeline,
     start_run,
     start_runs,
+    take_up_waiting,
 )
 from lora_hub.use_cases.watching import list_runs, read_held_out, read_log, refresh_run, share_run, wait_for_run
 
@@ -71,5 +72,6 @@ __all__ = [
     "start_pipeline",
     "start_run",
     "start_runs",
+    "take_up_waiting",
     "wait_for_run",
 ]

@@ -10,7 +10,7 @@ from lora_hub.core import settings, store
 from lora_hub.core.errors import DataError
 from lora_hub.core.messages import Message, _
 from lora_hub.core.schema import DatasetInfo
-from lora_hub.people import Person, limits
+from lora_hub.people import Person, limits, policy
 from lora_hub.people.rules import Action
 from lora_hub.use_cases.case import use_case
 
@@ -45,16 +45,22 @@ def fetch_dataset(
     `hub.fetch_dataset`, and AccessError where there is no room."""
     from lora_hub.hub import fetch_dataset
 
-    if not person.is_local:
-        _check_room(person, name[:100], 0)
-    kept = fetch_dataset(name, token=token, progress=progress, owner=owner_of(person))
-    if not person.is_local:
+    if person.is_local:
+        return fetch_dataset(name, token=token, progress=progress)
+    _check_room(person, name[:100], 0)
+    had, most = _kept_files(person), int(policy.read().upload_mb * limits.MB)
+    kept = fetch_dataset(name, token=token, progress=progress, owner=owner_of(person), most_bytes=most)
+    if kept not in had:
         try:
             _check_room(person, kept.name, 0, kept.stat().st_size)
         except BaseException:
             kept.unlink(missing_ok=True)
             raise
     return kept
+
+
+def _kept_files(person: Person) -> set[Path]:
+    return set(settings.datasets_dir(owner_of(person)).glob("*/*"))
 
 
 @use_case(Action.TRAIN)

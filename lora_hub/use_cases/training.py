@@ -1,5 +1,6 @@
 """Runs, made and moved: planned, started, cancelled, resumed, deleted."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,7 +13,7 @@ from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import BaseError, LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
-from lora_hub.people import Person, limits, policy
+from lora_hub.people import STRANGER, Person, limits, policy
 from lora_hub.people.rules import Action
 from lora_hub.runs import pipeline as pipelines
 from lora_hub.use_cases import datasets
@@ -175,7 +176,15 @@ def child_environment(person: Person, *, publishes: bool = False) -> dict[str, s
     if person.is_local:
         return {}
     token = token_of(person) if publishes else person.token
-    return {"HF_TOKEN": token, "HUGGING_FACE_HUB_TOKEN": "", **dict.fromkeys(settings.SECRETS, "")}
+    # Without a token the client would look for one in a file: that of whoever keeps this machine.
+    others = {"HUGGING_FACE_HUB_TOKEN": "", "HF_TOKEN_PATH": os.devnull, **dict.fromkeys(settings.SECRETS, "")}
+    return {"HF_TOKEN": token, **others}
+
+
+def take_up_waiting(room: runs.WaitingRoom) -> list[str]:
+    """Lets runs wait again that waited when the app ended, as `runs.take_up_waiting`. Whose they are is known, and
+    their tokens are not any more: they train as a stranger would, and are published by hand."""
+    return runs.take_up_waiting(room, child_environment(STRANGER))
 
 
 @contextmanager

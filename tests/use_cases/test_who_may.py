@@ -4,6 +4,8 @@ import contextlib
 import inspect
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +85,7 @@ MAY = {
 
 
 # What the app does by itself, for nobody.
-BY_THE_APP = ("collect_unused", "keep_clean")
+BY_THE_APP = ("collect_unused", "keep_clean", "take_up_waiting")
 
 
 def all_use_cases() -> dict[str, object]:
@@ -276,6 +278,29 @@ def test_a_file_is_opened_by_its_owner_alone(tmp_path: Path) -> None:
         use_cases.open_dataset(person("../../will", "write"), name)
 
 
+def test_a_dataset_of_the_hub_is_no_larger_than_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is measured before it comes, and what was here before stays, whatever is allowed by now."""
+    asked, will = [], PEOPLE["write"]
+    upload = tmp_path / "rows.csv"
+    upload.write_text("text,label\n" + "some row of it,a\n" * 100)
+
+    def fetch(name: str, *, owner: str = "", most_bytes: int = 0, **named: object) -> Path:
+        asked.append(most_bytes)
+        return store.add_dataset(upload, "rows.csv", owner)
+
+    monkeypatch.setattr("lora_hub.hub.fetch_dataset", fetch)
+    policy.write(policy.Policy(upload_mb=3, disk_mb=1))
+    kept = use_cases.fetch_dataset(will, "some/rows")
+    assert asked == [3_000_000]
+    policy.write(policy.Policy(upload_mb=0.001))
+    assert use_cases.fetch_dataset(will, "some/rows") == kept and kept.is_file(), "a run may have been made of it"
+    kept.unlink()
+    with refused(AccessError, match="rows.csv is 0.0 MB, and a file may have 0.001 MB"):
+        use_cases.fetch_dataset(will, "some/rows")
+    assert not kept.exists()
+    assert use_cases.fetch_dataset(LOCAL, "some/rows").is_file() and asked[-1] == 0
+
+
 def test_what_nobody_uses_is_removed_after_a_while(tmp_path: Path) -> None:
     will = PEOPLE["write"]
     upload = tmp_path / "rows.csv"
@@ -345,7 +370,7 @@ def test_a_stream_asks_as_its_person_at_each_step() -> None:
     assert seen == ["hf_of_rita"] * 3 and client.token_in_use() is None
 
 
-def test_a_run_gets_its_owners_token_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_gets_its_owners_token_and_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from lora_hub.use_cases import training
 
     monkeypatch.setenv(settings.SERVICE_TOKEN, "hf_of_the_space")
@@ -353,6 +378,18 @@ def test_a_run_gets_its_owners_token_and_no_other(monkeypatch: pytest.MonkeyPatc
     assert given["HF_TOKEN"] == "hf_of_eve" and given[settings.SERVICE_TOKEN] == ""
     assert training.child_environment(LOCAL) == {}
     assert given["OAUTH_CLIENT_SECRET"] == ""
+    taken = []
+    monkeypatch.setattr("lora_hub.runs.take_up_waiting", lambda room, environment: taken.append(environment))
+    use_cases.take_up_waiting(None)
+    keeper = tmp_path / "token"  # of whoever keeps the machine, and once said `hf auth login`
+    keeper.write_text("hf_of_the_keeper")
+    seen = "import huggingface_hub; print(huggingface_hub.get_token())"
+    known = {**os.environ, "HF_TOKEN_PATH": str(keeper), "HF_TOKEN": "hf_of_the_app"}
+    told = [
+        subprocess.run([sys.executable, "-c", seen], env={**known, **one}, capture_output=True, text=True, check=True)
+        for one in (given, taken[0])
+    ]
+    assert [one.stdout.strip() for one in told] == ["hf_of_eve", "None"]
     policy.write(policy.Policy(publish_as="service"))
     # it reaches more than Eve does: a run that publishes nothing reads its base and its data as her
     assert training.child_environment(EVE)["HF_TOKEN"] == "hf_of_eve"
