@@ -25,106 +25,123 @@ CANCEL_USUAL = 30.0
 
 @dataclass(frozen=True)
 class Phase:
-    """usual: seconds of silence that are normal in this phase; 0: it waits for others, for as long as they take."""
+    """What one phase is called and how long it may be silent.
 
-    said: Message
+    name: its English words are also its name in events, in logs and in `--json`.
+    said: why the run does this, and what comes next.
+    usual: seconds of silence that are normal in this phase; 0: it waits for others, for as long as they take.
+    on_page: a fuller name for the page, which has more room than a line of the shell; empty: `name`.
+    """
+
+    name: Message
+    said: Message = NOTHING
     usual: float = USUAL
+    on_page: Message = NOTHING
 
 
+# By the name that events give: the English words of `Phase.name`.
 PHASES = {
-    "loading the libraries": Phase(
-        _("Its process loads PyTorch and the other libraries, as every run does once. Then the data is read."), 40.0
-    ),
-    "connecting to the Hub": Phase(
-        _("The run needs the Hub for its base or to publish. Then the libraries are loaded."), 30.0
-    ),
-    "reading the data": Phase(
-        _("The file is read, mended and split as the run's spec says. Then its rows are turned into tokens.")
-    ),
-    "tokenizing": Phase(
-        _("Every row is turned into the base's tokens before anything is trained. Then the base is loaded.")
-    ),
-    "loading the base": Phase(NOTHING),  # it depends on the base: `_loading`
-    "preparing the training": Phase(
-        _(
-            "The adapter's layers are put on the base, and a short probe finds the faster way to train. Then training "
-            "begins."
-        )
-    ),
-    "first look at the validation rows": Phase(
-        _("Later losses are held against this one. Then training begins or, in a run that was resumed, goes on.")
-    ),
-    "training": Phase(
-        _(
-            "After each look at the validation rows there is a checkpoint to go on from. Then base and adapter are "
-            "scored on the held-out rows."
-        )
-    ),
-    "scoring the base": Phase(
-        _(
-            "It is trained. The base answers the held-out rows as it is, then with examples in its prompt, then the "
-            "adapter does."
-        )
-    ),
-    "scoring the base with examples": Phase(
-        _(
-            "It is trained. The base answers once more, with training rows as examples in its prompt: it gets its "
-            "best chance. Then the adapter does."
-        )
-    ),
-    "scoring the adapter": Phase(
-        _("It is trained. The adapter answers the rows that the base has answered; then the result stands here.")
-    ),
-    "publishing": Phase(
-        _(
-            "It is trained and scored, and its files go to the Hub. The adapter stays in the run's folder whatever "
-            "happens."
-        )
-    ),
-    "waiting for the tasks before it": Phase(
-        _("Tasks of one process are trained one after another where that is faster. It begins by itself."), 0.0
-    ),
-    "waiting to be scored": Phase(
-        _("It is trained; tasks of one process are scored one after another. It goes on by itself."), 0.0
-    ),
-}
-
-
-# Each by its English words, which are its name in events and logs.
-WORDS = {
-    said.sentence: said
-    for said in (
-        _("waiting for its turn"),
-        _("loading the libraries"),
-        _("connecting to the Hub"),
-        _("reading the data"),
-        _("tokenizing"),
-        _("loading the base"),
-        _("preparing the training"),
-        _("first look at the validation rows"),
-        _("training"),
-        _("scoring the base"),
-        _("scoring the base with examples"),
-        _("scoring the adapter"),
-        _("publishing"),
-        _("waiting for the tasks before it"),
-        _("waiting to be scored"),
+    phase.name.sentence: phase
+    for phase in (
+        Phase(_("waiting for its turn")),  # `run_states` says its place in the queue
+        Phase(
+            _("loading the libraries"),
+            _("Its process loads PyTorch and the other libraries, as every run does once. Then the data is read."),
+            40.0,
+            on_page=_("starting: loading the libraries (some 10 seconds)"),
+        ),
+        Phase(
+            _("connecting to the Hub"),
+            _("The run needs the Hub for its base or to publish. Then the libraries are loaded."),
+            30.0,
+        ),
+        Phase(
+            _("reading the data"),
+            _("The file is read, mended and split as the run's spec says. Then its rows are turned into tokens."),
+        ),
+        Phase(
+            _("tokenizing"),
+            _("Every row is turned into the base's tokens before anything is trained. Then the base is loaded."),
+            on_page=_("turning the rows into tokens"),
+        ),
+        Phase(_("loading the base")),  # what is said depends on the base: `_loading`
+        Phase(
+            _("preparing the training"),
+            _(
+                "The adapter's layers are put on the base, and a short probe finds the faster way to train. Then "
+                "training begins."
+            ),
+        ),
+        Phase(
+            _("first look at the validation rows"),
+            _("Later losses are held against this one. Then training begins or, in a run that was resumed, goes on."),
+            on_page=_("measuring the validation loss"),
+        ),
+        Phase(
+            _("training"),
+            _(
+                "After each look at the validation rows there is a checkpoint to go on from. Then base and adapter "
+                "are scored on the held-out rows."
+            ),
+        ),
+        Phase(
+            _("scoring the base"),
+            _(
+                "It is trained. The base answers the held-out rows as it is, then with examples in its prompt, then "
+                "the adapter does."
+            ),
+        ),
+        Phase(
+            _("scoring the base with examples"),
+            _(
+                "It is trained. The base answers once more, with training rows as examples in its prompt: it gets its "
+                "best chance. Then the adapter does."
+            ),
+        ),
+        Phase(
+            _("scoring the adapter"),
+            _("It is trained. The adapter answers the rows that the base has answered; then the result stands here."),
+        ),
+        Phase(
+            _("publishing"),
+            _(
+                "It is trained and scored, and its files go to the Hub. The adapter stays in the run's folder whatever "
+                "happens."
+            ),
+        ),
+        Phase(
+            _("waiting for the tasks before it"),
+            _("Tasks of one process are trained one after another where that is faster. It begins by itself."),
+            0.0,
+            on_page=_("waiting: the tasks before it are trained first"),
+        ),
+        Phase(
+            _("waiting to be scored"),
+            _("It is trained; tasks of one process are scored one after another. It goes on by itself."),
+            0.0,
+            on_page=_("trained; waiting while the others are scored"),
+        ),
     )
 }
 
 
-def words(phase: str) -> Message:
-    """A phase as it stands in an event, "scoring the base (3 of 40)" included."""
+def split(phase: str) -> tuple[str, tuple[int, int] | None]:
+    """The name of a phase in an event, and its progress: "tokenizing (3 of 40)" -> "tokenizing", (3, 40).
+    The progress is None where the event gives none."""
     part = _PART.search(phase)
-    name = WORDS.get(_PART.sub("", phase), as_message(_PART.sub("", phase)))
-    if part is None:
-        return name
-    return _("{phase} ({done} of {total})", phase=name, done=int(part[1]), total=int(part[2]))
+    return _PART.sub("", phase), (int(part[1]), int(part[2])) if part else None
+
+
+def words(phase: str) -> Message:
+    """A phase as an event gives it, with its progress. A phase that this version does not know is shown as it is."""
+    name, progress = split(phase)
+    said = PHASES[name].name if name in PHASES else as_message(name)
+    return _("{phase} ({done} of {total})", phase=said, done=progress[0], total=progress[1]) if progress else said
 
 
 def name_of(run: Run) -> str:
     """The phase without how far it is."""
-    return _PART.sub("", run.phase)
+    return split(run.phase)[0]
 
 
 def explain(run: Run) -> Message:

@@ -1,6 +1,5 @@
 """The Runs tab's nouns -> HTML: the list, a run's head, its result, its held-out examples."""
 
-import re
 import time
 from collections.abc import Sequence
 
@@ -9,7 +8,7 @@ from lora_hub.core.errors import LoraHubError
 from lora_hub.core.languages import direction as direction_of
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import BASE_EXAMPLES, Run, RunState, Score
-from lora_hub.runs import run_states
+from lora_hub.runs import run_phases, run_states
 from lora_hub.ui.render.page_words import in_page_words
 from lora_hub.ui.render.render import badge, card, empty, error_card, escape, for_visitors, note, sentence, table
 from lora_hub.ui.render.render_data import WHO, metric_title, spec_line
@@ -17,7 +16,6 @@ from lora_hub.ui.render.render_groups import beside_each_other, companions
 from lora_hub.ui.render.run_names import RunName, name_runs
 from lora_hub.ui.render.text import age, between, digits, direction, duration, number, own_digits, percent, t
 
-_PHASE = re.compile(r"^(.*?)(?: \((\d+) of (\d+)\))?$", re.DOTALL)
 # A run's state, and one that it shows while it is being cancelled.
 STATES = {
     "queued": _("queued"),
@@ -29,24 +27,6 @@ STATES = {
     "lost": _("lost"),
     "damaged": _("damaged"),
     "cancelling": _("cancelling"),
-}
-# What a worker says of what it does (`run_phases.PHASES`), as the page says it.
-PHASES = {
-    "reading the data": _("reading the data"),
-    "loading the base": _("loading the base"),
-    "training": _("training"),
-    "scoring the base": _("scoring the base"),
-    "scoring the base with examples": _("scoring the base with examples"),
-    "scoring the adapter": _("scoring the adapter"),
-    "waiting for its turn": _("waiting for its turn"),
-    "connecting to the Hub": _("connecting to the Hub"),
-    "loading the libraries": _("starting: loading the libraries (some 10 seconds)"),
-    "tokenizing": _("turning the rows into tokens"),
-    "preparing the training": _("preparing the training"),
-    "first look at the validation rows": _("measuring the validation loss"),
-    "waiting for the tasks before it": _("waiting: the tasks before it are trained first"),
-    "waiting to be scored": _("trained; waiting while the others are scored"),
-    "publishing": _("publishing"),
 }
 LOCAL_OWNER = "local"
 SHARED = {"organization": _("shared with the organization"), "public": _("public")}
@@ -159,10 +139,10 @@ def _share(run: Run) -> float:
 
 def _scored(run: Run) -> float | None:
     """How much of the scoring is done, in per cent, each phase of it a like part; None in any other phase."""
-    name, done, total = _PHASE.match(run.phase).groups()
+    name, progress = run_phases.split(run.phase)
     if name not in SCORING:
         return None
-    part = int(done) / int(total) if done and int(total) else 0.0
+    part = progress[0] / progress[1] if progress and progress[1] else 0.0
     return 100.0 * (SCORING.index(name) + min(1.0, part)) / len(SCORING)
 
 
@@ -235,21 +215,15 @@ def _rows(run: Run, language: str) -> str:
 
 
 def phase_words(phase: str, language: str) -> str:
-    """What the worker does now, "scoring the base (3 of 40)" included; a phase without a translation is shown as it
-    is."""
-    name, done, total = _PHASE.match(phase).groups()
-    words = t(PHASES[name], language) if name in PHASES else name
-    return (
-        t(
-            _("{phase} ({done} of {total})"),
-            language,
-            phase=words,
-            done=digits(done, language),
-            total=digits(total, language),
-        )
-        if done
-        else words
-    )
+    """What the worker does now, "scoring the base (3 of 40)" included, by its name on the page. A phase that this
+    version does not know is shown as it is."""
+    name, progress = run_phases.split(phase)
+    known = run_phases.PHASES.get(name)
+    words = t(known.on_page or known.name, language) if known else name
+    if progress is None:
+        return words
+    done, total = (digits(str(count), language) for count in progress)
+    return t(_("{phase} ({done} of {total})"), language, phase=words, done=done, total=total)
 
 
 def _bar(run: Run, language: str) -> str:
