@@ -6,7 +6,7 @@ A run's truth is its folder; nothing about it is kept in this process, so the pa
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lora_hub.core import events, run_lock, settings, store
@@ -39,13 +39,15 @@ def start_run(
     most_seconds: float = 0.0,
     room: WaitingRoom | None = None,
     base_checked: bool = False,
+    check: Callable[[], None] | None = None,
 ) -> Run:
     """Makes the run's folder and starts its process. Raises BaseError where the base is not to be had or can't fit,
     HubError where its adapter could not be published, LoraHubError on a full disk.
 
     environment: for the child alone (tokens); it is written nowhere. runner: who starts it, a module of runners/.
     most_seconds: it may train so long in an attempt; 0: as long as it takes. room: where it waits for its turn without
-    a process; None: its process waits. base_checked: the caller has just asked `check_base`.
+    a process; None: its process waits. base_checked: the caller has just asked `check_base`. check: called
+    when their turn has come; a LoraHubError that it raises ends them.
     """
     return start_runs(
         [spec],
@@ -55,6 +57,7 @@ def start_run(
         most_seconds=most_seconds,
         room=room,
         base_checked=base_checked,
+        check=check,
     )[0]
 
 
@@ -67,6 +70,7 @@ def start_runs(
     most_seconds: float = 0.0,
     room: WaitingRoom | None = None,
     base_checked: bool = False,
+    check: Callable[[], None] | None = None,
 ) -> list[Run]:
     """The same for several specs of one base, which share a process and are trained together where that is faster."""
     settings.check()  # the process that is started reads them, too
@@ -98,7 +102,7 @@ def start_runs(
             for run_id in run_ids:
                 store.remove_run(run_id)
             raise
-        _start(run_ids, list(held.values()), 1, environment, runner, room)
+        _start(run_ids, list(held.values()), 1, environment, runner, room, check)
         if room is not None:
             locks.pop_all()  # the room has them
     return [refresh_run(run_id) for run_id in run_ids]
@@ -111,6 +115,7 @@ def _start(
     environment: dict[str, str] | None,
     runner: str,
     room: WaitingRoom | None = None,
+    check: Callable[[], None] | None = None,
 ) -> None:
     """Starts one process for runs whose locks are held, or lets them wait for it in a room, which takes the locks over.
     All that has to be before its first word is written before it starts."""
@@ -121,7 +126,7 @@ def _start(
             log.append("state", state=RunState.QUEUED, attempt=attempt)
 
     def begin(run_ids: list[str], locks: Sequence[run_lock.RunLock], ticket: Ticket | None = None) -> None:
-        _begin(run_ids, locks, environment, runner, ticket)
+        _begin(run_ids, locks, environment, runner, ticket, check)
 
     if room is None:
         begin(run_ids, locks)
@@ -135,9 +140,22 @@ def _begin(
     environment: dict[str, str] | None,
     runner: str,
     ticket: Ticket | None,
+    check: Callable[[], None] | None,
 ) -> None:
     """The process itself. Raises LoraHubError, told in the runs' events, where there is none to be had."""
     logs = [events.app_log(store.events_file(run_id)) for run_id in run_ids]
+
+    def fail(told: LoraHubError) -> None:
+        for log in logs:
+            log.append("error", message=told.said, hint=told.advice)
+            log.append("state", state=RunState.FAILED)
+
+    try:
+        if check is not None:
+            check()
+    except LoraHubError as error:
+        fail(error)
+        raise
     try:
         # Members of a group write to the first one's log; the others' say where to look.
         handle = get_runner(runner).start(run_ids, store.log_file(run_ids[0]), environment, locks, ticket)
@@ -147,9 +165,7 @@ def _begin(
             _("Free memory or space on this machine, then resume the run."),
             reason=error.strerror or error,
         )
-        for log in logs:
-            log.append("error", message=told.said, hint=told.advice)
-            log.append("state", state=RunState.FAILED)
+        fail(told)
         raise told from error
     for log in logs:
         log.append("handle", handle=handle)
@@ -192,7 +208,13 @@ def cancel_run(run_id: str, *, wait: float = CANCEL_GRACE_SECONDS) -> Run:
     return run
 
 
-def resume_run(run_id: str, *, environment: dict[str, str] | None = None, room: WaitingRoom | None = None) -> Run:
+def resume_run(
+    run_id: str,
+    *,
+    environment: dict[str, str] | None = None,
+    room: WaitingRoom | None = None,
+    check: Callable[[], None] | None = None,
+) -> Run:
     """Goes on with a run that failed, was cancelled or lost, from its last checkpoint. Raises RunError for another
     state, and
     where a process works on it: of two that resume at once one goes on."""
@@ -217,7 +239,7 @@ def resume_run(run_id: str, *, environment: dict[str, str] | None = None, room: 
             check_publishing(run.spec)
         with store.disk_errors(store.run_folder(run_id)):
             run_history.heal(told, run, events.app_log(store.events_file(run_id)).append)
-        _start([run_id], [lock], run.attempt + 1, environment, run.runner, room)
+        _start([run_id], [lock], run.attempt + 1, environment, run.runner, room, check)
         if room is not None:
             mine.pop_all()
     return refresh_run(run_id)

@@ -13,7 +13,7 @@ from lora_hub.core import file_lock, settings, store
 from lora_hub.core.errors import BaseError, LoraHubError, RunError
 from lora_hub.core.messages import _
 from lora_hub.core.schema import BaseModel, Run, Task, TrainSpec
-from lora_hub.people import STRANGER, Person, limits, policy
+from lora_hub.people import STRANGER, Person, limits, policy, rules
 from lora_hub.people.rules import Action
 from lora_hub.runs import pipeline as pipelines
 from lora_hub.use_cases import datasets
@@ -23,6 +23,8 @@ from lora_hub.use_cases.watching import owned, seen
 
 # A repository's name and a revision are shorter, and no system has a file of a longer name.
 MOST_NAME_BYTES = 250
+# Whose run has waited for longer is asked for anew.
+WAITED_SECONDS = 300.0
 
 
 @use_case(Action.BROWSE)
@@ -116,7 +118,14 @@ def start_runs(
     given = {**(environment or {}), **child_environment(person, publishes=publishes)}
     with _counting(person), asked_as(person) if publishes else nullcontext():
         most_seconds = limits.check_start(person, len(specs), _everybodys(person), time.time())
-        return runs.start_runs(specs, owner=person.id, most_seconds=most_seconds, environment=given, **named)
+        return runs.start_runs(
+            specs,
+            owner=person.id,
+            most_seconds=most_seconds,
+            environment=given,
+            check=_still_trains(person),
+            **named,
+        )
 
 
 @use_case(Action.TRAIN)
@@ -156,7 +165,7 @@ def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = N
     with _counting(person), asked_as(person) if publishes else nullcontext():
         if is_resumable:
             limits.check_start(person, 1, _everybodys(person), time.time())
-        runs.resume_run(run_id, environment=given, room=room)
+        runs.resume_run(run_id, environment=given, room=room, check=_still_trains(person))
     return seen(person, run_id)
 
 
@@ -185,6 +194,26 @@ def take_up_waiting(room: runs.WaitingRoom) -> list[str]:
     """Lets runs wait again that waited when the app ended, as `runs.take_up_waiting`. Whose they are is known, and
     their tokens are not any more: they train as a stranger would, and are published by hand."""
     return runs.take_up_waiting(room, child_environment(STRANGER))
+
+
+def _still_trains(person: Person) -> Callable[[], None] | None:
+    """Asked when the turn of a run has come, which may be hours later: raises AccessError where its owner was put out
+    of the organization meanwhile. Where the Hub cannot say, what it said before counts."""
+    if person.is_local:
+        return None
+    known = time.monotonic()
+
+    def check() -> None:
+        if time.monotonic() - known < WAITED_SECONDS:
+            return
+        try:
+            now = hub.look_up(person.token)
+        except LoraHubError:
+            return
+        if now is not None:  # else the token has run out, and they are who they were
+            rules.check(now, Action.TRAIN)
+
+    return check
 
 
 @contextmanager

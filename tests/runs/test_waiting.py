@@ -200,6 +200,7 @@ def test_a_worker_takes_over_the_place_in_the_line(home: Path) -> None:
     room, began = WaitingRoom(), time.monotonic()
     with turns.take_turn(["somebody"], lambda: False):
         waiting = runs.start_run(make_spec(), room=room)
+        until(lambda: runs.refresh_run(waiting.id).waits)  # the place is told by who waits, before it is handed over
         assert not runs.refresh_run(waiting.id).handle
     until(lambda: runs.refresh_run(waiting.id).handle)
     run = runs.wait_for_run(waiting.id)

@@ -505,6 +505,34 @@ def test_of_two_starts_at_once_one_finds_the_last_place(monkeypatch: pytest.Monk
     locks[0].close()
 
 
+def test_a_run_that_waits_trains_only_for_who_still_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lora_hub import runs
+    from lora_hub.runs import turns
+    from lora_hub.runs.runners import local
+
+    now, told, began = time.monotonic(), [], []
+    monkeypatch.setattr("lora_hub.hub.look_up", lambda token: told.pop(0))
+    monkeypatch.setattr(local, "start", lambda run_ids, *_: began.append(run_ids) or {"pid": os.getpid()})
+    for answer, state in (
+        (person("eve", "write"), "lost"),  # a process that is none: it was started
+        (person("eve", "read"), "failed"),
+        (person("eve"), "failed"),
+        (None, "lost"),
+    ):
+        told[:] = [answer]
+        room = runs.WaitingRoom()
+        monkeypatch.setattr("time.monotonic", lambda: now)
+        with turns.take_turn(["somebody"], lambda: False):
+            run = use_cases.start_run(EVE, make_spec(), room=room)
+            assert len(room) == 1 and told
+            monkeypatch.setattr("time.monotonic", lambda: now + 3600)
+            room.close()  # whoever waits goes on by itself
+        assert not told and runs.refresh_run(run.id).state == state
+    assert len(began) == 2
+    ended = next(one for one in runs.list_runs() if one.state == "failed")
+    assert "eve is none" in ended.error.message or "this takes a contributor" in ended.error.message
+
+
 def test_a_test_file_has_no_more_rows_than_a_dataset() -> None:
     policy.write(policy.Policy(rows=200))
     large = make_spec().dataset.model_copy(update={"name": "test.csv", "rows": 201})
