@@ -128,6 +128,17 @@ def test_a_symbolic_link_leads_nowhere(people, tmp_path: Path) -> None:
     link.unlink()
 
 
+def test_anothers_upload_by_its_path(people) -> None:
+    """Whoever knows a file's bytes knows the path of its upload."""
+    will, cora = people["will"], people["cora"]
+    theirs = will.upload("theirs.csv", GOOD.encode())
+    for element in ("lh-file", "lh-test-file"):
+        said = cora.ask(element, "upload", {element: as_file(theirs["path"])})
+        assert "This is no file of yours" in said
+    assert Path(theirs["path"]).exists(), "and it is still there"
+    assert "no file of yours" not in will.ask("lh-file", "upload", {"lh-file": theirs})
+
+
 # 3, and 5: none of them is published over anybody's
 def test_anothers_run(people) -> None:
     run = make_run(("app-1", "submitted", {"owner": "cora"}), ("worker-7-1", "state", {"state": "failed"}))

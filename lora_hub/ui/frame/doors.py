@@ -20,7 +20,7 @@ from lora_hub.core.errors import AccessError, LoraHubError
 from lora_hub.core.messages import _
 from lora_hub.people import Person, limits, policy, rules
 from lora_hub.people.rules import Action
-from lora_hub.ui.frame.asking import who_asks_in
+from lora_hub.ui.frame.asking import SENT, who_asks_in
 from lora_hub.ui.frame.guard import refuse
 
 API = "/gradio_api/"
@@ -46,6 +46,7 @@ class Doors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope[SENT] = self.uploads.is_of
         path = scope["path"].removeprefix(scope.get("root_path") or "")
         if not _is_used(path):
             await refuse(404, _("The page has no such address."), scope, receive, send)

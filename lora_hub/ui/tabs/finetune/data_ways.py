@@ -14,6 +14,7 @@ from lora_hub.catalogue.tasks import catalogue
 from lora_hub.core.errors import AccessError, DataError
 from lora_hub.core.messages import _
 from lora_hub.people import Person
+from lora_hub.ui.frame.asking import has_sent
 from lora_hub.ui.frame.page import LIGHT, Page, told, told_stream
 from lora_hub.ui.render import render
 from lora_hub.ui.render.text import t
@@ -148,6 +149,8 @@ def _take(person: Person, path: str) -> Path:
     """Keeps what was uploaded as this person's. The copy that the page's server made goes: it is handed out to whoever
     knows its path."""
     upload = Path(path)
+    if not has_sent(person, path):
+        raise DataError(_("This is no file of yours."), _("Upload it again."))
     kept = use_cases.add_dataset(person, upload, upload.name)
     if not person.is_local:
         upload.unlink(missing_ok=True)
