@@ -11,14 +11,14 @@ import sys
 
 
 def main() -> None:
-    """Connects to a Hub, builds the page and serves it until it is told to end."""
+    """Connects to a Hub, builds the page and serves it until the process is told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    # No request leaves the machine that a person has not asked for.
+    # No telemetry: the machine only sends requests that a person asked for.
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    # Gradio makes a table of all events that it remembers after each one, for a page that is not shown.
+    # After each event Gradio builds a table of all recorded ones, for a page that is not shown. So few are recorded.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "10")
 
     from lora_hub.core import settings
@@ -32,7 +32,7 @@ def main() -> None:
     try:
         settings.check()
         if settings.signs_in() and os.environ.pop("HF_TOKEN", ""):
-            # Everybody asks the Hub with their own: what nobody has, nobody can use in another's name.
+            # Everybody uses their own token. A token that the app does not have cannot be used in another's name.
             print("note: HF_TOKEN is left aside, because people sign in here.", file=sys.stderr, flush=True)
         port = settings.port()
         connection = endpoint.connect()
@@ -87,7 +87,7 @@ def serve(connection: object, port: int, in_space: bool) -> None:
 
 
 def has_display() -> bool:
-    """Whether a browser could be opened here, and opening is wanted (LORA_HUB_NO_BROWSER unset)."""
+    """Whether a browser can be opened here and should be (LORA_HUB_NO_BROWSER unset)."""
     if os.environ.get("LORA_HUB_NO_BROWSER") or os.environ.get("CI"):
         return False
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,4 +1,4 @@
-"""`python -m lora_hub`: the shell's side of everything the page does."""
+"""`python -m lora_hub`: everything the page does, in the shell."""
 
 from lora_hub.cli.shell import main
 

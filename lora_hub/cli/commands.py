@@ -1,4 +1,4 @@
-"""The shell's commands but those around training: options -> result, which is what --json prints."""
+"""The shell's commands except those around training: options -> result, which --json prints."""
 
 import argparse
 import contextlib
@@ -110,7 +110,7 @@ def publish(options: argparse.Namespace) -> Result:
 
 
 def list_adapters(options: argparse.Namespace) -> Result:
-    """others: how many adapters there are, where none is of the task and the base that were asked for."""
+    """others: how many adapters exist if none has the requested task and base."""
     org = read_org(options.org)
     task = read_task(options.task).id if options.task and Path(options.task).expanduser().is_file() else options.task
     with connected_hub(options.screen) as connection:
@@ -153,7 +153,7 @@ def compare(options: argparse.Namespace) -> Result:
 
     here = [find_here(name, options.base) for name in options.adapter]
     adapters = [pane or name for pane, name in zip(here, options.adapter, strict=True)]
-    # No Hub has to be asked where every adapter and its base lie on this machine.
+    # No Hub is needed if every adapter and its base are on this machine.
     is_local = all(pane is not None and bases.folder_of(pane.base) is not None for pane in here)
     with contextlib.nullcontext() if is_local else connected_hub(options.screen):
         comparer = Comparer(options.base)

@@ -1,5 +1,5 @@
-"""In which language the shell speaks: what --language says, else what the environment does as gettext reads it, where
-there is a catalogue of it; else English."""
+"""The language of the shell: --language, else the environment as gettext reads it, if there is a catalogue; else
+English."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -8,13 +8,13 @@ from lora_hub.core.languages import languages
 from lora_hub.core.messages import _, several
 
 OPTION = "--language"
-# In gettext's order: the first that is set decides.
+# In gettext's order: the first one that is set decides.
 VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def choose_language(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The language of a command line, which may be wrong otherwise. Raises SpecError for one that --language names and
-    there is not."""
+    """The language of a command line, which may have other errors. Raises SpecError if --language names an unknown
+    one."""
     for place, argument in enumerate(arguments):
         option, equals, asked = argument.partition("=")
         if option == OPTION and (equals or place + 1 < len(arguments)):
@@ -24,7 +24,7 @@ def choose_language(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
 
 def check_language(name: str) -> str:
-    """The language as its catalogue is named: "fa" for fa_IR.UTF-8. Raises SpecError where there is none."""
+    """The language by its catalogue's name: "fa" for fa_IR.UTF-8. Raises SpecError if there is none."""
     found = _match(name)
     if not found:
         raise SpecError(

@@ -1,4 +1,4 @@
-"""What several commands of the shell share: their options, and the things that those name."""
+"""What several commands of the shell share: options, and functions that resolve them."""
 
 import argparse
 import contextlib
@@ -17,7 +17,7 @@ from lora_hub.people import LOCAL
 
 @contextlib.contextmanager
 def connected_hub(screen: Screen) -> Any:
-    """Connected to the Hub in use, with what there is to know about the choice told."""
+    """Connects to the Hub in use and prints notes about the choice."""
     from lora_hub.hub import endpoint
 
     with endpoint.connected() as connection:
@@ -28,7 +28,7 @@ def connected_hub(screen: Screen) -> Any:
 
 @contextlib.contextmanager
 def named_dataset(name: str, screen: Screen) -> Any:
-    """The file that was named, or the file that a dataset of the Hub was fetched to."""
+    """The named file, or the file that a dataset of the Hub was downloaded to."""
     from lora_hub.hub import is_dataset_id
 
     with connected_hub(screen) if is_dataset_id(name) else contextlib.nullcontext():
@@ -36,7 +36,7 @@ def named_dataset(name: str, screen: Screen) -> Any:
 
 
 def fetch_named(name: str, screen: Screen) -> Path:
-    """The same, where the Hub is connected already."""
+    """The same, if the Hub is already connected."""
     from lora_hub import use_cases
     from lora_hub.hub import is_dataset_id
 
@@ -65,8 +65,8 @@ def read_task(name: str) -> Any:
 
 
 def check_task_id(task: str, known: set[str]) -> None:
-    """Raises SpecError, with the nearest names, where no task of that id is known: neither in the catalogue nor, as
-    somebody's own, by an adapter. known: the tasks of the adapters that there are. "": any task."""
+    """Raises SpecError, with the nearest names, if neither the catalogue nor an adapter (custom tasks) has a task of
+    this id. known: the tasks of the existing adapters. "": any task."""
     if not task or task in known:
         return
     try:
@@ -77,15 +77,15 @@ def check_task_id(task: str, known: set[str]) -> None:
 
 
 def read_org(name: str, otherwise: str = "") -> str:
-    """The organization: what --org says, else a pipeline's file, else the environment. Raises SpecError for what can be
-    no name."""
+    """The organization: --org, else a pipeline's file, else the environment. Raises SpecError if it is not a valid
+    name."""
     if name:
         return settings.check_namespace(name, "--org")
     return settings.check_namespace(otherwise, "org") if otherwise else settings.organization()
 
 
 def read_mapping(text: str, task: Any = None) -> dict[str, str] | None:
-    """What --map says. task: whose roles it names, where that is known. Raises SpecError."""
+    """The mapping given by --map. task: whose roles it names, if known. Raises SpecError."""
     if not text:
         return None
     from lora_hub.data.columns import columns
@@ -163,8 +163,8 @@ def add_minimum(command: argparse.ArgumentParser, say: Callable[[Message], str])
 def check_minimum(
     minimum: dict[str, float], metrics: dict[str, Any], also: dict[str, Any], who: str = "adapter"
 ) -> None:
-    """Raises BelowMinimum where the scores in `metrics[who]` do not reach `minimum`. also: what the JSON says beside
-    the error."""
+    """Raises BelowMinimum if the scores in `metrics[who]` are below `minimum`. also: further JSON keys beside the
+    error."""
     from lora_hub.evaluation.minimum import below_minimum
 
     if below := below_minimum(metrics.get(who, {}), minimum):
@@ -175,7 +175,7 @@ def check_minimum(
 
 
 class Unfinished(LoraHubError):
-    """What was asked for did not wholly happen. also: what the JSON says beside the error. status: the exit status."""
+    """The command did not fully succeed. also: further JSON keys beside the error. status: the exit status."""
 
     status = 1
 
@@ -186,13 +186,13 @@ class Unfinished(LoraHubError):
 
 
 class Partly(Unfinished):
-    """A part of it happened."""
+    """Part of it succeeded."""
 
     status = 3
 
 
 class BelowMinimum(Unfinished):
-    """All of it happened, and a score is below --min. below: which, and by how much, without a full stop."""
+    """Everything succeeded, but a score is below --min. below: which, and by how much, without a full stop."""
 
     status = 4
 

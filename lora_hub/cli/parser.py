@@ -1,5 +1,4 @@
-"""What the command line takes: every command with its options, each leading to its function and to what shows the
-result."""
+"""The command line: every command with its options, its function, and the function that shows its result."""
 
 import argparse
 import sys
@@ -26,7 +25,7 @@ PRIVATE = _("only the organization's members see what is published (default: as 
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells what is wrong with a command line as an error of ours, so that it can be told as JSON, too."""
+    """Reports errors in a command line as one of our errors, so that they can also be printed as JSON."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -35,7 +34,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _seconds(text: str) -> float:
-    """A time from above 0; argparse tells of a ValueError in words."""
+    """A time above 0. argparse turns a ValueError into a message."""
     seconds = float(text)
     if not 0 < seconds < float("inf"):
         raise ValueError(text)
@@ -43,7 +42,7 @@ def _seconds(text: str) -> float:
 
 
 def _tokens(text: str) -> int:
-    """A number of tokens. Raises ValueError, as argparse wants it."""
+    """A number of tokens. Raises ValueError, as argparse expects."""
     tokens = int(text)
     if tokens < 0:
         raise ValueError(text)
@@ -51,23 +50,23 @@ def _tokens(text: str) -> int:
 
 
 def _temperature(text: str) -> float:
-    """A temperature. Raises ValueError, as argparse wants it."""
+    """A temperature. Raises ValueError, as argparse expects."""
     temperature = float(text)
     if not 0 <= temperature < float("inf"):
         raise ValueError(text)
     return temperature
 
 
-# argparse names the kind of a value by its function
+# argparse names a value's type by its function.
 _seconds.__name__, _tokens.__name__, _temperature.__name__ = "number of seconds", "number of tokens", "temperature"
 
 
 def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
-    """screen: who reads the help and what is wrong; English by default."""
+    """screen: for whom help and errors are printed; English by default."""
     tell = (screen or Screen()).tell
 
     def say(about: Message) -> str:
-        return tell(about).replace("%", "%%")  # argparse fills in what stands behind a %
+        return tell(about).replace("%", "%%")  # argparse substitutes after a %
 
     parser = Parser(
         prog="python -m lora_hub",
@@ -79,7 +78,8 @@ def make_parser(screen: Screen | None = None) -> argparse.ArgumentParser:
     spoken = say(_("language of what is said: {languages}", languages=several(languages())))
 
     def add_language(command: argparse.ArgumentParser) -> None:
-        """Before or after the command; what it says has been read by then (`language.choose_language`)."""
+        """The option stands before or after the command. Its value has already been read
+        (`language.choose_language`)."""
         command.add_argument(OPTION, default=argparse.SUPPRESS, metavar="LANG", help=spoken)
 
     add_language(parser)

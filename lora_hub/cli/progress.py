@@ -1,4 +1,4 @@
-"""What a command says on standard error while it works."""
+"""What a command prints on standard error while it works."""
 
 import shutil
 import sys
@@ -12,7 +12,8 @@ from lora_hub.runs import run_phases, run_states
 
 
 def phase_line(run: Run) -> Message:
-    """What a run does now, in a line; while it waits or ends, why, and where it is late, that it is."""
+    """What a run is doing now, in one line: while it waits or is cancelled, the reason; and that it is late, if it
+    is."""
     if run.waits or run.cancelling:
         state = _("cancelling") if run.cancelling else run_states.word(run.state)
         return _("{state}: {said}", state=state, said=run_states.describe(run))
@@ -22,7 +23,7 @@ def phase_line(run: Run) -> Message:
 
 
 class ProgressBar:
-    """Shows a run on standard error: a bar where it is a terminal, else a line for each new phase."""
+    """Shows a run on standard error: a bar on a terminal, else a line per new phase."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -57,7 +58,7 @@ class ProgressBar:
 
 
 class GroupProgress:
-    """Shows several runs on standard error: a line whenever one of them begins something else."""
+    """Shows several runs on standard error: a line whenever one of them enters a new phase."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -78,7 +79,7 @@ def show_scoring(screen: Screen, name: str, done: int, total: int) -> None:
 
 
 def say_problems(screen: Screen, problems: Iterable[Problem], task: str = "") -> None:
-    """What is wrong with data, a line each, on standard error. task: whose data, where there is more than one."""
+    """Prints the problems of data on standard error, a line each. task: whose data, if there are several tasks."""
     for problem in problems:
         said = labelled(problem.severity, problem.said, problem.advice)
         screen.say(_("{task}: {said}", task=task, said=said) if task else said)

@@ -1,4 +1,4 @@
-"""A run as --json tells it, its sentences in English; people are told the same in their language."""
+"""A run as --json prints it, with sentences in English; people read the same in their language."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lora_hub.runs import run_phases, run_states
 
 
 def run_row(run: Run) -> dict[str, Any]:
-    """A run as `runs --json` lists it. says: of its state what it is, why and what comes next."""
+    """A run as `runs --json` lists it. says: what its state means, why, and what comes next."""
     return {
         "run": run.id,
         "state": run.state.value,
@@ -25,8 +25,8 @@ def run_row(run: Run) -> dict[str, Any]:
 
 
 def run_now(run: Run) -> dict[str, Any]:
-    """What a run is doing, as JSON. newer: damaged only for this version, because a newer one wrote it. queue: its
-    place there, the runs before it and how many may train at once."""
+    """What a run is doing, as JSON. newer: it only looks damaged because a newer version wrote it. queue: its place
+    there, the runs before it and how many may train at once."""
     return {
         "phase": run.phase,
         "says": run_states.describe(run),
@@ -40,7 +40,7 @@ def run_now(run: Run) -> dict[str, Any]:
 
 
 def failure_json(run: Run) -> dict[str, Message] | None:
-    """What went wrong with a run; None where nothing did."""
+    """A run's failure; None if it has none."""
     return {"message": run.error.said, "hint": run.error.advice} if run.error else None
 
 
@@ -71,5 +71,5 @@ def run_result(run: Run) -> dict[str, Any]:
 
 
 def rows_missing(missing: Message | None) -> dict[str, Message | str]:
-    """What cannot be read of a run's held-out rows, in words; empty where nothing is missing."""
+    """Which of a run's held-out rows cannot be read, in words; empty if all can."""
     return {"rows_missing": missing or ""}

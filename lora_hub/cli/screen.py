@@ -1,4 +1,4 @@
-"""How sentences and tables are told to a person at the shell, in their language."""
+"""How sentences and tables are printed for a person at the shell, in their language."""
 
 import re
 import sys
@@ -10,17 +10,17 @@ from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import Message, _, joined
 
 Said = Message | str
-# Unicode's marks around a name of another script. A terminal may show them as boxes, and what is copied from one, such
-# as a path or a command, must not hold them.
+# Unicode's isolates around a name in another script. A terminal may show them as boxes, and a copied path or command
+# must not contain them.
 _ISOLATES = re.compile("[\u2066-\u2069]")
-# What a terminal obeys instead of showing it, and what turns letters round: a file's cells may hold either.
+# Characters that a terminal obeys instead of showing, and those that reorder text; a file's cells may contain both.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 _LABELS = {"error": _("error: {said}"), "warning": _("warning: {said}"), "info": _("info: {said}")}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, as wide as their widest cell. A cell is a sentence, a text or a number."""
+    """Columns as wide as their widest cell. A cell is a sentence, a text or a number."""
 
     header: Sequence[Said]
     rows: Sequence[Sequence[Said | int]]
@@ -28,7 +28,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Indented:
-    """What belongs to the line above."""
+    """Text that belongs to the line above."""
 
     said: Said
 
@@ -37,13 +37,13 @@ Part = Said | Table | Indented
 
 
 class Screen:
-    """What a person sees of the shell, in their language."""
+    """What a person reads in the shell, in their language."""
 
     def __init__(self, language: str = "en") -> None:
         self.language = language
 
     def tell(self, part: Said | int | Table | Indented) -> str:
-        """A sentence, or a table, as it is printed. A text that nobody translates stays as it is."""
+        """A sentence or a table as it is printed. A plain text stays as it is."""
         if isinstance(part, Table):
             return self._tell_table(part)
         if isinstance(part, Indented):
@@ -53,11 +53,11 @@ class Screen:
         return in_digits(str(part), self.language) if isinstance(part, int) else shown(part)
 
     def tell_all(self, parts: Iterable[Part]) -> str:
-        """One below the other."""
+        """The parts, one below the other."""
         return "\n".join(map(self.tell, parts))
 
     def say(self, said: Said) -> None:
-        """A line on standard error: standard output is for results."""
+        """Prints a line on standard error; standard output is for results."""
         print(self.tell(said), file=sys.stderr, flush=True)
 
     def say_error(self, message: Said, hint: Said = "") -> None:
@@ -78,12 +78,12 @@ def shown(text: str) -> str:
 
 
 def labelled(severity: str, message: Said, hint: Said = "") -> Message:
-    """What is said of an error, or of a finding about data, in a line. severity: "error", "warning" or "info"."""
+    """An error or a finding about data, in one line. severity: "error", "warning" or "info"."""
     return _LABELS[severity].filled({"said": joined(message, hint)})
 
 
 def _width(text: str) -> int:
-    """Columns that a text takes in a terminal: marks that join or combine take none, wide letters two."""
+    """The columns that a text takes in a terminal: combining and joining marks take none, wide letters two."""
     return sum(
         0
         if unicodedata.category(letter) in ("Mn", "Me", "Cf")

@@ -1,7 +1,7 @@
-"""The shell's side of everything the page does: `python -m lora_hub --help`.
+"""Everything the page does, in the shell: `python -m lora_hub --help`.
 
-With --json the last line of standard output is one JSON object, for a refused command line, too, and nothing else is
-printed there; progress and messages go to standard error. The exit status says how much of what was asked for happened:
+With --json the last line of standard output is one JSON object, even if the command line is refused. Nothing else is
+printed there; progress and messages go to standard error. The exit status says how much of the command succeeded:
 
 | status | meaning |
 |---|---|
@@ -12,10 +12,10 @@ printed there; progress and messages go to standard error. The exit status says 
 | 4 | all of it, but a score is below --min |
 | 124 | `runs wait` gave up waiting: the run goes on |
 | 130, 143, 129 | interrupted, told to end, its terminal was closed |
-| 141 | nobody reads the output any more |
+| 141 | the reader of the output has closed it |
 
-What is said is said in the reader's language (language.py); JSON, logs and names stay English. Nothing heavy is
-imported before a command needs it.
+Messages are in the reader's language (language.py); JSON, logs and names stay English. Heavy packages are imported only
+when a command needs them.
 """
 
 import argparse
@@ -45,10 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Parses the arguments, runs the command and returns the exit status (see above)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in arguments
-    if sys.stderr is None:  # closed: what is said there may not go to standard output instead
+    if sys.stderr is None:  # closed: its messages must not go to standard output instead
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     screen = Screen()
-    if sys.stdout is None:  # closed by whoever started this; the next file that is opened would take its place
+    if sys.stdout is None:  # closed by the parent process; the next opened file would take its descriptor
         closed = _("Standard output is closed: nobody would get the result.")
         screen.say_error(closed, _("Send it to a file; or to /dev/null, if it is not wanted."))
         return 1
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _drop_output() -> None:
-    """What is still to be written would raise again when the interpreter ends."""
+    """Discards unwritten output, which would raise again when the interpreter exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -83,11 +83,11 @@ def _main(arguments: list[str], as_json: bool, screen: Screen) -> int:
         settings.check()
         # Libraries that print to standard output would spoil the JSON.
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-            # The embedded Hub listens to signals itself.
+            # The embedded Hub handles signals itself.
             with contextlib.nullcontext() if options.command is server.start else Signals() as options.signals:
                 result = options.command(options)
     except LoraHubError as error:
-        # What was trained and scored before something went wrong is told all the same.
+        # Completed training and scores are printed even if something failed afterwards.
         scored = [] if as_json else show_scored(getattr(error, "also", {}), is_good=not isinstance(error, BelowMinimum))
         if scored:
             print(screen.tell_all(scored), flush=True)
@@ -121,7 +121,7 @@ def _tell_error(
 
 
 def _explain(error: Exception) -> LoraHubError:
-    """A folder of ours that cannot be used, in words; anything else is a bug, logged whole where it can be found."""
+    """An unusable folder of ours, explained in words. Anything else is a bug and is logged in full."""
     from lora_hub.core import disk
 
     told = disk.explain_home(error) if isinstance(error, OSError) else None

@@ -1,4 +1,4 @@
-"""What compare tells people."""
+"""How the result of `compare` is shown to people."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from lora_hub.cli.text import rows_of, score_table, units_of, verdict
 from lora_hub.core.messages import Message, _, several
 from lora_hub.core.schema import Divergence
 
-# Of an answer's labels, the most likely ones are told.
+# How many of an answer's labels are shown, the most likely first.
 SHOWN_LABELS = 5
 
 

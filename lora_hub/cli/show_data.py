@@ -1,4 +1,4 @@
-"""What inspect tells people."""
+"""How the result of `inspect` is shown to people."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def _lengths(of: dict[str, Any]) -> Message:
 
 
 def setting_value(value: Any) -> str:
-    """As --set takes it."""
+    """A value in the form that --set accepts."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""What tasks, bases and adapters tell people."""
+"""How `tasks`, `bases` and `adapters` are shown to people."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What runs, train, pipeline and publish tell people."""
+"""How `runs`, `train`, `pipeline` and `publish` are shown to people."""
 
 import time
 from typing import Any
@@ -22,7 +22,7 @@ def show_runs(result: dict[str, Any]) -> list[Part]:
         return _show_list(result["runs"])
     if "log" in result:
         return [result["log"]]
-    if "phase" not in result:  # it was waited for
+    if "phase" not in result:  # from `runs wait`
         return show_result(result)
     asked = {"run": result["run"], "state": state_word(result)}
     parts: list[Part] = [
@@ -66,7 +66,7 @@ def _show_list(runs: list[dict[str, Any]]) -> list[Part]:
         for run in runs
     ]
     header = [_("run"), _("state"), _("task"), _("base"), _("step"), _("age"), _("adapter")]
-    # What is not as it should be says so below: a state alone is no explanation.
+    # Problems are explained below, because the state alone explains nothing.
     told = [
         _("{run}: {said}", run=run["run"], said=run["says"] or joined(run["error"]["message"], run["error"]["hint"]))
         for run in runs
@@ -91,7 +91,7 @@ def _age(created: float) -> Message:
 
 
 def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
-    """is_good: not below what was asked of its scores."""
+    """is_good: no score is below its minimum."""
     rows = (
         rows_line(result)
         if result["file_rows"]
@@ -115,7 +115,7 @@ def show_result(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
 
 
 def rows_line(result: dict[str, Any]) -> Message:
-    """What became of every row."""
+    """What happened to every row."""
     return _(
         "{total} rows: {train} trained on, {validation} choose the checkpoint (validation), {held_out} scored (test), "
         "{left} left out",
@@ -153,8 +153,8 @@ def _task_line(row: dict[str, Any]) -> Message:
 
 
 def show_scored(result: dict[str, Any], *, is_good: bool = True) -> list[Part]:
-    """The result of `train`, `pipeline` or `compare --test` where it has scores; nothing for anything else. is_good: as
-    in `show_result`."""
+    """The result of `train`, `pipeline` or `compare --test` if it has scores; empty for anything else. is_good: as in
+    `show_result`."""
     if "comparisons" in result:
         return show_comparison(result)
     if result.get("metrics"):

@@ -1,7 +1,7 @@
-"""How a command of the shell is ended from outside: Ctrl+C, SIGTERM and SIGHUP all arrive as one exception, `Ended`.
+"""How a command of the shell is ended from outside: Ctrl+C, SIGTERM and SIGHUP all raise one exception, `Ended`.
 
-A build server that stops a job sends SIGTERM; left to Python's default it would leave the run that was started behind,
-and a script that waits for the JSON would get nothing.
+A build server that stops a job sends SIGTERM. With Python's default handler, the run that was started would be left
+behind, and a script waiting for the JSON would get nothing.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 class Ended(KeyboardInterrupt):
-    """The command was told to end. also: what the JSON says beside the error, such as the run that was cancelled."""
+    """The command was told to end. also: further JSON keys beside the error, such as the cancelled run."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -32,7 +32,8 @@ class Ended(KeyboardInterrupt):
 
 
 class Signals:
-    """While open, a signal raises `Ended`, inside `held()` at its end. Works in the main thread only: Python's rule."""
+    """While this is open, a signal raises `Ended`; inside `held()`, at the end of that block. Works only in the main
+    thread, as Python requires."""
 
     def __init__(self) -> None:
         self._held = False
@@ -42,7 +43,7 @@ class Signals:
     def __enter__(self) -> "Signals":
         for number in SIGNALS:
             before = signal.getsignal(number)
-            if before is not signal.SIG_IGN:  # nohup, and a shell's background jobs, mean that it is not to be heard
+            if before is not signal.SIG_IGN:  # nohup and background jobs of a shell ask for it to be ignored
                 self._before[number] = before
                 signal.signal(number, self._hear)
         return self
@@ -53,7 +54,7 @@ class Signals:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """What must not be cut in two, such as starting a run and remembering its name."""
+        """A block that a signal must not interrupt, such as starting a run and remembering its name."""
         self._held = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""The pieces of what the shell tells people: scores, verdicts, estimates. No decisions."""
+"""Pieces of text that the shell shows: scores, verdicts, estimates. No decisions."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from lora_hub.core import verdicts
 from lora_hub.core.messages import Message, _, _n
 from lora_hub.core.schema import ADAPTER, BASE, BASE_EXAMPLES, PairedComparison
 
-# Who was scored, and whom an adapter is held against, by the keys of a run's metrics.
+# What was scored, and what an adapter is compared with, by the keys of a run's metrics.
 SCORED = {BASE: _("base"), BASE_EXAMPLES: _("base with examples"), ADAPTER: _("adapter")}
 AGAINST = {BASE: _("the base"), BASE_EXAMPLES: _("the base with examples in its prompt")}
 
@@ -33,14 +33,14 @@ def _score(score: dict[str, float]) -> Message:
 
 
 def units_of(metrics: dict[str, dict[str, Any]]) -> Message:
-    """What the figures of a score table are."""
+    """The units of a score table's figures."""
     if any("calibration_error" in of for of in metrics.values()):
         return _("per cent, 95 % intervals; of {metric}, less is better", metric="calibration_error")
     return _("per cent, 95 % intervals")
 
 
 def verdict(comparison: dict[str, Any] | None, name: Said = SCORED["adapter"]) -> list[Message]:
-    """What the paired test of an adapter against its base says; no line where there was none."""
+    """The verdict of the paired test of an adapter against its base; empty if there was none."""
     if not comparison:
         return []
     found = PairedComparison(**comparison)
@@ -56,7 +56,7 @@ def verdict(comparison: dict[str, Any] | None, name: Said = SCORED["adapter"]) -
 
 
 def estimated(steps: int, seconds: float, memory_bytes: int) -> Message:
-    """What a training will take, in a line."""
+    """An estimate of a training, in one line."""
     return _n(
         "about {count} step, {seconds:.0f} s, {memory:.0f} MiB",
         "about {count} steps, {seconds:.0f} s, {memory:.0f} MiB",

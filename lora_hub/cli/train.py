@@ -70,7 +70,7 @@ def inspect(options: argparse.Namespace) -> Result:
 
 
 def _base_problems(base: Any) -> list[Problem]:
-    """What `train` would refuse the base for; the file can be looked at all the same."""
+    """Why `train` would refuse the base. The file can be inspected anyway."""
     from lora_hub import use_cases
 
     try:
@@ -91,7 +91,7 @@ def _derived(seen: Any, base: Any, effort: str, overrides: dict[str, str]) -> Re
     explained = [{"key": key, "value": value, "why": why} for key, value, why in recipe.explain(spec)]
     try:
         examples = seen.planned.examples
-    except DataError:  # told among the problems
+    except DataError:  # reported among the problems
         return {"settings": explained, "estimate": None}
     expected = recipe.estimate(
         spec, tokens_row=runs.tokens_per_row(seen, examples, seen.task), gpu_flops=runs.gpu_flops()
@@ -141,7 +141,7 @@ def train(options: argparse.Namespace) -> Result:
     screen.say(estimated(estimate.steps, estimate.seconds, estimate.memory_bytes))
     started = None
     try:
-        with options.signals.held():  # so that a run is never started and then not known
+        with options.signals.held():  # so that no started run is forgotten
             started = use_cases.start_run(LOCAL, plan.spec, base_checked=True)
             screen.say(_("run {run_id}", run_id=started.id))
         with progress.ProgressBar(screen) as bar:
@@ -158,8 +158,7 @@ def train(options: argparse.Namespace) -> Result:
 
 
 def check_ended(run: Any, result: Result) -> None:
-    """Raises Unfinished where the run did not do all that was asked of it, with the exit status that says how much of
-    it."""
+    """Raises Unfinished, with the matching exit status, if the run did not complete everything that was asked."""
     if run.adapter_folder or run.adapter:
         check_minimum(run.spec.minimum, run.metrics, result)
     if run.state != "succeeded":
@@ -182,12 +181,12 @@ def _cancel(run_id: str) -> Any:
 
     try:
         return use_cases.cancel_run(LOCAL, run_id)
-    except RunError:  # it ended meanwhile
+    except RunError:  # it has ended in the meantime
         return use_cases.refresh_run(LOCAL, run_id)
 
 
 def wait(options: argparse.Namespace) -> Result:
-    """`runs wait ID`: returns when the run has ended, with the exit status that `train` would have had."""
+    """`runs wait ID`: returns when the run has ended, with the exit status that `train` would have returned."""
     from lora_hub import use_cases
 
     minimum = parse_minimum(options.min)
@@ -266,8 +265,8 @@ def pipeline(options: argparse.Namespace) -> Result:
 
 
 def _check_pipeline(ended: list[Any], result: Result) -> None:
-    """Raises where not every task did all that was asked of it: 1 where none was trained, 2 where none could be started
-    because each asks for what cannot be, 4 where all that is wrong is --min."""
+    """Raises if any task is incomplete. Exit status: 1 if none was trained; 2 if none could be started because every
+    spec is invalid; 4 if the only failures are scores below --min; else 3."""
     rows, wrong = result["runs"], []
     for row, run in zip(rows, ended, strict=True):
         if isinstance(run, LoraHubError):
@@ -282,8 +281,8 @@ def _check_pipeline(ended: list[Any], result: Result) -> None:
     statuses = {error.status for task, error in wrong}
     status = 1 if len(wrong) == len(rows) and statuses == {1} else 4 if statuses == {4} else 3
     if all(isinstance(run, SpecError) for run in ended):
-        status = 2  # nothing was started: what is wrong is what was asked for
-    # What is trained is not told as what is not.
+        status = 2  # nothing was started: the specs are invalid
+    # Trained tasks are not listed as untrained.
     below = [(task, error) for task, error in wrong if isinstance(error, BelowMinimum)]
     partly = [task for task, error in wrong if isinstance(error, Partly)]
     failed = [task for task, error in wrong if not isinstance(error, BelowMinimum | Partly)]

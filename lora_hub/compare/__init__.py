@@ -1,4 +1,4 @@
-"""Side by side: one question put to a base and its adapters."""
+"""One question, answered by a base and its adapters side by side."""
 
 from lora_hub.compare.comparer import Comparer
 from lora_hub.compare.panes import Pane, find_here

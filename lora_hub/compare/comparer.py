@@ -1,7 +1,7 @@
-"""Side by side: one question put to a base and its adapters, answered together in one batch by the stack.
+"""One question answered by a base and its adapters side by side, in one batch through the adapter stack.
 
-`Comparer` holds the bases it has loaded; app.py builds one and passes it on. Every adapter is asked with its own
-template, as it was trained; the base with the first adapter's.
+`Comparer` holds the loaded bases; app.py creates one and passes it on. Each adapter gets the question in its own
+template, as it was trained; the base gets the first adapter's.
 """
 
 import gc
@@ -22,15 +22,14 @@ from lora_hub.core.messages import _, joined
 from lora_hub.core.schema import BASE_EXAMPLES, Answer, BaseModel, PaneAnswer, Problem, Scores
 from lora_hub.evaluation.minimum import check_metrics
 
-# Bases kept in memory at once; of those that answer nobody the least recently used goes first.
+# Bases kept in memory at once. Of those without a running question, the least recently used is unloaded first.
 MAX_LOADED = 1
 DEFAULT_NEW_TOKENS = 128
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A base in memory with its stack of adapters and the queue of its visitors. tokenizers: those that adapters
-    bring."""
+    """A base in memory with its adapter stack and the queue of its visitors. tokenizers: those that adapters bring."""
 
     stack: Any
     tokenizer: Any
@@ -38,27 +37,27 @@ class Loaded:
     tokenizers: Any
 
     def tokenizer_of(self, pane: Pane) -> Any:
-        """The tokenizer that a pane is asked with: its own where it brings one. Raises AdapterError."""
+        """The tokenizer for a pane: its own if it brings one. Raises AdapterError."""
         return self.tokenizers.of(pane.folder, pane.name) if pane.folder is not None else self.tokenizer
 
 
 class Comparer:
-    """Answers questions with bases and adapters. Thread-safe: visitors of a base are answered in one running batch. Who
-    needs another base than the one in memory waits until that one answers nobody, in the order of coming. base: of all
-    adapters, whatever they say of theirs; for those whose base lies elsewhere here, or that name none."""
+    """Answers questions with bases and adapters. Thread-safe: visitors of the same base are answered in one running
+    batch. Whoever needs another base waits, in order of arrival, until a loaded one is idle. base: overrides the base
+    of every adapter, for adapters whose base is elsewhere on this machine or that name none."""
 
     def __init__(self, base: str = "") -> None:
         self._base = base
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
-        self._users: Counter[str] = Counter()  # questions under way, by the base's key
+        self._users: Counter[str] = Counter()  # running questions, by the base's key
         self._freed = threading.Condition()
         self._line = Line()
 
     def resolve(self, adapters: Sequence[str | Pane]) -> list[Pane]:
-        """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision. What is a pane already stays
-        as it is.
+        """The panes of these names: a run's id, a PEFT folder, a repo id or repo@revision. An item that is already a
+        pane is returned unchanged.
 
-        Raises AdapterError where one cannot be found, or where they were not made for one and the same base.
+        Raises AdapterError if one cannot be found, or if they do not share one base.
         """
         panes = [one if isinstance(one, Pane) else resolve_adapter(one, self._base) for one in adapters]
         for pane in panes[1:]:
@@ -88,13 +87,14 @@ class Comparer:
         reference: str = "",
         cancelled: Callable[[], bool] | None = None,
     ) -> Iterator[PaneAnswer]:
-        """All panes' answers as they come, the base's first where `base`. max_new_tokens 0: the task's own, and
-        never more than `most_new_tokens` where that says how many: a task may be a stranger's.
+        """Yields the answers of all panes as they grow, the base's first if `base`.
 
-        Either `prompt` (for a task with several inputs, the whole prompt as it is) or `inputs` by role. A pane whose
-        task has labels answers with one of them, as in the exam, unless `free_text`. reference: the right answer, where
-        it is known, to the first adapter's task. Raises AdapterError, BaseError, DataError, SpecError (an input that
-        a task does not have).
+        max_new_tokens: 0 means the task's own limit; it is capped at `most_new_tokens` if given, because a task may be
+        a stranger's. Pass either `prompt` (for a task with several inputs, the whole prompt unchanged) or `inputs` by
+        role. A pane whose task has labels answers with one of them, as in the exam, unless `free_text`. reference: the
+        reference answer for the first adapter's task, if known.
+
+        Raises AdapterError, BaseError, DataError, SpecError (an input that a task does not have).
         """
         from lora_hub.answering import generate, questions
         from lora_hub.evaluation import metrics
@@ -180,12 +180,14 @@ class Comparer:
         minimum: Mapping[str, float] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> dict[str, Any]:
-        """{"rows": n, "metrics": {name: Scores}, "comparisons": {name: PairedComparison}, "problems": [Problem]} of the
-        panes on a file of their task. max_rows 0: all rows. minimum: what is going to be asked of the scores;
-        SpecError, before anything is read, where it names a metric that a pane's task is not scored by. comparisons:
-        each adapter against the base, where it was asked. problems: what makes the scores mean less, such as labels
-        that the adapter was never taught. Raises DataError where it knows none of the file's labels, for every score
-        would be 0."""
+        """Scores the panes on a file of their task: {"rows": n, "metrics": {name: Scores}, "comparisons": {name:
+        PairedComparison}, "problems": [Problem]}.
+
+        max_rows: 0 means all rows. minimum: scores that will be required; raises SpecError, before anything is read, if
+        it names a metric that a pane's task does not have. comparisons: each adapter against the base, if the base was
+        asked. problems: what makes the scores less meaningful, such as labels that the adapter never learned. Raises
+        DataError if the adapter knows none of the file's labels, because every score would be 0.
+        """
         from lora_hub.data.checks import checks
         from lora_hub.data.columns import columns
         from lora_hub.data.inspector import inspect_file
@@ -208,7 +210,7 @@ class Comparer:
             )
         try:
             columns.check_roles(task, mapping or {})
-        except DataError as error:  # what was asked is wrong, not the data
+        except DataError as error:  # the request is wrong, not the data
             raise SpecError(error.said, error.advice) from error
         lost = panes[0].missing
         if base:
@@ -235,14 +237,14 @@ class Comparer:
         answers: dict[str, list[Answer]] = {}
         clusters = cluster_examples(examples)
         with self._asking(panes) as (loaded, names):
-            if task.is_chat:  # before anything is answered: with all rows that are refused, by whichever tokenizer asks
+            if task.is_chat:  # before any answer: find every row that any of the tokenizers refuses
                 for tokenizer in {id(one): one for one in map(loaded.tokenizer_of, panes)}.values():
                     prepare.check_refused(tokenizer, task, examples)
             examples = prepare.written(loaded.tokenizer, examples)
             for pane, name in zip(panes, names, strict=True):
                 shown = pane.shown if pane.folder is None else ()
                 if shown and not exam.fit_context(loaded.stack, loaded.tokenizer, task, examples, shown):
-                    continue  # longer rows than those of the run: there the base has no room for its examples
+                    continue  # rows longer than the run's leave the base no room for its examples
                 if pane.task is not None and pane.task.id != task.id:
                     raise AdapterError(
                         _("{name} is for the task {task}, {other} for {other_task}."),
@@ -271,8 +273,8 @@ class Comparer:
     def _asking(
         self, panes: list[Pane], cancelled: Callable[[], bool] | None = None
     ) -> Iterator[tuple[Loaded, list[str]] | None]:
-        """The panes' base with their adapters, and their names in its stack: all kept there until the block ends. None
-        where `cancelled` said so while it waited for others."""
+        """The panes' base with their adapters, and their names in its stack; all stay loaded until the block ends. None
+        if `cancelled` returned true while this waited for others."""
         names = [slot_name(pane) for pane in panes]
         folders = {name: pane.folder for name, pane in zip(names, panes, strict=True) if pane.folder is not None}
         with self._using(panes, cancelled) as loaded:
@@ -284,7 +286,7 @@ class Comparer:
 
     @contextmanager
     def _using(self, panes: list[Pane], cancelled: Callable[[], bool] | None) -> Iterator[Loaded | None]:
-        """The panes' base in memory, where it stays until the block ends."""
+        """The panes' base in memory. It stays there until the block ends."""
         base = panes[0].base
         key = base_key(base)
         with self._line.turn(cancelled) as mine:
@@ -293,7 +295,7 @@ class Comparer:
             except BaseError as error:
                 whose = next((pane.name for pane in panes if pane.folder is not None), panes[0].name)
                 hint = error.advice
-                if isinstance(error, NoBase):  # an adapter has one base: "choose another" is no advice here
+                if isinstance(error, NoBase):  # an adapter has one base, so "choose another" would not help
                     hint = _(
                         "Name the base with --base where it is called otherwise or lies in a folder here, or try "
                         "again when the Hub has it and can be reached."
@@ -310,7 +312,7 @@ class Comparer:
                     self._freed.notify_all()
 
     def _load(self, key: str, base: BaseModel, cancelled: Callable[[], bool] | None) -> Loaded | None:
-        """In one's turn only: nobody else loads meanwhile."""
+        """Called in turn only, so nobody else is loading."""
         from lora_hub.answering import generate, loading
         from lora_hub.answering.adapter_tokenizer import AdapterTokenizers
         from lora_hub.answering.stack import AdapterStack
@@ -328,7 +330,7 @@ class Comparer:
                 self._loaded.move_to_end(key)
                 self._users[key] += 1
                 return self._loaded[key]
-        gc.collect()  # a model and its layers hold each other: without this two bases would be in memory
+        gc.collect()  # a model and its layers form a reference cycle: without this two bases would be in memory
         tokenizer = loading.load_tokenizer(base)
         stack = AdapterStack(loading.load_base(base), base)
         tokenizers = AdapterTokenizers(tokenizer)

@@ -1,8 +1,7 @@
-"""Who is asked in Compare: the base, or an adapter of the Hub, of a run or of a folder, with all that belongs to its
-answers.
+"""The panes of Compare: the base, or an adapter from the Hub, a run or a folder, with everything that its answers need.
 
 resolve_adapter("spam-built-in@v1")        a repo id, a run's id or a PEFT folder -> Pane
-find_here("spam-built-in-1")               the same of a run or a folder of this machine, without asking a Hub
+find_here("spam-built-in-1")               the same for a run or a folder on this machine, without a request to a Hub
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,10 +21,10 @@ from lora_hub.runs import refresh_run, run_rows, run_states
 
 @dataclass(frozen=True)
 class Pane:
-    """Who answers. name: as it was asked for. folder: PEFT's files, None for the base. task None: made elsewhere.
-    mends: done to the data it was trained on (labels renamed, for instance), and so to a file that it is scored on.
-    calibrations: what the exam did to likelihoods of labels, by whose they are. shown: the examples that its exam
-    showed the base, where it is a run here; missing: why they cannot be read any more, in words."""
+    """One model that answers. name: as the user gave it. folder: PEFT's files, None for the base. task: None if the
+    adapter was made elsewhere. mends: applied to its training data (labels renamed, for instance), and so to a file
+    that it is scored on. calibrations: the exam's corrections of label likelihoods, by model. shown: the examples that
+    the exam gave the base, if the run is here; missing: why they can no longer be read, in words."""
 
     name: str
     base: BaseModel
@@ -39,13 +38,12 @@ class Pane:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What is done to the likelihoods of this pane's labels."""
+        """The correction of this pane's label likelihoods."""
         return self.calibrations.get(self.name) if self.folder is None else None
 
 
 def resolve_adapter(name: str, base: str = "") -> Pane:
-    """The pane of one name. base: the base that it is to be asked on, whatever it says. Raises AdapterError where
-    nothing is found under the name."""
+    """The pane of one name. base: overrides the adapter's own base. Raises AdapterError if nothing has this name."""
     here = find_here(name, base)
     if here is not None:
         return here
@@ -61,7 +59,8 @@ def resolve_adapter(name: str, base: str = "") -> Pane:
 
 
 def find_here(name: str, base: str = "") -> Pane | None:
-    """`resolve_adapter` of a folder or a run on this machine; None of any other name, which may be one of a Hub's."""
+    """`resolve_adapter` for a folder or a run on this machine; None for any other name, which may be a repo on a
+    Hub."""
     folder = Path(name).expanduser()
     if (folder / adapter_config.CONFIG_FILE).is_file():
         return pane_of_folder(name, folder, base)
@@ -89,7 +88,7 @@ def _pane_of_run(name: str, base: str) -> Pane:
         raise AdapterError(message, hint, name=name, state=run_states.word(run.state))
     folder = store.run_folder(name)
     record = hub.read_adapter_record(folder / run.adapter_folder)
-    known = run.spec.base if run.state is not RunState.DAMAGED else None  # of a damaged run the spec cannot be read
+    known = run.spec.base if run.state is not RunState.DAMAGED else None  # a damaged run's spec cannot be read
     found = _pane_of_record(name, folder / run.adapter_folder, record, base, known=known)
     examples = run_rows.read_examples(folder, expected=(record or {}).get("examples_shown"))
     return replace(
@@ -101,8 +100,8 @@ def _pane_of_run(name: str, base: str) -> Pane:
 
 
 def pane_of_folder(name: str, folder: Path, base: str = "", *, fetched: bool = False) -> Pane:
-    """The pane of a PEFT folder, with the record that lies beside the weights where there is one. base: as in
-    `resolve_adapter`. fetched: it came from a Hub. Raises AdapterError."""
+    """The pane of a PEFT folder, with the record beside the weights if there is one. base: as in `resolve_adapter`.
+    fetched: it came from a Hub. Raises AdapterError."""
     return _pane_of_record(name, folder, hub.read_adapter_record(folder), base, fetched=fetched)
 
 
@@ -115,7 +114,7 @@ def _pane_of_record(
     fetched: bool = False,
     known: BaseModel | None = None,
 ) -> Pane:
-    """record: None where the adapter was made elsewhere. known: as in `base_of_record`."""
+    """record: None if the adapter was made elsewhere. known: as in `base_of_record`."""
     adapter_config.weights_file(folder, _("The adapter {name}", name=name))
     if record is None:
         config = adapter_config.read_config(folder)
@@ -123,7 +122,7 @@ def _pane_of_record(
         return Pane(name, found, folder=folder)
     try:
         told = hub.parts_of(record)
-    except ValueError as error:  # anybody may have written it
+    except ValueError as error:  # it may be written by anybody
         raise AdapterError(
             _("The {file} of {repo} is damaged: {reason}."),
             _("Publish the adapter again from its run."),
@@ -136,21 +135,21 @@ def _pane_of_record(
 
 
 def base_pane(first: Pane) -> Pane:
-    """The base itself, asked as the first adapter is and calibrated as in its exam."""
+    """The base itself, with the first adapter's template, and calibrated as in that adapter's exam."""
     return Pane(BASE, first.base, first.base.revision, first.task, calibrations=first.calibrations)
 
 
 def base_key(base: BaseModel) -> str:
-    """What makes two bases one and the same: where they came from. The weights' fingerprint of a folder, which was read
-    from its files here; id and revision of what is on a Hub, whatever else somebody says of it."""
+    """The identity of a base: for a folder the fingerprint of its weights, computed here from its files; for a Hub base
+    its id and revision, whatever an adapter claims about it."""
     if bases.folder_of(base) is not None:
         return f"weights {base.fingerprint}" if base.fingerprint else f"folder {base.folder}"
     return f"hub {base.id}@{base.revision}"
 
 
 def slot_name(pane: Pane) -> str:
-    """A pane's name in the stack: the folder it lies in, and when its weights were written. Two revisions, or a folder
-    that was trained again, are two adapters."""
+    """A pane's name in the stack: its folder, and when its weights were written. Two revisions, or a folder that was
+    trained again, are two adapters."""
     if pane.folder is None:
         return BASE
     return f"{pane.folder.resolve()}@{(pane.folder / adapter_config.WEIGHTS_FILE).stat().st_mtime_ns}"

@@ -1,5 +1,5 @@
-"""Who asks, what they may, and how much of it: a `Person` with a role in the organization, what the organization allows
-(`policy`), whose a thing is (`rules`), and who is signed in (`sessions`)."""
+"""People and their rights: a `Person` with a role in the organization, what the organization allows (`policy`), who
+owns what (`rules`), usage limits (`limits`), and who is signed in (`sessions`)."""
 
 from lora_hub.people.person import LOCAL, STRANGER, Person
 from lora_hub.people.policy import Policy

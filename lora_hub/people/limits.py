@@ -1,4 +1,5 @@
-"""How much somebody may: counted here, told before it is met, and refused with what is left and when there is more.
+"""Usage limits of a person: counted here, shown before they are reached, and refused with what is left and when there
+will be more.
 
 Whoever sits at the machine is limited by the machine alone.
 """
@@ -14,13 +15,13 @@ from lora_hub.people import policy
 from lora_hub.people.person import Person
 
 DAY_SECONDS = 86_400.0
-# Requests of one person at once, in all their tabs; the server has some eighty threads for everybody.
+# Simultaneous requests of one person, over all their tabs; the server has some eighty threads for everybody.
 MOST_AT_ONCE = 8
 MB = 1e6
 
 
 def check_pace(person: Person) -> None:
-    """Counts a request. Raises AccessError where it is one too many of this minute."""
+    """Counts a request. Raises AccessError if it exceeds the limit per minute."""
     if person.is_local or person.pace is None:
         return
     most = policy.read().requests_a_minute
@@ -39,8 +40,8 @@ def check_pace(person: Person) -> None:
 
 @contextmanager
 def under_way(person: Person) -> Iterator[None]:
-    """Counts a request for as long as it is worked on: each keeps one of the server's threads, and nobody has all of
-    them. Raises AccessError where it is one too many."""
+    """Counts a request while it runs: each occupies one of the server's threads, and nobody may take all of them.
+    Raises AccessError if the person has too many."""
     if person.is_local or person.pace is None:
         yield
         return
@@ -57,8 +58,8 @@ def under_way(person: Person) -> Iterator[None]:
 
 
 def check_start(person: Person, count: int, everybodys: Iterable[Any], now: float) -> float:
-    """Whether `count` more runs may be started. everybodys: all runs there are. now: UTC seconds. Returns the seconds
-    that a run may train in an attempt, 0 where nobody says. Raises AccessError."""
+    """Checks whether `count` more runs may be started. everybodys: all existing runs. now: UTC seconds. Returns the
+    seconds that one attempt of a run may train, 0 for no limit. Raises AccessError."""
     if person.is_local:
         return 0.0
     allowed, everybodys = policy.read(), list(everybodys)
@@ -75,7 +76,7 @@ def check_start(person: Person, count: int, everybodys: Iterable[Any], now: floa
 
 
 def check_minutes(owner: str, everybodys: Iterable[Any], now: float) -> float:
-    """The seconds that somebody's runs may still train today. Raises AccessError where there are none left."""
+    """The seconds that a person's runs may still train today. Raises AccessError if none are left."""
     allowed, everybodys = policy.read(), list(everybodys)
     mine = [run for run in everybodys if run.owner == owner]
     left = []
@@ -97,7 +98,7 @@ def used_seconds(runs: Iterable[Any], now: float) -> float:
     total = 0.0
     for run in runs:
         last = run.last_event or run.ended or run.created
-        # what an attempt took before those hours is not known apart: it counts as long as it could lie within them
+        # how much of an attempt lies before these hours is unknown: it counts as far as it could lie within them
         total += min(run.seconds if run.state.is_final else max(run.seconds, _running(run, now)), DAY_SECONDS) * (
             now - last < DAY_SECONDS
         )
@@ -109,7 +110,7 @@ def _running(run: Any, now: float) -> float:
 
 
 def check_spec(person: Person, spec: Any, rows: int, steps: int) -> None:
-    """Raises AccessError where a run is of more rows or more steps than allowed."""
+    """Raises AccessError if a run has more rows or steps than allowed."""
     if person.is_local:
         return
     allowed = policy.read()
@@ -133,7 +134,7 @@ def check_spec(person: Person, spec: Any, rows: int, steps: int) -> None:
 
 
 def check_upload(person: Person, name: str, size: int, mine: float, everybodys: float) -> None:
-    """size: bytes of the file. mine, everybodys: bytes that are taken now. Raises AccessError."""
+    """size: bytes of the file. mine, everybodys: bytes already used. Raises AccessError."""
     if person.is_local:
         return
     allowed = policy.read()
@@ -165,8 +166,8 @@ def check_upload(person: Person, name: str, size: int, mine: float, everybodys: 
 
 
 def check_question(person: Person, panes: int, tokens: int, characters: int) -> int:
-    """The most tokens that an answer may have; 0: as many as its task says. panes: models that are asked. tokens: that
-    are asked for, 0 where the task says it. characters: of all texts of the question. Raises AccessError."""
+    """The maximum number of tokens in an answer; 0: the task's own. panes: models asked. tokens: requested, 0 for the
+    task's own. characters: of all texts in the question. Raises AccessError."""
     if person.is_local:
         return 0
     allowed = policy.read()
@@ -195,14 +196,14 @@ def check_question(person: Person, panes: int, tokens: int, characters: int) -> 
 
 
 def bytes_below(*folders: Path) -> int:
-    """Bytes of all files in these folders; of a file with several names once."""
+    """Bytes of all files in these folders. A file with several hard links counts once."""
     seen: set[tuple[int, int]] = set()
     total = 0
     for folder in folders:
         for file in folder.rglob("*"):
             try:
                 status = file.lstat()
-            except OSError:  # gone since it was listed
+            except OSError:  # deleted since it was listed
                 continue
             if file.is_file() and (status.st_dev, status.st_ino) not in seen:
                 seen.add((status.st_dev, status.st_ino))

@@ -1,4 +1,4 @@
-"""How many requests somebody made in the last minute, and how many are worked on."""
+"""How many requests a person made in the last minute, and how many are running."""
 
 import threading
 import time
@@ -9,15 +9,15 @@ MINUTE = 60.0
 
 
 class Pace:
-    """The times of a person's requests, as long as they count. Thread-safe."""
+    """The times of a person's requests in the last minute. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._times, self._lock = clock, deque(), threading.Lock()
         self._going = 0
 
     def take(self, most: int) -> float:
-        """Counts a request where fewer than `most` were made in the last minute, and returns 0; else the seconds until
-        the next one is answered."""
+        """Counts a request and returns 0 if fewer than `most` were made in the last minute; else returns the seconds
+        until the next one is allowed."""
         with self._lock:
             now = self._clock()
             while self._times and now - self._times[0] >= MINUTE:
@@ -28,13 +28,13 @@ class Pace:
             return 0.0
 
     def begin(self, most: int) -> bool:
-        """Whether one more is worked on beside the others, of which there are fewer than `most`."""
+        """Starts one more request if fewer than `most` are running, and returns whether it did."""
         with self._lock:
             begins = self._going < most
             self._going += begins
             return begins
 
     def end(self) -> None:
-        """One that began has ended."""
+        """A request that began has ended."""
         with self._lock:
             self._going -= 1

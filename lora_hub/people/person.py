@@ -1,4 +1,4 @@
-"""Who asks: somebody who sits at this machine, somebody who signed in with their account of the Hub, or a stranger."""
+"""A person: whoever sits at this machine, somebody signed in with their account on the Hub, or a stranger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from lora_hub.core import settings
 from lora_hub.people.pace import Pace
 
-ROLES = ("", "read", "contributor", "write", "admin")  # "": not a member; each may what those before it may
+ROLES = ("", "read", "contributor", "write", "admin")  # "": not a member; each role includes the ones before it
 
 
 @dataclass(frozen=True)
 class Person:
-    """id: the name of their account on the Hub; "local" for whoever sits at this machine, "" for a stranger. roles:
-    organization -> role, as the Hub tells it. token: theirs, for as long as they are signed in; it is in memory only
-    and never shown, not even in a traceback. pace: their requests of the last minute; None: not counted."""
+    """id: the account name on the Hub; "local" for whoever sits at this machine, "" for a stranger. roles: organization
+    -> role, as the Hub reports it. token: the person's own while they are signed in; it is only in memory and never
+    shown, not even in a traceback. pace: their requests of the last minute; None: not counted."""
 
     id: str = ""
     name: str = ""
@@ -25,7 +25,7 @@ class Person:
 
     @property
     def role(self) -> str:
-        """Their role in the organization of this app: one of `ROLES`."""
+        """The person's role in this app's organization: one of `ROLES`."""
         if self.is_local:
             return "admin"
         organization = settings.organization().lower()
@@ -37,7 +37,7 @@ class Person:
         return bool(self.id) and not self.is_local
 
 
-# Whoever sits at the machine that the app runs on, where nobody has to sign in.
+# Whoever sits at the machine that the app runs on, without sign-in.
 LOCAL = Person(id="local", is_local=True)
-# Somebody who has not signed in where people do.
+# Somebody who is not signed in, where people sign in.
 STRANGER = Person()

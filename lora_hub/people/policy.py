@@ -1,8 +1,8 @@
-"""What the organization allows in its app: a file in our folder that its admins change in the page or by hand.
+"""What the organization allows in its app: a file in our folder that its admins change on the page or by hand.
 
-    $LORA_HUB_HOME/organization.json      {"strangers": "compare", "hours": 2}; what is not there is as it comes
+    $LORA_HUB_HOME/organization.json      {"strangers": "compare", "hours": 2}; missing keys have their defaults
 
-It counts where people sign in. On a machine of one's own nobody is limited but by the machine.
+It applies where people sign in. Otherwise only the machine sets limits.
 """
 
 import json
@@ -20,7 +20,7 @@ FILE_BYTES = 64 * 1024
 
 
 class Policy(Noun):
-    """Who may what, and how much. Every limit is of a person, but for those that say "in all"."""
+    """Rights and limits. Every limit is per person, except those that say "in all"."""
 
     strangers: Annotated[
         Literal["nothing", "compare"],
@@ -85,7 +85,7 @@ class Policy(Noun):
 
 
 def read() -> Policy:
-    """What the organization allows. Raises SpecError where the file says what cannot be."""
+    """What the organization allows. Raises SpecError if the file has an invalid value."""
     path = settings.home() / FILE
     try:
         with path.open("rb") as file:
@@ -107,7 +107,7 @@ def read() -> Policy:
 
 
 def make(data: Any) -> Policy:
-    """The policy of a dict. Raises SpecError naming the key and the value that cannot be."""
+    """A policy from a dict. Raises SpecError that names the key and the invalid value."""
     if not isinstance(data, dict):
         raise SpecError(_("{file} is no JSON object."), _("Put it right, or remove it."), file=FILE)
     try:
@@ -125,5 +125,5 @@ def make(data: Any) -> Policy:
 
 
 def write(policy: Policy) -> None:
-    """Keeps what differs from what it is anyway."""
+    """Stores the values that differ from the defaults."""
     store.write_json(settings.home() / FILE, policy.model_dump(mode="json", exclude_defaults=True))

@@ -1,16 +1,16 @@
-"""Who may what: by role, and by whose a thing is.
+"""Rights, by role and by owner.
 
 | who | may |
 |---|---|
 | stranger | what the organization allows: nothing, or browse and compare |
 | read | browse, compare |
-| contributor | train too, and publish: a pull request where the repo is there already |
+| contributor | train too, and publish: as a pull request if the repo already exists |
 | write | train, publish |
-| admin | all of it with everybody's runs, and say what the organization allows |
+| admin | all of it with everybody's runs, and set what the organization allows |
 | whoever sits at this machine | everything |
 
-A run has an owner and is private, shared with the organization, or public. What may not be seen is not there: nobody
-learns from an answer that it is.
+A run has an owner and is private, shared with the organization, or public. To a person who may not see a thing, every
+answer is the same as if it did not exist.
 """
 
 from enum import StrEnum
@@ -24,7 +24,7 @@ from lora_hub.people.person import LOCAL, ROLES, Person
 
 
 class Action(StrEnum):
-    NOTHING = "nothing"  # everybody may ask: who they are and what they may
+    NOTHING = "nothing"  # everybody may ask who they are and what they may do
     BROWSE = "browse"
     COMPARE = "compare"
     TRAIN = "train"
@@ -51,14 +51,15 @@ ROLE_NAMES = {
 
 
 def may(person: Person, action: Action) -> bool:
-    """Whether this person may do such a thing at all; whose it is, `can_see` and `can_change` tell."""
+    """Whether this person may do this kind of thing at all. For a thing that has an owner, see `can_see` and
+    `can_change`."""
     if ROLES.index(person.role) >= ROLES.index(LEAST_ROLE[action]):
         return True
     return action in FOR_STRANGERS and policy.read().strangers == "compare"
 
 
 def check(person: Person, action: Action) -> None:
-    """Raises AccessError, with what is missing, where this person may not."""
+    """Raises AccessError, saying what is missing, if this person may not."""
     if may(person, action):
         return
     organization = settings.organization()
@@ -95,15 +96,15 @@ def can_see(person: Person, owned: Any) -> bool:
 
 
 def can_change(person: Person, owned: Any) -> bool:
-    """Whether a person may cancel, resume, publish, share or delete it: its owner and the organization's admins."""
+    """Whether a person may cancel, resume, publish, share or delete it. The owner and the organization's admins may."""
     if person.role == "admin":
         return True
-    # An account of the Hub may be called as whoever sits at this machine is here.
+    # An account on the Hub may have the same name as the local person's id.
     return bool(person.role and person.id and owned.owner == person.id and person.id != LOCAL.id)
 
 
 def check_owner(person: Person, owned: Any) -> None:
-    """Raises AccessError where this person may look at a thing and not change it."""
+    """Raises AccessError if this person may see a thing but not change it."""
     if not can_change(person, owned):
         raise AccessError(
             _("This is {owner}'s, and only {owner} and the admins of {organization} may change it."),

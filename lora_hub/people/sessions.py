@@ -1,7 +1,7 @@
-"""Who is signed in: in memory only, and gone when the app ends.
+"""The signed-in sessions: in memory only, and gone when the app ends.
 
-The browser has a random name of its session in a cookie, and nothing else; the person and their token stay here, under
-a hash of that name. A role that was taken away on the Hub counts here a few minutes later.
+The browser has a random session name in a cookie and nothing else. The person and their token stay here, under a hash
+of that name. A role that is removed on the Hub is removed here a few minutes later.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from lora_hub.people.pace import Pace
 from lora_hub.people.person import STRANGER, Person
 
-# Most at a time: a few kilobytes each. The ones that were used longest ago go first.
+# The maximum number of sessions, a few kilobytes each. The least recently used are dropped first.
 MOST_SESSIONS, MOST_OF_ONE, MOST_STRANGERS = 2000, 10, 2000
 ROLES_SECONDS = 300.0
 
@@ -28,8 +28,8 @@ class _Session:
 
 
 class Sessions:
-    """Thread-safe. ask: a token -> the person it belongs to now, None where the Hub does not accept it any more; it
-    raises where the Hub cannot be asked, and what was known stays in force."""
+    """Thread-safe. ask: token -> its current person, or None if the Hub no longer accepts the token. It raises if the
+    Hub cannot be asked; the last known person then stays valid."""
 
     def __init__(self, ask: Callable[[str], Person | None], clock: Callable[[], float] = time.monotonic) -> None:
         self._ask, self._clock = ask, clock
@@ -38,7 +38,7 @@ class Sessions:
         self._paces: OrderedDict[str, Pace] = OrderedDict()
 
     def open(self, person: Person, seconds: float) -> str:
-        """Begins a session and returns its name, which is the browser's alone."""
+        """Begins a session and returns its name, which only the browser gets."""
         name = secrets.token_urlsafe(32)
         now = self._clock()
         with self._lock:
@@ -53,8 +53,8 @@ class Sessions:
         return name
 
     def find(self, name: str, address: str = "") -> Person:
-        """Who a session is of; a stranger where it is none, or none any more. address: the stranger's, by which their
-        requests are counted."""
+        """The person of a session; a stranger if there is no such session or it has expired. address: the stranger's,
+        by which their requests are counted."""
         now, key = self._clock(), _hash(name)
         with self._lock:
             found = self._open.get(key) if name else None
@@ -66,13 +66,13 @@ class Sessions:
             self._open.move_to_end(key)
             if now - found.asked < ROLES_SECONDS:
                 return found.person
-            found.asked = now  # others who look meanwhile do not ask, too
+            found.asked = now  # so that concurrent lookups do not ask as well
         return self._ask_again(key, found)
 
     def _ask_again(self, key: str, found: _Session) -> Person:
         try:
             told = self._ask(found.person.token)
-        except Exception:  # the Hub is down: what it said a few minutes ago still counts
+        except Exception:  # the Hub is down: its last answer stays valid
             return found.person
         with self._lock:
             if told is None or told.id != found.person.id:
@@ -82,7 +82,7 @@ class Sessions:
             return found.person
 
     def close(self, name: str) -> None:
-        """Ends a session: the person's token is forgotten."""
+        """Ends a session and forgets the person's token."""
         with self._lock:
             self._open.pop(_hash(name), None)
 
@@ -96,7 +96,7 @@ class Sessions:
             del self._open[key]
 
     def _pace(self, of: str) -> Pace:
-        """One for all sessions of a person, and for all strangers of an address."""
+        """One `Pace` for all sessions of a person, and one for all strangers of an address."""
         pace = self._paces.get(of)
         if pace is None:
             pace = self._paces[of] = Pace()

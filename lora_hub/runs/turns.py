@@ -1,10 +1,8 @@
-"""The line of those that want to train on this machine: first come, first served, as many at once as LORA_HUB_SLOTS
-says.
+"""The line of runs that want to train on this machine: first come, first served, LORA_HUB_SLOTS at once.
 
-A ticket is a numbered file that is locked as long as its worker lives, waiting and training alike, or whoever waits in
-its place (waiting.py). A worker's turn has
-come when fewer than LORA_HUB_SLOTS living tickets stand before its own. A killed worker's ticket is no longer locked
-and counts as gone, so nothing is ever left standing in the way.
+A ticket is a numbered file. It stays locked while its worker lives, waiting or training, or while the app waits in its
+place (waiting.py). It is a worker's turn when fewer than LORA_HUB_SLOTS living tickets stand before its own. A killed
+worker's ticket is no longer locked and counts as gone, so nothing blocks the line for good.
 """
 
 import json
@@ -17,7 +15,7 @@ from lora_hub.core import file_lock, settings
 from lora_hub.core.schema import Wait
 
 POLL_SECONDS = 0.25
-DOOR = "door"  # nobody else looks at the line or steps into it while it is locked
+DOOR = "door"  # while it is locked, nobody else reads or joins the line
 
 
 class Cancelled(Exception):
@@ -25,15 +23,15 @@ class Cancelled(Exception):
 
 
 class Ticket:
-    """A place in the line, from when it is taken until it is given back. It goes with the open file: whoever waits in
-    the place of a worker hands it over, and the worker stands where it stood."""
+    """A place in the line, from `take` until `give_back`. It belongs to the open file: the app that waits in a worker's
+    place hands the file over, and the worker keeps that place."""
 
     def __init__(self, number: int, descriptor: int) -> None:
         self.number, self.descriptor = number, descriptor
 
     @staticmethod
     def take(run_ids: list[str]) -> "Ticket":
-        """The next number. Raises OSError where the folder of the runs cannot be written."""
+        """Takes the next number. Raises OSError if the runs folder is not writable."""
         folder = _line()
         folder.mkdir(parents=True, exist_ok=True)
         with file_lock.alone(folder / DOOR):
@@ -45,7 +43,7 @@ class Ticket:
 
     @staticmethod
     def adopt(words: str) -> "Ticket":
-        """The one that this process was started with, as `__str__` writes it."""
+        """The ticket that this process was started with, as `__str__` writes it."""
         number, _, descriptor = words.partition(":")
         os.set_inheritable(int(descriptor), False)
         return Ticket(int(number), int(descriptor))
@@ -62,7 +60,7 @@ class Ticket:
         os.close(self.descriptor)
 
     def wait(self) -> Wait | None:
-        """Its place now; None where its turn has come."""
+        """Its place in the line now; None if its turn has come."""
         before, slots = self._before(), settings.slots()
         if len(before) < slots:
             return None
@@ -81,9 +79,9 @@ class Ticket:
 
 
 class take_turn:
-    """Waits until this machine has room for the runs of one process, which then hold their turn until the block ends.
-    Raises Cancelled. tell: called with the place in the line whenever it changes. ticket: one that was taken for
-    them already."""
+    """Waits until this machine has room for the runs of one process, which then keep their turn until the block ends.
+    Raises Cancelled. tell: called with the place in the line whenever it changes. ticket: one already taken for these
+    runs."""
 
     def __init__(
         self,
@@ -123,7 +121,7 @@ def _numbers(folder: Path) -> list[int]:
 
 
 def _living(ticket: Path) -> list[str] | None:
-    """The runs of a ticket; None where its worker is gone, and then the ticket is, too."""
+    """The runs of a ticket; None if its worker is gone, and then the ticket is removed."""
     try:
         descriptor = os.open(ticket, os.O_RDWR)
     except FileNotFoundError:

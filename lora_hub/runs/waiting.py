@@ -1,12 +1,12 @@
 """Runs that wait for their turn without a process of their own, in the app that started them.
 
-    room = WaitingRoom()                   app.py builds one where people sign in
-    runs.start_runs(specs, room=room)      a run whose turn has not come waits here; the others start at once
-    room.close()                           each goes on waiting as a process of its own
+    room = WaitingRoom()                   app.py creates one where people sign in
+    runs.start_runs(specs, room=room)      a run waits here until its turn; if there is room it starts at once
+    room.close()                           each waiting run goes on as a process of its own
 
-A run that waits has its lock and its place in the line as any other; when its turn comes both are handed to its worker,
-with the token of its owner, which nobody else has seen. Where the app ends without a word, the runs are lost like those
-of a killed worker, and `take_up` lets them wait again when it is back.
+A waiting run has its lock and its place in the line like any other. At its turn both are handed to its worker, with the
+owner's token, which nobody else has seen. If the app is killed, its waiting runs are lost, like those of a killed
+worker; `take_up` lets them wait again when the app is back.
 """
 
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger("lora_hub.runs")
 
 @dataclass
 class Waiting:
-    """Runs of one process, with their locks. start: (run ids, locks, ticket) -> starts it."""
+    """Runs of one process, with their locks. start: called as start(run ids, locks, ticket) to start them."""
 
     run_ids: list[str]
     locks: list[RunLock]
@@ -38,7 +38,7 @@ class Waiting:
             log.append("progress", phase="waiting for its turn", step=0, total=0, eta=None, **place.model_dump())
 
     def drop_cancelled(self) -> None:
-        """Those that somebody cancelled have ended, and the others wait on."""
+        """Ends the runs that were cancelled; the others go on waiting."""
         for place in reversed(range(len(self.run_ids))):
             run_id = self.run_ids[place]
             if store.is_cancel_asked(run_id):
@@ -48,7 +48,7 @@ class Waiting:
 
 
 class WaitingRoom:
-    """Thread-safe; one thread for all that wait."""
+    """Thread-safe; one thread for all waiting runs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -67,8 +67,8 @@ class WaitingRoom:
         locks: Sequence[RunLock],
         start: Callable[[list[str], list[RunLock], Ticket], None],
     ) -> None:
-        """Takes runs of one process and their locks over: started at once where there is room, else when it is their
-        turn. Raises what `start` raises where it is called at once."""
+        """Takes over the runs of one process and their locks. They start at once if there is room, else at their turn.
+        Raises what `start` raises if it is called at once."""
         one = Waiting([*run_ids], [*locks], start, Ticket.take([*run_ids]))
         one.logs = {run_id: events.app_log(store.events_file(run_id)) for run_id in run_ids}
         with self._lock:
@@ -82,7 +82,7 @@ class WaitingRoom:
             _hand_over(one)
 
     def close(self) -> None:
-        """The app ends: those that wait go on as processes that wait."""
+        """Called when the app ends: each waiting run goes on as a waiting process."""
         with self._lock:
             self._closed = True
             left, self._waiting = self._waiting, []
@@ -119,7 +119,7 @@ class WaitingRoom:
     def _begin(self, one: Waiting) -> None:
         try:
             _hand_over(one)
-        except Exception:  # what went wrong is told in the runs' events by whoever starts them
+        except Exception:  # `start` records the error in the runs' events
             logger.exception("a run that waited could not be started")
 
 

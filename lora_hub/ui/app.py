@@ -1,4 +1,4 @@
-"""Builds the page: header, four tabs, and what is remembered. Used by app.py at the repository's root, and by tests.
+"""Builds the page: header, tabs, and what the browser remembers. Used by app.py at the repository's root, and by tests.
 
 labels = Labels()
 build(connection, comparer, labels).queue(...).launch(..., **launch_arguments(labels))
@@ -27,8 +27,8 @@ from lora_hub.ui.tabs import adapters_tab, compare_tab, organization_tab, runs_t
 from lora_hub.ui.tabs.compare_asking import MOST_ADAPTERS
 from lora_hub.ui.tabs.finetune import finetune
 
-# In their order: the name in the address, the title, and what draws it inside the current context and wires it. The
-# first one is open where the address names none.
+# In display order: the name in the address, the title, and the function that draws and wires the tab inside the current
+# context. The first tab opens if the address names none.
 TABS: dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]] = {
     "finetune": (_("Fine-tune"), finetune.build),
     "runs": (_("Runs"), runs_tab.build),
@@ -36,11 +36,11 @@ TABS: dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]] = {
     "compare": (_("Compare"), compare_tab.build),
     "organization": (_("Organization"), organization_tab.build),
 }
-# Uploads are copied to our own store at once; Gradio's copies go after an hour.
+# Uploads are copied to our own store at once; Gradio's copies are deleted after an hour.
 CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS = 900, 3600
-# Of the server, for handlers: those that answer questions keep one each, and everything else still goes on beside them.
+# Server threads for handlers: each running answer occupies one, and everything else must still go on.
 MOST_THREADS = compare_tab.MOST_QUESTIONS + 48
-# The browser has its scripts by then; what it asks next is not kept waiting.
+# By then the browser has its scripts, so its next requests are not delayed.
 WARM_AFTER_SECONDS = 1.0
 SYSTEM_FONTS = (
     "system-ui",
@@ -57,7 +57,7 @@ MONO_FONTS = ("ui-monospace", "SFMono-Regular", "Consolas", "Noto Sans Mono", "D
 
 
 def build(connection: Any, comparer: Any, labels: Labels, room: Any = None) -> gr.Blocks:
-    """The page. connection: an `endpoint.HubConnection`, already made. comparer: a `compare.Comparer`. room: a
+    """The page. connection: an existing `endpoint.HubConnection`. comparer: a `compare.Comparer`. room: a
     `runs.WaitingRoom`, where people sign in."""
     with gr.Blocks(
         title="LoRA Hub", analytics_enabled=False, delete_cache=(CLEAN_EVERY_SECONDS, CLEAN_AFTER_SECONDS)
@@ -105,13 +105,13 @@ def build(connection: Any, comparer: Any, labels: Labels, room: Any = None) -> g
 
 
 def tabs_here() -> dict[str, tuple[Message, Callable[[Page, gr.Tab], None]]]:
-    """The tabs of this page: where nobody signs in, there is nothing to say of what people may."""
+    """The tabs of this page. Without sign-in there is no Organization tab."""
     return {name: tab for name, tab in TABS.items() if name != "organization" or settings.signs_in()}
 
 
 def _tab(name: str, title: Any) -> gr.Tab:
-    """A tab that writes itself into the address when it is opened. That is its first event: those of one kind wait for
-    each other, and the others ask the server."""
+    """A tab that writes itself into the address when it is opened. This is its first event: events of one kind wait for
+    each other, and the others need the server."""
     tab = gr.Tab(title, id=name, elem_id=f"lh-tab-{name}")
     tab.select(
         None, None, None, js=f"() => {{ window.loraHub.address('tab', '{name}', true); }}", api_visibility="private"
@@ -120,18 +120,17 @@ def _tab(name: str, title: Any) -> gr.Tab:
 
 
 def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
-    """The address names the tab, the run and the adapters that are shown: a reload, another language and Back show them
-    again."""
+    """The address names the open tab, run and adapters, so that a reload, another language and Back show them again."""
     came_back, known = gr.Textbox("", visible="hidden", elem_id="lh-address"), [*tabs_here()]
     first = known[0]
     changed = [page.tabs, page.run_id, page.adapter_id, page.compare_names, page.timer]
 
     def show_address(where: str, is_opening: bool) -> list[Any]:
-        """where: JSON of tab, run, adapters to compare (commas between them) and adapter (page.js writes it)."""
+        """where: JSON of tab, run, adapters to compare (comma-separated) and adapter (page.js writes it)."""
         tab, run_id, names, adapter = (str(one)[:4000] for one in json.loads(where))
         chosen = [name for name in names.split(",") if name][:MOST_ADAPTERS]
         wanted = tab if tab in known else first
-        # Back to another tab is no reason to forget what is compared.
+        # Going back to another tab does not clear the compared adapters.
         is_told = chosen and (is_opening or wanted == "compare")
         compared = gr.Dropdown(choices=chosen, value=chosen) if is_told else gr.skip()
         shown = gr.skip() if is_opening and wanted == first else gr.Tabs(selected=wanted)
@@ -154,13 +153,13 @@ def _wire_address(page: Page, tabs: list[gr.Tab]) -> None:
     def rest_or_tick(event: gr.SelectData) -> Any:
         return gr.Timer(active=known[event.index] == "runs")
 
-    # The page opens on the first tab and then goes where the address says: the last of the two counts.
+    # The page opens on the first tab and then goes to the tab in the address; the last of the two wins.
     gr.on([one.select for one in tabs], rest_or_tick, None, page.timer, **LIGHT, trigger_mode="always_last")
 
 
 def _keep_choices(page: Page) -> Any:
-    """What is chosen in the tabs' small fields is kept for this tab of the browser, as what is typed is, and comes back
-    with the page: the event that brings it."""
+    """Keeps the choices of the tabs' small fields for this browser tab, as typed text is kept. Returns the event that
+    restores them with the page."""
     chosen = page.choices
     names = json.dumps([one.elem_id for one in chosen])
     keeping = f"(...values) => window.loraHub.chose({names}, values)"
@@ -169,7 +168,7 @@ def _keep_choices(page: Page) -> Any:
     return page.blocks.load(None, chosen, chosen, js=bringing, api_visibility="private")
 
 
-# Which Hub is meant, and why: by `HubConnection.kind`.
+# Which Hub is used, and why: by `HubConnection.kind`.
 HUBS = {
     "embedded": (
         _("Embedded Hub"),
@@ -184,10 +183,10 @@ HUBS = {
 
 
 def header(connection: Any, labels: Labels) -> str:
-    """Name, what this is, which Hub and which organization, and the languages."""
+    """Name, purpose, Hub, organization, and the languages."""
     hub, said = HUBS[connection.kind]
     name, why = labels.both(hub), labels.both(said)
-    if connection.kind == "other":  # a team's, or anybody's: it is called by its address
+    if connection.kind == "other":  # a team's, or any other: shown by its address
         name += f' <bdi dir="ltr">{render.escape(urlsplit(connection.url).netloc.rpartition("@")[2])}</bdi>'
     if connection.token_aside:
         aside = _("HF_TOKEN is left aside: LORA_HUB_HUB=embedded names this Hub, which has a token of its own.")
@@ -209,7 +208,7 @@ def header(connection: Any, labels: Labels) -> str:
 
 
 def _language_button(language: str) -> str:
-    """A language by the name that its speakers have for it."""
+    """A language by its own name for itself."""
     return (
         f'<button type="button" data-language="{language}" lang="{tag(language)}">'
         f"{render.escape(autonym(language))}</button>"
@@ -217,7 +216,7 @@ def _language_button(language: str) -> str:
 
 
 def theme() -> gr.themes.Base:
-    """System fonts only: the page asks nobody else for anything."""
+    """System fonts only, so that the page loads nothing from other sites."""
     base = gr.themes.Default(
         primary_hue=gr.themes.colors.teal,
         secondary_hue=gr.themes.colors.teal,
@@ -226,8 +225,8 @@ def theme() -> gr.themes.Base:
         font=SYSTEM_FONTS,
         font_mono=MONO_FONTS,
     )
-    # Every text at least 4.5:1 on what it stands on, hints and placeholders too (tests/ui/test_page_access.py measures
-    # it).
+    # Every text has a contrast of at least 4.5:1, hints and placeholders included (tests/ui/test_page_access.py
+    # measures it).
     quiet = {
         "body_text_color_subdued": "*neutral_600",
         "block_info_text_color": "*neutral_600",
@@ -256,9 +255,9 @@ def theme() -> gr.themes.Base:
 
 
 def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[str, Any]:
-    """What `launch` needs besides address and port. sessions: who is signed in, where people sign in. What a first file
-    needs is made ready once the first page is out. Raises SpecError where people are to sign in and it is not said
-    with which Hub."""
+    """Arguments of `launch` besides address and port. sessions: who is signed in, if people sign in. What a first file
+    needs is imported after the first page was sent. Raises SpecError if people are to sign in and no Hub to sign in
+    with is configured."""
     if settings.in_space():
         guarding = Middleware(guard.Guard, frames=guard.HUB_FRAMES)
     else:
@@ -292,7 +291,7 @@ def launch_arguments(labels: Labels, sessions: Sessions | None = None) -> dict[s
 
 
 def _sign_in(sessions: Sessions) -> list[Middleware]:
-    """Nobody can sign in to a Space without `hf_oauth`: there everybody is a stranger."""
+    """Nobody can sign in to a Space without `hf_oauth`, so everybody is a stranger there."""
     if not settings.has_sign_in():
         return []
     provider = sign_in.Provider.from_environment()

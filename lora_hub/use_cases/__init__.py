@@ -1,7 +1,7 @@
-"""What can be done here, each called with the `Person` who asks: the page and the shell come in by this door, and it
-decides whether they may. Rooms below do the work and ask nobody who it is for.
+"""Everything that can be done here, each called with the `Person` who does it. The page and the shell only call these
+functions, and these decide whether the person may. The rooms below do the work without checking rights.
 
-    use_cases.cancel_run(person, run_id)      RunError where they may not see it, AccessError where it is another's
+    use_cases.cancel_run(person, run_id)      RunError if they may not see it, AccessError if it is another's
 """
 
 from lora_hub.use_cases.adapters import check_owner, get_adapter, list_adapters, list_versions, read_card

@@ -1,4 +1,4 @@
-"""The shelf: what an organization holds, an adapter's facts, versions and card, as this person may see them."""
+"""The organization's adapters: the list, and each adapter's facts, versions and card, as this person may see them."""
 
 from typing import Any
 

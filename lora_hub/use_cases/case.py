@@ -1,4 +1,5 @@
-"""What every use case is: called with the `Person` who asks, refused where they may not, and asking the Hub as them."""
+"""The frame of every use case: it is called with a `Person`, refuses what they may not do, and calls the Hub as
+them."""
 
 import functools
 import inspect
@@ -12,8 +13,8 @@ from lora_hub.people.rules import Action
 
 
 def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], Callable]:
-    """A use case: its first argument is who asks. action: what they must be able to do at all; whose the thing is, it
-    looks at itself. counted: it is one of the requests of a minute, and of those at once."""
+    """Decorator of a use case, whose first argument is the person. action: the right that it requires; the use case
+    itself checks the owner of a thing. counted: it counts towards the requests per minute and the simultaneous ones."""
 
     def made(function: Callable) -> Callable:
         def admit(person: Person) -> None:
@@ -34,7 +35,7 @@ def use_case(action: Action, *, counted: bool = False) -> Callable[[Callable], C
                 going = function(person, *arguments, **named)
                 with under_way(person), closing(going):
                     while True:
-                        # around each step: between them the generator belongs to whoever iterates, in any thread
+                        # entered for each step, because between steps the generator may be resumed in any thread
                         with acting_as(person):
                             try:
                                 item = next(going)

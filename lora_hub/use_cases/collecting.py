@@ -1,6 +1,6 @@
-"""Files that nobody uses are removed after a while: the app does it by itself, and the page tells when.
+"""Unused files are removed after a while. The app does this by itself, and the page says when.
 
-keep_clean()      looks now, and again every hour, in a thread of its own
+keep_clean()      collects now and every hour, in a thread of its own
 """
 
 import logging
@@ -18,8 +18,8 @@ DAY_SECONDS = 86_400.0
 
 
 def collect_unused(now: float) -> int:
-    """Removes what was uploaded by those who sign in, that no run uses and that nobody has looked at for as long as the
-    organization says. now: UTC seconds. Returns how many files' folders went."""
+    """Removes uploads of signed-in people that no run uses and that nobody has opened for as long as the organization
+    allows. now: UTC seconds. Returns the number of file folders removed."""
     days, gone = policy.read().upload_days, 0
     used = {
         (info.owner, info.fingerprint)
@@ -32,7 +32,7 @@ def collect_unused(now: float) -> int:
             continue
         try:
             last = max((file.stat().st_mtime for file in (folder, *folder.iterdir())), default=now)
-        except OSError:  # it goes away at this moment
+        except OSError:  # it is being removed right now
             continue
         if now - last > days * DAY_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
@@ -41,12 +41,12 @@ def collect_unused(now: float) -> int:
 
 
 def collect_adapters(now: float) -> int:
-    """Removes the copies of adapters that nobody has asked for as long as unused files are kept. Returns how many."""
+    """Removes copies of adapters that nobody has asked for the time that unused files are kept. Returns how many."""
     return hub.drop_adapters(now - policy.read().upload_days * DAY_SECONDS)
 
 
 def keep_clean() -> None:
-    """Looks again and again, for as long as the app runs."""
+    """Collects repeatedly for as long as the app runs."""
 
     def look() -> None:
         while True:

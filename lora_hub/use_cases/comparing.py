@@ -1,4 +1,4 @@
-"""Adapters asked: one question to a base and several of them, or a test file."""
+"""Questions to adapters: one question to a base and several adapters, or a test file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,24 +19,24 @@ from lora_hub.use_cases.watching import seen
 
 @use_case(Action.COMPARE, counted=True)
 def resolve(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
-    """The panes of these names, as `Comparer.resolve`; what is not here yet is fetched. Raises AdapterError,
-    BaseError."""
+    """The panes of these names, as `Comparer.resolve`; adapters that are not here yet are downloaded. Raises
+    AdapterError, BaseError."""
     return _resolved(person, comparer, adapters)
 
 
 def _resolved(person: Person, comparer: Comparer, adapters: list[str | Pane]) -> list[Pane]:
     panes = comparer.resolve(_names_for(person, adapters))
-    for pane in panes[:1]:  # all of one base
+    for pane in panes[:1]:  # all have one base
         check_allowed(person, pane.base)
         if not person.is_local:
-            runs.check_base(pane.base)  # it may be in memory for somebody who was let in
+            runs.check_base(pane.base)  # it may be in memory for somebody who may use it
     return panes
 
 
 @use_case(Action.COMPARE, counted=True)
 def ask(person: Person, comparer: Comparer, adapters: list[str | Pane], **question: Any) -> Iterator[PaneAnswer]:
-    """The answers as they come, as `Comparer.stream`. Raises AccessError where the question is more than allowed."""
-    # the right answer is compared with each answer, letter by letter
+    """Yields the answers as they grow, as `Comparer.stream`. Raises AccessError if the question exceeds a limit."""
+    # the reference answer is compared with each answer, letter by letter
     texts = [question.get("prompt"), question.get("reference"), *(question.get("inputs") or {}).values()]
     most = limits.check_question(
         person,
@@ -51,15 +51,15 @@ def ask(person: Person, comparer: Comparer, adapters: list[str | Pane], **questi
 def score_file(
     person: Person, comparer: Comparer, adapters: list[str | Pane], file: Path, *arguments: Any, **named: Any
 ) -> Any:
-    """As `Comparer.score_file`, from the shell: the file is one of this machine."""
+    """As `Comparer.score_file`, from the shell: the file is on this machine."""
     if not person.is_local:
         raise LoraHubError(_("A test file is a path of the machine it is asked on."), _("Use the shell."))
     return comparer.score_file(adapters, file, *arguments, **named)
 
 
 def _names_for(person: Person, names: list[str | Pane]) -> list[str | Pane]:
-    """The names as this person may use them: a run that they may not see is none, and what is no run is a repository of
-    the Hub. Raises AdapterError where a name is a folder of this machine."""
+    """The names as this person may use them. A run that they may not see does not exist for them, and a name that is
+    not a run is a repository on the Hub. Raises AdapterError if a name is a folder of this machine."""
     if person.is_local:
         return names
     there, found = set(store.list_run_ids()), []

@@ -1,4 +1,5 @@
-"""A person's files: uploaded, pasted, fetched from the Hub, looked at. Each is opened under its owner's name alone."""
+"""A person's files: uploaded, pasted, downloaded from the Hub, inspected. Each is only opened under its owner's
+name."""
 
 import re
 from collections.abc import Callable
@@ -16,13 +17,14 @@ from lora_hub.use_cases.case import use_case
 
 
 def owner_of(person: Person) -> str:
-    """The name under which a person's files are kept; "" for whoever sits at this machine."""
+    """The name under which a person's files are stored; "" for whoever sits at this machine."""
     return "" if person.is_local else person.id
 
 
 @use_case(Action.TRAIN, counted=True)
 def add_dataset(person: Person, path: Path, name: str = "") -> Path:
-    """Keeps a copy of an uploaded file as this person's and returns where. Raises DataError, AccessError (no room)."""
+    """Stores a copy of an uploaded file as this person's and returns its path. Raises DataError, AccessError (no
+    room)."""
     path = Path(path)
     if not person.is_local and path.is_file():
         _check_room(person, name or path.name, path.stat().st_size)
@@ -31,7 +33,7 @@ def add_dataset(person: Person, path: Path, name: str = "") -> Path:
 
 @use_case(Action.TRAIN, counted=True)
 def add_text(person: Person, text: str, name: str) -> Path:
-    """Keeps a text that this person pasted. Raises DataError, AccessError (no room)."""
+    """Stores a text that this person pasted. Raises DataError, AccessError (no room)."""
     if not person.is_local:
         _check_room(person, name, len(text.encode(errors="replace")))
     return store.add_text(text, name, owner_of(person))
@@ -65,21 +67,22 @@ def _kept_files(person: Person) -> set[Path]:
 
 @use_case(Action.TRAIN)
 def open_dataset(person: Person, name: str) -> Path:
-    """The kept file of a dataset id ("fingerprint/name"), if it is this person's own. Raises DataError where it is
-    gone, or where the id is none."""
+    """The stored file of a dataset id ("fingerprint/name") if it is this person's own. Raises DataError if it is gone,
+    or if the id is invalid."""
     fingerprint, _rest, file = name.partition("/")
     if not re.fullmatch(r"[0-9a-f]{16}", fingerprint):
         raise DataError(_("{name!r} is no dataset of this app."), _("Upload the file again."), name=name[:200])
     info = DatasetInfo(fingerprint=fingerprint, name=file, rows=0, columns=(), format="", owner=owner_of(person))
     kept = store.dataset_file(info)
     if not person.is_local:
-        kept.touch()  # it is in use: see `collecting`
+        kept.touch()  # marks it as in use: see `collecting`
     return kept
 
 
 @use_case(Action.TRAIN)
 def read_dataset(person: Person, inspector: Any, file: Path, **reading: Any) -> Any:
-    """The table of one of this person's files. inspector: `data.inspector.Inspector`, or what stands for one."""
+    """The table of one of this person's files. inspector: a `data.inspector.Inspector`, or an object with its
+    methods."""
     check_own(person, file)
     return inspector.read(file, **reading)
 
@@ -92,7 +95,7 @@ def inspect_dataset(person: Person, inspector: Any, file: Path, *arguments: Any,
 
 
 def check_own(person: Person, file: Path) -> None:
-    """Raises DataError where somebody who signed in names another file than theirs."""
+    """Raises DataError if a signed-in person names a file that is not theirs."""
     if not person.is_local and store.dataset_owner(file) != person.id and not _is_sample(file):
         raise DataError(_("This is no file of yours."), _("Upload it again."))
 
@@ -110,6 +113,6 @@ def disk_of(person: Person, known: list[Any]) -> int:
 
 
 def _check_room(person: Person, name: str, size: int, had: int = 0) -> None:
-    """had: bytes of the file where it is there already."""
+    """had: bytes of the file if it is already there."""
     everybodys = limits.bytes_below(settings.people_dir(), settings.runs_dir())
     limits.check_upload(person, name, max(size, had), disk_of(person, runs.list_runs()) - had, everybodys - had)

@@ -1,4 +1,4 @@
-"""What a person may here and what they have used of it, and what admins say about that."""
+"""A person's rights and usage, and the settings with which admins change them."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lora_hub.use_cases.case import use_case
 
 @dataclass(frozen=True)
 class Standing:
-    """may: what they may at all. allowed: the limits; None: nobody limits them. going: runs that wait or train.
+    """may: the actions they have a right to. allowed: the limits; None: no limits. going: waiting or running runs.
     minutes: of training in the last 24 hours. disk_mb: of files and runs."""
 
     person: Person
@@ -28,8 +28,7 @@ class Standing:
 
 @use_case(Action.NOTHING)
 def look_at_standing(person: Person, *, with_disk: bool = True) -> Standing:
-    """Who somebody is here, what they may and what they have used. with_disk: which takes a walk through their
-    files."""
+    """A person's role, rights and usage. with_disk: also measures their files, which takes a walk through them."""
     able = tuple(action for action in Action if rules.may(person, action))
     if not person.is_signed_in or Action.TRAIN not in able:
         return Standing(person, settings.organization(), able, None if person.is_local else policy.read())
@@ -48,7 +47,7 @@ def look_at_standing(person: Person, *, with_disk: bool = True) -> Standing:
 
 @use_case(Action.ADMINISTER)
 def change_policy(person: Person, changes: dict[str, Any]) -> Policy:
-    """Changes what the organization allows. Raises SpecError naming the limit and the value that cannot be."""
+    """Changes what the organization allows. Raises SpecError that names the limit and the invalid value."""
     changed = policy.make({**policy.read().model_dump(mode="json"), **changes})
     policy.write(changed)
     return changed

@@ -1,4 +1,4 @@
-"""An adapter goes to the organization: as the person who asks, or as the Space where the organization wants that."""
+"""Publishes an adapter to the organization: as the person or, if the organization wants that, as the Space."""
 
 import os
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ from lora_hub.use_cases.watching import owned
 
 
 def token_of(person: Person) -> str:
-    """The token that a person's adapters are published with. Raises HubError where it is to be the Space's and there is
+    """The token for publishing this person's adapters. Raises HubError if it has to be the Space's and there is
     none."""
     if policy.read().publish_as == "person":
         return person.token
@@ -34,13 +34,13 @@ def token_of(person: Person) -> str:
 
 
 def asked_as(person: Person) -> AbstractContextManager[None]:
-    """Within, the Hub is asked as whoever a person's adapters are published by."""
+    """Inside this block, requests to the Hub use the token that this person's adapters are published with."""
     return acting_as(person if person.is_local else replace(person, token=token_of(person)))
 
 
 @use_case(Action.PUBLISH)
 def publishing_trouble(person: Person, spec: TrainSpec) -> LoraHubError | None:
-    """Why this person could not publish an adapter of this spec, asked before it is trained."""
+    """Why this person could not publish an adapter of this spec; checked before the training."""
     try:
         with asked_as(person):
             return runs.publishing_trouble(spec)
@@ -50,7 +50,7 @@ def publishing_trouble(person: Person, spec: TrainSpec) -> LoraHubError | None:
 
 @use_case(Action.PUBLISH, counted=True)
 def plan_publication(person: Person, run_id: str, *, org: str = "", name: str = "") -> runs.Publication:
-    """What publishing a run of this person's would do. Raises RunError, AccessError, HubError, AdapterError."""
+    """What publishing this person's run would do. Raises RunError, AccessError, HubError, AdapterError."""
     run = owned(person, run_id)
     _check_where(person, org)
     with asked_as(person):
@@ -59,7 +59,8 @@ def plan_publication(person: Person, run_id: str, *, org: str = "", name: str = 
 
 @use_case(Action.PUBLISH, counted=True)
 def publish_run(person: Person, run_id: str, **named: Any) -> Any:
-    """Publishes a run's adapter, as `runs.publish_run`: a `Published`. Raises RunError, AccessError, HubError."""
+    """Publishes a run's adapter, as `runs.publish_run`; returns a `Published`. Raises RunError, AccessError,
+    HubError."""
     owned(person, run_id)
     _check_where(person, named.get("org", ""))
     with asked_as(person):
@@ -67,8 +68,8 @@ def publish_run(person: Person, run_id: str, **named: Any) -> Any:
 
 
 def _check_where(person: Person, org: str) -> None:
-    """Raises HubError where the Space's own token would publish to another place than the organization: it reaches
-    more than the person who asks."""
+    """Raises HubError if the Space's own token would publish outside the organization, because that token reaches more
+    than the person may."""
     if person.is_local or policy.read().publish_as == "person":
         return
     organization = settings.organization()

@@ -1,4 +1,4 @@
-"""Runs, made and moved: planned, started, cancelled, resumed, deleted."""
+"""Everything that creates or changes runs: plan, start, cancel, resume, delete."""
 
 import os
 import time
@@ -21,7 +21,7 @@ from lora_hub.use_cases.case import use_case
 from lora_hub.use_cases.publishing import asked_as, token_of
 from lora_hub.use_cases.watching import owned, seen
 
-# A repository's name and a revision are shorter, and no system has a file of a longer name.
+# A repository's name with a revision is shorter, and no file system has longer file names.
 MOST_NAME_BYTES = 250
 # Whose run has waited for longer is asked for anew.
 WAITED_SECONDS = 300.0
@@ -29,14 +29,14 @@ WAITED_SECONDS = 300.0
 
 @use_case(Action.BROWSE)
 def check_base(person: Person, base: BaseModel) -> None:
-    """Raises BaseError where this person could not train on a base, or ask it."""
+    """Raises BaseError if this person may not train on a base or ask it."""
     check_allowed(person, base)
     runs.check_base(base)
 
 
 @use_case(Action.BROWSE)
 def find_base(person: Person, name: str) -> BaseModel:
-    """The base of an id, or of a folder where whoever sits at the machine names one. Raises BaseError, SpecError."""
+    """The base of an id or, for whoever sits at the machine, of a folder. Raises BaseError, SpecError."""
     if not person.is_local and is_place(name):
         raise _no_folder()
     base = bases.get_base(name)
@@ -45,7 +45,7 @@ def find_base(person: Person, name: str) -> BaseModel:
 
 
 def is_place(name: str) -> bool:
-    """Whether a name is a folder's, or could be; none of the Hub is so long."""
+    """Whether a name is a folder's, or could be one. Names on the Hub are never so long."""
     is_path = name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") > 1
     return is_path or len(name.encode(errors="replace")) > MOST_NAME_BYTES or Path(name).exists()
 
@@ -64,8 +64,8 @@ def _no_folder() -> BaseError:
 
 
 def check_allowed(person: Person, base: BaseModel) -> None:
-    """Raises BaseError where a base is no other person's to name: a folder of this machine, or one that the
-    organization does not allow."""
+    """Raises BaseError if this person may not use a base: a folder of this machine, or a base that the organization
+    does not allow."""
     if person.is_local:
         return
     if base.folder and base.id != bases.BUILT_IN:
@@ -81,7 +81,7 @@ def check_allowed(person: Person, base: BaseModel) -> None:
 
 @use_case(Action.TRAIN)
 def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: Any) -> runs.Plan:
-    """As `runs.plan_run`, of one of this person's files."""
+    """As `runs.plan_run`, for one of this person's files."""
     check_allowed(person, base)
     if not person.is_local:
         datasets.check_own(person, file)
@@ -92,7 +92,7 @@ def plan_run(person: Person, file: Path, task: Task, base: BaseModel, **named: A
 
 @use_case(Action.TRAIN)
 def plan_inspected(person: Person, seen: Any, base: BaseModel, **named: Any) -> runs.Plan:
-    """As `runs.plan_inspected`, of one of this person's files. Raises AccessError where it is more than they may."""
+    """As `runs.plan_inspected`, for one of this person's files. Raises AccessError if it exceeds their limits."""
     check_allowed(person, base)
     if not person.is_local:
         for one in (store.dataset_file(seen.info), named.get("test_file")):
@@ -107,12 +107,12 @@ def plan_inspected(person: Person, seen: Any, base: BaseModel, **named: Any) -> 
 def start_runs(
     person: Person, specs: Sequence[TrainSpec], *, environment: dict[str, str] | None = None, **named: Any
 ) -> list[Run]:
-    """Starts runs of one base as this person's; arguments as `runs.start_runs` takes them. Raises as that does, and
-    AccessError where they are too many."""
+    """Starts runs on one base as this person's; arguments as `runs.start_runs`. Raises like it, and AccessError if
+    there are too many."""
     for base in {spec.base.id: spec.base for spec in specs}.values():
         check_allowed(person, base)
         if not person.is_local:
-            runs.check_base(base)  # as themselves, and before others wait for the limits
+            runs.check_base(base)  # with their own token, and before others have to wait at the limits
             named["base_checked"] = True
     publishes = any(spec.publish_to for spec in specs)
     given = {**(environment or {}), **child_environment(person, publishes=publishes)}
@@ -130,7 +130,7 @@ def start_runs(
 
 @use_case(Action.TRAIN)
 def start_run(person: Person, spec: TrainSpec, **named: Any) -> Run:
-    """The same for one."""
+    """The same for one run."""
     return start_runs(person, [spec], **named)[0]
 
 
@@ -138,7 +138,7 @@ def start_run(person: Person, spec: TrainSpec, **named: Any) -> Run:
 def start_pipeline(
     person: Person, asked: Any, *, fetch: Callable[[str], Path] | None = None, **named: Any
 ) -> list[pipelines.Started]:
-    """As `pipelines.start_pipeline`, from the shell: its files are paths of this machine. Raises AccessError for
+    """As `pipelines.start_pipeline`, from the shell: its files are paths on this machine. Raises AccessError for
     anybody else."""
     if not person.is_local:
         raise LoraHubError(_("A pipeline's file names folders of the machine it is started on."), _("Use the shell."))
@@ -147,7 +147,7 @@ def start_pipeline(
 
 @use_case(Action.TRAIN, counted=True)
 def cancel_run(person: Person, run_id: str, **named: Any) -> Run:
-    """Ends a run of this person's, or anybody's where they are an admin. Raises RunError, AccessError."""
+    """Ends a run of this person or, for an admin, anybody's. Raises RunError, AccessError."""
     owned(person, run_id)
     runs.cancel_run(run_id, **named)
     return seen(person, run_id)
@@ -155,7 +155,7 @@ def cancel_run(person: Person, run_id: str, **named: Any) -> Run:
 
 @use_case(Action.TRAIN, counted=True)
 def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = None) -> Run:
-    """Goes on with a run of this person's. Raises RunError, AccessError."""
+    """Resumes a run of this person. Raises RunError, AccessError."""
     run = owned(person, run_id)
     is_resumable = run.state in runs.RESUMABLE
     if is_resumable:
@@ -171,7 +171,7 @@ def resume_run(person: Person, run_id: str, *, room: runs.WaitingRoom | None = N
 
 @use_case(Action.TRAIN)
 def delete_run(person: Person, run_id: str) -> None:
-    """Removes a run that has ended, with its folder; what was published stays. Raises RunError, AccessError."""
+    """Deletes a run that has ended, with its folder; published adapters stay. Raises RunError, AccessError."""
     run = owned(person, run_id)
     if not run.state.is_final:
         raise RunError(_("The run {run_id} has not ended yet."), _("Cancel it first."), run_id=run_id)
@@ -180,8 +180,8 @@ def delete_run(person: Person, run_id: str) -> None:
 
 
 def child_environment(person: Person, *, publishes: bool = False) -> dict[str, str]:
-    """What the process of a run is given of a person: their token, and nothing secret of the app's. publishes: the run
-    publishes at its end, with the Space's token where the organization wants that."""
+    """A person's part of a run's process environment: their token, and none of the app's secrets. publishes: the run
+    publishes at its end, with the Space's token if the organization wants that."""
     if person.is_local:
         return {}
     token = token_of(person) if publishes else person.token
@@ -218,8 +218,8 @@ def _still_trains(person: Person) -> Callable[[], None] | None:
 
 @contextmanager
 def _counting(person: Person) -> Iterator[None]:
-    """Within, nobody else's runs are counted and started: of two that ask at once only one finds the last place free.
-    Whoever sits at the machine waits for nobody."""
+    """Inside this block nobody else's runs are counted and started, so that of two simultaneous requests only one gets
+    the last place. Whoever sits at the machine does not wait."""
     if person.is_local:
         yield
         return

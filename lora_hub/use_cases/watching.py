@@ -1,4 +1,4 @@
-"""Runs, looked at: which there are, how one stands, what it left to read, and who else may look."""
+"""Reading runs: the list, one run's progress, its log and results, and who else may see it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,13 +17,13 @@ from lora_hub.use_cases.case import use_case
 
 @use_case(Action.BROWSE)
 def list_runs(person: Person, reader: RunReader | None = None) -> list[Run]:
-    """The runs that this person may see, newest first; as `runs.list_runs`."""
+    """The runs that this person may see, newest first, as `runs.list_runs`."""
     return visible(person, runs.list_runs(reader))
 
 
 @use_case(Action.BROWSE)
 def refresh_run(person: Person, run_id: str, reader: RunReader | None = None) -> Run:
-    """The run as it is now. Raises RunError where there is none that this person may see."""
+    """The run as it is now. Raises RunError if there is none that this person may see."""
     return seen(person, run_id, reader)
 
 
@@ -31,15 +31,15 @@ def refresh_run(person: Person, run_id: str, reader: RunReader | None = None) ->
 def wait_for_run(
     person: Person, run_id: str, on_change: Any = None, poll: float = 0.3, reader: RunReader | None = None
 ) -> Run:
-    """As `runs.wait_for_run`, of a run that this person may see."""
+    """As `runs.wait_for_run`, for a run that this person may see."""
     seen(person, run_id, reader)
     return runs.wait_for_run(run_id, on_change, poll, reader)
 
 
 @use_case(Action.BROWSE)
 def read_log(person: Person, run_id: str, lines: int = 200, reader: RunReader | None = None) -> str:
-    """The last lines of a run's log. It quotes the machine: only who may change the run reads it, and who visits the
-    machine reads it without the machine's paths."""
+    """The last lines of a run's log. It quotes the machine, so only people who may change the run can read it, and
+    visitors of the machine read it without the machine's paths."""
     run = seen(person, run_id, reader)
     if not rules.can_change(person, run):
         return ""
@@ -49,14 +49,14 @@ def read_log(person: Person, run_id: str, lines: int = 200, reader: RunReader | 
 
 @use_case(Action.BROWSE)
 def read_held_out(person: Person, run_id: str, reader: RunReader | None = None) -> Any:
-    """The held-out rows of a run that this person may see: whoever shares a run shares them."""
+    """The held-out rows of a run that this person may see; sharing a run shares them."""
     seen(person, run_id, reader)
     return runs.read_held_out(run_id, reader)
 
 
 @use_case(Action.TRAIN)
 def share_run(person: Person, run_id: str, visibility: str) -> Run:
-    """Says who may look at a run: "private", "organization" or "public". Raises RunError, AccessError, SpecError."""
+    """Sets who may see a run: "private", "organization" or "public". Raises RunError, AccessError, SpecError."""
     run = owned(person, run_id)
     if visibility not in events.VISIBILITIES:
         raise SpecError(
@@ -72,7 +72,7 @@ def share_run(person: Person, run_id: str, visibility: str) -> Run:
 
 
 def visible(person: Person, known: list[Run]) -> list[Run]:
-    """Those that a person may see, as they may see them."""
+    """The runs that a person may see, as they may see them."""
     if person.role == "admin":
         return known
     shown = [run for run in known if rules.can_see(person, run)]
@@ -81,7 +81,7 @@ def visible(person: Person, known: list[Run]) -> list[Run]:
 
 
 def _without_others(run: Run, is_shown: Callable[[str], bool]) -> Run:
-    """A run in the line does not name those before it that are not shown."""
+    """A waiting run, without the names of the runs before it that the person may not see."""
     if run.waits is None:
         return run
     before = tuple(filter(is_shown, run.waits.before))
@@ -89,7 +89,7 @@ def _without_others(run: Run, is_shown: Callable[[str], bool]) -> Run:
 
 
 def seen(person: Person, run_id: str, reader: RunReader | None = None) -> Run:
-    """A run that this person may see. Raises RunError, which is the same where there is none of that name."""
+    """A run that this person may see. Raises RunError, with the same message as if no run had that name."""
     if person.role == "admin":
         return runs.refresh_run(run_id, reader)
     there, reader = set(store.list_run_ids()), reader or RunReader()
@@ -107,7 +107,7 @@ def seen(person: Person, run_id: str, reader: RunReader | None = None) -> Run:
 
 
 def owned(person: Person, run_id: str) -> Run:
-    """A run that this person may change. Raises RunError where there is none, AccessError where it is another's."""
+    """A run that this person may change. Raises RunError if there is none, AccessError if it is another's."""
     run = seen(person, run_id)
     rules.check_owner(person, run)
     return run

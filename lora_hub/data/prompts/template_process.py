@@ -1,13 +1,13 @@
-"""Chat templates of strangers, rendered in a process of their own with bounds on time, memory and length.
+"""Strangers' chat templates, rendered in a process of their own with limits on time, memory and length.
 
-A chat template is a program. Jinja's sandbox keeps it from reaching anything, but not from looping for ever or from
-asking for more memory than there is; so it runs where it can be ended, with nothing of ours in its environment.
+A chat template is a program. Jinja's sandbox limits what it can access, but it can still loop for ever or use up the
+memory. So it runs in a process that can be killed, with none of our variables in its environment.
 
     bound_template(tokenizer, _("the adapter {name}", name="owner/name"))    from now on it is rendered there
     process = TemplateProcess(_("the adapter {name}", name="owner/name"))
     process.render(template, {"messages": [...], "add_generation_prompt": True})
 
-`python -m lora_hub.data.prompts.template_process` is the other end: a line of JSON in, a line out.
+`python -m lora_hub.data.prompts.template_process` is the child process: a line of JSON in, a line out.
 """
 
 import functools
@@ -25,20 +25,20 @@ from lora_hub.core.errors import AdapterError, DataError
 from lora_hub.core.messages import Message, _
 
 CPU_SECONDS = 3
-# Of all questions together, and more with each: one that takes nearly as long as it may, for each of 2,000 rows, is an
-# attack as well. Honest templates take a few milliseconds.
+# CPU seconds for all renderings together, growing with each: taking nearly the maximum for each of 2,000 rows is an
+# attack, too. Honest templates take a few milliseconds.
 ALL_SECONDS, MORE_SECONDS = 10.0, 0.05
-WALL_SECONDS = 60.0  # a machine that does other things, too, is slow and not wrong
+WALL_SECONDS = 60.0  # generous, because a busy machine is slow without an attack
 MEMORY_BYTES = 1 << 30
-# Characters of a rendered text beside those that were put into it.
+# Characters of a rendered text beyond those of its input.
 MOST_CHARACTERS = 1 << 20
 IDLE_SECONDS = 60
 _ROOT = Path(__file__).parents[3]
 
 
 class TemplateProcess:
-    """Renders one template after another. The process starts with the first and ends itself when nothing is asked for a
-    while. Safe to use from several threads. whose: whose templates these are, for the errors."""
+    """Renders one template after another. The process starts with the first rendering and exits after a while without
+    requests. Safe to use from several threads. whose: the owner of the templates, for errors."""
 
     def __init__(self, whose: Message) -> None:
         self._whose = whose
@@ -47,14 +47,14 @@ class TemplateProcess:
         self._asked, self._used = 0, 0.0
 
     def render(self, template: str, variables: dict[str, Any]) -> str:
-        """The text. Raises DataError: the template refuses the messages, is damaged, or takes more than the bounds
-        allow."""
+        """The rendered text. Raises DataError if the template refuses the messages, is damaged, or exceeds the
+        limits."""
         line = json.dumps({"template": template, "variables": variables}).encode() + b"\n"
         with self._lock:
             if self._used > ALL_SECONDS + MORE_SECONDS * self._asked:
                 answered = {"why": "slow"}
             else:
-                answered = self._ask(line) or self._ask(line)  # the process may have just gone to rest
+                answered = self._ask(line) or self._ask(line)  # the process may have just exited for lack of requests
                 self._asked += 1
                 self._used += float(answered.get("seconds", CPU_SECONDS))
         if "text" in answered:
@@ -68,7 +68,7 @@ class TemplateProcess:
         )
 
     def _ask(self, line: bytes) -> dict[str, Any] | None:
-        """One question and its answer; None where a process that had rested was not there any more."""
+        """Sends one request and returns its response; None if the process had already exited for lack of requests."""
         fresh = self._process is None or self._process.poll() is not None
         process = self._start() if fresh else self._process
         self._process = process
@@ -78,7 +78,7 @@ class TemplateProcess:
             process.stdin.write(line)
             process.stdin.flush()
             answer = process.stdout.readline(8 * MOST_CHARACTERS + 8 * len(line))
-        except OSError:  # it ended while it was told
+        except OSError:  # it exited while we were writing
             answer = b""
         finally:
             late.cancel()
@@ -108,7 +108,7 @@ class TemplateProcess:
 
 
 def bound_template(tokenizer: Any, whose: Message) -> Any:
-    """The tokenizer, whose chat template from now on is rendered within bounds (`template_process`)."""
+    """The tokenizer, whose chat template is rendered within limits from now on (`template_process`)."""
     process = TemplateProcess(whose)
 
     def apply_chat_template(
@@ -138,7 +138,7 @@ def bound_template(tokenizer: Any, whose: Message) -> Any:
 
 
 def _chosen(template: Any, whose: Message, with_tools: bool) -> str:
-    """Of several templates the one for tools where there are any, else the one named default, as transformers
+    """The template to use of several: the one for tools if there are any, else the one named default, as transformers
     chooses."""
     if isinstance(template, dict):
         template = (template.get("tool_use") if with_tools else None) or template.get("default")
@@ -167,7 +167,7 @@ _WHY = {
 def render_bounded(
     compile_template: Callable[[str], Any], template: str, variables: dict[str, Any], most: int
 ) -> dict[str, Any]:
-    """{"text": ...}, or {"why": ..., "said": ...} where there is none."""
+    """{"text": ...}, or {"why": ..., "said": ...} if rendering failed."""
     from jinja2 import TemplateError, TemplateSyntaxError
 
     try:
@@ -184,18 +184,18 @@ def render_bounded(
         return {"why": "refused", "said": str(error)[:200]}
     except MemoryError:
         return {"why": "memory"}
-    except Exception as error:  # whatever a stranger's program does wrong is its own fault
+    except Exception as error:  # any error of a stranger's program is reported as its own
         return {"why": "damaged", "said": f"{type(error).__name__}: {error}"[:200]}
 
 
 def main() -> None:
-    """Reads questions from standard input until it ends, or until nobody asks any more."""
+    """Answers requests from standard input until it ends, or until none has come for a while."""
     from lora_hub.data.prompts.light_tokenizer import jinja_environment
 
     try:
         import resource
         import signal
-    except ImportError:  # where there is none, the one who asks still ends what takes too long
+    except ImportError:  # without it the parent process still ends a template that takes too long
         resource = None
     compile_template = functools.lru_cache(4)(jinja_environment().from_string)
     if resource is not None:

@@ -1,12 +1,12 @@
-"""Files of people who visit this machine, read in a process of their own with bounds on time and memory.
+"""Reads visitors' files in a process of their own, with limits on time and memory.
 
-The readers bound what they can before they read. What is left is a file that takes more than anybody thought of: it
-ends that process, and its owner is told so; the app goes on. Of each person one file is read at a time.
+The readers limit what they can before reading. A file that still takes too much ends that process; its owner gets an
+error, and the app goes on. Only one file per person is read at a time.
 
     reader = BoundedReader()
     reader(path, encoding="", sheet="")      as `read.read_table`
 
-`python -m lora_hub.data.read.bounded PATH READING RESULT` is the other end.
+`python -m lora_hub.data.read.bounded PATH READING RESULT` is the child process.
 """
 
 import json
@@ -25,26 +25,26 @@ from lora_hub.core.messages import _
 from lora_hub.data.read.read import Table, read_table
 
 CPU_SECONDS, WALL_SECONDS = 60, 180.0
-MEMORY_BYTES = 4 << 30  # of address space, of which libraries alone take one
-# A plain file of this size is read in no time, whatever is in it; a packed one may unpack to anything.
+MEMORY_BYTES = 4 << 30  # of address space; the libraries alone take 1 GiB
+# A plain file up to this size is always quick to read; a compressed one may unpack to any size.
 SMALL_BYTES = 256 << 10
 PACKED = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z", b"Rar!", b"PAR1", b"ARROW1", b"\xd0\xcf")
-# So many are read at once, and so long is one of the same person, or a free place, waited for.
+# How many files are read at once, and how long to wait for the same person's other file or a free place.
 MOST_AT_ONCE, WAIT_SECONDS = 2, 30.0
 NO_MEMORY = 3  # exit status
 _ROOT = Path(__file__).parents[3]
 
 
 class BoundedReader:
-    """Reads as `read_table`. Safe to use from several threads."""
+    """Reads like `read_table`. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._reading: dict[str, threading.Lock] = {}  # by whose file it is
+        self._reading: dict[str, threading.Lock] = {}  # by the file's owner
         self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def __call__(self, path: Path, **reading: Any) -> Table:
-        """Raises DataError as `read_table` does, and where the file takes more than it may."""
+        """Raises DataError like `read_table`, and if the file exceeds the limits."""
         path = Path(path)
         if not path.is_file() or _is_small(path):
             return read_table(path, **reading)
@@ -91,7 +91,7 @@ def _read(path: Path, reading: dict[str, Any]) -> Table:
             found = pickle.loads(result.read_bytes())  # our own program wrote it
             if isinstance(found, DataError):
                 raise found
-            # what cannot be handed over is read again here: that takes no more than it just did
+            # a result that cannot be pickled is read again here, which takes no more than it just did
             return found if found is not None else read_table(path, **reading)
         if ended is not None and ended.returncode not in (NO_MEMORY,) and ended.returncode > 0:
             raise RuntimeError(f"reading {path.name} failed: {ended.stderr.decode(errors='replace')[-4000:]}")
@@ -105,7 +105,7 @@ def _read(path: Path, reading: dict[str, Any]) -> Table:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Nothing of ours that a file's reader does not need."""
+    """Only those of our variables that a file's reader needs."""
     kept = ("PATH", "LANG", "SYSTEMROOT", "TZ", "LORA_HUB_HOME", "LORA_HUB_MAX_UPLOAD_MB")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     threads = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -113,14 +113,14 @@ def _environment(folder: str) -> dict[str, str]:
 
 
 def main(path: str, reading: str, result: str) -> int:
-    """Reads the file within bounds and leaves what came of it."""
+    """Reads the file within the limits and writes the result."""
     try:
         import resource
 
         for name, most in (("RLIMIT_AS", MEMORY_BYTES), ("RLIMIT_CPU", CPU_SECONDS), ("RLIMIT_CORE", 0)):
             resource.setrlimit(getattr(resource, name), (most, most))
         os.nice(5)
-    except ImportError:  # where there is none, the one who asks still ends what takes too long
+    except ImportError:  # without it the parent process still ends a reader that takes too long
         pass
     try:
         found: Any = read_table(Path(path), **json.loads(reading))

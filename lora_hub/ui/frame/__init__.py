@@ -1,1 +1,1 @@
-"""What is around the tabs: the page's head, its words, who may use it."""
+"""What surrounds the tabs: the page's head, its sentences, sign-in, and checks on every request."""

@@ -1,7 +1,7 @@
-"""Who asks: the person behind a request of the page, for handlers.
+"""The person behind a request of the page, for handlers.
 
-Where nobody signs in it is whoever sits at this machine. Where people do, a request without a session is a stranger's,
-and so is everything that cannot be told: no way leads from there to what the machine's own person may.
+Without sign-in every request comes from whoever sits at this machine. With sign-in, a request that has no session, or
+whose person cannot be determined, is a stranger's. It never gets the rights of the machine's own person.
 """
 
 from typing import Any
@@ -11,14 +11,15 @@ from gradio.context import LocalContext
 from lora_hub.core import settings
 from lora_hub.people import LOCAL, STRANGER, Person
 
-# In a request's scope: a function that says who asks (sign_in.py puts it there).
+# Key in a request's scope: a function that returns the person (sign_in.py puts it there).
 ASKING = "lora_hub.asking"
 # The same of whose an upload is: (person, path) -> whether they sent it (doors.py puts it there).
 SENT = "lora_hub.sent"
 
 
 def who_asks() -> Person:
-    """The person whose event is being handled. It may ask the Hub, for a role that changed: never on the event loop."""
+    """The person whose event is being handled. This may ask the Hub whether a role has changed, so never call it on the
+    event loop."""
     return who_asks_in(_scope_of(LocalContext.request.get(None)))
 
 
@@ -40,6 +41,6 @@ def who_asks_in(scope: dict[str, Any]) -> Person:
 
 
 def _scope_of(request: Any) -> dict[str, Any]:
-    """The ASGI scope of a request, Gradio's or Starlette's; nothing where there is none."""
+    """The ASGI scope of a request from Gradio or Starlette; empty if there is none."""
     inner = getattr(request, "request", None) or request
     return getattr(inner, "scope", None) or {}

@@ -1,8 +1,8 @@
-"""The addresses that the page itself uses, and how much may come in by them, where people sign in.
+"""Where people sign in: the addresses that the page itself uses, and size limits for what arrives through them.
 
-Gradio serves some thirty more: a proxy, functions of components, links that keep a page's state on disk. Nobody who
-uses the page asks for them. Uploads are for those who may train, are bounded while they arrive, belong to whoever sent
-them, and go after a while where no dataset was made of them.
+Gradio serves some thirty more addresses: a proxy, functions of components, links that keep a page's state on disk. The
+page needs none of these, so they are refused. Uploads are only for people who may train. They are limited while they
+arrive, belong to their sender, and are deleted after a while if no dataset was made of them.
 """
 
 import json
@@ -25,19 +25,19 @@ from lora_hub.ui.frame.guard import refuse
 
 API = "/gradio_api/"
 UPLOAD, FILE = f"{API}upload", f"{API}file="
-# What the page's scripts ask for, besides its own files.
+# Addresses that the page's scripts request, besides its own files.
 USED = ("queue/join", "queue/data", "heartbeat/", "cancel", "reset", "upload_progress", "info", "startup-events")
 PAGES = ("/", "/config", "/favicon.ico", "/robots.txt", "/manifest.json", "/theme.css", f"{API}theme.css")
 ASSETS = ("/assets/", "/static/", "/svelte/", f"{API}custom_component/")
-# Of a form that somebody sends who may train (a pasted file is part of it), and of anybody else's.
+# The largest form from somebody who may train (it may contain a pasted file), and from anybody else.
 FORM_BYTES, LITTLE_BYTES = 16 << 20, 1 << 20
 AROUND_FILE_BYTES = 64 << 10
-# Uploads of one person that no dataset was made of yet: so many, and so long.
+# How many uploads of one person may wait to become a dataset, and for how long.
 MOST_WAITING, WAITING_SECONDS = 4, 600.0
 
 
 class Doors:
-    """ASGI middleware, behind the one that says who asks."""
+    """ASGI middleware. It stands behind the one that identifies the person."""
 
     def __init__(self, app: Any) -> None:
         self.app, self.uploads = app, Uploads()
@@ -80,7 +80,7 @@ class Doors:
         self.uploads.add(person, _paths(told))
 
     async def _bounded(self, most: int, scope: Any, receive: Any, send: Any) -> None:
-        """Serves a request of at most so many bytes; one with more is refused before they are taken in."""
+        """Serves a request whose body has at most `most` bytes. A larger one is refused before it is read in full."""
         said = _("That is more than {most:,.0f} MB at once.", most=most / limits.MB)
         length = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
         if length.isdigit() and int(length) > most:
@@ -109,14 +109,15 @@ class Doors:
 
 
 class Uploads:
-    """Whose the files are that lie in the page's own folder of uploads. Thread-safe."""
+    """Remembers who sent each file in the page's upload folder. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self._known: dict[str, tuple[str, float]] = {}  # path -> (person, when it came)
 
     def add(self, person: Person, paths: list[str]) -> None:
-        """Files that somebody sent. The oldest of theirs go where they are too many, and all that waited too long."""
+        """Registers files that a person sent. Removes that person's oldest files beyond the limit, and everybody's that
+        have waited too long."""
         with self._lock:
             now = self._clock()
             for path in paths:
@@ -130,7 +131,7 @@ class Uploads:
         later.start()
 
     def is_of(self, person: Person, path: str) -> bool:
-        """Whether a person sent the file of a path."""
+        """Whether this person sent the file at this path."""
         with self._lock:
             return bool(person.id) and self._known.get(path, ("", 0.0))[0] == person.id
 

@@ -1,9 +1,9 @@
-"""Puts our scripts and style sheets at the head of the page, before Gradio's scripts: those read the browser's language
-once, at start.
+"""Puts our scripts and style sheets into the page's <head> before Gradio's scripts, which read the browser's language
+once, when they start.
 
-Gradio's own `head=` and `css=` come too late for that (they are added after the page has been drawn, and its style
-rules are rewritten). A few bytes are written into the one HTML answer; everything else passes through untouched,
-streams included.
+Gradio's own `head=` and `css=` come too late for that: they are added after the page has been drawn, and the style
+rules are rewritten. Here a few bytes are inserted into the one HTML response; everything else, streams included, passes
+through untouched.
 """
 
 import json
@@ -23,7 +23,7 @@ STYLES = ("style.css", "style_data.css", "style_runs.css", "style_phone.css")
 
 
 def head(languages: Sequence[str]) -> str:
-    """What goes right behind <head>: the languages there are, the scripts and the style sheets."""
+    """What follows <head>: the available languages, the scripts and the style sheets."""
     scripts, styles = (
         "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names) for names in (SCRIPTS, STYLES)
     )
@@ -35,8 +35,8 @@ def head(languages: Sequence[str]) -> str:
 
 
 def style_of(language: str) -> str:
-    """What a page in this language shows of what is there in each, which button is pressed, and how notes above the
-    page are called, for which Gradio has its own English words."""
+    """CSS for a page in this language. It shows only this language's version of each text, marks the language's button
+    as pressed, and gives notifications a translated title, because Gradio has only English ones."""
     root = f'html[lang="{tag(language)}"]'
     rules = [
         f'{root} .lh-said:not([lang="{tag(language)}"]) {{ display: none !important; }}',
@@ -52,13 +52,16 @@ def style_of(language: str) -> str:
 
 
 def _css_text(text: str) -> str:
-    """A text as a string of CSS, with nothing in it that could end the style sheet."""
+    """A text as a CSS string, escaped so that it cannot end the style sheet."""
     return '"' + re.sub(r'["\\<>\n]', lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
 class EarlyHead:
-    """ASGI middleware. head: HTML for the beginning of each page's head. of_request: of a request's scope more of it,
-    to stand before that; it may take a while. after: called once, behind the first page; it must not take long."""
+    """ASGI middleware.
+
+    head: HTML for the beginning of each page's head. of_request: request scope -> HTML that goes before `head`; it may
+    take a while. after: called once, after the first page was sent; it must return quickly.
+    """
 
     def __init__(
         self,

@@ -1,11 +1,13 @@
-"""Who may talk to the page's server from within a browser: the page itself, and no other site that is open beside it.
+"""Which browser requests the page's server accepts: those of the page itself, not those of other sites open beside it.
 
-A site can make a visitor's browser send what it likes to 127.0.0.1 (cross-site requests), and can make its own name
-mean 127.0.0.1 (DNS rebinding), so that the browser takes our answers for its own; and it can show our page within its
-own, under something else that is clicked (clickjacking). Against the first: what changes
-anything must come from our own page, which browsers say (Fetch Metadata, `Sec-Fetch-Site`; older ones: `Origin`).
-Against the second: on a laptop only names of this machine are answered to. Against the third: the page says in whose
-frames it may stand. A program that is no browser sends neither.
+- Cross-site requests: a site can make a visitor's browser send anything to 127.0.0.1. So whatever changes something
+  must come from our own page, which browsers report (Fetch Metadata, `Sec-Fetch-Site`; older ones: `Origin`).
+- DNS rebinding: a site can point its own name at 127.0.0.1, so that the browser takes our responses for its own. So on
+  a laptop the server only answers to names of this machine.
+- Clickjacking: a site can show our page inside its own, under something else that is clicked. So the page says which
+  sites may frame it.
+
+A program that is not a browser sends none of these headers.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from urllib.parse import urlsplit
 from lora_hub.core import languages
 from lora_hub.core.messages import Message, _
 
-# Where the Hub shows a Space.
+# The site that shows Spaces in a frame.
 HUB_FRAMES = ("https://huggingface.co", "https://*.huggingface.co")
 # Names of this machine's own addresses.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -23,12 +25,15 @@ CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
 
 class Guard:
-    """ASGI middleware. hosts: the names that the server is answered under; empty: under any (a Space stands behind a
-    proxy that looks at that itself). frames: the sites that show the page within theirs, besides itself."""
+    """ASGI middleware.
+
+    hosts: the host names that the server answers to; empty: any, as in a Space, whose proxy checks them itself. frames:
+    the sites that may show the page in a frame, besides itself.
+    """
 
     def __init__(self, app: Any, hosts: Sequence[str] = (), frames: Sequence[str] = ()) -> None:
         self.app, self.hosts = app, {host.lower() for host in hosts}
-        # The page says who is signed in: nobody between keeps it for the next one.
+        # The page contains who is signed in, so no shared cache may keep it for the next visitor.
         self._of_pages = [
             (b"content-security-policy", " ".join(("frame-ancestors 'self'", *frames)).encode()),
             (b"cache-control", b"private, no-cache"),
@@ -78,7 +83,7 @@ def _name(host: str) -> str:
 
 
 async def refuse(status: int, said: Message, scope: Any, receive: Any, send: Any) -> None:
-    """Answers a request with a refusal, in each language: nothing is known of who asks."""
+    """Sends a refusal in every language, because nothing is known about the person."""
     from starlette.responses import PlainTextResponse
 
     if scope["type"] == "websocket":

@@ -1,8 +1,8 @@
-"""What the tabs share: the parts of the page that more than one of them touches, and how a handler tells an error.
+"""What the tabs share: components that more than one of them touches, and how a handler's errors are shown.
 
-A handler takes the page's language first, then values by name, and `person` where it wants to know who asks; it makes
-a noun, calls one use case and renders. `told` shows a LoraHubError as a message and leaves everything on the page as it
-was; anything else is a bug and logged whole.
+A handler takes the page's language first, then values by name, and `person` if it needs the signed-in person. It makes
+a noun, calls one use case and renders. `told` shows a LoraHubError as a message and leaves the page as it was. Any
+other exception is a bug and is logged in full.
 """
 
 import functools
@@ -29,29 +29,32 @@ from lora_hub.ui.render.text import digits, t
 
 logger = logging.getLogger("lora_hub.ui")
 
-# Gradio's arguments of an event that only looks: as many at once as there are pages, no spinner, no public endpoint.
+# Gradio's arguments for an event that only reads: no concurrency limit, no spinner, no public endpoint.
 LIGHT = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
 
 class Labels:
-    """What the page says before anybody's language is known. `labels(_("Train"))` is a component's label, which the
-    browser translates: what has been asked for is in `i18n`, which goes to the browser with the page.
-    `labels.both(_("Train"))` is HTML in every language, of which the style sheet shows the reader's."""
+    """Sentences that the page shows before anybody's language is known.
+
+    `labels(_("Train"))` is a component's label, which the browser translates; every sentence requested this way is in
+    `i18n`, which is sent with the page. `labels.both(_("Train"))` is HTML in every language; the style sheet shows only
+    the reader's.
+    """
 
     def __init__(self, languages: Sequence[str] | None = None) -> None:
-        """languages: those that there are a catalogue of, by default, and English."""
+        """languages: by default English and every language that has a catalogue."""
         self.languages = tuple(languages or find_languages())
         self.i18n = gr.I18n(**{tag(language): {} for language in self.languages})
 
     def __call__(self, said: Message | Text2) -> Any:
-        # Gradio's own words live in the same table and a dot means a level there, so ours get names of their own.
+        # Gradio keeps its own words in the same table, where a dot separates levels, so ours get dotless keys.
         name = "lora_hub_" + hashlib.sha256(_told(said, ENGLISH).encode()).hexdigest()[:16]
         for language in self.languages:
             self.i18n.translations[tag(language)][name] = _told(said, language)
         return self.i18n(name)
 
     def both(self, said: Message, **values: Callable[[str], str]) -> str:
-        """A sentence in every language. values: what tells each in a language."""
+        """A sentence in every language. values: functions from a language to the value in it."""
         return self._in_each(
             lambda language: t(said, language, **{name: tell(language) for name, tell in values.items()})
         )
@@ -77,8 +80,8 @@ def _told(said: Message | Text2, language: str) -> str:
 
 @dataclass
 class Page:
-    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they outlive the
-    app; page.js writes those of the run and the adapter that were clicked."""
+    """Components that several tabs read or write. Ids live in hidden fields of the browser, so that they survive a
+    restart of the app. page.js writes the ids of the run and the adapter that were clicked."""
 
     words: Labels
     language: gr.Textbox
@@ -87,33 +90,33 @@ class Page:
     compare_names: gr.Dropdown
     tabs: gr.Tabs
     blocks: gr.Blocks
-    timer: gr.Timer  # ticks while the tab of runs is open
+    timer: gr.Timer  # ticks while the Runs tab is open
     organization: str
     comparer: Any
     looker: Any
-    room: Any = None  # where runs wait without a process; None where nobody signs in
-    # Radios, checkboxes and dropdowns that a reload and Back leave alone.
+    room: Any = None  # where runs wait without a process; None without sign-in
+    # Radios, checkboxes and dropdowns that keep their values through a reload and Back.
     choices: list[Any] = field(default_factory=list)
-    runs: RunReader = field(default_factory=RunReader)  # one for all visitors: what was read for one, is not read again
+    runs: RunReader = field(default_factory=RunReader)  # shared by all visitors, so that nothing is read twice
 
 
 def html(value: str = "", **arguments: Any) -> gr.HTML:
-    """A place for rendered HTML."""
+    """A placeholder for rendered HTML."""
     return gr.HTML(value, apply_default_css=False, js_on_load=arguments.pop("js_on_load", None), **arguments)
 
 
 def inform(said: str, language: str, seconds: float = 4) -> None:
-    """Tells something above the page for a while. said: HTML."""
+    """Shows a notification above the page for a while. said: HTML."""
     gr.Info(said, duration=seconds, title=t(_("Note"), language))
 
 
 def alert(said: str, language: str, seconds: float = 12) -> None:
-    """The same for what is not as it should be."""
+    """The same, as a warning."""
     gr.Warning(said, duration=seconds, title=t(_("Warning"), language))
 
 
 def warn(error: LoraHubError, language: str) -> None:
-    """Shows what went wrong and what to do next, for a while, above the page."""
+    """Shows for a while above the page what went wrong and what to do next."""
     message, hint = told_in_words(error, language)
     alert(f"<b>{sentence(message)}</b><br>{sentence(hint)}", language)
 
@@ -128,7 +131,7 @@ def warn_bug(error: Exception, language: str) -> None:
 
 
 def _warn_of(error: Exception, signature: inspect.Signature, values: tuple[Any, ...], language: str) -> None:
-    """A handler is called by anybody, with anything: what no widget sends is no mistake of ours."""
+    """Anybody can call a handler with any arguments. Values that no widget sends are not a bug of ours."""
     kinds = [one.annotation for one in signature.parameters.values() if one.kind is not one.VAR_POSITIONAL][1:]
     if all(map(_fits, values, kinds)):
         warn_bug(error, language)
@@ -137,7 +140,7 @@ def _warn_of(error: Exception, signature: inspect.Signature, values: tuple[Any, 
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a widget that a handler's parameter is annotated for sends such a value."""
+    """Whether the widget that a handler's parameter is annotated with could send such a value."""
     if isinstance(value, gr.EventData):
         return isinstance(value._data, dict)
     if kind in (str, bool, list, dict, int, float):
@@ -150,12 +153,12 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _known(language: str) -> str:
-    """The language that a page says it is in; it is a field of the browser, and anything may be in it."""
+    """The page's language. It comes from a field of the browser, so it may be anything."""
     return language if isinstance(language, str) and language in find_languages() else ENGLISH
 
 
 def _asked_by(handler: Callable) -> tuple[inspect.Signature, bool]:
-    """The signature that Gradio sees, without who asks; whether the handler wants to know that."""
+    """The handler's signature as Gradio sees it, without `person`; and whether the handler takes `person`."""
     signature = inspect.signature(handler)
     others = [one for name, one in signature.parameters.items() if name != "person"]
     return signature.replace(parameters=others), len(others) < len(signature.parameters)

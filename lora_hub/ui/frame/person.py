@@ -1,7 +1,7 @@
-"""Who is signed in, for the page's head: the button, the name, and a door for those who may not come in.
+"""The signed-in person in the page's head: the button, the name, and a notice for people who may not enter.
 
-Every answer is in the page; which one is seen the style sheet decides by what `facts` says, so that nothing flickers
-and nothing has to be asked.
+The page contains every variant, and the style sheet shows the right one by what `facts` says. So nothing flickers, and
+no further request is needed.
 """
 
 import json
@@ -14,7 +14,7 @@ from lora_hub.ui.frame.page import Labels
 
 
 def facts(person: Person) -> str:
-    """What the page's scripts know of who asks, as a script: never their token."""
+    """What the page's scripts know about the person, as a script; never the token."""
     known = {
         "id": person.id,
         "name": person.name,
@@ -26,7 +26,7 @@ def facts(person: Person) -> str:
 
 
 def _inert(text: str) -> str:
-    """JSON that ends no script, whatever somebody is called."""
+    """JSON that cannot end the script element, whatever a person's name contains."""
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -46,7 +46,7 @@ def badge(labels: Labels) -> str:
 
 
 def door(labels: Labels) -> str:
-    """In place of the tabs, for those who may nothing here."""
+    """Shown instead of the tabs to people who may do nothing here."""
     organization = settings.organization()
 
     def said(sentence: Message) -> str:
@@ -71,7 +71,7 @@ def door(labels: Labels) -> str:
 
 
 def _button(labels: Labels, more: str = "") -> str:
-    """Nothing where there is no Hub to sign in with."""
+    """Empty if there is no Hub to sign in with."""
     if not settings.has_sign_in():
         return ""
     said = labels.both(_("Sign in with Hugging Face"))

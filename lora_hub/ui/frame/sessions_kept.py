@@ -1,7 +1,7 @@
-"""How much the page's server keeps for browsers: a few hundred sessions, and of each what has not been fetched yet.
+"""How much the page's server keeps for browsers: a few hundred sessions, and for each the responses not yet fetched.
 
-Gradio keeps 10,000 sessions of 0.4 MB, and every answer until somebody reads it, whoever made the session's name up.
-Who opens many loses their own oldest ones, and nobody else's.
+Gradio keeps 10,000 sessions of 0.4 MB and every response until it is read, even for made-up session names. Here a
+person who opens too many sessions loses their own oldest ones, and nobody else's.
 """
 
 from collections import OrderedDict
@@ -13,25 +13,25 @@ from starlette.concurrency import run_in_threadpool
 from lora_hub.people import Person
 from lora_hub.ui.frame.asking import who_asks_in
 
-# Of all together, of one person, and of all strangers.
+# Sessions: of the machine's own person, of one signed-in person, and of all strangers together.
 MOST_SESSIONS, MOST_OF_ONE, MOST_OF_STRANGERS = 600, 20, 100
-# Events of one session that wait, are worked on or are not fetched; a page has some twenty when it opens.
+# Events of one session that are queued, running or not yet fetched; a page has about twenty when it opens.
 MOST_EVENTS = 100
-# Events that wait, of all sessions together.
+# Queued events of all sessions together.
 MOST_WAITING = 1000
 
 
 class SessionsKept:
-    """Stands before the queue of a page, from when it is made. All of it happens on the server's event loop."""
+    """Wraps the queue of a page from construction on. Everything happens on the server's event loop."""
 
     def __init__(self, blocks: gr.Blocks) -> None:
         self._blocks, self._queue = blocks, blocks._queue
         self._push = self._queue.push
-        self._of: dict[str, OrderedDict[str, None]] = {}  # whose -> names of sessions, last used last
+        self._of: dict[str, OrderedDict[str, None]] = {}  # person id -> session names, last used last
         self._queue.push = self.push
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
-        """As Gradio's own. An event that is one too many of its session is refused."""
+        """As Gradio's own, but refuses an event when its session already has too many."""
         person = await run_in_threadpool(who_asks_in, request.scope)
         name = body.session_hash
         if name is not None:

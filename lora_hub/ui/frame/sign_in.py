@@ -1,11 +1,12 @@
-"""Sign in with Hugging Face, or with any Hub that speaks OpenID Connect: three addresses, and who asks in each request.
+"""Sign in with Hugging Face, or with any Hub that speaks OpenID Connect: three addresses, and the person of each
+request.
 
-    /login/huggingface?next=?tab=runs    to the Hub, and back to
-    /login/callback                      where the session begins
-    /logout                              (POST) where it ends
+    /login/huggingface?next=?tab=runs    redirects to the Hub
+    /login/callback                      the Hub redirects back here, and the session begins
+    /logout                              (POST) ends the session
 
-The library's own button (`gr.LoginButton`) keeps the token in a cookie, signed but readable. Here the browser has the
-random name of a session and nothing else; the token stays in `people.Sessions`.
+Gradio's own button (`gr.LoginButton`) keeps the token in a cookie, signed but readable. Here the browser only has a
+random session name; the token stays in `people.Sessions`.
 
 | variable | meaning |
 |---|---|
@@ -38,13 +39,13 @@ from lora_hub.ui.frame.asking import ASKING
 logger = logging.getLogger("lora_hub.ui")
 LOGIN, CALLBACK, LOGOUT = "/login/huggingface", "/login/callback", "/logout"
 MOST_SECONDS = 8 * 3600
-# Only what a sign-in under way has to remember, signed, for ten minutes.
+# Holds only the state of an unfinished sign-in, signed, for ten minutes.
 STATE_COOKIE, STATE_SECONDS = "lora_hub_signing_in", 600
 
 
 @dataclass(frozen=True)
 class Provider:
-    """Where people sign in. Raises SpecError where a variable is missing."""
+    """The Hub that people sign in with. Raises SpecError if a variable is missing."""
 
     client_id: str
     client_secret: str
@@ -66,8 +67,8 @@ class Provider:
 
 
 class SignIn:
-    """ASGI middleware: answers the three addresses, and puts into every other request who asks. look_up: a token -> the
-    person, None where the Hub does not accept it."""
+    """ASGI middleware. It answers the three addresses and adds the person to every other request. look_up: token ->
+    person, or None if the Hub does not accept the token."""
 
     def __init__(
         self, app: Any, provider: Provider, sessions: Sessions, look_up: Callable[[str], Person | None]
@@ -106,8 +107,8 @@ class SignIn:
         await self.app(scope, receive, send)
 
     async def begin(self, request: Request) -> Response:
-        """To the Hub."""
-        request.session.clear()  # a sign-in that was given up leaves nothing
+        """Redirects to the Hub."""
+        request.session.clear()  # remove what an abandoned sign-in left
         request.session["next"] = _inside(request.query_params.get("next", ""))
         host = os.environ.get("SPACE_HOST", "").partition(",")[0].strip()
         back = f"https://{host}{CALLBACK}" if host else str(request.base_url).rstrip("/") + CALLBACK
@@ -118,9 +119,9 @@ class SignIn:
             return _told(502, _("The Hub that people sign in with cannot be reached. Try again later."))
 
     async def come_back(self, request: Request) -> Response:
-        """From the Hub: its code is changed for a token, and the session begins."""
+        """Called back by the Hub: exchanges the code for a token and begins the session."""
         to = "/" + request.session.get("next", "")
-        if "error" in request.query_params:  # the person did not want to
+        if "error" in request.query_params:  # the person declined
             request.session.clear()
             return RedirectResponse(to, 303)
         try:
@@ -129,7 +130,7 @@ class SignIn:
             person = await run_in_threadpool(self.look_up, token)
         except LoraHubError as error:
             return _told(502, error.said)
-        except Exception as error:  # a state or a code that is not of this browser, used twice, or too old
+        except Exception as error:  # the state or code is another browser's, already used, or expired
             logger.info("sign-in: refused: %s", type(error).__name__)
             request.session.clear()
             return _told(400, _("This sign-in is not, or not any more, good. Begin again from the page."))
@@ -143,7 +144,7 @@ class SignIn:
         return answer
 
     async def end(self, request: Request) -> Response:
-        """The session and its token are forgotten."""
+        """Forgets the session and its token."""
         self.sessions.close(request.cookies.get(self.cookie, ""))
         answer = RedirectResponse("/" + _inside(request.query_params.get("next", "")), 303)
         answer.delete_cookie(self.cookie, **self._cookie())
@@ -162,7 +163,7 @@ class SignIn:
         return found.value if found else ""
 
     def _hub(self) -> Any:
-        """The client of the provider, made by who signs in first: its library takes a while to be imported."""
+        """The provider's OAuth client, made at the first sign-in because its library is slow to import."""
         if self._client is None:
             from authlib.integrations.starlette_client import OAuth
 
@@ -179,7 +180,7 @@ class SignIn:
 
 
 def _inside(next_one: str) -> str:
-    """The query of our own page that somebody goes back to; anything else goes to the page as it opens."""
+    """The query string to return to on our own page; anything else returns to the page as it first opens."""
     return next_one[:2000] if next_one.startswith("?") and "\\" not in next_one else ""
 
 

@@ -1,9 +1,8 @@
-"""The app's one Inspector, made when it is first needed: polars and the readers would delay the first page.
+"""The app's one Inspector, created on first use: importing polars and the readers earlier would delay the first page.
 
 looker = Looker()
-looker.inspect(path, task, ...)   as data.inspector.Inspector does, which remembers what it read
-warm_up(1.0)                      imports what a first file needs, in the background, so that the first drop finds it
-                                  ready
+looker.inspect(path, task, ...)   as data.inspector.Inspector does, which caches what it read
+warm_up(1.0)                      imports in the background what a first file needs, so that the first drop is fast
 """
 
 import logging
@@ -20,12 +19,12 @@ from lora_hub.core.schema import BaseModel
 from lora_hub.people import Person
 
 logger = logging.getLogger("lora_hub.ui")
-# A form is looked at after each change; the Hub is not asked anew each time, and a new repo is seen soon.
+# The form is checked after each change; caching avoids asking the Hub every time, yet a new repo is seen soon.
 REMEMBERED_SECONDS = 60.0
 
 
 class Looker:
-    """An Inspector that is made with the first file. Safe to use from several threads."""
+    """An Inspector that is created with the first file. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,11 +32,11 @@ class Looker:
         self._bases: dict[tuple[str, ...], tuple[float, LoraHubError | None]] = {}
 
     def read(self, *arguments: Any, **named: Any) -> Any:
-        """`Inspector.read`. Raises DataError as it does."""
+        """`Inspector.read`. Raises DataError like it."""
         return self._made().read(*arguments, **named)
 
     def inspect(self, *arguments: Any, **named: Any) -> Any:
-        """`Inspector.inspect`. Raises DataError as it does."""
+        """`Inspector.inspect`. Raises DataError like it."""
         return self._made().inspect(*arguments, **named)
 
     def with_lengths(self, *arguments: Any, **named: Any) -> Any:
@@ -45,9 +44,9 @@ class Looker:
         return self._made().with_lengths(*arguments, **named)
 
     def check_base(self, person: Person, base: BaseModel) -> LoraHubError | None:
-        """Asks the Hub, as this person, for a base that is neither in the catalogue nor a folder. Raises BaseError
-        where the Hub has none of that name; returns the reason where it could not be asked: the base may lie on this
-        disk already. Remembered for a while."""
+        """Asks the Hub, as this person, for a base that is neither in the catalogue nor a folder. Raises BaseError if
+        the Hub has no such base. Returns the reason if the Hub could not be asked, because the base may already be on
+        this disk. The result is cached for a while."""
         if base.parameters or bases.folder_of(base) is not None:
             return None
         key = (person.id, base.id, base.revision)
@@ -71,13 +70,13 @@ class Looker:
                 from lora_hub.data.inspector import Inspector
                 from lora_hub.data.read.bounded import BoundedReader
 
-                # Whoever sits at this machine may take all of it.
+                # Without sign-in nothing is bounded: the machine's own person may use all of its resources.
                 self._inspector = Inspector(read=BoundedReader()) if settings.signs_in() else Inspector()
             return self._inspector
 
 
 def warm_up(wait: float = 0.0) -> threading.Thread:
-    """Tries a small file `wait` seconds from now, in a thread of its own, which is returned."""
+    """Inspects a small file after `wait` seconds, in a thread of its own, which is returned."""
     thread = threading.Timer(wait, _try_a_sample)
     thread.daemon = True
     thread.start()
@@ -92,7 +91,7 @@ def _try_a_sample() -> None:
     task = catalogue.get_task("spam")
     sample, base = catalogue.sample_file(task), bases.get_base(bases.BUILT_IN)
     try:
-        # By an inspector of its own: nothing of a person's is pushed out of the page's.
+        # Uses its own inspector, so that nothing of a person's is evicted from the page's cache.
         Inspector().inspect(sample, task, base=base)
     except LoraHubError as error:
         logger.warning("warming up: %s", error)  # a person's first file tells the same, to whom it concerns

@@ -1,1 +1,1 @@
-"""What is shown, as HTML: knows no gradio."""
+"""Nouns rendered as HTML; knows no gradio."""

@@ -1,15 +1,15 @@
-"""Page words for what the shell says: an error or a hint is written once, and the page has no `--map` and no YAML.
+"""The page's version of sentences written for the shell: the page has no `--map` and no YAML.
 
     in_page_words(_("Choose another name (--name)."))      Choose another name.
 
-Each is a sentence of its own, beside the one whose place it takes on the page, so that every language has both. What
-stands here is held to the code by a test: it reads every error and hint of the package, and none may keep an option.
+Each pair is two whole sentences, so that every language has both. A test compares this table with the code: it reads
+every error and hint of the package, and no page sentence may mention an option.
 """
 
 from lora_hub.core.messages import Message, _
 from lora_hub.core.spec_fields import FIELDS
 
-# The fields of a task of one's own, as step 1 calls them.
+# The fields of a custom task, as step 1 names them.
 OWN_TITLES = {
     "title": _("Title"),
     "inputs": _("Inputs"),
@@ -20,7 +20,7 @@ SKIP_BROKEN = _("Go on without what cannot be read")
 _COLUMNS = _("Choose the columns in step 2.")
 _FINDING = _("Use the buttons beside the finding in step 3.")
 _TASK = _("Choose a task in step 1.")
-# The settings by their keys, as “Advanced” calls them.
+# The settings by key, as “Advanced” names them.
 SETTING_TITLES = {field.key: field.title for field in FIELDS}
 _LONGEST, _MICRO = SETTING_TITLES["max_length"], SETTING_TITLES["micro_batch"]
 # The shell's sentence -> the page's, with the same values.
@@ -128,7 +128,7 @@ _ON_THE_PAGE = {
         ),
     )
 }
-# Sentences that name a setting by its key; the page names its field under “Advanced”.
+# Sentences that name a setting by its key; the page uses its label under “Advanced”.
 _OF_A_SETTING = {
     shell.sentence: page
     for shell, page in (
@@ -139,7 +139,7 @@ _OF_A_SETTING = {
         (_("{key} = {value}"), _("“{setting}” {value}")),
     )
 }
-# Sentences that name a field of a task as its file does; the page names its own field.
+# Sentences that name a field of a task as in its file; the page uses the field's label.
 _OF_A_FIELD = {
     shell.sentence: page
     for shell, page in (
@@ -159,7 +159,8 @@ SHELL_SENTENCES = _ON_THE_PAGE.keys() | _OF_A_SETTING.keys() | _OF_A_FIELD.keys(
 
 
 def in_page_words(said: Message) -> Message:
-    """A message or a hint as the page says it, those inside it too. What knows no shell stays as it is."""
+    """A message or hint, and those nested in it, in the page's version. A sentence without shell terms stays as it
+    is."""
     values = {name: in_page_words(one) if isinstance(one, Message) else one for name, one in said.values.items()}
     if said.sentence in _ON_THE_PAGE:
         return _ON_THE_PAGE[said.sentence].filled(values)
@@ -173,6 +174,6 @@ def in_page_words(said: Message) -> Message:
 
 
 def setting_of(said: Message) -> str:
-    """The key of the setting that a message is about, and that “Advanced” has a field for; empty where it is none."""
+    """The key of the setting that a message is about, if “Advanced” has a field for it; else empty."""
     key = str(said.values.get("key", ""))
     return key if said.sentence in _OF_A_SETTING and key in SETTING_TITLES else ""

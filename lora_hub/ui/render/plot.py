@@ -1,4 +1,5 @@
-"""Loss curves as one inline SVG: no plotting library on the page, right in both directions, readable without colours.
+"""Loss curves as one inline SVG: no plotting library on the page, correct in both reading directions, readable without
+colours.
 
 loss_plot([(1, 3.2), ...], [(10, 2.9), ...], best_step=10, language="en")
 """
@@ -11,7 +12,7 @@ from lora_hub.ui.render.render import escape
 from lora_hub.ui.render.text import number, t
 
 Pairs = Sequence[tuple[int, float]]
-# The drawing's own units; it is stretched to the place there is, and the words stand beside it as HTML.
+# The drawing's own units. It is stretched to the available space; the text beside it is HTML.
 WIDTH, HEIGHT = 1000, 500
 # The curves by their names.
 TRAINING, VALIDATION = _("training"), _("validation")
@@ -20,7 +21,7 @@ MOST_POINTS = 240
 
 
 def thin(pairs: Pairs, most: int = MOST_POINTS) -> list[tuple[int, float]]:
-    """At most `most` points: means over equal stretches, so that a curve keeps its shape; the last point stays."""
+    """At most `most` points: means over equal intervals, so that the curve keeps its shape. The last point is kept."""
     kept = [(step, loss) for step, loss in pairs if math.isfinite(loss)]
     if len(kept) <= most:
         return kept
@@ -87,7 +88,7 @@ def loss_plot(train: Pairs, held_out: Pairs, *, best_step: int = 0, total: int =
             f" ({t(_('best, kept'), language)})" if best else ""
         )
         parts.append(_dot(x(step), y(loss), "lh-dot-held lh-best" if best else "lh-dot-held", title))
-    # Time runs left to right on a plot in either language; only the words follow the page.
+    # Time runs left to right in every language; only the text follows the page's direction.
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
     drawn = (
         f'<div class="lh-plane">{svg}{"".join(words)}</div>'
@@ -109,7 +110,7 @@ def _dot(x: float, y: float, css: str, title: str = "") -> str:
 
 
 def _in_words(train: Pairs, held_out: Pairs, best_step: int, language: str) -> str:
-    """The plot for somebody who does not see it: the last loss of each curve, and where the best checkpoint was."""
+    """The plot as text for people who cannot see it: the last loss of each curve, and the best checkpoint."""
     said = []
     for name, pairs in ((TRAINING, train), (VALIDATION, held_out)):
         if pairs:

@@ -1,10 +1,10 @@
-"""Nouns -> HTML: the pieces that every tab uses. Everything that a person, a file or a model wrote is escaped here.
+"""Nouns -> HTML: the pieces that every tab uses. Everything written by a person, a file or a model is escaped here.
 
     badge("fits", "good")          a small coloured word
-    table(heads, rows)             cells are HTML already: give them through `cell` or `escape`
+    table(heads, rows)             cells are HTML already: make them with `cell` or `escape`
     error_card(error, language)    a LoraHubError in the page
 
-Texts of unknown direction carry dir="auto", so that a Persian cell reads right to left inside an English page.
+Texts of unknown direction get dir="auto", so that a Persian cell reads right to left inside an English page.
 """
 
 import html
@@ -23,15 +23,15 @@ _LATIN_WORD = r"[-\w./\\:=@#+~%&?]*[A-Za-z][-\w./\\:=@#+~%&?]*"
 # A run ends before what lies between two names, such as a comma: they keep to themselves.
 _RIGHT_RUN = re.compile(f"([{RIGHT_TO_LEFT}](?:[{RIGHT_TO_LEFT}\u200c ]*[{RIGHT_TO_LEFT}])?)")
 _LATIN_RUN = re.compile(rf"((?<!\w)(?a:{_LATIN_WORD}(?: (?:{_LATIN_WORD}|\d[\w.]*))*)(?<![.:?]))", re.UNICODE)
-# What would reorder or hide what follows it.
+# Characters that would reorder or hide the text after them.
 _HIDING = re.compile("[\u202a\u202b\u202d\u202e\u2066-\u2068\x00-\x08\x0b\x0c\x0e-\x1f]")
 # A cell longer than this is cut on the page; the file itself is read whole.
 LONGEST_CELL = 600
 
 
 def escape(text: object) -> str:
-    """Text as HTML, quotes included. Control characters that would reorder or hide what follows are shown as marks; a
-    pair that isolates what is between (FSI and PDI) does neither, and stays."""
+    """Text as HTML, quotes included. Control characters that would reorder or hide the following text are made visible.
+    Paired isolates (FSI and PDI) do neither and stay."""
     shown = str(text)
     if _HIDING.search(shown):
         parts = re.split("(\u2068[^\u2066-\u2069\u202a-\u202e]*\u2069)", shown)
@@ -40,14 +40,17 @@ def escape(text: object) -> str:
 
 
 def filled(said: Message, language: str, **pieces: str) -> str:
-    """A sentence whose fields take HTML, such as a name in <bdi>."""
+    """A sentence whose fields are filled with HTML, such as a name in <bdi>."""
     return escape(t(said, language)).format(**pieces)
 
 
 def sentence(text: str) -> str:
-    """A sentence of ours as HTML, names of unknown direction in it isolated: those in «», in a sentence that reads from
-    right to left every run of Latin words, numbers beside them included, and in another every run of Persian words and
-    their kin. So no name turns the sentence around or sends its dashes to the other end."""
+    """One of our sentences as HTML, with names of unknown direction isolated, so that no name turns the sentence around
+    or moves its punctuation.
+
+    Isolated are names in «»; in a right-to-left sentence also each run of Latin words with the numbers beside it; in a
+    left-to-right sentence each run of right-to-left words.
+    """
     parts = re.split("(«[^«»]*»|\u2068[^\u2068\u2069]*\u2069)", text)
     is_right_to_left = direction(text) == "rtl"
     shown = []
@@ -64,26 +67,26 @@ def sentence(text: str) -> str:
 
 
 def isolated(text: str) -> str:
-    """The same for a place that shows plain text: by the characters that isolate."""
+    """The same for plain text, with Unicode's isolating characters."""
     return re.sub("«([^«»]*)»", "«\u2068\\1\u2069»", text)
 
 
 def as_markdown(text: str) -> str:
-    """The same for a place that Gradio reads as Markdown with HTML in it, such as what stands below a field's label: a
-    file's own words are words there, and load nothing."""
+    """The same for text that Gradio renders as Markdown with HTML, such as the hint below a field's label. Words from a
+    file stay plain words there and cannot load anything."""
     return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", escape(isolated(text)))
 
 
 def isolate(text: object) -> str:
-    """A name, a path, a version or a value inside a sentence: it keeps to itself, whichever way the sentence reads."""
+    """A name, path, version or value inside a sentence, isolated from the sentence's direction."""
     return f"<bdi>{escape(text)}</bdi>"
 
 
 def cell(text: object, limit: int = LONGEST_CELL) -> str:
-    """One value of unknown direction, cut where it is long."""
+    """One value of unknown direction, shortened if it is long."""
     text = "" if text is None else str(text)
     shown = text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-    # Words stay whole; names that are put together may break where they are.
+    # Words are not broken; compound names may break at their separators.
     broken = re.sub(r"([_/]+)(?=[^_/])", r"\1<wbr>", escape(shown))
     return f'<bdi dir="auto" class="lh-text">{broken}</bdi>'
 
@@ -101,14 +104,14 @@ def table(
     *,
     stacked: bool = False,
 ) -> str:
-    """A table that scrolls by itself where the screen is narrow. Heads are texts; cells are HTML. directions: an
-    attribute for each head (`render_table.direction_of`); none: the page's. stacked: on a phone each row becomes a card
-    whose lines begin with their heads, for tables whose last columns matter."""
+    """A table that scrolls horizontally on a narrow screen. heads: texts. rows: cells as HTML. directions: an attribute
+    per head (`render_table.direction_of`); empty: the page's. stacked: on a phone each row becomes a card whose lines
+    start with their heads, for tables whose last columns matter."""
     given = [*directions, *[""] * (len(heads) - len(directions))]
     head = "".join(
         f'<th scope="col"{direction}>{escape(text)}</th>' for text, direction in zip(heads, given, strict=True)
     )
-    if stacked:  # the roles, because a table that is laid out as blocks is none to a screen reader
+    if stacked:  # explicit roles: screen readers do not see a table laid out as blocks as one
         row_tag, cells = '<tr role="row">', [f'<td role="cell" data-head="{escape(text)}">' for text in heads]
     else:
         row_tag, cells = "<tr>", ["<td>"] * len(heads)
@@ -123,7 +126,7 @@ def table(
 
 
 def empty(title: str, why: str = "") -> str:
-    """What a place says where there is nothing yet, and how to get the first one."""
+    """What an empty place shows, and how to get the first item."""
     more = f"<p>{sentence(why)}</p>" if why else ""
     return f'<div class="lh-empty"><strong>{sentence(title)}</strong>{more}</div>'
 
@@ -133,22 +136,22 @@ def note(text: str, kind: str = "plain") -> str:
 
 
 def link(url: str, words: str) -> str:
-    """A link to http or https only; anything else is shown as words."""
+    """A link, only to http or https; anything else is shown as text."""
     if not url.startswith(("http://", "https://")):
         return escape(words)
     return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
 
 
 def told(error: LoraHubError, language: str) -> tuple[str, str]:
-    """(message, hint) of an error as the page says it: in its language, its digits and its words, and to visitors
-    without the machine's paths."""
+    """(message, hint) of an error for the page: in its language, digits and wording, and without the machine's paths
+    for visitors."""
     said = (for_visitors(in_page_words(part).in_language(language)) for part in (error.said, error.advice))
     message, hint = (own_digits(part, language) for part in said)
     return message, hint
 
 
 def for_visitors(text: str) -> str:
-    """A text that may quote this machine, as it is told here: whoever sits at it may see where things lie."""
+    """A text that may quote this machine. Only a person at the machine sees its paths."""
     return without_places(text) if settings.signs_in() else text
 
 
@@ -158,8 +161,8 @@ def error_card(error: LoraHubError, language: str) -> str:
 
 
 def pager(where: str, page: int, size: int, total: int, language: str) -> str:
-    """A way to the other rows of a long table: page counts from 1. where: what a click writes in front of the page's
-    number into the page's field for it (page.js)."""
+    """Buttons to the other pages of a long table. page: counts from 1. where: what a click writes before the page
+    number into the page's hidden field (page.js)."""
     pages = max(1, -(-total // size))
     first, last = size * (page - 1) + 1, min(total, size * page)
     said = t(

@@ -1,4 +1,5 @@
-"""The Adapters and Compare tabs' nouns -> HTML: the shelf, an adapter's facts, the panes of answers."""
+"""The nouns of the Adapters and Compare tabs -> HTML: the list of adapters, an adapter's facts, the panes of
+answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ FINISH = {"stop": _("done"), "length": _("cut at the longest answer"), "cancelle
 def shelf(
     found: Sequence[AdapterRef], chosen: str, titles: dict[str, str], organization: str, filtered: bool, language: str
 ) -> str:
-    """The organization's adapters as a table: one row each, with what it scored and a Compare button."""
+    """The organization's adapters as a table: one row each, with its scores and a Compare button."""
     if not found:
         return (
             empty(t(_("No adapter matches this filter."), language))
@@ -70,7 +71,7 @@ def shelf(
 
 
 def _headline(ref: AdapterRef, language: str) -> str:
-    """The first metric: the adapter's value, and beside it that of the better way in which the base was asked."""
+    """The first metric: the adapter's score, and beside it the base's, by whichever way of prompting it was better."""
     scores = ref.metrics.get("adapter", {})
     if not scores:
         return ""
@@ -131,19 +132,19 @@ def versions_table(versions: Sequence[tuple[str, str, str, str]], language: str)
 def panes(
     views: Sequence[PaneAnswer], language: str, question: str = "", titles: Mapping[str, str] | None = None
 ) -> str:
-    """The answers beside each other, under the question that they are answers to. titles: what a person knows a pane
-    by, where that is not its name."""
+    """The answers side by side, below their question. titles: the title that people know a pane by, if it is not its
+    name."""
     if not views:
         return empty(
             t(_("Choose adapters and ask. Base and adapters answer beside each other, in one pass."), language)
         )
     base = next((view for view in views if view.name == BASE and view.answer.done), None)
-    # Where tasks differ, each pane says which one was put to it.
+    # If the tasks differ, each pane shows its own question.
     are_many = len({view.task.id if view.task else "" for view in views if view.answer.done}) > 1
     shown = [_pane(view, language, base, (titles or {}).get(view.name, ""), are_many) for view in views]
     asked = ""
     if question:
-        # the style sheet shows the note once something that was asked has changed
+        # the style sheet shows the note once any part of the question has changed
         note = (
             '<p class="lh-stale-note" role="status">'
             f"{escape(t(_('The question has changed: these are answers to the one before. Ask again.'), language))}"
@@ -157,10 +158,10 @@ def panes(
 
 
 def _pane_name(name: str, title: str, language: str) -> str:
-    """The parts of a run's line in lines of their own, the id last; a published adapter by its repo."""
+    """The parts of a run's line on lines of their own, the id last; a published adapter by its repo."""
     if not title:
         return f"<bdi>{escape(name)}</bdi>"
-    # Each part is isolated (`RunName.line`): what stands between them may stand in one, too.
+    # Each part is isolated (`RunName.line`), because a part may itself contain the separator.
     parts = title.removeprefix("\u2068").removesuffix("\u2069")
     first, *rest = parts.split(f"\u2069{between(language)}\u2068")
     facts = between(language).join(f"<bdi>{escape(part)}</bdi>" for part in rest)
@@ -199,8 +200,8 @@ _CARET = '<span class="lh-caret" aria-hidden="true"></span>'
 
 
 def _beside_base(view: PaneAnswer, base: PaneAnswer | None, language: str) -> str:
-    """How an answer differs from the base's: labels and probabilities of a label, tokens of a text; an adapter that
-    changes nothing raises the alarm. A base that was asked another task is none to hold a label against."""
+    """How an answer differs from the base's: labels and their probabilities, or the tokens of a text. An adapter that
+    changes nothing gets a warning. A base that was asked another task is not compared by label."""
     divergence, chances = view.divergence, view.answer.probabilities
     if divergence is not None and divergence.is_none:
         return card(
@@ -244,12 +245,13 @@ def _beside_base(view: PaneAnswer, base: PaneAnswer | None, language: str) -> st
 
 
 def _question(view: PaneAnswer) -> Any:
-    """What was put to a pane, its labels aside."""
+    """The question of a pane, without its labels."""
     return (view.task.id, view.task.instruction) if view.task is not None else None
 
 
 def _labels_beside_base(answer: Answer, base: Answer, language: str) -> str:
-    """Whether both chose one label, and how much more or less likely the adapter's choice is than the base finds it."""
+    """Whether both chose the same label, and how much more or less probable the adapter's choice is than for the
+    base."""
     gain = 100 * (answer.confidence - base.probabilities.get(answer.text, 0.0))
     change = t(_("its probability is what the base gives it"), language)
     if abs(gain) >= 0.05:

@@ -1,5 +1,4 @@
-"""An answer's own parts -> HTML: its labels with their probabilities, and what it was judged to be worth. The same in
-Runs and Compare."""
+"""The parts of an answer -> HTML: its labels with their probabilities, and its score. The same in Runs and Compare."""
 
 from collections.abc import Mapping
 
@@ -9,12 +8,12 @@ from lora_hub.ui.render.render import badge, escape
 from lora_hub.ui.render.render_data import metric_title
 from lora_hub.ui.render.text import number, percent, t
 
-# Of many labels the most likely ones are shown.
+# How many labels are shown, the most likely first.
 SHOWN_LABELS = 5
 
 
 def chances(probabilities: Mapping[str, float], language: str) -> str:
-    """A bar for each label, the most likely first; nothing where the answer was written freely."""
+    """A bar per label, the most likely first; empty for a free-text answer."""
     if not probabilities:
         return ""
     likely = sorted(probabilities.items(), key=lambda one: -one[1])
@@ -38,7 +37,7 @@ def chances(probabilities: Mapping[str, float], language: str) -> str:
 
 
 def judged(judgement: Judgement, language: str) -> str:
-    """Right or wrong where the metric says so of one answer; else the answer's own score."""
+    """Right or wrong if the metric decides that for a single answer; else the answer's own score."""
     if judgement.right is None:
         return badge(f"{metric_title(judgement.metric, language)} {number(judgement.score, language, 1)}", "plain")
     return badge(

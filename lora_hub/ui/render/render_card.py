@@ -1,5 +1,5 @@
-"""An adapter's card as HTML. Strangers write cards: raw HTML is shown as text, pictures are their words (they would be
-fetched from wherever the author says), and links lead to web pages only."""
+"""An adapter's card as HTML. Strangers write cards, so raw HTML is shown as text, images are replaced by their
+alternative text (they would be loaded from any address the author chose), and links only lead to web pages."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\u200c\u200d]+(?: +[\u0590-\u08ff\u20
 
 
 def card_html(text: str, home: str, language: str) -> str:
-    """text: the card, without its front matter. home: the address of the repo's page, for relative links."""
+    """text: the card without its front matter. home: the address of the repo's page, for relative links."""
     from markdown_it import MarkdownIt
 
     body = text[:LONGEST].replace("\r\n", "\n")
@@ -27,7 +27,7 @@ def card_html(text: str, home: str, language: str) -> str:
     button = f'<button type="button" class="lh-copy" data-copy="{done}">{copy}</button>'
 
     def link_open(tokens: Any, place: int, options: Any, env: Any) -> str:
-        # A name of an id is not wanted either: the card is a part of our page.
+        # Ids are not wanted either: the card is a part of our page.
         href = escape(str(tokens[place].attrGet("href") or ""))
         return f'<a href="{href}" target="_blank" rel="nofollow noopener noreferrer">'
 
@@ -35,7 +35,7 @@ def card_html(text: str, home: str, language: str) -> str:
         return escape(tokens[place].content)
 
     def code(tokens: Any, place: int, options: Any, env: Any) -> str:
-        # A word that reads from right to left must not turn round the marks and the words beside it.
+        # A right-to-left word must not reorder the punctuation and words beside it.
         words = _RIGHT_TO_LEFT.sub(lambda found: f"<bdi>{found[0]}</bdi>", escape(tokens[place].content))
         shown = f'<pre tabindex="0"><code>{words}</code></pre>'
         return f'<div class="lh-code" dir="ltr">{button}{shown}</div>'

@@ -22,7 +22,7 @@ def metric_title(name: str, language: str) -> str:
 
 
 def task_card(task: Task, language: str) -> str:
-    """What the chosen task reads, answers and is scored by."""
+    """The chosen task's inputs, answer and metrics."""
     answers = t(_("one of the labels in your data") if task.output == "labels" else _("free text"), language)
     named = [
         t(_("{role} (optional)"), language, role=role_name(role, language))
@@ -44,8 +44,8 @@ def task_card(task: Task, language: str) -> str:
 
 
 def prompts(preview: Sequence[dict[str, Any]], language: str) -> str:
-    """The text of a few rows: what is read, then what is trained, marked. preview: prompt and completion, and where
-    they were counted the tokens `read` and `trained`."""
+    """The text of a few rows, with the part that is read and the part that is trained marked. preview: prompt and
+    completion and, if counted, the numbers of tokens `read` and `trained`."""
     if not preview:
         return empty(t(_("Here you will read the exact text of a few rows, with the trained part marked."), language))
     legend = (
@@ -75,7 +75,7 @@ def prompts(preview: Sequence[dict[str, Any]], language: str) -> str:
 
 
 def spec_line(spec: TrainSpec, language: str) -> str:
-    """One line about what a run was asked: base, data, effort."""
+    """One line about a run's spec: base, data, effort."""
     base = spec.base.title or spec.base.id
     parts = [
         base,

@@ -1,4 +1,4 @@
-"""Runs that were started in one go: which belong together, and what is said of it -> HTML."""
+"""Runs that were started together: which belong together, and how they are shown -> HTML."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from lora_hub.ui.render.text import t
 
 
 def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
-    """Run id -> the ids of all that were started in one go with it, itself included; of runs that are no longer here,
-    too. A member that was resumed alone still belongs to its group: the others say so."""
+    """Run id -> the ids of all runs started together with it, itself and deleted ones included. A member that was
+    resumed alone still belongs to its group, because the others list it."""
     found: dict[str, tuple[str, ...]] = {}
     for run in runs:
         group = run.handle.get("group")
@@ -22,8 +22,8 @@ def groups_of(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
 
 
 def beside_each_other(runs: Sequence[Run]) -> list[list[Run]]:
-    """The runs as they are listed, newest first: each alone, or with its group, in the order in which they were asked
-    for."""
+    """The runs in list order, newest first: each one alone or with its group. Within a group they keep the order in
+    which they were requested."""
     groups, by_id = groups_of(runs), {run.id: run for run in runs}
     shown: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
@@ -33,8 +33,8 @@ def beside_each_other(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 def companions(run: Run, others: Sequence[Run], names: dict[str, RunName], language: str) -> str:
-    """What a run was trained with; each of the others is a button that shows it. others: the group without the run;
-    names: of all runs."""
+    """The runs that a run was trained with, each a button that shows it. others: the group without the run; names: of
+    all runs."""
     if not others:
         return ""
     named = [

@@ -1,7 +1,7 @@
-"""A run's held-out rows -> HTML: what everybody answered to each, what that is worth by the task's own metric, and who
-did better.
+"""A run's held-out rows -> HTML: each row's answers, their score by the task's own metric, and which was better.
 
-A tick and a cross are only where the task's metric says right and wrong of one row; else each answer has its own score.
+Ticks and crosses are only shown if the task's metric decides right or wrong per row; else each answer has its own
+score.
 """
 
 import json
@@ -17,7 +17,7 @@ from lora_hub.ui.render.render_table import direction_of, role_name
 from lora_hub.ui.render.text import digits, number, percent, t
 
 SHOWN_EXAMPLES = 50
-# Which rows, and in which order.
+# The filters, and the sort orders.
 FILTERS = {
     "all": _("all"),
     "wrong": _("adapter not fully right"),
@@ -34,9 +34,11 @@ ORDERS = {
 def pick_rows(
     rows: Sequence[HeldOutRow], show: str = "all", order: str = "file", against: str = BASE
 ) -> list[HeldOutRow]:
-    """The held-out rows of a filter, in an order. wrong: the adapter's score is not 100 (where the metric says right
-    and wrong: it is wrong). better, worse: than the base, which answered as `against` says. score: the adapter's worst
-    first; difference: where it lost most against the base first."""
+    """The held-out rows of a filter, in an order.
+
+    wrong: the adapter's score is not 100. better, worse: than the base, prompted as `against` says. score: the
+    adapter's lowest score first. difference: the adapter's largest loss against the base first.
+    """
     chosen = {
         "all": lambda row: True,
         "wrong": lambda row: row.judgements[ADAPTER].score < 100,
@@ -57,8 +59,8 @@ def _difference(row: HeldOutRow, against: str) -> float:
 
 
 def _given(row: HeldOutRow) -> float:
-    """The probability that the adapter gave to the right label; of rows that are all wrong, the surest mistake comes
-    first."""
+    """The probability that the adapter gave to the reference label. Among rows that are all wrong, the most confident
+    mistake comes first."""
     return row.answers[ADAPTER].probabilities.get(str(row.reference), 0.0)
 
 
@@ -73,9 +75,8 @@ def held_out_rows(
     place: str = "",
     missing: Message | None = None,
 ) -> str:
-    """A table of held-out rows with everybody's answers, a page of it. place: what a click on another page says before
-    its number.
-    missing: what could not be read, in words."""
+    """One page of a table of held-out rows with all answers. place: what a click on another page sends before its
+    number. missing: what could not be read, in words."""
     picked = pick_rows(rows, show, order, against)
     told = ""
     if missing is not None:
@@ -132,7 +133,8 @@ def held_out_rows(
 
 
 def _answer(row: HeldOutRow, who: str, language: str) -> str:
-    """An answer with its mark or its own score; a label with its probability, and those of the others behind it."""
+    """An answer with its mark or its own score; a label with its probability and, behind it, those of the other
+    labels."""
     answer, judgement = row.answers[who], row.judgements[who]
     kind = "" if judgement.right is None else "lh-right" if judgement.right else "lh-wrong"
     score = f" {judged(judgement, language)}" if judgement.right is None else ""
@@ -148,7 +150,7 @@ def _answer(row: HeldOutRow, who: str, language: str) -> str:
 
 
 def inputs_cell(inputs: dict[str, Any], language: str) -> str:
-    """A row's inputs; each with its name where there are several."""
+    """A row's inputs, each with its name if there are several."""
     if len(inputs) == 1:
         return cell(_as_words(next(iter(inputs.values()))), 300)
     return "".join(

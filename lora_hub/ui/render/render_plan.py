@@ -1,4 +1,5 @@
-"""The base, the rows' lengths in its tokens, the plan, what it costs elsewhere and whether it is under way -> HTML."""
+"""The base, the rows' lengths in its tokens, the plan, its cost elsewhere, and whether it is already running ->
+HTML."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -47,7 +48,7 @@ def base_card(base: BaseModel, fit: str, needed: int, have: int, language: str) 
 
 
 def lengths(measured: Lengths | None, language: str) -> str:
-    """How long the rows are for this base, and what becomes of the longest."""
+    """How long the rows are for this base, and what happens to the longest."""
     if measured is None:
         return ""
     figures = [
@@ -101,8 +102,8 @@ def lengths(measured: Lengths | None, language: str) -> str:
 
 
 def _bar(measured: Lengths) -> str:
-    """The middle half and the middle nine tenths of the rows on a line from no token to the longest, with the limit on
-    it."""
+    """The middle 50 % and the middle 90 % of the rows, on a line from zero tokens to the longest row, with the
+    limit."""
     end = max(measured.total[LONGEST], measured.max_length, 1)
     share = [100 * value / end for value in measured.total]
     return (
@@ -130,7 +131,7 @@ def plan(steps: int, seconds: float, memory: int, language: str) -> str:
 
 def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, language: str) -> str:
     """The same run on rented hardware, for a machine that is too small. estimates: flavor, title, seconds, dollars,
-    fits, memory_bytes; checked: when and where the prices were looked up; needed, have: bytes of memory."""
+    fits, memory_bytes; checked: date and source of the prices; needed, have: bytes of memory."""
     if not estimates:
         return ""
     rows = []
@@ -168,7 +169,8 @@ def costs(estimates: Sequence[Any], checked: str, needed: int, have: int, langua
 
 
 def settings_table(explained: Sequence[tuple[str, Any, Message]], titles: dict[str, str], language: str) -> str:
-    """Every setting with its value and why. explained: (key, value, why); titles: key -> title in the language."""
+    """Every setting with its value and its reason. explained: (key, value, why); titles: key -> title in the
+    language."""
     rows = [
         (
             f"{escape(titles.get(key, key))} <code>{escape(key)}</code>",
@@ -183,15 +185,15 @@ def settings_table(explained: Sequence[tuple[str, Any, Message]], titles: dict[s
 
 
 def _setting(value: Any, language: str) -> str:
-    """A setting's value in the language: yes and no, and its digits. A number as it is typed keeps its point:
-    0.0043."""
+    """A setting's value in the language: yes, no, and its digits. Numbers keep the decimal point in which they are
+    typed: 0.0043."""
     if isinstance(value, bool):
         return t(_("yes") if value else _("no"), language)
     return in_digits(shown(value), language) if isinstance(value, int | float) else shown(value)
 
 
 def find_same(spec: TrainSpec, found: Sequence[Run]) -> Run | None:
-    """The run under way that trains exactly this. The adapter's name makes no other training."""
+    """The running run that trains exactly this. A different adapter name does not make a different training."""
     return next(
         (run for run in found if not run.state.is_final and run.spec.model_copy(update={"name": spec.name}) == spec),
         None,
@@ -199,8 +201,8 @@ def find_same(spec: TrainSpec, found: Sequence[Run]) -> Run | None:
 
 
 def under_way(run: Run | None, language: str) -> str:
-    """Said where the form says what is being trained already, as after a reload that came behind a click on Train:
-    another click would train it twice."""
+    """Says in the form what is already being trained, for instance after a reload right after a click on Train. Another
+    click would train it twice."""
     if run is None:
         return ""
     return card(

@@ -1,6 +1,6 @@
-"""The pre-flight -> HTML: what was mended, the problems as cards with their mends and rows, and the labels.
+"""The pre-flight checks -> HTML: mends applied, problems as cards with their mends and rows, and the labels.
 
-What is clicked is said by attributes, whose values are JSON where they are mends; problems.js sends it.
+Clickable elements carry attributes (JSON for mends), which problems.js sends.
 """
 
 import json
@@ -18,17 +18,17 @@ from lora_hub.ui.render.render import card, cell, escape, sentence
 from lora_hub.ui.render.render_table import rows_table
 from lora_hub.ui.render.text import digits, number, own_digits, t
 
-# How grave a finding is -> how its card looks, and what it says.
+# Severity of a finding -> the kind of its card, and the word for it.
 _KIND = {"error": "bad", "warning": "warn", "info": "plain"}
 _SEVERITY = {"error": _("Must be mended"), "warning": _("Worth a look"), "info": _("Good to know")}
-SHOWN_LABELS = 1000  # they stand in a box of their own that scrolls
-# Relabel mends say what becomes what, up to so many pairs.
+SHOWN_LABELS = 1000  # they are in a box of their own that scrolls
+# How many pairs a relabel mend lists.
 SHOWN_PAIRS = 4
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The classes: counts, the commonest first; names: suggestions for classes that are numbers."""
+    """The classes. counts: the most frequent first; names: suggestions for numeric classes."""
 
     counts: dict[str, int] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -47,8 +47,8 @@ def report(
     language: str,
     page: int = 1,
 ) -> str:
-    """Everything about the data's state. opened: the code of the problem whose rows are shown, of which they are a
-    page; dataset: whose labels these are."""
+    """The full data report. opened: the code of the problem whose rows are shown, with one page of them; dataset: whose
+    labels these are."""
     shown = [problem for problem in problems if not (labels.counts and problem.code == "labels")]
     return (
         done_list(done, language) + cards(shown, opened, rows, language, page) + labels_table(labels, dataset, language)
@@ -56,7 +56,7 @@ def report(
 
 
 def done_list(done: Sequence[Any], language: str) -> str:
-    """The mends in force (`data.mends.Done`), each with how many rows it changed and a way back."""
+    """The mends in force (`data.mends.Done`), each with the number of rows it changed and an undo button."""
     from lora_hub.data.mending import mends
 
     if not done:
@@ -84,7 +84,7 @@ def done_list(done: Sequence[Any], language: str) -> str:
 
 
 def way_back(language: str) -> str:
-    """What undoes all mends where the data could not be looked at with them."""
+    """A button that undoes all mends, for when the data cannot be inspected with them."""
     return (
         '<p class="lh-actions"><button type="button" class="lh-small" data-undo-all>'
         f"{escape(t(_('Undo all'), language))}</button></p>"
@@ -92,14 +92,14 @@ def way_back(language: str) -> str:
 
 
 def attribute(mend: Mend) -> str:
-    """A mend as the value of an attribute."""
+    """A mend as an attribute's value."""
     return escape(json.dumps(mend.model_dump(mode="json"), ensure_ascii=True, sort_keys=True))
 
 
 def cards(
     problems: Sequence[Problem], opened: str, rows: Sequence[tuple[int, dict[str, str]]], language: str, page: int = 1
 ) -> str:
-    """Findings about the data, the worst first; what is only good to know is folded."""
+    """Findings about the data, the most severe first; mere information is folded."""
     if not problems:
         return card("good", escape(t(_("Nothing wrong found in the data."), language)))
     order = list(_KIND)
@@ -126,7 +126,7 @@ def cards(
 def problem_card(
     problem: Problem, rows: Sequence[tuple[int, dict[str, str]]] | None, language: str, page: int = 1
 ) -> str:
-    """rows: those of a page, shown below; None: closed."""
+    """rows: those of the shown page; None: folded."""
     from lora_hub.data.mending import mends
 
     message, message_dir = _said(problem.said, language)
@@ -175,7 +175,7 @@ def problem_card(
 
 
 def _said(message: Message, language: str) -> tuple[str, str]:
-    """The sentence in the page's language where there is one, and its direction."""
+    """The finding's sentence in the page's language if there is one, and its direction."""
     message = in_page_words(message)
     text = message.in_language(language)
     if text == message.en:
@@ -184,7 +184,7 @@ def _said(message: Message, language: str) -> tuple[str, str]:
 
 
 def _pairs(mend: Mend) -> str:
-    """What a relabel mend makes of what."""
+    """Which labels a relabel mend changes into which."""
     if mend.kind != "relabel":
         return ""
     shown = [
@@ -195,7 +195,7 @@ def _pairs(mend: Mend) -> str:
 
 
 def _numbers(problem: Problem, language: str) -> str:
-    """The first rows' numbers; that there are more is told by dots."""
+    """The first row numbers; dots indicate more."""
     shown = t(_(", "), language).join(digits(str(row), language) for row in problem.rows[:6])
     if max(problem.count, len(problem.rows)) > 6:
         shown += " …"
@@ -204,7 +204,8 @@ def _numbers(problem: Problem, language: str) -> str:
 
 
 def labels_table(labels: Labels, dataset: str, language: str) -> str:
-    """The classes, each with its count, a bar, and a field for another name. The same name twice merges them."""
+    """The classes, each with its count, a bar, and a field for a new name. Two classes with the same name are
+    merged."""
     if not labels.counts:
         return ""
     most, total = max(labels.counts.values()), sum(labels.counts.values())

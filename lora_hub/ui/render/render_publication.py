@@ -1,5 +1,4 @@
-"""What publishing would do -> HTML: the version it makes, and what that version differs in, told before the button is
-pressed."""
+"""What publishing would do -> HTML: the new version and its differences, shown before the button is pressed."""
 
 from lora_hub.core.languages import in_digits
 from lora_hub.core.messages import _, _n, joined
@@ -11,7 +10,7 @@ from lora_hub.ui.render.text import t
 
 
 def planned(publication: Publication, language: str) -> str:
-    """A card that says which version of which repo this becomes, and a table of what is different in it."""
+    """A card with the repo and version this becomes, and a table of the differences."""
     repo, version, before = (isolate(one) for one in (publication.repo_id, publication.version, publication.before))
     if publication.is_same:
         return card(
@@ -38,7 +37,7 @@ def planned(publication: Publication, language: str) -> str:
         return card(
             "warn", title, filled(_("Its data, settings and scores are those of {before}."), language, before=before)
         )
-    # Labels may be many; what of them differs stands in a card of its own.
+    # There may be many labels, so their differences get a card of their own.
     rows = [
         [escape(_name(one, language)), _value(one, one.before, language), _value(one, one.now, language)]
         for one in publication.differences
@@ -59,7 +58,7 @@ def planned(publication: Publication, language: str) -> str:
 
 
 def _another(publication: Publication, language: str) -> str:
-    """That whoever uses the repo would get answers of another kind: another task's, or other labels."""
+    """A warning that users of the repo would get different answers: another task's, or other labels."""
     shown = ""
     if any(one.kind == "task" for one in publication.differences):
         said = _(

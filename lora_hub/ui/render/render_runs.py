@@ -16,7 +16,7 @@ from lora_hub.ui.render.render_groups import beside_each_other, companions
 from lora_hub.ui.render.run_names import RunName, name_runs
 from lora_hub.ui.render.text import age, between, digits, direction, duration, number, own_digits, percent, t
 
-# A run's state, and one that it shows while it is being cancelled.
+# A run's states, and one more that is shown while it is being cancelled.
 STATES = {
     "queued": _("queued"),
     "running": _("running"),
@@ -30,9 +30,9 @@ STATES = {
 }
 LOCAL_OWNER = "local"
 SHARED = {"organization": _("shared with the organization"), "public": _("public")}
-# Older ones are folded: what is shown of the chosen run stands below the list on a phone.
+# Older runs are folded, because on a phone the selected run stands below the list.
 SHOWN_RUNS = 8
-# The phases that come behind the last step, in their order.
+# The phases after the last training step, in order.
 SCORING = ("scoring the base", "scoring the base with examples", "scoring the adapter")
 _KIND = {
     RunState.QUEUED: "plain",
@@ -53,8 +53,8 @@ def state_badge(run: Run, language: str) -> str:
 
 
 def runs_list(runs: Sequence[Run], chosen: str, language: str) -> str:
-    """Buttons, newest first; the chosen one is marked. Runs that were started in one go stand together, with a line
-    beside."""
+    """Buttons, newest first, the selected one marked. Runs that were started together are grouped, with a line beside
+    them."""
     if not runs:
         return empty(
             t(_("No run yet"), language),
@@ -97,7 +97,7 @@ def _item(run: Run, name: RunName, chosen: str, language: str) -> str:
 
 
 def _owner(run: Run, language: str) -> str:
-    """Whose it is, where people sign in, and who else sees it."""
+    """The owner, where people sign in, and who else can see the run."""
     if run.owner == LOCAL_OWNER:
         return ""
     who = t(_("by {owner}"), language, owner=run.owner)
@@ -120,8 +120,8 @@ def _headline(run: Run, language: str) -> str:
 
 
 def main_scores(run: Run) -> tuple[str, Score, Score] | None:
-    """(metric, score of the better way in which the base was asked, adapter's score) of the task's first metric that
-    both have."""
+    """(metric, the base's better score over its ways of prompting, the adapter's score) for the task's first metric
+    that both have."""
     base, adapter = run.metrics.get("base", {}), run.metrics.get("adapter", {})
     for name in [*run.spec.task.metrics, *adapter]:
         if name in base and name in adapter:
@@ -130,7 +130,7 @@ def main_scores(run: Run) -> tuple[str, Score, Score] | None:
 
 
 def _share(run: Run) -> float:
-    """How far a run is, in per cent: of its steps, and once it is trained of what is answered to score it."""
+    """A run's progress in per cent: of its steps or, once it is trained, of its scoring."""
     scored = _scored(run)
     if scored is not None:
         return scored
@@ -138,7 +138,7 @@ def _share(run: Run) -> float:
 
 
 def _scored(run: Run) -> float | None:
-    """How much of the scoring is done, in per cent, each phase of it a like part; None in any other phase."""
+    """The progress of the scoring in per cent, each of its phases an equal part; None in any other phase."""
     name, progress = run_phases.split(run.phase)
     if name not in SCORING:
         return None
@@ -147,9 +147,8 @@ def _scored(run: Run) -> float | None:
 
 
 def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[str, RunName] | None = None) -> str:
-    """Title, state, progress bar, what it does now, and what went wrong. others: those that were started in one go with
-    it;
-    names: of all runs."""
+    """Title, state, progress bar, current phase, and errors. others: runs started together with it; names: of all
+    runs."""
     names = names or name_runs([run, *others])
     title = escape(names[run.id].title(language))
     parts = [
@@ -183,14 +182,14 @@ def run_head(run: Run, language: str, others: Sequence[Run] = (), names: dict[st
 
 
 def _told(said: Message, language: str) -> str:
-    """What older versions wrote in a language with digits of its own has Latin ones."""
+    """Sentences of older versions have Latin digits in languages that have their own; this replaces them."""
     shown = for_visitors(in_page_words(said).in_language(language))
     return own_digits(shown, language) if direction(shown) == direction_of(language) else shown
 
 
 def _rows(run: Run, language: str) -> str:
-    """What became of every row of the data."""
-    if not run.file_rows:  # of a version that did not count them all
+    """What happened to every row of the data."""
+    if not run.file_rows:  # written by a version that did not count them all
         return t(
             _("{train} training rows, {held_out} held-out rows"),
             language,
@@ -243,14 +242,14 @@ def _bar(run: Run, language: str) -> str:
         words.append(t(_("{time} left"), language, time=duration(run.eta, language)))
     elif run.started and not run.cancelling:
         words.append(t(_("running for {time}"), language, time=duration(time.time() - run.started, language)))
-    # A number says what it is of. Before the first step there is nothing that a share could be of, and behind the last
-    # one it is scored, or waits for others.
+    # A percentage says what it is of. Before the first step there is nothing to measure; after the last one the run is
+    # scored, or waits for others.
     is_known = scored is not None or (run.total_steps > 0 and share < 100)
     said = _("{share} trained") if scored is None else _("{share} scored")
     told = t(said, language, share=percent(share, language, 0))
     done = f"<b>{escape(told)}</b>" if is_known and (run.step or scored is not None) else ""
     waiting = "" if is_known else " lh-unsure"
-    # Where it is not known how far it is, a progress bar says no number.
+    # If the progress is unknown, the progress bar has no number.
     now = f'aria-valuenow="{share:.0f}" ' if is_known else ""
     return (
         f'<div class="lh-bar{waiting}" role="progressbar" aria-label="{escape(t(_("Progress"), language))}" '
@@ -267,7 +266,7 @@ def log_text(text: str, language: str) -> str:
 
 
 def result(run: Run, language: str) -> str:
-    """Base and adapter beside each other, with intervals, and what that says in one sentence."""
+    """Base and adapter side by side, with intervals, and the verdict in one sentence."""
     pair = main_scores(run)
     if pair is None:
         return ""
@@ -286,7 +285,7 @@ def result(run: Run, language: str) -> str:
             ]
         )
     if all("calibration_error" in run.metrics[who] for who in asked):
-        # less is better and no verdict is about it: no difference is coloured
+        # lower is better, and it has no verdict: its difference is not coloured
         sure = [_score(run.metrics[who]["calibration_error"], language) for who in asked]
         meant = t(
             _("How far stated probabilities are from the share of right answers: the less, the better."), language
@@ -308,7 +307,7 @@ def result(run: Run, language: str) -> str:
 
 
 def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) -> tuple[str, str]:
-    """What the paired test says, and how its card looks. Runs from before there was one are told without a verdict."""
+    """The verdict of the paired test, and the kind of its card. Older runs have no test and no verdict."""
     said = _("{metric} stayed at {adapter}.")
     if adapter.value > base.value:
         said = _("{metric} rose from {base} to {adapter}.")
@@ -335,7 +334,7 @@ def _verdict(run: Run, name: str, base: Score, adapter: Score, language: str) ->
 
 
 def _score(score: Score, language: str) -> str:
-    """A value, its interval in figures and as a bar from 0 to 100."""
+    """A score with its interval, as figures and as a bar from 0 to 100."""
     interval = t(
         _("{low} – {high}"), language, low=number(score.low, language, 1), high=number(score.high, language, 1)
     )

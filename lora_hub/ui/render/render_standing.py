@@ -1,4 +1,4 @@
-"""What somebody may here, and how much of it is left -> HTML."""
+"""What a person may do here, and how much of each limit is left -> HTML."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def standing(told: Any, language: str) -> str:
 
 
 def left(told: Any, language: str) -> str:
-    """What somebody has of their runs and their minutes, in a line beside a plan; nothing where nobody limits them."""
+    """A person's remaining runs and minutes, in a line beside a plan; empty if they have no limits."""
     if told.allowed is None or Action.TRAIN not in told.may:
         return ""
     said = t(

@@ -1,6 +1,7 @@
-"""The data room's tables -> HTML: the file in one line, the head of its table, and rows that a problem is about.
+"""The tables of step 2 -> HTML: the file in one line, the first rows of its table, and the rows that a problem is
+about.
 
-Every cell says its own direction, and a column whose texts read right to left has its head on the right, too.
+Every cell declares its own direction. A column of right-to-left texts has its head on the right, too.
 """
 
 import unicodedata
@@ -13,7 +14,7 @@ from lora_hub.ui.render.render import badge, card, cell, escape, pager, sentence
 from lora_hub.ui.render.text import between, digits, t
 
 SHOWN_ROWS = 5
-# What a column is for: the roles of the catalogue's tasks.
+# The roles that a column can have in the catalogue's tasks.
 ROLES = {
     "answer": _("answer"),
     "text": _("text"),
@@ -26,15 +27,15 @@ ROLES = {
     "system": _("system text"),
     "messages": _("messages"),
 }
-# Rows of a problem that are shown at once.
+# Rows of a problem per page.
 PAGE_ROWS = 50
-# A table wider than this is shown in part: its mapped columns, and the first others.
+# A wider table is shown in part: its mapped columns, and the first of the others.
 SHOWN_COLUMNS = 40
 CELL_CHARACTERS, LONG_CHARACTERS = 160, 40
 
 
 def delimiter_name(delimiter: str, language: str) -> str:
-    """How a separator is called: by itself where it can be seen."""
+    """The name of a separator, or the separator itself if it is visible."""
     return {"\t": t(_("tab"), language), " ": t(_("space"), language)}.get(delimiter, delimiter)
 
 
@@ -61,7 +62,7 @@ def file_summary(info: DatasetInfo, rows_in_file: int, language: str) -> str:
 
 
 def gone_columns(gone: dict[str, str], language: str) -> str:
-    """Columns that a person chose and that this reading of the file does not have."""
+    """Columns that a person chose but that the file, as it is now read, does not have."""
     return "".join(
         card(
             "warn",
@@ -82,17 +83,17 @@ def gone_columns(gone: dict[str, str], language: str) -> str:
 
 
 def role(name: str) -> Message | str:
-    """A role of the catalogue's tasks in words; one of a person's own task as they wrote it."""
+    """A role of the catalogue's tasks in words; a role of a custom task as its author wrote it."""
     return ROLES.get(name, name)
 
 
 def role_name(role: str, language: str) -> str:
-    """A role of the catalogue's tasks in the page's language; one of a person's own task as they wrote it."""
+    """A role of the catalogue's tasks in the page's language; a role of a custom task as its author wrote it."""
     return t(ROLES[role], language) if role in ROLES else role
 
 
 def preview(table: Any, mapping: dict[str, str], language: str) -> str:
-    """The head of a `data.table.Table`; a column that a role takes says so."""
+    """The first rows of a `data.table.Table`; mapped columns show their role."""
     head = type(table)(table.frame.head(SHOWN_ROWS), table.format)
     names = [name for name in table.columns if name in mapping.values()]
     names += [name for name in table.columns if name not in names][: max(0, SHOWN_COLUMNS - len(names))]
@@ -111,7 +112,7 @@ def preview(table: Any, mapping: dict[str, str], language: str) -> str:
 
 
 def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: dict[str, str], language: str) -> str:
-    """The head of a table from its columns' cells."""
+    """The first rows of a table, from its columns' cells."""
     taken: dict[str, list[str]] = {}
     for role, column in mapping.items():
         taken.setdefault(column, []).append(role)
@@ -122,7 +123,7 @@ def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: di
         )
         css = ' class="lh-taken"' if name in taken else ""
         heads.append(f'<th scope="col"{css}{direction_of(cells[name])}><bdi>{escape(name)}</bdi>{badges}</th>')
-    # A column of texts is not pressed into the width of a number.
+    # A text column is not squeezed to the width of a number.
     wide = [
         ' class="lh-long"' if any(len(str(value or "")) > LONG_CHARACTERS for value in cells[name]) else ""
         for name in names
@@ -141,7 +142,8 @@ def columns_table(names: Sequence[str], cells: dict[str, list[Any]], mapping: di
 
 
 def direction_of(values: Sequence[Any]) -> str:
-    """The attribute that puts a column's head where its texts begin. Cells without letters read left to right."""
+    """The attribute that aligns a column's head with the start of its texts. Cells without letters read left to
+    right."""
     right = left = 0
     for value in values:
         first = next(
@@ -159,8 +161,8 @@ def direction_of(values: Sequence[Any]) -> str:
 def rows_table(
     rows: Sequence[tuple[int, dict[str, str]]], count: int, language: str, code: str = "", page: int = 1
 ) -> str:
-    """Rows that a problem is about: their numbers in the file and the text of each role. They are a page of `count`;
-    code: the problem's, whose other pages are a click away."""
+    """The rows of a problem: their numbers in the file and the text of each role. They are one page of `count` rows;
+    code: the problem's, for the links to the other pages."""
     roles = list(dict.fromkeys(role for _, texts in rows for role in texts))
     columns = {role: [texts.get(role, "") for _, texts in rows] for role in roles}
     heads = "".join(

@@ -1,7 +1,7 @@
-"""How runs are told apart: two of one task have their number, and each its base, its data and its time.
+"""Names that tell runs apart: a number if several have one title, and the base, data and time.
 
-names = name_runs(runs)             run id -> RunName, numbered from the oldest of a title on
-names[run.id].title("en")           "Spam detection #2"; without a number where there is no other of that title
+names = name_runs(runs)             run id -> RunName, numbered from the oldest run with the same title
+names[run.id].title("en")           "Spam detection #2"; without a number if the title is unique
 names[run.id].facts("en")           "Built-in · spam.csv · 28 Nov, 21:17"
 """
 
@@ -16,7 +16,7 @@ from lora_hub.ui.render.text import between, moment, number, t
 
 @dataclass(frozen=True)
 class RunName:
-    """number: 0 where no other run has the title."""
+    """number: 0 if no other run has the title."""
 
     run: Run
     number: int = 0
@@ -30,8 +30,7 @@ class RunName:
         )
 
     def facts(self, language: str) -> list[str]:
-        """Base, data and when it was asked for, in the machine's time; of a run with a name of its own its task before
-        them."""
+        """Base, data and start time on the machine's clock; for a named run preceded by its task."""
         spec = self.run.spec
         task = [text_in(spec.task.title, language)] if spec.name else []
         return [
@@ -42,12 +41,12 @@ class RunName:
         ]
 
     def line(self, language: str) -> str:
-        """All in one line of plain text, for a list of choices; each part keeps to itself."""
+        """Everything in one line of plain text, for a list of choices, with each part isolated."""
         return between(language).join(f"\u2068{part}\u2069" for part in [self.title(language), *self.facts(language)])
 
 
 def name_runs(runs: Sequence[Run]) -> dict[str, RunName]:
-    """runs: all there are. Of one title are runs of one name, or without a name of one task."""
+    """runs: all runs. Runs share a title if they have the same name or, without a name, the same task."""
     of_title: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         of_title.setdefault((run.spec.name, "" if run.spec.name else run.spec.task.id), []).append(run)

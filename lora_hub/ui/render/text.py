@@ -1,9 +1,9 @@
-"""The page's sentences in a language, and how numbers read in it.
+"""The page's sentences in a language, and its numbers.
 
     t(_("Train"), "fa")                          the Persian text, from locale/
-    t(_("{count} rows"), "en", count="1,200")    with its values filled in, names of the other script kept apart
+    t(_("{count} rows"), "en", count="1,200")    with its values filled in, names in another script isolated
 
-Texts that people write never come through here; `render` escapes those.
+Texts that people write are not translated here; `render` escapes those.
 """
 
 import re
@@ -14,7 +14,7 @@ from lora_hub.core import languages
 from lora_hub.core.languages import ENGLISH, has_own_digits, in_digits, in_digits_only
 from lora_hub.core.messages import Message, _
 
-# What keeps its Latin digits, and with it what stands beside it; the one group makes re.split return it.
+# Text that keeps its Latin digits, and so do the words beside it. The single group makes re.split return it.
 _LATIN = re.compile(
     r"""(
     «[^«»]*»                                                  # a name or a value to type
@@ -34,7 +34,7 @@ _NUMBER = re.compile(
     r"(?<![\w.\-])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w]|[.,]\d|-[\d\w])|(?<=\d[-–])\d+(?:\.\d+)?(?: "
     r"?%)?(?![\w.\-])|(?<![\w.\-])\d+(?:\.\d+)?(?=[-–]\d+(?:\.\d+)?(?: ?%)?(?![\w.\-]))"
 )
-# Letters that read from right to left: Hebrew, Arabic and their kin.
+# Right-to-left letters: Hebrew, Arabic and related scripts.
 RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufefc"
 _RIGHT = re.compile(f"[{RIGHT_TO_LEFT}]")
 _LATIN_LETTER = re.compile("[A-Za-z]")
@@ -43,14 +43,14 @@ _SMALL_PERSIAN = re.compile(r"(?<!\w)(?:در|از|به|با|را|و|که|این|
 
 
 def t(said: Message, language: str, **values: object) -> str:
-    """A sentence of the page, with its values filled in; names that read the other way keep to themselves."""
+    """A sentence of the page with its values filled in; names of the other direction are isolated."""
     return said.filled(values).in_language(language, isolate=True)
 
 
 def direction(text: str) -> str:
-    """How a sentence of ours, or its HTML, reads: by its letters, not by its first one, which may be a Latin name's. An
-    English sentence with Persian names in it is known by the small words of its language, and a Persian one by its own;
-    one of another language by what most of its letters are."""
+    """The direction of one of our sentences, or of its HTML. All its letters count, because the first may belong to a
+    Latin name. An English or Persian sentence is recognized by that language's function words, one in another language
+    by the majority of its letters."""
     ours = re.sub("«[^«»]*»|\u2068[^\u2068\u2069]*\u2069|<bdi>[^<]*</bdi>|<[^>]*>", "", text)
     right, left = len(_RIGHT.findall(ours)), len(_LATIN_LETTER.findall(ours))
     if not right:
@@ -60,14 +60,14 @@ def direction(text: str) -> str:
 
 
 def digits(text: str, language: str) -> str:
-    """The same text with the language's digits, and its sign of per cent."""
+    """The text with the language's digits and per cent sign."""
     return in_digits_only(text, language).replace("%", in_digits("%", language))
 
 
 def own_digits(text: str, language: str) -> str:
-    """A sentence in a language that has digits of its own, all its numbers written in them. Latin stay: what is quoted
-    in «», addresses, paths, versions, values to type, HTTP codes, names with digits in them, and numbers that are
-    alternatives to one of these ("16 یا 2e-4")."""
+    """A sentence with all numbers in the language's own digits, if it has them. These stay Latin: text quoted in «»,
+    addresses, paths, versions, values to type, HTTP codes, names that contain digits, and numbers that are alternatives
+    to one of these ("16 یا 2e-4")."""
     if not has_own_digits(language):
         return text
     return "".join(
@@ -81,7 +81,7 @@ def _own(text: str, language: str) -> str:
 
 
 def _with_ranges(text: str, language: str) -> str:
-    """A dash between two numbers turns around beside letters that read from right to left; words do not."""
+    """A dash between two numbers would be reordered beside right-to-left letters, so words replace it."""
     one = "[" + in_digits("0", language) + "-" + in_digits("9", language) + "]"
     sign, mark = (
         re.escape(in_digits("%", language)),
@@ -99,12 +99,12 @@ def number(value: float, language: str, decimals: int = 0) -> str:
 
 
 def percent(value: float, language: str, decimals: int = 1) -> str:
-    """A share that is already in per cent: 93.25 -> "93.3 %"."""
+    """A value in per cent: 93.25 -> "93.3 %"."""
     return languages.percent(number(value, language, decimals), language)
 
 
 def count_of(value: float, language: str) -> str:
-    """Parameters and the like: 1_700_000_000 -> "1.7 B"."""
+    """A count, such as parameters: 1_700_000_000 -> "1.7 B"."""
     for size, unit in ((1e9, _("B")), (1e6, _("M")), (1e3, _("k"))):
         if value >= size:
             return f"{_scaled(value / size, language)} {t(unit, language)}"
@@ -131,7 +131,7 @@ def dollars(amount: float, language: str) -> str:
 
 
 def duration(seconds: float, language: str) -> str:
-    """95 -> "1 min 35 s"; hours and minutes where it is long."""
+    """95 -> "1 min 35 s"; hours and minutes for long ones."""
     seconds = max(0, round(seconds))
     hours, minutes = seconds // 3600, seconds % 3600 // 60
     if hours:
@@ -149,22 +149,22 @@ def duration(seconds: float, language: str) -> str:
 
 
 def moment(at: float, language: str) -> str:
-    """A moment (UTC seconds) by the clock of this machine: "28 Nov, 21:17", with the year where it is another one; in
-    other languages the day in figures. Whoever shows it isolates it: beside letters that read from right to left its
-    parts would reorder."""
+    """A moment (UTC seconds) on this machine's clock: "28 Nov, 21:17", with the year if it is not this year's; in other
+    languages the date in figures. The caller isolates it, because its parts would be reordered beside right-to-left
+    letters."""
     told, now = datetime.fromtimestamp(at), datetime.now()
     clock = digits(f"{told:%H:%M}", language)
     if language != ENGLISH:
         return _reading(language) + languages.day_and_time(languages.day(told, language), clock, language)
-    # By hand: strftime's names of months follow the machine's language.
+    # Not strftime: its month names follow the machine's language.
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     year = f" {told.year}" if told.year != now.year else ""
     return f"{told.day} {months[told.month - 1]}{year}, {clock}"
 
 
 def iso_moment(text: str, language: str) -> str:
-    """A moment as the Hub writes it ("2026-11-28T21:17:04+00:00"), without what is more than asked for. It is isolated
-    by whoever shows it."""
+    """A moment as the Hub writes it ("2026-11-28T21:17:04+00:00"), shortened to the requested precision. The caller
+    isolates it."""
     written, _sign, clock = text.partition("T")
     try:
         shown = languages.day(datetime.strptime(written, "%Y-%m-%d"), language)
@@ -174,12 +174,13 @@ def iso_moment(text: str, language: str) -> str:
 
 
 def between(language: str) -> str:
-    """What stands between facts in one line: a raised dot, but where it looks like a zero."""
+    """The separator of facts in one line: a middle dot, unless it looks like a digit zero of the language."""
     return t(_(" · "), language)
 
 
 def _reading(language: str) -> str:
-    """What stands before figures alone that are to be read from right to left: no letter of theirs says so."""
+    """A direction mark before bare figures that are to be read from right to left, because they have no letter that
+    says so."""
     return "\u200f" if language != ENGLISH and languages.direction(language) == "rtl" else ""
 
 

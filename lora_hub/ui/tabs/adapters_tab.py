@@ -1,4 +1,4 @@
-"""The Adapters tab: what the organization holds, by task and base; an adapter's card, versions and numbers."""
+"""The Adapters tab: the organization's adapters by task and base, and each adapter's card, versions and scores."""
 
 from typing import Any
 
@@ -15,18 +15,18 @@ from lora_hub.ui.frame.page import LIGHT, Page
 from lora_hub.ui.render import render_adapters, render_card
 from lora_hub.ui.render.render import error_card
 
-# Sends whose Compare was pressed; a click on a name is page.js's.
+# Sends which adapter's Compare button was pressed; page.js handles clicks on names.
 COMPARE = """element.addEventListener('click', (event) => {
   const found = event.target.closest('[data-compare]');
   if (found) trigger('pick', {id: found.dataset.compare});
 });"""
 
-# The adapters in the Compare tab, with one more. A list around them: what is returned is a value for each output.
+# The adapters in the Compare tab, plus one. Wrapped in a list, because the return value has one item per output.
 ADD = "(names, id) => [(names || []).includes(id) ? names : [...(names || []), id]]"
 
 
 def build(page: Page, tab: gr.Tab) -> None:
-    """Draws the tab inside the current context and wires it; the shelf is read when the tab is opened."""
+    """Draws the tab inside the current context and wires it. The list of adapters is read when the tab is opened."""
     words = page.words
     chosen = page.adapter_id
     with gr.Column(elem_classes="lh-page lh-wide"):
@@ -67,7 +67,7 @@ def build(page: Page, tab: gr.Tab) -> None:
         if not found and not task and not base.strip():
             try:
                 use_cases.check_owner(person, organization)
-            except HubError as error:  # in place of the shelf, which is that of another one
+            except HubError as error:  # replaces the list, which belongs to another organization
                 return error_card(error, language)
         titles = {one.id: text_in(one.title, language) for one in catalogue.list_tasks()}
         return render_adapters.shelf(found, chosen, titles, organization, bool(task or base), language)
@@ -95,14 +95,15 @@ def build(page: Page, tab: gr.Tab) -> None:
         "concurrency_limit": 4,
         "api_visibility": "private",
     }
-    # Writing, the last answer counts: two filters set quickly must not show the first one's rows.
+    # When outputs are written, the last response wins: after two quick filter changes the first one's rows must not
+    # show.
     gr.on(
         [tab.select, refresh.click, task.input, base.change, org.submit, org.blur],
         **looking,
         show_progress="minimal",
         trigger_mode="always_last",
     )
-    # What is compared already is asked of the page when it is there: it may have changed since the click.
+    # The compared adapters are read from the page when the response arrives; they may have changed since the click.
     adding = {"fn": None, "outputs": page.compare_names, "js": ADD, "queue": False, "api_visibility": "private"}
     shelf.pick(pick, page.language, [picked, page.tabs], **LIGHT).then(inputs=[page.compare_names, picked], **adding)
     chosen.change(

@@ -22,12 +22,12 @@ from lora_hub.ui.tabs.compare_question import asked_texts, keep_right, right_ans
 
 MOST_ADAPTERS = 4
 ROLE_SLOTS = 6
-# The panes are drawn at most so often: faster than one reads, slower than a page chokes.
+# How often the panes are redrawn: faster than people read, slower than what overloads the page.
 DRAW_SECONDS = 0.08
 
 
 class Stops:
-    """The questions under way and how each is told to stop. One object a page's app, built in app.py's `build`."""
+    """The running questions and how to stop each one. One object per app, created by `build` in app.py."""
 
     def __init__(self) -> None:
         self._running: dict[str, threading.Event] = {}
@@ -50,20 +50,21 @@ class Stops:
 
 
 class Asking:
-    """The handlers, over one page and the questions that are under way on it."""
+    """The handlers for one page, and the questions running on it."""
 
     def __init__(self, page: Page) -> None:
         self.page, self.stops = page, Stops()
 
     def list_names(self, language: str, names: list[str], *, person: Person) -> Any:
-        # Without a value: what is chosen while this is on its way stays.
+        # No value is sent, so that a choice made in the meantime stays.
         return gr.Dropdown(choices=compare_question.choices(person, self.page, language, names or []))
 
     def show_fields(self, language: str, names: list[str], roles_before: str, *, person: Person) -> list[Any]:
-        """The fields of the first adapter's task; a chat, several kinds of task or a stranger's adapter: one prompt.
-        Never what stands in them: that may be another by the time that this is there (compare.js carries it over).
+        """The fields of the first adapter's task. For a chat, several kinds of task or an adapter made elsewhere: one
+        prompt. Field contents are never sent, because they may have changed before the response arrives; compare.js
+        carries them over.
 
-        An adapter that cannot be used here says so at once, in the place of its answer, and stays until it is removed.
+        An adapter that cannot be used here says so at once in its pane, and stays until it is removed.
         """
         trouble, tasks = "", []
         try:
@@ -80,7 +81,7 @@ class Asking:
         return [trouble, "\n".join(named), gr.Textbox(visible=not named), *fields]
 
     def take_example(self, language: str, names: list[str], *, person: Person) -> list[str]:
-        """[note, what is kept of the example], which compare.js puts into the fields that there are by then."""
+        """[note, stored example]. compare.js puts the example into the fields that are shown when it arrives."""
         _check_chosen(names, language)
         inputs, answer, origin = compare_question.take_example(person, self.page, names[0], language)
         said = t(_("Right answer of this example: {answer}"), language, answer=answer)
@@ -102,7 +103,7 @@ class Asking:
         *values: str,
         person: Person,
     ) -> Iterator[list[Any]]:
-        """[panes, Ask, Stop, the question's name for Stop], again and again while they answer."""
+        """Yields [panes, Ask, Stop, the question's name for Stop] repeatedly while the models answer."""
         names = names or []
         _check_chosen(names, language)
         named = roles_of(roles_named)
@@ -141,7 +142,7 @@ class Asking:
                 yield [shown, gr.skip(), gr.skip(), gr.skip()]
             yield [render_adapters.panes(views, language, question, known), *idle]
         except BaseException as error:
-            # The buttons come back whatever happened; what was answered so far stays.
+            # The buttons are always restored, and what was answered so far stays.
             said = [view for view in views if view.answer.text]
             shown = render_adapters.panes(said, language, question, known) if said else ""
             if isinstance(error, LoraHubError):
@@ -160,10 +161,10 @@ class Asking:
 def _drawn(
     stream: Iterator[PaneAnswer], views: list[PaneAnswer], language: str, question: str, titles: dict[str, str]
 ) -> Iterator[str]:
-    """The panes each time that they are worth drawing; `views` are kept up to date."""
+    """Yields the panes whenever they are worth redrawing; keeps `views` up to date."""
     drawn = 0.0
     for event in stream:
-        # a pane keeps the name that it was chosen by
+        # a pane keeps the name it was chosen by
         views[event.pane] = event.model_copy(update={"name": views[event.pane].name})
         if event.done or time.monotonic() - drawn >= DRAW_SECONDS:
             drawn = time.monotonic()
@@ -171,7 +172,7 @@ def _drawn(
 
 
 def _check_chosen(names: list[str], language: str) -> None:
-    """Raises AdapterError where none is chosen, or more than fit."""
+    """Raises AdapterError if no adapter is chosen, or too many."""
     if not names:
         raise AdapterError(
             t(_("Choose at least one adapter."), language),

@@ -1,7 +1,7 @@
-"""What is asked in Compare: the texts of the fields, the adapters to choose from, an example and its right answer.
+"""The question in Compare: the texts of the fields, the adapters to choose from, an example and its reference answer.
 
-    kept = keep_right("spam", "lora-hub/spam", {"text": "Win a prize"})      what the page keeps of an example
-    right_answer(kept, ["lora-hub/spam"], "text", ["Win a prize"])           "spam"; of anything else nothing is known
+    kept = keep_right("spam", "lora-hub/spam", {"text": "Win a prize"})      what the page stores of an example
+    right_answer(kept, ["lora-hub/spam"], "text", ["Win a prize"])           "spam"; "" for any other question
 
 Knows no gradio.
 """
@@ -24,8 +24,8 @@ from lora_hub.ui.render.text import number, t
 
 
 def keep_right(answer: str, adapter: str, inputs: dict[str, Any]) -> str:
-    """What the page keeps of an example: its right answer, the adapter that it is the answer for, and the question: by
-    its roles, and as one prompt. Never twice the same, so that the page sees that another was taken."""
+    """What the page stores of an example: its reference answer, the adapter it belongs to, and the question by roles
+    and as one prompt. Every result is different, so that the page notices a new example."""
     turns = inputs.get("messages")
     texts = {role: str(value or "") for role, value in inputs.items()} if not turns else {}
     prompt = str(turns[-1]["content"]) if turns else "\n".join(text for text in texts.values() if text)
@@ -34,23 +34,22 @@ def keep_right(answer: str, adapter: str, inputs: dict[str, Any]) -> str:
 
 
 def roles_of(roles_named: str) -> list[str]:
-    """The roles of the fields that are shown; none where there is one prompt."""
+    """The roles of the visible fields; empty if there is one prompt."""
     return roles_named.split("\n") if roles_named else []
 
 
 def asked_texts(roles_named: str, prompt: str, values: Sequence[str]) -> list[str]:
-    """What the fields ask: a text for each role, or the one prompt. values: of all fields, shown or not."""
+    """The texts that are asked: one per role, or the one prompt. values: of all fields, visible or not."""
     named = roles_of(roles_named)
     return list(values[: len(named)]) if named else [prompt]
 
 
 def right_answer(kept: str, names: list[str], roles_named: str, asked: list[str]) -> str:
-    """The example's right answer, where it is the example that is asked, and of its own adapter first; else none is
-    known."""
+    """The example's reference answer if the question is that example, asked of its own adapter first; else empty."""
     try:
         example = json.loads(kept or "{}")
     except ValueError:
-        return ""  # a field of the browser: anything may be in it
+        return ""  # it comes from the browser, so it may be anything
     if not isinstance(example, dict) or not names or example.get("adapter") != names[0]:
         return ""
     inputs = example.get("inputs") if isinstance(example.get("inputs"), dict) else {}
@@ -62,12 +61,12 @@ def right_answer(kept: str, names: list[str], roles_named: str, asked: list[str]
 
 
 def _plain(text: Any) -> str:
-    """A text as it comes back from a field of the browser, which writes line ends its own way."""
+    """A text normalized to match what a browser's field returns, which changes line endings."""
     return "\n".join(str(text or "").splitlines()).strip()
 
 
 def choices(person: Person, page: Page, language: str, names: list[str]) -> list[tuple[str, str]]:
-    """Adapters of the organization, then finished runs that are not published, then what was typed."""
+    """Adapters of the organization, then finished unpublished runs, then names that were typed."""
     found = use_cases.list_adapters(person, org=page.organization)
     offered = [(ref.repo_id, ref.repo_id) for ref in found]
     named = name_runs(use_cases.list_runs(person, page.runs))
@@ -86,14 +85,14 @@ def _run_line(name: RunName, language: str) -> str:
 
 
 def run_lines(person: Person, names: list[str], language: str) -> dict[str, str]:
-    """Of those that are runs: what a person knows them by."""
+    """For names that are runs: the line that people recognize the run by."""
     wanted = {name.partition("@")[0] for name in names if "/" not in name}
     named = name_runs(use_cases.list_runs(person)) if wanted else {}
     return {run_id: named[run_id].line(language) for run_id in wanted if run_id in named}
 
 
 def take_example(person: Person, page: Page, name: str, language: str) -> tuple[dict[str, Any], str, str]:
-    """(inputs, right answer, where it is from): a held-out row of the adapter's run where that is here, else of the
+    """(inputs, reference answer, source): a held-out row of the adapter's run if that is here, else a row of the
     sample."""
     for run in use_cases.list_runs(person, page.runs):
         if run.id == name or (run.adapter and run.adapter.repo_id == name.partition("@")[0]):

@@ -9,15 +9,15 @@ from lora_hub.ui.frame import page as shared
 from lora_hub.ui.frame.page import LIGHT, Labels, Page, told, told_stream
 from lora_hub.ui.tabs.compare_asking import ROLE_SLOTS, Asking
 
-# Questions under way at once. Each keeps one of the server's threads (app.py's MOST_THREADS), most of the time waiting.
+# Questions running at once. Each occupies one of the server's threads (app.py's MOST_THREADS), mostly waiting.
 MOST_QUESTIONS = 32
-# Marks the answers on the page as answers to another question than the one in the fields, and as those to this one.
+# Marks the displayed answers as belonging to another question than the one in the fields, or to this one.
 STALE = "() => { window.loraHub.question.stale(true); }"
 FRESH = "(names) => { window.loraHub.question.stale(false); window.loraHub.asked = JSON.stringify(names || []); }"
-# The list of adapters tells of a change also where it only got new choices, which may come late: that is no other
-# question.
+# The adapter list also fires a change event when it only received new choices, possibly late. The question is then
+# still the same.
 OTHERS = "(names) => { if (JSON.stringify(names || []) !== window.loraHub.asked) window.loraHub.question.stale(true); }"
-# Where texts go is decided by the browser, with the fields as they are when an answer is there (compare.js).
+# The browser (compare.js) decides which field a text goes into, by the fields visible when the response arrives.
 ASKING = "(kept) => { window.loraHub.question.asking(kept); }"
 PLACED, CHECKED, REDRAWN = (
     f"(...told) => window.loraHub.question.{what}(...told)" for what in ("placed", "checked", "redrawn")
@@ -37,10 +37,10 @@ def build(page: Page, tab: gr.Tab) -> None:
 
 
 class Fields:
-    """What is asked and how: the widgets of the tab but the names, which other tabs write, too."""
+    """What is asked and how: the tab's widgets except the adapter names, which other tabs also write."""
 
     def __init__(self, words: Labels) -> None:
-        # The question under way, the example's right answer, what was typed last, and the inputs that have a field.
+        # The running question, the example's reference answer, what was typed last, and the inputs that have a field.
         self.asking = gr.Textbox("", visible="hidden")
         self.reference = gr.Textbox("", visible="hidden")
         self.asked_anew = gr.Textbox("", visible="hidden", elem_id="lh-asked-anew")
@@ -105,7 +105,7 @@ def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML) -> None:
     asking, names, language = Asking(page), page.compare_names, page.language
     by_hub: dict[str, Any] = {"concurrency_id": "hub", "show_progress": "hidden", "api_visibility": "private"}
     in_browser: dict[str, Any] = {"fn": None, "queue": False, "api_visibility": "private"}
-    # Everybody's questions to a base are answered in one running batch. Past the limit they wait in Gradio's queue.
+    # All questions to a base are answered in one running batch. Beyond the limit they wait in Gradio's queue.
     asks = [fields.ask.click, fields.prompt.submit]
     gr.on(asks, inputs=names, js=FRESH, **in_browser)
     how = [fields.with_base, fields.free_text, fields.prompt, fields.most, fields.temperature, fields.seed]
@@ -134,11 +134,11 @@ def _wire(page: Page, tab: gr.Tab, fields: Fields, answers: gr.HTML) -> None:
     )
     placed = example.then(inputs=[fields.reference, *texts], outputs=texts, js=PLACED, **in_browser)
     placed.then(**checking)
-    # What is judged is decided when it is asked (`right_answer`); the note goes as soon as something else is typed or
-    # chosen.
+    # Whether answers are judged is decided when the question is asked (`right_answer`). The note disappears as soon as
+    # something else is typed or chosen.
     gr.on([fields.asked_anew.change, names.change], **checking)
-    # What was answered is an answer to what was asked then, and looks so as soon as anything that was asked is another.
-    # What is written in the fields is heard by compare.js.
+    # Answers belong to the question as it was asked; they are marked as outdated as soon as any part of it changes.
+    # compare.js listens to typing in the fields.
     changed = [one.input for one in (fields.with_base, fields.free_text, fields.most, fields.temperature, fields.seed)]
     gr.on([*changed, fields.example.click], js=STALE, **in_browser)
     names.change(inputs=names, js=OTHERS, **in_browser)

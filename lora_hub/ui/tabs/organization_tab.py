@@ -1,5 +1,5 @@
-"""The Organization tab, where people sign in: what somebody may here and has used of it, and, for admins, what the
-organization allows."""
+"""The Organization tab, where people sign in: what a person may do here and has used. Admins also see and change what
+the organization allows."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ FIELDS = tuple(fields_of(Policy))
 
 
 def build(page: Page, tab: gr.Tab) -> None:
-    """Draws the tab inside the current context and wires it; it is read when it is opened."""
+    """Draws the tab inside the current context and wires it. It is filled when it is opened."""
     words = page.words
     with gr.Column(elem_classes="lh-page"):
         standing = shared.html(elem_id="lh-standing")

@@ -1,6 +1,6 @@
 """The Runs tab: the list of runs, and one run as it is now: progress, curves, log, result, examples, publishing.
 
-A timer asks again and again (runs_watch.py), and the address bar names the run that is shown.
+A timer polls for updates (runs_watch.py), and the address bar names the selected run.
 """
 
 from typing import Any
@@ -19,11 +19,11 @@ VISIBILITIES = {
     "organization": _("the organization"),
     "public": _("everybody who may look"),
 }
-# The plan is of the names in the fields again, unless they have changed meanwhile.
+# Computes the plan again for the current names, unless they have changed in the meantime.
 PLANNED = "(...names) => window.loraHub.planned(names)"
 ADDRESS = "(id) => { window.loraHub.address('run', id, true); }"
 
-# Older runs that were unfolded stay so when the list is drawn anew.
+# Keeps the older runs unfolded when the list is redrawn.
 OLDER = """let open = null;
 element.addEventListener('click', (event) => {
   const summary = event.target.closest('.lh-older > summary');
@@ -47,11 +47,10 @@ def build(page: Page, tab: gr.Tab) -> None:
 
 
 class ShownRun:
-    """The widgets of the run that is shown."""
+    """The widgets of the selected run."""
 
     def __init__(self, words: Labels, organization: str) -> None:
-        # What the page shows now: a stamp that begins with the run's id, and the version that it said publishing would
-        # make.
+        # What the page shows now: a stamp that begins with the run's id, and the version it announced for publishing.
         self.seen, self.said = (gr.Textbox("", visible="hidden") for _ in range(2))
         self.paged = gr.Textbox("", visible="hidden", elem_id="lh-examples-page")
         self.head = shared.html(elem_id="lh-run")

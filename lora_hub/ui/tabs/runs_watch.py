@@ -1,6 +1,6 @@
-"""The handlers of the Runs tab: a run as it is now, and what is done to the one that is shown.
+"""The handlers of the Runs tab: a run as it is now, and actions on the selected run.
 
-Nothing of a run is kept here: it is read again and again, and what has not changed is not sent again.
+Nothing of a run is cached here: it is read at every tick, and what has not changed is not sent again.
 """
 
 from typing import Any
@@ -22,8 +22,8 @@ from lora_hub.ui.render.text import t
 
 
 class Watch:
-    """The handlers, over one page. A stamp begins with the id of the run that the page shows; what is pressed is done
-    to that one: for a moment it may not be the one just chosen."""
+    """The handlers for one page. A stamp begins with the id of the run that the page shows. Buttons act on that run,
+    which for a moment may not be the one just selected."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -34,7 +34,7 @@ class Watch:
         try:
             return draw(person, self.page.runs, language, run_id, show_what, order, paged_to)
         except RunError as error:
-            # An old address, or a run whose folder was removed: the list still helps.
+            # An old address, or a run whose folder was removed: the list is still useful.
             listed = render_runs.runs_list(use_cases.list_runs(person, self.page.runs), "", language)
             return [listed, render.error_card(error, language), *_hidden(), ""]
 
@@ -71,7 +71,7 @@ class Watch:
         inform(render.escape(t(_("Said and done."), language)), language)
 
     def delete(self, language: str, stamp: str, pressed_for: str, *, person: Person) -> Any:
-        """Pressed once it asks; pressed again for the same run, the run is gone."""
+        """The first press asks for confirmation; a second one for the same run deletes it."""
         run_id = _shown(stamp)
         if pressed_for != run_id:
             return gr.Button(t(_("Delete for good: press again"), language), variant="stop"), run_id, gr.skip()
@@ -82,8 +82,8 @@ class Watch:
     def plan(
         self, language: str, stamp: str, org: str, name: str, said_before: str, agreed: bool, *, person: Person
     ) -> list[Any]:
-        """[plan, Publish, what it promises, whether that was agreed to] for the run that is shown, with these names.
-        Where who uses the repo would get other answers than before, that is asked."""
+        """[plan, Publish, stamp of the announced version, confirmation] for the selected run with these names.
+        Confirmation is required if users of the repo would get different answers than before."""
         run = use_cases.refresh_run(person, _shown(stamp)) if stamp else None
         plain, unasked = gr.Button(t(_("Publish"), language), interactive=True), gr.Checkbox(False, visible=False)
         if run is None or not run.adapter_folder or not rules.can_change(person, run):
@@ -99,7 +99,7 @@ class Watch:
         button = gr.Button(
             t(said, language, version=ahead.version), interactive=not ahead.is_same and (is_agreed or not asks)
         )
-        # What was agreed to is one version; a tick that was made meanwhile stays.
+        # Confirmation is for one version; a tick made in the meantime stays.
         kept = {} if promise == said_before else {"value": False}
         return [render_publication.planned(ahead, language), button, promise, gr.Checkbox(visible=asks, **kept)]
 
@@ -118,8 +118,7 @@ class Watch:
         run = use_cases.refresh_run(person, _shown(stamp))
         ahead = use_cases.plan_publication(person, run.id, org=org, name=name)
         if ahead.before and not ahead.is_same and said_before != _promise(run.id, ahead):
-            # The name was typed a moment ago, or somebody else has published meanwhile: first it is said, then it is
-            # done.
+            # The name was typed a moment ago, or somebody else has published in the meantime: show the plan first.
             said = _(
                 "{repo} has versions already. What the new one differs in stands above the button; press it again to "
                 "publish."
@@ -149,8 +148,8 @@ def _shown(stamp: str) -> str:
 
 
 def _page(paged_to: str, *shown: str) -> int:
-    """The page of the rows: the one that was clicked, for the run, the filter and the order where it was clicked; else
-    the first."""
+    """The page number of the rows: the one clicked, if it was clicked for this run, filter and order; else the
+    first."""
     asked, _, page = paged_to.rpartition(" ")
     return int(page) if asked == " ".join(shown) and page.isdecimal() else 1
 
@@ -169,9 +168,8 @@ def draw(
     paged_to: str = "",
     seen_before: str = "",
 ) -> list[Any]:
-    """Updates for the tab's parts as this person may see them, the list first and the stamp last. What does not change
-    any more is sent once: `seen_before` is the stamp of what the page has. Raises RunError where there is no such
-    run."""
+    """Updates for the tab's parts as this person may see them, the list first and the stamp last. Parts that no longer
+    change are sent once: `seen_before` is the stamp of what the page has. Raises RunError if there is no such run."""
     from lora_hub import runs
 
     known = use_cases.list_runs(person, reader)
@@ -225,7 +223,7 @@ def draw(
 
 
 def _hidden() -> list[Any]:
-    """Updates for everything between head and seen where no run is shown."""
+    """Updates for everything between head and stamp when no run is shown."""
     off = {"visible": False}
     return [
         gr.Button(**off),

@@ -1,1 +1,1 @@
-"""Fine-tune: from a file to a run that is started, in five steps."""
+"""Fine-tune: from a file to a started run, in five steps."""

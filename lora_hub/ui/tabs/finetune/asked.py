@@ -1,6 +1,6 @@
-"""The Fine-tune form by names, as a person filled it in, and as the browser keeps it.
+"""The Fine-tune form by field names, as a person filled it in and as the browser stores it.
 
-    asked = Asked.from_json(kept)              what is not ours or of another kind is left out
+    asked = Asked.from_json(kept)              unknown fields and values of the wrong type are dropped
     asked.reading()                            how the file is read: encoding, delimiter, sheet, skip_broken
 
 Knows no gradio and no HTML. Tokens are never a part of it.
@@ -24,10 +24,10 @@ MAX_INPUTS = 6
 
 @dataclass(frozen=True)
 class Asked:
-    """proposed: the task that the page took from a file's columns; while it is the one in the form, nobody has chosen
-    yet. dataset, test: "fingerprint/name" in our store, empty where there is none. columns: role -> column, of the
-    roles whose column a person chose ("": no column); the others are proposed. mends: `schema.Mend` as JSON, in the
-    order of the clicks."""
+    """proposed: the task that the page derived from a file's columns; while the form still has it, nobody has chosen
+    one. dataset, test: "fingerprint/name" in our store, empty if there is none. columns: role -> column, for roles
+    whose column a person chose ("": no column); the others are proposed. mends: `schema.Mend` as JSON, in the order of
+    the clicks."""
 
     task: str = ""
     proposed: str = ""
@@ -50,7 +50,7 @@ class Asked:
 
     @staticmethod
     def from_json(data: Any) -> "Asked":
-        """The form as the browser kept it; what is not ours or of another kind is left out."""
+        """The form as the browser stored it. Unknown fields and values of the wrong type are dropped."""
         defaults = asdict(Asked())
         kept = {
             key: value
@@ -75,7 +75,7 @@ class Asked:
         }
 
     def settings(self) -> dict[str, str]:
-        """The settings that a person changed, by their key."""
+        """The settings that a person changed, by key."""
         return {key: value.strip() for key, value in self.overrides.items() if value.strip()}
 
     def mends_to_do(self) -> tuple[Mend, ...]:
@@ -83,21 +83,21 @@ class Asked:
 
 
 def read_mends(data: Any) -> list[dict]:
-    """Mends as JSON from what the page sent or the browser kept; what is none is left out."""
+    """Mends as JSON from what the page sent or the browser stored. Invalid ones are dropped."""
     found = []
     for one in data if isinstance(data, list) else []:
         try:
             found.append(Mend.model_validate(one).model_dump(mode="json"))
         except ValidationError:
-            continue  # an older version's, or somebody else's
+            continue  # from an older version, or made up
     return found
 
 
 def read_task(asked: Asked) -> Task | None:
-    """The chosen task, None before the choice. Raises SpecError for a task of one's own that is not whole."""
+    """The chosen task, or None before the choice. Raises SpecError if a custom task is incomplete."""
     if asked.task == OWN:
         given = {key: value.strip() for key, value in asked.own.items() if value.strip()}
-        # The labels of one's own task come from the data, as those of the catalogue's do.
+        # The labels of a custom task come from the data, as those of the catalogue's tasks do.
         task = catalogue.task_from_dict(given)
         if len(task.inputs) > MAX_INPUTS:
             raise SpecError(
@@ -107,20 +107,20 @@ def read_task(asked: Asked) -> Task | None:
                 max_inputs=MAX_INPUTS,
             )
         return task
-    if asked.task and asked.task not in catalogue.ORDER:  # a field of the browser: it might name a file of this machine
+    if asked.task and asked.task not in catalogue.ORDER:  # from the browser: it might name a file of this machine
         raise SpecError(_("There is no task {task!r}."), _("Choose one of step 1."), task=asked.task[:100])
     return catalogue.get_task(asked.task) if asked.task else None
 
 
 def own_wanting(asked: Asked) -> list[str]:
-    """The fields that a task of one's own cannot do without and that are still empty."""
+    """The required fields of a custom task that are still empty."""
     if asked.task != OWN:
         return []
     return [key for key in ("title", "instruction") if not asked.own.get(key, "").strip()]
 
 
 def roles_of(task: Task | None) -> list[str]:
-    """The roles that want a column. The answer of a conversation is in the conversation."""
+    """The roles that need a column. In a conversation the answer is not a column of its own."""
     if task is None:
         return []
     return list(task.inputs) if task.is_chat else [*task.inputs, "answer"]
@@ -132,5 +132,5 @@ def setting_field(key: str) -> str:
 
 
 def dataset_id(file: Path) -> str:
-    """The name under which the page knows a kept file."""
+    """The name that the page has for a stored file."""
     return f"{file.parent.name}/{file.name}"

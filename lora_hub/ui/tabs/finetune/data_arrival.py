@@ -1,4 +1,4 @@
-"""A dataset that arrives: fetched from the Hub while the page says what goes on, and the task that its columns tell."""
+"""A dataset arriving: fetched from the Hub with progress on the page, and the task that its columns suggest."""
 
 import queue
 import threading
@@ -18,8 +18,7 @@ from lora_hub.ui.render.text import t
 
 
 def fetched(person: Person, name: str, token: str, language: str) -> Iterator[str | Path]:
-    """Fetches a dataset from the Hub: HTML that says what goes on, then the kept file, or HTML that says what went
-    wrong."""
+    """Fetches a dataset from the Hub. Yields progress as HTML, then the stored file, or the error as HTML."""
     told: queue.Queue = queue.Queue()
 
     def fetch() -> None:
@@ -53,9 +52,9 @@ def proposed_task(
     mends: Sequence[Mend] = (),
     **reading: Any,
 ) -> list[Any]:
-    """[the task that a file's columns tell, the same as what was proposed], with the reason said; nothing where a
-    person has chosen. A task that was only proposed for an earlier file, or before the file was mended, is proposed
-    anew, or goes. reading: as the person has it read (`read_table`)."""
+    """[the task that a file's columns suggest, the same as the proposal], with the reason shown; no updates if a person
+    has chosen a task. A task that was only proposed for an earlier file, or before the file was mended, is replaced or
+    cleared. reading: how the person has it read (`read_table`)."""
     if task_id and task_id != proposed:
         return []
     from lora_hub.data.columns import columns
@@ -67,7 +66,7 @@ def proposed_task(
             with_filled_columns(use_cases.read_dataset(person, page.looker, file, **reading), mends)
         )
     except LoraHubError:
-        pass  # the review tells it beside the file
+        pass  # the review shows it beside the file
     if not found:
         return [None, ""] if task_id else []
     title = text_in(catalogue.get_task(found).title, language)

@@ -27,14 +27,14 @@ DELIMITERS = (",", ";", "\t", "|")
 
 
 def shown(room: Room) -> list[Any]:
-    """The widgets that a look changes: see `updates`."""
+    """The widgets that an inspection updates: see `updates`."""
     fields = [room.file, room.encoding, room.delimiter, room.sheet, room.skip_broken]
     return [room.data, room.reading, *fields, *room.roles, room.preview]
 
 
 def file_label(asked: Asked, language: str) -> str:
-    """What the file's field is called: with the file that is in use, since a kept form, a sample and pasted text have
-    none in the field."""
+    """The label of the file field. It names the file in use, because the field is empty for a restored form, a sample
+    and pasted text."""
     in_use = asked.dataset.partition("/")[2]
     return t(_("Dataset: {name}"), language, name=in_use) if in_use else t(_("Dataset"), language)
 
@@ -42,9 +42,9 @@ def file_label(asked: Asked, language: str) -> str:
 def updates(
     room: Room, view: View, asked: Asked, columns: list[Any], language: str, is_new: bool = False
 ) -> dict[Any, Any]:
-    """Updates for `shown`. columns: what the dropdowns of the roles say now; a field that says it already is not
-    written again, so that a choice made in the meantime stays. is_new: another file, nothing corrected in it: the
-    fields are written anyway."""
+    """Updates for `shown`. columns: the current values of the role dropdowns; a field that already has its value is not
+    written again, so that a choice made in the meantime stays. is_new: another file without corrections, so all fields
+    are written."""
     new = {"value": ""} if is_new else {}
     info = view.read_as
     has_text = info is not None and bool(info.encoding) or view.is_broken
@@ -74,7 +74,7 @@ def updates(
 def _field(
     chosen: str, found: str, choices: list[tuple[str, str]], visible: bool, language: str, new: dict[str, str]
 ) -> Any:
-    """A dropdown whose first choice says what was found by itself."""
+    """A dropdown whose first choice shows what was detected."""
     itself = (
         t(_("{found} (found)"), language, found=found) if found and not chosen else t(_("found by itself"), language)
     )
@@ -87,7 +87,7 @@ def _field(
 
 
 def _roles(view: View, columns: list[Any], language: str) -> list[Any]:
-    """One dropdown a role; the others stay hidden."""
+    """One dropdown per role; the others stay hidden."""
     found = []
     for (role, column, reason), now in zip(view.roles, columns, strict=False):
         choices = [(t(_("(none)"), language), ""), *[(name, name) for name in view.columns]]

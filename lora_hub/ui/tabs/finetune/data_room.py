@@ -1,6 +1,5 @@
-"""Step 2 of Fine-tune, drawn: four ways for a dataset to come in, how it was read, which column is what, and its first
-rows. data_ways.py wires the ways in; data_reading.py says what the widgets show.
-"""
+"""Step 2 of Fine-tune, drawn: four ways to add a dataset, how it was read, its columns' roles, and its first rows.
+data_ways.py wires the four ways; data_reading.py decides what the widgets show."""
 
 from typing import Any
 
@@ -56,8 +55,8 @@ class Room:
             self.test_file = gr.File(label=words(_("Held-out file (optional)")), height=110, elem_id="lh-test-file")
             said = _("Never trained on. Without one, a part of the data is held out.")
             shared.html(f'<p class="lh-quiet">{words.both(said)}</p>')
-        # What the browser keeps: which way in is open, the kept files by their ids (`asked.dataset_id`), what was
-        # corrected, the problem whose rows are shown, and the task that the columns told.
+        # What the browser stores: the open way to add a file, the ids of the stored files (`asked.dataset_id`), the
+        # corrections, the problem whose rows are shown, and the task that the columns suggested.
         self.way = _hidden("way")
         self.dataset = _hidden("dataset")
         self.test = _hidden("test")
@@ -111,7 +110,7 @@ class Room:
         )
 
     def renewed(self) -> list[Any]:
-        """The fields that a new file changes: see `renewed`."""
+        """The fields that a new file changes: see the function `renewed`."""
         return [
             self.dataset,
             self.encoding,
@@ -135,7 +134,7 @@ def _hidden(name: str, value: str = "") -> gr.Textbox:
 
 
 def _too_large(words: Labels) -> str:
-    """What page.js shows for a file that is over the limit, before a byte of it is sent."""
+    """What page.js shows for a file over the limit, before any of it is sent."""
     limit = settings.max_upload_bytes()
     said = words.both(TOO_LARGE, limit=lambda language: size_of(limit, language))
     return f'<div id="lh-too-large" class="lh-card lh-bad" role="alert" data-limit="{limit}" hidden>{said}</div>'

@@ -1,6 +1,6 @@
-"""The ways in which a dataset comes into step 2: dropped, the task's sample, pasted, from the Hub.
+"""The ways to add a dataset in step 2: dropped, the task's sample, pasted, from the Hub.
 
-A token for the Hub goes into one call and nowhere else; its field is emptied at once.
+A token for the Hub is used in one call only; its field is cleared at once.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from lora_hub.ui.tabs.finetune.asked import OWN, dataset_id
 from lora_hub.ui.tabs.finetune.data_arrival import fetched, proposed_task
 from lora_hub.ui.tabs.finetune.data_room import Room, renewed
 
-# While a file is read that may propose a task, none can be chosen: what is proposed must not overwrite a choice.
+# While a file that may propose a task is read, no task can be chosen, so that the proposal cannot overwrite a choice.
 HOLD_TASK = "(...values) => { window.loraHub.hold('task', '#lh-task'); return values; }"
 FOCUS = (
     "(way) => { document.querySelector("
@@ -37,15 +37,16 @@ FILES: dict[str, Any] = {
 
 
 class Ways:
-    """The handlers of step 2, and what wires them. task: the radio of step 1, which a file's columns may set."""
+    """The handlers of step 2 and their wiring. task: the radio of step 1, which a file's columns may set."""
 
     def __init__(self, page: Page, room: Room, task: gr.Radio) -> None:
         self.page, self.room, self.task = page, room, task
 
     def wire(self, with_look: Callable[..., dict[str, Any]]) -> tuple[list[Any], list[Any]]:
-        """Wires them. Returns the events after which the file has to be looked at, and those that have done so in the
-        same trip: with_look(take, inputs, outputs) makes the arguments of an event whose handler is `take`, a function
-        of the language and the inputs' values that returns {component: value}, and shows the new file with them."""
+        """Wires the handlers. Returns the events after which the file has to be inspected, and those that already
+        inspect it in the same round trip. with_look(take, inputs, outputs) makes the arguments of such an event. Its
+        handler is `take`, a function of the language and the inputs' values that returns {component: value}; the new
+        file is then shown with them."""
         room, proposing = self.room, [self.task, self.room.proposed]
         fresh, tests = room.renewed(), [room.test, room.test_file]
         dropped = room.file.upload(
@@ -121,13 +122,13 @@ class Ways:
                 tests = ["", None] if before else [gr.skip()] * 2
                 yield [came, gr.Button(interactive=True), "", *renewed(dataset_id(words)), None, *tests]
             else:
-                # The field is emptied with the first answer, whatever comes of it.
+                # The field is cleared with the first response, whatever the outcome.
                 yield [words, gr.Button(interactive=words.startswith('<div class="lh-card lh-bad"')), "", *waiting]
 
     def guess_fetched(
         self, language: str, dataset: str, task_id: str | None, proposed: str, *, person: Person
     ) -> list[Any]:
-        # Only now: a fetch may take minutes, and what was chosen in them counts.
+        # Only now: a fetch may take minutes, and choices made in the meantime count.
         if not dataset:
             return [gr.skip(), gr.skip()]
         file = use_cases.open_dataset(person, dataset)
@@ -135,7 +136,7 @@ class Ways:
         return found or [gr.skip(), gr.skip()]
 
     def _new_file(self, kept: Path, before: str) -> dict[Any, Any]:
-        """`before`: the file that it takes the place of, whose test file goes with it."""
+        """`before`: the file that is replaced; its test file is removed with it."""
         room = self.room
         gone = {room.test: "", room.test_file: None} if before and before != dataset_id(kept) else {}
         return dict(zip(room.renewed(), renewed(dataset_id(kept)), strict=True)) | gone
@@ -146,8 +147,8 @@ class Ways:
 
 
 def _take(person: Person, path: str) -> Path:
-    """Keeps what was uploaded as this person's. The copy that the page's server made goes: it is handed out to whoever
-    knows its path."""
+    """Stores an upload as this person's. Deletes the copy made by the page's server, which anybody who knows its path
+    could download."""
     upload = Path(path)
     if not has_sent(person, path):
         raise DataError(_("This is no file of yours."), _("Upload it again."))
@@ -158,7 +159,7 @@ def _take(person: Person, path: str) -> Path:
 
 
 def _toggle(name: str) -> Callable[[str], Any]:
-    """What opens a way in, and closes it where it is open."""
+    """Opens one way to add a file, and closes it if it is already open."""
 
     def toggle(way: str) -> Any:
         opened = "" if way == name else name

@@ -1,4 +1,5 @@
-"""Fine-tune's list of tasks and its Train button: the handlers that put a task aside, take it up again, and start."""
+"""Fine-tune's list of tasks and its Train button: the handlers that add a task, edit it again, and start the
+training."""
 
 from typing import Any
 
@@ -20,7 +21,7 @@ from lora_hub.ui.tabs.finetune.task_list import Entry, read_entries
 
 
 class Start:
-    """The handlers. list_parts: the list in the browser, the list on the page, and the base that it fixes."""
+    """The handlers. list_parts: the list in the browser, the list on the page, and the base that the list fixes."""
 
     def __init__(self, page: Page, steps: Steps) -> None:
         self.page, self.form, self.room, self.fields = page, steps.form, steps.room, steps.fields
@@ -43,8 +44,9 @@ class Start:
         return self._list([entry for entry in read_entries(listed) if entry.id != gone], language)
 
     def edit_task(self, language: str, opened: str, listed: Any, *values: Any, person: Person) -> Any:
-        """An entry goes back into the form, and its place on the list waits for it. What is in the form by then goes on
-        the list, or has to be finished first. The one that is being edited becomes what it was, and the form empty."""
+        """Puts an entry back into the form and keeps its place on the list. A task that is already in the form is first
+        added to the list, or has to be finished. If the entry is already being edited, it is restored unchanged and the
+        form is cleared."""
         entries = read_entries(listed)
         chosen = next((entry for entry in entries if entry.id == values[-1].partition(" ")[0]), None)
         if chosen is None:
@@ -92,18 +94,20 @@ class Start:
         started = use_cases.start_runs(person, specs, room=self.page.room)
         self._tell(person, specs, len(started), language)
         left = [entry for entry in planned if entry.message]
-        # The name was this run's: the next task is not published over it unasked.
+        # The name was for this run; the next task must not be published over it by default.
         unlisted = self._list(left, language) if entries else [gr.skip()] * len(self.list_parts)
         return [started[0].id, gr.Tabs(selected="runs"), "", *unlisted]
 
     def restore(self, language: str, kept: Any, listed: Any) -> dict[Any, Any]:
-        """The form and the list as the browser kept them. Only what differs from an untouched form is written."""
+        """The form and the list as the browser stored them. Only values that differ from an untouched form are
+        written."""
         pairs = zip(self.form.write(self.form.kept_form(kept)), self.form.write(Asked()), strict=True)
         fitting = [gr.skip() if one == untouched else one for one, untouched in pairs]
         return dict(zip(self.fields, fitting, strict=True)) | self._listed(read_entries(listed), language)
 
     def _tell(self, person: Person, specs: list[TrainSpec], count: int, language: str) -> None:
-        """That they have started, and now, not when the training is over, what stands against publishing."""
+        """Says that the runs have started, and warns now, not after the training, about anything that would prevent
+        publishing."""
         said = (
             t(_("The run has started."), language)
             if count == 1
@@ -117,7 +121,7 @@ class Start:
             alert(f"{render.sentence(said)} {render.sentence(why)}", language, 20)
 
     def _with_form(self, asked: Asked, entries: list[Entry], language: str) -> dict[Any, Any]:
-        """Another task in the form, and the list with it. No file of the one before stays in its field."""
+        """Another task in the form, and the list with it. The previous task's file is cleared."""
         others = {self.room.opened: "", self.room.file: None, self.room.test_file: None}
         listed = dict(zip(self.list_parts, self._list(entries, language), strict=True))
         return dict(zip(self.fields, self.form.write(asked), strict=True)) | others | listed
@@ -135,5 +139,5 @@ class Start:
 
 
 def _next_after(asked: Asked) -> Asked:
-    """The form for the next task: nothing but what is the same for all."""
+    """The form for the next task: only the values that all tasks share."""
     return Asked(base=asked.base, effort=asked.effort, overrides=asked.overrides)

@@ -1,5 +1,5 @@
-"""The widgets of the Fine-tune tab, a class for each step, and the form over them: each is made where it is drawn, and
-called by its name from then on. Step 2 is data_room.py."""
+"""The widgets of the Fine-tune tab, a class per step, and the form over them. Each widget is created where it is drawn
+and used by name from then on. Step 2 is in data_room.py."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from lora_hub.ui.tabs.finetune.asked import OWN, setting_field
 from lora_hub.ui.tabs.finetune.data_room import Room
 from lora_hub.ui.tabs.finetune.form import Form
 
-# Sends what is clicked in the report about the data.
+# Sends clicks in the data report.
 REPORT = (Path(__file__).parents[2] / "assets" / "problems.js").read_text(encoding="utf-8")
 EFFORT_REASONS = {
     "quick": _("A first look: few passes over the data."),
@@ -32,8 +32,8 @@ FROM_THE_LIST = _("From the list, or type any Hub id or a folder")
 
 
 class Steps:
-    """The five steps, drawn one below the other, and what the browser keeps of them: the form, the list of tasks, the
-    entry that is taken up again. fields: the form's, in its order. seen: what was looked at last."""
+    """The five steps, one below the other, and what the browser stores: the form, the task list, the entry being
+    edited. fields: the form's, in order. seen: what was inspected last."""
 
     def __init__(self, words: Labels) -> None:
         self.kept = gr.BrowserState(None, storage_key="lora_hub_form", secret="lora-hub-form")
@@ -60,8 +60,8 @@ class Steps:
 
 
 class TaskStep:
-    """Step 1: a task of the catalogue, or one of one's own. own: its fields, by the names that
-    `catalogue.task_from_dict` knows."""
+    """Step 1: a task of the catalogue, or a custom one. own: its fields, by the names that `catalogue.task_from_dict`
+    knows."""
 
     def __init__(self, words: Labels) -> None:
         shared.html(
@@ -158,7 +158,7 @@ class TrainStep:
         )
         self.name_note = shared.html(elem_id="lh-name-note")
         self.tasks = shared.html(elem_id="lh-tasks", js_on_load=render_tasks.REMOVE)
-        # A run of exactly this that is under way, by its id, and what looks whether it still is.
+        # A running run of exactly this spec: its notice, its id, and the timer that checks whether it still runs.
         self.under_way = shared.html(elem_id="lh-under-way")
         self.twin = gr.Textbox("", visible="hidden")
         self.watching = gr.Timer(WATCH_SECONDS, active=False)
@@ -205,13 +205,13 @@ def _own_task(words: Labels) -> dict[str, Any]:
 
 
 def _effort(name: str, words: Labels) -> str:
-    """An effort in a line, its reason with it."""
+    """An effort in one line, with its reason."""
     title, why = words.both(EFFORT_TITLES[name]), words.both(EFFORT_REASONS[name])
     return f'<p class="lh-quiet lh-effort-{name}"><b>{title}</b> {why}</p>'
 
 
 def _override(one: spec_fields.Field, words: Labels) -> Any:
-    """A field of Advanced. Empty means: as derived."""
+    """A field of Advanced. Empty means: use the derived value."""
     label = words(one.title)
     info = words(one.help)
     options = one.choices or (("true", "false") if one.kind == "bool" else ())

@@ -1,9 +1,9 @@
 """The Fine-tune tab's fields by name: components -> `Asked`, and back.
 
-What a person corrected is kept apart from what is proposed, in two hidden fields of the browser, so that it outlives a
-restarted app: `corrections` (the columns that they chose, by role) and `mends`. A column counts as chosen by the click
-that chose it, never because a dropdown says something else than what was proposed: one that is just being drawn says
-nothing yet. Only clicks and another file write these fields; an answer that was on its way meanwhile leaves them alone.
+A person's corrections are stored apart from the proposals, in two hidden fields of the browser, so that they survive a
+restart of the app: `corrections` (the chosen columns, by role) and `mends`. A column counts as chosen only by the click
+that chose it. A dropdown that differs from the proposal is no evidence, because it may just be being drawn. Only clicks
+and a new file write these fields; a response that was on its way in the meantime leaves them alone.
 """
 
 import json
@@ -14,7 +14,7 @@ import gradio as gr
 
 from lora_hub.ui.tabs.finetune.asked import Asked, read_mends
 
-# The fields of `Asked` that have one component each, and the two hidden ones, in the order in which the browser keeps
+# The fields of `Asked` that have one component each, and the two hidden ones, in the order in which the browser stores
 # them.
 PLAIN = (
     "task",
@@ -36,7 +36,7 @@ NOTHING_CORRECTED, NO_MENDS = "{}", "[]"
 
 
 class Form:
-    """The fields that a person fills, and the two that remember what they corrected."""
+    """The fields that a person fills in, and the two that store corrections."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Form:
         roles: list[gr.Dropdown],
         overrides: dict[str, Any],
     ) -> None:
-        """plain: `PLAIN` -> component; own: of a task of one's own; roles: the dropdowns of the columns; overrides:
+        """plain: `PLAIN` -> component; own: the fields of a custom task; roles: the column dropdowns; overrides:
         setting -> field."""
         self.plain = {name: plain[name] for name in PLAIN}
         self.own, self.roles, self.overrides = own, roles, overrides
@@ -55,14 +55,14 @@ class Form:
         return [*self.plain.values(), *self.own.values(), *self.roles, *self.overrides.values()]
 
     def keeping(self) -> str:
-        """What the browser runs to keep the form as it stands, before anybody has looked at it: see `kept_form`."""
+        """JavaScript that stores the form as it is, before it has been inspected: see `kept_form`."""
         return (
             "(...values) => ({layout: " + json.dumps(self._layout()) + ", values: values.map((value) => value ?? '')})"
         )
 
     def kept_form(self, data: Any) -> Asked:
-        """The form as the browser kept it: the values of `components()` with the layout that they belong to, or an
-        `Asked` as JSON. What is neither, or of another version's layout, is an empty form."""
+        """The form as the browser stored it: the values of `components()` with their layout, or an `Asked` as JSON.
+        Anything else, or another version's layout, is an empty form."""
         values = data.get("values") if isinstance(data, dict) and data.get("layout") == self._layout() else None
         fits = isinstance(values, list) and len(values) == len(self.components())
         return self.read(tuple(values)) if fits else Asked.from_json(data)
@@ -93,7 +93,7 @@ class Form:
         )
 
     def write(self, asked: Asked) -> list[Any]:
-        """Updates for `components()` that bring a kept form back; the roles follow with the review."""
+        """Updates for `components()` that restore a stored form; the roles follow with the review."""
         special = {
             "task": asked.task or None,
             "corrections": corrections(asked.columns),
@@ -111,8 +111,8 @@ def corrections(chosen: dict[str, str]) -> str:
 
 
 def correcting(place: int) -> str:
-    """What the browser runs when a person chooses a column in the dropdown at `place`: (`corrections`, the roles that
-    the dropdowns stand for as JSON, the column) -> `corrections`."""
+    """JavaScript for when a person chooses a column in the dropdown at `place`: (`corrections`, the roles of the
+    dropdowns as JSON, the column) -> `corrections`."""
     return (
         "(corrected, roles, column) => { const role = JSON.parse(roles || '[]')[" + str(place) + "];"
         " return role ? JSON.stringify({...JSON.parse(corrected || '{}'), [role]: column ?? ''}) : corrected; }"
@@ -120,12 +120,12 @@ def correcting(place: int) -> str:
 
 
 def chosen_columns(corrected: str) -> dict[str, str]:
-    """What `corrections` says. The field comes from the browser: anything may be in it."""
+    """The columns in `corrections`. The field comes from the browser, so it may be anything."""
     return {role: column for role, column in _json(corrected, {}).items() if isinstance(column, str)}
 
 
 def changed_mends(mends: str, clicked: Any) -> list[dict]:
-    """The mends after a click in the report: {add: mend}, {undo: mend} or {all: true}. What is no mend changes
+    """The mends after a click in the report: {add: mend}, {undo: mend} or {all: true}. An invalid mend changes
     nothing."""
     kept = read_mends(_json(mends, []))
     clicked = clicked if isinstance(clicked, dict) else {}
@@ -133,7 +133,8 @@ def changed_mends(mends: str, clicked: Any) -> list[dict]:
         return []
     added, undone = read_mends([clicked.get("add")]), read_mends([clicked.get("undo")])
     kept = [mend for mend in kept if mend not in undone]
-    # A mend that is done already is done again where it may find more, as leaving out duplicates after a renaming.
+    # A mend that was already applied is applied again if it may find more, such as removing duplicates after a
+    # renaming.
     return [*[mend for mend in kept if mend not in added], *added]
 
 
@@ -141,5 +142,5 @@ def _json(text: str, default: Any) -> Any:
     try:
         value = json.loads(text)
     except ValueError:
-        return default  # a field of the browser: anything may be in it
+        return default  # it comes from the browser, so it may be anything
     return value if isinstance(value, type(default)) else default

@@ -1,4 +1,4 @@
-"""The tasks that wait in step 5 to be trained together -> HTML."""
+"""The tasks in step 5 that wait to be trained together -> HTML."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,8 @@ from lora_hub.ui.render.render import badge, escape, filled, sentence
 from lora_hub.ui.render.text import between, direction, t
 from lora_hub.ui.tabs.finetune.task_list import Entry, title_of
 
-# Sends which entry's Remove was pressed; until the answer is here nothing else can be (finetune.py releases the page).
+# Sends which entry's Remove was pressed. Until the response arrives nothing else can be pressed (finetune.py releases
+# the page).
 REMOVE = """element.addEventListener('click', (event) => {
   const found = event.target.closest('[data-remove]');
   if (!found) return;
@@ -17,7 +18,7 @@ REMOVE = """element.addEventListener('click', (event) => {
 
 
 def task_list(entries: Sequence[Entry], language: str) -> str:
-    """The list of step 5: title, data, rows, adapter, a button to take it off, and what stands against it now."""
+    """The list of step 5: title, data, rows, adapter, a remove button, and what prevents its training now."""
     if not entries:
         return ""
     items = []

@@ -1,12 +1,12 @@
-"""What the Fine-tune form says, turned into nouns and looked at: columns, problems, exact prompts, plan, readiness.
+"""The Fine-tune form, turned into nouns and checked: columns, problems, exact prompts, plan, readiness.
 
     view = review(asked, "en", inspector)      a `View` of HTML pieces, and the spec to start
-    first = glance(asked, "en", inspector)     its first half, for a file that has just come
+    first = glance(asked, "en", inspector)     its first half, for a file that has just arrived
     review(asked, "en", inspector, first=first)
 
-Knows no gradio. Errors of the data or of a setting become part of the view, beside the field they belong to; nothing
-that a person typed or corrected is lost. `inspector` (data.inspector.Inspector) remembers what it read, so that a
-form's next change costs only what it changes.
+Knows no gradio. Errors in the data or a setting become part of the view, beside their field; nothing that a person
+typed or corrected is lost. `inspector` (data.inspector.Inspector) caches what it read, so that the next change of a
+form only costs what it changes.
 """
 
 from dataclasses import replace
@@ -28,21 +28,21 @@ from lora_hub.ui.tabs.finetune.asked import Asked, own_wanting, read_task, roles
 from lora_hub.ui.tabs.finetune.review_report import report
 from lora_hub.ui.tabs.finetune.view import View
 
-# A base that needs more than this share of the memory leaves little for anything else.
+# A base that needs more than this share of the memory leaves little for other programs.
 TIGHT_SHARE = 0.6
-# Of so many rows the first few that can be used are shown as the base gets them.
+# The exact prompts show the first usable rows among this many.
 TRIED_ROWS = 200
 
 
 def review(
     person: Person, asked: Asked, language: str, inspector: Any, opened: str = "", first: View | None = None
 ) -> View:
-    """Looks at the form as this person may. opened: the code of the problem whose rows are shown. first: a `glance` at
-    this very form."""
+    """Reviews the form with this person's rights. opened: the code of the problem whose rows are shown. first: a
+    `glance` at this same form."""
     view = replace(first) if first is not None else _look(person, asked, language, inspector)
     task, inspection = view.taken, view.seen
     if inspection is not None:
-        view.problems = ""  # the plan tells them with its own
+        view.problems = ""  # the plan shows them with its own
     base, fits = _look_at_base(person, asked, view, language, inspector)
     view.reason = _first_hindrance(task, inspection, view, language) or (
         "" if base else t(_("Choose a base that fits (step 4)."), language)
@@ -79,8 +79,8 @@ def _doubt(problems: Any, language: str) -> str:
 
 
 def glance(person: Person, asked: Asked, language: str, inspector: Any) -> View:
-    """The first half of a review, for a file that has just come: what it holds and what is wrong with it. Lengths and
-    the plan take as long again."""
+    """The first half of a review, for a file that has just arrived: its contents and its problems. Lengths and the plan
+    take as long again."""
     view = _look(person, asked, language, inspector)
     if view.seen is not None:
         view.problems = report(asked, view.taken, view.seen, view.seen.problems, "", language)
@@ -88,7 +88,7 @@ def glance(person: Person, asked: Asked, language: str, inspector: Any) -> View:
 
 
 def _look(person: Person, asked: Asked, language: str, inspector: Any) -> View:
-    """The task and the file."""
+    """Reads the task and the file."""
     view = View()
     view.taken = _look_at_task(asked, view, language)
     view.seen = _look_at_data(person, asked, view.taken, view, language, inspector)
@@ -96,9 +96,8 @@ def _look(person: Person, asked: Asked, language: str, inspector: Any) -> View:
 
 
 def exact_prompts(person: Person, asked: Asked, language: str, inspector: Any) -> str:
-    """The first rows to the last character, as the base's own tokenizer gets them: its chat template's marks and the
-    end token written out, with the number of tokens read and trained. Fetches the tokenizer where it is not here
-    yet."""
+    """The first rows exactly as the base's own tokenizer encodes them: the chat template's markers and the end token
+    are written out, with the numbers of tokens read and trained. Downloads the tokenizer if it is not here yet."""
     view = _look(person, asked, language, inspector)
     inspection = view.seen
     if inspection is None:
@@ -112,7 +111,7 @@ def exact_prompts(person: Person, asked: Asked, language: str, inspector: Any) -
     examples = prepare.build_examples(few, inspection.task, inspection.mapping)
     task = inspection.planned.task
     shown = []
-    refused = set(prepare.find_refused(tokenizer, task, examples)[0])  # the findings tell of them
+    refused = set(prepare.find_refused(tokenizer, task, examples)[0])  # the findings report them
     for example in prepare.written(
         tokenizer, [one for one in examples if one.row not in refused][: render_data.SHOWN_ROWS]
     ):
@@ -130,7 +129,7 @@ def exact_prompts(person: Person, asked: Asked, language: str, inspector: Any) -
 
 
 def _look_at_name(asked: Asked, view: View, language: str) -> str:
-    """Why the adapter cannot be called as it was typed, which the view has beside the field; empty where it can."""
+    """Why the adapter's name is invalid, which the view has beside the field; empty if it is valid."""
     from lora_hub.hub import check_name
 
     try:
@@ -164,7 +163,7 @@ def _look_at_task(asked: Asked, view: View, language: str) -> Task | None:
 
 
 def _look_at_data(person: Person, asked: Asked, task: Task | None, view: View, language: str, inspector: Any) -> Any:
-    """The file's Inspection for the task; None where there is none, with the reason in the view."""
+    """The file's Inspection for the task; None if there is none, with the reason in the view."""
     view.prompts = render_data.prompts([], language)
     if not asked.dataset:
         return None
@@ -202,8 +201,8 @@ def _look_at_data(person: Person, asked: Asked, task: Task | None, view: View, l
             person, inspector, file, task, chosen, mends=asked.mends_to_do(), **asked.reading()
         )
     except LoraHubError as error:
-        # A column chosen twice, or data that is not for this: the fields and the table stay, so that it can be seen and
-        # changed.
+        # A column chosen twice, or data that does not fit the task: the fields and the table stay visible, so that the
+        # person can see and change it.
         view.roles = [(role, chosen.get(role, ""), "") for role in roles]
         view.preview = render_table.preview(table, chosen, language)
         view.error = error
@@ -222,7 +221,7 @@ def _reason(reason: Message | None, language: str) -> str:
 
 
 def _refusal(table: Any, language: str) -> str:
-    """Why no task at all can be trained on this; empty where one can."""
+    """Why no task can be trained on this; empty if one can."""
     from lora_hub.data.columns import columns
 
     try:
@@ -235,8 +234,7 @@ def _refusal(table: Any, language: str) -> str:
 def _look_at_base(
     person: Person, asked: Asked, view: View, language: str, inspector: Any
 ) -> tuple[BaseModel | None, bool]:
-    """The base, and whether it fits this machine; None where there is none of that name, with the reason in the
-    view."""
+    """The base, and whether it fits this machine; None if no base has that name, with the reason in the view."""
     try:
         base = use_cases.find_base(person, asked.base.strip())
         doubt = inspector.check_base(person, base) if hasattr(inspector, "check_base") else None
@@ -253,7 +251,7 @@ def _look_at_base(
 
 
 def _first_hindrance(task: Task | None, inspection: Any, view: View, language: str) -> str:
-    """Why Train waits before any base is looked at, empty where nothing stands against it."""
+    """Why Train is disabled before any base is checked; empty if nothing prevents it."""
     if task is None:
         return view.wanting or t(_("Choose a task first (step 1)."), language)
     if inspection is None:
@@ -269,7 +267,8 @@ def _first_hindrance(task: Task | None, inspection: Any, view: View, language: s
 
 
 def _marked_red(problems: Any, view: View, language: str) -> str:
-    """That Train waits for what has to be mended, which becomes the view's error; empty where there is no such."""
+    """Says that Train waits for errors in the data to be mended, which becomes the view's error; empty if there are
+    none."""
     wrong = next((problem for problem in problems if problem.severity == "error"), None)
     if wrong is None:
         return ""
@@ -314,7 +313,7 @@ def _plan(
         return None
     if not fits:
         view.reason = t(_("Choose a base that fits (step 4)."), language)
-    # What the base, or a test file, adds may be red, too: rows that are too long, say.
+    # The base or a test file may add errors, too, such as rows that are too long.
     elif red := _marked_red(plan.problems, view, language):
         view.reason = red
     else:
@@ -322,7 +321,7 @@ def _plan(
     estimate, have = plan.estimate, runs.machine_memory()
     view.plan = render_plan.plan(estimate.steps, estimate.seconds, estimate.memory_bytes, language)
     if not fits or estimate.memory_bytes > have:
-        # Only where this machine is too small does it matter what another one costs.
+        # The cost of another machine only matters if this one is too small.
         view.plan += render_plan.costs(plan.costs, hardware.prices_checked(), estimate.memory_bytes, have, language)
     view.settings = _settings(plan.spec, language)
     return plan
@@ -331,7 +330,7 @@ def _plan(
 def _explain_without_data(
     asked: Asked, task: Task, inspection: Any, base: BaseModel, view: View, language: str
 ) -> None:
-    """The derived settings before everything is ready: by the rows there are, or a thousand."""
+    """The derived settings before everything is ready, for the rows so far or for a thousand."""
     info = (
         inspection.info
         if inspection is not None
@@ -347,7 +346,7 @@ def _explain_without_data(
 
 
 def _setting_error(error: SpecError, language: str) -> str:
-    """What is wrong with a setting. accessible.js tells it at the setting's own field, too."""
+    """What is wrong with a setting. accessible.js also shows it at the setting's own field."""
     setting, shown = setting_of(error.said), render.error_card(error, language)
     return f'<div data-setting="{setting_field(setting)}">{shown}</div>' if setting else shown
 

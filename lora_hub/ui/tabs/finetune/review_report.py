@@ -1,5 +1,5 @@
-"""Step 3's report about the data, for the form as it stands: what was mended, the findings with a page of their rows,
-and the labels."""
+"""Step 3's data report for the current form: the mends applied, the findings with a page of their rows, and the
+labels."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from lora_hub.ui.tabs.finetune.asked import Asked
 
 
 def report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str, language: str) -> str:
-    """What was mended, the problems as cards, and the labels."""
+    """The mends applied, the problems as cards, and the labels."""
     labels = render_problems.NO_LABELS
     if task.output == "labels" and "answer" in inspection.mapping:
         labels = _labels(inspection, task, problems, language)
@@ -23,7 +23,7 @@ def report(asked: Asked, task: Task, inspection: Any, problems: Any, opened: str
 
 
 def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render_problems.Labels:
-    """The classes with their counts, and names for them where they are numbers."""
+    """The classes with their counts, and suggested names for numeric ones."""
     from lora_hub.data.checks.check_label_names import suggest_names
 
     column = inspection.mapping["answer"]
@@ -35,10 +35,10 @@ def _labels(inspection: Any, task: Task, problems: Any, language: str) -> render
 
 
 def _rows_of(inspection: Any, problem: Problem, page: int) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a page, which counts from 1."""
+    """The rows of a page; pages count from 1."""
     size = render_table.PAGE_ROWS
     rows = inspection.rows_of(problem.code, size * page)
     if rows or not problem.rows:
         return rows[size * (page - 1) :]
-    # What a reader or a comparison of two files says is known by its example rows only.
+    # Findings of a reader, or of a comparison of two files, have only their example rows.
     return inspection.texts_of(problem.rows)

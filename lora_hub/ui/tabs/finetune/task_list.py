@@ -1,13 +1,13 @@
-"""Step 5's list: the tasks that *Add task* put aside, to be trained in one go on one base.
+"""Step 5's list: the tasks added with *Add task*, to be trained together on one base.
 
-    entries = read_entries(kept)                     as the browser kept them; what is not ours is left out
-    entries = add_entry(entries, asked, view.spec)   the form as it stands
+    entries = read_entries(kept)                     as the browser stored them; invalid entries are dropped
+    entries = add_entry(entries, asked, view.spec)   the current form
     stand(entries, asked, view, "en").can_train      what Train and Add task may do now, and how many tasks Train would
                                                      train
-    plan_entries(person, entries, "en", inspector)   each one planned anew: specs to start, and entries that say what
-                                                     failed
+    plan_entries(person, entries, "en", inspector)   plans each one again: specs to start, and entries with the reason
+                                                     if they cannot be trained
 
-Knows no gradio. An entry holds what the form asked, never a token.
+Knows no gradio. An entry contains what the form asked, never a token.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ from lora_hub.ui.tabs.finetune.form import OWN_DEFAULTS
 from lora_hub.ui.tabs.finetune.review import review
 from lora_hub.ui.tabs.finetune.view import View
 
-# As many adapters as one process was tried with; each has its own optimizer state.
+# The most adapters that one process was tested with; each has its own optimizer state.
 MOST = 16
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One task on the list. rows, adapter: as they were when it was added, to be shown. message, hint: why it cannot be
-    trained any more; empty where it can. edited: it is in the form again, for which its place waits."""
+    """One task on the list. rows, adapter: as they were when it was added, for display. message, hint: why it can no
+    longer be trained; empty if it can. edited: it is in the form again, and its place is kept."""
 
     asked: Asked
     rows: int = 0
@@ -52,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Standing:
-    """count: tasks that Train would train. reason: what the person reads beside it. is_ready: nothing is missing."""
+    """count: tasks that Train would train. reason: what the page says beside it. is_ready: nothing is missing."""
 
     count: int
     can_add: bool
@@ -65,7 +65,7 @@ class Standing:
 
 
 def read_entries(data: Any) -> list[Entry]:
-    """The list as the browser kept it. All entries have the first one's base."""
+    """The list as the browser stored it. All entries get the first one's base."""
     found: dict[str, Entry] = {}
     for one in data if isinstance(data, list) else []:
         if not isinstance(one, dict):
@@ -82,17 +82,17 @@ def read_entries(data: Any) -> list[Entry]:
 
 
 def on_base_of(entries: list[Entry], asked: Asked) -> Asked:
-    """The form with the list's base, where there is a list."""
+    """The form with the list's base, if there is a list."""
     return replace(asked, base=entries[0].asked.base) if entries else asked
 
 
 def waiting(entries: list[Entry]) -> list[Entry]:
-    """Those that are trained as they stand: all but the one that is being edited."""
+    """The entries that are trained as they are: all but the one being edited."""
     return [entry for entry in entries if not entry.edited]
 
 
 def is_begun(asked: Asked) -> bool:
-    """Whether there is work in the form that would be lost: a file, or what was typed of a task of one's own."""
+    """Whether the form has unsaved work: a file, or the typed fields of a custom task."""
     typed = (
         {key for key, value in asked.own.items() if value.strip() and value != OWN_DEFAULTS.get(key)}
         if asked.task == OWN
@@ -106,8 +106,8 @@ def is_listed(entries: list[Entry], asked: Asked) -> bool:
 
 
 def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry]:
-    """The list with the form's task, at the place of the one that is being edited, else at its end. Raises SpecError
-    where the list is full."""
+    """The list with the form's task, in the place of the entry being edited or else at the end. Raises SpecError if the
+    list is full."""
     from lora_hub.hub import repo_name
 
     others = waiting(entries)
@@ -125,17 +125,17 @@ def add_entry(entries: list[Entry], asked: Asked, spec: TrainSpec) -> list[Entry
 
 
 def take_up(entries: list[Entry], chosen: Entry) -> list[Entry]:
-    """The list with this entry marked as the one that is being edited."""
+    """The list with this entry marked as being edited."""
     return [replace(entry, edited=entry.id == chosen.id) for entry in entries]
 
 
 def put_down(entries: list[Entry]) -> list[Entry]:
-    """The list with no entry being edited: each is as it was."""
+    """The list with no entry being edited: each one is unchanged."""
     return [replace(entry, edited=False) for entry in entries]
 
 
 def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Standing:
-    """What can be done with the list and the form as it stands."""
+    """What can be done with the list and the current form."""
     entries = waiting(entries)
     listed = is_listed(entries, asked)
     own = view.ready and not listed
@@ -171,7 +171,7 @@ def stand(entries: list[Entry], asked: Asked, view: View, language: str) -> Stan
 
 
 def train_words(count: int, entries: list[Entry], language: str) -> str:
-    """What Train says."""
+    """The label of Train."""
     if not entries or not count:
         return t(_("Train"), language)
     return (
@@ -182,15 +182,15 @@ def train_words(count: int, entries: list[Entry], language: str) -> str:
 
 
 def add_words(entries: list[Entry], language: str) -> str:
-    """What Add task says: while an entry is edited it puts the form back in its place."""
+    """The label of Add task. While an entry is edited, the button puts the form back in its place."""
     return t(_("Add task") if waiting(entries) == entries else _("Save task"), language)
 
 
 def plan_entries(
     person: Person, entries: list[Entry], language: str, inspector: Any
 ) -> tuple[list[TrainSpec], list[Entry]]:
-    """Plans every entry anew, as this person may. Returns the specs of those that can be trained, in their order, and
-    all entries, those that cannot with the reason. The one that is being edited is planned in the form."""
+    """Plans every entry again, with this person's rights. Returns the specs that can be trained, in order, and all
+    entries, with the reason for those that cannot. The entry being edited is planned in the form."""
     specs, planned = [], []
     for entry in entries:
         if entry.edited:
@@ -207,7 +207,7 @@ def plan_entries(
 
 
 def title_of(asked: Asked, language: str) -> str:
-    """The title of an entry's task; of one that is no longer known its id."""
+    """The title of an entry's task, or its id if the task is no longer known."""
     try:
         task = read_task(asked)
     except LoraHubError:
@@ -216,8 +216,8 @@ def title_of(asked: Asked, language: str) -> str:
 
 
 def _same(asked: Asked) -> dict[str, Any]:
-    """What makes two entries the same: all but the base, which they share, who proposed the task, and what a
-    catalogue's task does not use."""
+    """The key by which two entries are the same. It leaves out the base, which they share, who proposed the task, and
+    fields that a catalogue task does not use."""
     data = asked.to_json()
     data["own"] = asked.own if asked.task == OWN else {}
     data["overrides"] = asked.settings()

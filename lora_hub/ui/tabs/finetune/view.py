@@ -1,4 +1,4 @@
-"""What the Fine-tune page shows for a form: HTML pieces by their places, and the spec to start. review.py fills it."""
+"""What the Fine-tune page shows for a form: HTML pieces by place, and the spec to start. review.py fills it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,11 +9,11 @@ from lora_hub.core.schema import DatasetInfo, Task, TrainSpec
 
 @dataclass
 class View:
-    """What the page shows for a form. roles: (role, its column, why it was taken). read_as: how the file was read, None
-    where it was not. is_broken: there is a file that could not be read. reason: why Train waits. doubt: that the data
-    speaks against the task, for which Train does not wait. error: what was refused, in words. wanting: what a task of
-    one's own still lacks. name: why the adapter's name will not do. taken, seen: the task, and the file's Inspection
-    for it; None where there is none."""
+    """What the page shows for a form. roles: (role, its column, the reason). read_as: how the file was read, None if it
+    was not. is_broken: the file could not be read. reason: why Train is disabled. doubt: the data speaks against the
+    task, which does not disable Train. error: what was refused, in words. wanting: what a custom task still lacks.
+    name: why the adapter's name is invalid. taken, seen: the task, and the file's Inspection for it; None if there is
+    none."""
 
     task: str = ""
     wanting: str = ""
