@@ -1,10 +1,10 @@
-"""Who may do what: users with tokens, organizations with roles.
+"""Users with tokens, organizations with roles, and their rights.
 
-From a YAML or JSON file, reread when it changes:
+They come from a YAML or JSON file, which is read again when it changes:
     users: {NAME: {token, fullname, email?}}
     orgs: {NAME: {fullname, members: {USER: admin|write|contributor|read}, private_by_default: bool}}
     oauth: {CLIENT_ID: {secret, redirect: [URL, ..], fullname?}}, the apps that users may sign in to (see oidc)
-Without a file there is one user `local`, who may do everything; its token lives in the owner-only file `token`.
+Without a file there is one user `local` with all rights; its token is in `token`, a file that only its owner can read.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ from .folder import write_whole
 from .store import Repo
 
 ROLES = {"admin", "write", "contributor", "read"}
-# What can stand in an address and in a header.
+# Characters that are valid in an address, and in a header.
 NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?")
 
 
 class Account(namedtuple("Account", "name fullname email scopes", defaults=[None])):
-    """`scopes`: what an app may that the user signed in to; None where it is the user who asks."""
+    """`scopes`: the rights of the app that acts for this user; None if the user acts directly."""
 
     @property
     def writes(self) -> bool:
@@ -41,7 +41,7 @@ def digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-# Of each part of the file: what an entry has to have, and of which kind what it may have is.
+# For each part of the file: the required fields of an entry, and the types of all its fields.
 FORMS = {
     "users": (("token",), {"fullname": str, "email": str}),
     "orgs": (("members",), {"members": dict, "fullname": str, "private_by_default": bool}),
@@ -56,8 +56,8 @@ KINDS = {
 
 
 def _entries(data: dict, part: str) -> dict[str, dict]:
-    """The entries of a part by name. Raises ValueError where one is of another form; neither a name nor a value is
-    said, which may be a token."""
+    """The entries of a part by name. Raises ValueError if one has another form. The message quotes neither names nor
+    values, because one may be a token."""
     required, kinds = FORMS[part]
     entries = {}
     for number, (name, entry) in enumerate(_of_kind(data.get(part) or {}, dict, f"{part!r}").items(), 1):
@@ -81,15 +81,15 @@ def _of_kind(value: object, kind: type, where: str) -> Any:
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict:
-    """An object of JSON, where each key stands once."""
+    """A JSON object in which no key may occur twice."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("an object has a key twice")
     return dict(pairs)
 
 
 def _check_names(names: list[str]) -> None:
-    """Raises ValueError where a name can stand in no address, or two have the same. It is not said: who mistakes the
-    place of a token has it here."""
+    """Raises ValueError if a name is not valid in an address, or if two are the same. The name is not quoted: a
+    misplaced token may stand there."""
     if not all(NAME.fullmatch(name) for name in names):
         raise ValueError("the name of a user or an organization has other than letters, digits, `-`, `_` and `.`")
     if len({name.lower() for name in names}) < len(names):
@@ -97,7 +97,7 @@ def _check_names(names: list[str]) -> None:
 
 
 def _check_tokens(users: dict[str, dict]) -> None:
-    """Raises ValueError where a token is no text, or is that of two users: whoever sent it would be either."""
+    """Raises ValueError if a token is not a text, or if two users have the same token."""
     owners: dict[str, str] = {}
     for name, user in users.items():
         token = user["token"]
@@ -113,11 +113,11 @@ def user_id(name: str) -> str:
 
 
 class Accounts:
-    """Raises SpecError where the file cannot be used at first. Reads it again when it changed; a change that cannot be
-    used leaves what was read before in force, and is logged.
+    """Raises SpecError if the file is invalid at the start. The file is read again when it changes; an invalid change
+    is logged, and the previous accounts stay in force.
 
-    Of tokens there are only hashes of the Authorization headers that they are sent in, compared in constant time:
-    `tokens` are users' and `granted` apps', with the account and until when they are good.
+    Only hashes of the Authorization headers with tokens are kept, and compared in constant time: `tokens` of users and
+    `granted` of apps, each with its account and expiry.
     """
 
     def __init__(self, folder: Path, file: Path | None, organization: str):
@@ -139,7 +139,7 @@ class Accounts:
             )
 
     def _take(self, data: dict) -> None:
-        """Takes over what a file says, all of it or, where it raises, nothing."""
+        """Takes over the contents of a file: all of it or, if this raises, nothing."""
         _of_kind(data, dict, "it")
         users, orgs, apps = (_entries(data, part) for part in FORMS)
         _check_names([*users, *orgs])
@@ -156,7 +156,7 @@ class Accounts:
         self.users, self.orgs, self.apps, self.tokens = accounts, orgs, apps, tokens
 
     def _look(self) -> tuple[int, int] | None:
-        """What changes when the file does; None where it is not there."""
+        """A stamp that changes with the file; None if there is no file."""
         try:
             status = self.file.stat()
         except OSError:
@@ -164,7 +164,8 @@ class Accounts:
         return status.st_ctime_ns, status.st_size
 
     def _read(self) -> str:
-        """Takes the file over; why that cannot be, without a word of the file in it, because there are tokens there."""
+        """Takes over the file. Returns the reason if that fails, without quoting the file, because it contains
+        tokens."""
         import yaml  # here, because a server without an accounts file starts sooner without it
 
         from ..core import bounded_yaml
@@ -193,7 +194,7 @@ class Accounts:
         return ""
 
     def _refresh(self) -> None:
-        """Reads the file again where it changed."""
+        """Reads the file again if it has changed."""
         if self.file is None or (stamp := self._look()) == self.stamp:
             return
         self.stamp = stamp
@@ -203,9 +204,9 @@ class Accounts:
             logging.info("The accounts file %s was read again", self.file)
 
     def identify(self, authorization: str) -> Account | None:
-        """The account behind an Authorization header; None without one. HubFault 401 for a token nobody has."""
+        """The account of an Authorization header; None without one. Raises HubFault 401 for an unknown token."""
         self._refresh()
-        if not authorization.startswith("Bearer "):  # an app's own secret comes as Basic, to oidc.token
+        if not authorization.startswith("Bearer "):  # an app sends its own secret as Basic, to oidc.token
             return None
         asked, held = digest(authorization), self.tokens | self.granted
         found = [
@@ -215,15 +216,15 @@ class Accounts:
         return found[0]
 
     def find_namespace(self, name: str) -> str | None:
-        """The name as it is written in the accounts, found in any case."""
+        """The name as spelled in the accounts; letter case does not matter."""
         return next((known for known in (*self.users, *self.orgs) if known.lower() == name.lower()), None)
 
     def about(self, name: str) -> dict:
-        """A user or an organization as the owner of something."""
+        """A user or an organization, as shown for an owner."""
         return {"id": user_id(name), "name": name, "type": "org" if name in self.orgs else "user"}
 
     def role(self, user: Account | None, namespace: str) -> str:
-        """admin, write, contributor or read; "" for a stranger. An app has at most what its user allowed it."""
+        """admin, write, contributor or read; "" for a stranger. An app has at most the rights that its user granted."""
         if user is None:
             return ""
         name = self.find_namespace(namespace)
@@ -239,7 +240,7 @@ class Accounts:
         return role in ("admin", "write") or role == "contributor" and repo.creator == user.name
 
     def check_create(self, user: Account, owner: str | None) -> str:
-        """The namespace to create in, as it is written. Raises 403 without the right."""
+        """The namespace to create in, as spelled in the accounts. Raises HubFault 403 without the right."""
         namespace = self.find_namespace(owner or user.name)
         refuse(
             not namespace or self.role(user, namespace) in ("", "read"),

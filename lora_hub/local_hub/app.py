@@ -1,7 +1,6 @@
-"""The web application: mounts the handlers, lets each request through to its own, and gives answers and refusals their
-form.
+"""The web application: it passes each request to its handler and turns results and refusals into responses.
 
-How a handler is marked and what it is called with: calls.py.
+calls.py says how a handler is marked and what it is called with.
 """
 
 import logging
@@ -23,7 +22,7 @@ from .faults import HubFault, refuse
 from .patience import drain, pieces
 from .store import Store, new_id
 
-# The first handler that matches a request is taken.
+# The first handler that matches a request is used.
 HANDLERS = (repos, oidc, spaces, jobs, collection, discussions, reading, commits, lfs, xet, listing, pages)
 
 
@@ -32,7 +31,7 @@ class Hub:
 
     def __init__(self, store: Store, accounts: Accounts, upstream: Any = None, jobs_on: bool = False):
         self.store, self.accounts, self.upstream, self.page, self.id = store, accounts, upstream, pages.page, new_id()
-        self.codes, self.jobs = {}, {} if jobs_on else None  # of oidc and jobs, while this process lives
+        self.codes, self.jobs = {}, {} if jobs_on else None  # state of oidc and jobs, lost when this process ends
         self.used, self.open_requests = time.monotonic(), 0  # when it was last used
         jobs.mark_lost(store)
         self.routes = [
@@ -41,7 +40,7 @@ class Hub:
 
     @property
     def busy(self) -> bool:
-        """Whether somebody is being answered, or a job runs."""
+        """Whether a request or a job is running."""
         return bool(self.open_requests or self.jobs)
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
@@ -123,7 +122,8 @@ class Hub:
 
 
 def refusal(fault: HubFault) -> JSONResponse:
-    """A refusal in the Hub's form. Header values lose what a header must not hold, and begin or end with."""
+    """A refusal in the Hub's format. Characters that a header must not contain are removed from header values, and at
+    the ends also those it must not begin or end with."""
     headers = {"X-Error-Message": fault.message[:500], "X-Error-Code": fault.code, **fault.headers}
     safe = {name: re.sub(r"[^\x20-\x7e]+", " ", value).strip() for name, value in headers.items()}
     return JSONResponse({"error": fault.message, **fault.body}, fault.status, safe)

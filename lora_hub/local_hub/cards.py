@@ -1,7 +1,8 @@
-"""What a repository says about itself: the card's metadata, `tags` as the public Hub derives them, parameter counts;
-and the index that listings read.
+"""A repository's metadata: its card, `tags` derived as the public Hub does, parameter counts; and the index used by
+lists.
 
-Everything read here was written by strangers: sizes are limited, YAML aliases (which blow up) refused, types checked.
+Everything read here was written by strangers: sizes are limited, YAML aliases (which can expand enormously) are
+refused, and types are checked.
 """
 
 import re
@@ -30,7 +31,8 @@ def split_card(text: str) -> tuple[str, str]:
 
 
 def read_metadata(card: str) -> dict:
-    """The YAML mapping at the head of a card, as JSON can hold it. HubFault 400 in the form of validate-yaml."""
+    """The YAML mapping at the head of a card, as JSON can represent it. Raises HubFault 400 in the format of
+    validate-yaml."""
     import yaml
 
     text, loader, depth = split_card(card)[0], getattr(yaml, "CSafeLoader", yaml.SafeLoader), 0
@@ -38,7 +40,7 @@ def read_metadata(card: str) -> dict:
         refuse(len(text) > MAX_METADATA, 400, f"It is longer than {MAX_METADATA} characters")
         for event in yaml.parse(
             text, Loader=loader
-        ):  # one after another, because the C loader itself dies of deep nesting
+        ):  # checked step by step, because deep nesting crashes the C loader itself
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             refuse(
                 isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH,
@@ -50,7 +52,7 @@ def read_metadata(card: str) -> dict:
         )
         refuse(not isinstance(data, dict), 400, "It is not a mapping of names to values")
         refuse(not isinstance(data.get("model-index", []), list), 400, '"model-index" must be an array')
-    except Exception as error:  # the loader's constructors raise whatever they meet in an odd value
+    except Exception as error:  # the loader's constructors raise various errors for odd values
         raise HubFault(400, "Invalid metadata in README.md", body={"errors": [{"message": str(error)}]}) from error
     return data
 
@@ -60,7 +62,7 @@ def _items(value: object) -> list:
 
 
 def _read_json(store: "Store", tree: "Tree", path: str) -> dict:
-    """An object of a JSON file; empty where there is none that can be read."""
+    """The object in a JSON file; empty if there is none or it cannot be read."""
     data = None
     with suppress(ValueError):
         data = orjson.loads(store.read_blob(tree[path].sha256, MAX_CARD)) if path in tree else None
@@ -68,7 +70,7 @@ def _read_json(store: "Store", tree: "Tree", path: str) -> dict:
 
 
 def count_parameters(store: "Store", tree: "Tree") -> dict:
-    """{parameters: {dtype: count}, total} over the safetensors files at the root; {} without any."""
+    """{parameters: {dtype: count}, total} over the safetensors files in the root folder; {} without any."""
     from safetensors import SafetensorError, safe_open
 
     counts: Counter[str] = Counter()
@@ -80,16 +82,16 @@ def count_parameters(store: "Store", tree: "Tree") -> dict:
 
 
 def read_facts(store: "Store", type: str, tree: "Tree", sdk: str = "") -> dict:
-    """cardData, sdk and tags of a tree, and of a model's pipeline_tag, library_name, config, safetensors and
+    """cardData, sdk and tags of a tree; for a model also pipeline_tag, library_name, config, safetensors and
     model-index."""
     try:
         text = store.read_blob(tree["README.md"].sha256, MAX_CARD) if "README.md" in tree else b""
         card = read_metadata(text.decode(errors="replace"))
-    except HubFault:  # validate-yaml tells its writer; for readers the repo just has no metadata
+    except HubFault:  # validate-yaml reports it to the author; for readers the repo has no metadata
         card = {}
     model = tree if type == "model" else {}
     adapter, config = _read_json(store, model, "adapter_config.json"), _read_json(store, model, "config.json")
-    # the base as its adapter has it may be a folder on the disk of who trained it
+    # the base in an adapter's config may be a folder on its author's disk
     given = re.findall(r"\A[\w.-]+(?:/[\w.-]+)?\Z", str(adapter.get("base_model_name_or_path") or ""))
     bases = [base for base in _items(card.get("base_model")) if base] or given
     relation = card.get("base_model_relation") or ("adapter" if adapter else "finetune")
@@ -125,7 +127,7 @@ def read_facts(store: "Store", type: str, tree: "Tree", sdk: str = "") -> dict:
 
 
 def index_head(store: "Store", repo: "Repo") -> None:
-    """Brings the row of a repo in step with its main branch; call it inside `write()`."""
+    """Updates a repo's row from its main branch; call it inside `write()`."""
     head = store.get_commit(repo, "main")
     facts = read_facts(store, repo.type, store.read_tree(head.tree), repo.sdk)
     row = (head.id, head.time / 1000, orjson.dumps(facts).decode(), repo.id)

@@ -9,7 +9,7 @@ from .faults import HubFault, refuse
 from .store import NOWHERE, iso, new_id
 
 FIELDS = {"title": str, "description": str, "private": bool, "theme": str, "position": int}
-# only the end of a slug counts, which stays when the title changes
+# only the end of a slug identifies it, because the rest changes with the title
 C = "/api/collections/[^/]+/(?:[^/]*-)?{key:[^/-]+}"
 
 
@@ -18,7 +18,7 @@ def _role(call: Call, data: dict) -> str:
 
 
 def _load(call: Call, key: str) -> dict:
-    """A collection that the caller may see, by its key or by a slug that ends with it."""
+    """A collection that the caller may see, by its key or by a slug that ends with the key."""
     data = call.store.document(NOWHERE, "collection", key.rpartition("-")[2], needed=True)
     refuse(data["private"] and not _role(call, data), 404, f"There is no collection {key}")
     return data
@@ -26,7 +26,7 @@ def _load(call: Call, key: str) -> dict:
 
 @contextmanager
 def _change(call: Call, key: str) -> Iterator[dict]:
-    """A collection that the caller may change, to be changed in place."""
+    """A collection that the caller may change. Changes to it are stored when the block ends."""
     refuse(
         _role(call, _load(call, key)) not in ("admin", "write"),
         403,
@@ -38,7 +38,7 @@ def _change(call: Call, key: str) -> Iterator[dict]:
 
 
 def _seen(call: Call, item: dict) -> bool:
-    """Whether the caller may see what an item leads to."""
+    """Whether the caller may see the target of an item."""
     try:
         return bool(
             _load(call, item["id"]) if item["type"] == "collection" else call.admit("read", item["type"], item["id"])
@@ -100,7 +100,7 @@ def get(call: Call, key: str) -> dict:
 @route("PATCH", C, "user")
 @route("DELETE", C, "user")
 def change(call: Call, key: str) -> dict:
-    """PATCH changes what the body says; DELETE drops the collection."""
+    """PATCH applies the fields in the body; DELETE deletes the collection."""
     with _change(call, key) as data:
         data |= _given(call)
         if call.request.method == "DELETE":
@@ -130,7 +130,7 @@ def add_item(call: Call, key: str) -> dict:
 @route("PATCH", C + "/items/{id}", "user")
 @route("DELETE", C + "/items/{id}", "user")
 def change_item(call: Call, key: str, id: str) -> None:
-    """PATCH moves an item or gives it another note; DELETE takes it out."""
+    """PATCH moves an item or changes its note; DELETE removes it."""
     with _change(call, key) as data:
         place = next((n for n, item in enumerate(data["items"]) if item["_id"] == id), None)
         refuse(place is None, 404, "There is no such item in the collection")

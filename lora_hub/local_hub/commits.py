@@ -1,4 +1,4 @@
-"""Writing: which files go to LFS, and commits as lines of JSON."""
+"""Writing: which files go to LFS, and commits sent as lines of JSON."""
 
 import base64
 import re
@@ -14,11 +14,11 @@ from .store import Entry, Tree, git_oid, pointer
 
 RESERVED = {"", ".", "..", ".git", ".gitmodules", "con", "prn", "aux", "nul"}
 MAX_LINE, MAX_REGULAR, MAX_CHANGES = 48 * 1024**2, 10 * 1024**2, 25_000
-Changes = list[tuple[str, Entry | None]]  # paths with what is there from now on; None: nothing
+Changes = list[tuple[str, Entry | None]]  # path -> its new entry; None: removed
 
 
 def _pattern(line: str) -> GitIgnoreSpecPattern:
-    """A line in the form of `.gitignore`. One that is no pattern fits nothing, as in git."""
+    """A line in the syntax of `.gitignore`. As in git, an invalid one matches nothing."""
     try:
         return GitIgnoreSpecPattern(line)
     except (ValueError, re.error):
@@ -26,7 +26,7 @@ def _pattern(line: str) -> GitIgnoreSpecPattern:
 
 
 def _lfs_rules(attributes: str) -> GitIgnoreSpec:
-    """What `.gitattributes` gives to LFS, as rules: a line that takes it from there begins with "!"."""
+    """The LFS rules of `.gitattributes`; a line that excludes files begins with "!"."""
     lines, given = map(str.split, attributes.splitlines()), {"filter=lfs": "", "-filter": "!", "!filter": "!"}
     return GitIgnoreSpec(
         [_pattern(given[word] + pattern) for pattern, *words in filter(None, lines) for word in words if word in given]
@@ -34,7 +34,7 @@ def _lfs_rules(attributes: str) -> GitIgnoreSpec:
 
 
 def check_path(path: object) -> str:
-    """A path inside a repository. Raises HubFault 422 for what could mean another place."""
+    """A path inside a repository. Raises HubFault 422 for one that could lead elsewhere."""
     parts = path.split("/") if isinstance(path, str) else [""]
     odd = any(part.lower() in RESERVED or len(part.encode()) > 255 for part in parts)
     refuse(
@@ -46,7 +46,7 @@ def check_path(path: object) -> str:
 
 
 def _target(call: Call, rev: str) -> None:
-    """Who only reads a repo may open a pull request and add to it; anything else needs the right to write."""
+    """A reader may open a pull request and add to it; anything else needs the right to write."""
     if rev.startswith("refs/pr/"):
         check_pull(call, rev)
     elif not call.flag("create_pr"):
@@ -55,7 +55,8 @@ def _target(call: Call, rev: str) -> None:
 
 @route("POST", "/api/{type}s/{repo}/preupload/{rev}", "join")
 def preupload(call: Call, rev: str) -> dict:
-    """For every file: regular or LFS, ignored or not, and its present oid, from which the client sees no-ops."""
+    """For every file: regular or LFS, whether it is ignored, and its current oid, which lets the client skip unchanged
+    files."""
     _target(call, rev)
     (_, tree), answer = call.tree(rev), []
 
@@ -87,8 +88,8 @@ def _content(value: dict) -> bytes:
 
 
 def read_changes(call: Call) -> tuple[dict, Changes]:
-    """The header and the changes of a commit, from a JSON object a line; contents are in the store when this
-    returns."""
+    """The header and the changes of a commit, from one JSON object per line. When this returns, the contents are in the
+    store."""
     header, changes = {}, []
     with open(call.body, "rb") as lines, call.store.adding() as add:
         while line := lines.readline(MAX_LINE + 1):
@@ -109,7 +110,7 @@ def read_changes(call: Call) -> tuple[dict, Changes]:
 
 
 def _lfs_entry(call: Call, value: dict) -> Entry:
-    """An LFS file that was uploaded to this repo; a copy inside the repo names no size."""
+    """An LFS file that was uploaded to this repo. A copy within the repo gives no size."""
     oid, size = str(value.get("oid")), value.get("size")
     held = held_size(call, oid)
     refuse(
@@ -121,7 +122,7 @@ def _lfs_entry(call: Call, value: dict) -> Entry:
 
 
 def apply(tree: Tree, changes: Changes) -> Tree:
-    """A tree after changes. What is taken out is a file, or a folder with all that is in it."""
+    """The tree after the changes. A removed path is a file, or a folder with everything in it."""
     tree = dict(tree)
     for path, entry in changes:
         if entry:
@@ -142,7 +143,7 @@ def folders_of(tree: Tree) -> set[str]:
 
 @route("POST", "/api/{type}s/{repo}/commit/{rev}", "join", "file")
 def commit(call: Call, rev: str) -> dict:
-    """Applies the operations to a branch (or opens a pull request with them) in one step."""
+    """Applies the operations to a branch in one step, or opens a pull request with them."""
     _target(call, rev)
     header, changes = read_changes(call)
     title, text = str(header.get("summary") or "Update")[:500].strip(), str(header.get("description") or "")[:65536]

@@ -1,4 +1,4 @@
-"""Discussions and pull requests. A pull request is a ref `refs/pr/N` that commits go to, and a talk about it."""
+"""Discussions and pull requests. A pull request is a ref `refs/pr/N` for its commits, with a discussion."""
 
 from contextlib import AbstractContextManager
 
@@ -15,13 +15,13 @@ def _event(call: Call, kind: str, **data: object) -> dict:
 
 
 def _said(call: Call, text: str, before: tuple | list = (), hidden: bool = False) -> dict:
-    """What a comment says, after what it said before."""
+    """A comment's content with its earlier versions."""
     latest = {"raw": text, "html": "", "updatedAt": iso(), "author": {"name": call.user.name}}
     return {"latest": latest, "history": [*before, latest], "edited": bool(before), "hidden": hidden}
 
 
 def open_discussion(call: Call, title: str, text: str, fork: Commit | None, base: str = "main") -> int:
-    """Adds one, with its ref where it is a pull request that starts at `fork`; call it inside `write()`."""
+    """Opens a discussion. A pull request gets a ref that starts at `fork`. Call it inside `write()`."""
     num = max(map(int, call.store.documents(call.repo.id, "discussion")), default=0) + 1
     data = {
         "title": title.strip(),
@@ -40,7 +40,7 @@ def open_discussion(call: Call, title: str, text: str, fork: Commit | None, base
 
 
 def _change(call: Call, num: str) -> AbstractContextManager[dict]:
-    """A discussion to be changed in place."""
+    """A discussion. Changes to it are stored when the block ends."""
     return call.store.edit(call.repo.id, "discussion", num, needed=True)
 
 
@@ -50,7 +50,7 @@ def _check_author(call: Call, of: dict) -> None:
 
 
 def check_pull(call: Call, ref: str) -> None:
-    """Who opened a pull request may add to it while it is open, as may who writes to the repo."""
+    """The author of an open pull request may add to it, and so may people who can write to the repo."""
     _check_author(
         call, data := call.store.document(call.repo.id, "discussion", ref.removeprefix("refs/pr/"), needed=True)
     )
@@ -58,7 +58,7 @@ def check_pull(call: Call, ref: str) -> None:
 
 
 def note_commit(call: Call, ref: str, made: Commit) -> None:
-    """Adds a commit to the talk about its pull request."""
+    """Adds a commit to the discussion of its pull request."""
     with _change(call, ref.removeprefix("refs/pr/")) as data:
         data["events"].append(_event(call, "commit", subject=made.title, oid=made.id))
 
@@ -70,7 +70,7 @@ def _brief(call: Call, num: str, data: dict) -> dict:
 
 @route("GET", D, "read")
 def listing(call: Call) -> dict:
-    """All of them on one page, the newest first."""
+    """All discussions on one page, newest first."""
     asked = call.query.get
     found = [
         _brief(call, num, data)
@@ -124,7 +124,7 @@ def edit_comment(call: Call, num: str, id: str, what: str) -> dict:
 
 @route("POST", D + "/{num}/{what:comment|status|title}", "join")
 def add(call: Call, num: str, what: str) -> dict:
-    """A comment; another status, with a comment or without one; or another title."""
+    """Adds a comment, changes the status (with or without a comment), or changes the title."""
     with _change(call, num) as data:
         if what == "comment" or call.body.get("comment"):
             data["events"].append(_event(call, "comment", **_said(call, call.field("comment"))))

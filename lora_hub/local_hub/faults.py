@@ -1,10 +1,10 @@
-"""Refusals in the Hub's own form: a status, a sentence and, where the client looks for one, an `X-Error-Code`."""
+"""Refusals in the Hub's format: a status, a sentence and, if the client looks for one, an `X-Error-Code`."""
 
 from ..core.errors import HubError
 
 
 class HubFault(HubError):
-    """What a handler raises to refuse. `body` goes into the JSON answer beside `error`."""
+    """Raised by a handler to refuse. `body` is added to the JSON response beside `error`."""
 
     def __init__(
         self,

@@ -1,10 +1,12 @@
-"""Jobs: a command that really runs, as a process of this machine. `jobs/ID/` keeps its `log`, and `work` while it runs.
+"""Jobs: commands that really run, as processes of this machine. `jobs/ID/` keeps a job's `log`, and `work` while it
+runs.
 
-Off without `--jobs`; then for whoever writes to a namespace, on loopback only. The image is not looked at: `python` is
-the one that runs this server. A job runs in the process group of its leash, a shell that waits for the end of its
-standard input and then kills that group. This server lets go of it when the command ends, when its time is over, to
-cancel, and by dying. Lines of output are kept as the client reads them. Secrets go into the child's environment and
-nowhere else.
+Jobs are off without `--jobs`. With it, users who can write to a namespace may run them, and only on loopback. The image
+is ignored: `python` is the one that runs this server.
+
+A job runs in the process group of its leash, a shell that waits for the end of its standard input and then kills the
+group. The server closes that input when the command ends, when its time is up, to cancel it, and by dying. Output is
+stored as the lines that the client reads. Secrets are only passed to the child's environment.
 """
 
 import asyncio
@@ -37,8 +39,7 @@ KEPT = {
 
 
 def _may(call: Call, ns: str, id: str = "") -> None:
-    """Whoever writes to a namespace runs jobs in it and sees those there; an app that they signed in to needs the
-    scope, too."""
+    """Users who can write to a namespace run and see jobs in it. An app that acts for them also needs the scope."""
     refuse(call.hub.jobs is None, 501, "Jobs are off on this embedded Hub; start it with --jobs")
     scopes, role = call.need_user().scopes, call.accounts.role(call.user, ns)
     refuse(
@@ -56,7 +57,7 @@ def inspect(call: Call, ns: str, id: str) -> dict:
 
 
 def _finish(store: Store, id: str, stage: str, message: str | None = None) -> None:
-    """Writes how a job ended (`%`: all of them), unless that is known already."""
+    """Records how a job ended (`%`: all jobs), unless that is already recorded."""
     store.run(
         "UPDATE documents SET data = json_set(data, '$.finishedAt', ?, '$.status.stage', ?, '$.status.message', ?) "
         "WHERE "
@@ -69,14 +70,14 @@ def _finish(store: Store, id: str, stage: str, message: str | None = None) -> No
 
 
 def mark_lost(store: Store) -> None:
-    """For a server that starts: whatever the records say, no job runs."""
+    """Called when a server starts: whatever the records say, no job is running."""
     _finish(store, "%", "ERROR", "lost: the Hub that ran it has ended")
     for work in store.folder.glob("jobs/*/work"):
         shutil.rmtree(work, ignore_errors=True)
 
 
 def _hold(store: Store, id: str, job: Popen, leash: Popen, seconds: int) -> None:
-    """Lets go of the leash when the command has ended, or its time: what it left behind ends with it."""
+    """Lets go of the leash when the command or its time has ended, so that its leftover processes end with it."""
     try:
         job.wait(seconds)
     except TimeoutExpired:
@@ -85,7 +86,7 @@ def _hold(store: Store, id: str, job: Popen, leash: Popen, seconds: int) -> None
 
 
 def _run(call: Call, id: str, work: Path, command: list[str], env: dict[str, str], seconds: int) -> None:
-    """Runs a job and keeps each line that it says, with its time, in the form in which the client reads it."""
+    """Runs a job and stores each line of its output with the time, in the client's format."""
     leash, message = call.hub.jobs[id], None
     try:
         with (
@@ -106,9 +107,9 @@ def _run(call: Call, id: str, work: Path, command: list[str], env: dict[str, str
             while line := job.stdout.readline(MAX_LINE):
                 log.write(json.dumps({"data": line.removesuffix("\n"), "timestamp": iso()}) + "\n")
         message = f"Job failed with exit code: {job.returncode}" if job.returncode else None
-    except (OSError, ValueError, LookupError, TypeError) as error:  # there is no such command, or no room for its words
+    except (OSError, ValueError, LookupError, TypeError) as error:  # no such command, or its arguments are too long
         message = f"Job cannot run: {error}"
-    leash.communicate()  # lets go of it and waits for its end
+    leash.communicate()  # closes its input and waits for its end
     shutil.rmtree(work, ignore_errors=True)
     _finish(call.store, id, "ERROR" if message else "COMPLETED", message)
     del call.hub.jobs[id]
@@ -182,8 +183,8 @@ def label(call: Call, ns: str, id: str) -> dict:
 
 @route("GET", J + "/{id}/logs", _may)
 def logs(call: Call, ns: str, id: str) -> StreamingResponse:
-    """Server-sent events, a line each, from the first (or with `tail` one of the last) to the end of the job. The same
-    lines come each time, which is how the client goes on after a break."""
+    """Server-sent events, one per line, from the first line (or with `tail` a later one) to the end of the job. Every
+    request sends the same lines, which lets the client continue after a disconnect."""
     path, running, tail = call.store.folder / "jobs" / id / "log", call.hub.jobs, call.number("tail", 0)
 
     async def events():

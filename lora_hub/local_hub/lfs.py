@@ -1,4 +1,4 @@
-"""Large files: the LFS batch call, uploads whole or in parts, and the check that the bytes are those they claim to be.
+"""Large files: the LFS batch call, uploads whole or in parts, and verification of the received bytes.
 
 An upload link is signed for one repo, one sha256, one size and one hour, because the client sends no token with it.
 """
@@ -16,17 +16,18 @@ from .faults import HubFault, refuse
 from .store import new_id, sha256_of
 
 MAX_BYTES, PART_BYTES, PIECE, LINK_SECONDS = 50 * 1024**3, 256 * 1024**2, 1024**2, 3600
-LINKS = URLSafeTimedSerializer(secrets.token_bytes(32))  # they die with the process, and uploads are retried
+LINKS = URLSafeTimedSerializer(secrets.token_bytes(32))  # links expire with the process; clients retry uploads
 
 
 def _parts(size: int) -> range:
-    """The numbers of the parts of a file; a small one is one part."""
+    """The part numbers of a file; a small file is one part."""
     return range(1, max(1, -(-size // PART_BYTES)) + 1)
 
 
 @route("POST", "/{kind}{repo}[.]git/info/lfs/objects/batch", "join")
 def batch(call: Call) -> dict:
-    """What of some files is to be sent, and where to: whole, or in parts and then a word that they are all there."""
+    """Which of the files have to be sent, and where to: whole, or in parts followed by a request that completes
+    them."""
     objects, answer = call.field("objects", list), []
     for item in objects:
         oid, size = (item.get("oid"), item.get("size")) if isinstance(item, dict) else (item, None)
@@ -39,7 +40,7 @@ def batch(call: Call) -> dict:
         refuse(not good, 422, f"Invalid LFS object: {oid!r} of {size!r} bytes")
         item = {"oid": oid, "size": size}
         if held_size(call, oid) != size:
-            # with an id, because the same file may come twice at once, and neither touches the other's parts
+            # with an id, because the same file may be uploaded twice at once, and the uploads must not mix their parts
             link = "?link=" + LINKS.dumps(
                 {"repo": [call.repo.id, call.repo.uid], "oid": oid, "size": size, "id": new_id()}
             )
@@ -51,7 +52,7 @@ def batch(call: Call) -> dict:
 
 
 def _linked(call: Call, part: str = "") -> dict:
-    """Who has an upload link that this server signed may use it: what it says is what the handlers are told."""
+    """Anybody with an upload link signed by this server may use it. The handlers get what the link says."""
     try:
         link = LINKS.loads(call.query.get("link", ""), LINK_SECONDS)
     except BadSignature as error:
@@ -64,7 +65,7 @@ def _linked(call: Call, part: str = "") -> dict:
 
 @route("PUT", "/lfs/{part}", _linked, "file")
 def upload(call: Call, part: str, oid: str, size: int, id: str) -> None:
-    """Takes a part; where there is only one, that is the file."""
+    """Receives a part; if there is only one, it is the whole file."""
     refuse(part not in map(str, _parts(size)), 400, f"There is no part {part!r}")
     if size <= PART_BYTES:
         keep(call, call.body, oid, size)
@@ -75,7 +76,7 @@ def upload(call: Call, part: str, oid: str, size: int, id: str) -> None:
 
 @route("POST", "/lfs", _linked, "file")
 def complete(call: Call, oid: str, size: int, id: str) -> None:
-    """Puts the parts together, in place of a body that says nothing new."""
+    """Joins the parts. The request's body is ignored, because it says nothing new."""
     parts = [call.store.incoming / f"{id}-{part}" for part in _parts(size)]
     refuse(not all(part.exists() for part in parts), 400, "Parts of the upload are missing")
     parts[0].replace(call.body)
@@ -87,7 +88,7 @@ def complete(call: Call, oid: str, size: int, id: str) -> None:
 
 
 def held_size(call: Call, oid: str) -> int | None:
-    """The size of a file that was uploaded to the repo; None where it was not."""
+    """The size of a file that was uploaded to the repo; None if it was not."""
     held = call.store.db.execute(
         "SELECT size FROM objects WHERE repo = ? AND sha256 = ?", (call.repo.id, oid)
     ).fetchone()
@@ -95,7 +96,8 @@ def held_size(call: Call, oid: str) -> int | None:
 
 
 def keep(call: Call, file: Path, oid: str, size: int) -> None:
-    """Makes a file of `incoming/`, which nobody else writes to, a blob of the repo, if it is what was announced."""
+    """Turns a file of `incoming/`, which nobody else writes to, into a blob of the repo, if it matches its announced
+    hash and size."""
     found, came = sha256_of(file), file.stat().st_size
     refuse(
         (found, came) != (oid, size), 400, f"{came} bytes with sha256 {found} came; {size} with {oid} were announced"
@@ -105,7 +107,7 @@ def keep(call: Call, file: Path, oid: str, size: int) -> None:
 
 
 def read_pieces(file: Path, start: int = 0, left: int = MAX_BYTES) -> Iterator[bytes]:
-    """What is in a file from a place on, `left` bytes at most, a MiB at a time."""
+    """A file's bytes from an offset on, at most `left`, one MiB at a time."""
     with open(file, "rb") as stream:
         stream.seek(start)
         while left > 0 and (piece := stream.read(min(PIECE, left))):

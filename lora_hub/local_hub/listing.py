@@ -1,4 +1,4 @@
-"""Repositories by author, search, tags and order; and everything about one of them."""
+"""Lists of repositories by author, search, tags and order; and the full info of one."""
 
 import json
 
@@ -8,7 +8,7 @@ from .faults import refuse
 from .spaces import state
 from .store import Repo, iso
 
-# nobody likes anything here
+# there are no likes here
 SORTS = {"createdAt": "created", "downloads": "downloads"} | dict.fromkeys(
     ("", "lastModified", "likes", "trendingScore"), "modified"
 )
@@ -21,7 +21,7 @@ MORE = {"full": {"siblings", "cardData"}, "cardData": {"cardData"}, "config": {"
 
 
 def describe(call: Call, repo: Repo, names: set[str], blobs: bool = False) -> dict:
-    """The info of a repo at its head; only `names` of it where there are any. `blobs`: with the facts of its files."""
+    """The info of a repo at its head, reduced to `names` if given. `blobs`: with details of its files."""
     info = {
         "author": repo.namespace,
         "sha": repo.head,
@@ -74,7 +74,7 @@ def listing(call: Call, type: str) -> list[dict]:
     texts, values = zip(*wanted, strict=True)
     refuse((sort := call.query.get("sort", "")) not in SORTS, 400, f"Cannot sort by {sort!r}")
     order = f"ORDER BY {SORTS[sort]} DESC, id DESC"
-    # the ids come from the index alone; whole rows, which hold the cards, are read for the page only
+    # the ids come from the index alone; full rows, which contain the cards, are only read for one page
     ids = db.execute(f"SELECT id FROM repos WHERE {' AND '.join(texts)} {order}", values).fetchall()
     page = json.dumps([id for (id,) in call.paged(ids, 1000)])
     names = set(asked("expand")) or BRIEF.union(*(MORE[name] for name in MORE if call.flag(name)))

@@ -1,10 +1,10 @@
-"""Sign in with this Hub: OpenID Connect by authorization codes, as Gradio's LoginButton (authlib) speaks it.
+"""Sign in with this Hub: OpenID Connect with authorization codes, as Gradio's LoginButton (authlib) uses it.
 
-An app is a line of the accounts file: `oauth: {ID: {secret, redirect: [URL, ..], fullname?}}`, with the whole address
-that its codes are sent to, but for a query: of a Gradio app `http://HOST:PORT/login/callback`. Who approves types a
-token in, each time: there is no cookie, so no other page can approve in anyone's name. Codes, granted tokens and the
-signing key live in memory only. `joserfc`, which signs, comes with `gradio[oauth]`; it is imported by who signs in
-first.
+An app is a line of the accounts file: `oauth: {ID: {secret, redirect: [URL, ..], fullname?}}`. A redirect is the full
+address that codes are sent to, without a query; for a Gradio app `http://HOST:PORT/login/callback`. To approve, a user
+types in a token each time. There is no cookie, so no other page can approve in their name. Codes, granted tokens and
+the signing key are in memory only. `joserfc`, which signs, comes with `gradio[oauth]` and is imported at the first
+sign-in.
 """
 
 import base64
@@ -58,8 +58,8 @@ def jwks(call: Call) -> dict:
 
 
 def _asked(call: Call, given: dict[str, str]) -> tuple[str, list[str]]:
-    """(name of the app, scopes) of a request to sign in. What is wrong is told here, never sent to the address that is
-    given."""
+    """(name of the app, scopes) of a sign-in request. Errors are shown here, never sent to the address in the
+    request."""
     app, address = call.accounts.apps.get(given.get("client_id"), {}), given.get("redirect_uri", "")
     known = address.partition("?")[0] in list(app.get("redirect", []))
     refuse(not known, 400, f"No app is registered here with this client_id and the address {address!r}")
@@ -97,7 +97,7 @@ def approve(call: Call) -> Response:
 
 @route("POST", "/oauth/token", "any", "form")
 def token(call: Call) -> dict:
-    """A code, once, against an access token and an id_token."""
+    """Exchanges a code, which is valid once, for an access token and an id_token."""
     from joserfc import jwt
 
     given, now, sent = (
@@ -134,8 +134,8 @@ def token(call: Call) -> dict:
 
 
 def _facts(call: Call, user: Account) -> dict:
-    """What an app may know of its user by its scopes; without organizations, as apps keep this in a cookie of at most 4
-    KB."""
+    """What an app may know about its user, by its scopes. Without organizations, because apps keep this in a cookie of
+    at most 4 KB."""
     facts = {"sub": user_id(user.name)} | ({"email": user.email} if "email" in user.scopes else {})
     profile = {
         "preferred_username": user.name,

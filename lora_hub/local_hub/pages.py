@@ -1,8 +1,7 @@
-"""Pages for people, because links in cards and in the app lead here: read-only, rendered here, no script at all.
+"""Pages for people, because links in cards and in the app lead here. Read-only, rendered on the server, no scripts.
 
-Cards are strangers' markdown: raw HTML is shown as text, links of dangerous kinds are dropped by the parser, and the
-policy in the headers forbids scripts whatever the page says. The HTML is in templates/, which escape what they are
-given.
+Cards are strangers' markdown: raw HTML is shown as text, the parser drops dangerous links, and the content security
+policy forbids scripts whatever a page contains. The HTML is in templates/, which escape their values.
 """
 
 import re
@@ -37,21 +36,23 @@ def page(template: str, title: str, status: int = 200, **values: object) -> HTML
 
 
 def render_card(text: str, base: str) -> str:
-    """Markdown to HTML without raw HTML; relative addresses lead below `base`."""
+    """Markdown to HTML without raw HTML; relative links are resolved below `base`."""
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
 
     def place(url: str) -> str:
         return MarkdownIt.normalizeLink(parser, url if re.match(r"[a-zA-Z][\w+.-]*:|[#/]", url) else base + url)
 
     parser.normalizeLink = place
-    shown, *rest = text.split("<!--")  # comments are not shown; no pattern, which a million of "<!--" would keep busy
+    shown, *rest = text.split(
+        "<!--"
+    )  # hides comments; no regular expression, because a million of "<!--" would make it slow
     return parser.render(shown + "".join(piece.partition("-->")[2] for piece in rest))
 
 
 @route("GET", "/", "any")
 @route("GET", "/{ns}", "any")
 def repositories(call: Call, ns: str = "") -> Response:
-    """Those of a user or an organization, or all of them, beside the names of who may have some."""
+    """The repositories of a user or an organization, or all of them, with the names of possible owners."""
     newest = call.store.repos(f"?1 IN ('', lower(namespace)) ORDER BY modified DESC LIMIT {MAX_ROWS}", ns.lower())
     found = [repo for repo in newest if call.accounts.can_read(call.user, repo)]
     owner = call.accounts.find_namespace(ns) or next((repo.namespace for repo in found), "")
@@ -68,7 +69,7 @@ def repositories(call: Call, ns: str = "") -> Response:
 @route("GET", "/{kind}{repo}/commit/{rev}", "read")
 @route("GET", "/{kind}{repo}/tree/{rev}{path:.*}", "read")
 def files(call: Call, rev: str, path: str = "") -> Response:
-    """What a commit says, and a folder as it was then."""
+    """A commit's message and details, and a folder at that commit."""
     commit, tree, below = list_folder(call, rev, path)
     return page(
         "files",

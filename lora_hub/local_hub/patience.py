@@ -1,7 +1,6 @@
-"""How long the server waits for somebody who does not go on: half-open connections, headers and bodies that come drop
-by drop, bodies without an end.
+"""Timeouts for slow clients: half-open connections, headers and bodies that arrive byte by byte, bodies without an end.
 
-uvicorn waits for ever in each of these; a connection costs a socket and a little memory, and there are not many.
+uvicorn waits for ever in each of these cases. A connection costs a socket and some memory, and both are limited.
 """
 
 import asyncio
@@ -16,14 +15,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from .faults import HubFault, refuse
 
 HEADER_SECONDS = 30.0
-# A body may take so long, and a second more for each so many bytes that have come.
+# The time a body may take, plus one second per this many bytes received.
 BODY_SECONDS, SLOWEST_BYTES = 60.0, 4096
-# So much of a refused body is taken in.
+# How much of a refused body is read.
 DRAIN_BYTES, DRAIN_SECONDS = 64 << 20, 10.0
 
 
 class Impatient(H11Protocol):
-    """uvicorn's own, which ends a connection whose request has not begun in time."""
+    """uvicorn's protocol class, but it closes a connection whose request has not begun in time."""
 
     _late: Any = None
 
@@ -52,7 +51,8 @@ class Impatient(H11Protocol):
 
 
 async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
-    """A request's body, of at most so many bytes. HubFault 413 where it has more, 408 where it comes too slowly."""
+    """A request's body, limited to a number of bytes. Raises HubFault 413 if it has more, 408 if it arrives too
+    slowly."""
     began, taken, stream = time.monotonic(), 0, request.stream()
     while True:
         left = BODY_SECONDS + taken / SLOWEST_BYTES - (time.monotonic() - began)
@@ -68,10 +68,10 @@ async def pieces(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 async def drain(request: Request) -> bool:
-    """Takes in the rest of a refused body, because clients read an answer when they have sent everything. Whether that
-    was all: of one without an end only so much."""
+    """Reads the rest of a refused body, because clients only read the response after sending everything. Returns
+    whether that was all; of an endless body only a limited amount is read."""
     left = DRAIN_BYTES
-    # it was read to its end, or nobody waits for the answer
+    # it was read to its end, or the client is gone
     with suppress(RuntimeError, ClientDisconnect):
         try:
             async with asyncio.timeout(DRAIN_SECONDS):

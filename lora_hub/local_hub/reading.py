@@ -17,7 +17,7 @@ from .store import Commit, Tree, iso
 
 PAGE, EXPANDED_PAGE = 1000, 50
 IMAGES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
-POLICY = "default-src 'none'; sandbox"  # whatever a stranger's file says, it does nothing on this server's pages
+POLICY = "default-src 'none'; sandbox"  # a stranger's file cannot run anything on this server's pages
 SAFE = {"Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": POLICY}
 COUNTED = {"model": ("config.json", "adapter_config.json"), "dataset": ("README.md",), "space": ("README.md",)}
 
@@ -27,7 +27,7 @@ def refuse_entry(when: object, path: str, commit: Commit) -> None:
 
 
 def send_file(request: Request, file: Path, etag: str, size: int, headers: dict[str, str]) -> Response:
-    """A file as it was asked for: HEAD, conditions, one range (the whole of it for several). Raises HubFault 416."""
+    """A file as requested: HEAD, conditions, one range (the whole file for several). Raises HubFault 416."""
     headers = SAFE | {"ETag": f'"{etag}"'} | headers
     if {etag, "*"} & {
         tag.strip().removeprefix("W/").strip('"') for tag in request.headers.get("if-none-match", "").split(",")
@@ -50,7 +50,7 @@ def resolve(call: Call, rev: str, path: str) -> Response:
     commit, tree = call.tree(rev)
     refuse_entry((entry := tree.get(path)) is None, path, commit)
     etag, name = entry.sha256 if entry.lfs else entry.oid, path.rsplit("/", 1)[-1]
-    # never a type that a browser would run as a page of this server
+    # never a content type that a browser would run as a page of this server
     kind = IMAGES.get(name.rsplit(".", 1)[-1].lower()) or (
         "application/octet-stream" if entry.lfs else "text/plain; charset=utf-8"
     )
@@ -64,7 +64,7 @@ def resolve(call: Call, rev: str, path: str) -> Response:
 
 
 def describe_path(tree: Tree, path: str) -> dict:
-    """A file or a folder of a tree, as the client reads it."""
+    """A file or a folder of a tree, in the client's format."""
     if path in tree:
         return tree[path].json(type="file", path=path, oid=tree[path].oid)
     inside = "".join(f"{name}\0{entry.oid}\n" for name, entry in tree.items() if name.startswith(f"{path}/"))
@@ -72,8 +72,7 @@ def describe_path(tree: Tree, path: str) -> dict:
 
 
 def describe_paths(call: Call, commit: Commit, tree: Tree, paths: list[str], expand: bool) -> list[dict]:
-    """Files and folders of a commit; `expand`: with the commits that they were last changed by, found by walking
-    back."""
+    """Files and folders of a commit; `expand`: with the commit that last changed each, found by walking back."""
     rows = [describe_path(tree, path) for path in paths]
     waiting = {row["path"]: row for row in rows if expand}
     steps = pairwise(chain(call.store.walk(call.repo, commit), [None]))
@@ -86,7 +85,8 @@ def describe_paths(call: Call, commit: Commit, tree: Tree, paths: list[str], exp
 
 
 def list_folder(call: Call, rev: str, path: str, deep: bool = False) -> tuple[Commit, Tree, list[str]]:
-    """A commit, its files, and what is in one of its folders: files and folders, with `deep` also what is in these."""
+    """A commit, its files, and the contents of one folder: its files and folders and, with `deep`, everything below
+    them."""
     (commit, tree), start = call.tree(rev), f"{path.strip('/')}/".lstrip("/")
     below = [
         name

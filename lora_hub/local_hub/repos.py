@@ -1,4 +1,4 @@
-"""Repositories as such: who am I, create, delete, move, settings, branches, tags, refs, the check of a card, gates."""
+"""Repositories as a whole: whoami, create, delete, move, settings, branches, tags, refs, card validation, gates."""
 
 import re
 
@@ -11,7 +11,7 @@ from .spaces import configure
 from .store import TYPES, iso
 
 R = "/api/{type}s/{repo}"
-# As an account's, and what git and the client take for something else.
+# The same rule as for account names, minus names that git and the client reserve.
 NAME = re.compile(rf"(?!.*(?:--|\.\.)){accounts.NAME.pattern}(?<!\.git)")
 RESERVED = set("api blob commits datasets health lfs models raw refs resolve revision settings spaces tree".split())
 BAD_REF = re.compile(r"^$|.{201}|[\x00-\x20~^:?*\[\\\x7f]|\.\.|//|@\{|^[/.-]|^refs/|[/.]$|\.lock$|^[0-9a-f]{40}$")
@@ -33,7 +33,7 @@ def whoami(call: Call) -> dict:
 
 @route("GET", "/api/{what:organizations|users}/{ns}/overview", "any")
 def overview(call: Call, what: str, ns: str) -> dict:
-    """Whether there is such an organization or user, and what it is called."""
+    """Whether such an organization or user exists, and its full name."""
     known = call.accounts.orgs if what == "organizations" else call.accounts.users
     name = next((one for one in known if one.lower() == ns.lower()), "")
     refuse(not name, 404, f"There is no {ns!r} among the {what}")
@@ -43,12 +43,12 @@ def overview(call: Call, what: str, ns: str) -> dict:
 
 @route("GET", "/health", "any")
 def health(call: Call) -> dict:
-    """Names this run of the server, so that a launcher knows its own."""
+    """Identifies this server process, so that a launcher recognizes its own."""
     return {"hub": call.hub.id}
 
 
 def _place(call: Call, owner: str, name: str) -> tuple[str, str]:
-    """Namespace and name for a repository, if the caller may create one there and it may be called so."""
+    """Namespace and name for a repository, if the caller may create one there and the name is valid."""
     refuse(
         not NAME.fullmatch(name) or name.lower() in RESERVED,
         400,
@@ -58,7 +58,7 @@ def _place(call: Call, owner: str, name: str) -> tuple[str, str]:
 
 
 def _private(call: Call, default: bool) -> bool:
-    """The visibility that a body asks for, as the client says it, or as older ones do. A protected Space is private
+    """The visibility in a body, in the form that the client or an older one sends. A protected Space is private
     here."""
     asked = call.body.get("visibility", call.body.get("private"))
     return default if asked is None else asked not in ("public", False)
@@ -66,7 +66,7 @@ def _private(call: Call, default: bool) -> bool:
 
 @route("POST", "/api/repos/create", "user")
 def create(call: Call) -> dict:
-    """With a first commit: `.gitattributes`, and the card that makes a Space one."""
+    """Creates a repo with a first commit: `.gitattributes`, and for a Space the card that configures it."""
     type, (owner, name) = (
         call.field("type", str, "model"),
         _place(call, call.field("organization", str, ""), call.field("name")),
@@ -120,7 +120,7 @@ def settings(call: Call) -> None:
 @route("GET", R + "/auth-check/write", "write")
 @route("GET", R + "/auth-check", "open")
 def auth_check(call: Call) -> None:
-    """What there is to check, the route has checked."""
+    """The route has already checked everything."""
 
 
 @route("GET", R + "/refs", "read")
@@ -138,8 +138,8 @@ def refs(call: Call) -> dict:
 
 @route("POST", R + "/{group:branch|tag}/{given}", "write")
 def add_ref(call: Call, group: str, given: str) -> None:
-    """A new branch of this name, from where the body says; or a new tag of this revision, with the name that the body
-    says."""
+    """A new branch of this name, starting where the body says; or a new tag of this revision, with the name in the
+    body."""
     name, start = (given, call.field("startingPoint", str, "main")) if group == "branch" else (call.field("tag"), given)
     ref, commit = f"refs/{'heads' if group == 'branch' else 'tags'}/{name}", call.store.get_commit(call.repo, start)
     refuse(BAD_REF.search(name), 400, f"Invalid reference name: {name!r}")
@@ -152,13 +152,13 @@ def add_ref(call: Call, group: str, given: str) -> None:
 def drop_ref(call: Call, group: str, name: str) -> None:
     ref = f"refs/{'heads' if group == 'branch' else 'tags'}/{name}"
     refuse(ref == "refs/heads/main", 403, "Cannot delete refs/heads/main")
-    call.store.get_commit(call.repo, ref)  # raises where there is none
+    call.store.get_commit(call.repo, ref)  # raises if there is none
     call.store.run("DELETE FROM refs WHERE repo = ? AND name = ?", call.repo.id, ref)
 
 
 @route("POST", R + "/super-squash/{branch}", "write")
 def squash(call: Call, branch: str) -> None:
-    """One commit with the branch's files in place of its history."""
+    """Replaces the branch's history with one commit of its files."""
     ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
     with call.store.write():
         call.store.add_commit(call.repo, ref, call.tree(ref)[1], (), call.user.name, call.field("message")[:500])
@@ -166,13 +166,13 @@ def squash(call: Call, branch: str) -> None:
 
 @route("DELETE", R + "/like", "read")
 def unlike(call: Call) -> None:
-    """As on the public Hub, who takes a like back from what is not there is told so first."""
+    """As on the public Hub, removing a like from a missing repo reports the missing repo first."""
     refuse(True, 501, "This embedded Hub keeps no likes; the public Hub does")
 
 
 @route("POST", "/api/validate-yaml", "any")
 def validate_yaml(call: Call) -> dict:
-    """Errors are raised where the card is read."""
+    """Reading the card raises the errors."""
     warnings = (
         [] if read_metadata(call.field("content")) else [{"message": "empty or missing yaml metadata in repo card"}]
     )
@@ -196,7 +196,7 @@ def _decide(call: Call, user: str, status: str) -> dict:
 
 @route("POST", "/{kind}{repo}/ask-access", "join")
 def ask_access(call: Call) -> dict:
-    """The caller asks, once: what was decided stays. Let in at once where the gate is automatic."""
+    """The caller requests access. An earlier decision stays. With an automatic gate access is granted at once."""
     known = call.store.document(call.repo.id, "access", call.user.name).get("status")
     return _decide(call, call.user.name, known or ("accepted" if call.repo.gated == "auto" else "pending"))
 
@@ -208,7 +208,7 @@ def access_requests(call: Call, status: str) -> list[dict]:
 
 @route("POST", R + "/user-access-request/{how:handle|grant}", "write")
 def answer_request(call: Call, how: str) -> dict:
-    """Grants access to anybody, or decides on a request that is there, named by its user or its id."""
+    """Grants access to any user, or decides on a pending request, identified by its user or its id."""
     wanted = (call.field("user", str, "") or call.field("requestId", str, "")).lower()
     user = next((name for name in call.accounts.users if wanted in (name.lower(), user_id(name))), "")
     asked = call.store.document(call.repo.id, "access", user)

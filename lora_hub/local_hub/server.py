@@ -1,7 +1,7 @@
-"""Runs the embedded Hub, and looks after its folder at rest: its lock, its port, its log, its end.
+"""Runs the embedded Hub, and manages its folder while no server runs: its lock, port, log and orderly end.
 
 `python -m lora_hub hub [serve|stop|fsck|gc|backup FOLDER] --dir D [--accounts FILE] ...`, or without the app's own
-command line `python -m lora_hub.local_hub`. One folder has one server; `folder` says how it is found. No token is ever
+command line `python -m lora_hub.local_hub`. One folder has one server; `folder` says how it is found. Tokens are never
 logged.
 """
 
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from ..core.errors import HubError, SpecError
 from . import folder as places
 
-# What stands in a Hub's folder before its store does; anything else there is somebody's who did not mean this folder.
+# Files of a Hub's folder that exist before its store; any other file means that the folder is not meant for a Hub.
 OUR_FILES = {
     places.RECORD,
     places.SERVER_LOCK,
@@ -38,11 +38,11 @@ LOCK_SECONDS, STOP_SECONDS, WATCH_SECONDS = 3.0, 10.0, 5.0
 
 
 class AlreadyServed(HubError):
-    """Another process has the folder."""
+    """Another process serves the folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the embedded Hub can be started with; `start` takes the answers."""
+    """The options of the embedded Hub; `start` takes their values."""
     setting, home = os.environ.get, os.environ.get("LORA_HUB_HOME") or Path.home() / ".lora_hub"
     parser.add_argument(
         "action",
@@ -79,11 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--for-home", action="store_true", help=argparse.SUPPRESS
-    )  # started by whoever needed it, not by hand
+    )  # started by a process that needed it, not by hand
 
 
 def _port(text: str) -> int:
-    """argparse tells of what a kind of value raises in words."""
+    """argparse shows the message of the error that a type raises."""
     if not 0 <= (port := int(text)) <= 65535:
         raise ValueError(text)
     return port
@@ -102,7 +102,7 @@ def _address(text: str) -> str:
     return text
 
 
-# argparse names the kind of a value by its function.
+# argparse names a value's type by its function.
 _port.__name__, _minutes.__name__, _address.__name__ = (
     "port (0 to 65535)",
     "number of minutes",
@@ -111,9 +111,9 @@ _port.__name__, _minutes.__name__, _address.__name__ = (
 
 
 def start(options: argparse.Namespace) -> dict[str, Any] | None:
-    """Serves until it is told to stop, or does what else `options.action` says (see `add_arguments`), prints what came
-    of it and gives it back by name. Raises SpecError for options that do not fit together, HubError where it cannot be
-    done, and for a damaged store."""
+    """Serves until told to stop, or runs another `options.action` (see `add_arguments`). Prints the result and returns
+    it by name. Raises SpecError for options that do not fit together, and HubError if the action fails or the store is
+    damaged."""
     if options.action == "serve" and getattr(options, "json", False):
         raise SpecError(
             "`hub` serves until it is ended, and has no result to print as JSON.",
@@ -144,10 +144,10 @@ def start(options: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _locked(directory: Path, *, create: bool) -> Any:
-    """The folder's lock, taken. Raises AlreadyServed."""
+    """Takes the folder's lock. Raises AlreadyServed."""
     held = places.take_lock(
         directory / places.SERVER_LOCK, seconds=LOCK_SECONDS, create=create
-    )  # one just told to stop needs a moment
+    )  # a server that was just told to stop needs a moment
     if held is None:
         raise AlreadyServed(
             f"Another embedded Hub already serves {directory}.",
@@ -157,12 +157,12 @@ def _locked(directory: Path, *, create: bool) -> Any:
 
 
 def check(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
-    """Proves the store sound, and writes nothing. Raises HubError where it is damaged, or no Hub's, or in use."""
+    """Verifies the store without writing anything. Raises HubError if it is damaged, in use, or not a Hub's."""
     from .upkeep import fsck, need_store
 
     try:
         held = _locked(directory, create=False)
-    except FileNotFoundError:  # no Hub's, or a copy that no server has served yet
+    except FileNotFoundError:  # not a Hub's folder, or a copy that was never served
         held = None
     try:
         need_store(directory)
@@ -184,7 +184,7 @@ def check(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
 def tidy(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     from .upkeep import gc, need_store
 
-    if not places.is_locked(directory / places.SERVER_LOCK):  # before a lock is made there
+    if not places.is_locked(directory / places.SERVER_LOCK):  # before a lock file is created there
         need_store(directory)
     with _locked(directory, create=True):
         need_store(directory)
@@ -203,7 +203,7 @@ def back_up(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
 
 
 def stop(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
-    """Ends the folder's server in order. Raises HubError where it does not end, and for what is no Hub's folder."""
+    """Stops the folder's server in order. Raises HubError if it does not stop, or if the folder is not a Hub's."""
     from .upkeep import need_store
 
     if places.find_server(directory) is None:
@@ -226,7 +226,7 @@ def stop(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
 
 
 def _check_place(options: argparse.Namespace, directory: Path) -> None:
-    """Raises HubError for a folder that is somebody else's, and for a Hub's own whose database is lost."""
+    """Raises HubError if the folder is not a Hub's and not empty, or if it is a Hub's whose database is lost."""
     from .upkeep import is_store, need_store
 
     if not directory.exists() or is_store(directory):
@@ -244,12 +244,12 @@ def _check_place(options: argparse.Namespace, directory: Path) -> None:
 
 
 def _is_empty(file: Path) -> bool:
-    """A database that was being made when its process was killed."""
+    """Whether the database was still being created when its process was killed."""
     return file.is_file() and file.stat().st_size == 0
 
 
 def serve(options: argparse.Namespace, directory: Path) -> None:
-    """Serves the folder until it is told to end, or nobody has used it for as long as `--idle` says."""
+    """Serves the folder until told to stop, or until it has been idle for the time given by `--idle`."""
     if options.host not in ("127.0.0.1", "localhost") and (options.jobs or options.accounts is None):
         raise SpecError(
             f"Without accounts, or with jobs, the embedded Hub listens on this machine only, not on {options.host}.",
@@ -272,11 +272,11 @@ def serve(options: argparse.Namespace, directory: Path) -> None:
 
 
 def _unmake(directory: Path, new: Path | None) -> None:
-    """Leaves nothing behind of a Hub that did not start. new: the first folder that was made for it."""
+    """Removes the folders of a Hub that failed to start. new: the first folder that was created for it."""
     if new is None:
         return
     (directory / places.SERVER_LOCK).unlink()
-    with contextlib.suppress(OSError):  # somebody else has put something there meanwhile
+    with contextlib.suppress(OSError):  # something else was put there in the meantime
         for folder in (directory, *directory.parents):
             folder.rmdir()
             if folder == new:
@@ -284,7 +284,7 @@ def _unmake(directory: Path, new: Path | None) -> None:
 
 
 def _listen(options: argparse.Namespace, directory: Path) -> socket.socket:
-    """A socket at the port that was asked for, or at the first of the folder's own that is free."""
+    """A socket at the requested port, or at the first free one of the folder's ports."""
     ports = [options.port] if options.port else places.ports_of(directory)
     for port in ports:
         try:
@@ -295,7 +295,7 @@ def _listen(options: argparse.Namespace, directory: Path) -> socket.socket:
                     f"The embedded Hub cannot listen on {options.host}:{port}: {error}.", "Choose another port."
                 ) from error
             continue
-        # connections inherit it: without, Nagle's delay makes an answer 40 ms late
+        # connections inherit it; otherwise Nagle's algorithm delays a response by 40 ms
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     raise AssertionError("there is always a port to try")
@@ -325,8 +325,8 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
         record["again"] = _again(options, directory, port)
     places.write_whole(directory / places.RECORD, json.dumps(record))
     logging.info("Embedded Hub of %s: %s", directory, record["url"])
-    # idle connections are kept longer than clients keep them, so that no request meets one that is just being closed;
-    # uvicorn's own Date may be two seconds old, and the client takes newer lines of a log for the future
+    # idle connections stay open longer than clients keep them, so that no request meets a connection that is being
+    # closed; uvicorn's own Date may be two seconds old, and the client would take newer log lines for future ones
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -343,7 +343,8 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
     server, ended = uvicorn.Server(config), {"how": "stopped"}
     if options.idle > 0:
         threading.Thread(target=_watch, args=(app, server, directory, options.idle * 60, ended), daemon=True).start()
-    # uvicorn ends in order and then sends itself the signal again: by now it must not kill what is done below
+    # uvicorn shuts down in order and then sends itself the signal again; by then the signal must not kill the cleanup
+    # below
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         server.run(sockets=[listener])
@@ -356,7 +357,7 @@ def _run(options: argparse.Namespace, directory: Path, listener: socket.socket, 
 
 
 def _again(options: argparse.Namespace, directory: Path, port: int) -> list[str]:
-    """The arguments that start this server as it is."""
+    """The arguments that would start this server again."""
     again = [
         "--dir",
         str(directory),
@@ -375,19 +376,19 @@ def _again(options: argparse.Namespace, directory: Path, port: int) -> list[str]
 
 
 def _watch(app: Any, server: Any, directory: Path, seconds: float, ended: dict[str, Any]) -> None:
-    """Ends a server that nobody has asked anything, and nobody was connected to, for so many seconds."""
+    """Stops a server that has had no request and no connected user for so many seconds."""
     used = time.monotonic()
     while not server.should_exit:
         time.sleep(min(seconds / 4, WATCH_SECONDS))
         try:
             lock = places.take_lock(directory / places.USERS_LOCK)
-        except FileNotFoundError:  # somebody removed the folder: there is nothing left to serve
+        except FileNotFoundError:  # the folder was removed: there is nothing left to serve
             server.should_exit = True
             return
         if lock is None or app.busy:
             used = time.monotonic()
         if time.monotonic() - max(used, app.used) >= seconds and lock is not None:
-            # the lock is held to the end: whoever comes now waits, and starts the next one
+            # the lock is held to the end: a process that connects now waits, and starts the next server
             ended |= {"how": "idle", "lock": lock}
             server.should_exit = True
         elif lock is not None:

@@ -1,7 +1,6 @@
-"""Spaces as far as setting one up talks to them: what was asked of it, its secrets and variables.
+"""Spaces, as far as setting one up needs: the requested configuration, its secrets and variables.
 
-Nothing runs here, and no Space says that it does. A secret's value is dropped as soon as it came: nothing would read
-it.
+Nothing runs here, and no Space claims to run. A secret's value is discarded on arrival, because nothing would read it.
 """
 
 from .calls import Call, route
@@ -19,7 +18,7 @@ S = "/api/{type:space}s/{repo}"
 
 @route("GET", S + "/runtime", "read")
 def state(call: Call, repo: Repo | None = None) -> dict:
-    """The runtime of a Space, as its info and the client have it; without one of that of the call."""
+    """The runtime of a Space in the client's format. repo: by default the call's own."""
     asked = call.store.document((repo or call.repo).id, "space", "runtime")
     hardware = {"current": None, "requested": asked.get("flavor", "cpu-basic")}
     return {
@@ -41,7 +40,7 @@ def ask(call: Call, what: str) -> dict:
 
 
 def _keep(call: Call, repo: Repo, what: str, item: object) -> None:
-    """Keeps a secret or a variable, or drops the one that is named without a value."""
+    """Stores a secret or a variable, or deletes the named one if no value is given."""
     good = isinstance(item, dict) and isinstance(item.get("key"), str) and isinstance(item.get("value"), str | None)
     refuse(not good, 400, f"A {what} has a key and a value, both texts")
     kept = {"updatedAt": iso(), "description": item.get("description")} | (
@@ -51,7 +50,7 @@ def _keep(call: Call, repo: Repo, what: str, item: object) -> None:
 
 
 def configure(call: Call, repo: Repo) -> None:
-    """What a call that makes a Space says about it beside its name."""
+    """The configuration in a call that creates a Space, besides its name."""
     refuse(call.body.get("volumes"), 501, "This embedded Hub mounts no volumes in Spaces")
     _remember(call, repo)
     for what in ("secret", "variable"):

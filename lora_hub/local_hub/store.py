@@ -1,8 +1,8 @@
-"""What the embedded Hub keeps: blobs as files named by their sha256, everything else in one SQLite file.
+"""The embedded Hub's storage: blobs as files named by their sha256, everything else in one SQLite file.
 
 A blob is written to `incoming/`, flushed and renamed into `blobs/`; a commit becomes visible in one SQLite transaction.
-So `kill -9` at any moment loses nothing that was acknowledged. A tree is a blob too: canonical JSON of
-{path: [git oid, size, sha256, is_lfs]}; a commit's id is a hash over its tree, parents, author, time and message.
+So `kill -9` at any moment loses nothing that was acknowledged. A tree is a blob too: canonical JSON of {path: [git oid,
+size, sha256, is_lfs]}. A commit's id is a hash over its tree, parents, author, time and message.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from .faults import refuse
 
 TYPES = ("model", "dataset", "space")
 DATABASE = "hub.sqlite"
-NOWHERE = 0  # the repo of documents that belong to none
+NOWHERE = 0  # the repo id of documents that belong to no repo
 SCHEMA = """
 PRAGMA journal_mode=WAL;
 CREATE TABLE IF NOT EXISTS repos(id INTEGER PRIMARY KEY, key TEXT UNIQUE, uid TEXT, type TEXT,
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS documents(repo INTEGER, kind TEXT, key TEXT, data TEX
 """
 
 
-NO_REPO = 0  # what is said of the Hub itself stands beside the documents of its repositories, whose ids begin with 1
+NO_REPO = 0  # documents of the Hub itself; the ids of repositories begin with 1
 
 
 class Entry(namedtuple("Entry", "oid size sha256 lfs")):
@@ -52,7 +52,7 @@ class Entry(namedtuple("Entry", "oid size sha256 lfs")):
     0 or 1."""
 
     def json(self, **fields: object) -> dict:
-        """`fields` and, for an LFS file, its facts in the client's form."""
+        """`fields` and, for an LFS file, its details in the client's format."""
         lfs = {
             "oid": self.sha256,
             "sha256": self.sha256,
@@ -66,11 +66,12 @@ Tree = dict[str, Entry]
 
 
 class Commit(namedtuple("Commit", "id tree parents author time title description")):
-    """A commit. `tree`: a sha256; `parents`: ids; `time`: milliseconds of UTC; the others: texts."""
+    """A commit. `tree`: a sha256; `parents`: ids; `time`: UTC milliseconds; the other fields: texts."""
 
     @classmethod
     def of(cls, *facts: object) -> "Commit":
-        """With the id that these contents must have: 40 hex digits, the form that the client takes for a commit."""
+        """A commit with the id derived from its contents: 40 hex digits, the form that the client recognizes as a
+        commit."""
         return cls(hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40], *facts)
 
 
@@ -86,17 +87,17 @@ class Repo(
 
     @property
     def path(self) -> str:
-        """Where it is on this server: models at the root, the others below `datasets/` and `spaces/`."""
+        """Its path on this server: models at the root, the others below `datasets/` and `spaces/`."""
         return self.full_name if self.type == "model" else f"{self.type}s/{self.full_name}"
 
     @property
     def known(self) -> dict:
-        """`facts`, read: what cards.read_facts said of the main branch."""
+        """`facts`, parsed: the result of cards.read_facts for the main branch."""
         return json.loads(self.facts)
 
 
 def iso(seconds: float | None = None) -> str:
-    """A time as the client reads it; now without one."""
+    """A time in the client's format; without an argument, now."""
     return (
         datetime.fromtimestamp(time.time() if seconds is None else seconds, UTC).isoformat(timespec="milliseconds")[:-6]
         + "Z"
@@ -104,12 +105,12 @@ def iso(seconds: float | None = None) -> str:
 
 
 def new_id() -> str:
-    """24 hex digits that nothing else has."""
+    """A unique id of 24 hex digits."""
     return secrets.token_hex(12)
 
 
 def pointer(sha256: str, size: int) -> bytes:
-    """The text that git holds in place of an LFS file."""
+    """The text that git stores in place of an LFS file."""
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
 
 
@@ -124,9 +125,9 @@ def sha256_of(file: Path) -> str:
 
 
 class _Held:
-    """A thread's connection. It is the next thread's when this one ends: of one that is closed, SQLite keeps the file
-    open for as long as another connection holds a lock, so a server that made one for each thread would run out of
-    files."""
+    """A thread's connection, which the next thread reuses when this one ends. Once closed, SQLite keeps its file open
+    for as long as another connection holds a lock. With a new connection per thread a server would run out of file
+    descriptors."""
 
     def __init__(self, db: sqlite3.Connection, idle: list[sqlite3.Connection]):
         self.db, self.idle = db, idle
@@ -136,15 +137,15 @@ class _Held:
 
 
 class Store:
-    """One folder with everything, of one process at a time. Reads may come from any thread; writes are serialized by
-    `write()`."""
+    """One folder with everything, used by one process at a time. Reads may come from any thread; writes are serialized
+    by `write()`."""
 
     def __init__(self, folder: Path):
         self.folder, self.blobs, self.incoming = folder, folder / "blobs", folder / "incoming"
         self._local, self._lock, self._connections = threading.local(), threading.RLock(), []
-        self._idle = []  # connections whose thread has ended
+        self._idle = []  # connections of ended threads
         folder.mkdir(parents=True, exist_ok=True)
-        self.db.executescript(SCHEMA)  # first, because what has this database is a Hub's folder
+        self.db.executescript(SCHEMA)  # first, because this database marks a Hub's folder
         shutil.rmtree(self.incoming, ignore_errors=True)  # uploads that a killed process never finished
         self.incoming.mkdir(parents=True, exist_ok=True)
 
@@ -155,7 +156,7 @@ class Store:
             try:
                 db = self._idle.pop()
             except IndexError:
-                # of one thread at a time, so the check that it is always the same one is off
+                # used by one thread at a time, so SQLite's check for one fixed thread is off
                 db = sqlite3.connect(self.folder / DATABASE, timeout=30, isolation_level=None, check_same_thread=False)
                 db.execute("PRAGMA synchronous=FULL")
                 self._connections.append(db)
@@ -163,7 +164,7 @@ class Store:
         return self._local.held.db
 
     def close(self) -> None:
-        """Folds the write-ahead log into the database, which is then one file that can be copied. Call it when no
+        """Merges the write-ahead log into the database, which is then a single file that can be copied. Call it when no
         thread uses the store any more."""
         with self._lock:
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -171,13 +172,13 @@ class Store:
                 connection.close()
 
     def run(self, query: str, *values: object) -> sqlite3.Cursor:
-        """One change, in a transaction."""
+        """Executes one change in a transaction."""
         with self.write() as db:
             return db.execute(query, values)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, alone: seen whole or not at all. Inside another it is a part of that."""
+        """One exclusive transaction, visible as a whole or not at all. Nested calls join the outer one."""
         with self._lock:
             if self.db.in_transaction:
                 yield self.db
@@ -192,8 +193,8 @@ class Store:
         return self.blobs / sha256[:2] / sha256
 
     def keep(self, files: dict[str, Path]) -> None:
-        """Flushes whole files of `incoming/`, by their sha256, and gives them their names among the blobs."""
-        if len(files) > 32:  # one flush of everything is far quicker than thousands of single ones
+        """Flushes complete files of `incoming/`, given by sha256, and renames them into the blobs."""
+        if len(files) > 32:  # one sync of everything is far quicker than thousands of single ones
             os.sync()
         for sha256, file in files.items():
             if len(files) <= 32:
@@ -204,7 +205,7 @@ class Store:
 
     @contextmanager
     def adding(self) -> Iterator[Callable[[bytes], Entry]]:
-        """Gives what stores files that do not go to LFS. They are flushed, and blobs, when the block ends."""
+        """Yields a function that stores non-LFS files. They are flushed and become blobs when the block ends."""
         files = {}
 
         def add(data: bytes) -> Entry:
@@ -227,7 +228,7 @@ class Store:
 
     @lru_cache(maxsize=64)  # noqa: B019, a store lives as long as its process
     def read_tree(self, tree: str) -> Tree:
-        """A tree by its sha256. Trees never change, so the last few stay in memory; change none that you get here."""
+        """A tree by its sha256. Trees never change, so the latest ones are cached; do not modify the result."""
         return {path: Entry(*row) for path, row in json.loads(self.read_blob(tree)).items()}
 
     # ---- repos, refs, commits, documents
@@ -236,12 +237,12 @@ class Store:
         return [Repo(*row) for row in self.db.execute(f"SELECT * FROM repos WHERE {where}", values)]
 
     def find_repo(self, type: str, name: str) -> Repo | None:
-        """By its name in any case, or by a name that it had before it was moved."""
+        """A repo by its name in any letter case, or by a name that it had before it was moved."""
         here = "key = ?1 OR id = (SELECT repo FROM moved WHERE key = ?1) ORDER BY key = ?1 DESC"
         return next(iter(self.repos(here, f"{type}/{name}".lower())), None)
 
     def add_repo(self, type: str, namespace: str, name: str, *, private: bool, creator: str, sdk: str = "") -> Repo:
-        """Raises HubFault 409 (with the address, for `exist_ok`) where the name is taken; call it inside `write()`."""
+        """Raises HubFault 409 (with the address, for `exist_ok`) if the name is taken; call it inside `write()`."""
         key, now = f"{type}/{namespace}/{name}".lower(), time.time()
         taken = self.repos("key = ?", key)
         refuse(taken, 409, f"You already created this {type} repo", body={"url": taken and taken[0].path})
@@ -255,22 +256,21 @@ class Store:
             db.execute("DELETE FROM repos WHERE id = ?", (repo.id,))
             for table in ("repo_tags", "moved", "refs", "commits", "objects", "documents"):
                 db.execute(f"DELETE FROM {table} WHERE repo = ?", (repo.id,))
-            # So that a Hub whose last repository was deleted is not taken for one whose database was lost and made
-            # anew.
+            # Distinguishes a Hub whose last repository was deleted from one whose database was lost and created anew.
             db.execute("INSERT OR REPLACE INTO documents VALUES(?, 'dropped', '', ?)", (NO_REPO, repo.key))
 
     def was_emptied(self) -> bool:
-        """Whether there is no repository because people deleted all there were."""
+        """Whether there are no repositories because people deleted all of them."""
         return not self.repos() and bool(
             self.db.execute("SELECT 1 FROM documents WHERE repo = ? AND kind = 'dropped'", (NO_REPO,)).fetchone()
         )
 
     def refs(self, repo: Repo) -> dict[str, str]:
-        """Full names of refs to commit ids."""
+        """Full ref names -> commit ids."""
         return dict(self.db.execute("SELECT name, commit_id FROM refs WHERE repo = ? ORDER BY name", (repo.id,)))
 
     def get_commit(self, repo: Repo, revision: str) -> Commit:
-        """By commit id, branch, tag, full ref, or the beginning of a commit id. Raises RevisionNotFound."""
+        """A commit by its id, the beginning of its id, a branch, a tag or a full ref. Raises RevisionNotFound."""
         names = f"refs/heads/{revision}", f"refs/tags/{revision}", revision
         ref = self.db.execute(
             "SELECT commit_id FROM refs WHERE repo = ? AND name IN (?, ?, ?) ORDER BY name", (repo.id, *names)
@@ -283,7 +283,7 @@ class Store:
         return Commit(*found[0][1:])._replace(parents=json.loads(found[0][3]))
 
     def walk(self, repo: Repo, commit: Commit) -> Iterator[Commit]:
-        """A commit and what came before it, newest first, along first parents."""
+        """A commit and its ancestors along first parents, newest first."""
         while commit:
             yield commit
             commit = commit.parents and self.get_commit(repo, commit.parents[0])
@@ -294,8 +294,8 @@ class Store:
     def add_commit(
         self, repo: Repo, ref: str, tree: Tree, parents: tuple[str, ...], author: str, title: str, text: str = ""
     ) -> Commit:
-        """Writes a commit, moves the ref to it and, where that is the main branch, brings the index up to date; call it
-        inside `write()`."""
+        """Writes a commit, moves the ref to it and, for the main branch, updates the index; call it inside
+        `write()`."""
         with self.adding() as add:
             files = add(json.dumps(dict(sorted(tree.items())), ensure_ascii=False, separators=(",", ":")).encode())
         made = Commit.of(files.sha256, parents, author, time.time_ns() // 1_000_000, title, text)
@@ -310,12 +310,12 @@ class Store:
         return made
 
     def documents(self, repo: int, kind: str) -> dict[str, dict]:
-        """Key to JSON object: what belongs to a repo (0: to none) and has no table of its own."""
+        """Key -> JSON object: data that belongs to a repo (0: to none) and has no table of its own."""
         query = "SELECT key, data FROM documents WHERE repo = ? AND kind = ?"
         return {key: json.loads(data) for key, data in self.db.execute(query, (repo, kind))}
 
     def document(self, repo: int, kind: str, key: str, needed: bool = False) -> dict:
-        """One of them. One that is not there is empty, or where it is needed a HubFault 404."""
+        """One document. A missing one is empty, or raises HubFault 404 if it is required."""
         row = self.db.execute(
             "SELECT data FROM documents WHERE repo = ? AND kind = ? AND key = ?", (repo, kind, key)
         ).fetchone()
@@ -324,13 +324,13 @@ class Store:
 
     @contextmanager
     def edit(self, repo: int, kind: str, key: str, needed: bool = False) -> Iterator[dict]:
-        """One of them to be changed in place, in a transaction. One that is empty at the end is dropped."""
+        """One document, to be changed in place inside a transaction. If it is empty at the end it is deleted."""
         with self.write():
             yield (data := self.document(repo, kind, key, needed))
             self.put_document(repo, kind, key, data)
 
     def put_document(self, repo: int, kind: str, key: str, data: dict) -> None:
-        """Writes one, or drops it where `data` is empty."""
+        """Writes one document, or deletes it if `data` is empty."""
         if data:
             self.run("INSERT OR REPLACE INTO documents VALUES(?,?,?,?)", repo, kind, key, json.dumps(data))
         else:

@@ -1,6 +1,6 @@
-"""A store at rest: what is one, `fsck` proves it sound, `gc` removes what nothing refers to, `backup` copies it.
+"""Maintenance of a store: `fsck` verifies it, `gc` removes unreferenced blobs, `backup` copies it.
 
-`fsck` writes nothing at all, not even the files that SQLite makes beside a database in order to read it.
+`fsck` writes nothing at all, not even the files that SQLite creates beside a database in order to read it.
 """
 
 import os
@@ -22,8 +22,8 @@ YOUNG_SECONDS = 24 * 3600
 
 
 def is_store(folder: Path, live: bool = False) -> bool:
-    """Whether a folder holds a Hub's database; `live`: a server serves it. Raises HubError where a file of its name is
-    none that can be read."""
+    """Whether a folder holds a Hub's database; `live`: a server serves it. Raises HubError if a file of that name is
+    not a readable database."""
     file = folder / DATABASE
     if not file.is_file() or file.stat().st_size == 0:
         return False
@@ -37,7 +37,7 @@ def is_store(folder: Path, live: bool = False) -> bool:
 
 
 def need_store(folder: Path, live: bool = False) -> None:
-    """Raises HubError where a folder is no Hub's, or its database is lost. `live`: a server serves it."""
+    """Raises HubError if a folder is not a Hub's, or its database is lost. `live`: a server serves it."""
     if is_store(folder, live):
         return
     if not folder.is_dir():
@@ -57,10 +57,11 @@ def need_store(folder: Path, live: bool = False) -> None:
 
 @contextmanager
 def _reading(folder: Path, live: bool = False) -> Iterator[sqlite3.Connection]:
-    """The database to read, with not a byte or a file changed in its folder, unless a server serves it (`live`).
+    """The database, opened for reading without changing any file in its folder, unless a server serves it (`live`).
 
-    A write-ahead log that a killed server left belongs to it: both are read from a copy elsewhere then, because SQLite
-    would fold the log in."""
+    A write-ahead log left by a killed server belongs to the database. Both are then read from a copy elsewhere, because
+    SQLite would merge the log.
+    """
     file = folder / DATABASE
     log = Path(f"{file}-wal")
     if live:
@@ -79,7 +80,7 @@ def _reading(folder: Path, live: bool = False) -> Iterator[sqlite3.Connection]:
 
 
 class _Resting(Store):
-    """A store that is only read, through a connection that is given."""
+    """A read-only store over a given connection."""
 
     def __init__(self, folder: Path, db: sqlite3.Connection):
         self.folder, self.blobs, self._db = folder, folder / "blobs", db
@@ -90,8 +91,8 @@ class _Resting(Store):
 
 
 def fsck(folder: Path) -> list[str]:
-    """Sentences about what is damaged; none for a sound store. Reads every byte and writes none. Call it while no
-    server serves the folder, which `need_store` has found to be a Hub's."""
+    """Sentences about damage; none for a sound store. Reads every byte and writes nothing. Call it while no server
+    serves the folder and after `need_store` has confirmed it."""
     with _reading(folder) as db:
         try:
             lines = [line for (line,) in db.execute("PRAGMA integrity_check")]
@@ -134,10 +135,9 @@ def _problems(store: Store) -> list[str]:
 
 
 def gc(folder: Path) -> tuple[int, int]:
-    """Removes blobs that no commit refers to; (files, bytes) removed. Call it while no server serves the folder. What
-    is younger than a day stays, because an upload may be about to be committed. Raises HubError where nobody could tell
-    what
-    is used: there are blobs and no repositories, though nobody deleted one, or a commit's tree is lost."""
+    """Removes blobs that no commit refers to; returns (files, bytes) removed. Call it while no server serves the
+    folder. Blobs younger than a day stay, because an upload may be about to be committed. Raises HubError if it cannot
+    tell what is used: there are blobs and no repositories though nobody deleted one, or a commit's tree is lost."""
     users = take_lock(folder / USERS_LOCK)
     if users is None:
         raise HubError(
@@ -174,19 +174,19 @@ def gc(folder: Path) -> tuple[int, int]:
 
 
 def backup(folder: Path, to: Path) -> tuple[int, int]:
-    """Copies a store, also while a server serves it: the database as it is at one moment, then the blobs, of which
-    those that it refers to are there already. (files, bytes) copied; whole and proven sound, or not at all.
+    """Copies a store, even while a server serves it: first the database as of one moment, then the blobs, so that every
+    blob it refers to already exists. Returns (files, bytes) copied. The copy is complete and verified, or not made at
+    all.
 
-    The token of a Hub without accounts is copied too; an accounts file, which stands elsewhere, is not. Raises
-    HubError.
+    The token of a Hub without accounts is copied too; an accounts file, which lies elsewhere, is not. Raises HubError.
     """
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise HubError(f"{to} is there already, and not empty.", "Give a new or an empty folder to copy to.")
     if to.is_relative_to(folder):
         raise HubError(f"{to} is inside the Hub's own folder.", "Give a folder elsewhere, on another disk best.")
     part = to.with_name(f".{to.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a copy that was broken off
-    users = take_lock(folder / USERS_LOCK, shared=True, seconds=10)  # nobody tidies meanwhile
+    shutil.rmtree(part, ignore_errors=True)  # left by an interrupted copy
+    users = take_lock(folder / USERS_LOCK, shared=True, seconds=10)  # so that no `gc` runs in the meantime
     if users is None:
         raise HubError(f"The Hub in {folder} is being tidied, or is just ending.", "Try again in a moment.")
     try:
@@ -213,8 +213,8 @@ def backup(folder: Path, to: Path) -> tuple[int, int]:
 
 
 def _copy_database(folder: Path, file: Path) -> None:
-    """One moment's database, by SQLite's own copying (https://sqlite.org/backup.html)."""
-    held = take_lock(folder / SERVER_LOCK)  # so that no server starts while it is read as one at rest
+    """Copies the database as of one moment, with SQLite's backup API (https://sqlite.org/backup.html)."""
+    held = take_lock(folder / SERVER_LOCK)  # so that no server starts while it is read as not served
     try:
         with _reading(folder, live=held is None) as db, closing(sqlite3.connect(file)) as copy:
             db.backup(copy)
@@ -226,7 +226,7 @@ def _copy_database(folder: Path, file: Path) -> None:
 
 
 def _copy_blob(file: Path, to: Path) -> int:
-    """Copies a blob; its size. What other bytes came of it than its name says, `fsck` of the copy finds."""
+    """Copies a blob and returns its size. If its bytes do not match its name, `fsck` of the copy finds that."""
     to.mkdir(parents=True, exist_ok=True)
     shutil.copy2(file, to / file.name)
     return file.stat().st_size

@@ -1,8 +1,8 @@
 """Reads of repositories that this Hub does not hold go to an upstream Hub, anonymously: the caller's token stays here.
 
-Files are streamed and kept on disk under their ETag, up to a limit. An upstream that cannot be reached costs two
-seconds once and is then left alone for a minute. Whatever comes from there carries the header `X-Upstream-Hub`; what
-could not be asked there is answered as not found, with the header `X-Upstream-Unreachable` and a sentence that says so.
+Files are streamed and cached on disk under their ETag, up to a limit. An unreachable upstream costs two seconds once
+and is then not tried for a minute. Every response from there has the header `X-Upstream-Hub`. If the upstream cannot be
+asked, the response is "not found" with the header `X-Upstream-Unreachable` and an explanation.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ PASSED = "content-type link x-repo-commit x-linked-etag x-linked-size x-error-co
 
 
 class Upstream:
-    """One upstream Hub at `url`; `folder` holds its files, of `limit` bytes at most."""
+    """One upstream Hub at `url`; `folder` caches its files, at most `limit` bytes."""
 
     def __init__(self, url: str, folder: Path, limit: int = 20 * 1024**3):
         self.url, self.folder, self.limit = url.rstrip("/"), folder, limit
         self.client, self.known_up, self.resting_until = None, False, 0.0
 
     def _unreachable(self, known: bool) -> HubFault:
-        """What nobody has is not there as far as this Hub can tell, so the client's `repo_exists` answers False; the
-        sentence says what was not asked. A file that the upstream named a moment ago (`known`) is a failure: 424, which
-        no client retries."""
+        """As far as this Hub can tell, a repo that it does not have does not exist, so the client's `repo_exists`
+        returns False; the sentence says that the upstream was not asked. A file that the upstream listed a moment ago
+        (`known`) is a failure: 424, which no client retries."""
         words = f"this Hub does not hold it, and the upstream Hub {self.url}, which may, cannot be reached"
         if known:
             return HubFault(424, f"Not to be had: {words}")
@@ -44,9 +44,9 @@ class Upstream:
         )
 
     async def _send(self, method: str, path: str, request: Request, body: bytes = b"", *, known: bool = False) -> Any:
-        """The upstream's answer, its body not read; a redirect is followed but by HEAD, which wants the Hub's own
-        headers. HubFault where it cannot be had; see `_unreachable`."""
-        import httpx  # here, because a Hub that is asked for nothing else than its own starts sooner
+        """The upstream's response with its body unread. Redirects are followed, except for HEAD, which wants the Hub's
+        own headers. Raises HubFault if there is no response; see `_unreachable`."""
+        import httpx  # here, because a Hub that never asks an upstream starts sooner
 
         if time.monotonic() < self.resting_until:
             raise self._unreachable(known)
@@ -72,7 +72,7 @@ class Upstream:
         return answer
 
     def _passed(self, answer: Any, request: Request) -> dict[str, str]:
-        """The headers that are passed on; the next page of a list is asked for here, too."""
+        """The headers that are passed on. The next page of a list is requested through this Hub, too."""
         kept = {
             name: answer.headers[name].replace(self.url, str(request.base_url)[:-1])
             for name in PASSED
@@ -81,13 +81,13 @@ class Upstream:
         return kept | {"X-Upstream-Hub": self.url}
 
     async def ask(self, request: Request, path: str, body: bytes = b"") -> Response:
-        """An answer of the API, read whole."""
+        """A response of the API, read in full."""
         answer = await self._send(request.method, path, request, body)
         content = (await answer.aread()).replace(b'"xetHash":', b'"-":')  # Xet addresses lead past this server
         return Response(content, answer.status_code, self._passed(answer, request))
 
     async def file(self, request: Request, path: str) -> Response:
-        """A file: its facts, or its bytes from the disk where they were kept, else streamed and kept."""
+        """A file: its metadata, or its bytes from the cache, else streamed and cached."""
         head = await self._send("HEAD", path, request)
         await head.aclose()
         if head.headers.get("location", "").startswith("/"):  # a renamed repository
@@ -112,8 +112,7 @@ class Upstream:
         )
 
     async def _copy(self, answer: Any, kept: Path, size: int) -> AsyncIterator[bytes]:
-        """Passes the bytes on; those of a file that came whole are kept, and what was longest not asked for is
-        dropped."""
+        """Passes the bytes on. A completely received file is cached, and the least recently used ones are removed."""
         self.folder.mkdir(exist_ok=True)
         temporary, total = self.folder / f".{secrets.token_hex(8)}", 0
         try:

@@ -1,11 +1,11 @@
-"""Xet uploads, because the client as it comes sends every large file that way and knows no way back.
+"""Xet uploads, because the unmodified client sends every large file this way and has no fallback.
 
-What arrives becomes an ordinary blob: this Hub keeps whole files and hands out none by Xet, so nothing of Xet outlives
-an upload. The protocol is https://huggingface.co/docs/xet: a client asks for a token and an address, sends chunks of
-files, compressed, in "xorbs", and then a "shard" that says which chunks of which xorbs make up a file of which sha256.
+An upload becomes an ordinary blob: this Hub stores whole files and serves none by Xet, so nothing of Xet outlives an
+upload. The protocol is https://huggingface.co/docs/xet: a client asks for a token and an address, sends compressed
+chunks of files in "xorbs", and then a "shard" that says which chunks of which xorbs make up a file of which sha256.
 
-Each token comes with an address of its own. A client takes what it once sent to an address as still there, and by the
-time it sends something like it again, the xorbs here are gone.
+Each token comes with a new address. A client assumes that whatever it once sent to an address is still there, but by
+the time it sends similar data again, the xorbs here are gone.
 """
 
 import re
@@ -23,8 +23,8 @@ from .lfs import LINKS, MAX_BYTES, held_size, keep
 from .store import new_id
 
 TOKEN_SECONDS = 24 * 3600
-MAX_XORB, MAX_SHARD = 80 * 1024**2, 80 * 1024**2  # the protocol says 64 MiB of each
-LARGE_SHARD = 32 * 1024**2  # a client joins smaller ones, so one of this size may have a sister
+MAX_XORB, MAX_SHARD = 80 * 1024**2, 80 * 1024**2  # the protocol's limit is 64 MiB each
+LARGE_SHARD = 32 * 1024**2  # a client merges smaller shards, so one of this size may be followed by another
 SHARD_TAG, SHARD_VERSION, ENTRY = b"HFRepoMetaData", 2, 48
 HAS_VERIFICATION, HAS_METADATA = 1 << 31, 1 << 30
 END = b"\xff" * 32
@@ -32,7 +32,7 @@ PLAIN, LZ4, GROUPED_LZ4 = 0, 1, 2
 
 
 class Term(NamedTuple):
-    """A part of a file: chunks `first` to `end` (not included) of a xorb, `size` bytes together."""
+    """A part of a file: chunks `first` to `end` (exclusive) of a xorb, together `size` bytes."""
 
     xorb: str
     size: int
@@ -42,7 +42,7 @@ class Term(NamedTuple):
 
 @route("GET", "/api/{type}s/{repo}/xet-write-token/{rev}", "join")
 def write_token(call: Call, rev: str) -> dict:
-    """Where to, and with what. The token says which repo; the address is new each time."""
+    """The upload address and its token. The token identifies the repo; the address is new each time."""
     _sweep(call.store.incoming)
     id, now = new_id(), int(time.time())
     token = LINKS.dumps({"repo": [call.repo.id, call.repo.uid], "id": id})
@@ -53,14 +53,14 @@ def write_token(call: Call, rev: str) -> dict:
 
 
 def _sweep(incoming: Path) -> None:
-    """What was sent for uploads that never came to their end."""
+    """Removes data of uploads that were never completed."""
     for file in incoming.glob("xet-*"):
         if file.stat().st_mtime < time.time() - TOKEN_SECONDS:
             file.unlink(missing_ok=True)
 
 
 def _entitled(call: Call, id: str, **params: str) -> dict[str, str]:
-    """Who has a token of this address may use it: it says which repo is meant."""
+    """Anybody with a token of this address may use it; the token identifies the repo."""
     try:
         token = LINKS.loads(call.request.headers.get("authorization", "").removeprefix("Bearer "), TOKEN_SECONDS)
     except BadSignature as error:
@@ -77,22 +77,22 @@ def _entitled(call: Call, id: str, **params: str) -> dict[str, str]:
 
 @route("POST", "/xet/{id}/v1/xorbs/default/{xorb}", _entitled, "file")
 def add_xorb(call: Call, id: str, xorb: str) -> dict:
-    """Kept until its shard comes. That it is what its name says does not matter: of the files, the sha256 is
-    checked."""
+    """Stores a xorb until its shard arrives. Whether it matches its name is not checked, because the sha256 of the
+    files is."""
     call.body.replace(_place(call, id, xorb))
     return {"was_inserted": True}
 
 
 @route("POST", "/xet/{id}/v1/shards", _entitled, "file")
 def add_shard(call: Call, id: str) -> dict:
-    """Puts the shard's files together; each is a blob of the repo then, as if it had come by LFS."""
+    """Assembles the shard's files. Each then is a blob of the repo, as if uploaded by LFS."""
     shard, spans, used = call.body.read_bytes(), {}, set()
-    for sha256, terms in list(_files(shard)):  # read to its end first: of one that is cut nothing is taken
+    for sha256, terms in list(_files(shard)):  # parsed to its end first, so that nothing of a truncated shard is used
         size = sum(term.size for term in terms)
         refuse(size > MAX_BYTES, 413, f"A file of {size} bytes is longer than it may be here")
         used |= {_place(call, id, term.xorb) for term in terms}
         if held_size(call, sha256) == size:
-            continue  # sent twice, or there before
+            continue  # sent twice, or already stored
         whole = call.store.incoming / new_id()
         try:
             with open(whole, "wb") as file:
@@ -120,7 +120,7 @@ def _hex(hash: bytes) -> str:
 
 
 def _files(shard: bytes) -> Iterator[tuple[str, list[Term]]]:
-    """(sha256, terms) of each file that a shard speaks of. Raises HubFault 400 for what is no shard."""
+    """(sha256, terms) of each file in a shard. Raises HubFault 400 if it is not a valid shard."""
     good = (
         len(shard) >= ENTRY and shard.startswith(SHARD_TAG) and struct.unpack_from("<Q", shard, 32)[0] == SHARD_VERSION
     )
@@ -143,13 +143,13 @@ def _files(shard: bytes) -> Iterator[tuple[str, list[Term]]]:
 
 
 def _spans(place: Path) -> list[tuple[int, int, int, int]]:
-    """(kind of compression, offset, length, length when unpacked) of each chunk of a xorb. Raises HubFault 400."""
+    """(compression type, offset, length, uncompressed length) of each chunk of a xorb. Raises HubFault 400."""
     refuse(not place.exists(), 400, f"The xorb {place.name.rpartition('-')[2]} was not sent")
     found, at, size = [], 0, place.stat().st_size
     with open(place, "rb") as file:
         while at + 8 <= size:
             head = file.read(8)
-            if head[0] != 0:  # the table that may stand at the end
+            if head[0] != 0:  # the optional table at the end
                 break
             length, kind, unpacked = int.from_bytes(head[1:4], "little"), head[4], int.from_bytes(head[5:8], "little")
             found.append((kind, at + 8, length, unpacked))
@@ -158,7 +158,7 @@ def _spans(place: Path) -> list[tuple[int, int, int, int]]:
 
 
 def _chunks(place: Path, spans: list[tuple[int, int, int, int]], term: Term) -> Iterator[bytes]:
-    """The bytes of a term. Raises HubFault 400 where the xorb has other ones than the shard says."""
+    """The bytes of a term. Raises HubFault 400 if the xorb's differ from what the shard says."""
     refuse(
         not 0 <= term.first < term.end <= len(spans),
         400,
@@ -176,8 +176,8 @@ def _chunks(place: Path, spans: list[tuple[int, int, int, int]], term: Term) -> 
 
 
 def _unpack(kind: int, data: bytes, size: int) -> bytes:
-    """A chunk as it was. The third kind has first all first bytes of groups of four, then all second ones, and so
-    on."""
+    """An uncompressed chunk. The third compression type groups bytes by four: first all first bytes, then all second
+    ones, and so on."""
     import pyarrow  # which reads LZ4 frames, and comes with `datasets`; here, because few servers are sent any
 
     refuse(kind not in (PLAIN, LZ4, GROUPED_LZ4), 400, f"Chunks of kind {kind} are not known here")
